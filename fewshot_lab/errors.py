@@ -1,0 +1,13 @@
+"""The errors a user can mend."""
+
+
+class FewshotLabError(Exception):
+    """Something is wrong that the user can mend.
+
+    The message is shown as it is, in the page or on the terminal: one clear sentence that says
+    what is wrong and, where it is not obvious, what to do.
+    """
+
+
+class Stopped(FewshotLabError):
+    """The user stopped long work. What was finished until then is kept."""
