@@ -1,0 +1,796 @@
+"""``Project``: the one object that a script, the terminal or a page holds.
+
+Its verbs are thin: each gathers what a room needs from the store, calls the room and returns
+what it said.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fewshot_lab import home as _home
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import write_atomically
+from fewshot_lab.progress import Progress, silent
+from fewshot_lab.store import ClassRow, LabelAction, NewImage, Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+    from fewshot_lab.backbones import Backbone
+    from fewshot_lab.classifiers import Fitted
+    from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
+    from fewshot_lab.export import BundleReport
+    from fewshot_lab.images import ManifestColumns
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
+MARKER = "project.json"
+PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
+
+
+@dataclass(frozen=True)
+class ProjectInfo:
+    """What the list of projects shows of one."""
+
+    name: str
+    title: str
+    folder: Path
+    images: int
+    labelled: int
+    last_used: float
+    examples: tuple[str, ...]
+
+
+@dataclass
+class ImportReport:
+    """What an import did.
+
+    Attributes
+    ----------
+    added : int
+        Pictures that the project did not have.
+    duplicates : list of (path, id)
+        Files with the same pixels as a picture that was there first.
+    known : int
+        Files that an earlier import had taken in, unchanged since.
+    refused : list of (path, reason)
+        Files that could not be read.
+    conflicts : list of (path, id)
+        Duplicates whose reference label contradicts the first file's; the first stands.
+    seconds : float
+    """
+
+    added: int = 0
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    known: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    conflicts: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The labelled images a classifier may learn from: never audit, unsure or rejected ones.
+
+    Attributes
+    ----------
+    ids : list of str
+    X : array (n, d), float32
+    y : array (n,) of class ids
+    groups : array (n,) of str or None
+        None where no image has a group; an image without one is a group of its own.
+    """
+
+    ids: list[str]
+    X: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class ProjectClassifier:
+    """A fitted classifier with the project it belongs to."""
+
+    project: Project
+    fitted: Fitted
+    training: TrainingSet
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen, and by how much."""
+        return self.fitted.sentence
+
+    def probabilities(self, ids: Sequence[str] | None = None) -> np.ndarray:
+        """Return calibrated probabilities (n, K) of embedded images, classes as ``class_ids``."""
+        import numpy as np
+
+        matrix = self.project.require_embeddings().matrix(ids)
+        return self.fitted.probabilities(matrix.astype(np.float32))
+
+    def export(
+        self, folder: Path | str, *, as_zip: bool = False, progress: Progress = silent
+    ) -> BundleReport:
+        """Write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
+        from fewshot_lab.export import export_bundle
+
+        return export_bundle(
+            self.project, Path(folder), classifier=self, zip=as_zip, progress=progress
+        )
+
+
+class Project:
+    """Images, labels and everything derived from them, in one folder.
+
+    Use :meth:`create` and :meth:`open`, not the constructor.
+    """
+
+    def __init__(self, folder: Path, store: Store):
+        self.folder = folder
+        self.store = store
+        self._lock = RLock()
+        self._embeddings: tuple[str, Embeddings] | None = None
+        self._index: tuple[Any, Index] | None = None
+        self._map: tuple[Any, Map] | None = None
+
+    # -- finding one -------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        *,
+        home: Path | str | None = None,
+        images: Path | str | None = None,
+        backbone: str | None = None,
+    ) -> Project:
+        """Make an empty project, or one with the images of a folder.
+
+        Raises
+        ------
+        FewshotLabError
+            For a name that cannot be a folder's, or one that is taken.
+        """
+        folder = _folder(name, home)
+        if (folder / MARKER).exists():
+            raise FewshotLabError(f"There is already a project named {name!r}.")
+        if folder.exists() and any(folder.iterdir()):
+            raise FewshotLabError(f"{folder} exists and is not empty: choose another name.")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FewshotLabError(f"{folder} cannot be made: {error.strerror}.") from None
+        store = Store.open(*_database(folder), create=True)
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        store.set("title", name)
+        store.set("created", created)
+        if backbone is not None:
+            from fewshot_lab.backbones import find
+
+            find(backbone)
+            store.set("backbone", backbone)
+        marker = json.dumps({"name": name, "created": created}, indent=1)
+        write_atomically(folder / MARKER, marker.encode())
+        project = cls(folder, store)
+        if images is not None:
+            project.import_images(Path(images))
+        return project
+
+    @classmethod
+    def open(cls, name: str | Path, *, home: Path | str | None = None) -> Project:
+        """Open a project by name, or by the path of its folder.
+
+        Raises
+        ------
+        FewshotLabError
+            Where there is none; the projects that exist are named.
+        """
+        as_path = Path(name)
+        folder = as_path if as_path.is_absolute() else _folder(str(name), home)
+        if not (folder / MARKER).exists():
+            there = [p.name for p in _folders(home)]
+            known = f" There are: {', '.join(there[:10])}." if there else " There are none yet."
+            raise FewshotLabError(f"There is no project named {str(name)!r}.{known}")
+        return cls(folder, Store.open(*_database(folder)))
+
+    @classmethod
+    def list(cls, home: Path | str | None = None) -> list[ProjectInfo]:
+        """Return every project, the last used first."""
+        infos = []
+        for folder in _folders(home):
+            try:
+                project = cls.open(folder)
+            except FewshotLabError:
+                continue
+            infos.append(project.info())
+            project.close()
+        return sorted(infos, key=lambda info: -info.last_used)
+
+    def info(self) -> ProjectInfo:
+        """Return what the list of projects shows of this one."""
+        ids = self.store.ids()
+        step = max(1, len(ids) // 4)
+        touched = self.store.get("last_used") or (self.folder / MARKER).stat().st_mtime
+        return ProjectInfo(
+            name=self.name,
+            title=str(self.store.get("title") or self.name),
+            folder=self.folder,
+            images=len(ids),
+            labelled=sum(label.kind == "class" for label in self.store.labels().values()),
+            last_used=float(touched),
+            examples=tuple(ids[::step][:4]),
+        )
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def touch(self) -> None:
+        """Note that somebody uses the project now."""
+        self.store.set("last_used", time.time())
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.store.close()
+
+    def delete(self) -> None:
+        """Delete the project with its labels; images that were referenced in place stay."""
+        self.store.drop()
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+    # -- images --------------------------------------------------------------------------------
+
+    def import_images(
+        self,
+        source: Path | str | Sequence[Path],
+        *,
+        reference_labels: str | None = None,
+        columns: ManifestColumns | None = None,
+        group_field: str | None = None,
+        copy: bool = False,
+        progress: Progress = silent,
+    ) -> ImportReport:
+        """Bring in images; again with the same source, only what is new.
+
+        Parameters
+        ----------
+        source : path or list of paths
+            A folder, a ZIP, a CSV manifest, a MedMNIST ``.npz``, an image, or a list of images.
+        reference_labels : "folders" or None
+            Take each file's folder name as its reference label.
+        columns : ManifestColumns, optional
+            For a manifest: which column is what; guessed where it is not given.
+        group_field : "PatientID" or "StudyInstanceUID", optional
+            The DICOM field that says which images belong together.
+        copy : bool
+            Keep a copy in the project. DICOM files are kept as PNG, without their header.
+
+        Raises
+        ------
+        FewshotLabError
+            Where the source does not exist or holds no image.
+        Stopped
+            Where ``progress`` raised it; what was read until then stays.
+        """
+        from fewshot_lab.images import Found, Refused, examine, scan
+
+        began = time.monotonic()
+        report = ImportReport()
+        known = self.store.known_sources()
+        unchanged = 0
+
+        def skip(candidate: Any) -> bool:
+            nonlocal unchanged
+            seen = known.get((str(candidate.file), candidate.frame))
+            if seen is None:
+                return False
+            stat = candidate.file.stat()
+            same = seen == (stat.st_size, stat.st_mtime_ns)
+            unchanged += same
+            return same
+
+        batch: list[NewImage] = []
+        refused: list[tuple[str, str]] = []
+        flushed = time.monotonic()
+
+        def flush() -> None:
+            nonlocal flushed
+            if batch:
+                added = self.store.add_images(batch)
+                report.added += len(added.added)
+                report.duplicates += added.duplicates
+                report.known += added.known
+                report.conflicts += added.conflicts
+                batch.clear()
+            if refused:
+                self.store.add_refused(refused)
+                report.refused += refused
+                refused.clear()
+            flushed = time.monotonic()
+
+        candidates = scan(
+            source if isinstance(source, (Path, str)) else list(source),
+            reference_labels=reference_labels,
+            columns=columns,
+            group_field=group_field,
+            extract_to=self.folder / "images",
+        )
+        try:
+            for item in examine(candidates, skip=skip, progress=progress):
+                if isinstance(item, Refused):
+                    refused.append((item.path, item.reason))
+                elif isinstance(item, Found):
+                    batch.append(self._take_in(item, copy=copy))
+                if len(batch) >= 200 or time.monotonic() - flushed > 1:
+                    flush()
+        finally:
+            flush()
+        report.known += unchanged
+        report.seconds = time.monotonic() - began
+        if not (report.added or report.known or report.duplicates or report.refused):
+            raise FewshotLabError(f"No image was found in {source}.")
+        return report
+
+    def _take_in(self, found: Any, *, copy: bool) -> NewImage:
+        """Store the thumbnail, and the copy if one is wanted; return the row to add."""
+        candidate = found.candidate
+        thumbnail = self.thumbnail_path(found.id)
+        if not thumbnail.exists():
+            write_atomically(thumbnail, found.thumbnail)
+        file, frame = str(candidate.file), candidate.frame
+        if copy and not candidate.file.is_relative_to(self.folder):
+            file, frame = self._keep_copy(found.id, candidate.file, candidate.frame)
+        return NewImage(
+            id=found.id,
+            path=candidate.path,
+            file=file,
+            frame=frame,
+            width=found.width,
+            height=found.height,
+            bytes=found.bytes,
+            mtime_ns=found.mtime_ns,
+            reference=candidate.reference,
+            group=candidate.group,
+            meta=dict(candidate.meta),
+            source=str(candidate.file),
+            source_frame=candidate.frame,
+        )
+
+    def _keep_copy(self, image_id: str, file: Path, frame: int) -> tuple[str, int]:
+        from fewshot_lab.images import count_frames, read_rgb
+
+        plain = file.suffix.lower() in PICTURE_SUFFIXES and count_frames(file) == 1
+        suffix = file.suffix.lower() if plain else ".png"
+        kept = Path("images") / "copies" / image_id[:2] / f"{image_id}{suffix}"
+        target = self.folder / kept
+        if not target.exists():
+            if plain:
+                write_atomically(target, file.read_bytes())
+            else:
+                import io
+
+                buffer = io.BytesIO()
+                read_rgb(file, frame).save(buffer, "PNG")
+                write_atomically(target, buffer.getvalue())
+        return str(kept), 0
+
+    def thumbnail_path(self, image_id: str) -> Path:
+        """Return where the thumbnail of an image lies."""
+        return self.folder / "thumbs" / image_id[:2] / f"{image_id}.webp"
+
+    def thumbnail(self, image_id: str) -> bytes:
+        """Return the thumbnail (WebP); it is made again where it was deleted."""
+        path = self.thumbnail_path(image_id)
+        if not path.exists():
+            from fewshot_lab.images import make_thumbnail
+
+            write_atomically(path, make_thumbnail(self.picture(image_id)))
+        return path.read_bytes()
+
+    def file_of(self, image_id: str) -> tuple[Path, int]:
+        """Return the file and the frame from which an image is read."""
+        row = self.store.image(image_id)
+        file = Path(row.file)
+        return (file if file.is_absolute() else self.folder / file), row.frame
+
+    def picture(self, image_id: str, max_side: int | None = None) -> Image:
+        """Return an image as RGB, shrunk to ``max_side`` pixels where it is larger.
+
+        Raises
+        ------
+        UnreadableImage
+            Where its file has gone or can no longer be read.
+        """
+        from fewshot_lab.images import read_rgb
+
+        file, frame = self.file_of(image_id)
+        image = read_rgb(file, frame, at_least=max_side)
+        if max_side is not None and max(image.size) > max_side:
+            image.thumbnail((max_side, max_side))
+        return image
+
+    # -- backbone, embeddings, index, map ----------------------------------------------------
+
+    @property
+    def backbone_name(self) -> str:
+        """The name of the backbone in use."""
+        from fewshot_lab.backbones import default_name
+
+        return str(self.store.get("backbone") or default_name())
+
+    @property
+    def backbone(self) -> Backbone:
+        """The backbone in use."""
+        from fewshot_lab.backbones import find
+
+        return find(self.backbone_name)
+
+    @property
+    def embedding_folder(self) -> Path:
+        """Where the embeddings by the backbone in use lie."""
+        return self.folder / "embeddings" / self.backbone.fingerprint
+
+    @property
+    def embeddings(self) -> Embeddings | None:
+        """The embeddings made so far by the backbone in use; None where there are none."""
+        from fewshot_lab.embeddings import open_embeddings
+
+        folder = self.embedding_folder
+        with self._lock:
+            if self._embeddings and self._embeddings[0] == folder.name:
+                self._embeddings[1].reload()
+                return self._embeddings[1]
+            if not folder.exists():
+                return None
+            embeddings = open_embeddings(folder)
+            if not len(embeddings.ids):
+                return None
+            self._embeddings = (folder.name, embeddings)
+            return embeddings
+
+    def require_embeddings(self) -> Embeddings:
+        """Return the embeddings.
+
+        Raises
+        ------
+        FewshotLabError
+            Where nothing has been embedded yet.
+        """
+        if (embeddings := self.embeddings) is None:
+            raise FewshotLabError(
+                f"{self.name!r} has no embeddings yet: embed its images first "
+                f"(python -m fewshot_lab embed {self.name})."
+            )
+        return embeddings
+
+    def embed(
+        self,
+        *,
+        backbone: str | None = None,
+        device: str | None = None,
+        batch_size: int | None = None,
+        workers: int | None = None,
+        shard: tuple[int, int] | None = None,
+        progress: Progress = silent,
+    ) -> EmbedReport:
+        """Embed the images that have no embedding yet; resumes where it was stopped.
+
+        Parameters
+        ----------
+        backbone : str, optional
+            A registry name or a file; becomes the project's backbone once it is embedded.
+        shard : (i, n), optional
+            Embed only the i-th of n equal parts, so that several processes share the work.
+
+        Raises
+        ------
+        FewshotLabError
+            For an unknown backbone, one that cannot be had now, or a missing GPU.
+        """
+        from fewshot_lab.backbones import find
+        from fewshot_lab.embeddings import ImageItem, embed
+
+        chosen = find(backbone or self.backbone_name)
+        rows = self.store.images()
+        if not rows:
+            raise FewshotLabError(f"{self.name!r} has no images yet: import some first.")
+        items = [ImageItem(row.id, self._absolute(row.file), row.frame) for row in rows]
+        report = embed(
+            items,
+            chosen,
+            self.folder / "embeddings" / chosen.fingerprint,
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            shard=shard,
+            progress=progress,
+        )
+        if backbone is not None:
+            self.store.set("backbone", backbone)
+        return report
+
+    def _absolute(self, file: str) -> Path:
+        path = Path(file)
+        return path if path.is_absolute() else self.folder / path
+
+    @property
+    def index(self) -> Index:
+        """The FAISS index over the embeddings, rows in their order; rebuilt when they change."""
+        from fewshot_lab.embeddings import build_index
+
+        embeddings = self.require_embeddings()
+        with self._lock:
+            key = (embeddings.fingerprint, len(embeddings.ids))
+            if self._index is None or self._index[0] != key:
+                self._index = (key, build_index(embeddings.matrix()))
+            return self._index[1]
+
+    def neighbours(
+        self, image_id: str, k: int = 30, *, unlabelled_only: bool = False
+    ) -> list[tuple[str, float]]:
+        """Return the images most like one, with their cosine similarity, the nearest first."""
+        embeddings = self.require_embeddings()
+        if not embeddings.contains(image_id):
+            raise FewshotLabError("This image has no embedding yet.")
+        ids = embeddings.ids
+        labelled = self.store.labels() if unlabelled_only else {}
+        wanted = min(len(ids), k + 1 + len(labelled))
+        similarity, rows = self.index.search(embeddings.matrix([image_id]), wanted)
+        found = [
+            (ids[row], float(s))
+            for s, row in zip(similarity[0], rows[0], strict=True)
+            if row >= 0 and ids[row] != image_id and ids[row] not in labelled
+        ]
+        return found[:k]
+
+    @property
+    def map_folder(self) -> Path:
+        """Where the map of the embeddings in use lies."""
+        return self.folder / "maps" / self.backbone.fingerprint
+
+    @property
+    def map(self) -> Map | None:
+        """The map as it stands, or None."""
+        from fewshot_lab.embeddings import load_map, map_stamp
+
+        folder = self.map_folder
+        with self._lock:
+            stamp = map_stamp(folder)
+            if stamp is None:
+                return None
+            key = (folder.name, stamp)
+            if self._map is None or self._map[0] != key:
+                self._map = (key, load_map(folder))
+            return self._map[1]
+
+    def make_map(
+        self,
+        *,
+        neighbours: int | None = None,
+        min_dist: float | None = None,
+        fresh: bool = False,
+        progress: Progress = silent,
+    ) -> Map:
+        """Lay the embeddings out in the plane: a PCA map at once, then UMAP.
+
+        Where a UMAP map with the same settings exists, new images are placed on it and the old
+        ones stay where they are, unless ``fresh``.
+        """
+        from fewshot_lab.embeddings import make_map
+
+        settings = dict(self.store.get("map") or {})
+        if neighbours is not None:
+            settings["neighbours"] = neighbours
+        if min_dist is not None:
+            settings["min_dist"] = min_dist
+        made = make_map(
+            self.require_embeddings(),
+            self.index,
+            self.map_folder,
+            neighbours=int(settings.get("neighbours", 15)),
+            min_dist=float(settings.get("min_dist", 0.1)),
+            fresh=fresh,
+            progress=progress,
+        )
+        self.store.set("map", settings)
+        return made
+
+    # -- labels ----------------------------------------------------------------------------------
+
+    def classes(self) -> list[ClassRow]:
+        """Return the classes in their order."""
+        return self.store.classes()
+
+    def label(
+        self,
+        labels: Mapping[str, str | None],
+        annotator: str,
+        *,
+        view: str = "script",
+    ) -> int:
+        """Label images by path or id; classes that do not exist yet are added.
+
+        Parameters
+        ----------
+        labels : mapping
+            From a path or an id to a class name, "unsure", "reject", or None (clears).
+
+        Returns
+        -------
+        int
+            The number of images labelled.
+
+        Raises
+        ------
+        FewshotLabError
+            Where a path is unknown or leads to several images; nothing is stored then.
+        """
+        unknown = [key for key in labels if self.store.find(key) is None]
+        if unknown:
+            some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+            raise FewshotLabError(
+                f"{len(unknown)} of {len(labels)} images are not in {self.name!r}: {some}"
+            )
+        by_name = {row.name.casefold(): row.id for row in self.store.classes()}
+        client = f"{view}-{uuid4().hex}"
+        sequence = 0
+        grouped: dict[tuple[str, int | None], list[str]] = {}
+        for key, name in labels.items():
+            if name is None:
+                kind, class_id = "clear", None
+            elif name in ("unsure", "reject"):
+                kind, class_id = name, None
+            else:
+                kind = "class"
+                class_id = by_name.get(name.strip().casefold())
+                if class_id is None:
+                    class_id = self.store.add_class(name.strip(), annotator=annotator)
+                    by_name[name.strip().casefold()] = class_id
+            image_id = self.store.find(key)
+            assert image_id is not None
+            grouped.setdefault((kind, class_id), []).append(image_id)
+        for (kind, class_id), ids in grouped.items():
+            sequence += 1
+            self.store.record(
+                LabelAction(
+                    client=client,
+                    q=sequence,
+                    annotator=annotator,
+                    kind=kind,
+                    class_id=class_id,
+                    image_ids=list(dict.fromkeys(ids)),
+                    view=view,
+                )
+            )
+        return sum(len(set(ids)) for ids in grouped.values())
+
+    def label_csv(self, csv_path: Path | str, annotator: str) -> tuple[int, list[str]]:
+        """Label from a CSV with the columns ``path`` and ``label``.
+
+        Returns
+        -------
+        int, list of str
+            How many images were labelled, and the paths that are not in the project.
+
+        Raises
+        ------
+        FewshotLabError
+            Where the file cannot be read or lacks a column.
+        """
+        try:
+            text = Path(csv_path).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise FewshotLabError(f"{csv_path} cannot be read: {error}.") from None
+        reader = csv.DictReader(text.splitlines())
+        missing = {"path", "label"} - set(reader.fieldnames or ())
+        if missing:
+            raise FewshotLabError(
+                f"{csv_path} has no column {' and '.join(sorted(missing))!s}; "
+                "its first line must name the columns path and label."
+            )
+        rows = [(row["path"] or "", (row["label"] or "").strip()) for row in reader]
+        unmatched = [path for path, _ in rows if self.store.find(path) is None]
+        lost = set(unmatched)
+        labels = {path: label or None for path, label in rows if path not in lost}
+        return (self.label(labels, annotator, view="import") if labels else 0), unmatched
+
+    # -- classifier ------------------------------------------------------------------------------
+
+    def training_set(self) -> TrainingSet:
+        """Return the labelled images that a classifier may learn from."""
+        import numpy as np
+
+        embeddings = self.require_embeddings()
+        audit = self.store.audit_ids()
+        labels = self.store.labels()
+        ids = [
+            image_id
+            for image_id in embeddings.ids
+            if (label := labels.get(image_id)) is not None
+            and label.kind == "class"
+            and image_id not in audit
+        ]
+        y = np.array([labels[i].class_id for i in ids], dtype=np.int64)
+        X = embeddings.matrix(ids).astype(np.float32)
+        return TrainingSet(ids, X, y, self.groups_of(ids))
+
+    def groups_of(self, ids: Sequence[str]) -> np.ndarray | None:
+        """Return each image's group; None where no image has one."""
+        import numpy as np
+
+        groups = {row.id: row.group for row in self.store.images(ids)}
+        if not any(groups.values()):
+            return None
+        return np.array([groups[i] or f"image:{i}" for i in ids], dtype=object)
+
+    def fit(self, name: str = "auto") -> ProjectClassifier:
+        """Fit a classifier on the labels.
+
+        Raises
+        ------
+        FewshotLabError
+            With labels of fewer than two classes.
+        """
+        from fewshot_lab.classifiers import fit
+
+        training = self.training_set()
+        if len(set(training.y.tolist())) < 2:
+            raise FewshotLabError(
+                "A classifier needs labelled images of at least two classes; "
+                f"{self.name!r} has {len(training.ids)} labelled images "
+                f"of {len(set(training.y.tolist()))}."
+            )
+        return ProjectClassifier(self, self._fit(fit, training, name), training)
+
+    def _fit(self, fit: Callable[..., Fitted], training: TrainingSet, name: str) -> Fitted:
+        return fit(training.X, training.y, name=name, groups=training.groups)
+
+    def export(
+        self, folder: Path | str, *, as_zip: bool = False, progress: Progress = silent
+    ) -> BundleReport:
+        """Fit and write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
+        return self.fit().export(folder, as_zip=as_zip, progress=progress)
+
+    @cached_property
+    def jobs_folder(self) -> Path:
+        """Where the runs of long work are kept."""
+        return self.folder / "jobs"
+
+
+def _folder(name: str, home: Path | str | None) -> Path:
+    if not NAME.fullmatch(name) or name.endswith((" ", ".")):
+        raise FewshotLabError(
+            f"{name!r} cannot be a project's name: use up to 64 letters, digits, spaces, "
+            "dots, dashes and underscores, beginning with a letter or digit."
+        )
+    return (Path(home) if home is not None else _home.home()) / name
+
+
+def _folders(home: Path | str | None) -> Iterable[Path]:
+    base = Path(home) if home is not None else _home.home()
+    if not base.is_dir():
+        return []
+    return sorted(p for p in base.iterdir() if (p / MARKER).exists())
+
+
+def _database(folder: Path) -> tuple[str | Path, str | None]:
+    """Return where a project's rows are: a file of its own, or a schema of the named server."""
+    if url := os.environ.get("FEWSHOT_LAB_DATABASE"):
+        schema = "fewshot_" + re.sub(r"[^a-z0-9]", "_", folder.name.lower())
+        return url, schema
+    return folder / "project.sqlite", None
