@@ -1,0 +1,27 @@
+"""Images: found in what the user brings, read to 8-bit RGB, named by their pixels."""
+
+from fewshot_lab.images._candidates import Candidate, Found, Refused
+from fewshot_lab.images._dicom import GROUP_FIELDS
+from fewshot_lab.images._errors import UnreadableImage
+from fewshot_lab.images._examine import examine
+from fewshot_lab.images._manifest import ManifestColumns, guess_columns, read_header
+from fewshot_lab.images._read import count_frames, make_thumbnail, pixel_id, read_rgb
+from fewshot_lab.images._scan import Scan, scan
+
+__all__ = [
+    "GROUP_FIELDS",
+    "Candidate",
+    "Found",
+    "ManifestColumns",
+    "Refused",
+    "Scan",
+    "UnreadableImage",
+    "count_frames",
+    "examine",
+    "guess_columns",
+    "make_thumbnail",
+    "pixel_id",
+    "read_header",
+    "read_rgb",
+    "scan",
+]

@@ -1,0 +1,79 @@
+"""Decoders for pydicom from imagecodecs: the compressions that Pillow lacks.
+
+Lossless JPEG (the commonest in radiology), 12-bit JPEG, JPEG-LS, HTJ2K and JPEG 2000 with more
+than 8 bits per colour. pydicom finds this module by name (see ``register``).
+"""
+
+from typing import Any
+
+import numpy as np
+from pydicom import uid
+from pydicom.pixels.decoders import (
+    HTJ2KDecoder,
+    HTJ2KLosslessDecoder,
+    HTJ2KLosslessRPCLDecoder,
+    JPEG2000Decoder,
+    JPEG2000LosslessDecoder,
+    JPEGExtended12BitDecoder,
+    JPEGLosslessDecoder,
+    JPEGLosslessSV1Decoder,
+    JPEGLSLosslessDecoder,
+    JPEGLSNearLosslessDecoder,
+)
+
+_JPEG = (uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
+_JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
+_JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000)
+_HTJ2K = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
+
+DECODER_DEPENDENCIES = dict.fromkeys(
+    (*_JPEG, *_JPEG_LS, *_JPEG_2000, *_HTJ2K), ("numpy", "imagecodecs")
+)
+
+
+def is_available(syntax: str) -> bool:
+    """Say whether this module decodes a transfer syntax."""
+    return syntax in DECODER_DEPENDENCIES
+
+
+def register() -> None:
+    """Add these decoders to pydicom's, behind its own."""
+    for decoder in (
+        JPEGExtended12BitDecoder,
+        JPEGLosslessDecoder,
+        JPEGLosslessSV1Decoder,
+        JPEGLSLosslessDecoder,
+        JPEGLSNearLosslessDecoder,
+        JPEG2000Decoder,
+        JPEG2000LosslessDecoder,
+        HTJ2KDecoder,
+        HTJ2KLosslessDecoder,
+        HTJ2KLosslessRPCLDecoder,
+    ):
+        if "imagecodecs" not in decoder.available_plugins:
+            decoder.add_plugin("imagecodecs", (__name__, "decode_frame"))
+
+
+def decode_frame(source: bytes, runner: Any) -> bytearray:
+    """Decode one compressed frame (the interface is pydicom's)."""
+    import imagecodecs
+
+    syntax = runner.transfer_syntax
+    source = bytes(source)
+    if syntax in _JPEG:
+        # the colours as they are stored: pydicom converts them by the header afterwards
+        options: dict[str, Any] = {}
+        if runner.samples_per_pixel == 3:
+            space = "YCBCR" if str(runner.photometric_interpretation).startswith("YBR") else "RGB"
+            options = {"colorspace": space, "outcolorspace": space}
+        values = imagecodecs.jpeg8_decode(source, **options)
+    elif syntax in _JPEG_LS:
+        values = imagecodecs.jpegls_decode(source)
+    else:
+        decode = imagecodecs.htj2k_decode if syntax in _HTJ2K else imagecodecs.jpeg2k_decode
+        values = decode(source)
+        if str(runner.photometric_interpretation) in ("YBR_ICT", "YBR_RCT"):
+            runner.set_option("photometric_interpretation", "RGB")
+    runner.set_option("bits_allocated", values.dtype.itemsize * 8)
+    runner.set_option("planar_configuration", 0)
+    return bytearray(np.ascontiguousarray(values).tobytes())

@@ -1,0 +1,277 @@
+"""From an ordinary image file to 8-bit RGB, with Pillow and NumPy alone.
+
+The text of this file also stands in the ``predict.py`` of every exported classifier, so that a
+picture looks the same to the classifier there and here. It therefore imports nothing of the
+project.
+
+What becomes of a file's values:
+
+========================  ==========================================================================
+grey, 1 to 8 bit          three equal channels
+palette                   its colours
+alpha                     laid over white; an alpha that is 0 everywhere is ignored
+CMYK, YCbCr               Pillow's plain conversion; colour profiles (ICC) are not applied
+16 bit, grey or colour    divided by the top of the smallest bit depth (8, 10, 12, 14, 16) that
+                          holds the picture's largest value: a 12-bit camera's values come out
+                          bright, and 8-bit values times 257 come out as they went in. Exception:
+                          a PNG with grey, alpha and 16 bit loses its low byte.
+signed, 32 bit, float     like 16 bit if within 0..65535 (floats within 0..1: times 255), else
+                          stretched from the smallest to the largest value
+EXIF orientation          applied, whatever the container
+animation                 the first picture
+TIFF pages                one picture per page, but for pages marked as reduced copies or masks and
+                          pages of another size than the first (slide scanners' thumbnails, labels
+                          and pyramid levels)
+========================  ==========================================================================
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB", "WEBP", "GIF", "PPM")
+MAX_PIXELS = 400_000_000
+
+# Pillow warns from 89 megapixels on; the limit here is MAX_PIXELS, kept by `opened`.
+Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, MAX_PIXELS)
+
+_MAGIC = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"RIFF": "WebP",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+}
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION, _SUBFILE, _BITS, _PHOTOMETRIC, _PLANES = 274, 254, 258, 262, 284
+
+
+class Unreadable(ValueError):  # noqa: N818
+    """The file is not a picture that can be read; the message says why."""
+
+
+def decode(path: str | Path, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
+    """Read one picture as 8-bit RGB, upright.
+
+    Parameters
+    ----------
+    path : str or Path
+    frame : int
+        Which page of a TIFF, from 0.
+    at_least : int, optional
+        Where the picture is scaled down afterwards to about this many pixels: a JPEG may be
+        decoded at 1/2, 1/4 or 1/8 with both sides still at least twice this long, which is
+        several times faster.
+
+    Raises
+    ------
+    Unreadable
+    """
+    with opened(path) as image:
+        return to_rgb(image, frame, at_least=at_least)
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[Image.Image]:
+    """Open a file, look at its header, refuse what is too large; the picture is not decoded yet.
+
+    Whatever goes wrong inside the ``with`` block comes out as :class:`Unreadable`.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            try:
+                image = Image.open(stream, formats=FORMATS)
+                refuse_too_large(*image.size)
+                yield image
+            except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+                raise Unreadable(f"The picture has more than {MAX_PIXELS:,} pixels.") from None
+            except UnidentifiedImageError:
+                raise Unreadable(why_unidentified(stream)) from None
+    except Unreadable:
+        raise
+    except FileNotFoundError:
+        raise Unreadable("The file is not there.") from None
+    except PermissionError:
+        raise Unreadable("The file cannot be opened: permission denied.") from None
+    except IsADirectoryError:
+        raise Unreadable("This is a folder, not a file.") from None
+    except MemoryError:
+        raise Unreadable("There is not enough memory for this picture.") from None
+    except Exception as error:  # Pillow's readers raise nearly anything on damaged files
+        if "truncated" in str(error).lower():
+            raise Unreadable("The file is truncated: the end of the picture is missing.") from error
+        raise Unreadable("The file is damaged: the picture cannot be decoded.") from error
+
+
+def refuse_too_large(width: int, height: int) -> None:
+    """Raise for a header that announces more than `MAX_PIXELS`, before anything is decoded."""
+    if width * height >= MAX_PIXELS:
+        size = f"{width:,} x {height:,} pixels"
+        raise Unreadable(f"The picture is too large: {size}; the limit is {MAX_PIXELS:,} in all.")
+    if width < 1 or height < 1:
+        raise Unreadable("The file is damaged: its picture has no pixels.")
+
+
+def why_unidentified(stream: BinaryIO) -> str:
+    """Say what a file is that no reader took."""
+    stream.seek(0)
+    head = stream.read(4096)
+    if not head:
+        return "The file is empty (0 bytes)."
+    for magic, name in _MAGIC.items():
+        if head.startswith(magic):
+            return f"The file is damaged or truncated: it begins like {name} but cannot be read."
+    if not any(head):
+        return "The file holds nothing but zeros."
+    if _is_text(head):
+        return "This is a text file, not an image."
+    return "This is not an image in a format that can be read."
+
+
+def _is_text(head: bytes) -> bool:
+    text = head.decode("utf-8", errors="replace").rstrip("\ufffd")
+    return "\ufffd" not in text and all(c.isprintable() or c in "\t\r\n\f\ufeff" for c in text)
+
+
+def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
+    """Decode an opened picture to 8-bit RGB, upright (see :func:`decode`)."""
+    inverted = False
+    if image.format == "TIFF":
+        seek_picture(image, frame)
+        tags: Any = image.tag_v2  # type: ignore[attr-defined]
+        wide = max(tags.get(_BITS, (1,))) > 8
+        if wide and tags.get(_PLANES) == 2:
+            raise Unreadable("The TIFF keeps 16-bit colours in separate planes.")
+        inverted = wide and tags.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
+    elif frame:
+        raise Unreadable(f"There is no picture {frame} in this file.")
+    elif at_least is not None and image.format in ("JPEG", "MPO"):
+        image.draft(None, (2 * at_least, 2 * at_least))
+    low = _low_bytes(image, frame)
+    image.load()
+    turned = _TRANSPOSE.get(_orientation(image))
+    if low is not None:
+        values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
+        image = Image.frombytes(image.mode, image.size, to_8bit(values).tobytes())
+    elif image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        grey = to_8bit(np.asarray(image))
+        image = Image.fromarray(255 - grey if inverted else grey)
+    rgb = _over_white(image)
+    return rgb if turned is None else rgb.transpose(turned)
+
+
+def seek_picture(image: Image.Image, frame: int) -> None:
+    """Go to the TIFF page that holds picture `frame`."""
+    for number, page in enumerate(picture_pages(image)):
+        if number == frame:
+            image.seek(page)
+            return
+    raise Unreadable(f"There is no picture {frame} in this file.")
+
+
+def picture_pages(image: Image.Image) -> Iterator[int]:
+    """Yield the TIFF pages that are pictures of their own, in order."""
+    yield 0
+    size = image.size
+    page = 1
+    while True:
+        try:
+            image.seek(page)
+        except EOFError:
+            return
+        reduced_or_mask = image.tag_v2.get(_SUBFILE, 0) & 0b101  # type: ignore[attr-defined]
+        if image.size == size and not reduced_or_mask:
+            yield page
+        page += 1
+
+
+def _low_bytes(image: Any, frame: int) -> Image.Image | None:
+    """Decode the low bytes of a 16-bit colour picture, of which Pillow keeps the high ones.
+
+    Pillow unpacks such samples by taking one byte of each pair; told that they are of the other
+    byte order, it takes the other one.
+    """
+    other = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
+    tiles = []
+    for tile in image.tile:
+        args = (tile.args,) if isinstance(tile.args, str) else tile.args
+        kind, _, order = str(args[0] if args else "").partition(";16")
+        if kind not in ("RGB", "RGBA", "RGBX", "CMYK") or order not in other:
+            return None
+        swapped = (f"{kind};16{other[order]}", *args[1:])
+        tiles.append(tile._replace(args=swapped[0] if isinstance(tile.args, str) else swapped))
+    if not tiles or image.fp is None:
+        return None
+    position = image.fp.tell()
+    image.fp.seek(0)
+    again: Any = Image.open(io.BytesIO(image.fp.read()), formats=FORMATS)
+    image.fp.seek(position)
+    if again.format == "TIFF":
+        seek_picture(again, frame)
+    again.tile = tiles
+    again.load()
+    return again
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF: the picture itself is fine
+        return 1
+
+
+def to_8bit(values: np.ndarray) -> np.ndarray:
+    """Map whole or real numbers to 0..255 (uint8), as the table above says."""
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 65535:
+        return stretch(values, low, high)
+    if values.dtype.kind == "f":
+        if high <= 1:
+            return np.rint(values * 255).astype(np.uint8)
+        values, high = np.rint(values).astype(np.uint16), round(high)
+    top = next(2**bits - 1 for bits in (8, 10, 12, 14, 16) if high < 2**bits)
+    table = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)
+    return table[values]
+
+
+def stretch(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Map `low` to 0 and `high` to 255 (uint8), and what lies outside to the nearer of them."""
+    scale = 255 / (high - low) if high > low else 0.0
+    scaled = (values.astype(np.float64) - low) * scale
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode in ("La", "RGBa"):
+        image = image.convert(image.mode.upper())
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    alpha = image.getchannel("A").getextrema()
+    if alpha in ((255, 255), (0, 0)):
+        return image.convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
