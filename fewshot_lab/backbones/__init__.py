@@ -1,0 +1,11 @@
+"""One registry of frozen networks that turn a picture into an embedding.
+
+Each has a card, its own preprocessing and a fingerprint that changes whenever an embedding would.
+"""
+
+from fewshot_lab.backbones._backbone import Backbone
+from fewshot_lab.backbones._card import Card
+from fewshot_lab.backbones._preprocessing import Preprocessing
+from fewshot_lab.backbones._registry import cards, default_name, find
+
+__all__ = ["Backbone", "Card", "Preprocessing", "cards", "default_name", "find"]

