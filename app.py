@@ -1,0 +1,20 @@
+"""The app: ``streamlit run app.py``, or ``streamlit run app.py -- --home FOLDER``."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+from fewshot_lab.ui.on_error import show_error
+from fewshot_lab.ui.routes import routes
+
+arguments = argparse.ArgumentParser(prog="streamlit run app.py --", description=__doc__)
+arguments.add_argument("--home", type=Path, help="the folder that holds the projects")
+chosen, _ = arguments.parse_known_args(sys.argv[1:])
+if chosen.home is not None:
+    # By the environment, so that the jobs which the app starts look in the same place.
+    os.environ["FEWSHOT_LAB_HOME"] = str(chosen.home.expanduser().absolute())
+
+app = st.App("fewshot_lab/ui/main.py", routes=routes(), on_script_error=show_error)

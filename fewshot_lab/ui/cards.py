@@ -1,0 +1,168 @@
+"""Cards of projects, and the dialogs that create, rename and delete one."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import streamlit as st
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project import Project, ProjectInfo
+from fewshot_lab.ui import pages, session
+from fewshot_lab.ui.on_error import alert, sentences
+from fewshot_lab.ui.routes import api_url
+from fewshot_lab.ui.words import ago, count, escape, plural
+
+COLUMNS = 3
+AT_FIRST = 24
+FILTER_FROM = 13
+LONGEST_TITLE = 80
+
+
+def folder_name(title: str) -> str:
+    """Return the name of the folder for a title: "Köln, run #2" becomes "Koln run 2".
+
+    Raises
+    ------
+    FewshotLabError
+        For a title without a single letter or digit that a folder's name may have.
+    """
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9._ -]+", " ", plain)
+    plain = re.sub(r"\s+", " ", plain).strip(" .-_")[:64].strip(" .-_")
+    if not plain:
+        raise FewshotLabError("A project's name needs at least one letter from a to z or a digit.")
+    return plain
+
+
+def grid(infos: Sequence[ProjectInfo]) -> None:
+    """Draw the projects as cards; many of them with a field to find one."""
+    shown = list(infos)
+    if len(infos) >= FILTER_FROM:
+        wanted = st.text_input(
+            "Find a project",
+            placeholder=f"Find one of {count(len(infos))} projects",
+            label_visibility="collapsed",
+            key="fl-find",
+        )
+        shown = [i for i in infos if wanted.casefold() in f"{i.title} {i.name}".casefold()]
+        if not shown:
+            st.html(f'<div class="fl-muted">No project is called “{escape(wanted)}”.</div>')
+    rest = len(shown) - AT_FIRST
+    if rest > 0 and not st.session_state.get("fl-all"):
+        shown = shown[:AT_FIRST]
+    for start in range(0, len(shown), COLUMNS):
+        columns = st.columns(COLUMNS, gap="small")
+        for column, info in zip(columns, shown[start : start + COLUMNS], strict=False):
+            with column:
+                card(info)
+    if len(shown) == AT_FIRST and rest > 0:
+        st.button(f"Show {count(rest)} more", type="tertiary", key="fl-all")
+
+
+def card(info: ProjectInfo) -> None:
+    """Draw one project: four of its images, its title, its counts."""
+    with st.container(key=f"fl-card-{info.name}"):
+        st.html(strip(info))
+        with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
+            pages.link("label" if info.images else "import", shortened(info.title), info.name)
+            if st.button("Edit", key=f"fl-edit-{info.name}", type="tertiary"):
+                edit_dialog(info)
+        st.html(f'<div class="fl-small fl-muted fl-number">{facts(info)}</div>')
+
+
+def shortened(title: str, longest: int = 44) -> str:
+    """Return a title that fits a card, as Markdown that shows it unchanged."""
+    cut = title if len(title) <= longest else title[: longest - 1].rstrip() + "…"
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~:$])", r"\\\1", cut)
+
+
+def strip(info: ProjectInfo) -> str:
+    """Return four thumbnails as HTML, with blanks where there are fewer images."""
+    base = api_url(info.name)
+    images = [
+        f'<img src="{base}/thumb/{image_id}.webp" alt="" loading="lazy">'
+        for image_id in info.examples
+    ]
+    images += ["<span></span>"] * (4 - len(images))
+    return f'<div class="fl-strip">{"".join(images)}</div>'
+
+
+def facts(info: ProjectInfo) -> str:
+    """Return "5,119 images · 420 labelled · 3 hours ago" as HTML."""
+    if not info.images:
+        return f"No images yet · {ago(info.last_used)}"
+    return (
+        f"{plural(info.images, 'image')} · {count(info.labelled)} labelled · {ago(info.last_used)}"
+    )
+
+
+@st.dialog("New project")
+def create_dialog() -> None:
+    """Ask for a name and create the project."""
+    with st.form("fl-create", border=False):
+        title = st.text_input(
+            "Name", max_chars=LONGEST_TITLE, placeholder="Blood smears 2026", key="fl-new-name"
+        )
+        pressed = st.form_submit_button("Create", type="primary")
+    if pressed:
+        with sentences():
+            create(title)
+
+
+def create(title: str) -> None:
+    """Create a project and go on to its import."""
+    title = " ".join(title.split())
+    if not title:
+        raise FewshotLabError("Type a name for the project.")
+    project = Project.create(folder_name(title))
+    project.store.set("title", title)
+    project.touch()
+    project.close()
+    pages.go("import", folder_name(title))
+
+
+@st.dialog("Edit project")
+def edit_dialog(info: ProjectInfo) -> None:
+    """Rename a project or delete it."""
+    with sentences():
+        with st.form("fl-rename", border=False):
+            title = st.text_input("Title", value=info.title, max_chars=LONGEST_TITLE)
+            st.caption(f"Its folder stays {info.folder}.")
+            if st.form_submit_button("Rename"):
+                rename(info.name, title)
+                st.rerun()
+        st.divider()
+        st.markdown(
+            f"Deleting removes {plural(info.labelled, 'label')}, all embeddings and exports, and "
+            "copied images, for ever. Images that were left in their place stay."
+        )
+        typed = st.text_input(f"To delete, type the folder's name: `{info.name}`")
+        if st.button("Delete this project", disabled=typed.strip() != info.name):
+            delete(info.name)
+            st.rerun()
+        if typed and typed.strip() != info.name:
+            alert("This is not the folder's name.")
+
+
+def rename(name: str, title: str) -> None:
+    """Give a project another title."""
+    title = " ".join(title.split())
+    if not title:
+        raise FewshotLabError("A project needs a title.")
+    session.project_named(name).store.set("title", title)
+
+
+def delete(name: str) -> None:
+    """Stop what runs for a project and delete it."""
+    from fewshot_lab import jobs
+
+    project = session.project_named(name)
+    for job in jobs.list_jobs(project.folder):
+        if job.status().state in ("queued", "running"):
+            job.stop()
+    session.forget(name)
+    project.delete()
+    if st.session_state.get("project") == name:
+        st.session_state.pop("project", None)
+        st.query_params.pop("project", None)

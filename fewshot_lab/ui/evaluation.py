@@ -1,0 +1,160 @@
+"""The figures of a classifier, drawn from the live session's snapshot."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from fewshot_lab.live import LiveSession, Snapshot
+from fewshot_lab.project import Project
+from fewshot_lab.ui import pages
+from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.words import count, escape, interval, percent, plural
+
+if TYPE_CHECKING:
+    from fewshot_lab.evaluation import CrossValidation, Interval
+    from fewshot_lab.store import ClassRow
+
+WIDE = 10  # more classes than this: the matrix gets the whole width
+
+
+def show(project: Project) -> None:
+    """Draw the figures; until the newest labels are in them, look again every second."""
+    session = LiveSession.of(project)
+    stale = session.snapshot.position < project.store.position()
+    if stale:
+        session.notify()
+
+    @st.fragment(run_every=1.0 if stale else None)
+    def figures() -> None:
+        with sentences():
+            snapshot = session.snapshot
+            if stale and snapshot.position >= project.store.position():
+                st.rerun()
+            draw(project, snapshot, stale=stale)
+
+    figures()
+
+
+def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
+    """Draw a snapshot."""
+    cv = snapshot.cv
+    if cv is None:
+        if stale:
+            st.html('<div class="fl-muted">The classifier is learning from the newest labels.</div>')
+            return
+        why = snapshot.message or "There are not enough labels to say how good the classifier is."
+        if empty(why, "Label images"):
+            pages.go("label", project.name)
+        return
+    classes = {row.id: row for row in project.store.classes(include_retired=True)}
+    st.html(headline(snapshot))
+    if snapshot.suspects:
+        pages.link("label", "Look at the suspects on the label page", project.name)
+    st.divider()
+    if len(cv.class_ids) > WIDE:
+        st.subheader("Recall per class")
+        st.html(recall_table(cv, classes))
+        st.subheader("Confusion")
+        st.html(confusion(cv, classes))
+    else:
+        left, right = st.columns([1, 1], gap="large")
+        with left:
+            st.subheader("Recall per class")
+            st.html(recall_table(cv, classes))
+        with right:
+            st.subheader("Confusion")
+            st.html(confusion(cv, classes))
+
+
+def figure(title: str, value: "Interval", how: str) -> str:
+    """Return one figure with its interval and its n, as HTML."""
+    return (
+        f"<dt>{escape(title)}</dt><dd class='fl-figure'><b>{value.value:.2f}</b>"
+        f"<span>{value.low:.2f}–{value.high:.2f}, n = {count(value.n)}, {escape(how)}</span></dd>"
+    )
+
+
+def headline(snapshot: Snapshot) -> str:
+    """Return the figures that matter most as HTML."""
+    assert snapshot.cv is not None
+    rows = figure(
+        "Balanced accuracy", snapshot.cv.balanced_accuracy, "95 % interval, by cross-validation"
+    )
+    if snapshot.audit is not None:
+        rows += figure("Audit", snapshot.audit, "on images drawn at random, never trained on")
+    else:
+        rows += (
+            "<dt>Audit</dt><dd class='fl-muted'>no estimate yet: it needs labels on images that "
+            "the suggestions mark with A.</dd>"
+        )
+    n = len(snapshot.suspects)
+    said = f"{plural(n, 'label')} that the classifier doubts" if n else "none"
+    rows += f"<dt>Suspects</dt><dd>{said}</dd>"
+    if snapshot.sentence:
+        rows += f"<dt>Classifier</dt><dd>{escape(snapshot.sentence)}</dd>"
+    return f'<dl class="fl-facts" style="align-items:baseline">{rows}</dl>'
+
+
+def named(class_id: int, classes: dict[int, "ClassRow"]) -> tuple[str, str]:
+    """Return a class's name and colour."""
+    row = classes.get(class_id)
+    return (row.name, row.color) if row is not None else (f"class {class_id}", "var(--fl-muted)")
+
+
+def recall_table(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
+    """Return recall per class with its interval as a range on a line from 0 to 1, as HTML."""
+    rows = []
+    for class_id in cv.class_ids:
+        name, colour = named(class_id, classes)
+        recall = cv.recall[class_id]
+        low, high, at = (100 * v for v in (recall.low, recall.high, recall.value))
+        rows.append(
+            f"<tr><td title='{escape(name)}'><i class='fl-dot' style='background:{colour}'></i>{escape(name)}</td>"
+            f"<td style='width:34%'><div class='fl-range'>"
+            f"<i style='left:{low:.1f}%;width:{max(high - low, 0.5):.1f}%;background:{colour}'></i>"
+            f"<b style='left:{at:.1f}%;background:{colour}'></b></div></td>"
+            f"<td class='n'>{interval(recall.value, recall.low, recall.high)}</td>"
+            f"<td class='n'>{count(recall.n)}</td></tr>"
+        )
+    return (
+        "<table class='fl-table'><thead><tr><th>Class</th><th></th>"
+        "<th class='n'>Recall (95 % interval)</th><th class='n'>n</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
+    """Return the confusion matrix as HTML: rows are labels, columns predictions."""
+    matrix = np.asarray(cv.confusion, dtype=float)
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
+    names = [named(class_id, classes)[0] for class_id in cv.class_ids]
+    head = "".join(
+        f"<th class='col' scope='col'><div><span title='{escape(n)}'>{escape(n)}</span></div></th>"
+        for n in names
+    )
+    body = []
+    for i, name in enumerate(names):
+        cells = []
+        for j, other in enumerate(names):
+            value, share = matrix[i, j], shares[i, j]
+            text = f"{value:.0f}" if value >= 0.5 else ("·" if value == 0 else f"{value:.1f}")
+            kind = "none" if value == 0 else ("" if i == j else "wrong")
+            if share > 0.6:
+                kind += " deep"
+            cells.append(
+                f"<td class='{kind}' style='--p:{share:.3f}' "
+                f"title='{escape(name)} predicted as {escape(other)}: {percent(share)} of {totals[i, 0]:.0f}'>{text}</td>"
+            )
+        body.append(
+            f"<tr><th class='row' scope='row' title='{escape(name)}'>{escape(name)}</th>"
+            f"{''.join(cells)}</tr>"
+        )
+    return (
+        "<div class='fl-scroll' style='max-height:none'><table class='fl-confusion'><thead><tr><th></th>"
+        f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        "<div class='fl-small fl-muted'>Rows: label. Columns: prediction for images left out in "
+        "cross-validation.</div>"
+    )

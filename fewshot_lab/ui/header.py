@@ -1,0 +1,55 @@
+"""The right end of the top bar: which project, what runs for it, and who labels."""
+
+import streamlit as st
+
+from fewshot_lab.project import Project
+from fewshot_lab.ui import session, work
+from fewshot_lab.ui.words import escape, plural
+
+_remember = st.components.v2.component(
+    "fewshot_remember",
+    js=f"""export default function ({{ data }}) {{
+      if (data && data.name) {{
+        document.cookie = "{session.COOKIE}=" + encodeURIComponent(data.name)
+          + "; path=/; max-age=31536000; samesite=lax";
+      }}
+    }}""",
+)
+
+
+def header(project: Project | None) -> None:
+    """Draw the right end of the top bar."""
+    with st.container(key="fl-corner", horizontal=True):
+        if project is not None:
+            work.corner(project)
+            title = str(project.store.get("title") or project.name)
+            images = plural(len(project.store.ids()), "image")
+            st.html(
+                f'<span class="fl-where" title="{escape(title)}">{escape(title)}</span>'
+                f'<span class="fl-number"> · {images}</span>'
+            )
+        name, chosen = session.annotator(), session.annotator_is_chosen()
+        label = _plain(name) if chosen else f"Who labels? {_plain(name)}"
+        with st.popover(label, help=None):
+            st.text_input(
+                "Who labels?",
+                value=name,
+                key="fl-annotator",
+                max_chars=session.LONGEST_NAME,
+                on_change=_typed,
+            )
+            st.caption("Every label keeps this name. It stays in this browser.")
+    if chosen:
+        with st.container(key="fl-remember"):
+            _remember(key="fl-remember-name", data={"name": name})
+
+
+def _typed() -> None:
+    session.set_annotator(str(st.session_state["fl-annotator"]))
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    for sign in "\\`*_{}[]()#+-.!|<>~:$":
+        text = text.replace(sign, "\\" + sign)
+    return text

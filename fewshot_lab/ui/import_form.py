@@ -1,0 +1,237 @@
+"""The form that starts an import."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from fewshot_lab import jobs
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.images import ManifestColumns, guess_columns
+from fewshot_lab.images._manifest import read_table
+from fewshot_lab.project import Project
+from fewshot_lab.ui import pages, sources
+from fewshot_lab.ui.on_error import alert, sentences
+from fewshot_lab.ui.words import count, escape, plural, size
+
+HERE, DROP = "From this machine", "From my browser"
+GROUPS = {"None": None, "Patient": "PatientID", "Study": "StudyInstanceUID"}
+PREVIEWED = 5
+CHIPS = 40
+
+
+def show(project: Project) -> None:
+    """Draw the form: where from, how, and the button."""
+    where = st.segmented_control(
+        "Where are the images?",
+        [HERE, DROP],
+        default=HERE,
+        required=True,
+        key="fl-where",
+        label_visibility="collapsed",
+    )
+    with sentences():
+        if where == DROP:
+            from_browser(project)
+        else:
+            from_machine(project)
+
+
+def from_machine(project: Project) -> None:
+    """Ask for a path on the machine that runs the app."""
+    typed = st.text_input(
+        "Folder, ZIP, CSV manifest or MedMNIST .npz",
+        placeholder=str(Path.home() / "images"),
+        key="fl-path",
+        help="A path on the machine that runs Fewshot Lab.",
+    )
+    source = None
+    if typed.strip():
+        try:
+            source = sources.look(typed)
+            st.html(f'<div class="fl-muted">{escape(source.sentence)}</div>')
+        except FewshotLabError as error:
+            alert(str(error))
+    if source is not None and source.folders:
+        st.pills(
+            "Go into a folder",
+            source.folders[:CHIPS],
+            key=f"fl-into-{source.path}",
+            label_visibility="collapsed",
+            on_change=_go_into,
+            args=(source.path,),
+        )
+    columns = None
+    if source is not None and source.kind == "csv":
+        columns = choose_columns(source.path)
+        if columns is None:
+            return
+    reference = copy = False
+    group: str | None = None
+    if source is None or source.kind in ("folder", "zip"):
+        reference = ask_reference()
+    if source is None or source.kind in ("folder", "csv", "file"):
+        copy = st.checkbox(
+            "Copy the images into the project",
+            key="fl-copy",
+            help="Otherwise they stay where they are and must remain there.",
+        )
+    if source is None or source.kind in ("folder", "zip", "file"):
+        group = ask_group()
+    say_what_follows(project)
+    if st.button("Import", type="primary", disabled=source is None, key="fl-import-here"):
+        assert source is not None
+        start(
+            project,
+            [source.path.absolute()],
+            reference_labels=reference,
+            copy=copy,
+            group_field=group,
+            columns=columns,
+        )
+
+
+def _go_into(folder: Path) -> None:
+    if chosen := st.session_state.get(f"fl-into-{folder}"):
+        st.session_state["fl-path"] = str(folder / chosen)
+
+
+def from_browser(project: Project) -> None:
+    """Take files and folders dropped into the page."""
+    turn = st.session_state.setdefault("fl-turn", 0)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        files = st.file_uploader(
+            "Files: images, one ZIP, one .npz, or a CSV with its images",
+            accept_multiple_files=True,
+            key=f"fl-files-{turn}",
+        )
+    with right:
+        folder = st.file_uploader(
+            "A whole folder, with the folders in it",
+            accept_multiple_files="directory",
+            key=f"fl-folder-{turn}",
+        )
+    dropped = [*(files or []), *(folder or [])]
+    if dropped:
+        total = sum(file.size for file in dropped)
+        st.html(
+            f'<div class="fl-muted fl-number">{plural(len(dropped), "file")}, {size(total)}. '
+            "They are copied into the project.</div>"
+        )
+    reference = ask_reference()
+    group = ask_group()
+    say_what_follows(project)
+    if st.button("Import", type="primary", disabled=not dropped, key="fl-import-drop"):
+        kept = sources.keep_drop(dropped, project.folder)
+        st.session_state["fl-turn"] = turn + 1
+        start(project, kept, reference_labels=reference, group_field=group)
+
+
+def ask_reference() -> bool:
+    """Ask whether folder names are reference labels."""
+    return st.checkbox(
+        "Folder names are reference labels",
+        key="fl-reference",
+        help="They are kept apart from what annotators label: to colour the map and to compare.",
+    )
+
+
+def ask_group() -> str | None:
+    """Ask which DICOM field says what belongs together."""
+    chosen = st.segmented_control(
+        "Group DICOM images by",
+        list(GROUPS),
+        default="None",
+        required=True,
+        key="fl-group",
+        help="Images of one group never sit on both sides of a test.",
+    )
+    return GROUPS[chosen or "None"]
+
+
+def choose_columns(manifest: Path) -> ManifestColumns | None:
+    """Ask what the columns of a manifest are, with its first rows to look at."""
+    try:
+        header, rows = read_table(manifest)
+    except FewshotLabError as error:
+        alert(str(error))
+        return None
+    trouble = ""
+    try:
+        guess = guess_columns(manifest)
+    except FewshotLabError as error:
+        guess, trouble = ManifestColumns(header[0]), str(error)
+    st.caption(f"{plural(len(rows), 'row')}; the first {min(PREVIEWED, len(rows))}:")
+    st.dataframe(
+        [dict(zip(header, row, strict=True)) for row in rows[:PREVIEWED]], hide_index=True
+    )
+    if trouble:
+        alert(trouble)
+    none = "none"
+    a, b, c = st.columns(3)
+    key = str(manifest)
+    path = a.selectbox("Path of the image", header, header.index(guess.path), key=f"fl-p-{key}")
+    others = [none, *header]
+    label = b.selectbox(
+        "Reference label",
+        others,
+        others.index(guess.label) if guess.label else 0,
+        key=f"fl-l-{key}",
+    )
+    group = c.selectbox(
+        "Group (patient, slide)",
+        others,
+        others.index(guess.group) if guess.group else 0,
+        key=f"fl-g-{key}",
+    )
+    taken = {path, label, group}
+    rest = [name for name in header if name not in taken]
+    kept = st.multiselect(
+        "Further columns to keep",
+        rest,
+        [name for name in guess.metadata if name in rest],
+        key=f"fl-m-{key}-{'-'.join(sorted(taken))}",
+        placeholder="None",
+    )
+    return ManifestColumns(
+        path,
+        None if label == none else label,
+        None if group == none else group,
+        tuple(kept),
+    )
+
+
+def say_what_follows(project: Project) -> None:
+    """Say what happens after the import, and with which backbone."""
+    backbone = project.backbone
+    there = len(project.store.ids())
+    also = f" The {count(there)} images that are there stay as they are." if there else ""
+    st.html(
+        '<div class="fl-muted">Then they are embedded with '
+        f"<b>{escape(backbone.card.title)}</b> and laid out on the map.{also}</div>"
+    )
+    usable, sentence = backbone.available()
+    if sentence:
+        alert(sentence) if not usable else st.caption(sentence)
+    pages.link("backbone", "Choose another backbone", project.name)
+
+
+def start(
+    project: Project,
+    paths: list[Path],
+    *,
+    reference_labels: bool = False,
+    copy: bool = False,
+    group_field: str | None = None,
+    columns: ManifestColumns | None = None,
+) -> None:
+    """Start the import job and show it."""
+    arguments = sources.import_arguments(
+        paths,
+        reference_labels=reference_labels,
+        copy=copy,
+        group_field=group_field,
+        columns=columns,
+    )
+    jobs.start(project.folder, "import", arguments)
+    st.rerun()

@@ -1,0 +1,104 @@
+"""What the last import did, and every file that was refused."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import streamlit as st
+
+from fewshot_lab import jobs
+from fewshot_lab.project import Project
+from fewshot_lab.ui import pages, work
+from fewshot_lab.ui.on_error import note
+from fewshot_lab.ui.words import plural
+
+VERBS = ("import", "demo", "prepare", "embed", "map")
+
+
+def show(project: Project) -> None:
+    """Draw the outcome of the newest work on the project's images, if there was any."""
+    newest = work.latest(project, VERBS)
+    if newest is not None:
+        work.show_ending(project, newest)
+    imported = work.latest(project, ("import",))
+    report = read_report(imported) if imported is not None else None
+    refused = project.store.refused()
+    if report is None and not refused:
+        return
+    if report is not None:
+        note(sentence(report))
+        if project.store.ids():
+            pages.link("label", "Open the map", project.name)
+    files_table(
+        f"{plural(len(refused), 'file')} refused", ("File", "Reason"), refused, "refused.csv"
+    )
+    if report is not None:
+        paths = {row.id: row.path for row in project.store.images(sorted({d[1] for d in report["duplicates"]}))}
+        duplicates = [(path, paths.get(first, first)) for path, first in report["duplicates"]]
+        files_table(
+            f"{plural(len(duplicates), 'duplicate')} linked to the first file",
+            ("File", "Same pixels as"),
+            duplicates,
+            "duplicates.csv",
+        )
+        files_table(
+            f"{plural(len(report.get('conflicts', [])), 'duplicate')} with another reference label",
+            ("File", "Same pixels as"),
+            [(path, paths.get(first, first)) for path, first in report.get("conflicts", [])],
+            "conflicts.csv",
+        )
+    st.divider()
+
+
+def read_report(job: "jobs.Job") -> dict[str, Any] | None:
+    """Return what a job wrote of its work; None where it has not come to that."""
+    try:
+        found = json.loads((job.folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def sentence(report: dict[str, Any]) -> str:
+    """Return what an import did: "1,198 images added, 2 duplicates, 3 files refused."."""
+    parts = [f"{plural(report['added'], 'image')} added"]
+    if report["known"]:
+        parts.append(f"{plural(report['known'], 'file')} known already")
+    if report["duplicates"]:
+        parts.append(plural(len(report["duplicates"]), "duplicate"))
+    if report["refused"]:
+        parts.append(f"{plural(len(report['refused']), 'file')} refused")
+    return ", ".join(parts) + "."
+
+
+def files_table(
+    title: str, columns: tuple[str, str], rows: list[tuple[str, str]], file_name: str
+) -> None:
+    """Draw a folded table of files with its CSV; nothing where there are none."""
+    if not rows:
+        return
+    with st.expander(title, expanded=len(rows) <= 8):
+        st.dataframe(
+            [dict(zip(columns, row, strict=True)) for row in rows],
+            hide_index=True,
+            height=min(36 + 35 * len(rows), 386),
+        )
+        st.download_button(
+            "Download as CSV",
+            as_csv(columns, rows),
+            file_name,
+            "text/csv",
+            key=f"fl-{file_name}",
+            on_click="ignore",
+            type="tertiary",
+        )
+
+
+def as_csv(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> bytes:
+    """Return rows as CSV, with a mark that makes spreadsheets read it as UTF-8."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return b"\xef\xbb\xbf" + text.getvalue().encode()

@@ -1,0 +1,41 @@
+"""The script that every page runs through: style, top bar, then the page itself."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project import Project
+from fewshot_lab.ui.first_start import demo_to_open
+from fewshot_lab.ui.header import header
+from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.pages import PAGES, go, page
+from fewshot_lab.ui.session import open_project
+
+HERE = Path(__file__).parent
+
+
+def project_if_any() -> Project | None:
+    """Return the open project; where the address is wrong, the page itself says so."""
+    try:
+        return open_project()
+    except FewshotLabError:
+        return None
+
+
+st.set_page_config(
+    page_title="Fewshot Lab",
+    page_icon=str(HERE / "favicon.png"),
+    layout="wide",
+    initial_sidebar_state="collapsed",
+)
+st.html(HERE / "theme.css")
+chosen = st.navigation([page(name) for name in PAGES], position="top")
+
+with sentences():
+    if "arrived" not in st.session_state:
+        st.session_state["arrived"] = True
+        if chosen.url_path == "" and (demo := demo_to_open()) is not None:
+            go("label", demo)
+    header(project_if_any())
+    chosen.run()

@@ -1,0 +1,42 @@
+"""The pages, in the order of the work."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+FOLDER = Path(__file__).resolve().parents[2] / "pages"
+
+# Title and file; the first is the home page.
+PAGES = {
+    "projects": ("Projects", "projects.py"),
+    "import": ("Import", "import_images.py"),
+    "label": ("Label", "label.py"),
+    "evaluate": ("Evaluate", "evaluate.py"),
+    "export": ("Export", "export.py"),
+    "predict": ("Predict", "predict.py"),
+    "backbone": ("Backbone", "backbone.py"),
+}
+HIDDEN = {"backbone"}
+
+
+def page(name: str) -> Any:
+    """Return the ``st.Page`` of a page."""
+    title, file = PAGES[name]
+    return st.Page(
+        FOLDER / file,
+        title=title,
+        url_path=name,
+        default=name == "projects",
+        visibility="hidden" if name in HIDDEN else "visible",
+    )
+
+
+def link(name: str, label: str, project: str | None = None) -> None:
+    """Draw a link to a page, with the project in its address."""
+    st.page_link(page(name), label=label, query_params={"project": project} if project else None)
+
+
+def go(name: str, project: str | None = None) -> None:
+    """Go to a page; does not return."""
+    st.switch_page(page(name), query_params={"project": project} if project else None)

@@ -1,0 +1,102 @@
+"""Which project is open, and who labels: what a page needs to know of its visitor."""
+
+import getpass
+import os
+from urllib.parse import unquote
+
+import streamlit as st
+
+from fewshot_lab import home
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project import MARKER, Project
+
+COOKIE = "fewshot_annotator"
+LONGEST_NAME = 40
+
+
+def project_names() -> list[str]:
+    """Return the names of all projects, without opening any."""
+    base = home.home()
+    if not base.is_dir():
+        return []
+    return sorted(p.name for p in base.iterdir() if (p / MARKER).exists())
+
+
+def project_named(name: str) -> Project:
+    """Return a project; one object per process, shared with the label page's routes."""
+    from fewshot_lab.ui.routes._desk import desk_of
+
+    return desk_of(name).project
+
+
+def forget(name: str) -> None:
+    """Let go of a project that is about to be deleted."""
+    from fewshot_lab.ui.routes import _desk
+
+    if (drop := getattr(_desk, "forget", None)) is not None:
+        drop(name)
+
+
+def open_project() -> Project | None:
+    """Return the project that the address names, else the one last open here, else the last used.
+
+    The address names it afterwards, so that a reload comes back. None where there is no project.
+
+    Raises
+    ------
+    FewshotLabError
+        Where the address names a project that does not exist.
+    """
+    name = st.query_params.get("project") or st.session_state.get("project")
+    if name is None:
+        infos = Project.list()
+        if not infos:
+            return None
+        name = infos[0].name
+    try:
+        project = project_named(name)
+    except FewshotLabError:
+        st.session_state.pop("project", None)
+        raise
+    remember_project(project)
+    return project
+
+
+def remember_project(project: Project) -> None:
+    """Make a project the open one."""
+    if st.session_state.get("project") != project.name:
+        st.session_state["project"] = project.name
+        project.touch()
+    if st.query_params.get("project") != project.name:
+        st.query_params["project"] = project.name
+
+
+def default_annotator() -> str:
+    """Return the name of the operating system's user."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return os.environ.get("USER", "annotator")
+
+
+def annotator() -> str:
+    """Return who labels: as set here, as kept in the browser, or the system's user."""
+    if name := st.session_state.get("annotator"):
+        return str(name)
+    kept = unquote(st.context.cookies.get(COOKIE, "")).strip()[:LONGEST_NAME]
+    if kept:
+        st.session_state["annotator"] = kept
+        return kept
+    return default_annotator()
+
+
+def annotator_is_chosen() -> bool:
+    """Say whether somebody has typed their name in this browser."""
+    annotator()
+    return "annotator" in st.session_state
+
+
+def set_annotator(name: str) -> None:
+    """Keep a name typed by the visitor; an empty one goes back to the system's user."""
+    name = " ".join(name.split())[:LONGEST_NAME]
+    st.session_state["annotator"] = name or default_annotator()

@@ -1,0 +1,203 @@
+"""What a path or a drop holds, told before anything is imported."""
+
+import os
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import write_atomically
+from fewshot_lab.images import ManifestColumns
+from fewshot_lab.ui.words import count, plural
+
+LOOKED_AT = 5000
+CONTAINERS = {".zip": "zip", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
+
+
+class Dropped(Protocol):
+    """A file dropped into the browser."""
+
+    name: str
+
+    def getbuffer(self) -> memoryview:
+        """Return its bytes."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that images can be imported from.
+
+    Attributes
+    ----------
+    kind : "folder", "zip", "npz", "csv" or "file"
+    path : Path
+    sentence : str
+        What was found there at a glance.
+    folders : list of str
+        Names of the folders directly in it.
+    """
+
+    kind: str
+    path: Path
+    sentence: str
+    folders: list[str] = field(default_factory=list)
+
+
+def look(text: str) -> Source:
+    """Say what lies at a path that was typed.
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is nothing, or it may not be read.
+    """
+    path = Path(text.strip().strip("'\"")).expanduser()
+    if not path.is_absolute():
+        raise FewshotLabError(f"Type the whole path, from its root: {path.absolute()}?")
+    try:
+        if not path.exists():
+            raise FewshotLabError(_missing(path))
+        if path.is_dir():
+            return _folder(path)
+        n_bytes = path.stat().st_size
+    except OSError as error:
+        raise FewshotLabError(f"{path} cannot be read: {error.strerror}.") from None
+    kind = CONTAINERS.get(path.suffix.lower(), "file")
+    words = {
+        "zip": "A ZIP",
+        "npz": "A MedMNIST file",
+        "csv": "A CSV manifest",
+        "file": "A single file",
+    }
+    return Source(kind, path, f"{words[kind]}, {_size(n_bytes)}.")
+
+
+def _size(n_bytes: int) -> str:
+    from fewshot_lab.ui.words import size
+
+    return size(n_bytes)
+
+
+def _missing(path: Path) -> str:
+    there = path.parent
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    return f"There is nothing at {path}; what exists is {there}."
+
+
+def _folder(path: Path) -> Source:
+    folders, files, more = [], 0, False
+    with os.scandir(path) as entries:
+        for number, entry in enumerate(entries):
+            if number >= LOOKED_AT:
+                more = True
+                break
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                folders.append(entry.name)
+            else:
+                files += 1
+    folders.sort(key=str.casefold)
+    if more:
+        sentence = f"A folder with more than {count(LOOKED_AT)} files and folders in it."
+    elif folders and files:
+        sentence = f"A folder with {plural(len(folders), 'folder')} and {plural(files, 'file')}."
+    elif folders:
+        sentence = f"A folder with {plural(len(folders), 'folder')} in it."
+    elif files:
+        sentence = f"A folder with {plural(files, 'file')} in it."
+    else:
+        sentence = "An empty folder."
+    return Source("folder", path, sentence, folders)
+
+
+def keep_drop(dropped: Iterable[Dropped], project_folder: Path) -> list[Path]:
+    """Write dropped files into the project, with the folders they were dropped in.
+
+    Returns
+    -------
+    list of Path
+        What to import: the folder they lie in; or the container itself where the drop is one
+        ZIP, ``.npz`` or CSV (a CSV with its images beside it).
+
+    Raises
+    ------
+    FewshotLabError
+        Where nothing was dropped, or the disk is full.
+    """
+    folder = project_folder / "uploads" / time.strftime("%Y%m%d-%H%M%S")
+    number = 2
+    while folder.exists():
+        folder = folder.with_name(f"{folder.name.split('_')[0]}_{number}")
+        number += 1
+    written: list[Path] = []
+    try:
+        for file in dropped:
+            target = _free(folder / safe_path(file.name))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, bytes(file.getbuffer()))
+            written.append(target)
+    except OSError as error:
+        raise FewshotLabError(f"The files could not be kept: {error.strerror}.") from None
+    if not written:
+        raise FewshotLabError("Drop some files first.")
+    containers = [path for path in written if path.suffix.lower() in CONTAINERS]
+    manifests = [path for path in containers if CONTAINERS[path.suffix.lower()] == "csv"]
+    if len(manifests) == 1 and len(containers) == 1:
+        return manifests  # its images lie beside it
+    if containers and len(containers) == len(written):
+        return containers
+    return [folder, *(path for path in containers if path not in manifests)]
+
+
+def safe_path(name: str) -> Path:
+    """Return a relative path that stays inside its folder, whatever the browser sent."""
+    parts = [
+        re.sub(r'[\x00-\x1f<>:"|?*]', "_", part)[:200]
+        for part in PurePosixPath(name.replace("\\", "/")).parts
+        if part not in ("/", "..", ".")
+    ]
+    return Path(*parts) if parts else Path("unnamed")
+
+
+def _free(path: Path) -> Path:
+    number = 2
+    free = path
+    while free.exists():
+        free = path.with_name(f"{path.stem} ({number}){path.suffix}")
+        number += 1
+    return free
+
+
+def import_arguments(
+    sources: Iterable[Path],
+    *,
+    reference_labels: bool = False,
+    copy: bool = False,
+    group_field: str | None = None,
+    columns: ManifestColumns | None = None,
+    prepare: bool = True,
+) -> list[str]:
+    """Return the arguments of the import job."""
+    arguments = [str(path) for path in sources]
+    if reference_labels:
+        arguments += ["--reference-labels", "folders"]
+    if copy:
+        arguments.append("--copy")
+    if group_field:
+        arguments += ["--group-field", group_field]
+    if columns is not None:
+        arguments += ["--path-column", columns.path]
+        if columns.label:
+            arguments += ["--label-column", columns.label]
+        if columns.group:
+            arguments += ["--group-column", columns.group]
+        for name in columns.metadata:
+            arguments += ["--metadata-column", name]
+    if prepare:
+        arguments.append("--prepare")
+    return arguments

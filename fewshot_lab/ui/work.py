@@ -1,0 +1,146 @@
+"""Long work on the page: how far it is, stop, resume."""
+
+import streamlit as st
+
+from fewshot_lab import jobs
+from fewshot_lab.project import Project
+from fewshot_lab.ui.on_error import alert, sentences
+from fewshot_lab.ui.words import count, duration, escape
+
+STAGES = {
+    "drawing": "Drawing cells",
+    "looking": "Looking for images",
+    "reading": "Reading images",
+    "loading": "Loading the backbone",
+    "embedding": "Embedding",
+    "neighbours": "Finding neighbours",
+    "layout": "Laying out the map",
+    "exporting": "Writing the bundle",
+    "checking": "Checking the bundle against the app",
+}
+WORK = {
+    "import": "Import",
+    "embed": "Embedding",
+    "map": "Map",
+    "prepare": "Embedding and map",
+    "demo": "Demo project",
+    "export": "Export",
+}
+ENDED_BADLY = {"failed", "lost", "stopped"}
+
+
+def active(project: Project, verbs: tuple[str, ...] = ()) -> "jobs.Job | None":
+    """Return the newest job that runs or waits, of the given verbs if any are given."""
+    for job in reversed(jobs.list_jobs(project.folder)):
+        if (not verbs or job.verb in verbs) and job.status().state in ("queued", "running"):
+            return job
+    return None
+
+
+def latest(project: Project, verbs: tuple[str, ...]) -> "jobs.Job | None":
+    """Return the newest job of some verbs, whatever became of it."""
+    mine = [job for job in jobs.list_jobs(project.folder) if job.verb in verbs]
+    return mine[-1] if mine else None
+
+
+def stage_words(status: "jobs.Status") -> str:
+    """Return what a job is doing, in words."""
+    if status.state == "queued":
+        return "Waiting for other work on this machine to end"
+    stage = status.stage or "starting"
+    return STAGES.get(stage, stage[:1].upper() + stage[1:])
+
+
+def progress_words(status: "jobs.Status") -> str:
+    """Return count, rate and time left: "420 of 1,200 · 35 a second · 22 s left"."""
+    parts = []
+    if status.total:
+        parts.append(f"{count(status.done)} of {count(status.total)}")
+    elif status.done:
+        parts.append(count(status.done))
+    if status.rate and status.done:
+        rate = f"{status.rate:.0f}" if status.rate >= 10 else f"{status.rate:.1f}"
+        parts.append(f"{rate} a second")
+    if status.seconds_left is not None and status.total and status.done < status.total:
+        parts.append(f"{duration(status.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def bar(status: "jobs.Status") -> str:
+    """Return the bar of a job as HTML."""
+    words = f'<div class="line"><span>{escape(stage_words(status))}</span>'
+    words += f"<span>{escape(progress_words(status))}</span></div>"
+    if status.total:
+        share = min(100.0, 100 * status.done / status.total)
+        line = f'<div class="fl-bar"><i style="width:{share:.1f}%"></i></div>'
+    else:
+        line = '<div class="fl-bar unknown"><i></i></div>'
+    return f'<div class="fl-job" role="status">{words}{line}</div>'
+
+
+def show(project: Project, job: "jobs.Job") -> None:
+    """Show a job until it ends; then the whole page runs again."""
+
+    @st.fragment(run_every=0.5)
+    def watch() -> None:
+        with sentences():
+            status = job.status()
+            if status.state not in ("queued", "running"):
+                st.rerun()
+            st.html(bar(status))
+            if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
+                job.stop()
+                st.caption("Stopping; what is finished is kept.")
+
+    watch()
+
+
+def show_ending(project: Project, job: "jobs.Job") -> None:
+    """Show why a job ended before it was done, with a button that goes on; nothing if it was."""
+    status = job.status()
+    if status.state not in ENDED_BADLY:
+        return
+    what = WORK.get(job.verb, job.verb)
+    if status.state == "lost":
+        sentence = f"{what}: the work was cut off. What was finished is kept."
+        again = "Resume"
+    elif status.state == "stopped":
+        sentence = f"{what}: stopped. What was finished is kept."
+        again = "Go on"
+    else:
+        sentence = status.message or f"{what}: failed, and did not say why."
+        again = "Try again"
+    alert(sentence)
+    with st.container(horizontal=True, gap="medium"):
+        if st.button(again, key=f"again-{job.id}"):
+            resume(project, job)
+            st.rerun()
+        if st.button("Dismiss", key=f"dismiss-{job.id}", type="tertiary"):
+            job.delete()
+            st.rerun()
+
+
+def resume(project: Project, job: "jobs.Job") -> "jobs.Job":
+    """Start the same work again: it goes on from what is finished."""
+    began = jobs.start(project.folder, job.verb, list(job.args))
+    job.delete()
+    return began
+
+
+def corner(project: Project) -> None:
+    """Show in one line what runs for the open project; nothing while nothing does."""
+    job = active(project)
+    if job is None:
+        return
+
+    @st.fragment(run_every=1.0)
+    def watch() -> None:
+        with sentences():
+            status = job.status()
+            if status.state not in ("queued", "running"):
+                st.html("<span></span>")
+                return
+            share = f" {100 * status.done // status.total} %" if status.total else ""
+            st.html(f'<span class="fl-busy">{escape(stage_words(status))}{share}</span>')
+
+    watch()

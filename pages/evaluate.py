@@ -1,0 +1,11 @@
+"""How good the classifier is: figures with their doubt."""
+
+import streamlit as st
+
+from fewshot_lab.ui import evaluation
+from fewshot_lab.ui.empty import project_or_stop, stop_without_images
+
+project = project_or_stop()
+st.header("Evaluate")
+stop_without_images(project)
+evaluation.show(project)

@@ -1,0 +1,19 @@
+"""Import: where the images are, what they are, what came of it."""
+
+import streamlit as st
+
+from fewshot_lab.ui import import_form, import_result, pages, work
+from fewshot_lab.ui.empty import project_or_stop
+
+project = project_or_stop()
+job = work.active(project)
+
+st.header("Import images")
+
+if job is not None:
+    work.show(project, job)
+if job is None or job.verb not in ("import", "demo"):
+    import_result.show(project)
+    import_form.show(project)
+elif project.store.ids():
+    pages.link("label", "Look at what is there so far", project.name)
