@@ -88,7 +88,7 @@ def test_nine_pictures_are_spread_over_the_types(tmp_path):
 
 def test_no_single_colour_tells_the_types_apart(tmp_path):
     """A nearest-mean classifier on mean colour must fail on most pictures, or it is no demo."""
-    draw_demo(tmp_path, n=320, seed=1)
+    draw_demo(tmp_path, n=160, seed=1)
     files = sorted(tmp_path.glob("*/*.png"))
     labels = np.array([file.parent.name for file in files])
     colours = np.array([np.asarray(Image.open(f), np.float32).mean((0, 1)) for f in files])

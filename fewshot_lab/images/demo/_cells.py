@@ -29,7 +29,7 @@ class Brush:
         tiles: Textures,
         rng: np.random.Generator,
         place: tuple[float, float],
-        reach: float = 11.0,
+        reach: float,
     ) -> None:
         self.rng, self._tiles = rng, tiles
         where = window(*place, reach)
@@ -205,14 +205,14 @@ def erythroblast(brush: Brush) -> Cell:
     rng = brush.rng
     ripe = rng.beta(1.7, 1.1)
     radius = rng.normal(5.6 - 1.4 * ripe, 0.35)
-    body, _, bent = _body(brush, radius, ragged=rng.uniform(0.2, 0.5))
+    body, _, _ = _body(brush, radius, ragged=rng.uniform(0.2, 0.5))
     cell = Cell(brush, body, radius)
     mottle = 1 + np.float32(0.14) * brush.noise("chromatin")
     cell.add("rna", np.float32(0.9 - 0.72 * ripe + rng.normal(0, 0.06)) * mottle * body)
     cell.add("haemoglobin", np.float32(0.15 + 0.75 * ripe) * body)
     size = radius * np.clip(rng.normal(0.76 - 0.24 * ripe, 0.04), 0.42, 0.85)
     away, angle = rng.uniform(0, 0.85) * (radius - size), rng.uniform(0, 2 * np.pi)
-    inner = brush.bend(bent, rng.uniform(0.04, 0.14), "mottle")
+    inner = brush.bend(brush.frame, rng.uniform(0.03, 0.13))  # round, however the cell is drawn out
     stretch = 1 + abs(rng.normal(0, 0.06))
     outline = ellipse(
         inner, away * np.cos(angle), away * np.sin(angle), size * stretch, size / stretch, angle
@@ -286,7 +286,7 @@ def lymphocyte(brush: Brush) -> Cell:
     mottle = 1 + np.float32(0.16) * brush.noise("clump")
     cell.add(
         "rna",
-        np.float32(rng.uniform(0.3, 0.5) if large else rng.uniform(0.45, 0.8)) * mottle * body,
+        np.float32(rng.uniform(0.3, 0.55) if large else rng.uniform(0.5, 0.95)) * mottle * body,
     )
     cell.add("azure", np.float32(rng.uniform(0, 0.06)) * body)
     share = rng.uniform(0.68, 0.78) if large else rng.uniform(0.82, 0.94)
@@ -390,6 +390,18 @@ CELLS: dict[str, Callable[[Brush], Cell]] = {
     "neutrophil": neutrophil,
     "platelet": platelet,
 }
+
+REACH = {
+    "basophil": 9.0,
+    "eosinophil": 10.0,
+    "erythroblast": 8.0,
+    "ig": 11.5,
+    "lymphocyte": 8.5,
+    "monocyte": 13.0,
+    "neutrophil": 10.0,
+    "platelet": 7.0,
+}
+"""How far (µm) from its centre a cell of each type may extend."""
 
 
 def _granulocyte_cytoplasm(cell: Cell, *, pink: float, specks: float) -> None:

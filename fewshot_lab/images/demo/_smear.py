@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from fewshot_lab.images.demo._cells import CELLS, Brush, platelet
+from fewshot_lab.images.demo._cells import CELLS, REACH, Brush, platelet
 from fewshot_lab.images.demo._field import AXIS, SIDE, WIDTH, inside, window
 from fewshot_lab.images.demo._stain import Dyes, Slide
 from fewshot_lab.images.demo._textures import Textures
@@ -24,7 +24,7 @@ def picture(label: str, slide: Slide, tiles: Textures, rng: np.random.Generator)
     dyes = Dyes()
     x, y = rng.normal(0, 0.7, 2)
     # The cell is designed first, for the red cells to make room, and laid on top of them.
-    cell = CELLS[label](Brush(dyes, tiles, rng, (x, y)))
+    cell = CELLS[label](Brush(dyes, tiles, rng, (x, y), REACH[label]))
     _red_cells(dyes, slide, tiles, rng, (x, y, cell.radius))
     _bystanders(dyes, tiles, rng, (x, y, cell.radius))
     cell.lay()
@@ -113,10 +113,11 @@ def _bystanders(
         if math.hypot(x - x0, y - y0) > radius0 + 2.5:
             platelet(Brush(dyes, tiles, rng, (x, y), reach=4.5), small=True).lay()
     if rng.random() < 0.035:
-        others = [draw for name, draw in CELLS.items() if name != "platelet"]
-        draw = others[rng.integers(len(others))]
+        others = [name for name in CELLS if name != "platelet"]
+        other = others[rng.integers(len(others))]
         angle, reach = rng.uniform(0, 2 * math.pi), WIDTH / 2 + rng.uniform(2, 4.5)
-        draw(Brush(dyes, tiles, rng, (reach * math.cos(angle), reach * math.sin(angle)))).lay()
+        place = (reach * math.cos(angle), reach * math.sin(angle))
+        CELLS[other](Brush(dyes, tiles, rng, place, REACH[other])).lay()
 
 
 def _lens(light: np.ndarray, slide: Slide, tiles: Textures, rng: np.random.Generator) -> np.ndarray:
