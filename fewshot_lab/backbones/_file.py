@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from fewshot_lab.backbones._architectures import infer
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
 from fewshot_lab.backbones._checkpoints import (
-    Checkpoint,
     build,
     load_strictly,
     metadata_of,
@@ -19,6 +17,7 @@ from fewshot_lab.backbones._checkpoints import (
 )
 from fewshot_lab.backbones._fingerprint import file_digest
 from fewshot_lab.backbones._preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,9 +56,11 @@ class FileBackbone(Backbone):
         said = metadata_of(self.path)
         given = architecture or said.get("architecture")
         if given is None or (preprocessing is None and "preprocessing" not in said):
-            checkpoint = self._checkpoint
+            checkpoint = read(self.path)
             given = given or infer(checkpoint.tensors, self.path.name)
             nielsen = checkpoint.layout == "backbone." and given == _nielsen.ARCHITECTURE
+            # Several hundred megabytes that nobody needs while only the card is looked at.
+            del checkpoint
         else:
             nielsen = False
         if preprocessing is None:
@@ -89,10 +90,6 @@ class FileBackbone(Backbone):
         )
         super().__init__(card, given)
 
-    @cached_property
-    def _checkpoint(self) -> Checkpoint:
-        return read(self.path)
-
     def weights(self) -> Path | None:
         """Return the file, if it still is there."""
         return self.path if self.path.is_file() else None
@@ -100,10 +97,7 @@ class FileBackbone(Backbone):
     def network(self) -> nn.Module:
         """Return the network with the file's weights, checked strictly."""
         network = build(self.architecture, self.preprocessing.size)
-        load_strictly(network, read(self.path).tensors, self.path.name)
-        # Several hundred megabytes that nobody needs twice.
-        self.__dict__.pop("_checkpoint", None)
-        return network
+        return load_strictly(network, read(self.path).tensors, self.path.name)
 
 
 def usual(architecture: str) -> Preprocessing:
@@ -135,8 +129,6 @@ def usual(architecture: str) -> Preprocessing:
 def _dimensions(architecture: str) -> int:
     import timm
     import torch
-
-    from fewshot_lab.errors import FewshotLabError
 
     if not timm.is_model(architecture):
         raise FewshotLabError(f"timm knows no architecture {architecture!r}.")

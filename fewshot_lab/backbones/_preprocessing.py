@@ -1,4 +1,7 @@
-"""From a picture to the square of pixels that a backbone sees."""
+"""From a picture to the square of pixels that a backbone sees.
+
+Only the standard library, numpy and Pillow: an exported bundle's ``predict.py`` carries this text.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -78,8 +81,9 @@ class Preprocessing:
         )
         return np.array(image.resize((self.size, self.size), resample, box=box))
 
-    def shortest_side(self) -> int:
-        """Return the length in pixels that the picture's shorter side is resized to."""
+    @property
+    def at_least(self) -> int:
+        """What to tell :func:`fewshot_lab.images.read_rgb`: the shorter side after resizing, px."""
         return self.size if self.resize == "squash" else round(self.size / self.crop)
 
     def to_dict(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from pathlib import Path
 
 from fewshot_lab.backbones import _default, _nielsen, _timm
@@ -68,8 +69,18 @@ def _shipped() -> dict[str, Path]:
 
 
 def _file(path: Path, architecture: str | None = None, name: str | None = None) -> Backbone:
+    path = path.expanduser().absolute()
+    if not path.is_file():
+        raise FewshotLabError(f"There is no file {path}.")
+    stat = path.stat()
+    return _opened(path, architecture, name, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _opened(
+    path: Path, architecture: str | None, name: str | None, size: int, mtime_ns: int
+) -> Backbone:
+    """Open a file once while it stays as it is: telling its architecture may take seconds."""
     from fewshot_lab.backbones._file import FileBackbone
 
-    if not path.expanduser().is_file():
-        raise FewshotLabError(f"There is no file {path}.")
     return FileBackbone(path, architecture, name=name)

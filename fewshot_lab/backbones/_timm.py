@@ -97,7 +97,7 @@ def card_of(name: str) -> Card:
     import torch
 
     known = timm.list_models(pretrained=True)
-    config = timm.get_pretrained_cfg(name) if name in known or timm.is_model(name) else None
+    config = timm.get_pretrained_cfg(name) if name in known or name in timm.list_models() else None
     if config is None or not config.hf_hub_id:
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(PREFIX + c for c in close)}?" if close else "."
