@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from fewshot_lab.images._errors import UnreadableImage
+from fewshot_lab.images._memory import memory_for
 from fewshot_lab.images._pillow import Unreadable, refuse_too_large, stretch, to_8bit
 
 GROUP_FIELDS = ("PatientID", "StudyInstanceUID")
@@ -38,7 +39,7 @@ def _pydicom() -> Any:
     return pydicom
 
 
-def read_header(path: Path, *, pixels: bool = False) -> Any:
+def read_header(path: Path) -> Any:
     """Read a DICOM header, also of files without preamble or meta information.
 
     Raises
@@ -48,7 +49,7 @@ def read_header(path: Path, *, pixels: bool = False) -> Any:
     """
     pydicom = _pydicom()
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=not pixels, force=True)
+        header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
         rows, columns = header.get("Rows"), header.get("Columns")
         kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
     except FileNotFoundError:
@@ -102,6 +103,11 @@ def read_dicom(path: Path, frame: int) -> Image.Image:
     UnreadableImage
     """
     header = read_header(path)
+    with memory_for(header.Columns, header.Rows):
+        return _picture(path, header, frame)
+
+
+def _picture(path: Path, header: Any, frame: int) -> Image.Image:
     try:
         values, photometric = _stored_values(path, header, frame)
         if photometric.startswith("MONOCHROME"):
@@ -195,6 +201,8 @@ def _grey(values: np.ndarray, header: Any, frame: int) -> np.ndarray:
     if "RescaleSlope" in used and "RescaleIntercept" not in used:
         used.RescaleIntercept = 0
     values = apply_modality_lut(values, used)
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     if used.get("VOILUTSequence"):
         bits = int(used.VOILUTSequence[0].LUTDescriptor[2])
         mapped = apply_voi(values, used, index=0)
@@ -208,7 +216,7 @@ def _grey(values: np.ndarray, header: Any, frame: int) -> np.ndarray:
     if not rescaled and not signed and bits <= 8 and values.dtype.kind in "ui":
         return stretch(values, 0, 2**bits - 1)
     inside = values[keep] if keep.any() else values
-    return stretch(values, float(np.nanmin(inside)), float(np.nanmax(inside)))
+    return stretch(values, float(inside.min()), float(inside.max()))
 
 
 def _find(header: Any, frame: int, sequence: str, name: str) -> Any:

@@ -60,8 +60,9 @@ def examine(
                     elif isinstance(candidate, Refused):
                         waiting.append(candidate)
                     else:
-                        skipped = skip(candidate)
-                        waiting.append(None if skipped else pool.submit(_look, candidate))
+                        waiting.append(
+                            None if _skipped(skip, candidate) else pool.submit(_look, candidate)
+                        )
                 if not waiting:
                     break
                 result = waiting.popleft()
@@ -73,6 +74,13 @@ def examine(
             report.now(last=True)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _skipped(skip: Callable[[Candidate], bool], candidate: Candidate) -> bool:
+    try:
+        return skip(candidate)
+    except OSError:  # the file went away meanwhile: reading it says so
+        return False
 
 
 class _Report:

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -208,20 +209,25 @@ def resolve(value: str, folder: Path) -> tuple[Path, int | None] | None:
     try:
         for variant in variants:
             if (file := folder / variant).is_file():
-                return file, None
+                return _plainly(file), None
             base, mark, frame = variant.rpartition("#")
             if mark and frame.isdigit() and (file := folder / base).is_file():
-                return file, int(frame)
+                return _plainly(file), int(frame)
         last = value.replace("\\", "/").rpartition("/")[2]
         if last and not has_picture_suffix(last):
             for suffix in (".jpg", ".png", ".jpeg", ".tif", ".tiff", ".dcm", ".bmp", ".webp"):
                 for ending in (suffix, suffix.upper()):
                     file = folder / (variants[-1] + ending)
                     if file.is_file():
-                        return file, None
+                        return _plainly(file), None
     except (OSError, ValueError):  # a name too long, or with a zero byte
         pass
     return None
+
+
+def _plainly(file: Path) -> Path:
+    """Take ".." out, so that one file has one name."""
+    return Path(os.path.normpath(file))
 
 
 def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refused]:
@@ -235,6 +241,7 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refuse
     FewshotLabError
         Where a chosen column does not exist.
     """
+    file = file.absolute()
     header, rows = read_table(file)
     wanted = [columns.path, columns.label, columns.group, *columns.metadata]
     for name in wanted:
@@ -263,8 +270,8 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refuse
             yield Refused(path, "The manifest names this file twice; the first row counts.")
             continue
         seen.add(found)
-        if Path(value).is_absolute() and found[0].is_relative_to(file.parent.absolute()):
-            path = shown(found[0].relative_to(file.parent.absolute()))
+        if Path(value).is_absolute() and found[0].is_relative_to(file.parent):
+            path = shown(found[0].relative_to(file.parent))
         elif found[1] is not None:
             path = path.rpartition("#")[0]
         meta = {

@@ -102,7 +102,9 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
                 refuse_too_large(*image.size)
                 yield image
             except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-                raise Unreadable(f"The picture has more than {MAX_PIXELS:,} pixels.") from None
+                raise Unreadable(
+                    f"The picture is too large: more than {MAX_PIXELS:,} pixels."
+                ) from None
             except UnidentifiedImageError:
                 raise Unreadable(why_unidentified(stream)) from None
     except Unreadable:

@@ -89,7 +89,7 @@ def scan(
         raise FewshotLabError(f"{group_field!r} cannot be the group; choose {fields}.")
     found = Scan()
     given = [source] if isinstance(source, str | Path) else source
-    sources = [Path(path).expanduser() for path in given]
+    sources = [_plain(Path(path)) for path in given]
     for path in sources:
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
@@ -140,16 +140,16 @@ class _Opener:
         files = sorted({s for s in sources if not _is_container(s)})
         parts: list[Iterator[_Item]] = []
         if files:
-            top = os.path.commonpath([str(file.absolute().parent) for file in files])
+            top = os.path.commonpath([str(file.parent) for file in files])
             listing = Listing()
             for file in files:
-                path = shown(os.path.relpath(file.absolute(), top))
+                path = shown(os.path.relpath(file, top))
                 list_file(listing, path, file, named=True)
             parts.append(self._listed(listing))
         for source in apart:
             if source.is_dir():
                 listing = list_folder(source, self._heard)
-                name = shown(source.absolute().name)
+                name = shown(source.name)
                 listing.files = [(f"{name}/{path}", file) for path, file in listing.files]
                 listing.refused = [Refused(f"{name}/{r.path}", r.reason) for r in listing.refused]
                 parts.append(self._listed(listing))
@@ -265,8 +265,13 @@ class _Opener:
     def _folder_for(self, source: Path) -> Path:
         if self.extract_to is None:
             raise FewshotLabError(f"There is no folder given to unpack {source.name} into.")
-        return Path(self.extract_to) / source.stem
+        return _plain(Path(self.extract_to)) / source.name
 
 
 def _is_container(source: Path) -> bool:
     return source.is_dir() or source.suffix.lower() in (".zip", ".npz", ".csv", ".tsv")
+
+
+def _plain(path: Path) -> Path:
+    """Make a path absolute and take ".." out; links stay as the user named them."""
+    return Path(os.path.normpath(path.expanduser().absolute()))

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -50,6 +51,7 @@ def read_tiff(path: Path, frame: int) -> Image.Image:
                 raise UnreadableImage(
                     f"The TIFF has {page.samplesperpixel} channels; export it as grey or RGB."
                 )
+            _refuse_truncated(page, path.stat().st_size)
             values = page.asarray()
             if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
                 values = np.moveaxis(values, 0, -1)
@@ -68,6 +70,13 @@ def read_tiff(path: Path, frame: int) -> Image.Image:
     rgb = _over_white(_to_image(values, photometric, alpha, colormap))
     turned = _TRANSPOSE.get(orientation)
     return rgb if turned is None else rgb.transpose(turned)
+
+
+def _refuse_truncated(page: Any, size: int) -> None:
+    """Refuse a page whose data end beyond the file: tifffile would fill the rest with zeros."""
+    ends = (at + n for at, n in zip(page.dataoffsets, page.databytecounts, strict=False))
+    if max(ends, default=0) > size:
+        raise UnreadableImage("The file is truncated: the end of the picture is missing.")
 
 
 def _picture_pages(pages: "object") -> list:
