@@ -1,0 +1,140 @@
+"""The tables. Rows of the log are only ever added; triggers see to it."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("value", Text, nullable=False),  # JSON
+)
+
+# Keys are given out by the writer, who holds the only write lock, as max + 1: the same on both
+# databases, without gaps, and in the order in which readers come to see the rows.
+
+images = Table(
+    "images",
+    metadata,
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("grp", Text),  # "group" is a word of SQL
+    Column("reference", Text),
+    Column("meta", Text),  # JSON, NULL for none
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("image", Integer, ForeignKey("images.ordinal"), nullable=False, index=True),
+    Column("path", Text, nullable=False, index=True),
+    Column("file", Text, nullable=False),
+    Column("frame", Integer, nullable=False),
+    Column("source", Text, nullable=False, index=True),
+    Column("source_frame", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("replaced", Integer, nullable=False),  # 1: the source holds another picture now
+)
+
+refused = Table(
+    "refused",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False),  # microseconds since 1970, UTC, never decreasing
+    Column("annotator", Text, nullable=False),
+    Column("what", String(16), nullable=False),  # "label", "class", "undo", "redo", "nothing"
+    Column("target", Integer, ForeignKey("actions.id"), index=True),  # what undo and redo act on
+    Column("client", String(200)),
+    Column("q", BigInteger),
+    Column("sentence", Text, nullable=False),
+    Column("n_images", Integer, nullable=False),
+    Column("view", Text),
+    Column("strategy", Text),
+    Column("spent_ms", Integer),
+    Column("machine", Integer, nullable=False),
+    Column("note", Text),
+    UniqueConstraint("client", "q"),
+    Index("actions_by_annotator", "annotator", "id"),
+    Index("actions_by_time", "time"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("action", Integer, ForeignKey("actions.id"), nullable=False, index=True),
+    Column("image", Integer, ForeignKey("images.ordinal"), nullable=False),
+    Column("kind", String(8), nullable=False),  # "class", "unsure", "reject", "clear", "skip"
+    Column("class_id", Integer),
+    # The event whose state holds from here on: its own id for what an annotator said, an older
+    # event's for what undo or redo brought back, NULL where that is "never labelled".
+    Column("origin", Integer),
+    Column("before", Integer),  # the origin that held until then
+    Column("shown_class", Integer),
+    Column("shown_probability", Float),
+    Index("events_by_image", "image", "id"),
+)
+
+class_events = Table(
+    "class_events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("action", Integer, ForeignKey("actions.id"), nullable=False, index=True),
+    Column("class_id", Integer, nullable=False),
+    # The whole state of the class from here on.
+    Column("name", Text, nullable=False),
+    Column("color", String(7), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("retired", Integer, nullable=False),
+    Column("merged_into", Integer),
+    Column("withdrawn", Integer, nullable=False),  # 1: adding it was undone
+    Column("before", Integer),  # the class event that held until then, NULL for a new class
+    Index("class_events_by_class", "class_id", "id"),
+)
+
+audit_draws = Table(
+    "audit_draws",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),  # the log's position when they were drawn
+    Column("pool_size", Integer, nullable=False),
+    Column("strategy", Text, nullable=False),
+)
+
+audit_images = Table(
+    "audit_images",
+    metadata,
+    Column("image", Integer, ForeignKey("images.ordinal"), primary_key=True, autoincrement=False),
+    Column("draw", Integer, ForeignKey("audit_draws.id"), nullable=False, index=True),
+)
+
+APPEND_ONLY = ("actions", "events", "class_events")

@@ -1,0 +1,79 @@
+"""The store of one project: its rooms joined in one object."""
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import delete, select
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.store._audit import Audit
+from fewshot_lab.store._classes import Classes
+from fewshot_lab.store._database import Database
+from fewshot_lab.store._images import Images
+from fewshot_lab.store._labels import Labels
+from fewshot_lab.store._schema import settings
+from fewshot_lab.store._undo import Undo
+
+
+class Store(Images, Classes, Labels, Undo, Audit):
+    """A project's images, classes and labels, in SQLite or PostgreSQL.
+
+    Any number of threads and processes may hold one at a time. Labels and class changes are
+    stored as an append-only log of events; whatever is current is a query over it.
+    """
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    @classmethod
+    def open(
+        cls, url_or_path: str | Path, schema: str | None = None, *, create: bool = False
+    ) -> Self:
+        """Open a project's database.
+
+        Parameters
+        ----------
+        url_or_path : str or Path
+            A file (SQLite) or a URL (``postgresql+psycopg://user@host/database``).
+        schema : str, optional
+            PostgreSQL: the schema of this project.
+        create : bool
+            Make it where there is none.
+
+        Raises
+        ------
+        FewshotLabError
+            Where there is none, it cannot be opened, or a newer version wrote it.
+        """
+        return cls(Database(url_or_path, schema=schema, create=create))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def drop(self) -> None:
+        """Delete the database with all labels."""
+        self._database.drop()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a setting."""
+        with self._database.read() as connection:
+            value = connection.scalar(select(settings.c.value).where(settings.c.key == key))
+        return default if value is None else json.loads(value)
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a setting; anything that JSON can hold.
+
+        Raises
+        ------
+        FewshotLabError
+            Where JSON cannot hold it.
+        """
+        try:
+            text = json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise FewshotLabError(f"The setting {key} cannot be kept: {error}.") from None
+        with self._database.write() as connection:
+            connection.execute(delete(settings).where(settings.c.key == key))
+            connection.execute(settings.insert().values(key=key, value=text))
