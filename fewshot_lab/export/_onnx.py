@@ -25,14 +25,15 @@ IMAGES, EMBEDDING, PROBABILITIES = "images", "embedding", "probabilities"
 
 
 def backbone_graph(
-    model: torch.nn.Module, size: int, *, cache: Path | None = None
+    model: torch.nn.Module | None, size: int, *, cache: Path | None = None
 ) -> onnx.ModelProto:
     """Return a backbone as a graph from ``images`` to ``embedding``.
 
     Parameters
     ----------
-    model : torch.nn.Module
-        In eval mode on the CPU; takes uint8 (B, size, size, 3), returns float32 (B, d).
+    model : torch.nn.Module or None
+        In eval mode on the CPU; takes uint8 (B, size, size, 3), returns float32 (B, d). Not
+        needed where the graph is cached.
     size : int
         Height and width of its input in pixels.
     cache : Path, optional
@@ -47,6 +48,8 @@ def backbone_graph(
 
     if cache is not None and cache.exists():
         return onnx.load(cache)
+    if model is None:
+        raise ValueError("a backbone without a cached graph must be given as a module")
     failures = []
     # Tracing takes seconds where torch.export takes most of a minute (XCiT), but it is on its way
     # out of torch and can bake in a size: so it is tried first and its graph is checked.

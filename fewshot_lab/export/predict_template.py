@@ -32,20 +32,14 @@ import numpy as np
 from PIL import Image
 
 from fewshot_lab.backbones._preprocessing import Preprocessing
-from fewshot_lab.images._kinds import (
-    DICOM_SUFFIXES,
-    HEAD,
-    PICTURE_SUFFIXES,
-    head_kind,
-    is_noise,
-    needs_a_look,
-)
+from fewshot_lab.images._candidates import Candidate, Refused
+from fewshot_lab.images._folder import Listing, list_file, list_folder
+from fewshot_lab.images._kinds import DICOM_SUFFIXES, HEAD, head_kind
 from fewshot_lab.images._pillow import Unreadable, decode, opened, picture_pages
 
 BATCH = 32
 
 Read = Callable[..., Image.Image]
-Job = tuple[str, Path, int]
 
 
 @dataclass(frozen=True)
@@ -131,28 +125,22 @@ class Classifier:
         return probabilities, embedding
 
     def predict(
-        self, pictures: Iterable[str | Path | Job], *, batch: int = BATCH
+        self, pictures: Iterable[str | Path | Candidate | Refused], *, batch: int = BATCH
     ) -> Iterator[Row]:
-        """Yield one row per picture, in order; one that cannot be read never stops the others.
-
-        Parameters
-        ----------
-        pictures : iterable
-            Files, or tuples (name for the row, file, frame).
-        """
-        jobs = (p if isinstance(p, tuple) else (str(p), Path(p), 0) for p in pictures)
+        """Yield one row per picture, in order; one that cannot be read never stops the others."""
+        items = iter(pictures)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
 
-            def start() -> list[tuple[Job, Future]]:
-                return [(job, pool.submit(self._attempt, job)) for job in islice(jobs, batch)]
+            def start() -> list[tuple[str, Future]]:
+                return [(_name(item), pool.submit(self._attempt, item)) for item in islice(items, batch)]
 
             waiting = start()
             while waiting:
                 reading, waiting = waiting, start()  # the next are read while these are computed
-                done = [(job, future.result()) for job, future in reading]
+                done = [(name, future.result()) for name, future in reading]
                 inputs = [found for _, found in done if not isinstance(found, str)]
                 answers = iter(zip(*self.run(np.stack(inputs)), strict=True) if inputs else ())
-                for (name, _, _), found in done:
+                for name, found in done:
                     if isinstance(found, str):
                         yield Row(name, "", float("nan"), None, None, found)
                         continue
@@ -166,48 +154,51 @@ class Classifier:
                         embedding,
                     )
 
-    def _attempt(self, job: Job) -> np.ndarray | str:
+    def _attempt(self, item: str | Path | Candidate | Refused) -> np.ndarray | str:
         """Return the model's input, or the reason why there is none."""
-        _, file, frame = job
+        if isinstance(item, Refused):
+            return item.reason
         try:
-            return self.prepare(file, frame)
+            if isinstance(item, Candidate):
+                return self.prepare(item.file, item.frame)
+            return self.prepare(item)
         except Exception as error:  # whatever is wrong with one picture
             return str(error) or type(error).__name__
 
 
-def find_pictures(folder: str | Path) -> Iterator[Job]:
-    """Yield the pictures under a folder, sorted; each page of a TIFF by itself ("a.tif#0")."""
+def _name(item: str | Path | Candidate | Refused) -> str:
+    return item.path if isinstance(item, (Candidate, Refused)) else str(item)
+
+
+def find_pictures(folder: str | Path) -> list[Candidate | Refused]:
+    """List the pictures under a folder, sorted; each page of a TIFF by itself ("a.tif#0")."""
     root = Path(folder)
-    if root.is_file():
-        yield from _pages(root.name, root)
-        return
-    for parent, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not is_noise(name))
-        for name in sorted(names):
-            file = Path(parent, name)
-            if not is_noise(name) and _is_picture(file):
-                yield from _pages(file.relative_to(root).as_posix(), file)
+    if root.is_dir():
+        listing = list_folder(root)
+    else:
+        listing = Listing()
+        list_file(listing, root.name, root, named=True)
+    found: list[Candidate | Refused] = list(listing.refused)
+    for path, file in listing.files:
+        if _is_dicom(file):
+            found.append(Refused(path, "This is a DICOM file: predict it with fewshot-lab."))
+            continue
+        pages = 1
+        with suppress(Unreadable), opened(file) as image:
+            if image.format == "TIFF":
+                pages = sum(1 for _ in picture_pages(image))
+        for frame in range(pages):
+            found.append(Candidate(f"{path}#{frame}" if pages > 1 else path, file, frame))
+    return found
 
 
-def _is_picture(file: Path) -> bool:
-    if file.suffix.lower() in PICTURE_SUFFIXES | DICOM_SUFFIXES:
-        return True
-    if not needs_a_look(file.name):
-        return False
+def _is_dicom(file: Path) -> bool:
     try:
         with file.open("rb") as stream:
-            return head_kind(stream.read(HEAD)) is not None
+            kind = head_kind(stream.read(HEAD))
     except OSError:
         return False
-
-
-def _pages(name: str, file: Path) -> Iterator[Job]:
-    pages = 1
-    with suppress(Unreadable), opened(file) as image:
-        if image.format == "TIFF":
-            pages = sum(1 for _ in picture_pages(image))
-    for frame in range(pages):
-        yield (f"{name}#{frame}" if pages > 1 else name), file, frame
+    return kind == "dicom" or (kind is None and file.suffix.lower() in DICOM_SUFFIXES)
 
 
 def write_predictions(
@@ -276,16 +267,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     try:
         classifier = Classifier(threads=options.threads)
-        jobs = list(find_pictures(options.folder))
-        if not jobs:
+        pictures = find_pictures(options.folder)
+        if not pictures:
             print(f"There is no picture in {options.folder}.", file=sys.stderr)
             return 1
 
         def show(done: int) -> None:
-            if sys.stderr.isatty() and (done % 10 == 0 or done == len(jobs)):
-                print(f"\r{done} of {len(jobs)}", end="", file=sys.stderr, flush=True)
+            if sys.stderr.isatty() and (done % 10 == 0 or done == len(pictures)):
+                print(f"\r{done} of {len(pictures)}", end="", file=sys.stderr, flush=True)
 
-        rows = classifier.predict(jobs)
+        rows = classifier.predict(pictures)
         count, errors = write_predictions(rows, classifier.names, options.out, progress=show)
     except OSError as error:
         print(f"{error.filename or options.out}: {error.strerror or error}", file=sys.stderr)

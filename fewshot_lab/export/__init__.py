@@ -1,0 +1,42 @@
+"""The classifier as a bundle that works without the app, and predicting with it."""
+
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.export.errors import ExportRefused
+
+if TYPE_CHECKING:
+    from fewshot_lab.export._read import Bundle, PredictReport, predict_folder
+    from fewshot_lab.export._tables import labels_csv, parse_moment, predictions_csv
+    from fewshot_lab.export._write import BundleReport, export_bundle
+
+__all__ = [
+    "Bundle",
+    "BundleReport",
+    "ExportRefused",
+    "PredictReport",
+    "export_bundle",
+    "labels_csv",
+    "parse_moment",
+    "predict_folder",
+    "predictions_csv",
+]
+
+_WHERE = {
+    "Bundle": "_read",
+    "PredictReport": "_read",
+    "predict_folder": "_read",
+    "labels_csv": "_tables",
+    "parse_moment": "_tables",
+    "predictions_csv": "_tables",
+    "BundleReport": "_write",
+    "export_bundle": "_write",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when used: the tables need neither onnx nor the classifiers.
+    if name in _WHERE:
+        from importlib import import_module
+
+        return getattr(import_module(f"fewshot_lab.export.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,232 @@
+"""The model card: what a reader must know before trusting the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def model_card(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Return MODEL_CARD.md.
+
+    Parameters
+    ----------
+    about : mapping
+        What bundle.json holds.
+    metrics : mapping
+        What metrics.json holds.
+    """
+    parts = [
+        f"# Model card: {about['project']}",
+        "**For research only. This is not a medical device: it must not be used to diagnose, "
+        "to treat, or to decide about a patient.**",
+        _what(about),
+        _data(about),
+        _backbone(about["backbone"]),
+        _classifier(about),
+        _figures(metrics),
+        _limits(about, metrics),
+        _use(about),
+        _versions(about),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _what(about: Mapping[str, Any]) -> str:
+    names = ", ".join(row["name"] for row in about["classes"])
+    size = about["preprocessing"]["size"]
+    return (
+        "## What it does\n\n"
+        f"Given one RGB picture it returns a calibrated probability for each of "
+        f"{len(about['classes'])} classes: {names}. "
+        f"The picture is made {size} x {size} pixels first (preprocessing.json)."
+    )
+
+
+def _data(about: Mapping[str, Any]) -> str:
+    rows = [
+        [row["name"], row["trained"], row["audit"], row["machine"]] for row in about["classes"]
+    ]
+    total = ["all", *(sum(int(row[i]) for row in rows) for i in (1, 2, 3))]
+    table = _table(
+        ["class", "labels trained on", "audit labels (measured, not trained on)", "of the trained, accepted in bulk from predictions"],
+        [*rows, total],
+    )
+    data = about["data"]
+    lines = [
+        "## Data",
+        table,
+        f"From {data['images']:,} images in {data['files']:,} files, labelled by "
+        f"{_some(data['annotators'], 'annotator')}; "
+        f"{data['unsure']:,} marked unsure and {data['reject']:,} as unusable took no part.",
+        (
+            f"The labels come from {data['groups']:,} groups (patients, slides, ...); no group is "
+            "on both sides of a split."
+            if data["groups"]
+            else "No groups (patients, slides, ...) were given: if images of one patient are "
+            "among them, the cross-validated figures are too high."
+        ),
+        f"SHA-256 of the label log: `{data['log_sha256']}` (position {data['log_position']}). "
+        "labels.csv lists the labels used, with file names and annotators' names: look it "
+        "through before you pass this folder on.",
+    ]
+    return "\n\n".join(lines)
+
+
+def _some(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _backbone(backbone: Mapping[str, Any]) -> str:
+    lines = [
+        "## Backbone",
+        _table(
+            ["", ""],
+            [
+                ["name", backbone["title"]],
+                ["registry name", f"`{backbone['name']}`"],
+                ["source", backbone["source"]],
+                ["training", backbone["training"]],
+                ["licence", backbone["licence"]],
+                ["dimensions", backbone["dimensions"]],
+                ["fingerprint", f"`{backbone['fingerprint']}`"],
+            ],
+        ),
+        "It was not trained on the labels. Its licence applies to model.onnx.",
+    ]
+    if backbone["note"]:
+        lines.append(str(backbone["note"]))
+    return "\n\n".join(lines)
+
+
+def _classifier(about: Mapping[str, Any]) -> str:
+    classifier = about["classifier"]
+    settings = ", ".join(f"{key} = {_plain(value)}" for key, value in classifier["parameters"].items())
+    lines = [
+        "## Classifier and calibration",
+        f"{classifier['title']}" + (f" ({settings})." if settings else "."),
+    ]
+    if classifier["sentence"]:
+        lines.append(str(classifier["sentence"]))
+    lines.append(
+        "Its probabilities are calibrated on the labels (out-of-fold). They hold for images that "
+        "come as often from each class as the labels do; elsewhere the frequencies must be "
+        "corrected for."
+    )
+    return "\n\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _figures(metrics: Mapping[str, Any]) -> str:
+    lines = ["## How good it was found to be"]
+    cv, audit = metrics["cross_validation"], metrics["audit"]
+    if cv.get("balanced_accuracy"):
+        lines.append(
+            f"**Cross-validation** on the labels: balanced accuracy {_interval(cv['balanced_accuracy'])}. "
+            "The labelled images were chosen by people and by suggestions, so this is not what "
+            "to expect on images as they come."
+        )
+        lines.append(_recall(cv))
+        lines.append(_confusion(cv))
+    else:
+        lines.append(f"**Cross-validation**: none. {cv['reason']}")
+    if audit.get("balanced_accuracy"):
+        lines.append(
+            f"**Audit** on images drawn at random and never trained on: balanced accuracy "
+            f"{_interval(audit['balanced_accuracy'])}. This is the figure to quote."
+        )
+        lines.append(_recall(audit))
+        lines.append(_confusion(audit))
+    else:
+        lines.append(f"**Audit**: none. {audit['reason']}")
+    return "\n\n".join(lines)
+
+
+def _interval(interval: Mapping[str, Any]) -> str:
+    text = f"{interval['value']:.3f}"
+    if interval.get("low") is not None:
+        text += f" (95 % interval {interval['low']:.3f} to {interval['high']:.3f})"
+    return f"{text}, n = {interval['n']:,}"
+
+
+def _recall(figures: Mapping[str, Any]) -> str:
+    rows = [[name, _interval(interval)] for name, interval in figures["recall"].items()]
+    return _table(["class", "recall"], rows)
+
+
+def _confusion(figures: Mapping[str, Any]) -> str:
+    confusion = figures["confusion"]
+    rows = [
+        [name, *(_count(value) for value in row)]
+        for name, row in zip(confusion["classes"], confusion["counts"], strict=True)
+    ]
+    return "Confusion (rows: the label, columns: the prediction):\n\n" + _table(
+        ["label", *confusion["classes"]], rows
+    )
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def _limits(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    limits = [
+        "It always answers with one of its classes, whatever the picture shows; it does not know "
+        "what it has never seen.",
+        "It was made from the images of one project: other scanners, stains, sites and "
+        "populations were not tried.",
+        "Subgroups (age, sex, skin tone, site) were not measured.",
+    ]
+    few = [row["name"] for row in about["classes"] if row["trained"] < 10]
+    if few:
+        limits.append(f"Fewer than 10 labels were trained on for: {', '.join(few)}.")
+    if not metrics["audit"].get("balanced_accuracy"):
+        limits.append("No accuracy on randomly drawn images is known (see Audit).")
+    return "## Known limits\n\n" + "\n".join(f"- {limit}" for limit in limits)
+
+
+def _use(about: Mapping[str, Any]) -> str:
+    trusted = about["classifier"]["skops_trusted"]
+    trust = f", trusted={trusted}" if trusted else ""
+    return f"""## How to use it
+
+```
+pip install onnxruntime numpy pillow
+python predict.py FOLDER --out predictions.csv
+```
+
+model.onnx takes `images`, uint8 (n, {about["preprocessing"]["size"]}, {about["preprocessing"]["size"]}, 3), and gives `probabilities` (n, {len(about["classes"])})
+in the order of classes.json, and `embedding` (n, {about["backbone"]["dimensions"]}). predict.py shows how pictures are
+read and resized. For scikit-learn, on embeddings (the model's answer is a class id):
+
+```python
+import skops.io
+classifier = skops.io.load("classifier.skops"{trust})
+```"""
+
+
+def _versions(about: Mapping[str, Any]) -> str:
+    parity = about["parity"]
+    checked = (
+        f"Before it was offered, this folder was read back and tried on {parity['n_images']} "
+        f"stored images: its probabilities differ from the app's by at most "
+        f"{parity['max_difference']:.1g}."
+    )
+    if parity["recomputed"]:
+        checked += (
+            " The stored embeddings were computed in bf16 on a GPU; the comparison is with "
+            "embeddings computed again in fp32. Against the stored ones the difference is "
+            f"{parity['stored_difference']:.1g}."
+        )
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return f"## Made with\n\n{checked}\n\nMade on {about['created']} with {versions}."
+
+
+def _table(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
+    def line(cells: Sequence[Any]) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, rows)])

@@ -1,0 +1,381 @@
+"""Writing a bundle: built beside, checked, and only then put in its place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import zipfile
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export._card import model_card
+from fewshot_lab.export._figures import figures
+from fewshot_lab.export._onnx import (
+    REVISION,
+    backbone_graph,
+    classifier_graph,
+    join,
+    serialise,
+)
+from fewshot_lab.export._parity import check
+from fewshot_lab.export._predict_py import predict_py
+from fewshot_lab.export._skops import dump, write_member
+from fewshot_lab.export._tables import labels_used_csv
+from fewshot_lab.export.errors import ExportRefused
+from fewshot_lab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project, ProjectClassifier
+
+FORMAT = 1
+FILES = (
+    "model.onnx",
+    "classifier.skops",
+    "preprocessing.json",
+    "classes.json",
+    "labels.csv",
+    "metrics.json",
+    "bundle.json",
+    "MODEL_CARD.md",
+    "predict.py",
+)
+
+
+@dataclass(frozen=True)
+class BundleReport:
+    """What an export wrote.
+
+    Attributes
+    ----------
+    folder : Path or None
+        The bundle; None where only a ZIP was asked for.
+    zip_path : Path or None
+    max_difference : float
+        Between the probabilities of bundle and app, over ``n_images`` stored images.
+    n_images : int
+    seconds : float
+    note : str
+        Anything to say about the check, else empty.
+    """
+
+    folder: Path | None
+    zip_path: Path | None
+    max_difference: float
+    n_images: int
+    seconds: float
+    note: str = ""
+
+
+def export_bundle(
+    project: Project,
+    folder: Path | str,
+    *,
+    classifier: ProjectClassifier | None = None,
+    zip: bool = False,
+    force: bool = False,
+    progress: Progress = silent,
+) -> BundleReport:
+    """Write the classifier as a folder (and a ZIP) that works without the app.
+
+    Parameters
+    ----------
+    project : Project
+    folder : path
+        Where the bundle goes; must not exist yet, or be empty. A name ending in ".zip" writes a
+        ZIP only.
+    classifier : ProjectClassifier, optional
+        Fitted on the labels as they are where it is not given.
+    zip : bool
+        Also write ``FOLDER.zip`` beside the folder.
+    force : bool
+        Replace a bundle that is there already; never anything else.
+
+    Raises
+    ------
+    ExportRefused
+        Where the bundle's probabilities differ from the app's by more than 1e-4 on stored
+        images, or the classifier has no form outside the app. Nothing is left behind then.
+    FewshotLabError
+        Where no classifier can be fitted, or the target cannot be written.
+    """
+    began = time.monotonic()
+    target = Path(os.path.abspath(Path(folder).expanduser()))
+    only_zip = target.suffix.lower() == ".zip"
+    home = target.with_suffix("") if only_zip else target
+    zip_path = target if only_zip else (home.with_name(f"{home.name}.zip") if zip else None)
+    if not only_zip:
+        _must_be_free(home, force)
+    if zip_path is not None and zip_path.exists() and not force:
+        raise FewshotLabError(f"{zip_path} exists: choose another name, or allow replacing it.")
+    if classifier is None:
+        progress("fitting", 0, None)
+        classifier = project.fit()
+    beside = home.with_name(f".{home.name}.{uuid4().hex[:8]}.part")
+    try:
+        try:
+            beside.mkdir(parents=True)
+            report = _fill(beside, project, classifier, progress)
+            packed = _pack(beside, home.name, zip_path) if zip_path is not None else None
+            if not only_zip:
+                _put(beside, home)
+            if packed is not None and zip_path is not None:
+                packed.replace(zip_path)
+        except OSError as error:
+            raise FewshotLabError(f"{target} cannot be written: {error.strerror or error}.") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if zip_path is not None:
+            _packing(zip_path).unlink(missing_ok=True)
+    return BundleReport(
+        folder=None if only_zip else home,
+        zip_path=zip_path,
+        max_difference=report["max_difference"],
+        n_images=report["n_images"],
+        seconds=time.monotonic() - began,
+        note=(
+            "The stored embeddings were computed in bf16 on a GPU; the check compared with "
+            "embeddings computed again in fp32 on the CPU."
+            if report["recomputed"]
+            else ""
+        ),
+    )
+
+
+def _fill(
+    folder: Path, project: Project, classifier: ProjectClassifier, progress: Progress
+) -> dict[str, Any]:
+    """Write all files of the bundle and check them; return the outcome of the check."""
+    fitted = classifier.fitted
+    estimator = fitted.to_sklearn()
+    ids = [int(class_id) for class_id in estimator.classes_]
+    if sorted(ids) != sorted(fitted.class_ids):
+        raise ExportRefused("The classifier's scikit-learn form has other classes than the app's.")
+    backbone = project.backbone
+    rows = {row.id: row for row in project.store.classes(include_retired=True)}
+    progress("measuring", 0, None)
+    metrics = figures(project, classifier)
+    progress("writing", 0, None)
+    cache = project.folder / "exports" / "backbones" / f"{backbone.fingerprint}-{REVISION}.onnx"
+    body = _backbone_graph(project, cache)
+    dimensions = int(classifier.training.X.shape[1])
+    head = classifier_graph(estimator, dimensions)
+    skops_data, trusted = dump(estimator)
+    classes = [{"id": i, "name": rows[i].name, "color": rows[i].color} for i in ids]
+
+    _store(folder / "model.onnx", serialise(join(body, head, len(ids))))
+    _store(folder / "classifier.skops", skops_data)
+    _store(folder / "preprocessing.json", _json(backbone.preprocessing.to_dict()))
+    _store(folder / "classes.json", _json(classes))
+    _store(folder / "labels.csv", labels_used_csv(project, classifier).encode())
+    _store(folder / "metrics.json", _json(metrics))
+    _store(folder / "predict.py", predict_py().encode())
+
+    parity = asdict(check(project, fitted, classifier.training.ids, folder, progress=progress))
+    about = _about(project, classifier, classes, trusted, parity)
+    about["sha256"] = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in FILES
+        if (folder / name).exists()
+    }
+    _store(folder / "bundle.json", _json(about))
+    _store(folder / "MODEL_CARD.md", model_card(about, metrics).encode())
+    return parity
+
+
+def _backbone_graph(project: Project, cache: Path) -> Any:
+    """Return the backbone's graph; torch is only needed where it is not cached."""
+    size = project.backbone.preprocessing.size
+    if cache.exists():
+        try:
+            return backbone_graph(None, size, cache=cache)
+        except Exception:
+            cache.unlink()  # damaged: made again
+    return backbone_graph(project.backbone.load("cpu"), size, cache=cache)
+
+
+def _about(
+    project: Project,
+    classifier: ProjectClassifier,
+    classes: list[dict[str, Any]],
+    trusted: list[str],
+    parity: dict[str, Any],
+) -> dict[str, Any]:
+    """Return what bundle.json holds: all that a reader, or the card, must know."""
+    fitted, training = classifier.fitted, classifier.training
+    card = project.backbone.card
+    labels = project.store.labels()
+    audit_ids = project.store.audit_ids()
+    audit = Counter(
+        label.class_id
+        for image_id, label in labels.items()
+        if image_id in audit_ids and label.kind == "class"
+    )
+    trained = Counter(training.y.tolist())
+    machine = Counter(
+        int(class_id)
+        for image_id, class_id in zip(training.ids, training.y.tolist(), strict=True)
+        if image_id in labels and labels[image_id].machine
+    )
+    groups = {row.group for row in project.store.images(training.ids)} - {None}
+    kinds = Counter(label.kind for label in labels.values())
+    digest, position = log_digest(project)
+    return {
+        "format": FORMAT,
+        "project": project.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "classes": [
+            {
+                **row,
+                "trained": trained[row["id"]],
+                "audit": audit[row["id"]],
+                "machine": machine[row["id"]],
+            }
+            for row in classes
+        ],
+        "data": {
+            "images": len(project.store.ids()),
+            "files": len(project.store.files()),
+            "annotators": len({label.annotator for label in labels.values()}),
+            "unsure": kinds["unsure"],
+            "reject": kinds["reject"],
+            "groups": len(groups),
+            "log_sha256": digest,
+            "log_position": position,
+        },
+        "backbone": {
+            "name": card.name,
+            "title": card.title,
+            "source": card.source,
+            "licence": card.licence,
+            "training": card.training,
+            "dimensions": int(training.X.shape[1]),
+            "fingerprint": project.backbone.fingerprint,
+            "note": card.note,
+        },
+        "preprocessing": project.backbone.preprocessing.to_dict(),
+        "classifier": {
+            "name": fitted.name,
+            "title": fitted.title,
+            "sentence": fitted.sentence,
+            "parameters": _jsonable(fitted.parameters),
+            "skops_trusted": trusted,
+        },
+        "parity": parity,
+        "versions": _versions(),
+    }
+
+
+def log_digest(project: Project) -> tuple[str, int]:
+    """Return the SHA-256 over all label events, and the log's position."""
+    digest = hashlib.sha256()
+    position = 0
+    for event in project.store.events():
+        fields = [
+            event.id,
+            event.what,
+            event.time.isoformat(),
+            event.annotator,
+            event.image_id,
+            event.kind,
+            event.class_id,
+            event.view,
+            event.machine,
+        ]
+        digest.update(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
+        position = max(position, event.position)
+    return digest.hexdigest(), position
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    from fewshot_lab.version import __version__
+
+    names = ("torch", "timm", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pillow")
+    return {
+        "fewshot-lab": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+    }
+
+
+def _jsonable(value: Any) -> Any:
+    import numpy as np
+
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist() if value.size <= 64 else f"array of shape {value.shape}"
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    return str(value)
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _store(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def is_bundle(folder: Path) -> bool:
+    """Say whether a folder holds a bundle."""
+    return all((folder / name).is_file() for name in ("model.onnx", "classes.json", "bundle.json"))
+
+
+def _must_be_free(folder: Path, force: bool) -> None:
+    if not folder.exists():
+        return
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if not folder.is_dir() or not is_bundle(folder):
+        raise FewshotLabError(f"{folder} exists and is not a bundle: choose another name.")
+    if not force:
+        raise FewshotLabError(f"{folder} exists: choose another name, or allow replacing it.")
+
+
+def _put(beside: Path, folder: Path) -> None:
+    """Rename the finished bundle into place; an old one is there until then."""
+    old = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        beside.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _packing(zip_path: Path) -> Path:
+    return zip_path.with_name(f".{zip_path.name}.{os.getpid()}.part")
+
+
+def _pack(folder: Path, name: str, zip_path: Path) -> Path:
+    """Write the ZIP under another name; return that."""
+    packing = _packing(zip_path)
+    with packing.open("wb") as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            for member in FILES:
+                write_member(archive, f"{name}/{member}", (folder / member).read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    return packing
