@@ -1,0 +1,213 @@
+"""The export page: what a bundle will hold, writing it, and those written before."""
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+import streamlit as st
+
+from fewshot_lab import jobs
+from fewshot_lab.export import labels_csv, predictions_csv
+from fewshot_lab.live import LiveSession
+from fewshot_lab.project import Project
+from fewshot_lab.ui import pages, work
+from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.words import count, escape, interval, plural, size
+
+CONTENTS = [
+    ("model.onnx", "from an image to calibrated probabilities, backbone and classifier in one"),
+    ("predict.py", "predicts a folder; needs only onnxruntime, numpy and pillow"),
+    ("classifier.skops", "the classifier alone, for scikit-learn"),
+    ("MODEL_CARD.md", "data, counts, figures with intervals, licence, intended use"),
+    ("classes.json, preprocessing.json, labels.csv, metrics.json", "what it was made from"),
+]
+
+
+@dataclass(frozen=True)
+class Past:
+    """A bundle that was written before."""
+
+    folder: Path
+    created: float
+    difference: float
+    n_images: int
+    classifier: str
+
+    @property
+    def zip_path(self) -> Path:
+        """The bundle as a ZIP; may not exist."""
+        return self.folder.with_name(f"{self.folder.name}.zip")
+
+
+def exports_folder(project: Project) -> Path:
+    """Return where a project's bundles lie."""
+    return project.folder / "exports"
+
+
+def past_exports(project: Project) -> list[Past]:
+    """Return the bundles written so far, the newest first."""
+    found = []
+    for about in exports_folder(project).glob("*/bundle.json"):
+        if about.parent.name.startswith("."):
+            continue
+        try:
+            facts = json.loads(about.read_text("utf-8"))
+            parity = facts["parity"]
+            found.append(
+                Past(
+                    about.parent,
+                    datetime.fromisoformat(facts["created"]).timestamp(),
+                    float(parity["max_difference"]),
+                    int(parity["n_images"]),
+                    str(facts["classifier"]["title"]),
+                )
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # not a bundle of this version
+    return sorted(found, key=lambda past: -past.created)
+
+
+def show(project: Project) -> None:
+    """Draw the page."""
+    session = LiveSession.of(project)
+    snapshot = session.snapshot
+    if snapshot.position < project.store.position():
+        session.notify()
+        snapshot = session.wait(snapshot.rev, 2.0)
+    past = past_exports(project)
+    job = work.active(project, ("export",))
+    left, right = st.columns([3, 2], gap="large")
+    with left, sentences():
+        st.subheader("A bundle that works without the app")
+        st.html(
+            '<table class="fl-table">'
+            + "".join(
+                f"<tr><td><b>{escape(a)}</b><br><span class='fl-muted'>{escape(b)}</span></td></tr>"
+                for a, b in CONTENTS
+            )
+            + "</table>"
+        )
+    with right, sentences():
+        st.subheader("The classifier")
+        if job is not None:
+            work.show(project, job)
+        elif snapshot.fitted is None:
+            why = snapshot.message or "There is no classifier yet: label images of two classes."
+            if empty(why, "Label images"):
+                pages.go("label", project.name)
+        else:
+            newest = work.latest(project, ("export",))
+            if newest is not None:
+                work.show_ending(project, newest)
+            st.html(what_it_is(project))
+            if st.button("Write the bundle", type="primary"):
+                start(project)
+                st.rerun()
+            st.caption(
+                "It is read back and compared with the app on stored images; a probability that "
+                "differs by more than 0.0001 refuses the export."
+            )
+    st.divider()
+    st.subheader("Bundles")
+    if not past:
+        st.html('<div class="fl-muted">None has been written yet.</div>')
+    for number, one in enumerate(past):
+        with sentences():
+            row(project, one, number)
+    st.divider()
+    st.subheader("Tables")
+    with st.container(horizontal=True, gap="medium"):
+        labelled = bool(project.store.labels())
+        st.download_button(
+            "Labels as CSV",
+            lambda: labels_csv(project).encode(),
+            f"{project.name}-labels.csv",
+            "text/csv",
+            disabled=not labelled,
+            on_click="ignore",
+        )
+        st.download_button(
+            "Predictions as CSV",
+            lambda: predictions_csv(project).encode(),
+            f"{project.name}-predictions.csv",
+            "text/csv",
+            disabled=snapshot.fitted is None,
+            on_click="ignore",
+        )
+    st.caption("Image, path, label, annotator, split, predicted class, probability.")
+
+
+def what_it_is(project: Project) -> str:
+    """Return what the classifier is, and how good, as HTML."""
+    snapshot = LiveSession.of(project).snapshot
+    names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+    rows = [("Classes", ", ".join(names.get(i, str(i)) for i in snapshot.class_ids))]
+    if snapshot.sentence:
+        rows.append(("Chosen", snapshot.sentence))
+    if snapshot.cv is not None:
+        found = snapshot.cv.balanced_accuracy
+        rows.append(
+            (
+                "Balanced accuracy",
+                f"{interval(found.value, found.low, found.high)}, n = {count(found.n)}, "
+                "by cross-validation",
+            )
+        )
+    if snapshot.audit is not None:
+        found = snapshot.audit
+        rows.append(("Audit", f"{interval(found.value, found.low, found.high)}, n = {found.n}"))
+    rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
+    lines = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows)
+    return f'<dl class="fl-facts">{lines}</dl>'
+
+
+def start(project: Project) -> "jobs.Job":
+    """Start the job that writes a bundle and its ZIP."""
+    target = exports_folder(project) / f"{project.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return jobs.start(project.folder, "export", [str(target), "--zip"])
+
+
+def row(project: Project, past: Past, number: int) -> None:
+    """Draw one bundle that was written before."""
+    when = time.strftime("%-d %b %Y, %H:%M", time.localtime(past.created))
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        st.html(
+            f'<div class="fl-number"><b>{escape(past.folder.name)}</b> · {when}<br>'
+            f'<span class="fl-muted">{escape(past.classifier)}. Checked on '
+            f"{plural(past.n_images, 'image')}: largest difference "
+            f"{past.difference:.1e}.</span></div>"
+        )
+        with st.container(horizontal=True, gap="medium", width="content"):
+            if past.zip_path.exists():
+                st.download_button(
+                    f"Download ZIP, {size(past.zip_path.stat().st_size)}",
+                    opener(past.zip_path),
+                    past.zip_path.name,
+                    "application/zip",
+                    key=f"fl-zip-{past.folder.name}",
+                    on_click="ignore",
+                )
+            if st.button("Predict with it", type="tertiary", key=f"fl-with-{number}"):
+                st.session_state["fl-bundle"] = past.folder.name
+                pages.go("predict", project.name)
+
+
+def opener(path: Path) -> "Opener":
+    """Return a callable that opens a file when the download is asked for."""
+    return Opener(path)
+
+
+@dataclass(frozen=True)
+class Opener:
+    """Opens a file only when it is called: a bundle is not read with every run of the page."""
+
+    path: Path
+
+    def __call__(self) -> IO[bytes]:
+        return self.path.open("rb")

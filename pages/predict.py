@@ -1,0 +1,15 @@
+"""Predict: drop images on a bundle and see what it says of them."""
+
+import streamlit as st
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.ui import predicting
+from fewshot_lab.ui.session import open_project
+
+try:
+    project = open_project()
+except FewshotLabError:
+    project = None  # a bundle from elsewhere needs none
+
+st.header("Predict")
+predicting.show(project)
