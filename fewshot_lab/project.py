@@ -640,7 +640,8 @@ class Project:
         FewshotLabError
             Where a path is unknown or leads to several images; nothing is stored then.
         """
-        unknown = [key for key in labels if self.store.find(key) is None]
+        known = self.store.find_many(list(labels))
+        unknown = [key for key in labels if key not in known]
         if unknown:
             some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
             raise FewshotLabError(
@@ -661,9 +662,7 @@ class Project:
                 if class_id is None:
                     class_id = self.store.add_class(name.strip(), annotator=annotator)
                     by_name[name.strip().casefold()] = class_id
-            image_id = self.store.find(key)
-            assert image_id is not None
-            grouped.setdefault((kind, class_id), []).append(image_id)
+            grouped.setdefault((kind, class_id), []).append(known[key])
         for (kind, class_id), ids in grouped.items():
             sequence += 1
             self.store.record(
@@ -704,9 +703,9 @@ class Project:
                 "its first line must name the columns path and label."
             )
         rows = [(row["path"] or "", (row["label"] or "").strip()) for row in reader]
-        unmatched = [path for path, _ in rows if self.store.find(path) is None]
-        lost = set(unmatched)
-        labels = {path: label or None for path, label in rows if path not in lost}
+        known = self.store.find_many([path for path, _ in rows])
+        unmatched = [path for path, _ in rows if path not in known]
+        labels = {path: label or None for path, label in rows if path in known}
         return (self.label(labels, annotator, view="import") if labels else 0), unmatched
 
     # -- classifier ------------------------------------------------------------------------------
