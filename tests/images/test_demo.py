@@ -24,14 +24,14 @@ def digest(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    draw_demo(folder, n=64, seed=3)
+    draw_demo(folder, n=32, seed=3)
     return folder
 
 
 def test_a_folder_per_type_and_a_manifest_that_names_every_picture(demo):
     with (demo / "manifest.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert Counter(row["label"] for row in rows) == dict.fromkeys(CELL_TYPES, 8)
+    assert Counter(row["label"] for row in rows) == dict.fromkeys(CELL_TYPES, 4)
     assert len(CELL_TYPES) == 8
     on_disk = {str(file.relative_to(demo)) for file in demo.glob("*/*.png")}
     assert {row["path"] for row in rows} == on_disk
@@ -48,27 +48,27 @@ def test_every_picture_is_rgb_of_one_size_and_none_repeats(demo):
             assert picture.mode == "RGB"
             assert picture.size == (144, 144)
             seen.add(picture.tobytes())
-    assert len(seen) == 64
+    assert len(seen) == 32
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(demo, tmp_path):
-    draw_demo(tmp_path / "again", n=64, seed=3)
+    draw_demo(tmp_path / "again", n=32, seed=3)
     assert digest(tmp_path / "again") == digest(demo)
-    draw_demo(tmp_path / "other", n=64, seed=4)
+    draw_demo(tmp_path / "other", n=32, seed=4)
     assert not set(digest(tmp_path / "other").values()) & set(digest(demo).values())
 
 
 def test_a_stopped_drawing_goes_on_where_it_was(demo, tmp_path):
     def stop_early(stage: str, done: int, total: int | None) -> None:
-        if done >= 20:
+        if done >= 8:
             raise Stopped("Stopped.")
 
     with pytest.raises(Stopped):
-        draw_demo(tmp_path, n=64, seed=3, progress=stop_early)
+        draw_demo(tmp_path, n=32, seed=3, progress=stop_early)
     assert not (tmp_path / "manifest.csv").exists()
     kept = {file: file.stat().st_mtime_ns for file in tmp_path.glob("*/*.png")}
-    assert 20 <= len(kept) < 64
-    draw_demo(tmp_path, n=64, seed=3)
+    assert 8 <= len(kept) < 32
+    draw_demo(tmp_path, n=32, seed=3)
     assert digest(tmp_path) == digest(demo)
     assert all(file.stat().st_mtime_ns == time for file, time in kept.items())
 
@@ -88,7 +88,7 @@ def test_nine_pictures_are_spread_over_the_types(tmp_path):
 
 def test_no_single_colour_tells_the_types_apart(tmp_path):
     """A nearest-mean classifier on mean colour must fail on most pictures, or it is no demo."""
-    draw_demo(tmp_path, n=160, seed=1)
+    draw_demo(tmp_path, n=120, seed=1)
     files = sorted(tmp_path.glob("*/*.png"))
     labels = np.array([file.parent.name for file in files])
     colours = np.array([np.asarray(Image.open(f), np.float32).mean((0, 1)) for f in files])

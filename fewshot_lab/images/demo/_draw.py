@@ -82,7 +82,7 @@ def draw_demo(
             try:
                 for done, future in enumerate(waiting, 1):
                     future.result()
-                    if done % 20 == 0 or done == n:
+                    if done % 8 == 0 or done == n:
                         progress("drawing", done, n)
             except BaseException:
                 pool.shutdown(cancel_futures=True)

@@ -1,0 +1,68 @@
+"""Check the project: ``python check.py``.
+
+Makes the virtual environment with what the tests need, then runs ruff, mypy, the unit tests and
+the tests in a real browser, as CI does. ``python check.py --no-browser`` leaves out the browser.
+What follows goes to pytest: ``python check.py tests/store -x``.
+
+Environment: ``FEWSHOT_LAB_VENV`` (where the virtual environment is, else ``.venv``),
+``FEWSHOT_LAB_TEST_DATA`` (real images, else ``../shared/datasets``), ``FEWSHOT_LAB_CHROMIUM`` (the
+browser), ``CI=true`` (a missing browser is a failure, not a skip).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from start import ROOT, environment
+
+
+def browser() -> str | None:
+    """Return Chromium's path, installing Debian's where that is possible and needed."""
+    if chosen := os.environ.get("FEWSHOT_LAB_CHROMIUM"):
+        return chosen
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found or not Path("/etc/debian_version").exists() or os.geteuid() != 0:
+        return found
+    print("Installing Debian's chromium for the browser tests", flush=True)
+    quiet = {
+        "stdout": subprocess.DEVNULL,
+        "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+    }
+    subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
+    subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False, **quiet)
+    return shutil.which("chromium")
+
+
+def main() -> int:
+    """Run every check, also after one has failed, and return 1 if any did."""
+    arguments = sys.argv[1:]
+    with_browser = "--no-browser" not in arguments
+    arguments = [argument for argument in arguments if argument != "--no-browser"]
+    python = str(environment("requirements-dev.txt"))
+
+    variables = dict(os.environ)
+    variables.setdefault("FEWSHOT_LAB_TEST_DATA", str(ROOT.parent / "shared" / "datasets"))
+    if with_browser and (path := browser()):
+        variables["FEWSHOT_LAB_CHROMIUM"] = path
+    tests = [python, "-m", "pytest", *(["-m", "not e2e"] if not with_browser else []), *arguments]
+    steps = [
+        [python, "-m", "ruff", "check", "."],
+        [python, "-m", "ruff", "format", "--check", "."],
+        [python, "-m", "mypy"],
+        tests,
+    ]
+    failed = []
+    for step in steps:
+        print("\n$", " ".join(["python", *step[1:]]), flush=True)
+        if subprocess.run(step, cwd=ROOT, env=variables).returncode:
+            failed.append(step[2])
+    if failed:
+        print("\nFailed:", ", ".join(failed), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

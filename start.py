@@ -1,0 +1,81 @@
+"""Start Fewshot Lab from a clean clone: ``python start.py``.
+
+Makes a virtual environment in ``.venv`` (or ``$FEWSHOT_LAB_VENV``), installs what the app needs,
+and opens the app. Later starts go straight to the app. Needs nothing but Python itself.
+Everything after ``start.py`` is handed to Streamlit, as in ``python start.py --server.port 8600``.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - this file must say so before anything fails
+    sys.exit(
+        "Fewshot Lab needs Python 3.11 or newer, and this is {}.{}: install a newer Python and "
+        "run this again with it.".format(*sys.version_info[:2])
+    )
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+
+
+def environment(requirements: str) -> Path:
+    """Return the Python of a virtual environment that holds what a requirements file asks for.
+
+    A stamp in the environment remembers what was installed, so that a second call is quick.
+    """
+    folder = Path(os.environ.get("FEWSHOT_LAB_VENV") or ROOT / ".venv").expanduser().absolute()
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted = _stamp(ROOT / requirements)
+    stamp = folder / f".installed-{Path(requirements).stem}"
+    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return python
+    if not python.exists():
+        print(f"Making a virtual environment in {folder}", flush=True)
+        if subprocess.run([sys.executable, "-m", "venv", str(folder)]).returncode:
+            sys.exit(
+                "The virtual environment could not be made: see the lines above (on Debian and "
+                "Ubuntu the package python3-venv is needed)."
+            )
+    print(f"Installing {requirements}: some minutes the first time", flush=True)
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    if subprocess.run([*pip, "-r", str(ROOT / requirements)]).returncode:
+        sys.exit(
+            "Installing did not work: see the lines above; with a connection to the internet, "
+            "run this again and it goes on."
+        )
+    for part in _files(ROOT / requirements):
+        (folder / f".installed-{part.stem}").write_text(_stamp(part))
+    return python
+
+
+def _files(requirements: Path) -> list[Path]:
+    """Return a requirements file and those that it includes."""
+    files = [requirements]
+    for line in requirements.read_text(encoding="utf-8").splitlines():
+        if line.startswith("-r "):
+            files += _files(requirements.parent / line[3:].strip())
+    return files
+
+
+def _stamp(requirements: Path) -> str:
+    digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
+    for file in _files(requirements):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def main() -> int:
+    """Install if needed, then run the app until it is stopped."""
+    python = environment("requirements.txt")
+    command = [str(python), "-m", "streamlit", "run", str(ROOT / "app.py"), *sys.argv[1:]]
+    if os.name != "nt":
+        os.chdir(ROOT)
+        os.execv(command[0], command)
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

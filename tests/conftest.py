@@ -1,0 +1,103 @@
+"""What every test shares: no network, a home of its own, and the real images where there are."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+    "STREAMLIT_SERVER_HEADLESS": "true",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set the environment before anything imports the package; child processes inherit it."""
+    os.environ.update(OFFLINE)
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the browser tests and run them last."""
+    folder = ROOT / "tests" / "e2e"
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker("e2e")
+    items.sort(key=lambda item: folder in item.path.parents)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the tests' projects away from the user's."""
+    os.environ["FEWSHOT_LAB_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty home for this test alone."""
+    folder = tmp_path / "projects"
+    monkeypatch.setenv("FEWSHOT_LAB_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    """Refuse connections to other machines: everything must work without them."""
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0] if isinstance(address, tuple) else address
+            if host not in ("127.0.0.1", "::1", "localhost"):
+                raise OSError(f"a test tried to reach {host}")
+        connect(self, address)  # type: ignore[arg-type]
+
+    socket.socket.connect = local_only  # type: ignore[method-assign, assignment]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Return the folder of real, labelled images, or skip."""
+    chosen = os.environ.get("FEWSHOT_LAB_TEST_DATA")
+    folder = Path(chosen) if chosen else ROOT.parent / "shared" / "datasets"
+    if not folder.is_dir():
+        pytest.skip(f"no real images in {folder} (set FEWSHOT_LAB_TEST_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pbc8(data_folder: Path) -> Path:
+    """Return the blood cells, a folder per class, or skip."""
+    return _set(data_folder / "pbc8")
+
+
+@pytest.fixture(scope="session")
+def isic8(data_folder: Path) -> Path:
+    """Return the skin lesions, a folder per class, or skip."""
+    return _set(data_folder / "isic8")
+
+
+def _set(folder: Path) -> Path:
+    if not folder.is_dir():
+        pytest.skip(f"no real images in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the browser's path; without one skip, or fail where CI asks for it."""
+    path = os.environ.get("FEWSHOT_LAB_CHROMIUM") or shutil.which("chromium")
+    if not path:
+        reason = "no Chromium found: install it or set FEWSHOT_LAB_CHROMIUM"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
