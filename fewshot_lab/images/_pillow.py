@@ -35,7 +35,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB", "WEBP", "GIF", "PPM")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "WEBP", "GIF", "PPM")
 MAX_PIXELS = 400_000_000
 
 # Pillow warns from 89 megapixels on; the limit here is MAX_PIXELS, kept by `opened`.

@@ -31,7 +31,7 @@ def count_tiff_pictures(path: Path) -> int:
         import tifffile
 
         with tifffile.TiffFile(path) as tiff:
-            return len(_picture_pages(tiff.pages))
+            return max(len(_picture_pages(tiff.pages)), 1)
     except Exception:
         return 1  # reading it says what is wrong
 
@@ -43,6 +43,8 @@ def read_tiff(path: Path, frame: int) -> Image.Image:
     try:
         with tifffile.TiffFile(path) as tiff:
             pages = _picture_pages(tiff.pages)
+            if not pages:
+                raise UnreadableImage("The file is damaged or truncated: it begins like TIFF only.")
             if frame >= len(pages):
                 raise UnreadableImage(f"There is no picture {frame} in this file.")
             page = pages[frame]
