@@ -44,12 +44,15 @@ def _what(about: Mapping[str, Any]) -> str:
 
 
 def _data(about: Mapping[str, Any]) -> str:
-    rows = [
-        [row["name"], row["trained"], row["audit"], row["machine"]] for row in about["classes"]
-    ]
+    rows = [[row["name"], row["trained"], row["audit"], row["machine"]] for row in about["classes"]]
     total = ["all", *(sum(int(row[i]) for row in rows) for i in (1, 2, 3))]
     table = _table(
-        ["class", "labels trained on", "audit labels (measured, not trained on)", "of the trained, accepted in bulk from predictions"],
+        [
+            "class",
+            "labels trained on",
+            "audit labels (measured, not trained on)",
+            "of the trained, accepted in bulk from predictions",
+        ],
         [*rows, total],
     )
     data = about["data"]
@@ -101,7 +104,9 @@ def _backbone(backbone: Mapping[str, Any]) -> str:
 
 def _classifier(about: Mapping[str, Any]) -> str:
     classifier = about["classifier"]
-    settings = ", ".join(f"{key} = {_plain(value)}" for key, value in classifier["parameters"].items())
+    settings = ", ".join(
+        f"{key} = {_plain(value)}" for key, value in classifier["parameters"].items()
+    )
     lines = [
         "## Classifier and calibration",
         f"{classifier['title']}" + (f" ({settings})." if settings else "."),

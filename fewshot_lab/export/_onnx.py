@@ -158,9 +158,7 @@ def classifier_graph(estimator: BaseEstimator, dimensions: int) -> onnx.ModelPro
     return _clean(graph)
 
 
-def join(
-    backbone: onnx.ModelProto, classifier: onnx.ModelProto, n_classes: int
-) -> onnx.ModelProto:
+def join(backbone: onnx.ModelProto, classifier: onnx.ModelProto, n_classes: int) -> onnx.ModelProto:
     """Join backbone and classifier into one graph.
 
     The embedding is rounded to fp16 and back between the two, because the app stores embeddings

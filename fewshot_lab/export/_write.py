@@ -129,7 +129,9 @@ def export_bundle(
             if packed is not None and zip_path is not None:
                 packed.replace(zip_path)
         except OSError as error:
-            raise FewshotLabError(f"{target} cannot be written: {error.strerror or error}.") from None
+            raise FewshotLabError(
+                f"{target} cannot be written: {error.strerror or error}."
+            ) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         if zip_path is not None:

@@ -132,7 +132,9 @@ class Classifier:
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
 
             def start() -> list[tuple[str, Future]]:
-                return [(_name(item), pool.submit(self._attempt, item)) for item in islice(items, batch)]
+                return [
+                    (_name(item), pool.submit(self._attempt, item)) for item in islice(items, batch)
+                ]
 
             waiting = start()
             while waiting:

@@ -1,0 +1,169 @@
+"""The classifier: fit, predictions, export, predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli._labels import write_csv
+from fewshot_lab.cli._options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli._report import listed, plural, progress, tell
+
+ClassifierName = Annotated[
+    str,
+    typer.Option(
+        "--classifier",
+        help="auto, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(fit)
+    app.command()(predictions)
+    app.command()(export)
+    app.command()(predict)
+
+
+def fit(
+    project: ProjectName,
+    classifier: ClassifierName = "auto",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Fit a classifier on the labels and say how good it is."""
+    import time
+
+    from fewshot_lab.export._figures import figures
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    began = time.monotonic()
+    fitted = opened.fit(classifier)
+    seconds = time.monotonic() - began
+    measured = figures(opened, fitted)
+    names = {row.id: row.name for row in opened.store.classes(include_retired=True)}
+    result = {
+        "name": fitted.fitted.name,
+        "title": fitted.fitted.title,
+        "sentence": fitted.sentence,
+        "classes": [names[int(i)] for i in fitted.fitted.class_ids],
+        "labels": len(fitted.training.ids),
+        "seconds": round(seconds, 3),
+        **measured,
+    }
+    lines = [fitted.sentence or f"{fitted.fitted.title}."]
+    for key, what in (("cross_validation", "cross-validation"), ("audit", "audit")):
+        found = measured[key]
+        value = found.get("balanced_accuracy")
+        if value:
+            lines.append(
+                f"Balanced accuracy by {what}: {value['value']:.3f} "
+                f"({value['low']:.3f} to {value['high']:.3f}, n = {value['n']:,})."
+            )
+        else:
+            lines.append(f"No {what}: {found['reason']}")
+    tell(result, "\n".join(lines), as_json=json)
+    opened.close()
+
+
+def predictions(
+    project: ProjectName,
+    out: Annotated[
+        Path | None, typer.Option(help="The CSV to write; stdout by default.", show_default=False)
+    ] = None,
+    classifier: ClassifierName = "auto",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Write labels and predictions of all images as CSV."""
+    import csv
+    import io
+
+    from fewshot_lab.export import predictions_csv
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    text = predictions_csv(opened, classifier=opened.fit(classifier))
+    if json and out is None:
+        rows = list(csv.DictReader(io.StringIO(text)))
+        tell({"predictions": rows}, "", as_json=True)
+    else:
+        write_csv(text, out, as_json=json)
+    opened.close()
+
+
+def export(
+    project: ProjectName,
+    bundle: Annotated[
+        Path, typer.Argument(help="The folder to write, or NAME.zip.", show_default=False)
+    ],
+    zip: Annotated[bool, typer.Option("--zip", help="Also write BUNDLE.zip.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle.")] = False,
+    classifier: ClassifierName = "auto",
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Write the classifier as a bundle that works without this app, and check it."""
+    from fewshot_lab.export import export_bundle
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        report("fitting", 0, None)
+        done = export_bundle(
+            opened,
+            bundle,
+            classifier=opened.fit(classifier),
+            zip=zip,
+            force=force,
+            progress=report,
+        )
+        result: dict[str, Any] = {
+            "folder": str(done.folder) if done.folder else None,
+            "zip": str(done.zip_path) if done.zip_path else None,
+            "max_difference": done.max_difference,
+            "n_images": done.n_images,
+            "seconds": round(done.seconds, 3),
+            "note": done.note,
+        }
+        places = " and ".join(str(p) for p in (done.folder, done.zip_path) if p)
+        text = (
+            f"Written to {places}. Its probabilities differ from the app's by at most "
+            f"{done.max_difference:.1g} on {plural(done.n_images, 'stored image')}."
+        )
+        tell(result, f"{text} {done.note}".strip(), as_json=json, job=job)
+        opened.close()
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder or ZIP.", show_default=False)],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Images: a folder (recursive), a ZIP, a file.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("predictions.csv"),
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Predict the classes of images with an exported classifier."""
+    from fewshot_lab.export import Bundle, predict_folder
+
+    with progress(job, as_json=json) as report, Bundle.open(bundle) as opened:
+        done = predict_folder(opened, folder, out, progress=report)
+        result = {
+            "predicted": done.predicted,
+            "errors": done.errors,
+            "out": str(done.out),
+            "errors_file": str(done.errors_file) if done.errors_file else None,
+        }
+        text = f"{plural(done.predicted, 'image')} predicted: {done.out}."
+        if done.errors:
+            text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
+        tell(result, text, as_json=json, job=job)
+        listed(done.errors)

@@ -1,0 +1,238 @@
+"""Embeddings and the map: embed, map, prepare, backbones, demo."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fewshot_lab.cli._options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli._report import listed, plural, progress, table, tell
+from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project
+    from fewshot_lab.progress import Progress
+
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        help="A name that 'backbones' lists, or a checkpoint file.",
+        show_default=False,
+    ),
+]
+Neighbours = Annotated[
+    int | None, typer.Option(help="UMAP: the size of a neighbourhood.", min=2, show_default=False)
+]
+MinDist = Annotated[
+    float | None,
+    typer.Option(help="UMAP: how close points may lie, 0 to 1.", min=0, max=1, show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(embed)
+    app.command(name="map")(map_)
+    app.command()(prepare)
+    app.command()(backbones)
+    app.command()(demo)
+
+
+def embed(
+    project: ProjectName,
+    backbone: Backbone = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="i/n",
+            help="Embed only the i-th of n parts, from 0, so that machines share the work.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, ...", show_default=False)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, show_default=False)] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that read images.", min=0, show_default=False)
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Embed the images that have no embedding yet; resumes where it stopped."""
+    from fewshot_lab.project import Project
+
+    part = _shard(shard)
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        done = opened.embed(
+            backbone=backbone,
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            shard=part,
+            progress=report,
+        )
+        tell(asdict(done), _embedded(done), as_json=json, job=job)
+        listed(done.failed)
+        opened.close()
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not int(match[1]) < int(match[2]):
+        raise typer.BadParameter("--shard is i/n with i from 0 to n - 1, such as 0/2")
+    return int(match[1]), int(match[2])
+
+
+def _embedded(done: Any) -> str:
+    words = [f"{plural(done.done, 'image')} embedded in {done.seconds:,.0f} s"]
+    if done.done and done.images_per_second:
+        words[0] += f" ({done.images_per_second:,.0f} a second)"
+    if done.skipped:
+        words.append(f"{done.skipped:,} had an embedding")
+    if done.failed:
+        words.append(f"{plural(len(done.failed), 'image')} could not be read")
+    return ", ".join(words) + "."
+
+
+def map_(
+    project: ProjectName,
+    neighbours: Neighbours = None,
+    min_dist: MinDist = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Lay all images out anew, also those placed before.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Lay the images out in the plane."""
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        made = opened.make_map(
+            neighbours=neighbours, min_dist=min_dist, fresh=fresh, progress=report
+        )
+        result = {"images": len(made.ids), "method": made.method}
+        text = f"{plural(len(made.ids), 'image')} laid out by {made.method.upper()}."
+        tell(result, text, as_json=json, job=job)
+        opened.close()
+
+
+def prepare(
+    project: ProjectName,
+    backbone: Backbone = None,
+    neighbours: Neighbours = None,
+    min_dist: MinDist = None,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Embed what is missing, then make the map."""
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        result = prepare_project(
+            opened, backbone=backbone, neighbours=neighbours, min_dist=min_dist, report=report
+        )
+        tell(result, "The map is ready.", as_json=json, job=job)
+        opened.close()
+
+
+def prepare_project(
+    project: Project,
+    *,
+    backbone: str | None = None,
+    neighbours: int | None = None,
+    min_dist: float | None = None,
+    report: Progress,
+) -> dict[str, Any]:
+    """Embed and lay out; return both reports."""
+    embedded = project.embed(backbone=backbone, progress=report)
+    listed(embedded.failed)
+    made = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
+    return {"embed": asdict(embedded), "map": {"images": len(made.ids), "method": made.method}}
+
+
+def backbones(home: Home = None, json: Json = False) -> None:
+    """List the backbones, the default first."""
+    from fewshot_lab.backbones import cards, default_name, find
+
+    default = default_name()
+    result, rows = [], []
+    for card in cards():
+        usable, sentence = find(card.name).available()
+        result.append(
+            {
+                **asdict(card),
+                "default": card.name == default,
+                "available": usable,
+                "availability": sentence,
+            }
+        )
+        state = "here" if card.offline else (sentence or "here")
+        rows.append([card.name, str(card.dimensions), f"{card.size_mb:,.0f}", card.licence, state])
+    text = table(["backbone", "dimensions", "MB", "licence", "weights"], rows)
+    tell({"backbones": result}, text, as_json=json)
+
+
+def demo(
+    name: Annotated[str, typer.Argument(metavar="[PROJECT]")] = "demo",
+    images: Annotated[int, typer.Option(help="How many cells to draw.", min=8)] = 1200,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Make a project of drawn blood cells, with embeddings and a map; no download."""
+    from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.images.demo import draw_demo
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        project = _demo_project(name)
+        drawn = project.folder / "images" / "drawn"
+        draw_demo(drawn, n=images, progress=report)
+        # The manifest gives the cell type as reference label and the slide as group.
+        done = project.import_images(
+            drawn / "manifest.csv",
+            columns=ManifestColumns("path", "label", "slide"),
+            progress=report,
+        )
+        result = asdict(done) | prepare_project(project, report=report)
+        project.touch()
+        text = f"{project.name} is ready: {plural(len(project.store.ids()), 'image')} on a map."
+        tell(
+            {"name": project.name, "folder": str(project.folder)} | result,
+            text,
+            as_json=json,
+            job=job,
+        )
+        project.close()
+
+
+def _demo_project(name: str) -> Project:
+    """Open or make the demo project; goes on with one that was interrupted."""
+    from fewshot_lab.project import Project
+
+    try:
+        project = Project.create(name)
+    except FewshotLabError:
+        project = Project.open(name)
+        if project.store.ids() and not project.store.get("demo"):
+            raise FewshotLabError(
+                f"{project.name!r} has images of its own: choose another name for the demo."
+            ) from None
+    project.store.set("demo", True)
+    if project.store.get("title") == project.name:
+        project.store.set("title", "Demo: drawn blood cells")
+    return project

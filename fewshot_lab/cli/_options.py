@@ -1,0 +1,30 @@
+"""Options that many verbs share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _use_home(home: Path | None) -> Path | None:
+    """Set the folder for everything in this process, and for what it starts."""
+    if home is not None:
+        os.environ["FEWSHOT_LAB_HOME"] = str(home.expanduser().absolute())
+    return home
+
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        help="The folder that holds the projects.",
+        callback=_use_home,
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+JobFolder = Annotated[Path | None, typer.Option("--job", hidden=True)]
+ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", show_default=False)]
