@@ -8,10 +8,10 @@ from fewshot_lab.ui.empty import project_or_stop
 project = project_or_stop()
 job = work.active(project)
 
-st.header("Backbone")
+st.title("Backbone")
 st.html(
-    '<div class="fl-muted">A backbone turns an image into numbers; the classifier learns from those. '
-    "Labels stay when it changes; embeddings and map are made anew, once per backbone.</div>"
+    '<div class="fl-muted">A backbone turns an image into numbers that the classifier learns '
+    "from. Labels stay when it changes; embeddings and map are made once per backbone.</div>"
 )
 if job is not None:
     work.show(project, job)

@@ -6,6 +6,6 @@ from fewshot_lab.ui import evaluation
 from fewshot_lab.ui.empty import project_or_stop, stop_without_images
 
 project = project_or_stop()
-st.header("Evaluate")
+st.title("Evaluate")
 stop_without_images(project)
 evaluation.show(project)

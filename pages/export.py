@@ -6,6 +6,6 @@ from fewshot_lab.ui import exporting
 from fewshot_lab.ui.empty import project_or_stop, stop_without_images
 
 project = project_or_stop()
-st.header("Export")
+st.title("Export")
 stop_without_images(project)
 exporting.show(project)

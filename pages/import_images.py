@@ -8,7 +8,7 @@ from fewshot_lab.ui.empty import project_or_stop
 project = project_or_stop()
 job = work.active(project)
 
-st.header("Import images")
+st.title("Import images")
 
 if job is not None:
     work.show(project, job)

@@ -11,5 +11,5 @@ try:
 except FewshotLabError:
     project = None  # a bundle from elsewhere needs none
 
-st.header("Predict")
+st.title("Predict")
 predicting.show(project)

@@ -10,14 +10,16 @@ from fewshot_lab.ui.first_start import make_demo
 infos = Project.list()
 
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.header("Projects")
+    st.title("Projects")
     if infos and st.button("New project", type="primary"):
         cards.create_dialog()
 
 if not infos:
-    if empty("No project yet. A project holds images, their labels and a classifier.", "New project"):
+    if empty(
+        "No project yet. A project holds images, their labels and a classifier.", "New project"
+    ):
         cards.create_dialog()
-    with st.container(key="fl-empty-second", horizontal_alignment="center"):
+    with st.container(key="fl-blank-second", horizontal_alignment="center"):
         if st.button("Make the demo project", type="tertiary"):
             pages.go("label", make_demo().name)
 else:

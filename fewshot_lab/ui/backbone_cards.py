@@ -22,9 +22,9 @@ def show(project: Project, *, busy: bool) -> None:
         if card.name == in_use.name:
             continue
         here = "on this machine" if card.offline else "needs a download"
-        with st.expander(f"{card.title} · {card.dimensions} dimensions · {here}"):
-            with sentences():
-                other(project, find(card.name), busy=busy)
+        told = f"{card.title} · {count(card.dimensions)} dimensions · {here}"
+        with st.expander(told), sentences():
+            other(project, find(card.name), busy=busy)
     st.subheader("Any other")
     typed = st.text_input(
         "A timm model by name, or a weights file on this machine",

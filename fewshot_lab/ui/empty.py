@@ -11,7 +11,7 @@ from fewshot_lab.ui.words import escape
 
 def empty(sentence: str, button: str, *, key: str = "empty") -> bool:
     """Draw an empty state; return whether its button was pressed."""
-    with st.container(key="fl-empty", horizontal_alignment="center"):
+    with st.container(key=f"fl-blank-{key}", horizontal_alignment="center"):
         st.html(f'<div class="fl-empty">{escape(sentence)}</div>')
         return st.button(button, type="primary", key=f"fl-{key}")
 

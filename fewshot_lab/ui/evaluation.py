@@ -42,7 +42,9 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
     cv = snapshot.cv
     if cv is None:
         if stale:
-            st.html('<div class="fl-muted">The classifier is learning from the newest labels.</div>')
+            st.html(
+                '<div class="fl-muted">The classifier is learning from the newest labels.</div>'
+            )
             return
         why = snapshot.message or "There are not enough labels to say how good the classifier is."
         if empty(why, "Label images"):
@@ -111,7 +113,7 @@ def recall_table(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
         recall = cv.recall[class_id]
         low, high, at = (100 * v for v in (recall.low, recall.high, recall.value))
         rows.append(
-            f"<tr><td title='{escape(name)}'><i class='fl-dot' style='background:{colour}'></i>{escape(name)}</td>"
+            f"<tr><td><i class='fl-dot' style='background:{colour}'></i>{escape(name)}</td>"
             f"<td style='width:34%'><div class='fl-range'>"
             f"<i style='left:{low:.1f}%;width:{max(high - low, 0.5):.1f}%;background:{colour}'></i>"
             f"<b style='left:{at:.1f}%;background:{colour}'></b></div></td>"
@@ -144,16 +146,16 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
             kind = "none" if value == 0 else ("" if i == j else "wrong")
             if share > 0.6:
                 kind += " deep"
+            told = f"{name} predicted as {other}: {percent(share)} of {totals[i, 0]:.0f}"
             cells.append(
-                f"<td class='{kind}' style='--p:{share:.3f}' "
-                f"title='{escape(name)} predicted as {escape(other)}: {percent(share)} of {totals[i, 0]:.0f}'>{text}</td>"
+                f"<td class='{kind}' style='--p:{share:.3f}' title='{escape(told)}'>{text}</td>"
             )
         body.append(
             f"<tr><th class='row' scope='row' title='{escape(name)}'>{escape(name)}</th>"
             f"{''.join(cells)}</tr>"
         )
     return (
-        "<div class='fl-scroll' style='max-height:none'><table class='fl-confusion'><thead><tr><th></th>"
+        "<div class='fl-wide'><table class='fl-confusion'><thead><tr><th></th>"
         f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         "<div class='fl-small fl-muted'>Rows: label. Columns: prediction for images left out in "
         "cross-validation.</div>"

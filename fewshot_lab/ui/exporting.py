@@ -187,7 +187,7 @@ def row(project: Project, past: Past, number: int) -> None:
             if past.zip_path.exists():
                 st.download_button(
                     f"Download ZIP, {size(past.zip_path.stat().st_size)}",
-                    opener(past.zip_path),
+                    Opener(past.zip_path),
                     past.zip_path.name,
                     "application/zip",
                     key=f"fl-zip-{past.folder.name}",
@@ -198,11 +198,6 @@ def row(project: Project, past: Past, number: int) -> None:
                 pages.go("predict", project.name)
 
 
-def opener(path: Path) -> "Opener":
-    """Return a callable that opens a file when the download is asked for."""
-    return Opener(path)
-
-
 @dataclass(frozen=True)
 class Opener:
     """Opens a file only when it is called: a bundle is not read with every run of the page."""
@@ -210,4 +205,5 @@ class Opener:
     path: Path
 
     def __call__(self) -> IO[bytes]:
+        """Return the open file."""
         return self.path.open("rb")

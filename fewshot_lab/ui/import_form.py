@@ -162,9 +162,7 @@ def choose_columns(manifest: Path) -> ManifestColumns | None:
     except FewshotLabError as error:
         guess, trouble = ManifestColumns(header[0]), str(error)
     st.caption(f"{plural(len(rows), 'row')}; the first {min(PREVIEWED, len(rows))}:")
-    st.dataframe(
-        [dict(zip(header, row, strict=True)) for row in rows[:PREVIEWED]], hide_index=True
-    )
+    st.dataframe([dict(zip(header, row, strict=True)) for row in rows[:PREVIEWED]], hide_index=True)
     if trouble:
         alert(trouble)
     none = "none"

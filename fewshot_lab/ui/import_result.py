@@ -34,7 +34,10 @@ def show(project: Project) -> None:
         f"{plural(len(refused), 'file')} refused", ("File", "Reason"), refused, "refused.csv"
     )
     if report is not None:
-        paths = {row.id: row.path for row in project.store.images(sorted({d[1] for d in report["duplicates"]}))}
+        paths = {
+            row.id: row.path
+            for row in project.store.images(sorted({d[1] for d in report["duplicates"]}))
+        }
         duplicates = [(path, paths.get(first, first)) for path, first in report["duplicates"]]
         files_table(
             f"{plural(len(duplicates), 'duplicate')} linked to the first file",

@@ -15,10 +15,10 @@ from fewshot_lab.ui.session import open_project
 HERE = Path(__file__).parent
 
 
-def project_if_any() -> Project | None:
+def project_if_any(*, last_used: bool) -> Project | None:
     """Return the open project; where the address is wrong, the page itself says so."""
     try:
-        return open_project()
+        return open_project(last_used=last_used)
     except FewshotLabError:
         return None
 
@@ -32,10 +32,12 @@ st.set_page_config(
 st.html(HERE / "theme.css")
 chosen = st.navigation([page(name) for name in PAGES], position="top")
 
+home = chosen.url_path == ""
+
 with sentences():
     if "arrived" not in st.session_state:
         st.session_state["arrived"] = True
-        if chosen.url_path == "" and (demo := demo_to_open()) is not None:
+        if home and (demo := demo_to_open()) is not None:
             go("label", demo)
-    header(project_if_any())
+    header(project_if_any(last_used=not home))
     chosen.run()

@@ -11,7 +11,10 @@ from fewshot_lab.ui.words import escape
 
 _log = logging.getLogger("fewshot_lab")
 
-UNEXPECTED = "Something went wrong in the app itself. What was stored is safe; the server's log says what happened. Reload the page to go on."
+UNEXPECTED = (
+    "Something went wrong in the app itself. What was stored is safe; the server's log says what "
+    "happened. Reload the page to go on."
+)
 
 
 def alert(sentence: str) -> None:

@@ -94,9 +94,13 @@ def choose_bundle(project: Project | None) -> Bundle | None:
             st.rerun()
         if empty("No bundle has been exported from this project yet.", "Export one"):
             pages.go("export", project.name)
-        with st.container(key="fl-empty-second", horizontal_alignment="center"):
-            st.button("Use a bundle from elsewhere", type="tertiary", key="fl-elsewhere-now",
-                      on_click=_elsewhere)
+        with st.container(key="fl-blank-second", horizontal_alignment="center"):
+            st.button(
+                "Use a bundle from elsewhere",
+                type="tertiary",
+                key="fl-elsewhere-now",
+                on_click=_elsewhere,
+            )
         return None
     chosen = ANOTHER
     if past:
@@ -199,9 +203,7 @@ def alike(
     if not ids:
         return None
     index = build_index(known.matrix(ids))
-    similarity, rows = index.search(
-        np.stack(embeddings).astype(np.float32), min(ALIKE, len(ids))
-    )
+    similarity, rows = index.search(np.stack(embeddings).astype(np.float32), min(ALIKE, len(ids)))
     return [
         tuple(
             Alike(ids[j], names.get(labels[ids[j]].class_id or -1, ""), float(s))
@@ -266,7 +268,9 @@ def answer_html(answer: Answer, colours: dict[str, str], base: str) -> str:
             f"{escape(a.class_name)}</figcaption></figure>"
             for a in answer.alike
         )
-        like = f"<div><p class='fl-small'>Most like it</p><div class='fl-alike'>{figures}</div></div>"
+        like = (
+            f"<div><p class='fl-small'>Most like it</p><div class='fl-alike'>{figures}</div></div>"
+        )
     return (
         f"<div class='fl-answer'><img src='data:image/webp;base64,{picture}' alt=''>"
         f"<div><h4>{escape(answer.predicted)}<small>{escape(answer.path)}</small></h4>"
@@ -281,7 +285,9 @@ def table(found: Answers) -> bytes:
     writer.writerow(["path", "predicted", "probability", *(f"p_{n}" for n in found.names)])
     for one in found.answers:
         values = [f"{one.probabilities[name]:.6f}" for name in found.names]
-        writer.writerow([one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}", *values])
+        writer.writerow(
+            [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}", *values]
+        )
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 

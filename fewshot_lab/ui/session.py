@@ -37,7 +37,7 @@ def forget(name: str) -> None:
         drop(name)
 
 
-def open_project() -> Project | None:
+def open_project(*, last_used: bool = True) -> Project | None:
     """Return the project that the address names, else the one last open here, else the last used.
 
     The address names it afterwards, so that a reload comes back. None where there is no project.
@@ -48,11 +48,10 @@ def open_project() -> Project | None:
         Where the address names a project that does not exist.
     """
     name = st.query_params.get("project") or st.session_state.get("project")
-    if name is None:
-        infos = Project.list()
-        if not infos:
-            return None
+    if name is None and last_used and (infos := Project.list()):
         name = infos[0].name
+    if name is None:
+        return None
     try:
         project = project_named(name)
     except FewshotLabError:

@@ -59,6 +59,8 @@ def size(n_bytes: float) -> str:
     """Return 41_000_000 as "41 MB"."""
     for unit in ("B", "kB", "MB", "GB"):
         if n_bytes < 1000 or unit == "GB":
-            return f"{n_bytes:.0f} {unit}" if n_bytes >= 10 or unit == "B" else f"{n_bytes:.1f} {unit}"
+            return (
+                f"{n_bytes:.0f} {unit}" if n_bytes >= 10 or unit == "B" else f"{n_bytes:.1f} {unit}"
+            )
         n_bytes /= 1000
     raise AssertionError
