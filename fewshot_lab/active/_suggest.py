@@ -1,0 +1,293 @@
+"""Choosing which images are worth a label next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers import NEAR_DUPLICATE, Pool, one_blas_thread
+
+Float = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+BATCH = 24
+RARE_SHARE = 0.25
+COLD_LABELS_PER_CLASS = 2
+_REFERENCES = 2048
+_CANDIDATES = 8192
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """An image to label next, and why.
+
+    Attributes
+    ----------
+    image_id : str
+    reason : str
+        In words, with the classes' names at the time.
+    strategy : str
+        "cover", "margin", "rare" or "audit".
+    audit : bool
+        Whether the image was drawn at random and will never train.
+    classes : tuple of int
+        The class ids that the reason speaks of.
+    """
+
+    image_id: str
+    reason: str
+    strategy: str
+    audit: bool = False
+    classes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Pick:
+    row: int
+    reason: str
+    strategy: str
+    classes: tuple[int, ...] = ()
+
+
+def suggest(
+    pool: Pool,
+    ids: Sequence[str],
+    *,
+    labelled: NDArray[np.int64],
+    eligible: NDArray[np.bool_],
+    probabilities: Float | None = None,
+    class_ids: Sequence[int] = (),
+    names: Sequence[str] = (),
+    groups: NDArray[np.int64] | None = None,
+    n: int = BATCH,
+    seed: int = 0,
+) -> list[Suggestion]:
+    """Choose images to label: first by density and coverage, then by doubt with diversity.
+
+    Until the classes have a few labels each, images are chosen that best stand for what no
+    labelled image stands for yet (greedy facility location: Wei et al. 2015, ICML). From then on
+    by the smallest margin between the two most probable classes, spread out, with a share for
+    the classes that have the fewest labels.
+
+    Parameters
+    ----------
+    pool : Pool
+        All embedded images.
+    ids : sequence (N,) of str
+    labelled : array (N,) of int
+        Column of the class of each labelled image, -1 for all others.
+    eligible : array (N,) of bool
+        Which images may be suggested.
+    probabilities : array (N, K), optional
+        The classifier's; without it only density and coverage count.
+    class_ids, names : sequences (K,)
+        Ids and names of the columns of ``probabilities``.
+    groups : array (N,) of int, optional
+        At most an eighth of the suggestions (but one at least) come from one group; -1: none.
+    n : int
+    seed : int
+
+    Returns
+    -------
+    list of Suggestion
+        At most ``n``; none is a near-duplicate of another or of a labelled image.
+    """
+    chooser = _Chooser(pool, labelled >= 0, eligible, groups, quota=max(1, round(n / 8)))
+    K = len(class_ids)
+    with one_blas_thread():
+        counts = np.bincount(labelled[labelled >= 0], minlength=max(K, 1))
+        cold = probabilities is None or counts.sum() < COLD_LABELS_PER_CLASS * K
+        picks: list[_Pick] = []
+        if not cold:
+            assert probabilities is not None
+            n_rare = round(RARE_SHARE * n)
+            picks += _rare(chooser, probabilities, counts, class_ids, names, n_rare)
+            picks += _margin(chooser, probabilities, class_ids, names, n - len(picks))
+        picks += _cover(chooser, n - len(picks), seed)
+    return [Suggestion(ids[p.row], p.reason, p.strategy, False, p.classes) for p in picks]
+
+
+class _Chooser:
+    """What may still be chosen: eligible, no near-duplicate, within its group's quota."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        labelled: NDArray[np.bool_],
+        eligible: NDArray[np.bool_],
+        groups: NDArray[np.int64] | None,
+        quota: int,
+    ):
+        self.pool = pool
+        self.open = eligible & ~labelled
+        self.labelled = np.flatnonzero(labelled)
+        self.groups = groups
+        self.quota = quota
+        self.taken: list[int] = []
+        self._per_group: dict[int, int] = {}
+
+    def unit(self, rows: Rows) -> Float:
+        """Return the rows' leading components as unit vectors."""
+        Z = self.pool.rotated[rows]
+        norm = np.sqrt(np.einsum("ij,ij->i", Z, Z))
+        norm[norm == 0] = 1
+        return np.asarray(Z / norm[:, None], dtype=np.float32)
+
+    def nearest_chosen(self, rows: Rows) -> Float:
+        """Return each row's cosine to the nearest image chosen so far (-1 where none is)."""
+        if not self.taken:
+            return np.full(len(rows), -1, dtype=np.float32)
+        return (self.unit(rows) @ self.unit(np.array(self.taken)).T).max(axis=1)
+
+    def known(self, row: int) -> bool:
+        """Whether a row all but repeats a labelled or chosen image."""
+        against = np.concatenate([self.labelled, np.array(self.taken, dtype=np.int64)])
+        if not len(against):
+            return False
+        Z = self.pool.rotated
+        own = Z[row]
+        length = float(np.linalg.norm(own)) or 1.0
+        cosine = Z[against] @ own
+        # Most are far away: divide by the length only where it can matter.
+        near = against[cosine > 0.5 * NEAR_DUPLICATE * length * length]
+        return bool(len(near)) and bool(
+            (self.unit(near) @ (own / length) > NEAR_DUPLICATE).any()
+        )
+
+    def take(self, row: int) -> bool:
+        """Take a row; False, and closed for good, where it may not be taken."""
+        if not self.open[row]:
+            return False
+        self.open[row] = False
+        group = -1 if self.groups is None else int(self.groups[row])
+        if group >= 0 and self._per_group.get(group, 0) >= self.quota:
+            return False
+        if self.known(row):
+            return False
+        if group >= 0:
+            self._per_group[group] = self._per_group.get(group, 0) + 1
+        self.taken.append(int(row))
+        return True
+
+
+def _rare(
+    chooser: _Chooser,
+    probabilities: Float,
+    counts: NDArray[np.int64],
+    class_ids: Sequence[int],
+    names: Sequence[str],
+    n: int,
+) -> list[_Pick]:
+    """Fill up the classes with the fewest labels by their likeliest images."""
+    picks: list[_Pick] = []
+    counts = counts.astype(np.float64).copy()
+    typical = counts.mean()
+    closed = np.zeros(len(counts), dtype=bool)
+    while len(picks) < n:
+        want = np.where(closed, np.inf, counts)
+        k = int(np.argmin(want))
+        if not np.isfinite(want[k]) or counts[k] > 0.8 * typical:
+            break
+        rows = np.flatnonzero(chooser.open)
+        if not len(rows):
+            break
+        p = probabilities[rows, k]
+        best = np.argsort(-p, kind="stable")[:20]
+        row = next((int(rows[i]) for i in best if p[i] > 0.2 and chooser.take(int(rows[i]))), None)
+        if row is None:
+            closed[k] = True
+            continue
+        counts[k] += 1
+        reason = (
+            f"few {names[k]} labels yet: likely {names[k]} {float(probabilities[row, k]):.2f}"
+        )
+        picks.append(_Pick(row, reason, "rare", (int(class_ids[k]),)))
+    return picks
+
+
+def _margin(
+    chooser: _Chooser,
+    probabilities: Float,
+    class_ids: Sequence[int],
+    names: Sequence[str],
+    n: int,
+) -> list[_Pick]:
+    """Take the images between two classes, each unlike those taken before."""
+    rows = np.flatnonzero(chooser.open)
+    if n <= 0 or not len(rows):
+        return []
+    two = np.partition(probabilities[rows], -2, axis=1)[:, -2:]
+    margin = two[:, 1] - two[:, 0]
+    keep = np.argsort(margin, kind="stable")[: max(20 * n, 200)]
+    rows, margin = rows[keep], margin[keep]
+    unit = chooser.unit(rows)
+    doubt = 1 - margin
+    nearest = np.maximum(chooser.nearest_chosen(rows), 0)
+    alive = np.ones(len(rows), dtype=bool)
+    picks: list[_Pick] = []
+    while len(picks) < n and alive.any():
+        value = np.where(alive, doubt * (1 - nearest), -1)
+        best = int(np.argmax(value))
+        alive[best] = False
+        row = int(rows[best])
+        if not chooser.take(row):
+            continue
+        nearest = np.maximum(nearest, unit @ unit[best])
+        first, second = np.argsort(-probabilities[row], kind="stable")[:2]
+        reason = f"between {names[first]} and {names[second]}, margin {margin[best]:.2f}"
+        picks.append(
+            _Pick(row, reason, "margin", (int(class_ids[first]), int(class_ids[second])))
+        )
+    return picks
+
+
+def _cover(chooser: _Chooser, n: int, seed: int) -> list[_Pick]:
+    """Take the images that stand for most of what no labelled or taken image stands for."""
+    rows = np.flatnonzero(chooser.open)
+    if n <= 0 or not len(rows):
+        return []
+    rng = np.random.default_rng(seed)
+    if len(rows) > _CANDIDATES:
+        rows = np.sort(rng.choice(rows, _CANDIDATES, replace=False))
+    N = len(chooser.pool)
+    references = np.sort(rng.permutation(N)[:_REFERENCES])
+    around = chooser.unit(references)
+    similar = np.maximum(chooser.unit(rows) @ around.T, 0) ** 2
+    seen = np.concatenate([chooser.labelled, np.array(chooser.taken, dtype=np.int64)])
+    covered = np.zeros(len(references), dtype=np.float32)
+    for start in range(0, len(seen), 1024):
+        part = np.maximum(chooser.unit(seen[start : start + 1024]) @ around.T, 0) ** 2
+        covered = np.maximum(covered, part.max(axis=0))
+    anything = len(seen) > 0
+    # Gains only shrink as more is covered: an old gain bounds the new one (Minoux 1978).
+    gain = np.maximum(similar - covered, 0).sum(axis=1)
+    picks: list[_Pick] = []
+    fresh = np.ones(len(rows), dtype=bool)
+    while len(picks) < n:
+        best = int(np.argmax(gain))
+        if gain[best] < 0:
+            break
+        if not fresh[best]:
+            stale = np.argsort(-gain, kind="stable")[:64]
+            stale = stale[~fresh[stale]]
+            gain[stale] = np.where(
+                gain[stale] < 0, gain[stale], np.maximum(similar[stale] - covered, 0).sum(axis=1)
+            )
+            fresh[stale] = True
+            continue
+        gain[best] = -1
+        row = int(rows[best])
+        if not chooser.take(row):
+            continue
+        newly = float((similar[best] > covered).mean())
+        covered = np.maximum(covered, similar[best])
+        fresh[:] = False
+        if not picks and not anything:
+            reason = "densest unlabelled cluster"
+        else:
+            reason = f"nearest to {100 * newly:.0f} % of the images, of those labelled or shown"
+        picks.append(_Pick(row, reason, "cover"))
+    return picks

@@ -1,0 +1,408 @@
+"""Fitting a classifier on the labels at hand, and choosing between several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers._calibration import fit_temperature, log_loss
+from fewshot_lab.classifiers._folds import leak_groups, stratified_folds
+from fewshot_lab.classifiers._lda import fit_lda
+from fewshot_lab.classifiers._models import Linear, Model, Stock
+from fewshot_lab.classifiers._paper import TITLES as PAPER
+from fewshot_lab.classifiers._paper import fit_paper, paper_out_of_fold
+from fewshot_lab.classifiers._pool import Pool
+from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax, softmax
+from fewshot_lab.classifiers._svm import Machine, Sigmoid, held_out_decisions
+from fewshot_lab.classifiers._threads import one_blas_thread
+from fewshot_lab.errors import FewshotLabError
+
+Float = NDArray[np.float32]
+
+TITLES = {"logreg": "LogReg", "lda": "LDA", "rbf-svm": "RBF-SVM", **PAPER}
+PENALTIES = (2.0, 8.0, 32.0)
+SHRINKAGES = (0.1, 0.2, 0.4, 0.6, 0.8)
+MACHINES = tuple((gamma, C) for gamma in (0.5, 1.0) for C in (1.0, 3.0, 10.0))
+QUICK = ("lda", "logreg")
+ALL = ("lda", "logreg", "rbf-svm")
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What was predicted for each labelled image by classifiers that had not seen it.
+
+    Attributes
+    ----------
+    probabilities : array (R, n, K)
+        One set per repeat of the cross-validation; NaN where an image was never held out.
+    y : array (n,)
+        Class index of each image.
+    groups : array (n,)
+        What was kept on one side of every split.
+    """
+
+    probabilities: Float
+    y: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    @cached_property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which images were held out in some repeat (n,)."""
+        return ~np.isnan(self.probabilities[:, :, 0]).all(axis=0)
+
+    @cached_property
+    def mean(self) -> Float:
+        """Probabilities averaged over the repeats (n, K); NaN where never held out."""
+        out = np.full(self.probabilities.shape[1:], np.nan, dtype=np.float32)
+        if self.scored.any():
+            out[self.scored] = np.nanmean(self.probabilities[:, self.scored], axis=0)
+        return out
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A classifier with calibrated probabilities, and how it came to be chosen.
+
+    Attributes
+    ----------
+    name, title : str
+        As in the registry ("lda"), and for people ("LDA").
+    class_ids : array (K,)
+        Class ids in ascending order: the order of the columns of all probabilities.
+    sentence : str
+        What was chosen and by how much.
+    parameters : dict
+        The chosen settings, and the temperature.
+    out_of_fold : OutOfFold
+    """
+
+    name: str
+    title: str
+    class_ids: NDArray[np.int64]
+    sentence: str
+    parameters: dict[str, float]
+    model: Model = field(repr=False)
+    out_of_fold: OutOfFold = field(repr=False)
+
+    def probabilities(self, X: NDArray[Any]) -> Float:
+        """Return calibrated probabilities (n, K) of embeddings (n, d)."""
+        return self.model.probabilities(np.asarray(X))
+
+    def predict(self, X: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the most probable class id of each embedding."""
+        return np.asarray(self.class_ids[self.probabilities(X).argmax(axis=1)])
+
+    def pool_probabilities(self, pool: Pool) -> Float:
+        """Return calibrated probabilities (N, K) of the pool that this was fitted with."""
+        return self.model.pool_probabilities(pool)
+
+    def to_sklearn(self) -> Any:
+        """Return a scikit-learn Pipeline of stock classes with the same probabilities (1e-5).
+
+        skl2onnx converts it and skops stores it, but for ``paper-knn``, whose distance weights
+        skl2onnx computes differently.
+        """
+        return self.model.to_sklearn(self.class_ids)
+
+
+@dataclass
+class _Labels:
+    """The labelled images as the candidates need them."""
+
+    pool: Pool
+    X: NDArray[Any]
+    Z: Float
+    y: NDArray[np.int64]
+    n_classes: int
+    groups: NDArray[np.int64]
+    folds: NDArray[np.int64]  # (R, n)
+    rows: NDArray[np.int64] | None
+    check: Callable[[], None]
+
+    @cached_property
+    def weights(self) -> Float:
+        return balanced_weights(self.y, self.n_classes, np.ones(len(self.y), dtype=bool))
+
+    @cached_property
+    def cosines(self) -> Float:
+        if self.rows is not None:
+            return self.pool.cosines(self.rows)[:, self.rows]
+        Z = self.pool.prepare(self.X)
+        return Z @ Z.T
+
+    def fold_weights(self, fold: NDArray[np.int64]) -> Float:
+        """Return (F, n): the weights of what is kept in each fold."""
+        masks = [fold != f for f in range(int(fold.max(initial=-1)) + 1)]
+        return np.array([np.where(m, self.weights, 0) for m in masks], dtype=np.float32)
+
+
+@dataclass
+class _Candidate:
+    """One setting of one family, and its out-of-fold scores so far."""
+
+    family: str
+    setting: Any
+    scores: list[Float]
+    temperature: float = 1.0
+    correct: float = 0.0
+    loss: float = np.inf
+
+
+def fit(
+    X: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    name: str = "auto",
+    groups: NDArray[Any] | None = None,
+    pool: Pool | None = None,
+    rows: NDArray[np.int64] | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    check: Callable[[], None] = lambda: None,
+) -> Fitted:
+    """Fit a classifier; "auto" chooses it by repeated stratified, group-aware cross-validation.
+
+    The same labels give the same classifier, on the same pool and with the same ``quick``.
+
+    Parameters
+    ----------
+    X : array (n, d)
+        Embeddings of the labelled images.
+    y : array (n,)
+        Their class ids.
+    name : str
+        "auto", "lda", "logreg", "rbf-svm", "paper-svm", "paper-knn" or "paper-logreg".
+    groups : array (n,), optional
+        Patient, slide or video of each image: those of one are never on both sides of a split.
+    pool : Pool, optional
+        All embedded images, labelled or not; without it the labelled ones stand for all.
+    rows : array (n,) of int, optional
+        Where the labelled images are in the pool: saves computing them again.
+    quick : bool
+        Leave out of "auto" what takes long (the support vector machine).
+    check : callable
+        Called between steps; what it raises stops the fit.
+
+    Raises
+    ------
+    FewshotLabError
+        With fewer than two classes, or for an unknown name.
+    """
+    if name != "auto" and name not in TITLES:
+        raise FewshotLabError(
+            f"There is no classifier {name!r}; choose one of auto, {', '.join(TITLES)}."
+        )
+    class_ids, index = np.unique(np.asarray(y, dtype=np.int64), return_inverse=True)
+    if len(class_ids) < 2:
+        raise FewshotLabError("A classifier needs labelled images of at least two classes.")
+    X = np.asarray(X)
+    with one_blas_thread():
+        if pool is None:
+            pool, rows = Pool(X), np.arange(len(X))
+        labels = _prepare(pool, X, index, len(class_ids), groups, rows, seed, check)
+        if name.startswith("paper-"):
+            return _fit_paper(name, labels, class_ids)
+        families = (QUICK if quick else ALL) if name == "auto" else (name,)
+        return _fit_own(families, labels, class_ids)
+
+
+def _prepare(
+    pool: Pool,
+    X: NDArray[Any],
+    y: NDArray[np.int64],
+    n_classes: int,
+    groups: NDArray[Any] | None,
+    rows: NDArray[np.int64] | None,
+    seed: int,
+    check: Callable[[], None],
+) -> _Labels:
+    Z = pool.rotate(X) if rows is None else pool.rotated[rows]
+    length = np.linalg.norm(Z, axis=1, keepdims=True)
+    unit = Z / np.where(length == 0, 1, length)
+    together = leak_groups(unit, None if groups is None else np.asarray(groups, dtype=object))
+    # Few labels: the split decides, so average over more of them.
+    repeats = 5 if len(y) <= 200 else 3
+    folds = np.stack([stratified_folds(y, together, k=FOLDS, seed=seed + r) for r in range(repeats)])
+    return _Labels(pool, X, Z, y, n_classes, together, folds, rows, check)
+
+
+# -- candidates ------------------------------------------------------------------------------
+
+
+def _settings(family: str) -> tuple[Any, ...]:
+    return {"lda": SHRINKAGES, "logreg": PENALTIES, "rbf-svm": MACHINES}[family]
+
+
+def _scores(family: str, settings: tuple[Any, ...], labels: _Labels, repeat: int) -> list[Float]:
+    """Return out-of-fold scores (n, K) of each setting in one repeat; NaN where not held out."""
+    fold = labels.folds[repeat]
+    n, K, S = len(labels.y), labels.n_classes, len(settings)
+    if family == "rbf-svm":
+        out = held_out_decisions(labels.cosines, labels.y, fold, list(settings), K)
+        return list(out)
+    out = np.full((S, n, K), np.nan, dtype=np.float32)
+    weights = labels.fold_weights(fold)
+    if not len(weights):
+        return list(out)
+    if family == "lda":
+        W = fit_lda(labels.Z, labels.y, K, weights, settings)
+    else:
+        F = len(weights)
+        C = np.tile(np.asarray(settings, dtype=np.float32), F)
+        flat = fit_softmax(
+            labels.Z, labels.y, K, np.repeat(weights, S, axis=0), C, tolerance=TOLERANCE
+        )
+        W = flat.reshape(F, S, *flat.shape[1:])
+    for f in range(len(weights)):
+        held = fold == f
+        Z = labels.Z[held]
+        for s in range(S):
+            out[s, held] = Z @ W[f, s, :-1] + W[f, s, -1]
+    return list(out)
+
+
+TOLERANCE = 1e-2
+
+
+def _judge(candidate: _Candidate, labels: _Labels) -> None:
+    """Fill in the candidate's temperature, balanced accuracy and log loss over its repeats."""
+    scores = np.concatenate(candidate.scores)
+    y = np.tile(labels.y, len(candidate.scores))
+    weights = np.tile(labels.weights, len(candidate.scores))
+    known = ~np.isnan(scores[:, 0])
+    if not known.any():
+        return
+    scores, y, weights = scores[known], y[known], weights[known]
+    hit = scores.argmax(axis=1) == y
+    count = np.bincount(y, minlength=labels.n_classes)
+    right = np.bincount(y[hit], minlength=labels.n_classes)
+    candidate.correct = float((right[count > 0] / count[count > 0]).mean())
+    share = np.float32(1 / len(candidate.scores))
+    if candidate.family == "rbf-svm":
+        p = Sigmoid.fit(scores, y, weights * share).probabilities(scores)
+        own = np.maximum(p[np.arange(len(y)), y], 1e-6)
+        candidate.loss = float(np.average(-np.log(own), weights=weights))
+    else:
+        guess = _guess(candidate.family, candidate.setting)
+        candidate.temperature = fit_temperature(scores, y, weights * share, guess=guess)
+        candidate.loss = log_loss(scores, y, weights, candidate.temperature)
+
+
+def _guess(family: str, setting: Any) -> float:
+    return 1.0 if family == "logreg" else 4.0
+
+
+def _value(candidate: _Candidate) -> float:
+    """Return what is compared between settings: balanced accuracy, steadied by the log loss."""
+    return candidate.correct - 0.25 * candidate.loss
+
+
+def _fit_own(families: tuple[str, ...], labels: _Labels, class_ids: NDArray[np.int64]) -> Fitted:
+    best: list[_Candidate] = []
+    repeats = len(labels.folds)
+    for family in families:
+        settings = _settings(family)
+        found = []
+        for setting, scores in zip(settings, _scores(family, settings, labels, 0), strict=True):
+            candidate = _Candidate(family, setting, [scores])
+            _judge(candidate, labels)
+            found.append(candidate)
+        labels.check()
+        chosen = max(found, key=_value)
+        if not np.isfinite(chosen.loss):
+            chosen = found[len(found) // 2]
+        for repeat in range(1, repeats):
+            chosen.scores += _scores(family, (chosen.setting,), labels, repeat)
+            labels.check()
+        _judge(chosen, labels)
+        best.append(chosen)
+    chosen, sentence = _choose(best, labels)
+    model, parameters, probabilities = _finish(chosen, labels)
+    return Fitted(
+        name=chosen.family,
+        title=TITLES[chosen.family],
+        class_ids=class_ids,
+        sentence=sentence,
+        parameters=parameters,
+        model=model,
+        out_of_fold=OutOfFold(probabilities, labels.y, labels.groups),
+    )
+
+
+def _choose(best: list[_Candidate], labels: _Labels) -> tuple[_Candidate, str]:
+    """Return the family with the highest balanced accuracy; those equal to it by log loss."""
+    if len(best) == 1:
+        return best[0], f"{TITLES[best[0].family]}, as chosen by hand."
+    if not any(np.isfinite(c.loss) for c in best):
+        return best[0], (
+            f"{TITLES[best[0].family]} for now: every class needs a second label "
+            "before classifiers can be compared."
+        )
+    ranked = sorted(best, key=lambda c: (-round(c.correct, 3), c.loss))
+    first, second = ranked[0], ranked[1]
+    points = 100 * (first.correct - second.correct)
+    a, b = TITLES[first.family], TITLES[second.family]
+    if points < 0.1:
+        return first, f"{a} chosen over {b}: equally accurate, its probabilities fit better."
+    unit = "point" if f"{points:.1f}" == "1.0" else "points"
+    return first, f"{a} chosen over {b} by {points:.1f} {unit}."
+
+
+def _finish(
+    chosen: _Candidate, labels: _Labels
+) -> tuple[Model, dict[str, float], Float]:
+    """Fit the chosen setting on all labels; return it, its parameters, its out-of-fold (R, n, K)."""
+    scores = np.stack(chosen.scores)
+    if chosen.family == "rbf-svm":
+        gamma, C = chosen.setting
+        flat = scores.reshape(-1, labels.n_classes)
+        known = ~np.isnan(flat[:, 0])
+        y = np.tile(labels.y, len(scores))[known]
+        weights = np.tile(labels.weights, len(scores))[known] / len(scores)
+        sigmoid = Sigmoid.fit(flat[known], y, weights)
+        machine = Machine.fit(
+            labels.pool, labels.X, labels.y, gamma, C, sigmoid, labels.rows
+        )
+        probabilities = np.full_like(scores, np.nan)
+        probabilities.reshape(-1, labels.n_classes)[known] = sigmoid.probabilities(flat[known])
+        parameters = {"gamma": gamma, "C": C, "slope": sigmoid.slope, "offset": sigmoid.offset}
+        return machine, parameters, probabilities
+    T = chosen.temperature if np.isfinite(chosen.loss) else _guess(chosen.family, chosen.setting)
+    if chosen.family == "lda":
+        W = fit_lda(
+            labels.Z, labels.y, labels.n_classes, labels.weights[None], (chosen.setting,)
+        )[0, 0]
+        parameters = {"shrinkage": chosen.setting, "temperature": T}
+    else:
+        W = fit_softmax(
+            labels.Z,
+            labels.y,
+            labels.n_classes,
+            labels.weights[None],
+            np.array([chosen.setting], dtype=np.float32),
+            tolerance=1e-3,
+        )[0]
+        parameters = {"C": chosen.setting, "temperature": T}
+    model = Linear.of(labels.pool, W / np.float32(T))
+    return model, parameters, softmax(scores / np.float32(T))
+
+
+def _fit_paper(name: str, labels: _Labels, class_ids: NDArray[np.int64]) -> Fitted:
+    pipeline = fit_paper(name, labels.X, labels.y)
+    labels.check()
+    probabilities = paper_out_of_fold(name, pipeline, labels.X, labels.y, labels.folds[0])
+    return Fitted(
+        name=name,
+        title=TITLES[name],
+        class_ids=class_ids,
+        sentence=f"{TITLES[name]}, as chosen by hand.",
+        parameters={},
+        model=Stock(pipeline),
+        out_of_fold=OutOfFold(probabilities[None], labels.y, labels.groups),
+    )

@@ -1,0 +1,110 @@
+"""What a fitted classifier computes, apart from how it was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers._pool import Pool, Preparation
+from fewshot_lab.classifiers._softmax import softmax
+
+Float = NDArray[np.float32]
+
+
+class Model(Protocol):
+    """From embeddings to calibrated probabilities, columns in the order of the class index."""
+
+    def probabilities(self, X: NDArray[Any]) -> Float:
+        """Return (n, K) for embeddings (n, d)."""
+
+    def pool_probabilities(self, pool: Pool) -> Float:
+        """Return (N, K) for all images of the pool that the model was fitted with."""
+
+    def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
+        """Return an estimator of stock scikit-learn classes with the same probabilities."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Softmax of a linear function of prepared embeddings.
+
+    Attributes
+    ----------
+    prepare : Preparation
+    rotated_coefficients : array (p + 1, K)
+        In the pool's principal axes, temperature included, the intercept in the last row.
+    coefficients : array (d + 1, K)
+        The same in the embedding's axes.
+    """
+
+    prepare: Preparation
+    rotated_coefficients: Float
+    coefficients: Float
+
+    @classmethod
+    def of(cls, pool: Pool, rotated: Float) -> Linear:
+        """Carry coefficients in the pool's axes back to the embedding's."""
+        # A softmax is unchanged by what is common to all classes: keep the numbers small.
+        rotated = rotated - rotated.mean(axis=1, keepdims=True)
+        rotated = rotated.astype(np.float32)
+        full = np.concatenate([pool.rotation @ rotated[:-1], rotated[-1:]])
+        return cls(pool.prepare, rotated, full.astype(np.float32))
+
+    def probabilities(self, X: NDArray[Any]) -> Float:
+        """Return (n, K) for embeddings (n, d)."""
+        Z = self.prepare(X)
+        return softmax(Z @ self.coefficients[:-1] + self.coefficients[-1])
+
+    def pool_probabilities(self, pool: Pool) -> Float:
+        """Return (N, K) for all images of the pool."""
+        scores = pool.rotated @ self.rotated_coefficients[:-1] + self.rotated_coefficients[-1]
+        return softmax(scores)
+
+    def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
+        """Return the preparation and a LogisticRegression as a Pipeline."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import Pipeline
+
+        W, b = self.coefficients[:-1].astype(np.float64), self.coefficients[-1].astype(np.float64)
+        if len(class_ids) == 2:
+            coef, intercept = (W[:, 1] - W[:, 0])[None], np.array([b[1] - b[0]])
+        else:
+            coef, intercept = W.T, b
+        head = LogisticRegression()
+        head.classes_ = np.asarray(class_ids)
+        head.coef_ = np.ascontiguousarray(coef)
+        head.intercept_ = np.ascontiguousarray(intercept)
+        head.n_features_in_ = len(W)
+        head.n_iter_ = np.array([1], dtype=np.int32)
+        return Pipeline([*self.prepare.sklearn_steps(), ("classifier", head)])
+
+
+@dataclass(frozen=True)
+class Stock:
+    """A fitted scikit-learn estimator as it is."""
+
+    estimator: Any
+
+    def probabilities(self, X: NDArray[Any]) -> Float:
+        """Return (n, K) for embeddings (n, d)."""
+        out = self.estimator.predict_proba(X.astype(np.float32))
+        return np.asarray(out, dtype=np.float32)
+
+    def pool_probabilities(self, pool: Pool) -> Float:
+        """Return (N, K) for all images of the pool."""
+        return self.probabilities(pool.X)
+
+    def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
+        """Return the estimator, its classes renamed from class index to class id."""
+        import copy
+
+        estimator = copy.deepcopy(self.estimator)
+        head = estimator.steps[-1][1]
+        head.classes_ = np.asarray(class_ids)
+        for part in getattr(head, "calibrated_classifiers_", []):
+            part.classes = np.asarray(class_ids)
+        return estimator
+

@@ -1,0 +1,129 @@
+"""What cross-validation says about a classifier, and about the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers import Fitted, OutOfFold
+from fewshot_lab.evaluation._intervals import Interval, balanced, effective_size, wilson
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Out-of-fold figures of a fitted classifier on its labelled images.
+
+    They describe the labelled images: where these were picked by the classifier's doubt rather
+    than at random, they are harder than the rest. The audit set says what the rest is like.
+
+    Attributes
+    ----------
+    balanced_accuracy : Interval
+        Mean recall over the classes that could be held out.
+    recall : dict
+        Class id to recall; ``n`` 0 where a class could not be held out (one label, or one
+        group).
+    confusion : array (K, K)
+        Labelled class by predicted class: images, averaged over the repeats.
+    class_ids : array (K,)
+    out_of_fold : array (n, K)
+        Probabilities averaged over the repeats; NaN where an image was never held out.
+    n : int
+        Images that were held out.
+    repeats : int
+    """
+
+    balanced_accuracy: Interval
+    recall: dict[int, Interval]
+    confusion: NDArray[np.float64]
+    class_ids: NDArray[np.int64]
+    out_of_fold: NDArray[np.float32] = field(repr=False)
+    n: int
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A label that the classifier, not having seen it, contradicts.
+
+    Attributes
+    ----------
+    image_id : str
+    label, predicted : int
+        Class ids.
+    probability : float
+        Of the predicted class, out of fold.
+    """
+
+    image_id: str
+    label: int
+    predicted: int
+    probability: float
+
+
+def cross_validation(fitted: Fitted) -> CrossValidation:
+    """Return the figures of the cross-validation by which a classifier was fitted."""
+    found: OutOfFold = fitted.out_of_fold
+    R, n, K = found.probabilities.shape
+    rows = np.arange(n)
+    hits, held = np.zeros(n), np.zeros(n)
+    confusion = np.zeros((K, K))
+    for repeat in range(R):
+        p = found.probabilities[repeat]
+        known = ~np.isnan(p[:, 0])
+        predicted = p[known].argmax(axis=1)
+        hits[known] += predicted == found.y[known]
+        held += known
+        np.add.at(confusion, (found.y[known], predicted), 1)
+    scored = held > 0
+    rate = np.divide(hits, held, out=np.zeros(n), where=scored)
+    correct, size = np.zeros(K), np.zeros(K)
+    recall: dict[int, Interval] = {}
+    for k in range(K):
+        mine = rows[scored & (found.y == k)]
+        if len(mine):
+            size[k] = effective_size(rate[mine], found.groups[mine])
+            correct[k] = rate[mine].mean() * size[k]
+        recall[int(fitted.class_ids[k])] = wilson(correct[k], size[k], images=len(mine))
+    return CrossValidation(
+        balanced_accuracy=balanced(correct, size, images=int(scored.sum())),
+        recall=recall,
+        confusion=confusion / max(R, 1),
+        class_ids=fitted.class_ids,
+        out_of_fold=found.mean,
+        n=int(scored.sum()),
+        repeats=R,
+    )
+
+
+def suspects(fitted: Fitted, image_ids: Sequence[str]) -> tuple[Suspect, ...]:
+    """Return the labels contradicted out of fold, the most confident contradiction first.
+
+    Sorted by how much more probable the predicted class is than the label.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    image_ids : sequence (n,) of str
+        The labelled images, in the order in which they were given to ``fit``.
+    """
+    found = fitted.out_of_fold
+    scored = np.flatnonzero(found.scored)
+    p = found.mean[scored]
+    y = found.y[scored]
+    predicted = p.argmax(axis=1)
+    gap = p.max(axis=1) - p[np.arange(len(y)), y]
+    order = np.argsort(-gap, kind="stable")
+    return tuple(
+        Suspect(
+            image_ids[scored[i]],
+            int(fitted.class_ids[y[i]]),
+            int(fitted.class_ids[predicted[i]]),
+            float(p[i, predicted[i]]),
+        )
+        for i in order
+        if predicted[i] != y[i]
+    )
