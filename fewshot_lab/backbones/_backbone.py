@@ -101,4 +101,4 @@ class Backbone(ABC):
 
         network = fold_batch_norm(self.network())
         module = Embedder(network, self.preprocessing).eval().requires_grad_(False)
-        return module.to(device=device, memory_format=torch.channels_last)
+        return module.to(memory_format=torch.channels_last).to(device)

@@ -77,10 +77,12 @@ def read(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise FewshotLabError(f"There is no file {path}.")
+    content: Mapping[str, Any]
+    metadata: dict[str, str] = {}
     if path.suffix == ".safetensors":
         content, metadata = _read_safetensors(path)
     else:
-        content, metadata = _read_torch(path), {}
+        content = _read_torch(path)
     layout = "flat"
     for part in _PARTS:
         if isinstance(content.get(part), Mapping):

@@ -68,7 +68,7 @@ class EmbeddedEfficientNet(Backbone):
                 "timm; install the versions of requirements.txt."
             )
         network.load_state_dict(dict(zip(own, packaged.values(), strict=True)))
-        network.reset_classifier(0)
+        network.reset_classifier(0)  # type: ignore[operator]
         return network.eval()
 
 

@@ -134,4 +134,4 @@ def _dimensions(architecture: str) -> int:
         raise FewshotLabError(f"timm knows no architecture {architecture!r}.")
     with torch.device("meta"):
         network = timm.create_model(architecture, pretrained=False, num_classes=0)
-    return int(network.num_features)
+    return int(network.num_features)  # type: ignore[arg-type]

@@ -18,6 +18,9 @@ class Embedder(nn.Module):
         Its mean and std are applied here, so that every caller feeds plain pixels.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.network = network
@@ -63,6 +66,8 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
             convolution = getattr(module, convolution_name, None)
             norm = getattr(module, norm_name, None)
             if not isinstance(convolution, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
+                continue
+            if norm.running_mean is None or norm.running_var is None:
                 continue
             weight, bias = fuse_conv_bn_weights(
                 convolution.weight,

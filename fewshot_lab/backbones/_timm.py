@@ -113,7 +113,7 @@ def card_of(name: str) -> Card:
         licence=str(config.license or "not stated"),
         training=f"tag {config.tag!r} of timm" if config.tag else "see the source",
         size_mb=round(parameters * 4 / 1e6, 1),
-        dimensions=int(network.num_features),
+        dimensions=int(network.num_features),  # type: ignore[arg-type]
         preprocessing=Preprocessing(
             size=int(config.input_size[-1]),
             resize="squash" if squash else "crop",

@@ -1,0 +1,121 @@
+"""One forward pass that survives a full GPU."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    import torch
+
+HALF = Any
+"""ndarray of float16."""
+
+
+class Forward:
+    """Runs a backbone's module on one device.
+
+    Parameters
+    ----------
+    module
+        uint8 (B, size, size, 3) to float32 (B, d).
+    device
+        torch's name of the device.
+    dtype
+        ``"bfloat16"`` for autocast, else ``"float32"``.
+    batch_size
+        What to begin with; halved whenever the GPU's memory does not suffice.
+    compiled
+        Whether to use torch.compile; where that fails the module runs as it is.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        device: str,
+        dtype: str,
+        batch_size: int,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        import torch
+
+        self.module = module
+        self.device = device
+        self.batch_size = batch_size
+        self._dtype = dtype
+        self._compiled = torch.compile(module, dynamic=False) if compiled else None
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Embed pixels of any number, at most :attr:`batch_size` at a time.
+
+        Returns
+        -------
+        Tensor
+            float16 (B, d) on the device; on a GPU perhaps still being computed.
+
+        Raises
+        ------
+        FewshotLabError
+            If not even one image fits into the GPU's memory.
+        """
+        import torch
+
+        parts, start = [], 0
+        while start < len(pixels):
+            piece = pixels[start : start + self.batch_size]
+            try:
+                parts.append(self._run(piece))
+                start += len(piece)
+            except torch.OutOfMemoryError as error:
+                if self.batch_size == 1:
+                    raise FewshotLabError(
+                        "The GPU's memory does not hold this backbone with a single image; "
+                        "use a smaller backbone or the device cpu."
+                    ) from error
+                self.batch_size = max(1, min(self.batch_size, len(piece)) // 2)
+                self._compiled = None  # it was made for the full batch
+            else:
+                continue
+            # Outside of the handler, which keeps the failed pass's tensors alive.
+            if self.device.startswith("cuda"):
+                torch.cuda.empty_cache()
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _run(self, piece: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        on_gpu = self.device.startswith("cuda")
+        if on_gpu:
+            piece = piece.to(self.device, non_blocking=True)
+        elif self.device != "cpu":
+            piece = piece.to(self.device)
+        reduced = (
+            torch.autocast("cuda", dtype=torch.bfloat16)
+            if on_gpu and self._dtype == "bfloat16"
+            else nullcontext()
+        )
+        with torch.inference_mode(), reduced:
+            if self._compiled is None:
+                return self.module(piece).half()
+            # Compiled for one shape: the last batch is filled up rather than compiled anew.
+            count = len(piece)
+            if count < self.batch_size:
+                piece = torch.cat([piece, piece[-1:].expand(self.batch_size - count, -1, -1, -1)])
+            try:
+                return self._compiled(piece)[:count].half()
+            except torch.OutOfMemoryError:
+                raise
+            # The compiler needs a C compiler and a GPU it knows; the module itself does not.
+            except Exception:
+                self._compiled = None
+                return self.module(piece[:count]).half()
+
+
+def to_numpy(vectors: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float16]]:
+    """Bring vectors to the CPU, waiting for them."""
+    return vectors.cpu().numpy()
