@@ -1,0 +1,129 @@
+"""The house rules of docs/architecture.md, read from the code itself."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "fewshot_lab"
+
+# From the ground up. A room imports only from rooms below it.
+ROOMS = [
+    ["errors", "progress", "home", "files", "version"],
+    ["images"],
+    ["store"],
+    ["backbones"],
+    ["embeddings"],
+    ["classifiers"],
+    ["active"],
+    ["evaluation"],
+    ["pretrain"],
+    ["jobs"],
+    ["live"],
+    ["export"],
+    ["project"],
+    ["ui", "cli"],
+]
+FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
+# The entrances: they only point at what is above every floor.
+ENTRANCES = {"__init__", "__main__"}
+
+
+def modules() -> Iterator[tuple[Path, str]]:
+    """Yield every module of the package with the room it is in."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        yield file, file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield line and full dotted name of everything that a module imports, anywhere in it.
+
+    What is imported for type hints alone (``if TYPE_CHECKING:``) is left out: it never runs.
+    """
+    package = file.relative_to(ROOT).parent.parts
+    for node in _running(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield node.lineno, name.name
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package[: len(package) - node.level + 1]
+                base = ".".join([*above, base] if base else above)
+            for name in node.names:
+                yield node.lineno, f"{base}.{name.name}"
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _running(child)
+
+
+def test_every_module_is_in_a_room_that_the_plan_knows():
+    assert {room for _, room in modules()} - set(FLOOR) - ENTRANCES == set()
+
+
+def test_a_room_imports_only_from_rooms_below_it():
+    wrong = []
+    for file, room in modules():
+        if room in ENTRANCES:
+            continue
+        for line, name in imports(file):
+            package, _, rest = name.partition(".")
+            if package != "fewshot_lab":
+                continue
+            other = rest.partition(".")[0]
+            below = other == room or FLOOR.get(other, len(ROOMS)) < FLOOR[room]
+            if not below:
+                wrong.append(f"{file.relative_to(ROOT)}:{line} imports {name}")
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def test_only_the_screen_knows_streamlit():
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line}"
+        for file, room in modules()
+        if room != "ui"
+        for line, name in imports(file)
+        if name.partition(".")[0] == "streamlit"
+    ]
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def test_other_rooms_private_modules_stay_private():
+    """``fewshot_lab.store._engine`` is the business of ``store`` alone; so is its ``_name``."""
+    wrong = []
+    for file, room in modules():
+        if file.name == "predict_template.py":
+            continue  # the bundle's predict.py carries those modules as text, imports nothing
+        for line, name in imports(file):
+            parts = name.split(".")
+            if parts[0] != "fewshot_lab" or len(parts) < 3 or parts[1] == room:
+                continue
+            private = [part for part in parts[2:] if part.startswith("_") and part[:2] != "__"]
+            if private:
+                wrong.append(f"{file.relative_to(ROOT)}:{line} imports {name}")
+    assert not wrong, "\n".join(["", *wrong])
+
+
+@pytest.mark.parametrize("heavy", ["torch", "timm", "umap", "faiss", "onnxruntime", "streamlit"])
+def test_importing_the_package_stays_light(heavy, imported_by_the_package):
+    assert heavy not in imported_by_the_package
+
+
+@pytest.fixture(scope="module")
+def imported_by_the_package() -> set[str]:
+    """What a fresh interpreter has loaded after ``import fewshot_lab`` and its terminal."""
+    import subprocess
+    import sys
+
+    code = "import sys, fewshot_lab, fewshot_lab.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
