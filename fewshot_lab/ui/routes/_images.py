@@ -1,0 +1,150 @@
+"""Questions about images: one image's facts, its neighbours, a search, a column."""
+
+import math
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.ui.routes._desk import Desk
+from fewshot_lab.ui.routes._frames import pack
+from fewshot_lab.ui.routes._guard import FRESH
+
+MOST_NEIGHBOURS = 500
+NO_VALUE = 0xFFFF
+# More different values than this are shown as one "other" group: no eye tells so many colours.
+MOST_VALUES = 40
+
+
+def facts(desk: Desk, request: Request) -> Response:
+    """Answer with what is known of one image beside its pixels."""
+    store = desk.project.store
+    image_id = request.path_params["image"]
+    row = store.image(image_id)
+    label = store.labels_of([image_id]).get(image_id)
+    return JSONResponse(
+        {
+            "id": row.id,
+            "path": row.path,
+            "width": row.width,
+            "height": row.height,
+            "bytes": row.bytes,
+            "group": row.group,
+            "reference": row.reference,
+            "meta": {key: _plain(value) for key, value in (row.meta or {}).items()},
+            "annotator": label.annotator if label else None,
+            "labelled_at": _seconds(label.time) if label else None,
+        },
+        headers=FRESH,
+    )
+
+
+def neighbours(desk: Desk, request: Request) -> Response:
+    """Answer with the images most like one, the nearest first."""
+    query = request.query_params
+    k = min(MOST_NEIGHBOURS, int(query.get("k", 60)))
+    found = desk.project.neighbours(
+        request.path_params["image"], k, unlabelled_only=query.get("unlabelled") == "1"
+    )
+    return JSONResponse(
+        {
+            "ids": [image_id for image_id, _ in found],
+            "similarity": [round(similarity, 4) for _, similarity in found],
+        },
+        headers=FRESH,
+    )
+
+
+def search(desk: Desk, request: Request) -> Response:
+    """Answer with the images whose path holds a text."""
+    text = request.query_params.get("text", "").strip()
+    ids = desk.project.store.search(text, limit=1000) if text else []
+    return JSONResponse({"ids": ids}, headers=FRESH)
+
+
+def column(desk: Desk, request: Request) -> Response:
+    """Answer with one value for every image: a number, or the place in a list of names.
+
+    ``name`` is a metadata column, or ``@reference`` or ``@group``.
+    """
+    name = request.query_params["name"]
+    store = desk.project.store
+    values: dict[str, Any]
+    if name in ("@reference", "@group"):
+        field = name[1:]
+        values = {row.id: getattr(row, field) for row in store.images()}
+    elif name in store.columns():
+        values = store.column(name)
+    else:
+        raise FewshotLabError(f"There is no column {name!r}.")
+    listed = [values.get(image_id) for image_id in desk.ids()]
+    numbers = _as_numbers(listed)
+    if numbers is not None:
+        finite = numbers[np.isfinite(numbers)]
+        head = {"kind": "number", "low": float(finite.min()), "high": float(finite.max())}
+        return _binary(pack(head, {"values": numbers}))
+    names, codes = _as_names(listed)
+    return _binary(pack({"kind": "names", "names": names}, {"values": codes}))
+
+
+def _as_numbers(values: list[Any]) -> np.ndarray | None:
+    """Return float32 numbers, NaN where there is none; None where a value is no number."""
+    numbers = np.full(len(values), np.nan, dtype=np.float32)
+    some = False
+    for at, value in enumerate(values):
+        if value is None or value == "":
+            continue
+        try:
+            numbers[at] = float(value)
+        except (TypeError, ValueError):
+            return None
+        some = True
+    few = len(np.unique(numbers[np.isfinite(numbers)])) <= 12
+    whole = bool(np.all(np.mod(numbers[np.isfinite(numbers)], 1) == 0))
+    # A handful of whole numbers is a code (site 1, 2, 3), not a quantity.
+    return numbers if some and not (few and whole) else None
+
+
+def _as_names(values: list[Any]) -> tuple[list[str], np.ndarray]:
+    texts = [None if v is None or v == "" else _text(v) for v in values]
+    counts: dict[str, int] = {}
+    for text in texts:
+        if text is not None:
+            counts[text] = counts.get(text, 0) + 1
+    ranked = sorted(counts, key=lambda text: (-counts[text], text))
+    kept = sorted(ranked[:MOST_VALUES], key=_natural)
+    place = {text: at for at, text in enumerate(kept)}
+    if len(ranked) > MOST_VALUES:
+        kept.append(f"{len(ranked) - MOST_VALUES:,} others")
+    rest = len(kept) - 1
+    codes = [NO_VALUE if t is None else place.get(t, rest) for t in texts]
+    return kept, np.array(codes, dtype=np.uint16)
+
+
+def _natural(text: str) -> tuple[int, float, str]:
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text.casefold()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _seconds(time: Any) -> float:
+    return float(time.timestamp()) if hasattr(time, "timestamp") else float(time)
+
+
+def _binary(message: bytes) -> Response:
+    return Response(message, media_type="application/octet-stream", headers=FRESH)

@@ -1,0 +1,111 @@
+"""The one address the page listens at: what it has goes in, what is new comes out."""
+
+import hashlib
+import json
+import time
+from typing import Any
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.ui.routes._desk import Desk, desk_of
+from fewshot_lab.ui.routes._frames import pack
+from fewshot_lab.ui.routes._guard import FRESH
+from fewshot_lab.ui.routes._model import model_head
+from fewshot_lab.ui.routes._overview import overview
+
+# Long enough to spare idle traffic, short enough that a stopping server is not held up.
+LONGEST_HOLD = 2.0
+LOOK_AGAIN = 0.5
+GLANCE = 0.1
+
+
+async def live(request: Request) -> Response:
+    """Answer as soon as something differs from what the page has, or after two seconds.
+
+    Query parameters, each what the last answer said: ``rev`` (snapshot), ``labels`` (version),
+    ``images`` (count), ``map`` (version), ``overview`` (hash); ``hold`` in seconds.
+    """
+    have = dict(request.query_params)
+    try:
+        desk = desk_of(request.path_params["project"])
+        message = await run_in_threadpool(_wait, desk, have)
+    except FewshotLabError as error:
+        return JSONResponse({"error": str(error)}, 400, FRESH)
+    return Response(message, media_type="application/octet-stream", headers=FRESH)
+
+
+def _wait(desk: Desk, have: dict[str, str]) -> bytes:
+    end = time.monotonic() + min(LONGEST_HOLD, float(have.get("hold", LONGEST_HOLD)))
+    rev = int(have.get("rev", -1))
+    session, store = desk.live, desk.project.store
+    message = news(desk, have)
+    while message is None and (left := end - time.monotonic()) > 0:
+        # New labels and a new snapshot are told at once, the slower rest twice a second.
+        position = store.position()
+        until = time.monotonic() + min(LOOK_AGAIN, left)
+        while time.monotonic() < until:
+            if session.wait(rev, GLANCE).rev != rev or store.position() != position:
+                break
+        message = news(desk, have)
+    return message or pack({"same": True}, {})
+
+
+def news(desk: Desk, have: dict[str, str]) -> bytes | None:
+    """Return what the page lacks, packed; None where it has everything."""
+    head: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+
+    ids = desk.ids()
+    known = int(have.get("images", 0))
+    if known != len(ids):
+        known = known if known < len(ids) else 0
+        head["images"] = {"from": known, "n": len(ids)}
+        arrays["ids"] = np.frombuffer(bytes.fromhex("".join(ids[known:])), dtype=np.uint8)
+
+    layout = desk.layout()
+    version = layout.version if layout else ""
+    if version != have.get("map", "") or (layout and "images" in head):
+        head["map"] = {"version": version} | (layout.head if layout else {})
+        if layout:
+            arrays["xy"] = layout.xy.ravel()
+
+    labels = desk.codes()
+    if labels.version != have.get("labels") or "images" in head:
+        head["labels"] = {"version": labels.version, "position": labels.position}
+        _add_codes(desk, have, head, arrays, labels.codes)
+
+    snapshot = desk.live.snapshot
+    if snapshot.rev != int(have.get("rev", -1)) or "images" in head:
+        head["rev"] = snapshot.rev
+        head["model"] = model_head(desk, snapshot)
+        arrays |= desk.scores(snapshot, labels.codes)
+
+    told = overview(desk)
+    stamp = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    if stamp != have.get("overview"):
+        head["overview"] = told | {"stamp": stamp}
+
+    return pack(head, arrays) if head else None
+
+
+def _add_codes(
+    desk: Desk,
+    have: dict[str, str],
+    head: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    codes: np.ndarray,
+) -> None:
+    """Add the labels: only the changed ones where the page's state is still at hand."""
+    before = desk.codes_at(have.get("labels", ""))
+    if before is not None and len(before) == len(codes) and "images" not in head:
+        changed = np.flatnonzero(before != codes)
+        if len(changed) * 3 < len(codes):
+            head["labels"]["from"] = have["labels"]
+            arrays["changed_rows"] = changed.astype(np.uint32)
+            arrays["changed_codes"] = codes[changed]
+            return
+    arrays["codes"] = codes

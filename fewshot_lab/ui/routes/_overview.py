@@ -1,0 +1,72 @@
+"""The small facts beside the arrays: classes, history, jobs, settings."""
+
+from typing import Any
+
+from fewshot_lab import jobs
+from fewshot_lab.ui.routes._desk import Desk
+
+HISTORY_ROWS = 6
+TARGET = 100
+
+
+def overview(desk: Desk) -> dict[str, Any]:
+    """Return what the page shows of a project beside its images."""
+    project, store = desk.project, desk.project.store
+    return {
+        "title": store.get("title") or project.name,
+        "target": int(store.get("target") or TARGET),
+        "map_settings": {"neighbours": 15, "min_dist": 0.1} | dict(store.get("map") or {}),
+        "backbone": project.backbone_name,
+        "backbone_title": project.backbone.card.title,
+        "embedded": len(desk.live.snapshot.ids),
+        "columns": store.columns(),
+        "has_reference": desk.has("reference"),
+        "has_group": desk.has("group"),
+        "classes": classes(desk),
+        "history": [history_row(row) for row in store.history(limit=HISTORY_ROWS)],
+        "jobs": [job_row(job) for job in jobs.list_jobs(project.folder)[-8:]],
+    }
+
+
+def classes(desk: Desk) -> list[dict[str, Any]]:
+    """Return all classes, the retired ones too: old labels still need their name."""
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "color": row.color,
+            "position": row.position,
+            "retired": bool(row.retired),
+            "merged_into": row.merged_into,
+        }
+        for row in desk.project.store.classes(include_retired=True)
+    ]
+
+
+def history_row(row: Any) -> dict[str, Any]:
+    """Return one action of the log."""
+    return {
+        "id": row.action_id,
+        "time": row.time.timestamp() if hasattr(row.time, "timestamp") else float(row.time),
+        "annotator": row.annotator,
+        "sentence": row.sentence,
+        "view": row.view,
+        "n": row.n_images,
+        "undone": bool(row.undone),
+        "examples": list(row.example_ids),
+    }
+
+
+def job_row(job: Any) -> dict[str, Any]:
+    """Return how far a job is."""
+    status = job.status()
+    return {
+        "id": job.id,
+        "verb": job.verb,
+        "state": status.state,
+        "stage": status.stage,
+        "done": status.done,
+        "total": status.total,
+        "seconds_left": status.seconds_left,
+        "message": status.message,
+    }

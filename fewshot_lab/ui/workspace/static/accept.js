@@ -1,0 +1,110 @@
+// "Accept above": the predictions above a confidence become labels, the least sure ones to be looked at first.
+
+import { h, refill, say, count, images, percent } from "./dom.js";
+import { AUDIT, KIND, SKIPPED } from "./model.js";
+
+export class Accept {
+  constructor({ model, labeller, grid }) {
+    Object.assign(this, { model, labeller, grid });
+    this.threshold = 0.95;
+    this.classId = null;
+    this.excluded = new Set();
+  }
+
+  enter(place) {
+    this.excluded.clear();
+    this.slider = h("input", {
+      type: "range", class: "fl-range fl-range-wide", min: 50, max: 100, step: 0.5, value: this.threshold * 100,
+      "aria-label": "Least confidence", oninput: () => this.set(Number(this.slider.value) / 100),
+    });
+    this.figure = h("output", { class: "fl-figure" });
+    this.only = h("select", { class: "fl-select", "aria-label": "Only this class", onchange: () => this.choose(this.only.value) },
+      h("option", { value: "" }, "all classes"),
+      this.model.classes.map((c) => h("option", { value: c.id, selected: c.id === this.classId }, c.name)));
+    this.button = h("button", { type: "button", class: "fl-button fl-button-strong", onclick: () => this.take() });
+    refill(place, h("div", { class: "fl-accept" }, this.slider, this.figure, this.only, this.button));
+  }
+
+  leave() {
+    this.excluded.clear();
+  }
+
+  set(threshold) {
+    this.threshold = threshold;
+    cancelAnimationFrame(this.asked);
+    this.asked = requestAnimationFrame(() => this.grid.put(this.rows(), { top: true }));
+  }
+
+  choose(value) {
+    this.classId = value === "" ? null : Number(value);
+    this.grid.put(this.rows(), { top: true });
+  }
+
+  // Unlabelled images that are no audit images, the least sure first.
+  rows() {
+    const { model } = this;
+    const rows = [];
+    const least = Math.round(this.threshold * 65535);
+    for (let row = 0; row < model.n; row++) {
+      if (model.confidence[row] < least || model.codes[row] & (KIND | AUDIT | SKIPPED)) continue;
+      const predicted = model.predictedId(row);
+      if (predicted === null || (this.classId !== null && predicted !== this.classId)) continue;
+      rows.push(row);
+    }
+    return rows.sort((a, b) => model.confidence[a] - model.confidence[b]);
+  }
+
+  // Rows that were labelled by hand meanwhile stay in sight; they are not taken again.
+  renew() {
+    const there = new Set(this.grid.rows);
+    const rows = this.rows();
+    const labelled = this.grid.rows.filter((row) => this.model.kind(row));
+    this.grid.put([...rows, ...labelled.filter((row) => there.has(row))]);
+  }
+
+  toggle(row) {
+    if (!this.excluded.delete(row)) this.excluded.add(row);
+    this.grid.paint();
+    this.grid.head();
+  }
+
+  taken() {
+    return this.grid.rows.filter((row) => !this.excluded.has(row) && !this.model.kind(row) && this.model.predictedId(row) !== null);
+  }
+
+  words() {
+    const { model } = this;
+    if (!model.model?.class_ids?.length) return ["There is no classifier yet: label images of two classes first."];
+    return [
+      "Predictions that become labels, the least sure first. ", h("kbd", {}, "0"), " leaves an image out, a class key corrects it.",
+      ...this.record(),
+    ];
+  }
+
+  // What cross-validation says of predictions that sure: a promise with its doubt.
+  record() {
+    const steps = this.model.model?.cv?.accepted;
+    if (!steps) return [];
+    const step = steps.filter((s) => s.above <= this.threshold + 1e-9).at(-1);
+    if (!step || !step.n) return [" No labelled image was predicted that surely yet."];
+    return [` In cross-validation ${percent(step.right.value)} of those were right (${percent(step.right.low)}–${percent(step.right.high)}, n = ${count(step.n)}).`];
+  }
+
+  say() {
+    const n = this.taken().length;
+    say(this.figure, `≥ ${(this.threshold * 100).toFixed(this.threshold * 100 % 1 ? 1 : 0)}%`);
+    say(this.button, n ? `Accept ${count(n)}` : "Accept");
+    this.button.disabled = !n;
+    this.button.title = n ? `${images(n)} get their prediction as label, marked as accepted by machine` : "";
+  }
+
+  take() {
+    const rows = this.taken();
+    if (!rows.length) return;
+    const classOf = rows.map((row) => this.model.predictedId(row));
+    this.labeller.label(rows, { kind: "class", classOf, machine: true }, { view: "accept" });
+    this.excluded.clear();
+    this.grid.put(this.rows(), { top: true });
+    this.grid.focus(-1, { quiet: true });
+  }
+}

@@ -1,0 +1,161 @@
+// The class list: keys, counts, progress to the target. It is the map's legend too: a click hides a
+// class there, a double click isolates it.
+
+import { h, refill, say, count } from "./dom.js";
+import { keyOf } from "./keynames.js";
+import { openEditor } from "./classedit.js";
+
+const DOUBLE = 230;
+const COMPACT_FROM = 11;
+
+export class ClassPanel {
+  constructor({ model, map, grid, changes, toasts, workspace }) {
+    Object.assign(this, { model, map, grid, changes, toasts, workspace });
+    this.rows = new Map();
+    this.list = h("ul", { class: "fl-classes" });
+    this.caption = h("span", { class: "fl-caption" });
+    this.edit = h("button", { type: "button", class: "fl-link", onclick: () => openEditor(this) }, "Edit");
+    this.field = h("input", {
+      type: "text", class: "fl-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 120,
+      onkeydown: (event) => {
+        if (event.key === "Enter") this.add();
+        if (event.key === "Escape") { this.field.value = ""; this.field.blur(); }
+      },
+    });
+    this.element = h("section", { class: "fl-class-panel", "aria-label": "Classes" },
+      h("header", {}, h("h2", {}, "Classes"), this.caption, this.edit),
+      this.list, h("div", { class: "fl-add" }, this.field));
+    model.on("classes", () => this.build());
+    model.on("labels scores selection colour hidden", () => this.count());
+  }
+
+  async add() {
+    const name = this.field.value.trim();
+    if (!name) return;
+    this.field.disabled = true;
+    const answer = await this.changes.make({ do: "add", name });
+    this.field.disabled = false;
+    if (answer) this.field.value = "";
+    this.field.focus();
+  }
+
+  build() {
+    const { model } = this;
+    const key = JSON.stringify(model.classes);
+    if (key === this.built) return this.count();
+    this.built = key;
+    this.rows.clear();
+    this.element.classList.toggle("fl-compact", model.classes.length >= COMPACT_FROM);
+    refill(this.list, model.classes.map((c, at) => {
+      const parts = {
+        count: h("span", { class: "fl-count" }),
+        bar: h("i", {}),
+      };
+      parts.button = h(
+        "button",
+        {
+          type: "button", class: "fl-class", title: c.name, "aria-pressed": "true",
+          onclick: () => this.clicked(c.id),
+        },
+        h("kbd", {}, keyOf(at)?.shown ?? ""),
+        h("i", { class: "fl-swatch", style: { background: c.color } }),
+        h("span", { class: "fl-name" }, c.name),
+        parts.count,
+        h("span", { class: "fl-progress", style: { "--own": c.color } }, parts.bar),
+      );
+      this.rows.set(c.id, parts);
+      return h("li", {}, parts.button);
+    }));
+    this.edit.hidden = !model.classOf.size;
+    this.field.placeholder = model.classes.length ? "Add a class" : "Name your first class";
+    this.count();
+  }
+
+  // One click hides or shows, two isolate: the first waits a moment for a second one.
+  clicked(id) {
+    if (this.first === id) {
+      clearTimeout(this.timer);
+      this.first = null;
+      return this.isolate(id);
+    }
+    clearTimeout(this.timer);
+    this.first = id;
+    this.toggle(id);
+    this.timer = setTimeout(() => { this.first = null; }, DOUBLE);
+    return undefined;
+  }
+
+  toggle(id) {
+    this.before = new Set(this.model.hidden);
+    if (!this.model.hidden.delete(id)) this.model.hidden.add(id);
+    this.model.tell("hidden");
+  }
+
+  isolate(id) {
+    const { hidden, classes } = this.model;
+    const others = classes.map((c) => c.id).filter((other) => other !== id);
+    const alone = this.before && others.every((other) => this.before.has(other)) && !this.before.has(id);
+    hidden.clear();
+    if (!alone) {
+      for (const other of others) hidden.add(other);
+      for (const other of [null, "unsure", "reject", "audit"]) hidden.add(other);
+    }
+    this.model.tell("hidden");
+  }
+
+  // Labels per class; with a selection, how many of the images shown as a class are in it.
+  count() {
+    const { model } = this;
+    const { counts } = model.counts();
+    const target = model.overview?.target ?? 100;
+    const { selection } = model;
+    let within = null, shown = null;
+    if (selection?.rows.length) {
+      const key = this.map.mode === "label" ? (row) => model.classId(row) : (row) => model.shownId(row);
+      within = tally(selection.rows, key);
+      shown = tally(model.ids.keys(), key);
+    }
+    say(this.caption, within ? "selected / shown" : "");
+    for (const c of model.classes) {
+      const parts = this.rows.get(c.id);
+      if (!parts) continue;
+      const n = counts.get(c.id) ?? 0;
+      say(parts.count, within ? `${count(within.get(c.id) ?? 0)} / ${count(shown.get(c.id) ?? 0)}` : count(n));
+      parts.bar.style.width = `${Math.min(100, (100 * n) / target)}%`;
+      const off = model.hidden.has(c.id);
+      parts.button.setAttribute("aria-pressed", String(!off));
+      parts.button.setAttribute("aria-label",
+        `${c.name}: ${count(n)} of ${count(target)} labels${off ? ", hidden on the map" : ""}`);
+      parts.button.title = `${c.name}: ${count(n)} of ${count(target)} labels. Click hides it on the map, double click shows it alone.`;
+    }
+  }
+}
+
+function tally(rows, key) {
+  const found = new Map();
+  for (const row of rows) {
+    const id = key(row);
+    if (id !== null) found.set(id, (found.get(id) ?? 0) + 1);
+  }
+  return found;
+}
+
+// Changes of the classes go to the server at once: they need its answer.
+export class ClassChanges {
+  constructor({ api, outbox, model, toasts }) {
+    Object.assign(this, { api, outbox, model, toasts });
+  }
+
+  async make(change) {
+    await this.outbox.flushed();
+    try {
+      const answer = await this.api.post("classes", { ...change, ...this.outbox.next() });
+      this.model.takeClasses(answer.classes);
+      this.model.tell("classes");
+      return answer;
+    } catch (error) {
+      this.toasts.show(error.message, { tone: "warning" });
+      return null;
+    }
+  }
+}

@@ -1,0 +1,60 @@
+// Colours: a class has one, everything else is quiet. Never the only sign of anything.
+
+const parsed = new Map();
+
+export function rgb(color) {
+  let found = parsed.get(color);
+  if (!found) {
+    if (color.startsWith("#")) {
+      const text = color.slice(1);
+      const full = text.length === 3 ? [...text].map((c) => c + c).join("") : text;
+      found = [0, 2, 4].map((at) => parseInt(full.slice(at, at + 2), 16) || 0);
+    } else found = (color.match(/[\d.]+/g) ?? [0, 0, 0]).slice(0, 3).map((v) => Math.round(Number(v)));
+    parsed.set(color, found);
+  }
+  return found;
+}
+
+function luminance([r, g, b]) {
+  const linear = [r, g, b].map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+}
+
+// Black or white, whichever reads better on a colour.
+export function inkOn(color) {
+  const l = luminance(rgb(color));
+  return 1.05 / (l + 0.05) >= 3 ? "#ffffff" : "#14191c";
+}
+
+export function rgba(color, alpha) {
+  const [r, g, b] = rgb(color);
+  return `rgba(${r},${g},${b},${Math.round(alpha * 1000) / 1000})`;
+}
+
+// Perceptually even (cividis): reads the same with and without red-green vision, light or dark.
+const EVEN = ["#00224e", "#1a386f", "#434e6c", "#5f656f", "#787877", "#948e77", "#b2a570", "#d3be62", "#fde737"];
+
+export function scale(share) {
+  const at = Math.min(0.9999, Math.max(0, share)) * (EVEN.length - 1);
+  const low = Math.floor(at), part = at - low;
+  const a = rgb(EVEN[low]), b = rgb(EVEN[low + 1]);
+  const mixed = a.map((v, i) => Math.round(v + (b[i] - v) * part));
+  return `#${mixed.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
+}
+export const scaleCss = `linear-gradient(90deg, ${EVEN.join(",")})`;
+
+// For values of a column: hues of one lightness, so that none shouts.
+export function valueColor(at, of) {
+  const golden = (at * 0.61803398875 + 0.08) % 1;
+  const ring = of <= 8 ? at / of : golden;
+  return hsl(ring * 360, 52, at % 2 ? 44 : 58);
+}
+
+function hsl(hue, s, l) {
+  const a = (s / 100) * Math.min(l / 100, 1 - l / 100);
+  const channel = (n) => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (l / 100 - a * Math.max(-1, Math.min(k - 3, 9 - k, 1)))).toString(16).padStart(2, "0");
+  };
+  return `#${channel(0)}${channel(8)}${channel(4)}`;
+}

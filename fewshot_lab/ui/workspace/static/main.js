@@ -1,0 +1,137 @@
+// The label page: its parts put together.
+
+import { h } from "./dom.js";
+import { Api } from "./api.js";
+import { Model } from "./model.js";
+import { Outbox } from "./outbox.js";
+import { Live } from "./live.js";
+import { Prefs } from "./prefs.js";
+import { Toasts } from "./toast.js";
+import { Labeller } from "./labeller.js";
+import { MapView } from "./map.js";
+import { MapBar } from "./mapbar.js";
+import { ClassChanges, ClassPanel } from "./classes.js";
+import { Grid } from "./grid.js";
+import { Viewer } from "./viewer.js";
+import { TruthLine } from "./truth.js";
+import { History } from "./history.js";
+import { KeyHelp } from "./keyhelp.js";
+import { Keys } from "./keys.js";
+import { Emptiness } from "./empty.js";
+import { closePopover } from "./popover.js";
+
+export async function mount(root, data) {
+  await stylesheet(data.css);
+  return new Workspace(root, data);
+}
+
+class Workspace {
+  constructor(root, data) {
+    this.data = data;
+    const element = (this.element = h("div", { class: "fl-workspace", "data-project": data.project }));
+    const model = (this.model = new Model());
+    const api = new Api(data.api);
+    const prefs = new Prefs(data.project);
+    const toasts = new Toasts();
+    const outbox = (this.outbox = new Outbox({
+      api, project: data.project, annotator: () => this.data.annotator,
+      onAck: (ack, entry) => this.acknowledged(ack, entry),
+      onState: (state) => { truth.told(state); element.dataset.waiting = String(state.waiting); },
+    }));
+    const labeller = new Labeller({ model, outbox, toasts });
+    const map = (this.map = new MapView({ model, plotlyUrl: data.plotly, api, prefs, onOpen: (row) => viewer.open(row) }));
+    const bar = new MapBar({ model, map, api, toasts, workspace: element });
+    const grid = (this.grid = new Grid({ model, api, labeller, toasts, prefs, workspace: element, onOpen: (row) => viewer.open(row) }));
+    const viewer = (this.viewer = new Viewer({ model, api, grid, toasts }));
+    const changes = new ClassChanges({ api, outbox, model, toasts });
+    const classes = new ClassPanel({ model, map, grid, changes, toasts, workspace: element });
+    const history = new History({ model, api, labeller, workspace: element, toasts });
+    const keyHelp = new KeyHelp({ workspace: element });
+    const truth = (this.truth = new TruthLine({ model, grid, workspace: element }));
+    const emptiness = new Emptiness({ model, api, pages: data.pages, toasts });
+    this.toasts = toasts;
+    map.element.append(emptiness.element, emptiness.strip);
+    element.append(
+      h("aside", { class: "fl-left" }, classes.element, keyHelp.element, history.element),
+      h("section", { class: "fl-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
+      grid.element, truth.element, viewer.element, toasts.element,
+    );
+    this.keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
+    model.on("overview", () => this.firstClass(classes));
+    root.replaceChildren(element);
+    document.documentElement.classList.add("fl-has-workspace");
+    this.scheme = matchMedia("(prefers-color-scheme: dark)");
+    this.live = new Live(api, model, { onState: ({ lost }) => truth.reachable(lost) });
+    this.parts = [map, grid, truth, outbox, this.keys];
+    this.start();
+  }
+
+  async start() {
+    const left = await this.outbox.restore();
+    this.model.on("images", () => {
+      // What an earlier page could not deliver is shown before the server has it.
+      for (const action of left.splice(0)) {
+        if (action.do !== "label") continue;
+        const rows = this.model.rows(action.images.match(/.{20}/g) ?? []);
+        this.model.expect(action.client, action.q, action, rows);
+      }
+      this.element.dataset.images = String(this.model.n);
+    });
+    this.model.on("labels", () => { this.element.dataset.position = String(this.model.position); });
+    this.model.on("scores", () => {
+      this.element.dataset.rev = String(this.model.rev);
+      if (this.grid.view.name === "suggestions" && !this.grid.rows.length) this.grid.open({ name: "suggestions" });
+    });
+    this.live.start();
+  }
+
+  // The first thing to do in a new project is to name a class: the field is ready for it.
+  firstClass(classes) {
+    if (this.greeted || !this.model.n) return;
+    this.greeted = true;
+    if (!this.model.classes.length && document.activeElement === document.body) classes.field.focus({ preventScroll: true });
+  }
+
+  acknowledged(ack, entry) {
+    this.model.settle(ack.client, ack.q, ack.position, Boolean(ack.error));
+    this.element.dataset.acked = `${ack.client} ${ack.q}`;
+    if (ack.error) this.toasts.show(ack.error, { tone: "warning", stays: 12_000 });
+    else if (entry.do !== "label") {
+      const nothing = entry.do === "undo" ? "Nothing to undo." : "Nothing to redo.";
+      this.toasts.show(ack.sentence ? ended(ack.sentence) : nothing,
+        ack.sentence && entry.do === "undo" ? { action: "Redo", onAction: () => this.outbox.add({ do: "redo" }) } : {});
+    }
+  }
+
+  // A later script run: the same project, perhaps another annotator or theme.
+  update(data) {
+    const theme = this.data.theme !== data.theme;
+    this.data = data;
+    this.truth.draw();
+    if (theme) this.map.restyle();
+  }
+
+  close() {
+    closePopover();
+    this.live.stop();
+    for (const part of this.parts) part.close();
+    document.documentElement.classList.remove("fl-has-workspace");
+    this.element.remove();
+  }
+}
+
+const ended = (sentence) => (/[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
+
+function stylesheet(url) {
+  const href = new URL(url, document.baseURI).href;
+  const there = [...document.querySelectorAll("link[data-fewshot]")];
+  if (there.some((link) => link.href === href)) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const link = h("link", {
+      rel: "stylesheet", href, "data-fewshot": "1",
+      onload: () => { for (const old of there) old.remove(); resolve(); },
+      onerror: () => reject(new Error("The page's style could not be loaded.")),
+    });
+    document.head.append(link);
+  });
+}

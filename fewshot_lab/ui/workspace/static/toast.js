@@ -1,0 +1,28 @@
+// Short messages that say what changed, with the one act that takes it back.
+
+import { h, iconButton } from "./dom.js";
+
+const STAYS = 6000;
+
+export class Toasts {
+  constructor() {
+    this.element = h("div", { class: "fl-toasts", role: "status", "aria-live": "polite" });
+  }
+
+  show(text, { action, onAction, tone = "plain", stays = STAYS } = {}) {
+    while (this.element.children.length > 2) this.element.firstChild.remove();
+    const close = () => { clearTimeout(timer); toast.remove(); };
+    const toast = h(
+      "div",
+      { class: `fl-toast fl-toast-${tone}` },
+      h("span", {}, text),
+      action && h("button", { type: "button", class: "fl-link", onclick: () => { close(); onAction(); } }, action),
+      iconButton("close", "Dismiss", close),
+    );
+    let timer = setTimeout(close, stays);
+    toast.addEventListener("pointerenter", () => clearTimeout(timer));
+    toast.addEventListener("pointerleave", () => { timer = setTimeout(close, 2500); });
+    this.element.append(toast);
+    return close;
+  }
+}

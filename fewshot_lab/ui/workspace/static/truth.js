@@ -1,0 +1,143 @@
+// The bottom line: how good the classifier is and how far that can be trusted. A refit changes digits,
+// not the layout.
+
+import { h, refill, say, ago, count, two, percent } from "./dom.js";
+import { popover } from "./popover.js";
+
+export class TruthLine {
+  constructor({ model, grid, workspace }) {
+    Object.assign(this, { model, grid, workspace });
+    this.accuracy = h("b", {});
+    this.accuracyDoubt = h("span", {});
+    this.audit = h("b", {});
+    this.auditDoubt = h("span", {});
+    this.choice = h("span", { class: "fl-choice" });
+    this.fresh = h("span", { class: "fl-fresh", role: "status" });
+    this.open = h("button", {
+      type: "button", class: "fl-truth-button", "aria-haspopup": "dialog", "aria-expanded": "false", "data-act": "quality",
+      title: "Recall of each class and the confusion matrix", onclick: () => this.details(),
+    }, h("span", {}, "Balanced accuracy "), this.accuracy, this.accuracyDoubt);
+    this.auditPart = h("span", { class: "fl-audit-part", title: "On labelled images that were drawn at random and never trained the classifier" }, "Audit ", this.audit, this.auditDoubt);
+    this.message = h("span", { class: "fl-message" });
+    this.element = h("footer", { class: "fl-truth" }, this.message, this.open, this.auditPart, this.choice, this.fresh);
+    this.outbox = { waiting: 0 };
+    this.lost = false;
+    model.on("scores overview", () => this.draw());
+    model.on("labels", () => this.freshen());
+    this.timer = setInterval(() => this.freshen(), 1000);
+  }
+
+  draw() {
+    const { model } = this.model;
+    if (!model) return;
+    const accuracy = model.cv?.accuracy;
+    const known = accuracy && accuracy.value !== null;
+    this.open.hidden = !known;
+    const message = model.message || (!known ? "Label a few images of two classes: the accuracy appears with its interval." : "");
+    this.message.hidden = !message || known;
+    say(this.message, message);
+    if (known) {
+      say(this.accuracy, two(accuracy.value));
+      say(this.accuracyDoubt, doubt(accuracy, ", by cross-validation"));
+    }
+    this.auditPart.hidden = !model.audit || model.audit.value === null;
+    if (model.audit && model.audit.value !== null) {
+      say(this.audit, two(model.audit.value));
+      say(this.auditDoubt, doubt(model.audit));
+    }
+    say(this.choice, model.sentence);
+    this.choice.title = model.sentence;
+    this.freshen();
+    this.draws?.();
+  }
+
+  told(state) {
+    this.outbox = state;
+    this.freshen();
+  }
+
+  reachable(lost) {
+    this.lost = lost;
+    this.freshen();
+  }
+
+  freshen() {
+    const { model, position, pending } = this.model;
+    const { waiting, failing, refused } = this.outbox;
+    let text = "", state = "fresh";
+    if (refused) [text, state] = [refused, "lost"];
+    else if (waiting && (failing || this.lost)) {
+      [text, state] = [`${count(waiting)} ${waiting === 1 ? "change is" : "changes are"} kept here until the server answers`, "lost"];
+    } else if (this.lost) [text, state] = ["The server does not answer", "lost"];
+    else if (!model) text = "";
+    else if (!model.class_ids.length) text = "";
+    else if (model.position < position || pending.length || waiting) [text, state] = ["refitting…", "busy"];
+    else text = `refitted ${ago(Date.now() / 1000 - model.at)} ago`;
+    this.fresh.dataset.state = state;
+    this.fresh.hidden = !text;
+    say(this.fresh, text);
+  }
+
+  details() {
+    const body = h("div", { class: "fl-quality" });
+    this.draws = () => refill(body, this.quality());
+    this.draws();
+    popover(this.open, body, { place: "above", label: "How good the classifier is", within: this.workspace, className: "fl-popover-wide", onClose: () => { this.draws = null; } });
+  }
+
+  quality() {
+    const { model } = this.model;
+    const { cv } = model;
+    if (!cv) return [h("p", {}, model.message)];
+    const name = (id) => this.model.name(id);
+    const recall = h("table", { class: "fl-recall" },
+      h("caption", {}, `Recall of each class, n = ${count(cv.n)}, cross-validated ${cv.repeats} ${cv.repeats === 1 ? "time" : "times"}`),
+      cv.class_ids.map((id) => {
+        const r = cv.recall[id];
+        return h("tr", {},
+          h("th", { scope: "row", title: name(id) }, h("i", { class: "fl-dot", style: { background: this.model.color(id) } }), name(id)),
+          h("td", {}, r && r.value !== null ? whisker(r, this.model.color(id)) : null),
+          h("td", { class: "fl-figure" }, r && r.value !== null ? [h("b", {}, two(r.value)), ` ${two(r.low)}–${two(r.high)}`, h("small", {}, ` n ${count(r.n)}`)] : "–"));
+      }));
+    return [h("div", { class: "fl-quality-part" }, recall), h("div", { class: "fl-quality-part fl-scroll" }, this.confusion(cv))];
+  }
+
+  confusion(cv) {
+    const size = cv.class_ids.length;
+    const largest = Math.max(1, ...cv.confusion.map((line, i) => line.reduce((a, v, j) => (i === j ? a : Math.max(a, v)), 0)));
+    const table = h("table", { class: "fl-confusion", style: { "--size": size } },
+      h("caption", {}, "Rows: your labels. Columns: predicted. A click shows the images."),
+      h("tr", {}, h("td", {}), cv.class_ids.map((id) => h("th", { scope: "col", title: this.model.name(id) }, h("span", {}, this.model.name(id))))));
+    cv.confusion.forEach((line, i) => {
+      const sum = line.reduce((a, b) => a + b, 0) || 1;
+      table.append(h("tr", {},
+        h("th", { scope: "row", title: this.model.name(cv.class_ids[i]) }, h("span", {}, this.model.name(cv.class_ids[i]))),
+        line.map((value, j) => {
+          const ids = cv.cells?.[`${cv.class_ids[i]},${cv.class_ids[j]}`] ?? [];
+          const n = value % 1 ? value.toFixed(1) : count(value);
+          const words = `${this.model.name(cv.class_ids[i])} predicted as ${this.model.name(cv.class_ids[j])}`;
+          return h("td", {}, value > 0 && h("button", {
+            type: "button", class: i === j ? "fl-right-cell" : "fl-wrong-cell", disabled: !ids.length,
+            style: { "--share": i === j ? value / sum : value / largest }, "aria-label": `${words}: ${n}`, title: `${words}: ${n} (${percent(value / sum)})`,
+            onclick: () => this.grid.open({ name: "cell", ids, title: words.charAt(0).toUpperCase() + words.slice(1) }),
+          }, n));
+        })));
+    });
+    return table;
+  }
+
+  close() {
+    clearInterval(this.timer);
+  }
+}
+
+const doubt = (i, how = "") =>
+  i.low === null ? ` (n = ${count(i.n)}${how})` : ` (${two(i.low)}–${two(i.high)}, n = ${count(i.n)}${how})`;
+
+function whisker({ value, low, high }, color) {
+  const at = (x) => 2 + x * 96;
+  return h("svg", { viewBox: "0 0 100 14", width: 100, height: 14, role: "img", "aria-label": `${two(value)}, ${two(low)} to ${two(high)}` },
+    h("line", { x1: 2, x2: 98, y1: 7, y2: 7, class: "fl-axis" }),
+    h("line", { x1: at(low), x2: at(high), y1: 7, y2: 7, stroke: color, "stroke-width": 3 }),
+    h("circle", { cx: at(value), cy: 7, r: 4, fill: color }));
+}

@@ -1,0 +1,143 @@
+// The large view: zoom, pan, what is known of the image, and its nearest neighbours.
+
+import { h, refill, iconButton, clock, count, percent, two } from "./dom.js";
+import { describe } from "./map.js";
+
+const MOST_ZOOM = 16;
+
+export class Viewer {
+  constructor({ model, api, grid, toasts }) {
+    Object.assign(this, { model, api, grid, toasts });
+    this.row = -1;
+    this.picture = h("img", { alt: "", draggable: "false" });
+    this.stage = h("div", { class: "fl-stage", tabindex: "-1" }, this.picture);
+    this.facts = h("dl", { class: "fl-facts" });
+    this.state = h("div", { class: "fl-viewer-state" });
+    this.near = h("div", { class: "fl-near" });
+    this.title = h("h2", {});
+    this.element = h(
+      "div",
+      { class: "fl-viewer", role: "dialog", "aria-modal": "true", "aria-label": "Large view", hidden: true, tabindex: "-1" },
+      this.stage,
+      h("aside", {},
+        h("header", {}, this.title, iconButton("close", "Close (Escape)", () => this.close())),
+        this.state, this.facts,
+        h("h3", {}, "Most similar"), this.near,
+        h("p", { class: "fl-quiet" }, h("kbd", {}, "←"), h("kbd", {}, "→"), " next image, ", h("kbd", {}, "space"), " closes; class keys label.")),
+    );
+    this.listen();
+    model.on("labels scores", () => { if (this.row >= 0) this.tellState(); });
+    model.on("focus", (row) => { if (this.row >= 0 && row >= 0) this.show(row); });
+  }
+
+  get isOpen() {
+    return this.row >= 0;
+  }
+
+  open(row) {
+    const at = this.grid.places.get(row);
+    if (at !== undefined && this.grid.focusAt !== at) {
+      this.grid.marked.clear();
+      this.grid.focus(at);
+    }
+    this.element.hidden = false;
+    this.show(row);
+    this.element.focus({ preventScroll: true });
+  }
+
+  close() {
+    this.row = -1;
+    this.element.hidden = true;
+    this.grid.scroller.focus({ preventScroll: true });
+  }
+
+  async show(row) {
+    if (row === this.row) return;
+    this.row = row;
+    const id = this.model.ids[row];
+    this.zoom = 1;
+    this.x = this.y = 0;
+    this.picture.style.backgroundImage = `url(${this.api.thumb(id)})`;
+    this.picture.src = this.api.picture(id);
+    this.place();
+    this.tellState();
+    refill(this.facts);
+    refill(this.near);
+    this.title.textContent = id.slice(0, 8);
+    const [facts, near] = await Promise.allSettled([
+      this.api.get(`image/${id}`), this.api.get(`image/${id}/neighbours`, { k: 8 }),
+    ]);
+    if (this.row !== row) return;
+    if (facts.status === "fulfilled") this.tellFacts(facts.value);
+    if (near.status === "fulfilled") this.tellNear(near.value);
+    else refill(this.near, h("p", { class: "fl-quiet" }, near.reason.message));
+  }
+
+  tellState() {
+    refill(this.state, describe(this.model, this.row), this.model.isAudit(this.row) && h("div", { class: "fl-card-quiet" }, "Audit image: never trains the classifier."));
+  }
+
+  tellFacts(facts) {
+    const name = facts.path.split("/").at(-1);
+    this.title.textContent = name;
+    this.title.title = facts.path;
+    const lines = [
+      ["Path", facts.path],
+      ["Size", `${count(facts.width)} × ${count(facts.height)} px, ${count(Math.max(1, Math.round(facts.bytes / 1024)))} kB`],
+      ["Reference", facts.reference],
+      ["Group", facts.group],
+      ...Object.entries(facts.meta),
+      ["Labelled by", facts.annotator && `${facts.annotator}, ${clock(facts.labelled_at)}`],
+      ["Id", facts.id],
+    ];
+    refill(this.facts, lines.filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .map(([key, value]) => [h("dt", {}, key), h("dd", {}, String(value))]));
+  }
+
+  tellNear({ ids, similarity }) {
+    refill(this.near, ids.map((id, i) => {
+      const row = this.model.rowOf.get(id);
+      const shown = this.model.shownId(row);
+      return h("button", {
+        type: "button", title: `similarity ${two(similarity[i])}`, style: shown !== null ? { "--own": this.model.color(shown) } : {},
+        "aria-label": `Similar image, similarity ${two(similarity[i])}${shown !== null ? `, ${this.model.name(shown)}` : ""}`,
+        onclick: () => this.show(row),
+      }, h("img", { src: this.api.thumb(id), alt: "" }), h("small", {}, percent(similarity[i])));
+    }), h("button", { type: "button", class: "fl-link", onclick: () => { const id = this.model.ids[this.row]; this.close(); this.grid.open({ name: "neighbours", id }); } }, "Label its neighbours"));
+  }
+
+  place() {
+    this.picture.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.zoom})`;
+    this.picture.style.imageRendering = this.zoom > 4 ? "pixelated" : "auto";
+  }
+
+  zoomTo(zoom, event) {
+    const next = Math.max(1, Math.min(MOST_ZOOM, zoom));
+    const box = this.stage.getBoundingClientRect();
+    const px = event ? event.clientX - box.left - box.width / 2 : 0, py = event ? event.clientY - box.top - box.height / 2 : 0;
+    this.x = px - ((px - this.x) * next) / this.zoom;
+    this.y = py - ((py - this.y) * next) / this.zoom;
+    this.zoom = next;
+    if (next === 1) this.x = this.y = 0;
+    this.place();
+  }
+
+  listen() {
+    this.stage.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.zoomTo(this.zoom * Math.exp(-event.deltaY / 400), event);
+    }, { passive: false });
+    this.stage.addEventListener("pointerdown", (event) => {
+      this.stage.setPointerCapture(event.pointerId);
+      this.drag = { x: event.clientX - this.x, y: event.clientY - this.y };
+    });
+    this.stage.addEventListener("pointermove", (event) => {
+      if (!this.drag || !event.buttons || this.zoom === 1) return;
+      this.x = event.clientX - this.drag.x;
+      this.y = event.clientY - this.drag.y;
+      this.place();
+    });
+    this.stage.addEventListener("pointerup", () => { this.drag = null; });
+    this.stage.addEventListener("dblclick", (event) => this.zoomTo(this.zoom > 1 ? 1 : 3, event));
+  }
+}

@@ -1,0 +1,127 @@
+// What the grid can show: which images, in which order, and the sentence above them.
+
+import { h, count, images } from "./dom.js";
+import { FIRST_CLASS, KIND, REJECT, SKIPPED, UNSURE } from "./model.js";
+
+// How many suggestions from the focus on stand still when fresh ones arrive.
+const AHEAD = 4;
+
+export const SORTS = [
+  ["listed", "as listed"],
+  ["unsure", "least sure first"],
+  ["sure", "most sure first"],
+  ["disagreement", "disagreement first"],
+  ["distance", "nearest first"],
+];
+
+export function sorted(rows, by, model, similarity) {
+  const key = {
+    unsure: (row) => (model.predictedId(row) === null ? 2 : model.probability(row)),
+    sure: (row) => (model.predictedId(row) === null ? 2 : -model.probability(row)),
+    disagreement: (row) => -model.doubt[row],
+    distance: (row) => -(similarity?.get(row) ?? -2),
+  }[by];
+  if (!key) return rows;
+  const keys = Float32Array.from(rows, key);
+  return Uint32Array.from(rows.keys()).sort((a, b) => keys[a] - keys[b] || a - b).reduce((out, at, i) => {
+    out[i] = rows[at];
+    return out;
+  }, new Array(rows.length));
+}
+
+// A suggestion is done once it has a label or was skipped after it came.
+const done = (model, row) => (model.codes[row] & KIND) !== 0 || (model.codes[row] & SKIPPED) !== 0;
+
+export class Suggestions {
+  constructor(model) {
+    this.model = model;
+    this.rows = [];
+    this.why = new Map();
+  }
+
+  fresh() {
+    const { model } = this;
+    const found = [];
+    for (const suggestion of model.model?.suggestions ?? []) {
+      const row = model.rowOf.get(suggestion.id);
+      if (row === undefined || done(model, row)) continue;
+      found.push(row);
+      this.why.set(row, suggestion);
+    }
+    return found;
+  }
+
+  get doneCount() {
+    return this.rows.filter((row) => done(this.model, row)).length;
+  }
+
+  // What is under the person's eyes stays; what lies ahead is replaced by what is best now.
+  renew(focusRow) {
+    const fresh = this.fresh();
+    const open = this.rows.filter((row) => !done(this.model, row));
+    if (!open.length) {
+      if (!fresh.length && this.rows.length) return false;
+      this.rows = fresh;
+      return true;
+    }
+    const at = Math.max(this.rows.indexOf(focusRow), this.rows.indexOf(open[0]));
+    const kept = this.rows.slice(0, at + 1 + AHEAD);
+    const there = new Set(kept);
+    const rest = fresh.filter((row) => !there.has(row)).slice(0, Math.max(0, this.rows.length - kept.length));
+    this.rows = [...kept, ...rest];
+    return false;
+  }
+
+  sentence(row) {
+    const { model } = this;
+    const total = this.rows.length;
+    if (!total) {
+      return model.model?.message ? [model.model.message] : ["Suggestions come as soon as the images are embedded."];
+    }
+    const ready = this.doneCount;
+    const anyAudit = this.rows.some((r) => model.isAudit(r));
+    const tail = `${ready} of ${total} done${anyAudit ? "; " : "."}`;
+    const end = anyAudit ? [tail, h("em", {}, "A"), " marks the audit draw."] : [tail];
+    if (ready === total) return [`All ${total} done: the next ones come with the refit.`];
+    const why = this.why.get(row);
+    if (!why) return end;
+    return [...reasonParts(model, why), " ", ...end];
+  }
+}
+
+// The class names inside a reason stand out.
+function reasonParts(model, { reason, classes }) {
+  const names = classes.map((id) => model.name(id)).filter((name) => reason.includes(name)).sort((a, b) => b.length - a.length);
+  const text = reason.charAt(0).toUpperCase() + reason.slice(1) + (/[.!?]$/.test(reason) ? "" : ".");
+  if (!names.length) return [text];
+  const escaped = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const places = new RegExp(`(${escaped.join("|")})`, "i");
+  return text.split(places).map((part) => (names.some((n) => n.toLowerCase() === part.toLowerCase()) ? h("em", {}, part) : part));
+}
+
+export function classRows(model, what) {
+  const rows = [];
+  for (let row = 0; row < model.n; row++) {
+    const kind = model.codes[row] & KIND;
+    const fits =
+      what === "unsure" ? kind === UNSURE
+      : what === "reject" ? kind === REJECT
+      : what === "skipped" ? (model.codes[row] & SKIPPED) !== 0
+      : kind === FIRST_CLASS + what;
+    if (fits) rows.push(row);
+  }
+  return rows;
+}
+
+export function predictedRows(model, classId) {
+  const rows = [];
+  for (let row = 0; row < model.n; row++) {
+    if (!(model.codes[row] & KIND) && model.predictedId(row) === classId) rows.push(row);
+  }
+  return rows;
+}
+
+export const selectionSentence = (n, marked) =>
+  n === 0 ? "Draw a lasso on the map, or click an image there."
+  : marked === n ? `${images(n)} selected. One key labels ${n === 1 ? "it" : "them all"}.`
+  : `${count(marked)} of ${images(n)} chosen.`;
