@@ -13,8 +13,8 @@ from fewshot_lab.cli._report import listed, plural, progress, table, tell
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
     from fewshot_lab.progress import Progress
+    from fewshot_lab.project import Project
 
 Backbone = Annotated[
     str | None,
@@ -196,7 +196,6 @@ def demo(
     """Make a project of drawn blood cells, with embeddings and a map; no download."""
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.images.demo import draw_demo
-    from fewshot_lab.project import Project
 
     with progress(job, as_json=json) as report:
         project = _demo_project(name)

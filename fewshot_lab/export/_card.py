@@ -113,11 +113,14 @@ def _classifier(about: Mapping[str, Any]) -> str:
     ]
     if classifier["sentence"]:
         lines.append(str(classifier["sentence"]))
-    lines.append(
-        "Its probabilities are calibrated on the labels (out-of-fold). They hold for images that "
-        "come as often from each class as the labels do; elsewhere the frequencies must be "
-        "corrected for."
-    )
+    if classifier["name"].startswith("paper-"):
+        lines.append("Its probabilities are as the paper's recipe gives them.")
+    else:
+        lines.append(
+            "Its probabilities are calibrated on the labels, by cross-validation, for classes that "
+            "come equally often. Where some are rarer, multiply each probability by how often "
+            "its class comes and divide by their sum."
+        )
     return "\n\n".join(lines)
 
 
@@ -130,7 +133,8 @@ def _figures(metrics: Mapping[str, Any]) -> str:
     cv, audit = metrics["cross_validation"], metrics["audit"]
     if cv.get("balanced_accuracy"):
         lines.append(
-            f"**Cross-validation** on the labels: balanced accuracy {_interval(cv['balanced_accuracy'])}. "
+            "**Cross-validation** on the labels: balanced accuracy "
+            f"{_interval(cv['balanced_accuracy'])}. "
             "The labelled images were chosen by people and by suggestions, so this is not what "
             "to expect on images as they come."
         )
@@ -151,10 +155,12 @@ def _figures(metrics: Mapping[str, Any]) -> str:
 
 
 def _interval(interval: Mapping[str, Any]) -> str:
-    text = f"{interval['value']:.3f}"
-    if interval.get("low") is not None:
-        text += f" (95 % interval {interval['low']:.3f} to {interval['high']:.3f})"
-    return f"{text}, n = {interval['n']:,}"
+    if interval["value"] is None:
+        return "could not be measured, n = 0"
+    return (
+        f"{interval['value']:.3f} (95 % interval {interval['low']:.3f} to "
+        f"{interval['high']:.3f}), n = {interval['n']:,}"
+    )
 
 
 def _recall(figures: Mapping[str, Any]) -> str:
@@ -196,21 +202,18 @@ def _limits(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 def _use(about: Mapping[str, Any]) -> str:
     trusted = about["classifier"]["skops_trusted"]
     trust = f", trusted={trusted}" if trusted else ""
-    return f"""## How to use it
-
-```
-pip install onnxruntime numpy pillow
-python predict.py FOLDER --out predictions.csv
-```
-
-model.onnx takes `images`, uint8 (n, {about["preprocessing"]["size"]}, {about["preprocessing"]["size"]}, 3), and gives `probabilities` (n, {len(about["classes"])})
-in the order of classes.json, and `embedding` (n, {about["backbone"]["dimensions"]}). predict.py shows how pictures are
-read and resized. For scikit-learn, on embeddings (the model's answer is a class id):
-
-```python
-import skops.io
-classifier = skops.io.load("classifier.skops"{trust})
-```"""
+    size = about["preprocessing"]["size"]
+    lines = [
+        "## How to use it",
+        "```\npip install onnxruntime numpy pillow\n"
+        "python predict.py FOLDER --out predictions.csv\n```",
+        f"model.onnx takes `images`, uint8 (n, {size}, {size}, 3), and gives `probabilities` "
+        f"(n, {len(about['classes'])}) in the order of classes.json, and `embedding` "
+        f"(n, {about['backbone']['dimensions']}). predict.py shows how pictures are read and "
+        "resized. For scikit-learn, on embeddings (the answer is a class id):",
+        f'```python\nimport skops.io\nclassifier = skops.io.load("classifier.skops"{trust})\n```',
+    ]
+    return "\n\n".join(lines)
 
 
 def _versions(about: Mapping[str, Any]) -> str:

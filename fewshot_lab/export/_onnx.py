@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,26 +70,28 @@ def backbone_graph(
 
 
 def _trace(model: torch.nn.Module, size: int) -> onnx.ModelProto:
-    import io
-
     import onnx
     import torch
 
-    buffer = io.BytesIO()
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    with warnings.catch_warnings(), torch.inference_mode():
+    with (
+        tempfile.TemporaryDirectory(prefix="fewshot-onnx-") as folder,
+        warnings.catch_warnings(),
+        torch.inference_mode(),
+    ):
         warnings.simplefilter("ignore")  # deprecation and tracing notes; the graph is checked
+        file = Path(folder, "backbone.onnx")
         torch.onnx.export(
             model,
             (example,),
-            buffer,
+            str(file),
             dynamo=False,
             input_names=[IMAGES],
             output_names=[EMBEDDING],
             dynamic_axes={IMAGES: {0: "n"}, EMBEDDING: {0: "n"}},
             opset_version=OPSET,
         )
-    return onnx.load_from_string(buffer.getvalue())
+        return onnx.load(file)
 
 
 def _capture(model: torch.nn.Module, size: int) -> onnx.ModelProto:

@@ -141,7 +141,7 @@ def _read(
             inputs.append(classifier.prepare(file, frame))
         except Exception:  # DICOM and rare TIFFs, which predict.py leaves to the app; or gone
             try:
-                at_least = classifier.preprocessing.shortest_side()
+                at_least = classifier.preprocessing.at_least
                 inputs.append(classifier.prepare(read_rgb(file, frame, at_least=at_least)))
             except Exception:
                 continue

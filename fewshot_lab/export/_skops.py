@@ -60,7 +60,7 @@ def _renumbered(data: bytes) -> bytes:
             return [walk(item) for item in value]
         if not isinstance(value, dict):
             return value
-        walked = {}
+        walked: dict[str, Any] = {}
         for key, item in value.items():
             if key == "__id__" and isinstance(item, int):
                 walked[key] = number(item)

@@ -107,7 +107,7 @@ def export_bundle(
         Where no classifier can be fitted, or the target cannot be written.
     """
     began = time.monotonic()
-    target = Path(os.path.abspath(Path(folder).expanduser()))
+    target = Path.cwd() / Path(folder).expanduser()
     only_zip = target.suffix.lower() == ".zip"
     home = target.with_suffix("") if only_zip else target
     zip_path = target if only_zip else (home.with_name(f"{home.name}.zip") if zip else None)
@@ -164,7 +164,7 @@ def _fill(
     rows = {row.id: row for row in project.store.classes(include_retired=True)}
     progress("measuring", 0, None)
     metrics = figures(project, classifier)
-    progress("writing", 0, None)
+    progress("exporting", 0, None)
     cache = project.folder / "exports" / "backbones" / f"{backbone.fingerprint}-{REVISION}.onnx"
     body = _backbone_graph(project, cache)
     dimensions = int(classifier.training.X.shape[1])

@@ -113,8 +113,7 @@ class Classifier:
     def prepare(self, picture: str | Path | Image.Image, frame: int = 0) -> np.ndarray:
         """Return a file or a picture as the model's input, uint8 (size, size, 3)."""
         if not isinstance(picture, Image.Image):
-            at_least = self.preprocessing.shortest_side()
-            picture = self._read(Path(picture), frame, at_least=at_least)
+            picture = self._read(Path(picture), frame, at_least=self.preprocessing.at_least)
         return self.preprocessing.array(picture)
 
     def run(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -189,8 +188,10 @@ def find_pictures(folder: str | Path) -> list[Candidate | Refused]:
         with suppress(Unreadable), opened(file) as image:
             if image.format == "TIFF":
                 pages = sum(1 for _ in picture_pages(image))
-        for frame in range(pages):
-            found.append(Candidate(f"{path}#{frame}" if pages > 1 else path, file, frame))
+        found += [
+            Candidate(f"{path}#{frame}" if pages > 1 else path, file, frame)
+            for frame in range(pages)
+        ]
     return found
 
 
