@@ -2,7 +2,7 @@
 
 Makes a virtual environment in ``.venv`` (or ``$FEWSHOT_LAB_VENV``), installs what the app needs,
 and opens the app. Later starts go straight to the app. Needs nothing but Python itself.
-Everything after ``start.py`` is handed to Streamlit, as in ``python start.py --server.port 8600``.
+What follows goes to ``python -m fewshot_lab serve``: ``--port``, ``--host``, ``--home``.
 """
 
 import sys
@@ -70,11 +70,14 @@ def _stamp(requirements: Path) -> str:
 def main() -> int:
     """Install if needed, then run the app until it is stopped."""
     python = environment("requirements.txt")
-    command = [str(python), "-m", "streamlit", "run", str(ROOT / "app.py"), *sys.argv[1:]]
+    command = [str(python), "-m", "fewshot_lab", "serve", *sys.argv[1:]]
+    # The package runs from this folder, while a relative --home means the caller's.
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+    )
     if os.name != "nt":
-        os.chdir(ROOT)
         os.execv(command[0], command)
-    return subprocess.run(command, cwd=ROOT).returncode
+    return subprocess.run(command).returncode
 
 
 if __name__ == "__main__":
