@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
@@ -14,6 +15,7 @@ from fewshot_lab.images._candidates import Refused
 from fewshot_lab.images._folder import shown
 from fewshot_lab.images._kinds import has_picture_suffix
 
+_TRIED_SUFFIXES = [".jpg", ".JPG", ".png", ".jpeg", ".tif", ".tiff", ".dcm", ".bmp", ".webp"]
 _DELIMITERS = ",;\t|"
 _PATH_NAMES = [
     "path",
@@ -215,11 +217,9 @@ def resolve(value: str, folder: Path) -> tuple[Path, int | None] | None:
                 return _plainly(file), int(frame)
         last = value.replace("\\", "/").rpartition("/")[2]
         if last and not has_picture_suffix(last):
-            for suffix in (".jpg", ".png", ".jpeg", ".tif", ".tiff", ".dcm", ".bmp", ".webp"):
-                for ending in (suffix, suffix.upper()):
-                    file = folder / (variants[-1] + ending)
-                    if file.is_file():
-                        return _plainly(file), None
+            for variant, suffix in product(variants, _TRIED_SUFFIXES):
+                if (file := folder / (variant + suffix)).is_file():
+                    return _plainly(file), None
     except (OSError, ValueError):  # a name too long, or with a zero byte
         pass
     return None
