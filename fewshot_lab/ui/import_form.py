@@ -39,10 +39,9 @@ def show(project: Project) -> None:
 def from_machine(project: Project) -> None:
     """Ask for a path on the machine that runs the app."""
     typed = st.text_input(
-        "Folder, ZIP, CSV manifest or MedMNIST .npz",
+        "A folder, ZIP, CSV manifest or MedMNIST .npz on the machine that runs Fewshot Lab",
         placeholder=str(Path.home() / "images"),
         key="fl-path",
-        help="A path on the machine that runs Fewshot Lab.",
     )
     source = None
     if typed.strip():

@@ -1,0 +1,40 @@
+"""How numbers and times read."""
+
+import pytest
+
+from fewshot_lab.ui import words
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0, "0 %"), (0.001, "<1 %"), (0.934, "93 %"), (0.999, ">99 %"), (1, "100 %")]
+)
+def test_a_share_never_claims_more_than_it_is(p: float, text: str) -> None:
+    assert words.percent(p) == text
+
+
+def test_plural() -> None:
+    assert words.plural(1, "image") == "1 image"
+    assert words.plural(5119, "image") == "5,119 images"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (42, "42 s"), (95, "2 min"), (5000, "83 min"), (7000, "1.9 h")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("past", "text"),
+    [(5, "just now"), (61, "1 minute ago"), (7300, "2 hours ago"), (90000, "1 day ago")],
+)
+def test_ago(past: float, text: str) -> None:
+    assert words.ago(1_000_000 - past, now=1_000_000) == text
+
+
+@pytest.mark.parametrize(
+    ("n", "text"), [(12, "12 B"), (4200, "4.2 kB"), (41_000_000, "41 MB"), (2.5e9, "2.5 GB")]
+)
+def test_size(n: float, text: str) -> None:
+    assert words.size(n) == text
