@@ -133,7 +133,7 @@ class Images:
             files.c.replaced == 0
         )
         with self._database.read() as connection:
-            return {(s, frame): (n, at) for s, frame, n, at in connection.execute(query)}
+            return {(s, frame): (n, at) for s, frame, n, at in connection.execute(query).all()}
 
     def ids(self) -> list[str]:
         """Return all image ids; new ones only ever come at the end."""
@@ -157,7 +157,8 @@ class Images:
         """Return images: all in insertion order, or some in the order asked (unknown left out)."""
         with self._database.read() as connection:
             if ids is None:
-                return list(_image_rows(connection, None).values())
+                rows = _image_rows(connection, None).values()
+                return sorted(rows, key=lambda row: row.ordinal)
             found: dict[str, ImageRow] = {}
             for some in chunks(list(dict.fromkeys(ids))):
                 found |= _image_rows(connection, some)
@@ -217,7 +218,7 @@ class Images:
         if image_id is not None:
             query = query.where(images.c.id == image_id)
         with self._database.read() as connection:
-            return [FileRow(*row) for row in connection.execute(query)]
+            return [FileRow(*row) for row in connection.execute(query).all()]
 
     def search(self, text: str, limit: int = 500) -> list[str]:
         """Return images whose path holds a text, or whose id begins with it."""
@@ -256,11 +257,13 @@ class Images:
             if name in own:
                 query = select(images.c.id, own[name]).where(own[name].is_not(None))
                 return {row[0]: row[1] for row in connection.execute(query)}
-            found = {}
             stored = select(images.c.id, images.c.meta).where(images.c.meta.is_not(None))
-            for image_id, meta in connection.execute(stored):
-                if (value := json.loads(meta).get(name)) is not None:
-                    found[image_id] = value
+            found, parsed = {}, {}
+            for image_id, meta in connection.execute(stored).all():
+                if meta not in parsed:
+                    parsed[meta] = json.loads(meta).get(name)
+                if parsed[meta] is not None:
+                    found[image_id] = parsed[meta]
             return found
 
     def set_groups(self, groups: Mapping[str, str | None]) -> None:
@@ -328,22 +331,38 @@ def _image_rows(connection: Connection, ids: Sequence[str] | None) -> dict[str, 
             images.c.reference,
             images.c.meta,
             images.c.ordinal,
-            files.c.replaced,
             files.c.source,
         )
         .join(files, files.c.image == images.c.ordinal)
-        .order_by(images.c.ordinal, files.c.replaced, files.c.seq)
+        .order_by(images.c.ordinal, files.c.seq)
     )
     if ids is not None:
         query = query.where(images.c.id.in_(ids))
+    parsed: dict[str | None, dict[str, str | float]] = {None: {}}
     found: dict[str, ImageRow] = {}
-    for row in connection.execute(query):
-        if row.id in found:
-            continue
-        file = row.file
-        if row.replaced and row.file == row.source:
-            # Another picture lies there now, and must not be taken for this one.
-            file = f"replaced/{row.id}"
-        meta = json.loads(row.meta) if row.meta else {}
-        found[row.id] = ImageRow(row.id, row.path, file, *row[3:9], meta, row.ordinal)
+    for replaced in (0, 1):
+        for row in connection.execute(query.where(files.c.replaced == replaced)).all():
+            image_id, path, file, frame, width, height, n, group, reference, meta, ordinal, src = (
+                row
+            )
+            if image_id in found:
+                continue
+            if replaced and file == src:
+                # Another picture lies there now, and must not be taken for this one.
+                file = f"replaced/{image_id}"
+            if meta not in parsed:
+                parsed[meta] = json.loads(meta)
+            found[image_id] = ImageRow(
+                id=image_id,
+                path=path,
+                file=file,
+                frame=frame,
+                width=width,
+                height=height,
+                bytes=n,
+                group=group,
+                reference=reference,
+                meta=dict(parsed[meta]),
+                ordinal=ordinal,
+            )
     return found

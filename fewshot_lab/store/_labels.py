@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, func, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import _actions
 from fewshot_lab.store._actions import By, images_word
 from fewshot_lab.store._class_states import ClassState, class_states, in_order, resolve
 from fewshot_lab.store._database import Database, chunks, next_key
+from fewshot_lab.store._present import LABELLED, Present, latest_events, said_by
 from fewshot_lab.store._rows import (
     KINDS,
     Counts,
@@ -31,7 +32,6 @@ from fewshot_lab.store._schema import (
     images,
 )
 
-LABELLED = ("class", "unsure", "reject")
 _EXAMPLES = 4
 
 
@@ -51,6 +51,7 @@ class Labels:
     """The part of the store that deals with labels."""
 
     _database: Database
+    _present: Present
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -147,8 +148,9 @@ class Labels:
             whose class is retired.
         """
         with self._database.read() as connection:
-            position = _position_at(connection, at)
-            return _labels(connection, position, None)
+            if at is None:
+                return self._present.labels(connection)
+            return said_by(connection, _position_at(connection, at))
 
     def labels_of(self, ids: Sequence[str]) -> dict[str, Label]:
         """Return the current labels of some images; those without one are not in it."""
@@ -156,12 +158,12 @@ class Labels:
         with self._database.read() as connection:
             ordinals = list(ordinals_of(connection, list(dict.fromkeys(ids))).values())
             for some in chunks(ordinals):
-                found |= _labels(connection, None, some)
+                found |= said_by(connection, None, some)
         return found
 
     def skipped(self) -> set[str]:
         """Return the images without a label that an annotator skipped."""
-        latest = _latest(None, None).subquery()
+        latest = latest_events(None, None).subquery()
         query = (
             select(images.c.id)
             .join(events, events.c.image == images.c.ordinal)
@@ -175,7 +177,7 @@ class Labels:
         """Count the labelled images, every live class named."""
         with self._database.read() as connection:
             position = _position_at(connection, at)
-            latest = _latest(position, None).subquery()
+            latest = latest_events(position, None).subquery()
             query = (
                 select(events.c.kind, events.c.class_id, func.count())
                 .join(latest, latest.c.id == events.c.id)
@@ -305,7 +307,7 @@ class Labels:
         """
         with self._database.read() as connection:
             position = _position_at(connection, at)
-            found = _labels(connection, position, None)
+            found = said_by(connection, position)
             names = {state.id: state.name for state in class_states(connection, position).values()}
             drawn = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
             if isinstance(at, datetime):
@@ -355,7 +357,7 @@ def current_of(connection: Connection, ordinals: Sequence[int]) -> dict[int, Cur
     """Return what holds for images; those that no event speaks of are left out."""
     found: dict[int, Current] = {}
     for some in chunks(ordinals):
-        latest = _latest(None, some).subquery()
+        latest = latest_events(None, some).subquery()
         query = select(events.c.image, events.c.origin, events.c.kind, events.c.class_id).join(
             latest, latest.c.id == events.c.id
         )
@@ -371,48 +373,6 @@ def states_of(connection: Connection, event_ids: Iterable[int]) -> dict[int, Cur
         query = select(events.c.id, events.c.kind, events.c.class_id).where(events.c.id.in_(some))
         for event_id, kind, class_id in connection.execute(query):
             found[event_id] = Current(event_id, kind, class_id)
-    return found
-
-
-def _latest(position: int | None, ordinals: Sequence[int] | None) -> Select[tuple[int]]:
-    """Select the id of the last event of each image: "the latest wins" in one line."""
-    query = select(func.max(events.c.id).label("id")).group_by(events.c.image)
-    if ordinals is not None:
-        query = query.where(events.c.image.in_(ordinals))
-    if position is not None:
-        query = query.where(events.c.action <= position)
-    return query
-
-
-def _labels(
-    connection: Connection, position: int | None, ordinals: Sequence[int] | None
-) -> dict[str, Label]:
-    latest = _latest(position, ordinals).subquery()
-    said = events.alias("said")
-    query = (
-        select(images.c.id, said.c.kind, said.c.class_id, said.c.id, said.c.action)
-        .select_from(latest)
-        .join(events, events.c.id == latest.c.id)
-        .join(said, said.c.id == events.c.origin)
-        .join(images, images.c.ordinal == events.c.image)
-        .where(said.c.kind.in_(LABELLED))
-    )
-    rows = connection.execute(query).all()
-    targets = resolve(class_states(connection, position))
-    origin = {}
-    for some in chunks(list({row[4] for row in rows})):
-        who = select(actions.c.id, actions.c.annotator, actions.c.time, actions.c.machine)
-        for action_id, annotator, at, machine in connection.execute(
-            who.where(actions.c.id.in_(some))
-        ):
-            origin[action_id] = (annotator, moment(at), bool(machine))
-    found = {}
-    for image_id, kind, class_id, event_id, action_id in rows:
-        target = targets[class_id] if class_id is not None else None
-        if kind == "class" and target is None:
-            continue
-        annotator, at, machine = origin[action_id]
-        found[image_id] = Label(kind, target, annotator, event_id, at, machine)
     return found
 
 

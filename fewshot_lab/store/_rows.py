@@ -84,8 +84,7 @@ class AddReport:
     conflicts: list[tuple[str, str]]
 
 
-@dataclass(frozen=True)
-class ImageRow:
+class ImageRow(NamedTuple):
     """A distinct picture, with the first file that leads to it."""
 
     id: str
@@ -101,8 +100,7 @@ class ImageRow:
     ordinal: int
 
 
-@dataclass(frozen=True)
-class FileRow:
+class FileRow(NamedTuple):
     """A file that leads to a picture; exact duplicates share the picture."""
 
     path: str

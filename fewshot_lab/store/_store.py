@@ -12,6 +12,7 @@ from fewshot_lab.store._classes import Classes
 from fewshot_lab.store._database import Database
 from fewshot_lab.store._images import Images
 from fewshot_lab.store._labels import Labels
+from fewshot_lab.store._present import Present
 from fewshot_lab.store._schema import settings
 from fewshot_lab.store._undo import Undo
 
@@ -25,6 +26,7 @@ class Store(Images, Classes, Labels, Undo, Audit):
 
     def __init__(self, database: Database):
         self._database = database
+        self._present = Present()
 
     @classmethod
     def open(

@@ -1,0 +1,193 @@
+"""The worker's side of a job: says how far it is, and notices that it is to stop."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from fewshot_lab.errors import FewshotLabError, Stopped
+from fewshot_lab.home import home
+from fewshot_lab.jobs._files import SPEC, STATUS, STOP, read_json, write_json
+from fewshot_lab.jobs._process import ProcessId
+from fewshot_lab.jobs._queue import in_line
+from fewshot_lab.jobs._rate import Rate
+from fewshot_lab.progress import Progress
+
+HEAVY = {"embed", "prepare", "demo", "pretrain"}
+"""Verbs of which one at a time runs on a machine."""
+
+WRITE_SECONDS = 0.25
+HEARTBEAT_SECONDS = 2.0
+
+
+@contextmanager
+def worker(run_folder: Path | str) -> Iterator[Progress]:
+    """Run a job's work: ``with worker(run_folder) as progress: work(progress=progress)``.
+
+    Keeps ``status.json`` up to date, with a sign of life every two seconds. A heavy job first
+    waits in line. After SIGTERM, or once a stop is asked for, the next call of ``progress``
+    raises :class:`Stopped`. At the end the status says "finished", "stopped" or "failed" with the
+    sentence of the error, which is let through.
+
+    Parameters
+    ----------
+    run_folder : Path or str
+        What ``--job`` was given.
+
+    Yields
+    ------
+    Progress
+        The callback for the work.
+    """
+    folder = Path(run_folder)
+    spec = read_json(folder / SPEC)
+    if spec is None:
+        raise FewshotLabError(f"{folder} is not the folder of a job.")
+    report = _Reporter(folder)
+    with ExitStack() as stack:
+        stack.enter_context(report.listening())
+        try:
+            if _is_heavy(spec):
+                about = {"verb": spec.get("verb"), "project": spec.get("project")}
+                stack.enter_context(in_line(home() / ".queue", about, report.waiting))
+                _step_back()
+            report.set(state="running", message="")
+            yield report.progress
+        except Stopped:
+            report.end("stopped", "Stopped; what was finished is kept.")
+            raise
+        except FewshotLabError as error:
+            report.end("failed", str(error))
+            raise
+        except KeyboardInterrupt:
+            report.end("stopped", "Stopped; what was finished is kept.")
+            raise
+        except BaseException as error:
+            report.end("failed", f"An unexpected error ({type(error).__name__}): see the log.")
+            raise
+        else:
+            report.end("finished", "")
+
+
+def _is_heavy(spec: dict[str, Any]) -> bool:
+    return spec.get("verb") in HEAVY or "--prepare" in spec.get("args", ())
+
+
+def _step_back() -> None:
+    """Let the screen go first where both want the processor."""
+    if hasattr(os, "nice"):
+        os.nice(5)
+
+
+class _Reporter:
+    """Holds the status and writes it."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._asked_to_stop = False
+        self._rate: Rate | None = None
+        self._written = 0.0
+        self._status: dict[str, Any] = {
+            "state": "queued",
+            "stage": "",
+            "done": 0,
+            "total": None,
+            "rate": None,
+            "seconds_left": None,
+            "message": "",
+            "started": time.time(),
+            "ended": None,
+            "heartbeat": time.time(),
+            "process": ProcessId.of(os.getpid()).stored(),
+        }
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGTERM as the wish to stop, and give signs of life."""
+        self._write(lasting=True)
+        beat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        beat.start()
+        in_main = threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGTERM, self._on_sigterm) if in_main else None
+        try:
+            yield
+        finally:
+            if in_main:
+                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+            self._ended.set()
+            beat.join()
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """Take a report of the work; see :data:`fewshot_lab.progress.Progress`."""
+        now = time.monotonic()
+        with self._lock:
+            fresh = stage != self._status["stage"] or self._rate is None
+            if fresh:
+                self._rate = Rate(now, done)
+            assert self._rate is not None
+            self._rate.add(now, done)
+            self._status.update(
+                stage=stage,
+                done=done,
+                total=total,
+                rate=self._rate.per_second,
+                seconds_left=self._rate.seconds_left(done, total),
+            )
+            if fresh or done == total or now - self._written >= WRITE_SECONDS:
+                self._write()
+        if self.must_stop():
+            raise Stopped("Stopped; what was finished is kept.")
+
+    def waiting(self, sentence: str) -> None:
+        """Say what the job waits for."""
+        with self._lock:
+            if self._status["message"] != sentence:
+                self.set(message=sentence)
+        if self.must_stop():
+            raise Stopped("Stopped before it began.")
+
+    def must_stop(self) -> bool:
+        """Say whether a stop was asked for, by a signal or by the file."""
+        return self._asked_to_stop or (self._folder / STOP).exists()
+
+    def set(self, **changes: Any) -> None:
+        """Change the status and write it."""
+        with self._lock:
+            self._status.update(changes)
+            self._write()
+
+    def end(self, state: str, message: str) -> None:
+        """Write the last word."""
+        with self._lock:
+            self._ended.set()
+            self._status.update(state=state, message=message, ended=time.time(), seconds_left=None)
+            self._write(lasting=True)
+
+    def _write(self, *, lasting: bool = False) -> None:
+        self._written = time.monotonic()
+        self._status["heartbeat"] = time.time()
+        # A full disk ends the work by itself, with its own sentence; a status that could not be
+        # written does not.
+        with suppress(OSError):
+            write_json(self._folder / STATUS, self._status, lasting=lasting)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            with self._lock:
+                if not self._ended.is_set():
+                    self._write()
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._status["process"]["pid"]:
+            # A loader's process that was forked from this one: SIGTERM is to end it.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        self._asked_to_stop = True
