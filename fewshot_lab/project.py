@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from fewshot_lab.backbones import Backbone
-    from fewshot_lab.classifiers import Fitted
+    from fewshot_lab.classifiers import Fitted, Pool
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
     from fewshot_lab.export import BundleReport
     from fewshot_lab.images import ManifestColumns
@@ -145,6 +145,7 @@ class Project:
         self._embeddings: tuple[str, Embeddings] | None = None
         self._index: tuple[Any, Index] | None = None
         self._map: tuple[Any, Map] | None = None
+        self._pool: tuple[Any, Pool] | None = None
 
     # -- finding one -------------------------------------------------------------------------
 
@@ -540,6 +541,18 @@ class Project:
                 self._index = (key, build_index(embeddings.matrix()))
             return self._index[1]
 
+    @property
+    def pool(self) -> Pool:
+        """What classifiers need of all embedded images; made again when they change."""
+        from fewshot_lab.classifiers import Pool
+
+        embeddings = self.require_embeddings()
+        with self._lock:
+            key = (embeddings.fingerprint, len(embeddings.ids))
+            if self._pool is None or self._pool[0] != key:
+                self._pool = (key, Pool(embeddings.matrix()))
+            return self._pool[1]
+
     def neighbours(
         self, image_id: str, k: int = 30, *, unlabelled_only: bool = False
     ) -> list[tuple[str, float]]:
@@ -745,6 +758,8 @@ class Project:
         FewshotLabError
             With labels of fewer than two classes.
         """
+        import numpy as np
+
         from fewshot_lab.classifiers import fit
 
         training = self.training_set()
@@ -754,10 +769,19 @@ class Project:
                 f"{self.name!r} has {len(training.ids)} labelled images "
                 f"of {len(set(training.y.tolist()))}."
             )
-        return ProjectClassifier(self, self._fit(fit, training, name), training)
-
-    def _fit(self, fit: Callable[..., Fitted], training: TrainingSet, name: str) -> Fitted:
-        return fit(training.X, training.y, name=name, groups=training.groups)
+        pool = self.pool
+        place = {image_id: row for row, image_id in enumerate(self.require_embeddings().ids)}
+        rows = np.array([place[image_id] for image_id in training.ids], dtype=np.int64)
+        inside = bool(rows.max() < len(pool))
+        fitted = fit(
+            training.X,
+            training.y,
+            name=name,
+            groups=training.groups,
+            pool=pool,
+            rows=rows if inside else None,
+        )
+        return ProjectClassifier(self, fitted, training)
 
     def export(
         self, folder: Path | str, *, as_zip: bool = False, progress: Progress = silent

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def choose_audit(
-    eligible: NDArray[np.bool_], n: int, *, seed: int
-) -> NDArray[np.int64]:
+def choose_audit(eligible: NDArray[np.bool_], n: int, *, seed: int) -> NDArray[np.int64]:
     """Draw rows uniformly among the eligible ones.
 
     Parameters

@@ -153,9 +153,7 @@ class _Chooser:
         cosine = Z[against] @ own
         # Most are far away: divide by the length only where it can matter.
         near = against[cosine > 0.5 * NEAR_DUPLICATE * length * length]
-        return bool(len(near)) and bool(
-            (self.unit(near) @ (own / length) > NEAR_DUPLICATE).any()
-        )
+        return bool(len(near)) and bool((self.unit(near) @ (own / length) > NEAR_DUPLICATE).any())
 
     def take(self, row: int) -> bool:
         """Take a row; False, and closed for good, where it may not be taken."""
@@ -201,9 +199,7 @@ def _rare(
             closed[k] = True
             continue
         counts[k] += 1
-        reason = (
-            f"few {names[k]} labels yet: likely {names[k]} {float(probabilities[row, k]):.2f}"
-        )
+        reason = f"few {names[k]} labels yet: likely {names[k]} {float(probabilities[row, k]):.2f}"
         picks.append(_Pick(row, reason, "rare", (int(class_ids[k]),)))
     return picks
 
@@ -238,9 +234,7 @@ def _margin(
         nearest = np.maximum(nearest, unit @ unit[best])
         first, second = np.argsort(-probabilities[row], kind="stable")[:2]
         reason = f"between {names[first]} and {names[second]}, margin {margin[best]:.2f}"
-        picks.append(
-            _Pick(row, reason, "margin", (int(class_ids[first]), int(class_ids[second])))
-        )
+        picks.append(_Pick(row, reason, "margin", (int(class_ids[first]), int(class_ids[second]))))
     return picks
 
 

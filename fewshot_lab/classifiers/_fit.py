@@ -31,6 +31,8 @@ MACHINES = tuple((gamma, C) for gamma in (0.5, 1.0) for C in (1.0, 3.0, 10.0))
 QUICK = ("lda", "logreg")
 ALL = ("lda", "logreg", "rbf-svm")
 FOLDS = 5
+MACHINE_LIMIT = 2000
+"""Labelled images above which "auto" leaves out the support vector machine: too slow."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,9 @@ def fit(
         labels = _prepare(pool, X, index, len(class_ids), groups, rows, seed, check)
         if name.startswith("paper-"):
             return _fit_paper(name, labels, class_ids)
-        families = (QUICK if quick else ALL) if name == "auto" else (name,)
+        families: tuple[str, ...] = (name,)
+        if name == "auto":
+            families = QUICK if quick or len(index) > MACHINE_LIMIT else ALL
         return _fit_own(families, labels, class_ids)
 
 
@@ -228,7 +232,9 @@ def _prepare(
     together = leak_groups(unit, None if groups is None else np.asarray(groups, dtype=object))
     # Few labels: the split decides, so average over more of them.
     repeats = 5 if len(y) <= 200 else 3
-    folds = np.stack([stratified_folds(y, together, k=FOLDS, seed=seed + r) for r in range(repeats)])
+    folds = np.stack(
+        [stratified_folds(y, together, k=FOLDS, seed=seed + r) for r in range(repeats)]
+    )
     return _Labels(pool, X, Z, y, n_classes, together, folds, rows, check)
 
 
@@ -354,9 +360,7 @@ def _choose(best: list[_Candidate], labels: _Labels) -> tuple[_Candidate, str]:
     return first, f"{a} chosen over {b} by {points:.1f} {unit}."
 
 
-def _finish(
-    chosen: _Candidate, labels: _Labels
-) -> tuple[Model, dict[str, float], Float]:
+def _finish(chosen: _Candidate, labels: _Labels) -> tuple[Model, dict[str, float], Float]:
     """Fit the chosen setting on all labels; return it, its parameters, its out-of-fold (R, n, K)."""
     scores = np.stack(chosen.scores)
     if chosen.family == "rbf-svm":
@@ -366,18 +370,16 @@ def _finish(
         y = np.tile(labels.y, len(scores))[known]
         weights = np.tile(labels.weights, len(scores))[known] / len(scores)
         sigmoid = Sigmoid.fit(flat[known], y, weights)
-        machine = Machine.fit(
-            labels.pool, labels.X, labels.y, gamma, C, sigmoid, labels.rows
-        )
+        machine = Machine.fit(labels.pool, labels.X, labels.y, gamma, C, sigmoid, labels.rows)
         probabilities = np.full_like(scores, np.nan)
         probabilities.reshape(-1, labels.n_classes)[known] = sigmoid.probabilities(flat[known])
         parameters = {"gamma": gamma, "C": C, "slope": sigmoid.slope, "offset": sigmoid.offset}
         return machine, parameters, probabilities
     T = chosen.temperature if np.isfinite(chosen.loss) else _guess(chosen.family, chosen.setting)
     if chosen.family == "lda":
-        W = fit_lda(
-            labels.Z, labels.y, labels.n_classes, labels.weights[None], (chosen.setting,)
-        )[0, 0]
+        W = fit_lda(labels.Z, labels.y, labels.n_classes, labels.weights[None], (chosen.setting,))[
+            0, 0
+        ]
         parameters = {"shrinkage": chosen.setting, "temperature": T}
     else:
         W = fit_softmax(

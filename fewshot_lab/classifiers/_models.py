@@ -107,4 +107,3 @@ class Stock:
         for part in getattr(head, "calibrated_classifiers_", []):
             part.classes = np.asarray(class_ids)
         return estimator
-

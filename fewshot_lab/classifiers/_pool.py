@@ -202,7 +202,9 @@ def _leading(
     from scipy.linalg import eigh
 
     d = len(scatter)
-    values, vectors = eigh(scatter.astype(np.float64), subset_by_index=[d - p, d - 1], check_finite=False)
+    values, vectors = eigh(
+        scatter.astype(np.float64), subset_by_index=[d - p, d - 1], check_finite=False
+    )
     vectors = vectors[:, ::-1]
     # The sign of an eigenvector is arbitrary: fix it, so that every machine agrees.
     sign = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(p)])

@@ -31,6 +31,8 @@ def audit_estimate(
     size, correct = np.zeros(len(classes)), np.zeros(len(classes))
     for k in range(len(classes)):
         mine = index == k
-        size[k] = effective_size(hits[mine], np.flatnonzero(mine) if groups is None else groups[mine])
+        size[k] = effective_size(
+            hits[mine], np.flatnonzero(mine) if groups is None else groups[mine]
+        )
         correct[k] = hits[mine].mean() * size[k]
     return balanced(correct, size, images=len(y))

@@ -34,6 +34,10 @@ class CrossValidation:
     n : int
         Images that were held out.
     repeats : int
+    ids : tuple (n,) of str
+        The images behind the rows of ``out_of_fold``.
+    y : array (n,)
+        Their class ids.
     """
 
     balanced_accuracy: Interval
@@ -43,6 +47,8 @@ class CrossValidation:
     out_of_fold: NDArray[np.float32] = field(repr=False)
     n: int
     repeats: int
+    ids: tuple[str, ...] = field(default=(), repr=False)
+    y: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64), repr=False)
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,15 @@ class Suspect:
     probability: float
 
 
-def cross_validation(fitted: Fitted) -> CrossValidation:
-    """Return the figures of the cross-validation by which a classifier was fitted."""
+def cross_validation(fitted: Fitted, image_ids: Sequence[str] = ()) -> CrossValidation:
+    """Return the figures of the cross-validation by which a classifier was fitted.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    image_ids : sequence (n,) of str, optional
+        The labelled images, in the order in which they were given to ``fit``.
+    """
     found: OutOfFold = fitted.out_of_fold
     R, n, K = found.probabilities.shape
     rows = np.arange(n)
@@ -96,6 +109,8 @@ def cross_validation(fitted: Fitted) -> CrossValidation:
         out_of_fold=found.mean,
         n=int(scored.sum()),
         repeats=R,
+        ids=tuple(image_ids),
+        y=fitted.class_ids[found.y],
     )
 
 

@@ -43,9 +43,7 @@ def wilson(correct: float, n: float, *, images: int | None = None) -> Interval:
     return Interval(float(p), float(max(0, centre - half)), float(min(1, centre + half)), stated)
 
 
-def balanced(
-    correct: NDArray[np.float64], n: NDArray[np.float64], *, images: int
-) -> Interval:
+def balanced(correct: NDArray[np.float64], n: NDArray[np.float64], *, images: int) -> Interval:
     """Return the mean of per-class proportions with its interval.
 
     Each class's proportion has the Jeffreys posterior Beta(correct + 1/2, wrong + 1/2); their
@@ -75,9 +73,7 @@ def balanced(
     return Interval(value, float(min(low, value)), float(max(high, value)), images)
 
 
-def effective_size(
-    hits: NDArray[np.float64], groups: NDArray[np.int64]
-) -> float:
+def effective_size(hits: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
     """Return how many independent images those of some groups are worth.
 
     The variance of a mean over clusters (the ratio estimator's) against that over independent

@@ -1,0 +1,581 @@
+"""The labelling session: labels in, a background refit, an immutable snapshot out."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import time
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Condition, Event, Lock, Thread
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.active import BATCH, Suggestion, choose_audit, suggest
+from fewshot_lab.classifiers import MACHINE_LIMIT, Fitted, Pool, fit
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import (
+    CrossValidation,
+    Interval,
+    Suspect,
+    audit_estimate,
+    cross_validation,
+    suspects,
+)
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project
+
+log = logging.getLogger(__name__)
+
+SETTLE = 0.8
+"""Seconds without a new label after which the slower candidates are compared too."""
+POLL = 1.0
+ATTENTION = 60.0
+"""For how many seconds after somebody looked the labels of other processes are looked for."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that follows from the labels up to one position of the log.
+
+    Attributes
+    ----------
+    rev : int
+        Grows by one with every snapshot of this process.
+    position : int
+        The log's position that the labels were read at.
+    ids : list of str
+        All embedded images; rows of every array below.
+    row : dict
+        Image id to row.
+    class_ids : tuple of int
+        Columns of ``probabilities``.
+    probabilities : array (N, K) or None
+    predicted : array (N,)
+        Class ids, -1 without a classifier.
+    confidence, margin : array (N,)
+        The highest probability, and how far it is above the second.
+    cv : CrossValidation or None
+    audit : Interval or None
+        Balanced accuracy on the labelled audit images.
+    suspects : tuple of Suspect
+    suggestions : tuple of Suggestion
+    sentence, name : str
+        What was chosen, by how much.
+    fitted : Fitted or None
+    fit_seconds : float
+        From reading the labels to this snapshot.
+    at : float
+        ``time.time()``.
+    message : str
+        Why there is no classifier, else "".
+    """
+
+    rev: int
+    position: int
+    ids: list[str] = field(repr=False)
+    row: dict[str, int] = field(repr=False)
+    class_ids: tuple[int, ...] = ()
+    probabilities: NDArray[np.float32] | None = field(default=None, repr=False)
+    predicted: NDArray[np.int64] = field(
+        default_factory=lambda: np.empty(0, dtype=np.int64), repr=False
+    )
+    confidence: NDArray[np.float32] = field(
+        default_factory=lambda: np.empty(0, dtype=np.float32), repr=False
+    )
+    margin: NDArray[np.float32] = field(
+        default_factory=lambda: np.empty(0, dtype=np.float32), repr=False
+    )
+    cv: CrossValidation | None = None
+    audit: Interval | None = None
+    suspects: tuple[Suspect, ...] = field(default=(), repr=False)
+    suggestions: tuple[Suggestion, ...] = field(default=(), repr=False)
+    sentence: str = ""
+    name: str = ""
+    fitted: Fitted | None = field(default=None, repr=False)
+    fit_seconds: float = 0.0
+    at: float = 0.0
+    message: str = ""
+
+
+class _Overtaken(Exception):  # noqa: N818
+    """New labels have come: what is being computed is out of date."""
+
+
+@dataclass
+class _Images:
+    """The embedded images, while they do not change."""
+
+    key: tuple[Any, ...]
+    ids: list[str]
+    row: dict[str, int]
+    pool: Pool
+    group: list[str | None]
+    group_code: NDArray[np.int64] | None
+    built: float
+
+
+@dataclass(frozen=True)
+class _State:
+    """The labels at one position of the log, by row of the embedded images."""
+
+    position: int
+    label: NDArray[np.int64]  # class id of images that may train, -1 for all others
+    marked: NDArray[np.bool_]  # any label: class, unsure or reject
+    audit: NDArray[np.bool_]
+    audit_rows: NDArray[np.int64]  # labelled with a class
+    audit_y: NDArray[np.int64]
+    skipped: NDArray[np.bool_]
+    names: dict[int, str]
+
+
+class LiveSession:
+    """Fits in the background whenever labels change; the newest labels win.
+
+    One thread per open project looks at the log, fits, and publishes one immutable
+    :class:`Snapshot` at a time. ``notify``, ``snapshot`` and ``wait`` never wait for it to
+    compute. A first snapshot follows the labels at once, with the classifiers that take
+    milliseconds; when no label has come for a moment the support vector machine is compared as
+    well, and a second snapshot says so if it is better: that last one is what ``Project.fit``
+    fits on the same labels.
+
+    Use :meth:`of`, not the constructor.
+    """
+
+    _sessions: ClassVar[dict[Path, LiveSession]] = {}
+    _sessions_lock: ClassVar[Lock] = Lock()
+
+    def __init__(self, project: Project):
+        self._project = project
+        self._marker = _marker(project.folder)
+        self._changed = Condition()
+        self._wake = Event()
+        self._closed = False
+        self._touched = time.monotonic()
+        self._images: _Images | None = None
+        self._done: tuple[Any, ...] | None = None
+        self._fit_key: tuple[Any, ...] | None = None
+        self._thorough_at: float | None = None
+        self._kept: dict[str, bool] = {}
+        self._kept_position = 0
+        self._snapshot = Snapshot(rev=0, position=-1, ids=[], row={}, message="Getting ready.")
+        self._thread = Thread(target=self._run, name=f"live {project.folder.name}", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def of(cls, project: Project) -> LiveSession:
+        """Return the session of a project: one per process and folder."""
+        key = project.folder.resolve()
+        with cls._sessions_lock:
+            session = cls._sessions.get(key)
+            if session is not None:
+                if not session._closed and session._marker == _marker(project.folder):
+                    return session
+                # Deleted and made anew under the same name.
+                session._leave()
+            session = cls._sessions[key] = cls(project)
+            return session
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        self._touch()
+        return self._snapshot
+
+    def notify(self) -> None:
+        """Say that labels have changed; returns at once."""
+        self._touched = time.monotonic()
+        self._wake.set()
+
+    def wait(self, rev: int, timeout: float) -> Snapshot:
+        """Return the newest snapshot as soon as its ``rev`` is not the given one.
+
+        Parameters
+        ----------
+        rev : int
+            Of the snapshot that the caller has.
+        timeout : float
+            Seconds after which the same snapshot is returned again.
+        """
+        self._touch()
+        with self._changed:
+            self._changed.wait_for(lambda: self._snapshot.rev != rev or self._closed, timeout)
+            return self._snapshot
+
+    def close(self) -> None:
+        """Stop the thread; the last snapshot stays readable."""
+        with self._sessions_lock:
+            for key, session in list(self._sessions.items()):
+                if session is self:
+                    del self._sessions[key]
+        self._leave()
+        self._thread.join(timeout=10)
+
+    def _leave(self) -> None:
+        self._closed = True
+        self._wake.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def _touch(self) -> None:
+        asleep = time.monotonic() - self._touched > ATTENTION
+        self._touched = time.monotonic()
+        if asleep:
+            self._wake.set()
+
+    # -- the thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                self._step()
+            except _Overtaken:
+                continue
+            except Exception as error:
+                if self._closed:
+                    break
+                self._fail(error)
+            self._wake.wait(self._patience())
+
+    def _patience(self) -> float | None:
+        now = time.monotonic()
+        waits = []
+        if self._thorough_at is not None:
+            waits.append(max(0.0, self._thorough_at - now))
+        if now - self._touched < ATTENTION:
+            waits.append(POLL)
+        return min(waits) if waits else None
+
+    def _step(self) -> None:
+        self._wake.clear()
+        self._look_at_images()
+        name = str(self._project.store.get("classifier") or "auto")
+        share = self._project.store.get("audit_share")
+        key = (
+            self._images.key if self._images else None,
+            self._project.store.position(),
+            name,
+            share,
+        )
+        if key != self._done:
+            self._publish(name, share, quick=True)
+            self._done = key
+        elif self._thorough_at is not None and time.monotonic() >= self._thorough_at:
+            self._thorough_at = None
+            self._publish(name, share, quick=False)
+
+    def _fail(self, error: Exception) -> None:
+        """Publish why there is nothing new; look again when something changes."""
+        if isinstance(error, FewshotLabError):
+            message = str(error)
+        else:
+            log.exception("The classifier could not be fitted.")
+            message = f"The classifier could not be fitted ({type(error).__name__}: {error})."
+        self._thorough_at = None
+        images = self._images
+        try:
+            position = self._project.store.position()
+            self._done = (
+                images.key if images else None,
+                position,
+                str(self._project.store.get("classifier") or "auto"),
+                self._project.store.get("audit_share"),
+            )
+        except Exception:
+            position = self._snapshot.position
+        last = self._snapshot
+        if last.message == message and last.position == position:
+            return
+        self._put(images=images, position=position, message=message)
+
+    def _look_at_images(self) -> None:
+        """Notice new embeddings, another backbone, changed groups."""
+        embeddings = self._project.embeddings
+        now = time.monotonic()
+        if embeddings is None or not len(embeddings.ids):
+            self._images = None
+            return
+        ids = embeddings.ids
+        key = (embeddings.fingerprint, len(ids))
+        old = self._images
+        if old is not None and old.key == key:
+            return
+        # While images are still being embedded, do not prepare the pool again for every shard.
+        if old is not None and old.key[0] == key[0] and now - old.built < 5:
+            return
+        pool = self._project.pool
+        count = len(pool)
+        ids = list(ids[:count])
+        groups = {row.id: row.group for row in self._project.store.images()}
+        group = [groups.get(i) for i in ids]
+        self._images = _Images(
+            (key[0], count),
+            ids,
+            {image_id: row for row, image_id in enumerate(ids)},
+            pool,
+            group,
+            _codes(group),
+            now,
+        )
+        self._fit_key = None
+
+    def _read(self, images: _Images) -> _State:
+        store = self._project.store
+        position = store.position()
+        labels = store.labels()
+        n = len(images.ids)
+        label = np.full(n, -1, dtype=np.int64)
+        marked = np.zeros(n, dtype=bool)
+        audit, skipped = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        row = images.row
+        for image_id in store.audit_ids():
+            if image_id in row:
+                audit[row[image_id]] = True
+        for image_id in store.skipped():
+            if image_id in row:
+                skipped[row[image_id]] = True
+        for image_id, said in labels.items():
+            at = row.get(image_id)
+            if at is None:
+                continue
+            marked[at] = True
+            if said.kind == "class" and said.class_id is not None:
+                label[at] = said.class_id
+        audit_rows = np.flatnonzero(audit & (label >= 0))
+        audit_y = label[audit_rows].copy()
+        label[audit] = -1
+        names = {row.id: row.name for row in store.classes()}
+        return _State(position, label, marked, audit, audit_rows, audit_y, skipped, names)
+
+    def _publish(self, name: str, share: float | None, *, quick: bool) -> None:
+        began = time.perf_counter()
+        images = self._images
+        store = self._project.store
+        if images is None:
+            self._put(
+                images=None,
+                position=store.position(),
+                message="The images have no embeddings yet.",
+                began=began,
+            )
+            return
+        if not quick:
+            self._refresh_groups(images)
+        state = self._read(images)
+        rows = np.flatnonzero(state.label >= 0)
+        y = state.label[rows]
+        fitted: Fitted | None = None
+        message = ""
+        last = self._snapshot
+        if len(np.unique(y)) < 2:
+            message = (
+                "Label images of at least two classes, and the classifier starts."
+                if not len(y)
+                else "All labels are of one class: label images of a second one."
+            )
+        else:
+            fit_key = (images.key, rows.tobytes(), y.tobytes(), name)
+            slow = name == "auto" and len(rows) <= MACHINE_LIMIT
+            if quick and self._fit_key == fit_key and last.fitted is not None:
+                fitted, probabilities = last.fitted, last.probabilities
+            else:
+                groups = [images.group[r] for r in rows]
+                fitted = fit(
+                    images.pool.X[rows],
+                    y,
+                    name=name,
+                    groups=np.array(
+                        [g or f"image:{images.ids[r]}" for g, r in zip(groups, rows, strict=True)],
+                        dtype=object,
+                    )
+                    if any(groups)
+                    else None,
+                    pool=images.pool,
+                    rows=rows,
+                    quick=quick,
+                    check=lambda: None if quick else self._check(state.position),
+                )
+                probabilities = fitted.pool_probabilities(images.pool)
+                self._fit_key = fit_key
+                self._thorough_at = time.monotonic() + SETTLE if quick and slow else None
+        if fitted is None:
+            suggestions = self._suggest(images, state, None, (), share)
+            self._put(
+                images=images,
+                position=state.position,
+                message=message,
+                began=began,
+                suggestions=suggestions,
+            )
+            return
+        assert probabilities is not None
+        class_ids = tuple(int(c) for c in fitted.class_ids)
+        top = np.partition(probabilities, -2, axis=1)[:, -2:]
+        best = probabilities.argmax(axis=1)
+        predicted = fitted.class_ids[best]
+        if fitted is last.fitted:
+            cv = last.cv
+        else:
+            cv = cross_validation(fitted, [images.ids[r] for r in rows])
+        audit = None
+        if len(state.audit_rows):
+            codes = images.group_code
+            audit = audit_estimate(
+                state.audit_y,
+                predicted[state.audit_rows],
+                None if codes is None else _alone(codes)[state.audit_rows],
+            )
+        self._put(
+            images=images,
+            position=state.position,
+            message="",
+            began=began,
+            class_ids=class_ids,
+            probabilities=probabilities,
+            predicted=predicted,
+            confidence=top[:, 1],
+            margin=top[:, 1] - top[:, 0],
+            cv=cv,
+            audit=audit,
+            suspects=self._suspects(fitted, [images.ids[r] for r in rows], state.position),
+            suggestions=self._suggest(images, state, probabilities, class_ids, share),
+            sentence=fitted.sentence,
+            name=fitted.name,
+            fitted=fitted,
+        )
+
+    def _check(self, position: int) -> None:
+        """Give way to newer labels."""
+        if self._closed or (self._wake.is_set() and self._project.store.position() != position):
+            raise _Overtaken
+
+    def _refresh_groups(self, images: _Images) -> None:
+        groups = {row.id: row.group for row in self._project.store.images()}
+        images.group = [groups.get(i) for i in images.ids]
+        images.group_code = _codes(images.group)
+
+    def _suspects(self, fitted: Fitted, ids: list[str], position: int) -> tuple[Suspect, ...]:
+        """Return the suspects but for those whose label a person has looked at and kept."""
+        for event in self._project.store.events(after=self._kept_position):
+            self._kept[event.image_id] = event.view == "suspects"
+        self._kept_position = position
+        return tuple(s for s in suspects(fitted, ids) if not self._kept.get(s.image_id))
+
+    def _suggest(
+        self,
+        images: _Images,
+        state: _State,
+        probabilities: NDArray[np.float32] | None,
+        class_ids: tuple[int, ...],
+        share: float | None,
+    ) -> tuple[Suggestion, ...]:
+        share = 0.2 if share is None else min(max(float(share), 0.0), 1.0)
+        audit = self._audit(images, state, round(share * BATCH))
+        n = BATCH - len(audit)
+        state.audit[[images.row[s.image_id] for s in audit]] = True
+        place = {class_id: k for k, class_id in enumerate(class_ids)}
+        labelled = np.full(len(images.ids), -1, dtype=np.int64)
+        for row in np.flatnonzero(state.label >= 0):
+            labelled[row] = place.get(int(state.label[row]), 0)
+        free = ~state.marked & ~state.audit
+        eligible = free & ~state.skipped
+        if eligible.sum() < n:
+            eligible = free
+        chosen = suggest(
+            images.pool,
+            images.ids,
+            labelled=labelled,
+            eligible=eligible,
+            probabilities=probabilities,
+            class_ids=class_ids,
+            names=[state.names.get(c, str(c)) for c in class_ids],
+            groups=images.group_code,
+            n=n,
+            seed=state.position,
+        )
+        # Audit images stand anywhere among the others, not in a block that would be skipped.
+        rng = np.random.default_rng(state.position)
+        order = rng.permutation(len(chosen) + len(audit))
+        spots = set(np.sort(order[: len(audit)]).tolist())
+        rest, drawn = iter(chosen), iter(audit)
+        return tuple(next(drawn) if i in spots else next(rest) for i in range(len(order)))
+
+    def _audit(self, images: _Images, state: _State, wanted: int) -> list[Suggestion]:
+        """Return the random share: images drawn and not yet labelled, then newly drawn ones."""
+        pending = np.flatnonzero(state.audit & ~state.marked & ~state.skipped)[:wanted]
+        if len(pending) < wanted:
+            eligible = ~state.marked & ~state.audit & ~state.skipped
+            seed = zlib.crc32(str(self._project.store.get("created")).encode())
+            new = choose_audit(eligible, wanted - len(pending), seed=seed + int(state.audit.sum()))
+            if len(new):
+                # On record before anybody sees them: a drawn image can never train any more.
+                self._project.store.draw_audit([images.ids[r] for r in new], int(eligible.sum()))
+            pending = np.concatenate([pending, new])
+        return [
+            Suggestion(images.ids[r], "drawn at random, to measure the accuracy", "audit", True)
+            for r in pending
+        ]
+
+    def _put(
+        self,
+        *,
+        images: _Images | None,
+        position: int,
+        message: str,
+        began: float | None = None,
+        **found: Any,
+    ) -> None:
+        ids = images.ids if images else []
+        if "predicted" not in found:
+            found["predicted"] = np.full(len(ids), -1, dtype=np.int64)
+            found["confidence"] = np.zeros(len(ids), dtype=np.float32)
+            found["margin"] = np.zeros(len(ids), dtype=np.float32)
+        for value in found.values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+        with self._changed:
+            self._snapshot = Snapshot(
+                rev=self._snapshot.rev + 1,
+                position=position,
+                ids=ids,
+                row=images.row if images else {},
+                message=message,
+                fit_seconds=time.perf_counter() - began if began is not None else 0.0,
+                at=time.time(),
+                **found,
+            )
+            self._changed.notify_all()
+
+
+def _marker(folder: Path) -> tuple[int, int] | None:
+    try:
+        stat = (folder / "project.json").stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def _codes(groups: list[str | None]) -> NDArray[np.int64] | None:
+    """Return each image's group as a number, -1 for none; None where no image has one."""
+    if not any(groups):
+        return None
+    number: dict[str, int] = {}
+    return np.array(
+        [number.setdefault(g, len(number)) if g else -1 for g in groups], dtype=np.int64
+    )
+
+
+def _alone(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Make images without a group groups of their own."""
+    own = codes.max(initial=-1) + 1 + np.arange(len(codes))
+    return np.where(codes < 0, own, codes)
+
+
+@atexit.register
+def _close_all() -> None:
+    for session in list(LiveSession._sessions.values()):
+        session._leave()
