@@ -6,5 +6,28 @@ The shards are the one source; index and map can be deleted and rebuilt at any t
 from fewshot_lab.embeddings._decode import ImageItem
 from fewshot_lab.embeddings._embed import EmbedReport, embed
 from fewshot_lab.embeddings._embeddings import Embeddings, open_embeddings
+from fewshot_lab.embeddings._index import Index, build_index
+from fewshot_lab.embeddings._map_file import Map, load_map, make_map, map_stamp, save_map
+from fewshot_lab.embeddings._maps import Layout, pca_map, place_new, umap_map
+from fewshot_lab.embeddings._neighbours import near_duplicates, neighbour_graph
 
-__all__ = ["EmbedReport", "Embeddings", "ImageItem", "embed", "open_embeddings"]
+__all__ = [
+    "EmbedReport",
+    "Embeddings",
+    "ImageItem",
+    "Index",
+    "Layout",
+    "Map",
+    "build_index",
+    "embed",
+    "load_map",
+    "make_map",
+    "map_stamp",
+    "near_duplicates",
+    "neighbour_graph",
+    "open_embeddings",
+    "pca_map",
+    "place_new",
+    "save_map",
+    "umap_map",
+]

@@ -1,0 +1,195 @@
+"""Nearest neighbours by cosine, with FAISS (Johnson, Douze and Jégou 2019)."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fewshot_lab.errors import FewshotLabError
+
+EXACT_UP_TO = 200_000
+"""Rows up to which ``kind="auto"`` compares with every one: a query still takes < 0.2 s."""
+
+Kind = Literal["flat", "ivf", "hnsw"]
+
+_BLOCK = 65_536
+_QUERIES = 4_096
+
+
+class Index:
+    """A FAISS index over the rows of a matrix; safe to search from several threads.
+
+    Attributes
+    ----------
+    kind
+        ``"flat"`` (exact), ``"ivf"`` or ``"hnsw"``.
+    on_gpu
+        Whether it lies on a GPU.
+    rows
+        Number of vectors.
+    """
+
+    def __init__(self, index: Any, kind: Kind, resources: Any = None) -> None:
+        self._index = index
+        # FAISS keeps no reference of its own to what a GPU index allocates from.
+        self._resources = resources
+        self._lock = threading.Lock() if resources is not None else None
+        self.kind = kind
+        self.on_gpu = resources is not None
+        self.rows = int(index.ntotal)
+
+    def search(
+        self, queries: npt.NDArray[Any], k: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Return the most similar rows, the most similar first.
+
+        Parameters
+        ----------
+        queries
+            (m, d), of any length: normalised here.
+        k
+            How many; all rows where there are fewer.
+
+        Returns
+        -------
+        similarity : ndarray of float32, shape (m, min(k, rows))
+            Cosine.
+        rows : ndarray of int64, same shape
+            -1 where an approximate index found fewer.
+        """
+        k = min(k, self.rows)
+        similarity = np.empty((len(queries), k), np.float32)
+        rows = np.empty((len(queries), k), np.int64)
+        if k <= 0:
+            return similarity, rows
+        for start in range(0, len(queries), _QUERIES):
+            block = normalised(queries[start : start + _QUERIES])
+            if self._lock is None:
+                found = self._index.search(block, k)
+            else:
+                with self._lock:
+                    found = self._index.search(block, k)
+            similarity[start : start + len(block)], rows[start : start + len(block)] = found
+        return similarity, rows
+
+
+def normalised(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return float32 copies of length 1, (n, d); zero stays zero."""
+    vectors = np.array(vectors, np.float32, order="C")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+    return vectors
+
+
+def build_index(
+    matrix: npt.NDArray[Any], *, kind: Literal["auto", Kind] = "auto", device: str | None = None
+) -> Index:
+    """Index the rows of a matrix for search by cosine.
+
+    Parameters
+    ----------
+    matrix
+        (n, d), fp16 or fp32, of any length: normalised here.
+    kind
+        ``"flat"`` compares with every row. ``"ivf"`` looks into the nearest of about sqrt(n)
+        cells, ``"hnsw"`` walks a graph (Malkov and Yashunin 2018). ``"auto"`` is exact up to
+        :data:`EXACT_UP_TO` rows, then ``"ivf"``.
+    device
+        ``"cpu"`` or ``"cuda"``; the GPU if FAISS sees one, if None. HNSW has no GPU form.
+
+    Raises
+    ------
+    FewshotLabError
+        If the kind is unknown, or a GPU is asked for that FAISS does not see.
+    """
+    faiss = _faiss()
+    if kind not in ("auto", "flat", "ivf", "hnsw"):
+        raise FewshotLabError(f"{kind!r} is no kind of index; use auto, flat, ivf or hnsw.")
+    gpus = _gpus()
+    if device is not None and device.startswith("cuda") and not gpus:
+        raise FewshotLabError("FAISS sees no GPU here; use the device cpu.")
+    n, d = matrix.shape
+    chosen: Kind = ("flat" if n <= EXACT_UP_TO else "ivf") if kind == "auto" else kind
+    # Below some hundred rows cells are too small to be worth learning.
+    if chosen == "ivf" and n < 400:
+        chosen = "flat"
+    metric = faiss.METRIC_INNER_PRODUCT
+    if chosen == "hnsw":
+        index = faiss.IndexHNSWFlat(d, 32, metric)
+        index.hnsw.efConstruction, index.hnsw.efSearch = 80, 128
+    elif chosen == "ivf":
+        index = _trained_ivf(faiss, matrix)
+    else:
+        index = faiss.IndexFlatIP(d)
+    for start in range(0, n, _BLOCK):
+        index.add(normalised(matrix[start : start + _BLOCK]))
+    if gpus and chosen != "hnsw" and (device is None or device.startswith("cuda")):
+        moved = _to_gpu(faiss, index, device)
+        if moved is not None:
+            return Index(moved[0], chosen, moved[1])
+    return Index(index, chosen)
+
+
+def _faiss() -> Any:
+    # torch first: on some systems the second OpenMP runtime to be loaded is the one that breaks.
+    import torch  # noqa: F401, I001
+    import faiss
+
+    if sys.platform == "darwin":
+        # torch and faiss each bring an OpenMP of their own there; two at work at once crash.
+        faiss.omp_set_num_threads(1)
+    return faiss
+
+
+def _gpus() -> int:
+    faiss = _faiss()
+    return int(faiss.get_num_gpus()) if hasattr(faiss, "StandardGpuResources") else 0
+
+
+def _trained_ivf(faiss: Any, matrix: npt.NDArray[Any]) -> Any:
+    n, d = matrix.shape
+    cells = max(1, round(math.sqrt(n)))
+    # Beyond 64 points per cell the cells hardly change, but learning them costs in proportion.
+    sample = normalised(matrix[_spread(n, 64 * cells)])
+    quantiser = faiss.IndexFlatIP(d)
+    # Two bytes a number: the shards hold no more than that either.
+    index = faiss.IndexIVFScalarQuantizer(
+        quantiser,
+        d,
+        cells,
+        faiss.ScalarQuantizer.QT_fp16,
+        faiss.METRIC_INNER_PRODUCT,
+        False,  # whole vectors, not what is left after the cell's centre
+    )
+    index.quantizer_no_train_alone = 0
+    index.cp.seed, index.cp.niter = 1234, 10
+    index.cp.min_points_per_centroid = 1
+    index.train(sample)
+    index.nprobe = min(cells, 32)
+    index.own_fields = False
+    index.referenced = quantiser  # kept alive with the index
+    return index
+
+
+def _to_gpu(faiss: Any, index: Any, device: str | None) -> tuple[Any, Any] | None:
+    """Copy an index to a GPU; None where its memory does not hold it."""
+    number = int(device.partition(":")[2] or 0) if device else 0
+    try:
+        resources = faiss.StandardGpuResources()
+        # The default is a good part of the GPU, which the backbone may need.
+        resources.setTempMemory(256 << 20)
+        options = faiss.GpuClonerOptions()
+        options.useFloat16 = True
+        return faiss.index_cpu_to_gpu(resources, number, index, options), resources
+    except RuntimeError:
+        return None
+
+
+def _spread(n: int, at_most: int) -> npt.NDArray[np.int64]:
+    """Return at most so many of n rows, evenly spread, ascending."""
+    return np.unique(np.linspace(0, n - 1, min(n, at_most)).astype(np.int64))
