@@ -1,0 +1,124 @@
+"""Make the README's screenshots: ``python docs/make_screenshots.py``.
+
+Makes the demo project in a folder of its own, labels a part of it as its manifest says, starts the
+app, and photographs the pages in light and dark at 1366 x 768. Needs what ``requirements-dev.txt``
+lists, and Chromium. Takes about two minutes.
+"""
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+SIZE = {"width": 1366, "height": 768}
+PER_CLASS = 12
+QUALITY = 82
+
+
+def make_project(home: Path) -> None:
+    """Draw, import, embed and map the demo, and label some of every type."""
+    subprocess.run([sys.executable, "-m", "fewshot_lab", "demo"], cwd=ROOT, check=True)
+    from fewshot_lab import Project
+
+    project = Project.open("demo", home=home)
+    rng = np.random.default_rng(0)
+    by_type: dict[str, list[str]] = {}
+    for row in project.store.images():
+        by_type.setdefault(str(row.reference), []).append(row.id)
+    labels = {}
+    for name, ids in sorted(by_type.items()):
+        labels |= dict.fromkeys(rng.choice(ids, PER_CLASS, replace=False).tolist(), name)
+    for name in sorted(by_type):
+        project.label({i: n for i, n in labels.items() if n == name}, annotator="kim")
+    project.close()
+
+
+@contextmanager
+def app() -> Iterator[str]:
+    """Run the app; yield its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urlopen(f"{url}/_stcore/health", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def save(page: Page, name: str) -> None:
+    """Save what the page shows as WebP."""
+    IMAGES.mkdir(exist_ok=True)
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    picture.convert("RGB").save(IMAGES / f"{name}.webp", quality=QUALITY, method=6)
+    print(f"{name}.webp: {(IMAGES / f'{name}.webp').stat().st_size // 1024} kB")
+
+
+def photograph(page: Page, url: str, scheme: str) -> None:
+    """Visit every page."""
+    page.goto(f"{url}/label?project=demo")
+    page.wait_for_selector(".ws-workspace[data-images][data-rev]", timeout=120_000)
+    page.wait_for_function(
+        "!document.querySelector('.ws-workspace').textContent.includes('refit')", timeout=60_000
+    )
+    page.wait_for_timeout(6000)
+    save(page, f"label-{scheme}")
+    for name in ("projects", "evaluate", "export"):
+        page.goto(f"{url}/{'' if name == 'projects' else name}?project=demo")
+        page.wait_for_selector("h1", timeout=60_000)
+        page.wait_for_function(
+            "!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000
+        )
+        page.wait_for_timeout(2500)
+        save(page, f"{name}-{scheme}")
+
+
+def main() -> None:
+    """Make all of them."""
+    home = Path(tempfile.mkdtemp(prefix="fewshot-screens-"))
+    os.environ["FEWSHOT_LAB_HOME"] = str(home)
+    sys.path.insert(0, str(ROOT))
+    try:
+        make_project(home)
+        with app() as url, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=os.environ.get("FEWSHOT_LAB_CHROMIUM") or shutil.which("chromium"),
+                args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"],
+            )
+            for scheme in ("light", "dark"):
+                context = browser.new_context(viewport=SIZE, color_scheme=scheme)
+                context.add_cookies([{"name": "fewshot_annotator", "value": "kim", "url": url}])
+                page = context.new_page()
+                photograph(page, url, scheme)
+                context.close()
+            browser.close()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
