@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project, ProjectInfo
 from fewshot_lab.ui import pages, session
@@ -17,6 +18,7 @@ COLUMNS = 3
 AT_FIRST = 24
 FILTER_FROM = 13
 LONGEST_TITLE = 80
+ASKING = "fl-asking-name"
 
 
 def folder_name(title: str) -> str:
@@ -97,17 +99,38 @@ def facts(info: ProjectInfo) -> str:
     )
 
 
-@st.dialog("New project")
-def create_dialog() -> None:
+def new_project(label: str) -> bool:
+    """Draw the button that asks for a new project's name; return whether it asks now."""
+    if not st.session_state.get(ASKING):
+        st.button(label, type="primary", key="fl-new", on_click=_ask)
+    return bool(st.session_state.get(ASKING))
+
+
+def name_form() -> None:
     """Ask for a name and create the project."""
-    with st.form("fl-create", border=False):
+    with (
+        st.form("fl-create", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
         title = st.text_input(
-            "Name", max_chars=LONGEST_TITLE, placeholder="Blood smears 2026", key="fl-new-name"
+            "Name of the new project",
+            max_chars=LONGEST_TITLE,
+            placeholder="Blood smears 2026",
+            key="fl-new-name",
         )
         pressed = st.form_submit_button("Create", type="primary")
+        st.form_submit_button("Cancel", type="tertiary", on_click=_ask_no_more)
     if pressed:
         with sentences():
             create(title)
+
+
+def _ask() -> None:
+    st.session_state[ASKING] = True
+
+
+def _ask_no_more() -> None:
+    st.session_state.pop(ASKING, None)
 
 
 def create(title: str) -> None:
@@ -119,6 +142,7 @@ def create(title: str) -> None:
     project.store.set("title", title)
     project.touch()
     project.close()
+    _ask_no_more()
     pages.go("import", folder_name(title))
 
 
@@ -155,12 +179,9 @@ def rename(name: str, title: str) -> None:
 
 def delete(name: str) -> None:
     """Stop what runs for a project and delete it."""
-    from fewshot_lab import jobs
-
     project = session.project_named(name)
-    for job in jobs.list_jobs(project.folder):
-        if job.status().state in ("queued", "running"):
-            job.stop()
+    for job in jobs.running(project.folder):
+        job.stop(force=True)
     session.forget(name)
     project.delete()
     if st.session_state.get("project") == name:

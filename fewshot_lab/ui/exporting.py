@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import streamlit as st
 
@@ -204,6 +204,6 @@ class Opener:
 
     path: Path
 
-    def __call__(self) -> IO[bytes]:
+    def __call__(self) -> BinaryIO:
         """Return the open file."""
         return self.path.open("rb")

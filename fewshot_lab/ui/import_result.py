@@ -2,12 +2,11 @@
 
 import csv
 import io
-import json
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.on_error import note
@@ -22,7 +21,7 @@ def show(project: Project) -> None:
     if newest is not None:
         work.show_ending(project, newest)
     imported = work.latest(project, ("import",))
-    report = read_report(imported) if imported is not None else None
+    report = imported.report() if imported is not None else None
     refused = project.store.refused()
     if report is None and not refused:
         return
@@ -52,15 +51,6 @@ def show(project: Project) -> None:
             "conflicts.csv",
         )
     st.divider()
-
-
-def read_report(job: "jobs.Job") -> dict[str, Any] | None:
-    """Return what a job wrote of its work; None where it has not come to that."""
-    try:
-        found = json.loads((job.folder / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def sentence(report: dict[str, Any]) -> str:
@@ -98,7 +88,7 @@ def files_table(
         )
 
 
-def as_csv(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> bytes:
+def as_csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     """Return rows as CSV, with a mark that makes spreadsheets read it as UTF-8."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")

@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export import Bundle
+from fewshot_lab.export import Bundle, Row
 from fewshot_lab.images import Refused, make_thumbnail, read_rgb, scan
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
@@ -150,27 +150,28 @@ def predict(bundle: Bundle, dropped: Sequence[Any], project: Project | None) -> 
     folder = Path(tempfile.mkdtemp(prefix="fewshot-predict-"))
     try:
         found = list(scan(keep_drop(dropped, folder), extract_to=folder / "unpacked"))
-        rows, refused = [], []
+        rows: list[tuple[Row, np.ndarray, np.ndarray]] = []
+        refused: list[tuple[str, str]] = []
         for number, row in enumerate(bundle.predict(found), 1):
-            if row.probabilities is None:
+            if row.probabilities is None or row.embedding is None:
                 refused.append((row.path, row.reason))
             else:
-                rows.append(row)
+                rows.append((row, row.probabilities, row.embedding))
             bar.html(
                 '<div class="fl-bar"><i style="width:'
                 f'{100 * number / max(1, len(found)):.0f}%"></i></div>'
             )
         by_path = {item.path: item for item in found if not isinstance(item, Refused)}
-        likes = alike(project, bundle, [row.embedding for row in rows])
+        likes = alike(project, bundle, [embedding for _, _, embedding in rows])
         answers = [
             Answer(
                 row.path,
                 row.predicted,
-                dict(zip(bundle.names, map(float, row.probabilities), strict=True)),
+                dict(zip(bundle.names, map(float, probabilities), strict=True)),
                 _thumbnail(by_path[row.path]),
                 like,
             )
-            for row, like in zip(rows, likes or [()] * len(rows), strict=True)
+            for (row, probabilities, _), like in zip(rows, likes or [()] * len(rows), strict=True)
         ]
         return Answers(list(bundle.names), answers, refused, likes is not None)
     finally:

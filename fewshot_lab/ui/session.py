@@ -31,10 +31,9 @@ def project_named(name: str) -> Project:
 
 def forget(name: str) -> None:
     """Let go of a project that is about to be deleted."""
-    from fewshot_lab.ui.routes import _desk
+    from fewshot_lab.ui.routes._desk import forget
 
-    if (drop := getattr(_desk, "forget", None)) is not None:
-        drop(name)
+    forget(name)
 
 
 def open_project(*, last_used: bool = True) -> Project | None:
@@ -82,7 +81,8 @@ def annotator() -> str:
     """Return who labels: as set here, as kept in the browser, or the system's user."""
     if name := st.session_state.get("annotator"):
         return str(name)
-    kept = unquote(st.context.cookies.get(COOKIE, "")).strip()[:LONGEST_NAME]
+    cookie = st.context.cookies.get(COOKIE)
+    kept = unquote(cookie).strip()[:LONGEST_NAME] if isinstance(cookie, str) else ""
     if kept:
         st.session_state["annotator"] = kept
         return kept

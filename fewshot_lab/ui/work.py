@@ -31,16 +31,13 @@ ENDED_BADLY = {"failed", "lost", "stopped"}
 
 def active(project: Project, verbs: tuple[str, ...] = ()) -> "jobs.Job | None":
     """Return the newest job that runs or waits, of the given verbs if any are given."""
-    for job in reversed(jobs.list_jobs(project.folder)):
-        if (not verbs or job.verb in verbs) and job.status().state in ("queued", "running"):
-            return job
-    return None
+    running = jobs.running(project.folder)
+    return next((job for job in running if not verbs or job.verb in verbs), None)
 
 
 def latest(project: Project, verbs: tuple[str, ...]) -> "jobs.Job | None":
     """Return the newest job of some verbs, whatever became of it."""
-    mine = [job for job in jobs.list_jobs(project.folder) if job.verb in verbs]
-    return mine[-1] if mine else None
+    return next((job for job in jobs.list_jobs(project.folder) if job.verb in verbs), None)
 
 
 def stage_words(status: "jobs.Status") -> str:
@@ -85,7 +82,7 @@ def show(project: Project, job: "jobs.Job") -> None:
     def watch() -> None:
         with sentences():
             status = job.status()
-            if status.state not in ("queued", "running"):
+            if not status.active:
                 st.rerun()
             st.html(bar(status))
             if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
@@ -137,7 +134,7 @@ def corner(project: Project) -> None:
     def watch() -> None:
         with sentences():
             status = job.status()
-            if status.state not in ("queued", "running"):
+            if not status.active:
                 st.html("<span></span>")
                 return
             share = f" {100 * status.done // status.total} %" if status.total else ""

@@ -1,0 +1,89 @@
+"""Importing from the page: the form, the job, and what is said of it afterwards."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from fewshot_lab import jobs
+from fewshot_lab.project import Project
+from fewshot_lab.ui.import_result import as_csv, sentence
+
+from .conftest import words
+
+
+def button(app: AppTest, label: str):
+    return next(b for b in app.button if b.label == label)
+
+
+def test_a_wrong_path_is_said_and_nothing_can_be_started(
+    open_app: Callable[..., AppTest], home: Path, tmp_path: Path
+) -> None:
+    Project.create("blood").close()
+    app = open_app("import_images.py", "blood")
+    assert button(app, "Import").disabled
+    app.text_input(key="fl-path").set_value(str(tmp_path / "nowhere")).run()
+    assert "There is nothing at" in words(app)
+    assert button(app, "Import").disabled
+
+
+def test_a_manifest_shows_its_columns_as_guessed(
+    open_app: Callable[..., AppTest], home: Path, pictures: Path
+) -> None:
+    manifest = pictures / "list.csv"
+    manifest.write_text("file,dx,age\nround/0.png,a,31\nsquare/1.png,b,40\n")
+    Project.create("blood").close()
+    app = open_app("import_images.py", "blood")
+    app.text_input(key="fl-path").set_value(str(manifest)).run()
+    assert [box.value for box in app.selectbox] == ["file", "dx", "none"]
+    assert app.multiselect[0].value == ["age"]
+    assert not button(app, "Import").disabled
+
+
+def test_a_damaged_manifest_is_said(
+    open_app: Callable[..., AppTest], home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.csv").write_bytes(b"\0\0\0")
+    Project.create("blood").close()
+    app = open_app("import_images.py", "blood")
+    app.text_input(key="fl-path").set_value(str(tmp_path / "bad.csv")).run()
+    assert "not a CSV" in words(app)
+
+
+def test_a_folder_is_imported_by_a_job_and_its_outcome_told(
+    open_app: Callable[..., AppTest], home: Path, pictures: Path
+) -> None:
+    Project.create("blood").close()
+    app = open_app("import_images.py", "blood")
+    app.text_input(key="fl-path").set_value(str(pictures)).run()
+    app.checkbox(key="fl-reference").check()
+    button(app, "Import").click().run()
+    assert not app.exception
+    (job,) = jobs.list_jobs(home / "blood")
+    assert job.verb == "import"
+    while job.report() is None:
+        assert job.status().active, job.status()
+        time.sleep(0.2)
+    job.stop()
+    while job.status().active:
+        time.sleep(0.2)
+
+    app.run()
+    said = words(app)
+    assert "6 images added, 2 files refused." in said
+    assert app.expander[0].label == "2 files refused"
+    project = Project.open("blood")
+    assert {row.reference for row in project.store.images()} == {"round", "square"}
+
+
+def test_the_sentence_leaves_out_what_did_not_happen() -> None:
+    report = {"added": 1, "known": 0, "duplicates": [], "refused": []}
+    assert sentence(report) == "1 image added."
+    report = {"added": 0, "known": 7, "duplicates": [["a", "b"]], "refused": [["c", "d"]]}
+    assert sentence(report) == "0 images added, 7 files known already, 1 duplicate, 1 file refused."
+
+
+def test_the_table_opens_in_a_spreadsheet() -> None:
+    data = as_csv(("File", "Reason"), [("a,b.png", "It is empty.")])
+    assert data.decode("utf-8-sig") == 'File,Reason\r\n"a,b.png",It is empty.\r\n'
