@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import NEAR_DUPLICATE, Pool, one_blas_thread
 
-Float = NDArray[np.float32]
+Float = NDArray[np.floating[Any]]
 Rows = NDArray[np.int64]
 
 BATCH = 24
@@ -181,13 +182,13 @@ def _rare(
 ) -> list[_Pick]:
     """Fill up the classes with the fewest labels by their likeliest images."""
     picks: list[_Pick] = []
-    counts = counts.astype(np.float64).copy()
-    typical = counts.mean()
-    closed = np.zeros(len(counts), dtype=bool)
+    have = counts.astype(np.float64)
+    typical = have.mean()
+    closed = np.zeros(len(have), dtype=bool)
     while len(picks) < n:
-        want = np.where(closed, np.inf, counts)
+        want = np.where(closed, np.inf, have)
         k = int(np.argmin(want))
-        if not np.isfinite(want[k]) or counts[k] > 0.8 * typical:
+        if not np.isfinite(want[k]) or have[k] > 0.8 * typical:
             break
         rows = np.flatnonzero(chooser.open)
         if not len(rows):
@@ -198,7 +199,7 @@ def _rare(
         if row is None:
             closed[k] = True
             continue
-        counts[k] += 1
+        have[k] += 1
         reason = f"few {names[k]} labels yet: likely {names[k]} {float(probabilities[row, k]):.2f}"
         picks.append(_Pick(row, reason, "rare", (int(class_ids[k]),)))
     return picks

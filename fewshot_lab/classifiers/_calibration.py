@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+Float = NDArray[np.floating[Any]]
 
-_TEMPERATURES = np.exp(np.linspace(np.log(0.05), np.log(20.0), 25))
+LOWEST, HIGHEST = 0.02, 50.0
 
 
 def log_loss(scores: Float, y: NDArray[np.int64], weights: Float, temperature: float) -> float:
     """Return the weighted mean cross-entropy of ``softmax(scores / temperature)``."""
-    s = scores / np.float32(temperature)
-    s -= s.max(axis=1, keepdims=True)
-    own = s[np.arange(len(y)), y]
-    np.exp(s, out=s)
-    return float(np.average(np.log(s.sum(axis=1)) - own, weights=weights))
+    S = np.ascontiguousarray(scores.T) / np.float32(temperature)
+    S -= S.max(axis=0)
+    own = S[y, np.arange(len(y))]
+    return float(np.average(np.log(np.exp(S, out=S).sum(axis=0)) - own, weights=weights))
 
 
 def fit_temperature(
@@ -43,28 +44,30 @@ def fit_temperature(
     """
     if not len(y):
         return guess
-    n = float(weights.sum())
-
-    def penalised(log_t: float) -> float:
-        fit = n * log_loss(scores, y, weights, float(np.exp(log_t)))
-        return fit + 0.5 * prior * (log_t - np.log(guess)) ** 2
-
-    grid = np.log(_TEMPERATURES)
-    # Convex in 1/T, so unimodal: bracket on every third point of the grid, then refine.
-    coarse = grid[::4]
-    values = [penalised(t) for t in coarse]
-    best = int(np.argmin(values))
-    low, high = coarse[max(best - 1, 0)], coarse[min(best + 1, len(coarse) - 1)]
-    golden = (np.sqrt(5) - 1) / 2
-    a, b = high - golden * (high - low), low + golden * (high - low)
-    fa, fb = penalised(a), penalised(b)
-    for _ in range(9):
-        if fa < fb:
-            high, b, fb = b, a, fa
-            a = high - golden * (high - low)
-            fa = penalised(a)
+    S = np.ascontiguousarray(scores.T, dtype=np.float64)
+    S -= S.max(axis=0)
+    own = S[y, np.arange(len(y))]
+    inverse, believed = 1 / guess, float(np.log(guess))
+    lowest, highest = 1 / HIGHEST, 1 / LOWEST
+    # The loss is convex in u = 1 / T; Newton's method on log u, the belief added, kept in a
+    # bracket that every step narrows.
+    for _ in range(25):
+        E = np.exp(inverse * S)
+        E /= E.sum(axis=0)
+        mean = np.einsum("kn,kn->n", E, S)
+        spread = np.maximum(np.einsum("kn,kn->n", E, S * S) - mean**2, 0)
+        slope = inverse * float(weights @ (mean - own))
+        bend = inverse**2 * float(weights @ spread)
+        off = np.log(inverse) + believed
+        slope += prior * off
+        bend += prior
+        if slope > 0:
+            highest = inverse
         else:
-            low, a, fa = a, b, fb
-            b = low + golden * (high - low)
-            fb = penalised(b)
-    return float(np.exp((low + high) / 2))
+            lowest = inverse
+        if abs(slope) < 1e-3 * bend:
+            break
+        # The curvature of the loss in log u, without the part that may be negative.
+        proposal = inverse * float(np.exp(np.clip(-slope / bend, -1.5, 1.5)))
+        inverse = proposal if lowest < proposal < highest else float(np.sqrt(lowest * highest))
+    return float(1 / inverse)

@@ -22,7 +22,7 @@ from fewshot_lab.classifiers._svm import Machine, Sigmoid, held_out_decisions
 from fewshot_lab.classifiers._threads import one_blas_thread
 from fewshot_lab.errors import FewshotLabError
 
-Float = NDArray[np.float32]
+Float = NDArray[np.floating[Any]]
 
 TITLES = {"logreg": "LogReg", "lda": "LDA", "rbf-svm": "RBF-SVM", **PAPER}
 PENALTIES = (2.0, 8.0, 32.0)
@@ -56,7 +56,7 @@ class OutOfFold:
     @cached_property
     def scored(self) -> NDArray[np.bool_]:
         """Which images were held out in some repeat (n,)."""
-        return ~np.isnan(self.probabilities[:, :, 0]).all(axis=0)
+        return np.asarray(~np.isnan(self.probabilities[:, :, 0]).all(axis=0))
 
     @cached_property
     def mean(self) -> Float:
@@ -119,7 +119,8 @@ class _Labels:
 
     pool: Pool
     X: NDArray[Any]
-    Z: Float
+    Z: Float  # (n, q): coordinates in the axes below
+    axes: Float | None  # (p, q): None where they are the pool's own
     y: NDArray[np.int64]
     n_classes: int
     groups: NDArray[np.int64]
@@ -235,7 +236,12 @@ def _prepare(
     folds = np.stack(
         [stratified_folds(y, together, k=FOLDS, seed=seed + r) for r in range(repeats)]
     )
-    return _Labels(pool, X, Z, y, n_classes, together, folds, rows, check)
+    # Fewer images than components: work in the axes that they span.
+    axes = None
+    if len(Z) < Z.shape[1]:
+        axes = np.linalg.svd(Z, full_matrices=False)[2].T.astype(np.float32)
+        Z = Z @ axes
+    return _Labels(pool, X, Z, axes, y, n_classes, together, folds, rows, check)
 
 
 # -- candidates ------------------------------------------------------------------------------
@@ -257,7 +263,9 @@ def _scores(family: str, settings: tuple[Any, ...], labels: _Labels, repeat: int
     if not len(weights):
         return list(out)
     if family == "lda":
-        W = fit_lda(labels.Z, labels.y, K, weights, settings)
+        W = fit_lda(
+            labels.Z, labels.y, K, weights, settings, dimensions=labels.pool.rotated.shape[1]
+        )
     else:
         F = len(weights)
         C = np.tile(np.asarray(settings, dtype=np.float32), F)
@@ -361,7 +369,7 @@ def _choose(best: list[_Candidate], labels: _Labels) -> tuple[_Candidate, str]:
 
 
 def _finish(chosen: _Candidate, labels: _Labels) -> tuple[Model, dict[str, float], Float]:
-    """Fit the chosen setting on all labels; return it, its parameters, its out-of-fold (R, n, K)."""
+    """Fit the chosen setting on all labels; return it, its settings, its out-of-fold (R, n, K)."""
     scores = np.stack(chosen.scores)
     if chosen.family == "rbf-svm":
         gamma, C = chosen.setting
@@ -377,9 +385,14 @@ def _finish(chosen: _Candidate, labels: _Labels) -> tuple[Model, dict[str, float
         return machine, parameters, probabilities
     T = chosen.temperature if np.isfinite(chosen.loss) else _guess(chosen.family, chosen.setting)
     if chosen.family == "lda":
-        W = fit_lda(labels.Z, labels.y, labels.n_classes, labels.weights[None], (chosen.setting,))[
-            0, 0
-        ]
+        W = fit_lda(
+            labels.Z,
+            labels.y,
+            labels.n_classes,
+            labels.weights[None],
+            (chosen.setting,),
+            dimensions=labels.pool.rotated.shape[1],
+        )[0, 0]
         parameters = {"shrinkage": chosen.setting, "temperature": T}
     else:
         W = fit_softmax(
@@ -391,6 +404,8 @@ def _finish(chosen: _Candidate, labels: _Labels) -> tuple[Model, dict[str, float
             tolerance=1e-3,
         )[0]
         parameters = {"C": chosen.setting, "temperature": T}
+    if labels.axes is not None:
+        W = np.concatenate([labels.axes @ W[:-1], W[-1:]])
     model = Linear.of(labels.pool, W / np.float32(T))
     return model, parameters, softmax(scores / np.float32(T))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ NEAR_DUPLICATE = 0.98
 
 
 def leak_groups(
-    Z: NDArray[np.float32],
+    Z: NDArray[np.floating[Any]],
     groups: NDArray[np.object_] | None = None,
     *,
     threshold: float = NEAR_DUPLICATE,
@@ -40,11 +42,16 @@ def leak_groups(
         _, first, code = np.unique(groups.astype(str), return_index=True, return_inverse=True)
         rows.append(np.arange(n))
         columns.append(first[code])
-    for start in range(0, n, 2048):
-        similar = Z[start : start + 2048] @ Z.T > threshold
-        i, j = np.nonzero(similar)
-        rows.append(i + start)
-        columns.append(j)
+    for start in range(0, n, 1024):
+        stop = min(start + 1024, n)
+        # Pairs on and below the diagonal.
+        similar = Z[start:stop] @ Z[:stop].T > threshold
+        if int(similar.sum()) > stop - start:
+            i, j = np.nonzero(similar)
+            rows.append(i + start)
+            columns.append(j)
+    if len(rows) == 1:
+        return np.arange(n)
     i, j = np.concatenate(rows), np.concatenate(columns)
     graph = coo_matrix((np.ones(len(i), dtype=np.int8), (i, j)), shape=(n, n))
     _, component = connected_components(graph, directed=False)
@@ -80,7 +87,7 @@ def stratified_folds(
     np.add.at(counts, (groups, y_index), 1)
     per_class = (counts > 0).sum(axis=0)
     # A class of one group is never held out, and neither is the rest of that group.
-    pinned = (counts[:, per_class < 2] > 0).any(axis=1)
+    pinned = np.asarray((counts[:, per_class < 2] > 0).any(axis=1))
     sizes = counts.sum(axis=1)
     if sizes.max(initial=0) <= 1:
         return _deal(y_index, pinned[groups], k, rng)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-Float = NDArray[np.float32]
+Float = NDArray[np.floating[Any]]
 
 
 def fit_lda(
@@ -15,6 +17,8 @@ def fit_lda(
     n_classes: int,
     weights: Float,
     shrinkages: tuple[float, ...],
+    *,
+    dimensions: int | None = None,
 ) -> Float:
     """Fit discriminants with equal priors, one for each row weighting and shrinkage.
 
@@ -31,6 +35,8 @@ def fit_lda(
         Row weights; 0 leaves a row out.
     shrinkages : tuple of float
         Shrinkages s, in (0, 1].
+    dimensions : int, optional
+        Dimensions of the space, where Z are coordinates in the span of the rows only.
 
     Returns
     -------
@@ -40,6 +46,7 @@ def fit_lda(
     """
     n, p = Z.shape
     J, K = len(weights), n_classes
+    dimensions = p if dimensions is None else dimensions
     out = np.zeros((J, len(shrinkages), p + 1, K), dtype=np.float32)
     indicator = np.zeros((n, K), dtype=np.float32)
     indicator[np.arange(n), y] = 1
@@ -58,7 +65,7 @@ def fit_lda(
         else:
             product = (Z * w[:, None]).T @ Z
         within = (product - (means * wk[:, None]).T @ means) / max(float(w.sum()), 1e-12)
-        scale = float(np.trace(within)) / p
+        scale = float(np.trace(within)) / dimensions
         if scale <= 1e-9:  # one image per class: nothing is known of the spread within
             within, scale = np.zeros_like(within), 1.0
         for s, shrinkage in enumerate(shrinkages):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers._pool import Pool, Preparation
 from fewshot_lab.classifiers._softmax import softmax
 
-Float = NDArray[np.float32]
+Float = NDArray[np.floating[Any]]
 
 
 class Model(Protocol):

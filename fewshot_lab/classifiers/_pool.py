@@ -197,7 +197,7 @@ class Pool:
 
 
 def _leading(
-    scatter: NDArray[np.float32], p: int
+    scatter: NDArray[np.floating[Any]], p: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     from scipy.linalg import eigh
 

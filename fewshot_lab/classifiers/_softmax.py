@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+Float = NDArray[np.floating[Any]]
 
 
 def softmax(scores: Float) -> Float:
@@ -71,48 +72,49 @@ def fit_softmax(
     """
     n, p = Z.shape
     J, K = len(C), n_classes
+    # Inside, classes come first and rows last: reductions over classes then run along memory.
     A = np.ones((n, p + 1), dtype=np.float32)
     A[:, :p] = Z
-    row_weight = np.ascontiguousarray((weights * C[:, None]).T, dtype=np.float32)  # (n, J)
-    curvature = 0.5 * (row_weight.T @ (A * A))  # (J, p + 1)
+    At = np.ascontiguousarray(A.T)
+    row_weight = np.ascontiguousarray(weights * C[:, None], dtype=np.float32)  # (J, n)
+    curvature = 0.5 * (row_weight @ (A * A))  # (J, p + 1)
     curvature[:, :p] += 1
     curvature[:, p] += 1e-6
-    scale = (1 / np.sqrt(curvature)).astype(np.float32)[:, :, None]  # W = scale * V
-    penalty = np.ones((1, p + 1, 1), dtype=np.float32)
-    penalty[:, p] = 0
-    limit = (tolerance * np.sqrt(row_weight.sum(axis=0))).astype(np.float32)
-    rows = np.arange(n)
+    scale = (1 / np.sqrt(curvature)).astype(np.float32)  # W = scale * V
+    penalty = np.ones(p + 1, dtype=np.float32)
+    penalty[p] = 0
+    limit = (tolerance * np.sqrt(row_weight.sum(axis=1))).astype(np.float32)
+    rows, problems = np.arange(n), np.arange(J)[:, None]
 
     def evaluate(V: Float) -> tuple[NDArray[np.float64], Float]:
         W = V * scale
-        flat = np.ascontiguousarray(W.transpose(1, 0, 2)).reshape(p + 1, J * K)
-        scores = (A @ flat).reshape(n, J, K)
-        scores -= scores.max(axis=2, keepdims=True)
-        own = scores[rows, :, y]
+        scores = (W.reshape(K * J, p + 1) @ At).reshape(K, J, n)
+        scores -= scores.max(axis=0)
+        own = scores[y, problems, rows]
         np.exp(scores, out=scores)
-        total = scores.sum(axis=2)
-        loss = np.einsum("nj,nj->j", row_weight, np.log(total) - own, dtype=np.float64)
-        loss += 0.5 * np.einsum("jpk,jpk->j", W * penalty, W, dtype=np.float64)
-        scores *= (row_weight / total)[:, :, None]
-        scores[rows, :, y] -= row_weight
-        gradient = (A.T @ scores.reshape(n, J * K)).reshape(p + 1, J, K).transpose(1, 0, 2)
+        total = scores.sum(axis=0)
+        loss = np.einsum("jn,jn->j", row_weight, np.log(total) - own, dtype=np.float64)
+        loss += 0.5 * _dot(W * penalty, W)
+        scores *= row_weight / total
+        scores[y, problems, rows] -= row_weight
+        gradient = (scores.reshape(K * J, n) @ A).reshape(K, J, p + 1)
         return loss, (gradient + penalty * W) * scale
 
-    V = np.zeros((J, p + 1, K), dtype=np.float32) if start is None else start / scale
+    V = np.zeros((K, J, p + 1), dtype=np.float32)
+    if start is not None:
+        V += start.transpose(2, 0, 1) / scale
     loss, gradient = evaluate(V)
     history: deque[tuple[Float, Float, Float]] = deque(maxlen=memory)
     for _ in range(max_iterations):
-        norm = np.sqrt(_dot(gradient, gradient))
-        active = norm > limit
+        active = np.sqrt(_dot(gradient, gradient)) > limit
         if not active.any():
             break
         direction = _two_loop(gradient, history)
+        direction[:, ~active] = 0
         slope = -_dot(gradient, direction)
         step = np.ones(J, dtype=np.float32)
-        if not history:
-            step[:] = 1
         for _ in range(12):
-            trial = V - (step * active)[:, None, None] * direction
+            trial = V - step[:, None] * direction
             trial_loss, trial_gradient = evaluate(trial)
             worse = active & (trial_loss > loss + 1e-4 * step * slope + 1e-6 * np.abs(loss))
             if not worse.any():
@@ -120,18 +122,19 @@ def fit_softmax(
             step[worse] *= 0.4
         else:
             step[worse] = 0
-            trial = V - (step * active)[:, None, None] * direction
+            trial = V - step[:, None] * direction
             trial_loss, trial_gradient = evaluate(trial)
         moved, change = trial - V, trial_gradient - gradient
         curve = _dot(moved, change)
         rho = np.where(curve > 1e-10, 1 / np.maximum(curve, 1e-10), 0).astype(np.float32)
         history.append((moved, change, rho))
         V, loss, gradient = trial, trial_loss, trial_gradient
-    return V * scale
+    return (V * scale).transpose(1, 2, 0)
 
 
 def _dot(a: Float, b: Float) -> Float:
-    return np.einsum("jpk,jpk->j", a, b)
+    """Return the inner product of every problem's variables (K, J, p), (K, J, p) -> (J,)."""
+    return np.einsum("kjp,kjp->j", a, b)
 
 
 def _two_loop(gradient: Float, history: deque[tuple[Float, Float, Float]]) -> Float:
@@ -139,15 +142,15 @@ def _two_loop(gradient: Float, history: deque[tuple[Float, Float, Float]]) -> Fl
     q = gradient.copy()
     alphas = []
     for moved, change, rho in reversed(history):
-        alpha = rho * _dot(moved, q)
-        q -= alpha[:, None, None] * change
+        alpha = (rho * _dot(moved, q))[:, None]
+        q -= alpha * change
         alphas.append(alpha)
     if history:
         moved, change, rho = history[-1]
         along = _dot(change, change)
         gamma = np.where(rho > 0, 1 / np.maximum(rho * along, 1e-10), 1).astype(np.float32)
-        q *= gamma[:, None, None]
+        q *= gamma[:, None]
     for (moved, change, rho), alpha in zip(history, reversed(alphas), strict=True):
-        beta = rho * _dot(change, q)
-        q += (alpha - beta)[:, None, None] * moved
+        beta = (rho * _dot(change, q))[:, None]
+        q += (alpha - beta) * moved
     return q

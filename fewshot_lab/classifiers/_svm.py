@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers._pool import CHUNK, Pool, Preparation
 from fewshot_lab.classifiers._threads import one_blas_thread
 
-Float = NDArray[np.float32]
+Float = NDArray[np.floating[Any]]
 
 
 def rbf(cosines: Float, gamma: float) -> NDArray[np.float64]:

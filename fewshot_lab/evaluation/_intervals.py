@@ -33,7 +33,7 @@ def wilson(correct: float, n: float, *, images: int | None = None) -> Interval:
     images : int, optional
         The number of images to state, where it is not ``n``.
     """
-    stated = int(round(n)) if images is None else images
+    stated = round(n) if images is None else images
     if n <= 0:
         return Interval(float("nan"), 0.0, 1.0, stated)
     p = correct / n
