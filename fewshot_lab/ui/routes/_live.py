@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 import time
 from typing import Any
 
@@ -21,6 +22,7 @@ from fewshot_lab.ui.routes._overview import overview
 LONGEST_HOLD = 2.0
 LOOK_AGAIN = 0.5
 GLANCE = 0.1
+PROCESS = secrets.token_hex(3)
 
 
 async def live(request: Request) -> Response:
@@ -40,8 +42,8 @@ async def live(request: Request) -> Response:
 
 def _wait(desk: Desk, have: dict[str, str]) -> bytes:
     end = time.monotonic() + min(LONGEST_HOLD, float(have.get("hold", LONGEST_HOLD)))
-    rev = int(have.get("rev", -1))
     session, store = desk.live, desk.project.store
+    rev = session.snapshot.rev
     message = news(desk, have)
     while message is None and (left := end - time.monotonic()) > 0:
         # New labels and a new snapshot are told at once, the slower rest twice a second.
@@ -79,8 +81,10 @@ def news(desk: Desk, have: dict[str, str]) -> bytes | None:
         _add_codes(desk, have, head, arrays, labels.codes)
 
     snapshot = desk.live.snapshot
-    if snapshot.rev != int(have.get("rev", -1)) or "images" in head:
-        head["rev"] = snapshot.rev
+    # Snapshots are counted from 0 in every process: a restarted server's are other ones.
+    rev = f"{PROCESS}.{snapshot.rev}"
+    if rev != have.get("rev") or "images" in head:
+        head["rev"] = rev
         head["model"] = model_head(desk, snapshot)
         arrays |= desk.scores(snapshot, labels.codes)
 

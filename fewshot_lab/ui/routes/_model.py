@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fewshot_lab.evaluation import wilson
 from fewshot_lab.ui.routes._desk import Desk
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import CrossValidation, Interval
     from fewshot_lab.live import Snapshot
+
+STEPS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 1.0)
 
 
 def model_head(desk: Desk, snapshot: "Snapshot") -> dict[str, Any]:
@@ -42,14 +45,47 @@ def model_head(desk: Desk, snapshot: "Snapshot") -> dict[str, Any]:
 
 
 def _cross_validation(cv: "CrossValidation") -> dict[str, Any]:
+    place = {int(c): k for k, c in enumerate(cv.class_ids)}
+    labels = np.array([place[int(c)] for c in cv.y], dtype=np.int64)
     return {
         "accuracy": _interval(cv.balanced_accuracy),
         "class_ids": [int(c) for c in cv.class_ids],
         "recall": {str(int(c)): _interval(i) for c, i in cv.recall.items()},
         "confusion": np.asarray(cv.confusion).round(2).tolist(),
+        "cells": _cells(cv, labels),
+        "accepted": _accepted(cv, labels),
         "n": int(cv.n),
         "repeats": int(cv.repeats),
     }
+
+
+def _cells(cv: "CrossValidation", labels: np.ndarray) -> dict[str, list[str]]:
+    """Return the images behind each wrong cell of the confusion matrix, the surest first.
+
+    By the probabilities averaged over the repeats; the matrix itself counts each repeat.
+    """
+    held = ~np.isnan(cv.out_of_fold[:, 0])
+    predicted = np.where(held, np.nan_to_num(cv.out_of_fold).argmax(axis=1), -1)
+    cells: dict[str, list[str]] = {}
+    for at in np.argsort(-np.nan_to_num(cv.out_of_fold).max(axis=1), kind="stable"):
+        if predicted[at] >= 0:
+            key = f"{int(cv.class_ids[labels[at]])},{int(cv.class_ids[predicted[at]])}"
+            cells.setdefault(key, []).append(cv.ids[at])
+    return cells
+
+
+def _accepted(cv: "CrossValidation", labels: np.ndarray) -> list[dict[str, Any]]:
+    """Return how many of the predictions at least that sure were right, out of fold."""
+    held = ~np.isnan(cv.out_of_fold[:, 0])
+    sure = cv.out_of_fold[held].max(axis=1)
+    right = cv.out_of_fold[held].argmax(axis=1) == labels[held]
+    steps = []
+    for above in STEPS:
+        taken = sure >= above
+        n = int(taken.sum())
+        hits = int(right[taken].sum())
+        steps.append({"above": above, "n": n, "right": _interval(wilson(hits, n)) if n else None})
+    return steps
 
 
 def _interval(interval: "Interval") -> dict[str, Any]:

@@ -14,15 +14,15 @@ export class Accept {
   enter(place) {
     this.excluded.clear();
     this.slider = h("input", {
-      type: "range", class: "fl-range fl-range-wide", min: 50, max: 100, step: 0.5, value: this.threshold * 100,
+      type: "range", class: "ws-range ws-range-wide", min: 50, max: 100, step: 0.5, value: this.threshold * 100,
       "aria-label": "Least confidence", oninput: () => this.set(Number(this.slider.value) / 100),
     });
-    this.figure = h("output", { class: "fl-figure" });
-    this.only = h("select", { class: "fl-select", "aria-label": "Only this class", onchange: () => this.choose(this.only.value) },
+    this.figure = h("output", { class: "ws-figure" });
+    this.only = h("select", { class: "ws-select", "aria-label": "Only this class", onchange: () => this.choose(this.only.value) },
       h("option", { value: "" }, "all classes"),
       this.model.classes.map((c) => h("option", { value: c.id, selected: c.id === this.classId }, c.name)));
-    this.button = h("button", { type: "button", class: "fl-button fl-button-strong", onclick: () => this.take() });
-    refill(place, h("div", { class: "fl-accept" }, this.slider, this.figure, this.only, this.button));
+    this.button = h("button", { type: "button", class: "ws-button ws-button-strong", onclick: () => this.take() });
+    refill(place, h("div", { class: "ws-accept" }, this.slider, this.figure, this.only, this.button));
   }
 
   leave() {

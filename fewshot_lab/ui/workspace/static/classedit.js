@@ -5,10 +5,10 @@ import { popover } from "./popover.js";
 
 export function openEditor(panel) {
   const { model, changes, workspace } = panel;
-  const list = h("ul", { class: "fl-edit-list" });
+  const list = h("ul", { class: "ws-edit-list" });
   const retired = h("div", {});
   const target = h("input", {
-    type: "number", class: "fl-field fl-number", min: 1, max: 100000, value: model.overview?.target ?? 100,
+    type: "number", class: "ws-field ws-number", min: 1, max: 100000, value: model.overview?.target ?? 100,
     "aria-label": "Labels wanted per class",
     onchange: async () => {
       try {
@@ -19,7 +19,7 @@ export function openEditor(panel) {
     },
   });
   const add = h("input", {
-    type: "text", class: "fl-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 120,
+    type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 120,
     onkeydown: async (event) => {
       if (event.key !== "Enter" || !add.value.trim()) return;
       if (await changes.make({ do: "add", name: add.value.trim() })) add.value = "";
@@ -37,7 +37,7 @@ export function openEditor(panel) {
 
   const line = (c, at) => {
     const name = h("input", {
-      type: "text", class: "fl-field", value: c.name, maxlength: 120, "aria-label": `Name of ${c.name}`,
+      type: "text", class: "ws-field", value: c.name, maxlength: 120, "aria-label": `Name of ${c.name}`,
       onkeydown: (event) => {
         if (event.key === "Enter") name.blur();
         if (event.key === "Escape") { name.value = c.name; name.blur(); event.stopPropagation(); }
@@ -48,20 +48,20 @@ export function openEditor(panel) {
       },
     });
     const color = h("input", {
-      type: "color", class: "fl-color", value: c.color, "aria-label": `Colour of ${c.name}`,
+      type: "color", class: "ws-color", value: c.color, "aria-label": `Colour of ${c.name}`,
       onchange: () => changes.make({ do: "recolour", id: c.id, color: color.value }),
     });
     const item = h(
       "li",
       {
         draggable: "true",
-        ondragstart: (event) => { dragged = c.id; event.dataTransfer.effectAllowed = "move"; item.classList.add("fl-dragged"); },
-        ondragend: () => { dragged = null; item.classList.remove("fl-dragged"); },
-        ondragover: (event) => { if (dragged !== null) { event.preventDefault(); item.classList.add("fl-drop"); } },
-        ondragleave: () => item.classList.remove("fl-drop"),
-        ondrop: (event) => { event.preventDefault(); item.classList.remove("fl-drop"); if (dragged !== null) move(dragged, at); },
+        ondragstart: (event) => { dragged = c.id; event.dataTransfer.effectAllowed = "move"; item.classList.add("ws-dragged"); },
+        ondragend: () => { dragged = null; item.classList.remove("ws-dragged"); },
+        ondragover: (event) => { if (dragged !== null) { event.preventDefault(); item.classList.add("ws-drop"); } },
+        ondragleave: () => item.classList.remove("ws-drop"),
+        ondrop: (event) => { event.preventDefault(); item.classList.remove("ws-drop"); if (dragged !== null) move(dragged, at); },
       },
-      h("span", { class: "fl-grip", "aria-hidden": "true", title: "Drag to reorder" }, "⠿"),
+      h("span", { class: "ws-grip", "aria-hidden": "true", title: "Drag to reorder" }, "⠿"),
       color, name,
       iconButton("up", `Move ${c.name} up`, () => move(c.id, at - 1), { disabled: at === 0 }),
       iconButton("down", `Move ${c.name} down`, () => move(c.id, at + 1), { disabled: at === model.classes.length - 1 }),
@@ -74,7 +74,7 @@ export function openEditor(panel) {
   const more = (c, anchor) => {
     const others = model.classes.filter((o) => o.id !== c.id);
     const { counts } = model.counts();
-    const into = h("select", { class: "fl-select", "aria-label": `Merge ${c.name} into` },
+    const into = h("select", { class: "ws-select", "aria-label": `Merge ${c.name} into` },
       h("option", { value: "" }, "merge into…"), others.map((o) => h("option", { value: o.id }, o.name)));
     into.addEventListener("change", async () => {
       const n = counts.get(c.id) ?? 0;
@@ -83,11 +83,11 @@ export function openEditor(panel) {
         panel.toasts.show(`${c.name} is now part of ${other} (${count(n)} labels).`, { action: "Undo", onAction: () => panel.grid.labeller.undo() });
       }
     });
-    const box = h("div", { class: "fl-edit-more" },
-      h("button", { type: "button", class: "fl-link", onclick: () => panel.grid.open({ name: "class", classId: c.id }) }, "Show its images"),
+    const box = h("div", { class: "ws-edit-more" },
+      h("button", { type: "button", class: "ws-link", onclick: () => panel.grid.open({ name: "class", classId: c.id }) }, "Show its images"),
       others.length > 0 && into,
       h("button", {
-        type: "button", class: "fl-link",
+        type: "button", class: "ws-link",
         onclick: async () => {
           if (await changes.make({ do: "retire", id: c.id })) {
             panel.toasts.show(`${c.name} is retired; its labels rest until it is restored.`, { action: "Undo", onAction: () => panel.grid.labeller.undo() });
@@ -95,9 +95,9 @@ export function openEditor(panel) {
         },
       }, "Retire"));
     const item = anchor.closest("li");
-    const shown = item.nextSibling?.classList?.contains("fl-edit-more-line");
-    for (const other of list.querySelectorAll(".fl-edit-more-line")) other.remove();
-    if (!shown) item.after(h("li", { class: "fl-edit-more-line" }, box));
+    const shown = item.nextSibling?.classList?.contains("ws-edit-more-line");
+    for (const other of list.querySelectorAll(".ws-edit-more-line")) other.remove();
+    if (!shown) item.after(h("li", { class: "ws-edit-more-line" }, box));
   };
 
   const draw = () => {
@@ -105,21 +105,21 @@ export function openEditor(panel) {
     refill(list, model.classes.map(line));
     const gone = [...model.classOf.values()].filter((c) => c.retired);
     refill(retired, gone.length > 0 && h("h3", {}, "Retired"), gone.map((c) =>
-      h("div", { class: "fl-retired" },
-        h("i", { class: "fl-swatch", style: { background: c.color } }),
+      h("div", { class: "ws-retired" },
+        h("i", { class: "ws-swatch", style: { background: c.color } }),
         h("span", {}, c.name, c.merged_into !== null && h("small", {}, ` in ${model.name(c.merged_into)}`)),
-        h("button", { type: "button", class: "fl-link", onclick: () => changes.make({ do: "restore", id: c.id }) }, "Restore"))));
+        h("button", { type: "button", class: "ws-link", onclick: () => changes.make({ do: "restore", id: c.id }) }, "Restore"))));
     if (at) list.querySelector(`[aria-label="${CSS.escape(at)}"]`)?.focus();
     made?.arrange();
   };
   let made = null;
   const listener = () => { if (made?.panel.isConnected) draw(); };
   draw();
-  made = popover(panel.edit, h("div", { class: "fl-editor" },
+  made = popover(panel.edit, h("div", { class: "ws-editor" },
     h("header", {}, h("h2", {}, "Classes"), iconButton("close", "Close", () => made.close())),
     list, add, retired,
-    h("label", { class: "fl-target" }, "Labels wanted per class ", target),
-    h("p", { class: "fl-quiet" }, "Every change here can be undone with ctrl+Z.")),
+    h("label", { class: "ws-target" }, "Labels wanted per class ", target),
+    h("p", { class: "ws-quiet" }, "Every change here can be undone with ctrl+Z.")),
   { place: "right", label: "Edit the classes", within: workspace, onClose: () => model.listeners.get("classes").delete(listener) });
   model.on("classes", listener);
 }

@@ -12,19 +12,19 @@ export class ClassPanel {
   constructor({ model, map, grid, changes, toasts, workspace }) {
     Object.assign(this, { model, map, grid, changes, toasts, workspace });
     this.rows = new Map();
-    this.list = h("ul", { class: "fl-classes" });
-    this.caption = h("span", { class: "fl-caption" });
-    this.edit = h("button", { type: "button", class: "fl-link", onclick: () => openEditor(this) }, "Edit");
+    this.list = h("ul", { class: "ws-classes" });
+    this.caption = h("span", { class: "ws-caption" });
+    this.edit = h("button", { type: "button", class: "ws-link", onclick: () => openEditor(this) }, "Edit");
     this.field = h("input", {
-      type: "text", class: "fl-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 120,
+      type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 120,
       onkeydown: (event) => {
         if (event.key === "Enter") this.add();
         if (event.key === "Escape") { this.field.value = ""; this.field.blur(); }
       },
     });
-    this.element = h("section", { class: "fl-class-panel", "aria-label": "Classes" },
+    this.element = h("section", { class: "ws-class-panel", "aria-label": "Classes" },
       h("header", {}, h("h2", {}, "Classes"), this.caption, this.edit),
-      this.list, h("div", { class: "fl-add" }, this.field));
+      this.list, h("div", { class: "ws-add" }, this.field));
     model.on("classes", () => this.build());
     model.on("labels scores selection colour hidden", () => this.count());
   }
@@ -45,23 +45,23 @@ export class ClassPanel {
     if (key === this.built) return this.count();
     this.built = key;
     this.rows.clear();
-    this.element.classList.toggle("fl-compact", model.classes.length >= COMPACT_FROM);
+    this.element.classList.toggle("ws-compact", model.classes.length >= COMPACT_FROM);
     refill(this.list, model.classes.map((c, at) => {
       const parts = {
-        count: h("span", { class: "fl-count" }),
+        count: h("span", { class: "ws-count" }),
         bar: h("i", {}),
       };
       parts.button = h(
         "button",
         {
-          type: "button", class: "fl-class", title: c.name, "aria-pressed": "true",
+          type: "button", class: "ws-class", title: c.name, "aria-pressed": "true",
           onclick: () => this.clicked(c.id),
         },
         h("kbd", {}, keyOf(at)?.shown ?? ""),
-        h("i", { class: "fl-swatch", style: { background: c.color } }),
-        h("span", { class: "fl-name" }, c.name),
+        h("i", { class: "ws-swatch", style: { background: c.color } }),
+        h("span", { class: "ws-name" }, c.name),
         parts.count,
-        h("span", { class: "fl-progress", style: { "--own": c.color } }, parts.bar),
+        h("span", { class: "ws-progress", style: { "--own": c.color } }, parts.bar),
       );
       this.rows.set(c.id, parts);
       return h("li", {}, parts.button);

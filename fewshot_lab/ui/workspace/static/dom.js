@@ -59,7 +59,7 @@ const PATHS = {
 export function icon(name) {
   return h(
     "svg",
-    { viewBox: "0 0 16 16", width: 16, height: 16, class: "fl-icon", "aria-hidden": "true", focusable: "false" },
+    { viewBox: "0 0 16 16", width: 16, height: 16, class: "ws-icon", "aria-hidden": "true", focusable: "false" },
     h("path", { d: PATHS[name] }),
   );
 }
@@ -67,7 +67,7 @@ export function icon(name) {
 export function iconButton(name, label, onclick, attributes = {}) {
   return h(
     "button",
-    { type: "button", class: "fl-icon-button", "aria-label": label, title: label, onclick, ...attributes },
+    { type: "button", class: "ws-icon-button", "aria-label": label, title: label, onclick, ...attributes },
     icon(name),
   );
 }

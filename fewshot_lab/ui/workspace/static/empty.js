@@ -11,9 +11,9 @@ export class Emptiness {
     this.sentence = h("p", {});
     this.place = h("div", {});
     this.bar = h("i", {});
-    this.progress = h("div", { class: "fl-job", hidden: true }, h("div", { class: "fl-job-bar" }, this.bar), h("p", { class: "fl-quiet" }));
-    this.element = h("div", { class: "fl-empty-map", hidden: true }, this.sentence, this.progress, this.place);
-    this.strip = h("div", { class: "fl-job-strip", hidden: true, role: "status" });
+    this.progress = h("div", { class: "ws-job", hidden: true }, h("div", { class: "ws-job-bar" }, this.bar), h("p", { class: "ws-quiet" }));
+    this.element = h("div", { class: "ws-empty-map", hidden: true }, this.sentence, this.progress, this.place);
+    this.strip = h("div", { class: "ws-job-strip", hidden: true, role: "status" });
     model.on("images overview map", () => this.draw());
   }
 
@@ -32,22 +32,22 @@ export class Emptiness {
       this.state = state;
       if (state === "images") {
         say(this.sentence, "This project has no images yet.");
-        refill(this.place, h("a", { class: "fl-button fl-button-strong", href: this.pages.import, target: "_self" }, "Bring in images"));
+        refill(this.place, h("a", { class: "ws-button ws-button-strong", href: this.pages.import, target: "_self" }, "Bring in images"));
       } else if (state === "embed") {
         const failed = (model.overview.jobs ?? []).at(-1);
         const why = failed && ["failed", "lost"].includes(failed.state) ? `The last run ended early${failed.message ? `: ${failed.message}` : "."} ` : "";
         say(this.sentence, `${why}${images(model.n)} are here. Embedding them gives the map, the suggestions and the classifier.`);
-        refill(this.place, h("button", { type: "button", class: "fl-button fl-button-strong", "data-act": "embed", onclick: () => this.start() }, `Embed ${images(model.n)}`));
+        refill(this.place, h("button", { type: "button", class: "ws-button ws-button-strong", "data-act": "embed", onclick: () => this.start() }, `Embed ${images(model.n)}`));
       } else if (bare) {
         say(this.sentence, job.state === "queued" ? "Waiting for other work on this computer." : "The map appears as soon as the images are embedded.");
-        refill(this.place, h("button", { type: "button", class: "fl-quiet-button", onclick: () => this.stop(job) }, "Stop"));
+        refill(this.place, h("button", { type: "button", class: "ws-quiet-button", onclick: () => this.stop(job) }, "Stop"));
       }
     }
     this.progress.hidden = !(bare && job);
     if (job) {
       const share = job.total ? job.done / job.total : 0;
       this.bar.style.width = `${Math.round(share * 100)}%`;
-      this.progress.classList.toggle("fl-unknown", !job.total);
+      this.progress.classList.toggle("ws-unknown", !job.total);
       const words = wording(job);
       say(this.progress.lastChild, words);
       say(this.strip, words);

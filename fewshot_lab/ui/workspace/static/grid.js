@@ -46,52 +46,52 @@ export class Grid {
       }, text);
       return this.tabs[name];
     };
-    this.tabRow = h("div", { class: "fl-segments", role: "tablist", "aria-label": "What the grid shows" },
+    this.tabRow = h("div", { class: "ws-segments", role: "tablist", "aria-label": "What the grid shows" },
       tab("suggestions", "Suggestions"), tab("selection", "Selection"), tab("neighbours", "Neighbours"), tab("suspects", "Suspects"));
     this.searchField = h("input", {
-      type: "search", class: "fl-field fl-search", placeholder: "File name", "aria-label": "Search images by name", hidden: true,
+      type: "search", class: "ws-field ws-search", placeholder: "File name", "aria-label": "Search images by name", hidden: true,
       oninput: () => { clearTimeout(this.searching); this.searching = setTimeout(() => this.search(this.searchField.value), 180); },
       onkeydown: (event) => { if (event.key === "Escape") this.closeSearch(); },
     });
     this.acceptButton = h("button", {
-      type: "button", class: "fl-quiet-button", onclick: () => this.open({ name: "accept" }),
+      type: "button", class: "ws-quiet-button", onclick: () => this.open({ name: "accept" }),
       title: "Accept the predictions above a confidence",
     }, "Accept…");
-    const top = h("div", { class: "fl-bar" }, this.tabRow, h("div", { class: "fl-bar-end" },
+    const top = h("div", { class: "ws-bar" }, this.tabRow, h("div", { class: "ws-bar-end" },
       this.searchField, this.acceptButton,
       iconButton("list", "Show all images of a class", (event) => this.classMenu(event.currentTarget)),
       iconButton("search", "Search images by name", () => this.openSearch())));
 
-    this.sentence = h("div", { class: "fl-sentence-text" });
+    this.sentence = h("div", { class: "ws-sentence-text" });
     this.labelButton = h("button", {
-      type: "button", class: "fl-button", "aria-haspopup": "menu",
+      type: "button", class: "ws-button", "aria-haspopup": "menu",
       onclick: () => this.labelMenu(),
     });
-    this.extra = h("div", { class: "fl-sentence-extra" });
-    this.sentenceBox = h("div", { class: "fl-sentence" }, h("div", { class: "fl-sentence-line" }, this.sentence, this.labelButton), this.extra);
+    this.extra = h("div", { class: "ws-sentence-extra" });
+    this.sentenceBox = h("div", { class: "ws-sentence" }, h("div", { class: "ws-sentence-line" }, this.sentence, this.labelButton), this.extra);
 
-    this.space = h("div", { class: "fl-space" });
-    this.empty = h("div", { class: "fl-grid-empty" });
+    this.space = h("div", { class: "ws-space" });
+    this.empty = h("div", { class: "ws-grid-empty" });
     this.scroller = h("div", {
-      class: "fl-grid", role: "listbox", tabindex: "0", "aria-multiselectable": "true", "aria-label": "Images",
+      class: "ws-grid", role: "listbox", tabindex: "0", "aria-multiselectable": "true", "aria-label": "Images",
     }, this.space, this.empty);
     this.scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     this.scroller.addEventListener("pointerdown", (event) => this.pressed(event));
     this.scroller.addEventListener("dblclick", (event) => {
-      const tile = event.target.closest(".fl-tile")?.tile;
+      const tile = event.target.closest(".ws-tile")?.tile;
       if (tile) this.onOpen(tile.row);
     });
 
-    this.sortField = h("select", { class: "fl-select", "aria-label": "Order of the images", onchange: () => this.order(this.sortField.value) },
+    this.sortField = h("select", { class: "ws-select", "aria-label": "Order of the images", onchange: () => this.order(this.sortField.value) },
       SORTS.map(([value, text]) => h("option", { value }, text)));
     this.sizeField = h("input", {
-      type: "range", min: 56, max: 240, step: 2, value: this.size, class: "fl-range", "aria-label": "Size of the thumbnails",
+      type: "range", min: 56, max: 240, step: 2, value: this.size, class: "ws-range", "aria-label": "Size of the thumbnails",
       oninput: () => this.resize(Number(this.sizeField.value)),
     });
-    this.total = h("span", { class: "fl-total" });
-    const foot = h("div", { class: "fl-grid-foot" },
-      h("label", {}, "Order ", this.sortField), this.total, h("label", { class: "fl-size" }, "Size ", this.sizeField));
-    this.element = h("section", { class: "fl-right", "aria-label": "Images to label" }, top, this.sentenceBox, this.scroller, foot);
+    this.total = h("span", { class: "ws-total" });
+    const foot = h("div", { class: "ws-grid-foot" },
+      h("label", {}, "Order ", this.sortField), this.total, h("label", { class: "ws-size" }, "Size ", this.sizeField));
+    this.element = h("section", { class: "ws-right", "aria-label": "Images to label" }, top, this.sentenceBox, this.scroller, foot);
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.scroller);
   }
@@ -275,7 +275,7 @@ export class Grid {
   }
 
   toggle(text, act) {
-    return h("button", { type: "button", class: "fl-link", onclick: act }, text);
+    return h("button", { type: "button", class: "ws-link", onclick: act }, text);
   }
 
   // -- laying out and drawing ----------------------------------------------------------------------------
@@ -286,7 +286,7 @@ export class Grid {
     this.columns = Math.max(1, Math.floor((width + GAP) / (this.size + GAP)));
     this.width = Math.floor((width - GAP * (this.columns - 1)) / this.columns);
     this.height = this.width + (this.width >= 72 ? LINE : 6);
-    this.element.classList.toggle("fl-small-tiles", this.width < 72);
+    this.element.classList.toggle("ws-small-tiles", this.width < 72);
     const lines = Math.ceil(this.rows.length / this.columns);
     this.space.style.height = `${Math.max(0, lines * (this.height + GAP) - GAP + 4)}px`;
     this.draw(true);
@@ -365,7 +365,7 @@ export class Grid {
     this.anchor = this.focusAt;
     const row = this.focusRow();
     this.model.focus(row);
-    if (row >= 0) this.scroller.setAttribute("aria-activedescendant", `fl-tile-${this.model.ids[row]}`);
+    if (row >= 0) this.scroller.setAttribute("aria-activedescendant", `ws-tile-${this.model.ids[row]}`);
     else this.scroller.removeAttribute("aria-activedescendant");
     if (row >= 0) this.reveal(this.focusAt);
     this.paint();
@@ -430,13 +430,13 @@ export class Grid {
   }
 
   pressed(event) {
-    const tile = event.target.closest(".fl-tile")?.tile;
+    const tile = event.target.closest(".ws-tile")?.tile;
     if (!tile || event.button !== 0) return;
     const at = this.places.get(tile.row);
     if (at === undefined) return;
     event.preventDefault();
     this.scroller.focus({ preventScroll: true });
-    if (event.target.closest(".fl-check") && this.view.name === "accept") return this.accept.toggle(tile.row);
+    if (event.target.closest(".ws-check") && this.view.name === "accept") return this.accept.toggle(tile.row);
     if (event.shiftKey) return this.extendTo(at);
     if (event.ctrlKey || event.metaKey) {
       if (!this.marked.size && this.focusAt >= 0) this.marked.add(this.focusRow());

@@ -12,9 +12,9 @@ const VIEWS = {
 export class History {
   constructor({ model, api, labeller, workspace, toasts }) {
     Object.assign(this, { model, api, labeller, workspace, toasts });
-    this.list = h("ol", { class: "fl-history" });
-    this.all = h("button", { type: "button", class: "fl-link", onclick: () => this.open() }, "All");
-    this.element = h("section", { class: "fl-history-panel", "aria-label": "History" },
+    this.list = h("ol", { class: "ws-history" });
+    this.all = h("button", { type: "button", class: "ws-link", onclick: () => this.open() }, "All");
+    this.element = h("section", { class: "ws-history-panel", "aria-label": "History" },
       h("header", {}, h("h2", {}, "History"), this.all), this.list);
     model.on("overview", () => this.draw());
   }
@@ -26,14 +26,14 @@ export class History {
     this.drawn = key;
     this.all.hidden = !rows.length;
     refill(this.list, rows.length
-      ? rows.slice(0, SHOWN).map((row) => h("li", { class: row.undone ? "fl-undone" : "" },
-        h("span", { class: "fl-name", title: row.sentence }, row.sentence), h("small", {}, when(row))))
-      : h("li", { class: "fl-quiet" }, "Nothing done yet."));
+      ? rows.slice(0, SHOWN).map((row) => h("li", { class: row.undone ? "ws-undone" : "" },
+        h("span", { class: "ws-name", title: row.sentence }, row.sentence), h("small", {}, when(row))))
+      : h("li", { class: "ws-quiet" }, "Nothing done yet."));
   }
 
   open() {
-    const body = h("ol", { class: "fl-history fl-history-long" });
-    const more = h("button", { type: "button", class: "fl-link", onclick: () => load() }, "Older");
+    const body = h("ol", { class: "ws-history ws-history-long" });
+    const more = h("button", { type: "button", class: "ws-link", onclick: () => load() }, "Older");
     let before = null;
     const load = async () => {
       try {
@@ -46,27 +46,27 @@ export class History {
         this.toasts.show(error.message, { tone: "warning" });
       }
     };
-    const made = popover(this.all, h("div", { class: "fl-drawer" },
+    const made = popover(this.all, h("div", { class: "ws-drawer" },
       h("header", {}, h("h2", {}, "History"),
-        h("button", { type: "button", class: "fl-link", onclick: () => { this.labeller.undo(); made.close(); } }, "Undo last"),
-        h("button", { type: "button", class: "fl-link", onclick: () => { this.labeller.redo(); made.close(); } }, "Redo"),
+        h("button", { type: "button", class: "ws-link", onclick: () => { this.labeller.undo(); made.close(); } }, "Undo last"),
+        h("button", { type: "button", class: "ws-link", onclick: () => { this.labeller.redo(); made.close(); } }, "Redo"),
         iconButton("close", "Close", () => made.close())),
       body, more), { place: "right", label: "History", within: this.workspace });
     load();
   }
 
   line(row) {
-    return h("li", { class: row.undone ? "fl-undone" : "" },
-      h("div", { class: "fl-history-line" },
+    return h("li", { class: row.undone ? "ws-undone" : "" },
+      h("div", { class: "ws-history-line" },
         h("span", {}, row.sentence, row.undone && h("small", {}, " (undone)")),
         h("small", {}, `${row.annotator} · ${when(row)}`),
-        row.examples.length > 0 && h("div", { class: "fl-strip" },
+        row.examples.length > 0 && h("div", { class: "ws-strip" },
           row.examples.slice(0, 4).map((id) => h("img", { src: this.api.thumb(id), alt: "", width: 32, height: 32, loading: "lazy" })),
           row.n > 4 && h("small", {}, images(row.n)))),
       h("a", {
-        class: "fl-icon-button", href: this.api.url("labels.csv", { at: row.id }), download: "", title: "Labels as of this moment (CSV)",
+        class: "ws-icon-button", href: this.api.url("labels.csv", { at: row.id }), download: "", title: "Labels as of this moment (CSV)",
         "aria-label": `Download the labels as of: ${row.sentence}`,
-      }, h("svg", { viewBox: "0 0 16 16", width: 16, height: 16, class: "fl-icon" }, h("path", { d: "M8 2v8M4.5 7L8 10.5L11.5 7M2.5 13.5h11" }))));
+      }, h("svg", { viewBox: "0 0 16 16", width: 16, height: 16, class: "ws-icon" }, h("path", { d: "M8 2v8M4.5 7L8 10.5L11.5 7M2.5 13.5h11" }))));
   }
 }
 

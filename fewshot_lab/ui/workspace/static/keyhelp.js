@@ -16,15 +16,15 @@ const ALL = [
 export class KeyHelp {
   constructor({ workspace }) {
     this.workspace = workspace;
-    this.all = h("button", { type: "button", class: "fl-link", onclick: () => this.open() }, "All keys");
-    this.element = h("section", { class: "fl-keys", "aria-label": "Keys" },
+    this.all = h("button", { type: "button", class: "ws-link", onclick: () => this.open() }, "All keys");
+    this.element = h("section", { class: "ws-keys", "aria-label": "Keys" },
       h("ul", {}, SHORT.map(([key, text]) => h("li", {}, h("kbd", {}, key), text))),
       h("footer", {}, this.all));
   }
 
   open() {
-    popover(this.all, h("div", { class: "fl-settings" }, h("h2", {}, "Keys"),
-      h("dl", { class: "fl-key-list" }, ALL.map(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, text)]))),
+    popover(this.all, h("div", { class: "ws-settings" }, h("h2", {}, "Keys"),
+      h("dl", { class: "ws-key-list" }, ALL.map(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, text)]))),
     { place: "right", label: "Keys", within: this.workspace });
   }
 }

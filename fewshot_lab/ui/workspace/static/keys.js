@@ -40,7 +40,7 @@ export class Keys {
     if (popoverOpen()) return false;
     if (this.target(event, key)) return true;
     if (onButton && (key === "Enter" || key === " ")) return false;
-    const onMap = event.target instanceof Element && event.target.closest(".fl-map");
+    const onMap = event.target instanceof Element && event.target.closest(".ws-map");
     if (onMap && (key.startsWith("Arrow") || "+-=0".includes(key))) return false;
     switch (key) {
       case " ": return run(() => (viewer.isOpen ? viewer.close() : this.enlarge()));

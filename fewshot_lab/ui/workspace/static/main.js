@@ -28,7 +28,7 @@ export async function mount(root, data) {
 class Workspace {
   constructor(root, data) {
     this.data = data;
-    const element = (this.element = h("div", { class: "fl-workspace", "data-project": data.project }));
+    const element = (this.element = h("div", { class: "ws-workspace", "data-project": data.project }));
     const model = (this.model = new Model());
     const api = new Api(data.api);
     const prefs = new Prefs(data.project);
@@ -52,14 +52,14 @@ class Workspace {
     this.toasts = toasts;
     map.element.append(emptiness.element, emptiness.strip);
     element.append(
-      h("aside", { class: "fl-left" }, classes.element, keyHelp.element, history.element),
-      h("section", { class: "fl-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
+      h("aside", { class: "ws-left" }, classes.element, keyHelp.element, history.element),
+      h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
       grid.element, truth.element, viewer.element, toasts.element,
     );
     this.keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
     model.on("overview", () => this.firstClass(classes));
     root.replaceChildren(element);
-    document.documentElement.classList.add("fl-has-workspace");
+    document.documentElement.classList.add("ws-has-workspace");
     this.scheme = matchMedia("(prefers-color-scheme: dark)");
     this.live = new Live(api, model, { onState: ({ lost }) => truth.reachable(lost) });
     this.parts = [map, grid, truth, outbox, this.keys];
@@ -115,7 +115,7 @@ class Workspace {
     closePopover();
     this.live.stop();
     for (const part of this.parts) part.close();
-    document.documentElement.classList.remove("fl-has-workspace");
+    document.documentElement.classList.remove("ws-has-workspace");
     this.element.remove();
   }
 }

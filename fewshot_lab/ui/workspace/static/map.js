@@ -30,22 +30,22 @@ export class MapView {
     this.column = null;
     this.hiddenValues = new Set();
     this.bins = null;
-    this.plot = h("div", { class: "fl-plot" });
-    this.overlay = h("svg", { class: "fl-map-lines", "aria-hidden": "true" });
-    this.hint = h("div", { class: "fl-hint" });
-    this.pill = h("div", { class: "fl-map-pill" });
-    this.probe = h("i", { class: "fl-probe", "aria-hidden": "true" });
+    this.plot = h("div", { class: "ws-plot" });
+    this.overlay = h("svg", { class: "ws-map-lines", "aria-hidden": "true" });
+    this.hint = h("div", { class: "ws-hint" });
+    this.pill = h("div", { class: "ws-map-pill" });
+    this.probe = h("i", { class: "ws-probe", "aria-hidden": "true" });
     this.card = new HoverCard(model, api);
     this.element = h(
       "div",
       {
-        class: "fl-map", role: "application", tabindex: "0",
+        class: "ws-map", role: "application", tabindex: "0",
         "aria-label": "Map of all images: similar images lie close together. Plus and minus zoom, arrow keys move, 0 fits.",
       },
       this.probe, this.plot, this.overlay, this.pill, this.hint,
-      h("div", { class: "fl-map-buttons" },
+      h("div", { class: "ws-map-buttons" },
         iconButton("plus", "Zoom in", () => this.zoomBy(0.7)),
-        h("button", { type: "button", class: "fl-icon-button", "aria-label": "Zoom out", title: "Zoom out", onclick: () => this.zoomBy(1 / 0.7) }, h("span", { "aria-hidden": "true" }, "–")),
+        h("button", { type: "button", class: "ws-icon-button", "aria-label": "Zoom out", title: "Zoom out", onclick: () => this.zoomBy(1 / 0.7) }, h("span", { "aria-hidden": "true" }, "–")),
         iconButton("fit", "Fit the map", () => this.fit()),
       ),
       this.card.element,
@@ -490,14 +490,14 @@ export class MapView {
         const px = xaxis._offset + xaxis.d2p(drawn[i]), py = yaxis._offset + yaxis.d2p(drawn[i + 1]);
         d += `${i ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
       }
-      lines.push(h("path", { d: `${d}Z`, class: "fl-lasso" }));
+      lines.push(h("path", { d: `${d}Z`, class: "ws-lasso" }));
     }
     const { focusRow } = this.model;
     if (this.drawn && focusRow >= 0 && this.model.xy[2 * focusRow] === this.model.xy[2 * focusRow]) {
       const { xaxis, yaxis } = this.plot._fullLayout;
       const cx = xaxis._offset + xaxis.d2p(this.model.xy[2 * focusRow]);
       const cy = yaxis._offset + yaxis.d2p(this.model.xy[2 * focusRow + 1]);
-      lines.push(h("circle", { cx, cy, r: 8, class: "fl-focus-ring" }));
+      lines.push(h("circle", { cx, cy, r: 8, class: "ws-focus-ring" }));
     }
     refill(this.overlay, lines);
     if (selection && !this.drawing) {
@@ -539,8 +539,8 @@ class HoverCard {
     this.api = api;
     this.row = -1;
     this.picture = h("img", { alt: "", width: 104, height: 104, decoding: "async" });
-    this.line = h("div", { class: "fl-card-line" });
-    this.element = h("div", { class: "fl-card", hidden: true, "aria-hidden": "true" }, this.picture, this.line);
+    this.line = h("div", { class: "ws-card-line" });
+    this.element = h("div", { class: "ws-card", hidden: true, "aria-hidden": "true" }, this.picture, this.line);
   }
 
   show(row, event, within) {
@@ -573,13 +573,13 @@ export function describe(model, row) {
   const predicted = model.predictedId(row);
   if (predicted !== null) {
     lines.push(swatchLine(model.color(predicted), model.name(predicted), `${Math.round(model.probability(row) * 100)}%`));
-  } else if (model.concealed(row)) lines.push(h("div", { class: "fl-card-quiet" }, "audit: no prediction yet"));
-  if (!lines.length) lines.push(h("div", { class: "fl-card-quiet" }, "no label yet"));
+  } else if (model.concealed(row)) lines.push(h("div", { class: "ws-card-quiet" }, "audit: no prediction yet"));
+  if (!lines.length) lines.push(h("div", { class: "ws-card-quiet" }, "no label yet"));
   return lines;
 }
 
 function swatchLine(color, name, figure) {
-  return h("div", {}, color && h("i", { class: "fl-dot", style: { background: color } }), h("span", {}, name), h("b", {}, figure));
+  return h("div", {}, color && h("i", { class: "ws-dot", style: { background: color } }), h("span", {}, name), h("b", {}, figure));
 }
 
 let plotly = null;

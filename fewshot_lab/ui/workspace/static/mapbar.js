@@ -12,15 +12,15 @@ const METHODS = { pca: "PCA, a first look", umap: "UMAP on nearest neighbours" }
 export class MapBar {
   constructor({ model, map, api, toasts, workspace }) {
     Object.assign(this, { model, map, api, toasts, workspace });
-    const segment = (values, act, label) => h("div", { class: "fl-segments", role: "group", "aria-label": label },
+    const segment = (values, act, label) => h("div", { class: "ws-segments", role: "group", "aria-label": label },
       values.map(([value, text]) => h("button", { type: "button", "data-value": value, onclick: (event) => act(value, event.currentTarget) }, text)));
     this.modes = segment([...MODES, ["column", "Metadata"]], (value, anchor) => (value === "column" ? this.columns(anchor) : map.setMode(value)), "Colour the map by");
     this.tools = segment(TOOLS, (value) => map.setTool(value), "Tool of the map");
     this.settings = iconButton("settings", "Map settings", (event) => this.openSettings(event.currentTarget), { "data-act": "map-settings" });
-    this.top = h("div", { class: "fl-bar" }, this.modes, h("div", { class: "fl-bar-end" }, this.tools, this.settings));
-    this.legend = h("div", { class: "fl-legend" });
-    this.caption = h("p", { class: "fl-map-caption" });
-    this.bottom = h("div", { class: "fl-map-foot" }, this.legend, this.caption);
+    this.top = h("div", { class: "ws-bar" }, this.modes, h("div", { class: "ws-bar-end" }, this.tools, this.settings));
+    this.legend = h("div", { class: "ws-legend" });
+    this.caption = h("p", { class: "ws-map-caption" });
+    this.bottom = h("div", { class: "ws-map-foot" }, this.legend, this.caption);
     model.on("tool colour map overview hidden", () => this.draw());
     this.draw();
   }
@@ -31,7 +31,7 @@ export class MapBar {
       button.setAttribute("aria-pressed", String(button.dataset.value === map.mode));
       if (button.dataset.value === "column") {
         const name = map.mode === "column" ? title(map.columnName) : "Metadata";
-        refill(button, h("span", { class: "fl-name" }, name), " ▾");
+        refill(button, h("span", { class: "ws-name" }, name), " ▾");
         button.hidden = !this.available().length;
       }
     }
@@ -76,7 +76,7 @@ export class MapBar {
 
   drawLegend() {
     const { map } = this;
-    if (map.mode === "confidence") return refill(this.legend, gradient("0%", "100%"), h("span", { class: "fl-quiet" }, "probability of the predicted class"));
+    if (map.mode === "confidence") return refill(this.legend, gradient("0%", "100%"), h("span", { class: "ws-quiet" }, "probability of the predicted class"));
     if (map.mode !== "column" || !map.column) return refill(this.legend);
     const { column } = map;
     if (column.kind === "number") return refill(this.legend, gradient(number(column.low), number(column.high)));
@@ -85,22 +85,22 @@ export class MapBar {
     return refill(this.legend, column.names.map((name, at) => {
       const key = `v${at}`;
       return h("button", {
-        type: "button", class: "fl-value", "aria-pressed": String(!map.hiddenValues.has(key)), title: `${name}: ${count(counts[at])}. Click hides, double click shows alone.`,
+        type: "button", class: "ws-value", "aria-pressed": String(!map.hiddenValues.has(key)), title: `${name}: ${count(counts[at])}. Click hides, double click shows alone.`,
         onclick: (event) => {
           if (event.detail > 1) {
             map.hiddenValues = new Set(column.names.map((_, i) => `v${i}`).filter((other) => other !== key));
           } else if (!map.hiddenValues.delete(key)) map.hiddenValues.add(key);
           this.model.tell("hidden");
         },
-      }, h("i", { class: "fl-dot", style: { background: column.colors[at] } }), h("span", { class: "fl-name" }, name), h("small", {}, count(counts[at])));
+      }, h("i", { class: "ws-dot", style: { background: column.colors[at] } }), h("span", { class: "ws-name" }, name), h("small", {}, count(counts[at])));
     }));
   }
 
   openSettings(anchor) {
     const kept = this.model.overview?.map_settings ?? { neighbours: 15, min_dist: 0.1 };
-    const neighbours = h("input", { type: "number", class: "fl-field fl-number", min: 2, max: 200, value: kept.neighbours, autofocus: true });
-    const distance = h("input", { type: "number", class: "fl-field fl-number", min: 0, max: 0.99, step: 0.05, value: kept.min_dist });
-    const state = h("p", { class: "fl-quiet" }, "The map keeps its place until the new one is ready.");
+    const neighbours = h("input", { type: "number", class: "ws-field ws-number", min: 2, max: 200, value: kept.neighbours, autofocus: true });
+    const distance = h("input", { type: "number", class: "ws-field ws-number", min: 0, max: 0.99, step: 0.05, value: kept.min_dist });
+    const state = h("p", { class: "ws-quiet" }, "The map keeps its place until the new one is ready.");
     const start = async () => {
       try {
         await this.api.post("jobs", { do: "map", neighbours: Number(neighbours.value), min_dist: Number(distance.value) });
@@ -108,18 +108,18 @@ export class MapBar {
         this.toasts.show("A new map is being laid out; it slides in when it is ready.");
       } catch (error) {
         refill(state, error.message);
-        state.className = "fl-problem";
+        state.className = "ws-problem";
       }
     };
-    const made = popover(anchor, h("div", { class: "fl-settings" },
+    const made = popover(anchor, h("div", { class: "ws-settings" },
       h("h2", {}, "Map"),
       h("label", {}, h("span", {}, "Neighbours", h("small", {}, "few: fine detail, many: the large picture")), neighbours),
       h("label", {}, h("span", {}, "Distance", h("small", {}, "how tightly similar images are packed")), distance),
-      h("button", { type: "button", class: "fl-button", onclick: start }, "Lay out again"), state),
+      h("button", { type: "button", class: "ws-button", onclick: start }, "Lay out again"), state),
     { label: "Map settings", within: this.workspace });
   }
 }
 
 const title = (name) => ({ "@reference": "Reference", "@group": "Group" })[name] ?? name;
-const gradient = (low, high) => [h("small", {}, low), h("i", { class: "fl-gradient", style: { background: scaleCss } }), h("small", {}, high)];
+const gradient = (low, high) => [h("small", {}, low), h("i", { class: "ws-gradient", style: { background: scaleCss } }), h("small", {}, high)];
 const number = (x) => (Math.abs(x) >= 1000 ? count(Math.round(x)) : String(Math.round(x * 1000) / 1000));

@@ -30,7 +30,7 @@ export class Model {
     this.base = new Uint16Array(0);
     this.codes = new Uint16Array(0);
     this.pending = [];
-    this.rev = -1;
+    this.rev = "";
     this.model = null;
     this.predicted = new Uint8Array(0);
     this.confidence = new Uint16Array(0);
@@ -74,7 +74,7 @@ export class Model {
       told.add("overview").add("classes");
     }
     if (head.labels && this.takeCodes(head.labels, arrays)) told.add("labels");
-    if (head.rev !== undefined && head.rev >= this.rev) {
+    if (head.rev !== undefined) {
       this.rev = head.rev;
       this.model = head.model;
       if (arrays.predicted) {

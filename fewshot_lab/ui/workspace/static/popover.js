@@ -13,7 +13,7 @@ export const popoverOpen = () => open !== null;
 // `place` is "below", "above" or "right" of the anchor; the panel is kept inside the page.
 export function popover(anchor, content, { place = "below", label, within, className = "", onClose } = {}) {
   closePopover();
-  const panel = h("div", { class: `fl-popover ${className}`, role: "dialog", "aria-label": label, tabindex: "-1" }, content);
+  const panel = h("div", { class: `ws-popover ${className}`, role: "dialog", "aria-label": label, tabindex: "-1" }, content);
   within.append(panel);
   anchor.setAttribute("aria-expanded", "true");
   const arrange = () => {
@@ -59,15 +59,15 @@ export function menu(anchor, items, options) {
       : h(
           "button",
           {
-            type: "button", role: "menuitem", class: "fl-menu-item", disabled: item.disabled, "aria-checked": item.checked,
+            type: "button", role: "menuitem", class: "ws-menu-item", disabled: item.disabled, "aria-checked": item.checked,
             onclick: () => { made.close(); item.act(); },
           },
-          item.color && h("i", { class: "fl-swatch", style: { background: item.color } }),
+          item.color && h("i", { class: "ws-swatch", style: { background: item.color } }),
           h("span", {}, item.label),
           item.key && h("kbd", {}, item.key),
         ),
   );
-  const list = h("div", { class: "fl-menu", role: "menu" }, buttons);
+  const list = h("div", { class: "ws-menu", role: "menu" }, buttons);
   list.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;

@@ -9,17 +9,17 @@ export class Tile {
   constructor() {
     this.row = -1;
     this.picture = h("img", { alt: "", decoding: "async", draggable: "false" });
-    this.audit = h("span", { class: "fl-audit", title: "Audit image: drawn at random, never used for training" }, "A");
-    this.chip = h("span", { class: "fl-chip" });
-    this.check = h("span", { class: "fl-check", "aria-hidden": "true" });
-    this.dot = h("i", { class: "fl-dot" });
-    this.name = h("span", { class: "fl-name" });
+    this.audit = h("span", { class: "ws-audit", title: "Audit image: drawn at random, never used for training" }, "A");
+    this.chip = h("span", { class: "ws-chip" });
+    this.check = h("span", { class: "ws-check", "aria-hidden": "true" });
+    this.dot = h("i", { class: "ws-dot" });
+    this.name = h("span", { class: "ws-name" });
     this.figure = h("b", {});
-    this.line = h("div", { class: "fl-guess" }, this.dot, this.name, this.figure);
+    this.line = h("div", { class: "ws-guess" }, this.dot, this.name, this.figure);
     this.element = h(
       "div",
-      { class: "fl-tile", role: "option" },
-      h("div", { class: "fl-picture" }, this.picture, this.audit, this.chip, this.check),
+      { class: "ws-tile", role: "option" },
+      h("div", { class: "ws-picture" }, this.picture, this.audit, this.chip, this.check),
       this.line,
     );
     this.element.tile = this;
@@ -28,7 +28,7 @@ export class Tile {
   show(row, id, url) {
     if (this.row === row) return;
     this.row = row;
-    this.element.id = `fl-tile-${id}`;
+    this.element.id = `ws-tile-${id}`;
     this.element.dataset.id = id;
     this.picture.src = url;
   }
@@ -46,23 +46,23 @@ export class Tile {
     const code = model.codes[row], kind = code & KIND;
     const own = model.classId(row);
     const predicted = model.predictedId(row);
-    const classes = ["fl-tile"];
-    if (focused) classes.push("fl-focused");
-    if (marked) classes.push("fl-marked");
-    if (excluded) classes.push("fl-excluded");
-    if (accepting) classes.push("fl-accepting");
-    if (code & SKIPPED && !kind) classes.push("fl-skipped");
+    const classes = ["ws-tile"];
+    if (focused) classes.push("ws-focused");
+    if (marked) classes.push("ws-marked");
+    if (excluded) classes.push("ws-excluded");
+    if (accepting) classes.push("ws-accepting");
+    if (code & SKIPPED && !kind) classes.push("ws-skipped");
     let label = "";
     if (own !== null) {
       const color = model.color(own);
       label = model.name(own);
-      classes.push("fl-labelled");
+      classes.push("ws-labelled");
       this.element.style.setProperty("--own", color);
       this.chip.style.background = color;
       this.chip.style.color = inkOn(color);
     } else if (kind === UNSURE || kind === REJECT) {
       label = kind === UNSURE ? "unsure" : "unusable";
-      classes.push("fl-set-aside");
+      classes.push("ws-set-aside");
       this.chip.style.background = this.chip.style.color = "";
     }
     say(this.chip, code & MACHINE && label ? `${label} (auto)` : label);

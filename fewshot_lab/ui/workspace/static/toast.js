@@ -6,7 +6,7 @@ const STAYS = 6000;
 
 export class Toasts {
   constructor() {
-    this.element = h("div", { class: "fl-toasts", role: "status", "aria-live": "polite" });
+    this.element = h("div", { class: "ws-toasts", role: "status", "aria-live": "polite" });
   }
 
   show(text, { action, onAction, tone = "plain", stays = STAYS } = {}) {
@@ -14,9 +14,9 @@ export class Toasts {
     const close = () => { clearTimeout(timer); toast.remove(); };
     const toast = h(
       "div",
-      { class: `fl-toast fl-toast-${tone}` },
+      { class: `ws-toast ws-toast-${tone}` },
       h("span", {}, text),
-      action && h("button", { type: "button", class: "fl-link", onclick: () => { close(); onAction(); } }, action),
+      action && h("button", { type: "button", class: "ws-link", onclick: () => { close(); onAction(); } }, action),
       iconButton("close", "Dismiss", close),
     );
     let timer = setTimeout(close, stays);

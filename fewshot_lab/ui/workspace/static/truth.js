@@ -11,15 +11,15 @@ export class TruthLine {
     this.accuracyDoubt = h("span", {});
     this.audit = h("b", {});
     this.auditDoubt = h("span", {});
-    this.choice = h("span", { class: "fl-choice" });
-    this.fresh = h("span", { class: "fl-fresh", role: "status" });
+    this.choice = h("span", { class: "ws-choice" });
+    this.fresh = h("span", { class: "ws-fresh", role: "status" });
     this.open = h("button", {
-      type: "button", class: "fl-truth-button", "aria-haspopup": "dialog", "aria-expanded": "false", "data-act": "quality",
+      type: "button", class: "ws-truth-button", "aria-haspopup": "dialog", "aria-expanded": "false", "data-act": "quality",
       title: "Recall of each class and the confusion matrix", onclick: () => this.details(),
     }, h("span", {}, "Balanced accuracy "), this.accuracy, this.accuracyDoubt);
-    this.auditPart = h("span", { class: "fl-audit-part", title: "On labelled images that were drawn at random and never trained the classifier" }, "Audit ", this.audit, this.auditDoubt);
-    this.message = h("span", { class: "fl-message" });
-    this.element = h("footer", { class: "fl-truth" }, this.message, this.open, this.auditPart, this.choice, this.fresh);
+    this.auditPart = h("span", { class: "ws-audit-part", title: "On labelled images that were drawn at random and never trained the classifier" }, "Audit ", this.audit, this.auditDoubt);
+    this.message = h("span", { class: "ws-message" });
+    this.element = h("footer", { class: "ws-truth" }, this.message, this.open, this.auditPart, this.choice, this.fresh);
     this.outbox = { waiting: 0 };
     this.lost = false;
     model.on("scores overview", () => this.draw());
@@ -79,10 +79,10 @@ export class TruthLine {
   }
 
   details() {
-    const body = h("div", { class: "fl-quality" });
+    const body = h("div", { class: "ws-quality" });
     this.draws = () => refill(body, this.quality());
     this.draws();
-    popover(this.open, body, { place: "above", label: "How good the classifier is", within: this.workspace, className: "fl-popover-wide", onClose: () => { this.draws = null; } });
+    popover(this.open, body, { place: "above", label: "How good the classifier is", within: this.workspace, className: "ws-popover-wide", onClose: () => { this.draws = null; } });
   }
 
   quality() {
@@ -90,22 +90,22 @@ export class TruthLine {
     const { cv } = model;
     if (!cv) return [h("p", {}, model.message)];
     const name = (id) => this.model.name(id);
-    const recall = h("table", { class: "fl-recall" },
+    const recall = h("table", { class: "ws-recall" },
       h("caption", {}, `Recall of each class, n = ${count(cv.n)}, cross-validated ${cv.repeats} ${cv.repeats === 1 ? "time" : "times"}`),
       cv.class_ids.map((id) => {
         const r = cv.recall[id];
         return h("tr", {},
-          h("th", { scope: "row", title: name(id) }, h("i", { class: "fl-dot", style: { background: this.model.color(id) } }), name(id)),
+          h("th", { scope: "row", title: name(id) }, h("i", { class: "ws-dot", style: { background: this.model.color(id) } }), name(id)),
           h("td", {}, r && r.value !== null ? whisker(r, this.model.color(id)) : null),
-          h("td", { class: "fl-figure" }, r && r.value !== null ? [h("b", {}, two(r.value)), ` ${two(r.low)}–${two(r.high)}`, h("small", {}, ` n ${count(r.n)}`)] : "–"));
+          h("td", { class: "ws-figure" }, r && r.value !== null ? [h("b", {}, two(r.value)), ` ${two(r.low)}–${two(r.high)}`, h("small", {}, ` n ${count(r.n)}`)] : "–"));
       }));
-    return [h("div", { class: "fl-quality-part" }, recall), h("div", { class: "fl-quality-part fl-scroll" }, this.confusion(cv))];
+    return [h("div", { class: "ws-quality-part" }, recall), h("div", { class: "ws-quality-part ws-scroll" }, this.confusion(cv))];
   }
 
   confusion(cv) {
     const size = cv.class_ids.length;
     const largest = Math.max(1, ...cv.confusion.map((line, i) => line.reduce((a, v, j) => (i === j ? a : Math.max(a, v)), 0)));
-    const table = h("table", { class: "fl-confusion", style: { "--size": size } },
+    const table = h("table", { class: "ws-confusion", style: { "--size": size } },
       h("caption", {}, "Rows: your labels. Columns: predicted. A click shows the images."),
       h("tr", {}, h("td", {}), cv.class_ids.map((id) => h("th", { scope: "col", title: this.model.name(id) }, h("span", {}, this.model.name(id))))));
     cv.confusion.forEach((line, i) => {
@@ -117,7 +117,7 @@ export class TruthLine {
           const n = value % 1 ? value.toFixed(1) : count(value);
           const words = `${this.model.name(cv.class_ids[i])} predicted as ${this.model.name(cv.class_ids[j])}`;
           return h("td", {}, value > 0 && h("button", {
-            type: "button", class: i === j ? "fl-right-cell" : "fl-wrong-cell", disabled: !ids.length,
+            type: "button", class: i === j ? "ws-right-cell" : "ws-wrong-cell", disabled: !ids.length,
             style: { "--share": i === j ? value / sum : value / largest }, "aria-label": `${words}: ${n}`, title: `${words}: ${n} (${percent(value / sum)})`,
             onclick: () => this.grid.open({ name: "cell", ids, title: words.charAt(0).toUpperCase() + words.slice(1) }),
           }, n));
@@ -137,7 +137,7 @@ const doubt = (i, how = "") =>
 function whisker({ value, low, high }, color) {
   const at = (x) => 2 + x * 96;
   return h("svg", { viewBox: "0 0 100 14", width: 100, height: 14, role: "img", "aria-label": `${two(value)}, ${two(low)} to ${two(high)}` },
-    h("line", { x1: 2, x2: 98, y1: 7, y2: 7, class: "fl-axis" }),
+    h("line", { x1: 2, x2: 98, y1: 7, y2: 7, class: "ws-axis" }),
     h("line", { x1: at(low), x2: at(high), y1: 7, y2: 7, stroke: color, "stroke-width": 3 }),
     h("circle", { cx: at(value), cy: 7, r: 4, fill: color }));
 }

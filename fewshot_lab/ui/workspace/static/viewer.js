@@ -10,20 +10,20 @@ export class Viewer {
     Object.assign(this, { model, api, grid, toasts });
     this.row = -1;
     this.picture = h("img", { alt: "", draggable: "false" });
-    this.stage = h("div", { class: "fl-stage", tabindex: "-1" }, this.picture);
-    this.facts = h("dl", { class: "fl-facts" });
-    this.state = h("div", { class: "fl-viewer-state" });
-    this.near = h("div", { class: "fl-near" });
+    this.stage = h("div", { class: "ws-stage", tabindex: "-1" }, this.picture);
+    this.facts = h("dl", { class: "ws-facts" });
+    this.state = h("div", { class: "ws-viewer-state" });
+    this.near = h("div", { class: "ws-near" });
     this.title = h("h2", {});
     this.element = h(
       "div",
-      { class: "fl-viewer", role: "dialog", "aria-modal": "true", "aria-label": "Large view", hidden: true, tabindex: "-1" },
+      { class: "ws-viewer", role: "dialog", "aria-modal": "true", "aria-label": "Large view", hidden: true, tabindex: "-1" },
       this.stage,
       h("aside", {},
         h("header", {}, this.title, iconButton("close", "Close (Escape)", () => this.close())),
         this.state, this.facts,
         h("h3", {}, "Most similar"), this.near,
-        h("p", { class: "fl-quiet" }, h("kbd", {}, "←"), h("kbd", {}, "→"), " next image, ", h("kbd", {}, "space"), " closes; class keys label.")),
+        h("p", { class: "ws-quiet" }, h("kbd", {}, "←"), h("kbd", {}, "→"), " next image, ", h("kbd", {}, "space"), " closes; class keys label.")),
     );
     this.listen();
     model.on("labels scores", () => { if (this.row >= 0) this.tellState(); });
@@ -70,11 +70,11 @@ export class Viewer {
     if (this.row !== row) return;
     if (facts.status === "fulfilled") this.tellFacts(facts.value);
     if (near.status === "fulfilled") this.tellNear(near.value);
-    else refill(this.near, h("p", { class: "fl-quiet" }, near.reason.message));
+    else refill(this.near, h("p", { class: "ws-quiet" }, near.reason.message));
   }
 
   tellState() {
-    refill(this.state, describe(this.model, this.row), this.model.isAudit(this.row) && h("div", { class: "fl-card-quiet" }, "Audit image: never trains the classifier."));
+    refill(this.state, describe(this.model, this.row), this.model.isAudit(this.row) && h("div", { class: "ws-card-quiet" }, "Audit image: never trains the classifier."));
   }
 
   tellFacts(facts) {
@@ -103,7 +103,7 @@ export class Viewer {
         "aria-label": `Similar image, similarity ${two(similarity[i])}${shown !== null ? `, ${this.model.name(shown)}` : ""}`,
         onclick: () => this.show(row),
       }, h("img", { src: this.api.thumb(id), alt: "" }), h("small", {}, percent(similarity[i])));
-    }), h("button", { type: "button", class: "fl-link", onclick: () => { const id = this.model.ids[this.row]; this.close(); this.grid.open({ name: "neighbours", id }); } }, "Label its neighbours"));
+    }), h("button", { type: "button", class: "ws-link", onclick: () => { const id = this.model.ids[this.row]; this.close(); this.grid.open({ name: "neighbours", id }); } }, "Label its neighbours"));
   }
 
   place() {

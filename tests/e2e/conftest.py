@@ -1,0 +1,199 @@
+"""The app in a real browser: a server of its own, and a page that forgives nothing."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from fewshot_lab.images.demo import draw_demo
+from fewshot_lab.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    # WebGL without a graphics card
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+)
+# Streamlit's page asks for these under its own path first, and then where they are.
+PROBES = ("_stcore/health", "_stcore/host-config")
+STARTS_WITHIN = 60.0
+CELLS = 240
+
+
+class Server:
+    """``streamlit run app.py`` on a port of its own, with a home of its own."""
+
+    def __init__(self, home: Path, log: Path):
+        self.home = home
+        self.log = log
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def start(self) -> None:
+        """Start, and return when it answers."""
+        environment = os.environ | {
+            "FEWSHOT_LAB_HOME": str(self.home),
+            "PYTHONPATH": str(ROOT),
+            "STREAMLIT_SERVER_HEADLESS": "true",
+        }
+        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+        command += ["--server.port", str(self.port), "--server.address", "localhost"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + STARTS_WITHIN
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.2)
+        raise AssertionError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """Kill it as a power cut would."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a project of drawn cells, embedded and mapped, to be copied."""
+    base = tmp_path_factory.mktemp("cells")
+    draw_demo(base / "images", n=CELLS)
+    project = Project.create("cells", home=base / "home")
+    project.import_images(base / "images", reference_labels="folders")
+    project.embed()
+    project.make_map()
+    project.close()
+    return base / "home" / "cells"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a home whose demo project is not made by itself."""
+    folder = tmp_path / "projects"
+    folder.mkdir()
+    (folder / ".started").touch()
+    monkeypatch.setenv("FEWSHOT_LAB_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def project(home: Path, cells: Path) -> Project:
+    """Return a fresh copy of the project of drawn cells."""
+    shutil.copytree(cells, home / "cells")
+    return Project.open("cells", home=home)
+
+
+@pytest.fixture
+def server(home: Path, tmp_path: Path) -> Iterator[Server]:
+    """Return a running server; jobs that it started end with the test."""
+    server = Server(home, tmp_path / "server.log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+class Watch:
+    """Everything that a page asked for and complained about."""
+
+    def __init__(self, page: Page):
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.forgiven: tuple[str, ...] = PROBES
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: self._heard(message))
+
+    def _heard(self, message) -> None:  # type: ignore[no-untyped-def]
+        where = (message.location or {}).get("url", "")
+        if message.type == "error" and not any(part in where for part in self.forgiven):
+            self.complaints.append(f"{message.text} {where}")
+
+    def foreign(self) -> list[str]:
+        """Return requests to anything but this machine."""
+        local = ("localhost", "127.0.0.1", None, "")
+        return [url for url in self.requests if urlsplit(url).hostname not in local]
+
+
+@pytest.fixture
+def watch(page: Page) -> Watch:
+    """Return what the page asked for, so far."""
+    return page.watch  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """Return a page; another host or an error in the console fails the test at its end."""
+    page = context.new_page()
+    watch = Watch(page)
+    page.watch = watch  # type: ignore[attr-defined]
+    yield page
+    assert watch.foreign() == []
+    assert watch.complaints == []
+
+
+@pytest.fixture
+def open_label_page(page: Page, server: Server) -> Callable[[str], Page]:
+    """Return a function that opens a project's label page and waits for map and suggestions."""
+
+    def open_it(name: str = "cells") -> Page:
+        page.goto(f"{server.url}/label?project={name}")
+        page.wait_for_selector(".ws-map[data-drawn]")
+        page.wait_for_selector(".ws-tile")
+        return page
+
+    return open_it
