@@ -1,5 +1,6 @@
 """Pictures in a ZIP, which may come from anyone."""
 
+import errno
 import os
 import shutil
 import stat
@@ -20,6 +21,7 @@ from fewshot_lab.images._kinds import (
     is_noise,
     needs_a_look,
 )
+from fewshot_lab.images._parts import Parts
 
 MAX_ENTRY = 4 * 2**30
 _BOMB_FROM = 100 * 2**20
@@ -131,39 +133,49 @@ def unpack(
         raise FewshotLabError(
             f"The ZIP unpacks to {needed / 2**30:.1f} GiB but only {free / 2**30:.1f} GiB are free."
         )
-    for path, entry in listing.entries:
-        try:
-            yield path, _unpack_one(archive, path, entry, folder)
-        except FewshotLabError:
-            raise
-        except OSError as error:
-            if error.errno == 28:
-                raise FewshotLabError("The disk is full; make room and start again.") from None
-            yield Refused(path, f"It cannot be unpacked: {error.strerror or 'damaged'}.")
-        except Exception:  # zipfile and zlib raise many things on damaged archives
-            yield Refused(path, "This entry of the ZIP is damaged or its compression unknown.")
+    done: list[tuple[str, Path] | Refused] = []
+    with Parts() as parts:
+        for path, entry in listing.entries:
+            try:
+                done.append((path, _unpack_one(archive, path, entry, folder, parts)))
+                if parts.full:
+                    parts.settle()
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise FewshotLabError("The disk is full; make room and start again.") from None
+                reason = f"It cannot be unpacked: {error.strerror or 'damaged'}."
+                done.append(Refused(path, reason))
+            except Exception:  # zipfile and zlib raise many things on damaged archives
+                reason = "This entry of the ZIP is damaged or its compression unknown."
+                done.append(Refused(path, reason))
+            if not parts:
+                yield from done
+                done.clear()
+        parts.settle()
+        yield from done
 
 
-def _unpack_one(archive: zipfile.ZipFile, path: str, entry: zipfile.ZipInfo, folder: Path) -> Path:
+def _unpack_one(
+    archive: zipfile.ZipFile, path: str, entry: zipfile.ZipInfo, folder: Path, parts: Parts
+) -> Path:
     if os.name == "nt":
         path = path.translate(dict.fromkeys(map(ord, '<>:"|?*'), "_"))
     target = folder / path
-    if target.exists() and not _same(target, entry):
-        target = target.with_name(f"{target.stem}~{entry.CRC:08x}{target.suffix}")
-        if target.exists() and _same(target, entry):
+    if target in parts:  # the same name twice in one ZIP
+        parts.settle()
+    if target.exists():
+        if _same(target, entry):
             return target
-    elif target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{entry.CRC:08x}-{os.getpid()}.part")
+        target = target.with_name(f"{target.stem}~{entry.CRC:08x}{target.suffix}")
+        if target in parts or (target.exists() and _same(target, entry)):
+            return target
+    part = parts.write(target)
     try:
         with archive.open(entry) as source, part.open("wb") as out:
             shutil.copyfileobj(source, out, 2**20)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    except BaseException:
+        parts.drop(target)
+        raise
     return target
 
 

@@ -1,6 +1,5 @@
 """MedMNIST: 2D data sets as one ``.npz`` of arrays, written out as PNG files."""
 
-import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ import numpy as np
 from PIL import Image
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.images._parts import Parts
+from fewshot_lab.images._pillow import to_8bit
 
 # The class names of the MedMNIST collection (Yang et al. 2023, doi 10.1038/s41597-022-01721-8),
 # which its files hold as numbers only.
@@ -154,16 +155,27 @@ class MedMnist:
         labels = self._labels[split]
         shape, dtype, stream = _array_header(archive, f"{split}_images")
         assert shape is not None and stream is not None
-        with stream:
+        with stream, Parts() as parts:
             size = int(np.prod(shape[1:])) * dtype.itemsize
+            done: list[Picture] = []
             for number in range(shape[0]):
                 path = f"{self.name}/{split}/{number:05d}.png"
                 raw = stream.read(size)
                 if len(raw) < size:
                     raise FewshotLabError(f"{self.file.name} is truncated in {split}_images.")
-                _write_png(np.frombuffer(raw, dtype).reshape(shape[1:]), folder / path)
+                target = folder / path
+                if not target.is_file():
+                    values = to_8bit(np.frombuffer(raw, dtype).reshape(shape[1:]))
+                    Image.fromarray(values).save(parts.write(target), "PNG", compress_level=1)
                 reference, meta = self._label(labels, number)
-                yield Picture(path, folder / path, reference, {"split": split, **meta})
+                done.append(Picture(path, target, reference, {"split": split, **meta}))
+                if parts.full:
+                    parts.settle()
+                if not parts:
+                    yield from done
+                    done.clear()
+            parts.settle()
+            yield from done
 
     def _label(
         self, labels: np.ndarray | None, number: int
@@ -206,17 +218,3 @@ def _whole(archive: zipfile.ZipFile, name: str) -> np.ndarray | None:
     with stream:
         size = int(np.prod(shape)) * dtype.itemsize
         return np.frombuffer(stream.read(size), dtype).reshape(shape)
-
-
-def _write_png(values: np.ndarray, target: Path) -> None:
-    if target.is_file() and target.stat().st_size > 0:
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    from fewshot_lab.images._pillow import to_8bit
-
-    part = target.with_name(f".{target.stem}-{os.getpid()}.part")
-    try:
-        Image.fromarray(to_8bit(values)).save(part, "PNG", compress_level=1)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -211,7 +211,26 @@ def test_a_killed_unpacking_leaves_no_half_file_under_a_final_name(tmp_path):
     del items  # cut off in the middle
     assert all(name.endswith(".png") for name in files_below(out))
     assert len(list(scan(file, extract_to=out))) == 5
+    assert not list(out.rglob("*.part"))
     leftover = out / "a.zip" / ".00000000-1.part"
     leftover.write_bytes(b"half")
     assert len(list(scan(file, extract_to=out))) == 5
     assert os.access(out, os.W_OK)
+
+
+def test_one_name_twice_in_a_zip_keeps_both_pictures(tmp_path):
+    file = tmp_path / "a.zip"
+    with zipfile.ZipFile(file, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        for value in (1, 2, 2):
+            archive.writestr("a.png", png(value))
+    found = list(scan(file, extract_to=tmp_path / "out"))
+    assert [c.file.read_bytes() for c in found] == [png(1), png(2), png(2)]
+    assert len({c.file for c in found}) == 2
+
+
+def test_more_entries_than_one_batch(tmp_path):
+    file = make(tmp_path / "a.zip", {f"{k:03d}.png": png(k % 200) for k in range(150)})
+    found = scan(file, extract_to=tmp_path / "out")
+    assert next(found).file.read_bytes() == png(0)
+    assert len(list(found)) == 149
+    assert len(files_below(tmp_path / "out")) == 150
