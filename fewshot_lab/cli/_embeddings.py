@@ -58,7 +58,7 @@ def embed(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, show_default=False)] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that read images.", min=0, show_default=False)
+        int | None, typer.Option(help="On a CPU lanes, on a GPU processes that read.", min=1, show_default=False)
     ] = None,
     home: Home = None,
     json: Json = False,
@@ -180,7 +180,7 @@ def backbones(home: Home = None, json: Json = False) -> None:
                 "availability": sentence,
             }
         )
-        state = "here" if card.offline else (sentence or "here")
+        state = "here" if card.offline else "to download" if usable else "not available now"
         rows.append([card.name, str(card.dimensions), f"{card.size_mb:,.0f}", card.licence, state])
     text = table(["backbone", "dimensions", "MB", "licence", "weights"], rows)
     tell({"backbones": result}, text, as_json=json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -88,6 +89,8 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("FEWSHOT_LAB_DEBUG"):
             raise
+        if "--job" in arguments:  # stderr is the job's log there
+            traceback.print_exc()
         reason = (str(error).splitlines() or [""])[0]
         print(
             f"Something went wrong that should not: {type(error).__name__}: {reason} "

@@ -1,0 +1,206 @@
+"""What an exported bundle holds, when it is refused, and what is left behind."""
+
+import csv
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export import Bundle, ExportRefused, export_bundle
+from fewshot_lab.export._write import FILES
+from fewshot_lab.project import Project
+
+
+def read(folder, name):
+    return json.loads((folder / name).read_text("utf-8"))
+
+
+def test_holds_what_it_promises(bundle):
+    assert sorted(p.name for p in bundle.iterdir()) == sorted(FILES)
+    with zipfile.ZipFile(bundle.with_name(f"{bundle.name}.zip")) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == sorted(f"{bundle.name}/{name}" for name in FILES)
+
+
+def test_nothing_is_pickled(bundle):
+    for file in bundle.iterdir():
+        assert file.suffix not in (".pkl", ".pickle", ".joblib", ".pt")
+    with zipfile.ZipFile(bundle / "classifier.skops") as archive:
+        for name in archive.namelist():
+            assert not archive.read(name).startswith(b"\x80"), name
+
+
+def test_classes_keep_their_ids_names_and_colours(bundle, project):
+    rows = {row.id: row for row in project.store.classes()}
+    for found in read(bundle, "classes.json"):
+        row = rows[found["id"]]
+        assert found == {"id": row.id, "name": row.name, "color": row.color}
+
+
+def test_labels_are_those_trained_on_and_the_audit(bundle, project):
+    rows = list(csv.DictReader(io.StringIO((bundle / "labels.csv").read_text("utf-8"))))
+    assert [row["split"] for row in rows].count("train") == 32
+    assert {r["image"] for r in rows if r["split"] == "audit"} == project.store.audit_ids()
+    assert {row["label"] for row in rows} == {row.name for row in project.store.classes()}
+
+
+def test_every_figure_has_its_interval_and_its_n(bundle):
+    metrics = read(bundle, "metrics.json")
+    for part, n in (("cross_validation", 32), ("audit", 8)):
+        figure = metrics[part]["balanced_accuracy"]
+        assert figure["low"] <= figure["value"] <= figure["high"]
+        assert figure["n"] == n
+        assert len(metrics[part]["recall"]) == 8
+        assert np.sum(metrics[part]["confusion"]["counts"]) == pytest.approx(n)
+
+
+def test_the_card_says_what_must_be_known(bundle, project):
+    card = (bundle / "MODEL_CARD.md").read_text("utf-8")
+    about = read(bundle, "bundle.json")
+    for words in (
+        "not a medical device",
+        project.backbone.fingerprint,
+        project.backbone.card.licence,
+        about["data"]["log_sha256"],
+        about["classifier"]["sentence"],
+        "Cross-validation",
+        "Audit",
+        "Confusion",
+        "Known limits",
+        "platelet",
+    ):
+        assert words in card
+
+
+def test_probabilities_are_the_ones_the_app_shows(bundle, project):
+    classifier = project.fit()
+    rows = project.store.images()
+    with Bundle.open(bundle) as opened:
+        found = {r.path: r for r in opened.predict(project.file_of(row.id)[0] for row in rows)}
+        assert opened.names == [row["name"] for row in read(bundle, "classes.json")]
+    shown = classifier.probabilities([row.id for row in rows])
+    assert len(found) == len(rows)
+    for row, expected in zip(rows, shown, strict=True):
+        got = found[str(project.file_of(row.id)[0])]
+        assert np.abs(got.probabilities - expected).max() <= 1e-4
+        assert got.probability == pytest.approx(expected.max(), abs=1e-4)
+
+
+def test_the_zip_opens_like_the_folder(bundle, cells):
+    picture = next(cells.glob("*/*.png"))
+    with Bundle.open(bundle) as folder, Bundle.open(bundle.with_suffix(".zip")) as packed:
+        one, other = next(folder.predict([picture])), next(packed.predict([picture]))
+        unpacked = packed.folder
+    assert np.array_equal(one.probabilities, other.probabilities)
+    assert not unpacked.exists()
+
+
+def test_exports_repeat_but_for_the_time(bundle, project, tmp_path):
+    project.export(tmp_path / bundle.name)
+    for name in FILES:
+        first, second = (bundle / name).read_bytes(), (tmp_path / bundle.name / name).read_bytes()
+        if name in ("bundle.json", "MODEL_CARD.md"):
+            assert len(first) == len(second)
+        else:
+            assert first == second, name
+    one, two = read(bundle, "bundle.json"), read(tmp_path / bundle.name, "bundle.json")
+    assert {**one, "created": ""} == {**two, "created": ""}
+
+
+def test_nearest_neighbours_are_refused_and_nothing_is_left(project, tmp_path):
+    with pytest.raises(ExportRefused, match=r"differs from the app's by .*1e-04|0\.0001") as error:
+        export_bundle(project, tmp_path / "knn", classifier=project.fit("paper-knn"), zip=True)
+    assert any(row.path in str(error.value) for row in project.store.files())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_that_says_something_else_is_refused(project, tmp_path, monkeypatch):
+    """The check reads what lies on the disk: damage between writing and reading is found."""
+    from fewshot_lab.export import _write
+
+    join = _write.join
+
+    def spoilt(body, head, n_classes):
+        for tensor in head.graph.initializer:
+            if tensor.float_data:
+                tensor.float_data[0] += 0.5
+        for node in head.graph.node:
+            for attribute in node.attribute:
+                if attribute.name == "intercepts":
+                    attribute.floats[0] += 0.5
+        return join(body, head, n_classes)
+
+    monkeypatch.setattr(_write, "join", spoilt)
+    with pytest.raises(ExportRefused, match="differs from the app's"):
+        export_bundle(project, tmp_path / "spoilt", classifier=project.fit("logreg"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_without_two_classes(tmp_path, cells):
+    made = Project.create("empty", home=tmp_path / "home")
+    with pytest.raises(FewshotLabError, match="embed"):
+        made.export(tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+    made.close()
+
+
+def test_never_replaces_what_is_no_bundle(project, tmp_path, bundle):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("dear")
+    with pytest.raises(FewshotLabError, match="not a bundle"):
+        export_bundle(project, mine, force=True)
+    assert (mine / "thesis.txt").read_text() == "dear"
+    with pytest.raises(FewshotLabError, match="exists"):
+        export_bundle(project, bundle)
+
+
+def test_force_replaces_a_bundle(project, tmp_path):
+    target = tmp_path / "again"
+    export_bundle(project, target)
+    (target / "MODEL_CARD.md").write_text("old")
+    export_bundle(project, target, force=True)
+    assert "Model card" in (target / "MODEL_CARD.md").read_text()
+    assert [p.name for p in tmp_path.iterdir()] == ["again"]
+
+
+def test_a_name_ending_in_zip_writes_a_zip_only(project, tmp_path):
+    report = export_bundle(project, tmp_path / "one.zip")
+    assert report.folder is None
+    assert [p.name for p in tmp_path.iterdir()] == ["one.zip"]
+    with Bundle.open(tmp_path / "one.zip") as opened:
+        assert len(opened.classes) == 8
+
+
+@pytest.mark.parametrize("what", ["missing", "empty", "text", "damaged"])
+def test_what_is_no_bundle_is_said_in_a_sentence(what, bundle, tmp_path):
+    target = tmp_path / "thing"
+    if what == "empty":
+        target.mkdir()
+    elif what == "text":
+        target = tmp_path / "thing.zip"
+        target.write_text("hello")
+    elif what == "damaged":
+        target.mkdir()
+        for name in ("classes.json", "preprocessing.json"):
+            (target / name).write_bytes((bundle / name).read_bytes())
+        (target / "model.onnx").write_bytes((bundle / "model.onnx").read_bytes()[:5000])
+    with pytest.raises(FewshotLabError) as error:
+        Bundle.open(target)
+    assert "\n" not in str(error.value)
+
+
+def test_a_zip_cannot_write_elsewhere(bundle, tmp_path):
+    evil = tmp_path / "evil.zip"
+    with zipfile.ZipFile(evil, "w") as archive:
+        for name in FILES:
+            archive.write(bundle / name, name)
+        archive.writestr("../../escaped/predict.py", "boo")
+        archive.writestr("../classes.json", "[]")
+    with Bundle.open(evil) as opened:
+        names = {p.name for p in opened.folder.iterdir()}
+    assert names <= set(FILES)
+    assert not (tmp_path.parent / "escaped").exists()

@@ -1,0 +1,52 @@
+"""Labels and predictions of a project as CSV."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export import labels_csv, parse_moment, predictions_csv
+
+
+def read(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_predictions_have_a_row_per_file(project):
+    rows = read(predictions_csv(project))
+    wanted = ["image", "path", "label", "annotator", "split", "predicted", "probability", "is_training"]
+    assert list(rows[0]) == wanted
+    assert [row["path"] for row in rows] == [file.path for file in project.store.files()]
+    names = {row.name for row in project.store.classes()}
+    assert {row["predicted"] for row in rows} <= names
+    assert all(1 / len(names) <= float(row["probability"]) <= 1 for row in rows)
+    training = set(project.training_set().ids)
+    for row in rows:
+        assert (row["is_training"] == "true") == (row["image"] in training)
+        assert (row["split"] == "audit") == (row["image"] in project.store.audit_ids())
+
+
+def test_labels_can_be_read_back(project):
+    rows = read(labels_csv(project))
+    current = project.store.labels()
+    names = {row.id: row.name for row in project.store.classes()}
+    assert {row["image"]: row["label"] for row in rows} == {
+        image_id: names[label.class_id] for image_id, label in current.items()
+    }
+    assert {row["annotator"] for row in rows} == {"kim", "robin"}
+
+
+def test_labels_of_a_past_moment(project):
+    start = project.store.events()[0].time - timedelta(seconds=1)
+    assert read(labels_csv(project, at=start)) == []
+    early = read(labels_csv(project, at=2))
+    assert 0 < len(early) < len(read(labels_csv(project)))
+
+
+def test_moments_are_positions_or_times():
+    assert parse_moment("12") == 12
+    assert parse_moment("2026-05-01T14:30:00+00:00") == datetime(2026, 5, 1, 14, 30, tzinfo=UTC)
+    with pytest.raises(FewshotLabError, match="neither"):
+        parse_moment("yesterday")
