@@ -4,7 +4,6 @@ import streamlit as st
 
 from fewshot_lab.project import Project
 from fewshot_lab.ui import session, work
-from fewshot_lab.ui.words import escape, plural
 
 _remember = st.components.v2.component(
     "fewshot_remember",
@@ -22,12 +21,6 @@ def header(project: Project | None) -> None:
     with st.container(key="fl-corner", horizontal=True):
         if project is not None:
             work.corner(project)
-            title = str(project.store.get("title") or project.name)
-            images = plural(len(project.store.ids()), "image")
-            st.html(
-                f'<span class="fl-where" title="{escape(title)}">{escape(title)}</span>'
-                f'<span class="fl-number"> · {images}</span>'
-            )
         name, chosen = session.annotator(), session.annotator_is_chosen()
         label = _plain(name) if chosen else f"Who labels? {_plain(name)}"
         with st.popover(label, help=None):

@@ -5,7 +5,7 @@ import streamlit as st
 from fewshot_lab import jobs
 from fewshot_lab.project import Project
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import count, duration, escape
+from fewshot_lab.ui.words import count, duration, escape, plural
 
 STAGES = {
     "drawing": "Drawing cells",
@@ -125,19 +125,29 @@ def resume(project: Project, job: "jobs.Job") -> "jobs.Job":
 
 
 def corner(project: Project) -> None:
-    """Show in one line what runs for the open project; nothing while nothing does."""
+    """Show in one line which project is open and what runs for it."""
     job = active(project)
-    if job is None:
-        return
 
-    @st.fragment(run_every=1.0)
-    def watch() -> None:
+    @st.fragment(run_every=1.0 if job is not None else None)
+    def line() -> None:
         with sentences():
-            status = job.status()
-            if not status.active:
-                st.html("<span></span>")
-                return
-            share = f" {100 * status.done // status.total} %" if status.total else ""
-            st.html(f'<span class="fl-busy">{escape(stage_words(status))}{share}</span>')
+            status = job.status() if job is not None else None
+            st.html(_busy(status) + _where(project))
 
-    watch()
+    line()
+
+
+def _busy(status: "jobs.Status | None") -> str:
+    if status is None or not status.active:
+        return ""
+    share = f" {100 * status.done // status.total} %" if status.total else ""
+    return f'<span class="fl-busy">{escape(stage_words(status))}{share}</span>'
+
+
+def _where(project: Project) -> str:
+    title = escape(str(project.store.get("title") or project.name))
+    images = plural(len(project.store.ids()), "image")
+    return (
+        f'<span class="fl-where" title="{title}">{title}</span>'
+        f'<span class="fl-number"> · {images}</span>'
+    )
