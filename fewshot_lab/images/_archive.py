@@ -169,7 +169,7 @@ def _unpack_one(
         target = target.with_name(f"{target.stem}~{entry.CRC:08x}{target.suffix}")
         if target in parts or (target.exists() and _same(target, entry)):
             return target
-    part = parts.write(target)
+    part = parts.write(target, entry.file_size)
     try:
         with archive.open(entry) as source, part.open("wb") as out:
             shutil.copyfileobj(source, out, 2**20)

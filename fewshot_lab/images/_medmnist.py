@@ -166,7 +166,8 @@ class MedMnist:
                 target = folder / path
                 if not target.is_file():
                     values = to_8bit(np.frombuffer(raw, dtype).reshape(shape[1:]))
-                    Image.fromarray(values).save(parts.write(target), "PNG", compress_level=1)
+                    part = parts.write(target, size)
+                    Image.fromarray(values).save(part, "PNG", compress_level=1)
                 reference, meta = self._label(labels, number)
                 done.append(Picture(path, target, reference, {"split": split, **meta}))
                 if parts.full:

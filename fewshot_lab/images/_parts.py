@@ -17,6 +17,7 @@ class Parts:
 
     def __init__(self) -> None:
         self._waiting: dict[Path, Path] = {}
+        self._bytes = 0
         # waits of several threads are met by one commit of the file system
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="settle")
 
@@ -39,11 +40,12 @@ class Parts:
     def __contains__(self, target: Path) -> bool:
         return target in self._waiting
 
-    def write(self, target: Path) -> Path:
-        """Return where to write what shall become `target`."""
+    def write(self, target: Path, size: int) -> Path:
+        """Return where to write what shall become `target`, of about `size` bytes."""
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{uuid4().hex[:12]}.part")
         self._waiting[target] = part
+        self._bytes += size
         return part
 
     def drop(self, target: Path) -> None:
@@ -53,15 +55,14 @@ class Parts:
     @property
     def full(self) -> bool:
         """Whether it is time to settle."""
-        if len(self._waiting) >= _FILES:
-            return True
-        return sum(part.stat().st_size for part in self._waiting.values()) >= _BYTES
+        return len(self._waiting) >= _FILES or self._bytes >= _BYTES
 
     def settle(self) -> None:
         """Wait until all is on the disk, then give every file its name."""
         list(self._pool.map(_to_disk, self._waiting.values()))
         for target in list(self._waiting):
             self._waiting.pop(target).replace(target)
+        self._bytes = 0
 
 
 def _to_disk(part: Path) -> None:
