@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fewshot_lab.ui import import_form, import_result, pages, work
+from fewshot_lab.ui import import_form, import_result, work
 from fewshot_lab.ui.empty import project_or_stop
 
 project = project_or_stop()
@@ -15,5 +15,5 @@ if job is not None:
 if job is None or job.verb not in ("import", "demo"):
     import_result.show(project)
     import_form.show(project)
-elif project.store.ids():
-    pages.link("label", "Look at what is there so far", project.name)
+elif job.report() is not None:
+    import_result.show(project)

@@ -1,6 +1,8 @@
 """The form that starts an import."""
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -117,13 +119,27 @@ def from_browser(project: Project) -> None:
             f'<div class="fl-muted fl-number">{plural(len(dropped), "file")}, {size(total)}. '
             "They are copied into the project.</div>"
         )
-    reference = ask_reference()
-    group = ask_group()
+    manifests = [f for f in files or [] if sources.CONTAINERS.get(Path(f.name).suffix) == "csv"]
+    columns = None
+    if len(manifests) == 1:
+        columns = dropped_columns(manifests[0])
+        if columns is None:
+            return
+    reference = ask_reference() if columns is None else False
+    group = ask_group() if columns is None else None
     say_what_follows(project)
     if st.button("Import", type="primary", disabled=not dropped, key="fl-import-drop"):
         kept = sources.keep_drop(dropped, project.folder)
         st.session_state["fl-turn"] = turn + 1
-        start(project, kept, reference_labels=reference, group_field=group)
+        start(project, kept, reference_labels=reference, group_field=group, columns=columns)
+
+
+def dropped_columns(manifest: Any) -> ManifestColumns | None:
+    """Ask what the columns of a dropped manifest are."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / sources.safe_path(manifest.name)
+        path.write_bytes(manifest.getbuffer())
+        return choose_columns(path, manifest.name)
 
 
 def ask_reference() -> bool:
@@ -148,7 +164,7 @@ def ask_group() -> str | None:
     return GROUPS[chosen or "None"]
 
 
-def choose_columns(manifest: Path) -> ManifestColumns | None:
+def choose_columns(manifest: Path, key: str = "") -> ManifestColumns | None:
     """Ask what the columns of a manifest are, with its first rows to look at."""
     try:
         header, rows = read_table(manifest)
@@ -166,7 +182,7 @@ def choose_columns(manifest: Path) -> ManifestColumns | None:
         alert(trouble)
     none = "none"
     a, b, c = st.columns(3)
-    key = str(manifest)
+    key = key or str(manifest)
     path = a.selectbox("Path of the image", header, header.index(guess.path), key=f"fl-p-{key}")
     others = [none, *header]
     label = b.selectbox(

@@ -121,8 +121,8 @@ def keep_drop(dropped: Iterable[Dropped], project_folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        What to import: the folder they lie in; or the container itself where the drop is one
-        ZIP, ``.npz`` or CSV (a CSV with its images beside it).
+        What to import: the folder they lie in; or the containers themselves where the drop is
+        only ZIPs and ``.npz``; or a CSV that was dropped by itself, with its images beside it.
 
     Raises
     ------
@@ -145,13 +145,15 @@ def keep_drop(dropped: Iterable[Dropped], project_folder: Path) -> list[Path]:
         raise FewshotLabError(f"The files could not be kept: {error.strerror}.") from None
     if not written:
         raise FewshotLabError("Drop some files first.")
-    containers = [path for path in written if path.suffix.lower() in CONTAINERS]
-    manifests = [path for path in containers if CONTAINERS[path.suffix.lower()] == "csv"]
-    if len(manifests) == 1 and len(containers) == 1:
-        return manifests  # its images lie beside it
-    if containers and len(containers) == len(written):
-        return containers
-    return [folder, *(path for path in containers if path not in manifests)]
+    kinds = {path: CONTAINERS.get(path.suffix.lower()) for path in written}
+    # A table inside a dropped folder is one file of many; on its own it says what to import.
+    manifests = [path for path in written if kinds[path] == "csv" and path.parent == folder]
+    packed = [path for path in written if kinds[path] in ("zip", "npz")]
+    if len(manifests) == 1:
+        return [*manifests, *packed]
+    if len(packed) == len(written):
+        return packed
+    return [folder, *packed]
 
 
 def safe_path(name: str) -> Path:

@@ -9,13 +9,15 @@ from fewshot_lab.ui.words import count, duration, escape, plural
 
 STAGES = {
     "drawing": "Drawing cells",
-    "looking": "Looking for images",
+    "listing": "Looking for images",
     "reading": "Reading images",
     "loading": "Loading the backbone",
     "embedding": "Embedding",
     "neighbours": "Finding neighbours",
     "layout": "Laying out the map",
-    "exporting": "Writing the bundle",
+    "fitting": "Fitting the classifier",
+    "measuring": "Measuring the classifier",
+    "writing": "Writing the bundle",
     "checking": "Checking the bundle against the app",
 }
 WORK = {
@@ -63,6 +65,16 @@ def progress_words(status: "jobs.Status") -> str:
     return " · ".join(parts)
 
 
+def what_follows(status: "jobs.Status") -> str:
+    """Say what comes after the stage at hand, and that nobody needs to wait for it."""
+    alone = "The work goes on when this page is closed."
+    if status.stage in ("drawing", "listing", "reading"):
+        return f"Then the images are embedded and laid out on the map. {alone}"
+    if status.stage in ("loading", "embedding"):
+        return f"Then the map is laid out. {alone}"
+    return alone
+
+
 def bar(status: "jobs.Status") -> str:
     """Return the bar of a job as HTML."""
     words = f'<div class="line"><span>{escape(stage_words(status))}</span>'
@@ -87,7 +99,10 @@ def show(project: Project, job: "jobs.Job") -> None:
             st.html(bar(status))
             if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
                 job.stop()
+            if (job.folder / "stop").exists():
                 st.caption("Stopping; what is finished is kept.")
+            else:
+                st.caption(what_follows(status))
 
     watch()
 

@@ -78,6 +78,11 @@ def test_a_dropped_manifest_leads_to_the_images_beside_it(tmp_path: Path) -> Non
     assert (kept.parent / "1.png").exists()
 
 
+def test_a_table_in_a_dropped_folder_is_not_taken_for_a_manifest(tmp_path: Path) -> None:
+    (kept,) = keep_drop([Drop("cells/notes.csv"), Drop("cells/1.png")], tmp_path)
+    assert kept.is_dir()
+
+
 def test_images_and_a_zip_dropped_together_are_both_imported(tmp_path: Path) -> None:
     kept = keep_drop([Drop("1.png"), Drop("cells.zip")], tmp_path)
     assert [path.name for path in kept][1:] == ["cells.zip"]
