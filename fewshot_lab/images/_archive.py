@@ -134,7 +134,7 @@ def unpack(
             f"The ZIP unpacks to {needed / 2**30:.1f} GiB but only {free / 2**30:.1f} GiB are free."
         )
     done: list[tuple[str, Path] | Refused] = []
-    with Parts() as parts:
+    with Parts(folder) as parts:
         for path, entry in listing.entries:
             try:
                 done.append((path, _unpack_one(archive, path, entry, folder, parts)))

@@ -155,7 +155,7 @@ class MedMnist:
         labels = self._labels[split]
         shape, dtype, stream = _array_header(archive, f"{split}_images")
         assert shape is not None and stream is not None
-        with stream, Parts() as parts:
+        with stream, Parts(folder) as parts:
             size = int(np.prod(shape[1:])) * dtype.itemsize
             done: list[Picture] = []
             for number in range(shape[0]):

@@ -1,6 +1,7 @@
 """Many small files written durably: waiting for the disk once per batch, not once per file."""
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -12,10 +13,14 @@ _FILES, _BYTES = 128, 128 * 2**20
 class Parts:
     """Files that are written beside their final names and put in place a batch at a time.
 
-    Use as a context manager; what was not settled when it ends is removed.
+    Use as a context manager; what was not settled when it ends is removed, and so is what a
+    killed process left in the folder an hour ago or more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        for part in folder.rglob(".*.part"):
+            if part.stat().st_mtime < time.time() - 3600:
+                part.unlink(missing_ok=True)
         self._waiting: dict[Path, Path] = {}
         self._bytes = 0
         # waits of several threads are met by one commit of the file system

@@ -372,7 +372,7 @@ def test_a_false_number_of_frames_does_not_flood_the_list(tmp_path):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data(), name=st.sampled_from(["MR_small.dcm", "SC_rgb_rle.dcm", "JPEG2000.dcm"]))
 def test_damaged_files_are_read_or_unreadable_never_anything_else(tmp_path, data, name):
