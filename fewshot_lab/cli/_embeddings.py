@@ -58,7 +58,10 @@ def embed(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, show_default=False)] = None,
     workers: Annotated[
-        int | None, typer.Option(help="On a CPU lanes, on a GPU processes that read.", min=1, show_default=False)
+        int | None,
+        typer.Option(
+            help="On a GPU, processes that read; on a CPU, lanes.", min=1, show_default=False
+        ),
     ] = None,
     home: Home = None,
     json: Json = False,

@@ -235,7 +235,8 @@ def _unpack(source: Path, folder: Path) -> None:
             for member in archive.infolist():
                 path = PurePosixPath(member.filename)
                 # At the top or in one folder; only known names, so no path can lead elsewhere.
-                if member.is_dir() or path.name not in FILES or len(path.parts) > 2:
+                inside = len(path.parts) == 1 or (len(path.parts) == 2 and path.parts[0] != "..")
+                if member.is_dir() or path.name not in FILES or not inside:
                     continue
                 with archive.open(member) as packed, (folder / path.name).open("wb") as file:
                     shutil.copyfileobj(packed, file)

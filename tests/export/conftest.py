@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_lab.images.demo import draw_demo
-from fewshot_lab.project import Project
+from fewshot_lab.project import Project, ProjectClassifier
 
 SHOTS = 4
 
@@ -37,8 +37,14 @@ def project(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 
 @pytest.fixture(scope="session")
-def bundle(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def classifier(project: Project) -> ProjectClassifier:
+    """Return the classifier of the project's labels."""
+    return project.fit()
+
+
+@pytest.fixture(scope="session")
+def bundle(classifier: ProjectClassifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an exported bundle of the project, with its ZIP beside it."""
     folder = tmp_path_factory.mktemp("bundles") / "cells-classifier"
-    project.export(folder, as_zip=True)
+    classifier.export(folder, as_zip=True)
     return folder

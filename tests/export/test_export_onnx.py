@@ -77,6 +77,14 @@ def test_probabilities_are_the_apps(name, classes, body, pictures, embedded):
     assert np.array_equal(embedding, embedding.astype(np.float16).astype(np.float32))
 
 
+def test_the_papers_nearest_neighbours_differ_on_what_they_have_seen(body, pictures, embedded):
+    """Why every export is checked: at distance 0 the converted classifier goes wrong."""
+    fitted = fit(embedded.astype(np.float32), pictures[1], name="paper-knn")
+    graph = join(body, classifier_graph(fitted.to_sklearn(), D), 3)
+    found = run(open_session(serialise(graph)), pictures[0], ["probabilities"])[0]
+    assert np.abs(found - fitted.probabilities(embedded.astype(np.float32))).max() > 1e-4
+
+
 @pytest.mark.parametrize("n", [1, 2, 7])
 def test_any_number_of_pictures(n, body, model, pictures):
     session = open_session(serialise(body))

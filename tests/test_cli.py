@@ -1,0 +1,274 @@
+"""The verbs at a terminal, as a user or a script calls them."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fewshot_lab.cli._main import run
+from fewshot_lab.images.demo import draw_demo
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Terminal:
+    """Runs verbs and keeps what they said."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        self._capsys.readouterr()
+        code = run([str(a) for a in arguments])
+        out, err = self._capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+    def json(self, *arguments: object) -> dict:
+        code, out, err = self(*arguments, "--json")
+        assert code == 0, err
+        assert out.count("\n") == 1
+        return json.loads(out)
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(capsys)
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 40 drawn cells, a folder per type, and one file that is no picture."""
+    folder = tmp_path_factory.mktemp("cells")
+    draw_demo(folder, n=40)
+    (folder / "platelet" / "broken.jpg").write_text("no picture")
+    return folder
+
+
+def module(*arguments: object, **options: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "fewshot_lab", *map(str, arguments)],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
+    """The lines of the manual, in order."""
+    assert terminal("create", "blood")[0] == 0
+    done = terminal.json("import", "blood", cells, "--reference-labels", "folders")
+    assert done["added"] == 40
+    assert [path for path, _ in done["refused"]] == ["platelet/broken.jpg"]
+    again = terminal.json("import", "blood", cells)
+    assert (again["added"], again["known"]) == (0, 40)
+    embedded = terminal.json("embed", "blood", "--workers", 1)
+    assert (embedded["done"], embedded["failed"]) == (40, [])
+    assert terminal.json("map", "blood") == {"images": 40, "method": "umap"}
+
+    labels = tmp_path / "labels.csv"
+    files = sorted(p.relative_to(cells).as_posix() for p in cells.glob("*/*.png"))
+    kept = [f for f in files if f.startswith(("neutrophil", "platelet"))]
+    labels.write_text("path,label\n" + "".join(f"{f},{f.split('/')[0]}\n" for f in kept))
+    assert terminal.json("label", "blood", "--csv", labels, "--annotator", "kim") == {
+        "labelled": 10,
+        "unmatched": [],
+    }
+    fitted = terminal.json("fit", "blood")
+    assert fitted["classes"] == ["neutrophil", "platelet"]
+    figure = fitted["cross_validation"]["balanced_accuracy"]
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    assert figure["n"] == 10
+
+    bundle = tmp_path / "bundle"
+    exported = terminal.json("export", "blood", bundle)
+    assert exported["max_difference"] <= 1e-4
+    assert exported["n_images"] >= 20
+    code, out, err = terminal("predict", bundle, cells, "--out", tmp_path / "p.csv")
+    assert code == 0
+    assert "40 images predicted" in out
+    assert "platelet/broken.jpg" in err
+    with (tmp_path / "p.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["path", "predicted", "probability", "p_neutrophil", "p_platelet"]
+    assert [row["path"] for row in rows] == files
+
+    code, out, _ = terminal("predictions", "blood")
+    assert code == 0
+    assert out.startswith("image,path,label,annotator,split,predicted,probability,is_training\n")
+    assert out.count("\n") == 41
+    code, out, _ = terminal("labels", "blood")
+    assert out.count("\n") == 11
+    listed = terminal.json("projects")["projects"]
+    assert [(p["name"], p["images"], p["labelled"]) for p in listed] == [("blood", 40, 10)]
+
+
+def test_labels_of_unknown_images_are_said_and_the_others_stored(terminal, home, cells, tmp_path):
+    terminal("create", "a")
+    terminal("import", "a", cells)
+    file = next(cells.glob("*/*.png")).relative_to(cells).as_posix()
+    (tmp_path / "labels.csv").write_text(f"path,label\n{file},odd\nnowhere.png,odd\n")
+    code, out, err = terminal("label", "a", "--csv", tmp_path / "labels.csv", "--annotator", "kim")
+    assert code == 1
+    assert "1 image labelled" in out
+    assert "nowhere.png" in err
+    history = terminal.json("history", "a")["history"]
+    assert history[0]["annotator"] == "kim"
+    assert terminal.json("labels", "a")["labels"][0]["label"] == "odd"
+    early = terminal.json("labels", "a", "--at", history[-1]["time"])
+    assert early["labels"] == [] or early["at"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["open"], 2, "No such command"),
+        (["create"], 2, "PROJECT"),
+        (["embed", "a", "--shard", "2/2"], 2, "--shard"),
+        (["embed", "a", "--batch-size", "0"], 2, "batch-size"),
+        (["create", "a/b"], 1, "cannot be a project's name"),
+        (["map", "nobody"], 1, "no project named"),
+        (["map", "bare"], 1, "embed"),
+        (["fit", "bare"], 1, "embed"),
+        (["export", "bare", "x"], 1, "embed"),
+        (["embed", "bare"], 1, "no images"),
+        (["import", "bare", "/not/there"], 1, "/not/there"),
+        (["import", "bare", ".", "--label-column", "x"], 1, "CSV"),
+        (["label", "bare", "--csv", "/not/there.csv", "--annotator", "kim"], 1, "there.csv"),
+        (["labels", "bare", "--at", "yesterday"], 1, "yesterday"),
+        (["predict", "/not/there", "."], 1, "no bundle"),
+        (["create", "bare"], 1, "already"),
+        (["jobs", "bare", "--stop", "x"], 1, "no job"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_an_exit_status(arguments, code, words, terminal, home):
+    terminal("create", "bare")
+    for more in ([], ["--json"]):
+        found, out, err = terminal(*arguments, *more)
+        assert found == code
+        assert out == ""
+        assert words in err
+        assert err.count("\n") == 1
+
+
+def test_an_empty_folder_holds_no_image(terminal, home, tmp_path):
+    terminal("create", "bare")
+    (tmp_path / "in").mkdir()
+    code, _, err = terminal("import", "bare", tmp_path / "in")
+    assert code == 1
+    assert "No image" in err
+
+
+def test_the_home_can_be_named_before_and_after_the_verb(terminal, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("FEWSHOT_LAB_HOME", str(home))  # --home overwrites it
+    terminal("create", "there", "--home", tmp_path / "other")
+    assert (tmp_path / "other" / "there" / "project.sqlite").exists()
+    monkeypatch.setenv("FEWSHOT_LAB_HOME", str(home))
+    code, out, _ = terminal("--home", tmp_path / "other", "projects")
+    assert code == 0
+    assert "there" in out
+
+
+def test_backbones_are_listed_with_the_default_first(terminal, home):
+    found = terminal.json("backbones")["backbones"]
+    assert found[0]["default"]
+    assert found[0]["available"]
+    code, out, _ = terminal("backbones")
+    assert code == 0
+    assert found[0]["name"] in out
+
+
+def test_a_manifest_with_named_columns(terminal, home, cells, tmp_path):
+    rows = sorted(cells.glob("*/*.png"))[:6]
+    manifest = tmp_path / "list.csv"
+    manifest.write_text(
+        "where,what,who,site\n"
+        + "".join(f"{p},{p.parent.name},p{i % 2},x\n" for i, p in enumerate(rows))
+    )
+    terminal("create", "m")
+    columns = ["--path-column", "where", "--group-column", "who", "--meta-column", "site"]
+    done = terminal.json("import", "m", manifest, "--reference-labels", "what", *columns)
+    assert done["added"] == 6
+    from fewshot_lab.project import Project
+
+    project = Project.open("m")
+    images = project.store.images()
+    project.close()
+    assert {row.group for row in images} == {"p0", "p1"}
+    assert {row.reference for row in images} == {p.parent.name for p in rows}
+    assert {row.meta["site"] for row in images} == {"x"}
+
+
+def test_a_job_reports_to_its_run_folder(terminal, home, cells):
+    """As the page starts it: in a process of its own."""
+    from fewshot_lab import jobs
+
+    terminal("create", "j")
+    job = jobs.start(home / "j", "import", [str(cells), "--reference-labels", "folders"])
+    deadline = time.monotonic() + 120
+    while job.status().state in ("queued", "running") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert job.status().state == "finished", job.log()
+    report = json.loads((job.folder / "report.json").read_text())
+    assert report["added"] == 40
+    listed = terminal.json("jobs", "j")["jobs"]
+    assert [(row["verb"], row["state"]) for row in listed] == [("import", "finished")]
+
+
+def test_help_is_there_for_every_verb():
+    """And costs none of the heavy libraries."""
+    process = module("--help")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert err == ""
+    for verb in ("create", "import", "embed", "map", "label", "fit", "export", "predict", "serve"):
+        assert f" {verb} " in out
+    loaded = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "fewshot_lab", "projects", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    ).stderr
+    for heavy in ("numpy", "torch", "sklearn", "sqlalchemy", "streamlit", "PIL"):
+        assert f" {heavy}\n" not in loaded
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT is not sent to one process on Windows")
+def test_ctrl_c_leaves_no_traceback_and_a_project_that_goes_on(home, tmp_path, terminal):
+    draw_demo(tmp_path / "many", n=400)
+    terminal("create", "c")
+    process = module("import", "c", tmp_path / "many", start_new_session=True)
+    time.sleep(0.5)
+    while process.poll() is None and not any((home / "c" / "thumbs").glob("*/*")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 130)  # 0: it was done before the signal came
+    assert "Traceback" not in err
+    done = terminal.json("import", "c", tmp_path / "many")
+    assert terminal.json("projects")["projects"][0]["images"] == 400
+    assert done["added"] + done["known"] == 400
+
+
+def test_the_demo_is_whole_and_goes_on_where_it_stopped(terminal, home):
+    made = terminal.json("demo", "--images", "32")
+    assert (made["name"], made["added"]) == ("demo", 32)
+    assert made["map"]["images"] == 32
+    again = terminal.json("demo", "--images", "32")
+    assert (again["added"], again["embed"]["done"]) == (0, 0)
+
+
+def test_the_demo_never_goes_into_a_project_of_ones_own(terminal, home, cells):
+    terminal("create", "mine")
+    terminal("import", "mine", cells)
+    code, _, err = terminal("demo", "mine")
+    assert code == 1
+    assert "of its own" in err
