@@ -120,8 +120,9 @@ def recall_table(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
             f"<td class='n'>{interval(recall.value, recall.low, recall.high)}</td>"
             f"<td class='n'>{count(recall.n)}</td></tr>"
         )
+    dense = " dense" if len(rows) > WIDE else ""
     return (
-        "<table class='fl-table'><thead><tr><th>Class</th><th></th>"
+        f"<table class='fl-table{dense}'><thead><tr><th>Class</th><th></th>"
         "<th class='n'>Recall (95 % interval)</th><th class='n'>n</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )

@@ -180,8 +180,7 @@ def row(project: Project, past: Past, number: int) -> None:
         st.html(
             f'<div class="fl-number"><b>{escape(past.folder.name)}</b> · {when}<br>'
             f'<span class="fl-muted">{escape(past.classifier)}. Checked on '
-            f"{plural(past.n_images, 'image')}: largest difference "
-            f"{past.difference:.1e}.</span></div>"
+            f"{plural(past.n_images, 'image')}: {difference(past.difference)}.</span></div>"
         )
         with st.container(horizontal=True, gap="medium", width="content"):
             if past.zip_path.exists():
@@ -196,6 +195,13 @@ def row(project: Project, past: Past, number: int) -> None:
             if st.button("Predict with it", type="tertiary", key=f"fl-with-{number}"):
                 st.session_state["fl-bundle"] = past.folder.name
                 pages.go("predict", project.name)
+
+
+def difference(value: float) -> str:
+    """Return how far a bundle's probabilities are from the app's."""
+    if value < 0.000005:
+        return "differs from the app by less than 0.00001"
+    return f"differs from the app by at most {value:.5f}"
 
 
 @dataclass(frozen=True)

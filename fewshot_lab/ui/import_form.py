@@ -12,6 +12,7 @@ from fewshot_lab.images import ManifestColumns, guess_columns
 from fewshot_lab.images._manifest import read_table
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, sources
+from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.ui.words import count, escape, plural, size
 

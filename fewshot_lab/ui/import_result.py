@@ -10,8 +10,9 @@ import streamlit as st
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.on_error import note
-from fewshot_lab.ui.words import plural
+from fewshot_lab.ui.words import escape, plural
 
+LISTED = 500
 VERBS = ("import", "demo", "prepare", "embed", "map")
 
 
@@ -30,7 +31,11 @@ def show(project: Project) -> None:
         if project.store.ids():
             pages.link("label", "Open the map", project.name)
     files_table(
-        f"{plural(len(refused), 'file')} refused", ("File", "Reason"), refused, "refused.csv"
+        f"{plural(len(refused), 'file')} refused",
+        ("File", "Reason"),
+        refused,
+        "refused.csv",
+        expanded=len(refused) <= 8,
     )
     if report is not None:
         paths = {
@@ -66,17 +71,20 @@ def sentence(report: dict[str, Any]) -> str:
 
 
 def files_table(
-    title: str, columns: tuple[str, str], rows: list[tuple[str, str]], file_name: str
+    title: str,
+    columns: tuple[str, str],
+    rows: Sequence[tuple[str, str]],
+    file_name: str,
+    *,
+    expanded: bool = False,
 ) -> None:
     """Draw a folded table of files with its CSV; nothing where there are none."""
     if not rows:
         return
-    with st.expander(title, expanded=len(rows) <= 8):
-        st.dataframe(
-            [dict(zip(columns, row, strict=True)) for row in rows],
-            hide_index=True,
-            height=min(36 + 35 * len(rows), 386),
-        )
+    with st.expander(title, expanded=expanded):
+        st.html(table_html(columns, rows[:LISTED]))
+        if len(rows) > LISTED:
+            st.caption(f"The first {LISTED}; the CSV has all of them.")
         st.download_button(
             "Download as CSV",
             as_csv(columns, rows),
@@ -86,6 +94,18 @@ def files_table(
             on_click="ignore",
             type="tertiary",
         )
+
+
+def table_html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as HTML that scrolls where it is long or wide."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return (
+        f"<div class='fl-scroll'><table class='fl-table'><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export import Bundle, Row
+from fewshot_lab.export import Bundle
 from fewshot_lab.images import Refused, make_thumbnail, read_rgb, scan
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
@@ -29,7 +29,7 @@ from fewshot_lab.ui.words import escape, percent, plural
 ANOTHER = "A ZIP from elsewhere"
 ALIKE = 3
 SHOWN = 30
-BARS = 5
+BARS = 4
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def predict(bundle: Bundle, dropped: Sequence[Any], project: Project | None) -> 
     folder = Path(tempfile.mkdtemp(prefix="fewshot-predict-"))
     try:
         found = list(scan(keep_drop(dropped, folder), extract_to=folder / "unpacked"))
-        rows: list[tuple[Row, np.ndarray, np.ndarray]] = []
+        rows: list[tuple[Any, np.ndarray, np.ndarray]] = []
         refused: list[tuple[str, str]] = []
         for number, row in enumerate(bundle.predict(found), 1):
             if row.probabilities is None or row.embedding is None:
@@ -234,6 +234,7 @@ def draw(found: Answers, bundle: Bundle, project: Project | None) -> None:
         ("File", "Reason"),
         found.refused,
         "unreadable.csv",
+        expanded=not found.answers,
     )
     if found.answers and not found.compared:
         st.caption("The labelled images of this bundle are not in the open project.")
