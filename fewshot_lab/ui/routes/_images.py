@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.store.colours import colour_for
 from fewshot_lab.ui.routes._desk import Desk
 from fewshot_lab.ui.routes._frames import pack
 from fewshot_lab.ui.routes._guard import FRESH
@@ -86,7 +87,9 @@ def column(desk: Desk, request: Request) -> Response:
         head = {"kind": "number", "low": float(finite.min()), "high": float(finite.max())}
         return _binary(pack(head, {"values": numbers}))
     names, codes = _as_names(listed)
-    return _binary(pack({"kind": "names", "names": names}, {"values": codes}))
+    # More colours than names: those that classes of the same name have are not used again.
+    colors = [colour_for(place) for place in range(2 * len(names))]
+    return _binary(pack({"kind": "names", "names": names, "colors": colors}, {"values": codes}))
 
 
 def _as_numbers(values: list[Any]) -> np.ndarray | None:

@@ -26,11 +26,6 @@ export function inkOn(color) {
   return 1.05 / (l + 0.05) >= 3 ? "#ffffff" : "#14191c";
 }
 
-export function rgba(color, alpha) {
-  const [r, g, b] = rgb(color);
-  return `rgba(${r},${g},${b},${Math.round(alpha * 1000) / 1000})`;
-}
-
 // Perceptually even (cividis): reads the same with and without red-green vision, light or dark.
 const EVEN = ["#00224e", "#1a386f", "#434e6c", "#5f656f", "#787877", "#948e77", "#b2a570", "#d3be62", "#fde737"];
 
@@ -42,19 +37,3 @@ export function scale(share) {
   return `#${mixed.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
 }
 export const scaleCss = `linear-gradient(90deg, ${EVEN.join(",")})`;
-
-// For values of a column: hues of one lightness, so that none shouts.
-export function valueColor(at, of) {
-  const golden = (at * 0.61803398875 + 0.08) % 1;
-  const ring = of <= 8 ? at / of : golden;
-  return hsl(ring * 360, 52, at % 2 ? 44 : 58);
-}
-
-function hsl(hue, s, l) {
-  const a = (s / 100) * Math.min(l / 100, 1 - l / 100);
-  const channel = (n) => {
-    const k = (n + hue / 30) % 12;
-    return Math.round(255 * (l / 100 - a * Math.max(-1, Math.min(k - 3, 9 - k, 1)))).toString(16).padStart(2, "0");
-  };
-  return `#${channel(0)}${channel(8)}${channel(4)}`;
-}

@@ -52,6 +52,7 @@ const PATHS = {
   list: "M2 4h12M2 8h12M2 12h12",
   large: "M9 2h5v5M7 14H2V9M14 2L9 7M2 14l5-5",
   near: "M8 6.2a1.8 1.8 0 1 1 0 3.6a1.8 1.8 0 0 1 0-3.6M8 1.5v2M8 12.5v2M1.5 8h2M12.5 8h2",
+  minus: "M3 8h10",
   plus: "M8 3v10M3 8h10",
   download: "M8 2v8M4.5 7L8 10.5L11.5 7M2.5 13.5h11",
 };
@@ -59,7 +60,7 @@ const PATHS = {
 export function icon(name) {
   return h(
     "svg",
-    { viewBox: "0 0 16 16", width: 16, height: 16, class: "ws-icon", "aria-hidden": "true", focusable: "false" },
+    { viewBox: "0 0 16 16", width: 16, height: 16, class: `ws-icon ws-icon-${name}`, "aria-hidden": "true", focusable: "false" },
     h("path", { d: PATHS[name] }),
   );
 }

@@ -42,7 +42,12 @@ export class Grid {
     this.tabs = {};
     const tab = (name, text) => {
       this.tabs[name] = h("button", {
-        type: "button", role: "tab", "data-view": name, onclick: () => this.open({ name }),
+        type: "button", role: "tab", "data-view": name,
+        onclick: (event) => {
+          this.open({ name });
+          // By mouse: the keys belong to the images again. By keyboard the focus stays where it is.
+          if (event.detail) this.scroller.focus({ preventScroll: true });
+        },
       }, text);
       return this.tabs[name];
     };
@@ -111,6 +116,7 @@ export class Grid {
     this.sort = "listed";
     this.marked.clear();
     this.similarity = null;
+    this.outOfFold = null;
     const ticket = (this.ticket = {});
     let rows = [];
     if (view.name === "suggestions") {
@@ -120,8 +126,14 @@ export class Grid {
       rows = this.model.selection?.rows ?? [];
       if (rows.length > 1) this.marked = new Set(rows);
     } else if (view.name === "neighbours") {
-      if (view.id) rows = await this.neighbours(view);
-    } else if (view.name === "suspects") rows = this.suspects();
+      if (view.id) {
+        this.put([this.model.rowOf.get(view.id)], { top: true });
+        rows = await this.neighbours(view);
+      }
+    } else if (view.name === "suspects") {
+      this.rememberGuesses();
+      rows = this.suspects();
+    }
     else if (view.name === "class") rows = view.predicted ? predictedRows(this.model, view.classId) : classRows(this.model, view.classId);
     else if (view.name === "search") rows = await this.found(view.text);
     else if (view.name === "cell") rows = this.model.rows(view.ids);
@@ -163,6 +175,12 @@ export class Grid {
     return this.model.rows((this.model.model?.suspects ?? []).map(([id]) => id)).filter((row) => !this.reviewed.has(row));
   }
 
+  // What a classifier says of the suspects that has not seen them.
+  rememberGuesses() {
+    this.outOfFold = new Map((this.model.model?.suspects ?? []).map(([id, , predicted, probability]) =>
+      [this.model.rowOf.get(id), { id: predicted, probability }]));
+  }
+
   selected() {
     const { selection } = this.model;
     if (selection) this.open({ name: "selection" });
@@ -172,12 +190,14 @@ export class Grid {
 
   rescored() {
     const { name } = this.view;
+    if (this.guessing !== Boolean(this.model.model?.class_ids.length)) this.layout();
     const row = this.focusRow();
     if (name === "suggestions") {
       const turned = this.suggestions.renew(row);
       this.put(this.suggestions.rows, { top: turned });
       if (turned || this.focusAt < 0) this.focus(this.firstOpen(), { quiet: true });
     } else if (name === "suspects") {
+      this.rememberGuesses();
       const now = new Set(this.suspects());
       this.put([...this.rows.filter((r) => now.has(r)), ...[...now].filter((r) => !this.places.has(r))]);
     } else if (name === "accept") {
@@ -285,7 +305,10 @@ export class Grid {
     if (width <= 0) return;
     this.columns = Math.max(1, Math.floor((width + GAP) / (this.size + GAP)));
     this.width = Math.floor((width - GAP * (this.columns - 1)) / this.columns);
-    this.height = this.width + (this.width >= 72 ? LINE : 6);
+    // The line of the prediction has its room as soon as there is a classifier.
+    this.guessing = Boolean(this.model.model?.class_ids.length);
+    this.height = this.width + (this.width >= 72 && this.guessing ? LINE : 2);
+    this.element.classList.toggle("ws-guessing", this.guessing);
     this.element.classList.toggle("ws-small-tiles", this.width < 72);
     const lines = Math.ceil(this.rows.length / this.columns);
     this.space.style.height = `${Math.max(0, lines * (this.height + GAP) - GAP + 4)}px`;
@@ -336,6 +359,7 @@ export class Grid {
   paintTile(tile, at) {
     const similar = this.view.name === "neighbours" ? this.similarity?.get(tile.row) : undefined;
     tile.paint(this.model, {
+      guess: this.outOfFold?.get(tile.row),
       focused: at === this.focusAt,
       marked: this.marked.has(tile.row),
       excluded: this.view.name === "accept" && this.accept.excluded.has(tile.row),

@@ -19,7 +19,7 @@ export class KeyHelp {
     this.all = h("button", { type: "button", class: "ws-link", onclick: () => this.open() }, "All keys");
     this.element = h("section", { class: "ws-keys", "aria-label": "Keys" },
       h("ul", {}, SHORT.map(([key, text]) => h("li", {}, h("kbd", {}, key), text))),
-      h("footer", {}, this.all));
+      h("div", {}, this.all));
   }
 
   open() {

@@ -3,7 +3,7 @@
 
 import { h, refill, iconButton, count, images, afterPaint } from "./dom.js";
 import { Bins, inside } from "./polygon.js";
-import { colouring, paintAll } from "./paint.js";
+import { colouring, paintAll, shades } from "./paint.js";
 
 const REACH = 11;
 const CLICK_SLACK = 4;
@@ -45,7 +45,7 @@ export class MapView {
       this.probe, this.plot, this.overlay, this.pill, this.hint,
       h("div", { class: "ws-map-buttons" },
         iconButton("plus", "Zoom in", () => this.zoomBy(0.7)),
-        h("button", { type: "button", class: "ws-icon-button", "aria-label": "Zoom out", title: "Zoom out", onclick: () => this.zoomBy(1 / 0.7) }, h("span", { "aria-hidden": "true" }, "–")),
+        iconButton("minus", "Zoom out", () => this.zoomBy(1 / 0.7)),
         iconButton("fit", "Fit the map", () => this.fit()),
       ),
       this.card.element,
@@ -125,14 +125,19 @@ export class MapView {
     };
   }
 
-  front({ rows, colors }) {
+  front({ rows, colors, dimmed }) {
     const { xy } = this.model;
+    const ink = this.edge(false), faint = this.edge(true);
     return {
       ...base,
       x: Float32Array.from(rows, (row) => xy[2 * row]),
       y: Float32Array.from(rows, (row) => xy[2 * row + 1]),
-      marker: { size: this.frontSize(), color: colors.map((s) => s.css), line: { width: 1, color: this.ink() } },
+      marker: { size: this.frontSize(), color: colors.map((s) => s.css), line: { width: 1, color: dimmed.map((d) => (d ? faint : ink).css) } },
     };
+  }
+
+  edge(faint) {
+    return shades.get(this.ink(), faint ? 0.2 : 1);
   }
 
   size() {
@@ -203,7 +208,10 @@ export class MapView {
         positions[2 * i] = front.x[i];
         positions[2 * i + 1] = front.y[i];
       }
-      const labelled = { colors: painted.colors.map((s) => s.bytes), positions };
+      const ink = this.edge(false).bytes, faint = this.edge(true).bytes;
+      const labelled = {
+        colors: painted.colors.map((s) => s.bytes), borderColors: painted.dimmed.map((d) => (d ? faint : ink)), positions,
+      };
       if (!front.x.length || !this.plot._fullData[1] || !scene.markerOptions[1].positions?.length) return false;
       scene.markerOptions[0].colors = painted.cloud.map((s) => s.bytes);
       Object.assign(scene.markerOptions[1], labelled);
@@ -372,6 +380,7 @@ export class MapView {
   listen() {
     const { element, plot } = this;
     plot.addEventListener("pointermove", (event) => {
+      this.strayed(event);
       if (this.drawing) return this.extend(event);
       if (event.buttons) return this.card.hide();
       this.pointed = event;
@@ -391,8 +400,7 @@ export class MapView {
     });
     plot.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || !this.drawn) return;
-      element.focus({ preventScroll: true });
-      this.down = { x: event.clientX, y: event.clientY };
+      this.down = { x: event.clientX, y: event.clientY, still: true };
       if (this.tool === "pan") return;
       event.preventDefault();
       plot.setPointerCapture(event.pointerId);
@@ -402,7 +410,8 @@ export class MapView {
     }, true);
     plot.addEventListener("pointerup", (event) => {
       if (event.button !== 0 || !this.down) return;
-      const still = Math.hypot(event.clientX - this.down.x, event.clientY - this.down.y) < CLICK_SLACK;
+      this.strayed(event);
+      const { still } = this.down;
       this.down = null;
       const drawing = this.drawing;
       this.drawing = null;
@@ -430,6 +439,12 @@ export class MapView {
       event.stopPropagation();
       act();
     });
+  }
+
+  // A lasso that ends where it began is no click.
+  strayed(event) {
+    const { down } = this;
+    if (down && Math.hypot(event.clientX - down.x, event.clientY - down.y) >= CLICK_SLACK) down.still = false;
   }
 
   extend(event) {

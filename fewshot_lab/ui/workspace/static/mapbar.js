@@ -2,7 +2,7 @@
 
 import { h, refill, iconButton, count } from "./dom.js";
 import { menu, popover } from "./popover.js";
-import { scaleCss, valueColor } from "./colours.js";
+import { scaleCss } from "./colours.js";
 import { NO_VALUE } from "./paint.js";
 
 const MODES = [["prediction", "Prediction"], ["label", "Label"], ["confidence", "Confidence"]];
@@ -40,7 +40,7 @@ export class MapBar {
     const { overview } = model;
     const placed = map.bins?.placed ?? 0;
     refill(this.caption, model.map && [
-      "Ringed: labelled. Faint: unsure. ", METHODS[model.map.method] ?? model.map.method, ", backbone ", h("b", {}, overview?.backbone_title ?? ""),
+      map.mode === "prediction" && "Ringed: labelled. Faint: unsure. ", METHODS[model.map.method] ?? model.map.method, ", backbone ", h("b", {}, overview?.backbone_title ?? ""),
       placed && placed < model.n ? `, ${count(model.n - placed)} not on it yet` : "",
     ]);
     this.caption.title = this.caption.textContent;
@@ -66,7 +66,9 @@ export class MapBar {
       if (column.kind === "names") {
         // A reference label that is also a class has its class's colour.
         const known = new Map(this.model.classes.map((c) => [c.name.toLowerCase(), c.color]));
-        column.colors = column.names.map((text, at) => known.get(text.toLowerCase()) ?? valueColor(at, column.names.length));
+        const taken = new Set(column.names.map((text) => known.get(text.toLowerCase())));
+        const free = column.colors.filter((color) => !taken.has(color));
+        column.colors = column.names.map((text) => known.get(text.toLowerCase()) ?? free.shift());
       }
       this.map.setMode("column", name, column);
     } catch (error) {

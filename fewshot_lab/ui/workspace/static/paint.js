@@ -1,7 +1,7 @@
 // What colour every point of the map has, for each way of colouring it.
 
 import { FIRST_CLASS, KIND, UNSURE, REJECT, AUDIT } from "./model.js";
-import { rgb, scale, valueColor } from "./colours.js";
+import { rgb, scale } from "./colours.js";
 
 export const NO_VALUE = 0xffff;
 const LEVELS = 10;
@@ -25,7 +25,7 @@ class Shades {
   }
 }
 
-const shades = new Shades();
+export const shades = new Shades();
 export const CLEAR = shades.get("#000000", 0);
 
 // A way of colouring: `key(row)` is what the legend hides by, `color(row)` and `strength(row)` what is drawn.
@@ -60,7 +60,7 @@ export function colouring(mode, model, column, muted) {
         },
       };
     }
-    const colors = column.names.map((name, at) => column.colors?.[at] ?? valueColor(at, column.names.length));
+    const { colors } = column;
     return {
       key: (row) => (column.values[row] === NO_VALUE ? null : `v${column.values[row]}`),
       look: (row) => {
@@ -96,7 +96,7 @@ const shadeOf = (share) => steps[Math.round(Math.min(1, Math.max(0, share)) * 32
 // Fills `cloud` (one shade per row) and lists the labelled rows with theirs, drawn larger above it.
 export function paintAll({ model, way, visible, chosen, dim }) {
   const cloud = new Array(model.n);
-  const rows = [], colors = [];
+  const rows = [], colors = [], dimmed = [];
   for (let row = 0; row < model.n; row++) {
     if (!visible(row)) {
       cloud[row] = CLEAR;
@@ -109,8 +109,10 @@ export function paintAll({ model, way, visible, chosen, dim }) {
     if (kind >= FIRST_CLASS) {
       cloud[row] = CLEAR;
       rows.push(row);
-      colors.push(chosen && !chosen[row] ? shades.get(color, 0.2) : shades.get(color, 1));
+      const faint = Boolean(chosen && !chosen[row]);
+      colors.push(shades.get(color, faint ? 0.2 : 1));
+      dimmed.push(faint);
     } else cloud[row] = shade;
   }
-  return { cloud, rows, colors };
+  return { cloud, rows, colors, dimmed };
 }

@@ -41,11 +41,11 @@ export class Tile {
   }
 
   // `note` stands in for the prediction where a view has something better to say.
-  paint(model, { focused, marked, excluded, note, accepting }) {
+  paint(model, { focused, marked, excluded, note, accepting, guess }) {
     const { row } = this;
     const code = model.codes[row], kind = code & KIND;
     const own = model.classId(row);
-    const predicted = model.predictedId(row);
+    const predicted = guess?.id ?? model.predictedId(row);
     const classes = ["ws-tile"];
     if (focused) classes.push("ws-focused");
     if (marked) classes.push("ws-marked");
@@ -68,7 +68,7 @@ export class Tile {
     say(this.chip, code & MACHINE && label ? `${label} (auto)` : label);
     this.chip.hidden = !label;
     this.audit.hidden = !model.isAudit(row);
-    const probability = model.probability(row);
+    const probability = guess?.probability ?? model.probability(row);
     if (predicted !== null) {
       this.dot.style.background = model.color(predicted);
       this.dot.hidden = false;

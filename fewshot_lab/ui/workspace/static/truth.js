@@ -19,7 +19,7 @@ export class TruthLine {
     }, h("span", {}, "Balanced accuracy "), this.accuracy, this.accuracyDoubt);
     this.auditPart = h("span", { class: "ws-audit-part", title: "On labelled images that were drawn at random and never trained the classifier" }, "Audit ", this.audit, this.auditDoubt);
     this.message = h("span", { class: "ws-message" });
-    this.element = h("footer", { class: "ws-truth" }, this.message, this.open, this.auditPart, this.choice, this.fresh);
+    this.element = h("section", { class: "ws-truth", "aria-label": "How good the classifier is" }, this.message, this.open, this.auditPart, this.choice, this.fresh);
     this.outbox = { waiting: 0 };
     this.lost = false;
     model.on("scores overview", () => this.draw());
