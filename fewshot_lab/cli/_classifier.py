@@ -37,7 +37,7 @@ def fit(
     """Fit a classifier on the labels and say how good it is."""
     import time
 
-    from fewshot_lab.export._figures import figures
+    from fewshot_lab.export import figures
     from fewshot_lab.project import Project
 
     opened = Project.open(project)

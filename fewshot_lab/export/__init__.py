@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.export.errors import ExportRefused
 
 if TYPE_CHECKING:
+    from fewshot_lab.export._figures import figures
     from fewshot_lab.export._read import Bundle, PredictReport, predict_folder
     from fewshot_lab.export._tables import labels_csv, parse_moment, predictions_csv
     from fewshot_lab.export._write import BundleReport, export_bundle
@@ -15,6 +16,7 @@ __all__ = [
     "ExportRefused",
     "PredictReport",
     "export_bundle",
+    "figures",
     "labels_csv",
     "parse_moment",
     "predict_folder",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 _WHERE = {
+    "figures": "_figures",
     "Bundle": "_read",
     "PredictReport": "_read",
     "predict_folder": "_read",

@@ -4,7 +4,7 @@ from fewshot_lab.images._candidates import Candidate, Found, Refused
 from fewshot_lab.images._dicom import GROUP_FIELDS
 from fewshot_lab.images._errors import UnreadableImage
 from fewshot_lab.images._examine import examine
-from fewshot_lab.images._manifest import ManifestColumns, guess_columns, read_header
+from fewshot_lab.images._manifest import ManifestColumns, guess_columns, read_header, read_table
 from fewshot_lab.images._read import count_frames, make_thumbnail, pixel_id, read_rgb
 from fewshot_lab.images._scan import Scan, scan
 
@@ -23,5 +23,6 @@ __all__ = [
     "pixel_id",
     "read_header",
     "read_rgb",
+    "read_table",
     "scan",
 ]
