@@ -365,6 +365,15 @@ def test_bombs_empty_files_text_and_missing_frames_are_refused(tmp_path):
         read_rgb(good, 1)
 
 
+@pytest.mark.parametrize("syntax", ENCODERS)
+def test_a_bomb_inside_the_compressed_data_is_not_decoded(tmp_path, syntax):
+    small, large = np.zeros((8, 8), np.uint16), np.zeros((3000, 3000), np.uint16)
+    file = write(tmp_path / "a.dcm", small, syntax=syntax, compressed=[ENCODERS[syntax](large)])
+    with pytest.raises(UnreadableImage, match="damaged") as caught:
+        read_rgb(file)
+    assert "not of the size" in str(caught.value.__cause__) or "2.4.90" in syntax
+
+
 def test_a_false_number_of_frames_does_not_flood_the_list(tmp_path):
     write(tmp_path / "a.dcm", np.zeros((8, 8), np.uint8), NumberOfFrames=2_000_000_000)
     found = list(scan(tmp_path))

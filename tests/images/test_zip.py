@@ -1,8 +1,11 @@
 """A ZIP may come from anyone: nothing is written outside, nothing explodes."""
 
 import os
+import signal
 import stat
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -235,3 +238,32 @@ def test_more_entries_than_one_batch(tmp_path):
     assert next(found).file.read_bytes() == png(0)
     assert len(list(found)) == 149
     assert len(files_below(tmp_path / "out")) == 150
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
+def test_a_kill_in_the_middle_leaves_only_whole_files(tmp_path):
+    noise = np.random.default_rng(0)
+    entries = {f"{k:04d}.png": noise.bytes(40_000) for k in range(600)}
+    file = make(tmp_path / "a.zip", entries)
+    out = tmp_path / "out"
+    code = (
+        "import sys; from pathlib import Path; from fewshot_lab.images import scan\n"
+        "for c in scan(Path(sys.argv[1]), extract_to=Path(sys.argv[2])): print(c.path, flush=True)"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(file), str(out)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert child.stdout is not None
+    for _ in range(200):
+        child.stdout.readline()
+    os.kill(child.pid, signal.SIGKILL)
+    child.stdout.close()
+    child.wait()
+    there = [p for p in out.rglob("*.png") if not p.name.startswith(".")]
+    assert 200 <= len(there) < 600
+    assert all(p.read_bytes() == entries[p.name] for p in there)
+    again = list(scan(file, extract_to=out))
+    assert [c.file.read_bytes() for c in again] == list(entries.values())
