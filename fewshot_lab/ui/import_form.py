@@ -8,8 +8,7 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import ManifestColumns, guess_columns
-from fewshot_lab.images._manifest import read_table
+from fewshot_lab.images import ManifestColumns, guess_columns, read_table
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, sources
 from fewshot_lab.ui.import_result import table_html
@@ -178,7 +177,7 @@ def choose_columns(manifest: Path, key: str = "") -> ManifestColumns | None:
     except FewshotLabError as error:
         guess, trouble = ManifestColumns(header[0]), str(error)
     st.caption(f"{plural(len(rows), 'row')}; the first {min(PREVIEWED, len(rows))}:")
-    st.dataframe([dict(zip(header, row, strict=True)) for row in rows[:PREVIEWED]], hide_index=True)
+    st.html(table_html(header, rows[:PREVIEWED]))
     if trouble:
         alert(trouble)
     none = "none"
