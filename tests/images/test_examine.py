@@ -1,9 +1,7 @@
 """Many pictures at once: all of them, in order, and stopped cleanly."""
 
 import io
-import os
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +9,6 @@ from PIL import Image
 
 from fewshot_lab.errors import Stopped
 from fewshot_lab.images import Candidate, Found, Refused, examine, pixel_id, read_rgb, scan
-
-DATA = Path(
-    os.environ.get("FEWSHOT_LAB_TEST_DATA") or Path(__file__).parents[3] / "shared/datasets"
-)
 
 
 @pytest.fixture
@@ -99,12 +93,8 @@ def test_duplicates_share_an_id_across_formats(tmp_path):
     assert len({r.id for r in examine(scan(tmp_path))}) == 1
 
 
-@pytest.mark.skipif(
-    not (DATA / "pbc8").is_dir(),
-    reason="no real images: FEWSHOT_LAB_TEST_DATA names no folder with pbc8",
-)
-def test_real_blood_cells_by_folder_and_by_manifest():
-    source = DATA / "pbc8"
+def test_real_blood_cells_by_folder_and_by_manifest(pbc8):
+    source = pbc8
     found = scan(source, reference_labels="folders")
     assert found.total == 5119
     assert found.ignored == 2  # manifest.csv and DATASET.md
