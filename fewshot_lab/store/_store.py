@@ -1,6 +1,7 @@
 """The store of one project: its rooms joined in one object."""
 
 import json
+import weakref
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +28,8 @@ class Store(Images, Classes, Labels, Undo, Audit):
     def __init__(self, database: Database):
         self._database = database
         self._present = Present()
+        # Whoever forgets to close it leaves no connection open.
+        weakref.finalize(self, database.close)
 
     @classmethod
     def open(
