@@ -40,10 +40,11 @@ def show(project: Project) -> None:
 
 def from_machine(project: Project) -> None:
     """Ask for a path on the machine that runs the app."""
+    turn = st.session_state.setdefault("fl-turn", 0)
     typed = st.text_input(
         "A folder, ZIP, CSV manifest or MedMNIST .npz on the machine that runs Fewshot Lab",
         placeholder=str(Path.home() / "images"),
-        key="fl-path",
+        key=f"fl-path-{turn}",
     )
     source = None
     if typed.strip():
@@ -59,7 +60,7 @@ def from_machine(project: Project) -> None:
             key=f"fl-into-{source.path}",
             label_visibility="collapsed",
             on_change=_go_into,
-            args=(source.path,),
+            args=(source.path, turn),
         )
     columns = None
     if source is not None and source.kind == "csv":
@@ -91,9 +92,9 @@ def from_machine(project: Project) -> None:
         )
 
 
-def _go_into(folder: Path) -> None:
+def _go_into(folder: Path, turn: int) -> None:
     if chosen := st.session_state.get(f"fl-into-{folder}"):
-        st.session_state["fl-path"] = str(folder / chosen)
+        st.session_state[f"fl-path-{turn}"] = str(folder / chosen)
 
 
 def from_browser(project: Project) -> None:
@@ -130,7 +131,6 @@ def from_browser(project: Project) -> None:
     say_what_follows(project)
     if st.button("Import", type="primary", disabled=not dropped, key="fl-import-drop"):
         kept = sources.keep_drop(dropped, project.folder)
-        st.session_state["fl-turn"] = turn + 1
         start(project, kept, reference_labels=reference, group_field=group, columns=columns)
 
 
@@ -247,4 +247,5 @@ def start(
         columns=columns,
     )
     jobs.start(project.folder, "import", arguments)
+    st.session_state["fl-turn"] += 1  # the next import begins with an empty form
     st.rerun()

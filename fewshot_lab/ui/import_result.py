@@ -24,7 +24,8 @@ def show(project: Project) -> None:
     imported = work.latest(project, ("import",))
     report = imported.report() if imported is not None else None
     refused = project.store.refused()
-    if report is None and not refused:
+    failed = failed_to_embed(newest.report() if newest is not None else None)
+    if report is None and not refused and not failed:
         return
     if report is not None:
         note(sentence(report))
@@ -38,10 +39,7 @@ def show(project: Project) -> None:
         expanded=len(refused) <= 8,
     )
     if report is not None:
-        paths = {
-            row.id: row.path
-            for row in project.store.images(sorted({d[1] for d in report["duplicates"]}))
-        }
+        paths = paths_of(project, sorted({first for _, first in report["duplicates"]}))
         duplicates = [(path, paths.get(first, first)) for path, first in report["duplicates"]]
         files_table(
             f"{plural(len(duplicates), 'duplicate')} linked to the first file",
@@ -55,7 +53,27 @@ def show(project: Project) -> None:
             [(path, paths.get(first, first)) for path, first in report.get("conflicts", [])],
             "conflicts.csv",
         )
+    paths = paths_of(project, [image_id for image_id, _ in failed])
+    files_table(
+        f"{plural(len(failed), 'image')} could not be embedded",
+        ("File", "Reason"),
+        [(paths.get(image_id, image_id), reason) for image_id, reason in failed],
+        "not-embedded.csv",
+    )
     st.divider()
+
+
+def failed_to_embed(report: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Return the images without an embedding, by id, and why."""
+    if report is None:
+        return []
+    found = report.get("embed", report).get("failed", [])
+    return [(str(image_id), str(reason)) for image_id, reason in found]
+
+
+def paths_of(project: Project, ids: Sequence[str]) -> dict[str, str]:
+    """Return the paths of images by id."""
+    return {row.id: row.path for row in project.store.images(ids)}
 
 
 def sentence(report: dict[str, Any]) -> str:

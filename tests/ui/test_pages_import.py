@@ -23,7 +23,7 @@ def test_a_wrong_path_is_said_and_nothing_can_be_started(
     Project.create("blood").close()
     app = open_app("import_images.py", "blood")
     assert button(app, "Import").disabled
-    app.text_input(key="fl-path").set_value(str(tmp_path / "nowhere")).run()
+    app.text_input(key="fl-path-0").set_value(str(tmp_path / "nowhere")).run()
     assert "There is nothing at" in words(app)
     assert button(app, "Import").disabled
 
@@ -35,7 +35,7 @@ def test_a_manifest_shows_its_columns_as_guessed(
     manifest.write_text("file,dx,age\nround/0.png,a,31\nsquare/1.png,b,40\n")
     Project.create("blood").close()
     app = open_app("import_images.py", "blood")
-    app.text_input(key="fl-path").set_value(str(manifest)).run()
+    app.text_input(key="fl-path-0").set_value(str(manifest)).run()
     assert [box.value for box in app.selectbox] == ["file", "dx", "none"]
     assert app.multiselect[0].value == ["age"]
     assert not button(app, "Import").disabled
@@ -47,7 +47,7 @@ def test_a_damaged_manifest_is_said(
     (tmp_path / "bad.csv").write_bytes(b"\0\0\0")
     Project.create("blood").close()
     app = open_app("import_images.py", "blood")
-    app.text_input(key="fl-path").set_value(str(tmp_path / "bad.csv")).run()
+    app.text_input(key="fl-path-0").set_value(str(tmp_path / "bad.csv")).run()
     assert "not a CSV" in words(app)
 
 
@@ -56,7 +56,7 @@ def test_a_folder_is_imported_by_a_job_and_its_outcome_told(
 ) -> None:
     Project.create("blood").close()
     app = open_app("import_images.py", "blood")
-    app.text_input(key="fl-path").set_value(str(pictures)).run()
+    app.text_input(key="fl-path-0").set_value(str(pictures)).run()
     app.checkbox(key="fl-reference").check()
     button(app, "Import").click().run()
     assert not app.exception
