@@ -7,6 +7,7 @@ what it said.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -814,6 +815,8 @@ def _folders(home: Path | str | None) -> Iterable[Path]:
 def _database(folder: Path) -> tuple[str | Path, str | None]:
     """Return where a project's rows are: a file of its own, or a schema of the named server."""
     if url := os.environ.get("FEWSHOT_LAB_DATABASE"):
-        schema = "fewshot_" + re.sub(r"[^a-z0-9]", "_", folder.name.lower())
+        # Short enough for PostgreSQL, and different for "a b" and "a_b".
+        mark = hashlib.sha256(folder.name.encode()).hexdigest()[:8]
+        schema = f"fewshot_{re.sub(r'[^a-z0-9]', '_', folder.name.lower())[:40]}_{mark}"
         return url, schema
     return folder / "project.sqlite", None

@@ -63,7 +63,7 @@ def jobs(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """List the long work of a project, the oldest first."""
+    """List the long work of a project, the newest first."""
     from dataclasses import asdict
 
     from fewshot_lab.jobs import list_jobs

@@ -24,7 +24,7 @@ def overview(desk: Desk) -> dict[str, Any]:
         "has_group": desk.has("group"),
         "classes": classes(desk),
         "history": [history_row(row) for row in store.history(limit=HISTORY_ROWS)],
-        "jobs": [job_row(job) for job in jobs.list_jobs(project.folder)[-8:]],
+        "jobs": [job_row(job) for job in jobs.list_jobs(project.folder)[7::-1]],
     }
 
 
