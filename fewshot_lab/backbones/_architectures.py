@@ -24,17 +24,29 @@ _XCIT_SIZES = {
     (768, 24): "large_24",
 }
 
-# What people train on small sets, when the keys themselves do not name the family.
-_COMMON = (
-    *("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"),
-    *("efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "tf_efficientnetv2_s"),
-    *("resnet18", "resnet34", "resnet50", "resnet101", "wide_resnet50_2"),
-    *("convnext_nano", "convnext_tiny", "convnext_small", "convnext_base", "convnextv2_tiny"),
-    *("mobilenetv3_large_100", "mobilenetv3_small_100", "regnety_016", "densenet121"),
-    *("swin_tiny_patch4_window7_224", "swin_small_patch4_window7_224", "convnext_large"),
-    *("deit_tiny_distilled_patch16_224", "deit_small_distilled_patch16_224"),
-    *("vit_small_patch16_dinov3", "vit_small_plus_patch16_dinov3", "vit_base_patch16_dinov3"),
-)
+# What people train on small sets, by a key that the family's first layer has.
+_COMMON = {
+    "conv_stem.weight": (
+        *("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"),
+        *("efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "tf_efficientnetv2_s"),
+        *("mobilenetv3_large_100", "mobilenetv3_small_100"),
+    ),
+    "layer1.0.conv1.weight": ("resnet18", "resnet34", "resnet50", "resnet101", "wide_resnet50_2"),
+    "stages.0.blocks.0.conv_dw.weight": (
+        *("convnext_nano", "convnext_tiny", "convnext_small", "convnext_base", "convnext_large"),
+        "convnextv2_tiny",
+    ),
+    "downsample_layers.0.0.weight": ("convnext_tiny", "convnext_small", "convnext_base"),
+    "features.conv0.weight": ("densenet121",),
+    "layers.0.blocks.0.norm1.weight": (
+        "swin_tiny_patch4_window7_224",
+        "swin_small_patch4_window7_224",
+    ),
+    "dist_token": ("deit_tiny_distilled_patch16_224", "deit_small_distilled_patch16_224"),
+    "blocks.0.gamma_1": (
+        *("vit_small_patch16_dinov3", "vit_small_plus_patch16_dinov3", "vit_base_patch16_dinov3"),
+    ),
+}
 
 
 def infer(tensors: dict[str, Tensor], name: str) -> str:
@@ -96,4 +108,6 @@ def _candidates(tensors: dict[str, Tensor]) -> Iterator[str]:
             tokens = tensors.get("pos_embed")
             if tokens is not None and math.isqrt(tokens.shape[1] - 1) != 224 // side:
                 yield f"vit_{size}_patch{side}_384"
-    yield from _COMMON
+    for key, names in _COMMON.items():
+        if key in tensors:
+            yield from names
