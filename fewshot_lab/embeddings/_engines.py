@@ -14,7 +14,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ Chunks = Iterator[list[ImageItem]]
 
 def lanes(
     chunks: Chunks, preprocessing: Preprocessing, forward: Forward, *, count: int
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Run `count` lanes over the images; for a CPU.
 
     Closing the iterator ends the lanes after the batch in hand.
@@ -123,7 +123,7 @@ def pipeline(
     *,
     workers: int,
     processes: bool,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Read ahead with workers while the device computes; for a GPU.
 
     Parameters
@@ -206,12 +206,12 @@ def _stacked(read: Sequence[tuple[str, Any]]) -> tuple[Batch, torch.Tensor | Non
     return batch, torch.from_numpy(np.stack([pixels for _, pixels in good]))
 
 
-Read = Iterator[tuple[Batch, "torch.Tensor | None"]]
+Reading = Generator[tuple[Batch, "torch.Tensor | None"], None, None]
 
 
 def _read_by_threads(
     source: Iterator[list[ImageItem]], preprocessing: Preprocessing, workers: int
-) -> Any:
+) -> Reading:
     """Read batches ahead in threads, in order."""
     with ThreadPoolExecutor(workers) as pool:
         ahead: list[tuple[list[ImageItem], list[Future[Any]]]] = []
@@ -257,7 +257,7 @@ def _no_threads(_: int) -> None:
 
 def _read_by_processes(
     source: Iterator[list[ImageItem]], preprocessing: Preprocessing, workers: int, device: str
-) -> Any:
+) -> Reading:
     """Read batches ahead in worker processes, in order."""
     from torch.utils.data import DataLoader
 
@@ -265,7 +265,7 @@ def _read_by_processes(
     start: str = "forkserver" if sys.platform == "linux" else "spawn"
     loader: Any = DataLoader(
         _Files(preprocessing),  # type: ignore[arg-type]
-        sampler=source,  # type: ignore[arg-type]
+        sampler=source,
         batch_size=None,
         collate_fn=_as_it_is,
         num_workers=workers,

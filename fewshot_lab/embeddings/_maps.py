@@ -229,7 +229,7 @@ def _umap() -> Any:
         (umap.umap_, "compute_membership_strengths"),
         (umap.layouts, "_nb_optimize_layout_euclidean_single_epoch"),
     ):
-        function = getattr(module, name, None)
+        function: Any = getattr(module, name, None)
         if hasattr(function, "enable_caching") and not function.signatures:
             try:
                 function.enable_caching()
