@@ -26,6 +26,7 @@ from fewshot_lab.jobs._files import (
     write_json,
 )
 from fewshot_lab.jobs._process import ProcessId
+from fewshot_lab.jobs._queue import first_word
 
 State = Literal["queued", "running", "stopped", "failed", "finished", "lost"]
 ENDED: tuple[State, ...] = ("stopped", "failed", "finished")
@@ -43,6 +44,7 @@ class Status:
     Attributes
     ----------
     state : "queued", "running", "stopped", "failed", "finished" or "lost"
+        "queued": it waits in line for another heavy job; ``message`` says for which.
         "lost": its process has gone without a word; starting the same verb again goes on.
     stage : str
     done, total : int
@@ -89,14 +91,16 @@ class Job:
         """Return how far it is, from the files and a look at the process."""
         stored = read_json(self.folder / STATUS) or {}
         if stored.get("state") in ENDED:
-            return _status(stored["state"], stored)
+            return _status(stored.get("state", "running"), stored)
         alive = self._alive(stored)
         if alive:
-            return _status(stored.get("state", "queued"), stored)
+            if not stored:
+                stored = dict(first_word(read_json(self.folder / SPEC) or {}))
+            return _status(stored.get("state", "running"), stored)
         # It may have said its last word after it was read and before it was looked for.
         stored = read_json(self.folder / STATUS) or {}
         if stored.get("state") in ENDED:
-            return _status(stored["state"], stored)
+            return _status(stored.get("state", "running"), stored)
         if (self.folder / STOP).exists():
             return _status("stopped", stored, message="Stopped.")
         if not stored and (last := self._last_line()):

@@ -17,7 +17,22 @@ try:
 except ImportError:  # Windows: no line, jobs run side by side
     fcntl = None  # type: ignore[assignment]
 
+HEAVY = {"embed", "prepare", "demo", "pretrain"}
+"""Verbs of which one at a time runs on a machine."""
+
 _POLL_SECONDS = 0.3
+
+
+def is_heavy(spec: dict[str, Any]) -> bool:
+    """Say whether a job waits in line."""
+    return spec.get("verb") in HEAVY or "--prepare" in spec.get("args", ())
+
+
+def first_word(spec: dict[str, Any]) -> dict[str, str]:
+    """Return state and message of a job that has not said anything yet."""
+    if is_heavy(spec):
+        return {"state": "queued", "message": "Starting."}
+    return {"state": "running", "message": ""}
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from collections import deque
 WINDOW_SECONDS = 20.0
 _SPACING_SECONDS = 0.25
 _FIRST_AFTER_SECONDS = 1.0
+_BURST_AFTER_SECONDS = 3.0
+_BURST = 5.0
 
 
 class Rate:
@@ -22,8 +24,17 @@ class Rate:
             self._samples[-1] = (now, done)
         else:
             self._samples.append((now, done))
-        while len(self._samples) > 2 and now - self._samples[1][0] >= WINDOW_SECONDS:
+        while len(self._samples) > 2 and (
+            now - self._samples[1][0] >= WINDOW_SECONDS or self._begins_with_a_burst(now, done)
+        ):
             self._samples.popleft()
+
+    def _begins_with_a_burst(self, now: float, done: int) -> bool:
+        # What an earlier run has finished is passed over much faster than new work is done.
+        (t0, d0), (t1, d1) = self._samples[0], self._samples[1]
+        if now - t1 < _BURST_AFTER_SECONDS or t1 == t0 or done <= d1:
+            return False
+        return (d1 - d0) / (t1 - t0) > _BURST * (done - d1) / (now - t1)
 
     @property
     def per_second(self) -> float | None:

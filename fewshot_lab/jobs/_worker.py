@@ -14,12 +14,9 @@ from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.home import home
 from fewshot_lab.jobs._files import SPEC, STATUS, STOP, read_json, write_json
 from fewshot_lab.jobs._process import ProcessId
-from fewshot_lab.jobs._queue import in_line
+from fewshot_lab.jobs._queue import first_word, in_line, is_heavy
 from fewshot_lab.jobs._rate import Rate
 from fewshot_lab.progress import Progress
-
-HEAVY = {"embed", "prepare", "demo", "pretrain"}
-"""Verbs of which one at a time runs on a machine."""
 
 WRITE_SECONDS = 0.25
 HEARTBEAT_SECONDS = 2.0
@@ -48,11 +45,12 @@ def worker(run_folder: Path | str) -> Iterator[Progress]:
     spec = read_json(folder / SPEC)
     if spec is None:
         raise FewshotLabError(f"{folder} is not the folder of a job.")
-    report = _Reporter(folder)
+    heavy = is_heavy(spec)
+    report = _Reporter(folder, first_word(spec))
     with ExitStack() as stack:
         stack.enter_context(report.listening())
         try:
-            if _is_heavy(spec):
+            if heavy:
                 about = {"verb": spec.get("verb"), "project": spec.get("project")}
                 stack.enter_context(in_line(home() / ".queue", about, report.waiting))
                 _step_back()
@@ -74,10 +72,6 @@ def worker(run_folder: Path | str) -> Iterator[Progress]:
             report.end("finished", "")
 
 
-def _is_heavy(spec: dict[str, Any]) -> bool:
-    return spec.get("verb") in HEAVY or "--prepare" in spec.get("args", ())
-
-
 def _step_back() -> None:
     """Let the screen go first where both want the processor."""
     if hasattr(os, "nice"):
@@ -87,7 +81,7 @@ def _step_back() -> None:
 class _Reporter:
     """Holds the status and writes it."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, first: dict[str, str]):
         self._folder = folder
         self._lock = threading.RLock()
         self._ended = threading.Event()
@@ -95,7 +89,6 @@ class _Reporter:
         self._rate: Rate | None = None
         self._written = 0.0
         self._status: dict[str, Any] = {
-            "state": "queued",
             "stage": "",
             "done": 0,
             "total": None,
@@ -106,6 +99,7 @@ class _Reporter:
             "ended": None,
             "heartbeat": time.time(),
             "process": ProcessId.of(os.getpid()).stored(),
+            **first,
         }
 
     @contextmanager

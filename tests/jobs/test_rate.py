@@ -36,6 +36,17 @@ def test_a_change_of_pace_is_believed_after_the_window() -> None:
     assert rate.per_second == pytest.approx(10, rel=0.05)
 
 
+def test_what_is_passed_over_at_the_start_does_not_count_for_long() -> None:
+    rate, now, done = Rate(0.0, 0), 0.0, 0
+    for _ in range(10):
+        now, done = now + 0.1, done + 500
+        rate.add(now, done)
+    for _ in range(45):
+        now, done = now + 0.1, done + 3
+        rate.add(now, done)
+    assert rate.per_second == pytest.approx(30, rel=0.1)
+
+
 def test_one_slow_batch_does_not_make_it_jump() -> None:
     rate = Rate(0.0, 0)
     for step in range(1, 151):
