@@ -13,7 +13,8 @@ st.title("Import images")
 if job is not None:
     work.show(project, job)
 if job is None or job.verb not in ("import", "demo"):
-    import_result.show(project)
+    if import_result.show(project):
+        st.subheader("Import more")
     import_form.show(project)
 elif job.report() is not None:
     import_result.show(project)

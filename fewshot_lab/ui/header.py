@@ -23,7 +23,7 @@ def header(project: Project | None) -> None:
             work.corner(project)
         name, chosen = session.annotator(), session.annotator_is_chosen()
         label = _plain(name) if chosen else f"Who labels? {_plain(name)}"
-        with st.popover(label, help=None):
+        with st.popover(label):
             st.text_input(
                 "Who labels?",
                 value=name,
@@ -32,9 +32,9 @@ def header(project: Project | None) -> None:
                 on_change=_typed,
             )
             st.caption("Every label keeps this name. It stays in this browser.")
-    if chosen:
-        with st.container(key="fl-remember"):
-            _remember(key="fl-remember-name", data={"name": name})
+        if chosen:
+            with st.container(key="fl-remember"):
+                _remember(key="fl-remember-name", data={"name": name})
 
 
 def _typed() -> None:

@@ -16,8 +16,8 @@ LISTED = 500
 VERBS = ("import", "demo", "prepare", "embed", "map")
 
 
-def show(project: Project) -> None:
-    """Draw the outcome of the newest work on the project's images, if there was any."""
+def show(project: Project) -> bool:
+    """Draw the outcome of the newest work on the project's images; return whether there is any."""
     newest = work.latest(project, VERBS)
     if newest is not None:
         work.show_ending(project, newest)
@@ -26,7 +26,7 @@ def show(project: Project) -> None:
     refused = project.store.refused()
     failed = failed_to_embed(newest.report() if newest is not None else None)
     if report is None and not refused and not failed:
-        return
+        return False
     if report is not None:
         note(sentence(report))
         if project.store.ids():
@@ -60,7 +60,7 @@ def show(project: Project) -> None:
         [(paths.get(image_id, image_id), reason) for image_id, reason in failed],
         "not-embedded.csv",
     )
-    st.divider()
+    return True
 
 
 def failed_to_embed(report: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -45,7 +45,7 @@ def latest(project: Project, verbs: tuple[str, ...]) -> "jobs.Job | None":
 def stage_words(status: "jobs.Status") -> str:
     """Return what a job is doing, in words."""
     if status.state == "queued":
-        return status.message.rstrip(".") or "Waiting for other work on this machine to end"
+        return status.message.rstrip(".") or "Starting"
     stage = status.stage or "starting"
     return STAGES.get(stage, stage[:1].upper() + stage[1:])
 
