@@ -40,7 +40,9 @@ def environment(requirements: str) -> Path:
                 "Ubuntu the package python3-venv is needed)."
             )
     print(f"Installing {requirements}: some minutes the first time", flush=True)
-    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    if not sys.stdout.isatty():
+        pip.append("--quiet")
     if subprocess.run([*pip, "-r", str(ROOT / requirements)]).returncode:
         sys.exit(
             "Installing did not work: see the lines above; with a connection to the internet, "
