@@ -108,7 +108,8 @@ class Fitted:
         """Return a scikit-learn Pipeline of stock classes with the same probabilities (1e-5).
 
         skl2onnx converts it and skops stores it, but for ``paper-knn``, whose distance weights
-        skl2onnx computes differently.
+        skl2onnx computes differently. The most probable class is the prediction; the ``predict``
+        of ``paper-svm`` is libsvm's vote instead, which may differ.
         """
         return self.model.to_sklearn(self.class_ids)
 
@@ -312,11 +313,6 @@ def _guess(family: str, setting: Any) -> float:
     return 1.0 if family == "logreg" else 4.0
 
 
-def _value(candidate: _Candidate) -> float:
-    """Return what is compared between settings: balanced accuracy, steadied by the log loss."""
-    return candidate.correct - 0.25 * candidate.loss
-
-
 def _fit_own(families: tuple[str, ...], labels: _Labels, class_ids: NDArray[np.int64]) -> Fitted:
     best: list[_Candidate] = []
     repeats = len(labels.folds)
@@ -328,7 +324,9 @@ def _fit_own(families: tuple[str, ...], labels: _Labels, class_ids: NDArray[np.i
             _judge(candidate, labels)
             found.append(candidate)
         labels.check()
-        chosen = max(found, key=_value)
+        # Among settings of one family the log loss decides: it is steadier than accuracy, of
+        # which a few images are a point.
+        chosen = min(found, key=lambda candidate: candidate.loss)
         if not np.isfinite(chosen.loss):
             chosen = found[len(found) // 2]
         for repeat in range(1, repeats):
@@ -350,7 +348,10 @@ def _fit_own(families: tuple[str, ...], labels: _Labels, class_ids: NDArray[np.i
 
 
 def _choose(best: list[_Candidate], labels: _Labels) -> tuple[_Candidate, str]:
-    """Return the family with the highest balanced accuracy; those equal to it by log loss."""
+    """Return the family with the highest balanced accuracy; the log loss decides a near tie.
+
+    A near tie is a difference below its own standard error, over the images.
+    """
     if len(best) == 1:
         return best[0], f"{TITLES[best[0].family]}, as chosen by hand."
     if not any(np.isfinite(c.loss) for c in best):
@@ -358,14 +359,34 @@ def _choose(best: list[_Candidate], labels: _Labels) -> tuple[_Candidate, str]:
             f"{TITLES[best[0].family]} for now: every class needs a second label "
             "before classifiers can be compared."
         )
-    ranked = sorted(best, key=lambda c: (-round(c.correct, 3), c.loss))
-    first, second = ranked[0], ranked[1]
+    top = max(best, key=lambda c: c.correct)
+    close = [c for c in best if top.correct - c.correct <= _noise(top, c, labels)]
+    first = min(close, key=lambda c: c.loss)
+    second = max((c for c in best if c is not first), key=lambda c: c.correct)
     points = 100 * (first.correct - second.correct)
     a, b = TITLES[first.family], TITLES[second.family]
-    if points < 0.1:
-        return first, f"{a} chosen over {b}: equally accurate, its probabilities fit better."
+    if second in close:
+        apart = f"within {abs(points):.1f} points" if abs(points) >= 0.05 else "just"
+        return first, f"{a} chosen over {b}: {apart} as accurate, its probabilities fit better."
     unit = "point" if f"{points:.1f}" == "1.0" else "points"
     return first, f"{a} chosen over {b} by {points:.1f} {unit}."
+
+
+def _noise(a: _Candidate, b: _Candidate, labels: _Labels) -> float:
+    """Return the standard error of the difference of two balanced accuracies, image by image."""
+    known = ~np.isnan(np.stack(a.scores)[:, :, 0])
+    held = known.any(axis=0)
+    if a is b or not held.any():
+        return 0.0
+    hits = [(np.stack(c.scores).argmax(axis=2) == labels.y) & known for c in (a, b)]
+    gap = (hits[0].sum(axis=0) - hits[1].sum(axis=0))[held] / known.sum(axis=0)[held]
+    y = labels.y[held]
+    count = np.bincount(y, minlength=labels.n_classes)
+    mean = np.bincount(y, weights=gap, minlength=labels.n_classes) / np.maximum(count, 1)
+    spread = np.bincount(y, weights=(gap - mean[y]) ** 2, minlength=labels.n_classes)
+    seen = count > 0
+    variance = (spread[seen] / np.maximum(count[seen] - 1, 1) / count[seen]).sum()
+    return float(np.sqrt(variance) / seen.sum())
 
 
 def _finish(chosen: _Candidate, labels: _Labels) -> tuple[Model, dict[str, float], Float]:

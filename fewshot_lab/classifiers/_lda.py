@@ -65,9 +65,10 @@ def fit_lda(
         else:
             product = (Z * w[:, None]).T @ Z
         within = (product - (means * wk[:, None]).T @ means) / max(float(w.sum()), 1e-12)
-        scale = float(np.trace(within)) / dimensions
-        if scale <= 1e-9:  # one image per class: nothing is known of the spread within
-            within, scale = np.zeros_like(within), 1.0
+        # With one image per class, or only duplicates, nothing is known of the spread within:
+        # a quarter of the whole stands for it.
+        total = float(np.trace(product)) / max(float(w.sum()), 1e-12)
+        scale = max(float(np.trace(within)), 0.25 * total) / dimensions or 1.0
         for s, shrinkage in enumerate(shrinkages):
             shrunk = (1 - shrinkage) * within
             shrunk.flat[:: p + 1] += shrinkage * scale

@@ -1,0 +1,237 @@
+"""Labels in to snapshot published, against the paper's pipeline; and which one is more accurate.
+
+    python benchmarks/refit.py [--draws 10] [--no-speed] [--no-accuracy]
+
+Speed: from one more label stored until the live session's next snapshot is published (fit,
+choice, calibration, cross-validation, predictions for the pool, label-error suspects,
+suggestions), against PowerTransformer -> PCA -> SVC(probability) fitted on the same labels and
+scoring the same pool. Wall time on a shared machine depends on who else works: CPU time is given
+beside it. "pool once" is what the session computes when the embeddings change, not per refit.
+
+Accuracy: balanced accuracy on images held out (a third), mean of the draws with its 95 %
+interval; the difference to the best of the paper's three is paired, draw by draw.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from _embeddings import balanced_accuracy, embeddings, mean_and_half, split
+
+from fewshot_lab.classifiers import TITLES, Pool, fit, one_blas_thread
+from fewshot_lab.classifiers._paper import fit_paper, fit_quietly, paper_head
+from fewshot_lab.live import LiveSession, Snapshot
+from fewshot_lab.project import Project
+from fewshot_lab.store import LabelAction, NewImage
+
+SHOTS = (5, 10, 25, 50, 100)
+PAPER = ("paper-svm", "paper-knn", "paper-logreg")
+
+
+def draw(rows: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
+    """Return the first n rows of each class."""
+    return np.concatenate([rows[y[rows] == k][:n] for k in np.unique(y)])
+
+
+class Shelf:
+    """Embeddings held in memory, as a project's are on disk."""
+
+    fingerprint = "benchmark"
+
+    def __init__(self, X: np.ndarray):
+        self.X = X
+        self.ids = [f"{row:020x}" for row in range(len(X))]
+
+    def matrix(self, ids: list[str] | None = None) -> np.ndarray:
+        return self.X if ids is None else self.X[[int(i, 16) for i in ids]]
+
+
+class Desk(Project):
+    """A project with its real store, on given embeddings."""
+
+    shelf: Shelf
+
+    @property
+    def embeddings(self) -> Shelf:
+        return self.shelf
+
+
+class Labels:
+    """Somebody who labels, and waits for what follows."""
+
+    def __init__(self, X: np.ndarray, names: list[str], home: Path):
+        Desk.shelf = Shelf(X)
+        self.project = Desk.create("benchmark", home=home)
+        self.store = self.project.store
+        self.store.add_images(
+            [
+                NewImage(
+                    id=i,
+                    path=i,
+                    file=i,
+                    frame=0,
+                    width=1,
+                    height=1,
+                    bytes=1,
+                    mtime_ns=1,
+                    reference=None,
+                    group=None,
+                    meta={},
+                    source=i,
+                    source_frame=0,
+                )
+                for i in Desk.shelf.ids
+            ]
+        )
+        self.store.set("audit_share", 0)
+        self.classes = [self.store.add_class(name, annotator="benchmark") for name in names]
+        self.session = LiveSession.of(self.project)
+        self.q = 0
+
+    def label(self, rows: np.ndarray, k: int) -> None:
+        self.q += 1
+        self.store.record(
+            LabelAction(
+                client="benchmark",
+                q=self.q,
+                annotator="benchmark",
+                kind="class",
+                class_id=self.classes[k],
+                image_ids=[Desk.shelf.ids[r] for r in rows],
+                view="grid",
+                strategy=None,
+                shown=None,
+                spent_ms=None,
+            )
+        )
+        self.session.notify()
+
+    def published(self) -> Snapshot:
+        """Return the first snapshot of the labels as they are now."""
+        position = self.store.position()
+        snapshot = self.session.snapshot
+        while snapshot.position < position:
+            snapshot = self.session.wait(snapshot.rev, 60)
+        return snapshot
+
+
+def paper(X: np.ndarray, rows: np.ndarray, y: np.ndarray) -> None:
+    """Do what the paper's pipeline does for the same labels: fit, score the pool."""
+    with one_blas_thread():
+        fit_paper("paper-svm", X[rows], y).predict_proba(X.astype(np.float32))
+
+
+def timed(work: Callable[[], None], repeats: int) -> tuple[float, float]:
+    """Return the median wall and CPU seconds."""
+    wall, cpu = [], []
+    for _ in range(repeats):
+        w, c = time.perf_counter(), time.process_time()
+        work()
+        wall.append(time.perf_counter() - w)
+        cpu.append(time.process_time() - c)
+    return float(np.median(wall)), float(np.median(cpu))
+
+
+def speed(pools: list[int], shots: tuple[int, ...]) -> None:
+    X, y, classes = embeddings("pbc8")
+    print("\nSPEED, pbc8: 8 classes; seconds (CPU seconds in brackets)")
+    print(f"{'pool':>7} {'labels':>7} {'pool once':>16} {'refit':>16} {'paper':>16} {'ratio':>14}")
+    for size in pools:
+        rng = np.random.default_rng(0)
+        XX, yy = X, y
+        if size > len(X):
+            again = rng.integers(0, len(X), size - len(X))
+            noise = rng.normal(0, 0.05, (len(again), X.shape[1])).astype(np.float16)
+            XX = np.concatenate([X, np.maximum(X[again] + noise * X.std(axis=0), 0)])
+            yy = np.concatenate([y, y[again]])
+        once = timed(partial(Pool, XX), 1)
+        order = rng.permutation(len(X))
+        with tempfile.TemporaryDirectory() as home:
+            labels = Labels(XX, classes, Path(home))
+            for n in shots:
+                rows = draw(order, y, n)
+                for k in range(len(classes)):
+                    labels.label(rows[y[rows] == k], k)
+                labels.published()
+                extra = order[y[order] == 0][max(shots)]
+
+                def one_more(labels: Labels = labels, extra: int = extra) -> None:
+                    labels.label(np.array([extra]), (labels.q + 1) % 2)
+                    labels.published()
+
+                ours = timed(one_more, 7)
+                theirs = timed(partial(paper, XX, rows, yy[rows]), 1)
+                print(
+                    f"{len(XX):>7} {8 * n:>7} {once[0]:>8.2f} ({once[1]:5.2f}) "
+                    f"{ours[0]:>8.3f} ({ours[1]:5.3f}) {theirs[0]:>7.1f} ({theirs[1]:6.1f}) "
+                    f"{theirs[0] / ours[0]:>6.0f} ({theirs[1] / ours[1]:4.0f})",
+                    flush=True,
+                )
+            labels.session.close()
+            labels.project.close()
+
+
+def accuracy(draws: int, shots: tuple[int, ...], sets: list[str], thorough: bool) -> None:
+    own = ("auto quick", "lda", "logreg", *(("auto", "rbf-svm") if thorough else ()))
+    for name in sets:
+        X, y, classes = embeddings(name)
+        pool = Pool(X)
+        print(
+            f"\nACCURACY, {name}: {len(X)} images, {len(classes)} classes; balanced accuracy "
+            f"on held-out images, mean of {draws} draws ± 95 %"
+        )
+        columns = [*PAPER, *own]
+        print(f"{'n':>4} " + " ".join(f"{c:>13}" for c in columns) + f" {'auto - best':>15}")
+        for n in shots:
+            found: dict[str, list[float]] = {c: [] for c in columns}
+            for seed in range(draws):
+                rest, test = split(y, seed)
+                rows = draw(rest, y, n)
+                for c, predicted in papers(pool.X[rows], y[rows], X[test]).items():
+                    found[c].append(balanced_accuracy(y[test], predicted))
+                for c in own:
+                    kind, quick = ("auto", True) if c == "auto quick" else (c, False)
+                    fitted = fit(X[rows], y[rows], name=kind, pool=pool, rows=rows, quick=quick)
+                    found[c].append(balanced_accuracy(y[test], fitted.predict(X[test])))
+            best = max(PAPER, key=lambda c: np.mean(found[c]))
+            auto = "auto" if thorough else "auto quick"
+            gap = [a - b for a, b in zip(found[auto], found[best], strict=True)]
+            cells = " ".join("{:>7.3f} ±{:.3f}".format(*mean_and_half(found[c])) for c in columns)
+            print(f"{n:>4} {cells} " + "{:>+8.3f} ±{:.3f}".format(*mean_and_half(gap)), flush=True)
+
+
+def papers(X: np.ndarray, y: np.ndarray, test: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the predictions of the paper's three; their common first steps are done once."""
+    first = fit_paper("paper-svm", X, y)
+    Z, T = (first[:-1].transform(a.astype(np.float32)) for a in (X, test))
+    out = {"paper-svm": first.classes_[first[-1].predict_proba(T).argmax(axis=1)]}
+    for name in ("paper-knn", "paper-logreg"):
+        head = fit_quietly(paper_head(name, len(first.classes_), len(y)), Z, y)
+        out[name] = head.classes_[head.predict_proba(T).argmax(axis=1)]
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS))
+    parser.add_argument("--sets", nargs="+", default=["pbc8", "isic8"])
+    parser.add_argument("--pools", type=int, nargs="+", default=[5_000, 50_000])
+    parser.add_argument("--quick", action="store_true", help="leave out the slower machines")
+    parser.add_argument("--no-speed", action="store_true")
+    parser.add_argument("--no-accuracy", action="store_true")
+    options = parser.parse_args()
+    print(", ".join(f"{name}: {title}" for name, title in TITLES.items()))
+    if not options.no_speed:
+        speed(options.pools, tuple(options.shots))
+    if not options.no_accuracy:
+        with one_blas_thread():
+            accuracy(options.draws, tuple(options.shots), options.sets, not options.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What is exported predicts what the app shows."""
+
+import numpy as np
+import pytest
+
+from fewshot_lab.classifiers import fit
+
+NAMES = ["lda", "logreg", "rbf-svm", "paper-svm", "paper-logreg"]
+CASES = [((20, 20), False), ((20, 12, 16), True), ((6,) * 9, False)]
+
+
+def case(blobs, sizes, positive):
+    X, y = blobs(sizes, d=12, spread=1.5, positive=positive)
+    more = blobs(sizes, d=12, spread=1.5, seed=1, positive=positive)[0]
+    return X, y, more
+
+
+@pytest.mark.parametrize("name", [*NAMES, "paper-knn"])
+@pytest.mark.parametrize(("sizes", "positive"), CASES)
+def test_sklearn(blobs, name, sizes, positive):
+    X, y, more = case(blobs, sizes, positive)
+    fitted = fit(X, y, name=name)
+    estimator = fitted.to_sklearn()
+    np.testing.assert_allclose(estimator.predict_proba(more), fitted.probabilities(more), atol=1e-5)
+    assert list(estimator.classes_) == list(fitted.class_ids)
+    if name != "paper-svm":  # libsvm's vote need not be its most probable class
+        assert (estimator.predict(more) == fitted.predict(more)).mean() > 0.99
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("sizes", "positive"), CASES)
+def test_onnx(blobs, name, sizes, positive):
+    import onnxruntime
+    from skl2onnx import to_onnx
+
+    X, y, more = case(blobs, sizes, positive)
+    fitted = fit(X, y, name=name)
+    estimator = fitted.to_sklearn()
+    options = {id(estimator): {"zipmap": False}}
+    model = to_onnx(estimator, X[:1].astype(np.float32), options=options)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    found = session.run(None, {session.get_inputs()[0].name: more.astype(np.float32)})[1]
+    np.testing.assert_allclose(found, fitted.probabilities(more), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "paper-knn"])
+def test_skops(blobs, name, tmp_path):
+    import skops.io
+
+    X, y, more = case(blobs, (20, 20, 20), True)
+    fitted = fit(X, y, name=name)
+    skops.io.dump(fitted.to_sklearn(), tmp_path / "classifier.skops")
+    assert skops.io.get_untrusted_types(file=tmp_path / "classifier.skops") == []
+    again = skops.io.load(tmp_path / "classifier.skops")
+    np.testing.assert_allclose(again.predict_proba(more), fitted.probabilities(more), atol=1e-5)
