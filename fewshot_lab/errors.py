@@ -9,5 +9,5 @@ class FewshotLabError(Exception):
     """
 
 
-class Stopped(FewshotLabError):
+class Stopped(FewshotLabError):  # noqa: N818
     """The user stopped long work. What was finished until then is kept."""

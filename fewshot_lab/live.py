@@ -125,7 +125,7 @@ class _State:
 
     position: int
     label: NDArray[np.int64]  # class id of images that may train, -1 for all others
-    marked: NDArray[np.bool_]  # any label: class, unsure or reject
+    marked: NDArray[np.bool_]  # any label: class (also accepted in bulk), unsure or reject
     audit: NDArray[np.bool_]
     audit_rows: NDArray[np.int64]  # labelled with a class
     audit_y: NDArray[np.int64]
@@ -343,7 +343,7 @@ class LiveSession:
             if at is None:
                 continue
             marked[at] = True
-            if said.kind == "class" and said.class_id is not None:
+            if said.teaches and said.class_id is not None:
                 label[at] = said.class_id
         audit_rows = np.flatnonzero(audit & (label >= 0))
         audit_y = label[audit_rows].copy()

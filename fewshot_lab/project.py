@@ -85,7 +85,9 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The labelled images a classifier may learn from: never audit, unsure or rejected ones.
+    """The labelled images a classifier may learn from.
+
+    Never audit images, unsure or rejected ones, nor predictions that were accepted in bulk.
 
     Attributes
     ----------
@@ -663,7 +665,6 @@ class Project:
             )
         by_name = {row.name.casefold(): row.id for row in self.store.classes()}
         client = f"{view}-{uuid4().hex}"
-        sequence = 0
         grouped: dict[tuple[str, int | None], list[str]] = {}
         for key, name in labels.items():
             if name is None:
@@ -677,8 +678,7 @@ class Project:
                     class_id = self.store.add_class(name.strip(), annotator=annotator)
                     by_name[name.strip().casefold()] = class_id
             grouped.setdefault((kind, class_id), []).append(known[key])
-        for (kind, class_id), ids in grouped.items():
-            sequence += 1
+        for sequence, ((kind, class_id), ids) in enumerate(grouped.items()):
             self.store.record(
                 LabelAction(
                     client=client,
@@ -735,7 +735,7 @@ class Project:
             image_id
             for image_id in embeddings.ids
             if (label := labels.get(image_id)) is not None
-            and label.kind == "class"
+            and label.teaches
             and image_id not in audit
         ]
         y = np.array([labels[i].class_id for i in ids], dtype=np.int64)

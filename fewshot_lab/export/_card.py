@@ -51,7 +51,7 @@ def _data(about: Mapping[str, Any]) -> str:
             "class",
             "labels trained on",
             "audit labels (measured, not trained on)",
-            "of the trained, accepted in bulk from predictions",
+            "accepted in bulk from predictions (neither)",
         ],
         [*rows, total],
     )

@@ -55,7 +55,7 @@ def _audited(
     ids = [
         image_id
         for image_id in sorted(project.store.audit_ids())
-        if image_id in labels and labels[image_id].kind == "class" and embeddings.contains(image_id)
+        if image_id in labels and labels[image_id].teaches and embeddings.contains(image_id)
     ]
     if not ids:
         return _nothing("No image drawn at random for the audit has been labelled yet.")

@@ -218,13 +218,11 @@ def _about(
     audit = Counter(
         label.class_id
         for image_id, label in labels.items()
-        if image_id in audit_ids and label.kind == "class"
+        if image_id in audit_ids and label.teaches
     )
     trained = Counter(training.y.tolist())
     machine = Counter(
-        int(class_id)
-        for image_id, class_id in zip(training.ids, training.y.tolist(), strict=True)
-        if image_id in labels and labels[image_id].machine
+        label.class_id for label in labels.values() if label.machine and label.kind == "class"
     )
     groups = {row.group for row in project.store.images(training.ids)} - {None}
     kinds = Counter(label.kind for label in labels.values())

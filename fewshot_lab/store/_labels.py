@@ -1,5 +1,6 @@
 """The log of labels, and what it says now or said at any past moment."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -163,37 +164,21 @@ class Labels:
 
     def skipped(self) -> set[str]:
         """Return the images without a label that an annotator skipped."""
-        latest = latest_events(None, None).subquery()
-        query = (
-            select(images.c.id)
-            .join(events, events.c.image == images.c.ordinal)
-            .join(latest, latest.c.id == events.c.id)
-            .where(events.c.kind == "skip")
-        )
         with self._database.read() as connection:
-            return set(connection.scalars(query))
+            return self._present.skipped(connection)
 
     def counts(self, at: int | datetime | None = None) -> Counts:
         """Count the labelled images, every live class named."""
         with self._database.read() as connection:
             position = _position_at(connection, at)
-            latest = latest_events(position, None).subquery()
-            query = (
-                select(events.c.kind, events.c.class_id, func.count())
-                .join(latest, latest.c.id == events.c.id)
-                .where(events.c.kind.in_(LABELLED))
-                .group_by(events.c.kind, events.c.class_id)
-            )
             states = class_states(connection, position)
-            targets = resolve(states)
-            classes = {state.id: 0 for state in in_order(states)}
-            others = {"unsure": 0, "reject": 0}
-            for kind, class_id, n in connection.execute(query):
-                if kind != "class":
-                    others[kind] += n
-                elif (target := targets[class_id]) is not None:
-                    classes[target] += n
-        return Counts(classes, **others)
+            said = self._present.labels(connection) if at is None else said_by(connection, position)
+        classes = {state.id: 0 for state in in_order(states)}
+        found = Counter(label[:2] for label in said.values())
+        for (_, class_id), n in found.items():
+            if class_id is not None:
+                classes[class_id] = n
+        return Counts(classes, unsure=found["unsure", None], reject=found["reject", None])
 
     def position(self) -> int:
         """Return the id of the last action: it changes whenever labels or classes do."""
@@ -326,6 +311,7 @@ class Labels:
             if label is None and not include_unlabelled:
                 continue
             kind = label.kind if label else ""
+            trains = label is not None and label.teaches
             rows.append(
                 {
                     "image": image_id,
@@ -334,7 +320,7 @@ class Labels:
                     "kind": kind,
                     "annotator": label.annotator if label else "",
                     "time": label.time.isoformat(timespec="milliseconds") if label else "",
-                    "split": "audit" if image_id in audit else "train" if kind == "class" else "",
+                    "split": "audit" if image_id in audit else "train" if trains else "",
                     "machine": label.machine if label else False,
                 }
             )

@@ -210,6 +210,15 @@ class Label(NamedTuple):
     time: datetime
     machine: bool
 
+    @property
+    def teaches(self) -> bool:
+        """Whether a person said a class: only such a label may train or measure a classifier.
+
+        A prediction that was accepted in bulk is the classifier's own opinion. Learning from it
+        makes the next one surer, not better, and counting it makes every figure look better.
+        """
+        return self.kind == "class" and not self.machine
+
 
 @dataclass(frozen=True)
 class Counts:

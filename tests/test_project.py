@@ -1,0 +1,92 @@
+"""What a script relies on when it holds a project."""
+
+import numpy as np
+import pytest
+
+from fewshot_lab import FewshotLabError, Project
+from fewshot_lab.images.demo import draw_demo
+from fewshot_lab.store import LabelAction
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cells")
+    draw_demo(folder, n=32, seed=1)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path, cells):
+    made = Project.create("blood", home=tmp_path, images=cells)
+    yield made
+    made.close()
+
+
+def test_predictions_accepted_in_bulk_neither_train_nor_measure(project):
+    project.embed()
+    ids = project.store.ids()
+    project.label(dict(zip(ids[:8], ["a", "b"] * 4, strict=True)), annotator="kim")
+    a = project.classes()[0].id
+    project.store.draw_audit(ids[8:10], pool_size=24)
+    accepted = LabelAction("page", 1, "kim", "class", a, ids[8:20], "accept", machine=True)
+    project.store.record(accepted)
+    assert set(project.training_set().ids) == set(ids[:8])
+    split = {row["image"]: row["split"] for row in project.store.export_labels()}
+    assert split[ids[0]] == "train"
+    assert split[ids[15]] == ""
+
+
+def test_a_second_import_adds_only_what_is_new(project, cells, tmp_path):
+    before = project.store.ids()
+    again = project.import_images(cells)
+    assert (again.added, again.refused) == (0, [])
+    assert again.known == len(before)
+    more = tmp_path / "more"
+    draw_demo(more, n=40, seed=2)
+    assert project.import_images(more).added > 0
+    assert project.store.ids()[: len(before)] == before
+
+
+def test_an_unknown_path_stores_nothing(project):
+    with pytest.raises(FewshotLabError, match=r"1 of 2 images are not in 'blood': nowhere\.png"):
+        project.label({project.store.ids()[0]: "a", "nowhere.png": "b"}, annotator="kim")
+    assert project.store.labels() == {}
+    assert project.classes() == []
+
+
+def test_names_and_missing_projects_are_told_in_a_sentence(project, tmp_path):
+    with pytest.raises(FewshotLabError, match="already a project named 'blood'"):
+        Project.create("blood", home=tmp_path)
+    with pytest.raises(FewshotLabError, match="There are: blood"):
+        Project.open("bone", home=tmp_path)
+    for name in ("../up", "", "a/b", ".hidden", "x" * 65):
+        with pytest.raises(FewshotLabError, match="cannot be a project's name"):
+            Project.create(name, home=tmp_path)
+
+
+def test_copies_outlive_their_source(tmp_path):
+    source = tmp_path / "source"
+    draw_demo(source, n=8, seed=3)
+    project = Project.create("kept", home=tmp_path)
+    project.import_images(source, copy=True)
+    first = project.store.ids()[0]
+    before = np.asarray(project.picture(first))
+    for file in sorted(source.rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    np.testing.assert_array_equal(np.asarray(project.picture(first)), before)
+    assert not project.file_of(first)[0].is_relative_to(source)
+    project.close()
+
+
+def test_labelling_by_a_file_of_paths(project, tmp_path):
+    paths = [row.path for row in project.store.files()][:3]
+    file = tmp_path / "labels.csv"
+    lines = [f"{paths[0]},a", f"{paths[1]},unsure", "gone.png,a", f"{paths[2]},"]
+    file.write_text("\n".join(["path,label", *lines]))
+    done, unmatched = project.label_csv(file, annotator="kim")
+    assert (done, unmatched) == (3, ["gone.png"])
+    kinds = {label.kind for label in project.store.labels().values()}
+    assert kinds == {"class", "unsure"}
+    file.write_text("file,label\na,b\n")
+    with pytest.raises(FewshotLabError, match="no column path"):
+        project.label_csv(file, annotator="kim")
