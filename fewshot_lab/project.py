@@ -751,8 +751,14 @@ class Project:
             return None
         return np.array([groups[i] or f"image:{i}" for i in ids], dtype=object)
 
-    def fit(self, name: str = "auto") -> ProjectClassifier:
+    def fit(self, name: str | None = None) -> ProjectClassifier:
         """Fit a classifier on the labels.
+
+        Parameters
+        ----------
+        name : str, optional
+            A name of :data:`fewshot_lab.classifiers.TITLES` or "auto"; the project's own choice
+            (the setting "classifier", else "auto") where it is not given.
 
         Raises
         ------
@@ -777,7 +783,7 @@ class Project:
         fitted = fit(
             training.X,
             training.y,
-            name=name,
+            name=name or str(self.store.get("classifier") or "auto"),
             groups=training.groups,
             pool=pool,
             rows=rows if inside else None,

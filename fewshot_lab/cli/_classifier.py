@@ -12,10 +12,12 @@ from fewshot_lab.cli._options import Home, JobFolder, Json, ProjectName
 from fewshot_lab.cli._report import listed, plural, progress, tell
 
 ClassifierName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--classifier",
-        help="auto, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn.",
+        help="auto, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn; "
+        "the project's choice by default.",
+        show_default=False,
     ),
 ]
 
@@ -30,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def fit(
     project: ProjectName,
-    classifier: ClassifierName = "auto",
+    classifier: ClassifierName = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -75,7 +77,7 @@ def predictions(
     out: Annotated[
         Path | None, typer.Option(help="The CSV to write; stdout by default.", show_default=False)
     ] = None,
-    classifier: ClassifierName = "auto",
+    classifier: ClassifierName = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -103,7 +105,7 @@ def export(
     ],
     zip: Annotated[bool, typer.Option("--zip", help="Also write BUNDLE.zip.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle.")] = False,
-    classifier: ClassifierName = "auto",
+    classifier: ClassifierName = None,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,

@@ -58,7 +58,7 @@ def labels_used_csv(project: Project, classifier: ProjectClassifier) -> str:
     for row in project.store.export_labels():
         if row["image"] in trained:
             rows.append({**row, "label": trained[row["image"]], "split": "train"})
-        elif row["split"] == "audit" and row["kind"] == "class":
+        elif row["split"] == "audit" and row["kind"] == "class" and not row["machine"]:
             rows.append(row)
     return _csv(LABEL_COLUMNS, (_said(row) for row in rows))
 

@@ -216,3 +216,22 @@ def test_a_zip_cannot_write_elsewhere(bundle, tmp_path):
         names = {p.name for p in opened.folder.iterdir()}
     assert names <= set(FILES)
     assert not (tmp_path.parent / "escaped").exists()
+
+
+def test_embeddings_of_lower_precision_are_computed_again(
+    project, classifier, tmp_path, monkeypatch
+):
+    """What a GPU embedded in bf16 is held against fp32, and the card says so."""
+    embeddings = type(project.require_embeddings())
+    monkeypatch.setattr(embeddings, "dtype_computed", "bfloat16")
+    report = export_bundle(project, tmp_path / "bundle", classifier=classifier)
+    assert report.max_difference <= 1e-4
+    assert "bf16" in report.note
+    assert "bf16" in (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_refused_where_the_images_have_gone(project, classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr(project, "file_of", lambda image_id: (tmp_path / "gone.png", 0))
+    with pytest.raises(ExportRefused, match="only 0 of the 20 images"):
+        export_bundle(project, tmp_path / "bundle", classifier=classifier)
+    assert list(tmp_path.iterdir()) == []
