@@ -46,6 +46,7 @@ export class ClassPanel {
     this.built = key;
     this.rows.clear();
     this.element.classList.toggle("ws-compact", model.classes.length >= COMPACT_FROM);
+    this.element.parentElement?.classList.toggle("ws-many", model.classes.length >= COMPACT_FROM);
     refill(this.list, model.classes.map((c, at) => {
       const parts = {
         count: h("span", { class: "ws-count" }),

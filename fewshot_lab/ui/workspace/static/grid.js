@@ -34,6 +34,9 @@ export class Grid {
     model.on("classes", () => { this.paint(); this.head(); });
     model.on("selection", () => this.selected());
     model.on("images", () => this.layout());
+    // Whoever points at the map has left the field they typed in: the keys label again.
+    model.on("touched", () => this.scroller.focus({ preventScroll: true }));
+    model.on("overview", () => { if (this.view.name === "suggestions" && !this.rows.length) this.rescored(); });
   }
 
   // -- structure -----------------------------------------------------------------------------------

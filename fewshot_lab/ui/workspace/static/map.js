@@ -286,7 +286,8 @@ export class MapView {
   fitted() {
     const [left, right, low, high] = this.bins?.box ?? [0, 1, 0, 1];
     const px = (right - left || 1) * 0.05, py = (high - low || 1) * 0.05;
-    return [[left - px, right + px], [low - py, high + py]];
+    // Below, the hint has a line of its own.
+    return [[left - px, right + px], [low - 1.8 * py, high + py]];
   }
 
   fit() {
@@ -400,6 +401,7 @@ export class MapView {
     });
     plot.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || !this.drawn) return;
+      this.model.tell("touched");
       this.down = { x: event.clientX, y: event.clientY, still: true };
       if (this.tool === "pan") return;
       event.preventDefault();

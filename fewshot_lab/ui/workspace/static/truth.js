@@ -33,7 +33,7 @@ export class TruthLine {
     const accuracy = model.cv?.accuracy;
     const known = accuracy && accuracy.value !== null;
     this.open.hidden = !known;
-    const message = model.message || (!known ? "Label a few images of two classes: the accuracy appears with its interval." : "");
+    const message = (!this.model.n && "No images yet.") || model.message || (!known ? "Label a few images of two classes: the accuracy appears with its interval." : "");
     this.message.hidden = !message || known;
     say(this.message, message);
     if (known) {

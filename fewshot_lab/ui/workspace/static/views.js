@@ -5,6 +5,7 @@ import { FIRST_CLASS, KIND, REJECT, SKIPPED, UNSURE } from "./model.js";
 
 // How many suggestions from the focus on stand still when fresh ones arrive.
 const AHEAD = 4;
+const PLAIN = 200;
 
 export const SORTS = [
   ["listed", "as listed"],
@@ -57,12 +58,15 @@ export class Suggestions {
 
   // What is under the person's eyes stays; what lies ahead is replaced by what is best now.
   renew(focusRow) {
+    const { model } = this;
     const fresh = this.fresh();
-    const open = this.rows.filter((row) => !done(this.model, row));
-    if (!open.length) {
-      if (!fresh.length && this.rows.length) return false;
-      this.rows = fresh;
-      return true;
+    const open = this.rows.filter((row) => !done(model, row));
+    if (!open.length || (this.plain && fresh.length)) {
+      if (!fresh.length && this.rows.length && !this.plain) return false;
+      this.plain = !fresh.length && !model.overview?.embedded;
+      const before = this.rows;
+      this.rows = this.plain ? firstOpen(model) : fresh;
+      return before.length !== this.rows.length || before.some((row, at) => row !== this.rows[at]);
     }
     const at = Math.max(this.rows.indexOf(focusRow), this.rows.indexOf(open[0]));
     const kept = this.rows.slice(0, at + 1 + AHEAD);
@@ -75,9 +79,9 @@ export class Suggestions {
   sentence(row) {
     const { model } = this;
     const total = this.rows.length;
-    if (!total) {
-      return model.model?.message ? [model.model.message] : ["Suggestions come as soon as the images are embedded."];
-    }
+    if (!model.n) return ["Images to label appear here."];
+    if (this.plain) return ["Not embedded yet: the first images, as imported. Labels given now count later."];
+    if (!total) return [model.model?.message || "There is nothing left to suggest."];
     const ready = this.doneCount;
     const anyAudit = this.rows.some((r) => model.isAudit(r));
     const tail = `${ready} of ${total} done${anyAudit ? "; " : "."}`;
@@ -87,6 +91,13 @@ export class Suggestions {
     if (!why) return end;
     return [...reasonParts(model, why), " ", ...end];
   }
+}
+
+// Before there are embeddings nothing can be suggested, but labelling can begin.
+function firstOpen(model) {
+  const rows = [];
+  for (let row = 0; row < model.n && rows.length < PLAIN; row++) if (!done(model, row)) rows.push(row);
+  return rows;
 }
 
 // The class names inside a reason stand out.

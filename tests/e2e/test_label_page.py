@@ -1,0 +1,268 @@
+"""The label page as a person uses it: map, keys, undo, and a server that dies."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from fewshot_lab.project import Project
+
+Open = Callable[..., Page]
+STORED_WITHIN = 30.0
+
+
+def inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    """Say which points (n, 2) lie in a polygon (m, 2): even-odd rule, as a reference."""
+    x, y = points[:, 0, None], points[:, 1, None]
+    (x0, y0), (x1, y1) = polygon.T, np.roll(polygon, 1, axis=0).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crosses = (y0 > y) != (y1 > y)
+        left = x < (x1 - x0) * (y - y0) / (y1 - y0) + x0
+    return (crosses & left).sum(axis=1) % 2 == 1
+
+
+def add_class(page: Page, name: str) -> None:
+    field = page.get_by_label("Name of a new class")
+    field.fill(name)
+    field.press("Enter")
+    expect(page.locator(".ws-class .ws-name", has_text=name)).to_be_visible()
+
+
+def to_images(page: Page) -> None:
+    """Give the keys to the images."""
+    page.locator(".ws-grid").focus()
+
+
+def lasso(page: Page, left: float, top: float, right: float, bottom: float) -> np.ndarray:
+    """Draw a diamond, in shares of the map; return it in the map's own units."""
+    box = page.locator(".ws-plot").bounding_box()
+    assert box
+    middle = ((left + right) / 2, (top + bottom) / 2)
+    corners = [(left, middle[1]), (middle[0], top), (right, middle[1]), (middle[0], bottom)]
+    pixels = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in corners]
+    page.mouse.move(*pixels[0])
+    page.mouse.down()
+    for x, y in [*pixels[1:], pixels[0]]:
+        page.mouse.move(x, y, steps=4)
+    page.mouse.up()
+    expect(page.locator(".ws-right")).to_have_attribute("data-view", "selection")
+    polygon = page.evaluate("document.querySelector('.ws-lasso') !== null")
+    assert polygon
+    return np.array(
+        page.evaluate(
+            """pixels => {
+              const plot = document.querySelector('.ws-plot'), box = plot.getBoundingClientRect();
+              const {xaxis, yaxis} = plot._fullLayout;
+              return pixels.map(([x, y]) => [xaxis.p2d(x - box.left), yaxis.p2d(y - box.top)]);
+            }""",
+            pixels,
+        )
+    )
+
+
+def ranges(page: Page) -> Any:
+    return page.evaluate(
+        """() => { const {xaxis, yaxis} = document.querySelector('.ws-plot')._fullLayout;
+                   return [...xaxis.range, ...yaxis.range]; }"""
+    )
+
+
+def until(wanted: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + STORED_WITHIN
+    while not wanted():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def labelled(project: Project) -> int:
+    return len(project.store.labels())
+
+
+def start(project: Project, per_class: int = 5, classes: int = 3) -> None:
+    """Label some drawn cells by their type, as if somebody had begun."""
+    audit = project.store.audit_ids()
+    by_type: dict[str, list[str]] = {}
+    for row in project.store.images():
+        if row.id not in audit:
+            by_type.setdefault(str(row.reference), []).append(row.id)
+    chosen = {i: name for name in sorted(by_type)[:classes] for i in by_type[name][:per_class]}
+    project.label(chosen, "kim")
+
+
+def test_a_lasso_and_one_key_label_what_lies_inside_and_undo_takes_it_back(
+    project: Project, open_label_page: Open
+) -> None:
+    page = open_label_page()
+    add_class(page, "lymphocyte")
+    polygon = lasso(page, 0.1, 0.1, 0.6, 0.7)
+    layout = project.map
+    assert layout is not None
+    ids = {layout.ids[i] for i in np.flatnonzero(inside(layout.xy, polygon))}
+    assert 10 < len(ids) < 230
+    expect(page.get_by_role("button", name=f"Label {len(ids)}", exact=True)).to_be_visible()
+    expect(page.locator(".ws-map-pill")).to_contain_text(str(len(ids)))
+
+    page.keyboard.press("1")
+    until(lambda: set(project.store.labels()) == ids, "the lasso's images are labelled")
+    assert {e.view for e in project.store.events()} == {"map"}
+    expect(page.locator(".ws-toast").first).to_contain_text(f"{len(ids)} images")
+
+    page.keyboard.press("Control+z")
+    until(lambda: labelled(project) == 0, "one undo takes the whole lasso back")
+    page.keyboard.press("Control+Shift+Z")
+    until(lambda: labelled(project) == len(ids), "redo brings it back")
+    page.reload()
+    page.wait_for_selector(".ws-map[data-drawn]")
+    expect(page.locator(".ws-class .ws-count")).to_have_text(str(len(ids)))
+    to_images(page)
+    page.keyboard.press("Control+z")
+    until(lambda: labelled(project) == 0, "undo works across a reload")
+
+
+def test_keys_label_one_image_after_the_other_and_the_classifier_learns(
+    project: Project, open_label_page: Open
+) -> None:
+    start(project)
+    page = open_label_page()
+    expect(page.locator(".ws-truth-button")).to_be_visible()
+    before, painted = ranges(page), page.locator(".ws-map").get_attribute("data-painted")
+    had = labelled(project)
+    to_images(page)
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    page.keyboard.press("u")
+    page.keyboard.press("x")
+    until(lambda: labelled(project) == had + 4, "four keys are four labels")
+    kinds = [e.kind for e in project.store.events()][-4:]
+    assert kinds == ["class", "class", "unsure", "reject"]
+    last = project.store.events()[-1]
+    assert last.view == "suggestion"
+    assert last.strategy
+    assert last.spent_ms is not None
+    page.wait_for_function(
+        "painted => document.querySelector('.ws-map').dataset.painted !== painted", arg=painted
+    )
+    assert ranges(page) == before
+
+
+def test_no_label_runs_a_script(
+    project: Project, context: BrowserContext, open_label_page: Open, page: Page
+) -> None:
+    sent: list[Any] = []
+    page.on("websocket", lambda socket: socket.on("framesent", sent.append))
+    start(project)
+    page = open_label_page()
+    to_images(page)
+    page.wait_for_timeout(1000)
+    sent.clear()
+    had = labelled(project)
+    page.keyboard.press("1")
+    until(lambda: labelled(project) == had + 1, "the label is stored")
+    lasso(page, 0.2, 0.2, 0.8, 0.8)
+    page.wait_for_timeout(500)
+    assert sent == []
+
+
+def test_the_first_class_is_named_in_place_and_typing_labels_nothing(
+    project: Project, open_label_page: Open
+) -> None:
+    page = open_label_page()
+    field = page.get_by_label("Name of a new class")
+    expect(field).to_have_attribute("placeholder", "Name your first class")
+    expect(field).to_be_focused()
+    page.keyboard.type("sux 1")
+    assert field.input_value() == "sux 1"
+    page.keyboard.press("Enter")
+    expect(page.locator(".ws-class .ws-name")).to_have_text("sux 1")
+    assert project.store.events() == []
+    assert [row.name for row in project.store.classes()] == ["sux 1"]
+
+
+def test_the_page_fills_the_window_and_never_scrolls(
+    project: Project, open_label_page: Open
+) -> None:
+    page = open_label_page()
+    sizes = page.evaluate(
+        """() => {
+          const box = document.querySelector('.ws-workspace').getBoundingClientRect();
+          const high = document.scrollingElement.scrollHeight;
+          return [high - innerHeight, box.bottom - innerHeight, box.width - innerWidth];
+        }"""
+    )
+    assert sizes == [0, 0, 0]
+
+
+def test_an_audit_image_shows_no_prediction_before_it_is_labelled(
+    project: Project, open_label_page: Open
+) -> None:
+    start(project)
+    page = open_label_page()
+    expect(page.locator(".ws-truth-button")).to_be_visible()
+    tiles = page.locator(".ws-tile:has(.ws-audit:not([hidden]))")
+    page.wait_for_function("document.querySelector('.ws-tile .ws-guess b').textContent !== ''")
+    assert tiles.count() > 0
+    for text in tiles.locator(".ws-guess").all_inner_texts():
+        assert text.strip() == ""
+    assert page.locator(".ws-tile .ws-guess b", has_text="%").count() > 3
+
+
+def test_accepted_predictions_are_marked_and_undone_at_once(
+    project: Project, open_label_page: Open
+) -> None:
+    start(project, per_class=12, classes=8)
+    page = open_label_page()
+    expect(page.locator(".ws-truth-button")).to_be_visible()
+    page.get_by_role("button", name="Accept…").click()
+    slider = page.get_by_label("Least confidence")
+    slider.evaluate("e => { e.value = 60; e.dispatchEvent(new Event('input')); }")
+    button = page.locator(".ws-accept .ws-button")
+    page.wait_for_selector(".ws-accepting")
+    n = int(button.inner_text().split()[1].replace(",", ""))
+    page.locator(".ws-check").first.click()
+    expect(button).to_have_text(f"Accept {n - 1:,}")
+    had = labelled(project)
+    button.click()
+    until(lambda: labelled(project) == had + n - 1, "all but the left-out one are labelled")
+    machine = [label for label in project.store.labels().values() if label.machine]
+    assert len(machine) == n - 1
+    assert not project.store.audit_ids() & {
+        i for i, label in project.store.labels().items() if label.machine
+    }
+    page.keyboard.press("Control+z")
+    until(lambda: labelled(project) == had, "one undo")
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["page stays open", "page is closed"])
+def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
+    project: Project,
+    context: BrowserContext,
+    open_label_page: Open,
+    server: Any,
+    watch: Any,
+    closed: bool,
+) -> None:
+    start(project)
+    page = open_label_page()
+    expect(page.locator(".ws-truth-button")).to_be_visible()
+    had = len(project.store.events())
+    to_images(page)
+    for key in "1212":
+        page.keyboard.press(key)
+    server.kill()
+    for key in "312":
+        page.keyboard.press(key)
+    expect(page.locator(".ws-fresh")).to_contain_text("kept here")
+    assert page.locator(".ws-workspace").get_attribute("data-waiting") != "0"
+    if closed:
+        page.goto("about:blank")
+    server.start()
+    if closed:
+        page.goto(f"{server.url}/label?project=cells")
+        page.wait_for_selector(".ws-tile")
+    until(lambda: len(project.store.events()) >= had + 7, "every key is stored")
+    page.wait_for_timeout(3000)
+    assert len(project.store.events()) == had + 7
+    watch.complaints.clear()  # the browser reports every request that found no server
