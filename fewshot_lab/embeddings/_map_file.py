@@ -75,7 +75,7 @@ def load_map(folder: Path) -> Map | None:
         if xy.shape != (len(ids), 2) or said["method"] not in ("pca", "umap"):
             return None
         return Map(ids, xy, said["method"], said["settings"], said["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
 
 
