@@ -32,7 +32,9 @@ def environment(requirements: str) -> Path:
     stamp = folder / f".installed-{Path(requirements).stem}"
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
-    if not python.exists():
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
+    # An environment whose making was interrupted has a Python but no pip.
+    if not python.exists() or subprocess.run([*pip, "--version"], capture_output=True).returncode:
         print(f"Making a virtual environment in {folder}", flush=True)
         if subprocess.run([sys.executable, "-m", "venv", str(folder)]).returncode:
             sys.exit(
@@ -40,10 +42,8 @@ def environment(requirements: str) -> Path:
                 "Ubuntu the package python3-venv is needed)."
             )
     print(f"Installing {requirements}: some minutes the first time", flush=True)
-    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
-    if not sys.stdout.isatty():
-        pip.append("--quiet")
-    if subprocess.run([*pip, "-r", str(ROOT / requirements)]).returncode:
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    if subprocess.run([*pip, "install", *quiet, "-r", str(ROOT / requirements)]).returncode:
         sys.exit(
             "Installing did not work: see the lines above; with a connection to the internet, "
             "run this again and it goes on."
