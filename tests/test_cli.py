@@ -258,6 +258,18 @@ def test_ctrl_c_leaves_no_traceback_and_a_project_that_goes_on(home, tmp_path, t
     assert done["added"] + done["known"] == 400
 
 
+def test_a_taken_port_is_said_before_anything_starts(terminal, home):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, err = terminal("serve", "--port", port)
+    assert code == 1
+    assert str(port) in err
+
+
 def test_the_demo_is_whole_and_goes_on_where_it_stopped(terminal, home):
     made = terminal.json("demo", "--images", "32")
     assert (made["name"], made["added"]) == ("demo", 32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -22,7 +23,12 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, help="The first free one from 8501 by default.", show_default=False
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")
     ] = "localhost",
@@ -40,6 +46,7 @@ def serve(
             "installed package."
         )
     os.environ["FEWSHOT_LAB_HOME"] = str(home_folder())
+    port = _free_port(host, port)
     url = f"http://{host}:{port}"
     tell({"url": url, "home": str(home_folder())}, f"Projects in {home_folder()}.", as_json=json)
     sys.stdout.flush()
@@ -53,6 +60,26 @@ def serve(
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # stdout holds the object alone
         os.execv(sys.executable, command)
     raise typer.Exit(subprocess.call(command, stdout=sys.stderr if json else None))
+
+
+def _free_port(host: str, wanted: int | None) -> int:
+    """Return a port that nothing listens on."""
+    import socket
+
+    for port in range(8501, 8601) if wanted is None else (wanted,):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            if os.name == "posix":  # elsewhere the option means that a port may be shared
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise FewshotLabError(f"{host!r} is no address of this machine.") from None
+                continue
+            return port
+    if wanted is None:
+        raise FewshotLabError("All ports from 8501 to 8600 are taken: name another by --port.")
+    raise FewshotLabError(f"Port {wanted} is taken: name another by --port.")
 
 
 def jobs(
