@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ Kind = Literal["flat", "ivf", "hnsw"]
 
 _BLOCK = 65_536
 _QUERIES = 4_096
+_GPU_MOST = 2_048
 
 
 class Index:
@@ -67,14 +69,14 @@ class Index:
         rows = np.empty((len(queries), k), np.int64)
         if k <= 0:
             return similarity, rows
-        for start in range(0, len(queries), _QUERIES):
-            block = normalised(queries[start : start + _QUERIES])
-            if self._lock is None:
-                found = self._index.search(block, k)
-            else:
-                with self._lock:
-                    found = self._index.search(block, k)
-            similarity[start : start + len(block)], rows[start : start + len(block)] = found
+        # FAISS's GPU indexes serve one thread at a time, and at most 2,048 neighbours.
+        with self._lock or nullcontext():
+            index = self._index
+            if self.on_gpu and k > _GPU_MOST:
+                index = _faiss().index_gpu_to_cpu(index)
+            for start in range(0, len(queries), _QUERIES):
+                block = slice(start, start + _QUERIES)
+                similarity[block], rows[block] = index.search(normalised(queries[block]), k)
         return similarity, rows
 
 
@@ -166,13 +168,10 @@ def _trained_ivf(faiss: Any, matrix: npt.NDArray[Any]) -> Any:
         faiss.METRIC_INNER_PRODUCT,
         False,  # whole vectors, not what is left after the cell's centre
     )
-    index.quantizer_no_train_alone = 0
     index.cp.seed, index.cp.niter = 1234, 10
     index.cp.min_points_per_centroid = 1
     index.train(sample)
     index.nprobe = min(cells, 32)
-    index.own_fields = False
-    index.referenced = quantiser  # kept alive with the index
     return index
 
 
