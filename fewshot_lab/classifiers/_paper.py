@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.classifiers._power import fit_power
+
 TITLES = {
     "paper-svm": "SVM (Nielsen et al.)",
     "paper-knn": "kNN (Nielsen et al.)",
@@ -54,21 +56,28 @@ def fit_quietly(estimator: Any, X: NDArray[Any], y: NDArray[np.int64]) -> Any:
         return estimator.fit(X, y)
 
 
-def fit_paper(name: str, X: NDArray[Any], y: NDArray[np.int64]) -> Any:
-    """Return the fitted Pipeline PowerTransformer -> PCA -> classifier."""
+def published(name: str, n_classes: int, n: int) -> Any:
+    """Return the unfitted Pipeline PowerTransformer -> PCA -> classifier."""
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import PowerTransformer
 
-    n_classes = len(np.unique(y))
-    pipeline = Pipeline(
-        [
-            ("power", PowerTransformer()),
-            ("pca", PCA()),
-            ("classifier", paper_head(name, n_classes, len(y))),
-        ]
-    )
-    return fit_quietly(pipeline, X.astype(np.float32), y)
+    head = paper_head(name, n_classes, n)
+    return Pipeline([("power", PowerTransformer()), ("pca", PCA()), ("classifier", head)])
+
+
+def fit_paper(name: str, X: NDArray[Any], y: NDArray[np.int64]) -> Any:
+    """Return the fitted :func:`published` pipeline.
+
+    Its PowerTransformer is fitted by :func:`fit_power`, to the same exponents.
+    """
+    pipeline = published(name, len(np.unique(y)), len(y))
+    power = fit_power(X.astype(np.float32))
+    Z = power.transform(X.astype(np.float32))
+    pca = fit_quietly(pipeline.named_steps["pca"], Z, y)
+    head = fit_quietly(pipeline.named_steps["classifier"], pca.transform(Z), y)
+    pipeline.steps = [("power", power), ("pca", pca), ("classifier", head)]
+    return pipeline
 
 
 def paper_out_of_fold(

@@ -9,6 +9,8 @@ from sklearn.svm import SVC
 from fewshot_lab.classifiers import Pool, fit
 from fewshot_lab.classifiers._calibration import fit_temperature, log_loss
 from fewshot_lab.classifiers._lda import fit_lda
+from fewshot_lab.classifiers._paper import fit_quietly, published
+from fewshot_lab.classifiers._power import fit_power
 from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax, softmax
 from fewshot_lab.classifiers._svm import Machine, Sigmoid, held_out_decisions
 
@@ -121,16 +123,25 @@ def test_scores_that_are_never_wrong_do_not_run_away():
     assert 0.02 <= found <= 1.0
 
 
-def test_paper_classifiers_are_the_published_pipelines(blobs):
-    from sklearn.decomposition import PCA
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.pipeline import make_pipeline
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_power_transform_is_sklearns(blobs, positive):
     from sklearn.preprocessing import PowerTransformer
 
-    X, y = blobs((20, 20, 20), d=10)
-    reference = make_pipeline(
-        PowerTransformer(), PCA(), KNeighborsClassifier(weights="distance", n_neighbors=15)
-    ).fit(X, y)
-    ours = fit(X, y, name="paper-knn")
-    np.testing.assert_allclose(ours.probabilities(X), reference.predict_proba(X), atol=1e-6)
-    assert (ours.predict(X) == reference.predict(X)).all()
+    X = blobs((20, 20), d=10, positive=positive)[0]
+    X[:, 3] = 0
+    X[:, 4] = 7
+    X[:, 5] = -np.abs(X[:, 5]) - 1
+    X[:, 6] = np.maximum(X[:, 6] - 3, 0)
+    ours, reference = fit_power(X), PowerTransformer().fit(X)
+    np.testing.assert_allclose(ours.lambdas_, reference.lambdas_, atol=1e-3)
+    more = blobs((20, 20), d=10, positive=positive, seed=1)[0]
+    np.testing.assert_allclose(ours.transform(more), reference.transform(more), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["paper-svm", "paper-knn", "paper-logreg"])
+def test_paper_classifiers_are_the_published_pipelines(blobs, name):
+    X, y = blobs((15, 15, 15), d=10)
+    reference = fit_quietly(published(name, 3, 45), X, y)
+    ours = fit(X, y, name=name)
+    more = blobs((15, 15, 15), d=10, seed=1)[0]
+    np.testing.assert_allclose(ours.probabilities(more), reference.predict_proba(more), atol=1e-3)

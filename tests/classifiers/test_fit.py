@@ -124,10 +124,9 @@ def test_probabilities_mean_what_they_say(blobs, name):
             assert abs(confidence[part].mean() - right[part].mean()) < 0.12
 
 
-@pytest.mark.parametrize("name", ["lda", "logreg", "rbf-svm"])
-def test_fifty_classes(blobs, name):
+def test_fifty_classes(blobs):
     X, y = blobs((3,) * 50, d=64, spread=0.7)
-    fitted = fit(X, y, name=name)
+    fitted = fit(X, y, quick=True)
     assert len(fitted.class_ids) == 50
     assert accuracy(fitted, X, y) > 0.9
 
