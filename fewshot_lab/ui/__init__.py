@@ -1,0 +1,1 @@
+"""The screens: pages, routes and components; computes nothing itself."""
