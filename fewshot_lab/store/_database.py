@@ -275,6 +275,6 @@ def _postgres_engine(url: Any, schema: str | None) -> Engine:
         raise FewshotLabError(f"There is no driver named {url.drivername}.") from None
     except ModuleNotFoundError as error:
         raise FewshotLabError(
-            f"PostgreSQL needs the package {error.name}: pip install 'fewshot-lab[postgresql]'."
+            f"PostgreSQL needs the package {error.name}: pip install 'psycopg[binary]'."
         ) from None
     return engine.execution_options(schema_translate_map={None: schema}) if schema else engine

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
@@ -17,6 +18,8 @@ class Images:
     """The part of the store that deals with pictures and files."""
 
     _database: Database
+    _ids: list[str]
+    _ids_lock: Lock
 
     def add_images(self, records: Sequence[NewImage]) -> AddReport:
         """Add pictures and files in one transaction; a second time nothing changes.
@@ -137,8 +140,11 @@ class Images:
 
     def ids(self) -> list[str]:
         """Return all image ids; new ones only ever come at the end."""
-        with self._database.read() as connection:
-            return list(connection.scalars(select(images.c.id).order_by(images.c.ordinal)))
+        # Ordinals are 1, 2, 3, ...: what is known already need not be read again.
+        with self._database.read() as connection, self._ids_lock:
+            query = select(images.c.id).where(images.c.ordinal > len(self._ids))
+            self._ids.extend(connection.scalars(query.order_by(images.c.ordinal)))
+            return self._ids.copy()
 
     def image(self, image_id: str) -> ImageRow:
         """Return one image.

@@ -44,7 +44,8 @@ def said_by(
     """Return the label of each image at a position of the log (now by default)."""
     states = _states(connection, latest_events(position, ordinals))
     targets = resolve(class_states(connection, position))
-    return _counted({i: label for i, label in states.items() if label is not None}, targets)
+    said = {i: label for i, label in states.items() if label is not None and label.kind != "skip"}
+    return _counted(said, targets)
 
 
 class Present:
@@ -60,22 +61,32 @@ class Present:
         self._said: dict[str, Label] = {}
         self._targets: dict[int, int | None] = {}
         self._counted: dict[str, Label] = {}
+        self._skipped: set[str] = set()
 
     def labels(self, connection: Connection) -> dict[str, Label]:
         """Return a copy of the current labels."""
         with self._lock:
-            position = connection.scalar(select(func.max(actions.c.id))) or 0
-            # A reader whose snapshot began before that of the last one is served from the log.
-            if position < self._position:
-                return said_by(connection)
-            if position > self._position:
-                self._catch_up(connection)
-                self._position = position
+            self._catch_up(connection)
             return dict(self._counted)
 
+    def skipped(self, connection: Connection) -> set[str]:
+        """Return a copy of the set of skipped images."""
+        with self._lock:
+            self._catch_up(connection)
+            return set(self._skipped)
+
     def _catch_up(self, connection: Connection) -> None:
+        # A reader whose snapshot began before that of the last one gets the newer answer.
+        position = connection.scalar(select(func.max(actions.c.id))) or 0
+        if position <= self._position:
+            return
         new = _states(connection, latest_events(after=self._position))
-        for image_id, label in new.items():
+        self._position = position
+        self._skipped.difference_update(new)
+        for image_id, label in list(new.items()):
+            if label is not None and label.kind == "skip":
+                self._skipped.add(image_id)
+                new[image_id] = label = None
             if label is None:
                 self._said.pop(image_id, None)
             else:
@@ -92,7 +103,7 @@ class Present:
 
 
 def _states(connection: Connection, latest: Select[tuple[int]]) -> dict[str, Label | None]:
-    """Return what the selected events say, classes as they were given, None for no label."""
+    """Return what the selected events say, classes as they were given, None for nothing."""
     chosen = latest.subquery()
     query = (
         select(
@@ -109,7 +120,7 @@ def _states(connection: Connection, latest: Select[tuple[int]]) -> dict[str, Lab
     )
     rows = connection.execute(query).all()
     # What undo or redo brought back is said by the event it came from.
-    back = [row[3] for row in rows if row[3] != row[4] and row[1] in LABELLED]
+    back = [row[3] for row in rows if row[3] != row[4] and row[1] != "clear"]
     action_of: dict[int, int] = {}
     for some in chunks(back):
         which = select(events.c.id, events.c.action).where(events.c.id.in_(some))
@@ -121,7 +132,7 @@ def _states(connection: Connection, latest: Select[tuple[int]]) -> dict[str, Lab
             by[action] = (annotator, moment(at), bool(machine))
     found: dict[str, Label | None] = {}
     for image_id, kind, class_id, origin, event_id, action in rows:
-        if kind not in LABELLED:
+        if kind == "clear":
             found[image_id] = None
             continue
         annotator, at, machine = by[action if origin == event_id else action_of[origin]]

@@ -3,6 +3,7 @@
 import json
 import weakref
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
 from sqlalchemy import delete, select
@@ -28,6 +29,8 @@ class Store(Images, Classes, Labels, Undo, Audit):
     def __init__(self, database: Database):
         self._database = database
         self._present = Present()
+        self._ids: list[str] = []
+        self._ids_lock = Lock()
         # Whoever forgets to close it leaves no connection open.
         weakref.finalize(self, database.close)
 

@@ -186,22 +186,29 @@ def test_a_clock_set_back_does_not_reorder_the_log(store: Store, kim: Hand, monk
 def test_export_has_a_row_for_each_file_and_tells_audit_from_train(store: Store, kim: Hand) -> None:
     store.add_images([picture(0, path="copy/0000.png", file="/data/copy/0000.png")])
     mono = kim.add("monocyte")
-    kim.label([0, 1], mono, machine=True)
+    kim.label([0, 1], mono)
+    kim.label(3, mono, machine=True)
     before_draw = store.position()
     kim.label(2, "unsure")
     store.draw_audit([image(1), image(5)], pool_size=20)
     rows = {row["path"]: row for row in store.export_labels()}
-    paths = ["cells/0000.png", "cells/0001.png", "cells/0002.png", "copy/0000.png"]
-    assert sorted(rows) == paths
-    assert [rows[path]["split"] for path in paths] == ["train", "audit", "", "train"]
+    paths = [f"cells/000{n}.png" for n in range(4)]
+    assert sorted(rows) == [*paths, "copy/0000.png"]
+    assert [rows[path]["split"] for path in paths] == ["train", "audit", "", ""]
+    assert rows["copy/0000.png"]["split"] == "train"
     assert rows["copy/0000.png"]["image"] == image(0)
     assert rows["cells/0002.png"]["label"] == "unsure"
-    assert (rows["cells/0000.png"]["annotator"], rows["cells/0000.png"]["machine"]) == ("kim", True)
+    assert (rows["cells/0000.png"]["annotator"], rows["cells/0000.png"]["label"]) == (
+        "kim",
+        "monocyte",
+    )
+    # Accepted in bulk: stored and exported, but it does not train.
+    assert [rows[path]["machine"] for path in paths] == [False, False, False, True]
     assert datetime.fromisoformat(rows["cells/0000.png"]["time"]).tzinfo is not None
     past = {row["path"]: row["split"] for row in store.export_labels(at=before_draw)}
     assert past["cells/0001.png"] == "train"
     every = store.export_labels(include_unlabelled=True)
-    assert len(every) == 21 and sum(not row["kind"] for row in every) == 17
+    assert len(every) == 21 and sum(not row["kind"] for row in every) == 16
 
 
 def test_history_tells_what_was_done(store: Store, kim: Hand, bo: Hand) -> None:
