@@ -101,6 +101,7 @@ def test_who_labels_is_asked_once_and_kept(page: Page, server: Server, project: 
     page.get_by_test_id("stPopoverBody").locator("input").fill("Dr. K. Öz")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Dr. K. Öz")).to_be_visible()
+    page.wait_for_function("document.cookie.includes('fewshot_annotator')")
     page.reload()
     expect(page.get_by_role("button", name="Dr. K. Öz")).to_be_visible()
     assert f"project={project.name}" in page.url
