@@ -23,12 +23,15 @@ def show(project: Project, *, busy: bool) -> None:
             continue
         here = "on this machine" if card.offline else "needs a download"
         told = f"{card.title} · {count(card.dimensions)} dimensions · {here}"
-        with st.expander(told), sentences():
-            other(project, find(card.name), busy=busy)
+        # Whether a download is possible is only asked of the network for a card that is opened.
+        fold = st.expander(told, key=f"fl-backbone-{card.name}", on_change="rerun")
+        if fold.open:
+            with fold, sentences():
+                other(project, find(card.name), busy=busy)
     st.subheader("Any other")
     typed = st.text_input(
-        "A timm model by name, or a weights file on this machine",
-        placeholder="timm/vit_small_patch14_dinov2.lvd142m, or /models/my-backbone.safetensors",
+        "A model of timm, or a file with weights on this machine",
+        placeholder="timm:convnext_tiny.in12k, or /models/my-backbone.safetensors",
         key="fl-backbone",
     )
     if typed.strip():
