@@ -32,7 +32,16 @@ def latest_events(
     if ordinals is not None:
         query = query.where(events.c.image.in_(ordinals))
     if position is not None:
-        query = query.where(events.c.action <= position)
+        # By the event's own id, which the index by image holds: no row needs to be read.
+        last = events.alias("last")
+        until = (
+            select(last.c.id)
+            .where(last.c.action <= position)
+            .order_by(last.c.action.desc(), last.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = query.where(events.c.id <= until)
     if after is not None:
         query = query.where(events.c.action > after)
     return query
