@@ -72,6 +72,11 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
 
 def figure(title: str, value: "Interval", how: str) -> str:
     """Return one figure with its interval and its n, as HTML."""
+    if not value.n:
+        return (
+            f"<dt>{escape(title)}</dt><dd class='fl-muted'>cannot be told yet: it needs two labels "
+            "of a class, in two groups where images have groups.</dd>"
+        )
     return (
         f"<dt>{escape(title)}</dt><dd class='fl-figure'><b>{value.value:.2f}</b>"
         f"<span>{value.low:.2f}–{value.high:.2f}, n = {count(value.n)}, {escape(how)}</span></dd>"
@@ -92,17 +97,28 @@ def headline(snapshot: Snapshot) -> str:
             "the suggestions mark with A.</dd>"
         )
     n = len(snapshot.suspects)
-    said = f"{plural(n, 'label')} that the classifier doubts" if n else "none"
-    rows += f"<dt>Suspects</dt><dd>{said}</dd>"
+    doubted = f"{plural(n, 'label')} that the classifier doubts" if n else "none"
+    rows += f"<dt>Suspects</dt><dd>{doubted}</dd>"
     if snapshot.sentence:
         rows += f"<dt>Classifier</dt><dd>{escape(snapshot.sentence)}</dd>"
-    return f'<dl class="fl-facts" style="align-items:baseline">{rows}</dl>'
+    said = (
+        "Cross-validation describes the labelled images, and suggestions pick hard ones; "
+        "the audit describes all images."
+    )
+    return (
+        f'<dl class="fl-facts" style="align-items:baseline">{rows}</dl>'
+        f'<div class="fl-small fl-muted" style="margin-top:8px">{said}</div>'
+    )
 
 
 def named(class_id: int, classes: dict[int, "ClassRow"]) -> tuple[str, str]:
     """Return a class's name and colour."""
     row = classes.get(class_id)
-    return (row.name, row.color) if row is not None else (f"class {class_id}", "var(--fl-muted)")
+    return (
+        (row.name, escape(row.color))
+        if row is not None
+        else (f"class {class_id}", "var(--fl-muted)")
+    )
 
 
 def recall_table(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
@@ -111,9 +127,16 @@ def recall_table(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
     for class_id in cv.class_ids:
         name, colour = named(class_id, classes)
         recall = cv.recall[class_id]
+        dot = f"<i class='fl-dot' style='background:{colour}'></i>{escape(name)}"
+        if not recall.n:
+            rows.append(
+                f"<tr><td>{dot}</td><td class='fl-muted' colspan='2'>too few labels to hold one "
+                "out</td><td class='n'>0</td></tr>"
+            )
+            continue
         low, high, at = (100 * v for v in (recall.low, recall.high, recall.value))
         rows.append(
-            f"<tr><td><i class='fl-dot' style='background:{colour}'></i>{escape(name)}</td>"
+            f"<tr><td>{dot}</td>"
             f"<td style='width:34%'><div class='fl-range'>"
             f"<i style='left:{low:.1f}%;width:{max(high - low, 0.5):.1f}%;background:{colour}'></i>"
             f"<b style='left:{at:.1f}%;background:{colour}'></b></div></td>"

@@ -1,0 +1,73 @@
+"""What the export page says of bundles, and what predictions look like as a table."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from fewshot_lab.project import Project
+from fewshot_lab.ui.exporting import Opener, difference, past_exports
+from fewshot_lab.ui.predicting import Answer, Answers, answer_html, table
+
+
+def bundle(folder: Path, created: str) -> None:
+    folder.mkdir(parents=True)
+    about = {
+        "created": created,
+        "parity": {"max_difference": 1e-5, "n_images": 32},
+        "classifier": {"title": "LDA"},
+    }
+    (folder / "bundle.json").write_text(json.dumps(about))
+
+
+def test_past_bundles_are_listed_the_newest_first(home: Path) -> None:
+    project = Project.create("blood")
+    exports = project.folder / "exports"
+    bundle(exports / "old", "2026-03-01T10:00:00+00:00")
+    bundle(exports / "new", "2026-03-02T10:00:00+00:00")
+    bundle(exports / ".half.part", "2026-03-03T10:00:00+00:00")
+    (exports / "broken").mkdir()
+    (exports / "broken" / "bundle.json").write_text("{")
+    assert [past.folder.name for past in past_exports(project)] == ["new", "old"]
+    project.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1e-7, "less than 0.00001"), (3.2e-5, "at most 0.00003")]
+)
+def test_the_difference_reads_without_exponents(value: float, text: str) -> None:
+    assert difference(value).endswith(text)
+
+
+def test_a_bundle_is_opened_only_when_it_is_downloaded(tmp_path: Path) -> None:
+    opener = Opener(tmp_path / "bundle.zip")
+    (tmp_path / "bundle.zip").write_bytes(b"zip")
+    with opener() as file:
+        assert file.read() == b"zip"
+
+
+def test_predictions_as_a_table() -> None:
+    answer = Answer("a,b.png", "mono", {"mono": 0.75, "lympho": 0.25}, b"", ())
+    rows = list(
+        csv.DictReader(
+            io.StringIO(table(Answers(["mono", "lympho"], [answer], [], False)).decode("utf-8-sig"))
+        )
+    )
+    assert rows == [
+        {
+            "path": "a,b.png",
+            "predicted": "mono",
+            "probability": "0.750000",
+            "p_mono": "0.750000",
+            "p_lympho": "0.250000",
+        }
+    ]
+
+
+def test_an_answer_shows_the_most_probable_classes_first_and_escapes_names() -> None:
+    answer = Answer("<x>.png", "b<i>", {"a": 0.2, "b<i>": 0.8}, b"", ())
+    html = answer_html(answer, {}, "")
+    assert html.index("b&lt;i&gt;") < html.index("'low' title='a'")
+    assert "<x>" not in html
