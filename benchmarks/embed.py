@@ -82,7 +82,7 @@ def main() -> None:
 
     # As many pixels as fit into a modest memory, gone over again and again.
     held = [decode(item, backbone.preprocessing) for item in items[: max(size, 512)]]
-    stack = np.stack([pixels for pixels in held if not isinstance(pixels, str)])
+    stack = np.stack([pixels for pixels in held if isinstance(pixels, np.ndarray)])
     pixels = torch.from_numpy(stack)
     batches = [pixels[start : start + size] for start in range(0, len(pixels), size)]
     bare(forward, batches[:2])

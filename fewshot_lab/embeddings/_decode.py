@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +23,31 @@ class ImageItem:
     frame: int = 0
 
 
-def decode(item: ImageItem, preprocessing: Preprocessing) -> npt.NDArray[np.uint8] | str:
-    """Return the pixels (size, size, 3), or the reason why there are none."""
+@dataclass(frozen=True)
+class Unread:
+    """Why there are no pixels.
+
+    Attributes
+    ----------
+    reason
+        One sentence.
+    lasting
+        Whether the file itself is at fault. One that is not there may be back tomorrow, with the
+        disk that it lies on.
+    """
+
+    reason: str
+    lasting: bool
+
+
+def decode(item: ImageItem, preprocessing: Preprocessing) -> npt.NDArray[np.uint8] | Unread:
+    """Return the pixels (size, size, 3), or why there are none."""
     try:
         image = read_rgb(item.file, item.frame, at_least=preprocessing.at_least)
         return preprocessing.array(image)
     except FewshotLabError as error:
-        return str(error)
+        return Unread(str(error), lasting=os.access(item.file, os.R_OK))
     # Whatever a strange file provokes, the other images go on.
     except Exception as error:
-        return f"It could not be read ({type(error).__name__}: {error})."
+        reason = f"It could not be read ({type(error).__name__}: {error})."
+        return Unread(reason, lasting=os.access(item.file, os.R_OK))

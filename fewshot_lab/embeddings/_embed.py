@@ -100,7 +100,8 @@ def embed(
     shard
         (i, n): only the i-th of n parts, i from 0. torchrun's ``RANK`` of ``WORLD_SIZE`` if None.
     retry_failed
-        Whether to try again what could not be read before.
+        Whether to try again what could not be read before. Files that were not there are tried
+        again in any case.
     progress
         Told ``("loading", ...)`` and ``("embedding", done, total)``; may raise ``Stopped``: what
         is finished is then written and kept.
@@ -141,7 +142,8 @@ def embed(
                 progress=progress,
             )
         written.look()
-    report.failed = [(i.id, written.failed[i.id]) for i in mine if i.id in written.failed]
+    recorded = [(i.id, written.failed[i.id]) for i in mine if i.id in written.failed]
+    report.failed = recorded + [entry for entry in report.failed if entry[0] not in written.failed]
     report.skipped = len(mine) - report.done - len(report.failed)
     report.seconds = time.monotonic() - began
     return report
@@ -262,6 +264,7 @@ def _run(
             shard.add(batch)
             waited, worked = waited + batch.waited, worked + batch.worked
             report.done += len(batch.ids)
+            report.failed += batch.absent
             progress("embedding", shard.seen, todo)
     finally:
         batches.close()
@@ -287,7 +290,7 @@ class _ShardInHand:
         self._since = time.monotonic()
 
     def add(self, batch: Batch) -> None:
-        self.seen += len(batch.ids) + len(batch.failed)
+        self.seen += len(batch.ids) + len(batch.failed) + len(batch.absent)
         self._failed += batch.failed
         if batch.ids:
             finite = np.isfinite(batch.vectors).all(axis=1)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewshot_lab.backbones import Preprocessing
-from fewshot_lab.embeddings._decode import ImageItem, decode
+from fewshot_lab.embeddings._decode import ImageItem, Unread, decode
 from fewshot_lab.embeddings._forward import Forward, to_numpy
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class Batch:
     ----------
     ids, vectors
         The images that have an embedding, and the float16 (n, d) vectors.
-    failed
-        The others, with the reason.
+    failed, absent
+        The others, with the reason: those at fault themselves, and those that are not there.
     waited, worked
         Seconds spent on waiting for pixels and on the forward pass, of one core's or the GPU's
         time.
@@ -47,6 +47,7 @@ class Batch:
     ids: list[str] = field(default_factory=list)
     vectors: Any = None
     failed: list[tuple[str, str]] = field(default_factory=list)
+    absent: list[tuple[str, str]] = field(default_factory=list)
     waited: float = 0.0
     worked: float = 0.0
 
@@ -59,7 +60,8 @@ def lanes(
 ) -> Generator[Batch, None, None]:
     """Run `count` lanes over the images; for a CPU.
 
-    Closing the iterator ends the lanes after the batch in hand.
+    An empty batch comes about once a second while the lanes are at work, so that the caller can
+    say that it is alive and may stop. Closing the iterator ends the lanes after the batch in hand.
     """
     import torch
 
@@ -89,7 +91,11 @@ def lanes(
             thread.start()
         running = count
         while running:
-            result = results.get()
+            try:
+                result = results.get(timeout=1)
+            except queue.Empty:
+                yield Batch()
+                continue
             if result is None:
                 running -= 1
             elif isinstance(result, BaseException):
@@ -198,8 +204,14 @@ def _read(
 def _stacked(read: Sequence[tuple[str, Any]]) -> tuple[Batch, torch.Tensor | None]:
     import torch
 
-    batch = Batch(failed=[(i, pixels) for i, pixels in read if isinstance(pixels, str)])
-    good = [(i, pixels) for i, pixels in read if not isinstance(pixels, str)]
+    batch = Batch()
+    good = []
+    for image_id, pixels in read:
+        if isinstance(pixels, Unread):
+            found = batch.failed if pixels.lasting else batch.absent
+            found.append((image_id, pixels.reason))
+        else:
+            good.append((image_id, pixels))
     if not good:
         return batch, None
     batch.ids = [i for i, _ in good]

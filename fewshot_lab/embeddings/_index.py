@@ -138,12 +138,13 @@ def build_index(
 
 
 def _faiss() -> Any:
-    # torch first: on some systems the second OpenMP runtime to be loaded is the one that breaks.
-    import torch  # noqa: F401, I001
+    if sys.platform == "darwin":
+        # torch and faiss each bring an OpenMP of their own there: the one that is loaded second
+        # crashes when both have several threads at work.
+        import torch  # noqa: F401
     import faiss
 
     if sys.platform == "darwin":
-        # torch and faiss each bring an OpenMP of their own there; two at work at once crash.
         faiss.omp_set_num_threads(1)
     return faiss
 
