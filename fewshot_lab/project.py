@@ -6,6 +6,7 @@ what it said.
 
 from __future__ import annotations
 
+import builtins
 import csv
 import hashlib
 import json
@@ -558,7 +559,7 @@ class Project:
 
     def neighbours(
         self, image_id: str, k: int = 30, *, unlabelled_only: bool = False
-    ) -> list[tuple[str, float]]:
+    ) -> builtins.list[tuple[str, float]]:
         """Return the images most like one, with their cosine similarity, the nearest first."""
         embeddings = self.require_embeddings()
         if not embeddings.contains(image_id):
@@ -628,7 +629,7 @@ class Project:
 
     # -- labels ----------------------------------------------------------------------------------
 
-    def classes(self) -> list[ClassRow]:
+    def classes(self) -> builtins.list[ClassRow]:
         """Return the classes in their order."""
         return self.store.classes()
 
@@ -664,35 +665,35 @@ class Project:
                 f"{len(unknown)} of {len(labels)} images are not in {self.name!r}: {some}"
             )
         by_name = {row.name.casefold(): row.id for row in self.store.classes()}
-        client = f"{view}-{uuid4().hex}"
-        grouped: dict[tuple[str, int | None], list[str]] = {}
+        said: dict[str, int | str] = {}
         for key, name in labels.items():
             if name is None:
-                kind, class_id = "clear", None
+                said[known[key]] = "clear"
             elif name in ("unsure", "reject"):
-                kind, class_id = name, None
+                said[known[key]] = name
             else:
-                kind = "class"
-                class_id = by_name.get(name.strip().casefold())
-                if class_id is None:
-                    class_id = self.store.add_class(name.strip(), annotator=annotator)
-                    by_name[name.strip().casefold()] = class_id
-            grouped.setdefault((kind, class_id), []).append(known[key])
-        for sequence, ((kind, class_id), ids) in enumerate(grouped.items()):
+                plain = " ".join(name.split())
+                if plain.casefold() not in by_name:
+                    added = self.store.add_class(plain, annotator=annotator)
+                    by_name[plain.casefold()] = added
+                said[known[key]] = by_name[plain.casefold()]
+        if said:
+            # One action, so that one undo takes all of it back.
             self.store.record(
                 LabelAction(
-                    client=client,
-                    q=sequence,
+                    client=f"{view}-{uuid4().hex}",
+                    q=0,
                     annotator=annotator,
-                    kind=kind,
-                    class_id=class_id,
-                    image_ids=list(dict.fromkeys(ids)),
+                    kind="class",
+                    class_id=None,
+                    image_ids=list(said),
                     view=view,
+                    class_of=said,
                 )
             )
-        return sum(len(set(ids)) for ids in grouped.values())
+        return len(said)
 
-    def label_csv(self, csv_path: Path | str, annotator: str) -> tuple[int, list[str]]:
+    def label_csv(self, csv_path: Path | str, annotator: str) -> tuple[int, builtins.list[str]]:
         """Label from a CSV with the columns ``path`` and ``label``.
 
         Returns

@@ -90,3 +90,12 @@ def test_labelling_by_a_file_of_paths(project, tmp_path):
     file.write_text("file,label\na,b\n")
     with pytest.raises(FewshotLabError, match="no column path"):
         project.label_csv(file, annotator="kim")
+
+
+def test_one_undo_takes_back_a_whole_file_of_labels(project):
+    ids = project.store.ids()
+    said = {ids[0]: "large  cell", ids[1]: "Large cell", ids[2]: "small", ids[3]: "unsure"}
+    assert project.label(said, annotator="kim") == 4
+    assert [row.name for row in project.classes()] == ["large cell", "small"]
+    project.store.undo("kim", client="test", q=1)
+    assert project.store.labels() == {}
