@@ -40,15 +40,17 @@ def wilson(correct: float, n: float, *, images: int | None = None) -> Interval:
     z2 = Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 / (1 + z2 / n) * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return Interval(float(p), float(max(0, centre - half)), float(min(1, centre + half)), stated)
+    low, high = max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
+    return Interval(float(p), float(low), float(high), stated)
 
 
 def balanced(correct: NDArray[np.float64], n: NDArray[np.float64], *, images: int) -> Interval:
     """Return the mean of per-class proportions with its interval.
 
-    Each class's proportion has the Jeffreys posterior Beta(correct + 1/2, wrong + 1/2); their
-    mean is taken as the Beta distribution with the same mean and variance, whose central 95 %
-    is the interval. ``benchmarks`` aside, its coverage is held by a simulation in the tests.
+    Wilson's interval for the mean, at the number of images that would give a single proportion
+    the variance that the mean has; the variance from proportions smoothed by half a success and
+    half a failure. In simulations it covers 90 to 98 % from one image per class on, also near
+    1, where the normal and the Bayesian interval for the mean cover far less.
 
     Parameters
     ----------
@@ -58,19 +60,15 @@ def balanced(correct: NDArray[np.float64], n: NDArray[np.float64], *, images: in
     images : int
         The number of images to state.
     """
-    from scipy.special import betaincinv
-
     seen = n > 0
     if not seen.any():
         return Interval(float("nan"), 0.0, 1.0, images)
-    a = correct[seen] + 0.5
-    b = n[seen] - correct[seen] + 0.5
-    mean = float((a / (a + b)).mean())
-    variance = float((a * b / ((a + b) ** 2 * (a + b + 1))).sum()) / int(seen.sum()) ** 2
-    total = mean * (1 - mean) / variance - 1
-    low, high = betaincinv(mean * total, (1 - mean) * total, np.array([0.025, 0.975]))
-    value = float((correct[seen] / n[seen]).mean())
-    return Interval(value, float(min(low, value)), float(max(high, value)), images)
+    correct, n = correct[seen], n[seen]
+    smooth = (correct + 0.5) / (n + 1)
+    variance = float((smooth * (1 - smooth) / n).sum()) / len(n) ** 2
+    middle = float(smooth.mean())
+    size = middle * (1 - middle) / variance
+    return wilson(float((correct / n).mean()) * size, size, images=images)
 
 
 def effective_size(hits: NDArray[np.float64], groups: NDArray[np.int64]) -> float:

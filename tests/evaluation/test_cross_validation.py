@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score
+
+from fewshot_lab.classifiers import fit
+from fewshot_lab.evaluation import cross_validation, suspects
+
+
+def data(n=40, seed=0, spread=1.5, classes=3, d=24):
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(9).normal(size=(classes, d))
+    y = np.repeat(np.arange(classes), n)
+    return (centres[y] + spread * rng.normal(size=(len(y), d))).astype(np.float32), y + 10
+
+
+def test_figures_are_those_of_the_out_of_fold_predictions():
+    X, y = data(spread=3.0)
+    fitted = fit(X, y, name="logreg")
+    found = cross_validation(fitted, [str(i) for i in range(len(y))])
+    p = fitted.out_of_fold.probabilities
+    scores = [balanced_accuracy_score(y, fitted.class_ids[one.argmax(axis=1)]) for one in p]
+    assert found.balanced_accuracy.value == pytest.approx(np.mean(scores))
+    assert found.n == 120
+    assert found.repeats == len(p)
+    assert found.ids[5] == "5"
+    assert (found.y == y).all()
+    np.testing.assert_allclose(found.confusion.sum(axis=1), 40)
+    for k, c in enumerate(found.class_ids):
+        assert found.recall[int(c)].value == pytest.approx(found.confusion[k, k] / 40)
+        assert found.recall[int(c)].n == 40
+    np.testing.assert_allclose(found.out_of_fold.sum(axis=1), 1, atol=1e-4)
+
+
+def test_a_class_with_one_label_is_not_judged():
+    X, y = data()
+    keep = (y != 12) | (np.arange(len(y)) == 119)
+    found = cross_validation(fit(X[keep], y[keep], name="lda"))
+    assert np.isnan(found.recall[12].value)
+    assert found.recall[12].n == 0
+    assert found.n == 80
+    assert found.balanced_accuracy.value > 0.5
+
+
+def test_one_label_per_class_gives_no_figure():
+    X, y = data(n=1)
+    found = cross_validation(fit(X, y))
+    assert np.isnan(found.balanced_accuracy.value)
+    assert found.n == 0
+    assert suspects(fit(X, y), ["a", "b", "c"]) == ()
+
+
+def test_the_interval_holds_what_new_images_show():
+    more, truth = data(n=1000, seed=99, spread=4.0)
+    covered = 0
+    for seed in range(10):
+        X, y = data(n=25, seed=seed, spread=4.0)
+        fitted = fit(X, y, name="lda")
+        found = cross_validation(fitted).balanced_accuracy
+        true = balanced_accuracy_score(truth, fitted.predict(more))
+        covered += found.low <= true <= found.high
+    assert covered >= 8
+
+
+def test_planted_errors_are_suspected_first():
+    X, y = data(n=80)
+    rng = np.random.default_rng(1)
+    wrong = rng.choice(len(y), 12, replace=False)
+    labels = y.copy()
+    labels[wrong] = 10 + (labels[wrong] - 10 + rng.integers(1, 3, 12)) % 3
+    fitted = fit(X, labels, quick=True)
+    found = suspects(fitted, [str(i) for i in range(len(y))])
+    first = {int(s.image_id) for s in found[:24]}
+    assert len(first & set(wrong.tolist())) >= 10
+    for suspect in found:
+        assert suspect.label == labels[int(suspect.image_id)]
+        assert suspect.predicted != suspect.label
+    gaps = [s.probability for s in found]
+    assert gaps[0] > gaps[-1]
