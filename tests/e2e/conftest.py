@@ -13,7 +13,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
@@ -35,6 +42,7 @@ CHROMIUM = (
 PROBES = ("_stcore/health", "_stcore/host-config")
 STARTS_WITHIN = 60.0
 CELLS = 240
+expect.set_options(timeout=20_000)
 
 
 class Server:

@@ -152,7 +152,7 @@ def test_no_label_runs_a_script(
     project: Project, context: BrowserContext, open_label_page: Open, page: Page
 ) -> None:
     sent: list[Any] = []
-    page.on("websocket", lambda socket: socket.on("framesent", sent.append))
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     start(project)
     page = open_label_page()
     to_images(page)

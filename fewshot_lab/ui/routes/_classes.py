@@ -15,7 +15,7 @@ MOST_CLASSES = 50
 def change_classes(desk: Desk, body: dict[str, Any]) -> Response:
     """Add, rename, recolour, reorder, merge, retire or restore a class."""
     store = desk.project.store
-    signed = {
+    signed: dict[str, Any] = {
         "annotator": str(body["annotator"]),
         "client": str(body["client"]),
         "q": int(body["q"]),

@@ -1,14 +1,17 @@
 """What the server keeps at hand for an open project, as arrays in the order of its images."""
 
 import hashlib
+import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fewshot_lab.project import Project
+from fewshot_lab.project import MARKER, Project
 
 if TYPE_CHECKING:
     from fewshot_lab.embeddings import Map
@@ -21,6 +24,20 @@ SKIPPED, MACHINE, AUDIT = 0x1000, 0x2000, 0x4000
 
 NOTHING = 255
 KEPT_VERSIONS = 64
+# For how long the images and the map are taken to be what they were, in seconds.
+GOOD_FOR = 0.7
+
+
+@dataclass(frozen=True)
+class Roll:
+    """The images of a project in their order, which only ever grows at its end."""
+
+    ids: list[str]
+    row: dict[str, int] = field(repr=False)
+
+    def rows(self, ids: list[str]) -> np.ndarray:
+        """Return the rows of images; -1 for one that is not there."""
+        return np.array([self.row.get(image_id, -1) for image_id in ids], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -48,20 +65,33 @@ class Layout:
 class Desk:
     """A project with the arrays that the label page is served from.
 
-    Every array runs along ``store.ids()``: that order only ever grows at its end, so the browser
-    and the server agree on a row without sending ids again. Ids, not rows, name images in
-    whatever is stored.
+    Every array runs along a :class:`Roll`: the browser and the server agree on a row without
+    sending ids again. Ids, not rows, name images in whatever is stored.
     """
 
     def __init__(self, project: Project):
         self.project = project
         self._lock = Lock()
-        self._ids: list[str] = []
-        self._rows: dict[str, int] = {}
+        self._roll = Roll([], {})
+        self._roll_at = -1e9
         self._codes: OrderedDict[str, Codes] = OrderedDict()
-        self._where: tuple[Any, np.ndarray] | None = None
+        self._where: tuple[Any, Roll, np.ndarray] | None = None
         self._layout: Layout | None = None
+        self._layout_at = -1e9
+        self._kept: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._has: tuple[int, dict[str, bool]] | None = None
+
+    @cached_property
+    def _marker(self) -> int:
+        return (self.project.folder / MARKER).stat().st_ino
+
+    @property
+    def standing(self) -> bool:
+        """Whether the project is still the one that was opened, not deleted or made anew."""
+        try:
+            return (self.project.folder / MARKER).stat().st_ino == self._marker
+        except OSError:
+            return False
 
     @property
     def live(self) -> "LiveSession":
@@ -70,73 +100,74 @@ class Desk:
 
         return LiveSession.of(self.project)
 
-    def ids(self) -> list[str]:
-        """Return all image ids, in the order of every array here."""
-        ids = self.project.store.ids()
-        with self._lock:
-            if len(ids) != len(self._ids):
-                self._ids = ids
-                self._rows = {image_id: row for row, image_id in enumerate(ids)}
-                self._codes.clear()
-                self._where = self._layout = None
-            return self._ids
+    def keep(self, name: str, key: Any, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what was made under a name for this key, or make it."""
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != key:
+            kept = self._kept[name] = (key, make())
+        return kept[1]
 
-    def rows(self, ids: list[str]) -> np.ndarray:
-        """Return the rows of images; -1 for one that is not in the project."""
-        self.ids()
-        return np.array([self._rows.get(image_id, -1) for image_id in ids], dtype=np.int64)
+    def roll(self) -> Roll:
+        """Return all images in the order of every array here, as of a moment ago."""
+        now = time.monotonic()
+        if now - self._roll_at > GOOD_FOR:
+            ids = self.project.store.ids()
+            with self._lock:
+                if len(ids) != len(self._roll.ids):
+                    self._roll = Roll(ids, {image_id: row for row, image_id in enumerate(ids)})
+                self._roll_at = now
+        return self._roll
 
-    def layout(self) -> "Layout | None":
+    def layout(self, roll: Roll) -> Layout | None:
         """Return where every image lies on the map; None before there is a map."""
+        now = time.monotonic()
+        kept = self._layout
+        whole = kept is not None and len(kept.xy) == len(roll.ids)
+        if whole and now - self._layout_at < GOOD_FOR:
+            return kept
         made = self.project.map
         if made is None:
+            self._layout = None
             return None
-        ids = self.ids()
-        with self._lock:
-            kept = self._layout
-        if kept is not None and kept.source is made and len(kept.xy) == len(ids):
+        if kept is not None and whole and kept.source is made:
+            self._layout_at = now
             return kept
-        xy = np.full((len(ids), 2), np.nan, dtype=np.float32)
-        rows = self.rows(list(made.ids))
+        xy = np.full((len(roll.ids), 2), np.nan, dtype=np.float32)
+        rows = roll.rows(list(made.ids))
         xy[rows[rows >= 0]] = np.asarray(made.xy, dtype=np.float32)[rows >= 0]
         version = hashlib.sha256(xy.tobytes()).hexdigest()[:12]
         layout = Layout(made, xy, version, {"method": made.method, "settings": made.settings})
         with self._lock:
-            self._layout = layout
+            self._layout, self._layout_at = layout, now
         return layout
 
-    def has(self, field: str) -> bool:
+    def has(self, what: str) -> bool:
         """Say whether any image has a reference label ("reference") or a group ("group")."""
-        ids = self.ids()
-        with self._lock:
-            kept = self._has
-        if kept is None or kept[0] != len(ids):
+        n = len(self.roll().ids)
+        kept = self._has
+        if kept is None or kept[0] != n:
             found = {"reference": False, "group": False}
             for row in self.project.store.images():
                 found["reference"] |= row.reference is not None
                 found["group"] |= row.group is not None
                 if all(found.values()):
                     break
-            kept = (len(ids), found)
-            with self._lock:
-                self._has = kept
-        return kept[1][field]
+            kept = self._has = (n, found)
+        return kept[1][what]
 
-    def codes(self) -> "Codes":
+    def codes(self, roll: Roll) -> Codes:
         """Return every image's label as it is now."""
         store = self.project.store
-        ids = self.ids()
         position = store.position()
         audit = store.audit_ids()
-        version = f"{position}.{len(audit)}.{len(ids)}"
+        version = f"{position}.{len(audit)}.{len(roll.ids)}"
         with self._lock:
             kept = self._codes.get(version)
         if kept is not None:
             return kept
-        codes = np.zeros(len(ids), dtype=np.uint16)
-        rows = self._rows
+        codes = np.zeros(len(roll.ids), dtype=np.uint16)
         for image_id, label in store.labels().items():
-            if (row := rows.get(image_id)) is None:
+            if (row := roll.row.get(image_id)) is None:
                 continue
             if label.kind == "class" and label.class_id is not None:
                 codes[row] = FIRST_CLASS + label.class_id
@@ -148,7 +179,7 @@ class Desk:
                 codes[row] |= MACHINE
         for image_ids, flag in ((store.skipped(), SKIPPED), (audit, AUDIT)):
             for image_id in image_ids:
-                if (row := rows.get(image_id)) is not None:
+                if (row := roll.row.get(image_id)) is not None:
                     codes[row] |= flag
         made = Codes(version, position, codes)
         with self._lock:
@@ -163,7 +194,7 @@ class Desk:
             kept = self._codes.get(version)
         return kept.codes if kept else None
 
-    def scores(self, snapshot: "Snapshot", codes: np.ndarray) -> dict[str, np.ndarray]:
+    def scores(self, roll: Roll, snapshot: "Snapshot", codes: np.ndarray) -> dict[str, np.ndarray]:
         """Return what the classifier says of every image.
 
         Returns
@@ -176,17 +207,16 @@ class Desk:
             swayed.
         """
         n = len(codes)
-        where = self._rows_of(snapshot)
         predicted = np.full(n, NOTHING, dtype=np.uint8)
         confidence = np.zeros(n, dtype=np.uint16)
         doubt = np.zeros(n, dtype=np.uint8)
         P = snapshot.probabilities
         if P is not None and len(snapshot.class_ids):
+            where = self._rows_of(roll, snapshot)
+            here = where >= 0
             place = np.full(max(snapshot.class_ids) + 2, NOTHING, dtype=np.int64)
             place[list(snapshot.class_ids)] = np.arange(len(snapshot.class_ids))
-            there = np.asarray(snapshot.predicted)
-            here = where >= 0
-            predicted[where[here]] = place[there[here]]
+            predicted[where[here]] = place[np.asarray(snapshot.predicted)[here]]
             confidence[where[here]] = np.round(np.clip(snapshot.confidence[here], 0, 1) * 65535)
 
             kind = (codes[where[here]] & KIND_MASK).astype(np.int64)
@@ -197,7 +227,7 @@ class Desk:
             of_label = P[here][np.flatnonzero(known), column[known]]
             doubt[where[here][known]] = np.round((1 - np.clip(of_label, 0, 1)) * 255)
             # For labelled images the doubt of a classifier that has not seen them weighs more.
-            suspected = self.rows([suspect.image_id for suspect in snapshot.suspects])
+            suspected = roll.rows([suspect.image_id for suspect in snapshot.suspects])
             for row, suspect in zip(suspected, snapshot.suspects, strict=True):
                 if row >= 0:
                     doubt[row] = max(int(doubt[row]), round(255 * float(suspect.probability)))
@@ -207,13 +237,12 @@ class Desk:
         confidence[hidden] = 0
         return {"predicted": predicted, "confidence": confidence, "doubt": doubt}
 
-    def _rows_of(self, snapshot: "Snapshot") -> np.ndarray:
-        with self._lock:
-            if self._where is not None and self._where[0] is snapshot.ids:
-                return self._where[1]
-        where = self.rows(list(snapshot.ids))
-        with self._lock:
-            self._where = (snapshot.ids, where)
+    def _rows_of(self, roll: Roll, snapshot: "Snapshot") -> np.ndarray:
+        kept = self._where
+        if kept is not None and kept[0] is snapshot.ids and kept[1] is roll:
+            return kept[2]
+        where = roll.rows(snapshot.ids)
+        self._where = (snapshot.ids, roll, where)
         return where
 
 
@@ -234,7 +263,7 @@ def desk_of(name: str) -> Desk:
     key = str(home() / name)
     with _lock:
         desk = _desks.get(key)
-        if desk is not None and (desk.project.folder / "project.json").exists():
+        if desk is not None and desk.standing:
             return desk
         desk = Desk(Project.open(name))
         _desks[key] = desk

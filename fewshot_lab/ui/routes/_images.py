@@ -80,7 +80,7 @@ def column(desk: Desk, request: Request) -> Response:
         values = store.column(name)
     else:
         raise FewshotLabError(f"There is no column {name!r}.")
-    listed = [values.get(image_id) for image_id in desk.ids()]
+    listed = [values.get(image_id) for image_id in desk.roll().ids]
     numbers = _as_numbers(listed)
     if numbers is not None:
         finite = numbers[np.isfinite(numbers)]

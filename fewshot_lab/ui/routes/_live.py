@@ -61,21 +61,22 @@ def news(desk: Desk, have: dict[str, str]) -> bytes | None:
     head: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
 
-    ids = desk.ids()
+    roll = desk.roll()
+    ids = roll.ids
     known = int(have.get("images", 0))
     if known != len(ids):
         known = known if known < len(ids) else 0
         head["images"] = {"from": known, "n": len(ids)}
         arrays["ids"] = np.frombuffer(bytes.fromhex("".join(ids[known:])), dtype=np.uint8)
 
-    layout = desk.layout()
+    layout = desk.layout(roll)
     version = layout.version if layout else ""
     if version != have.get("map", "") or (layout and "images" in head):
         head["map"] = {"version": version} | (layout.head if layout else {})
         if layout:
             arrays["xy"] = layout.xy.ravel()
 
-    labels = desk.codes()
+    labels = desk.codes(roll)
     if labels.version != have.get("labels") or "images" in head:
         head["labels"] = {"version": labels.version, "position": labels.position}
         _add_codes(desk, have, head, arrays, labels.codes)
@@ -86,12 +87,15 @@ def news(desk: Desk, have: dict[str, str]) -> bytes | None:
     if rev != have.get("rev") or "images" in head:
         head["rev"] = rev
         head["model"] = model_head(desk, snapshot)
-        arrays |= desk.scores(snapshot, labels.codes)
+        arrays |= desk.scores(roll, snapshot, labels.codes)
 
-    told = overview(desk)
-    stamp = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
-    if stamp != have.get("overview"):
-        head["overview"] = told | {"stamp": stamp}
+    # New colours are not held up by the rest: it comes with the next answer, which is asked for
+    # at once.
+    if "rev" not in head or not have.get("overview"):
+        told = overview(desk, labels.position)
+        stamp = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+        if stamp != have.get("overview"):
+            head["overview"] = told | {"stamp": stamp}
 
     return pack(head, arrays) if head else None
 

@@ -1,16 +1,31 @@
 """The small facts beside the arrays: classes, history, jobs, settings."""
 
+import time
 from typing import Any
 
 from fewshot_lab import jobs
-from fewshot_lab.ui.routes._desk import Desk
+from fewshot_lab.ui.routes._desk import GOOD_FOR, Desk
 
 HISTORY_ROWS = 6
 TARGET = 100
 
 
-def overview(desk: Desk) -> dict[str, Any]:
-    """Return what the page shows of a project beside its images."""
+def overview(desk: Desk, position: int) -> dict[str, Any]:
+    """Return what the page shows of a project beside its images.
+
+    What follows from the log is read once for each of its positions, the rest every moment.
+    """
+    said = desk.keep("said", position, lambda: _of_the_log(desk))
+    moment = int(time.monotonic() / GOOD_FOR)
+    return said | desk.keep("beside", moment, lambda: _beside_the_log(desk))
+
+
+def _of_the_log(desk: Desk) -> dict[str, Any]:
+    rows = desk.project.store.history(limit=HISTORY_ROWS)
+    return {"classes": classes(desk), "history": [history_row(row) for row in rows]}
+
+
+def _beside_the_log(desk: Desk) -> dict[str, Any]:
     project, store = desk.project, desk.project.store
     return {
         "title": store.get("title") or project.name,
@@ -22,8 +37,6 @@ def overview(desk: Desk) -> dict[str, Any]:
         "columns": store.columns(),
         "has_reference": desk.has("reference"),
         "has_group": desk.has("group"),
-        "classes": classes(desk),
-        "history": [history_row(row) for row in store.history(limit=HISTORY_ROWS)],
         "jobs": [job_row(job) for job in jobs.list_jobs(project.folder)[7::-1]],
     }
 

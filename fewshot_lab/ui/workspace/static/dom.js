@@ -107,6 +107,6 @@ export function afterPaint(work) {
   return () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => setTimeout(() => { waiting = false; work(); }, 0));
+    requestAnimationFrame(() => setTimeout(() => { waiting = false; work(); }, 16));
   };
 }

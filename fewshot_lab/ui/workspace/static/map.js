@@ -3,7 +3,7 @@
 
 import { h, refill, iconButton, count, images, afterPaint } from "./dom.js";
 import { Bins, inside } from "./polygon.js";
-import { colouring, paintAll, shades } from "./paint.js";
+import { CLEAR, colouring, paintAll, shades } from "./paint.js";
 
 const REACH = 11;
 const CLICK_SLACK = 4;
@@ -125,14 +125,16 @@ export class MapView {
     };
   }
 
-  front({ rows, colors, dimmed }) {
+  // Ends with a point that is nowhere: Plotly drops a trace without points, and its scene with it.
+  front({ rows, colors, dimmed }, x, y) {
     const { xy } = this.model;
     const ink = this.edge(false), faint = this.edge(true);
+    const nowhere = (array) => { array[rows.length] = NaN; return array; };
     return {
       ...base,
-      x: Float32Array.from(rows, (row) => xy[2 * row]),
-      y: Float32Array.from(rows, (row) => xy[2 * row + 1]),
-      marker: { size: this.frontSize(), color: colors.map((s) => s.css), line: { width: 1, color: dimmed.map((d) => (d ? faint : ink).css) } },
+      x: nowhere(Float32Array.from({ length: rows.length + 1 }, (_, i) => (x ? x[rows[i]] : xy[2 * rows[i]]))),
+      y: nowhere(Float32Array.from({ length: rows.length + 1 }, (_, i) => (y ? y[rows[i]] : xy[2 * rows[i] + 1]))),
+      marker: { size: this.frontSize(), color: [...colors, CLEAR].map((s) => s.css), line: { width: 1, color: [...dimmed, false].map((d) => (d ? faint : ink).css) } },
     };
   }
 
@@ -210,9 +212,8 @@ export class MapView {
       }
       const ink = this.edge(false).bytes, faint = this.edge(true).bytes;
       const labelled = {
-        colors: painted.colors.map((s) => s.bytes), borderColors: painted.dimmed.map((d) => (d ? faint : ink)), positions,
+        colors: [...painted.colors, CLEAR].map((s) => s.bytes), borderColors: [...painted.dimmed, false].map((d) => (d ? faint : ink)), positions,
       };
-      if (!front.x.length || !this.plot._fullData[1] || !scene.markerOptions[1].positions?.length) return false;
       scene.markerOptions[0].colors = painted.cloud.map((s) => s.bytes);
       Object.assign(scene.markerOptions[1], labelled);
       scene.scatter2d.update([{ colors: scene.markerOptions[0].colors }, labelled]);
@@ -272,12 +273,11 @@ export class MapView {
   async show(Plotly, x, y, [x0, x1, y0, y1]) {
     if (this.gone) return;
     const painted = this.painted();
-    const rows = painted.rows;
     await Plotly.react(
       this.plot,
       [
         { ...base, x, y, marker: { size: this.size(), color: painted.cloud.map((s) => s.css), line: { width: 0 } } },
-        { ...this.front(painted), x: Float32Array.from(rows, (r) => x[r]), y: Float32Array.from(rows, (r) => y[r]) },
+        this.front(painted, x, y),
       ],
       { ...this.layout(), xaxis: { ...this.layout().xaxis, range: [x0, x1] }, yaxis: { ...this.layout().yaxis, range: [y0, y1] }, uirevision: Math.random() },
     );
