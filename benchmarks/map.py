@@ -32,7 +32,9 @@ def drawn(n: int, d: int) -> np.ndarray:
     clusters = 24
     which = random.choice(clusters, n, p=random.dirichlet(np.full(clusters, 3.0)))
     centres = random.normal(size=(clusters, 20)).astype(np.float32)
-    widths = random.uniform(0.15, 0.6, size=(clusters, 20)).astype(np.float32)
+    # As in real embeddings, each cluster varies in few directions a lot and in many a little.
+    widths = random.uniform(0.3, 1.2, size=(clusters, 20)).astype(np.float32)
+    widths = random.permuted(widths * 0.7 ** np.arange(20, dtype=np.float32), axis=1)
     out = np.empty((n, d), np.float16)
     for start in range(0, n, 10_000):
         rows = which[start : start + 10_000]
