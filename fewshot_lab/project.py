@@ -591,9 +591,11 @@ class Project:
             if stamp is None:
                 return None
             key = (folder.name, stamp)
-            if self._map is None or self._map[0] != key:
-                self._map = (key, load_map(folder))
-            return self._map[1]
+            if self._map is not None and self._map[0] == key:
+                return self._map[1]
+            loaded = load_map(folder)
+            self._map = (key, loaded) if loaded is not None else None
+            return loaded
 
     def make_map(
         self,
