@@ -1,8 +1,8 @@
-"""Make the README's screenshots: ``python docs/make_screenshots.py``.
+"""Make the README's screenshots: ``python docs/make_screenshots.py [HOME]``.
 
-Makes the demo project in a folder of its own, labels a part of it as its manifest says, starts the
-app, and photographs the pages in light and dark at 1366 x 768. Needs what ``requirements-dev.txt``
-lists, and Chromium. Takes about two minutes.
+Makes the demo project, labels a part of it as its manifest says, starts the app, and photographs
+the pages in light and dark at 1366 x 768. Needs what ``requirements-dev.txt`` lists and Chromium.
+Takes about two minutes. With HOME the project is kept there, and used again the next time.
 """
 
 import io
@@ -30,20 +30,25 @@ QUALITY = 82
 
 
 def make_project(home: Path) -> None:
-    """Draw, import, embed and map the demo, and label some of every type."""
+    """Draw, import, embed and map the demo, and label some of every type and the audit draw."""
     subprocess.run([sys.executable, "-m", "fewshot_lab", "demo"], cwd=ROOT, check=True)
     from fewshot_lab import Project
+    from fewshot_lab.live import LiveSession
 
     project = Project.open("demo", home=home)
-    rng = np.random.default_rng(0)
-    by_type: dict[str, list[str]] = {}
-    for row in project.store.images():
-        by_type.setdefault(str(row.reference), []).append(row.id)
-    labels = {}
-    for name, ids in sorted(by_type.items()):
-        labels |= dict.fromkeys(rng.choice(ids, PER_CLASS, replace=False).tolist(), name)
-    for name in sorted(by_type):
-        project.label({i: n for i, n in labels.items() if n == name}, annotator="kim")
+    truth = {row.id: str(row.reference) for row in project.store.images()}
+    if not project.store.labels():
+        rng = np.random.default_rng(0)
+        for name in sorted(set(truth.values())):
+            ids = [image for image, own in truth.items() if own == name]
+            chosen = rng.choice(ids, PER_CLASS, replace=False).tolist()
+            project.label(dict.fromkeys(chosen, name), annotator="kim")
+        session = LiveSession.of(project)
+        session.wait(session.snapshot.rev, 60)
+        session.close()
+    audit = project.store.audit_ids() - set(project.store.labels())
+    if audit:
+        project.label({image: truth[image] for image in audit}, annotator="kim")
     project.close()
 
 
@@ -79,27 +84,23 @@ def save(page: Page, name: str) -> None:
 
 
 def photograph(page: Page, url: str, scheme: str) -> None:
-    """Visit every page."""
+    """Visit the pages that the README shows."""
     page.goto(f"{url}/label?project=demo")
-    page.wait_for_selector(".ws-workspace[data-images][data-rev]", timeout=120_000)
-    page.wait_for_function(
-        "!document.querySelector('.ws-workspace').textContent.includes('refit')", timeout=60_000
-    )
-    page.wait_for_timeout(6000)
+    page.wait_for_selector(".ws-map[data-drawn]")
+    page.wait_for_selector(".ws-truth-button:not([hidden])")
+    page.wait_for_timeout(8000)  # the slower candidates are compared once labels rest
     save(page, f"label-{scheme}")
-    for name in ("projects", "evaluate", "export"):
-        page.goto(f"{url}/{'' if name == 'projects' else name}?project=demo")
-        page.wait_for_selector("h1", timeout=60_000)
-        page.wait_for_function(
-            "!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000
-        )
-        page.wait_for_timeout(2500)
+    for name in ("evaluate", "export"):
+        page.goto(f"{url}/{name}?project=demo")
+        page.wait_for_selector("h1")
+        page.wait_for_timeout(8000)
         save(page, f"{name}-{scheme}")
 
 
 def main() -> None:
     """Make all of them."""
-    home = Path(tempfile.mkdtemp(prefix="fewshot-screens-"))
+    kept = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else None
+    home = kept or Path(tempfile.mkdtemp(prefix="fewshot-screens-"))
     os.environ["FEWSHOT_LAB_HOME"] = str(home)
     sys.path.insert(0, str(ROOT))
     try:
@@ -112,12 +113,14 @@ def main() -> None:
             for scheme in ("light", "dark"):
                 context = browser.new_context(viewport=SIZE, color_scheme=scheme)
                 context.add_cookies([{"name": "fewshot_annotator", "value": "kim", "url": url}])
+                context.set_default_timeout(120_000)
                 page = context.new_page()
                 photograph(page, url, scheme)
                 context.close()
             browser.close()
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":
