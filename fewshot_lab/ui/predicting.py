@@ -258,7 +258,8 @@ def answer_html(answer: Answer, colours: dict[str, str], base: str) -> str:
     ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
     odds = "".join(
         f"<span class='{'' if i == 0 else 'low'}' title='{escape(name)}'>{escape(name)}</span>"
-        f"<div><i style='width:{100 * p:.1f}%;background:{escape(colours.get(name, ''))}'></i></div>"
+        f"<div><i style='width:{100 * p:.1f}%;"
+        f"background:{escape(colours.get(name, ''))}'></i></div>"
         f"<em>{percent(p)}</em>"
         for i, (name, p) in enumerate(ranked[:BARS])
     )
