@@ -109,7 +109,8 @@ def main() -> None:
         path = os.environ.get("FEWSHOT_LAB_CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
         with server(home) as url:
-            measure_keys(browser, url, arguments.keys)
+            if arguments.keys:
+                measure_keys(browser, url, arguments.keys)
             for size in arguments.sizes:
                 measure_lasso(browser, url, size)
         browser.close()
