@@ -158,6 +158,7 @@ class LiveSession:
         self._touched = time.monotonic()
         self._images: _Images | None = None
         self._done: tuple[Any, ...] | None = None
+        self._attempt: tuple[Any, ...] | None = None
         self._fit_key: tuple[Any, ...] | None = None
         self._thorough_at: float | None = None
         self._kept: dict[str, bool] = {}
@@ -252,6 +253,7 @@ class LiveSession:
 
     def _step(self) -> None:
         self._wake.clear()
+        self._attempt = None
         self._look_at_images()
         name = str(self._project.store.get("classifier") or "auto")
         share = self._project.store.get("audit_share")
@@ -261,6 +263,7 @@ class LiveSession:
             name,
             share,
         )
+        self._attempt = key
         if key != self._done:
             self._publish(name, share, quick=True)
             self._done = key
@@ -276,15 +279,12 @@ class LiveSession:
             log.exception("The classifier could not be fitted.")
             message = f"The classifier could not be fitted ({type(error).__name__}: {error})."
         self._thorough_at = None
+        # What failed while fitting fails again until something changes; what failed before, in
+        # looking for changes, is tried again at the next look.
+        self._done = self._attempt
         images = self._images
         try:
             position = self._project.store.position()
-            self._done = (
-                images.key if images else None,
-                position,
-                str(self._project.store.get("classifier") or "auto"),
-                self._project.store.get("audit_share"),
-            )
         except Exception:
             position = self._snapshot.position
         last = self._snapshot

@@ -15,7 +15,11 @@ Float = NDArray[np.floating[Any]]
 Rows = NDArray[np.int64]
 
 BATCH = 24
+SPREAD = 20
+_POWER = 1.0
 RARE_SHARE = 0.25
+RARE = 0.5
+"""A class is rare while it has less than this share of the mean number of labels."""
 COLD_LABELS_PER_CLASS = 2
 _REFERENCES = 2048
 _CANDIDATES = 8192
@@ -185,17 +189,24 @@ def _rare(
     have = counts.astype(np.float64)
     typical = have.mean()
     closed = np.zeros(len(have), dtype=bool)
+    two = np.partition(probabilities, -2, axis=1)[:, -2:]
+    doubt = 1 - (two[:, 1] - two[:, 0])
+    likeliest = probabilities.argmax(axis=1)
     while len(picks) < n:
         want = np.where(closed, np.inf, have)
         k = int(np.argmin(want))
-        if not np.isfinite(want[k]) or have[k] > 0.8 * typical:
+        if not np.isfinite(want[k]) or have[k] > RARE * typical:
             break
         rows = np.flatnonzero(chooser.open)
         if not len(rows):
             break
         p = probabilities[rows, k]
-        best = np.argsort(-p, kind="stable")[:20]
-        row = next((int(rows[i]) for i in best if p[i] > 0.2 and chooser.take(int(rows[i]))), None)
+        # Likely, but not certain: of an image that is certain, the label tells nothing.
+        value = np.where(likeliest[rows] == k, p * doubt[rows], -1)
+        best = np.argsort(-value, kind="stable")[:20]
+        row = next(
+            (int(rows[i]) for i in best if value[i] >= 0 and chooser.take(int(rows[i]))), None
+        )
         if row is None:
             closed[k] = True
             continue
@@ -218,7 +229,7 @@ def _margin(
         return []
     two = np.partition(probabilities[rows], -2, axis=1)[:, -2:]
     margin = two[:, 1] - two[:, 0]
-    keep = np.argsort(margin, kind="stable")[: max(20 * n, 200)]
+    keep = np.argsort(margin, kind="stable")[: SPREAD * n]
     rows, margin = rows[keep], margin[keep]
     unit = chooser.unit(rows)
     doubt = 1 - margin
@@ -226,7 +237,7 @@ def _margin(
     alive = np.ones(len(rows), dtype=bool)
     picks: list[_Pick] = []
     while len(picks) < n and alive.any():
-        value = np.where(alive, doubt * (1 - nearest), -1)
+        value = np.where(alive, doubt * (1 - nearest) ** _POWER, -1)
         best = int(np.argmax(value))
         alive[best] = False
         row = int(rows[best])
