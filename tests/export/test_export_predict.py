@@ -4,7 +4,6 @@ import csv
 import os
 import subprocess
 import sys
-import venv
 
 import numpy as np
 import pydicom
@@ -69,7 +68,7 @@ def test_its_preprocessing_is_the_apps_for_every_format(zoo, bundle, project):
         for item in module.find_pictures(zoo):
             expected = decode(ImageItem("x", item.file, item.frame), project.backbone.preprocessing)
             if item.path in BAD:
-                assert isinstance(expected, str)
+                assert not isinstance(expected, np.ndarray)
                 with pytest.raises(module.Unreadable):
                     classifier.prepare(item.file, item.frame)
                 continue
@@ -160,16 +159,10 @@ def test_it_defines_nothing_twice_and_imports_nothing_else():
     assert imported - sys.stdlib_module_names == {"numpy", "PIL", "onnxruntime"}
 
 
-def test_in_a_fresh_environment_with_three_packages(project, classifier, bundle, tmp_path, request):
+def test_in_a_fresh_environment_with_three_packages(
+    project, classifier, bundle, tmp_path, request, bare_python
+):
     """The exported classifier on another machine: real blood cells where they are at hand."""
-    python = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    venv.create(tmp_path / "venv", with_pip=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    installed = subprocess.run(
-        [*pip, "onnxruntime", "numpy", "pillow"], capture_output=True, text=True
-    )
-    if installed.returncode:
-        pytest.skip("the three packages cannot be installed here without a network")
     try:
         source = request.getfixturevalue("pbc8")
     except pytest.skip.Exception:
@@ -193,7 +186,7 @@ def test_in_a_fresh_environment_with_three_packages(project, classifier, bundle,
     out = tmp_path / "predictions.csv"
     clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
-        [python, "-W", "error", target / "predict.py", folder, "--out", out],
+        [bare_python, "-W", "error", target / "predict.py", folder, "--out", out],
         capture_output=True,
         text=True,
         env=clean,
