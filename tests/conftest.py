@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,3 +103,18 @@ def chromium() -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of a fresh environment with what ``predict.py`` needs and no more."""
+    folder = tmp_path_factory.mktemp("bare") / "venv"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    venv.create(folder, with_pip=True)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    installed = subprocess.run(
+        [*pip, "onnxruntime", "numpy", "pillow"], capture_output=True, text=True
+    )
+    if installed.returncode:
+        pytest.skip("onnxruntime, numpy and pillow cannot be installed without a network")
+    return python
