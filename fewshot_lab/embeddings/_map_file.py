@@ -69,7 +69,9 @@ def save_map(folder: Path, made: Map) -> None:
 def load_map(folder: Path) -> Map | None:
     """Read a map; None where there is none or it is damaged, so that it is made anew."""
     try:
-        with np.load(_file(folder), allow_pickle=False) as content:
+        # Read first: numpy leaves a damaged file open.
+        data = io.BytesIO(_file(folder).read_bytes())
+        with np.load(data, allow_pickle=False) as content:
             said = json.loads(str(content["said"]))
             ids, xy = content["ids"].tolist(), content["xy"].astype(np.float32)
         if xy.shape != (len(ids), 2) or said["method"] not in ("pca", "umap"):
@@ -128,7 +130,7 @@ def make_map(
     if old is not None and not fresh and _extendable(old, settings, ids):
         return _extended(old, embeddings, ids, folder)
     if old is None or old.method == "pca":
-        progress("pca", 0, None)
+        progress("layout", 0, None)
         first = Map(ids, pca_map(matrix), "pca", {}, embeddings.fingerprint)
         save_map(folder, first)
     layout = umap_map(
