@@ -6,6 +6,7 @@ Lengths are in µm. Every function designs a cell in its own frame and returns i
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial, reduce
 
 import numpy as np
 
@@ -427,16 +428,15 @@ def _lobes(
     reach = radius * {2: 0.43, 3: 0.47, 4: 0.5, 5: 0.52}[count] * spread
     mean = radius * {2: 0.38, 3: 0.31, 4: 0.27, 5: 0.235}[count] * size
     angles = np.linspace(-sweep / 2, sweep / 2, count) + rng.normal(0, 0.2, count)
-    outline: np.ndarray | None = None
-    points = []
+    points, lobes = [], []
     for angle in angles:
         r = reach * rng.uniform(0.72, 1.15)
         x, y = r * np.cos(angle), r * np.sin(angle)
         points.append((x, y))
         a = mean * rng.uniform(0.88, 1.16)
         flat = rng.uniform(0.74, 0.98)
-        lobe = ellipse(frame, x, y, a * flat, a / flat**0.5, angle + rng.normal(0, 0.35))
-        outline = lobe if outline is None else join(outline, lobe, 0.25)
+        lobes.append(ellipse(frame, x, y, a * flat, a / flat**0.5, angle + rng.normal(0, 0.35)))
+    outline = reduce(partial(join, softness=0.25), lobes)
     # Bridges sag towards the cell's middle a little, as the arc does.
     bridge = ribbon(frame, points, list(rng.uniform(0.16, 0.42, count)))
     return join(outline, bridge, 0.5)
