@@ -36,6 +36,8 @@ SETTLE = 0.8
 POLL = 1.0
 ATTENTION = 60.0
 """For how many seconds after somebody looked the labels of other processes are looked for."""
+GROUPS = 10.0
+"""Seconds after which it is looked again whether images have been given other groups."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class _Images:
     group: list[str | None]
     group_code: NDArray[np.int64] | None
     built: float
+    grouped: float
 
 
 @dataclass(frozen=True)
@@ -319,7 +322,8 @@ class LiveSession:
             pool,
             group,
             _codes(group),
-            now,
+            built=now,
+            grouped=now,
         )
         self._fit_key = None
 
@@ -454,6 +458,9 @@ class LiveSession:
             raise _Overtaken
 
     def _refresh_groups(self, images: _Images) -> None:
+        if time.monotonic() - images.grouped < GROUPS:
+            return
+        images.grouped = time.monotonic()
         groups = {row.id: row.group for row in self._project.store.images()}
         images.group = [groups.get(i) for i in images.ids]
         images.group_code = _codes(images.group)

@@ -15,12 +15,14 @@ Float = NDArray[np.floating[Any]]
 Rows = NDArray[np.int64]
 
 BATCH = 24
-SPREAD = 20
-_POWER = 1.0
+SPREAD = 4
+"""Diversity chooses among this many times the images wanted, those with the least margin."""
 RARE_SHARE = 0.25
 RARE = 0.5
 """A class is rare while it has less than this share of the mean number of labels."""
-COLD_LABELS_PER_CLASS = 2
+COLD_LABELS_PER_CLASS = 5
+COVER_SHARE = 0.1
+"""Share that goes on looking where nothing is labelled: a class nobody has met has no margin."""
 _REFERENCES = 2048
 _CANDIDATES = 8192
 
@@ -72,10 +74,10 @@ def suggest(
 ) -> list[Suggestion]:
     """Choose images to label: first by density and coverage, then by doubt with diversity.
 
-    Until the classes have a few labels each, images are chosen that best stand for what no
-    labelled image stands for yet (greedy facility location: Wei et al. 2015, ICML). From then on
-    by the smallest margin between the two most probable classes, spread out, with a share for
-    the classes that have the fewest labels.
+    Until the classes have five labels each on average, images are chosen that best stand for
+    what no labelled image stands for yet (greedy facility location: Wei et al. 2015, ICML). From
+    then on by the smallest margin between the two most probable classes, spread out, with a
+    share for the classes that have the fewest labels and a small one that still covers.
 
     Parameters
     ----------
@@ -110,7 +112,8 @@ def suggest(
             assert probabilities is not None
             n_rare = round(RARE_SHARE * n)
             picks += _rare(chooser, probabilities, counts, class_ids, names, n_rare)
-            picks += _margin(chooser, probabilities, class_ids, names, n - len(picks))
+            n_cover = round(COVER_SHARE * n)
+            picks += _margin(chooser, probabilities, class_ids, names, n - n_cover - len(picks))
         picks += _cover(chooser, n - len(picks), seed)
     return [Suggestion(ids[p.row], p.reason, p.strategy, False, p.classes) for p in picks]
 
@@ -233,17 +236,17 @@ def _margin(
     rows, margin = rows[keep], margin[keep]
     unit = chooser.unit(rows)
     doubt = 1 - margin
-    nearest = np.maximum(chooser.nearest_chosen(rows), 0)
+    nearest = np.clip(chooser.nearest_chosen(rows), 0, 1)
     alive = np.ones(len(rows), dtype=bool)
     picks: list[_Pick] = []
     while len(picks) < n and alive.any():
-        value = np.where(alive, doubt * (1 - nearest) ** _POWER, -1)
+        value = np.where(alive, doubt * (1 - nearest), -1)
         best = int(np.argmax(value))
         alive[best] = False
         row = int(rows[best])
         if not chooser.take(row):
             continue
-        nearest = np.maximum(nearest, unit @ unit[best])
+        nearest = np.clip(np.maximum(nearest, unit @ unit[best]), 0, 1)
         first, second = np.argsort(-probabilities[row], kind="stable")[:2]
         reason = f"between {names[first]} and {names[second]}, margin {margin[best]:.2f}"
         picks.append(_Pick(row, reason, "margin", (int(class_ids[first]), int(class_ids[second]))))
