@@ -27,17 +27,19 @@ export class Emptiness {
     const job = this.job();
     const bare = !model.map;
     this.element.hidden = !bare;
-    const state = !bare ? "map" : !model.n ? "images" : job ? `job ${job.state}` : "embed";
+    const state = !bare ? "map" : !model.n ? "images" : job ? `job ${job.state}` : `embed ${model.n} ${model.overview.embedded}`;
     if (state !== this.state) {
       this.state = state;
       if (state === "images") {
         say(this.sentence, "This project has no images yet.");
         refill(this.place, h("a", { class: "ws-button ws-button-strong", href: this.pages.import, target: "_self" }, "Bring in images"));
-      } else if (state === "embed") {
+      } else if (state.startsWith("embed")) {
         const failed = (model.overview.jobs ?? []).at(-1);
         const why = failed && ["failed", "lost"].includes(failed.state) ? `The last run ended early${failed.message ? `: ${failed.message}` : "."} ` : "";
-        say(this.sentence, `${why}${images(model.n)} are here. Embedding them gives the map, the suggestions and the classifier.`);
-        refill(this.place, h("button", { type: "button", class: "ws-button ws-button-strong", "data-act": "embed", onclick: () => this.start() }, `Embed ${images(model.n)}`));
+        const ready = model.overview.embedded >= model.n;
+        const what = ready ? "The images are embedded; the map is still to be made." : `${images(model.n)} are here. Embedding them gives the map, the suggestions and the classifier.`;
+        say(this.sentence, why + what);
+        refill(this.place, h("button", { type: "button", class: "ws-button ws-button-strong", "data-act": "embed", onclick: () => this.start() }, ready ? "Make the map" : `Embed ${images(model.n)}`));
       } else if (bare) {
         say(this.sentence, job.state === "queued" ? "Waiting for other work on this computer." : "The map appears as soon as the images are embedded.");
         refill(this.place, h("button", { type: "button", class: "ws-quiet-button", onclick: () => this.stop(job) }, "Stop"));
@@ -73,7 +75,7 @@ export class Emptiness {
 }
 
 function wording(job) {
-  const stage = STAGES[job.stage] ?? job.stage ?? job.verb;
+  const stage = STAGES[job.stage] || (job.stage ? job.stage[0].toUpperCase() + job.stage.slice(1) : "Starting");
   const figures = job.total ? ` ${count(job.done)} of ${count(job.total)}` : job.done ? ` ${count(job.done)}` : "";
   const left = job.seconds_left ? `, ${ago(job.seconds_left)} left` : "";
   return `${stage}${figures}${left}`;

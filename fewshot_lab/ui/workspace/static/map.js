@@ -7,6 +7,7 @@ import { CLEAR, colouring, paintAll, shades } from "./paint.js";
 
 const REACH = 11;
 const CLICK_SLACK = 4;
+const DOUBLE = 400;
 const SLIDE = 700;
 const SLIDE_MOST = 30_000;
 
@@ -403,6 +404,8 @@ export class MapView {
       if (event.button !== 0 || !this.drawn) return;
       this.model.tell("touched");
       this.down = { x: event.clientX, y: event.clientY, still: true };
+      // Plotly covers the page while it pans: letting go is heard by the window.
+      window.addEventListener("pointerup", this.letGo, { capture: true, once: true });
       if (this.tool === "pan") return;
       event.preventDefault();
       plot.setPointerCapture(event.pointerId);
@@ -410,8 +413,8 @@ export class MapView {
       this.drawing = { points: [x, y], px: [event.clientX, event.clientY], moved: false };
       this.card.hide();
     }, true);
-    plot.addEventListener("pointerup", (event) => {
-      if (event.button !== 0 || !this.down) return;
+    this.letGo = (event) => {
+      if (!this.down) return;
       this.strayed(event);
       const { still } = this.down;
       this.down = null;
@@ -421,13 +424,8 @@ export class MapView {
         this.drawSelection();
         this.clicked(event);
       } else if (drawing) this.finish(drawing, event);
-    }, true);
+    };
     plot.addEventListener("pointercancel", () => { this.drawing = null; this.down = null; this.drawSelection(); });
-    plot.addEventListener("dblclick", (event) => {
-      const row = this.under(event);
-      if (row >= 0) this.onOpen(row);
-      else this.fit();
-    });
     element.addEventListener("keydown", (event) => {
       if (event.target !== element || event.ctrlKey || event.metaKey || event.altKey) return;
       const act = {
@@ -484,6 +482,13 @@ export class MapView {
 
   clicked(event) {
     const row = this.under(event);
+    const twice = this.before && this.before.row === row && event.timeStamp - this.before.time < DOUBLE;
+    this.before = twice ? null : { row, time: event.timeStamp };
+    if (twice) {
+      if (row >= 0) this.onOpen(row);
+      else this.fit();
+      return;
+    }
     const before = this.model.selection;
     if (row < 0) {
       if (before) this.model.select(null);
@@ -530,6 +535,7 @@ export class MapView {
 
   close() {
     this.gone = true;
+    window.removeEventListener("pointerup", this.letGo, { capture: true });
     this.observer.disconnect();
     clearTimeout(this.later);
     clearTimeout(this.resizing);

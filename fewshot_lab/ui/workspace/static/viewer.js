@@ -84,7 +84,8 @@ export class Viewer {
     const lines = [
       ["Path", facts.path],
       ["Size", `${count(facts.width)} × ${count(facts.height)} px, ${count(Math.max(1, Math.round(facts.bytes / 1024)))} kB`],
-      ["Reference", facts.reference],
+      // Whoever labels an audit image must not be swayed by anything.
+      ["Reference", this.model.concealed(this.row) ? null : facts.reference],
       ["Group", facts.group],
       ...Object.entries(facts.meta),
       ["Labelled by", facts.annotator && `${facts.annotator}, ${clock(facts.labelled_at)}`],
