@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import MARKER, Project
 
 if TYPE_CHECKING:
@@ -125,7 +126,10 @@ class Desk:
         whole = kept is not None and len(kept.xy) == len(roll.ids)
         if whole and now - self._layout_at < GOOD_FOR:
             return kept
-        made = self.project.map
+        try:
+            made = self.project.map
+        except FewshotLabError:  # its backbone is gone: the session's message says so
+            made = None
         if made is None:
             self._layout = None
             return None

@@ -37,6 +37,8 @@ async def live(request: Request) -> Response:
         message = await run_in_threadpool(_wait, desk, have)
     except FewshotLabError as error:
         return JSONResponse({"error": str(error)}, 400, FRESH)
+    except ValueError:
+        return JSONResponse({"error": "The request cannot be understood."}, 400, FRESH)
     return Response(message, media_type="application/octet-stream", headers=FRESH)
 
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from fewshot_lab import jobs
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.ui.routes._desk import GOOD_FOR, Desk
 
 HISTORY_ROWS = 6
@@ -32,13 +33,20 @@ def _beside_the_log(desk: Desk) -> dict[str, Any]:
         "target": int(store.get("target") or TARGET),
         "map_settings": {"neighbours": 15, "min_dist": 0.1} | dict(store.get("map") or {}),
         "backbone": project.backbone_name,
-        "backbone_title": project.backbone.card.title,
+        "backbone_title": _backbone_title(desk),
         "embedded": len(desk.live.snapshot.ids),
         "columns": store.columns(),
         "has_reference": desk.has("reference"),
         "has_group": desk.has("group"),
         "jobs": [job_row(job) for job in jobs.list_jobs(project.folder)[7::-1]],
     }
+
+
+def _backbone_title(desk: Desk) -> str:
+    try:
+        return desk.project.backbone.card.title
+    except FewshotLabError:
+        return desk.project.backbone_name
 
 
 def classes(desk: Desk) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ export class Keys {
     if (onMap && (key.startsWith("Arrow") || "+-=0".includes(key))) return false;
     switch (key) {
       case " ": return run(() => (viewer.isOpen ? viewer.close() : this.enlarge()));
-      case "Enter": return run(() => grid.takePrediction());
+      case "Enter": return run(() => { if (!viewer.isOpen || viewer.row === grid.focusRow()) grid.takePrediction(); });
       case "0": return run(() => grid.keep());
       case ".": return run(() => { viewer.isOpen && viewer.close(); grid.open({ name: "neighbours" }); });
       case "?": return run(() => this.onHelp());
@@ -62,13 +62,15 @@ export class Keys {
 
   // Class keys and the reserved ones.
   target(event, key) {
+    // The large view may show an image that is not in the grid: what one sees is what is labelled.
+    const rows = this.viewer.isOpen ? [this.viewer.row] : undefined;
     const what = { u: "unsure", x: "reject", s: "skip", Backspace: "clear", Delete: "clear" }[key];
-    if (what && !event.shiftKey) return run(() => this.grid.label({ kind: what }));
+    if (what && !event.shiftKey) return run(() => this.grid.label({ kind: what }, rows));
     if (key.length !== 1 || key === "0") return false;
     const found = this.model.classes[placeOf(event)];
     if (!found) return false;
     if (event.repeat) return true;
-    return run(() => this.grid.label({ kind: "class", classId: found.id }));
+    return run(() => this.grid.label({ kind: "class", classId: found.id }, rows));
   }
 
   escape() {

@@ -115,8 +115,9 @@ class Workspace {
     closePopover();
     this.live.stop();
     for (const part of this.parts) part.close();
-    document.documentElement.classList.remove("ws-has-workspace");
     this.element.remove();
+    // Another project's workspace may stand there already.
+    if (!document.querySelector(".ws-workspace")) document.documentElement.classList.remove("ws-has-workspace");
   }
 }
 

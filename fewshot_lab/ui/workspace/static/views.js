@@ -82,6 +82,7 @@ export class Suggestions {
     if (!model.n) return ["Images to label appear here."];
     if (this.plain) return ["Not embedded yet: the first images, as imported. Labels given now count later."];
     if (!total) return [model.model?.message || "There is nothing left to suggest."];
+    if (!model.classes.length) return ["Name a class at the left; its key then labels the image in focus."];
     const ready = this.doneCount;
     const anyAudit = this.rows.some((r) => model.isAudit(r));
     const tail = `${ready} of ${total} done${anyAudit ? "; " : "."}`;
