@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import csv
 import hashlib
+import io
 import json
 import os
 import re
@@ -710,16 +711,25 @@ class Project:
         """
         try:
             text = Path(csv_path).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise FewshotLabError(f"{csv_path} cannot be read: {error}.") from None
-        reader = csv.DictReader(text.splitlines())
+        except OSError as error:
+            raise FewshotLabError(f"{csv_path} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise FewshotLabError(
+                f"{csv_path} is not UTF-8 text; save it as a CSV in UTF-8."
+            ) from None
+        first = text.partition("\n")[0]
+        delimiter = max(",;\t", key=first.count)  # a spreadsheet writes what its country uses
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         missing = {"path", "label"} - set(reader.fieldnames or ())
         if missing:
             raise FewshotLabError(
                 f"{csv_path} has no column {' and '.join(sorted(missing))!s}; "
                 "its first line must name the columns path and label."
             )
-        rows = [(row["path"] or "", (row["label"] or "").strip()) for row in reader]
+        try:
+            rows = [(row["path"] or "", (row["label"] or "").strip()) for row in reader]
+        except csv.Error as error:
+            raise FewshotLabError(f"{csv_path} is not a sound CSV: {error}.") from None
         known = self.store.find_many([path for path, _ in rows])
         unmatched = [path for path, _ in rows if path not in known]
         labels = {path: label or None for path, label in rows if path in known}

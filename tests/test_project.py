@@ -92,6 +92,19 @@ def test_labelling_by_a_file_of_paths(project, tmp_path):
         project.label_csv(file, annotator="kim")
 
 
+def test_labels_from_a_spreadsheet_and_a_file_that_is_no_table(project, tmp_path):
+    paths = [row.path for row in project.store.files()][:2]
+    file = tmp_path / "labels.csv"
+    file.write_text(f'path;label\n{paths[0]};"a, b"\n{paths[1]};c\n')
+    assert project.label_csv(file, annotator="kim") == (2, [])
+    assert {row.name for row in project.store.classes()} >= {"a, b", "c"}
+    file.write_bytes("path,label\nx,Größe\n".encode("cp1252"))
+    with pytest.raises(FewshotLabError, match="save it as a CSV in UTF-8"):
+        project.label_csv(file, annotator="kim")
+    with pytest.raises(FewshotLabError, match=r"gone\.csv cannot be read: No such file"):
+        project.label_csv(tmp_path / "gone.csv", annotator="kim")
+
+
 def test_one_undo_takes_back_a_whole_file_of_labels(project):
     ids = project.store.ids()
     said = {ids[0]: "large  cell", ids[1]: "Large cell", ids[2]: "small", ids[3]: "unsure"}
