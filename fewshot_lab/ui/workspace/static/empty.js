@@ -27,7 +27,8 @@ export class Emptiness {
     const job = this.job();
     const bare = !model.map;
     this.element.hidden = !bare;
-    const state = !bare ? "map" : !model.n ? "images" : job ? `job ${job.state}` : `embed ${model.n} ${model.overview.embedded}`;
+    const stage = job?.state === "queued" ? "queued" : model.n ? "images" : "none";
+    const state = !bare ? "map" : job ? `job ${job.id} ${stage}` : !model.n ? "images" : `embed ${model.n} ${model.overview.embedded}`;
     if (state !== this.state) {
       this.state = state;
       if (state === "images") {
@@ -41,7 +42,7 @@ export class Emptiness {
         say(this.sentence, why + what);
         refill(this.place, h("button", { type: "button", class: "ws-button ws-button-strong", "data-act": "embed", onclick: () => this.start() }, ready ? "Make the map" : `Embed ${images(model.n)}`));
       } else if (bare) {
-        say(this.sentence, job.state === "queued" ? "Waiting for other work on this computer." : "The map appears as soon as the images are embedded.");
+        say(this.sentence, promise(job, stage));
         refill(this.place, h("button", { type: "button", class: "ws-quiet-button", onclick: () => this.stop(job) }, "Stop"));
       }
     }
@@ -72,6 +73,14 @@ export class Emptiness {
       this.toasts.show(error.message, { tone: "warning" });
     }
   }
+}
+
+function promise(job, stage) {
+  if (stage === "queued") return "Waiting for other work on this computer.";
+  const alone = "by itself, as soon as the images are embedded.";
+  if (stage === "images") return `The map appears ${alone}`;
+  if (job.verb === "demo") return `A demo project is being made: drawn blood cells of eight types, no patient's image. The map appears ${alone}`;
+  return job.verb === "import" ? "The images are being brought in." : `The map appears ${alone}`;
 }
 
 function wording(job) {
