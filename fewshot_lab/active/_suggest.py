@@ -23,8 +23,9 @@ RARE = 0.5
 COLD_LABELS_PER_CLASS = 5
 COVER_SHARE = 0.1
 """Share that goes on looking where nothing is labelled: a class nobody has met has no margin."""
-_REFERENCES = 2048
-_CANDIDATES = 8192
+_REFERENCES = 1024
+_CANDIDATES = 4096
+_COMPONENTS = 64  # for coverage; near-duplicates are told by all
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,9 @@ class _Chooser:
         self.taken: list[int] = []
         self._per_group: dict[int, int] = {}
 
-    def unit(self, rows: Rows) -> Float:
+    def unit(self, rows: Rows, components: int | None = None) -> Float:
         """Return the rows' leading components as unit vectors."""
-        Z = self.pool.rotated[rows]
+        Z = self.pool.rotated[rows, :components]
         norm = np.sqrt(np.einsum("ij,ij->i", Z, Z))
         norm[norm == 0] = 1
         return np.asarray(Z / norm[:, None], dtype=np.float32)
@@ -259,17 +260,24 @@ def _cover(chooser: _Chooser, n: int, seed: int) -> list[_Pick]:
     if n <= 0 or not len(rows):
         return []
     rng = np.random.default_rng(seed)
-    if len(rows) > _CANDIDATES:
-        rows = np.sort(rng.choice(rows, _CANDIDATES, replace=False))
+    most = min(_CANDIDATES, 250 * n)
+    if len(rows) > most:
+        rows = np.sort(rng.choice(rows, most, replace=False))
     N = len(chooser.pool)
     references = np.sort(rng.permutation(N)[:_REFERENCES])
-    around = chooser.unit(references)
-    similar = np.maximum(chooser.unit(rows) @ around.T, 0) ** 2
+    around = chooser.unit(references, _COMPONENTS)
+
+    def similarity(of: Rows) -> Float:
+        cosine = chooser.unit(of, _COMPONENTS) @ around.T
+        np.maximum(cosine, 0, out=cosine)
+        np.square(cosine, out=cosine)
+        return cosine
+
+    similar = similarity(rows)
     seen = np.concatenate([chooser.labelled, np.array(chooser.taken, dtype=np.int64)])
     covered = np.zeros(len(references), dtype=np.float32)
     for start in range(0, len(seen), 1024):
-        part = np.maximum(chooser.unit(seen[start : start + 1024]) @ around.T, 0) ** 2
-        covered = np.maximum(covered, part.max(axis=0))
+        covered = np.maximum(covered, similarity(seen[start : start + 1024]).max(axis=0))
     anything = len(seen) > 0
     # Gains only shrink as more is covered: an old gain bounds the new one (Minoux 1978).
     gain = np.maximum(similar - covered, 0).sum(axis=1)
@@ -280,7 +288,7 @@ def _cover(chooser: _Chooser, n: int, seed: int) -> list[_Pick]:
         if gain[best] < 0:
             break
         if not fresh[best]:
-            stale = np.argsort(-gain, kind="stable")[:64]
+            stale = np.argpartition(-gain, min(64, len(gain) - 1))[:64]
             stale = stale[~fresh[stale]]
             gain[stale] = np.where(
                 gain[stale] < 0, gain[stale], np.maximum(similar[stale] - covered, 0).sum(axis=1)
