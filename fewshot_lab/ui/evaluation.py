@@ -168,8 +168,6 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
             value, share = matrix[i, j], shares[i, j]
             text = f"{value:.0f}" if value >= 0.5 else ("·" if value == 0 else f"{value:.1f}")
             kind = "none" if value == 0 else ("" if i == j else "wrong")
-            if share > 0.6:
-                kind += " deep"
             told = f"{name} predicted as {other}: {percent(share)} of {totals[i, 0]:.0f}"
             cells.append(
                 f"<td class='{kind}' style='--p:{share:.3f}' title='{escape(told)}'>{text}</td>"
