@@ -16,7 +16,7 @@ def labelled(draw):
 
 
 @given(labelled(), st.integers(0, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_group_is_never_on_both_sides(case, seed):
     y, groups = case
     fold = stratified_folds(y, groups, seed=seed)
@@ -26,7 +26,7 @@ def test_a_group_is_never_on_both_sides(case, seed):
 
 
 @given(labelled(), st.integers(0, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_class_is_left_in_training(case, seed):
     y, groups = case
     fold = stratified_folds(y, groups, seed=seed)
