@@ -202,7 +202,7 @@ def test_an_audit_image_shows_no_prediction_before_it_is_labelled(
     page = open_label_page()
     expect(page.locator(".ws-truth-button")).to_be_visible()
     tiles = page.locator(".ws-tile:has(.ws-audit:not([hidden]))")
-    page.wait_for_function("document.querySelector('.ws-tile .ws-guess b').textContent !== ''")
+    expect(page.locator(".ws-tile .ws-guess b", has_text="%").first).to_be_visible()
     assert tiles.count() > 0
     for text in tiles.locator(".ws-guess").all_inner_texts():
         assert text.strip() == ""
