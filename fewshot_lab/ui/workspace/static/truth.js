@@ -15,7 +15,7 @@ export class TruthLine {
     this.fresh = h("span", { class: "ws-fresh", role: "status" });
     this.open = h("button", {
       type: "button", class: "ws-truth-button", "aria-haspopup": "dialog", "aria-expanded": "false", "data-act": "quality",
-      title: "Recall of each class and the confusion matrix", onclick: () => this.details(),
+      title: "On the labelled images, which are harder than the rest where the classifier's doubt picked them; the audit says what the rest is like. Click: recall of each class, confusion matrix.", onclick: () => this.details(),
     }, h("span", {}, "Balanced accuracy "), this.accuracy, this.accuracyDoubt);
     this.auditPart = h("span", { class: "ws-audit-part", title: "On labelled images that were drawn at random and never trained the classifier" }, "Audit ", this.audit, this.auditDoubt);
     this.message = h("span", { class: "ws-message" });
