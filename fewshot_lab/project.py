@@ -74,6 +74,8 @@ class ImportReport:
         Files that could not be read.
     conflicts : list of (path, id)
         Duplicates whose reference label contradicts the first file's; the first stands.
+    filled : int
+        Known images that were given the reference label or the group that they lacked.
     seconds : float
     """
 
@@ -82,6 +84,7 @@ class ImportReport:
     known: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
     conflicts: list[tuple[str, str]] = field(default_factory=list)
+    filled: int = 0
     seconds: float = 0.0
 
 
@@ -299,6 +302,7 @@ class Project:
         report = ImportReport()
         known = self.store.known_sources()
         unchanged = 0
+        said: dict[tuple[str, int], tuple[str | None, str | None]] = {}
 
         def skip(candidate: Any) -> bool:
             nonlocal unchanged
@@ -308,6 +312,8 @@ class Project:
             stat = candidate.file.stat()
             same = seen == (stat.st_size, stat.st_mtime_ns)
             unchanged += same
+            if same and (candidate.reference or candidate.group):
+                said[str(candidate.file), candidate.frame] = (candidate.reference, candidate.group)
             return same
 
         batch: list[NewImage] = []
@@ -347,6 +353,7 @@ class Project:
         finally:
             flush()
         report.known += unchanged
+        report.filled = self.store.fill_in(said) if said else 0
         report.seconds = time.monotonic() - began
         if not (report.added or report.known or report.duplicates or report.refused):
             raise FewshotLabError(f"No image was found in {source}.")

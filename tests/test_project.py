@@ -112,3 +112,13 @@ def test_one_undo_takes_back_a_whole_file_of_labels(project):
     assert [row.name for row in project.classes()] == ["large cell", "small"]
     project.store.undo("kim", client="test", q=1)
     assert project.store.labels() == {}
+
+
+def test_a_second_import_with_reference_labels_fills_them_in(project, cells):
+    ids = project.store.ids()
+    assert all(row.reference is None for row in project.store.images())
+    again = project.import_images(cells, reference_labels="folders")
+    assert (again.added, again.filled) == (0, len(ids))
+    assert all(row.reference == row.path.split("/")[0] for row in project.store.images())
+    assert project.import_images(cells, reference_labels="folders").filled == 0
+    assert project.store.ids() == ids

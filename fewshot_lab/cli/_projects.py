@@ -142,6 +142,8 @@ def import_(
         words = [f"{plural(done.added, 'image')} added"]
         if done.known:
             words.append(f"{plural(done.known, 'file')} known already")
+        if done.filled:
+            words.append(f"{plural(done.filled, 'image')} given a reference label or group")
         if done.duplicates:
             words.append(f"{plural(len(done.duplicates), 'duplicate')} linked to the first")
         if done.conflicts:

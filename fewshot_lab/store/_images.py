@@ -272,6 +272,41 @@ class Images:
                     found[image_id] = parsed[meta]
             return found
 
+    def fill_in(self, said: Mapping[tuple[str, int], tuple[str | None, str | None]]) -> int:
+        """Give imported images the reference label and the group that they lack.
+
+        Parameters
+        ----------
+        said : mapping
+            From (source, frame) to (reference, group); what an image has already stays.
+
+        Returns
+        -------
+        int
+            How many images were given something.
+        """
+        filled = 0
+        image = (
+            select(files.c.image)
+            .where(files.c.source == bindparam("source"))
+            .where(files.c.source_frame == bindparam("frame"), files.c.replaced == 0)
+            .limit(1)
+            .scalar_subquery()
+        )
+        with self._database.write() as connection:
+            for (source, frame), values in said.items():
+                new = False
+                for column, value in zip((images.c.reference, images.c.grp), values, strict=True):
+                    if value is None:
+                        continue
+                    statement = update(images).where(images.c.ordinal == image, column.is_(None))
+                    done = connection.execute(
+                        statement.values({column: value}), {"source": source, "frame": frame}
+                    )
+                    new = new or done.rowcount > 0
+                filled += new
+        return filled
+
     def set_groups(self, groups: Mapping[str, str | None]) -> None:
         """Say which images belong together (patient, slide, video)."""
         if not groups:
