@@ -18,6 +18,8 @@ class CrossValidation:
 
     They describe the labelled images: where these were picked by the classifier's doubt rather
     than at random, they are harder than the rest. The audit set says what the rest is like.
+    Each classifier behind them was trained on four fifths of the labels: with few labels the one
+    in use is a few points better than they say.
 
     Attributes
     ----------
