@@ -481,7 +481,7 @@ class LiveSession:
         share: float | None,
     ) -> tuple[Suggestion, ...]:
         share = 0.2 if share is None else min(max(float(share), 0.0), 1.0)
-        audit = self._audit(images, state, round(share * BATCH))
+        audit = self._audit(images, state, share)
         n = BATCH - len(audit)
         state.audit[[images.row[s.image_id] for s in audit]] = True
         place = {class_id: k for k, class_id in enumerate(class_ids)}
@@ -511,13 +511,17 @@ class LiveSession:
         rest, drawn = iter(chosen), iter(audit)
         return tuple(next(drawn) if i in spots else next(rest) for i in range(len(order)))
 
-    def _audit(self, images: _Images, state: _State, wanted: int) -> list[Suggestion]:
+    def _audit(self, images: _Images, state: _State, share: float) -> list[Suggestion]:
         """Return the random share: images drawn and not yet labelled, then newly drawn ones."""
+        # A small project keeps most of its images for training.
+        wanted = round(share * BATCH)
+        left = max(0, int(share * len(images.ids)) - int(state.audit.sum()))
         pending = np.flatnonzero(state.audit & ~state.marked & ~state.skipped)[:wanted]
         if len(pending) < wanted:
             eligible = ~state.marked & ~state.audit & ~state.skipped
             seed = zlib.crc32(str(self._project.store.get("created")).encode())
-            new = choose_audit(eligible, wanted - len(pending), seed=seed + int(state.audit.sum()))
+            n = min(wanted - len(pending), left)
+            new = choose_audit(eligible, n, seed=seed + int(state.audit.sum()))
             if len(new):
                 # On record before anybody sees them: a drawn image can never train any more.
                 self._project.store.draw_audit([images.ids[r] for r in new], int(eligible.sum()))

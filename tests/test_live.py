@@ -221,6 +221,13 @@ def test_audit_images_are_offered_until_they_are_labelled(bench):
     assert {s.image_id for s in b.settled().suggestions if s.audit} == audit
 
 
+def test_a_small_project_keeps_most_of_its_images_for_training(bench):
+    b = bench(n=10)
+    b.open()
+    assert b.settled().suggestions
+    assert len(b.store.audit_ids()) == 2
+
+
 def test_no_share_no_audit(bench):
     b = bench()
     b.store.set("audit_share", 0)
