@@ -605,6 +605,25 @@ class Project:
             self._map = (key, loaded) if loaded is not None else None
             return loaded
 
+    def first_map(self) -> bool:
+        """Lay out by PCA what is embedded so far, to look at while the rest is on its way.
+
+        Returns
+        -------
+        bool
+            Whether there is a map now; :meth:`make_map` replaces this one.
+        """
+        from fewshot_lab.embeddings import Map, pca_map, save_map
+
+        if self.map is not None:
+            return True
+        if (embeddings := self.embeddings) is None:
+            return False
+        ids = list(embeddings.ids)
+        xy = pca_map(embeddings.matrix(ids))
+        save_map(self.map_folder, Map(ids, xy, "pca", {}, embeddings.fingerprint))
+        return True
+
     def make_map(
         self,
         *,

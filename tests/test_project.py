@@ -122,3 +122,16 @@ def test_a_second_import_with_reference_labels_fills_them_in(project, cells):
     assert all(row.reference == row.path.split("/")[0] for row in project.store.images())
     assert project.import_images(cells, reference_labels="folders").filled == 0
     assert project.store.ids() == ids
+
+
+def test_a_first_map_of_what_is_embedded_gives_way_to_the_whole_one(project):
+    assert project.first_map() is False
+    project.embed(shard=(0, 2))
+    some = len(project.require_embeddings().ids)
+    assert 0 < some < len(project.store.ids())
+    assert project.first_map() is True
+    first = project.map
+    assert first is not None
+    assert (first.method, len(first.ids)) == ("pca", some)
+    project.embed()
+    assert project.make_map().ids == project.require_embeddings().ids

@@ -160,8 +160,19 @@ def prepare_project(
     min_dist: float | None = None,
     report: Progress,
 ) -> dict[str, Any]:
-    """Embed and lay out; return both reports."""
-    embedded = project.embed(backbone=backbone, progress=report)
+    """Embed and lay out; return both reports.
+
+    A third of the way a first map is drawn, so that there is something to look at.
+    """
+    shown = backbone is not None  # until the switch, the map belongs to the old backbone
+
+    def report_and_show(stage: str, done: int, total: int | None) -> None:
+        nonlocal shown
+        report(stage, done, total)
+        if not shown and stage == "embedding" and total and 3 * done >= total:
+            shown = project.first_map()
+
+    embedded = project.embed(backbone=backbone, progress=report_and_show)
     listed(embedded.failed)
     made = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
     return {"embed": asdict(embedded), "map": {"images": len(made.ids), "method": made.method}}
