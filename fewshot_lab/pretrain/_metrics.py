@@ -1,0 +1,53 @@
+"""The run's diary: one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+METRICS = "metrics.jsonl"
+HEALTH = "health.json"
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows, oldest first; a last line cut off by a crash is left out."""
+    try:
+        text = (folder / METRICS).read_text(encoding="utf-8")
+    except OSError:
+        return []
+    rows = []
+    for line in text.splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def append(folder: Path, kind: str, step: int, **values: Any) -> None:
+    """Add a row; numbers that are none are written as null, so that any reader can read it."""
+    row = {"kind": kind, "step": step, **values, "time": time.time()}
+    with (folder / METRICS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(_plain(row)) + "\n")
+
+
+def cut(folder: Path, step: int) -> None:
+    """Take out what was measured after a step that the run goes back to; events stay."""
+    rows = [row for row in read_metrics(folder) if row["kind"] == "event" or row["step"] <= step]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    beside = folder / f".{METRICS}.part"
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(folder / METRICS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value

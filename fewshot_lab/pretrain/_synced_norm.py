@@ -1,0 +1,68 @@
+"""BatchNorm over the batches of all processes.
+
+torch's SyncBatchNorm runs on GPUs alone; on CPUs a few lines do the same, so that two processes
+compute what one does with the whole batch.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional as across
+from torch import Tensor, nn
+
+
+class _SyncedNorm(nn.BatchNorm2d):
+    """BatchNorm2d whose mean and variance are those of all processes (equal shares)."""
+
+    after: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (B, C, H, W)."""
+        if not self.training:
+            return super().forward(x)
+        world = dist.get_world_size()
+        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
+        moments = across.all_reduce(moments) / world
+        mean, variance = moments[0], (moments[1] - moments[0].square()).clamp_min(0)
+        if self.track_running_stats and self.running_mean is not None:
+            assert self.running_var is not None and self.num_batches_tracked is not None
+            with torch.no_grad():
+                count = x.numel() / x.shape[1] * world
+                part = self.momentum if self.momentum is not None else 0.1
+                self.num_batches_tracked.add_(1)
+                self.running_mean.lerp_(mean, part)
+                self.running_var.lerp_(variance * count / max(1, count - 1), part)
+        # torch's own function would send no gradient through mean and variance.
+        scale = (variance + self.eps).rsqrt() * self.weight
+        return x * scale.view(1, -1, 1, 1) + (self.bias - mean * scale).view(1, -1, 1, 1)
+
+
+def synced_norms(network: nn.Module, device: torch.device) -> nn.Module:
+    """Make a network's BatchNorm layers speak for all processes."""
+    if device.type == "cuda":
+        from timm.layers import convert_sync_batchnorm
+
+        return convert_sync_batchnorm(network)
+    for parent in list(network.modules()):
+        for child in parent.children():
+            if isinstance(child, nn.BatchNorm2d):
+                _swap(child)
+    return network
+
+
+def _swap(norm: nn.BatchNorm2d) -> None:
+    """Give a layer the synced way of normalising, keeping what follows it in timm's layers."""
+    follows = type(norm) is not nn.BatchNorm2d
+    norm.__class__ = _SyncedNormAct if follows else _SyncedNorm
+
+
+class _SyncedNormAct(_SyncedNorm):
+    """timm's BatchNormAct2d: normalise, drop, activate."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise and activate (B, C, H, W)."""
+        return self.act(self.drop(super().forward(x)))
