@@ -4,21 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.pretrain._metrics import read_metrics
+from fewshot_lab.pretrain._advice import Advice, advise
+from fewshot_lab.pretrain._metrics import METRICS, read_health, read_metrics
+from fewshot_lab.pretrain._presets import PRESETS
 from fewshot_lab.pretrain._recipe import Recipe
 
 if TYPE_CHECKING:
+    from fewshot_lab.pretrain._before import check_recipe
+    from fewshot_lab.pretrain._checkpoints import all_steps
+    from fewshot_lab.pretrain._cost import Cost, estimate_cost
+    from fewshot_lab.pretrain._health import Health, effective_rank
     from fewshot_lab.pretrain._ranks import ranks
     from fewshot_lab.pretrain._train import train
 
-__all__ = ["Recipe", "ranks", "read_metrics", "train"]
+__all__ = [
+    "METRICS",
+    "PRESETS",
+    "Advice",
+    "Cost",
+    "Health",
+    "Recipe",
+    "advise",
+    "all_steps",
+    "check_recipe",
+    "effective_rank",
+    "estimate_cost",
+    "ranks",
+    "read_health",
+    "read_metrics",
+    "train",
+]
+
+_HOMES = {
+    "Cost": "_cost",
+    "Health": "_health",
+    "all_steps": "_checkpoints",
+    "check_recipe": "_before",
+    "effective_rank": "_health",
+    "estimate_cost": "_cost",
+    "ranks": "_ranks",
+    "train": "_train",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Bring in what needs torch when it is asked for: the terminal's help is to be quick."""
     from importlib import import_module
 
-    homes = {"train": "_train", "ranks": "_ranks"}
-    if name not in homes:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{homes[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

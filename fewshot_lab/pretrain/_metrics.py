@@ -51,3 +51,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
     return value
+
+
+def read_health(folder: Path) -> dict[str, Any] | None:
+    """Return what ``health.json`` says, or None before there is one."""
+    try:
+        found = json.loads((folder / HEALTH).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -228,14 +228,14 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
 
         means, losses, entropies, kls = [], [], [], []
         for part in range(recipe.accumulate):
-            views = _views(batch, part, recipe.accumulate, device)
+            views = coloured_views(batch, part, recipe.accumulate, device)
             with autocast:
                 with torch.no_grad():
                     said = teacher(views[:1])
                 outputs = wrapped(views)
             said = said.float().view(2, -1, recipe.prototypes)
             goal = target(said, centre if recipe.centring else centre * 0, temperature)
-            student_views = _by_view(outputs, recipe)
+            student_views = by_view(outputs, recipe)
             loss = dino_loss(student_views, goal.probabilities, recipe.student_temperature)
             clock = _lap(seconds, "forward", clock)
             if part + 1 < recipe.accumulate and isinstance(wrapped, DistributedDataParallel):
@@ -349,7 +349,7 @@ def _wrapped(
     return module, head_only
 
 
-def _views(batch: Views, part: int, parts: int, device: torch.device) -> list[Tensor]:
+def coloured_views(batch: Views, part: int, parts: int, device: torch.device) -> list[Tensor]:
     """Return the coloured crops of a part of the batch: [globals, locals], views first."""
     found = []
     for name in ("global", "local"):
@@ -361,7 +361,7 @@ def _views(batch: Views, part: int, parts: int, device: torch.device) -> list[Te
     return found
 
 
-def _by_view(outputs: Tensor, recipe: Recipe) -> Tensor:
+def by_view(outputs: Tensor, recipe: Recipe) -> Tensor:
     views = 2 + recipe.local_crops
     return outputs.float().view(views, -1, recipe.prototypes)
 
@@ -418,7 +418,7 @@ def _hand_over(
         teacher.backbone.state_dict(),
         architecture=start.architecture,
         preprocessing=dataclasses.replace(start.preprocessing, size=size)
-        if start.preprocessing.resize == "squash" and not teacher_has_positions(teacher)
+        if start.preprocessing.resize == "squash" and not _has_positions(teacher)
         else start.preprocessing,
         about={
             "title": f"{path.parent.name}: {start.architecture} by DINO",
@@ -436,7 +436,7 @@ def _hand_over(
     )
 
 
-def teacher_has_positions(teacher: Embed) -> bool:
+def _has_positions(teacher: Embed) -> bool:
     """Say whether the backbone has position embeddings, which fix its input size."""
     return any(name.endswith("pos_embed") for name, _ in teacher.backbone.named_parameters())
 

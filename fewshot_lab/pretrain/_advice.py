@@ -1,0 +1,204 @@
+"""A recipe from the size of the data, with a reason for each value."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain._presets import preset
+from fewshot_lab.pretrain._recipe import Recipe
+
+_PROTOTYPES = ((20_000, 1024), (50_000, 2048), (100_000, 4096), (200_000, 16_384))
+_LIGHTLY = "lightly-train's rule for data of this size"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A recipe and why it is so.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    reasons : dict
+        A sentence for each value that was chosen.
+    """
+
+    recipe: Recipe
+    reasons: dict[str, str]
+
+
+def advise(
+    n_images: int,
+    backbone: str = "efficientnet-lite0-imagenet",
+    start: str = "imagenet",
+    modality: str | None = None,
+    *,
+    device: str = "cpu",
+    epochs: float | None = None,
+    **fixed: Any,
+) -> Advice:
+    """Return a recipe for a number of images.
+
+    Parameters
+    ----------
+    n_images
+    backbone, start
+        See :class:`Recipe`.
+    modality
+        A key of the presets; stained microscopy if None.
+    device
+        "cpu" takes small crops and batches.
+    epochs
+        How often each image is seen, instead of a rule.
+    fixed
+        Values that are not to be chosen.
+
+    Raises
+    ------
+    FewshotLabError
+        For fewer than two images, an unknown modality or a value a recipe cannot take.
+    """
+    if n_images < 2:
+        raise FewshotLabError(
+            f"DINO needs images to learn from, and there {'is' if n_images == 1 else 'are'} "
+            f"{n_images}: import more first."
+        )
+    on_gpu = device.startswith("cuda")
+    scratch = start == "scratch"
+    chosen: dict[str, Any] = {"backbone": backbone, "start": start}
+    reasons: dict[str, str] = {}
+
+    def choose(name: str, value: Any, reason: str) -> Any:
+        if name in fixed:
+            value, reason = fixed[name], "As asked."
+        chosen[name], reasons[name] = value, reason
+        return value
+
+    kind = modality or "stained microscopy"
+    views = preset(kind)
+    choose("modality", kind, "As chosen." if modality else "Not said: the one with safe colours.")
+    for name, value in views.values.items():
+        choose(name, value, views.reasons.get(name, f"Usual for {views.title.lower()}."))
+
+    transformer = "vit" in backbone or "dino" in backbone or "xcit" in backbone
+    size = 224 if on_gpu else 112
+    choose(
+        "global_size",
+        size,
+        "The size of ImageNet's and DINO's training." if on_gpu else "What a CPU can train on.",
+    )
+    local = 96 if on_gpu else 56
+    if transformer and not on_gpu:
+        local = 48
+    choose("local_size", local, "About half of a global crop's side, as in DINO.")
+    choose("local_crops", 6 if on_gpu else 4, "Each more costs time; beyond six little is gained.")
+    choose("global_scale_low", 0.4, "DINO's.")
+    choose("local_scale_low", 0.1, "A local crop still shows a part one can recognise.")
+    choose("local_scale_high", 0.4, "DINO's.")
+
+    batch = int(
+        choose(
+            "batch_size",
+            min(64 if not on_gpu else 128, _below(n_images)),
+            "Fits a single GPU's memory." if on_gpu else "Small steps learn sooner on few images.",
+        )
+    )
+    per_epoch = max(1.0, n_images / batch)
+    passes = epochs or min(100.0, max(20.0, 400_000 / n_images if not on_gpu else 100.0))
+    steps = int(
+        choose(
+            "steps",
+            max(1, round(passes * per_epoch)),
+            f"{passes:.0f} passes over the images"
+            + (" as asked." if epochs else ": small sets need many to settle."),
+        )
+    )
+
+    choose("prototypes", _prototypes(n_images), f"{_LIGHTLY}.")
+    temperature = _temperature(n_images)
+    choose("teacher_temperature", temperature, f"{_LIGHTLY}: .02 at 20,000 images to .07 at 1M.")
+    choose(
+        "teacher_temperature_start",
+        min(0.02, temperature),
+        "Low at first: otherwise the loss does not leave ln(prototypes) on small sets.",
+    )
+    choose("teacher_temperature_warmup", round(0.1 * steps), "A tenth of the run.")
+    wanted = 1.0 if scratch else 2.0
+    choose(
+        "ema_start",
+        round(min(0.9995, max(0.98, math.exp(math.log(0.5) / (wanted * per_epoch)))), 5),
+        f"Half of the teacher is new after about {wanted:.0f} "
+        f"epoch{'s' if wanted != 1 else ''} (0.5-2 from scratch, 2-8 from good weights).",
+    )
+    rate = 5e-4 * batch / 256 if scratch else 1e-4 * batch / 256
+    if not on_gpu:
+        rate = 5e-4
+        why = "Few steps on a CPU: higher than DINO's, with the first stages at rest."
+    else:
+        why = (
+            "DINO's 5e-4 x batch / 256 from scratch."
+            if scratch
+            else "1e-4 x batch / 256 from good weights."
+        )
+    choose("learning_rate", rate, why)
+    choose("head_learning_rate", 4 * rate, "The head begins with random weights: faster.")
+    choose("warmup_steps", max(1, round(0.1 * steps)), "A tenth of the run, as in DINO.")
+    choose("weight_decay", 0.04, "DINO's at its start.")
+    choose(
+        "final_weight_decay",
+        0.4 if scratch else 0.04,
+        "DINO's at its end." if scratch else "Constant, so that good weights stay near.",
+    )
+    choose("frozen_last_layer_steps", round(min(per_epoch, 0.1 * steps)), "DINO: the first epoch.")
+    if scratch:
+        choose("head_only_steps", 0, "Nothing to protect.")
+        choose("frozen_stages", 0, "All of it is to be learnt.")
+    elif on_gpu:
+        choose(
+            "head_only_steps",
+            min(500, steps // 10),
+            "The head learns alone first: its first gradients would spoil good weights "
+            "(dinov2#204).",
+        )
+        choose("frozen_stages", 0, "There is time for all of them.")
+    else:
+        choose("head_only_steps", 0, "The first stages rest instead.")
+        choose(
+            "frozen_stages",
+            4 if not transformer else 0,
+            "The first stages see edges and colours, which ImageNet taught well; a third faster.",
+        )
+    choose("drop_path", 0.1 if transformer and on_gpu else 0.0, "For large transformers only.")
+    choose("precision", "bf16" if on_gpu else "float32", "Twice as fast." if on_gpu else "Exact.")
+    choose("compile", on_gpu, "Faster after the first minute." if on_gpu else "Of use on a GPU.")
+    choose("channels_last", True, "Faster for convolutions.")
+    choose("workers", 8 if on_gpu else 1, "Processes that make views beside the training.")
+    choose("check_steps", max(1, min(250, round(2 * per_epoch))), "Every two epochs.")
+    choose("checkpoint_steps", max(1, min(100, round(per_epoch))), "A stop loses minutes at most.")
+    choose("log_steps", 10 if steps > 100 else 1, "For smooth curves.")
+    for name, value in fixed.items():
+        chosen.setdefault(name, value)
+        reasons.setdefault(name, "As asked.")
+    return Advice(Recipe.from_dict(chosen), reasons)
+
+
+def _below(n: int) -> int:
+    """Return the greatest power of two up to n."""
+    return 1 << max(1, n.bit_length() - 1)
+
+
+def _prototypes(n_images: int) -> int:
+    for most, prototypes in _PROTOTYPES:
+        if n_images < most:
+            return prototypes
+    return 65_536
+
+
+def _temperature(n_images: int) -> float:
+    """Return 0.02 up to 20,000 images, 0.07 from a million on, along the logarithm between."""
+    low, high = math.log(20_000), math.log(1_000_000)
+    along = min(1.0, max(0.0, (math.log(n_images) - low) / (high - low)))
+    # A little above the rule's lower end: at .02 a set of a few thousand settles on few outputs.
+    return round(max(0.03, 0.02 + 0.05 * along), 4)

@@ -1,0 +1,138 @@
+"""Which changes leave an image of a kind what it is: flips, turns and colours by modality."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Any
+
+from fewshot_lab.errors import FewshotLabError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Views that are safe for a kind of image.
+
+    Attributes
+    ----------
+    title : str
+    values : dict
+        Fields of :class:`fewshot_lab.pretrain.Recipe`.
+    reasons : dict
+        Why, for the same fields.
+    """
+
+    title: str
+    values: dict[str, Any]
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+_ANY_WAY_UP = {
+    "horizontal_flip": "There is no left or right.",
+    "vertical_flip": "There is no up or down.",
+    "quarter_turns": "The image means the same whichever way it lies.",
+}
+
+_ALL_FLIPS = {"horizontal_flip": True, "vertical_flip": True, "quarter_turns": True}
+
+PRESETS = {
+    "stained microscopy": Preset(
+        "Stained microscopy",
+        _ALL_FLIPS
+        | {
+            "brightness": 0.3,
+            "contrast": 0.3,
+            "saturation": 0.2,
+            "hue": 0.02,
+            "grey_probability": 0.0,
+            "blur_probability": 0.3,
+        },
+        _ANY_WAY_UP
+        | {
+            "brightness": "Lamp and exposure differ between microscopes.",
+            "saturation": "Stains fade and differ a little between batches.",
+            "hue": "The colour is the stain, and the stain is the finding: it hardly moves.",
+            "grey_probability": "Without its colour a stain says nothing.",
+            "blur_probability": "Focus differs between slides.",
+        },
+    ),
+    "dermoscopy": Preset(
+        "Dermoscopy",
+        _ALL_FLIPS
+        | {
+            "brightness": 0.3,
+            "contrast": 0.3,
+            "saturation": 0.3,
+            "hue": 0.03,
+            "grey_probability": 0.0,
+            "blur_probability": 0.2,
+        },
+        _ANY_WAY_UP
+        | {
+            "brightness": "Cameras and skin differ in brightness.",
+            "saturation": "Cameras differ in colour.",
+            "hue": "Brown, blue and red are findings: hue moves little.",
+            "grey_probability": "The colours of a lesion are findings.",
+            "blur_probability": "Some pictures are out of focus.",
+        },
+    ),
+    "endoscopy": Preset(
+        "Endoscopy",
+        _ALL_FLIPS
+        | {
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.2,
+            "hue": 0.02,
+            "grey_probability": 0.0,
+            "blur_probability": 0.3,
+        },
+        _ANY_WAY_UP
+        | {
+            "brightness": "The lamp's distance changes brightness from frame to frame.",
+            "saturation": "Cameras differ a little.",
+            "hue": "Redness is a finding: hue hardly moves.",
+            "grey_probability": "Redness is a finding.",
+            "blur_probability": "The tip moves while it films.",
+        },
+    ),
+    "radiology grey": Preset(
+        "Radiology (grey)",
+        {
+            "horizontal_flip": False,
+            "vertical_flip": False,
+            "quarter_turns": False,
+            "brightness": 0.2,
+            "contrast": 0.2,
+            "saturation": 0.0,
+            "hue": 0.0,
+            "grey_probability": 0.0,
+            "blur_probability": 0.1,
+        },
+        {
+            "horizontal_flip": "Left and right of a body differ: the heart lies left.",
+            "vertical_flip": "The patient's position has an up and a down.",
+            "quarter_turns": "The patient's position has an up and a down.",
+            "brightness": "Windows and exposures differ a little; density is a finding.",
+            "saturation": "There is no colour.",
+            "hue": "There is no colour.",
+            "grey_probability": "It is grey as it is.",
+            "blur_probability": "Sharpness tells fine structures: seldom blurred.",
+        },
+    ),
+}
+
+
+def preset(modality: str) -> Preset:
+    """Return the preset of a modality.
+
+    Raises
+    ------
+    FewshotLabError
+        For a name that is none of :data:`PRESETS`.
+    """
+    if modality in PRESETS:
+        return PRESETS[modality]
+    close = difflib.get_close_matches(modality, PRESETS, n=1, cutoff=0.4)
+    hint = f"; did you mean {close[0]!r}?" if close else f": take one of {', '.join(PRESETS)}."
+    raise FewshotLabError(f"There is no modality {modality!r}{hint}")
