@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+RUNS = ".runs"
+"""Folder for pretraining runs, beside the projects."""
+
 
 def home() -> Path:
     """Return the folder that holds the projects.

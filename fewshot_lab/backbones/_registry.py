@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
 from fewshot_lab.backbones._checkpoints import SUFFIXES
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.home import RUNS, home
+
+RUN = "run:"
+"""Before the name of a pretraining run."""
 
 _SHIPPED = Path(__file__).parent / "weights"
 """Checkpoints that ship with the package, as safetensors with all of a card in their header."""
@@ -28,6 +34,7 @@ def cards() -> list[Card]:
     found.append(_default.EmbeddedEfficientNet().card)
     found += [_timm.TimmBackbone(card).card for card in _timm.CARDS]
     found += [_nielsen.NielsenBackbone(name).card for name in _nielsen.NAMES]
+    found += [_file(path, name=name).card for name, path in _runs().items()]
     return found
 
 
@@ -37,9 +44,9 @@ def find(name_or_file: str | Path) -> Backbone:
     Parameters
     ----------
     name_or_file
-        A name of :func:`cards`; ``timm:`` and any name of timm that has weights; or a checkpoint
-        file, with ``::`` and timm's architecture behind it where that cannot be told from the
-        file.
+        A name of :func:`cards`; ``timm:`` and any name of timm that has weights; ``run:`` and the
+        name of a pretraining run; or a checkpoint file, with ``::`` and timm's architecture behind
+        it where that cannot be told from the file.
 
     Raises
     ------
@@ -53,15 +60,42 @@ def find(name_or_file: str | Path) -> Backbone:
         return _nielsen.NielsenBackbone(name)
     if name in (shipped := _shipped()):
         return _file(shipped[name], name=name)
+    if name.startswith(RUN):
+        return _of_run(name)
     if name.startswith(_timm.PREFIX):
         return _timm.TimmBackbone(_timm.card_of(name.removeprefix(_timm.PREFIX)))
     file, _, architecture = name.partition("::")
     if Path(file).suffix.lower() in SUFFIXES or Path(file).expanduser().is_file():
         return _file(Path(file), architecture or None)
-    known = [_default.NAME, *shipped, *_nielsen.NAMES, *(card.name for card in _timm.CARDS)]
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"; did you mean {' or '.join(close)}?" if close else "."
-    raise FewshotLabError(f"There is no backbone {name!r}{hint}")
+    known = [_default.NAME, *shipped, *_runs(), *_nielsen.NAMES]
+    known += [card.name for card in _timm.CARDS]
+    raise FewshotLabError(f"There is no backbone {name!r}{_close(name, known)}")
+
+
+def _close(name: str, known: Sequence[str]) -> str:
+    """Return the end of a sentence: the closest names, of the same family where there are any."""
+    family = re.split(r"[\d_.:-]", name.lower())[0]
+    same = [other for other in known if len(family) > 2 and family in other.lower()]
+    close = difflib.get_close_matches(name, same or known, n=3, cutoff=0.0 if same else 0.4)
+    return f"; did you mean {' or '.join(close)}?" if close else "; 'backbones' lists them."
+
+
+def _runs() -> dict[str, Path]:
+    """Return the backbones that pretraining has made here so far."""
+    return {
+        RUN + path.parent.name: path
+        for path in sorted(home().glob(f"{RUNS}/*/backbone.safetensors"))
+    }
+
+
+def _of_run(name: str) -> Backbone:
+    runs = _runs()
+    if name in runs:
+        return _file(runs[name], name=name)
+    if (home() / RUNS / name.removeprefix(RUN)).is_dir():
+        raise FewshotLabError(f"The run {name.removeprefix(RUN)!r} has no backbone yet.")
+    near = _close(name, list(runs)) if runs else "; 'runs' lists them."
+    raise FewshotLabError(f"There is no pretraining run {name.removeprefix(RUN)!r}{near}")
 
 
 def _shipped() -> dict[str, Path]:

@@ -135,6 +135,11 @@ class Job:
         except ProcessLookupError:
             pass
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop and has not ended yet."""
+        return (self.folder / STOP).exists() and self.status().active
+
     def delete(self) -> None:
         """Delete what is kept of the run.
 
@@ -221,18 +226,48 @@ def start(
         "created": time.time(),
     }
     write_json(run / SPEC, spec, lasting=True)
+    try:
+        launch(run, full, home=folder.parent)
+    except FewshotLabError:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
+    return Job(run.name, verb, run, tuple(map(str, args)))
+
+
+def launch(run: Path, command: Sequence[str], *, home: Path) -> int:
+    """Start the process of a run folder, detached; its words go to the log there.
+
+    Parameters
+    ----------
+    run : Path
+        Holds ``spec.json``; what an earlier process of it said last is forgotten.
+    command : sequence of str
+    home : Path
+        Where the projects live.
+
+    Returns
+    -------
+    int
+        The process's number.
+
+    Raises
+    ------
+    FewshotLabError
+        Where it cannot be started.
+    """
+    begin(run)
     package = str(Path(fewshot_lab.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     environment = {
         **os.environ,
-        "FEWSHOT_LAB_HOME": str(folder.parent),
+        "FEWSHOT_LAB_HOME": str(home),
         "PYTHONPATH": path,
         "PYTHONUNBUFFERED": "1",
     }
     try:
         with (run / LOG).open("ab") as log:
             process = subprocess.Popen(
-                full,
+                list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -240,12 +275,19 @@ def start(
                 start_new_session=True,  # Ctrl+C at the server does not reach it
             )
     except OSError as error:
-        shutil.rmtree(run, ignore_errors=True)
-        raise FewshotLabError(f"“{verb}” could not be started: {error.strerror}.") from None
+        raise FewshotLabError(f"“{run.name}” could not be started: {error.strerror}.") from None
     write_json(run / PROCESS, ProcessId.of(process.pid).stored(), lasting=False)
     # Whoever started it takes note of its end, so that no zombie is left.
     threading.Thread(target=process.wait, name=f"reap {run.name}", daemon=True).start()
-    return Job(run.name, verb, run, tuple(map(str, args)))
+    return process.pid
+
+
+def begin(run: Path) -> None:
+    """Forget what an earlier process of a run folder said last, so that another can begin."""
+    for name in (STATUS, PROCESS, STOP):
+        (run / name).unlink(missing_ok=True)
+    spec = read_json(run / SPEC) or {}
+    write_json(run / SPEC, {**spec, "created": time.time()}, lasting=True)
 
 
 def list_jobs(folder: Path) -> list[Job]:

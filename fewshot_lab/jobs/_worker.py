@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -23,7 +23,7 @@ HEARTBEAT_SECONDS = 2.0
 
 
 @contextmanager
-def worker(run_folder: Path | str) -> Iterator[Progress]:
+def worker(run_folder: Path | str, *, also: Sequence[signal.Signals] = ()) -> Iterator[Progress]:
     """Run a job's work: ``with worker(run_folder) as progress: work(progress=progress)``.
 
     Keeps ``status.json`` up to date, with a sign of life every two seconds. A heavy job first
@@ -35,6 +35,8 @@ def worker(run_folder: Path | str) -> Iterator[Progress]:
     ----------
     run_folder : Path or str
         What ``--job`` was given.
+    also : sequence of signals
+        Further signals that ask to stop, beside SIGTERM.
 
     Yields
     ------
@@ -48,7 +50,7 @@ def worker(run_folder: Path | str) -> Iterator[Progress]:
     heavy = is_heavy(spec)
     report = _Reporter(folder, first_word(spec))
     with ExitStack() as stack:
-        stack.enter_context(report.listening())
+        stack.enter_context(report.listening((signal.SIGTERM, *also)))
         try:
             if heavy:
                 about = {"verb": spec.get("verb"), "project": spec.get("project")}
@@ -103,18 +105,18 @@ class _Reporter:
         }
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take SIGTERM as the wish to stop, and give signs of life."""
+    def listening(self, signals: Sequence[signal.Signals]) -> Iterator[None]:
+        """Take these signals as the wish to stop, and give signs of life."""
         self._write(lasting=True)
         beat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         beat.start()
         in_main = threading.current_thread() is threading.main_thread()
-        before = signal.signal(signal.SIGTERM, self._on_sigterm) if in_main else None
+        before = {s: signal.signal(s, self._on_signal) for s in signals} if in_main else {}
         try:
             yield
         finally:
-            if in_main:
-                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+            for number, handler in before.items():
+                signal.signal(number, handler or signal.SIG_DFL)
             self._ended.set()
             beat.join()
 
@@ -178,7 +180,7 @@ class _Reporter:
                 if not self._ended.is_set():
                     self._write()
 
-    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._status["process"]["pid"]:
             # A loader's process that was forked from this one: SIGTERM is to end it.
             signal.signal(number, signal.SIG_DFL)
