@@ -24,6 +24,7 @@ ROOMS = [
     ["jobs"],
     ["live"],
     ["export"],
+    ["runs"],
     ["project"],
     ["ui", "cli"],
 ]

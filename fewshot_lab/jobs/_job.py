@@ -112,6 +112,10 @@ class Job:
             message="The process was ended from outside; start it again to go on from there.",
         )
 
+    def ask_to_stop(self) -> None:
+        """Ask by the file alone: also where the process is on another machine."""
+        (self.folder / STOP).touch()
+
     def stop(self, *, force: bool = False) -> None:
         """Ask it to stop; it ends at its next sign of progress and keeps what is finished.
 

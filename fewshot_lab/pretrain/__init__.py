@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.pretrain._advice import Advice, advise
-from fewshot_lab.pretrain._metrics import METRICS, read_health, read_metrics
+from fewshot_lab.pretrain._metrics import METRICS, newest_step, read_health, read_metrics
 from fewshot_lab.pretrain._presets import PRESETS
 from fewshot_lab.pretrain._recipe import Recipe
 
 if TYPE_CHECKING:
     from fewshot_lab.pretrain._before import check_recipe
-    from fewshot_lab.pretrain._checkpoints import all_steps
     from fewshot_lab.pretrain._cost import Cost, estimate_cost
     from fewshot_lab.pretrain._health import Health, effective_rank
     from fewshot_lab.pretrain._ranks import ranks
@@ -25,10 +24,10 @@ __all__ = [
     "Health",
     "Recipe",
     "advise",
-    "all_steps",
     "check_recipe",
     "effective_rank",
     "estimate_cost",
+    "newest_step",
     "ranks",
     "read_health",
     "read_metrics",
@@ -38,7 +37,6 @@ __all__ = [
 _HOMES = {
     "Cost": "_cost",
     "Health": "_health",
-    "all_steps": "_checkpoints",
     "check_recipe": "_before",
     "effective_rank": "_health",
     "estimate_cost": "_cost",

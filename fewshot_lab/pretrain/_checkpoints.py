@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import pickle
-import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,11 +12,11 @@ from uuid import uuid4
 import torch
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain._metrics import CHECKPOINTS as FOLDER
+from fewshot_lab.pretrain._metrics import all_steps
 from fewshot_lab.pretrain._recipe import Recipe
 
-FOLDER = "checkpoints"
 BEST = "best.pt"
-_NAME = re.compile(r"step-(\d{9})\.pt")
 
 # What may differ between a run and its continuation without changing what it computes.
 _FREE = {"log_steps", "check_steps", "checkpoint_steps", "keep", "workers"}
@@ -71,15 +70,6 @@ def write(path: Path, state: dict[str, Any]) -> None:
 def path_of(folder: Path, step: int) -> Path:
     """Return where a run keeps the checkpoint of a step."""
     return folder / FOLDER / f"step-{step:09d}.pt"
-
-
-def all_steps(folder: Path) -> list[int]:
-    """Return the steps of a run's checkpoints, the newest first."""
-    place = folder / FOLDER
-    if not place.is_dir():
-        return []
-    matches = (_NAME.fullmatch(path.name) for path in place.iterdir())
-    return sorted((int(match[1]) for match in matches if match), reverse=True)
 
 
 def tidy(folder: Path, keep: int) -> None:

@@ -1,0 +1,472 @@
+"""Pretraining by DINO: pretrain, runs, stop."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fewshot_lab.cli._options import Home, Json
+from fewshot_lab.cli._report import plural, table, tell
+from fewshot_lab.errors import FewshotLabError, Stopped
+
+if TYPE_CHECKING:
+    from fewshot_lab.jobs import Status
+    from fewshot_lab.pretrain import Advice
+    from fewshot_lab.progress import Progress
+    from fewshot_lab.runs import Run
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(pretrain)
+    app.command()(runs)
+    app.command()(stop)
+    app.command(name="pretrain-rank", hidden=True)(pretrain_rank)
+
+
+def pretrain(
+    project: Annotated[list[str], typer.Argument(metavar="PROJECT...", show_default=False)],
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Name that 'backbones' lists, or timm's.", show_default=False),
+    ] = None,
+    start: Annotated[
+        str, typer.Option(metavar="imagenet|scratch|FILE|RUN", help="Weights to begin with.")
+    ] = "imagenet",
+    modality: Annotated[
+        str | None,
+        typer.Option(
+            help="stained microscopy, dermoscopy, endoscopy or radiology grey: which changes of "
+            "an image are safe.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, show_default=False)] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="Passes over the images.", min=0, show_default=False)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, show_default=False)] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other value of the recipe; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default=False)] = None,
+    nproc: Annotated[
+        int | None, typer.Option(help="Processes; one for each GPU.", min=1, show_default=False)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Name of the run.", show_default=False)
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run of this name, or the newest.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start it and return; 'runs' shows how far it is.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show the recipe with reasons and cost; start nothing."),
+    ] = False,
+    slurm: Annotated[bool, typer.Option("--slurm", help="Submit it to Slurm.")] = False,
+    nodes: Annotated[int, typer.Option(help="Slurm: machines.", min=1)] = 1,
+    gpus: Annotated[int, typer.Option(help="Slurm: GPUs on each.", min=0)] = 0,
+    cpus: Annotated[int, typer.Option(help="Slurm: processors on each.", min=0)] = 0,
+    partition: Annotated[str, typer.Option(help="Slurm: partition.", show_default=False)] = "",
+    time_limit: Annotated[
+        str, typer.Option("--time", help="Slurm: time limit.", show_default=False)
+    ] = "",
+    account: Annotated[str, typer.Option(help="Slurm: account.", show_default=False)] = "",
+    by_hand: Annotated[
+        bool, typer.Option("--by-hand", help="Slurm: write job.sbatch and do not submit it.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Pretrain a backbone on a project's unlabelled images by DINO."""
+    from fewshot_lab.runs import SlurmOptions, launch_run, submit
+
+    if resume:
+        run = _to_resume(project, name)
+    else:
+        chosen = _device(device, gpus if slurm else None)
+        made = _make(
+            project,
+            {
+                "backbone": backbone,
+                "start": start,
+                "modality": modality,
+                "steps": steps,
+                "epochs": epochs,
+                "batch_size": batch_size,
+                "device": chosen,
+                "values": _values(set_),
+            },
+            name=name,
+            nproc=(gpus or nproc or 1) * nodes if slurm else nproc or 1,
+            dry_run=dry_run,
+            as_json=json,
+            check_device=not slurm,
+        )
+        if made is None:
+            return
+        run = made
+    if slurm:
+        options = SlurmOptions(nodes, gpus, nproc or 1, partition, time_limit, account, cpus)
+        sentence = submit(run, options, by_hand=by_hand)
+        tell(described(run), f"{run.name}: {sentence}", as_json=json)
+        return
+    if detach:
+        launch_run(run, device=device, nproc=nproc)
+        text = f"Started {run.name}; 'runs {run.name}' shows how far it is."
+        tell(described(run), text, as_json=json)
+        return
+    _foreground(run, device=device, nproc=nproc, as_json=json)
+
+
+def _make(
+    projects: list[str],
+    asked: dict[str, Any],
+    *,
+    name: str | None,
+    nproc: int,
+    dry_run: bool,
+    as_json: bool,
+    check_device: bool,
+) -> Run | None:
+    from fewshot_lab.pretrain import check_recipe, estimate_cost
+    from fewshot_lab.project import Project
+    from fewshot_lab.runs import images_of, prepare_run, recommend
+
+    opened = [Project.open(each) for each in projects]
+    try:
+        images, _ = images_of(opened)
+        if not images:
+            raise FewshotLabError(f"{projects[0]!r} has no images yet: import some first.")
+        advice = recommend(len(images), **asked)
+        if dry_run:
+            device = asked["device"] if check_device else "cpu"
+            warnings = check_recipe(advice.recipe, len(images), device=device, nproc=nproc)
+            cost = estimate_cost(advice.recipe, device=device)
+            result = {
+                "recipe": advice.recipe.to_dict(),
+                "reasons": advice.reasons,
+                "cost": asdict(cost),
+                "warnings": warnings,
+            }
+            text = "\n".join([_explained(advice), "", *warnings, cost.sentence])
+            tell(result, text, as_json=as_json)
+            return None
+        for warning in check_recipe(
+            advice.recipe,
+            len(images),
+            device=asked["device"] if check_device else "cpu",
+            nproc=nproc,
+        ):
+            print(warning, file=sys.stderr)
+        return prepare_run(
+            opened,
+            advice,
+            name=name,
+            device=asked["device"],
+            nproc=nproc,
+            check_device=check_device,
+        )
+    finally:
+        for each in opened:
+            each.close()
+
+
+def _explained(advice: Advice) -> str:
+    rows = [
+        [
+            name,
+            f"{value:g}" if isinstance(value, float) else str(value),
+            advice.reasons.get(name, ""),
+        ]
+        for name, value in advice.recipe.to_dict().items()
+    ]
+    return table(["value", "", "why"], rows)
+
+
+def _values(pairs: list[str] | None) -> dict[str, Any]:
+    found = {}
+    for pair in pairs or []:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise typer.BadParameter(f"--set takes NAME=VALUE, and {pair!r} has no '='")
+        found[name.strip().replace("-", "_")] = value.strip()
+    return found
+
+
+def _device(asked: str | None, slurm_gpus: int | None) -> str:
+    if asked is not None:
+        return asked
+    if slurm_gpus is not None:
+        return "cuda" if slurm_gpus else "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _to_resume(projects: list[str], name: str | None) -> Run:
+    from fewshot_lab.runs import find_run, list_runs
+
+    if name is not None:
+        return find_run(name)
+    for run in list_runs():
+        if set(projects) <= set(run.spec.get("projects", [])) and run.status().state != "finished":
+            return run
+    raise FewshotLabError(f"{projects[0]!r} has no run that could be resumed.")
+
+
+def _foreground(run: Run, *, device: str | None, nproc: int | None, as_json: bool) -> None:
+    from fewshot_lab.runs import ready, run_rank, torchrun
+
+    ready(run, device=device, nproc=nproc)
+    quiet = as_json or not sys.stderr.isatty()
+    print(f"{run.name}: {run.folder}", file=sys.stderr)
+    processes = int(run.spec.get("nproc", 1))
+    try:
+        with (_lines if quiet else _display)(run) as report:
+            if processes == 1:
+                run_rank(run.folder, also=report)
+            else:
+                _follow(run, torchrun(run, processes), report)
+    except Stopped:
+        raise Stopped(
+            f"Stopped at step {run.status().done:,}; go on with: python -m fewshot_lab pretrain "
+            f"{' '.join(run.spec['projects'])} --name {run.name} --resume"
+        ) from None
+    tell(described(run), _sentence(run), as_json=as_json)
+
+
+def _follow(run: Run, command: list[str], report: Progress) -> None:
+    """Start several processes and show how far the first is; Ctrl+C stops them all."""
+    with (run.folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+    def ask(*_: object) -> None:
+        run.job.ask_to_stop()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while process.poll() is None:
+            status = run.status()
+            report(status.stage, status.done, status.total)
+            time.sleep(0.3)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    status = run.status()
+    if status.state == "stopped":
+        raise Stopped("")
+    if status.state != "finished":
+        raise FewshotLabError(status.message or f"The run ended ({run.folder}/log.txt says why).")
+
+
+@contextlib.contextmanager
+def _lines(run: Run) -> Iterator[Progress]:
+    """Write a line every ten seconds, for logs."""
+    last = 0.0
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        nonlocal last
+        if time.monotonic() - last < 10 and done != total:
+            return
+        last = time.monotonic()
+        words = _now(run) if stage == "pretraining" else ""
+        of = f" of {total:,}" if total else ""
+        print(f"{stage} {done:,}{of}{'; ' + words if words else ''}", file=sys.stderr, flush=True)
+
+    yield report
+
+
+@contextlib.contextmanager
+def _display(run: Run) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    bars = Bars(
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}"),
+        console=Console(stderr=True),
+    )
+    tasks: dict[str, Any] = {}
+    read = 0.0
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        nonlocal read
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total, completed=done, words="")
+        if stage == "pretraining" and time.monotonic() - read > 1:
+            read = time.monotonic()
+            bars.update(tasks[stage], words=_now(run))
+        bars.update(tasks[stage], completed=done, total=total)
+
+    with bars:
+        yield report
+
+
+def _now(run: Run) -> str:
+    """Return loss, speed, the last check beside the frozen start, and health, in words."""
+    rows = run.metrics()
+    steps = [row for row in rows if row["kind"] == "step"]
+    checks = [row for row in rows if row["kind"] == "check"]
+    words = []
+    if steps:
+        last = steps[-1]
+        if last["loss"] is not None:
+            words.append(f"loss {last['loss']:.3f}")
+        words.append(f"{last['images_per_second']:.1f} images/s")
+    if checks and (judged := _judged(checks)):
+        words.append(judged)
+    health = run.health()
+    if health and health["state"] != "good":
+        words.append(f"{health['name']}: {health['advice']}")
+    return ", ".join(words)
+
+
+def _judged(checks: list[dict[str, Any]]) -> str:
+    """Return the kNN figure of the last check and of the frozen start."""
+    first, last = checks[0], checks[-1]
+    if last["knn"] is None:
+        return f"rank {last['rank']:.0f} (start {first['rank']:.0f})"
+    knn = last["knn"]
+    start = first["knn"]["value"] if first["knn"] else float("nan")
+    between = f"{knn['low']:.3f}-{knn['high']:.3f}"
+    return f"kNN {knn['value']:.3f} ({between}), frozen start {start:.3f}"
+
+
+def runs(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", show_default=False)] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List the pretraining runs, or say all about one."""
+    from fewshot_lab.runs import find_run, list_runs
+
+    if run is not None:
+        found = find_run(run)
+        tell(described(found), _about(found), as_json=json)
+        return
+    every = list_runs()
+    rows = []
+    for each in every:
+        status = each.status()
+        health = each.health() or {}
+        rows.append(
+            [
+                each.name,
+                status.state,
+                f"{status.done:,}/{status.total:,}",
+                str(health.get("name") or health.get("state") or ""),
+                _judged(each.checks()) if each.checks() else "",
+                str(each.backbone or ""),
+            ]
+        )
+    head = ["run", "state", "steps", "health", "is it helping?", "weights"]
+    text = table(head, rows) if rows else "There are no runs yet: 'pretrain PROJECT' starts one."
+    tell({"runs": [described(each) for each in every]}, text, as_json=json)
+
+
+def described(run: Run) -> dict[str, Any]:
+    """Return all about a run, as JSON can hold it."""
+    status = run.status()
+    rows = run.metrics()
+    steps = [row for row in rows if row["kind"] == "step"]
+    checks = [row for row in rows if row["kind"] == "check"]
+    total = status.total or run.recipe.steps
+    return {
+        "name": run.name,
+        "state": status.state,
+        "step": status.done,
+        "steps": total,
+        "progress": status.done / total if total else 0.0,
+        "seconds_left": status.seconds_left,
+        "message": status.message,
+        "health": run.health(),
+        "metrics": steps[-1] if steps else None,
+        "check": checks[-1] if checks else None,
+        "frozen_start": checks[0] if checks else None,
+        "weights": str(run.backbone) if run.backbone else None,
+        "backbone": f"run:{run.name}" if run.backbone else None,
+        "folder": str(run.folder),
+        "projects": run.spec.get("projects", []),
+        "launcher": run.spec.get("launcher"),
+        "device": run.spec.get("device"),
+    }
+
+
+def _about(run: Run) -> str:
+    status = run.status()
+    lines = [_state(run, status)]
+    if words := _now(run):
+        lines.append(words[0].upper() + words[1:] + ".")
+    health = run.health()
+    if health and health.get("sentence"):
+        lines.append(f"Health: {health['sentence']} {health['advice']}".rstrip())
+    if run.backbone:
+        lines.append(f"Weights: {run.backbone} (as a backbone: run:{run.name})")
+    return "\n".join(lines)
+
+
+def _state(run: Run, status: Status) -> str:
+    text = f"{run.name}: {status.state}, step {status.done:,} of {status.total or 0:,}."
+    return f"{text} {status.message}".rstrip()
+
+
+def _sentence(run: Run) -> str:
+    text = f"{run.name} has learnt from {plural(int(run.spec.get('images', 0)), 'image')}."
+    checks = run.checks()
+    if checks:
+        text += f" {_judged(checks)[0].upper()}{_judged(checks)[1:]}."
+    first = run.spec["projects"][0]
+    return f"{text}\nUse it: python -m fewshot_lab embed {first} --backbone run:{run.name}"
+
+
+def stop(
+    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
+    wait: Annotated[float, typer.Option(help="Seconds to wait for its checkpoint.", min=0)] = 60.0,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Stop a run; it writes a checkpoint first and can be resumed."""
+    from fewshot_lab.runs import find_run
+
+    found = find_run(run)
+    found.stop()
+    until = time.monotonic() + wait
+    while (status := found.status()).active and time.monotonic() < until:
+        time.sleep(0.2)
+    text = _state(found, status)
+    if status.active:
+        text = f"{found.name} was asked to stop and will after its step in hand."
+    tell(described(found), text, as_json=json)
+
+
+def pretrain_rank(
+    folder: Annotated[Path, typer.Argument()],
+    job: Annotated[Path | None, typer.Option("--job", hidden=True)] = None,
+) -> None:
+    """Train a run's folder as one of its processes."""
+    from fewshot_lab.runs import run_rank
+
+    run_rank(folder)

@@ -1,0 +1,26 @@
+"""Pretraining runs: made from a project's images, started here, on several GPUs, or by Slurm."""
+
+from fewshot_lab.runs._create import RunImage, create_run, free_name
+from fewshot_lab.runs._launch import launch_run, ready, torchrun
+from fewshot_lab.runs._prepare import images_of, prepare_run, recommend
+from fewshot_lab.runs._rank import run_rank
+from fewshot_lab.runs._run import Run, find_run, list_runs
+from fewshot_lab.runs._slurm import SlurmOptions, submit
+
+__all__ = [
+    "Run",
+    "RunImage",
+    "SlurmOptions",
+    "create_run",
+    "find_run",
+    "free_name",
+    "images_of",
+    "launch_run",
+    "list_runs",
+    "prepare_run",
+    "ready",
+    "recommend",
+    "run_rank",
+    "submit",
+    "torchrun",
+]

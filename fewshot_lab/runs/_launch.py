@@ -1,0 +1,70 @@
+"""Starting a run on this machine: one process, or several by torchrun."""
+
+from __future__ import annotations
+
+import sys
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.home import home
+from fewshot_lab.jobs import begin, launch
+from fewshot_lab.runs._rank import remember
+from fewshot_lab.runs._run import Run
+
+
+def launch_run(run: Run, *, device: str | None = None, nproc: int | None = None) -> None:
+    """Start or resume a run in processes that outlive this one.
+
+    Raises
+    ------
+    FewshotLabError
+        If it is running, or has come to its end.
+    """
+    ready(run, device=device, nproc=nproc)
+    launch(run.folder, command(run), home=home())
+
+
+def ready(run: Run, *, device: str | None = None, nproc: int | None = None) -> None:
+    """Make a run's folder ready for a new process.
+
+    Raises
+    ------
+    FewshotLabError
+        If it is running, or has come to its end.
+    """
+    status = run.status()
+    if status.active and (run.folder / "status.json").exists():
+        raise FewshotLabError(f"The run {run.name!r} is {status.state} already.")
+    if status.state == "finished":
+        raise FewshotLabError(
+            f"The run {run.name!r} has finished its {status.total:,} steps: clone it with more "
+            f"steps, or start another from it (--start {run.name})."
+        )
+    facts = {k: v for k, v in (("device", device), ("nproc", nproc)) if v is not None}
+    remember(run.folder, launcher="local", **facts)
+    begin(run.folder)
+
+
+def command(run: Run) -> list[str]:
+    """Return the command line that trains a run here."""
+    spec = run.spec
+    nproc = int(spec.get("nproc", 1))
+    if nproc > 1:
+        return torchrun(run, nproc)
+    return [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(run.folder)]
+
+
+def torchrun(run: Run, nproc: int) -> list[str]:
+    """Return the command line for several processes on this machine."""
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={nproc}",
+        "--no-python",
+        sys.executable,
+        "-m",
+        "fewshot_lab",
+        "pretrain-rank",
+        str(run.folder),
+    ]

@@ -1,0 +1,140 @@
+"""From projects to a run: their images and labels, and a recipe filled from their number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain import Advice, advise
+from fewshot_lab.runs._create import RunImage, create_run, free_name
+from fewshot_lab.runs._run import Run, find_run
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project
+
+
+def images_of(projects: Sequence[Project]) -> tuple[list[RunImage], dict[int, str]]:
+    """Return what a run may learn from, and the names of the labels for its check.
+
+    A label is what people said, else the reference label. Images of the audit set go without:
+    they are never used to choose a model.
+    """
+    numbers: dict[str, int] = {}
+    found: dict[str, RunImage] = {}
+    for project in projects:
+        names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+        labels = project.store.labels()
+        audit = project.store.audit_ids()
+        for row in project.store.images():
+            said = labels.get(row.id)
+            name = row.reference
+            if said is not None and said.kind in ("unsure", "reject"):
+                name = None
+            elif said is not None and said.teaches and said.class_id is not None:
+                name = names[said.class_id]
+            if row.id in audit:
+                name = None
+            if said is not None and said.kind == "reject":
+                continue
+            file, frame = project.file_of(row.id)
+            found.setdefault(
+                row.id,
+                RunImage(
+                    row.id,
+                    str(file.absolute()),
+                    frame,
+                    None if name is None else numbers.setdefault(name, len(numbers)),
+                    None if row.group is None else f"{project.name}/{row.group}",
+                    project.name,
+                ),
+            )
+    return list(found.values()), {number: name for name, number in numbers.items()}
+
+
+def recommend(
+    n_images: int,
+    *,
+    backbone: str | None = None,
+    start: str = "imagenet",
+    modality: str | None = None,
+    steps: int | None = None,
+    epochs: float | None = None,
+    batch_size: int | None = None,
+    device: str = "cpu",
+    values: dict[str, Any] | None = None,
+) -> Advice:
+    """Return a recipe for so many images, with what was asked for put in.
+
+    Parameters
+    ----------
+    start
+        As in a recipe; the bare name of a run counts, too.
+    values
+        Further fields of the recipe.
+    """
+    start = _start(start)
+    fixed = dict(values or {})
+    if batch_size is not None:
+        fixed["batch_size"] = batch_size
+    if steps is not None:
+        fixed["steps"] = steps
+    name = backbone or "efficientnet-lite0-imagenet"
+    for key, value in (("backbone", name), ("start", start), ("modality", modality)):
+        fixed.pop(key, value)
+    advice = advise(n_images, name, start, modality, device=device, epochs=epochs, **fixed)
+    if steps is not None and "check_steps" not in fixed:
+        recipe = advice.recipe
+        often = max(1, min(recipe.check_steps, steps))
+        advice = replace(advice, recipe=recipe.changed(check_steps=often))
+    return advice
+
+
+def _start(start: str) -> str:
+    """Return a start as a recipe takes it: a run's bare name gets its prefix."""
+    if start in ("imagenet", "scratch") or start.startswith("run:"):
+        return start
+    try:
+        return f"run:{find_run(start).name}"
+    except FewshotLabError:
+        return start
+
+
+def prepare_run(
+    projects: Sequence[Project],
+    advice: Advice,
+    *,
+    name: str | None = None,
+    device: str = "cpu",
+    nproc: int = 1,
+    check_device: bool = True,
+) -> Run:
+    """Check what is asked and make the run.
+
+    Parameters
+    ----------
+    check_device
+        Whether the run will be trained here: a cluster's GPUs cannot be seen from here.
+
+    Raises
+    ------
+    FewshotLabError
+        Where it cannot work; nothing is made then.
+    """
+    from fewshot_lab.pretrain import check_recipe
+
+    images, classes = images_of(projects)
+    names = [project.name for project in projects]
+    if not images:
+        raise FewshotLabError(f"{names[0]!r} has no images yet: import some first.")
+    check_recipe(advice.recipe, len(images), device=device if check_device else "cpu", nproc=nproc)
+    return create_run(
+        name or free_name(names[0]),
+        names,
+        images,
+        advice,
+        classes=classes,
+        device=device,
+        nproc=nproc,
+    )

@@ -1,0 +1,165 @@
+"""A pretraining run; everything about it is in the files of its folder."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.home import RUNS, home
+from fewshot_lab.jobs import Job, Status
+from fewshot_lab.pretrain import Recipe, newest_step, read_health, read_metrics
+from fewshot_lab.runs._files import SPEC, read_object, write_object
+
+BACKBONE = "backbone.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, by its folder.
+
+    Attributes
+    ----------
+    name : str
+    folder : Path
+    """
+
+    name: str
+    folder: Path
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What it was started with."""
+        return read_object(self.folder / SPEC) or {}
+
+    @property
+    def recipe(self) -> Recipe:
+        """Its recipe."""
+        return Recipe.from_dict(self.spec.get("recipe", {}))
+
+    @property
+    def job(self) -> Job:
+        """The process behind it."""
+        return Job(self.name, "pretrain", self.folder)
+
+    def status(self) -> Status:
+        """Return how far it is: steps done of all, and a state.
+
+        A run that ended without a word reads as "failed", with what to do; one that waits for
+        Slurm as "queued".
+        """
+        from fewshot_lab.runs._slurm import queue_state
+
+        found = self.job.status()
+        if not any((self.folder / name).exists() for name in ("status.json", "process.json")):
+            found = Status("queued", message="Not started yet.")
+        step = newest_step(self.folder)
+        rows = read_metrics(self.folder)
+        done = max([step, *(row["step"] for row in rows if row.get("kind") == "step")])
+        total = self.recipe.steps
+        if found.stage != "pretraining" or found.state not in ("running", "queued"):
+            found = replace(found, done=done, total=total)
+        if found.state in ("running", "queued", "lost") and self.spec.get("launcher") == "slurm":
+            found = queue_state(self.folder, found)
+        if found.state == "lost":
+            again = f"from step {step:,}" if step else "from the start"
+            found = replace(
+                found,
+                state="failed",
+                message=f"The process was ended from outside; resumed, it goes on {again}.",
+            )
+        return found
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the rows of its diary, oldest first."""
+        return read_metrics(self.folder)
+
+    def checks(self) -> list[dict[str, Any]]:
+        """Return the answers to “is it helping?”; the first is of the frozen start."""
+        return [row for row in self.metrics() if row.get("kind") == "check"]
+
+    def health(self) -> dict[str, Any] | None:
+        """Return the last word on its health."""
+        return read_health(self.folder)
+
+    def log(self, last: int = 200) -> str:
+        """Return the last lines that it wrote."""
+        return self.job.log(last)
+
+    @property
+    def backbone(self) -> Path | None:
+        """The backbone made so far: the best, or the last where no labels can tell."""
+        path = self.folder / BACKBONE
+        return path if path.is_file() else None
+
+    def stop(self) -> None:
+        """Ask it to write a checkpoint and stop.
+
+        Raises
+        ------
+        FewshotLabError
+            If it is not running.
+        """
+        from fewshot_lab.runs._slurm import cancel_queued
+
+        status = self.status()
+        if not status.active:
+            raise FewshotLabError(f"The run {self.name!r} is not running: it has {status.state}.")
+        self.job.ask_to_stop()
+        if self.spec.get("launcher") == "slurm":
+            cancel_queued(self.folder)
+
+    def delete(self) -> None:
+        """Delete the run with its checkpoints and its backbone.
+
+        Raises
+        ------
+        FewshotLabError
+            While it is running.
+        """
+        if self.status().active:
+            raise FewshotLabError(f"The run {self.name!r} is still running: stop it first.")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def clone(self, name: str, **changes: Any) -> Run:
+        """Make a new run of the same images with some values of the recipe changed."""
+        from fewshot_lab.runs._create import new_folder
+
+        folder = new_folder(name)
+        shutil.copy(self.folder / "images.jsonl", folder / "images.jsonl")
+        spec = self.spec | {"name": name, "recipe": self.recipe.changed(**changes).to_dict()}
+        write_object(folder / SPEC, spec)
+        return Run(name, folder)
+
+
+def list_runs() -> list[Run]:
+    """Return all runs, the newest first."""
+    folder = home() / RUNS
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if (path / SPEC).is_file()]
+    found.sort(key=lambda path: (path / "images.jsonl").stat().st_mtime, reverse=True)
+    return [Run(path.name, path) for path in found]
+
+
+def find_run(name: str) -> Run:
+    """Return a run by its name; ``run:`` before it is allowed.
+
+    Raises
+    ------
+    FewshotLabError
+        If there is none; the closest names are given.
+    """
+    name = name.removeprefix("run:")
+    runs = {run.name: run for run in list_runs()}
+    if name in runs:
+        return runs[name]
+    close = difflib.get_close_matches(name, runs, n=3, cutoff=0.4)
+    if close:
+        hint = f"; did you mean {' or '.join(close)}?"
+    else:
+        hint = "." if runs else ": there are none yet."
+    raise FewshotLabError(f"There is no run {name!r}{hint}")

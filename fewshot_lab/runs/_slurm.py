@@ -1,0 +1,218 @@
+"""Starting a run by Slurm: a readable ``job.sbatch`` that a person can edit and submit by hand.
+
+What the cluster says comes from ``squeue`` alone: many clusters keep no accounts for ``sacct``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import fewshot_lab
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.home import home
+from fewshot_lab.jobs import Status
+from fewshot_lab.runs._files import read_object, write_object
+from fewshot_lab.runs._launch import ready
+from fewshot_lab.runs._rank import remember
+from fewshot_lab.runs._run import Run
+
+SCRIPT = "job.sbatch"
+SUBMITTED = "slurm.json"
+_ENDED_BY_SLURM = 60.0
+
+
+@dataclass(frozen=True)
+class SlurmOptions:
+    """What to ask the cluster for.
+
+    Attributes
+    ----------
+    nodes : int
+    gpus : int
+        For each node; 0 trains on CPUs.
+    nproc : int
+        Processes on each node; as many as GPUs where there are any.
+    partition, time, account : str
+        As sbatch takes them; empty for the cluster's own.
+    cpus : int
+        For each node; 0 for the cluster's own.
+    extra : tuple of str
+        Further lines for the script: ``#SBATCH ...`` or commands (``module load ...``). Also
+        taken from the environment variable FEWSHOT_LAB_SBATCH, separated by ``;``.
+    """
+
+    nodes: int = 1
+    gpus: int = 0
+    nproc: int = 1
+    partition: str = ""
+    time: str = ""
+    account: str = ""
+    cpus: int = 0
+    extra: tuple[str, ...] = ()
+
+
+def submit(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
+    """Write a run's ``job.sbatch`` and hand it to Slurm.
+
+    Parameters
+    ----------
+    by_hand
+        Only write the script.
+
+    Returns
+    -------
+    str
+        A sentence: the job's number, or how to submit the script.
+
+    Raises
+    ------
+    FewshotLabError
+        If Slurm is not here, or refuses the job.
+    """
+    if not by_hand and shutil.which("sbatch") is None:
+        raise FewshotLabError(
+            "There is no Slurm here (no sbatch): start from a login node of the cluster, or "
+            "leave out --slurm."
+        )
+    nproc = options.gpus or options.nproc
+    ready(run, device="cuda" if options.gpus else None, nproc=nproc * options.nodes)
+    remember(run.folder, launcher="slurm", nodes=options.nodes, slurm=asdict(options))
+    script = run.folder / SCRIPT
+    script.write_text(render(run, options), encoding="utf-8")
+    if by_hand:
+        return f"Submit it with: sbatch {shlex.quote(str(script))}"
+    return _sbatch(run.folder, script)
+
+
+def _sbatch(folder: Path, script: Path) -> str:
+    asked = subprocess.run(
+        ["sbatch", "--parsable", str(script)], capture_output=True, text=True, check=False
+    )
+    if asked.returncode:
+        reason = (asked.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        raise FewshotLabError(f"Slurm did not take the job: {reason}")
+    number = asked.stdout.strip().split(";")[0]
+    write_object(folder / SUBMITTED, {"job_id": number, "submitted": time.time()})
+    return f"Slurm has it as job {number}."
+
+
+def render(run: Run, options: SlurmOptions) -> str:
+    """Return the text of ``job.sbatch``."""
+    nproc = options.gpus or options.nproc
+    lines = [
+        "#!/bin/bash",
+        f"#SBATCH --job-name=fewshot-{run.name}",
+        f"#SBATCH --nodes={options.nodes}",
+        "#SBATCH --ntasks-per-node=1",
+    ]
+    for name, value in (
+        ("cpus-per-task", options.cpus),
+        ("gpus-per-node", options.gpus),
+        ("partition", options.partition),
+        ("time", options.time),
+        ("account", options.account),
+    ):
+        if value:
+            lines.append(f"#SBATCH --{name}={value}")
+    lines += [
+        f"#SBATCH --output={run.folder}/log.txt",
+        "#SBATCH --open-mode=append",
+        "#SBATCH --requeue",
+        "# Two minutes before the time is up, or when another job needs the nodes: a checkpoint.",
+        "#SBATCH --signal=B:USR1@120",
+    ]
+    extra = [*options.extra, *os.environ.get("FEWSHOT_LAB_SBATCH", "").split(";")]
+    lines += [line.strip() for line in extra if line.strip().startswith("#SBATCH")]
+    package = Path(fewshot_lab.__file__).resolve().parent.parent
+    lines += [
+        "",
+        "set -u",
+        f"export FEWSHOT_LAB_HOME={shlex.quote(str(home()))}",
+        f"export PYTHONPATH={shlex.quote(str(package))}${{PYTHONPATH:+:$PYTHONPATH}}",
+        "export PYTHONUNBUFFERED=1",
+        *[line.strip() for line in extra if line.strip() and not line.strip().startswith("#")],
+        "",
+        f"run={shlex.quote(str(run.folder))}",
+        'first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+        "port=$((20000 + SLURM_JOB_ID % 20000))",
+        'rm -f "$run/stop"',
+        'echo "{\\"job_id\\": \\"$SLURM_JOB_ID\\"}" > "$run/slurm.json"',
+        "",
+        "srun --kill-on-bad-exit=1 \\",
+        f"  {shlex.quote(sys.executable)} -m torch.distributed.run \\",
+        f"  --nnodes={options.nodes} --nproc-per-node={nproc} --max-restarts=0 \\",
+        '  --rdzv-backend=c10d --rdzv-id="$SLURM_JOB_ID" --rdzv-endpoint="$first:$port" \\',
+        f'  --no-python {shlex.quote(sys.executable)} -m fewshot_lab pretrain-rank "$run" &',
+        "training=$!",
+        "",
+        "# Preempted or out of time: let the run write its checkpoint, then queue again.",
+        "again() {",
+        '  touch "$run/stop"',
+        '  wait "$training"',
+        '  scontrol requeue "$SLURM_JOB_ID"',
+        "  exit 0",
+        "}",
+        "# Cancelled: a checkpoint, and no more.",
+        "end() {",
+        '  touch "$run/stop"',
+        '  wait "$training"',
+        "  exit 0",
+        "}",
+        "trap again USR1",
+        "trap end TERM",
+        'wait "$training"',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def job_id(folder: Path) -> str | None:
+    """Return the number Slurm gave a run's job."""
+    stored = read_object(folder / SUBMITTED)
+    return str(stored["job_id"]) if stored and stored.get("job_id") else None
+
+
+def squeue(number: str) -> tuple[str, str] | None:
+    """Return a job's state and reason as squeue says it; None once it is gone."""
+    if shutil.which("squeue") is None:
+        return None
+    asked = subprocess.run(
+        ["squeue", "-h", "-j", number, "-o", "%T|%R"], capture_output=True, text=True, check=False
+    )
+    state, _, reason = asked.stdout.strip().partition("|")
+    return (state, reason) if state else None
+
+
+def queue_state(folder: Path, status: Status) -> Status:
+    """Return a run's status, corrected by what the queue says."""
+    number = job_id(folder)
+    if number is None:
+        return status
+    said = squeue(number)
+    if said is None:
+        if status.state == "running" and status.quiet_seconds < _ENDED_BY_SLURM:
+            return status
+        return replace(status, state="lost")
+    state, reason = said
+    if state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "CONFIGURING"):
+        why = re.sub(r"[()]", "", reason)
+        return replace(status, state="queued", message=f"Slurm job {number} waits ({why}).")
+    if status.state == "lost":
+        return replace(status, state="running", message=f"Slurm job {number} is {state.lower()}.")
+    return status
+
+
+def cancel_queued(folder: Path) -> None:
+    """Take a job that has not begun out of the queue; one that runs stops by itself."""
+    number = job_id(folder)
+    said = squeue(number) if number else None
+    if number and said and said[0] in ("PENDING", "REQUEUED", "CONFIGURING"):
+        subprocess.run(["scancel", number], capture_output=True, check=False)
