@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command()(predictions)
     app.command()(export)
     app.command()(predict)
+    app.command(name="predict-dropped", hidden=True)(predict_dropped)
 
 
 def fit(
@@ -67,7 +68,8 @@ def fit(
                 f"({value['low']:.3f} to {value['high']:.3f}, n = {value['n']:,})."
             )
         else:
-            lines.append(f"No {what}: {found['reason']}")
+            reason = str(found["reason"])
+            lines.append(f"{what.capitalize()}: {reason[:1].lower()}{reason[1:]}")
     tell(result, "\n".join(lines), as_json=json)
     opened.close()
 
@@ -169,3 +171,24 @@ def predict(
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
         tell(result, text, as_json=json, job=job)
         listed(done.errors)
+
+
+def predict_dropped(
+    project: Annotated[str, typer.Argument()],
+    folder: Annotated[Path, typer.Argument()],
+    bundle: Annotated[Path, typer.Argument()],
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Predict what was dropped on the page; PROJECT may be the folder of none."""
+    from fewshot_lab.export import predict_dropped as predict_them
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        opened = None if project.startswith(".") else Project.open(project)
+        done = predict_them(bundle, folder, opened, progress=report)
+        result = {"predicted": len(done.answers), "errors": done.refused}
+        tell(result, f"{plural(len(done.answers), 'image')} predicted.", as_json=json, job=job)
+        if opened is not None:
+            opened.close()

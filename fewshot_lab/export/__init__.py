@@ -5,12 +5,24 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.export.errors import ExportRefused
 
 if TYPE_CHECKING:
+    from fewshot_lab.export._dropped import (
+        Alike,
+        Answer,
+        Answers,
+        predict_dropped,
+        read_answers,
+        remember_sources,
+        table,
+    )
     from fewshot_lab.export._figures import figures
     from fewshot_lab.export._read import Bundle, PredictReport, predict_folder
     from fewshot_lab.export._tables import labels_csv, parse_moment, predictions_csv
     from fewshot_lab.export._write import BundleReport, export_bundle
 
 __all__ = [
+    "Alike",
+    "Answer",
+    "Answers",
     "Bundle",
     "BundleReport",
     "ExportRefused",
@@ -19,11 +31,22 @@ __all__ = [
     "figures",
     "labels_csv",
     "parse_moment",
+    "predict_dropped",
     "predict_folder",
     "predictions_csv",
+    "read_answers",
+    "remember_sources",
+    "table",
 ]
 
 _WHERE = {
+    "Alike": "_dropped",
+    "Answer": "_dropped",
+    "Answers": "_dropped",
+    "predict_dropped": "_dropped",
+    "read_answers": "_dropped",
+    "remember_sources": "_dropped",
+    "table": "_dropped",
     "figures": "_figures",
     "Bundle": "_read",
     "PredictReport": "_read",

@@ -1,5 +1,7 @@
 """Long work on the page: how far it is, stop, resume."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from fewshot_lab import jobs
@@ -19,6 +21,8 @@ STAGES = {
     "measuring": "Measuring the classifier",
     "writing": "Writing the bundle",
     "checking": "Checking the bundle against the app",
+    "downloading": "Downloading the backbone",
+    "predicting": "Predicting",
 }
 WORK = {
     "import": "Import",
@@ -27,6 +31,7 @@ WORK = {
     "prepare": "Embedding and map",
     "demo": "Demo project",
     "export": "Export",
+    "predict-dropped": "Prediction",
 }
 ENDED_BADLY = {"failed", "lost", "stopped"}
 
@@ -65,9 +70,11 @@ def progress_words(status: "jobs.Status") -> str:
     return " · ".join(parts)
 
 
-def what_follows(status: "jobs.Status") -> str:
+def what_follows(status: "jobs.Status", verb: str = "") -> str:
     """Say what comes after the stage at hand, and that nobody needs to wait for it."""
     alone = "The work goes on when this page is closed."
+    if verb == "predict-dropped":
+        return alone
     if status.stage in ("drawing", "listing", "reading"):
         return f"Then the images are embedded and laid out on the map. {alone}"
     if status.stage in ("loading", "embedding"):
@@ -87,7 +94,7 @@ def bar(status: "jobs.Status") -> str:
     return f'<div class="fl-job" role="status">{words}{line}</div>'
 
 
-def show(project: Project, job: "jobs.Job") -> None:
+def show(base: Project | Path, job: "jobs.Job") -> None:
     """Show a job until it ends; then the whole page runs again."""
 
     @st.fragment(run_every=0.5)
@@ -99,15 +106,15 @@ def show(project: Project, job: "jobs.Job") -> None:
             st.html(bar(status))
             if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
                 job.stop()
-            if (job.folder / "stop").exists():
+            if job.stopping:
                 st.caption("Stopping; what is finished is kept.")
             else:
-                st.caption(what_follows(status))
+                st.caption(what_follows(status, job.verb))
 
     watch()
 
 
-def show_ending(project: Project, job: "jobs.Job") -> None:
+def show_ending(base: Project | Path, job: "jobs.Job") -> None:
     """Show why a job ended before it was done, with a button that goes on; nothing if it was."""
     status = job.status()
     if status.state not in ENDED_BADLY:
@@ -125,16 +132,17 @@ def show_ending(project: Project, job: "jobs.Job") -> None:
     alert(sentence)
     with st.container(horizontal=True, gap="medium"):
         if st.button(again, key=f"again-{job.id}"):
-            resume(project, job)
+            resume(base, job)
             st.rerun()
         if st.button("Dismiss", key=f"dismiss-{job.id}", type="tertiary"):
             job.delete()
             st.rerun()
 
 
-def resume(project: Project, job: "jobs.Job") -> "jobs.Job":
+def resume(base: Project | Path, job: "jobs.Job") -> "jobs.Job":
     """Start the same work again: it goes on from what is finished."""
-    began = jobs.start(project.folder, job.verb, list(job.args))
+    folder = base if isinstance(base, Path) else base.folder
+    began = jobs.start(folder, job.verb, list(job.args))
     job.delete()
     return began
 

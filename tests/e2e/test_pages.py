@@ -79,6 +79,15 @@ def test_dropped_images_are_answered_with_the_labelled_ones_most_like_them(
     with download.value.path().open(encoding="utf-8-sig", newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["path"] for row in table] == [path.name for path in new]
+    # The answers outlive the page and the server; the dropped images do not outlive the answers.
+    assert not list((project.folder / "predictions").glob("*/uploads"))
+    server.kill()
+    server.start()
+    page.goto(f"{server.url}/predict?project={project.name}")
+    expect(page.locator(".fl-answer")).to_have_count(len(new))
+    page.get_by_role("button", name="Delete these answers").click()
+    expect(page.locator(".fl-answer")).to_have_count(0)
+    assert not list((project.folder / "predictions").iterdir())
     for row in table:
         shares = [float(value) for name, value in row.items() if name.startswith("p_")]
         assert sum(shares) == pytest.approx(1, abs=1e-4)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fewshot_lab.export import Answer, Answers, table
 from fewshot_lab.project import Project
 from fewshot_lab.ui.exporting import Opener, difference, past_exports
-from fewshot_lab.ui.predicting import Answer, Answers, answer_html, table
+from fewshot_lab.ui.predicting import answer_html
 
 
 def bundle(folder: Path, created: str) -> None:
@@ -49,12 +50,9 @@ def test_a_bundle_is_opened_only_when_it_is_downloaded(tmp_path: Path) -> None:
 
 
 def test_predictions_as_a_table() -> None:
-    answer = Answer("a,b.png", "mono", {"mono": 0.75, "lympho": 0.25}, b"", ())
-    rows = list(
-        csv.DictReader(
-            io.StringIO(table(Answers(["mono", "lympho"], [answer], [], False)).decode("utf-8-sig"))
-        )
-    )
+    answer = Answer("a,b.png", "mono", {"mono": 0.75, "lympho": 0.25}, "0.webp", ())
+    found = Answers("bundle", ["mono", "lympho"], {}, [answer], [], False)
+    rows = list(csv.DictReader(io.StringIO(table(found).decode("utf-8-sig"))))
     assert rows == [
         {
             "path": "a,b.png",
@@ -66,8 +64,9 @@ def test_predictions_as_a_table() -> None:
     ]
 
 
-def test_an_answer_shows_the_most_probable_classes_first_and_escapes_names() -> None:
-    answer = Answer("<x>.png", "b<i>", {"a": 0.2, "b<i>": 0.8}, b"", ())
-    html = answer_html(answer, {}, "")
+def test_an_answer_shows_the_most_probable_classes_first_and_escapes_names(tmp_path: Path) -> None:
+    (tmp_path / "0.webp").write_bytes(b"")
+    answer = Answer("<x>.png", "b<i>", {"a": 0.2, "b<i>": 0.8}, "0.webp", ())
+    html = answer_html(answer, {}, "", tmp_path)
     assert html.index("b&lt;i&gt;") < html.index("'low' title='a'")
     assert "<x>" not in html
