@@ -1,6 +1,7 @@
 """The figures of a classifier, drawn from the live session's snapshot."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import numpy as np
 import streamlit as st
@@ -53,13 +54,13 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
     classes = {row.id: row for row in project.store.classes(include_retired=True)}
     st.html(headline(snapshot))
     if snapshot.suspects:
-        pages.link("label", "Look at the suspects on the label page", project.name)
+        pages.link("label", "Look at the suspects", project.name, open="suspects")
     st.divider()
     if len(cv.class_ids) > WIDE:
         st.subheader("Recall per class")
         st.html(recall_table(cv, classes))
         st.subheader("Confusion")
-        st.html(confusion(cv, classes))
+        st.html(confusion(cv, classes, project.name))
     else:
         left, right = st.columns([1, 1], gap="large")
         with left:
@@ -67,7 +68,7 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
             st.html(recall_table(cv, classes))
         with right:
             st.subheader("Confusion")
-            st.html(confusion(cv, classes))
+            st.html(confusion(cv, classes, project.name))
 
 
 def figure(title: str, value: "Interval", how: str) -> str:
@@ -151,8 +152,11 @@ def recall_table(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
     )
 
 
-def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
-    """Return the confusion matrix as HTML: rows are labels, columns predictions."""
+def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"], project: str) -> str:
+    """Return the confusion matrix as HTML: rows are labels, columns predictions.
+
+    A cell with images in it leads to them on the label page.
+    """
     matrix = np.asarray(cv.confusion, dtype=float)
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
@@ -169,6 +173,10 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
             text = f"{value:.0f}" if value >= 0.5 else ("·" if value == 0 else f"{value:.1f}")
             kind = "none" if value == 0 else ("" if i == j else "wrong")
             told = f"{name} predicted as {other}: {percent(share)} of {totals[i, 0]:.0f}"
+            if value >= 0.5:
+                cell = f"cell-{cv.class_ids[i]}-{cv.class_ids[j]}"
+                href = f"label?project={quote(project)}&amp;open={cell}"
+                text = f"<a href='{href}' target='_self'>{text}</a>"
             cells.append(
                 f"<td class='{kind}' style='--p:{share:.3f}' title='{escape(told)}'>{text}</td>"
             )
@@ -180,5 +188,5 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
         "<div class='fl-wide'><table class='fl-confusion'><thead><tr><th></th>"
         f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         "<div class='fl-small fl-muted'>Rows: label. Columns: prediction for images left out in "
-        "cross-validation.</div>"
+        "cross-validation. A click on a number shows the images.</div>"
     )

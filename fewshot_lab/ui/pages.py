@@ -32,9 +32,10 @@ def page(name: str) -> Any:
     )
 
 
-def link(name: str, label: str, project: str | None = None) -> None:
-    """Draw a link to a page, with the project in its address."""
-    st.page_link(page(name), label=label, query_params={"project": project} if project else None)
+def link(name: str, label: str, project: str | None = None, **query: str) -> None:
+    """Draw a link to a page, with the project and what it is to open in its address."""
+    params = ({"project": project} if project else {}) | query
+    st.page_link(page(name), label=label, query_params=params or None)
 
 
 def go(name: str, project: str | None = None) -> None:

@@ -56,7 +56,7 @@ def test_what_cannot_be_told_is_said_instead_of_a_number() -> None:
 
 def test_a_confusion_cell_says_what_it_means() -> None:
     cv = cross_validation([[9, 1], [0, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
-    html = evaluation.confusion(cv, classes("a <x>", "b"))
+    html = evaluation.confusion(cv, classes("a <x>", "b"), "x y")
     assert "a &lt;x&gt; predicted as b: 10 % of 10" in html
     assert "<x>" not in html
     cells = re.findall(r"<td class='([^']*)'", html)

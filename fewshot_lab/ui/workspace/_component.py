@@ -37,6 +37,7 @@ def label_page(project: Project, annotator: str) -> None:
             "main": workspace_url("main.js"),
             "css": workspace_url("workspace.css"),
             "plotly": plotly_url(),
+            "open": st.query_params.get("open", ""),
             "pages": {"import": f"import?project={quote(project.name)}"},
         },
     )

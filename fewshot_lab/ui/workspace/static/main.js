@@ -80,9 +80,24 @@ class Workspace {
     this.model.on("labels", () => { this.element.dataset.position = String(this.model.position); });
     this.model.on("scores", () => {
       this.element.dataset.rev = String(this.model.rev);
+      this.openAsked();
       if (this.grid.view.name === "suggestions" && !this.grid.rows.length) this.grid.open({ name: "suggestions" });
     });
     this.live.start();
+  }
+
+  // Another page may have sent people here to look at something: suspects, or cell-LABEL-PREDICTED.
+  openAsked() {
+    const asked = this.data.open ?? "";
+    const { model } = this.model;
+    if (!asked || this.opened || !model?.cv?.cells) return;
+    this.opened = true;
+    const [, label, predicted] = /^cell-(\d+)-(\d+)$/.exec(asked) ?? [];
+    if (label !== undefined) {
+      const title = `${this.model.name(Number(label))} predicted as ${this.model.name(Number(predicted))}`;
+      const ids = model.cv.cells[`${label},${predicted}`] ?? [];
+      this.grid.open({ name: "cell", ids, title: title.charAt(0).toUpperCase() + title.slice(1) });
+    } else if (asked === "suspects") this.grid.open({ name: "suspects" });
   }
 
   // The first thing to do in a new project is to name a class: the field is ready for it.
