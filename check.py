@@ -47,12 +47,20 @@ def main() -> int:
     variables.setdefault("FEWSHOT_LAB_TEST_DATA", str(ROOT.parent / "shared" / "datasets"))
     if with_browser and (path := browser()):
         variables["FEWSHOT_LAB_CHROMIUM"] = path
-    tests = [python, "-m", "pytest", *(["-m", "not e2e"] if not with_browser else []), *arguments]
+    pytest = [python, "-m", "pytest"]
+    if arguments:
+        tests = [[*pytest, *([] if with_browser else ["-m", "not e2e"]), *arguments]]
+    else:
+        # Unit tests side by side; the browser tests alone, for a person's patience is their clock.
+        workers = str(min(os.cpu_count() or 1, 8))
+        tests = [[*pytest, "-m", "not e2e", "-n", workers, "--dist", "loadfile"]]
+        if with_browser:
+            tests.append([*pytest, "-m", "e2e"])
     steps = [
         [python, "-m", "ruff", "check", "."],
         [python, "-m", "ruff", "format", "--check", "."],
         [python, "-m", "mypy"],
-        tests,
+        *tests,
     ]
     failed = []
     for step in steps:

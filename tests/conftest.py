@@ -22,7 +22,8 @@ OFFLINE = {
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment before anything imports the package; child processes inherit it."""
     os.environ.update(OFFLINE)
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    side_by_side = "PYTEST_XDIST_WORKER" in os.environ
+    os.environ.setdefault("OMP_NUM_THREADS", "1" if side_by_side else "2")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
