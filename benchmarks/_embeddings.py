@@ -1,11 +1,15 @@
-"""Embeddings of the real images by the default backbone, kept between runs."""
+"""Embeddings of the real images, kept between runs."""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from fewshot_lab.backbones import Backbone
 
 # Run from a checkout, without installing.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -17,8 +21,13 @@ DATA = Path(
 CACHE = Path(os.environ.get("FEWSHOT_LAB_BENCHMARK_CACHE") or tempfile.gettempdir())
 
 
-def embeddings(name: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return X (n, d) float16, y (n,) and the class names of a folder of classes."""
+def embeddings(
+    name: str, backbone: "Backbone | None" = None
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return X (n, d) float16, y (n,) and the class names of a folder of classes.
+
+    By the default backbone where none is given.
+    """
     from fewshot_lab.backbones import default_name, find
     from fewshot_lab.embeddings import ImageItem, embed, open_embeddings
     from fewshot_lab.images import pixel_id, read_rgb
@@ -26,7 +35,7 @@ def embeddings(name: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
     source = DATA / name
     if not source.is_dir():
         raise SystemExit(f"{source} is missing: set FEWSHOT_LAB_TEST_DATA to the folder with it.")
-    backbone = find(default_name())
+    backbone = backbone or find(default_name())
     kept = CACHE / f"fewshot-lab-benchmark-{name}-{backbone.fingerprint}.npz"
     if kept.exists():
         with np.load(kept) as file:

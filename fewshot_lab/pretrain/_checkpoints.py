@@ -72,12 +72,33 @@ def path_of(folder: Path, step: int) -> Path:
     return folder / FOLDER / f"step-{step:09d}.pt"
 
 
-def tidy(folder: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints, and what killed processes left behind."""
-    for step in all_steps(folder)[keep:]:
-        path_of(folder, step).unlink(missing_ok=True)
+def tidy(folder: Path, keep: int, *, good_until: int | None = None) -> None:
+    """Delete all but the newest `keep` checkpoints, and what killed processes left behind.
+
+    Parameters
+    ----------
+    good_until
+        Where the run is in trouble, the step at which that began: the newest checkpoint from
+        before stays, too.
+    """
+    steps = all_steps(folder)
+    good = [step for step in steps if good_until is not None and step <= good_until][:1]
+    for step in steps[keep:]:
+        if step not in good:
+            path_of(folder, step).unlink(missing_ok=True)
     for part in (folder / FOLDER).glob(".*.part"):
         part.unlink(missing_ok=True)
+
+
+def roll_back(folder: Path, step: int) -> int | None:
+    """Delete the checkpoints after a step, if an earlier one stays; return that one's step."""
+    steps = all_steps(folder)
+    good = next((one for one in steps if one <= step), None)
+    if good is not None:
+        for one in steps:
+            if one > step:
+                path_of(folder, one).unlink(missing_ok=True)
+    return good
 
 
 def newest(folder: Path, recipe: Recipe) -> dict[str, Any] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +17,8 @@ State = Literal["good", "watch", "bad"]
 Action = Literal["noted", "paused", "rolled back"]
 
 _RANK_EVERY = 50
+_LOOK_AGAIN = 100
+"""Steps for which a run must look collapsed before it is said: a start may do so for a while."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,13 @@ class Finding:
     Attributes
     ----------
     name : str
-        "uniform collapse", "constant collapse", "rank collapse", "not a number", ...
+        "uniform collapse", "constant collapse", "rank collapse", "not a number" or "diverging".
     state : "good", "watch" or "bad"
     sentence, advice : str
         What is seen, and the next change to try.
     action : "noted", "paused" or "rolled back"
+    since : int
+        The step at which it began; what was stored before is good.
     """
 
     name: str
@@ -36,6 +42,7 @@ class Finding:
     sentence: str
     advice: str
     action: Action = "noted"
+    since: int = 0
 
 
 def effective_rank(embedded: Tensor) -> float:
@@ -54,13 +61,20 @@ def effective_rank(embedded: Tensor) -> float:
 
 
 class Health:
-    """Looks at the numbers of a run, row by row."""
+    """Looks at the numbers of a run, row by row.
+
+    DINO fails in two ways (Caron et al. 2021, section 5.3): the teacher says the same for all
+    images, either evenly of all prototypes (uniform) or of one alone (constant). Both show in two
+    entropies: that of one image's output, and that of the mean output. Their difference is what an
+    output tells of its image; at 0 it tells nothing. A loss that falls proves neither.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._top = math.log(recipe.prototypes)
-        self._state: dict[str, Any] = {"bad_since": {}, "named": [], "first_rank": None}
-        self._latest: Finding | None = None
+        # So many prototypes a batch's mean can use at most, if each view speaks for one.
+        self._most = min(self._top, math.log(2 * recipe.batch_size))
+        self._state: dict[str, Any] = {"since": {}, "named": [], "rank": 0.0, "now": None}
 
     def wants_rank(self, step: int) -> bool:
         """Say whether the effective rank is worth its cost at this step."""
@@ -68,35 +82,123 @@ class Health:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs."""
-        return dict(self._state)
+        return copy.deepcopy(self._state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state_dict`."""
-        self._state = dict(state)
+        self._state |= copy.deepcopy({k: v for k, v in state.items() if k in self._state})
+
+    @property
+    def troubled_since(self) -> int | None:
+        """The step at which what is being watched began, or None while all is well."""
+        since = self._state["since"]
+        return min(since.values()) if since else None
 
     def look(self, numbers: dict[str, Any]) -> list[Finding]:
-        """Return what is new in this row."""
-        found: list[Finding] = []
+        """Return what is new in this row.
+
+        Parameters
+        ----------
+        numbers
+            A row of kind "step" of ``metrics.jsonl``.
+        """
+        step = int(numbers["step"])
         if not math.isfinite(numbers["loss"]) or not math.isfinite(numbers["gradient_norm"]):
-            found.append(
-                Finding(
-                    "not a number",
-                    "bad",
-                    f"Loss or gradient is not a number at step {numbers['step']}.",
-                    "Look for a damaged image, or lower the learning rate to a third.",
-                    "paused",
-                )
-            )
-        self._latest = found[0] if found else None
-        return found
+            found = self._not_a_number(step, numbers)
+            self._state["now"] = dataclasses.asdict(found)
+            return [found]
+        if "rank" in numbers:
+            self._state["rank"] = max(self._state["rank"], numbers["rank"])
+        since: dict[str, int] = self._state["since"]
+        new: list[Finding] = []
+        worst: Finding | None = None
+        for name, seen in self._signs(numbers).items():
+            if seen is None:  # nothing to judge it by in this row
+                pass
+            elif not seen:
+                since.pop(name, None)
+                if name in self._state["named"]:
+                    self._state["named"].remove(name)
+            else:
+                since.setdefault(name, step)
+            if name not in since:
+                continue
+            lasting = step - since[name] >= _LOOK_AGAIN
+            finding = self._words(name, numbers, since[name], lasting)
+            if worst is None or lasting:
+                worst = finding
+            if lasting and name not in self._state["named"]:
+                self._state["named"].append(name)
+                new.append(finding)
+        self._state["now"] = None if worst is None else dataclasses.asdict(worst)
+        return new
 
     def summary(self, step: int) -> dict[str, Any]:
         """Return the state in words, as ``health.json`` holds it."""
-        latest = self._latest
+        now = self._state["now"]
+        if now is None:
+            sentence = "The teacher tells images apart, and its outputs use many prototypes."
+            return {"state": "good", "name": "", "sentence": sentence, "advice": "", "step": step}
+        return {key: now[key] for key in ("state", "name", "sentence", "advice")} | {"step": step}
+
+    def _signs(self, numbers: dict[str, Any]) -> dict[str, bool | None]:
+        one, mean = numbers["teacher_entropy"], numbers["mean_entropy"]
+        rank = numbers.get("rank")
         return {
-            "state": latest.state if latest else "good",
-            "name": latest.name if latest else "",
-            "sentence": latest.sentence if latest else "Nothing to complain of.",
-            "advice": latest.advice if latest else "",
-            "step": step,
+            "uniform collapse": one > 0.98 * self._top and numbers["kl"] < 0.02 * self._top,
+            "constant collapse": mean < 0.2 * self._most and mean - one < 0.1 * self._most,
+            "rank collapse": None if rank is None else rank < 0.2 * self._state["rank"],
+            "diverging": numbers["loss"] > 1.1 * self._top,
         }
+
+    def _words(self, name: str, numbers: dict[str, Any], since: int, lasting: bool) -> Finding:
+        loss, top = numbers["loss"], self._top
+        sentence, advice = {
+            "uniform collapse": (
+                f"The teacher says the same of every image, evenly of all prototypes: its entropy "
+                f"is {numbers['teacher_entropy']:.2f} of ln(prototypes) = {top:.2f}.",
+                f"Lower the teacher's temperature (now {numbers['teacher_temperature']:g}; 0.04 "
+                "is usual).",
+            ),
+            "constant collapse": (
+                f"The teacher says the same prototype of nearly every image: the entropy of its "
+                f"mean output is {numbers['mean_entropy']:.2f} of {self._most:.2f} possible.",
+                "Switch centring on."
+                if not self._recipe.centring
+                else "Lower the learning rate to a third, or the centre's momentum to 0.9.",
+            ),
+            "rank collapse": (
+                f"Embeddings fill ever fewer directions: the effective rank is "
+                f"{numbers.get('rank', 0):.0f}, after {self._state['rank']:.0f} at its best.",
+                "Lower the learning rate to a third, or let more of the first stages rest.",
+            ),
+            "diverging": (
+                f"The loss is {loss:.2f}, above ln(prototypes) = {top:.2f}, which guessing gives.",
+                "Lower the learning rate to a tenth, or warm up for longer.",
+            ),
+        }[name]
+        return Finding(
+            name,
+            "bad" if lasting else "watch",
+            f"{sentence} So it has been since step {since:,}.",
+            advice,
+            "paused" if lasting else "noted",
+            since,
+        )
+
+    def _not_a_number(self, step: int, numbers: dict[str, Any]) -> Finding:
+        images = numbers.get("bad_images") or []
+        of = f" It comes with {' and '.join(images[:3])}." if images else ""
+        advice = (
+            "Leave out the image in a clone of the run."
+            if images
+            else "Lower the learning rate to a third, or train in float32."
+        )
+        return Finding(
+            "not a number",
+            "bad",
+            f"Loss or gradient is not a number at step {step:,}.{of}",
+            advice,
+            "paused",
+            step - 1,
+        )

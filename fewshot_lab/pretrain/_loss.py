@@ -40,7 +40,7 @@ def target(outputs: Tensor, centre: Tensor, temperature: float) -> Target:
     temperature
         Of the softmax, in (0, 1].
     """
-    log_p = functional.log_softmax((outputs.float() - centre) / temperature, dim=-1)
+    log_p = functional.log_softmax((_wide(outputs) - centre) / temperature, dim=-1)
     p = log_p.exp()
     entropy = -(p * log_p).sum(-1).mean()
     return Target(p, entropy, p.mean((0, 1)))
@@ -63,7 +63,7 @@ def dino_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     Tensor
         Scalar, in nats.
     """
-    log_p = functional.log_softmax(student.float() / temperature, dim=-1)
+    log_p = functional.log_softmax(_wide(student) / temperature, dim=-1)
     views, batch, _ = student.shape
     n_teacher = len(teacher)
     # The sum over all pairs is one product of sums; the pairs of a view with itself come off.
@@ -71,6 +71,11 @@ def dino_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     same = (teacher * log_p[:n_teacher]).sum()
     pairs = n_teacher * views - n_teacher
     return -(every - same) / (pairs * batch)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Return it in float32 at least: a softmax of sharp logits needs the digits."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def entropy(p: Tensor) -> Tensor:

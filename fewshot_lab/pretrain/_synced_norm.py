@@ -22,9 +22,10 @@ class _SyncedNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(x)
         world = dist.get_world_size()
-        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
-        moments = across.all_reduce(moments) / world
-        mean, variance = moments[0], (moments[1] - moments[0].square()).clamp_min(0)
+        mean = across.all_reduce(x.mean((0, 2, 3))) / world
+        # In two rounds: the mean of squares less the square of the mean would lose digits.
+        centred = x - mean.view(1, -1, 1, 1)
+        variance = across.all_reduce(centred.square().mean((0, 2, 3))) / world
         if self.track_running_stats and self.running_mean is not None:
             assert self.running_var is not None and self.num_batches_tracked is not None
             with torch.no_grad():
@@ -35,7 +36,7 @@ class _SyncedNorm(nn.BatchNorm2d):
                 self.running_var.lerp_(variance * count / max(1, count - 1), part)
         # torch's own function would send no gradient through mean and variance.
         scale = (variance + self.eps).rsqrt() * self.weight
-        return x * scale.view(1, -1, 1, 1) + (self.bias - mean * scale).view(1, -1, 1, 1)
+        return centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
 
 
 def synced_norms(network: nn.Module, device: torch.device) -> nn.Module:

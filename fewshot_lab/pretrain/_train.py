@@ -32,7 +32,7 @@ from fewshot_lab.pretrain._network import (
     student_and_teacher,
     train_mode,
 )
-from fewshot_lab.pretrain._order import StepSampler
+from fewshot_lab.pretrain._order import StepSampler, seen
 from fewshot_lab.pretrain._ranks import Ranks
 from fewshot_lab.pretrain._recipe import Recipe
 from fewshot_lab.pretrain._result import BACKBONE, LAST, write_backbone
@@ -160,6 +160,8 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
         pin_memory=device.type == "cuda",
         persistent_workers=False,
         prefetch_factor=4 if recipe.workers else None,
+        # Of its own: else each resume would draw one more number from the one of drop path.
+        generator=torch.Generator(),
     )
     batches = iter(loader)
 
@@ -182,7 +184,7 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
                 "random": everyone,
             }
             checkpoints.write(checkpoints.path_of(folder, at), state)
-            checkpoints.tidy(folder, recipe.keep)
+            checkpoints.tidy(folder, recipe.keep, good_until=health.troubled_since)
         ranks.wait()
 
     def look(at: int) -> None:
@@ -297,6 +299,8 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
                 numbers["rank"] = effective_rank(embedded)
             if first:
                 metrics.append(folder, "step", step, **numbers)
+            if not sound:
+                numbers["bad_images"] = _guilty(batch, data, recipe, ranks, step - 1)
             bad = _judge(folder, health, step, numbers, first)
             if ranks.any(bad is not None):
                 raise FewshotLabError(bad or "The run paused: see its events.")
@@ -395,7 +399,25 @@ def _judge(
                 action=found.action,
             )
     pausing = [found for found in findings if found.action != "noted"]
-    return f"{pausing[0].sentence} {pausing[0].advice}" if pausing else None
+    if not pausing:
+        return None
+    worst = pausing[0]
+    back = checkpoints.roll_back(folder, worst.since) if first else None
+    where = "" if back is None else f" The checkpoint of step {back:,}, from before, is kept."
+    return f"{worst.sentence} {worst.advice}{where}"
+
+
+def _guilty(batch: Views, data: Decoded, recipe: Recipe, ranks: Ranks, step: int) -> list[str]:
+    """Return the names of this process's images whose views are not numbers."""
+    share = recipe.batch_size // ranks.world
+    mine = seen(len(data.sources), recipe.batch_size, step, recipe.seed)
+    rows = [row for _, row in mine[ranks.rank * share : (ranks.rank + 1) * share]]
+    bad = ~torch.stack([v.float().isfinite().flatten(2).all(2).all(0) for v in batch.values()]).all(
+        0
+    )
+    return [
+        Path(data.sources[row].file).name for row, is_bad in zip(rows, bad, strict=True) if is_bad
+    ]
 
 
 def _hand_over(

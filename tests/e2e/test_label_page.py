@@ -268,3 +268,16 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
     page.wait_for_timeout(3000)
     assert len(project.store.events()) == had + 7
     watch.complaints.clear()  # the browser reports every request that found no server
+
+
+def test_a_cell_of_the_confusion_matrix_opens_its_images(
+    project: Project, page: Page, server: Any
+) -> None:
+    project.store.set("classifier", "lda")
+    start(project, per_class=12, classes=8)
+    page.goto(f"{server.url}/evaluate?project={project.name}")
+    cell = page.locator("a[href*='open=cell-']").first
+    said = int(cell.inner_text().strip())
+    cell.click()
+    page.wait_for_selector(".ws-tile[data-id]")
+    expect(page.locator(".ws-tile[data-id]:not([hidden])")).to_have_count(said)

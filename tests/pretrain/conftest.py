@@ -1,0 +1,71 @@
+"""A run's folder on drawn cells, small enough to train in seconds."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from fewshot_lab.images.demo import draw_demo
+from fewshot_lab.pretrain import Recipe
+
+MakeRun = Callable[..., Path]
+
+TINY = {
+    "backbone": "test_vit",
+    "start": "scratch",
+    "batch_size": 16,
+    "global_size": 32,
+    "local_size": 16,
+    "local_crops": 2,
+    "prototypes": 64,
+    "head_hidden": 64,
+    "head_bottleneck": 32,
+    "warmup_steps": 5,
+    "learning_rate": 1e-3,
+    "head_learning_rate": 1e-3,
+    "workers": 0,
+    "log_steps": 1,
+    "check_steps": 1000,
+    "checkpoint_steps": 5,
+}
+
+
+def drawn(folder: Path, n: int, side: int = 48) -> Path:
+    """Draw cells, shrink them, and list them with their types as labels."""
+    draw_demo(folder / "full", n)
+    files = sorted((folder / "full").rglob("*.png"))
+    types = sorted({file.parent.name for file in files})
+    lines = []
+    for number, file in enumerate(files):
+        small = folder / f"{number:05d}.png"
+        with Image.open(file) as image:
+            image.convert("RGB").resize((side, side), Image.Resampling.BOX).save(small)
+        row = {"id": f"{number:05d}", "file": str(small), "label": types.index(file.parent.name)}
+        lines.append(json.dumps(row) + "\n")
+    (folder / "images.jsonl").write_text("".join(lines), encoding="utf-8")
+    return folder / "images.jsonl"
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the list of 96 drawn cells."""
+    return drawn(tmp_path_factory.mktemp("cells"), 96)
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, cells: Path) -> MakeRun:
+    """Return a function that makes a run's folder from changes to a tiny recipe."""
+
+    def make(name: str = "run", images: Path = cells, **changes: Any) -> Path:
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        recipe = Recipe.from_dict({**TINY, **changes})
+        (folder / "images.jsonl").write_bytes(images.read_bytes())
+        spec = {"name": name, "recipe": recipe.to_dict(), "device": "cpu"}
+        (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
+        return folder
+
+    return make

@@ -1,0 +1,183 @@
+"""Training: how it starts, goes on after a kill, and on two processes."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from fewshot_lab.backbones import find
+from fewshot_lab.errors import Stopped
+from fewshot_lab.pretrain import newest_step, ranks, read_metrics, train
+from fewshot_lab.pretrain import _schedules as schedules
+from fewshot_lab.pretrain._recipe import Recipe
+from fewshot_lab.progress import silent
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ["-m", "fewshot_lab", "pretrain-rank"]
+ALONE = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def run_here(folder, progress=silent):
+    with ranks() as mine:
+        train(folder, mine, progress=progress)
+
+
+def checkpoint(folder, step):
+    path = folder / "checkpoints" / f"step-{step:09d}.pt"
+    return torch.load(path, weights_only=True)
+
+
+def flat(state):
+    return {
+        f"{part}.{name}": value
+        for part in ("student", "teacher")
+        for name, value in state[part].items()
+        if value.is_floating_point()
+    } | {"centre": state["centre"]}
+
+
+def furthest(one, other):
+    return max(float((a - other[name]).abs().max()) for name, a in one.items())
+
+
+def test_the_first_step_is_what_the_recipe_says(make_run):
+    folder = make_run(steps=3, checkpoint_steps=1, keep=9, warmup_steps=2)
+    run_here(folder)
+    start = checkpoint(folder, 0)
+    for name, value in start["student"].items():
+        assert torch.equal(value, start["teacher"][name]), name
+    recipe = Recipe.from_dict(start["recipe"])
+    rows = [row for row in read_metrics(folder) if row["kind"] == "step"]
+    for row in rows:
+        step = row["step"] - 1
+        assert row["learning_rate"] == schedules.learning_rate(recipe, step)
+        assert row["momentum"] == schedules.momentum(recipe, step)
+        assert row["weight_decay"] == schedules.weight_decay(recipe, step)
+    after = checkpoint(folder, 1)
+    momentum = schedules.momentum(recipe, 0)
+    for name in ("backbone.cls_token", "head.prototypes"):
+        expected = start["teacher"][name].lerp(after["student"][name], 1 - momentum)
+        assert torch.allclose(after["teacher"][name], expected, atol=1e-8)
+        assert not torch.equal(after["student"][name], start["student"][name])
+    rates = {
+        group["part"]: group["lr"] for group in checkpoint(folder, 3)["optimiser"]["param_groups"]
+    }
+    assert rates["backbone"] == schedules.learning_rate(recipe, 2)
+
+
+def test_accumulated_parts_are_one_batch(make_run):
+    whole = make_run("whole", steps=4, learning_rate=1e-4, head_learning_rate=1e-4)
+    parts = make_run("parts", steps=4, accumulate=4, learning_rate=1e-4, head_learning_rate=1e-4)
+    run_here(whole)
+    run_here(parts)
+    assert furthest(flat(checkpoint(whole, 4)), flat(checkpoint(parts, 4))) < 1e-5
+
+
+def test_a_frozen_last_layer_and_frozen_stages_stay(make_run):
+    folder = make_run(steps=4, frozen_last_layer_steps=4, frozen_stages=1, checkpoint_steps=4)
+    run_here(folder)
+    before, after = checkpoint(folder, 0)["student"], checkpoint(folder, 4)["student"]
+    assert torch.equal(before["head.prototypes"], after["head.prototypes"])
+    name = "backbone.patch_embed.proj.weight"
+    assert torch.equal(before[name], after[name])
+    moved = [n for n in before if n.startswith("backbone.blocks") and n.endswith("fc1.weight")]
+    assert moved
+    assert all(not torch.equal(before[n], after[n]) for n in moved)
+
+
+def test_the_head_learns_alone_first(make_run):
+    folder = make_run(steps=6, head_only_steps=3, checkpoint_steps=3, keep=9)
+    run_here(folder)
+    start, rested, moved = (checkpoint(folder, s)["student"] for s in (0, 3, 6))
+    name = "backbone.blocks.0.mlp.fc1.weight"
+    assert torch.equal(start[name], rested[name])
+    assert not torch.equal(start["head.mlp.0.weight"], rested["head.mlp.0.weight"])
+    assert not torch.equal(rested[name], moved[name])
+
+
+@pytest.mark.parametrize("backbone", ["test_vit", "test_resnet"], ids=["LayerNorm", "BatchNorm"])
+def test_killed_three_times_it_ends_with_the_same_bits(make_run, backbone):
+    options = {"steps": 24, "backbone": backbone, "drop_path": 0.1 if backbone == "test_vit" else 0}
+    never = make_run("never", **options)
+    often = make_run("often", **options)
+    subprocess.run([sys.executable, *SCRIPT, str(never)], env=ALONE, cwd=ROOT, check=True)
+    chance = random.Random(backbone)
+    for at in sorted(chance.sample(range(3, 23), 3)):
+        child = subprocess.Popen([sys.executable, *SCRIPT, str(often)], env=ALONE, cwd=ROOT)
+        deadline = time.monotonic() + 120
+        while child.poll() is None and time.monotonic() < deadline:
+            rows = [row for row in read_metrics(often) if row["kind"] == "step"]
+            if rows and rows[-1]["step"] >= at:
+                break
+            time.sleep(0.005)
+        assert child.poll() is None, "it ended before it could be killed"
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        assert newest_step(often) < 24
+    subprocess.run([sys.executable, *SCRIPT, str(often)], env=ALONE, cwd=ROOT, check=True)
+    assert [r["name"] for r in read_metrics(often) if r["kind"] == "event"].count("resumed") >= 1
+    one, other = checkpoint(never, 24), checkpoint(often, 24)
+    for part in ("student", "teacher"):
+        for name, value in one[part].items():
+            assert torch.equal(value, other[part][name]), (part, name)
+    assert torch.equal(one["centre"], other["centre"])
+    steps = [row["step"] for row in read_metrics(often) if row["kind"] == "step"]
+    assert steps == list(range(1, 25))
+
+
+@pytest.mark.parametrize("backbone", ["test_vit", "test_resnet"], ids=["LayerNorm", "BatchNorm"])
+def test_two_processes_are_one_with_the_whole_batch(make_run, backbone):
+    options = {
+        "steps": 20,
+        "backbone": backbone,
+        "checkpoint_steps": 20,
+        "learning_rate": 1e-4,
+        "head_learning_rate": 1e-4,
+    }
+    one, two = make_run("one", **options), make_run("two", **options)
+    run_here(one)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, *SCRIPT, str(two)], env=ALONE, cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    difference = furthest(flat(checkpoint(one, 20)), flat(checkpoint(two, 20)))
+    assert difference < 1e-5
+    moved = furthest(flat(checkpoint(one, 20)), flat(checkpoint(one, 0)))
+    assert moved > 100 * difference
+
+
+def test_a_stop_writes_the_checkpoint_of_that_step(make_run):
+    folder = make_run(steps=50, checkpoint_steps=50)
+
+    def stop(stage, done, total):
+        if stage == "pretraining" and done == 7:
+            raise Stopped("enough")
+
+    with pytest.raises(Stopped):
+        run_here(folder, stop)
+    assert newest_step(folder) == 7
+
+
+def test_the_result_is_a_backbone_of_the_app(make_run):
+    folder = make_run(steps=4, check_steps=2)
+    run_here(folder)
+    backbone = find(folder / "backbone.safetensors")
+    assert backbone.architecture == "test_vit"
+    assert "96 images" in backbone.card.training
+    embedder = backbone.load()
+    size = backbone.preprocessing.size
+    pixels = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    assert embedder(pixels).shape == (2, 64)
+    teacher = checkpoint(folder, 4)["teacher"]
+    last = find(folder / "last.safetensors").network().state_dict()
+    assert torch.equal(last["cls_token"], teacher["backbone.cls_token"])
+    checks = [row for row in read_metrics(folder) if row["kind"] == "check"]
+    assert [row["step"] for row in checks] == [0, 2, 4]
+    assert all(row["knn"]["low"] <= row["knn"]["value"] <= row["knn"]["high"] for row in checks)
