@@ -80,6 +80,10 @@ class Health:
         """Say whether the effective rank is worth its cost at this step."""
         return step % max(_RANK_EVERY, self._recipe.log_steps) < self._recipe.log_steps
 
+    def begin(self, rank: float) -> None:
+        """Take note of the effective rank before the first step."""
+        self._state["rank"] = max(self._state["rank"], rank)
+
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs."""
         return copy.deepcopy(self._state)
@@ -145,9 +149,9 @@ class Health:
         one, mean = numbers["teacher_entropy"], numbers["mean_entropy"]
         rank = numbers.get("rank")
         return {
-            "uniform collapse": one > 0.98 * self._top and numbers["kl"] < 0.02 * self._top,
-            "constant collapse": mean < 0.2 * self._most and mean - one < 0.1 * self._most,
-            "rank collapse": None if rank is None else rank < 0.2 * self._state["rank"],
+            "uniform collapse": one > 0.995 * self._top and numbers["kl"] < 0.005 * self._top,
+            "constant collapse": mean < 0.4 * self._most and mean - one < 0.1 * self._most,
+            "rank collapse": None if rank is None else rank < 0.3 * self._state["rank"],
             "diverging": numbers["loss"] > 1.1 * self._top,
         }
 
@@ -158,7 +162,9 @@ class Health:
                 f"The teacher says the same of every image, evenly of all prototypes: its entropy "
                 f"is {numbers['teacher_entropy']:.2f} of ln(prototypes) = {top:.2f}.",
                 f"Lower the teacher's temperature (now {numbers['teacher_temperature']:g}; 0.04 "
-                "is usual).",
+                "is usual)."
+                if numbers["teacher_temperature"] > 0.05
+                else "Lower the learning rate to a third.",
             ),
             "constant collapse": (
                 f"The teacher says the same prototype of nearly every image: the entropy of its "

