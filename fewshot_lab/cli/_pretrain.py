@@ -340,7 +340,7 @@ def _now(run: Run) -> str:
         words.append(judged)
     health = run.health()
     if health and health["state"] != "good":
-        words.append(f"{health['name']}: {health['advice']}")
+        words.append(f"{health['name']}: {health['advice'].rstrip('.')}")
     return ", ".join(words)
 
 

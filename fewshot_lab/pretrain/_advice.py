@@ -116,7 +116,14 @@ def advise(
         )
     )
 
-    choose("prototypes", _prototypes(n_images), f"{_LIGHTLY}.")
+    from fewshot_lab.pretrain._heads import sizes_of  # needs torch, which the help does not
+
+    head = sizes_of(start)
+    if head:
+        for name, value in head.items():
+            choose(name, value, "The start brings a head of this size, which goes on learning.")
+    else:
+        choose("prototypes", _prototypes(n_images), f"{_LIGHTLY}.")
     temperature = _temperature(n_images)
     choose("teacher_temperature", temperature, f"{_LIGHTLY}: .02 at 20,000 images to .07 at 1M.")
     choose(
@@ -155,6 +162,9 @@ def advise(
     if scratch:
         choose("head_only_steps", 0, "Nothing to protect.")
         choose("frozen_stages", 0, "All of it is to be learnt.")
+    elif head:
+        choose("head_only_steps", 0, "The head is not new.")
+        choose("frozen_stages", 0, "Backbone and head already fit each other.")
     elif on_gpu:
         choose(
             "head_only_steps",

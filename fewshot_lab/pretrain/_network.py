@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain._head import Head
+from fewshot_lab.pretrain._heads import head_of
 from fewshot_lab.pretrain._recipe import Recipe
 
 HALF = (0.5, 0.5, 0.5)
@@ -143,6 +144,9 @@ def student_and_teacher(recipe: Recipe, start: Start) -> tuple[Embed, Embed]:
     torch.manual_seed(recipe.seed + 1)
     width = int(start.network.num_features)  # type: ignore[arg-type]
     head = Head(width, recipe.head_hidden, recipe.head_bottleneck, recipe.prototypes)
+    brought = head_of(recipe)
+    if brought is not None and brought["mlp.0.weight"].shape[1] == width:
+        head.load_state_dict(brought)
     student = Embed(start.network, head, start.preprocessing)
     teacher = copy.deepcopy(student).requires_grad_(False)
     freeze_stages(student.backbone, recipe.frozen_stages)

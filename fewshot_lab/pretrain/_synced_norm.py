@@ -6,10 +6,32 @@ compute what one does with the whole batch.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional as across
 from torch import Tensor, nn
+
+
+class _Total(torch.autograd.Function):
+    """The sum over all processes; so is its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous().clone()
+        dist.all_reduce(total)
+        return total
+
+
+def _total(x: Tensor) -> Tensor:
+    total: Tensor = _Total.apply(x)
+    return total
 
 
 class _SyncedNorm(nn.BatchNorm2d):
@@ -22,10 +44,10 @@ class _SyncedNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(x)
         world = dist.get_world_size()
-        mean = across.all_reduce(x.mean((0, 2, 3))) / world
+        mean = _total(x.mean((0, 2, 3))) / world
         # In two rounds: the mean of squares less the square of the mean would lose digits.
         centred = x - mean.view(1, -1, 1, 1)
-        variance = across.all_reduce(centred.square().mean((0, 2, 3))) / world
+        variance = _total(centred.square().mean((0, 2, 3))) / world
         if self.track_running_stats and self.running_mean is not None:
             assert self.running_var is not None and self.num_batches_tracked is not None
             with torch.no_grad():

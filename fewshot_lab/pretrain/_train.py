@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import time
@@ -33,6 +34,7 @@ from fewshot_lab.pretrain._network import (
     train_mode,
 )
 from fewshot_lab.pretrain._order import StepSampler, seen
+from fewshot_lab.pretrain._pictures import CROPS, attention_file, draw_attention, draw_crops
 from fewshot_lab.pretrain._ranks import Ranks
 from fewshot_lab.pretrain._recipe import Recipe
 from fewshot_lab.pretrain._result import BACKBONE, LAST, write_backbone
@@ -63,6 +65,19 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
         pauses the run, or a checkpoint cannot be written.
     Stopped
     """
+    try:
+        _train(folder, ranks, progress)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise FewshotLabError(
+            f"The disk of {folder} is full ({error.strerror}): make room and resume the run; it "
+            f"goes on from step {metrics.newest_step(folder):,}."
+        ) from error
+
+
+def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
+    """Do what :func:`train` promises, in one piece."""
     spec = json.loads((folder / SPEC).read_text(encoding="utf-8"))
     recipe = Recipe.from_dict(spec["recipe"])
     device, first = ranks.device, ranks.first
@@ -199,6 +214,7 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
         if value > best["value"]:
             best.update(value=value, step=at)
             _hand_over(folder / BACKBONE, teacher, start, recipe, data, best, at)
+        draw_attention(folder / attention_file(at), teacher, check.probe[:8], device)
         _hand_over(folder / LAST, teacher, start, recipe, data, best, at)
 
     if step == 0:
@@ -233,6 +249,10 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
         means, losses, entropies, kls = [], [], [], []
         for part in range(recipe.accumulate):
             views = coloured_views(batch, part, recipe.accumulate, device)
+            if first and not (folder / CROPS).exists():
+                draw_crops(
+                    folder / CROPS, views, recipe.batch_size // ranks.world // recipe.accumulate
+                )
             with autocast:
                 with torch.no_grad():
                     said = teacher(views[:1])

@@ -62,7 +62,10 @@ class Run:
         total = self.recipe.steps
         if found.stage != "pretraining" or found.state not in ("running", "queued"):
             found = replace(found, done=done, total=total)
-        if found.state in ("running", "queued", "lost") and self.spec.get("launcher") == "slurm":
+        if (
+            found.state in ("running", "queued", "lost", "stopped")
+            and self.spec.get("launcher") == "slurm"
+        ):
             found = queue_state(self.folder, found)
         if found.state == "lost":
             again = f"from step {step:,}" if step else "from the start"

@@ -27,6 +27,7 @@ from fewshot_lab.runs._run import Run
 SCRIPT = "job.sbatch"
 SUBMITTED = "slurm.json"
 _ENDED_BY_SLURM = 60.0
+_WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "CONFIGURING")
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,9 @@ def render(run: Run, options: SlurmOptions) -> str:
         *[line.strip() for line in extra if line.strip() and not line.strip().startswith("#")],
         "",
         f"run={shlex.quote(str(run.folder))}",
+        "# Where the processes of all nodes meet: the first node, by the address Slurm has of it.",
         'first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+        "first=$(scontrol show node \"$first\" | sed -n 's/.*NodeAddr=\\([^ ]*\\).*/\\1/p')",
         "port=$((20000 + SLURM_JOB_ID % 20000))",
         'rm -f "$run/stop"',
         'echo "{\\"job_id\\": \\"$SLURM_JOB_ID\\"}" > "$run/slurm.json"',
@@ -197,22 +200,33 @@ def queue_state(folder: Path, status: Status) -> Status:
     if number is None:
         return status
     said = squeue(number)
+    if status.state == "stopped" and not (said and (said[0] in _WAITING or _began_again(folder))):
+        return status
     if said is None:
         if status.state == "running" and status.quiet_seconds < _ENDED_BY_SLURM:
             return status
         return replace(status, state="lost")
     state, reason = said
-    if state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "CONFIGURING"):
+    if state in _WAITING:
         why = re.sub(r"[()]", "", reason)
         return replace(status, state="queued", message=f"Slurm job {number} waits ({why}).")
-    if status.state == "lost":
-        return replace(status, state="running", message=f"Slurm job {number} is {state.lower()}.")
+    if status.state in ("lost", "queued", "stopped"):
+        word = "is starting" if state == "RUNNING" else f"is {state.lower()}"
+        return replace(status, state="running", message=f"Slurm job {number} {word}.")
     return status
+
+
+def _began_again(folder: Path) -> bool:
+    """Say whether Slurm has started the job once more since the run last stopped."""
+    try:
+        return (folder / SUBMITTED).stat().st_mtime > (folder / "status.json").stat().st_mtime
+    except OSError:
+        return False
 
 
 def cancel_queued(folder: Path) -> None:
     """Take a job that has not begun out of the queue; one that runs stops by itself."""
     number = job_id(folder)
     said = squeue(number) if number else None
-    if number and said and said[0] in ("PENDING", "REQUEUED", "CONFIGURING"):
+    if number and said and said[0] in _WAITING:
         subprocess.run(["scancel", number], capture_output=True, check=False)

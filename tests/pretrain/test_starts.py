@@ -1,0 +1,74 @@
+"""Where a run may start from, and what it brings along."""
+
+import timm
+import torch
+
+from fewshot_lab.pretrain import Recipe, ranks, train
+from fewshot_lab.pretrain._head import Head
+from fewshot_lab.pretrain._heads import head_of
+from fewshot_lab.pretrain._network import starting_backbone, student_and_teacher
+from fewshot_lab.progress import silent
+
+
+def full_checkpoint(path):
+    """Write a checkpoint as Meta's DINO code does: DDP's names, weight-normalised last layer."""
+    torch.manual_seed(3)
+    network = timm.create_model("vit_tiny_patch16_224", num_classes=0)
+    head = Head(192, 96, 32, 50)
+    named = {f"module.backbone.{k}": v for k, v in network.state_dict().items()}
+    for k, v in head.state_dict().items():
+        if k == "prototypes":
+            named["module.head.last_layer.weight_v"] = v * 7
+            named["module.head.last_layer.weight_g"] = torch.ones(50, 1)
+        else:
+            named[f"module.head.{k}"] = v
+    torch.save({"teacher": named, "student": {}, "epoch": 3}, path)
+    return network, head
+
+
+def test_metas_full_checkpoint_brings_its_head(tmp_path):
+    network, head = full_checkpoint(tmp_path / "full.pth")
+    start = f"{tmp_path / 'full.pth'}::vit_tiny_patch16_224"
+    advice = Recipe.for_dataset(5000, "vit_tiny_patch16_224", start)
+    sizes = (advice.recipe.prototypes, advice.recipe.head_bottleneck, advice.recipe.head_hidden)
+    assert sizes == (50, 32, 96)
+    assert advice.recipe.head_only_steps == 0
+    student, teacher = student_and_teacher(advice.recipe, starting_backbone(advice.recipe))
+    embedding = torch.randn(4, 192)
+    with torch.no_grad():
+        for ours in (student, teacher):
+            assert torch.allclose(ours.head(embedding), head(embedding), atol=1e-6)
+        crops = torch.rand(2, 3, 224, 224)
+        assert torch.allclose(
+            teacher.eval().backbone(crops), network.eval()(crops), atol=1e-5, rtol=1e-4
+        )
+    # With other sizes asked for it begins anew.
+    assert head_of(advice.recipe.changed(prototypes=64)) is None
+
+
+def test_a_run_goes_on_from_another_with_its_head(make_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("FEWSHOT_LAB_HOME", str(tmp_path / "home"))
+    first = make_run("first", steps=3)
+    (tmp_path / "home").mkdir()
+    first.parent.rename(tmp_path / "home" / ".runs")
+    first = tmp_path / "home" / ".runs" / "first"
+    with ranks() as mine:
+        train(first, mine, progress=silent)
+    second = make_run("second", steps=2, start="run:first", checkpoint_steps=1, keep=5)
+    with ranks() as mine:
+        train(second, mine, progress=silent)
+    ended = torch.load(first / "checkpoints" / "step-000000003.pt", weights_only=True)["teacher"]
+    began = torch.load(second / "checkpoints" / "step-000000000.pt", weights_only=True)["student"]
+    assert torch.equal(began["head.prototypes"], ended["head.prototypes"])
+
+
+def test_pictures_are_made_for_people(make_run):
+    from PIL import Image
+
+    folder = make_run(steps=2, check_steps=1)
+    with ranks() as mine:
+        train(folder, mine, progress=silent)
+    with Image.open(folder / "pictures" / "crops.png") as crops:
+        assert crops.height > 4 * 100
+    names = sorted(p.name for p in (folder / "pictures").glob("attention-*.png"))
+    assert names == [f"attention-{step:09d}.png" for step in (0, 1, 2)]

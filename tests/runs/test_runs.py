@@ -1,0 +1,128 @@
+"""A run's life on this machine."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from fewshot_lab.backbones import find
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project import Project
+from fewshot_lab.runs import create_run, find_run, images_of, launch_run, list_runs
+
+from .conftest import NewRun, first_process, wait_for
+
+
+def training(step: int = 1):
+    return lambda status: status.state == "running" and status.done >= step
+
+
+def test_it_trains_detached_and_its_backbone_embeds_the_project(
+    project: Project, new_run: NewRun
+) -> None:
+    run = new_run(steps=8)
+    assert run.status().state == "queued"
+    launch_run(run)
+    status = wait_for(run, lambda s: not s.active)
+    assert (status.state, status.done, status.total) == ("finished", 8, 8), run.log()
+    project.embed(backbone="run:run")
+    assert project.embeddings is not None
+    assert len(project.embeddings.ids) == 48
+    assert find("run:run").architecture == "test_vit"
+    with pytest.raises(FewshotLabError, match="finished its 8 steps"):
+        launch_run(run)
+
+
+def test_stopped_it_goes_on_where_it_was(new_run: NewRun) -> None:
+    run = new_run(steps=60_000)
+    launch_run(run)
+    wait_for(run, training(3))
+    with pytest.raises(FewshotLabError, match="running already"):
+        launch_run(run)
+    with pytest.raises(FewshotLabError, match="stop it first"):
+        run.delete()
+    run.stop()
+    stopped = wait_for(run, lambda s: not s.active)
+    assert stopped.state == "stopped"
+    launch_run(run)
+    wait_for(run, training(stopped.done + 2))
+    resumed = [row for row in run.metrics() if row.get("name") == "resumed"]
+    assert resumed[0]["step"] == stopped.done
+    run.stop()
+    wait_for(run, lambda s: not s.active)
+    run.delete()
+    assert list_runs() == []
+
+
+def test_killed_it_is_told_from_a_slow_one(new_run: NewRun) -> None:
+    run = new_run(steps=60_000)
+    launch_run(run)
+    wait_for(run, training(6))
+    os.kill(first_process(run), signal.SIGSTOP)
+    assert run.status().state == "running"
+    os.kill(first_process(run), signal.SIGKILL)
+    lost = wait_for(run, lambda s: not s.active)
+    assert lost.state == "failed"
+    assert "goes on from step" in lost.message
+
+
+def test_two_processes_by_torchrun(new_run: NewRun) -> None:
+    run = new_run(steps=6)
+    launch_run(run, nproc=2)
+    status = wait_for(run, lambda s: not s.active, 200)
+    assert status.state == "finished", run.log()
+
+
+def test_a_clone_has_the_same_images_and_other_values(new_run: NewRun) -> None:
+    run = new_run()
+    twin = run.clone("twin", learning_rate=3e-5, steps=7)
+    assert twin.recipe.learning_rate == 3e-5
+    assert twin.recipe.changed(learning_rate=run.recipe.learning_rate, steps=30) == run.recipe
+    assert (twin.folder / "images.jsonl").read_bytes() == (run.folder / "images.jsonl").read_bytes()
+    assert {each.name for each in list_runs()} == {"run", "twin"}
+    with pytest.raises(FewshotLabError, match="a run 'twin' already"):
+        run.clone("twin")
+    with pytest.raises(FewshotLabError, match="did you mean twin"):
+        find_run("twinn")
+
+
+def test_labels_are_for_the_check_alone_and_never_of_the_audit_set(project: Project) -> None:
+    names = {row.id: row.reference for row in project.store.images()}
+    first, second, third, *_ = names
+    project.label({first: "mine"}, "kim")
+    project.store.draw_audit([second], 48)
+    images, classes = images_of([project])
+    found = {image.id: image.label for image in images}
+    assert classes[found[first]] == "mine"
+    assert found[second] is None
+    assert classes[found[third]] == names[third]
+    assert all(Path(image.file).is_absolute() for image in images)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(new_run: NewRun) -> None:
+    run = new_run(steps=8)
+    launch_run(run)
+    wait_for(run, lambda s: not s.active)
+    other = create_run("other", ["cells"], [], run.recipe.changed(learning_rate=1.0))
+    (other.folder / "images.jsonl").write_bytes((run.folder / "images.jsonl").read_bytes())
+    (run.folder / "checkpoints").rename(other.folder / "checkpoints")
+    launch_run(other)
+    status = wait_for(other, lambda s: not s.active)
+    assert status.state == "failed"
+    assert "another recipe (learning_rate was" in status.message
+
+
+def test_a_damaged_checkpoint_is_passed_over(new_run: NewRun) -> None:
+    run = new_run(steps=10)
+    launch_run(run)
+    wait_for(run, lambda s: not s.active)
+    newest = run.folder / "checkpoints" / "step-000000010.pt"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert torch.load(run.folder / "checkpoints" / "step-000000005.pt", weights_only=True)
+    status = run.folder / "status.json"
+    status.write_text(status.read_text().replace('"finished"', '"stopped"'))
+    launch_run(run)
+    assert wait_for(run, lambda s: not s.active).state == "finished"
+    assert [r["step"] for r in run.metrics() if r.get("name") == "resumed"] == [5]
