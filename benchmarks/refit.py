@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 from _embeddings import balanced_accuracy, embeddings, mean_and_half, split
 
-from fewshot_lab.classifiers import TITLES, Pool, fit, one_blas_thread
-from fewshot_lab.classifiers._paper import fit_paper, fit_quietly, paper_head, published
+from fewshot_lab.classifiers import TITLES, Pool, fit, one_blas_thread, paper_answers
+from fewshot_lab.classifiers._paper import fit_paper, fit_quietly, published
 from fewshot_lab.evaluation import cross_validation, suspects
 from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project
@@ -251,14 +251,8 @@ def planted(draws: int) -> None:
 
 
 def papers(X: np.ndarray, y: np.ndarray, test: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the predictions of the paper's three; their common first steps are done once."""
-    first = fit_paper("paper-svm", X, y)
-    Z, T = (first[:-1].transform(a.astype(np.float32)) for a in (X, test))
-    out = {"paper-svm": first.classes_[first[-1].predict_proba(T).argmax(axis=1)]}
-    for name in ("paper-knn", "paper-logreg"):
-        head = fit_quietly(paper_head(name, len(first.classes_), len(y)), Z, y)
-        out[name] = head.classes_[head.predict_proba(T).argmax(axis=1)]
-    return out
+    """Return the predictions of the paper's three."""
+    return {name: predicted for name, (predicted, _) in paper_answers(X, y, test).items()}
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Fitted, Pool
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
+    from fewshot_lab.evaluation import Protocol
     from fewshot_lab.export import BundleReport
     from fewshot_lab.images import ManifestColumns
 
@@ -154,6 +155,7 @@ class Project:
         self._index: tuple[Any, Index] | None = None
         self._map: tuple[Any, Map] | None = None
         self._pool: tuple[Any, Pool] | None = None
+        self._through: str | None = None
 
     # -- finding one -------------------------------------------------------------------------
 
@@ -444,7 +446,7 @@ class Project:
         """The name of the backbone in use."""
         from fewshot_lab.backbones import default_name
 
-        return str(self.store.get("backbone") or default_name())
+        return str(self._through or self.store.get("backbone") or default_name())
 
     @property
     def backbone(self) -> Backbone:
@@ -533,9 +535,124 @@ class Project:
             shard=shard,
             progress=progress,
         )
-        if backbone is not None:
-            self.store.set("backbone", backbone)
+        # Kept by name from the first time on: another default later changes no project.
+        if self._through is None and (backbone or self.store.get("backbone") is None):
+            self.store.set("backbone", backbone or chosen.name)
         return report
+
+    def through(self, backbone: str) -> Project:
+        """Return the project as another backbone sees it: its embeddings, its map.
+
+        Labels and images are the same; the backbone in use stays the one in use.
+
+        Raises
+        ------
+        FewshotLabError
+            For an unknown backbone.
+        """
+        from fewshot_lab.backbones import find
+
+        find(backbone)
+        other = type(self)(self.folder, Store.open(*_database(self.folder)))
+        other._through = backbone
+        return other
+
+    def use_backbone(self, name: str) -> None:
+        """Make a backbone that has embedded the images the one in use; labels stay.
+
+        Raises
+        ------
+        FewshotLabError
+            For an unknown backbone, or one that has not embedded every image.
+        """
+        other = self.through(name)
+        try:
+            embedded = set(other.embeddings.ids) if other.embeddings else set()
+            missing = len(set(self.store.ids()) - embedded)
+        finally:
+            other.close()
+        if missing:
+            raise FewshotLabError(
+                f"{name} has not embedded {missing:,} of the images: embed them first."
+            )
+        self.store.set("backbone", name)
+
+    def nshot(
+        self,
+        backbones: Sequence[str] | None = None,
+        *,
+        protocol: Protocol | None = None,
+        labels: str = "reference",
+        progress: Progress = silent,
+    ) -> dict[str, Any]:
+        """Return the few-shot curve of Nielsen et al. on the project's images.
+
+        Parameters
+        ----------
+        backbones : sequence of str, optional
+            That have embedded the images; the one in use by default.
+        protocol : Protocol, optional
+        labels : {"reference", "own"}
+            Reference labels, or what people said here (the audit set's labels, too).
+
+        Raises
+        ------
+        FewshotLabError
+        Stopped
+        """
+        import numpy as np
+
+        from fewshot_lab.evaluation import Embedded, nshot
+
+        names = list(backbones or [self.backbone_name])
+        views = {name: self.through(name) for name in names}
+        try:
+            truth = self._truth(labels)
+            ids = sorted(truth)
+            for view in views.values():
+                there = set(view.require_embeddings().ids)
+                ids = [i for i in ids if i in there]
+            classes = sorted({truth[i] for i in ids})
+            if len(classes) < 2:
+                raise FewshotLabError(
+                    f"The few-shot curve needs {labels} labels of two classes at least; "
+                    f"{self.name!r} has those of {len(classes)}."
+                )
+            y = np.array([classes.index(truth[i]) for i in ids], dtype=np.int64)
+            curve = nshot(
+                [
+                    Embedded(
+                        name,
+                        view.backbone.fingerprint,
+                        view.require_embeddings().matrix(ids).astype(np.float32),
+                    )
+                    for name, view in views.items()
+                ],
+                y,
+                classes,
+                self.groups_of(ids),
+                protocol,
+                keep=self.folder / "evaluations",
+                progress=progress,
+            )
+        finally:
+            for view in views.values():
+                view.close()
+        return {"project": self.name, "labels": labels, "images": len(ids), **curve.to_dict()}
+
+    def _truth(self, labels: str) -> dict[str, str]:
+        """Return what is held to be true of each image that has a label of a kind."""
+        if labels == "reference":
+            rows = self.store.images()
+            return {row.id: row.reference for row in rows if row.reference is not None}
+        if labels != "own":
+            raise FewshotLabError(f"labels is {labels!r}: reference or own.")
+        names = {row.id: row.name for row in self.store.classes(include_retired=True)}
+        return {
+            image_id: names[label.class_id]
+            for image_id, label in self.store.labels().items()
+            if label.class_id is not None and not label.machine
+        }
 
     def _absolute(self, file: str) -> Path:
         path = Path(file)

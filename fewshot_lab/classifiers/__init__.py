@@ -2,12 +2,14 @@
 
 from fewshot_lab.classifiers._fit import MACHINE_LIMIT, TITLES, Fitted, OutOfFold, fit
 from fewshot_lab.classifiers._folds import NEAR_DUPLICATE, leak_groups, stratified_folds
+from fewshot_lab.classifiers._papers import PAPER, paper_answers
 from fewshot_lab.classifiers._pool import Pool, Preparation
 from fewshot_lab.classifiers._threads import one_blas_thread
 
 __all__ = [
     "MACHINE_LIMIT",
     "NEAR_DUPLICATE",
+    "PAPER",
     "TITLES",
     "Fitted",
     "OutOfFold",
@@ -16,5 +18,6 @@ __all__ = [
     "fit",
     "leak_groups",
     "one_blas_thread",
+    "paper_answers",
     "stratified_folds",
 ]

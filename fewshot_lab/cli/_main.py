@@ -10,7 +10,15 @@ from typing import NoReturn
 
 import typer
 
-from fewshot_lab.cli import _classifier, _embeddings, _labels, _pretrain, _projects, _serve
+from fewshot_lab.cli import (
+    _classifier,
+    _embeddings,
+    _evaluate,
+    _labels,
+    _pretrain,
+    _projects,
+    _serve,
+)
 from fewshot_lab.cli._options import Home
 from fewshot_lab.errors import FewshotLabError, Stopped
 
@@ -24,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (_projects, _embeddings, _labels, _classifier, _pretrain, _serve):
+for room in (_projects, _embeddings, _labels, _classifier, _evaluate, _pretrain, _serve):
     room.register(app)
 
 

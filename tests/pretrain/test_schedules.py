@@ -1,6 +1,7 @@
 """Schedules against closed forms."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ def test_the_learning_rate_rises_in_a_line_then_falls(n, warmup, peak):
     rates = [schedules.learning_rate(recipe, step) for step in range(n)]
     assert rates[0] == pytest.approx(peak / warmup)
     assert rates[warmup - 1] == pytest.approx(peak)
-    rises = [b - a for a, b in zip(rates[: warmup - 1], rates[1:warmup], strict=True)]
+    rises = [b - a for a, b in pairwise(rates[:warmup])]
     assert rises == pytest.approx([peak / warmup] * (warmup - 1))
     assert all(a >= b for a, b in zip(rates[warmup:], rates[warmup + 1 :], strict=False))
     assert rates[-1] == pytest.approx(min(1e-7, peak))

@@ -1,0 +1,131 @@
+"""How good, how sure: evaluate nshot."""
+
+from __future__ import annotations
+
+import json as json_
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli._options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli._report import progress, table, tell
+from fewshot_lab.errors import FewshotLabError
+
+evaluate = typer.Typer(
+    name="evaluate",
+    help="Measure on reference labels how good a classifier is.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.add_typer(evaluate)
+
+
+@evaluate.callback()
+def _group() -> None:
+    """Measure on reference labels how good a classifier is."""
+
+
+@evaluate.command()
+def nshot(
+    project: ProjectName,
+    shots: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Labels per class.")
+    ] = "5,10,25,50,100",
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            help="Draws of labels; by default the paper's: 50 up to 10 per class, 20 up to 100, "
+            "5 above.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backbone",
+            help="Backbones whose embeddings are there; may be repeated. The project's own by "
+            "default.",
+            show_default=False,
+        ),
+    ] = None,
+    classifier: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--classifier",
+            help="paper-svm, paper-knn, paper-logreg, default, lda, logreg, rbf-svm; may be "
+            "repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    min_class_size: Annotated[
+        int, typer.Option(help="Leave out classes with fewer images.", min=0)
+    ] = 0,
+    labels: Annotated[
+        str, typer.Option(help="reference: reference labels; own: what people said here.")
+    ] = "reference",
+    seed: Annotated[int, typer.Option(help="Of split and draws.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="The JSON file to write.", show_default=False)
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Draw n labels per class, train, and test on a third that is never drawn."""
+    from fewshot_lab.evaluation import Protocol
+    from fewshot_lab.files import write_atomically
+    from fewshot_lab.project import Project
+
+    asked: dict[str, Any] = {} if classifier is None else {"classifiers": tuple(classifier)}
+    protocol = Protocol(_shots(shots), draws, min_class_size, seed=seed, **asked)
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        try:
+            found = opened.nshot(backbone, protocol=protocol, labels=labels, progress=report)
+        finally:
+            opened.close()
+    if out is not None:
+        text = json_.dumps(found, indent=1, ensure_ascii=False)
+        write_atomically(out, text.encode())
+    tell(found, _text(found, out), as_json=json, job=job)
+
+
+def _shots(text: str) -> tuple[int, ...]:
+    try:
+        found = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        found = ()
+    if not found or found[0] < 1:
+        raise FewshotLabError(f"--shots is {text!r}: give whole numbers from 1, as in 5,25,100.")
+    return found
+
+
+def _text(found: dict[str, Any], out: Path | None) -> str:
+    rows = [
+        [
+            str(each["shots"]),
+            each["backbone"],
+            each["classifier"],
+            f"{each['balanced_accuracy']:.3f}",
+            "{:.3f}-{:.3f}".format(*each["interval"]),
+            f"{each['macro_f1']['value']:.3f}",
+            f"{each['auroc']['value']:.3f}",
+            f"{each['ece']['value']:.3f}",
+        ]
+        for each in found["results"]
+    ]
+    head = ["n", "backbone", "classifier", "bal. acc.", "95 %", "macro-F1", "AUROC", "ECE"]
+    lines = [table(head, rows), f"{found['test_images']:,} test images. {found['leak_check']}"]
+    lines += [
+        f"At {each['shots']} per class, {each['class']} gave all it has: {each['drawn']}."
+        for each in found["short"]
+    ]
+    if out is not None:
+        lines.append(f"Written to {out}.")
+    return "\n".join(lines)
