@@ -27,15 +27,20 @@ def paper_answers(
     Returns
     -------
     dict
-        For each name of :data:`PAPER`, what its pipeline's ``predict`` (m,) and ``predict_proba``
-        (m, K), of the sorted classes of `y`, say. They may differ: an SVC predicts by its decision
-        function, and with few labels its probabilities are worth little.
+        For each name of :data:`PAPER`, the predicted classes (m,) and the probabilities (m, K) of
+        the sorted classes of `y`. The paper predicts the most probable class; with few labels an
+        SVC's probabilities are worth little, and its own ``predict`` would say otherwise.
     """
     first = fit_paper("paper-svm", X, y)
     Z, T = (first[:-1].transform(a.astype(np.float32)) for a in (X, test))
-    found = {"paper-svm": (first[-1].predict(T), first[-1].predict_proba(T))}
+    found = {"paper-svm": _answer(first[-1], T)}
     for name in PAPER:
         if name not in found:
             head = fit_quietly(paper_head(name, len(first.classes_), len(y)), Z, y)
-            found[name] = (head.predict(T), head.predict_proba(T))
+            found[name] = _answer(head, T)
     return found
+
+
+def _answer(head: Any, T: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    probabilities = head.predict_proba(T)
+    return head.classes_[probabilities.argmax(axis=1)], probabilities

@@ -258,7 +258,8 @@ def _one_draw(
             )
             probabilities = fitted.probabilities(X[apart.test]).astype(np.float64)
             found[name] = (fitted.class_ids[probabilities.argmax(axis=1)], probabilities)
-    found = {name: found[name] for name in classifiers}
+    # Rounded as they are stored, so that a resumed curve has the same figures.
+    found = {name: (found[name][0], _rounded(found[name][1])) for name in classifiers}
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_name(f".{file.name}.part.npz")
@@ -267,6 +268,10 @@ def _one_draw(
         np.savez_compressed(beside, **stored)
         beside.replace(file)
     return found
+
+
+def _rounded(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    return probabilities.astype(np.float32).astype(np.float64)
 
 
 def _summarise(
