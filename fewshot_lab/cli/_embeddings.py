@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command()(embed)
     app.command(name="map")(map_)
     app.command()(prepare)
+    app.command(name="try-backbone", hidden=True)(try_backbone)
     app.command()(backbones)
     app.command()(demo)
 
@@ -176,6 +177,24 @@ def prepare_project(
     listed(embedded.failed)
     made = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
     return {"embed": asdict(embedded), "map": {"images": len(made.ids), "method": made.method}}
+
+
+def try_backbone(
+    project: ProjectName,
+    backbone: Annotated[str, typer.Option("--backbone", help="The one to compare with.")],
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Embed by another backbone and compare both on the same labels; switches nothing."""
+    from fewshot_lab.project import Project
+    from fewshot_lab.runs import try_backbone as compare
+
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        found = compare(opened, backbone, progress=report)
+        opened.close()
+    tell(found, found["reason"] or f"{backbone} is compared.", as_json=json, job=job)
 
 
 def backbones(home: Home = None, json: Json = False) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fewshot_lab.pretrain._before import check_recipe
     from fewshot_lab.pretrain._cost import Cost, estimate_cost
     from fewshot_lab.pretrain._health import Health, effective_rank
+    from fewshot_lab.pretrain._pictures import pictures_of
     from fewshot_lab.pretrain._ranks import ranks
     from fewshot_lab.pretrain._train import train
 
@@ -28,6 +29,7 @@ __all__ = [
     "effective_rank",
     "estimate_cost",
     "newest_step",
+    "pictures_of",
     "ranks",
     "read_health",
     "read_metrics",
@@ -40,6 +42,7 @@ _HOMES = {
     "check_recipe": "_before",
     "effective_rank": "_health",
     "estimate_cost": "_cost",
+    "pictures_of": "_pictures",
     "ranks": "_ranks",
     "train": "_train",
 }

@@ -25,6 +25,14 @@ def attention_file(step: int) -> str:
     return f"{PICTURES}/attention-{step:09d}.png"
 
 
+def pictures_of(folder: Path) -> tuple[Path | None, list[tuple[int, Path]]]:
+    """Return a run's picture of crops, and its attention maps by step."""
+    crops = folder / CROPS
+    maps = sorted((folder / PICTURES).glob("attention-*.png"))
+    steps = [(int(path.stem.removeprefix("attention-")), path) for path in maps]
+    return (crops if crops.is_file() else None), steps
+
+
 def draw_crops(path: Path, views: Sequence[Tensor], images: int) -> None:
     """Draw the views of the first images of a batch, an image in a row, globals first.
 

@@ -1,20 +1,23 @@
 """Pretraining runs: made from a project's images, started here, on several GPUs, or by Slurm."""
 
 from fewshot_lab.runs._create import RunImage, create_run, free_name
-from fewshot_lab.runs._launch import launch_run, ready, torchrun
-from fewshot_lab.runs._prepare import images_of, prepare_run, recommend
+from fewshot_lab.runs._launch import launch_again, launch_run, ready, torchrun
+from fewshot_lab.runs._prepare import columns_of, images_of, prepare_run, recommend
 from fewshot_lab.runs._rank import run_rank
 from fewshot_lab.runs._run import Run, find_run, list_runs
 from fewshot_lab.runs._slurm import SlurmOptions, submit
+from fewshot_lab.runs._trial import trial_of, try_backbone
 
 __all__ = [
     "Run",
     "RunImage",
     "SlurmOptions",
+    "columns_of",
     "create_run",
     "find_run",
     "free_name",
     "images_of",
+    "launch_again",
     "launch_run",
     "list_runs",
     "prepare_run",
@@ -23,4 +26,6 @@ __all__ = [
     "run_rank",
     "submit",
     "torchrun",
+    "trial_of",
+    "try_backbone",
 ]

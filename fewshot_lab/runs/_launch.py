@@ -23,6 +23,23 @@ def launch_run(run: Run, *, device: str | None = None, nproc: int | None = None)
     launch(run.folder, command(run), home=home())
 
 
+def launch_again(run: Run) -> None:
+    """Start or resume a run as it was started before: here, or by Slurm.
+
+    Raises
+    ------
+    FewshotLabError
+        If it is running, has come to its end, or Slurm refuses it.
+    """
+    from fewshot_lab.runs._slurm import SlurmOptions, submit
+
+    stored = run.spec.get("slurm")
+    if run.spec.get("launcher") == "slurm" and stored:
+        submit(run, SlurmOptions(**stored | {"extra": tuple(stored.get("extra", ()))}))
+    else:
+        launch_run(run)
+
+
 def ready(run: Run, *, device: str | None = None, nproc: int | None = None) -> None:
     """Make a run's folder ready for a new process.
 

@@ -15,11 +15,44 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 
-def images_of(projects: Sequence[Project]) -> tuple[list[RunImage], dict[int, str]]:
+Where = tuple[str, set[str]]
+"""A column (group, reference label, or one of the metadata) and the values that are wanted."""
+
+_GROUP, _REFERENCE = "group", "reference label"
+_MOST_VALUES = 200
+
+
+def columns_of(projects: Sequence[Project]) -> dict[str, list[str]]:
+    """Return the columns by which images can be chosen, with their values."""
+    found: dict[str, set[str]] = {}
+    for project in projects:
+        for row in project.store.images():
+            for column, value in _cells(row).items():
+                found.setdefault(column, set()).add(value)
+    return {c: sorted(v) for c, v in found.items() if 1 < len(v) <= _MOST_VALUES}
+
+
+def _cells(row: Any) -> dict[str, str]:
+    cells = {str(k): str(v) for k, v in (row.meta or {}).items() if v not in (None, "")}
+    if row.group is not None:
+        cells[_GROUP] = row.group
+    if row.reference is not None:
+        cells[_REFERENCE] = row.reference
+    return cells
+
+
+def images_of(
+    projects: Sequence[Project], *, where: Where | None = None
+) -> tuple[list[RunImage], dict[int, str]]:
     """Return what a run may learn from, and the names of the labels for its check.
 
     A label is what people said, else the reference label. Images of the audit set go without:
-    they are never used to choose a model.
+    they are never used to choose a model. Rejected images are left out.
+
+    Parameters
+    ----------
+    where
+        Only images with one of these values in this column.
     """
     numbers: dict[str, int] = {}
     found: dict[str, RunImage] = {}
@@ -37,6 +70,8 @@ def images_of(projects: Sequence[Project]) -> tuple[list[RunImage], dict[int, st
             if row.id in audit:
                 name = None
             if said is not None and said.kind == "reject":
+                continue
+            if where is not None and _cells(row).get(where[0]) not in where[1]:
                 continue
             file, frame = project.file_of(row.id)
             found.setdefault(
@@ -109,6 +144,7 @@ def prepare_run(
     device: str = "cpu",
     nproc: int = 1,
     check_device: bool = True,
+    images: tuple[list[RunImage], dict[int, str]] | None = None,
 ) -> Run:
     """Check what is asked and make the run.
 
@@ -116,6 +152,8 @@ def prepare_run(
     ----------
     check_device
         Whether the run will be trained here: a cluster's GPUs cannot be seen from here.
+    images
+        As :func:`images_of` returned them; all images where not given.
 
     Raises
     ------
@@ -124,15 +162,15 @@ def prepare_run(
     """
     from fewshot_lab.pretrain import check_recipe
 
-    images, classes = images_of(projects)
+    found, classes = images or images_of(projects)
     names = [project.name for project in projects]
-    if not images:
+    if not found:
         raise FewshotLabError(f"{names[0]!r} has no images yet: import some first.")
-    check_recipe(advice.recipe, len(images), device=device if check_device else "cpu", nproc=nproc)
+    check_recipe(advice.recipe, len(found), device=device if check_device else "cpu", nproc=nproc)
     return create_run(
         name or free_name(names[0]),
         names,
-        images,
+        found,
         advice,
         classes=classes,
         device=device,

@@ -15,6 +15,7 @@ PAGES = {
     "evaluate": ("Evaluate", "evaluate.py"),
     "export": ("Export", "export.py"),
     "predict": ("Predict", "predict.py"),
+    "pretrain": ("Pretrain", "pretrain.py"),
     "backbone": ("Backbone", "backbone.py"),
 }
 HIDDEN = {"backbone"}

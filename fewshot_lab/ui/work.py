@@ -23,6 +23,9 @@ STAGES = {
     "checking": "Checking the bundle against the app",
     "downloading": "Downloading the backbone",
     "predicting": "Predicting",
+    "decoding": "Reading the images",
+    "pretraining": "Pretraining",
+    "drawing labels": "Comparing on the same labels",
 }
 WORK = {
     "import": "Import",
@@ -32,6 +35,7 @@ WORK = {
     "demo": "Demo project",
     "export": "Export",
     "predict-dropped": "Prediction",
+    "try-backbone": "Trial of the backbone",
 }
 ENDED_BADLY = {"failed", "lost", "stopped"}
 

@@ -1,0 +1,119 @@
+"""“Use this backbone”: both maps and both few-shot curves on the same labels, then the switch."""
+
+import streamlit as st
+
+from fewshot_lab import jobs
+from fewshot_lab.backbones import find
+from fewshot_lab.project import Project
+from fewshot_lab.runs import trial_of
+from fewshot_lab.ui import pages, run_charts, work
+from fewshot_lab.ui.on_error import note, sentences
+from fewshot_lab.ui.words import count, plural
+
+
+def show(project: Project, name: str) -> None:
+    """Draw the trial of a backbone on the open project."""
+    st.subheader("Use this backbone")
+    n = len(project.store.ids())
+    if not n:
+        st.caption("The open project has no images yet.")
+        return
+    with sentences():
+        if project.backbone_name == name:
+            in_use(project)
+            return
+        job = work.active(project, ("try-backbone",))
+        if job is not None:
+            work.show(project, job)
+            return
+        newest = work.latest(project, ("try-backbone",))
+        if newest is not None:
+            work.show_ending(project, newest)
+        found = trial_of(project, name)
+        if found is None:
+            st.caption(
+                f"{plural(n, 'image')} of {project.name} are embedded by it in the background. "
+                "Labels stay, and nothing is switched before you have compared."
+            )
+            if st.button("Try it on this project", type="primary", key=f"fl-try-{name}"):
+                jobs.start(project.folder, "try-backbone", ["--backbone", name])
+                st.rerun()
+            return
+        compare(project, name, found)
+
+
+def in_use(project: Project) -> None:
+    """Say that it is in use, and offer the way back."""
+    before = project.store.get("backbone_before")
+    note(f"{project.name} uses this backbone.")
+    with st.container(horizontal=True, gap="small"):
+        pages.link("label", "Open the map", project.name)
+        if before and st.button(f"Back to {find(before).card.title}", key="fl-back"):
+            switch(project, before)
+
+
+def switch(project: Project, name: str) -> None:
+    """Switch the project's backbone, and remember the one before."""
+    before = project.backbone_name
+    project.use_backbone(name)
+    project.store.set("backbone_before", before)
+    st.rerun()
+
+
+def compare(project: Project, name: str, found: dict) -> None:
+    """Draw both maps and both curves, with the button that switches."""
+    before = found["before"]
+    titles = {before: find(before).card.title, name: find(name).card.title}
+    colours = _colours(project)
+    for column, each in zip(st.columns(2, gap="medium"), (before, name), strict=True):
+        view = project.through(each)
+        layout = view.map
+        view.close()
+        word = "Now" if each == before else "New"
+        if layout is None:
+            column.caption(f"{titles[each]} has no map yet.")
+        else:
+            figure = run_charts.small_map(layout, colours, f"{word}: {titles[each]}")
+            column.plotly_chart(figure, config=run_charts.CONFIG, key=f"fl-map-{each}")
+    curve = found["curve"]
+    if curve is None:
+        st.caption(found["reason"])
+    else:
+        st.plotly_chart(
+            run_charts.few_shot(curve, titles), config=run_charts.CONFIG, key="fl-few-shot"
+        )
+        st.caption(_verdict(curve, name))
+    if st.button("Switch to it", type="primary", key=f"fl-switch-{name}"):
+        switch(project, name)
+
+
+def _verdict(curve: dict, name: str) -> str:
+    gains = [d for d in curve["differences"] if d["backbone"] == name]
+    kind = "your labels" if curve["labels"] == "own" else "the reference labels"
+    if not gains:
+        return ""
+    last = max(gains, key=lambda d: d["shots"])
+    low, high = (100 * v for v in last["interval"])
+    word = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+    return (
+        f"At {last['shots']} labels per class: {100 * last['difference']:+.1f} points "
+        f"({low:+.1f} to {high:+.1f}), {word}; by the app's classifier on {kind}, "
+        f"{curve['results'][0]['draws']} draws, {count(curve['test_images'])} images for testing. "
+        f"{curve['leak_check']}"
+    )
+
+
+def _colours(project: Project) -> dict[str, tuple[str, str]]:
+    """Return class name and colour of each labelled image; reference labels where none is."""
+    classes = {row.id: row for row in project.store.classes(include_retired=True)}
+    found = {
+        image_id: (classes[label.class_id].name, classes[label.class_id].color)
+        for image_id, label in project.store.labels().items()
+        if label.class_id is not None
+    }
+    if len(found) >= 10:
+        return found
+    reference = {row.id: row.reference for row in project.store.images() if row.reference}
+    names = sorted(set(reference.values()))
+    palette = run_charts.COLOURS
+    return {i: (r, palette[names.index(r) % len(palette)]) for i, r in reference.items()}

@@ -1,0 +1,209 @@
+"""A new pretraining run: images, start, recipe with reasons, cost, launch."""
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from fewshot_lab.backbones import cards
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain import PRESETS, Advice
+from fewshot_lab.project import Project
+from fewshot_lab.runs import (
+    Run,
+    columns_of,
+    find_run,
+    free_name,
+    images_of,
+    launch_again,
+    list_runs,
+    prepare_run,
+    recommend,
+)
+from fewshot_lab.ui import work
+from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.ui.words import count, plural
+
+SCRATCH = "Random weights"
+FILE = "A checkpoint file"
+
+
+def show(project: Project) -> None:
+    """Draw the form; launch when asked."""
+    cloned = _cloned()
+    if cloned is not None:
+        note(f"A clone of {cloned.name}: the same images; change the recipe below.")
+        advice = Advice(cloned.recipe, cloned.spec.get("reasons", {}))
+        n, device, images = int(cloned.spec.get("images", 0)), _device(), None
+    else:
+        images = _images(project)
+        n = len(images[0])
+        if not n:
+            st.caption("No image is left: choose another project or filter.")
+            return
+        st.caption(f"{plural(n, 'image')}; labels are not used for training, only for the check.")
+        advice, device = _advice(n)
+    chosen = _recipe(advice, key=f"{n}-{hash(str(advice.recipe))}")
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        name = st.text_input(
+            "Name of the run",
+            value=free_name(cloned.name if cloned else project.name),
+            key="fl-run-name",
+            width=280,
+        )
+        measure = st.button("Measure the cost", key="fl-cost")
+        start = st.button("Start", type="primary", key="fl-start-run")
+    if measure:
+        _cost(chosen, device)
+    if start:
+        if cloned is not None:
+            changes = {k: v for k, v in chosen.to_dict().items() if v != getattr(cloned.recipe, k)}
+            run = cloned.clone(name.strip(), **changes)
+        else:
+            run = prepare_run(
+                _chosen_projects(project),
+                replace(advice, recipe=chosen),
+                name=name.strip(),
+                device=device,
+                images=images,
+            )
+        launch_again(run)
+        st.session_state.pop("fl-clone", None)
+        st.session_state["fl-run"] = run.name
+        st.rerun()
+
+
+def _cloned() -> Run | None:
+    name = st.session_state.get("fl-clone")
+    try:
+        return find_run(name) if name else None
+    except FewshotLabError:
+        return None
+
+
+def _chosen_projects(project: Project) -> list[Project]:
+    names = st.session_state.get("fl-run-projects") or [project.name]
+    return [project if name == project.name else Project.open(name) for name in names]
+
+
+def _images(project: Project) -> Any:
+    names = [info.name for info in Project.list() if info.images]
+    if not names:
+        return [], {}
+    left, middle, right = st.columns([2, 1, 2])
+    left.multiselect(
+        "Images of",
+        names,
+        default=[project.name] if project.name in names else names[:1],
+        key="fl-run-projects",
+    )
+    projects = _chosen_projects(project)
+    columns = columns_of(projects)
+    where = None
+    if columns:
+        column = middle.selectbox("Only where", ["all images", *columns], key="fl-run-column")
+        if column != "all images":
+            values = right.multiselect(
+                f"{column} is", columns[column], key=f"fl-run-values-{column}"
+            )
+            where = (column, set(values)) if values else None
+    return images_of(projects, where=where)
+
+
+def _advice(n: int) -> tuple[Advice, str]:
+    one, two, three, four = st.columns(4)
+    known = [card for card in cards() if not card.name.startswith("run:")]
+    titles = {card.name: card.title for card in known}
+    starts = {**{name: titles[name] for name in titles}}
+    starts |= {f"run:{r.name}": f"Run {r.name}" for r in list_runs() if r.backbone}
+    starts |= {"scratch": SCRATCH, "file": FILE}
+    start = one.selectbox(
+        "Start from", list(starts), format_func=lambda s: starts[s], key="fl-run-start"
+    )
+    backbone = "efficientnet-lite0-imagenet"
+    if start == "scratch":
+        backbone = two.text_input(
+            "Architecture (timm)", value="vit_tiny_patch16_224", key="fl-run-architecture"
+        )
+    elif start == "file":
+        start = two.text_input("File", placeholder="/models/dino.pth", key="fl-run-file").strip()
+        if not start:
+            st.stop()
+    modality = three.selectbox(
+        "Kind of image",
+        list(PRESETS),
+        format_func=lambda m: PRESETS[m].title,
+        key="fl-run-modality",
+    )
+    devices = _devices()
+    device = four.selectbox("Train on", devices, key="fl-run-device") if len(devices) > 1 else "cpu"
+    if start == backbone or start == "imagenet":
+        start = "imagenet"
+    elif start not in ("scratch",):
+        backbone = start
+    return recommend(n, backbone=backbone, start=start, modality=modality, device=device), device
+
+
+def _devices() -> list[str]:
+    import torch
+
+    return ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
+
+
+def _device() -> str:
+    return _devices()[0]
+
+
+def _recipe(advice: Advice, key: str) -> Any:
+    """Show the recipe with its reasons, to be changed in place."""
+    values = advice.recipe.to_dict()
+    shown = [
+        {"value": name, "is": str(value), "why": advice.reasons.get(name, "")}
+        for name, value in values.items()
+        if name not in ("backbone", "start", "modality")
+    ]
+    first = ("steps", "batch_size", "global_size", "learning_rate", "teacher_temperature")
+    shown.sort(key=lambda row: (row["value"] not in first, not row["why"]))
+    r = advice.recipe
+    st.html(
+        f'<div class="fl-muted">{count(r.steps)} steps of {r.batch_size} images, two crops of '
+        f"{r.global_size} px and {r.local_crops} of {r.local_size} px, learning rate "
+        f"{r.learning_rate:g}, {count(r.prototypes)} prototypes.</div>"
+    )
+    with st.expander("The recipe, and why", expanded=False):
+        edited = st.data_editor(
+            shown,
+            column_config={
+                "value": st.column_config.TextColumn(width="medium", disabled=True),
+                "is": st.column_config.TextColumn(width="small"),
+                "why": st.column_config.TextColumn(width="large", disabled=True),
+            },
+            hide_index=True,
+            width="stretch",
+            key=f"fl-recipe-{key}",
+        )
+    changed = {row["value"]: row["is"] for row in edited if row["is"] != str(values[row["value"]])}
+    if not changed:
+        return advice.recipe
+    try:
+        recipe = advice.recipe.changed(**changed)
+    except FewshotLabError as error:
+        alert(str(error))
+        st.stop()
+    st.caption("Changed: " + ", ".join(f"{k} = {v}" for k, v in changed.items()))
+    return recipe
+
+
+def _cost(recipe: Any, device: str) -> None:
+    from fewshot_lab.pretrain import estimate_cost
+
+    with st.spinner("Training for ten seconds to measure …"), sentences():
+        st.session_state["fl-cost-said"] = estimate_cost(recipe, device=device).sentence
+        note(st.session_state["fl-cost-said"])
+
+
+def busy(project: Project) -> None:
+    """Say that other long work goes on, which a run would wait for."""
+    job = work.active(project)
+    if job is not None:
+        alert("Other work goes on for this project; a run waits until it is done.")

@@ -1,0 +1,216 @@
+"""Curves of pretraining runs."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from fewshot_lab.runs import Run
+
+# Colours that tell apart on light and dark ground, also for most colour-blind eyes.
+COLOURS = ("#0f9488", "#d97706", "#6d7fd6", "#c2527b", "#7c8a2e", "#8b6fc0")
+GREY = "#8a949b"
+HEIGHT = 230
+CONFIG = {"displayModeBar": False, "responsive": True}
+
+
+def _figure(title: str, unit: str = "") -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        title={"text": title, "font": {"size": 13, "weight": 500}, "x": 0, "y": 0.98},
+        height=HEIGHT,
+        margin={"l": 44, "r": 8, "t": 34, "b": 34},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        hovermode="x unified",
+        font={"size": 11},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_xaxes(title={"text": "step", "standoff": 4}, rangemode="tozero", zeroline=False)
+    figure.update_yaxes(title=unit or None, zeroline=False)
+    return figure
+
+
+def _line(
+    figure: go.Figure, rows: Sequence[dict[str, Any]], key: str, name: str, colour: str
+) -> None:
+    points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+    if points:
+        x, y = zip(*points, strict=True)
+        figure.add_scatter(x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 1.5})
+
+
+def _level(figure: go.Figure, value: float, words: str) -> None:
+    figure.add_hline(
+        y=value,
+        line={"color": GREY, "width": 1, "dash": "dot"},
+        annotation={"text": words, "font": {"size": 10, "color": GREY}, "yshift": 2},
+        annotation_position="top left",
+    )
+
+
+def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
+    """Return kNN (or logistic) balanced accuracy of runs, with intervals, and their frozen start.
+
+    None where no labels can tell.
+    """
+    title = (
+        "Is it helping? kNN on the labels" if key == "knn" else "Logistic regression on the labels"
+    )
+    figure = _figure(title, "balanced accuracy")
+    drawn = False
+    for run, colour in zip(runs, COLOURS, strict=False):
+        checks = [row for row in run.checks() if row.get(key)]
+        if not checks:
+            continue
+        x = [row["step"] for row in checks]
+        low, value, high = ([row[key][part] for row in checks] for part in ("low", "value", "high"))
+        name = run.name if len(runs) > 1 else "this run"
+        figure.add_scatter(
+            x=[*x, *x[::-1]],
+            y=[*high, *low[::-1]],
+            fill="toself",
+            fillcolor=_faint(colour),
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=x,
+            y=value,
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            marker={"size": 5},
+        )
+        if not drawn:
+            _level(figure, value[0], "frozen start")
+        drawn = True
+    figure.update_layout(showlegend=len(runs) > 1)
+    return figure if drawn else None
+
+
+def loss(run: Run) -> go.Figure:
+    """Return the loss beside ln(prototypes), which guessing gives."""
+    figure = _figure("Loss", "nats")
+    _line(figure, run.metrics(), "loss", "loss", COLOURS[0])
+    top = math.log(run.recipe.prototypes)
+    _level(figure, top, f"ln(prototypes) = {top:.2f}")
+    figure.update_layout(showlegend=False)
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def entropies(run: Run) -> go.Figure:
+    """Return the teacher's two entropies: their distance is what it knows of an image."""
+    figure = _figure("What the teacher says", "nats")
+    rows = run.metrics()
+    _line(figure, rows, "mean_entropy", "of all images", COLOURS[2])
+    _line(figure, rows, "teacher_entropy", "of one image", COLOURS[1])
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def rank(runs: Sequence[Run]) -> go.Figure:
+    """Return the effective rank (RankMe) of a fixed set of images."""
+    figure = _figure("Effective rank (RankMe)")
+    for run, colour in zip(runs, COLOURS, strict=False):
+        rows = [row for row in run.metrics() if row.get("kind") in ("step", "check")]
+        _line(figure, rows, "rank", run.name if len(runs) > 1 else "rank", colour)
+    figure.update_layout(showlegend=len(runs) > 1)
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def speed(run: Run) -> go.Figure:
+    """Return images per second."""
+    figure = _figure("Images per second")
+    _line(figure, run.metrics(), "images_per_second", "images/s", COLOURS[0])
+    figure.update_layout(showlegend=False)
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def gradient(run: Run) -> go.Figure:
+    """Return the gradient's norm, before clipping, on a logarithmic scale."""
+    figure = _figure("Gradient norm")
+    _line(figure, run.metrics(), "gradient_norm", "norm", COLOURS[3])
+    figure.update_layout(showlegend=False)
+    figure.update_yaxes(type="log")
+    return figure
+
+
+def few_shot(curve: dict[str, Any], names: dict[str, str]) -> go.Figure:
+    """Return few-shot curves of several backbones on the same draws.
+
+    Parameters
+    ----------
+    curve
+        As ``Project.nshot`` returns it.
+    names
+        Of backbones, for the legend.
+    """
+    figure = _figure("Balanced accuracy on the same labels")
+    for (backbone, words), colour in zip(names.items(), (GREY, *COLOURS), strict=False):
+        rows = [r for r in curve["results"] if r["backbone"] == backbone]
+        rows.sort(key=lambda r: r["shots"])
+        value = [r["balanced_accuracy"] for r in rows]
+        figure.add_scatter(
+            x=[r["shots"] for r in rows],
+            y=value,
+            name=words,
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [r["interval"][1] - v for r, v in zip(rows, value, strict=True)],
+                "arrayminus": [v - r["interval"][0] for r, v in zip(rows, value, strict=True)],
+                "thickness": 1,
+                "width": 3,
+            },
+        )
+    shots = sorted({r["shots"] for r in curve["results"]})
+    figure.update_xaxes(
+        type="log", tickvals=shots, ticktext=[str(n) for n in shots], title="labels per class"
+    )
+    figure.update_layout(height=320)
+    return figure
+
+
+def small_map(layout: Any, colour_of: dict[str, tuple[str, str]], title: str) -> go.Figure:
+    """Return a map as a still picture.
+
+    Parameters
+    ----------
+    layout
+        A project's map: ``ids`` and ``xy``.
+    colour_of
+        Image id to class name and colour; others are grey.
+    """
+    figure = _figure(title)
+    xs, ys, colours, words = [], [], [], []
+    for image_id, (x, y) in zip(layout.ids, layout.xy.tolist(), strict=True):
+        name, colour = colour_of.get(image_id, ("no label", "rgba(138,148,155,0.35)"))
+        xs.append(x)
+        ys.append(y)
+        colours.append(colour)
+        words.append(name)
+    figure.add_scattergl(
+        x=xs,
+        y=ys,
+        mode="markers",
+        text=words,
+        hoverinfo="text",
+        marker={"size": 4, "color": colours},
+    )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, scaleanchor="x")
+    figure.update_layout(height=360, margin={"l": 0, "r": 0, "t": 30, "b": 0}, hovermode="closest")
+    return figure
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.15)"

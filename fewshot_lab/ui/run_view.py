@@ -1,0 +1,214 @@
+"""One pretraining run on the page: how far, how healthy, whether it helps, and what to do."""
+
+import streamlit as st
+
+from fewshot_lab.pretrain import pictures_of
+from fewshot_lab.project import Project
+from fewshot_lab.runs import Run, launch_again
+from fewshot_lab.ui import backbone_trial, run_charts
+from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.ui.words import ago, count, duration, escape
+
+STATES = {
+    "queued": "waits",
+    "running": "trains",
+    "stopped": "stopped",
+    "failed": "failed",
+    "finished": "finished",
+}
+
+
+def show(project: Project, run: Run) -> None:
+    """Draw a run; while it is active, again every two seconds."""
+    active = run.status().active
+
+    @st.fragment(run_every=2.0 if active else None)
+    def watch() -> None:
+        with sentences():
+            if active and not run.status().active:
+                st.rerun()
+            draw(run)
+
+    watch()
+    if run.backbone is not None:
+        st.divider()
+        backbone_trial.show(project, f"run:{run.name}")
+    details(run)
+
+
+def headline(run: Run) -> str:
+    """Return state, progress and health as HTML."""
+    status = run.status()
+    total = status.total or run.recipe.steps
+    steps = f"{count(status.done)} of {count(total)} steps"
+    left = ""
+    if status.state == "running" and status.stage == "pretraining" and status.seconds_left:
+        left = f" · {duration(status.seconds_left)} left"
+    words = STATES.get(status.state, status.state)
+    if status.state == "running" and status.stage not in ("", "pretraining"):
+        words = "reads the images" if status.stage == "decoding" else status.stage
+        steps = f"{count(status.done)} of {count(status.total or 0)}"
+    line = f"<span>{escape(words[:1].upper() + words[1:])}</span><span>{steps}{left}</span>"
+    share = 100 * status.done / total if total else 0
+    return (
+        f'<div class="fl-job" role="status"><div class="line">{line}</div>'
+        f'<div class="fl-bar"><i style="width:{share:.1f}%"></i></div></div>'
+    )
+
+
+def draw(run: Run) -> None:
+    """Draw what changes while a run is active."""
+    status = run.status()
+    st.html(headline(run))
+    if status.state == "failed" and status.message:
+        alert(status.message)
+    elif status.message and status.state in ("queued", "stopped"):
+        st.caption(status.message)
+    buttons(run)
+    health = run.health()
+    if health is not None and health["state"] != "good":
+        alert(f"{health['name'].capitalize()}. {health['sentence']} {health['advice']}")
+    elif health is not None:
+        note(f"Healthy. {health['sentence']}")
+    checks = run.checks()
+    if checks:
+        st.html(said(checks))
+    rows = [row for row in run.metrics() if row.get("kind") == "step"]
+    if not rows and not checks:
+        st.caption("The curves begin with the first steps.")
+        return
+    figures = [run_charts.helping([run]), run_charts.helping([run], "logistic")]
+    figures += [run_charts.loss(run), run_charts.entropies(run)]
+    figures += [run_charts.rank([run]), run_charts.speed(run)]
+    shown = [figure for figure in figures if figure is not None]
+    for row in range(0, len(shown), 2):
+        for column, figure in zip(st.columns(2, gap="medium"), shown[row : row + 2], strict=False):
+            column.plotly_chart(
+                figure, config=run_charts.CONFIG, key=f"fl-{run.name}-{figure.layout.title.text}"
+            )
+
+
+def said(checks: list[dict]) -> str:
+    """Return “is it helping?” in a sentence, as HTML."""
+    first, last = checks[0], checks[-1]
+    if not last.get("knn") or not first.get("knn"):
+        return (
+            '<div class="fl-muted">Without labels of two classes nothing can tell whether it '
+            f"helps; the effective rank is {last['rank']:.0f}, after {first['rank']:.0f} at the "
+            "start.</div>"
+        )
+    knn, start = last["knn"], first["knn"]
+    gain = 100 * (knn["value"] - start["value"])
+    word = "It helps" if knn["low"] > start["value"] else "It does not help so far"
+    return (
+        f"<div>{word}: kNN {knn['value']:.3f} "
+        f'<span class="fl-muted">({knn["low"]:.3f}–{knn["high"]:.3f}, n = {count(knn["n"])})</span>'
+        f", {gain:+.1f} points against the frozen start's {start['value']:.3f}.</div>"
+    )
+
+
+def buttons(run: Run) -> None:
+    """Draw stop, resume, clone and delete."""
+    status = run.status()
+    with st.container(horizontal=True, gap="small"):
+        if status.active:
+            stopping = run.job.stopping
+            if st.button(
+                "Stopping…" if stopping else "Stop", key=f"fl-stop-{run.name}", disabled=stopping
+            ):
+                run.stop()
+                st.rerun(scope="app")
+            return
+        if status.state != "finished" and st.button(
+            "Start" if status.state == "queued" else "Resume",
+            key=f"fl-resume-{run.name}",
+            type="primary",
+        ):
+            launch_again(run)
+            st.rerun(scope="app")
+        if st.button("Clone with changes", key=f"fl-clone-{run.name}"):
+            st.session_state["fl-clone"] = run.name
+            st.session_state.pop("fl-run", None)
+            st.rerun(scope="app")
+        with st.popover("Delete"):
+            st.caption("Its checkpoints and its backbone go; labels stay.")
+            if st.button("Delete the run", key=f"fl-delete-{run.name}"):
+                run.delete()
+                st.session_state.pop("fl-run", None)
+                st.rerun(scope="app")
+
+
+def details(run: Run) -> None:
+    """Draw pictures, recipe and log, folded."""
+    crops, attention = pictures_of(run.folder)
+    if crops is not None:
+        with st.expander("Crops as the network sees them"):
+            st.image(str(crops))
+            st.caption("A row for each image: two global crops, then the local ones.")
+    if attention:
+        with st.expander("Where it looks"):
+            names = {f"step {count(step)}": path for step, path in attention}
+            chosen = (
+                st.select_slider("Step", list(names), value=list(names)[-1])
+                if len(names) > 1
+                else next(iter(names))
+            )
+            st.image(str(names[chosen]))
+            st.caption("The class token's attention in the last block, mean of the heads.")
+    with st.expander("Recipe"):
+        reasons = run.spec.get("reasons", {})
+        st.dataframe(
+            [
+                {"value": name, "is": _plain(value), "why": reasons.get(name, "")}
+                for name, value in run.recipe.to_dict().items()
+            ],
+            hide_index=True,
+            width="stretch",
+        )
+    with st.expander("Log"):
+        events = [row for row in run.metrics() if row.get("kind") == "event"]
+        for row in events[-10:]:
+            st.caption(f"Step {count(row['step'])}, {ago(row['time'])}: {row['sentence']}")
+        st.code(run.log(40) or "Nothing written.", language=None)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def listed(runs: list[Run]) -> str:
+    """Return all runs as a table, as HTML."""
+    rows = ""
+    for run in runs:
+        status = run.status()
+        total = status.total or run.recipe.steps
+        checks = run.checks()
+        knn = ""
+        if checks and checks[-1].get("knn") and checks[0].get("knn"):
+            gain = 100 * (checks[-1]["knn"]["value"] - checks[0]["knn"]["value"])
+            knn = f"{checks[-1]['knn']['value']:.3f} <span class='fl-muted'>({gain:+.1f})</span>"
+        health = run.health() or {}
+        rows += (
+            f"<tr><td>{escape(run.name)}</td><td>{escape(STATES.get(status.state, status.state))}"
+            f"</td><td class='n'>{count(status.done)} / {count(total)}</td><td class='n'>{knn}</td>"
+            f"<td>{escape(str(health.get('name') or ''))}</td>"
+            f"<td>{escape(', '.join(run.spec.get('projects', [])))}</td></tr>"
+        )
+    head = "".join(
+        f"<th{' class=n' if n else ''}>{t}</th>"
+        for t, n in (
+            ("Run", 0),
+            ("State", 0),
+            ("Steps", 1),
+            ("kNN (gain)", 1),
+            ("Health", 0),
+            ("Images of", 0),
+        )
+    )
+    return (
+        f'<div class="fl-wide"><table class="fl-table"><tr>{head}</tr>{rows}</table></div>'
+        if rows
+        else ""
+    )

@@ -1,0 +1,70 @@
+"""Pretrain: a backbone learns from the project's own images, without labels."""
+
+import streamlit as st
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.runs import find_run, list_runs
+from fewshot_lab.ui import new_run, run_charts, run_view
+from fewshot_lab.ui.empty import project_or_stop, stop_without_images
+from fewshot_lab.ui.on_error import sentences
+
+project = project_or_stop()
+st.title("Pretrain")
+stop_without_images(project)
+
+runs = list_runs()
+NEW = "New run"
+st.html(
+    '<div class="fl-muted">DINO teaches a backbone what your images have in common and what tells '
+    "them apart, without a label. The same labels then count for more.</div>"
+)
+names = [run.name for run in runs]
+wanted = st.session_state.pop("fl-run", None) or st.query_params.get("run")
+if st.session_state.get("fl-clone"):
+    wanted = NEW
+if wanted in [*names, NEW]:
+    st.session_state["fl-chosen-run"] = wanted
+elif st.session_state.get("fl-chosen-run") not in [*names, NEW]:
+    st.session_state["fl-chosen-run"] = names[0] if names else NEW
+
+if runs:
+    left, right = st.columns([1, 3], gap="large")
+    with left:
+        chosen = st.radio("Run", [NEW, *names], key="fl-chosen-run", label_visibility="collapsed")
+else:
+    chosen, right = NEW, st.container()
+
+if chosen != NEW:
+    st.session_state.pop("fl-clone", None)
+    st.query_params["run"] = chosen
+elif "run" in st.query_params:
+    del st.query_params["run"]
+
+with right, sentences():
+    if chosen == NEW:
+        st.subheader("New run")
+        new_run.show(project)
+    else:
+        try:
+            run = find_run(chosen)
+        except FewshotLabError:
+            st.rerun()
+        st.subheader(run.name)
+        run_view.show(project, run)
+
+if len(runs) > 1:
+    st.divider()
+    st.subheader("All runs")
+    st.html(run_view.listed(runs))
+    compared = st.multiselect(
+        "Compare", names, default=names[:3], max_selections=6, key="fl-compare"
+    )
+    if len(compared) > 1:
+        picked = [run for run in runs if run.name in compared]
+        for column, figure in zip(
+            st.columns(2, gap="medium"),
+            (run_charts.helping(picked), run_charts.rank(picked)),
+            strict=True,
+        ):
+            if figure is not None:
+                column.plotly_chart(figure, config=run_charts.CONFIG)
