@@ -537,7 +537,7 @@ class Project:
         )
         # Kept by name from the first time on: another default later changes no project.
         if self._through is None and (backbone or self.store.get("backbone") is None):
-            self.store.set("backbone", backbone or chosen.name)
+            self.store.set("backbone", self._kept(backbone or chosen.name))
         return report
 
     def through(self, backbone: str) -> Project:
@@ -575,7 +575,24 @@ class Project:
             raise FewshotLabError(
                 f"{name} has not embedded {missing:,} of the images: embed them first."
             )
-        self.store.set("backbone", name)
+        self.store.set("backbone", self._kept(name))
+
+    def _kept(self, name: str) -> str:
+        """Return a name that stays what it is: a run goes on learning, and may be deleted."""
+        from fewshot_lab.backbones import find
+
+        if not name.startswith("run:"):
+            return name
+        backbone = find(name)
+        weights = backbone.weights()
+        if weights is None:
+            raise FewshotLabError(f"The weights of {name} have just disappeared.")
+        kept = self.folder / "backbones"
+        kept.mkdir(exist_ok=True)
+        copy = kept / f"{name.removeprefix('run:')}-{backbone.fingerprint[:8]}.safetensors"
+        if not copy.exists():
+            write_atomically(copy, weights.read_bytes())
+        return str(copy)
 
     def nshot(
         self,

@@ -19,7 +19,9 @@ st.html(
     "them apart, without a label. The same labels then count for more.</div>"
 )
 names = [run.name for run in runs]
-wanted = st.session_state.pop("fl-run", None) or st.query_params.get("run")
+# The address counts on arrival; later the choice on the page does.
+arrived = "fl-chosen-run" not in st.session_state
+wanted = st.session_state.pop("fl-run", None) or (st.query_params.get("run") if arrived else None)
 if st.session_state.get("fl-clone"):
     wanted = NEW
 if wanted in [*names, NEW]:
@@ -28,7 +30,7 @@ elif st.session_state.get("fl-chosen-run") not in [*names, NEW]:
     st.session_state["fl-chosen-run"] = names[0] if names else NEW
 
 if runs:
-    left, right = st.columns([1, 3], gap="large")
+    left, right = st.columns([1, 4], gap="large")
     with left:
         chosen = st.radio("Run", [NEW, *names], key="fl-chosen-run", label_visibility="collapsed")
 else:

@@ -54,7 +54,7 @@ class Run:
         from fewshot_lab.runs._slurm import queue_state
 
         found = self.job.status()
-        if not any((self.folder / name).exists() for name in ("status.json", "process.json")):
+        if not self.started:
             found = Status("queued", message="Not started yet.")
         step = newest_step(self.folder)
         rows = read_metrics(self.folder)
@@ -75,6 +75,11 @@ class Run:
                 message=f"The process was ended from outside; resumed, it goes on {again}.",
             )
         return found
+
+    @property
+    def started(self) -> bool:
+        """Whether a process of it has ever been started."""
+        return any((self.folder / name).exists() for name in ("status.json", "process.json"))
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the rows of its diary, oldest first."""

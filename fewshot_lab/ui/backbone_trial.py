@@ -19,7 +19,7 @@ def show(project: Project, name: str) -> None:
         st.caption("The open project has no images yet.")
         return
     with sentences():
-        if project.backbone_name == name:
+        if project.backbone.fingerprint == find(name).fingerprint:
             in_use(project)
             return
         job = work.active(project, ("try-backbone",))

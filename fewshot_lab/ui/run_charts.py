@@ -70,6 +70,7 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
         figure.add_scatter(
             x=[*x, *x[::-1]],
             y=[*high, *low[::-1]],
+            mode="lines",
             fill="toself",
             fillcolor=_faint(colour),
             line={"width": 0},

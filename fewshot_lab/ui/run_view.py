@@ -10,8 +10,8 @@ from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.words import ago, count, duration, escape
 
 STATES = {
-    "queued": "waits",
-    "running": "trains",
+    "queued": "waiting",
+    "running": "training",
     "stopped": "stopped",
     "failed": "failed",
     "finished": "finished",
@@ -46,7 +46,7 @@ def headline(run: Run) -> str:
         left = f" · {duration(status.seconds_left)} left"
     words = STATES.get(status.state, status.state)
     if status.state == "running" and status.stage not in ("", "pretraining"):
-        words = "reads the images" if status.stage == "decoding" else status.stage
+        words = "reading the images" if status.stage == "decoding" else status.stage
         steps = f"{count(status.done)} of {count(status.total or 0)}"
     line = f"<span>{escape(words[:1].upper() + words[1:])}</span><span>{steps}{left}</span>"
     share = 100 * status.done / total if total else 0
@@ -99,7 +99,11 @@ def said(checks: list[dict]) -> str:
         )
     knn, start = last["knn"], first["knn"]
     gain = 100 * (knn["value"] - start["value"])
-    word = "It helps" if knn["low"] > start["value"] else "It does not help so far"
+    word = "Not told apart from the start so far"
+    if knn["low"] > start["value"]:
+        word = "It helps"
+    elif knn["high"] < start["value"]:
+        word = "It does harm"
     return (
         f"<div>{word}: kNN {knn['value']:.3f} "
         f'<span class="fl-muted">({knn["low"]:.3f}–{knn["high"]:.3f}, n = {count(knn["n"])})</span>'
@@ -111,7 +115,7 @@ def buttons(run: Run) -> None:
     """Draw stop, resume, clone and delete."""
     status = run.status()
     with st.container(horizontal=True, gap="small"):
-        if status.active:
+        if status.active and run.started:
             stopping = run.job.stopping
             if st.button(
                 "Stopping…" if stopping else "Stop", key=f"fl-stop-{run.name}", disabled=stopping
@@ -120,7 +124,7 @@ def buttons(run: Run) -> None:
                 st.rerun(scope="app")
             return
         if status.state != "finished" and st.button(
-            "Start" if status.state == "queued" else "Resume",
+            "Resume" if run.started else "Start",
             key=f"fl-resume-{run.name}",
             type="primary",
         ):

@@ -1,0 +1,70 @@
+"""Pretraining, as a person watches it, and the switch to what it made."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from fewshot_lab.project import Project
+from fewshot_lab.runs import launch_run, prepare_run, recommend
+
+from .conftest import Server
+from .test_label_page import until
+
+expect.set_options(timeout=60_000)
+QUICK = {
+    "global_size": 32,
+    "local_size": 16,
+    "local_crops": 2,
+    "cache_size": 48,
+    "prototypes": 64,
+    "workers": 0,
+    "check_steps": 5,
+    "checkpoint_steps": 5,
+}
+
+
+@pytest.mark.timeout(400)
+def test_a_run_is_watched_stopped_resumed_and_its_backbone_used_and_left(
+    project: Project, server: Server, page: Page
+) -> None:
+    n = len(project.store.ids())
+    advice = recommend(
+        n, backbone="test_vit", start="scratch", steps=50_000, batch_size=8, values=QUICK
+    )
+    run = prepare_run([project], advice, name="tiny")
+    launch_run(run)
+    before = project.backbone_name
+    address = f"{server.url}/pretrain?project=cells&run=tiny"
+    page.goto(address)
+    page.get_by_role("button", name="Stop").wait_for(timeout=90_000)
+    expect(page.get_by_text("ln(prototypes) = 4.16")).to_be_visible()
+    expect(page.get_by_text("frozen start").first).to_be_visible()
+    page.reload()
+    server.kill()
+    assert run.status().state == "running"
+    server.start()
+    page.goto(address)
+    page.get_by_role("button", name="Stop").click()
+    resume = page.get_by_role("button", name="Resume")
+    resume.wait_for()
+    stopped = run.status().done
+    resume.click()
+    page.get_by_role("button", name="Stop").wait_for()
+    until(lambda: run.status().done > stopped, "it goes on")
+    page.get_by_role("button", name="Stop").click()
+    resume.wait_for()
+
+    page.get_by_role("button", name="Try it on this project").click()
+    switch = page.get_by_role("button", name="Switch to it")
+    switch.wait_for(timeout=120_000)
+    expect(page.get_by_text("Balanced accuracy on the same labels")).to_be_visible()
+    expect(page.get_by_text("labels per class:")).to_be_visible()
+    assert project.backbone_name == before
+    switch.click()
+    back = page.get_by_role("button", name="Back to")
+    back.wait_for()
+    assert project.backbone.architecture == "test_vit"
+    assert project.map is not None
+    # What is in use stays what it is, whatever becomes of the run.
+    run.delete()
+    assert project.backbone.architecture == "test_vit"
+    assert project.embeddings is not None
