@@ -68,7 +68,7 @@ class FileBackbone(Backbone):
                 preprocessing = Preprocessing.from_dict(said["preprocessing"])
             else:
                 preprocessing = _nielsen.PREPROCESSING if nielsen else usual(given)
-        note = ""
+        note = str(said.get("note", ""))
         if nielsen:
             digest = file_digest(self.path, "md5")
             among = "one" if digest in _nielsen.MD5 else "none"
