@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 from _embeddings import balanced_accuracy, embeddings, mean_and_half, split
 
+from fewshot_lab.backbones import find
 from fewshot_lab.classifiers import TITLES, Pool, fit, one_blas_thread, paper_answers
 from fewshot_lab.classifiers._paper import fit_paper, fit_quietly, published
 from fewshot_lab.evaluation import cross_validation, suspects
@@ -195,10 +196,12 @@ def speed(pools: list[int], shots: tuple[int, ...]) -> None:
             labels.project.close()
 
 
-def accuracy(draws: int, shots: tuple[int, ...], sets: list[str], thorough: bool) -> None:
+def accuracy(
+    draws: int, shots: tuple[int, ...], sets: list[str], thorough: bool, backbone: str
+) -> None:
     own = ("auto quick", "lda", "logreg", *(("auto", "rbf-svm") if thorough else ()))
     for name in sets:
-        X, y, classes = embeddings(name)
+        X, y, classes = embeddings(name, find(backbone))
         pool = Pool(X)
         print(
             f"\nACCURACY, {name}: {len(X)} images, {len(classes)} classes; balanced accuracy "
@@ -260,6 +263,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS))
     parser.add_argument("--sets", nargs="+", default=["pbc8", "isic8"])
+    parser.add_argument("--backbone", default="efficientnet-lite0-imagenet")
     parser.add_argument("--pools", type=int, nargs="+", default=[5_000, 50_000])
     parser.add_argument("--quick", action="store_true", help="leave out the slower machines")
     parser.add_argument("--no-speed", action="store_true")
@@ -270,7 +274,13 @@ def main() -> None:
         speed(options.pools, tuple(options.shots))
     if not options.no_accuracy:
         with one_blas_thread():
-            accuracy(options.draws, tuple(options.shots), options.sets, not options.quick)
+            accuracy(
+                options.draws,
+                tuple(options.shots),
+                options.sets,
+                not options.quick,
+                options.backbone,
+            )
             planted(min(options.draws, 5))
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fewshot_lab.evaluation import Protocol
     from fewshot_lab.export import BundleReport
     from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.runs import Run
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 MARKER = "project.json"
@@ -593,6 +594,73 @@ class Project:
         if not copy.exists():
             write_atomically(copy, weights.read_bytes())
         return str(copy)
+
+    def pretrain(
+        self,
+        *,
+        backbone: str | None = None,
+        start: str = "imagenet",
+        modality: str | None = None,
+        steps: int | None = None,
+        epochs: float | None = None,
+        batch_size: int | None = None,
+        device: str = "cpu",
+        nproc: int = 1,
+        name: str | None = None,
+        detach: bool = False,
+        progress: Progress = silent,
+        **values: Any,
+    ) -> Run:
+        """Pretrain a backbone on the images by DINO; labels serve to check whether it helps.
+
+        Parameters
+        ----------
+        backbone, start, modality, steps, epochs, batch_size
+            See :class:`fewshot_lab.pretrain.Recipe`; what is None is chosen by the size of the
+            data.
+        device : str
+            "cpu" or "cuda".
+        nproc : int
+            Processes, one for each GPU; more than one are always detached.
+        name : str, optional
+            Of the run.
+        detach : bool
+            Return at once, while processes of their own train.
+        values
+            Any other value of the recipe.
+
+        Returns
+        -------
+        Run
+            ``run.backbone`` is the file; ``embed(backbone=f"run:{run.name}")`` uses it.
+
+        Raises
+        ------
+        FewshotLabError
+            For what cannot work, before anything starts.
+        Stopped
+        """
+        from fewshot_lab.runs import images_of, launch_run, prepare_run, ready, recommend, run_rank
+
+        images = images_of([self])
+        advice = recommend(
+            len(images[0]),
+            backbone=backbone,
+            start=start,
+            modality=modality,
+            steps=steps,
+            epochs=epochs,
+            batch_size=batch_size,
+            device=device,
+            values=values,
+        )
+        run = prepare_run([self], advice, name=name, device=device, nproc=nproc, images=images)
+        if detach or nproc > 1:
+            launch_run(run)
+        else:
+            ready(run)
+            run_rank(run.folder, also=progress)
+        return run
 
     def nshot(
         self,

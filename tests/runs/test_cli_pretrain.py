@@ -1,0 +1,123 @@
+"""pretrain, runs and stop, as they are written at a terminal."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fewshot_lab.cli._main import run as verb
+from fewshot_lab.project import Project
+
+from .conftest import QUICK
+
+ROOT = Path(__file__).resolve().parents[2]
+SETS = [part for k, v in QUICK.items() for part in ("--set", f"{k}={v}")]
+TINY = ["--backbone", "test_vit", "--start", "scratch", "--batch-size", "8", *SETS]
+
+
+@pytest.mark.usefixtures("project")
+def test_from_start_to_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["pretrain", "cells", *TINY, "--steps", "4", "--device", "cpu", "--name", "first"]
+    assert verb(line) == 0
+    out = capsys.readouterr().out
+    assert "first has learnt from 48 images" in out
+    assert "embed cells --backbone run:first" in out
+    assert verb(["runs", "first", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["name"], said["state"], said["progress"]) == ("first", "finished", 1.0)
+    assert said["health"]["state"] == "good"
+    assert said["metrics"]["loss"] > 0
+    assert Path(said["weights"]).is_file()
+    assert verb(["runs"]) == 0
+    assert "first" in capsys.readouterr().out
+    # Another one goes on from it.
+    again = [*line[:2], "--start", "first", "--steps", "2", "--batch-size", "8", *SETS]
+    assert verb([*again, "--name", "second"]) == 0
+    assert verb([*line, "--resume"]) == 1
+    assert "finished its 4 steps" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("project")
+def test_ctrl_c_stores_the_step_and_resume_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    line = [*TINY, "--steps", "50000", "--name", "long"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "fewshot_lab", "pretrain", "cells", *line],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    metrics = Path(os.environ["FEWSHOT_LAB_HOME"]) / ".runs" / "long" / "metrics.jsonl"
+    until = time.monotonic() + 120
+    while not (metrics.exists() and '"kind": "step"' in metrics.read_text()):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert "go on with: python -m fewshot_lab pretrain cells --name long --resume" in err
+    assert verb(["pretrain", "cells", "--name", "long", "--resume", "--detach"]) == 0
+    assert verb(["stop", "long", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["state"] in ("stopped", "queued", "running")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--batch-size", "64"], "There are 48 images, fewer than a batch of 64"),
+        (["--set", "prototype=3"], "did you mean 'prototypes'"),
+        (["--backbone", "vit_tyny"], "no backbone 'vit_tyny'"),
+        (["--start", "nobody"], "no start 'nobody'"),
+        (["--modality", "microscopy"], "did you mean"),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_a_clear_sentence_before_anything_starts(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verb(["pretrain", "cells", *arguments]) == 1
+    err = capsys.readouterr().err.strip()
+    assert words in err
+    assert "\n" not in err
+    assert verb(["runs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"runs": []}
+
+
+def test_a_script_pretrains_too(project: Project) -> None:
+    seen = []
+    run = project.pretrain(
+        backbone="test_vit",
+        start="scratch",
+        steps=3,
+        batch_size=8,
+        name="scripted",
+        progress=lambda stage, done, total: seen.append((stage, done)),
+        **QUICK,
+    )
+    assert run.status().state == "finished"
+    assert seen[-1] == ("pretraining", 3)
+    project.embed(backbone="run:scripted")
+    assert project.backbone.architecture == "test_vit"
+
+
+def test_nshot_at_the_terminal(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.embed()
+    out = tmp_path / "n.json"
+    line = ["evaluate", "nshot", "cells", "--shots", "1,2", "--draws", "2", "--out", str(out)]
+    assert verb(line) == 0
+    found = json.loads(out.read_text())
+    assert {(r["classifier"], r["shots"]) for r in found["results"]} == {
+        (c, n) for c in ("paper-svm", "paper-logreg", "paper-knn", "default") for n in (1, 2)
+    }
+    for result in found["results"]:
+        low, high = result["interval"]
+        assert 0 <= low <= result["balanced_accuracy"] <= high <= 1
+    assert verb([*line[:3], "--shots", "few"]) == 1
+    assert "give whole numbers" in capsys.readouterr().err

@@ -1,0 +1,72 @@
+"""The pretraining page: a new run's form, and what a run's figures say."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from fewshot_lab.images.demo import draw_demo
+from fewshot_lab.pretrain import Recipe
+from fewshot_lab.project import Project
+from fewshot_lab.runs import RunImage, create_run, list_runs
+from fewshot_lab.ui import run_view
+
+from .conftest import words
+
+
+@pytest.fixture
+def blood(home: Path, tmp_path: Path) -> Path:
+    draw_demo(tmp_path / "cells", 24)
+    project = Project.create("blood")
+    project.import_images(tmp_path / "cells", reference_labels="folders")
+    project.close()
+    return home
+
+
+def test_without_images_it_offers_to_import(open_app: Callable[..., AppTest], home: Path) -> None:
+    Project.create("blood").close()
+    assert "no images yet" in words(open_app("pretrain.py", "blood"))
+
+
+@pytest.mark.usefixtures("blood")
+def test_a_new_run_is_proposed_with_its_recipe(open_app: Callable[..., AppTest]) -> None:
+    app = open_app("pretrain.py", "blood")
+    said = words(app)
+    assert "24 images; labels are not used for training" in said
+    assert "steps of 16 images" in said
+    assert app.text_input(key="fl-run-name").value == "blood-1"
+    app.selectbox(key="fl-run-column").set_value("reference label").run()
+    assert not app.exception
+    app.text_input(key="fl-run-name").set_value("not a name!").run()
+    app.button(key="fl-start-run").click().run()
+    assert "cannot name a run" in words(app)
+    assert list_runs() == []
+
+
+@pytest.mark.usefixtures("home")
+def test_runs_are_told_apart_by_what_became_of_them(open_app: Callable[..., AppTest]) -> None:
+    Project.create("blood").close()
+    recipe = Recipe(steps=100)
+    for name in ("one", "two"):
+        create_run(name, ["blood"], [RunImage("a", "/nowhere/a.png")], recipe)
+    table = run_view.listed(list_runs())
+    assert table.count("waiting") == 2
+    assert "0 / 100" in table
+
+
+def checks(start: float, low: float, high: float) -> list[dict]:
+    middle = (low + high) / 2
+    return [
+        {"rank": 9.0, "knn": {"value": start, "low": start, "high": start, "n": 50}},
+        {"rank": 8.0, "knn": {"value": middle, "low": low, "high": high, "n": 50}},
+    ]
+
+
+def test_whether_it_helps_is_said_with_its_doubt() -> None:
+    assert "It helps" in run_view.said(checks(0.5, 0.6, 0.8))
+    assert "It does harm" in run_view.said(checks(0.5, 0.2, 0.4))
+    assert "Not told apart" in run_view.said(checks(0.5, 0.45, 0.7))
+    assert "0.600–0.800, n = 50" in run_view.said(checks(0.5, 0.6, 0.8))
+    without = [{"rank": 9.0, "knn": None}, {"rank": 8.0, "knn": None}]
+    assert "effective rank is 8, after 9" in run_view.said(without)
