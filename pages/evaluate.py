@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from fewshot_lab.ui import evaluation
+from fewshot_lab.ui import evaluate
 from fewshot_lab.ui.empty import project_or_stop, stop_without_images
 
 project = project_or_stop()
 st.title("Evaluate")
 stop_without_images(project)
-evaluation.show(project)
+evaluate.show(project)

@@ -7,7 +7,7 @@ import numpy as np
 from fewshot_lab.evaluation import CrossValidation, Interval
 from fewshot_lab.live import Snapshot
 from fewshot_lab.store import ClassRow
-from fewshot_lab.ui import evaluation
+from fewshot_lab.ui.evaluate import accuracy
 
 NONE = Interval(float("nan"), 0.0, 1.0, 0)
 
@@ -38,17 +38,17 @@ def snapshot(cv: CrossValidation, **more: object) -> Snapshot:
 
 def test_no_figure_without_its_interval_and_n() -> None:
     cv = cross_validation([[9, 1], [2, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
-    said = evaluation.headline(snapshot(cv, audit=Interval(0.82, 0.74, 0.88, 96)))
+    said = accuracy.headline(snapshot(cv, audit=Interval(0.82, 0.74, 0.88, 96)))
     assert "<b>0.84</b><span>0.80–0.87, n = 420" in said
     assert "<b>0.82</b><span>0.74–0.88, n = 96" in said
-    table = evaluation.recall_table(cv, classes("a", "b"))
+    table = accuracy.recall_table(cv, classes("a", "b"))
     assert table.count("0.90 (0.60–0.98)") == 2
 
 
 def test_what_cannot_be_told_is_said_instead_of_a_number() -> None:
     cv = cross_validation([[0, 0], [0, 0]], [NONE, NONE])
     cv = CrossValidation(**{**vars(cv), "balanced_accuracy": NONE})
-    said = evaluation.headline(snapshot(cv)) + evaluation.recall_table(cv, classes("a", "b"))
+    said = accuracy.headline(snapshot(cv)) + accuracy.recall_table(cv, classes("a", "b"))
     assert "nan" not in said
     assert "cannot be told yet" in said
     assert said.count("too few labels") == 2
@@ -56,7 +56,7 @@ def test_what_cannot_be_told_is_said_instead_of_a_number() -> None:
 
 def test_a_confusion_cell_says_what_it_means() -> None:
     cv = cross_validation([[9, 1], [0, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
-    html = evaluation.confusion(cv, classes("a <x>", "b"), "x y")
+    html = accuracy.confusion(cv, classes("a <x>", "b"), "x y")
     assert "a &lt;x&gt; predicted as b: 10 % of 10" in html
     assert "<x>" not in html
     cells = re.findall(r"<td class='([^']*)'", html)
@@ -65,9 +65,9 @@ def test_a_confusion_cell_says_what_it_means() -> None:
 
 def test_the_audit_is_explained_before_it_can_be_told() -> None:
     cv = cross_validation([[9, 1], [2, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
-    assert "mark with A" in evaluation.headline(snapshot(cv))
+    assert "mark with A" in accuracy.headline(snapshot(cv))
 
 
 def test_a_class_that_was_deleted_still_has_a_row() -> None:
     cv = cross_validation([[9, 1], [2, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
-    assert "class 1" in evaluation.recall_table(cv, classes("a"))
+    assert "class 1" in accuracy.recall_table(cv, classes("a"))

@@ -1,0 +1,29 @@
+"""The Evaluate page: one module a view, chosen by ``?view=`` in the address."""
+
+from importlib import import_module
+
+import streamlit as st
+
+from fewshot_lab.project import Project
+
+# Address, title; the module of the same name draws the view with ``show(project)``.
+VIEWS = {
+    "accuracy": "Accuracy",
+}
+
+
+def show(project: Project) -> None:
+    """Draw the chooser where there is a choice, and the chosen view."""
+    name = next(iter(VIEWS))
+    if len(VIEWS) > 1:
+        name = st.segmented_control(
+            "View",
+            list(VIEWS),
+            format_func=VIEWS.__getitem__,
+            default=name,
+            required=True,
+            key="view",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+    import_module(f"{__name__}.{name}").show(project)
