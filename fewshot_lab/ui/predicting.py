@@ -73,11 +73,15 @@ def ask(project: Project | None, base: Path) -> None:
 
 def start(base: Path, bundle: Path, dropped: Sequence[Any]) -> "jobs.Job":
     """Keep dropped files and predict them in a process of its own; forget the last ones."""
+    in_use = set()  # another tab may have started one meanwhile
     for job in jobs.list_jobs(base):
-        if job.verb == VERB and not job.status().active:
+        if job.verb == VERB and job.status().active:
+            in_use.add(folder_of(job))
+        elif job.verb == VERB:
             forget(job)
     for left in (base / "predictions").glob("*/"):
-        shutil.rmtree(left, ignore_errors=True)
+        if left not in in_use:
+            shutil.rmtree(left, ignore_errors=True)
     folder = base / "predictions" / f"{time.time_ns()}"
     folder.mkdir(parents=True)
     try:

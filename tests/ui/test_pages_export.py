@@ -10,7 +10,7 @@ import pytest
 from fewshot_lab.export import Answer, Answers, table
 from fewshot_lab.project import Project
 from fewshot_lab.ui.exporting import Opener, difference, past_exports
-from fewshot_lab.ui.predicting import answer_html
+from fewshot_lab.ui.predicting import answer_html, folder_of, start
 
 
 def bundle(folder: Path, created: str) -> None:
@@ -70,3 +70,24 @@ def test_an_answer_shows_the_most_probable_classes_first_and_escapes_names(tmp_p
     html = answer_html(answer, {}, "", tmp_path)
     assert html.index("b&lt;i&gt;") < html.index("'low' title='a'")
     assert "<x>" not in html
+
+
+class Dropped(io.BytesIO):
+    """A file as the browser hands it over."""
+
+    name = "a.png"
+
+
+def test_another_tab_does_not_delete_what_is_being_predicted(home: Path) -> None:
+    """Answers are forgotten when new images are dropped, but never those still being made."""
+    project = Project.create("blood")
+    bundle(project.folder / "exports" / "first", "2026-03-01T10:00:00+00:00")
+    first = start(project.folder, project.folder / "exports" / "first", [Dropped(b"pixels")])
+    second = start(project.folder, project.folder / "exports" / "first", [Dropped(b"pixels")])
+    try:
+        assert (folder_of(first) / "sources.json").is_file()
+        assert (folder_of(second) / "sources.json").is_file()
+    finally:
+        first.stop(force=True)
+        second.stop(force=True)
+    project.close()
