@@ -240,8 +240,8 @@ def metadata_of(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Some of ``architecture``, ``preprocessing`` (a dict), ``title``, ``source``, ``licence``,
-        ``training``.
+        Some of ``architecture``, ``preprocessing`` (a dict), ``dimensions``, ``title``, ``source``,
+        ``licence``, ``training``, ``note``.
     """
     said: dict[str, Any] = {}
     beside = path.with_name("config.json")
@@ -258,17 +258,34 @@ def _header(path: Path) -> dict[str, Any]:
             length = int.from_bytes(file.read(8), "little")
             if not 0 < length < 100_000_000:
                 return {}
-            metadata = json.loads(file.read(length)).get("__metadata__", {})
+            header = json.loads(file.read(length))
+            metadata = header.get("__metadata__", {})
     except (OSError, ValueError, AttributeError):
         return {}
-    known = ("architecture", "title", "source", "licence", "training")
+    known = ("architecture", "title", "source", "licence", "training", "note")
     said: dict[str, Any] = {key: metadata[key] for key in known if key in metadata}
+    if dimensions := _dimensions(header):
+        said["dimensions"] = dimensions
     if "preprocessing" in metadata:
         try:
             said["preprocessing"] = json.loads(metadata["preprocessing"])
         except ValueError as error:
             raise FewshotLabError(f"{path.name}: its preprocessing is not JSON.") from error
     return said
+
+
+def _dimensions(header: dict[str, Any]) -> int | None:
+    """Tell the length of an embedding from a safetensors header, where it is said or plain.
+
+    ViT and XCiT end in a norm of that name, EfficientNet in ``bn2`` behind ``conv_head``. Building
+    the network would tell it of any, but loading timm for that takes seconds.
+    """
+    said = header.get("__metadata__", {}).get("dimensions", "")
+    if said.isdecimal():
+        return int(said)
+    last = "bn2.weight" if "conv_head.weight" in header else "norm.weight"
+    shape = header.get(last, {}).get("shape")
+    return int(shape[0]) if isinstance(shape, list) and len(shape) == 1 else None
 
 
 def _hub_config(path: Path) -> dict[str, Any]:

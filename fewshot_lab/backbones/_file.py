@@ -83,7 +83,7 @@ class FileBackbone(Backbone):
                 said.get("training", _nielsen.TRAINING if nielsen else "not stated in the file")
             ),
             size_mb=round(self.path.stat().st_size / 1e6, 1),
-            dimensions=_dimensions(given),
+            dimensions=int(said.get("dimensions") or _dimensions(given)),
             preprocessing=preprocessing,
             offline=True,
             note=note,

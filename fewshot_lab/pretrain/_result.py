@@ -23,6 +23,7 @@ def write_backbone(
     state: dict[str, Tensor],
     *,
     architecture: str,
+    dimensions: int,
     preprocessing: Preprocessing,
     about: dict[str, Any],
 ) -> None:
@@ -32,6 +33,8 @@ def write_backbone(
     ----------
     state
         timm's keys.
+    dimensions
+        Length of one embedding.
     about
         ``title``, ``source``, ``licence``, ``training`` (texts), and anything JSON can hold
         (``recipe``, ``data``, ``curves``, ...), which goes into the card, too.
@@ -47,11 +50,13 @@ def write_backbone(
         "format": "pt",
         "architecture": architecture,
         "preprocessing": json.dumps(dataclasses.asdict(preprocessing)),
+        "dimensions": str(dimensions),
     }
     metadata |= {k: v if isinstance(v, str) else json.dumps(v) for k, v in about.items()}
     data = save({k: v.detach().cpu().contiguous() for k, v in state.items()}, metadata)
     card = {
         "architecture": architecture,
+        "dimensions": dimensions,
         "preprocessing": dataclasses.asdict(preprocessing),
         **about,
     }

@@ -461,6 +461,7 @@ def _hand_over(
         path,
         teacher.backbone.state_dict(),
         architecture=start.architecture,
+        dimensions=int(teacher.backbone.num_features),  # type: ignore[arg-type]
         preprocessing=dataclasses.replace(start.preprocessing, size=size)
         if start.preprocessing.resize == "squash" and not _has_positions(teacher)
         else start.preprocessing,

@@ -202,3 +202,18 @@ def test_other_weights_another_fingerprint(tmp_path: Path) -> None:
         save_file(shaken("test_efficientnet", seed).state_dict(), path, metadata=metadata)
         prints.add(find(path).fingerprint)
     assert len(prints) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["vit_tiny_patch16_224", "xcit_nano_12_p16_224", "tf_efficientnetv2_s", "resnet18"]
+)
+def test_the_length_of_an_embedding_is_told_right(tmp_path: Path, name: str) -> None:
+    with torch.device("meta"):
+        network = timm.create_model(name, num_classes=0)
+    bare = {k: torch.zeros(v.shape, dtype=torch.uint8) for k, v in network.state_dict().items()}
+    preprocessing = json.dumps(Preprocessing(64).to_dict())
+    metadata = {"architecture": name, "note": "Said.", "preprocessing": preprocessing}
+    save_file(bare, tmp_path / "bare.safetensors", metadata)
+    card = find(tmp_path / "bare.safetensors").card
+    assert card.dimensions == network.num_features
+    assert card.note == "Said."
