@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json as json_
 import signal
 import subprocess
 import sys
@@ -40,8 +41,13 @@ def pretrain(
         typer.Option(help="Name that 'backbones' lists, or timm's.", show_default=False),
     ] = None,
     start: Annotated[
-        str, typer.Option(metavar="imagenet|scratch|FILE|RUN", help="Weights to begin with.")
-    ] = "imagenet",
+        str | None,
+        typer.Option(
+            metavar="imagenet|scratch|FILE|RUN",
+            help="Weights to begin with: imagenet, if not said.",
+            show_default=False,
+        ),
+    ] = None,
     modality: Annotated[
         str | None,
         typer.Option(
@@ -55,6 +61,15 @@ def pretrain(
         float | None, typer.Option(help="Passes over the images.", min=0, show_default=False)
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, show_default=False)] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Recipe of an earlier run (its card.json or spec.json); what else is said here "
+            "stands above it.",
+            show_default=False,
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -106,14 +121,18 @@ def pretrain(
         made = _make(
             project,
             {
-                "backbone": backbone,
-                "start": start,
-                "modality": modality,
-                "steps": steps,
-                "epochs": epochs,
-                "batch_size": batch_size,
+                **_asked(
+                    {
+                        "backbone": backbone,
+                        "start": start,
+                        "modality": modality,
+                        "steps": steps,
+                        "epochs": epochs,
+                        "batch_size": batch_size,
+                    },
+                    {**_from_file(recipe), **_values(set_)},
+                ),
                 "device": chosen,
-                "values": _values(set_),
             },
             name=name,
             nproc=(gpus or nproc or 1) * nodes if slurm else nproc or 1,
@@ -210,6 +229,39 @@ def _values(pairs: list[str] | None) -> dict[str, Any]:
             raise typer.BadParameter(f"--set takes NAME=VALUE, and {pair!r} has no '='")
         found[name.strip().replace("-", "_")] = value.strip()
     return found
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    """Return the recipe in a run's card or job file.
+
+    Raises
+    ------
+    FewshotLabError
+        Where the file cannot be read, or holds no recipe.
+    """
+    from fewshot_lab.pretrain import Recipe
+
+    if path is None:
+        return {}
+    try:
+        found = json_.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = found.get("recipe", found)
+        Recipe.from_dict(values)
+        return dict(values)
+    except OSError as error:
+        raise FewshotLabError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, AttributeError):
+        raise FewshotLabError(
+            f"{path} holds no recipe: give a run's card.json or spec.json."
+        ) from None
+
+
+def _asked(said: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Put what the options of their own say above the same names among the other values."""
+    if said["epochs"] is not None:
+        values.pop("steps", None)
+    asked = {name: values.pop(name, None) if v is None else v for name, v in said.items()}
+    return {**asked, "start": asked["start"] or "imagenet", "values": values}
 
 
 def _device(asked: str | None, slurm_gpus: int | None) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from fewshot_lab.cli._main import run as verb
 from fewshot_lab.project import Project
+from fewshot_lab.runs import find_run
 
 from .conftest import QUICK
 
@@ -121,3 +122,20 @@ def test_nshot_at_the_terminal(
         assert 0 <= low <= result["balanced_accuracy"] <= high <= 1
     assert verb([*line[:3], "--shots", "few"]) == 1
     assert "give whole numbers" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("project")
+def test_a_recipe_comes_from_the_card_of_an_earlier_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = ["pretrain", "cells", *TINY, "--steps", "2", "--device", "cpu", "--name", "first"]
+    assert verb(line) == 0
+    card = Path(find_run("first").folder) / "card.json"
+    capsys.readouterr()
+    dry = ["pretrain", "cells", "--recipe", str(card), "--dry-run", "--json", "--steps", "7"]
+    assert verb(dry) == 0
+    found = json.loads(capsys.readouterr().out)["recipe"]
+    assert found == {**json.loads(card.read_text())["recipe"], "steps": 7}
+    card.with_name("other.json").write_text("[1]")
+    assert verb(["pretrain", "cells", "--recipe", str(card.with_name("other.json"))]) == 1
+    assert "holds no recipe" in capsys.readouterr().err
