@@ -16,11 +16,14 @@ from fewshot_lab.store._rows import (
     NewImage,
     Undone,
 )
+from fewshot_lab.store._rules import in_conflict
 from fewshot_lab.store._schema import SCHEMA_VERSION
 from fewshot_lab.store._store import Store
+from fewshot_lab.store._team import RULES, Team, TeamChange
 
 __all__ = [
     "MAX_CLASSES",
+    "RULES",
     "SCHEMA_VERSION",
     "AddReport",
     "AuditDraw",
@@ -35,5 +38,8 @@ __all__ = [
     "LabelAction",
     "NewImage",
     "Store",
+    "Team",
+    "TeamChange",
     "Undone",
+    "in_conflict",
 ]

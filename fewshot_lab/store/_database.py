@@ -146,6 +146,11 @@ class Database:
                 f"(data format {found}, this version reads up to {_schema.SCHEMA_VERSION}): "
                 "update Fewshot Lab to open it."
             )
+        if found is not None and found < _schema.SCHEMA_VERSION:
+            try:
+                self._upgrade()
+            except DBAPIError as error:
+                raise self._as_sentence(error, "upgrade") from error
 
     def _version(self) -> int | None:
         with self.engine.connect() as connection:
@@ -164,20 +169,42 @@ class Database:
             if inspect(connection).has_table("schema_version", schema=self.schema):
                 return  # another process was first
             _schema.metadata.create_all(connection, checkfirst=False)
-            for statement in self._guards():
+            for statement in self._guards(_schema.APPEND_ONLY):
                 connection.exec_driver_sql(statement)
             connection.execute(
                 _schema.schema_version.insert().values(version=_schema.SCHEMA_VERSION)
             )
 
-    def _guards(self) -> list[str]:
+    def _upgrade(self) -> None:
+        """Bring an older database up to this version: in one transaction, all of it or nothing."""
+        with self._writer.connect() as connection, connection.begin():
+            if self.file is None:
+                connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
+            version = _schema.schema_version.c.version
+            found = connection.scalar(select(func.max(version))) or 0
+            at = f'"{self.schema}".' if self.schema else ""
+            # Another process may have been first: then nothing is left to do.
+            for step in range(found + 1, _schema.SCHEMA_VERSION + 1):
+                made = _schema.UPGRADES[step]
+                for column in made.columns:
+                    kind = column.type.compile(self.engine.dialect)
+                    connection.exec_driver_sql(
+                        f"ALTER TABLE {at}{column.table.name} ADD COLUMN {column.name} {kind}"
+                    )
+                _schema.metadata.create_all(connection, tables=made.tables, checkfirst=False)
+                names = tuple(t.name for t in made.tables if t.name in _schema.APPEND_ONLY)
+                for statement in self._guards(names):
+                    connection.exec_driver_sql(statement)
+                connection.execute(_schema.schema_version.insert().values(version=step))
+
+    def _guards(self, tables: Sequence[str]) -> list[str]:
         """Return the triggers that keep the log append-only."""
         said = "the log is append-only"
         if self.file is not None:
             return [
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{said}'); END"
-                for table in _schema.APPEND_ONLY
+                for table in tables
                 for verb in ("UPDATE", "DELETE")
             ]
         at = f'"{self.schema}".' if self.schema else ""
@@ -188,7 +215,7 @@ class Database:
         return [function] + [
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {at}{table} "
             f"FOR EACH ROW EXECUTE FUNCTION {at}refuse_change()"
-            for table in _schema.APPEND_ONLY
+            for table in tables
         ]
 
     def _as_sentence(self, error: DBAPIError, verb: str) -> FewshotLabError:
@@ -203,7 +230,12 @@ class Database:
         return FewshotLabError(f"{where} could not be {_PAST[verb]}: {reason}.")
 
 
-_PAST = {"read": "read", "write": "written, nothing was stored", "open": "opened"}
+_PAST = {
+    "read": "read",
+    "write": "written, nothing was stored",
+    "open": "opened",
+    "upgrade": "brought up to this version",
+}
 
 
 def chunks(values: Sequence[T], size: int = _CHUNK) -> Iterator[Sequence[T]]:

@@ -13,7 +13,13 @@ from fewshot_lab.store import _actions
 from fewshot_lab.store._actions import By, images_word
 from fewshot_lab.store._class_states import ClassState, class_states, in_order, resolve
 from fewshot_lab.store._database import Database, chunks, next_key
-from fewshot_lab.store._present import LABELLED, Present, latest_events, said_by
+from fewshot_lab.store._present import (
+    DECISION,
+    Present,
+    opinions_by,
+    said_by,
+    team_at,
+)
 from fewshot_lab.store._rows import (
     KINDS,
     Counts,
@@ -24,6 +30,7 @@ from fewshot_lab.store._rows import (
     moment,
 )
 from fewshot_lab.store._rows import microseconds as _microseconds
+from fewshot_lab.store._rules import LABELLED
 from fewshot_lab.store._schema import (
     actions,
     audit_draws,
@@ -38,7 +45,7 @@ _EXAMPLES = 4
 
 @dataclass(frozen=True)
 class Current:
-    """What holds for an image: the event whose state it is in, None where never labelled."""
+    """What an annotator says of an image: the event that said it, None where none did."""
 
     origin: int | None
     kind: str
@@ -59,8 +66,9 @@ class Labels:
     def record(self, batch: LabelAction) -> int:
         """Store what an annotator did; when this returns, it is on the disk.
 
-        A skip leaves images that carry a label as they are. A class that was merged meanwhile
-        stands for the one it was merged into.
+        It changes the annotator's own opinion alone; what follows for the image is a matter of
+        the team's rule. A skip leaves images that the annotator has labelled as they are. A class
+        that was merged meanwhile stands for the one it was merged into.
 
         Returns
         -------
@@ -87,7 +95,8 @@ class Labels:
                 raise FewshotLabError(f"There is no image with the id “{lost}” in this project.")
             states = class_states(connection)
             said = _said(batch, image_ids, states)
-            before = current_of(connection, list(ordinals.values()))
+            _check_decision(connection, batch)
+            before = current_of(connection, list(ordinals.values()), batch.annotator)
             if batch.kind == "skip":
                 counted = resolve(states)
                 image_ids = [
@@ -108,12 +117,13 @@ class Labels:
                 note=batch.note,
             )
             first = next_key(connection, events.c.id)
-            shown = batch.shown or {}
+            shown, concealed = batch.shown or {}, batch.concealed or {}
+            apart, repeats = set(batch.apart), batch.repeats or {}
             rows = []
             for offset, image_id in enumerate(image_ids):
                 ordinal = ordinals[image_id]
                 kind, class_id = said[image_id]
-                prediction = shown.get(image_id)
+                prediction, hidden = shown.get(image_id), concealed.get(image_id)
                 rows.append(
                     {
                         "id": first + offset,
@@ -125,6 +135,10 @@ class Labels:
                         "before": before.get(ordinal, NOTHING).origin,
                         "shown_class": int(prediction[0]) if prediction else None,
                         "shown_probability": float(prediction[1]) if prediction else None,
+                        "concealed_class": int(hidden[0]) if hidden else None,
+                        "concealed_probability": float(hidden[1]) if hidden else None,
+                        "apart": 1 if image_id in apart else None,
+                        "repeats": repeats.get(image_id),
                     }
                 )
             if rows:
@@ -161,6 +175,30 @@ class Labels:
             for some in chunks(ordinals):
                 found |= said_by(connection, None, some)
         return found
+
+    def opinions(self, at: int | datetime | None = None) -> dict[str, dict[str, Label]]:
+        """Return each annotator's own opinion of each image they have labelled.
+
+        Parameters
+        ----------
+        at : int or datetime, optional
+            A position of the log, or a time.
+
+        Returns
+        -------
+        dict
+            From image id to annotator to :class:`Label`; the inner mappings are shared, so they
+            must not be changed. What someone cleared or skipped is no opinion.
+        """
+        with self._database.read() as connection:
+            if at is None:
+                return self._present.opinions(connection)
+            return opinions_by(connection, _position_at(connection, at))
+
+    def skipped_by(self, annotator: str) -> set[str]:
+        """Return the images that an annotator skipped and has not labelled."""
+        with self._database.read() as connection:
+            return self._present.skips(connection, annotator)
 
     def skipped(self) -> set[str]:
         """Return the images without a label that an annotator skipped."""
@@ -250,6 +288,11 @@ class Labels:
                 actions.c.note,
                 actions.c.client,
                 actions.c.q,
+                events.c.origin,
+                events.c.concealed_class,
+                events.c.concealed_probability,
+                events.c.apart,
+                events.c.repeats,
             )
             .join(actions, actions.c.id == events.c.action)
             .join(images, images.c.ordinal == events.c.image)
@@ -268,6 +311,10 @@ class Labels:
                     note=row[14],
                     client=row[15],
                     q=row[16],
+                    origin=row[17],
+                    concealed=None if row[18] is None else (row[18], row[19]),
+                    apart=bool(row[20]),
+                    repeats=row[21],
                 )
                 for row in connection.execute(query)
             ]
@@ -339,13 +386,30 @@ def ordinals_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     return {image_id: found[image_id] for image_id in ids if image_id in found}
 
 
-def current_of(connection: Connection, ordinals: Sequence[int]) -> dict[int, Current]:
-    """Return what holds for images; those that no event speaks of are left out."""
+def current_of(
+    connection: Connection, ordinals: Sequence[int], annotator: str
+) -> dict[int, Current]:
+    """Return what an annotator says of images; those of which they have said nothing are left out.
+
+    What an undo of version 1 brought back may be the word of somebody else: that is nothing.
+    """
     found: dict[int, Current] = {}
+    said = events.alias("said")
+    author = actions.alias("author")
     for some in chunks(ordinals):
-        latest = latest_events(None, some).subquery()
-        query = select(events.c.image, events.c.origin, events.c.kind, events.c.class_id).join(
-            latest, latest.c.id == events.c.id
+        latest = (
+            select(func.max(events.c.id).label("id"))
+            .join(actions, actions.c.id == events.c.action)
+            .where(actions.c.annotator == annotator, events.c.image.in_(some))
+            .group_by(events.c.image)
+            .subquery()
+        )
+        query = (
+            select(events.c.image, events.c.origin, events.c.kind, events.c.class_id)
+            .join(latest, latest.c.id == events.c.id)
+            .join(said, said.c.id == events.c.origin)
+            .join(author, author.c.id == said.c.action)
+            .where(author.c.annotator == annotator)
         )
         for image, origin, kind, class_id in connection.execute(query):
             found[image] = Current(origin, kind, class_id)
@@ -390,6 +454,15 @@ def _examples(connection: Connection, action_ids: Sequence[int]) -> dict[int, li
     for action_id, image_id in connection.execute(query):
         found.setdefault(action_id, []).append(image_id)
     return found
+
+
+def _check_decision(connection: Connection, batch: LabelAction) -> None:
+    if batch.view != DECISION:
+        return
+    seniors = team_at(connection).seniors
+    if batch.annotator not in seniors:
+        who = f"here: {', '.join(seniors)}" if seniors else "and none is named here"
+        raise FewshotLabError(f"Only a senior decides where opinions differ ({who}).")
 
 
 # -- what an action says ------------------------------------------------------------------------
@@ -455,6 +528,8 @@ def _sentence(
     if kind == "skip":
         return f"{n} skipped"
     name = states[class_id].name if class_id is not None else kind
+    if batch.view == DECISION:
+        return f"{n} decided → {name}"
     return f"{n} accepted → {name}" if batch.machine else f"{n} → {name}"
 
 

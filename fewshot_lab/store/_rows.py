@@ -1,6 +1,6 @@
 """What goes into the store and what comes out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
@@ -145,7 +145,7 @@ class LabelAction:
     image_ids : sequence of str
     view : str
         Where it came from: "map", "grid", "suggestion", "neighbours", "suspects", "class",
-        "search", "import", "accept", "script".
+        "search", "import", "accept", "script", "adjudication" (a senior decides).
     strategy : str or None
         By which a suggestion was chosen.
     shown : mapping from image id to (class id, probability), or None
@@ -157,6 +157,12 @@ class LabelAction:
     class_of : mapping from image id to class id, or None
         Each image its own class, in one action (``class_id`` is None then); "unsure", "reject"
         and "clear" may stand for a class id.
+    concealed : mapping from image id to (class id, probability), or None
+        The prediction that was hidden from the annotator.
+    apart : collection of str
+        Images of which the annotator could not see what others had said.
+    repeats : mapping from image id to event id, or None
+        The annotator's own earlier label, where the image came back as if it had none.
     """
 
     client: str
@@ -172,6 +178,9 @@ class LabelAction:
     machine: bool = False
     note: str | None = None
     class_of: Mapping[str, int | str] | None = None
+    concealed: Mapping[str, tuple[int, float]] | None = None
+    apart: Collection[str] = ()
+    repeats: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +194,7 @@ class Undone:
     sentence : str
         For the screen: ``"12 images → monocyte undone"``.
     image_ids : list of str
-        The images whose label changed.
+        The images of which the annotator's opinion changed.
     position : int
         The log's position after it.
     """
@@ -197,10 +206,12 @@ class Undone:
 
 
 class Label(NamedTuple):
-    """The current label of an image.
+    """The current label of an image, or one annotator's opinion of it.
 
     ``kind`` is "class", "unsure" or "reject"; ``class_id`` has merges resolved; ``annotator``,
     ``time`` and ``event_id`` are of the event that said it, also where undo brought it back.
+    ``decided`` tells that a senior settled it; ``shares`` holds (class id, share of the opinions)
+    where annotators differ and every opinion counts.
     """
 
     kind: str
@@ -209,6 +220,8 @@ class Label(NamedTuple):
     event_id: int
     time: datetime
     machine: bool
+    decided: bool = False
+    shares: tuple[tuple[int, float], ...] = ()
 
     @property
     def teaches(self) -> bool:
@@ -243,7 +256,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """An action, for the history panel; ``what`` is "label", "class", "undo" or "redo"."""
+    """An action, for the history panel; ``what`` is "label", "class", "team", "undo" or "redo"."""
 
     action_id: int
     time: datetime
@@ -261,7 +274,7 @@ class Event:
     """One image in one action, as it was stored.
 
     For ``what`` "undo" and "redo", kind and class are what was brought back ("clear" where the
-    image had no label before).
+    image had no label before), and ``origin`` is the event that said it first (None for never).
     """
 
     id: int
@@ -280,6 +293,10 @@ class Event:
     note: str | None
     client: str | None
     q: int | None
+    origin: int | None = None
+    concealed: tuple[int, float] | None = None
+    apart: bool = False
+    repeats: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """The tables. Rows of the log are only ever added; triggers see to it."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -14,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -70,7 +73,8 @@ actions = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("time", BigInteger, nullable=False),  # microseconds since 1970, UTC, never decreasing
     Column("annotator", Text, nullable=False),
-    Column("what", String(16), nullable=False),  # "label", "class", "undo", "redo", "nothing"
+    # "label", "class", "team", "undo", "redo", "nothing"
+    Column("what", String(16), nullable=False),
     Column("target", Integer, ForeignKey("actions.id"), index=True),  # what undo and redo act on
     Column("client", String(200)),
     Column("q", BigInteger),
@@ -94,12 +98,18 @@ events = Table(
     Column("image", Integer, ForeignKey("images.ordinal"), nullable=False),
     Column("kind", String(8), nullable=False),  # "class", "unsure", "reject", "clear", "skip"
     Column("class_id", Integer),
-    # The event whose state holds from here on: its own id for what an annotator said, an older
-    # event's for what undo or redo brought back, NULL where that is "never labelled".
+    # The event whose state holds for this annotator from here on: its own id for what was said, an
+    # older event's for what undo or redo brought back, NULL where that is "never labelled". In
+    # version 1 an image had one state whoever gave it: there an undo may lead to the event of
+    # somebody else, and then the annotator has said nothing.
     Column("origin", Integer),
     Column("before", Integer),  # the origin that held until then
-    Column("shown_class", Integer),
+    Column("shown_class", Integer),  # the prediction that was on screen
     Column("shown_probability", Float),
+    Column("concealed_class", Integer),  # the prediction there was, where it was hidden
+    Column("concealed_probability", Float),
+    Column("apart", Integer),  # 1: what others had said of the image was hidden
+    Column("repeats", Integer),  # the annotator's own earlier event, where that was hidden
     Index("events_by_image", "image", "id"),
 )
 
@@ -137,4 +147,35 @@ audit_images = Table(
     Column("draw", Integer, ForeignKey("audit_draws.id"), nullable=False, index=True),
 )
 
-APPEND_ONLY = ("actions", "events", "class_events")
+team_events = Table(
+    "team_events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("action", Integer, ForeignKey("actions.id"), nullable=False, index=True),
+    Column("value", Text, nullable=False),  # JSON: the whole of a Team from here on
+)
+
+APPEND_ONLY = ("actions", "events", "class_events", "team_events")
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What a version added to the one before it; a new database has all of it from the start."""
+
+    tables: tuple[Table, ...] = ()
+    columns: tuple[Column[Any], ...] = ()
+
+
+# From the version that each leads to. Columns that are added may be NULL: old rows know nothing
+# of them, and the log is never rewritten.
+UPGRADES = {
+    2: Upgrade(
+        tables=(team_events,),
+        columns=(
+            events.c.concealed_class,
+            events.c.concealed_probability,
+            events.c.apart,
+            events.c.repeats,
+        ),
+    ),
+}

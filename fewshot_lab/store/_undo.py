@@ -1,8 +1,8 @@
 """Undo and redo, by adding to the log: each annotator goes back over their own actions.
 
-Undoing an action gives every image of it the state that held before, and redoing the state that
-the action gave it. An image whose state is another one by now, because someone has labelled it
-since, keeps it.
+Undoing an action takes the annotator's own opinion of each of its images back to what it was
+before, and redoing brings it to what the action made it. What others say stays as it is: where the
+newest opinion holds and somebody else has labelled an image since, it keeps that label.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,8 +20,9 @@ from fewshot_lab.store._class_states import (
     store_states,
     turned_back,
 )
-from fewshot_lab.store._database import Database, next_key
+from fewshot_lab.store._database import Database, chunks, next_key
 from fewshot_lab.store._labels import NOTHING, current_of, states_of
+from fewshot_lab.store._present import latest_events, team_at
 from fewshot_lab.store._rows import Undone
 from fewshot_lab.store._schema import actions, class_events, events, images
 
@@ -85,15 +86,18 @@ def _turn_labels(connection: Connection, verb: str, by: By, action: RowMapping) 
         events.c.action == action["id"]
     )
     said = connection.execute(query.order_by(events.c.id)).all()
-    holds = current_of(connection, [event.image for event in said])
-    changes = []  # (image, the origin that is left, the origin that comes back)
+    holds = current_of(connection, [event.image for event in said], by.annotator)
+    earlier = _own_before(connection, by.annotator, [(e.id, e.before, e.image) for e in said])
+    changes = []  # (image, the origin that is left, the origin that comes back, the event)
     for event in said:
-        now, then = (event.id, event.before) if verb == "undo" else (event.before, event.id)
+        now, then = event.id, earlier[event.id]
+        if verb == "redo":
+            now, then = then, now
         if holds.get(event.image, NOTHING).origin == now:
-            changes.append((event.image, now, then))
-    states = states_of(connection, {then for _, _, then in changes if then is not None})
+            changes.append((event.image, now, then, event.id))
+    states = states_of(connection, {then for _, _, then, _ in changes if then is not None})
 
-    kept = len(said) - len(changes)
+    kept = len(said) - len(changes) + len(_overlaid(connection, by.annotator, changes))
     sentence = f"{action['sentence']} {_PAST[verb]}"
     if not changes:
         sentence = f"{action['sentence']} not {_PAST[verb]}: labelled again since"
@@ -112,7 +116,7 @@ def _turn_labels(connection: Connection, verb: str, by: By, action: RowMapping) 
     )
     first = next_key(connection, events.c.id)
     rows = []
-    for offset, (image, now, then) in enumerate(changes):
+    for offset, (image, now, then, _) in enumerate(changes):
         state = states[then] if then is not None else NOTHING
         rows.append(
             {
@@ -128,6 +132,70 @@ def _turn_labels(connection: Connection, verb: str, by: By, action: RowMapping) 
     if rows:
         connection.execute(events.insert(), rows)
     return position
+
+
+def _own_before(
+    connection: Connection, annotator: str, said: list[tuple[int, int | None, int]]
+) -> dict[int, int | None]:
+    """Return what the annotator said of each event's image before it, as the event that said it.
+
+    Events of version 1 point to what anybody had said: there the annotator's own is looked up.
+    """
+    before = {event_id: origin for event_id, origin, _ in said}
+    authors: dict[int, str] = {}
+    for some in chunks([origin for origin in before.values() if origin is not None]):
+        query = select(events.c.id, actions.c.annotator).join(
+            actions, actions.c.id == events.c.action
+        )
+        rows = connection.execute(query.where(events.c.id.in_(some)))
+        authors |= {row[0]: row[1] for row in rows}
+    for event_id, origin, image in said:
+        if origin is None or authors[origin] == annotator:
+            continue
+        own = (
+            select(events.c.origin)
+            .join(actions, actions.c.id == events.c.action)
+            .where(events.c.image == image, events.c.id < event_id)
+            .where(actions.c.annotator == annotator)
+            .order_by(events.c.id.desc())
+            .limit(1)
+        )
+        found = connection.scalar(own)
+        if found is not None:
+            author = (
+                select(actions.c.annotator)
+                .join(events, events.c.action == actions.c.id)
+                .where(events.c.id == found)
+            )
+            found = found if connection.scalar(author) == annotator else None
+        before[event_id] = found
+    return before
+
+
+def _overlaid(
+    connection: Connection, annotator: str, changes: list[tuple[int, int | None, int | None, int]]
+) -> set[int]:
+    """Return the images whose label stays, because somebody else's newer one holds.
+
+    Nothing is told where the newest does not hold, or others' labels may be hidden.
+    """
+    team = team_at(connection)
+    if team.rule != "latest" or team.blind or team.double:
+        return set()
+    event_of = {image: event_id for image, _, _, event_id in changes}
+    found = set()
+    for some in chunks(list(event_of)):
+        latest = latest_events(None, some).subquery()
+        query = (
+            select(events.c.image, events.c.origin)
+            .join(latest, latest.c.id == events.c.id)
+            .join(actions, actions.c.id == events.c.action)
+            .where(actions.c.annotator != annotator, events.c.kind != "skip")
+        )
+        for image, origin in connection.execute(query):
+            if origin is not None and origin > event_of[image]:
+                found.add(image)
+    return found
 
 
 def _turn_classes(connection: Connection, verb: str, by: By, action: RowMapping) -> int:
@@ -173,9 +241,10 @@ def _in_use(
     for state in wanted.values():
         if not state.withdrawn or states[state.id].withdrawn:
             continue
-        latest = select(func.max(events.c.id)).group_by(events.c.image)
-        carried = select(func.count()).where(
-            events.c.id.in_(latest), events.c.kind == "class", events.c.class_id == state.id
+        carried = select(func.count(events.c.image.distinct())).where(
+            events.c.id.in_(latest_events()),
+            events.c.kind == "class",
+            events.c.class_id == state.id,
         )
         if n := connection.scalar(carried):
             return f"{images_word(n)} {'carries' if n == 1 else 'carry'} it"

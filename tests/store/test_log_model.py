@@ -2,33 +2,39 @@
 
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fewshot_lab.store import Store
+from fewshot_lab.store import Store, Team
 
 from .hands import Hand, image, now, picture
 
 IMAGES, CLASSES = 6, 4
+PEOPLE = ("kim", "bo", "ann")
 
 
 class Model:
-    """Labels as plain dicts.
+    """Opinions as plain dicts.
 
-    Every act gives its images a state of its own: (number of the act, what was said). Undo puts
-    the state before back where the act's own state still holds, redo the other way round.
+    Every act gives its images a state of its own: (number of the act, what was said), for the one
+    who acts. Undo puts the state before back where the act's own state still holds, redo the other
+    way round.
     """
 
     def __init__(self, class_ids: list[int]):
-        self.state: dict[int, tuple[int, object] | None] = dict.fromkeys(range(IMAGES))
+        self.state: dict[tuple[str, int], tuple[int, object] | None] = {
+            (who, n): None for who in PEOPLE for n in range(IMAGES)
+        }
+        self.rule = "latest"
         self.into: dict[int, int | None] = dict.fromkeys(class_ids)
         self.retired: dict[int, bool] = dict.fromkeys(class_ids, False)
         self.acts = 0
-        self.done: dict[str, list] = {"kim": [], "bo": []}
-        self.undone: dict[str, list] = {"kim": [], "bo": []}
+        self.done: dict[str, list] = {who: [] for who in PEOPLE}
+        self.undone: dict[str, list] = {who: [] for who in PEOPLE}
 
     def live(self, class_id: int) -> bool:
         return self.into[class_id] is None and not self.retired[class_id]
@@ -38,13 +44,40 @@ class Model:
             class_id = self.into[class_id]
         return None if self.retired[class_id] else class_id
 
+    def said(self, n: int) -> list[tuple[int, str, object]]:
+        held = [(self.state[who, n], who) for who in PEOPLE]
+        return sorted((state[0], who, state[1]) for state, who in held if state is not None)
+
+    def counts_for(self, said: object) -> object:
+        return self.target(said) if isinstance(said, int) else said
+
+    def label(self, n: int) -> object:
+        words = [word for word in self.said(n) if word[2] != "skip"]
+        if self.rule == "latest":
+            newest = words[-1][2] if words else None
+            return None if newest in (None, "clear") else self.counts_for(newest)
+        heard = [(who, self.counts_for(word)) for _, who, word in words if word != "clear"]
+        heard = [(who, word) for who, word in heard if word is not None]
+        if self.rule == "senior":
+            heard = [(who, word) for who, word in heard if who == "kim"] or heard
+        firm = [word for _, word in heard if word != "unsure"]
+        if not firm:
+            return "unsure" if heard else None
+        (first, most), *rest = Counter(firm).most_common()
+        return None if rest and rest[0][1] == most else first
+
     def labels(self) -> dict[int, object]:
-        said = {n: state[1] for n, state in self.state.items() if state is not None}
-        found = {n: self.target(v) if isinstance(v, int) else v for n, v in said.items()}
-        return {n: v for n, v in found.items() if v not in (None, "clear", "skip")}
+        found = {n: self.label(n) for n in range(IMAGES)}
+        return {n: word for n, word in found.items() if word is not None}
+
+    def opinions(self) -> dict[tuple[str, int], object]:
+        said = {key: state[1] for key, state in self.state.items() if state is not None}
+        found = {key: self.counts_for(word) for key, word in said.items()}
+        return {key: word for key, word in found.items() if word not in (None, "clear", "skip")}
 
     def skipped(self) -> set[int]:
-        return {n for n, state in self.state.items() if state is not None and state[1] == "skip"}
+        last = {n: words[-1][2] for n in range(IMAGES) if (words := self.said(n))}
+        return {n for n, word in last.items() if word == "skip" and n not in self.labels()}
 
     def act(self, who: str, table: dict, changes: dict) -> None:
         changed = {key: (table[key], new) for key, new in changes.items() if table[key] != new}
@@ -53,11 +86,11 @@ class Model:
             self.undone[who].clear()
             table.update({key: new for key, (_, new) in changed.items()})
 
-    def label(self, who: str, images: list[int], said: object) -> None:
+    def say(self, who: str, images: list[int], said: object) -> None:
         self.acts += 1
         if said == "skip":
-            images = [n for n in images if n not in self.labels()]
-        self.act(who, self.state, dict.fromkeys(images, (self.acts, said)))
+            images = [n for n in images if (who, n) not in self.opinions()]
+        self.act(who, self.state, {(who, n): (self.acts, said) for n in images})
 
     def undo(self, who: str) -> None:
         if self.done[who]:
@@ -85,7 +118,15 @@ class Model:
         return False
 
 
-annotators = st.sampled_from(["kim", "bo"])
+def held(store: Store) -> dict[tuple[str, int], object]:
+    return {
+        (who, int(image_id, 16)): label.class_id if label.kind == "class" else label.kind
+        for image_id, by in store.opinions().items()
+        for who, label in by.items()
+    }
+
+
+annotators = st.sampled_from(PEOPLE)
 some_images = st.lists(st.integers(0, IMAGES - 1), min_size=1, max_size=IMAGES, unique=True)
 places = st.integers(0, CLASSES - 1)
 
@@ -101,7 +142,7 @@ class LogMachine(RuleBasedStateMachine):
         admin = Hand(self.store, "admin")
         self.classes = [admin.add(f"class {n}") for n in range(CLASSES)]
         self.model = Model(self.classes)
-        self.hands = {who: Hand(self.store, who) for who in ("kim", "bo")}
+        self.hands = {who: Hand(self.store, who) for who in PEOPLE}
         self.past = {self.store.position(): {}}
 
     @rule(who=annotators, images=some_images, place=places)
@@ -109,7 +150,7 @@ class LogMachine(RuleBasedStateMachine):
         target = self.model.target(self.classes[place])
         if target is not None:
             self.hands[who].label(images, self.classes[place])
-            self.model.label(who, images, target)
+            self.model.say(who, images, target)
 
     @rule(
         who=annotators,
@@ -118,7 +159,7 @@ class LogMachine(RuleBasedStateMachine):
     )
     def say_something_else(self, who: str, images: list[int], said: str) -> None:
         self.hands[who].label(images, said)
-        self.model.label(who, images, said)
+        self.model.say(who, images, said)
 
     @rule(who=annotators, a=places, b=places)
     def merge(self, who: str, a: int, b: int) -> None:
@@ -151,6 +192,11 @@ class LogMachine(RuleBasedStateMachine):
         assert (redone is None) == (not self.model.undone[who])
         self.model.redo(who)
 
+    @rule(rule=st.sampled_from(["latest", "majority", "senior"]))
+    def agree_on_a_rule(self, rule: str) -> None:
+        self.store.set_team(Team(rule=rule, seniors=("kim",)), "admin")
+        self.model.rule = rule
+
     @rule()
     def reopen(self) -> None:
         self.store.close()
@@ -164,6 +210,7 @@ class LogMachine(RuleBasedStateMachine):
         labels = now(self.store)
         assert labels == self.model.labels()
         assert self.store.skipped() == {image(n) for n in self.model.skipped()}
+        assert held(self.store) == self.model.opinions()
         self.past[self.store.position()] = labels
 
     def teardown(self) -> None:

@@ -73,15 +73,19 @@ def test_what_someone_labelled_since_keeps_its_newer_label(
     bo.label(2, b)
     undone = kim.undo()
     assert undone.sentence == "4 images → a undone; 1 image labelled since keeps its newer label"
-    assert undone.image_ids == [image(0), image(1), image(3)]
+    assert undone.image_ids == [image(n) for n in range(4)]  # kim's opinion of all of them
     assert now(store) == {1: b, 2: b}
     redone = kim.redo()
     assert redone.sentence == "4 images → a redone; 1 image labelled since keeps its newer label"
     assert now(store) == {0: a, 1: a, 2: b, 3: a}
     bo.label([0, 1, 3], "unsure")
     undone = kim.undo()
-    assert undone.sentence == "4 images → a not undone: labelled again since"
-    assert undone.image_ids == []
+    assert undone.sentence == (
+        "4 images → a undone; 4 images labelled since keep their newer label"
+    )
+    assert now(store) == {0: "unsure", 1: "unsure", 2: b, 3: "unsure"}
+    assert store.opinions()[image(1)]["kim"].class_id == b  # kim's own is what it was before
+    assert image(0) not in store.opinions() or "kim" not in store.opinions()[image(0)]
     assert store.can_undo("kim") == "1 image → b"  # ctrl+Z is not stuck on it
 
 
@@ -95,8 +99,10 @@ def test_a_bulk_undo_under_anothers_undone_label(store: Store, kim: Hand, bo: Ha
         image(1),
     ]  # bo took theirs back: nothing is in the way
     assert now(store) == {}
-    bo.redo()  # bo's label stood on kim's, which is gone: it is not forced back
-    assert now(store) == {}
+    bo.redo()  # bo's opinion is bo's own, whatever became of kim's
+    assert now(store) == {0: b}
+    kim.redo()
+    assert now(store) == {0: b, 1: a}
 
 
 def test_undo_survives_a_restart(store: Store, kim: Hand, address: tuple[str, str | None]) -> None:
