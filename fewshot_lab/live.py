@@ -6,7 +6,7 @@ import atexit
 import logging
 import time
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Condition, Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,8 +36,6 @@ SETTLE = 0.8
 POLL = 1.0
 ATTENTION = 60.0
 """For how many seconds after somebody looked the labels of other processes are looked for."""
-GROUPS = 10.0
-"""Seconds after which it is looked again whether images have been given other groups."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +114,13 @@ class _Images:
     ids: list[str]
     row: dict[str, int]
     pool: Pool
-    group: list[str | None]
-    group_code: NDArray[np.int64] | None
     built: float
-    grouped: float
+    stamp: int  # of the decisions about groups and test set that hold
+    code: NDArray[np.int64]  # equal for images that stay together
+    quota: NDArray[np.int64] | None  # the same, -1 for images that stand alone
+    group: NDArray[Any] | None
+    test: NDArray[np.bool_]
+    away: NDArray[np.bool_]  # the test set and what stays together with it
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ class _State:
     label: NDArray[np.int64]  # class id of images that may train, -1 for all others
     marked: NDArray[np.bool_]  # any label: class (also accepted in bulk), unsure or reject
     audit: NDArray[np.bool_]
+    held: NDArray[np.bool_]  # must not train: audit and test images, and what goes with them
     audit_rows: NDArray[np.int64]  # labelled with a class
     audit_y: NDArray[np.int64]
     skipped: NDArray[np.bool_]
@@ -261,7 +263,7 @@ class LiveSession:
         name = str(self._project.store.get("classifier") or "auto")
         share = self._project.store.get("audit_share")
         key = (
-            self._images.key if self._images else None,
+            (self._images.key, self._images.stamp) if self._images else None,
             self._project.store.position(),
             name,
             share,
@@ -305,7 +307,10 @@ class LiveSession:
         ids = embeddings.ids
         key = (embeddings.fingerprint, len(ids))
         old = self._images
+        stamp = self._project.splits.stamp()
         if old is not None and old.key == key:
+            if old.stamp != stamp:
+                self._images = replace(old, stamp=stamp, **self._together(old.ids))
             return
         # While images are still being embedded, do not prepare the pool again for every shard.
         if old is not None and old.key[0] == key[0] and now - old.built < 5:
@@ -313,19 +318,28 @@ class LiveSession:
         pool = self._project.pool
         count = len(pool)
         ids = list(ids[:count])
-        groups = {row.id: row.group for row in self._project.store.images()}
-        group = [groups.get(i) for i in ids]
         self._images = _Images(
             (key[0], count),
             ids,
             {image_id: row for row, image_id in enumerate(ids)},
             pool,
-            group,
-            _codes(group),
             built=now,
-            grouped=now,
+            stamp=stamp,
+            **self._together(ids),
         )
         self._fit_key = None
+
+    def _together(self, ids: list[str]) -> dict[str, Any]:
+        """Return what of these images must not be torn apart, and what must not train."""
+        splits = self._project.splits
+        test, away = splits.test_ids(), splits.held_out(())
+        return {
+            "code": splits.codes(ids),
+            "quota": splits.quota_codes(ids),
+            "group": splits.groups_of(ids),
+            "test": np.array([i in test for i in ids], dtype=bool),
+            "away": np.array([i in away for i in ids], dtype=bool),
+        }
 
     def _read(self, images: _Images) -> _State:
         store = self._project.store
@@ -349,11 +363,14 @@ class LiveSession:
             marked[at] = True
             if said.teaches and said.class_id is not None:
                 label[at] = said.class_id
+        audit &= ~images.test
         audit_rows = np.flatnonzero(audit & (label >= 0))
         audit_y = label[audit_rows].copy()
-        label[audit] = -1
+        # With an audit image all of its group stays out of training.
+        held = images.away | np.isin(images.code, images.code[audit])
+        label[held] = -1
         names = {row.id: row.name for row in store.classes()}
-        return _State(position, label, marked, audit, audit_rows, audit_y, skipped, names)
+        return _State(position, label, marked, audit, held, audit_rows, audit_y, skipped, names)
 
     def _publish(self, name: str, share: float | None, *, quick: bool) -> None:
         began = time.perf_counter()
@@ -367,8 +384,6 @@ class LiveSession:
                 began=began,
             )
             return
-        if not quick:
-            self._refresh_groups(images)
         state = self._read(images)
         rows = np.flatnonzero(state.label >= 0)
         y = state.label[rows]
@@ -382,22 +397,18 @@ class LiveSession:
                 else "All labels are of one class: label images of a second one."
             )
         else:
-            fit_key = (images.key, rows.tobytes(), y.tobytes(), name)
+            fit_key = (images.key, images.stamp, rows.tobytes(), y.tobytes(), name)
+            groups = None if images.group is None else images.group[rows]
             slow = name == "auto" and len(rows) <= MACHINE_LIMIT
             if quick and self._fit_key == fit_key and last.fitted is not None:
                 fitted, probabilities = last.fitted, last.probabilities
             else:
-                groups = [images.group[r] for r in rows]
                 fitted = fit(
                     images.pool.X[rows],
                     y,
                     name=name,
-                    groups=np.array(
-                        [g or f"image:{images.ids[r]}" for g, r in zip(groups, rows, strict=True)],
-                        dtype=object,
-                    )
-                    if any(groups)
-                    else None,
+                    groups=groups,
+                    near_duplicates=None,
                     pool=images.pool,
                     rows=rows,
                     quick=quick,
@@ -424,14 +435,18 @@ class LiveSession:
         if fitted is last.fitted:
             cv = last.cv
         else:
-            cv = cross_validation(fitted, [images.ids[r] for r in rows])
+            splits = self._project.splits
+            cv = cross_validation(
+                fitted,
+                [images.ids[r] for r in rows],
+                groups,
+                noun=splits.rule.noun,
+                apart=splits.apart,
+            )
         audit = None
         if len(state.audit_rows):
-            codes = images.group_code
             audit = audit_estimate(
-                state.audit_y,
-                predicted[state.audit_rows],
-                None if codes is None else _alone(codes)[state.audit_rows],
+                state.audit_y, predicted[state.audit_rows], images.code[state.audit_rows]
             )
         self._put(
             images=images,
@@ -457,14 +472,6 @@ class LiveSession:
         if self._closed or (self._wake.is_set() and self._project.store.position() != position):
             raise _Overtaken
 
-    def _refresh_groups(self, images: _Images) -> None:
-        if time.monotonic() - images.grouped < GROUPS:
-            return
-        images.grouped = time.monotonic()
-        groups = {row.id: row.group for row in self._project.store.images()}
-        images.group = [groups.get(i) for i in images.ids]
-        images.group_code = _codes(images.group)
-
     def _suspects(self, fitted: Fitted, ids: list[str], position: int) -> tuple[Suspect, ...]:
         """Return the suspects but for those whose label a person has looked at and kept."""
         for event in self._project.store.events(after=self._kept_position):
@@ -483,12 +490,14 @@ class LiveSession:
         share = 0.2 if share is None else min(max(float(share), 0.0), 1.0)
         audit = self._audit(images, state, share)
         n = BATCH - len(audit)
-        state.audit[[images.row[s.image_id] for s in audit]] = True
+        drawn = [images.row[s.image_id] for s in audit]
+        state.audit[drawn] = True
+        state.held[np.isin(images.code, images.code[drawn])] = True
         place = {class_id: k for k, class_id in enumerate(class_ids)}
         labelled = np.full(len(images.ids), -1, dtype=np.int64)
         for row in np.flatnonzero(state.label >= 0):
             labelled[row] = place.get(int(state.label[row]), 0)
-        free = ~state.marked & ~state.audit
+        free = ~state.marked & ~state.held
         eligible = free & ~state.skipped
         if eligible.sum() < n:
             eligible = free
@@ -500,7 +509,7 @@ class LiveSession:
             probabilities=probabilities,
             class_ids=class_ids,
             names=[state.names.get(c, str(c)) for c in class_ids],
-            groups=images.group_code,
+            groups=images.quota,
             n=n,
             seed=state.position,
         )
@@ -508,8 +517,8 @@ class LiveSession:
         rng = np.random.default_rng(state.position)
         order = rng.permutation(len(chosen) + len(audit))
         spots = set(np.sort(order[: len(audit)]).tolist())
-        rest, drawn = iter(chosen), iter(audit)
-        return tuple(next(drawn) if i in spots else next(rest) for i in range(len(order)))
+        rest, random = iter(chosen), iter(audit)
+        return tuple(next(random) if i in spots else next(rest) for i in range(len(order)))
 
     def _audit(self, images: _Images, state: _State, share: float) -> list[Suggestion]:
         """Return the random share: images drawn and not yet labelled, then newly drawn ones."""
@@ -518,7 +527,7 @@ class LiveSession:
         left = max(0, int(share * len(images.ids)) - int(state.audit.sum()))
         pending = np.flatnonzero(state.audit & ~state.marked & ~state.skipped)[:wanted]
         if len(pending) < wanted:
-            eligible = ~state.marked & ~state.audit & ~state.skipped
+            eligible = ~state.marked & ~state.audit & ~state.skipped & ~images.away
             seed = zlib.crc32(str(self._project.store.get("created")).encode())
             n = min(wanted - len(pending), left)
             new = choose_audit(eligible, n, seed=seed + int(state.audit.sum()))
@@ -568,22 +577,6 @@ def _marker(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_ino, stat.st_mtime_ns
-
-
-def _codes(groups: list[str | None]) -> NDArray[np.int64] | None:
-    """Return each image's group as a number, -1 for none; None where no image has one."""
-    if not any(groups):
-        return None
-    number: dict[str, int] = {}
-    return np.array(
-        [number.setdefault(g, len(number)) if g else -1 for g in groups], dtype=np.int64
-    )
-
-
-def _alone(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Make images without a group groups of their own."""
-    own = codes.max(initial=-1) + 1 + np.arange(len(codes))
-    return np.where(codes < 0, own, codes)
 
 
 @atexit.register

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fewshot_lab.export import BundleReport
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.runs import Run
+    from fewshot_lab.splits import Splits
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 MARKER = "project.json"
@@ -357,6 +358,7 @@ class Project:
             flush()
         report.known += unchanged
         report.filled = self.store.fill_in(said) if said else 0
+        self.splits.changed()  # images that were known may have been given a group
         report.seconds = time.monotonic() - began
         if not (report.added or report.known or report.duplicates or report.refused):
             raise FewshotLabError(f"No image was found in {source}.")
@@ -970,27 +972,33 @@ class Project:
         import numpy as np
 
         embeddings = self.require_embeddings()
-        audit = self.store.audit_ids()
+        held_out = self.splits.held_out(self.store.audit_ids())
         labels = self.store.labels()
         ids = [
             image_id
             for image_id in embeddings.ids
             if (label := labels.get(image_id)) is not None
             and label.teaches
-            and image_id not in audit
+            and image_id not in held_out
         ]
         y = np.array([labels[i].class_id for i in ids], dtype=np.int64)
         X = embeddings.matrix(ids).astype(np.float32)
         return TrainingSet(ids, X, y, self.groups_of(ids))
 
     def groups_of(self, ids: Sequence[str]) -> np.ndarray | None:
-        """Return each image's group; None where no image has one."""
-        import numpy as np
+        """Return the name of what each image must stay together with, in every split.
 
-        groups = {row.id: row.group for row in self.store.images(ids)}
-        if not any(groups.values()):
-            return None
-        return np.array([groups[i] or f"image:{i}" for i in ids], dtype=object)
+        Its group by the project's rule, joined with its near-duplicates; see :attr:`splits`.
+        None where every image stands alone.
+        """
+        return self.splits.groups_of(ids)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """What must not be torn apart: groups, near-duplicates, the reference test set."""
+        from fewshot_lab.splits import Splits
+
+        return Splits(self)
 
     def fit(self, name: str | None = None) -> ProjectClassifier:
         """Fit a classifier on the labels.
@@ -1026,6 +1034,7 @@ class Project:
             training.y,
             name=name or str(self.store.get("classifier") or "auto"),
             groups=training.groups,
+            near_duplicates=None,
             pool=pool,
             rows=rows if inside else None,
         )

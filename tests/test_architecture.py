@@ -20,6 +20,7 @@ ROOMS = [
     ["classifiers"],
     ["active"],
     ["evaluation"],
+    ["splits"],
     ["pretrain"],
     ["jobs"],
     ["live"],

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers._calibration import fit_temperature, log_loss
-from fewshot_lab.classifiers._folds import leak_groups, stratified_folds
+from fewshot_lab.classifiers._folds import NEAR_DUPLICATE, leak_groups, stratified_folds
 from fewshot_lab.classifiers._lda import fit_lda
 from fewshot_lab.classifiers._models import Linear, Model, Stock
 from fewshot_lab.classifiers._paper import TITLES as PAPER
@@ -47,11 +47,20 @@ class OutOfFold:
         Class index of each image.
     groups : array (n,)
         What was kept on one side of every split.
+    folds : array (R, n)
+        The fold in which each image was held out; -1: in none, it always trained.
     """
 
     probabilities: Float
     y: NDArray[np.int64]
     groups: NDArray[np.int64]
+    folds: NDArray[np.int64]
+
+    def without(self, images: NDArray[np.bool_]) -> OutOfFold:
+        """Return the same as if these images (n,) had never been held out."""
+        probabilities = self.probabilities.copy()
+        probabilities[:, images] = np.nan
+        return OutOfFold(probabilities, self.y, self.groups, np.where(images[None], -1, self.folds))
 
     @cached_property
     def scored(self) -> NDArray[np.bool_]:
@@ -164,6 +173,7 @@ def fit(
     *,
     name: str = "auto",
     groups: NDArray[Any] | None = None,
+    near_duplicates: float | None = NEAR_DUPLICATE,
     pool: Pool | None = None,
     rows: NDArray[np.int64] | None = None,
     seed: int = 0,
@@ -184,6 +194,9 @@ def fit(
         "auto", "lda", "logreg", "rbf-svm", "paper-svm", "paper-knn" or "paper-logreg".
     groups : array (n,), optional
         Patient, slide or video of each image: those of one are never on both sides of a split.
+    near_duplicates : float or None
+        Cosine of centred embeddings above which two images count as of one group; None where
+        ``groups`` says all there is to say, as a project's do.
     pool : Pool, optional
         All embedded images, labelled or not; without it the labelled ones stand for all.
     rows : array (n,) of int, optional
@@ -209,7 +222,9 @@ def fit(
     with one_blas_thread():
         if pool is None:
             pool, rows = Pool(X), np.arange(len(X))
-        labels = _prepare(pool, X, index, len(class_ids), groups, rows, seed, check)
+        labels = _prepare(
+            pool, X, index, len(class_ids), groups, near_duplicates, rows, seed, check
+        )
         if name.startswith("paper-"):
             return _fit_paper(name, labels, class_ids)
         families: tuple[str, ...] = (name,)
@@ -224,6 +239,7 @@ def _prepare(
     y: NDArray[np.int64],
     n_classes: int,
     groups: NDArray[Any] | None,
+    near_duplicates: float | None,
     rows: NDArray[np.int64] | None,
     seed: int,
     check: Callable[[], None],
@@ -231,7 +247,11 @@ def _prepare(
     Z = pool.rotate(X) if rows is None else pool.rotated[rows]
     length = np.linalg.norm(Z, axis=1, keepdims=True)
     unit = Z / np.where(length == 0, 1, length)
-    together = leak_groups(unit, None if groups is None else np.asarray(groups, dtype=object))
+    together = leak_groups(
+        unit,
+        None if groups is None else np.asarray(groups, dtype=object),
+        threshold=near_duplicates,
+    )
     # Few labels: the split decides, so average over more of them.
     repeats = 5 if len(y) <= 200 else 3
     folds = np.stack(
@@ -343,7 +363,7 @@ def _fit_own(families: tuple[str, ...], labels: _Labels, class_ids: NDArray[np.i
         sentence=sentence,
         parameters=parameters,
         model=model,
-        out_of_fold=OutOfFold(probabilities, labels.y, labels.groups),
+        out_of_fold=OutOfFold(probabilities, labels.y, labels.groups, labels.folds),
     )
 
 
@@ -442,5 +462,5 @@ def _fit_paper(name: str, labels: _Labels, class_ids: NDArray[np.int64]) -> Fitt
         sentence=f"{TITLES[name]}, as chosen by hand.",
         parameters={},
         model=Stock(pipeline),
-        out_of_fold=OutOfFold(probabilities[None], labels.y, labels.groups),
+        out_of_fold=OutOfFold(probabilities[None], labels.y, labels.groups, labels.folds[:1]),
     )

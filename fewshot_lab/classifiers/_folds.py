@@ -15,7 +15,7 @@ def leak_groups(
     Z: NDArray[np.floating[Any]],
     groups: NDArray[np.object_] | None = None,
     *,
-    threshold: float = NEAR_DUPLICATE,
+    threshold: float | None = NEAR_DUPLICATE,
 ) -> NDArray[np.int64]:
     """Join what must stay on one side of a split: images of a group, and near-duplicates.
 
@@ -26,7 +26,7 @@ def leak_groups(
     groups : array (n,), optional
         Patient, slide or video of each image.
     threshold : float
-        Cosine above which two images count as near-duplicates.
+        Cosine above which two images count as near-duplicates; None: groups alone count.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def leak_groups(
         _, first, code = np.unique(groups.astype(str), return_index=True, return_inverse=True)
         rows.append(np.arange(n))
         columns.append(first[code])
-    for start in range(0, n, 1024):
+    for start in range(0, n if threshold is not None else 0, 1024):
         stop = min(start + 1024, n)
         # Pairs on and below the diagonal.
         similar = Z[start:stop] @ Z[:stop].T > threshold

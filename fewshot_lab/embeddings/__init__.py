@@ -9,7 +9,7 @@ from fewshot_lab.embeddings._embeddings import Embeddings, open_embeddings
 from fewshot_lab.embeddings._index import Index, build_index
 from fewshot_lab.embeddings._map_file import Map, load_map, make_map, map_stamp, save_map
 from fewshot_lab.embeddings._maps import Layout, pca_map, place_new, umap_map
-from fewshot_lab.embeddings._neighbours import near_duplicates, neighbour_graph
+from fewshot_lab.embeddings._neighbours import near_duplicates, near_pairs, neighbour_graph
 
 __all__ = [
     "EmbedReport",
@@ -24,6 +24,7 @@ __all__ = [
     "make_map",
     "map_stamp",
     "near_duplicates",
+    "near_pairs",
     "neighbour_graph",
     "open_embeddings",
     "pca_map",

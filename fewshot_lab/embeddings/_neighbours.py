@@ -14,6 +14,7 @@ EXACT_WORK = 4e11
 """Floating-point operations that comparing all pairs may take on a CPU: a few seconds."""
 
 _REDUCED = 128
+_MOST = 512
 
 
 def neighbour_graph(
@@ -108,6 +109,52 @@ def reduced(matrix: npt.NDArray[Any], dimensions: int) -> npt.NDArray[np.float32
     return out
 
 
+def near_pairs(
+    matrix: npt.NDArray[Any], index: Index, threshold: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Find the pairs of rows that are nearly the same.
+
+    Parameters
+    ----------
+    matrix
+        (n, d).
+    index
+        Over the same rows.
+    threshold
+        Cosine from which two rows are a pair. Of a row with more than 512 such, the nearest 512
+        are told: a thousand blank tiles hang together all the same.
+
+    Returns
+    -------
+    pairs : ndarray of int64, shape (p, 2)
+        Each pair once, the smaller row first, ascending.
+    cosines : ndarray of float32, shape (p,)
+    """
+    n = len(matrix)
+    left, right, cosines = [], [], []
+    todo, k = np.arange(n), min(n, 8)
+    # A row whose k finds are all close may have more: it is asked again for more.
+    while len(todo) and k > 0:
+        full = []
+        for start in range(0, len(todo), 4096):
+            rows = todo[start : start + 4096]
+            similarity, found = index.search(matrix[rows], k)
+            close = (similarity >= threshold) & (found >= 0)
+            at, column = np.nonzero(close & (found != rows[:, None]))
+            left.append(rows[at])
+            right.append(found[at, column])
+            cosines.append(similarity[at, column])
+            full.append(rows[close.all(axis=1)])
+        todo = np.concatenate(full) if k < min(n, _MOST) else np.array([], np.int64)
+        k = min(n, 8 * k)
+    if not left:
+        return np.empty((0, 2), np.int64), np.empty(0, np.float32)
+    a, b = np.concatenate(left), np.concatenate(right)
+    both = np.stack([np.minimum(a, b), np.maximum(a, b)], axis=1)
+    pairs, first = np.unique(both, axis=0, return_index=True)
+    return pairs, np.minimum(np.concatenate(cosines)[first], np.float32(1))
+
+
 def near_duplicates(matrix: npt.NDArray[Any], index: Index, threshold: float) -> list[list[int]]:
     """Group rows that are nearly the same.
 
@@ -129,25 +176,10 @@ def near_duplicates(matrix: npt.NDArray[Any], index: Index, threshold: float) ->
     from scipy.sparse.csgraph import connected_components
 
     n = len(matrix)
-    left, right = [], []
-    todo, k = np.arange(n), min(n, 8)
-    # A row whose k finds are all close may have more: it is asked again for more.
-    while len(todo) and k > 0:
-        full = []
-        for start in range(0, len(todo), 4096):
-            rows = todo[start : start + 4096]
-            similarity, found = index.search(matrix[rows], k)
-            close = (similarity >= threshold) & (found >= 0)
-            at, column = np.nonzero(close)
-            left.append(rows[at])
-            right.append(found[at, column])
-            full.append(rows[close.all(axis=1)])
-        todo = np.concatenate(full) if k < n else np.array([], np.int64)
-        k = min(n, 8 * k)
-    if not left:
+    pairs, _ = near_pairs(matrix, index, threshold)
+    if not len(pairs):
         return []
-    a, b = np.concatenate(left), np.concatenate(right)
-    links = coo_array((np.ones(len(a), bool), (a, b)), shape=(n, n))
+    links = coo_array((np.ones(len(pairs), bool), pairs.T), shape=(n, n))
     _, component = connected_components(links, directed=False)
     order = np.argsort(component, kind="stable")
     edges = np.flatnonzero(np.diff(component[order])) + 1

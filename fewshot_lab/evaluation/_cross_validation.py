@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Fitted, OutOfFold
 from fewshot_lab.evaluation._intervals import Interval, balanced, effective_size, wilson
+from fewshot_lab.evaluation._leaks import LeakCheck, check_folds
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class CrossValidation:
         The images behind the rows of ``out_of_fold``.
     y : array (n,)
         Their class ids.
+    leaks : LeakCheck
+        What came out when the folds were held against the groups.
     """
 
     balanced_accuracy: Interval
@@ -51,6 +55,7 @@ class CrossValidation:
     repeats: int
     ids: tuple[str, ...] = field(default=(), repr=False)
     y: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64), repr=False)
+    leaks: LeakCheck = field(default_factory=lambda: LeakCheck(0))
 
 
 @dataclass(frozen=True)
@@ -72,17 +77,35 @@ class Suspect:
     probability: float
 
 
-def cross_validation(fitted: Fitted, image_ids: Sequence[str] = ()) -> CrossValidation:
+def cross_validation(
+    fitted: Fitted,
+    image_ids: Sequence[str] = (),
+    groups: NDArray[Any] | None = None,
+    *,
+    noun: str = "group",
+    apart: int = 0,
+) -> CrossValidation:
     """Return the figures of the cross-validation by which a classifier was fitted.
+
+    Its folds are held against the groups first: an image that was held out while others of its
+    group trained is left out of all figures, and named in ``leaks``.
 
     Parameters
     ----------
     fitted : Fitted
     image_ids : sequence (n,) of str, optional
         The labelled images, in the order in which they were given to ``fit``.
+    groups : array (n,) of str, optional
+        What must stay together, as ``Project.groups_of`` returns it.
+    noun, apart
+        See :class:`LeakCheck`.
     """
     found: OutOfFold = fitted.out_of_fold
     R, n, K = found.probabilities.shape
+    ids = image_ids or [str(i) for i in range(n)]
+    leaks, leaking = check_folds(groups, found.folds, ids, noun=noun, apart=apart)
+    if leaking.any():
+        found = found.without(leaking)
     rows = np.arange(n)
     hits, held = np.zeros(n), np.zeros(n)
     confusion = np.zeros((K, K))
@@ -113,6 +136,7 @@ def cross_validation(fitted: Fitted, image_ids: Sequence[str] = ()) -> CrossVali
         repeats=R,
         ids=tuple(image_ids),
         y=fitted.class_ids[found.y],
+        leaks=leaks,
     )
 
 

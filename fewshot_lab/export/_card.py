@@ -62,13 +62,7 @@ def _data(about: Mapping[str, Any]) -> str:
         f"From {data['images']:,} images in {data['files']:,} files, labelled by "
         f"{_some(data['annotators'], 'annotator')}; "
         f"{data['unsure']:,} marked unsure and {data['reject']:,} as unusable took no part.",
-        (
-            f"The labels come from {data['groups']:,} groups (patients, slides, ...); no group is "
-            "on both sides of a split."
-            if data["groups"]
-            else "No groups (patients, slides, ...) were given: if images of one patient are "
-            "among them, the cross-validated figures are too high."
-        ),
+        f"Leak check of training and audit images: {data['leak_check']}",
         f"SHA-256 of the label log: `{data['log_sha256']}` (position {data['log_position']}). "
         "labels.csv lists the labels used, with file names and annotators' names: look it "
         "through before you pass this folder on.",

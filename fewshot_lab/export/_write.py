@@ -224,7 +224,7 @@ def _about(
     machine = Counter(
         label.class_id for label in labels.values() if label.machine and label.kind == "class"
     )
-    groups = {row.group for row in project.store.images(training.ids)} - {None}
+    leaks, _ = project.splits.check(training.ids, project.store.audit_ids())
     kinds = Counter(label.kind for label in labels.values())
     digest, position = log_digest(project)
     return {
@@ -246,7 +246,8 @@ def _about(
             "annotators": len({label.annotator for label in labels.values()}),
             "unsure": kinds["unsure"],
             "reject": kinds["reject"],
-            "groups": len(groups),
+            "groups": leaks.groups,
+            "leak_check": leaks.sentence,
             "log_sha256": digest,
             "log_position": position,
         },

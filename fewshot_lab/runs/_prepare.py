@@ -46,8 +46,9 @@ def images_of(
 ) -> tuple[list[RunImage], dict[int, str]]:
     """Return what a run may learn from, and the names of the labels for its check.
 
-    A label is what people said, else the reference label. Images of the audit set go without:
-    they are never used to choose a model. Rejected images are left out.
+    A label is what people said, else the reference label. Images of the audit set and of the
+    reference test set go without, with all that stays together with them: they are never used
+    to choose a model. Rejected images are left out.
 
     Parameters
     ----------
@@ -59,15 +60,17 @@ def images_of(
     for project in projects:
         names = {row.id: row.name for row in project.store.classes(include_retired=True)}
         labels = project.store.labels()
-        audit = project.store.audit_ids()
-        for row in project.store.images():
+        held_out = project.splits.held_out(project.store.audit_ids())
+        rows = project.store.images()
+        groups = project.groups_of([row.id for row in rows])
+        for number, row in enumerate(rows):
             said = labels.get(row.id)
             name = row.reference
             if said is not None and said.kind in ("unsure", "reject"):
                 name = None
             elif said is not None and said.teaches and said.class_id is not None:
                 name = names[said.class_id]
-            if row.id in audit:
+            if row.id in held_out:
                 name = None
             if said is not None and said.kind == "reject":
                 continue
@@ -81,7 +84,7 @@ def images_of(
                     str(file.absolute()),
                     frame,
                     None if name is None else numbers.setdefault(name, len(numbers)),
-                    None if row.group is None else f"{project.name}/{row.group}",
+                    None if groups is None else f"{project.name}/{groups[number]}",
                     project.name,
                 ),
             )

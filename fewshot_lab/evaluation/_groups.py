@@ -1,0 +1,305 @@
+"""What must stay on one side of every split: images of a patient, and near-duplicates."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.errors import FewshotLabError
+
+KINDS = ("import", "column", "pattern", "none")
+TOO_LARGE = 0.25
+"""Look-alikes of different groups are not joined where one would then hold more of all images."""
+
+
+class Row(Protocol):
+    """What is read of an image: :class:`fewshot_lab.store.ImageRow`."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def path(self) -> str:
+        """Relative to what was imported."""
+
+    @property
+    def group(self) -> str | None:
+        """The group that came with it."""
+
+    @property
+    def meta(self) -> Mapping[str, str | float]:
+        """Further columns."""
+
+
+@dataclass(frozen=True)
+class GroupRule:
+    r"""Where the group of an image comes from.
+
+    Attributes
+    ----------
+    kind : {"import", "column", "pattern", "none"}
+        As it was imported (a manifest's column, a DICOM field), a metadata column, a regular
+        expression on the path, or nowhere.
+    value : str
+        The column or the expression. Of an expression the first bracketed part is the group, or
+        all that it matches where nothing is bracketed: ``^(\d+)_`` makes 17 of ``17_03.png``.
+    noun : str
+        What a group is, for sentences: "patient", "slide", "video", "group".
+    """
+
+    kind: str = "import"
+    value: str = ""
+    noun: str = "group"
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any] | None) -> GroupRule:
+        """Read what :meth:`to_dict` returned; None is the rule of a new project."""
+        told = told or {}
+        return cls(
+            str(told.get("kind", "import")),
+            str(told.get("value", "")),
+            str(told.get("noun", "group")),
+        )
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as JSON can hold it."""
+        return {"kind": self.kind, "value": self.value, "noun": self.noun}
+
+
+def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
+    """Return the group of each image by a rule; None where it has none.
+
+    Raises
+    ------
+    FewshotLabError
+        For an expression that cannot be read, or a column that no image has.
+    """
+    if rule.kind == "none":
+        return [None] * len(rows)
+    if rule.kind == "import":
+        return [row.group or None for row in rows]
+    if rule.kind == "column":
+        if not any(rule.value in row.meta for row in rows):
+            known = sorted({name for row in rows for name in row.meta})
+            there = f"there are: {', '.join(known)}" if known else "the images have none"
+            raise FewshotLabError(f"No image has a column {rule.value!r}; {there}.")
+        return [_plain(row.meta.get(rule.value)) for row in rows]
+    if rule.kind == "pattern":
+        try:
+            pattern = re.compile(rule.value)
+        except re.error as error:
+            raise FewshotLabError(
+                f"The expression {rule.value!r} cannot be read: {error}."
+            ) from None
+        if not rule.value:
+            raise FewshotLabError("Give an expression that finds the group in a file's path.")
+        found = (pattern.search(row.path) for row in rows)
+        return [None if m is None else (m[1] if pattern.groups else m[0]) or None for m in found]
+    raise FewshotLabError(f"{rule.kind!r} is no source of groups: {', '.join(KINDS)}.")
+
+
+def _plain(value: str | float | None) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+@dataclass(frozen=True)
+class GroupPreview:
+    """What a rule would make of the images.
+
+    Attributes
+    ----------
+    rule : GroupRule
+    images, without, groups, alone : int
+        All images, those without a group, the groups, and the groups of one image.
+    examples : tuple of (path, group or None)
+        Spread over the images.
+    largest : tuple of (group, images)
+        The ten largest.
+    unmatched : tuple of str
+        Paths of some images without a group.
+    sentence : str
+    warning : str
+        What speaks against the rule, else "".
+    """
+
+    rule: GroupRule
+    images: int
+    without: int
+    groups: int
+    alone: int
+    examples: tuple[tuple[str, str | None], ...]
+    largest: tuple[tuple[str, int], ...]
+    unmatched: tuple[str, ...]
+    sentence: str
+    warning: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return {
+            "rule": self.rule.to_dict(),
+            "images": self.images,
+            "without": self.without,
+            "groups": self.groups,
+            "groups_of_one": self.alone,
+            "examples": [{"path": p, "group": g} for p, g in self.examples],
+            "largest": [{"group": g, "images": n} for g, n in self.largest],
+            "unmatched": list(self.unmatched),
+            "sentence": self.sentence,
+            "warning": self.warning,
+        }
+
+
+def preview_groups(rows: Sequence[Row], rule: GroupRule) -> GroupPreview:
+    """Return what a rule would make of the images; nothing is changed.
+
+    Raises
+    ------
+    FewshotLabError
+        As :func:`group_keys`.
+    """
+    keys = group_keys(rows, rule)
+    counts = Counter(key for key in keys if key is not None)
+    without = [row.path for row, key in zip(rows, keys, strict=True) if key is None]
+    spots = np.unique(np.linspace(0, max(len(rows) - 1, 0), min(len(rows), 8)).astype(int))
+    n, g = len(rows), len(counts)
+    noun = rule.noun
+    sentence = f"{_some(g, noun)} in {_some(n, 'image')}"
+    if g:
+        sentence += f", {_few(counts)} each"
+    if without:
+        sentence += f"; {_some(len(without), 'image')} without one (each counts for itself)"
+    largest = counts.most_common(10)
+    warning = ""
+    if g == 0 and rule.kind not in ("none", "import"):
+        warning = "It finds no group in any image."
+    elif g == 1:
+        warning = f"All images are in one {noun}: nothing could be held out."
+    elif g and largest[0][1] > 0.5 * n:
+        warning = (
+            f"{largest[0][0]} holds {100 * largest[0][1] / n:.0f} % of the images: splits will "
+            "be lopsided."
+        )
+    elif g > 1 and g == n - len(without):
+        warning = f"Every image is a {noun} of its own: this keeps nothing together."
+    return GroupPreview(
+        rule,
+        n,
+        len(without),
+        g,
+        sum(size == 1 for size in counts.values()),
+        tuple((rows[i].path, keys[i]) for i in spots),
+        tuple(largest),
+        tuple(without[:8]),
+        sentence + ".",
+        warning,
+    )
+
+
+def _few(counts: Counter[str]) -> str:
+    sizes = sorted(counts.values())
+    low, high = sizes[0], sizes[-1]
+    return _some(low, "image") if low == high else f"{low:,} to {high:,} images"
+
+
+def _some(n: int, word: str) -> str:
+    return f"{n:,} {word}{'' if n == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class Together:
+    """Which images stay together.
+
+    Attributes
+    ----------
+    code : array (n,) of int
+        Equal numbers stay on one side of every split; 0, 1, ... in order of first appearance.
+    names : tuple of str
+        The name of each number: the group's, several joined by " + " where a near-duplicate
+        joins them, that of an image that stands alone ``image:ID``.
+    named : array (numbers,) of bool
+        Whether a group by the rule is in it.
+    apart : array (q,) of int
+        Near-duplicate pairs, as positions in those given, that were not joined because that
+        would have put too many images of different groups in one.
+    """
+
+    code: NDArray[np.int64]
+    names: tuple[str, ...]
+    named: NDArray[np.bool_]
+    apart: NDArray[np.int64]
+
+
+def together(
+    ids: Sequence[str], keys: Sequence[str | None], pairs: NDArray[np.int64] | None = None
+) -> Together:
+    """Join images of a group, and near-duplicates, into what stays together.
+
+    Whatever hangs together by groups and pairs is one. Pairs of images of different groups are
+    left out, all of them, where they would put more than a quarter of the images in one (and
+    more than the largest group has by itself): then nothing could be held out any more, and a
+    person has to look at them.
+
+    Parameters
+    ----------
+    ids : sequence (n,) of str
+    keys : sequence (n,) of str or None
+    pairs : array (p, 2) of int, optional
+        Positions of near-duplicates.
+    """
+    n = len(ids)
+    pairs = np.empty((0, 2), np.int64) if pairs is None else pairs
+    number: dict[str, int] = {}
+    key = np.array([number.setdefault(k, len(number)) if k else -1 for k in keys], np.int64)
+    code = _components(key, pairs)
+    apart = np.empty(0, np.int64)
+    if n and len(pairs) and number:
+        largest = int(np.bincount(_components(key, pairs[:0])).max())
+        if np.bincount(code).max() > max(TOO_LARGE * n, largest):
+            a, b = key[pairs[:, 0]], key[pairs[:, 1]]
+            across = (a >= 0) & (b >= 0) & (a != b)
+            apart = np.flatnonzero(across)
+            code = _components(key, pairs[~across])
+    count = int(code.max(initial=-1)) + 1
+    first = np.full(count, n)
+    np.minimum.at(first, code, np.arange(n))
+    size = np.bincount(code, minlength=count)
+    holds: dict[int, dict[str, None]] = {}
+    for position in np.flatnonzero(key >= 0).tolist():
+        holds.setdefault(int(code[position]), {})[str(keys[position])] = None
+    names = tuple(
+        " + ".join(holds[c])
+        if c in holds
+        else (f"image:{ids[first[c]]}" if size[c] == 1 else f"near:{ids[first[c]]}")
+        for c in range(count)
+    )
+    named = np.array([c in holds for c in range(count)], dtype=bool)
+    return Together(code, names, named, apart)
+
+
+def _components(key: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(key)
+    with_key = np.flatnonzero(key >= 0)
+    # Images of a group hang on a node of its own.
+    rows = np.concatenate([with_key, pairs[:, 0]])
+    columns = np.concatenate([n + key[with_key], pairs[:, 1]])
+    size = n + int(key.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(size, size))
+    _, component = connected_components(links, directed=False)
+    _, first, code = np.unique(component[:n], return_index=True, return_inverse=True)
+    order = np.empty(len(first), np.int64)
+    order[np.argsort(first)] = np.arange(len(first))
+    return np.asarray(order[code], dtype=np.int64)

@@ -1,0 +1,211 @@
+"""The assertion behind every figure: nothing that belongs together is on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A group with images on both sides of a split.
+
+    Attributes
+    ----------
+    group : str
+    trained, tested : tuple of str
+        Ids of its images on either side.
+    """
+
+    group: str
+    trained: tuple[str, ...]
+    tested: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LeakCheck:
+    """What was found when a split was checked.
+
+    Attributes
+    ----------
+    groups : int
+        Named groups (patients, slides, videos) among the images checked.
+    joined : int
+        Further groups that are near-duplicates alone.
+    leaks : tuple of Leak
+    excluded : int
+        Images left out of the figures because of them.
+    noun : str
+    apart : int
+        Near-duplicate pairs of different groups that are not joined (a person has to look).
+    """
+
+    groups: int
+    joined: int = 0
+    leaks: tuple[Leak, ...] = field(default=())
+    excluded: int = 0
+    noun: str = "group"
+    apart: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is on both sides."""
+        return not self.leaks
+
+    @property
+    def sentence(self) -> str:
+        """The result in words, to be printed beside the figures; it names no patient."""
+        if self.leaks:
+            trained = sum(len(leak.trained) for leak in self.leaks)
+            tested = sum(len(leak.tested) for leak in self.leaks)
+            said = (
+                f"{_some(len(self.leaks), self.noun)} on both sides ({tested:,} tested, "
+                f"{trained:,} trained on): {_some(self.excluded, 'image')} left out of the figures."
+            )
+        else:
+            parts = []
+            if self.groups:
+                parts.append(_some(self.groups, self.noun))
+            if self.joined:
+                parts.append(f"{_some(self.joined, 'set')} of near-duplicates")
+            said = (
+                f"{' and '.join(parts)}; none on both sides."
+                if parts
+                else "No groups are known and no near-duplicates were found: images of one "
+                "patient may be on both sides."
+            )
+            if parts and not self.groups:
+                said += " No groups are known: images of one patient may be on both sides."
+        if self.apart:
+            pairs = "pair" if self.apart == 1 else "pairs"
+            said += (
+                f" {self.apart:,} look-alike {pairs} of different {self.noun}s not joined: "
+                "look at them."
+            )
+        return said
+
+    def named(self, most: int = 3) -> str:
+        """Name the groups and images on both sides; "" where there are none."""
+        return "; ".join(
+            f"{leak.group}: {', '.join(leak.tested[:most])} tested, "
+            f"{', '.join(leak.trained[:most])} trained on"
+            for leak in self.leaks[:most]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it; groups are counted, not named."""
+        return {
+            "sound": self.sound,
+            "sentence": self.sentence,
+            "groups": self.groups,
+            "near_duplicate_sets": self.joined,
+            "leaks": len(self.leaks),
+            "excluded": self.excluded,
+            "not_joined": self.apart,
+        }
+
+
+def _some(n: int, word: str) -> str:
+    return f"{n:,} {word}{'' if n == 1 else 's'}"
+
+
+def check_sides(
+    groups: NDArray[Any] | None,
+    trained: NDArray[np.bool_],
+    tested: NDArray[np.bool_],
+    ids: Sequence[str],
+    *,
+    noun: str = "group",
+    apart: int = 0,
+) -> tuple[LeakCheck, NDArray[np.bool_]]:
+    """Check that no group has images among those trained on and among those tested.
+
+    Parameters
+    ----------
+    groups : array (n,) of str, or None
+        As ``Project.groups_of`` returns it; None where none is known.
+    trained, tested : array (n,) of bool
+    ids : sequence (n,) of str
+
+    Returns
+    -------
+    LeakCheck
+    array (n,) of bool
+        Tested images that leak: they must not be counted.
+    """
+    folds = np.where(tested, 0, np.where(trained, -1, -2))[None]
+    return check_folds(groups, folds, ids, noun=noun, apart=apart)
+
+
+def check_folds(
+    groups: NDArray[Any] | None,
+    folds: NDArray[np.int64],
+    ids: Sequence[str],
+    *,
+    noun: str = "group",
+    apart: int = 0,
+) -> tuple[LeakCheck, NDArray[np.bool_]]:
+    """Check the folds of a cross-validation: in each repeat a group is in one fold alone.
+
+    Parameters
+    ----------
+    groups : array (n,) of str, or None
+    folds : array (R, n) of int
+        The fold in which an image is held out; -1: always trains; -2: takes no part.
+    ids : sequence (n,) of str
+
+    Returns
+    -------
+    LeakCheck
+    array (n,) of bool
+        Images that were held out while others of their group trained.
+    """
+    n = folds.shape[1]
+    leaking = np.zeros(n, dtype=bool)
+    if groups is None or not n:
+        return LeakCheck(0, noun=noun, apart=apart), leaking
+    names, code = np.unique(groups.astype(str), return_inverse=True)
+    part = (folds > -2).any(axis=0)
+    size = np.bincount(code[part], minlength=len(names))
+    several = size > 1
+    found: dict[int, tuple[set[int], set[int]]] = {}
+    for fold in folds:
+        low = np.full(len(names), np.iinfo(np.int64).max)
+        high = np.full(len(names), -2)
+        inside = fold > -2
+        np.minimum.at(low, code[inside], fold[inside])
+        np.maximum.at(high, code[inside], fold[inside])
+        torn = several & (high > low)
+        for g in np.flatnonzero(torn):
+            mine = np.flatnonzero((code == g) & inside)
+            held = mine[fold[mine] >= 0]
+            leaking[held] = True
+            # Whatever is in no fold, or another, trained while these were held out.
+            others = mine[fold[mine] != fold[held[0]]] if len(held) else mine
+            tested, trained = found.setdefault(int(g), (set(), set()))
+            tested.update(held.tolist())
+            trained.update(others.tolist())
+    leaks = tuple(
+        Leak(
+            str(names[g]),
+            tuple(ids[i] for i in sorted(trained)),
+            tuple(ids[i] for i in sorted(tested)),
+        )
+        for g, (tested, trained) in found.items()
+    )
+    present = names[size > 0]
+    plain = np.array([name.startswith(("image:", "near:")) for name in present], dtype=bool)
+    near = np.array([name.startswith("near:") for name in present], dtype=bool)
+    check = LeakCheck(
+        int((~plain).sum()),
+        int((near & (size[size > 0] > 1)).sum()),
+        leaks,
+        int(leaking.sum()),
+        noun,
+        apart,
+    )
+    return check, leaking

@@ -1,0 +1,63 @@
+"""From which cosine on two images count as nearly the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOWEST, HIGHEST = 0.95, 0.99
+"""Between these the threshold is set by the pool itself."""
+SPREADS = 3.0
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A cosine of centred embeddings, and where it comes from.
+
+    Attributes
+    ----------
+    value : float
+        From it on two images are a near-duplicate pair.
+    sentence : str
+        Why it is what it is.
+    """
+
+    value: float
+    sentence: str
+
+
+def near_threshold(nearest: NDArray[np.floating]) -> Threshold:
+    """Return the threshold that a pool's own nearest neighbours suggest.
+
+    Backbones differ in how close they put images that are alike, so no one number fits all. What
+    is typical is read from the pool: of each image's distance to its nearest neighbour (1 -
+    cosine), the logarithm has a bulk with a median and a spread (1.4826 times the median absolute
+    deviation: Rousseeuw and Croux 1993, JASA 88). Nearer than three spreads below the median is
+    not alike but nearly the same. Where a pool is made of copies the bulk itself is, and where
+    it is varied everything is far: so never above 0.99 nor below 0.95, between which lie
+    re-saved, brightened, slightly shifted or scaled copies of an image.
+
+    Parameters
+    ----------
+    nearest : array (n,)
+        Cosine of each image to its nearest neighbour.
+    """
+    if len(nearest) < 20:
+        return Threshold(
+            HIGHEST, f"{HIGHEST:.2f}: too few images to tell what is usual among them."
+        )
+    distance = np.log(np.clip(1 - nearest.astype(np.float64), 1e-6, None))
+    middle = float(np.median(distance))
+    spread = 1.4826 * float(np.median(np.abs(distance - middle)))
+    asked = 1 - np.exp(middle - SPREADS * spread)
+    value = float(np.clip(asked, LOWEST, HIGHEST))
+    usual = f"an image's nearest neighbour here usually has {float(np.median(nearest)):.2f}"
+    why = (
+        f"{usual}, and three spreads closer would be {asked:.3f}, kept within "
+        f"{LOWEST:.2f} and {HIGHEST:.2f}"
+        if value != asked
+        else f"{usual}; this is three spreads closer than that"
+    )
+    return Threshold(value, f"{value:.3f}: {why}.")

@@ -1,0 +1,416 @@
+"""What must not be torn apart: a project's groups, near-duplicates and test set."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import (
+    GroupPreview,
+    GroupRule,
+    LeakCheck,
+    TestRule,
+    Threshold,
+    Together,
+    check_sides,
+    group_keys,
+    near_threshold,
+    preview_groups,
+    test_rows,
+    together,
+)
+from fewshot_lab.files import write_atomically
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project
+
+FLOOR = 0.95
+"""Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
+LOWEST = 0.8
+EXACT = 4e11
+"""Floating-point operations up to which every image is compared with every other."""
+MANY = 20_000
+
+
+@dataclass(frozen=True)
+class NearPair:
+    """Two images that are nearly the same.
+
+    Attributes
+    ----------
+    a, b : str
+        Image ids.
+    cosine : float
+    state : {"joined", "released", "apart"}
+        "apart": of different groups, and joining all such would put too much in one.
+    """
+
+    a: str
+    b: str
+    cosine: float
+    state: str
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Everything derived, at one moment."""
+
+    ids: list[str]
+    row: dict[str, int]
+    keys: list[str | None]
+    joined: Together
+    pairs: list[NearPair]
+    threshold: Threshold
+    chosen: bool
+    test: NDArray[np.bool_]
+    test_by: str
+    test_mates: NDArray[np.bool_]
+
+
+# Each image's nearest cosine (n,), the close pairs (p, 2) and their cosines (p,).
+_Found = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+class Splits:
+    """Groups by a rule joined with near-duplicates by embedding, less what was released.
+
+    All decisions are stored by image id, so that they outlive new embeddings. What follows from
+    them is computed when it is asked for, and kept while nothing changes.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._lock = RLock()
+        self._known: tuple[Any, _Known] | None = None
+        self._near: tuple[tuple[str, int, float], list[str], _Found] | None = None
+
+    # -- decisions -----------------------------------------------------------------------------
+
+    def stamp(self) -> int:
+        """Return a number that grows with every decision."""
+        return int(self._project.store.get("splits_rev") or 0)
+
+    def _decide(self, key: str, value: Any) -> None:
+        store = self._project.store
+        store.set(key, value)
+        self.changed()
+
+    def changed(self) -> None:
+        """Note that groups may be others now."""
+        self._project.store.set("splits_rev", self.stamp() + 1)
+
+    @property
+    def rule(self) -> GroupRule:
+        """Where groups come from."""
+        return GroupRule.from_dict(self._project.store.get("groups"))
+
+    def set_rule(self, rule: GroupRule) -> GroupPreview:
+        """Take groups from elsewhere from now on.
+
+        Raises
+        ------
+        FewshotLabError
+            For a rule that finds no group in any image, or that cannot be read.
+        """
+        found = self.preview(rule)
+        if not found.groups and rule.kind in ("column", "pattern"):
+            raise FewshotLabError(f"{found.warning} Nothing was changed.")
+        self._decide("groups", rule.to_dict())
+        return found
+
+    def preview(self, rule: GroupRule | None = None) -> GroupPreview:
+        """Return what a rule (the one in use, if None) makes of the images."""
+        return preview_groups(self._project.store.images(), rule or self.rule)
+
+    @property
+    def test_rule(self) -> TestRule:
+        """Which images are the reference test set."""
+        return TestRule.from_dict(self._project.store.get("test_set"))
+
+    def set_test_rule(self, rule: TestRule) -> int:
+        """Choose the reference test set; returns how many images are in it.
+
+        Raises
+        ------
+        FewshotLabError
+            For a rule that finds no image, or all of them.
+        """
+        found, _ = test_rows(self._project.store.images(), rule)
+        if rule.kind in ("column", "folder") and not found.any():
+            raise FewshotLabError("No image would be in this test set. Nothing was changed.")
+        self._decide("test_set", rule.to_dict())
+        return int(found.sum())
+
+    def set_threshold(self, value: float | None) -> None:
+        """Choose the cosine of near-duplicates for the backbone in use; None: as the pool says.
+
+        Raises
+        ------
+        FewshotLabError
+            Outside 0.8 to 1.
+        """
+        if value is not None and not LOWEST <= value <= 1:
+            raise FewshotLabError(f"The threshold is a cosine from {LOWEST} to 1, not {value}.")
+        kept = dict(self._project.store.get("near_threshold") or {})
+        fingerprint = self._project.backbone.fingerprint
+        kept.pop(fingerprint, None)
+        if value is not None:
+            kept[fingerprint] = value
+        self._decide("near_threshold", kept)
+
+    def release(self, pairs: Iterable[tuple[str, str]]) -> int:
+        """Keep pairs from being joined, whatever their cosine; returns how many are released."""
+        kept = self._released() | {_pair(a, b) for a, b in pairs}
+        self._decide("released", sorted(kept))
+        return len(kept)
+
+    def take_back(self, pairs: Iterable[tuple[str, str]]) -> int:
+        """Join released pairs again; returns how many are still released."""
+        kept = self._released() - {_pair(a, b) for a, b in pairs}
+        self._decide("released", sorted(kept))
+        return len(kept)
+
+    def _released(self) -> set[tuple[str, str]]:
+        return {(a, b) for a, b in self._project.store.get("released") or []}
+
+    # -- what follows --------------------------------------------------------------------------
+
+    def _look(self) -> _Known:
+        project = self._project
+        with self._lock:
+            embeddings = project.embeddings
+            embedded = (embeddings.fingerprint, len(embeddings.ids)) if embeddings else None
+            key = (self.stamp(), embedded, len(project.store.ids()))
+            if self._known is None or self._known[0] != key:
+                self._known = (key, self._derive())
+            return self._known[1]
+
+    def _derive(self) -> _Known:
+        project = self._project
+        rows = project.store.images()
+        ids = [row.id for row in rows]
+        place = {image_id: k for k, image_id in enumerate(ids)}
+        try:
+            keys = group_keys(rows, self.rule)
+        except FewshotLabError:  # a column whose images have gone
+            keys = [None] * len(rows)
+        near_ids, nearest, all_pairs, cosines = self._search()
+        suggested = near_threshold(nearest)
+        chosen = (project.store.get("near_threshold") or {}).get(self._fingerprint())
+        threshold = (
+            Threshold(float(chosen), f"{float(chosen):.3f}: chosen by hand.")
+            if chosen is not None
+            else suggested
+        )
+        close = cosines >= threshold.value
+        found = [
+            (near_ids[a], near_ids[b], float(c))
+            for (a, b), c in zip(all_pairs[close], cosines[close], strict=True)
+            if near_ids[a] in place and near_ids[b] in place
+        ]
+        released = self._released()
+        joined_pairs = [(a, b) for a, b, _ in found if _pair(a, b) not in released]
+        links = np.array([(place[a], place[b]) for a, b in joined_pairs], np.int64).reshape(-1, 2)
+        joined = together(ids, keys, links)
+        apart = {_pair(*joined_pairs[k]) for k in joined.apart}
+        pairs = [
+            NearPair(
+                a,
+                b,
+                cosine,
+                "released"
+                if _pair(a, b) in released
+                else "apart"
+                if _pair(a, b) in apart
+                else "joined",
+            )
+            for a, b, cosine in sorted(found, key=lambda pair: -pair[2])
+        ]
+        try:
+            test, by = test_rows(rows, self.test_rule)
+        except FewshotLabError:
+            test, by = np.zeros(len(rows), dtype=bool), ""
+        mates = np.isin(joined.code, joined.code[test]) & ~test
+        return _Known(
+            ids, place, keys, joined, pairs, threshold, chosen is not None, test, by, mates
+        )
+
+    def _fingerprint(self) -> str:
+        return self._project.backbone.fingerprint
+
+    def _search(self) -> tuple[list[str], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return the embedded ids, each one's nearest cosine, and the close pairs of rows."""
+        project = self._project
+        embeddings = project.embeddings
+        nothing = np.empty(0, np.float32), np.empty((0, 2), np.int64), np.empty(0, np.float32)
+        if embeddings is None or len(embeddings.ids) < 2:
+            return [], *nothing
+        chosen = (project.store.get("near_threshold") or {}).get(self._fingerprint())
+        floor = FLOOR if chosen is None else min(FLOOR, float(chosen))
+        pool = project.pool
+        ids = list(embeddings.ids[: len(pool)])
+        old = self._near
+        if old is not None and old[0][0] == embeddings.fingerprint and old[0][2] <= floor:
+            # While a large pool is still being embedded it is not searched for every shard.
+            embedding = len(ids) < 0.98 * len(project.store.ids())
+            same = old[0][1] == len(ids)
+            if same or (embedding and len(ids) > MANY and old[0][1] > 0.8 * len(ids)):
+                return old[1], *old[2]
+        mark = zlib.crc32("\n".join(ids).encode())
+        file = project.folder / "splits" / f"{embeddings.fingerprint}.npz"
+        found = _read(file, mark, floor)
+        if found is None:
+            found = _find(pool.rotated, floor)
+            buffer = io.BytesIO()
+            np.savez(
+                buffer, mark=mark, floor=floor, nearest=found[0], pairs=found[1], cosines=found[2]
+            )
+            file.parent.mkdir(exist_ok=True)
+            write_atomically(file, buffer.getvalue())
+        self._near = ((embeddings.fingerprint, len(ids), floor), ids, found)
+        return ids, *found
+
+    @property
+    def threshold(self) -> Threshold:
+        """The cosine from which on two images are near-duplicates, and why."""
+        return self._look().threshold
+
+    @property
+    def threshold_chosen(self) -> bool:
+        """Whether a person has chosen it."""
+        return self._look().chosen
+
+    @property
+    def pairs(self) -> list[NearPair]:
+        """The near-duplicate pairs, the closest first."""
+        return self._look().pairs
+
+    @property
+    def test_by(self) -> str:
+        """What makes the test set; "" where there is none."""
+        return self._look().test_by
+
+    def test_ids(self) -> set[str]:
+        """Return the images of the reference test set."""
+        known = self._look()
+        return {known.ids[k] for k in np.flatnonzero(known.test)}
+
+    def codes(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return a number for each image, equal for those that stay together (n,)."""
+        known = self._look()
+        rows = np.array([known.row.get(i, -1) for i in ids], dtype=np.int64)
+        own = len(known.ids) + np.arange(len(ids))
+        return np.where(rows < 0, own, known.joined.code[rows] if len(known.ids) else own)
+
+    def quota_codes(self, ids: Sequence[str]) -> NDArray[np.int64] | None:
+        """Return the same, -1 where an image stands alone; None where all do."""
+        codes = self.codes(ids)
+        _, back, size = np.unique(codes, return_inverse=True, return_counts=True)
+        if (size <= 1).all():
+            return None
+        return np.where(size[back] > 1, codes, -1)
+
+    def groups_of(self, ids: Sequence[str]) -> NDArray[Any] | None:
+        """Return the name of what each image stays together with; None where all stand alone."""
+        known = self._look()
+        rows = [known.row[i] for i in ids]
+        code = known.joined.code[rows]
+        size = np.bincount(known.joined.code, minlength=len(known.joined.names))
+        if not (known.joined.named[code] | (size[code] > 1)).any():
+            return None
+        return np.array([known.joined.names[c] for c in code], dtype=object)
+
+    def mates(self, ids: Iterable[str]) -> set[str]:
+        """Return the images that stay together with any of some, and these."""
+        known = self._look()
+        rows = [known.row[i] for i in ids if i in known.row]
+        held = np.isin(known.joined.code, known.joined.code[rows])
+        return {known.ids[k] for k in np.flatnonzero(held)}
+
+    def held_out(self, audit: Iterable[str]) -> set[str]:
+        """Return the images that may not train: test and audit images and what goes with them."""
+        known = self._look()
+        held = self.mates(audit)
+        away = known.test | known.test_mates
+        return held | {known.ids[k] for k in np.flatnonzero(away)}
+
+    def check(self, trained: Iterable[str], tested: Iterable[str]) -> tuple[LeakCheck, set[str]]:
+        """Check two sides against each other.
+
+        Returns
+        -------
+        LeakCheck
+        set of str
+            Tested images that leak and must not be counted.
+        """
+        one, other = set(trained), set(tested)
+        ids = sorted(one | other)
+        a = np.array([i in one for i in ids], dtype=bool)
+        b = np.array([i in other for i in ids], dtype=bool)
+        groups = self.groups_of(ids)
+        check, leaking = check_sides(groups, a & ~b, b, ids, noun=self.rule.noun, apart=self.apart)
+        return check, {ids[k] for k in np.flatnonzero(leaking)}
+
+    @property
+    def apart(self) -> int:
+        """Near-duplicate pairs of different groups that are not joined."""
+        return len(self._look().joined.apart)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return groups, near-duplicates and test set as JSON can hold it."""
+        known = self._look()
+        states = [pair.state for pair in known.pairs]
+        return {
+            "groups": self.preview().to_dict(),
+            "near_duplicates": {
+                "threshold": known.threshold.value,
+                "why": known.threshold.sentence,
+                "joined": states.count("joined"),
+                "released": states.count("released"),
+                "not_joined": states.count("apart"),
+                "sets": int((np.bincount(known.joined.code)[~known.joined.named] > 1).sum())
+                if len(known.ids)
+                else 0,
+            },
+            "test_set": {
+                "rule": self.test_rule.to_dict(),
+                "by": known.test_by,
+                "images": int(known.test.sum()),
+                "kept_out_with_it": int(known.test_mates.sum()),
+            },
+        }
+
+
+def _pair(a: str, b: str) -> tuple[str, str]:
+    return (a, b) if a < b else (b, a)
+
+
+def _find(rotated: NDArray[np.float32], floor: float) -> _Found:
+    from fewshot_lab.embeddings import build_index, near_pairs
+
+    n, d = rotated.shape
+    index = build_index(rotated, kind="ivf" if 2.0 * n * n * d > EXACT else "auto")
+    similarity, rows = index.search(rotated, 2)
+    itself = rows[:, 0] == np.arange(n)
+    nearest = np.where(itself, similarity[:, -1], similarity[:, 0])
+    pairs, cosines = near_pairs(rotated, index, floor)
+    return nearest.astype(np.float32), pairs, cosines
+
+
+def _read(file: Any, mark: int, floor: float) -> _Found | None:
+    try:
+        with np.load(file) as kept:
+            if int(kept["mark"]) != mark or float(kept["floor"]) > floor:
+                return None
+            return kept["nearest"], kept["pairs"], kept["cosines"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
