@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.active import BATCH, Suggestion, choose_audit, suggest
+from fewshot_lab.advice import Advisor
 from fewshot_lab.classifiers import MACHINE_LIMIT, Fitted, Pool, fit
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import (
@@ -168,7 +169,9 @@ class LiveSession:
         self._thorough_at: float | None = None
         self._kept: dict[str, bool] = {}
         self._kept_position = 0
+        self._working = False
         self._snapshot = Snapshot(rev=0, position=-1, ids=[], row={}, message="Getting ready.")
+        self.advisor = Advisor(project, self._busy)
         self._thread = Thread(target=self._run, name=f"live {project.folder.name}", daemon=True)
         self._thread.start()
 
@@ -223,6 +226,7 @@ class LiveSession:
 
     def _leave(self) -> None:
         self._closed = True
+        self.advisor.close()
         self._wake.set()
         with self._changed:
             self._changed.notify_all()
@@ -245,6 +249,8 @@ class LiveSession:
                 if self._closed:
                     break
                 self._fail(error)
+            finally:
+                self._working = False
             self._wake.wait(self._patience())
 
     def _patience(self) -> float | None:
@@ -257,6 +263,7 @@ class LiveSession:
         return min(waits) if waits else None
 
     def _step(self) -> None:
+        self._working = True
         self._wake.clear()
         self._attempt = None
         self._look_at_images()
@@ -466,6 +473,11 @@ class LiveSession:
             name=fitted.name,
             fitted=fitted,
         )
+        self.advisor.take(fitted, images.key)
+
+    def _busy(self) -> bool:
+        """Say whether there is a refit to be made, or one is being made."""
+        return self._working or self._wake.is_set()
 
     def _check(self, position: int) -> None:
         """Give way to newer labels."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Fitted, Pool
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
-    from fewshot_lab.evaluation import Protocol
+    from fewshot_lab.evaluation import Advice, Protocol
     from fewshot_lab.export import BundleReport
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.runs import Run
@@ -726,6 +726,13 @@ class Project:
             for view in views.values():
                 view.close()
         return {"project": self.name, "labels": labels, "images": len(ids), **curve.to_dict()}
+
+    def advise(self) -> Advice:
+        """Measure the learning curve of the labels, and say what the next ones are worth."""
+        from fewshot_lab.evaluation import advise
+
+        fitted = self.fit().fitted
+        return advise(self, name=fitted.name, parameters=fitted.parameters)
 
     def _truth(self, labels: str) -> dict[str, str]:
         """Return what is held to be true of each image that has a label of a kind."""

@@ -23,6 +23,7 @@ ROOMS = [
     ["splits"],
     ["pretrain"],
     ["jobs"],
+    ["advice"],
     ["live"],
     ["export"],
     ["runs"],

@@ -4,6 +4,7 @@ from fewshot_lab.classifiers._fit import MACHINE_LIMIT, TITLES, Fitted, OutOfFol
 from fewshot_lab.classifiers._folds import NEAR_DUPLICATE, leak_groups, stratified_folds
 from fewshot_lab.classifiers._papers import PAPER, paper_answers
 from fewshot_lab.classifiers._pool import Pool, Preparation
+from fewshot_lab.classifiers._subsets import subset_predictions
 from fewshot_lab.classifiers._threads import one_blas_thread
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "one_blas_thread",
     "paper_answers",
     "stratified_folds",
+    "subset_predictions",
 ]

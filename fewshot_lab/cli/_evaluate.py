@@ -96,6 +96,37 @@ def nshot(
     tell(found, _text(found, out), as_json=json, job=job)
 
 
+@evaluate.command()
+def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
+    """Measure the learning curve of the labels, and say what the next ones are worth."""
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    try:
+        advice = opened.advise()
+    finally:
+        opened.close()
+    found = advice.to_dict()
+    lines = []
+    if advice.curve is not None:
+        rows = [
+            [f"{each['labels']:,}", *_figure(each["balanced_accuracy"])]
+            for each in [*found["sizes"], *found["ahead"]]
+        ]
+        lines.append(table(["labels", "balanced accuracy", "95 %"], rows))
+        lines.append(
+            f"By {found['classifier']}, {found['repeats']} repeats, tested on "
+            f"{found['tested_on']}; from {found['labels']:,} labels on extrapolated."
+        )
+        lines += [each["advice"] for each in found["classes"]]
+    lines.append(found["sentence"])
+    tell(found, "\n".join(lines), as_json=json)
+
+
+def _figure(band: dict[str, float]) -> list[str]:
+    return [f"{band['value']:.3f}", f"{band['low']:.3f}-{band['high']:.3f}"]
+
+
 def _shots(text: str) -> tuple[int, ...]:
     try:
         found = tuple(sorted({int(part) for part in text.split(",")}))

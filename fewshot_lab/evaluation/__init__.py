@@ -1,5 +1,6 @@
 """How good a classifier is, and how sure that is."""
 
+from fewshot_lab.evaluation._advice import Advice
 from fewshot_lab.evaluation._audit import audit_estimate
 from fewshot_lab.evaluation._bootstrap import Resamples
 from fewshot_lab.evaluation._cross_validation import (
@@ -18,6 +19,7 @@ from fewshot_lab.evaluation._groups import (
 )
 from fewshot_lab.evaluation._intervals import Interval, balanced, effective_size, wilson
 from fewshot_lab.evaluation._leaks import Leak, LeakCheck, check_folds, check_sides
+from fewshot_lab.evaluation._learning_curve import LearningCurve, learning_curve
 from fewshot_lab.evaluation._near import Threshold, near_threshold
 from fewshot_lab.evaluation._nshot import (
     CLASSIFIERS,
@@ -27,10 +29,14 @@ from fewshot_lab.evaluation._nshot import (
     nshot,
     split_by_group,
 )
+from fewshot_lab.evaluation._of_project import advise
+from fewshot_lab.evaluation._pace import Pace, pace
+from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
 from fewshot_lab.evaluation._test_set import TestRule, test_rows
 
 __all__ = [
     "CLASSIFIERS",
+    "Advice",
     "CrossValidation",
     "Curve",
     "Embedded",
@@ -39,21 +45,28 @@ __all__ = [
     "Interval",
     "Leak",
     "LeakCheck",
+    "LearningCurve",
+    "Pace",
+    "PowerLaws",
     "Protocol",
     "Resamples",
     "Suspect",
     "TestRule",
     "Threshold",
     "Together",
+    "advise",
     "audit_estimate",
     "balanced",
     "check_folds",
     "check_sides",
     "cross_validation",
     "effective_size",
+    "fit_power_laws",
     "group_keys",
+    "learning_curve",
     "near_threshold",
     "nshot",
+    "pace",
     "preview_groups",
     "split_by_group",
     "suspects",

@@ -35,6 +35,7 @@ def _beside_the_log(desk: Desk) -> dict[str, Any]:
         "backbone": project.backbone_name,
         "backbone_title": _backbone_title(desk),
         "embedded": len(desk.live.snapshot.ids),
+        "advice": desk.live.advisor.told,
         "columns": store.columns(),
         "has_reference": desk.has("reference"),
         "has_group": desk.has("group"),

@@ -18,8 +18,11 @@ export class TruthLine {
       title: "On the labelled images, which are harder than the rest where the classifier's doubt picked them; the audit says what the rest is like. Click: recall of each class, confusion matrix.", onclick: () => this.details(),
     }, h("span", {}, "Balanced accuracy "), this.accuracy, this.accuracyDoubt);
     this.auditPart = h("span", { class: "ws-audit-part", title: "On labelled images that were drawn at random and never trained the classifier" }, "Audit ", this.audit, this.auditDoubt);
+    this.gain = h("b", {});
+    this.gainDoubt = h("span", {});
+    this.next = h("a", { class: "ws-next-part", target: "_self", hidden: true }, h("span", {}), " ", this.gain, this.gainDoubt);
     this.message = h("span", { class: "ws-message" });
-    this.element = h("section", { class: "ws-truth", "aria-label": "How good the classifier is" }, this.message, this.open, this.auditPart, this.choice, this.fresh);
+    this.element = h("section", { class: "ws-truth", "aria-label": "How good the classifier is" }, this.message, this.open, this.auditPart, this.next, this.choice, this.fresh);
     this.outbox = { waiting: 0 };
     this.lost = false;
     model.on("scores overview", () => this.draw());
@@ -45,10 +48,26 @@ export class TruthLine {
       say(this.audit, two(model.audit.value));
       say(this.auditDoubt, doubt(model.audit));
     }
+    this.promise(known);
     say(this.choice, model.sentence);
     this.choice.title = model.sentence;
     this.freshen();
     this.draws?.();
+  }
+
+  // What the next labels are worth: measured beside the refits, so it may be some labels behind.
+  promise(known) {
+    const advice = this.model.overview?.advice;
+    const next = advice?.next;
+    this.next.hidden = !known || !next;
+    if (this.next.hidden) return;
+    const { value, low, high } = next.gain;
+    const [first] = this.next.children;
+    say(first, advice.done ? "Labels enough:" : `Next ${next.labels} labels:`);
+    say(this.gain, advice.done || value < 0.005 ? "under half a point" : `about +${tidy(value)} ${tidy(value) === "1" ? "point" : "points"}`);
+    say(this.gainDoubt, ` (${signed(low)} to ${signed(high)}${next.minutes ? `, ${minutes(next.minutes.value)} min` : ""})`);
+    this.next.href = `evaluate?project=${encodeURIComponent(this.workspace.dataset.project ?? "")}&view=curve`;
+    this.next.title = `${advice.sentence} Tested on ${advice.tested_on}. Click: the curve, and each class.`;
   }
 
   told(state) {
@@ -133,6 +152,10 @@ export class TruthLine {
 
 const doubt = (i, how = "") =>
   i.low === null ? ` (n = ${count(i.n)}${how})` : ` (${two(i.low)}–${two(i.high)}, n = ${count(i.n)}${how})`;
+
+const tidy = (share) => (100 * share).toFixed(100 * share < 3 ? 1 : 0).replace(/\.0$/, "");
+const signed = (share) => (share < 0 ? "−" : "") + tidy(Math.abs(share));
+const minutes = (m) => Math.max(1, Math.round(m));
 
 function whisker({ value, low, high }, color) {
   const at = (x) => 2 + x * 96;

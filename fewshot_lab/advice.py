@@ -1,0 +1,129 @@
+"""What the next labels are worth, measured beside the refits and never before them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.evaluation import Advice, advise
+
+if TYPE_CHECKING:
+    from fewshot_lab.classifiers import Fitted
+    from fewshot_lab.project import Project
+
+log = logging.getLogger(__name__)
+
+QUIET = 2.0
+"""Seconds without a new label after which the curve is measured; while labels keep coming:"""
+PATIENCE = 15.0
+STEP_BACK = 0.02
+
+
+class _Closed(Exception):  # noqa: N818
+    """Nobody wants to know any more."""
+
+
+class Advisor:
+    """Measures the learning curve in a thread of its own whenever labels have changed.
+
+    It stands still while the session has a refit to make: between two of its own fits, which take
+    milliseconds each, it looks, so that a refit never waits longer than for one of them.
+
+    Parameters
+    ----------
+    project : Project
+    busy : callable
+        Whether there is a refit to make.
+    """
+
+    def __init__(self, project: Project, busy: Callable[[], bool]):
+        self._project = project
+        self._busy = busy
+        self._changed = Condition()
+        self._wanted: tuple[Any, Fitted] | None = None
+        self._since = self._newest = 0.0
+        self._closed = False
+        self._thread: Thread | None = None
+        self._advice: Advice | None = None
+        self._told: dict[str, Any] | None = None
+
+    @property
+    def advice(self) -> Advice | None:
+        """The newest advice; it may be some labels behind."""
+        return self._advice
+
+    @property
+    def told(self) -> dict[str, Any] | None:
+        """The same as JSON can hold it."""
+        return self._told
+
+    def take(self, fitted: Fitted, images: Any) -> None:
+        """Take a new classifier; returns at once.
+
+        Parameters
+        ----------
+        fitted : Fitted
+        images
+            Stands for the embedded images: other ones make another curve.
+        """
+        with self._changed:
+            now = time.monotonic()
+            if self._wanted is None:
+                self._since = now
+            self._wanted, self._newest = (images, fitted), now
+            if self._thread is None and not self._closed:
+                name = f"advice {self._project.folder.name}"
+                self._thread = Thread(target=self._run, name=name, daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop at the next look."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while (wanted := self._next()) is not None:
+            _, fitted = wanted
+            try:
+                advice = advise(
+                    self._project,
+                    name=fitted.name,
+                    parameters=fitted.parameters,
+                    check=self._give_way,
+                )
+            except _Closed:
+                return
+            except Exception:
+                # Advice is a help; without it labelling goes on as before.
+                if not self._closed:
+                    log.exception("The learning curve could not be measured.")
+                continue
+            self._told = advice.to_dict()
+            self._advice = advice
+
+    def _next(self) -> tuple[Any, Fitted] | None:
+        """Wait until there is something to measure, and a moment for it."""
+        with self._changed:
+            while not self._closed:
+                if self._wanted is None:
+                    self._changed.wait()
+                    continue
+                now = time.monotonic()
+                left = min(self._newest + QUIET, self._since + PATIENCE) - now
+                if left > 0:
+                    self._changed.wait(left)
+                    continue
+                wanted, self._wanted = self._wanted, None
+                return wanted
+            return None
+
+    def _give_way(self) -> None:
+        while self._busy() and not self._closed:
+            time.sleep(STEP_BACK)
+        if self._closed:
+            raise _Closed
