@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fewshot_lab.classifiers import TITLES
 from fewshot_lab.evaluation._learning_curve import (
     LEVEL,
     NEXT,
@@ -63,7 +64,8 @@ class Advice:
         if self.pace is None:
             return ""
         minutes = [labels * s / 60 for s in (self.pace.seconds, self.pace.low, self.pace.high)]
-        spoken = (f"{max(1, round(m))}" for m in minutes)
+        digits = 0 if minutes[2] - minutes[1] >= 1.5 else 1
+        spoken = (f"{max(0.1, m):.{digits}f}" for m in minutes)
         return " and take some {} minutes ({}–{})".format(*spoken)
 
     def of_class(self, curve: ClassCurve) -> str:
@@ -119,7 +121,7 @@ class Advice:
             "tested_on": tested_on(curve),
             "tested": curve.tested,
             "labels": curve.labels,
-            "classifier": curve.name,
+            "classifier": TITLES.get(curve.name, curve.name),
             "repeats": curve.repeats,
             "sizes": [
                 {"labels": n, "balanced_accuracy": _band(a)}
@@ -172,7 +174,7 @@ def tested_on(curve: LearningCurve) -> str:
         return f"{curve.tested:,} audit images, drawn at random and never trained on"
     if curve.scaled:
         return (
-            f"{curve.tested:,} labelled images left out in turn; they are harder than the pool, "
+            f"{curve.tested:,} labelled images left out in turn; suggestions made them harder than the pool, "
             "so errors are scaled to those on the audit images"
         )
     return f"{curve.tested:,} labelled images left out in turn"

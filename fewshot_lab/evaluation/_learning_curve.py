@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool, leak_groups, stratified_folds, subset_predictions
+from fewshot_lab.evaluation._intervals import Interval, balanced, effective_size, wilson
 from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
 
 Float = NDArray[np.float64]
@@ -26,6 +27,7 @@ FOLDS = 5
 AUDIT_PER_CLASS = 5
 AUDIT_ENOUGH = 60
 REPLICATES = 400
+IMAGINED = 2.0
 AHEAD = (1.0, 1.25, 1.5, 2.0)
 
 
@@ -42,6 +44,13 @@ class Band:
         """Take the middle of the replicates as the interval."""
         low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
         return cls(float(value), float(min(low, value)), float(max(high, value)))
+
+    def around(self, other: Interval) -> Band:
+        """Return the same value with an interval that holds another one, too.
+
+        The bootstrap knows no error that it has not seen; the score interval does.
+        """
+        return Band(self.value, min(self.low, other.low), max(self.high, other.high))
 
 
 @dataclass(frozen=True)
@@ -219,9 +228,11 @@ def learning_curve(
     if not seen.any():
         return None
     boot = _Bootstrap(code, together, seen, K, repeats, seed)
-    points, by_repeat = boot.recalls(hits["all"])
+    typical = np.nanmean(np.where(seen, hits["all"], np.nan), axis=(0, 2))
+    points, by_repeat = boot.recalls(hits["all"], typical)
     points = 1 - ratio[:, None, None] * (1 - points)
     by_repeat = 1 - mean_ratio * (1 - by_repeat)
+    worth = _worth(hits["all"][:, -1], code, together, seen, K)
     accuracy = np.nanmean(points, axis=2)  # (B, S)
     own = np.nanmean(by_repeat, axis=2)  # (R, S)
     middle = own.mean(axis=0)
@@ -236,13 +247,20 @@ def learning_curve(
         basis=basis,
         labels=n,
         sizes=tuple(sizes),
-        accuracy=tuple(Band.of(m, a, 0.95) for m, a in zip(middle, accuracy.T, strict=True)),
+        accuracy=tuple(
+            Band.of(middle[s], accuracy[:, s], 0.95).around(
+                balanced(by_repeat[:, s].mean(axis=0) * worth, worth, images=int(seen.sum()))
+            )
+            for s in range(len(sizes))
+        ),
         ahead=tuple(_ahead(laws, n)),
         trains=trains,
         gain=Band.of(best, real, LEVEL),
         tested=int(seen.sum()),
         classes=tuple(
-            _classes(ids, code, usable, seen, sizes, points, by_repeat, hits, boot, ratio)
+            _classes(
+                ids, code, usable, seen, sizes, points, by_repeat, hits, boot, ratio, worth, typical
+            )
         ),
         name=name,
         repeats=repeats,
@@ -400,8 +418,12 @@ class _Bootstrap:
         weight = rng.exponential(size=(REPLICATES, len(groups)))
         self.weights = weight[:, of]
 
-    def recalls(self, hits: Float, only: int | None = None) -> tuple[Float, Float]:
-        """Return recalls of replicates (B, S, K) and of the repeats on all images (R, S, K)."""
+    def recalls(self, hits: Float, typical: Float, only: int | None = None) -> tuple[Float, Float]:
+        """Return recalls of replicates (B, S, K) and of the repeats on all images (R, S, K).
+
+        Two imagined images of each class are as hard as those of all classes on average
+        (``typical``, (S,)): that all images at hand were right does not prove that all are.
+        """
         R, S = hits.shape[:2]
         drawn = self.rng.multinomial(R, np.full(R, 1 / R), REPLICATES) / R
         points = np.full((REPLICATES, S, self.K), np.nan)
@@ -417,10 +439,28 @@ class _Bootstrap:
             value = np.where(known, each, 0)
             sums = np.einsum("bm,rsm->brs", w, value)
             have = np.einsum("bm,rsm->brs", w, known.astype(float))
-            mean = _ratio(sums, have)
+            imagined = self.rng.gamma(IMAGINED, size=(REPLICATES, 1, 1))
+            mean = _ratio(sums + imagined * typical, have + imagined)
             points[:, :, k] = np.nansum(mean * drawn[:, :, None], axis=1)
             by_repeat[:, :, k] = _ratio(value.sum(axis=2), known.sum(axis=2).astype(float))
         return points, by_repeat
+
+
+def _worth(
+    hits: Float,
+    code: NDArray[np.int64],
+    together: NDArray[np.int64],
+    seen: NDArray[np.bool_],
+    n_classes: int,
+) -> Float:
+    """Return how many independent test images those of each class are worth (K,)."""
+    rate = np.nanmean(hits[:, seen], axis=0)
+    worth = np.zeros(n_classes)
+    for k in range(n_classes):
+        mine = code[seen] == k
+        if mine.any():
+            worth[k] = effective_size(rate[mine], together[seen][mine])
+    return worth
 
 
 def _variance(by_repeat: Float) -> Float:
@@ -483,6 +523,8 @@ def _classes(
     hits: dict[Any, Float],
     boot: _Bootstrap,
     ratio: Float,
+    worth: Float,
+    typical: Float,
 ) -> list[ClassCurve]:
     found = []
     for k, class_id in enumerate(ids):
@@ -490,12 +532,16 @@ def _classes(
         tested = int((seen & (code == k)).sum())
         own = by_repeat[:, :, k].mean(axis=0)
         recall = tuple(
-            Band.of(own[s], points[:, s, k], 0.95) if tested else Band(*(float("nan"),) * 3)
+            Band.of(own[s], points[:, s, k], 0.95).around(wilson(own[s] * worth[k], worth[k]))
+            if tested
+            else Band(*(float("nan"),) * 3)
             for s in range(len(sizes))
         )
         gain = None
         if tested >= 5 and n >= 5 and k in hits:
-            mine, repeated = boot.recalls(hits[k], only=k)
+            shares = [*THINNED, 1.0]
+            middle = np.interp(shares, np.array(sizes) / sizes[-1], typical)
+            mine, repeated = boot.recalls(hits[k], middle, only=k)
             trained = n * (1 - 1 / FOLDS)
             x = np.array([*(max(1, round(t * trained)) for t in THINNED), trained])
             if len(np.unique(x)) == len(x):

@@ -9,6 +9,7 @@ from fewshot_lab.project import Project
 # Address, title; the module of the same name draws the view with ``show(project)``.
 VIEWS = {
     "accuracy": "Accuracy",
+    "curve": "Curve",
 }
 
 

@@ -66,7 +66,7 @@ export class TruthLine {
     say(first, advice.done ? "Labels enough:" : `Next ${next.labels} labels:`);
     say(this.gain, advice.done || value < 0.005 ? "under half a point" : `about +${tidy(value)} ${tidy(value) === "1" ? "point" : "points"}`);
     say(this.gainDoubt, ` (${signed(low)} to ${signed(high)}${next.minutes ? `, ${minutes(next.minutes.value)} min` : ""})`);
-    this.next.href = `evaluate?project=${encodeURIComponent(this.workspace.dataset.project ?? "")}&view=curve`;
+    this.next.href = `evaluate?project=${encodeURIComponent(this.workspace.dataset.project ?? "")}&view=Curve`;
     this.next.title = `${advice.sentence} Tested on ${advice.tested_on}. Click: the curve, and each class.`;
   }
 

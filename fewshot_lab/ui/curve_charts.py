@@ -1,0 +1,173 @@
+"""Curves of accuracy against labels, each with its interval as a band."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from fewshot_lab.ui.run_charts import COLOURS, CONFIG, GREY
+
+__all__ = ["COLOURS", "CONFIG", "GREY", "band", "figure", "learning_curve", "reference"]
+
+HEIGHT = 400
+
+
+def figure(x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
+    """Return an empty figure with its axes named."""
+    made = go.Figure()
+    made.update_layout(
+        height=height,
+        margin={"l": 52, "r": 12, "t": 28, "b": 44},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        font={"size": 12},
+        hovermode="closest",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    made.update_xaxes(title={"text": x, "standoff": 6}, zeroline=False, showgrid=False)
+    made.update_yaxes(title={"text": y, "standoff": 6}, zeroline=False, tickformat=".2f")
+    return made
+
+
+def band(
+    made: go.Figure,
+    x: Sequence[float],
+    value: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    *,
+    name: str,
+    colour: str,
+    dash: str = "solid",
+    faint: float = 0.16,
+    words: str = "",
+    group: str | None = None,
+    legend: bool = True,
+) -> None:
+    """Draw a line with its interval as a band behind it.
+
+    Parameters
+    ----------
+    words : str
+        What the x values are, for the hover text: "labels per class".
+    """
+    made.add_scatter(
+        x=[*x, *reversed(x)],
+        y=[*high, *reversed(low)],
+        mode="lines",
+        fill="toself",
+        fillcolor=rgba(colour, faint),
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+        legendgroup=group or name,
+    )
+    made.add_scatter(
+        x=list(x),
+        y=list(value),
+        mode="lines+markers" if dash == "solid" else "lines",
+        name=name,
+        legendgroup=group or name,
+        showlegend=legend,
+        line={"color": colour, "width": 2, "dash": dash},
+        marker={"size": 6},
+        customdata=list(zip(low, high, strict=True)),
+        hovertemplate=(
+            "<b>%{y:.3f}</b> (%{customdata[0]:.3f}–%{customdata[1]:.3f})<br>%{x:,} "
+            + words
+            + f"<extra>{name}</extra>"
+        ),
+    )
+
+
+def rgba(colour: str, alpha: float) -> str:
+    """Return "#0f9488" as "rgba(15,148,136,0.16)"."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def reference(made: go.Figure, x: float, rows: Sequence[dict[str, Any]], words: str) -> None:
+    """Draw published values at one x as short grey lines, each named."""
+    for row in rows:
+        value, doubt = row["value"], row["doubt"]
+        made.add_scatter(
+            x=[x / 1.25, x * 1.25],
+            y=[value, value],
+            mode="lines+text",
+            line={"color": GREY, "width": 1.2},
+            text=["", row["name"]],
+            textposition="middle right",
+            textfont={"size": 10, "color": GREY},
+            showlegend=False,
+            hovertemplate=f"{row['name']}: {value:.3f} ± {doubt:.2f}<br>{words}<extra></extra>",
+            cliponaxis=False,
+        )
+
+
+def log_ticks(made: go.Figure, at: Sequence[int]) -> None:
+    """Put the x axis on a logarithmic scale with ticks where something was measured."""
+    made.update_xaxes(type="log", tickvals=list(at), ticktext=[f"{n:,}" for n in at])
+
+
+def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Figure:
+    """Return the curve of the labels at hand and its extrapolation, or one class's recall.
+
+    Parameters
+    ----------
+    advice
+        As ``Advice.to_dict`` gives it.
+    """
+    own = next((c for c in advice["classes"] if c["class_id"] == class_id), None)
+    x = [each["labels"] for each in advice["sizes"]]
+    bands = own["recall"] if own else [each["balanced_accuracy"] for each in advice["sizes"]]
+    title = f"recall of {own['name']}" if own else "balanced accuracy"
+    made = figure("labels that train", title)
+    band(
+        made,
+        x,
+        *_columns(bands),
+        name="measured (95 %)",
+        colour=COLOURS[0],
+        words="labels",
+    )
+    if own is None and advice["ahead"]:
+        ahead = advice["ahead"]
+        band(
+            made,
+            [each["labels"] for each in ahead],
+            *_columns([each["balanced_accuracy"] for each in ahead]),
+            name="extrapolated (95 %)",
+            colour=COLOURS[0],
+            dash="dot",
+            faint=0.08,
+            words="labels",
+        )
+        made.add_vline(x=advice["labels"], line={"color": GREY, "width": 1, "dash": "dot"})
+        made.add_annotation(
+            x=math.log10(advice["labels"]),  # on such an axis an annotation wants the logarithm
+            y=0,
+            yref="paper",
+            text="now",
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+            xshift=4,
+            font={"size": 11, "color": GREY},
+        )
+        x = [*x, *(each["labels"] for each in ahead)]
+    log_ticks(made, _apart(x))
+    return made
+
+
+def _columns(bands: Sequence[dict[str, float]]) -> tuple[list[float], list[float], list[float]]:
+    return tuple([each[key] for each in bands] for key in ("value", "low", "high"))  # type: ignore[return-value]
+
+
+def _apart(at: Sequence[int]) -> list[int]:
+    """Leave out ticks that would run into each other."""
+    kept: list[int] = []
+    for n in sorted(set(at)):
+        if not kept or n / kept[-1] > 1.12:
+            kept.append(n)
+    return kept
