@@ -174,8 +174,8 @@ def tested_on(curve: LearningCurve) -> str:
         return f"{curve.tested:,} audit images, drawn at random and never trained on"
     if curve.scaled:
         return (
-            f"{curve.tested:,} labelled images left out in turn; suggestions made them harder than the pool, "
-            "so errors are scaled to those on the audit images"
+            f"{curve.tested:,} labelled images left out in turn, their errors scaled to those on "
+            "the audit images, because suggestions pick hard ones"
         )
     return f"{curve.tested:,} labelled images left out in turn"
 
