@@ -111,7 +111,7 @@ def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
     if advice.curve is not None:
         rows = [
             [f"{each['labels']:,}", *_figure(each["balanced_accuracy"])]
-            for each in [*found["sizes"], *found["ahead"]]
+            for each in [*found["sizes"], *found["ahead"][1:]]
         ]
         lines.append(table(["labels", "balanced accuracy", "95 %"], rows))
         lines.append(

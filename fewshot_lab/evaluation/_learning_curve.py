@@ -93,7 +93,7 @@ class LearningCurve:
     accuracy : tuple of Band
         Balanced accuracy there, 95 %.
     ahead : tuple of (int, Band)
-        Extrapolated, 95 % of the curve itself: from the labels at hand to twice as many.
+        Extrapolated, 95 % of the curve itself: from the last measured point to twice the labels.
     trains : int
         Of the next :data:`NEXT` labels those that train; the others are drawn to measure.
     gain : Band
@@ -253,7 +253,7 @@ def learning_curve(
             )
             for s in range(len(sizes))
         ),
-        ahead=tuple(_ahead(laws, n)),
+        ahead=tuple(_ahead(laws, sizes[-1], n)),
         trains=trains,
         gain=Band.of(best, real, LEVEL),
         tested=int(seen.sum()),
@@ -503,10 +503,9 @@ def _luck(
     return scale * float(np.sqrt(unit * more / (before * (before + more))))
 
 
-def _ahead(laws: PowerLaws, n: int) -> list[tuple[int, Band]]:
+def _ahead(laws: PowerLaws, measured: int, n: int) -> list[tuple[int, Band]]:
     found = []
-    for factor in AHEAD:
-        at = round(factor * n)
+    for at in sorted({measured, *(round(factor * n) for factor in AHEAD)}):
         value = laws.at(at)
         found.append((at, Band.of(float(np.median(value)), value, 0.95)))
     return found

@@ -155,7 +155,7 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
             xshift=4,
             font={"size": 11, "color": GREY},
         )
-        x = [*x, *(each["labels"] for each in ahead)]
+        x = [*x, *(each["labels"] for each in ahead[1:])]
     log_ticks(made, _apart(x))
     return made
 
