@@ -230,8 +230,8 @@ def learning_curve(
     boot = _Bootstrap(code, together, seen, K, repeats, seed)
     typical = np.nanmean(np.where(seen, hits["all"], np.nan), axis=(0, 2))
     points, by_repeat = boot.recalls(hits["all"], typical)
-    points = 1 - ratio[:, None, None] * (1 - points)
-    by_repeat = 1 - mean_ratio * (1 - by_repeat)
+    points = np.clip(1 - ratio[:, None, None] * (1 - points), 0, 1)
+    by_repeat = np.clip(1 - mean_ratio * (1 - by_repeat), 0, 1)
     worth = _worth(hits["all"][:, -1], code, together, seen, K)
     accuracy = np.nanmean(points, axis=2)  # (B, S)
     own = np.nanmean(by_repeat, axis=2)  # (R, S)
@@ -498,8 +498,9 @@ def _luck(
     unit_step = np.diff(sizes) / (sizes[:-1] * sizes[1:])
     unit = float(np.mean(whole / unit_step))
     noise = float(np.mean(of_images / unit_step))
-    # A repeat tests each image once, by one of its five fits: their luck has averaged out.
-    unit = FOLDS * max(unit - noise, 0.1 * unit)
+    # A repeat tests each image once, by one of its five fits: their luck has averaged out. Few
+    # repeats tell the noise badly: a third of the whole is taken for luck at least.
+    unit = FOLDS * max(unit - noise, unit / 3)
     return scale * float(np.sqrt(unit * more / (before * (before + more))))
 
 
@@ -545,7 +546,7 @@ def _classes(
             x = np.array([*(max(1, round(t * trained)) for t in THINNED), trained])
             if len(np.unique(x)) == len(x):
                 each = repeated[:, :, k]
-                scaled = 1 - ratio[:, None] * (1 - mine[:, :, k])
+                scaled = np.clip(1 - ratio[:, None] * (1 - mine[:, :, k]), 0, 1)
                 laws = fit_power_laws(x, scaled, _variance(each) * ratio.mean() ** 2, seed=k)
                 rise = laws.gain(n, n + NEXT_OF_CLASS)
                 gain = Band.of(float(np.median(rise)), rise, LEVEL)
