@@ -27,6 +27,7 @@ TIFF pages                one picture per page, but for pages marked as reduced 
 
 import io
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,8 @@ MAX_PIXELS = 400_000_000
 
 # Pillow warns from 89 megapixels on; the limit here is MAX_PIXELS, kept by `opened`.
 Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, MAX_PIXELS)
+# It also warns of tags it cannot read; what matters to a user comes out as `Unreadable`.
+warnings.filterwarnings("ignore", module="PIL")
 
 _MAGIC = {
     b"\x89PNG": "PNG",

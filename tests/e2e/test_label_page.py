@@ -97,7 +97,7 @@ def test_a_lasso_and_one_key_label_what_lies_inside_and_undo_takes_it_back(
 ) -> None:
     page = open_label_page()
     add_class(page, "lymphocyte")
-    polygon = lasso(page, 0.1, 0.1, 0.6, 0.7)
+    polygon = lasso(page, 0.02, 0.02, 0.8, 0.98)
     layout = project.map
     assert layout is not None
     ids = {layout.ids[i] for i in np.flatnonzero(inside(layout.xy, polygon))}
@@ -256,6 +256,13 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
     server.kill()
     for key in "312":
         page.keyboard.press(key)
+    second = page.locator(".ws-class .ws-count").nth(1)
+    counted = int(second.inner_text())
+    page.keyboard.press("Control+z")
+    expect(second).to_have_text(str(counted - 1))  # painted without the server
+    page.keyboard.press("Control+Shift+Z")
+    expect(second).to_have_text(str(counted))
+    page.keyboard.press("Control+z")
     expect(page.locator(".ws-fresh")).to_contain_text("kept here")
     assert page.locator(".ws-workspace").get_attribute("data-waiting") != "0"
     if closed:
@@ -264,9 +271,10 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
     if closed:
         page.goto(f"{server.url}/label?project=cells")
         page.wait_for_selector(".ws-tile")
-    until(lambda: len(project.store.events()) >= had + 7, "every key is stored")
+    until(lambda: len(project.store.events()) >= had + 10, "seven labels, undo, redo and undo")
     page.wait_for_timeout(3000)
-    assert len(project.store.events()) == had + 7
+    assert len(project.store.events()) == had + 10
+    expect(page.locator(".ws-class .ws-count").nth(1)).to_have_text(str(counted - 1))
     watch.complaints.clear()  # the browser reports every request that found no server
 
 

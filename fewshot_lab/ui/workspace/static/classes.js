@@ -143,14 +143,16 @@ function tally(rows, key) {
 
 // Changes of the classes go to the server at once: they need its answer.
 export class ClassChanges {
-  constructor({ api, outbox, model, toasts }) {
-    Object.assign(this, { api, outbox, model, toasts });
+  constructor({ api, outbox, model, toasts, past }) {
+    Object.assign(this, { api, outbox, model, toasts, past });
   }
 
   async make(change) {
     await this.outbox.flushed();
     try {
-      const answer = await this.api.post("classes", { ...change, ...this.outbox.next() });
+      const by = this.outbox.next();
+      const answer = await this.api.post("classes", { ...change, ...by });
+      this.past.add(by.annotator, by);
       this.model.takeClasses(answer.classes);
       this.model.tell("classes");
       return answer;

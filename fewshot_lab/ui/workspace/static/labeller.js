@@ -2,6 +2,7 @@
 
 import { count, images } from "./dom.js";
 import { AUDIT, KIND } from "./model.js";
+import { Past } from "./past.js";
 
 const LONGEST_LOOK = 5 * 60_000;
 // From this share of all images on, a bulk action is told as a warning.
@@ -12,6 +13,7 @@ export class Labeller {
     this.model = model;
     this.outbox = outbox;
     this.toasts = toasts;
+    this.past = new Past();
     this.looking = performance.now();
     model.on("focus", () => { this.looking = performance.now(); });
     model.on("selection", () => { this.looking = performance.now(); });
@@ -37,7 +39,7 @@ export class Labeller {
       spent_ms: spent,
     };
     const entry = this.outbox.add(action);
-    model.expect(entry.client, entry.q, action, rows);
+    this.paint(entry, rows);
     if (rows.length > 1) this.say(rows.length, action);
     return entry;
   }
@@ -73,10 +75,31 @@ export class Labeller {
   }
 
   undo() {
-    this.outbox.add({ do: "undo" });
+    this.turn("undo");
   }
 
   redo() {
-    this.outbox.add({ do: "redo" });
+    this.turn("redo");
+  }
+
+  // Painted at once where this page knows what comes back; the server's answer settles it.
+  turn(verb) {
+    this.paint(this.outbox.add({ do: verb }));
+  }
+
+  // Show what an action in the outbox will bring, before the server has it.
+  paint(entry, rows) {
+    const { model } = this;
+    const { client, q, annotator } = entry;
+    if (entry.do === "label") {
+      const before = codesOf(model, rows);
+      model.expect(client, q, entry, rows);
+      this.past.add(annotator, { client, q, rows: Array.from(rows), before, after: codesOf(model, rows) });
+    } else {
+      const turn = this.past.turn(entry.do, annotator);
+      if (turn) model.expectTurn(client, q, turn);
+    }
   }
 }
+
+const codesOf = (model, rows) => Uint16Array.from(rows, (row) => model.codes[row]);

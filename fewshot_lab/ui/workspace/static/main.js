@@ -43,13 +43,13 @@ class Workspace {
     const bar = new MapBar({ model, map, api, toasts, workspace: element });
     const grid = (this.grid = new Grid({ model, api, labeller, toasts, prefs, workspace: element, onOpen: (row) => viewer.open(row) }));
     const viewer = (this.viewer = new Viewer({ model, api, grid, toasts }));
-    const changes = new ClassChanges({ api, outbox, model, toasts });
+    const changes = new ClassChanges({ api, outbox, model, toasts, past: labeller.past });
     const classes = new ClassPanel({ model, map, grid, changes, toasts, workspace: element });
     const history = new History({ model, api, labeller, workspace: element, toasts });
     const keyHelp = new KeyHelp({ workspace: element });
     const truth = (this.truth = new TruthLine({ model, grid, workspace: element }));
     const emptiness = new Emptiness({ model, api, pages: data.pages, toasts });
-    this.toasts = toasts;
+    Object.assign(this, { toasts, labeller });
     map.element.append(emptiness.element, emptiness.strip);
     element.append(
       h("aside", { class: "ws-left" }, classes.element, keyHelp.element, history.element),
@@ -69,11 +69,11 @@ class Workspace {
   async start() {
     const left = await this.outbox.restore();
     this.model.on("images", () => {
-      // What an earlier page could not deliver is shown before the server has it.
-      for (const action of left.splice(0)) {
-        if (action.do !== "label") continue;
-        const rows = this.model.rows(action.images.match(/.{20}/g) ?? []);
-        this.model.expect(action.client, action.q, action, rows);
+      // What an earlier page could not deliver is shown before the server has it; but not what it has got
+      // meanwhile, whose acknowledgement will not come again.
+      for (const entry of left.splice(0)) {
+        if (!this.outbox.holds(entry)) continue;
+        this.labeller.paint(entry, this.model.rows(entry.images?.match(/.{20}/g) ?? []));
       }
       this.element.dataset.images = String(this.model.n);
     });
@@ -110,11 +110,13 @@ class Workspace {
   acknowledged(ack, entry) {
     this.model.settle(ack.client, ack.q, ack.position, Boolean(ack.error));
     this.element.dataset.acked = `${ack.client} ${ack.q}`;
-    if (ack.error) this.toasts.show(ack.error, { tone: "warning", stays: 12_000 });
-    else if (entry.do !== "label") {
+    if (ack.error) {
+      this.labeller.past.refused(entry);
+      this.toasts.show(ack.error, { tone: "warning", stays: 12_000 });
+    } else if (entry.do !== "label") {
       const nothing = entry.do === "undo" ? "Nothing to undo." : "Nothing to redo.";
       this.toasts.show(ack.sentence ? ended(ack.sentence) : nothing,
-        ack.sentence && entry.do === "undo" ? { action: "Redo", onAction: () => this.outbox.add({ do: "redo" }) } : {});
+        ack.sentence && entry.do === "undo" ? { action: "Redo", onAction: () => this.labeller.redo() } : {});
     }
   }
 

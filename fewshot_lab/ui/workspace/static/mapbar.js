@@ -7,7 +7,7 @@ import { NO_VALUE } from "./paint.js";
 
 const MODES = [["prediction", "Prediction"], ["label", "Label"], ["confidence", "Confidence"]];
 const TOOLS = [["lasso", "Lasso"], ["box", "Box"], ["pan", "Pan"]];
-const METHODS = { pca: "PCA, a first look", umap: "UMAP on nearest neighbours" };
+const METHODS = { pca: "PCA, a first look", umap: "UMAP" };
 
 export class MapBar {
   constructor({ model, map, api, toasts, workspace }) {
@@ -40,7 +40,7 @@ export class MapBar {
     const { overview } = model;
     const placed = map.bins?.placed ?? 0;
     refill(this.caption, model.map && [
-      map.mode === "prediction" && "Ringed: labelled. Faint: unsure. ", METHODS[model.map.method] ?? model.map.method, ", backbone ", h("b", {}, overview?.backbone_title ?? ""),
+      map.mode === "prediction" && "Ringed: labelled. Faint: unsure. ", METHODS[model.map.method] ?? model.map.method, " of ", h("b", {}, overview?.backbone_title ?? ""),
       placed && placed < model.n ? `, ${count(model.n - placed)} not on it yet` : "",
     ]);
     this.caption.title = this.caption.textContent;

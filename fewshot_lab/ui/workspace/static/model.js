@@ -17,6 +17,11 @@ export function labelled(code, action) {
   return audit;
 }
 
+// Undo and redo: an image that has got another label since keeps it.
+export function turned(code, from, to) {
+  return (code & ~AUDIT) === (from & ~AUDIT) ? (code & AUDIT) | (to & ~AUDIT) : code;
+}
+
 export class Model {
   constructor() {
     this.n = 0;
@@ -141,7 +146,19 @@ export class Model {
     this.tell("labels", rows);
   }
 
-  applied({ action, rows }) {
+  // Undo and redo, as far as this page knows what they turn back.
+  expectTurn(client, q, turn) {
+    const pending = { client, q, turn, rows: turn.rows };
+    this.pending.push(pending);
+    this.applied(pending);
+    this.tell("labels", turn.rows);
+  }
+
+  applied({ action, turn, rows }) {
+    if (turn) {
+      for (let i = 0; i < rows.length; i++) this.codes[rows[i]] = turned(this.codes[rows[i]], turn.from[i], turn.to[i]);
+      return;
+    }
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i];
       const one = action.class_of ? { ...action, class_id: action.class_of[i] } : action;
@@ -158,9 +175,10 @@ export class Model {
     const at = this.pending.findIndex((p) => p.client === client && p.q === q);
     if (at < 0) return;
     if (failed || position <= this.position) {
-      this.pending.splice(at, 1);
+      const [{ turn }] = this.pending.splice(at, 1);
       this.overlay();
-      if (failed) this.tell("labels");
+      // What was shown may have been wrong: an action refused, another one undone than was thought.
+      if (failed || turn) this.tell("labels");
     } else this.pending[at].position = position;
   }
 

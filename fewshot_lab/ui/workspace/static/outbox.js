@@ -57,6 +57,10 @@ export class Outbox {
     return entry;
   }
 
+  holds(entry) {
+    return this.queue.includes(entry);
+  }
+
   // The number for a change that is asked for directly and answered at once.
   next() {
     return { client: this.client, q: ++this.q, annotator: this.annotator() };
