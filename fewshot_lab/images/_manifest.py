@@ -39,6 +39,7 @@ _LABEL_NAMES = [
     "classname",
     "target",
     "diagnosis",
+    "diagnose",
     "dx",
     "category",
     "celltype",
@@ -46,6 +47,8 @@ _LABEL_NAMES = [
     "y",
     "reference",
     "groundtruth",
+    "klasse",
+    "befund",
 ]
 _GROUP_NAMES = [
     "patient",
@@ -256,10 +259,10 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refuse
         if all(_is_number(row[at[name]]) for row in rows if row[at[name]])
     }
     seen: set[tuple[Path, int | None]] = set()
-    for row in rows:
+    for line, row in enumerate(rows, 2):  # as a spreadsheet counts, below the header
         value = row[at[columns.path]]
         if not value:
-            yield Refused("", "The row names no file.")
+            yield Refused(f"{file.name}, row {line}", "The row names no file.")
             continue
         found = resolve(value, file.parent)
         path = shown(value.replace("\\", "/"))

@@ -23,14 +23,16 @@ CHIPS = 40
 
 def show(project: Project) -> None:
     """Draw the form: where from, how, and the button."""
+    # The form leaves the page while an import runs; afterwards the same choice stands.
+    st.session_state.setdefault("fl-where", st.session_state.get("fl-where-last", HERE))
     where = st.segmented_control(
         "Where are the images?",
         [HERE, DROP],
-        default=HERE,
         required=True,
         key="fl-where",
         label_visibility="collapsed",
     )
+    st.session_state["fl-where-last"] = where
     with sentences():
         if where == DROP:
             from_browser(project)

@@ -29,6 +29,12 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_a_row_without_a_file_is_named_by_its_number(folder):
+    (folder / "rows.csv").write_text("file,age\nimg/a.png,1\n,2\nimg/b.png,3\n,4\n")
+    refused = [r for r in scan(folder / "rows.csv") if isinstance(r, Refused)]
+    assert [r.path for r in refused] == ["rows.csv, row 3", "rows.csv, row 5"]
+
+
 HEADER = ("file", "diagnosis", "patient_id", "age", "site")
 ROWS = [
     ("img/a.png", "naevus", "007", "41", "arm"),
