@@ -187,7 +187,7 @@ def theirs(recipe: Recipe, rows: list[dict], home: Path, workers: int) -> dict:
     listed = home / "theirs.jsonl"
     listed.write_text("".join(json.dumps(row) + "\n" for row in rows))
     data = decode(read_sources(listed), recipe.decoded_size, home / ".cache")
-    check = Check(data, start.preprocessing, recipe)
+    check = Check(data, recipe)
     mean = torch.tensor(start.preprocessing.mean).view(1, 3, 1, 1)
     std = torch.tensor(start.preprocessing.std).view(1, 3, 1, 1)
 

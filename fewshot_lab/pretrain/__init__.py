@@ -11,7 +11,7 @@ from fewshot_lab.pretrain._recipe import Recipe
 
 if TYPE_CHECKING:
     from fewshot_lab.pretrain._before import check_recipe
-    from fewshot_lab.pretrain._cost import Cost, estimate_cost
+    from fewshot_lab.pretrain._cost import Cost, estimate_cost, out_of_memory, too_large
     from fewshot_lab.pretrain._health import Health, effective_rank
     from fewshot_lab.pretrain._pictures import pictures_of
     from fewshot_lab.pretrain._ranks import ranks
@@ -29,10 +29,12 @@ __all__ = [
     "effective_rank",
     "estimate_cost",
     "newest_step",
+    "out_of_memory",
     "pictures_of",
     "ranks",
     "read_health",
     "read_metrics",
+    "too_large",
     "train",
 ]
 
@@ -42,8 +44,10 @@ _HOMES = {
     "check_recipe": "_before",
     "effective_rank": "_health",
     "estimate_cost": "_cost",
+    "out_of_memory": "_cost",
     "pictures_of": "_pictures",
     "ranks": "_ranks",
+    "too_large": "_cost",
     "train": "_train",
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from fewshot_lab.backbones import cards, find
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain._recipe import Recipe
+from fewshot_lab.pretrain._traits import refuses, traits_of
 
 _STARTS = ("imagenet", "scratch")
 
@@ -50,7 +51,8 @@ def check_recipe(
             + (f" in {recipe.accumulate} parts each." if recipe.accumulate > 1 else ".")
         )
     _check_device(device, nproc)
-    architecture = _check_backbone(recipe)
+    architecture = architecture_of(recipe.backbone, recipe.start)
+    _check_weights(recipe)
     _check_sizes(recipe, architecture)
     warnings = []
     if 0 < least_side < recipe.global_size * 0.6:
@@ -82,33 +84,46 @@ def _check_device(device: str, nproc: int) -> None:
         )
 
 
-def _check_backbone(recipe: Recipe) -> str:
+def architecture_of(backbone: str, start: str) -> str:
+    """Return timm's name of the network that a recipe trains.
+
+    Raises
+    ------
+    FewshotLabError
+        For an unknown backbone or start.
+    """
     import timm
 
-    if recipe.start not in _STARTS:
-        if not recipe.start.startswith("run:") and not _is_file(recipe.start):
-            known = [card.name for card in cards()]
-            if recipe.start not in known:
-                close = difflib.get_close_matches(recipe.start, [*_STARTS, *known], n=2)
-                hint = f"; did you mean {' or '.join(close)}?" if close else ""
-                raise FewshotLabError(
-                    f"There is no start {recipe.start!r}{hint or ':'}"
-                    + ("" if hint else " take imagenet, scratch, a checkpoint file or a run.")
-                )
-        found = find(recipe.start)
-        usable, sentence = found.available()
-        if not usable:
-            raise FewshotLabError(sentence)
-        return found.architecture
-    if timm.is_model(recipe.backbone) and recipe.start == "scratch":
-        return recipe.backbone
-    name = f"timm:{recipe.backbone}" if timm.is_model(recipe.backbone) else recipe.backbone
-    found = find(name)
-    if recipe.start == "imagenet":
-        usable, sentence = found.available()
-        if not usable:
-            raise FewshotLabError(sentence)
-    return found.architecture
+    if start in _STARTS:
+        if start == "scratch" and timm.is_model(backbone):
+            return backbone
+        return find(registered(backbone)).architecture
+    if not start.startswith("run:") and not _is_file(start):
+        known = [card.name for card in cards()]
+        if start not in known and not start.startswith("timm:"):
+            close = difflib.get_close_matches(start, [*_STARTS, *known], n=2)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise FewshotLabError(
+                f"There is no start {start!r}{hint or ':'}"
+                + ("" if hint else " take imagenet, scratch, a checkpoint file or a run.")
+            )
+    return find(start).architecture
+
+
+def registered(backbone: str) -> str:
+    """Return a backbone's name in the registry; timm's bare names count."""
+    import timm
+
+    return f"timm:{backbone}" if timm.is_model(backbone) else backbone
+
+
+def _check_weights(recipe: Recipe) -> None:
+    if recipe.start == "scratch":
+        return
+    found = find(registered(recipe.backbone) if recipe.start == "imagenet" else recipe.start)
+    usable, sentence = found.available()
+    if not usable:
+        raise FewshotLabError(sentence)
 
 
 def _is_file(start: str) -> bool:
@@ -116,17 +131,18 @@ def _is_file(start: str) -> bool:
 
 
 def _check_sizes(recipe: Recipe, architecture: str) -> None:
-    import timm
-    import torch
-
-    with torch.device("meta"):
-        network = timm.create_model(architecture, pretrained=False, num_classes=0)
-    patches = getattr(getattr(network, "patch_embed", None), "patch_size", None)
-    step = patches[0] if isinstance(patches, tuple) else patches if patches else 1
+    step = traits_of(architecture).patch
     for name in ("global_size", "local_size"):
         size = getattr(recipe, name)
+        if name == "local_size" and not recipe.local_crops:
+            continue
         if size % step:
             raise FewshotLabError(
                 f"{name} is {size}, but {architecture} cuts images into patches of {step} px: "
                 f"take {max(step, round(size / step) * step)}."
+            )
+        if reason := refuses(architecture, size):
+            raise FewshotLabError(
+                f"{name} is {size}, which {architecture} does not take ({reason}): take a network "
+                "that works at any size, such as a ViT, an XCiT or one of convolutions."
             )

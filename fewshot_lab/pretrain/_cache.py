@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,20 +50,49 @@ class Source:
     group: str | None = None
 
 
+class Pixels:
+    """The decoded images, on the disk: ``pixels[row]`` or ``pixels[rows]``, uint8.
+
+    Parameters
+    ----------
+    file, shape
+        Of (m, side, side, 3) bytes.
+    rows
+        Which of them could be read.
+    """
+
+    def __init__(self, file: Path, shape: tuple[int, ...], rows: NDArray[np.int64]) -> None:
+        self._file, self._shape, self._rows = file, shape, rows
+        self._mapped: NDArray[np.uint8] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self._rows)
+
+    def __getitem__(self, row: int | NDArray[Any]) -> NDArray[np.uint8]:
+        """Return a copy of one image, or of some."""
+        if self._mapped is None:
+            self._mapped = np.memmap(self._file, np.uint8, "r", shape=self._shape)
+        return np.array(self._mapped[self._rows[row]])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the map out: a worker process opens its own, where pickling would copy all."""
+        return self.__dict__ | {"_mapped": None}
+
+
 @dataclass(frozen=True)
 class Decoded:
     """The images that could be read.
 
     Attributes
     ----------
-    pixels : array (n, side, side, 3), uint8
-        Memory-mapped, read-only.
+    pixels : Pixels
     sources : tuple of Source, (n,)
     unreadable : tuple of (Source, str)
         Left out, each with the reason.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     sources: tuple[Source, ...]
     unreadable: tuple[tuple[Source, str], ...]
 
@@ -121,7 +152,7 @@ def decode(
         if done < len(sources):
             _make_room(file, int(np.prod(shape)))
             pixels = np.memmap(file, np.uint8, "r+", shape=shape)
-            with ThreadPoolExecutor(2) as pool:
+            with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
                 while done < len(sources):
                     progress("decoding", done, len(sources))
                     block = range(done, min(done + _BLOCK, len(sources)))
@@ -136,13 +167,12 @@ def decode(
                     _write_state(place, done, reasons)
             del pixels
     progress("decoding", len(sources), len(sources))
-    mapped = np.memmap(file, np.uint8, "r", shape=shape)
     bad = {int(row): reason for row, reason in reasons.items()}
     good = [row for row in range(len(sources)) if row not in bad]
     if not good:
         raise FewshotLabError("None of the images can be read.")
     return Decoded(
-        mapped if not bad else mapped[good],
+        Pixels(file, shape, np.array(good)),
         tuple(sources[row] for row in good),
         tuple((sources[row], reason) for row, reason in bad.items()),
     )
@@ -173,8 +203,6 @@ def _write_state(place: Path, done: int, reasons: dict[str, str]) -> None:
 
 def _make_room(file: Path, size: int) -> None:
     """Reserve the file's room on the disk: a memory map on a full disk ends the process."""
-    import os
-
     try:
         with file.open("ab") as opened:
             if hasattr(os, "posix_fallocate"):

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.evaluation import balanced
 from fewshot_lab.pretrain._cache import Decoded
 from fewshot_lab.pretrain._health import effective_rank
@@ -30,12 +29,10 @@ class Check:
     Parameters
     ----------
     data
-    preprocessing
-        Of the backbone.
     recipe
     """
 
-    def __init__(self, data: Decoded, preprocessing: Preprocessing, recipe: Recipe) -> None:
+    def __init__(self, data: Decoded, recipe: Recipe) -> None:
         random = np.random.default_rng([recipe.seed, 2])
         n = len(data.sources)
         rows = np.sort(random.choice(n, min(PROBE, n), replace=False))

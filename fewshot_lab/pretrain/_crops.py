@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional
 
+from fewshot_lab.pretrain._cache import Pixels
 from fewshot_lab.pretrain._colour import draw_colours
 from fewshot_lab.pretrain._recipe import Recipe
 
@@ -30,11 +31,11 @@ class Crops(Dataset[Views]):
     Parameters
     ----------
     pixels
-        (n, side, side, 3), uint8; may be memory-mapped.
+        (n, side, side, 3), uint8, or what can be asked for a row like it.
     recipe
     """
 
-    def __init__(self, pixels: NDArray[np.uint8], recipe: Recipe) -> None:
+    def __init__(self, pixels: NDArray[np.uint8] | Pixels, recipe: Recipe) -> None:
         self._pixels = pixels
         self._recipe = recipe
 

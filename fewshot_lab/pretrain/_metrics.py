@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import threading
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +32,64 @@ def newest_step(folder: Path) -> int:
     return next(iter(all_steps(folder)), 0)
 
 
+class _Read:
+    """The rows of a file read so far: a run's diary grows, and is looked at every two seconds."""
+
+    def __init__(self) -> None:
+        self.identity: tuple[int, int] | None = None
+        self.offset = 0
+        self.rows: list[dict[str, Any]] = []
+
+    def go_on(self, path: Path) -> list[dict[str, Any]]:
+        with path.open("rb") as file:
+            stat = os.fstat(file.fileno())
+            identity = (stat.st_dev, stat.st_ino)
+            if identity != self.identity or stat.st_size < self.offset:
+                self.identity, self.offset, self.rows = identity, 0, []
+            file.seek(self.offset)
+            # A last line without its end is being written, or was cut off by a crash.
+            whole = file.read(stat.st_size - self.offset).rpartition(b"\n")[0]
+        self.offset += len(whole) + bool(whole)
+        for line in whole.splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and "kind" in row and "step" in row:
+                self.rows.append(row)
+        return list(self.rows)
+
+
+@lru_cache(maxsize=32)
+def _reader(path: Path) -> tuple[_Read, threading.Lock]:
+    return _Read(), threading.Lock()
+
+
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Return the rows, oldest first; a last line cut off by a crash is left out."""
+    path = folder / METRICS
+    read, lock = _reader(path.absolute())
     try:
-        text = (folder / METRICS).read_text(encoding="utf-8")
+        with lock:
+            return read.go_on(path)
     except OSError:
         return []
-    rows = []
-    for line in text.splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    return [row for row in rows if isinstance(row, dict)]
+
+
+def curves(folder: Path, *, most: int = 200) -> dict[str, Any]:
+    """Return the course of a run, thinned out, as its card keeps it."""
+    rows = read_metrics(folder)
+    steps = [row for row in rows if row["kind"] == "step"]
+    thin = steps[:: max(1, math.ceil(len(steps) / most))]
+    names = ("step", "loss", "teacher_entropy", "mean_entropy", "kl", "learning_rate")
+    return {
+        **{name: [row[name] for row in thin] for name in names},
+        "checks": [
+            {key: row[key] for key in ("step", "rank", "knn", "logistic")}
+            for row in rows
+            if row["kind"] == "check"
+        ],
+    }
 
 
 def append(folder: Path, kind: str, step: int, **values: Any) -> None:

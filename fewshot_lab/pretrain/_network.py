@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain._before import registered
 from fewshot_lab.pretrain._head import Head
 from fewshot_lab.pretrain._heads import head_of
 from fewshot_lab.pretrain._recipe import Recipe
@@ -51,15 +52,12 @@ def starting_backbone(recipe: Recipe) -> Start:
         For an unknown backbone or start, or weights that do not fit.
     """
     if recipe.start == "imagenet":
-        found = find(_registered(recipe.backbone))
-        return Start(
-            _any_size(found.network(), found.architecture),
-            found.architecture,
-            found.preprocessing,
-            found.card.title,
-        )
-    if recipe.start != "scratch":
+        found = find(registered(recipe.backbone))
+    elif recipe.start != "scratch":
         found = find(recipe.start)
+    else:
+        found = None
+    if found is not None:
         return Start(
             _any_size(found.network(), found.architecture),
             found.architecture,
@@ -68,14 +66,7 @@ def starting_backbone(recipe: Recipe) -> Start:
         )
     architecture, preprocessing = _architecture(recipe)
     torch.manual_seed(recipe.seed)
-    return Start(_create(architecture), architecture, preprocessing, "random weights")
-
-
-def _registered(name: str) -> str:
-    """Return the name of the registry; timm's bare names count."""
-    import timm
-
-    return f"timm:{name}" if timm.is_model(name) else name
+    return Start(create(architecture), architecture, preprocessing, "random weights")
 
 
 def _architecture(recipe: Recipe) -> tuple[str, Preprocessing]:
@@ -88,7 +79,8 @@ def _architecture(recipe: Recipe) -> tuple[str, Preprocessing]:
     return found.architecture, found.preprocessing
 
 
-def _create(architecture: str, **options: Any) -> nn.Module:
+def create(architecture: str, **options: Any) -> nn.Module:
+    """Build a network of timm without a classifier, made to take crops of any size."""
     import timm
 
     try:
@@ -106,7 +98,7 @@ def _any_size(network: nn.Module, architecture: str) -> nn.Module:
     options: dict[str, Any] = {}
     if positions is not None and hasattr(network, "patch_embed"):
         options["img_size"] = network.patch_embed.img_size  # type: ignore[union-attr]
-    fresh = _create(architecture, **options)
+    fresh = create(architecture, **options)
     fresh.load_state_dict(state)
     return fresh
 

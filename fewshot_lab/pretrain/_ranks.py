@@ -19,7 +19,8 @@ from torch import Tensor
 from fewshot_lab.errors import FewshotLabError
 
 _PORT = "29531"
-_PATIENCE = timedelta(minutes=10)
+_PATIENCE = timedelta(hours=1)
+"""How long the others wait for the one that decodes the images or looks whether it helps."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from fewshot_lab.pretrain import _metrics as metrics
 from fewshot_lab.pretrain import _schedules as schedules
 from fewshot_lab.pretrain._cache import Decoded, decode, read_sources
 from fewshot_lab.pretrain._check import Check
-from fewshot_lab.pretrain._colour import coloured
 from fewshot_lab.pretrain._crops import Crops, Views, collate
 from fewshot_lab.pretrain._health import Health, effective_rank
 from fewshot_lab.pretrain._loss import dino_loss, entropy, target
@@ -39,6 +38,7 @@ from fewshot_lab.pretrain._ranks import Ranks
 from fewshot_lab.pretrain._recipe import Recipe
 from fewshot_lab.pretrain._result import BACKBONE, LAST, write_backbone
 from fewshot_lab.pretrain._synced_norm import synced_norms
+from fewshot_lab.pretrain._views import by_view, coloured_views
 from fewshot_lab.progress import Progress
 
 SPEC = "spec.json"
@@ -121,7 +121,7 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
         if name.removeprefix("backbone.") not in resting
     ]
     centre = torch.zeros(recipe.prototypes, device=device)
-    check = Check(data, start.preprocessing, recipe) if first else None
+    check = Check(data, recipe) if first else None
     health = Health(recipe)
     torch.manual_seed(recipe.seed + 2 + ranks.rank)
 
@@ -375,23 +375,6 @@ def _wrapped(
     return module, head_only
 
 
-def coloured_views(batch: Views, part: int, parts: int, device: torch.device) -> list[Tensor]:
-    """Return the coloured crops of a part of the batch: [globals, locals], views first."""
-    found = []
-    for name in ("global", "local"):
-        if name in batch:
-            crops, colours = (batch[key].chunk(parts, 1)[part] for key in (name, f"{name}_colours"))
-            pixels = crops.flatten(0, 1).to(device, non_blocking=True)
-            moved = coloured(pixels, colours.flatten(0, 1).to(device))
-            found.append(moved.contiguous(memory_format=torch.channels_last))
-    return found
-
-
-def by_view(outputs: Tensor, recipe: Recipe) -> Tensor:
-    views = 2 + recipe.local_crops
-    return outputs.float().view(views, -1, recipe.prototypes)
-
-
 @torch.no_grad()
 def _embed(network: Embed, pixels: Tensor, device: torch.device) -> Tensor:
     """Return (n, d) embeddings of uint8 (n, 3, h, w) pixels, as at inference."""
@@ -477,6 +460,7 @@ def _hand_over(
             "data": {"images": len(data.sources), "digest": digest[:16]},
             "step": str(step),
             "best": {"step": best["step"], "value": best["value"]},
+            "curves": metrics.curves(path.parent),
         },
     )
 

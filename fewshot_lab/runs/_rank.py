@@ -49,6 +49,7 @@ def run_rank(folder: Path, *, also: Progress | None = None) -> None:
             report = stack.enter_context(worker(folder, also=STOP_SIGNALS))
         else:
             report = stack.enter_context(_listening())
+            _wait_for_the_first(folder, report)
 
         def progress(stage: str, done: int, total: int | None) -> None:
             if also is not None:
@@ -61,30 +62,29 @@ def run_rank(folder: Path, *, also: Progress | None = None) -> None:
 def _train(folder: Path, device: str, progress: Progress) -> None:
     import torch
 
-    from fewshot_lab.pretrain import newest_step, ranks, train
+    from fewshot_lab.pretrain import Recipe, newest_step, out_of_memory, ranks, too_large, train
 
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads:
         torch.set_num_threads(int(threads))
+    crowded = False
     with ranks(device) as mine:
         try:
             train(folder, mine, progress=progress)
-        except torch.OutOfMemoryError:
-            spec = read_object(folder / SPEC) or {}
-            batch = int(spec.get("recipe", {}).get("batch_size", 2))
-            parts = int(spec.get("recipe", {}).get("accumulate", 1))
-            raise FewshotLabError(
-                f"The GPU's memory is too small for {batch // parts} images at once: half of "
-                f"them would probably fit (--set accumulate={2 * parts} keeps the batch of "
-                f"{batch}). Nothing is lost."
-            ) from None
-        except RuntimeError as error:
-            if mine.world == 1 or "onnection" not in str(error):
+        except (RuntimeError, MemoryError) as error:
+            crowded = out_of_memory(error)
+            if not crowded and (mine.world == 1 or "onnection" not in str(error)):
                 raise
-            raise FewshotLabError(
-                "Another process of the run has ended, so this one ended too; resumed, it goes "
-                f"on from step {newest_step(folder):,}."
-            ) from None
+            if not crowded:
+                raise FewshotLabError(
+                    "Another process of the run has ended, so this one ended too; resumed, it goes "
+                    f"on from step {newest_step(folder):,}."
+                ) from None
+    if crowded:
+        # Out of the except block: while the error lives, so does all that filled the memory.
+        recipe = Recipe.from_dict((read_object(folder / SPEC) or {})["recipe"])
+        part = recipe.batch_size // (mine.world * recipe.accumulate)
+        raise FewshotLabError(too_large(recipe, mine.device, part))
 
 
 @contextmanager
@@ -104,6 +104,19 @@ def _listening() -> Iterator[Progress]:
             raise Stopped("Stopped; the checkpoint is written.")
 
     yield progress
+
+
+def _wait_for_the_first(folder: Path, progress: Progress) -> None:
+    """Wait while the first process stands in line for the machine, which may take hours.
+
+    Slurm has a queue of its own, and there the file of an earlier try may still lie about.
+    """
+    while "SLURM_JOB_ID" not in os.environ:
+        said = read_object(folder / "status.json")
+        if said is not None and said.get("state") != "queued":
+            return
+        progress("pretraining", 0, None)
+        time.sleep(0.2)
 
 
 def _end_with_parent() -> None:

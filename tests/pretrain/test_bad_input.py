@@ -25,6 +25,7 @@ SCRATCH = Recipe(backbone="test_vit", start="scratch", batch_size=16)
         ({"start": "imagnet"}, {}, "no start 'imagnet'; did you mean imagenet"),
         ({"start": "run:nobody"}, {}, "no pretraining run 'nobody'"),
         ({"global_size": 100}, {}, "patches of 16 px: take 96"),
+        ({"backbone": "maxvit_tiny_tf_224"}, {}, "which maxvit_tiny_tf_224 does not take"),
         ({}, {"device": "tpu"}, "no device 'tpu'"),
     ],
 )
@@ -102,3 +103,25 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_stored(make_run, monkeypatch
     with ranks() as mine:
         train(folder, mine, progress=silent)
     assert newest_step(folder) == 9
+
+
+def test_too_little_memory_says_what_would_fit(make_run, monkeypatch):
+    from fewshot_lab.pretrain import _network
+    from fewshot_lab.runs import run_rank
+
+    true = _network.Embed.forward
+
+    def small(self, crops):
+        # The memory holds six images, of which a step shows two global views each.
+        if torch.is_grad_enabled() and len(crops[0]) > 12:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return true(self, crops)
+
+    monkeypatch.setattr(_network.Embed, "forward", small)
+    folder = make_run(steps=3)
+    with pytest.raises(FewshotLabError, match="for 16 images at once; 4 fit: take --batch-size 4,"):
+        run_rank(folder)
+    # As it says, the batch stays when it goes in parts.
+    parts = make_run("parts", steps=3, accumulate=4)
+    run_rank(parts)
+    assert newest_step(parts) == 3

@@ -1,0 +1,78 @@
+"""A recipe from the size of the data: a reason for each value, and none that cannot work."""
+
+from dataclasses import fields
+
+import pytest
+
+from fewshot_lab.pretrain import PRESETS, Recipe, check_recipe, estimate_cost
+
+from .conftest import TINY
+
+STARTS = [
+    ("efficientnet-lite0-imagenet", "imagenet"),
+    ("efficientnet-lite0-dino", "efficientnet-lite0-dino"),
+    ("timm:vit_small_patch14_dinov2.lvd142m", "imagenet"),
+    ("vit_tiny_patch16_224", "scratch"),
+    ("xcit_nano_12_p16_224", "scratch"),
+    ("resnet18", "scratch"),
+]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize(("backbone", "start"), STARTS)
+def test_each_value_has_its_reason_and_the_network_takes_it(backbone, start, device, monkeypatch):
+    from fewshot_lab.pretrain import _before
+
+    monkeypatch.setattr(_before, "_check_weights", lambda recipe: None)  # some are to download
+    for n in (40, 3_000, 300_000):
+        advice = Recipe.for_dataset(n, backbone, start, "dermoscopy", device=device)
+        assert set(advice.reasons) == {known.name for known in fields(Recipe)}
+        assert all(reason.endswith((".", ")")) for reason in advice.reasons.values())
+        check_recipe(advice.recipe, n)
+
+
+def test_weights_without_a_head_rest_while_it_learns_and_new_ones_do_not():
+    dino = Recipe.for_dataset(5000, "efficientnet-lite0-dino", "efficientnet-lite0-dino").recipe
+    assert dino.head_only_steps > 0
+    assert dino.frozen_stages == 0
+    imagenet = Recipe.for_dataset(5000).recipe
+    assert imagenet.frozen_stages > 0
+    scratch = Recipe.for_dataset(5000, "resnet18", "scratch").recipe
+    assert (scratch.head_only_steps, scratch.frozen_stages) == (0, 0)
+    assert scratch.final_weight_decay > imagenet.final_weight_decay
+
+
+def test_more_images_take_more_prototypes_and_a_warmer_teacher():
+    sizes = (1_000, 30_000, 60_000, 150_000, 2_000_000)
+    recipes = [Recipe.for_dataset(n, device="cuda").recipe for n in sizes]
+    assert [r.prototypes for r in recipes] == [1024, 2048, 4096, 16_384, 65_536]
+    temperatures = [r.teacher_temperature for r in recipes]
+    assert temperatures == sorted(temperatures)
+    assert temperatures[-1] == pytest.approx(0.07)
+
+
+def test_what_an_image_shows_decides_how_it_may_be_changed():
+    grey = Recipe.for_dataset(500, modality="radiology grey").recipe
+    assert not (grey.horizontal_flip or grey.vertical_flip or grey.quarter_turns)
+    assert (grey.hue, grey.saturation) == (0, 0)
+    for name in PRESETS:
+        recipe = Recipe.for_dataset(500, modality=name).recipe
+        assert recipe.hue <= 0.05  # colour is a finding in all of them
+        assert recipe.grey_probability == 0
+
+
+def test_the_papers_recipe_is_the_published_one():
+    paper = Recipe.paper()
+    assert (paper.backbone, paper.global_size) == ("xcit_small_12_p8_224", 256)
+    assert (paper.local_crops, paper.prototypes) == (5, 65_536)
+    assert (paper.ema_start, paper.ema_end) == (0.9995, 0.9995)
+    assert paper.local_size % 8 == 0
+
+
+def test_the_cost_is_measured_on_this_machine():
+    recipe = Recipe.from_dict({**TINY, "steps": 1000})
+    cost = estimate_cost(recipe, seconds=0.2)
+    assert cost.images_per_second > 1
+    assert cost.hours == pytest.approx(16_000 / cost.images_per_second / 3600)
+    assert 0.1 < cost.memory_gb < 8
+    assert "1,000 steps of 16" in cost.sentence
