@@ -1,6 +1,6 @@
 """Is the advice right: what 50 more labels were predicted to be worth, and what they were.
 
-    python benchmarks/advice.py [--draws 10] [--sets pbc8 isic8]
+    python benchmarks/advice.py [--draws 10] [--first 10] [--sets pbc8 isic8]
 
 Every draw holds out a third of the images and labels the rest as a person would with the app:
 batches of 24 suggestions, a fifth of them drawn at random to measure. At some numbers of labels
@@ -16,7 +16,7 @@ import time
 import numpy as np
 from _embeddings import balanced_accuracy, embeddings, split
 
-from fewshot_lab.active import BATCH, choose_audit, suggest
+from fewshot_lab.active import BATCH, COLD_LABELS_PER_CLASS, choose_audit, suggest
 from fewshot_lab.classifiers import Fitted, Pool, fit
 from fewshot_lab.evaluation import LearningCurve, learning_curve
 
@@ -90,6 +90,7 @@ class Person:
             name=self.fitted.name,
             parameters=self.fitted.parameters,
             audit_share=AUDIT / BATCH,
+            picked=int((~self.audit[rows]).sum()) >= COLD_LABELS_PER_CLASS * len(set(self.y)),
         )
         assert found is not None
         return found
@@ -98,13 +99,14 @@ class Person:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--first", type=int, default=10, help="seed of the first draw")
     parser.add_argument("--sets", nargs="+", default=["pbc8", "isic8"])
     options = parser.parse_args()
     every = []
     for name in options.sets:
         X, y, _ = embeddings(name)
         found: dict[int, list[tuple[float, ...]]] = {n: [] for n in AT}
-        for seed in range(options.draws):
+        for seed in range(options.first, options.first + options.draws):
             person = Person(X, y, seed)
             for n in AT:
                 while person.n < n:

@@ -670,6 +670,8 @@ class Project:
         *,
         protocol: Protocol | None = None,
         labels: str = "reference",
+        split_csv: Path | None = None,
+        reference: str | None = None,
         progress: Progress = silent,
     ) -> dict[str, Any]:
         """Return the few-shot curve of Nielsen et al. on the project's images.
@@ -681,51 +683,28 @@ class Project:
         protocol : Protocol, optional
         labels : {"reference", "own"}
             Reference labels, or what people said here (the audit set's labels, too).
+        split_csv : Path, optional
+            A CSV with the columns ``path`` and ``split``: train (drawn from) or test. Without it
+            the project's test set is tested on, or a third of each class.
+        reference : str, optional
+            Which of the paper's data sets this is, "none" for none; guessed by the classes.
 
         Raises
         ------
         FewshotLabError
         Stopped
         """
-        import numpy as np
+        from fewshot_lab.evaluation import nshot_of
 
-        from fewshot_lab.evaluation import Embedded, nshot
-
-        names = list(backbones or [self.backbone_name])
-        views = {name: self.through(name) for name in names}
-        try:
-            truth = self._truth(labels)
-            ids = sorted(truth)
-            for view in views.values():
-                there = set(view.require_embeddings().ids)
-                ids = [i for i in ids if i in there]
-            classes = sorted({truth[i] for i in ids})
-            if len(classes) < 2:
-                raise FewshotLabError(
-                    f"The few-shot curve needs {labels} labels of two classes at least; "
-                    f"{self.name!r} has those of {len(classes)}."
-                )
-            y = np.array([classes.index(truth[i]) for i in ids], dtype=np.int64)
-            curve = nshot(
-                [
-                    Embedded(
-                        name,
-                        view.backbone.fingerprint,
-                        view.require_embeddings().matrix(ids).astype(np.float32),
-                    )
-                    for name, view in views.items()
-                ],
-                y,
-                classes,
-                self.groups_of(ids),
-                protocol,
-                keep=self.folder / "evaluations",
-                progress=progress,
-            )
-        finally:
-            for view in views.values():
-                view.close()
-        return {"project": self.name, "labels": labels, "images": len(ids), **curve.to_dict()}
+        return nshot_of(
+            self,
+            backbones,
+            protocol=protocol,
+            labels=labels,
+            split_csv=split_csv,
+            reference=reference,
+            progress=progress,
+        )
 
     def advise(self) -> Advice:
         """Measure the learning curve of the labels, and say what the next ones are worth."""
@@ -733,20 +712,6 @@ class Project:
 
         fitted = self.fit().fitted
         return advise(self, name=fitted.name, parameters=fitted.parameters)
-
-    def _truth(self, labels: str) -> dict[str, str]:
-        """Return what is held to be true of each image that has a label of a kind."""
-        if labels == "reference":
-            rows = self.store.images()
-            return {row.id: row.reference for row in rows if row.reference is not None}
-        if labels != "own":
-            raise FewshotLabError(f"labels is {labels!r}: reference or own.")
-        names = {row.id: row.name for row in self.store.classes(include_retired=True)}
-        return {
-            image_id: names[label.class_id]
-            for image_id, label in self.store.labels().items()
-            if label.class_id is not None and not label.machine
-        }
 
     def _absolute(self, file: str) -> Path:
         path = Path(file)

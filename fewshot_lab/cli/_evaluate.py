@@ -23,6 +23,8 @@ evaluate = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
     app.add_typer(evaluate)
+    # What runs as a job is named by one word.
+    app.command(name="evaluate-nshot", hidden=True)(nshot)
 
 
 @evaluate.callback()
@@ -34,7 +36,7 @@ def _group() -> None:
 def nshot(
     project: ProjectName,
     shots: Annotated[
-        str, typer.Option(metavar="N,N,...", help="Labels per class.")
+        str, typer.Option(metavar="N,N,...", help="Labels per class; paper for all of the paper's.")
     ] = "5,10,25,50,100",
     draws: Annotated[
         int | None,
@@ -69,6 +71,22 @@ def nshot(
     labels: Annotated[
         str, typer.Option(help="reference: reference labels; own: what people said here.")
     ] = "reference",
+    split_csv: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV with the columns path and split (train, test); without it the project's "
+            "test set is tested on, or a third of each class.",
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="Which data set of the paper this is, for its published figures: bone-marrow, "
+            "endoscopy, dermoscopy or none; told by the classes' names by default.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of split and draws.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="The JSON file to write.", show_default=False)
@@ -78,7 +96,7 @@ def nshot(
     job: JobFolder = None,
 ) -> None:
     """Draw n labels per class, train, and test on a third that is never drawn."""
-    from fewshot_lab.evaluation import Protocol
+    from fewshot_lab.evaluation import Protocol, remember
     from fewshot_lab.files import write_atomically
     from fewshot_lab.project import Project
 
@@ -87,13 +105,22 @@ def nshot(
     with progress(job, as_json=json) as report:
         opened = Project.open(project)
         try:
-            found = opened.nshot(backbone, protocol=protocol, labels=labels, progress=report)
+            found = opened.nshot(
+                backbone,
+                protocol=protocol,
+                labels=labels,
+                split_csv=split_csv,
+                reference=reference,
+                progress=report,
+            )
+            remember(opened, "nshot", found)
         finally:
             opened.close()
-    if out is not None:
-        text = json_.dumps(found, indent=1, ensure_ascii=False)
-        write_atomically(out, text.encode())
-    tell(found, _text(found, out), as_json=json, job=job)
+        # Inside: a job has ended only when its answer is there.
+        if out is not None:
+            text = json_.dumps(found, indent=1, ensure_ascii=False)
+            write_atomically(out, text.encode())
+        tell(found, _text(found, out), as_json=json, job=job)
 
 
 @evaluate.command()
@@ -128,6 +155,10 @@ def _figure(band: dict[str, float]) -> list[str]:
 
 
 def _shots(text: str) -> tuple[int, ...]:
+    if text == "paper":
+        from fewshot_lab.evaluation import SHOTS
+
+        return SHOTS
     try:
         found = tuple(sorted({int(part) for part in text.split(",")}))
     except ValueError:
@@ -152,7 +183,12 @@ def _text(found: dict[str, Any], out: Path | None) -> str:
         for each in found["results"]
     ]
     head = ["n", "backbone", "classifier", "bal. acc.", "95 %", "macro-F1", "AUROC", "ECE"]
-    lines = [table(head, rows), f"{found['test_images']:,} test images. {found['leak_check']}"]
+    lines = [table(head, rows)]
+    if found["published"] is not None:
+        told = ", ".join(f"{row['name']} {row['value']}" for row in found["published"]["rows"])
+        lines.append(f"Published on {found['published']['title']}: {told}.")
+        lines.append(f"({found['published']['source']}.)")
+    lines.append(f"{found['test_images']:,} test images ({found['split']}). {found['leak_check']}")
     lines += [
         f"At {each['shots']} per class, {each['class']} gave all it has: {each['drawn']}."
         for each in found["short"]

@@ -23,19 +23,21 @@ from fewshot_lab.evaluation._learning_curve import LearningCurve, learning_curve
 from fewshot_lab.evaluation._near import Threshold, near_threshold
 from fewshot_lab.evaluation._nshot import (
     CLASSIFIERS,
+    SHOTS,
     Curve,
     Embedded,
     Protocol,
     nshot,
     split_by_group,
 )
-from fewshot_lab.evaluation._of_project import advise
+from fewshot_lab.evaluation._of_project import advise, newest, nshot_of, remember
 from fewshot_lab.evaluation._pace import Pace, pace
 from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
 from fewshot_lab.evaluation._test_set import TestRule, test_rows
 
 __all__ = [
     "CLASSIFIERS",
+    "SHOTS",
     "Advice",
     "CrossValidation",
     "Curve",
@@ -65,9 +67,12 @@ __all__ = [
     "group_keys",
     "learning_curve",
     "near_threshold",
+    "newest",
     "nshot",
+    "nshot_of",
     "pace",
     "preview_groups",
+    "remember",
     "split_by_group",
     "suspects",
     "test_rows",

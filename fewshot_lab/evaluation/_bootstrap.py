@@ -75,16 +75,99 @@ class Resamples:
             total = weights.sum(axis=1, keepdims=True)
             with np.errstate(invalid="ignore"):
                 recalls.append(weights @ correct[:, rows].T.astype(np.float32) / total)
-        by_draw = np.nanmean(np.stack(recalls), axis=0)
-        means: NDArray[np.float64] = (by_draw * self._draws).sum(axis=1)
+        return self._over_draws(np.nanmean(np.stack(recalls), axis=0))
+
+    def macro_f1(self, predicted: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the replicates (B,) of the macro-F1, mean over draws.
+
+        Parameters
+        ----------
+        predicted : array (draws, m)
+        """
+        truth = np.eye(self._k, dtype=np.float32)[self._y]
+        have = self._weights @ truth
+        by_draw = []
+        for row in predicted:
+            said = np.eye(self._k, dtype=np.float32)[row]
+            right = self._weights @ (said * truth)
+            total = have + self._weights @ said
+            with np.errstate(invalid="ignore"):
+                f1 = np.where(have > 0, np.nan_to_num(2 * right / total), np.nan)
+            by_draw.append(np.nanmean(f1, axis=1))
+        return self._over_draws(np.stack(by_draw, axis=1))
+
+    def auroc(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the replicates (B,) of the mean AUROC, each class against the others.
+
+        Linear in the weights: each image counts with its placement among those of the other side
+        (DeLong et al. 1988, Biometrics 44), so that no replicate needs ranking anew.
+
+        Parameters
+        ----------
+        probabilities : array (draws, m, K)
+        """
+        by_draw = []
+        for p in probabilities:
+            of_class = []
+            for k in range(self._k):
+                own = self._y == k
+                if not own.any() or own.all():
+                    continue
+                place = np.empty(len(own), dtype=np.float32)
+                place[own] = _placement(p[own, k], p[~own, k])
+                place[~own] = 1 - _placement(p[~own, k], p[own, k])
+                with np.errstate(invalid="ignore"):
+                    positive, negative = (
+                        self._weights[:, side] @ place[side] / self._weights[:, side].sum(axis=1)
+                        for side in (own, ~own)
+                    )
+                of_class.append(positive + negative - place[own].mean())
+            by_draw.append(np.nanmean(np.stack(of_class), axis=0))
+        return self._over_draws(np.stack(by_draw, axis=1))
+
+    def calibration_error(
+        self, probabilities: NDArray[np.float64], bins: int, value: float
+    ) -> NDArray[np.float64]:
+        """Return the replicates (B,) of the expected calibration error, mean over draws.
+
+        The error of a resample is larger than that of the images themselves, because chance makes
+        gaps in its bins, too: the replicates are moved back to the value measured.
+
+        Parameters
+        ----------
+        probabilities : array (draws, m, K)
+        bins : int
+        value : float
+            The error on the test images.
+        """
+        by_draw = []
+        total = self._weights.sum(axis=1)
+        for p in probabilities:
+            confidence = p.max(axis=1)
+            gap = confidence - (p.argmax(axis=1) == self._y)
+            place = np.minimum((confidence * bins).astype(int), bins - 1)
+            each = np.zeros((len(gap), bins), dtype=np.float32)
+            each[np.arange(len(gap)), place] = gap
+            by_draw.append(np.abs(self._weights @ each).sum(axis=1) / total)
+        found = self._over_draws(np.stack(by_draw, axis=1))
+        moved: NDArray[np.float64] = np.clip(found - found.mean() + value, 0.0, 1.0)
+        return moved
+
+    def _over_draws(self, by_draw: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the mean over the drawn draws (B,) of a figure (B, draws), widened."""
+        means = (by_draw.astype(np.float64) * self._draws).sum(axis=1)
         middle = means.mean()
         wider: NDArray[np.float64] = np.clip(middle + self._widen * (means - middle), 0.0, 1.0)
         return wider
 
-    def over_draws(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the replicates (B,) of the mean of a figure (draws,) over the draws alone."""
-        means: NDArray[np.float64] = self._draws @ values
-        return means
+
+def _placement(own: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of the others below each value, ties counting half."""
+    ranked = np.sort(others)
+    below = np.searchsorted(ranked, own, side="left")
+    up_to = np.searchsorted(ranked, own, side="right")
+    share: NDArray[np.float64] = (below + up_to) / (2 * len(ranked))
+    return share
 
 
 def percentile(value: float, replicates: NDArray[np.float64]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_BINS = 15
+BINS = 15
 
 
 def balanced_accuracy(y: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
@@ -40,7 +40,7 @@ def auroc(y: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
 
 
 def calibration_error(
-    y: NDArray[np.int64], probabilities: NDArray[np.float64], bins: int = _BINS
+    y: NDArray[np.int64], probabilities: NDArray[np.float64], bins: int = BINS
 ) -> float:
     """Return the expected calibration error of the top class (Naeini et al. 2015, AAAI).
 

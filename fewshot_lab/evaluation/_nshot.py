@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers import PAPER, Pool, fit, one_blas_thread, paper_answers
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation._bootstrap import Resamples, percentile
-from fewshot_lab.evaluation._metrics import auroc, balanced_accuracy, calibration_error, macro_f1
+from fewshot_lab.evaluation._metrics import (
+    BINS,
+    auroc,
+    balanced_accuracy,
+    calibration_error,
+    macro_f1,
+)
 from fewshot_lab.progress import Progress, silent
 
 SHOTS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
@@ -151,6 +157,7 @@ def nshot(
     groups: NDArray[Any] | None = None,
     protocol: Protocol | None = None,
     *,
+    split: Split | None = None,
     keep: Path | None = None,
     progress: Progress = silent,
 ) -> Curve:
@@ -166,6 +173,8 @@ def nshot(
     y : array (n,)
         Classes, as positions in `classes`.
     groups : array (n,), optional
+    split : Split, optional
+        Images to draw from and to test on; a third of each class without it.
     keep
         A folder for what is computed; what is there already is not computed again.
     progress
@@ -184,15 +193,20 @@ def nshot(
             "The few-shot curve needs two classes of at least "
             f"{max(protocol.min_class_size, 3)} labelled images each."
         )
-    kept = np.flatnonzero(np.isin(y, present))
-    code = np.searchsorted(present, y[kept])
     names = [str(classes[k]) for k in present]
-    apart = split_by_group(code, None if groups is None else groups[kept], protocol.seed)
+    kept = np.flatnonzero(np.isin(y, present))
+    if split is not None:
+        kept = np.intersect1d(kept, np.union1d(split.rest, split.test))
+    code = np.searchsorted(present, y[kept])
+    if split is None:
+        apart = split_by_group(code, None if groups is None else groups[kept], protocol.seed)
+    else:
+        apart = _given(split, kept, code, names)
     curve = Curve(names, apart)
     test_groups = None if groups is None else groups[kept][apart.test]
     total = len(backbones) * sum(protocol.draws_of(n) for n in protocol.shots)
     pools = [Pool(each.X[kept][apart.rest]) for each in backbones]
-    key = _digest(code, groups, protocol)
+    key = _digest(code, groups, apart, protocol)
     done = 0
     with one_blas_thread():
         for shots in sorted(protocol.shots):
@@ -292,10 +306,17 @@ def _summarise(
         values = np.array([balanced_accuracy(y, p) for p in predicted])
         replicates[backbone, name] = resamples.balanced_accuracy(predicted == y)
         means[backbone, name] = float(values.mean())
+        stacked = np.stack(probabilities)
+        error = float(np.mean([calibration_error(y, p) for p in probabilities]))
         others = {
-            "macro_f1": np.array([macro_f1(y, p) for p in predicted]),
-            "auroc": np.array([auroc(y, p) for p in probabilities]),
-            "ece": np.array([calibration_error(y, p) for p in probabilities]),
+            "macro_f1": percentile(
+                float(np.mean([macro_f1(y, p) for p in predicted])),
+                resamples.macro_f1(predicted),
+            ),
+            "auroc": percentile(
+                float(np.mean([auroc(y, p) for p in probabilities])), resamples.auroc(stacked)
+            ),
+            "ece": percentile(error, resamples.calibration_error(stacked, BINS, error)),
         }
         interval = percentile(means[backbone, name], replicates[backbone, name])
         curve.results.append(
@@ -308,10 +329,7 @@ def _summarise(
                 "balanced_accuracy": interval["value"],
                 "interval": [interval["low"], interval["high"]],
                 "by_draw": [float(v) for v in values],
-                **{
-                    key: percentile(float(v.mean()), resamples.over_draws(v))
-                    for key, v in others.items()
-                },
+                **others,
             }
         )
     first = next(iter(said))[0]
@@ -339,9 +357,31 @@ def _summarise(
             )
 
 
-def _digest(code: NDArray[np.int64], groups: NDArray[Any] | None, protocol: Protocol) -> str:
+def _given(
+    split: Split, kept: NDArray[np.int64], code: NDArray[np.int64], names: list[str]
+) -> Split:
+    """Return a given split in terms of the images that are kept."""
+    rest, test = (
+        np.searchsorted(kept, np.intersect1d(side, kept)) for side in (split.rest, split.test)
+    )
+    for side, what in ((rest, "to draw from"), (test, "to test on")):
+        lost = [name for k, name in enumerate(names) if not (code[side] == k).any()]
+        if lost:
+            raise FewshotLabError(
+                f"The split leaves no image of {', '.join(lost[:3])} {what}: leave small classes "
+                "out with --min-class-size, or give another split."
+            )
+    return Split(rest, test, split.sentence)
+
+
+def _digest(
+    code: NDArray[np.int64], groups: NDArray[Any] | None, apart: Split, protocol: Protocol
+) -> str:
     """Return a name for everything but the embeddings that a draw depends on."""
     known = hashlib.sha256(code.astype(np.int32).tobytes())
+    known.update(
+        apart.rest.astype(np.int32).tobytes() + b"/" + apart.test.astype(np.int32).tobytes()
+    )
     known.update(repr((protocol.seed, protocol.min_class_size)).encode())
     if groups is not None:
         known.update("\0".join(map(str, groups)).encode())

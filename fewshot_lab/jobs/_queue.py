@@ -17,7 +17,15 @@ try:
 except ImportError:  # Windows: no line, jobs run side by side
     fcntl = None  # type: ignore[assignment]
 
-HEAVY = {"embed", "prepare", "demo", "pretrain"}
+HEAVY = {
+    "embed",
+    "prepare",
+    "demo",
+    "pretrain",
+    "evaluate-nshot",
+    "evaluate-replay",
+    "evaluate-backbones",
+}
 """Verbs of which one at a time runs on a machine."""
 
 _POLL_SECONDS = 0.3

@@ -26,6 +26,8 @@ STAGES = {
     "decoding": "Reading the images",
     "pretraining": "Pretraining",
     "drawing labels": "Comparing on the same labels",
+    "replaying": "Labelling again by each strategy",
+    "timing": "Measuring what the backbones cost",
 }
 WORK = {
     "import": "Import",
@@ -35,6 +37,9 @@ WORK = {
     "demo": "Demo project",
     "export": "Export",
     "predict-dropped": "Prediction",
+    "evaluate-nshot": "Few-shot curve",
+    "evaluate-replay": "Replay",
+    "evaluate-backbones": "Comparison of backbones",
     "try-backbone": "Trial of the backbone",
 }
 ENDED_BADLY = {"failed", "lost", "stopped"}

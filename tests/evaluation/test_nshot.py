@@ -1,7 +1,13 @@
 """The few-shot curve: paired draws, no leak, the paper's pipelines, intervals that cover."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +23,11 @@ from fewshot_lab.classifiers import paper_answers
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.evaluation import Embedded, Protocol, Resamples, nshot, split_by_group
 from fewshot_lab.evaluation._metrics import auroc, balanced_accuracy, calibration_error
+from fewshot_lab.evaluation._nshot import Split
+from fewshot_lab.evaluation._published import recognise
+from fewshot_lab.evaluation._split_list import read_split
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def blobs(n=400, k=4, d=12, seed=0, apart=1.2):
@@ -173,3 +184,117 @@ def test_the_bootstrap_covers_the_truth(n, grouped):
         low, high = np.percentile(replicates, [2.5, 97.5])
         held += low <= truth.mean() <= high
     assert 0.90 <= held / trials <= 0.985
+
+
+def test_every_figure_has_the_hierarchical_interval():
+    """F1, AUROC and ECE against a bootstrap that computes each anew in every replicate."""
+    from sklearn.metrics import f1_score
+
+    from fewshot_lab.evaluation._metrics import BINS
+
+    random = np.random.default_rng(3)
+    y = random.integers(0, 3, 150)
+    p = random.dirichlet(np.ones(3), (2, 150)) + 0.8 * np.eye(3)[y]
+    p /= p.sum(axis=2, keepdims=True)
+    resamples = Resamples(y, None, 2, replicates=300)
+    linear = resamples.auroc(p)
+    f1 = resamples.macro_f1(p.argmax(axis=2))
+    value = np.mean([calibration_error(y, q) for q in p])
+    ece = resamples.calibration_error(p, BINS, value)
+    weights, draws = resamples._weights.astype(int), resamples._draws
+    exact = {"auroc": [], "f1": []}
+    for w, d in zip(weights, draws, strict=True):
+        rows = np.repeat(np.arange(150), w)
+        exact["auroc"].append(
+            sum(share * auroc(y[rows], q[rows]) for share, q in zip(d, p, strict=True))
+        )
+        exact["f1"].append(
+            sum(
+                share * f1_score(y[rows], q[rows].argmax(axis=1), average="macro")
+                for share, q in zip(d, p, strict=True)
+            )
+        )
+    # Widened by Student's factor, as the balanced accuracy is.
+    for found, name in ((linear, "auroc"), (f1, "f1")):
+        assert found.mean() == pytest.approx(np.mean(exact[name]), abs=0.003)
+        assert found.std() / resamples._widen == pytest.approx(np.std(exact[name]), rel=0.1), name
+    assert ece.mean() == pytest.approx(value, abs=0.002)
+    assert 0.005 < ece.std() < 0.06
+
+
+def test_a_given_split_is_kept(tmp_path):
+    X, y = blobs(240)
+    rest, test = np.arange(0, 120), np.arange(120, 200)
+    split = Split(rest, test, "as given")
+    protocol = Protocol((5,), draws=2, classifiers=("paper-knn",))
+    curve = nshot([Embedded("a", "f", X)], y, list("wxyz"), protocol=protocol, split=split)
+    assert curve.to_dict()["test_images"] == 80
+    assert curve.split.sentence == "as given"
+    y[:120] %= 3
+    with pytest.raises(FewshotLabError, match="no image of z to draw from"):
+        nshot([Embedded("a", "f", X)], y, list("wxyz"), protocol=protocol, split=split)
+
+
+def test_split_lists_are_read_and_what_is_wrong_is_said(tmp_path):
+    file = tmp_path / "split.csv"
+    file.write_text("path;split\na.png;train\nb.png;TEST\nc.png;val\n\n", encoding="utf-8")
+    assert read_split(file) == {"a.png": "train", "b.png": "test"}
+    for text, said in (
+        ("path,set\na.png,train\n", "no column split"),
+        ("path,split\na.png,trian\n", "line 2: split is 'trian'"),
+        ("path,split\na.png,train\na.png,test\n", "both as train and as test"),
+    ):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(FewshotLabError, match=said):
+            read_split(file)
+    with pytest.raises(FewshotLabError, match="cannot be read"):
+        read_split(tmp_path / "none.csv")
+
+
+def test_published_figures_are_drawn_where_the_classes_are_the_papers():
+    lesions = ["actinic_keratosis", "basal_cell_carcinoma", "benign_keratosis", "dermatofibroma"]
+    lesions += ["melanoma", "nevus", "squamous_cell_carcinoma", "vascular_lesion"]
+    found = recognise(lesions)
+    assert found["name"] == "dermoscopy" and found["shots"] == 100
+    assert {row["name"]: row["value"] for row in found["rows"]}["SVM"] == 0.617
+    assert recognise(["MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC"])["name"] == "dermoscopy"
+    assert recognise([*"abcdefgh"]) is None
+    assert recognise(lesions[:7]) is None
+    assert recognise(lesions, "none") is None
+    assert recognise([*"abc"], "bone-marrow")["chosen"] == "by hand"
+    with pytest.raises(FewshotLabError, match="none of the paper's"):
+        recognise(lesions, "blood")
+
+
+def test_killed_with_kill_9_it_goes_on_to_the_same_figures(tmp_path):
+    script = tmp_path / "work.py"
+    script.write_text(
+        "import sys, time, json, numpy as np\n"
+        "from fewshot_lab.evaluation import Embedded, Protocol, nshot\n"
+        "from pathlib import Path\n"
+        "r = np.random.default_rng(0)\n"
+        "y = r.permutation(np.arange(400) % 4)\n"
+        "X = (r.normal(size=(4, 12))[y] + r.normal(size=(400, 12))).astype(np.float32)\n"
+        "slow = float(sys.argv[3])\n"
+        "found = nshot([Embedded('a', 'fa', X)], y, list('wxyz'),\n"
+        "    protocol=Protocol((2, 5), draws=4, classifiers=('paper-knn', 'lda')),\n"
+        "    keep=Path(sys.argv[1]), progress=lambda *a: time.sleep(slow))\n"
+        "Path(sys.argv[2]).write_text(json.dumps(found.to_dict()))\n"
+    )
+
+    def start(kept, slow):
+        command = [sys.executable, script, tmp_path / kept, tmp_path / f"{kept}.json", str(slow)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(list(map(str, command)), env=environment)
+
+    whole = start("whole", 0)
+    first = start("kept", 0.3)
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "kept").glob("[!.]*"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL
+    done = len(list((tmp_path / "kept").glob("[!.]*")))
+    assert 3 <= done < 8
+    assert start("kept", 0).wait() == 0 and whole.wait() == 0
+    assert (tmp_path / "kept.json").read_text() == (tmp_path / "whole.json").read_text()
