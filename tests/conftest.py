@@ -39,6 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the tests' projects away from the user's."""
     os.environ["FEWSHOT_LAB_HOME"] = str(tmp_path_factory.mktemp("home"))
+    os.environ["FEWSHOT_LAB_QUEUE"] = str(tmp_path_factory.mktemp("queue"))
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ def embed(
         str | None,
         typer.Option(
             metavar="i/n",
-            help="Embed only the i-th of n parts, from 0, so that machines share the work.",
+            help="Embed only the i-th of n parts, from 0, so that machines share the work; under "
+            "torchrun, srun or in a Slurm array as these say.",
             show_default=False,
         ),
     ] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json as json_
+import os
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fewshot_lab.jobs import Status
     from fewshot_lab.pretrain import Advice
     from fewshot_lab.progress import Progress
-    from fewshot_lab.runs import Run
+    from fewshot_lab.runs import Run, SlurmOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +32,8 @@ def register(app: typer.Typer) -> None:
     app.command()(pretrain)
     app.command()(runs)
     app.command()(stop)
+    app.command(name="clone-run")(clone_run)
+    app.command(name="delete-run")(delete_run)
     app.command(name="pretrain-rank", hidden=True)(pretrain_rank)
 
 
@@ -64,9 +67,9 @@ def pretrain(
     recipe: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="Recipe of an earlier run (its card.json or spec.json); what else is said here "
-            "stands above it.",
+            metavar="FILE|paper",
+            help="Recipe of an earlier run (its card.json or spec.json), or of Nielsen et al. "
+            "2023; what else is said here stands above it.",
             show_default=False,
         ),
     ] = None,
@@ -83,6 +86,10 @@ def pretrain(
     nproc: Annotated[
         int | None, typer.Option(help="Processes; one for each GPU.", min=1, show_default=False)
     ] = None,
+    gpu_ids: Annotated[
+        str | None,
+        typer.Option(metavar="0,2", help="These GPUs, a process for each.", show_default=False),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="RUN", help="Name of the run.", show_default=False)
     ] = None,
@@ -96,15 +103,33 @@ def pretrain(
         bool,
         typer.Option("--dry-run", help="Show the recipe with reasons and cost; start nothing."),
     ] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Begin beside other heavy work, without waiting in line.")
+    ] = False,
     slurm: Annotated[bool, typer.Option("--slurm", help="Submit it to Slurm.")] = False,
-    nodes: Annotated[int, typer.Option(help="Slurm: machines.", min=1)] = 1,
-    gpus: Annotated[int, typer.Option(help="Slurm: GPUs on each.", min=0)] = 0,
-    cpus: Annotated[int, typer.Option(help="Slurm: processors on each.", min=0)] = 0,
-    partition: Annotated[str, typer.Option(help="Slurm: partition.", show_default=False)] = "",
+    nodes: Annotated[
+        int | None, typer.Option(help="Slurm: machines.", min=1, show_default=False)
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(help="Slurm: GPUs on each.", min=0, show_default=False)
+    ] = None,
+    cpus: Annotated[
+        int | None, typer.Option(help="Slurm: processors on each.", min=0, show_default=False)
+    ] = None,
+    partition: Annotated[
+        str | None, typer.Option(help="Slurm: partition.", show_default=False)
+    ] = None,
     time_limit: Annotated[
-        str, typer.Option("--time", help="Slurm: time limit.", show_default=False)
-    ] = "",
-    account: Annotated[str, typer.Option(help="Slurm: account.", show_default=False)] = "",
+        str | None, typer.Option("--time", help="Slurm: time limit.", show_default=False)
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Slurm: account.", show_default=False)] = None,
+    sbatch_line: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Slurm: a further line, '#SBATCH ...' or a command; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     by_hand: Annotated[
         bool, typer.Option("--by-hand", help="Slurm: write job.sbatch and do not submit it.")
     ] = False,
@@ -112,12 +137,33 @@ def pretrain(
     json: Json = False,
 ) -> None:
     """Pretrain a backbone on a project's unlabelled images by DINO."""
-    from fewshot_lab.runs import SlurmOptions, launch_run, submit
+    from fewshot_lab.runs import launch_run, submit
 
+    chosen_gpus = _gpu_ids(gpu_ids)
+    if len(chosen_gpus) == 1:
+        device, chosen_gpus = f"cuda:{chosen_gpus[0]}", []
+    elif chosen_gpus:
+        device, nproc = "cuda", len(chosen_gpus)
+    options = _slurm_options(
+        {
+            "nodes": nodes,
+            "gpus": gpus,
+            "nproc": nproc,
+            "cpus": cpus,
+            "partition": partition,
+            "time": time_limit,
+            "account": account,
+            "extra": tuple(sbatch_line) if sbatch_line else None,
+        }
+    )
     if resume:
         run = _to_resume(project, name)
+        if slurm is False and run.spec.get("launcher") == "slurm" and run.spec.get("slurm"):
+            note = "It was started by Slurm; --slurm submits it again. Here it goes on alone."
+            print(note, file=sys.stderr)
+            nproc = nproc or 1
     else:
-        chosen = _device(device, gpus if slurm else None)
+        chosen = _device(device, options.gpus if slurm else None)
         made = _make(
             project,
             {
@@ -135,7 +181,8 @@ def pretrain(
                 "device": chosen,
             },
             name=name,
-            nproc=(gpus or nproc or 1) * nodes if slurm else nproc or 1,
+            nproc=options.processes if slurm else nproc or 1,
+            gpus=chosen_gpus,
             dry_run=dry_run,
             as_json=json,
             check_device=not slurm,
@@ -144,16 +191,35 @@ def pretrain(
             return
         run = made
     if slurm:
-        options = SlurmOptions(nodes, gpus, nproc or 1, partition, time_limit, account, cpus)
         sentence = submit(run, options, by_hand=by_hand)
         tell(described(run), f"{run.name}: {sentence}", as_json=json)
         return
     if detach:
         launch_run(run, device=device, nproc=nproc)
+        if now:
+            run.job.begin_now()
         text = f"Started {run.name}; 'runs {run.name}' shows how far it is."
         tell(described(run), text, as_json=json)
         return
-    _foreground(run, device=device, nproc=nproc, as_json=json)
+    _foreground(run, device=device, nproc=nproc, now=now, as_json=json)
+
+
+def _gpu_ids(text: str | None) -> list[int]:
+    if text is None:
+        return []
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+        raise typer.BadParameter("--gpu-ids are numbers with commas between, such as 0,2")
+    return [int(part) for part in parts]
+
+
+def _slurm_options(said: dict[str, Any]) -> SlurmOptions:
+    """Return what was said on the command line, else what is kept for this cluster."""
+    from dataclasses import replace
+
+    from fewshot_lab.runs import slurm_settings
+
+    return replace(slurm_settings(), **{k: v for k, v in said.items() if v is not None})
 
 
 def _make(
@@ -162,6 +228,7 @@ def _make(
     *,
     name: str | None,
     nproc: int,
+    gpus: list[int],
     dry_run: bool,
     as_json: bool,
     check_device: bool,
@@ -202,6 +269,7 @@ def _make(
             name=name,
             device=asked["device"],
             nproc=nproc,
+            gpus=gpus,
             check_device=check_device,
         )
     finally:
@@ -243,6 +311,8 @@ def _from_file(path: Path | None) -> dict[str, Any]:
 
     if path is None:
         return {}
+    if str(path) == "paper":
+        return Recipe.paper().to_dict()
     try:
         found = json_.loads(path.read_text(encoding="utf-8"))
         values: dict[str, Any] = found.get("recipe", found)
@@ -285,10 +355,14 @@ def _to_resume(projects: list[str], name: str | None) -> Run:
     raise FewshotLabError(f"{projects[0]!r} has no run that could be resumed.")
 
 
-def _foreground(run: Run, *, device: str | None, nproc: int | None, as_json: bool) -> None:
+def _foreground(
+    run: Run, *, device: str | None, nproc: int | None, now: bool, as_json: bool
+) -> None:
     from fewshot_lab.runs import ready, run_rank, torchrun
 
     ready(run, device=device, nproc=nproc)
+    if now:
+        run.job.begin_now()
     quiet = as_json or not sys.stderr.isatty()
     print(f"{run.name}: {run.folder}", file=sys.stderr)
     processes = int(run.spec.get("nproc", 1))
@@ -308,8 +382,16 @@ def _foreground(run: Run, *, device: str | None, nproc: int | None, as_json: boo
 
 def _follow(run: Run, command: list[str], report: Progress) -> None:
     """Start several processes and show how far the first is; Ctrl+C stops them all."""
+    from fewshot_lab.runs import environment
+
     with (run.folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, **environment(run)},
+        )
 
     def ask(*_: object) -> None:
         run.job.ask_to_stop()
@@ -475,6 +557,11 @@ def _about(run: Run) -> str:
     health = run.health()
     if health and health.get("sentence"):
         lines.append(f"Health: {health['sentence']} {health['advice']}".rstrip())
+    if health and health["state"] == "bad" and not status.active:
+        sets = "".join(f" --set {k}={v}" for k, v in health.get("changes", {}).items())
+        blamed = [row["bad_images"] for row in run.metrics() if row.get("bad_images")]
+        sets += "".join(f" --without {image}" for image in (blamed[-1] if blamed else ()))
+        lines.append(f"Try: python -m fewshot_lab clone-run {run.name}{sets}")
     if run.backbone:
         lines.append(f"Weights: {run.backbone} (as a backbone: run:{run.name})")
     return "\n".join(lines)
@@ -512,6 +599,62 @@ def stop(
     if status.active:
         text = f"{found.name} was asked to stop and will after its step in hand."
     tell(described(found), text, as_json=json)
+
+
+def clone_run(
+    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
+    name: Annotated[
+        str | None, typer.Option(help="Of the new run.", metavar="RUN", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Another value of the recipe; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE", help="An image to leave out; may be repeated.", show_default=False
+        ),
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start it and return; 'runs' shows how far it is.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Train on the same images once more, with other values of the recipe."""
+    from fewshot_lab.pretrain import check_recipe
+    from fewshot_lab.runs import find_run, free_name, launch_again
+
+    found = find_run(run)
+    changes = _values(set_)
+    spec = found.spec
+    check_recipe(found.recipe.changed(**changes), int(spec["images"]), nproc=int(spec["nproc"]))
+    made = found.clone(name or free_name(found.name), without=without or (), **changes)
+    if detach or spec.get("launcher") == "slurm":
+        launch_again(made)
+        text = f"Started {made.name}; 'runs {made.name}' shows how far it is."
+        tell(described(made), text, as_json=json)
+        return
+    _foreground(made, device=None, nproc=None, now=False, as_json=json)
+
+
+def delete_run(
+    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Delete a run with its checkpoints and its backbone; projects that use it keep a copy."""
+    from fewshot_lab.runs import find_run
+
+    found = find_run(run)
+    found.delete()
+    tell({"deleted": found.name}, f"{found.name} is deleted.", as_json=json)
 
 
 def pretrain_rank(

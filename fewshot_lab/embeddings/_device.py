@@ -13,7 +13,8 @@ def part_of_run(shard: tuple[int, int] | None) -> tuple[int, int]:
     Parameters
     ----------
     shard
-        (i, n) with i from 0; from torchrun's ``RANK`` and ``WORLD_SIZE`` if None, else all.
+        (i, n) with i from 0. If None, what the environment says: torchrun's ``RANK`` of
+        ``WORLD_SIZE``, or srun's task, and the task of a Slurm array; else all.
 
     Raises
     ------
@@ -21,10 +22,13 @@ def part_of_run(shard: tuple[int, int] | None) -> tuple[int, int]:
         If i is not in 0..n-1.
     """
     if shard is None:
-        rank, size = os.environ.get("RANK"), os.environ.get("WORLD_SIZE")
-        if not (rank and size and rank.isdecimal() and size.isdecimal()):
-            return 0, 1
-        shard = int(rank), int(size)
+        task, tasks = _two("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT")
+        task -= _number("SLURM_ARRAY_TASK_MIN") or 0
+        task //= _number("SLURM_ARRAY_TASK_STEP") or 1
+        rank, size = _two("RANK", "WORLD_SIZE")
+        if size == 1:
+            rank, size = _two("SLURM_PROCID", "SLURM_STEP_NUM_TASKS")
+        shard = task * size + rank, tasks * size
     part, parts = shard
     if not 0 <= part < parts:
         raise FewshotLabError(
@@ -32,6 +36,16 @@ def part_of_run(shard: tuple[int, int] | None) -> tuple[int, int]:
             f"{parts - 1}."
         )
     return part, parts
+
+
+def _two(which: str, of: str) -> tuple[int, int]:
+    i, n = _number(which), _number(of)
+    return (0, 1) if i is None or not n else (i, n)
+
+
+def _number(name: str) -> int | None:
+    text = os.environ.get(name, "")
+    return int(text) if text.isdecimal() else None
 
 
 def choose_device(device: str | None) -> str:
@@ -64,7 +78,8 @@ def choose_device(device: str | None) -> str:
                 "No GPU that torch can use was found on this machine; use the device cpu."
             )
         if not number:
-            device = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % cuda}"
+            local = _number("LOCAL_RANK") or _number("SLURM_LOCALID") or 0
+            device = f"cuda:{local % cuda}"
         elif int(number) >= cuda:
             raise FewshotLabError(
                 f"There is no GPU {number} here: the last one is cuda:{cuda - 1}."

@@ -9,6 +9,7 @@ SPEC = "spec.json"
 STATUS = "status.json"
 PROCESS = "process.json"
 STOP = "stop"
+NOW = "now"
 LOG = "log.txt"
 REPORT = "report.json"
 

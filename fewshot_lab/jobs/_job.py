@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ import fewshot_lab
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.jobs._files import (
     LOG,
+    NOW,
     PROCESS,
     REPORT,
     SPEC,
@@ -115,6 +116,17 @@ class Job:
     def ask_to_stop(self) -> None:
         """Ask by the file alone: also where the process is on another machine."""
         (self.folder / STOP).touch()
+
+    def begin_now(self) -> None:
+        """Let a job that waits in line begin beside the one it waits for."""
+        (self.folder / NOW).touch()
+
+    @property
+    def in_line(self) -> bool:
+        """Whether it waits for another job, and could begin all the same."""
+        stored = read_json(self.folder / STATUS) or {}
+        waits = stored.get("state") == "queued" and "Waiting" in stored.get("message", "")
+        return waits and not (self.folder / NOW).exists()
 
     def stop(self, *, force: bool = False) -> None:
         """Ask it to stop; it ends at its next sign of progress and keeps what is finished.
@@ -238,7 +250,13 @@ def start(
     return Job(run.name, verb, run, tuple(map(str, args)))
 
 
-def launch(run: Path, command: Sequence[str], *, home: Path) -> int:
+def launch(
+    run: Path,
+    command: Sequence[str],
+    *,
+    home: Path,
+    environment: Mapping[str, str] | None = None,
+) -> int:
     """Start the process of a run folder, detached; its words go to the log there.
 
     Parameters
@@ -248,6 +266,8 @@ def launch(run: Path, command: Sequence[str], *, home: Path) -> int:
     command : sequence of str
     home : Path
         Where the projects live.
+    environment : mapping, optional
+        Variables beside those of this process.
 
     Returns
     -------
@@ -262,8 +282,9 @@ def launch(run: Path, command: Sequence[str], *, home: Path) -> int:
     begin(run)
     package = str(Path(fewshot_lab.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    environment = {
+    variables = {
         **os.environ,
+        **(environment or {}),
         "FEWSHOT_LAB_HOME": str(home),
         "PYTHONPATH": path,
         "PYTHONUNBUFFERED": "1",
@@ -275,7 +296,7 @@ def launch(run: Path, command: Sequence[str], *, home: Path) -> int:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env=variables,
                 start_new_session=True,  # Ctrl+C at the server does not reach it
             )
     except OSError as error:
@@ -288,7 +309,7 @@ def launch(run: Path, command: Sequence[str], *, home: Path) -> int:
 
 def begin(run: Path) -> None:
     """Forget what an earlier process of a run folder said last, so that another can begin."""
-    for name in (STATUS, PROCESS, STOP):
+    for name in (STATUS, PROCESS, STOP, NOW):
         (run / name).unlink(missing_ok=True)
     spec = read_json(run / SPEC) or {}
     write_json(run / SPEC, {**spec, "created": time.time()}, lasting=True)

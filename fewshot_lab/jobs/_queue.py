@@ -1,16 +1,21 @@
-"""One heavy job at a time on a machine: whoever comes later waits in line.
+"""Heavy jobs of a machine go one after the other where they would use the same GPU or processors.
 
 A place in the line is a numbered file that its holder keeps locked. The system lets go of the
-lock when the holder dies, however it dies, so that nobody waits for the dead.
+lock when the holder dies, however it dies, so that nobody waits for the dead. The line is one for
+the machine, whoever's jobs they are: two homes have one GPU. Processors are shared more easily, so
+there only the jobs of one home wait for each other.
 """
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from fewshot_lab.home import home
 
 try:
     import fcntl
@@ -22,18 +27,51 @@ HEAVY = {
     "prepare",
     "demo",
     "pretrain",
+    "try-backbone",
     "evaluate-nshot",
     "evaluate-replay",
     "evaluate-backbones",
 }
-"""Verbs of which one at a time runs on a machine."""
+"""Verbs that wait in line."""
+
+QUEUE = "FEWSHOT_LAB_QUEUE"
+"""Environment variable: the folder of the line, instead of one beside temporary files."""
 
 _POLL_SECONDS = 0.3
 
 
 def is_heavy(spec: dict[str, Any]) -> bool:
-    """Say whether a job waits in line."""
+    """Say whether a job waits in line; what Slurm starts has waited in Slurm's."""
+    if spec.get("launcher") == "slurm":
+        return False
     return spec.get("verb") in HEAVY or "--prepare" in spec.get("args", ())
+
+
+def uses(spec: dict[str, Any]) -> list[str]:
+    """Return what a job needs for itself: GPUs by number, or this home's share of the CPU."""
+    args = list(spec.get("args", ()))
+    asked = spec.get("device")
+    if asked is None and "--device" in args[:-1]:
+        asked = args[args.index("--device") + 1]
+    visible = _gpus()
+    if asked == "cpu" or (asked is None and not visible):
+        return [f"cpu of {home().absolute()}"]
+    _, _, number = str(asked or "").partition(":")
+    if number.isdecimal():
+        chosen = visible[int(number) : int(number) + 1] or [number]
+    else:
+        chosen = [str(gpu) for gpu in spec.get("gpus") or ()]
+        chosen = chosen or visible[: int(spec.get("nproc", 1))] or ["0"]
+    return [f"gpu {gpu}" for gpu in chosen]
+
+
+def _gpus() -> list[str]:
+    """Return the GPUs that a process started now would see, without loading torch."""
+    said = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if said is not None:
+        return [gpu.strip() for gpu in said.split(",") if gpu.strip() not in ("", "-1")]
+    found = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+    return sorted((name for name in found if name.isdecimal()), key=int)
 
 
 def first_word(spec: dict[str, Any]) -> dict[str, str]:
@@ -44,27 +82,28 @@ def first_word(spec: dict[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def in_line(folder: Path, about: dict[str, Any], waiting: Callable[[str], None]) -> Iterator[None]:
+def in_line(spec: dict[str, Any], waiting: Callable[[str], bool]) -> Iterator[None]:
     """Wait for one's turn, and keep it until the ``with`` block is left.
 
     Parameters
     ----------
-    folder : Path
-        Where the line stands; one for the machine.
-    about : dict
-        "verb" and "project", for the sentence that others read while they wait.
+    spec : dict
+        Of the job: "verb" and "project" are read by others while they wait.
     waiting : callable
         Called a few times a second while others are before, with a sentence that says who. It
-        may raise, to leave the line.
+        returns whether to begin all the same, and may raise, to leave the line.
     """
     if fcntl is None:
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder()
+    wanted = uses(spec)
+    about = {"verb": spec.get("verb"), "project": spec.get("project"), "uses": wanted}
     ticket, held = _take_ticket(folder, about)
     try:
-        while (first := _first_before(folder, int(ticket.name))) is not None:
-            waiting(first)
+        while (first := _first_before(folder, int(ticket.name), wanted)) is not None:
+            if waiting(first):
+                break
             time.sleep(_POLL_SECONDS)
         yield
     finally:
@@ -72,14 +111,28 @@ def in_line(folder: Path, about: dict[str, Any], waiting: Callable[[str], None])
         os.close(held)
 
 
+def _folder() -> Path:
+    chosen = os.environ.get(QUEUE)
+    folder = Path(chosen) if chosen else Path(tempfile.gettempdir()) / "fewshot-lab-queue"
+    try:
+        folder.mkdir(parents=True)
+        folder.chmod(0o1777)  # everybody's, as the folder for temporary files is
+    except FileExistsError:
+        pass
+    except OSError:
+        folder = home() / ".queue"
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def _take_ticket(folder: Path, about: dict[str, Any]) -> tuple[Path, int]:
     # Numbers are given out one at a time, and a ticket is locked before its number is free to be
     # seen: so whoever looks at the tickets before its own sees all there will ever be.
-    mutex = os.open(folder / ".mutex", os.O_RDWR | os.O_CREAT, 0o666)
+    mutex = _mutex(folder / ".mutex")
     try:
         fcntl.flock(mutex, fcntl.LOCK_EX)
         ticket = folder / f"{max(_numbers(folder), default=0) + 1:09d}"
-        held = os.open(ticket, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        held = os.open(ticket, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         fcntl.flock(held, fcntl.LOCK_EX)
         os.write(held, json.dumps(about).encode())
         return ticket, held
@@ -87,34 +140,50 @@ def _take_ticket(folder: Path, about: dict[str, Any]) -> tuple[Path, int]:
         os.close(mutex)
 
 
+def _mutex(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY)  # another user's can be read and locked, not written
+    except FileNotFoundError:
+        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+
+
 def _numbers(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
 
-def _first_before(folder: Path, number: int) -> str | None:
-    """Return a sentence about the living holder of the lowest number before ours, if any."""
+def _first_before(folder: Path, number: int, wanted: list[str]) -> str | None:
+    """Return a sentence about the first living holder before ours of something we want, if any."""
     for before in _numbers(folder):
         if before >= number:
             return None
         ticket = folder / f"{before:09d}"
         try:
-            handle = os.open(ticket, os.O_RDWR)
+            handle = os.open(ticket, os.O_RDONLY)
         except OSError:
             continue  # its holder has just left
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return _sentence(handle)
+            about = _about(handle)
+            if set(wanted) & set(about.get("uses", wanted)):
+                return _sentence(about)
         else:
-            ticket.unlink(missing_ok=True)  # its holder died
+            with suppress(OSError):  # another user's cannot be taken away, and stops nobody
+                ticket.unlink(missing_ok=True)  # its holder died
         finally:
             os.close(handle)
     return None
 
 
-def _sentence(handle: int) -> str:
+def _about(handle: int) -> dict[str, Any]:
     try:
         about = json.loads(os.read(handle, 10_000))
-        return f"Waiting until “{about['verb']}” of {about['project']} has ended."
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def _sentence(about: dict[str, Any]) -> str:
+    if not about.get("verb") or not about.get("project"):
         return "Waiting until another job has ended."
+    return f"Waiting until “{about['verb']}” of {about['project']} has ended."

@@ -11,8 +11,7 @@ from types import FrameType
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.home import home
-from fewshot_lab.jobs._files import SPEC, STATUS, STOP, read_json, write_json
+from fewshot_lab.jobs._files import NOW, SPEC, STATUS, STOP, read_json, write_json
 from fewshot_lab.jobs._process import ProcessId
 from fewshot_lab.jobs._queue import first_word, in_line, is_heavy
 from fewshot_lab.jobs._rate import Rate
@@ -53,8 +52,7 @@ def worker(run_folder: Path | str, *, also: Sequence[signal.Signals] = ()) -> It
         stack.enter_context(report.listening((signal.SIGTERM, *also)))
         try:
             if heavy:
-                about = {"verb": spec.get("verb"), "project": spec.get("project")}
-                stack.enter_context(in_line(home() / ".queue", about, report.waiting))
+                stack.enter_context(in_line(spec, report.waiting))
                 _step_back()
             report.set(state="running", message="")
             yield report.progress
@@ -141,13 +139,14 @@ class _Reporter:
         if self.must_stop():
             raise Stopped("Stopped; what was finished is kept.")
 
-    def waiting(self, sentence: str) -> None:
-        """Say what the job waits for."""
+    def waiting(self, sentence: str) -> bool:
+        """Say what the job waits for; return whether it was told to begin all the same."""
         with self._lock:
             if self._status["message"] != sentence:
                 self.set(message=sentence)
         if self.must_stop():
             raise Stopped("Stopped before it began.")
+        return (self._folder / NOW).exists()
 
     def must_stop(self) -> bool:
         """Say whether a stop was asked for, by a signal or by the file."""

@@ -35,6 +35,8 @@ class Finding:
     action : "noted", "paused" or "rolled back"
     since : int
         The step at which it began; what was stored before is good.
+    changes : dict
+        The next change to try, as values of the recipe; empty where the images are to blame.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Finding:
     advice: str
     action: Action = "noted"
     since: int = 0
+    changes: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def effective_rank(embedded: Tensor) -> float:
@@ -142,8 +145,10 @@ class Health:
         now = self._state["now"]
         if now is None:
             sentence = "The teacher tells images apart, and its outputs use many prototypes."
-            return {"state": "good", "name": "", "sentence": sentence, "advice": "", "step": step}
-        return {key: now[key] for key in ("state", "name", "sentence", "advice")} | {"step": step}
+            good = {"state": "good", "name": "", "sentence": sentence, "advice": "", "changes": {}}
+            return {**good, "step": step}
+        said = ("state", "name", "sentence", "advice", "changes")
+        return {key: now[key] for key in said} | {"step": step}
 
     def _signs(self, numbers: dict[str, Any]) -> dict[str, bool | None]:
         one, mean = numbers["teacher_entropy"], numbers["mean_entropy"]
@@ -190,13 +195,27 @@ class Health:
             advice,
             "paused" if lasting else "noted",
             since,
+            self._changes(name, numbers),
         )
+
+    def _changes(self, name: str, numbers: dict[str, Any]) -> dict[str, Any]:
+        """Return what :meth:`_words` advises, as values of the recipe."""
+        if name == "uniform collapse" and numbers["teacher_temperature"] > 0.05:
+            low = min(0.04, self._recipe.teacher_temperature_start)
+            return {"teacher_temperature": 0.04, "teacher_temperature_start": low}
+        if name == "constant collapse" and not self._recipe.centring:
+            return {"centring": True}
+        return self._slower(10 if name == "diverging" else 3)
+
+    def _slower(self, by: float) -> dict[str, Any]:
+        names = ("learning_rate", "head_learning_rate")
+        return {name: float(f"{getattr(self._recipe, name) / by:.2g}") for name in names}
 
     def _not_a_number(self, step: int, numbers: dict[str, Any]) -> Finding:
         images = numbers.get("bad_images") or []
         of = f" It comes with {' and '.join(images[:3])}." if images else ""
         advice = (
-            "Leave out the image in a clone of the run."
+            f"Leave {'it' if len(images) == 1 else 'them'} out in a clone of the run."
             if images
             else "Lower the learning rate to a third, or train in float32."
         )
@@ -207,4 +226,5 @@ class Health:
             advice,
             "paused",
             step - 1,
+            {} if images else self._slower(3),
         )

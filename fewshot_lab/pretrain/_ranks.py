@@ -113,8 +113,9 @@ def ranks(device: str = "cpu") -> Iterator[Ranks]:
 def _numbers() -> tuple[int, int, int]:
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         names = ("RANK", "LOCAL_RANK", "WORLD_SIZE")
-    elif int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ:
-        names = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS")
+    # Of the step: in a batch script itself, SLURM_NTASKS promises tasks that nobody has started.
+    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1 and "SLURM_PROCID" in os.environ:
+        names = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_NUM_TASKS")
     else:
         return 0, 0, 1
     rank, local, world = (int(os.environ.get(name, "0")) for name in names)

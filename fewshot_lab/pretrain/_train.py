@@ -402,6 +402,8 @@ def _judge(
                 sentence=found.sentence,
                 advice=found.advice,
                 action=found.action,
+                changes=found.changes,
+                bad_images=numbers.get("bad_images", []),
             )
     pausing = [found for found in findings if found.action != "noted"]
     if not pausing:

@@ -1,11 +1,11 @@
 """Pretraining runs: made from a project's images, started here, on several GPUs, or by Slurm."""
 
 from fewshot_lab.runs._create import RunImage, create_run, free_name
-from fewshot_lab.runs._launch import launch_again, launch_run, ready, torchrun
+from fewshot_lab.runs._launch import environment, launch_again, launch_run, ready, torchrun
 from fewshot_lab.runs._prepare import columns_of, images_of, prepare_run, recommend
 from fewshot_lab.runs._rank import run_rank
 from fewshot_lab.runs._run import Run, find_run, list_runs
-from fewshot_lab.runs._slurm import SlurmOptions, submit
+from fewshot_lab.runs._slurm import SlurmOptions, keep_slurm_settings, slurm_settings, submit
 from fewshot_lab.runs._trial import trial_of, try_backbone
 
 __all__ = [
@@ -14,9 +14,11 @@ __all__ = [
     "SlurmOptions",
     "columns_of",
     "create_run",
+    "environment",
     "find_run",
     "free_name",
     "images_of",
+    "keep_slurm_settings",
     "launch_again",
     "launch_run",
     "list_runs",
@@ -24,6 +26,7 @@ __all__ = [
     "ready",
     "recommend",
     "run_rank",
+    "slurm_settings",
     "submit",
     "torchrun",
     "trial_of",

@@ -20,7 +20,7 @@ def launch_run(run: Run, *, device: str | None = None, nproc: int | None = None)
         If it is running, or has come to its end.
     """
     ready(run, device=device, nproc=nproc)
-    launch(run.folder, command(run), home=home())
+    launch(run.folder, command(run), home=home(), environment=environment(run))
 
 
 def launch_again(run: Run) -> None:
@@ -49,7 +49,7 @@ def ready(run: Run, *, device: str | None = None, nproc: int | None = None) -> N
         If it is running, or has come to its end.
     """
     status = run.status()
-    if status.active and (run.folder / "status.json").exists():
+    if run.underway:
         raise FewshotLabError(f"The run {run.name!r} is {status.state} already.")
     if status.state == "finished":
         raise FewshotLabError(
@@ -68,6 +68,12 @@ def command(run: Run) -> list[str]:
     if nproc > 1:
         return torchrun(run, nproc)
     return [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(run.folder)]
+
+
+def environment(run: Run) -> dict[str, str]:
+    """Return the variables that show a run's processes its chosen GPUs alone."""
+    gpus = run.spec.get("gpus") or []
+    return {"CUDA_VISIBLE_DEVICES": ",".join(str(gpu) for gpu in gpus)} if gpus else {}
 
 
 def torchrun(run: Run, nproc: int) -> list[str]:

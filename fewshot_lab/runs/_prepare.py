@@ -146,6 +146,7 @@ def prepare_run(
     name: str | None = None,
     device: str = "cpu",
     nproc: int = 1,
+    gpus: Sequence[int] = (),
     check_device: bool = True,
     images: tuple[list[RunImage], dict[int, str]] | None = None,
 ) -> Run:
@@ -153,6 +154,8 @@ def prepare_run(
 
     Parameters
     ----------
+    gpus
+        Numbers of the GPUs to use here; the first ones if none are said.
     check_device
         Whether the run will be trained here: a cluster's GPUs cannot be seen from here.
     images
@@ -178,4 +181,5 @@ def prepare_run(
         classes=classes,
         device=device,
         nproc=nproc,
+        gpus=list(gpus),
     )

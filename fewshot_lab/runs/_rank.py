@@ -111,7 +111,7 @@ def _wait_for_the_first(folder: Path, progress: Progress) -> None:
 
     Slurm has a queue of its own, and there the file of an earlier try may still lie about.
     """
-    while "SLURM_JOB_ID" not in os.environ:
+    while (read_object(folder / SPEC) or {}).get("launcher") != "slurm":
         said = read_object(folder / "status.json")
         if said is not None and said.get("state") != "queued":
             return

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import write_atomically
 from fewshot_lab.home import RUNS, home
 from fewshot_lab.jobs import Job, Status
 from fewshot_lab.pretrain import Recipe, newest_step, read_health, read_metrics
 from fewshot_lab.runs._files import SPEC, read_object, write_object
 
 BACKBONE = "backbone.safetensors"
+IMAGES = "images.jsonl"
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,15 @@ class Run:
         """Whether a process of it has ever been started."""
         return any((self.folder / name).exists() for name in ("status.json", "process.json"))
 
+    @property
+    def underway(self) -> bool:
+        """Whether processes of it run, or wait here or in Slurm's queue."""
+        from fewshot_lab.runs._slurm import in_queue
+
+        if self.spec.get("launcher") == "slurm" and in_queue(self.folder):
+            return True
+        return self.started and self.status().active
+
     def metrics(self) -> list[dict[str, Any]]:
         """Return the rows of its diary, oldest first."""
         return read_metrics(self.folder)
@@ -128,17 +141,46 @@ class Run:
         FewshotLabError
             While it is running.
         """
-        if self.status().active:
+        if self.underway:
             raise FewshotLabError(f"The run {self.name!r} is still running: stop it first.")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def clone(self, name: str, **changes: Any) -> Run:
-        """Make a new run of the same images with some values of the recipe changed."""
+    def clone(self, name: str, *, without: Sequence[str] = (), **changes: Any) -> Run:
+        """Make a new run of the same images with some values of the recipe changed.
+
+        Parameters
+        ----------
+        name
+            Of the new run.
+        without
+            Names of image files to leave out.
+        changes
+            Values of the recipe; they may be texts, as on a command line.
+
+        Raises
+        ------
+        FewshotLabError
+            For a bad or taken name, a value that a recipe cannot take, or an image that the run
+            has not.
+        """
         from fewshot_lab.runs._create import new_folder
 
+        recipe = self.recipe.changed(**changes)
+        lines = (self.folder / IMAGES).read_text(encoding="utf-8").splitlines(keepends=True)
+        left = [line for line in lines if Path(json.loads(line)["file"]).name not in without]
+        if without and len(left) == len(lines):
+            raise FewshotLabError(f"The run {self.name!r} has no image {' or '.join(without)}.")
         folder = new_folder(name)
-        shutil.copy(self.folder / "images.jsonl", folder / "images.jsonl")
-        spec = self.spec | {"name": name, "recipe": self.recipe.changed(**changes).to_dict()}
+        write_atomically(folder / IMAGES, "".join(left).encode())
+        was = self.recipe.to_dict()
+        reasons = {
+            key: f"Changed from {was[key]!s} in the clone of {self.name}."
+            for key, value in recipe.to_dict().items()
+            if value != was[key]
+        }
+        spec = self.spec
+        spec |= {"name": name, "recipe": recipe.to_dict(), "images": len(left)}
+        spec |= {"reasons": {**spec.get("reasons", {}), **reasons}, "clone_of": self.name}
         write_object(folder / SPEC, spec)
         return Run(name, folder)
 
@@ -149,8 +191,15 @@ def list_runs() -> list[Run]:
     if not folder.is_dir():
         return []
     found = [path for path in folder.iterdir() if (path / SPEC).is_file()]
-    found.sort(key=lambda path: (path / "images.jsonl").stat().st_mtime, reverse=True)
+    found.sort(key=_made, reverse=True)
     return [Run(path.name, path) for path in found]
+
+
+def _made(folder: Path) -> float:
+    try:
+        return (folder / IMAGES).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def find_run(name: str) -> Run:

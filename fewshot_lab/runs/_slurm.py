@@ -12,12 +12,14 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import fewshot_lab
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.home import home
+from fewshot_lab.home import RUNS, home
 from fewshot_lab.jobs import Status
 from fewshot_lab.runs._files import read_object, write_object
 from fewshot_lab.runs._launch import ready
@@ -27,7 +29,15 @@ from fewshot_lab.runs._run import Run
 SCRIPT = "job.sbatch"
 SUBMITTED = "slurm.json"
 _ENDED_BY_SLURM = 60.0
-_WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "CONFIGURING")
+_WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "CONFIGURING", "SPECIAL_EXIT")
+_GONE = (
+    *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
+    *("OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"),
+)
+_ASK_EVERY = 2.0
+"""Seconds; a page asks several times at once, and a cluster's controller is not to be pestered."""
+SETTINGS = "slurm.json"
+"""In the folder of all runs: what this cluster wants, for the page and the terminal."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,32 @@ class SlurmOptions:
     cpus: int = 0
     extra: tuple[str, ...] = ()
 
+    @property
+    def processes(self) -> int:
+        """On all nodes."""
+        return self.nodes * (self.gpus or self.nproc)
+
+
+def slurm_settings() -> SlurmOptions:
+    """Return what was kept for this cluster; what is missing or makes no sense is the default."""
+    stored = read_object(home() / RUNS / SETTINGS) or {}
+    usual = SlurmOptions()
+    found: dict[str, Any] = {}
+    for known in fields(SlurmOptions):
+        value = stored.get(known.name, getattr(usual, known.name))
+        if known.name == "extra":
+            value = tuple(str(line) for line in value) if isinstance(value, list | tuple) else ()
+        elif type(value) is not type(getattr(usual, known.name)):
+            value = getattr(usual, known.name)
+        found[known.name] = value
+    return SlurmOptions(**found)
+
+
+def keep_slurm_settings(options: SlurmOptions) -> None:
+    """Keep what this cluster wants for the next time."""
+    (home() / RUNS).mkdir(parents=True, exist_ok=True)
+    write_object(home() / RUNS / SETTINGS, asdict(options))
+
 
 def submit(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
     """Write a run's ``job.sbatch`` and hand it to Slurm.
@@ -83,8 +119,7 @@ def submit(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
             "There is no Slurm here (no sbatch): start from a login node of the cluster, or "
             "leave out --slurm."
         )
-    nproc = options.gpus or options.nproc
-    ready(run, device="cuda" if options.gpus else None, nproc=nproc * options.nodes)
+    ready(run, device="cuda" if options.gpus else "cpu", nproc=options.processes)
     remember(run.folder, launcher="slurm", nodes=options.nodes, slurm=asdict(options))
     script = run.folder / SCRIPT
     script.write_text(render(run, options), encoding="utf-8")
@@ -101,6 +136,7 @@ def _sbatch(folder: Path, script: Path) -> str:
         reason = (asked.stderr.strip().splitlines() or ["it gave no reason"])[-1]
         raise FewshotLabError(f"Slurm did not take the job: {reason}")
     number = asked.stdout.strip().split(";")[0]
+    _asked.cache_clear()
     write_object(folder / SUBMITTED, {"job_id": number, "submitted": time.time()})
     return f"Slurm has it as job {number}."
 
@@ -184,14 +220,45 @@ def job_id(folder: Path) -> str | None:
 
 
 def squeue(number: str) -> tuple[str, str] | None:
-    """Return a job's state and reason as squeue says it; None once it is gone."""
+    """Return a job's state and reason as squeue says it; None once it is gone.
+
+    Raises
+    ------
+    LookupError
+        If Slurm does not answer now, so that nothing can be said.
+    """
     if shutil.which("squeue") is None:
-        return None
-    asked = subprocess.run(
-        ["squeue", "-h", "-j", number, "-o", "%T|%R"], capture_output=True, text=True, check=False
-    )
+        raise LookupError("no squeue here")
+    return _asked(number, int(time.monotonic() / _ASK_EVERY))
+
+
+@lru_cache(maxsize=64)
+def _asked(number: str, moment: int) -> tuple[str, str] | None:
+    """Ask once for all who want to know within the same moment."""
+    try:
+        asked = subprocess.run(
+            ["squeue", "-h", "-j", number, "-o", "%T|%R"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+        )
+    except subprocess.TimeoutExpired:
+        raise LookupError("squeue takes long") from None
+    if asked.returncode and "nvalid job id" not in asked.stderr:
+        raise LookupError(asked.stderr)
     state, _, reason = asked.stdout.strip().partition("|")
     return (state, reason) if state else None
+
+
+def in_queue(folder: Path) -> bool:
+    """Say whether Slurm has a run's job, waiting or running."""
+    number = job_id(folder)
+    try:
+        said = squeue(number) if number else None
+    except LookupError:
+        return False
+    return said is not None and said[0] not in _GONE
 
 
 def queue_state(folder: Path, status: Status) -> Status:
@@ -199,7 +266,12 @@ def queue_state(folder: Path, status: Status) -> Status:
     number = job_id(folder)
     if number is None:
         return status
-    said = squeue(number)
+    try:
+        said = squeue(number)
+    except LookupError:
+        return status
+    if said is not None and said[0] in _GONE:
+        said = None
     if status.state == "stopped" and not (said and (said[0] in _WAITING or _began_again(folder))):
         return status
     if said is None:
@@ -227,6 +299,9 @@ def _began_again(folder: Path) -> bool:
 def cancel_queued(folder: Path) -> None:
     """Take a job that has not begun out of the queue; one that runs stops by itself."""
     number = job_id(folder)
-    said = squeue(number) if number else None
+    try:
+        said = squeue(number) if number else None
+    except LookupError:
+        return
     if number and said and said[0] in _WAITING:
         subprocess.run(["scancel", number], capture_output=True, check=False)

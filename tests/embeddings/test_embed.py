@@ -221,6 +221,17 @@ def test_torchruns_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert part_of_run((0, 2)) == (0, 2)
 
 
+def test_slurms_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("ID", "7"), ("COUNT", "3"), ("MIN", "3"), ("STEP", "2")):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    assert part_of_run(None) == (2, 3)  # tasks 3, 5 and 7
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    assert part_of_run(None) == (2, 3)  # a batch script is no step
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    assert part_of_run(None) == (5, 6)
+    assert part_of_run((0, 2)) == (0, 2)
+
+
 def test_torchrun_itself(tmp_path: Path, backbone: Backbone, pictures: list[ImageItem]) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += [str(WORKER), backbone.name, str(listed(tmp_path, pictures)), str(tmp_path / "e")]

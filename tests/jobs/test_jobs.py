@@ -253,6 +253,58 @@ def test_a_queued_job_can_be_stopped_and_a_dead_one_does_not_hold_the_line(proje
     assert first.status().state == "lost"
 
 
+def test_who_waits_may_begin_all_the_same(project: Path) -> None:
+    first = begin(project, "slow", "embed")
+    until(lambda: reached(first))
+    second = begin(project, "quick", "embed")
+    until(lambda: second.in_line)
+    second.begin_now()
+    assert ended(second).state == "finished"
+    assert not second.in_line
+    assert first.status().state == "running"
+    first.stop()
+    ended(first)
+
+
+def test_jobs_wait_for_those_that_use_the_same(tmp_path: Path, monkeypatch) -> None:
+    from fewshot_lab.jobs._queue import in_line, is_heavy, uses
+
+    def spec(**facts):
+        return {"verb": "pretrain", "project": "blood", **facts}
+
+    monkeypatch.setenv("FEWSHOT_LAB_QUEUE", str(tmp_path / "line"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,3")
+    assert uses(spec()) == ["gpu 0"]
+    assert uses(spec(device="cuda", nproc=2)) == ["gpu 0", "gpu 1"]
+    assert uses(spec(device="cuda", gpus=[1, 3], nproc=2)) == ["gpu 1", "gpu 3"]
+    assert uses(spec(args=["--device", "cuda:2"])) == ["gpu 3"]
+    monkeypatch.setenv("FEWSHOT_LAB_HOME", "/one")
+    mine = spec(device="cpu")
+    assert uses(mine) == ["cpu of /one"]
+    assert not is_heavy(spec(launcher="slurm"))
+
+    met = []
+
+    def waiting(sentence: str) -> bool:
+        met.append(sentence)
+        return True
+
+    def meets(facts) -> bool:
+        met.clear()
+        with in_line(facts, waiting):
+            return bool(met)
+
+    with in_line(mine, waiting), in_line(spec(device="cuda", gpus=[0, 1]), waiting):
+        assert not met
+        assert meets(mine)
+        assert meets(spec(device="cuda", gpus=[1]))
+        assert not meets(spec(device="cuda", gpus=[3]))
+        monkeypatch.setenv("FEWSHOT_LAB_HOME", "/two")
+        assert not meets(spec(device="cpu"))
+        assert meets(spec(device="cuda"))  # another home, the same GPU
+        assert met == ["Waiting until “pretrain” of blood has ended."]
+
+
 def test_delete_takes_the_run_away_but_not_under_a_running_job(project: Path) -> None:
     job = begin(project, "slow")
     until(lambda: reached(job))

@@ -44,6 +44,32 @@ def test_from_start_to_weights(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_a_run_that_collapses_says_which_clone_to_try(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hot = ["--set", "teacher_temperature=1", "--set", "teacher_temperature_start=1"]
+    line = ["pretrain", "cells", *TINY, *hot, "--steps", "150", "--name", "hot"]
+    assert verb(line) == 1
+    assert "Lower the teacher's temperature" in capsys.readouterr().err
+    assert verb(["runs", "hot"]) == 0
+    out = capsys.readouterr().out
+    command = "clone-run hot --set teacher_temperature=0.04 --set teacher_temperature_start=0.04"
+    assert f"Try: python -m fewshot_lab {command}" in out
+    file = "00007.png"  # no such image
+    assert verb(["clone-run", "hot", "--without", file]) == 1
+    assert f"has no image {file}" in capsys.readouterr().err
+    again = [*command.split(), "--set", "steps=3", "--name", "cool", "--json"]
+    assert verb(again) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "finished"
+    reasons = json.loads(Path(os.environ["FEWSHOT_LAB_HOME"], ".runs/cool/spec.json").read_text())
+    assert reasons["reasons"]["steps"] == "Changed from 150 in the clone of hot."
+    assert verb(["delete-run", "hot"]) == 0
+    assert capsys.readouterr().out == "hot is deleted.\n"
+    assert verb(["runs", "--json"]) == 0
+    assert [r["name"] for r in json.loads(capsys.readouterr().out)["runs"]] == ["cool"]
+
+
+@pytest.mark.usefixtures("project")
 def test_ctrl_c_stores_the_step_and_resume_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     line = [*TINY, "--steps", "50000", "--name", "long"]
     child = subprocess.Popen(

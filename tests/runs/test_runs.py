@@ -1,5 +1,6 @@
 """A run's life on this machine."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -10,7 +11,8 @@ import torch
 from fewshot_lab.backbones import find
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
-from fewshot_lab.runs import create_run, find_run, images_of, launch_run, list_runs
+from fewshot_lab.runs import create_run, environment, find_run, images_of, launch_run, list_runs
+from fewshot_lab.runs._launch import command
 
 from .conftest import NewRun, first_process, wait_for
 
@@ -86,6 +88,21 @@ def test_a_clone_has_the_same_images_and_other_values(new_run: NewRun) -> None:
         run.clone("twin")
     with pytest.raises(FewshotLabError, match="did you mean twin"):
         find_run("twinn")
+    first = json.loads((run.folder / "images.jsonl").read_text().splitlines()[0])
+    less = run.clone("less", without=[Path(first["file"]).name])
+    assert less.spec["images"] == 47
+    assert first["id"] not in (less.folder / "images.jsonl").read_text()
+    # What has never been started can go.
+    less.delete()
+    assert {each.name for each in list_runs()} == {"run", "twin"}
+
+
+def test_chosen_gpus_are_all_that_its_processes_see(project: Project, new_run: NewRun) -> None:
+    run = new_run()
+    assert environment(run) == {}
+    other = create_run("gpus", ["cells"], [], run.recipe, device="cuda", nproc=2, gpus=[1, 3])
+    assert environment(other) == {"CUDA_VISIBLE_DEVICES": "1,3"}
+    assert "--nproc-per-node=2" in command(other)
 
 
 def test_labels_are_for_the_check_alone_and_never_of_the_audit_set(project: Project) -> None:
