@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.active import BATCH, Suggestion, choose_audit, suggest
 from fewshot_lab.advice import Advisor
-from fewshot_lab.classifiers import MACHINE_LIMIT, Fitted, Pool, fit
+from fewshot_lab.classifiers import Fitted, Pool, fit
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import (
     CrossValidation,
@@ -406,7 +406,7 @@ class LiveSession:
         else:
             fit_key = (images.key, images.stamp, rows.tobytes(), y.tobytes(), name)
             groups = None if images.group is None else images.group[rows]
-            slow = name == "auto" and len(rows) <= MACHINE_LIMIT
+            slow = not name.startswith("paper-")
             if quick and self._fit_key == fit_key and last.fitted is not None:
                 fitted, probabilities = last.fitted, last.probabilities
             else:

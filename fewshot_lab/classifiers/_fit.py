@@ -10,14 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers._calibration import fit_temperature, log_loss
+from fewshot_lab.classifiers._calibration import (
+    Calibration,
+    Fit,
+    calibrate,
+    fit_temperature,
+    log_loss,
+)
 from fewshot_lab.classifiers._folds import NEAR_DUPLICATE, leak_groups, stratified_folds
 from fewshot_lab.classifiers._lda import fit_lda
+from fewshot_lab.classifiers._maps import Map, Softmax, Vector
 from fewshot_lab.classifiers._models import Linear, Model, Stock
 from fewshot_lab.classifiers._paper import TITLES as PAPER
 from fewshot_lab.classifiers._paper import fit_paper, paper_out_of_fold
 from fewshot_lab.classifiers._pool import Pool
-from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax, softmax
+from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax
 from fewshot_lab.classifiers._svm import Machine, Sigmoid, held_out_decisions
 from fewshot_lab.classifiers._threads import one_blas_thread
 from fewshot_lab.errors import FewshotLabError
@@ -90,6 +97,8 @@ class Fitted:
         What was chosen and by how much.
     parameters : dict
         The chosen settings, and the temperature.
+    calibration : Calibration
+        How scores become probabilities, and why so.
     out_of_fold : OutOfFold
     """
 
@@ -98,6 +107,7 @@ class Fitted:
     class_ids: NDArray[np.int64]
     sentence: str
     parameters: dict[str, float]
+    calibration: Calibration
     model: Model = field(repr=False)
     out_of_fold: OutOfFold = field(repr=False)
 
@@ -176,6 +186,7 @@ def fit(
     near_duplicates: float | None = NEAR_DUPLICATE,
     pool: Pool | None = None,
     rows: NDArray[np.int64] | None = None,
+    calibration: str = "auto",
     seed: int = 0,
     quick: bool = False,
     check: Callable[[], None] = lambda: None,
@@ -201,8 +212,12 @@ def fit(
         All embedded images, labelled or not; without it the labelled ones stand for all.
     rows : array (n,) of int, optional
         Where the labelled images are in the pool: saves computing them again.
+    calibration : str
+        "auto", "temperature", "sigmoid" or "isotonic"; see :func:`calibrate`. The paper's
+        classifiers keep their own probabilities.
     quick : bool
-        Leave out of "auto" what takes long (the support vector machine).
+        Leave out what takes long: the support vector machine of "auto", and the comparison of
+        calibrations.
     check : callable
         Called between steps; what it raises stops the fit.
 
@@ -230,7 +245,7 @@ def fit(
         families: tuple[str, ...] = (name,)
         if name == "auto":
             families = QUICK if quick or len(index) > MACHINE_LIMIT else ALL
-        return _fit_own(families, labels, class_ids)
+        return _fit_own(families, labels, class_ids, calibration, quick)
 
 
 def _prepare(
@@ -320,7 +335,7 @@ def _judge(candidate: _Candidate, labels: _Labels) -> None:
     candidate.correct = float((right[count > 0] / count[count > 0]).mean())
     share = np.float32(1 / len(candidate.scores))
     if candidate.family == "rbf-svm":
-        p = Sigmoid.fit(scores, y, weights * share).probabilities(scores)
+        p = Sigmoid.fit(scores, y, weights * share)(scores)
         own = np.maximum(p[np.arange(len(y)), y], 1e-6)
         candidate.loss = float(np.average(-np.log(own), weights=weights))
     else:
@@ -333,7 +348,13 @@ def _guess(family: str, setting: Any) -> float:
     return 1.0 if family == "logreg" else 4.0
 
 
-def _fit_own(families: tuple[str, ...], labels: _Labels, class_ids: NDArray[np.int64]) -> Fitted:
+def _fit_own(
+    families: tuple[str, ...],
+    labels: _Labels,
+    class_ids: NDArray[np.int64],
+    asked: str,
+    quick: bool,
+) -> Fitted:
     best: list[_Candidate] = []
     repeats = len(labels.folds)
     for family in families:
@@ -355,13 +376,14 @@ def _fit_own(families: tuple[str, ...], labels: _Labels, class_ids: NDArray[np.i
         _judge(chosen, labels)
         best.append(chosen)
     chosen, sentence = _choose(best, labels)
-    model, parameters, probabilities = _finish(chosen, labels)
+    model, parameters, probabilities, calibration = _finish(chosen, labels, asked, quick)
     return Fitted(
         name=chosen.family,
         title=TITLES[chosen.family],
         class_ids=class_ids,
         sentence=sentence,
         parameters=parameters,
+        calibration=calibration,
         model=model,
         out_of_fold=OutOfFold(probabilities, labels.y, labels.groups, labels.folds),
     )
@@ -409,22 +431,35 @@ def _noise(a: _Candidate, b: _Candidate, labels: _Labels) -> float:
     return float(np.sqrt(variance) / seen.sum())
 
 
-def _finish(chosen: _Candidate, labels: _Labels) -> tuple[Model, dict[str, float], Float]:
+def _finish(
+    chosen: _Candidate, labels: _Labels, asked: str, quick: bool
+) -> tuple[Model, dict[str, float], Float, Calibration]:
     """Fit the chosen setting on all labels; return it, its settings, its out-of-fold (R, n, K)."""
-    scores = np.stack(chosen.scores)
-    if chosen.family == "rbf-svm":
+    machine = chosen.family == "rbf-svm"
+    guess = _guess(chosen.family, chosen.setting)
+
+    def softmax_of(scores: Float, y: NDArray[np.int64], weights: Float) -> Map:
+        return Softmax(fit_temperature(scores, y, weights, guess=guess))
+
+    first: Fit
+    first = Sigmoid.fit if machine else softmax_of
+    scale, map, probabilities, calibration = calibrate(
+        np.stack(chosen.scores),
+        labels.y,
+        labels.folds[: len(chosen.scores)],
+        labels.groups,
+        labels.weights,
+        ("shared-sigmoid" if machine else "temperature", first),
+        asked=asked,
+        quick=quick,
+    )
+    parameters = dict(zip(("gamma", "C"), chosen.setting, strict=True)) if machine else {}
+    if isinstance(map, Sigmoid):
+        parameters |= {"slope": map.slope, "offset": map.offset}
+    if machine:
         gamma, C = chosen.setting
-        flat = scores.reshape(-1, labels.n_classes)
-        known = ~np.isnan(flat[:, 0])
-        y = np.tile(labels.y, len(scores))[known]
-        weights = np.tile(labels.weights, len(scores))[known] / len(scores)
-        sigmoid = Sigmoid.fit(flat[known], y, weights)
-        machine = Machine.fit(labels.pool, labels.X, labels.y, gamma, C, sigmoid, labels.rows)
-        probabilities = np.full_like(scores, np.nan)
-        probabilities.reshape(-1, labels.n_classes)[known] = sigmoid.probabilities(flat[known])
-        parameters = {"gamma": gamma, "C": C, "slope": sigmoid.slope, "offset": sigmoid.offset}
-        return machine, parameters, probabilities
-    T = chosen.temperature if np.isfinite(chosen.loss) else _guess(chosen.family, chosen.setting)
+        svm = Machine.fit(labels.pool, labels.X, labels.y, gamma, C, map, labels.rows)
+        return svm, parameters, probabilities, calibration
     if chosen.family == "lda":
         W = fit_lda(
             labels.Z,
@@ -434,7 +469,7 @@ def _finish(chosen: _Candidate, labels: _Labels) -> tuple[Model, dict[str, float
             (chosen.setting,),
             dimensions=labels.pool.rotated.shape[1],
         )[0, 0]
-        parameters = {"shrinkage": chosen.setting, "temperature": T}
+        parameters = {"shrinkage": chosen.setting, "temperature": scale}
     else:
         W = fit_softmax(
             labels.Z,
@@ -444,11 +479,16 @@ def _finish(chosen: _Candidate, labels: _Labels) -> tuple[Model, dict[str, float
             np.array([chosen.setting], dtype=np.float32),
             tolerance=1e-3,
         )[0]
-        parameters = {"C": chosen.setting, "temperature": T}
+        parameters = {"C": chosen.setting, "temperature": scale}
     if labels.axes is not None:
         W = np.concatenate([labels.axes @ W[:-1], W[-1:]])
-    model = Linear.of(labels.pool, W / np.float32(T))
-    return model, parameters, softmax(scores / np.float32(T))
+    W = W / np.float32(scale)
+    if isinstance(map, Vector):
+        W = (W - W.mean(axis=1, keepdims=True)) * map.slopes.astype(np.float32)
+        W[-1] += map.offsets.astype(np.float32)
+        map = Softmax(1.0)
+    model = Linear.of(labels.pool, W, map)
+    return model, parameters, probabilities, calibration
 
 
 def _fit_paper(name: str, labels: _Labels, class_ids: NDArray[np.int64]) -> Fitted:
@@ -461,6 +501,7 @@ def _fit_paper(name: str, labels: _Labels, class_ids: NDArray[np.int64]) -> Fitt
         class_ids=class_ids,
         sentence=f"{TITLES[name]}, as chosen by hand.",
         parameters={},
+        calibration=Calibration("none", "Probabilities as the paper's recipe gives them.", {}),
         model=Stock(pipeline),
         out_of_fold=OutOfFold(probabilities[None], labels.y, labels.groups, labels.folds[:1]),
     )

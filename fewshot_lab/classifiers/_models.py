@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.classifiers._maps import Isotonic, Map, Sigmoids
 from fewshot_lab.classifiers._pool import Pool, Preparation
-from fewshot_lab.classifiers._softmax import softmax
 
 Float = NDArray[np.floating[Any]]
 
@@ -29,7 +29,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Linear:
-    """Softmax of a linear function of prepared embeddings.
+    """A linear function of prepared embeddings, mapped to probabilities.
 
     Attributes
     ----------
@@ -38,33 +38,36 @@ class Linear:
         In the pool's principal axes, temperature included, the intercept in the last row.
     coefficients : array (d + 1, K)
         The same in the embedding's axes.
+    map : Map
+        From its scores to probabilities.
     """
 
     prepare: Preparation
     rotated_coefficients: Float
     coefficients: Float
+    map: Map
 
     @classmethod
-    def of(cls, pool: Pool, rotated: Float) -> Linear:
+    def of(cls, pool: Pool, rotated: Float, map: Map) -> Linear:
         """Carry coefficients in the pool's axes back to the embedding's."""
-        # A softmax is unchanged by what is common to all classes: keep the numbers small.
+        # The maps are unchanged by what is common to all classes: keep the numbers small.
         rotated = rotated - rotated.mean(axis=1, keepdims=True)
         rotated = rotated.astype(np.float32)
         full = np.concatenate([pool.rotation @ rotated[:-1], rotated[-1:]])
-        return cls(pool.prepare, rotated, full.astype(np.float32))
+        return cls(pool.prepare, rotated, full.astype(np.float32), map)
 
     def probabilities(self, X: NDArray[Any]) -> Float:
         """Return (n, K) for embeddings (n, d)."""
         Z = self.prepare(X)
-        return softmax(Z @ self.coefficients[:-1] + self.coefficients[-1])
+        return self.map(Z @ self.coefficients[:-1] + self.coefficients[-1])
 
     def pool_probabilities(self, pool: Pool) -> Float:
         """Return (N, K) for all images of the pool."""
         scores = pool.rotated @ self.rotated_coefficients[:-1] + self.rotated_coefficients[-1]
-        return softmax(scores)
+        return self.map(scores)
 
     def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
-        """Return the preparation and a LogisticRegression as a Pipeline."""
+        """Return the preparation and a LogisticRegression as a Pipeline, calibrated by its map."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import Pipeline
 
@@ -79,7 +82,54 @@ class Linear:
         head.intercept_ = np.ascontiguousarray(intercept)
         head.n_features_in_ = len(W)
         head.n_iter_ = np.array([1], dtype=np.int32)
+        if isinstance(self.map, Isotonic):
+            head = calibrated(_by_probability(head), self.map, np.asarray(class_ids))
         return Pipeline([*self.prepare.sklearn_steps(), ("classifier", head)])
+
+
+def _by_probability(head: Any) -> Any:
+    """Return a classifier's stock twin that has probabilities and no decisions.
+
+    CalibratedClassifierCV maps decisions where there are any; an isotonic map is of probabilities.
+    """
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.preprocessing import LabelEncoder
+
+    vote = VotingClassifier([("softmax", head)], voting="soft")
+    vote.estimators_ = [head]
+    vote.le_ = LabelEncoder().fit(head.classes_)
+    vote.classes_ = head.classes_
+    return vote
+
+
+def calibrated(head: Any, map: Map, class_ids: NDArray[np.int64]) -> Any:
+    """Return a CalibratedClassifierCV around a fitted classifier, with the map's own values."""
+    from sklearn.calibration import (
+        CalibratedClassifierCV,
+        _CalibratedClassifier,
+        _SigmoidCalibration,
+    )
+    from sklearn.isotonic import IsotonicRegression
+
+    parts = []
+    if isinstance(map, Sigmoids):
+        method = "sigmoid"
+        for slope, offset in zip(map.slopes, map.offsets, strict=True):
+            sigmoid = _SigmoidCalibration()
+            sigmoid.a_, sigmoid.b_ = float(slope), float(offset)
+            parts.append(sigmoid)
+    else:
+        assert isinstance(map, Isotonic)
+        method = "isotonic"
+        # A broken line that rises is its own isotonic regression.
+        parts = [IsotonicRegression(out_of_bounds="clip").fit(x, p) for x, p in map.knots]
+    whole = CalibratedClassifierCV(head, ensemble=False, method=method)
+    whole.classes_ = class_ids
+    whole.n_features_in_ = head.n_features_in_
+    whole.calibrated_classifiers_ = [
+        _CalibratedClassifier(head, parts, classes=class_ids, method=method)
+    ]
+    return whole
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.classifiers._maps import Map, Sigmoids
 from fewshot_lab.classifiers._pool import CHUNK, Pool, Preparation
 from fewshot_lab.classifiers._threads import one_blas_thread
 
@@ -79,14 +80,19 @@ class Sigmoid:
 
         def loss(theta: NDArray[np.float64]) -> float:
             slope, offset = -float(np.exp(theta[0])), (0.0 if binary else float(theta[1]))
-            p = cls(slope, offset).probabilities(decisions)
+            p = cls(slope, offset)(decisions)
             fit = np.average(-np.log(np.maximum(p[rows, y], 1e-12)), weights=weights)
             return float(fit) + 0.01 * float(theta @ theta) / max(len(y), 1)
 
         found = minimize(loss, np.array([0.5, 0.0]), method="Nelder-Mead", tol=1e-3)
         return cls(-float(np.exp(found.x[0])), 0.0 if binary else float(found.x[1]))
 
-    def probabilities(self, decisions: Float) -> Float:
+    def per_class(self, n_classes: int) -> Sigmoids:
+        """Return the same as one sigmoid for each class; for two classes, the second's."""
+        ones = np.ones(1 if n_classes == 2 else n_classes)
+        return Sigmoids(self.slope * ones, self.offset * ones)
+
+    def __call__(self, decisions: Float) -> Float:
         """Return (m, K) from decisions (m, K)."""
         z = np.clip(self.slope * decisions.astype(np.float64) + self.offset, -700, 700)
         p = 1 / (1 + np.exp(z))
@@ -97,11 +103,11 @@ class Sigmoid:
 
 @dataclass(frozen=True)
 class Machine:
-    """A fitted SVC on prepared embeddings, with one sigmoid."""
+    """A fitted SVC on prepared embeddings, with the map of its decisions to probabilities."""
 
     prepare: Preparation
     svc: Any
-    sigmoid: Sigmoid
+    map: Map
     pool_rows: NDArray[np.int64] | None
 
     @classmethod
@@ -112,7 +118,7 @@ class Machine:
         y: NDArray[np.int64],
         gamma: float,
         C: float,
-        sigmoid: Sigmoid,
+        map: Map,
         rows: NDArray[np.int64] | None,
     ) -> Machine:
         """Fit on embeddings X, the given rows of the pool if they are in it."""
@@ -120,7 +126,7 @@ class Machine:
 
         svc = SVC(C=C, gamma=gamma, kernel="rbf", class_weight="balanced", cache_size=256)
         svc.fit(pool.prepare(X), y)
-        return cls(pool.prepare, svc, sigmoid, None if rows is None else rows[svc.support_])
+        return cls(pool.prepare, svc, map, None if rows is None else rows[svc.support_])
 
     def probabilities(self, X: NDArray[Any]) -> Float:
         """Return (n, K) for embeddings (n, d)."""
@@ -152,7 +158,7 @@ class Machine:
         parts = [slice(end - count, end) for end, count in zip(ends, svc.n_support_, strict=True)]
         if n_classes == 2:
             decision = -(K @ dual[0] + intercept[0])
-            return self.sigmoid.probabilities(_two_columns(decision))
+            return self.map(_two_columns(decision))
         votes = np.zeros((len(K), n_classes))
         sums = np.zeros((len(K), n_classes))
         # One product per class: its support vectors' share in each of its machines.
@@ -167,30 +173,19 @@ class Machine:
                 votes[:, j] += value <= 0
                 pair += 1
         decision = votes + sums / (3 * (np.abs(sums) + 1))
-        return self.sigmoid.probabilities(decision)
+        return self.map(decision)
 
     def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
         """Return the preparation and a CalibratedClassifierCV(SVC, ensemble=False)."""
         import copy
 
-        from sklearn.calibration import (
-            CalibratedClassifierCV,
-            _CalibratedClassifier,
-            _SigmoidCalibration,
-        )
         from sklearn.pipeline import Pipeline
+
+        from fewshot_lab.classifiers._models import calibrated
 
         svc = copy.deepcopy(self.svc)
         svc.classes_ = np.asarray(class_ids)
-        sigmoids = []
-        for _ in range(1 if len(class_ids) == 2 else len(class_ids)):
-            sigmoid = _SigmoidCalibration()
-            sigmoid.a_, sigmoid.b_ = self.sigmoid.slope, self.sigmoid.offset
-            sigmoids.append(sigmoid)
-        head = CalibratedClassifierCV(svc, ensemble=False, method="sigmoid")
-        head.classes_ = np.asarray(class_ids)
-        head.n_features_in_ = svc.n_features_in_
-        head.calibrated_classifiers_ = [
-            _CalibratedClassifier(svc, sigmoids, classes=head.classes_, method="sigmoid")
-        ]
+        map = self.map
+        stock = map.per_class(len(class_ids)) if isinstance(map, Sigmoid) else map
+        head = calibrated(svc, stock, np.asarray(class_ids))
         return Pipeline([*self.prepare.sklearn_steps(), ("classifier", head)])
