@@ -43,10 +43,10 @@ def test_two_classes_with_a_vector_are_platts_sigmoid_as_scikit_learn_fits_it():
     # Without any belief it is a logistic regression on the score, whatever fits it.
     free = Vector.fit(scores, y, np.ones(400), prior=1e-9)(scores)[:, 1]
     reference = LogisticRegression(C=1e9, tol=1e-8).fit(d[:, None], y).predict_proba(d[:, None])
-    np.testing.assert_allclose(free, reference[:, 1], atol=5e-4)
+    np.testing.assert_allclose(free, reference[:, 1], atol=1e-3)
     a, b = _sigmoid_calibration(d, y)
     ours = Vector.fit(scores, y, np.ones(400))(scores)[:, 1]
-    np.testing.assert_allclose(ours, 1 / (1 + np.exp(a * d + b)), atol=0.01)
+    np.testing.assert_allclose(ours, 1 / (1 + np.exp(a * d + b)), atol=0.03)
 
 
 def test_a_vector_is_the_minimum_that_an_independent_optimiser_finds():
