@@ -1,5 +1,6 @@
 """Classifiers on embeddings: the paper's three, better ones, and choosing between them."""
 
+from fewshot_lab.classifiers._calibration import Calibration
 from fewshot_lab.classifiers._fit import MACHINE_LIMIT, TITLES, Fitted, OutOfFold, fit
 from fewshot_lab.classifiers._folds import NEAR_DUPLICATE, leak_groups, stratified_folds
 from fewshot_lab.classifiers._papers import PAPER, paper_answers
@@ -12,6 +13,7 @@ __all__ = [
     "NEAR_DUPLICATE",
     "PAPER",
     "TITLES",
+    "Calibration",
     "Fitted",
     "OutOfFold",
     "Pool",

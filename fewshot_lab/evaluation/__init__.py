@@ -1,5 +1,6 @@
 """How good a classifier is, and how sure that is."""
 
+from fewshot_lab.evaluation._acting import Pool, Probabilities, Settings, act
 from fewshot_lab.evaluation._advice import Advice
 from fewshot_lab.evaluation._audit import audit_estimate
 from fewshot_lab.evaluation._bootstrap import Resamples
@@ -9,6 +10,8 @@ from fewshot_lab.evaluation._cross_validation import (
     cross_validation,
     suspects,
 )
+from fewshot_lab.evaluation._decision import Decision, Verdicts
+from fewshot_lab.evaluation._evidence import ENOUGH, Evidence
 from fewshot_lab.evaluation._groups import (
     GroupPreview,
     GroupRule,
@@ -33,15 +36,21 @@ from fewshot_lab.evaluation._nshot import (
 from fewshot_lab.evaluation._of_project import advise, newest, nshot_of, remember
 from fewshot_lab.evaluation._pace import Pace, pace
 from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
+from fewshot_lab.evaluation._selective import NEVER
 from fewshot_lab.evaluation._test_set import TestRule, test_rows
+from fewshot_lab.evaluation._unlike import make_reference, nearest
 
 __all__ = [
     "CLASSIFIERS",
     "SHOTS",
+    "ENOUGH",
+    "NEVER",
     "Advice",
     "CrossValidation",
     "Curve",
+    "Decision",
     "Embedded",
+    "Evidence",
     "GroupPreview",
     "GroupRule",
     "Interval",
@@ -49,13 +58,18 @@ __all__ = [
     "LeakCheck",
     "LearningCurve",
     "Pace",
+    "Pool",
     "PowerLaws",
+    "Probabilities",
     "Protocol",
     "Resamples",
+    "Settings",
     "Suspect",
     "TestRule",
     "Threshold",
     "Together",
+    "Verdicts",
+    "act",
     "advise",
     "audit_estimate",
     "balanced",
@@ -66,8 +80,10 @@ __all__ = [
     "fit_power_laws",
     "group_keys",
     "learning_curve",
+    "make_reference",
     "near_threshold",
     "newest",
+    "nearest",
     "nshot",
     "nshot_of",
     "pace",

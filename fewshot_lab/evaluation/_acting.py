@@ -166,9 +166,11 @@ def act(
     """
     settings = settings or Settings()
     K = evidence.probabilities.shape[1]
-    confidence = np.where(pool.unlike, 0.0, pool.probabilities.max(axis=1)) if len(
-        pool.probabilities
-    ) else np.empty(0)
+    confidence = (
+        np.where(pool.unlike, 0.0, pool.probabilities.max(axis=1))
+        if len(pool.probabilities)
+        else np.empty(0)
+    )
     by_class: dict[int, Threshold] = {}
     if settings.per_class:
         best = pool.probabilities.argmax(axis=1) if len(confidence) else np.empty(0, int)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.evaluation._decision import Decision, set_scores
 from fewshot_lab.evaluation._evidence import Evidence
-from fewshot_lab.evaluation._intervals import Interval, effective_size, wilson
+from fewshot_lab.evaluation._intervals import Z95, Interval, effective_size, wilson
 
 Float = NDArray[np.floating[Any]]
 
@@ -119,12 +119,25 @@ def _limit(scores: Float, groups: NDArray[np.int64], coverage: float) -> tuple[f
     if not n:
         return np.inf, 0.0, 0.0
     middle = np.quantile(scores, coverage, method="higher")
-    size = effective_size((scores <= middle).astype(np.float64), groups)
+    size = effective_size((scores <= middle).astype(np.float64), groups) / few_groups(groups)
     rank = float(np.ceil((size + 1) * coverage - 1e-9))
     if rank > size:
         return np.inf, rank, size
     at = min(n, int(np.ceil(rank / size * n - 1e-9)))
     return float(np.sort(scores)[at - 1]), rank, size
+
+
+def few_groups(groups: NDArray[np.int64]) -> float:
+    """Return by how much to divide an effective size that few groups told of.
+
+    The square of how much wider Student's interval is than the normal one.
+    """
+    from scipy.special import stdtrit
+
+    count = len(np.unique(groups))
+    if count in (len(groups), 1):
+        return 1.0
+    return float((stdtrit(count - 1, 0.975) / Z95) ** 2)
 
 
 def _beta(rank: float, size: float, images: int) -> Interval:

@@ -1,4 +1,4 @@
-"""Do images with a probability of 0.8 turn out right four times in five?"""
+"""Whether images with a probability of 0.8 turn out right four times in five."""
 
 from __future__ import annotations
 
@@ -95,11 +95,11 @@ def calibration_error(
     The error (Naeini et al. 2015, AAAI) is the mean distance between confidence and accuracy over
     bins of equal size. Its plain estimate adds up the noise of every bin and is too high (Bröcker
     2012; Roelofs et al. 2022, AISTATS). So the interval is found by inversion: which errors, were
-    they the true ones, would give the plain value that was seen between the 2.5 and 97.5 percentiles
-    of what chance makes of them; the estimate is the one for which it is the median. Chance:
-    normal noise in the bins, its covariance over groups, never less than of independent images.
-    The true errors differ over the bins as the seen ones do, less the part of their differences
-    that noise explains (empirical Bayes). In 2,000 simulated trials at 20, 100 and 500 images,
+    they the true ones, would give the plain value that was seen between the 2.5 and 97.5
+    percentiles of what chance makes of them; the estimate is the one for which it is the median.
+    Chance: normal noise in the bins, its covariance over groups, never less than of independent
+    images. The true errors differ over the bins as the seen ones do, less the part of their
+    differences that noise explains (empirical Bayes). In 2,000 simulated trials at 20, 100 and 500 images,
     with and without groups, the interval held the truth in 93 to 99 %.
 
     Parameters

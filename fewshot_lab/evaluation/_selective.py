@@ -34,7 +34,8 @@ class Threshold:
         "assured": with 95 % confidence the error is at most the target. "estimated": more likely
         than not. "none": not even that; everything is referred.
     error : Interval
-        What the evidence says of the error among decided images.
+        What the evidence says of the error among decided images. Its upper end is wider than
+        Wilson's, since the threshold was chosen on the same images.
     coverage : Interval
         The share of images decided.
     least : int
@@ -81,9 +82,7 @@ def least_images(target: float, confidence: float = ASSURANCE) -> int:
     return int(np.ceil(np.log(1 - confidence) / np.log1p(-target)))
 
 
-def largest_sure(
-    wrong: Float, target: float, confidence: float, worth: float
-) -> int:
+def largest_sure(wrong: Float, target: float, confidence: float, worth: float) -> int:
     """Return how many of the most confident images can be decided, 0 for none.
 
     Fixed-sequence testing from several starts (Angelopoulos et al. 2022, "Learn then test"; the
@@ -160,15 +159,25 @@ def find_threshold(
     value = float(confidence[order][decided - 1]) if decided else NEVER
     decided = int((confidence >= value).sum())  # ties are decided together
     k = float(wrong[:decided].sum())
-    error = wilson(k * worth, decided * worth, images=decided)
+    error = _error(k, decided, worth)
     if not len(pool):
         pool, pool_groups = confidence, evidence.groups
     coverage = share_above(pool, value, pool_groups)
     return Threshold(value, target, rule, error, coverage, least_images(target))
 
 
+def _error(wrong: float, decided: int, worth: float) -> Interval:
+    """Return the error among decided images; its upper end allows for the choice of threshold."""
+    found = wilson(wrong * worth, decided * worth, images=decided)
+    if not decided:
+        return found
+    level = 1 - 0.025 / len(STARTS)
+    high = float(upper_bound(np.array(wrong * worth), np.array(decided * worth), level))
+    return Interval(found.value, found.low, max(found.high, high), found.n)
+
+
 def _estimated(wrong: Float, target: float, worth: float) -> int:
-    """Return how many can be decided with an error that is more likely than not below the target."""
+    """Return how many can be decided with an error that is likelier below the target than not."""
     m = np.arange(1, len(wrong) + 1)
     bound = upper_bound(np.cumsum(wrong) * worth, m * worth, 0.5)
     good = np.flatnonzero(bound <= target)
