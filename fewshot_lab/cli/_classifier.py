@@ -165,8 +165,14 @@ def predict(
             "errors": done.errors,
             "out": str(done.out),
             "errors_file": str(done.errors_file) if done.errors_file else None,
+            "referred": done.referred,
+            "unlike": done.unlike,
         }
         text = f"{plural(done.predicted, 'image')} predicted: {done.out}."
+        if done.referred is not None:
+            text += f" {done.predicted - done.referred:,} decided, {done.referred:,} referred."
+        if done.unlike:
+            text += f" {plural(done.unlike, 'image')} unlike anything labelled."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
         tell(result, text, as_json=json, job=job)

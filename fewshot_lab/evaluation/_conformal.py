@@ -124,7 +124,11 @@ def _limit(scores: Float, groups: NDArray[np.int64], coverage: float) -> tuple[f
     if rank > size:
         return np.inf, rank, size
     at = min(n, int(np.ceil(rank / size * n - 1e-9)))
-    return float(np.sort(scores)[at - 1]), rank, size
+    ordered = np.sort(scores)
+    above = ordered[ordered > ordered[at - 1]]
+    # A little above the score itself, where rounding would decide.
+    step = min(1e-4, float(above[0] - ordered[at - 1]) / 2) if len(above) else 1e-4
+    return float(ordered[at - 1]) + step, rank, size
 
 
 def few_groups(groups: NDArray[np.int64]) -> float:

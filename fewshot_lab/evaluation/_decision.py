@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,10 +122,14 @@ class Decision:
         inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
         return inside
 
-    def save(self, folder: Path) -> None:
-        """Write decision.json, and reference.npz where there is a reference."""
-        for name, data in self.files().items():
-            (folder / name).write_bytes(data)
+    def reordered(self, columns: list[int]) -> Decision:
+        """Return the rule for probabilities whose columns come in another order."""
+        return Decision(
+            None if self.thresholds is None else self.thresholds[columns],
+            self.sets,
+            None if self.limits is None else self.limits[columns],
+            self.reference,
+        )
 
     def files(self) -> dict[str, bytes]:
         """Return the files that hold the rule, by name."""
@@ -132,7 +137,10 @@ class Decision:
         told = {
             "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
             "sets": self.sets,
-            "limits": None if self.limits is None else self.limits.tolist(),
+            # JSON has no infinity: null for a limit that every class meets.
+            "limits": None
+            if self.limits is None
+            else [x if np.isfinite(x) else None for x in self.limits.tolist()],
             "unlike": None
             if reference is None
             else {"k": reference.k, "cutoff": reference.cutoff, "gain": reference.gain},
@@ -140,7 +148,13 @@ class Decision:
         out = {DECISION: (json.dumps(told, indent=1) + "\n").encode()}
         if reference is not None:
             buffer = io.BytesIO()
-            np.savez(buffer, vectors=reference.vectors, centre=reference.centre)
+            with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name in ("vectors", "centre"):
+                    part = io.BytesIO()
+                    np.save(part, getattr(reference, name), allow_pickle=False)
+                    # A fixed time: the same rule gives the same bytes.
+                    entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+                    archive.writestr(entry, part.getvalue())
             out[REFERENCE] = buffer.getvalue()
         return out
 
@@ -160,7 +174,9 @@ class Decision:
         return cls(
             None if told["thresholds"] is None else np.array(told["thresholds"]),
             told["sets"],
-            None if told["limits"] is None else np.array(told["limits"]),
+            None
+            if told["limits"] is None
+            else np.array([np.inf if x is None else x for x in told["limits"]]),
             reference,
         )
 

@@ -99,8 +99,8 @@ def calibration_error(
     percentiles of what chance makes of them; the estimate is the one for which it is the median.
     Chance: normal noise in the bins, its covariance over groups, never less than of independent
     images. The true errors differ over the bins as the seen ones do, less the part of their
-    differences that noise explains (empirical Bayes). In 2,000 simulated trials at 20, 100 and 500 images,
-    with and without groups, the interval held the truth in 93 to 99 %.
+    differences that noise explains (empirical Bayes). It is conservative where the true error is
+    next to 0, since no interval can then miss on both sides.
 
     Parameters
     ----------

@@ -156,7 +156,7 @@ def find_threshold(
             break
     else:
         rule = "none"
-    value = float(confidence[order][decided - 1]) if decided else NEVER
+    value = _just_below(confidence[order], decided) if decided else NEVER
     decided = int((confidence >= value).sum())  # ties are decided together
     k = float(wrong[:decided].sum())
     error = _error(k, decided, worth)
@@ -164,6 +164,17 @@ def find_threshold(
         pool, pool_groups = confidence, evidence.groups
     coverage = share_above(pool, value, pool_groups)
     return Threshold(value, target, rule, error, coverage, least_images(target))
+
+
+def _just_below(falling: Float, decided: int) -> float:
+    """Return a threshold a little below the last one decided.
+
+    At its very probability, rounding would decide what becomes of that image in a bundle.
+    """
+    last = float(falling[decided - 1])
+    rest = falling[decided:]
+    below = rest[rest < last]
+    return max(last - 1e-4, (last + float(below[0])) / 2 if len(below) else 0.0)
 
 
 def _error(wrong: float, decided: int, worth: float) -> Interval:

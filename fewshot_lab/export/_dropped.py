@@ -7,7 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +41,21 @@ class Alike:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a bundle says of one image; ``thumbnail`` is a file of the folder."""
+    """What a bundle says of one image; ``thumbnail`` is a file of the folder.
+
+    ``decided``, ``classes`` (the prediction set), ``unlike`` and ``similarity`` follow from the
+    bundle's rule; None where it has none.
+    """
 
     path: str
     predicted: str
     probabilities: dict[str, float]
     thumbnail: str
     alike: tuple[Alike, ...]
+    decided: bool | None = None
+    classes: tuple[str, ...] | None = None
+    unlike: bool | None = None
+    similarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -120,15 +128,13 @@ def predict_dropped(
                 picture = read_rgb(candidate.file, candidate.frame, at_least=256)
                 (folder / thumbnail).write_bytes(make_thumbnail(picture))
                 odds = dict(zip(opened.names, map(float, row.probabilities), strict=True))
-                answers.append(Answer(row.path, row.predicted, odds, thumbnail, ()))
+                rule = (row.decided, row.classes, row.unlike, row.similarity)
+                answers.append(Answer(row.path, row.predicted, odds, thumbnail, (), *rule))
                 embeddings.append(row.embedding)
             progress("predicting", number, len(found))
         like = alike(project, str(opened.about["backbone"]["fingerprint"]), embeddings)
         if like is not None:
-            answers = [
-                Answer(a.path, a.predicted, a.probabilities, a.thumbnail, near)
-                for a, near in zip(answers, like, strict=True)
-            ]
+            answers = [replace(a, alike=near) for a, near in zip(answers, like, strict=True)]
         colours = {str(row["name"]): str(row["color"]) for row in opened.classes}
         result = Answers(
             opened.name, list(opened.names), colours, answers, refused, like is not None
@@ -145,7 +151,13 @@ def read_answers(folder: Path) -> Answers | None:
     try:
         stored: dict[str, Any] = json.loads((folder / _ANSWERS).read_text(encoding="utf-8"))
         stored["answers"] = [
-            Answer(**{**row, "alike": tuple(Alike(**one) for one in row["alike"])})
+            Answer(
+                **{
+                    **row,
+                    "alike": tuple(Alike(**one) for one in row["alike"]),
+                    "classes": None if row.get("classes") is None else tuple(row["classes"]),
+                }
+            )
             for row in stored["answers"]
         ]
         stored["refused"] = [(str(path), str(reason)) for path, reason in stored["refused"]]
@@ -185,13 +197,15 @@ def alike(
 
 
 def table(found: Answers) -> bytes:
-    """Return the answers as CSV with one probability per class."""
+    """Return the answers as CSV with one probability per class, and what follows from them."""
+    from fewshot_lab.export.predict_template import header, ruled
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "predicted", "probability", *(f"p_{n}" for n in found.names)])
+    writer.writerow(header(found.names))
     for one in found.answers:
         values = [f"{one.probabilities[name]:.6f}" for name in found.names]
-        writer.writerow(
-            [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}", *values]
-        )
+        head = [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}"]
+        told = ruled(one.decided, one.classes, one.unlike, one.similarity)
+        writer.writerow([*head, *values, *told])
     return b"\xef\xbb\xbf" + text.getvalue().encode()

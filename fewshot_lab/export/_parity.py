@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fewshot_lab.classifiers import Fitted
+    from fewshot_lab.evaluation import Decision
     from fewshot_lab.project import Project
 
 LIMIT = 1e-4
+SIMILARITY_LIMIT = 1e-3
 AT_LEAST = 20
 SAMPLE = 32
 
@@ -54,6 +56,7 @@ def check(
     fitted: Fitted,
     training_ids: Sequence[str],
     folder: Path,
+    decision: Decision | None = None,
     *,
     progress: Progress = silent,
 ) -> Parity:
@@ -65,8 +68,9 @@ def check(
     Raises
     ------
     ExportRefused
-        Where a probability differs by more than 1e-4, naming the image; or where too few images
-        can still be read.
+        Where a probability differs by more than 1e-4, naming the image; where the similarity to
+        the labelled images differs by more than 1e-3; where the rule read back decides otherwise
+        on the same probabilities; or where too few images can still be read.
     """
     import numpy as np
 
@@ -82,7 +86,10 @@ def check(
                 "check needs can still be read; put the image files back where they were."
             )
         batches = [inputs[i : i + 8] for i in range(0, len(inputs), 8)]
-        found = np.concatenate([classifier.run(batch)[0] for batch in batches])
+        ran = [classifier.run(batch) for batch in batches]
+        found = np.concatenate([probabilities for probabilities, _ in ran])
+        embedded = np.concatenate([embedding for _, embedding in ran])
+        read_back = classifier.decision
         columns = [int(row["id"]) for row in classifier.classes]
     stored = embeddings.matrix(ids).astype(np.float32)
     position = {class_id: i for i, class_id in enumerate(fitted.class_ids)}
@@ -102,9 +109,44 @@ def check(
             f"from the app's by {difference[worst]:.2g}, and {LIMIT:g} is the limit; "
             f"fit another classifier than {fitted.title}."
         )
+    told = again if recomputed else stored
+    _same_rule(decision, read_back, found, embedded, told)
     return Parity(
         float(difference[worst]), len(ids), recomputed, float(from_stored[_worst(from_stored)])
     )
+
+
+def _same_rule(
+    ours: Decision | None,
+    theirs: Any,
+    probabilities: np.ndarray,
+    embedded: np.ndarray,
+    stored: np.ndarray,
+) -> None:
+    """Refuse a bundle whose rule does not say what the app's says of the same images."""
+    import numpy as np
+
+    if (ours is None) != (theirs is None):
+        raise ExportRefused("The bundle is not offered: its decision rule cannot be read back.")
+    if ours is None:
+        return
+    a, b = ours.apply(probabilities, embedded), theirs.apply(probabilities, embedded)
+    same = (
+        np.array_equal(a.decided, b.decided)
+        and np.array_equal(a.unlike, b.unlike)
+        and (a.sets is None) == (b.sets is None)
+        and (a.sets is None or np.array_equal(a.sets, b.sets))
+    )
+    if not same:
+        raise ExportRefused("The bundle is not offered: its decision rule decides otherwise.")
+    if ours.reference is not None:
+        far = float(np.abs(b.similarity - ours.reference.similarity(stored)).max())
+        # An embedding is rounded to fp16: a similarity moves by as much.
+        if not far <= SIMILARITY_LIMIT:
+            raise ExportRefused(
+                "The bundle is not offered: its similarity to the labelled images differs from "
+                f"the app's by {far:.2g}, and {SIMILARITY_LIMIT:g} is the limit."
+            )
 
 
 def _worst(difference: np.ndarray) -> tuple[int, int]:

@@ -126,26 +126,18 @@ class Bundle:
         ------
         Row
             ``path``, ``predicted``, ``probability``, ``probabilities`` (K,), ``embedding`` (d,);
-            ``reason`` where it cannot be read.
+            ``reason`` where it cannot be read; ``decided``, ``classes``, ``unlike`` and
+            ``similarity`` by the bundle's rule, None in bundles that have none.
         """
         return self._classifier.predict(pictures)
 
     def predict_images(self, pictures: Iterable[tuple[str, Image]]) -> Iterator[Row]:
         """Yield one row per (name, RGB picture)."""
-        import numpy as np
-
-        from fewshot_lab.export.predict_template import Row
+        from dataclasses import replace
 
         for name, picture in pictures:
             probabilities, embedding = self._classifier.run(self._classifier.prepare(picture)[None])
-            best = int(np.argmax(probabilities[0]))
-            yield Row(
-                name,
-                self.names[best],
-                float(probabilities[0, best]),
-                probabilities[0],
-                embedding[0],
-            )
+            yield replace(self._classifier.rows(probabilities, embedding)[0], path=name)
 
     def _json(self, file: str) -> dict[str, Any]:
         path = self.folder / file
@@ -171,12 +163,17 @@ class PredictReport:
         The predictions.
     errors_file : Path or None
         The list of those that could not be read, if any.
+    referred, unlike : int or None
+        Pictures that the bundle's rule leaves to a person, and those unlike anything labelled;
+        None without a rule.
     """
 
     predicted: int
     errors: list[tuple[str, str]]
     out: Path
     errors_file: Path | None
+    referred: int | None = None
+    unlike: int | None = None
 
 
 def predict_folder(
@@ -194,8 +191,9 @@ def predict_folder(
     folder : path
         Whatever can be imported can be predicted.
     out : path
-        CSV with the columns path (relative to ``folder``), predicted, probability and a ``p_``
-        column per class. What could not be read is listed beside it in ``NAME.errors.csv``.
+        CSV with the columns path (relative to ``folder``), predicted, probability, a ``p_``
+        column per class, decision, prediction_set, unlike and similarity. What could not be
+        read is listed beside it in ``NAME.errors.csv``.
 
     Raises
     ------
@@ -210,11 +208,17 @@ def predict_folder(
     with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
         found = scan(Path(folder), extract_to=Path(unpacked))
         seen = 0
+        referred: list[bool] = []
+        unlike: list[bool] = []
 
         def counted() -> Iterator[Row]:
             nonlocal seen
             for row in bundle.predict(found):
                 seen += 1
+                if row.decided is not None:
+                    referred.append(not row.decided)
+                if row.unlike is not None:
+                    unlike.append(row.unlike)
                 progress("predicting", seen, max(found.total, seen))
                 yield row
             if not seen:
@@ -225,7 +229,14 @@ def predict_folder(
         except OSError as error:
             raise FewshotLabError(f"{out} cannot be written: {error.strerror or error}.") from None
     listed = out.with_name(f"{out.stem}.errors.csv")
-    return PredictReport(predicted, errors, out, listed if errors else None)
+    return PredictReport(
+        predicted,
+        errors,
+        out,
+        listed if errors else None,
+        sum(referred) if referred else None,
+        sum(unlike) if unlike else None,
+    )
 
 
 def _unpack(source: Path, folder: Path) -> None:

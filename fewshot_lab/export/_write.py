@@ -27,6 +27,7 @@ from fewshot_lab.export._onnx import (
 )
 from fewshot_lab.export._parity import check
 from fewshot_lab.export._predict_py import predict_py
+from fewshot_lab.export._probabilities import rule
 from fewshot_lab.export._skops import dump, write_member
 from fewshot_lab.export._tables import labels_used_csv
 from fewshot_lab.export.errors import ExportRefused
@@ -46,6 +47,8 @@ FILES = (
     "bundle.json",
     "MODEL_CARD.md",
     "predict.py",
+    "decision.json",
+    "reference.npz",
 )
 
 
@@ -177,10 +180,17 @@ def _fill(
     _store(folder / "preprocessing.json", _json(backbone.preprocessing.to_dict()))
     _store(folder / "classes.json", _json(classes))
     _store(folder / "labels.csv", labels_used_csv(project, classifier).encode())
+    decision, metrics["probabilities"] = rule(project, fitted, classifier.training.ids)
+    if decision is not None:
+        decision = decision.reordered([list(fitted.class_ids).index(i) for i in ids])
+        for name, data in decision.files().items():
+            _store(folder / name, data)
     _store(folder / "metrics.json", _json(metrics))
     _store(folder / "predict.py", predict_py().encode())
 
-    parity = asdict(check(project, fitted, classifier.training.ids, folder, progress=progress))
+    parity = asdict(
+        check(project, fitted, classifier.training.ids, folder, decision, progress=progress)
+    )
     about = _about(project, classifier, classes, trusted, parity)
     about["sha256"] = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
@@ -267,6 +277,7 @@ def _about(
             "title": fitted.title,
             "sentence": fitted.sentence,
             "parameters": _jsonable(fitted.parameters),
+            "calibration": fitted.calibration.sentence,
             "skops_trusted": trusted,
         },
         "parity": parity,
@@ -376,7 +387,8 @@ def _pack(folder: Path, name: str, zip_path: Path) -> Path:
     with packing.open("wb") as file:
         with zipfile.ZipFile(file, "w") as archive:
             for member in FILES:
-                write_member(archive, f"{name}/{member}", (folder / member).read_bytes())
+                if (folder / member).exists():
+                    write_member(archive, f"{name}/{member}", (folder / member).read_bytes())
         file.flush()
         os.fsync(file.fileno())
     return packing

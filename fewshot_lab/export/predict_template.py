@@ -24,7 +24,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -32,6 +32,7 @@ import numpy as np
 from PIL import Image
 
 from fewshot_lab.backbones._preprocessing import Preprocessing
+from fewshot_lab.evaluation._decision import Decision
 from fewshot_lab.images._candidates import Candidate, Refused
 from fewshot_lab.images._folder import Listing, list_file, list_folder
 from fewshot_lab.images._kinds import DICOM_SUFFIXES, HEAD, head_kind
@@ -59,6 +60,16 @@ class Row:
         What the backbone made of the picture.
     reason : str
         Why the picture cannot be read, else empty.
+    decided : bool or None
+        Whether the classifier is sure enough by the rule in decision.json, and the picture like
+        something labelled; where not, it is to be referred to a person. None without a rule, as
+        below.
+    classes : tuple of str or None
+        The prediction set.
+    unlike : bool or None
+        Whether the picture is unlike anything labelled.
+    similarity : float or None
+        To the labelled images.
     """
 
     path: str
@@ -67,6 +78,10 @@ class Row:
     probabilities: np.ndarray | None
     embedding: np.ndarray | None
     reason: str = ""
+    decided: bool | None = None
+    classes: tuple[str, ...] | None = None
+    unlike: bool | None = None
+    similarity: float | None = None
 
 
 class Classifier:
@@ -85,6 +100,8 @@ class Classifier:
     ----------
     classes : list of dict
         ``id``, ``name`` and ``color`` of each class, in the order of the probabilities.
+    decision : Decision or None
+        What follows from a probability; None in a folder without decision.json.
     """
 
     def __init__(
@@ -97,6 +114,7 @@ class Classifier:
         self.preprocessing = Preprocessing.from_dict(
             json.loads((folder / "preprocessing.json").read_text("utf-8"))
         )
+        self.decision = Decision.load(folder)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
@@ -140,20 +158,34 @@ class Classifier:
                 reading, waiting = waiting, start()  # the next are read while these are computed
                 done = [(name, future.result()) for name, future in reading]
                 inputs = [found for _, found in done if not isinstance(found, str)]
-                answers = iter(zip(*self.run(np.stack(inputs)), strict=True) if inputs else ())
+                answers = iter(self.rows(*self.run(np.stack(inputs))) if inputs else ())
                 for name, found in done:
                     if isinstance(found, str):
                         yield Row(name, "", float("nan"), None, None, found)
                         continue
-                    probabilities, embedding = next(answers)
-                    best = int(probabilities.argmax())
-                    yield Row(
-                        name,
-                        self.names[best],
-                        float(probabilities[best]),
-                        probabilities,
-                        embedding,
-                    )
+                    yield replace(next(answers), path=name)
+
+    def rows(self, probabilities: np.ndarray, embedding: np.ndarray) -> list[Row]:
+        """Return what follows from probabilities (n, K) and embeddings (n, d), without paths."""
+        best = probabilities.argmax(axis=1)
+        rows = [
+            Row("", self.names[k], float(p[k]), p, e)
+            for k, p, e in zip(best, probabilities, embedding, strict=True)
+        ]
+        if self.decision is None:
+            return rows
+        found = self.decision.apply(probabilities, embedding)
+        for i, row in enumerate(rows):
+            sets, similarity = found.sets, found.similarity
+            inside = None if sets is None else np.flatnonzero(sets[i])
+            rows[i] = replace(
+                row,
+                decided=None if self.decision.thresholds is None else bool(found.decided[i]),
+                classes=None if inside is None else tuple(self.names[k] for k in inside),
+                unlike=None if similarity is None else bool(found.unlike[i]),
+                similarity=None if similarity is None else float(similarity[i]),
+            )
+        return rows
 
     def _attempt(self, item: str | Path | Candidate | Refused) -> np.ndarray | str:
         """Return the model's input, or the reason why there is none."""
@@ -204,6 +236,31 @@ def _is_dicom(file: Path) -> bool:
     return kind == "dicom" or (kind is None and file.suffix.lower() in DICOM_SUFFIXES)
 
 
+RULED = ("decision", "prediction_set", "unlike", "similarity")
+"""Columns for what follows from a probability: "decided" or "referred"; classes, joined by "|";
+"yes" or "no"; the cosine to the labelled images."""
+
+
+def header(names: list[str]) -> list[str]:
+    """Return the columns of a table of predictions."""
+    return ["path", "predicted", "probability", *(f"p_{name}" for name in names), *RULED]
+
+
+def ruled(
+    decided: bool | None,
+    classes: tuple[str, ...] | None,
+    unlike: bool | None,
+    similarity: float | None,
+) -> list[str]:
+    """Return the cells of :data:`RULED`; empty where there is no rule."""
+    return [
+        "" if decided is None else "decided" if decided else "referred",
+        "" if classes is None else "|".join(classes),
+        "" if unlike is None else "yes" if unlike else "no",
+        "" if similarity is None else f"{similarity:.4f}",
+    ]
+
+
 def write_predictions(
     rows: Iterable[Row],
     names: list[str],
@@ -219,8 +276,8 @@ def write_predictions(
     names : list of str
         The classes, in the order of the probabilities.
     out : path
-        The columns are path, predicted, probability and one ``p_`` column per class. Nothing is
-        there before the last row is written.
+        The columns are path, predicted, probability, one ``p_`` column per class, then
+        :data:`RULED`, empty without a rule. Nothing is there before the last row is written.
 
     Returns
     -------
@@ -234,14 +291,16 @@ def write_predictions(
     try:
         with beside.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["path", "predicted", "probability", *(f"p_{n}" for n in names)])
+            writer.writerow(header(names))
             for row in rows:
                 if row.probabilities is None:
                     errors.append((row.path, row.reason))
                 else:
                     count += 1
                     values = (f"{value:.6f}" for value in row.probabilities)
-                    writer.writerow([row.path, row.predicted, f"{row.probability:.6f}", *values])
+                    head = [row.path, row.predicted, f"{row.probability:.6f}"]
+                    told = ruled(row.decided, row.classes, row.unlike, row.similarity)
+                    writer.writerow([*head, *values, *told])
                 if progress is not None:
                     progress(count + len(errors))
         beside.replace(out)
