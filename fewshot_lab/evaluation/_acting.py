@@ -17,7 +17,7 @@ from fewshot_lab.evaluation._intervals import Interval, effective_size, wilson
 from fewshot_lab.evaluation._reliability import Reliability, reliability
 from fewshot_lab.evaluation._selective import (
     NEVER,
-    Curve,
+    RiskCoverage,
     Threshold,
     find_threshold,
     risk_coverage,
@@ -121,7 +121,7 @@ class Probabilities:
         The rule as a whole.
     by_class : dict
         Class index to the threshold of images predicted so; empty where one serves all.
-    curve : Curve
+    curve : RiskCoverage
     sets : PredictionSets
     sets_measured : Interval or None
         Coverage of the sets on audit images where other images calibrated them.
@@ -136,7 +136,7 @@ class Probabilities:
     reliability: Reliability
     threshold: Threshold
     by_class: dict[int, Threshold]
-    curve: Curve
+    curve: RiskCoverage
     sets: PredictionSets
     sets_measured: Interval | None
     unlike: Interval

@@ -51,7 +51,7 @@ class Threshold:
 
 
 @dataclass(frozen=True)
-class Curve:
+class RiskCoverage:
     """The risk-coverage curve: error among the decided, the more are decided.
 
     Attributes
@@ -205,7 +205,7 @@ def share_above(
     return wilson(float(hits.mean()) * worth if n else 0.0, worth, images=n)
 
 
-def risk_coverage(evidence: Evidence, *, points: int = 200) -> Curve:
+def risk_coverage(evidence: Evidence, *, points: int = 200) -> RiskCoverage:
     """Return the risk-coverage curve (El-Yaniv and Wiener 2010, JMLR 11) on the evidence."""
     confidence = np.where(evidence.unlike, 0.0, evidence.confidence)
     order = np.argsort(-confidence, kind="stable")
@@ -215,7 +215,7 @@ def risk_coverage(evidence: Evidence, *, points: int = 200) -> Curve:
     m = np.unique(np.linspace(1, n, min(points, n)).round().astype(np.int64))
     total = np.cumsum(wrong)[m - 1]
     found = [wilson(k * worth, i * worth) for k, i in zip(total, m, strict=True)]
-    return Curve(
+    return RiskCoverage(
         confidence[order][m - 1],
         m / n,
         np.array([f.value for f in found]),

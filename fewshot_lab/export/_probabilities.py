@@ -24,7 +24,7 @@ from fewshot_lab.evaluation import (
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Calibration, Fitted
-    from fewshot_lab.project import Project
+    from fewshot_lab.project import Project, ProjectClassifier
 
 SETTING = "probabilities"
 
@@ -134,6 +134,15 @@ def rule(
         bare = Decision(None, None, None, gathered.reference)
         return bare, {"reason": NOTHING, "calibration": gathered.calibration.sentence}
     return found.decision, told(found, gathered, names)
+
+
+def probabilities_of(
+    project: Project, classifier: ProjectClassifier, settings: Settings | None = None
+) -> Probabilities | None:
+    """Return what a classifier's probabilities are worth; None without anything to judge by."""
+    settings = settings or settings_of(project)
+    ids = classifier.training.ids
+    return judge(gather(project, classifier.fitted, ids, settings.unlike_share), settings)
 
 
 NOTHING = "No labelled image could be held out yet: every class needs a second label."

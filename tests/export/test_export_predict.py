@@ -90,7 +90,9 @@ def test_a_folder_from_app_and_script(zoo, bundle, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "app.csv").read_text() == (tmp_path / "script.csv").read_text()
     rows = rows_of(tmp_path / "app.csv")
-    assert list(rows[0]) == ["path", "predicted", "probability", *(f"p_{n}" for n in names)]
+    ruled = ["decision", "prediction_set", "unlike", "similarity"]
+    plain = ["path", "predicted", "probability", *(f"p_{n}" for n in names)]
+    assert list(rows[0]) == [*plain, *ruled]
     paths = [row["path"] for row in rows]
     assert {"deep/er/cell.bmp", "pages.tif#2", "Ünï cødé, name.png"} <= set(paths)
     assert not BAD & set(paths)
@@ -99,6 +101,9 @@ def test_a_folder_from_app_and_script(zoo, bundle, tmp_path):
         assert sum(values.values()) == pytest.approx(1, abs=1e-4)
         assert row["predicted"] == max(values, key=values.__getitem__)
         assert float(row["probability"]) == max(values.values())
+        assert row["decision"] in ("decided", "referred")
+        assert row["predicted"] in row["prediction_set"].split("|")
+        assert row["unlike"] == "no" or row["decision"] == "referred"
     assert {path for path, _ in report.errors} == BAD
     assert {row["path"] for row in rows_of(tmp_path / "script.errors.csv")} == BAD
     for path in BAD:
@@ -200,3 +205,46 @@ def test_in_a_fresh_environment_with_three_packages(
     for row, expected in zip(rows, shown, strict=True):
         for class_id, value in zip(classifier.fitted.class_ids, expected, strict=True):
             assert abs(float(found[row.id][f"p_{names[int(class_id)]}"]) - value) <= 1e-4
+
+
+def test_the_rule_is_the_apps_on_every_stored_image(bundle, project, classifier):
+    """What is decided, the sets and what is unlike: by predict.py and by the app."""
+    from fewshot_lab.export import probabilities_of
+
+    found = probabilities_of(project, classifier)
+    assert found is not None
+    ids = project.store.ids()
+    told = {}
+    with loaded(bundle) as module:
+        script = module.Classifier(bundle)
+        for row in script.predict([project.file_of(i)[0] for i in ids]):
+            told[Path(row.path)] = row
+        names = script.names
+    stored = project.require_embeddings().matrix(ids).astype(np.float32)
+    app = found.decision.apply(classifier.probabilities(ids), stored)
+    order = [int(c) for c in classifier.fitted.class_ids]
+    by_id = {row.id: row.name for row in project.store.classes()}
+    assert names == [by_id[c] for c in order]
+    for k, image_id in enumerate(ids):
+        row = told[project.file_of(image_id)[0]]
+        assert row.decided == app.decided[k]
+        assert row.unlike == app.unlike[k]
+        assert row.classes == tuple(np.array(names)[app.sets[k]])
+        assert row.similarity == pytest.approx(app.similarity[k], abs=1e-3)
+    assert app.unlike.any() and not app.unlike.all()
+
+
+def test_a_bundle_made_before_there_was_a_rule_still_predicts(bundle, cells, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(bundle, old)
+    for name in ("decision.json", "reference.npz"):
+        (old / name).unlink()
+    (picture,) = list(cells.glob("platelet/*.png"))[:1]
+    with Bundle.open(old) as opened:
+        report = predict_folder(opened, picture, tmp_path / "old.csv")
+    with Bundle.open(bundle) as opened:
+        predict_folder(opened, picture, tmp_path / "new.csv")
+    (before,), (after,) = rows_of(tmp_path / "old.csv"), rows_of(tmp_path / "new.csv")
+    assert report.predicted == 1 and report.referred is None
+    assert before["decision"] == before["prediction_set"] == before["unlike"] == ""
+    assert before["probability"] == after["probability"]
