@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Fitted, Pool
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
-    from fewshot_lab.evaluation import Advice, Protocol
+    from fewshot_lab.evaluation import Advice, Protocol, Settings
     from fewshot_lab.export import BundleReport
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.runs import Run
@@ -1017,6 +1017,29 @@ class Project:
     ) -> BundleReport:
         """Fit and write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
         return self.fit().export(folder, as_zip=as_zip, progress=progress)
+
+    def probabilities(self, settings: Settings | None = None) -> dict[str, Any]:
+        """Return what the probabilities are worth: calibration, threshold, sets, unlike images.
+
+        Parameters
+        ----------
+        settings : Settings, optional
+            The project's own where they are not given.
+
+        Raises
+        ------
+        FewshotLabError
+            With labels of fewer than two classes, or none that could be held out.
+        """
+        from fewshot_lab.export import told_of
+
+        return told_of(self, self.fit(), settings)
+
+    def keep_probabilities(self, settings: Mapping[str, Any]) -> None:
+        """Keep how probabilities are to be acted on: for the pages, the report and the bundle."""
+        from fewshot_lab.evaluation import Settings
+
+        self.store.set("probabilities", Settings.of(settings).to_dict())
 
     @cached_property
     def jobs_folder(self) -> Path:

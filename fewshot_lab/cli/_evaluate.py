@@ -1,4 +1,4 @@
-"""How good, how sure: evaluate nshot."""
+"""How good, how sure: evaluate nshot, evaluate probabilities."""
 
 from __future__ import annotations
 
@@ -195,4 +195,110 @@ def _text(found: dict[str, Any], out: Path | None) -> str:
     ]
     if out is not None:
         lines.append(f"Written to {out}.")
+    return "\n".join(lines)
+
+
+@evaluate.command()
+def probabilities(
+    project: ProjectName,
+    target_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Error wanted among the images that are decided, 0 to 1; the project's setting "
+            "by default (0.05).",
+            show_default=False,
+        ),
+    ] = None,
+    per_class: Annotated[
+        bool | None,
+        typer.Option(
+            "--per-class/--together",
+            help="A threshold for each predicted class.",
+            show_default=False,
+        ),
+    ] = None,
+    assure: Annotated[
+        bool | None,
+        typer.Option(
+            "--assure/--estimate",
+            help="Assure the error with 95 % confidence where the audit set allows it.",
+            show_default=False,
+        ),
+    ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="How often a prediction set holds the true class.", show_default=False),
+    ] = None,
+    sets: Annotated[
+        str | None, typer.Option(help="lac (smallest sets) or aps.", show_default=False)
+    ] = None,
+    sets_per_class: Annotated[
+        bool | None,
+        typer.Option(
+            "--sets-per-class/--sets-together",
+            help="Each class keeps the coverage by itself.",
+            show_default=False,
+        ),
+    ] = None,
+    unlike: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the unlabelled pool that is called unlike the labelled images.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep these settings in the project, for its exports.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
+    from fewshot_lab.evaluation import Settings
+    from fewshot_lab.export import settings_of
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    try:
+        asked = {
+            "target_error": target_error,
+            "per_class": per_class,
+            "assure": assure,
+            "set_coverage": coverage,
+            "set_method": sets,
+            "set_per_class": sets_per_class,
+            "unlike_share": unlike,
+        }
+        given = {key: value for key, value in asked.items() if value is not None}
+        settings = Settings.of({**settings_of(opened).to_dict(), **given})
+        found = opened.probabilities(settings)
+        if keep:
+            opened.keep_probabilities(settings.to_dict())
+    finally:
+        opened.close()
+    tell({"project": project, **found}, _acting(found), as_json=json)
+
+
+def _acting(found: dict[str, Any]) -> str:
+    lines = [
+        found["threshold"]["sentence"],
+        found["reliability"]["sentence"],
+        found["calibration"]["sentence"],
+        found["sets"]["sentence"],
+        found["unlike"]["sentence"],
+    ]
+    if by_class := found["threshold"]["by_class"]:
+        head = ["class", "from", "decided", "wrong", "n", "error"]
+        rows = [
+            [
+                name,
+                "-" if each["value"] is None else f"{each['value']:.3f}",
+                f"{each['coverage']['value']:.3f}",
+                "-" if each["value"] is None else f"{each['error']['value']:.3f}",
+                str(each["error"]["n"]),
+                each["rule"],
+            ]
+            for name, each in by_class.items()
+        ]
+        lines.append(table(head, rows))
     return "\n".join(lines)

@@ -119,6 +119,8 @@ class Probabilities:
     reliability : Reliability
     threshold : Threshold
         The rule as a whole.
+    estimated : Threshold or None
+        What it would be without assurance; None where it is not assured.
     by_class : dict
         Class index to the threshold of images predicted so; empty where one serves all.
     curve : RiskCoverage
@@ -135,6 +137,7 @@ class Probabilities:
     evidence: Evidence
     reliability: Reliability
     threshold: Threshold
+    estimated: Threshold | None
     by_class: dict[int, Threshold]
     curve: RiskCoverage
     sets: PredictionSets
@@ -190,6 +193,11 @@ def act(
             evidence, settings.target_error, confidence, pool.groups, assure=settings.assure
         )
         thresholds = np.full(K, threshold.value)
+    estimated = None
+    if threshold.rule == "assured" and not settings.per_class:
+        estimated = find_threshold(
+            evidence, settings.target_error, confidence, pool.groups, assure=False
+        )
     sets = prediction_sets(
         evidence,
         settings.set_coverage,
@@ -209,6 +217,7 @@ def act(
         evidence,
         reliability(evidence),
         threshold,
+        estimated,
         by_class,
         risk_coverage(evidence),
         sets,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         settings_of,
         threshold_words,
         told,
+        told_of,
         unlike_words,
     )
     from fewshot_lab.export._read import Bundle, PredictReport, predict_folder
@@ -62,6 +63,7 @@ __all__ = [
     "table",
     "threshold_words",
     "told",
+    "told_of",
     "unlike_words",
 ]
 
@@ -85,6 +87,7 @@ _WHERE = {
     "sets_words": "_probabilities",
     "threshold_words": "_probabilities",
     "told": "_probabilities",
+    "told_of": "_probabilities",
     "unlike_words": "_probabilities",
     "Bundle": "_read",
     "PredictReport": "_read",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import (
     ENOUGH,
     NEVER,
@@ -44,6 +45,10 @@ class Gathered:
     reference : Reference or None
     calibration : Calibration
     class_ids : array (K,)
+    ids : list of str
+        The pool's images.
+    similarity : array (N,) or None
+        Of each to the labelled images.
     """
 
     audit: Evidence
@@ -52,6 +57,8 @@ class Gathered:
     reference: Any
     calibration: Calibration
     class_ids: np.ndarray
+    ids: list[str]
+    similarity: np.ndarray | None
 
 
 def gather(project: Project, fitted: Fitted, training_ids: Sequence[str], share: float) -> Gathered:
@@ -73,12 +80,13 @@ def gather(project: Project, fitted: Fitted, training_ids: Sequence[str], share:
     labels = project.store.labels()
     known = np.array([i in labels for i in others], dtype=bool)
     reference = None
-    unlike = np.zeros(len(others), dtype=bool)
+    unlike, similarity = np.zeros(len(others), dtype=bool), None
     if share > 0:
         mine = embeddings.matrix(list(training_ids)).astype(np.float32)
         reference = make_reference(project.pool.prepare, mine, X[~known], share=share)
         if reference is not None and len(others):
-            unlike = nearest(reference, X) < reference.cutoff
+            similarity = nearest(reference, X)
+            unlike = similarity < reference.cutoff
     p = fitted.probabilities(X) if len(others) else np.empty((0, len(fitted.class_ids)))
     codes = _codes(project.groups_of(others), len(others))
     place = {int(c): k for k, c in enumerate(fitted.class_ids)}
@@ -99,7 +107,16 @@ def gather(project: Project, fitted: Fitted, training_ids: Sequence[str], share:
         np.zeros(int(seen.sum()), dtype=bool),
     )
     pool = Pool(p, codes, unlike)
-    return Gathered(audit, out_of_fold, pool, reference, fitted.calibration, fitted.class_ids)
+    return Gathered(
+        audit,
+        out_of_fold,
+        pool,
+        reference,
+        fitted.calibration,
+        fitted.class_ids,
+        others,
+        similarity,
+    )
 
 
 def _codes(groups: Any, n: int) -> np.ndarray:
@@ -143,6 +160,25 @@ def probabilities_of(
     settings = settings or settings_of(project)
     ids = classifier.training.ids
     return judge(gather(project, classifier.fitted, ids, settings.unlike_share), settings)
+
+
+def told_of(
+    project: Project, classifier: ProjectClassifier, settings: Settings | None = None
+) -> dict[str, Any]:
+    """Return what a classifier's probabilities are worth as JSON.
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is nothing to judge them by.
+    """
+    settings = settings or settings_of(project)
+    ids = classifier.training.ids
+    gathered = gather(project, classifier.fitted, ids, settings.unlike_share)
+    found = judge(gathered, settings)
+    if found is None:
+        raise FewshotLabError(NOTHING)
+    return told(found, gathered, class_names(project, gathered.class_ids))
 
 
 NOTHING = "No labelled image could be held out yet: every class needs a second label."
@@ -196,6 +232,9 @@ def told(found: Probabilities, gathered: Gathered, names: Sequence[str]) -> dict
                 }
                 for k, each in found.by_class.items()
             },
+            "estimated_coverage": None
+            if found.estimated is None
+            else asdict(found.estimated.coverage),
             "sentence": " ".join(threshold_words(found)),
         },
         "risk_coverage": {
@@ -251,6 +290,8 @@ def reliability_words(found: Probabilities) -> str:
         f"Probabilities are off by {percent(error.value)} on average "
         f"({100 * error.low:.1f}–{100 * error.high:.1f}), n = {error.n:,}"
     )
+    if error.low <= 0:
+        return f"{words}: no more than chance may make of it."
     if abs(lean) < 0.01:
         return f"{words}: on the whole neither too sure nor too unsure."
     return f"{words}: on the whole too {'sure' if lean > 0 else 'unsure'} by {percent(abs(lean))}."
@@ -278,6 +319,8 @@ def threshold_words(found: Probabilities) -> tuple[str, ...]:
     )
     if threshold.rule == "assured":
         last = f"With 95 % confidence the true error is at most {target}."
+        if found.estimated is not None and found.estimated.rule == "estimated":
+            last += f" Estimated only, it would decide {between(found.estimated.coverage)}."
     elif source == "audit":
         last = (
             f"This is an estimate: for {target} to be assured with 95 % confidence, more audit "
@@ -323,8 +366,11 @@ def unlike_words(found: Probabilities) -> str:
     reference = found.decision.reference
     if reference is None:
         return "Images unlike anything labelled are not looked for."
+    which = {1: "most similar", 2: "second most similar", 3: "third most similar"}.get(
+        reference.k, f"{reference.k}th most similar"
+    )
     return (
         f"{percent(found.unlike.value)} of the pool's {found.unlike.n:,} images that did not train "
-        f"are flagged: their similarity to the {reference.k}. most similar labelled image is "
-        f"below {reference.cutoff:.2f}."
+        f"are flagged: their similarity to the {which} labelled image is below "
+        f"{reference.cutoff:.2f}."
     )

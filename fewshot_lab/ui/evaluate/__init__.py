@@ -10,6 +10,7 @@ from fewshot_lab.project import Project
 VIEWS = {
     "accuracy": "Accuracy",
     "curve": "Curve",
+    "probabilities": "Probabilities",
 }
 
 

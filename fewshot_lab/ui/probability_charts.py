@@ -1,0 +1,110 @@
+"""The risk-coverage curve and the reliability diagram."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+
+if TYPE_CHECKING:
+    from fewshot_lab.evaluation import Probabilities
+
+ACCENT, FAINT, GREY = "#0f9488", "rgba(15,148,136,0.18)", "#8a949b"
+HEIGHT = 260
+CONFIG = {"displayModeBar": False, "responsive": True}
+
+
+def _figure(title: str, x: str, y: str) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        title={"text": title, "font": {"size": 13, "weight": 500}, "x": 0, "y": 0.98},
+        height=HEIGHT,
+        margin={"l": 50, "r": 10, "t": 34, "b": 40},
+        showlegend=False,
+        font={"size": 11},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_xaxes(title={"text": x, "standoff": 4}, tickformat=".0%", zeroline=False)
+    figure.update_yaxes(title=y, tickformat=".0%", zeroline=False)
+    return figure
+
+
+def risk_coverage(found: "Probabilities") -> go.Figure:
+    """Return the error among the decided images over the share decided, with its interval."""
+    curve, threshold = found.curve, found.threshold
+    figure = _figure("Error, the more is decided", "share of images decided", "wrong among them")
+    figure.add_scatter(
+        x=np.concatenate([curve.coverage, curve.coverage[::-1]]),
+        y=np.concatenate([curve.high, curve.low[::-1]]),
+        mode="lines",
+        fill="toself",
+        fillcolor=FAINT,
+        line={"width": 0},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=curve.coverage,
+        y=curve.error,
+        mode="lines",
+        line={"color": ACCENT, "width": 2},
+        customdata=np.stack([curve.threshold, curve.low, curve.high], axis=1),
+        hovertemplate="decided %{x:.0%}, wrong %{y:.1%} (%{customdata[1]:.1%}–%{customdata[2]:.1%})"
+        "<br>from probability %{customdata[0]:.2f}<extra></extra>",
+    )
+    figure.add_hline(
+        y=threshold.target,
+        line={"color": GREY, "width": 1, "dash": "dot"},
+        annotation={"text": "error wanted", "font": {"size": 10, "color": GREY}},
+        annotation_position="top right",
+    )
+    if not found.by_class and threshold.rule != "none":
+        share = float((found.evidence.confidence[~found.evidence.unlike] >= threshold.value).sum())
+        at = share / max(len(found.evidence), 1)
+        figure.add_vline(
+            x=at,
+            line={"color": ACCENT, "width": 1},
+            annotation={
+                "text": f"from {threshold.value:.2f}",
+                "font": {"size": 10, "color": ACCENT},
+                "xanchor": "right" if at > 0.5 else "left",
+            },
+        )
+    top = max(3 * threshold.target, float(curve.error.max()) * 1.4, 0.1)
+    figure.update_xaxes(range=[0, 1.01])
+    figure.update_yaxes(range=[0, min(1.0, top)])
+    return figure
+
+
+def reliability(found: "Probabilities") -> go.Figure:
+    """Return accuracy over confidence in bins of equal numbers of images."""
+    bins = found.reliability.bins
+    figure = _figure("Right as often as the probability says?", "probability", "share right")
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+    )  # fmt: skip
+    x = [b.confidence for b in bins]
+    y = [b.accuracy.value for b in bins]
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="lines+markers",
+        line={"color": ACCENT, "width": 1.5},
+        marker={"size": 7},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [b.accuracy.high - b.accuracy.value for b in bins],
+            "arrayminus": [b.accuracy.value - b.accuracy.low for b in bins],
+            "color": ACCENT,
+            "thickness": 1,
+            "width": 3,
+        },
+        customdata=[[b.accuracy.low, b.accuracy.high, b.accuracy.n] for b in bins],
+        hovertemplate="probability %{x:.2f}: right %{y:.0%} (%{customdata[0]:.0%}–"
+        "%{customdata[1]:.0%}), n = %{customdata[2]}<extra></extra>",
+    )
+    low = max(0.0, min(min(x), min(b.accuracy.low for b in bins)) - 0.05)
+    figure.update_xaxes(range=[low, 1.02])
+    figure.update_yaxes(range=[low, 1.04])
+    return figure
