@@ -42,9 +42,9 @@ from fewshot_lab.evaluation._unlike import make_reference, nearest
 
 __all__ = [
     "CLASSIFIERS",
-    "SHOTS",
     "ENOUGH",
     "NEVER",
+    "SHOTS",
     "Advice",
     "CrossValidation",
     "Curve",
@@ -82,8 +82,8 @@ __all__ = [
     "learning_curve",
     "make_reference",
     "near_threshold",
-    "newest",
     "nearest",
+    "newest",
     "nshot",
     "nshot_of",
     "pace",
