@@ -20,6 +20,7 @@ ROOMS = [
     ["classifiers"],
     ["active"],
     ["evaluation"],
+    ["people"],
     ["splits"],
     ["pretrain"],
     ["jobs"],

@@ -2,6 +2,7 @@
 
 from fewshot_lab.evaluation._acting import Pool, Probabilities, Settings, act
 from fewshot_lab.evaluation._advice import Advice
+from fewshot_lab.evaluation._agreement import cohen_kappa, fleiss_kappa, raw_agreement
 from fewshot_lab.evaluation._audit import audit_estimate
 from fewshot_lab.evaluation._bootstrap import Resamples
 from fewshot_lab.evaluation._cross_validation import (
@@ -11,6 +12,7 @@ from fewshot_lab.evaluation._cross_validation import (
     suspects,
 )
 from fewshot_lab.evaluation._decision import Decision, Verdicts
+from fewshot_lab.evaluation._differences import difference, paired_difference
 from fewshot_lab.evaluation._evidence import ENOUGH, Evidence
 from fewshot_lab.evaluation._groups import (
     GroupPreview,
@@ -75,9 +77,12 @@ __all__ = [
     "balanced",
     "check_folds",
     "check_sides",
+    "cohen_kappa",
     "cross_validation",
+    "difference",
     "effective_size",
     "fit_power_laws",
+    "fleiss_kappa",
     "group_keys",
     "learning_curve",
     "make_reference",
@@ -87,7 +92,9 @@ __all__ = [
     "nshot",
     "nshot_of",
     "pace",
+    "paired_difference",
     "preview_groups",
+    "raw_agreement",
     "remember",
     "split_by_group",
     "suspects",
