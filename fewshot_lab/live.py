@@ -370,6 +370,11 @@ class LiveSession:
             marked[at] = True
             if said.teaches and said.class_id is not None:
                 label[at] = said.class_id
+        if store.team().rule != "latest":
+            # What people disagree on waits for a senior, not for one more label.
+            for image_id in store.opinions():
+                if image_id in row:
+                    marked[row[image_id]] = True
         audit &= ~images.test
         audit_rows = np.flatnonzero(audit & (label >= 0))
         audit_y = label[audit_rows].copy()
@@ -499,8 +504,28 @@ class LiveSession:
         class_ids: tuple[int, ...],
         share: float | None,
     ) -> tuple[Suggestion, ...]:
+        """Return what to label next; where the images are split, a batch for each annotator."""
         share = 0.2 if share is None else min(max(float(share), 0.0), 1.0)
-        audit = self._audit(images, state, share)
+        team = self._project.store.team()
+        if not team.split:
+            return self._batch(images, state, probabilities, class_ids, share, None)
+        found: dict[str, Suggestion] = {}
+        for annotator in team.annotators:
+            mine = self._project.lots.mine(team, annotator, images.ids)
+            for each in self._batch(images, state, probabilities, class_ids, share, mine):
+                found.setdefault(each.image_id, each)
+        return tuple(found.values())
+
+    def _batch(
+        self,
+        images: _Images,
+        state: _State,
+        probabilities: NDArray[np.float32] | None,
+        class_ids: tuple[int, ...],
+        share: float,
+        mine: NDArray[np.bool_] | None,
+    ) -> tuple[Suggestion, ...]:
+        audit = self._audit(images, state, share, mine)
         n = BATCH - len(audit)
         drawn = [images.row[s.image_id] for s in audit]
         state.audit[drawn] = True
@@ -510,6 +535,8 @@ class LiveSession:
         for row in np.flatnonzero(state.label >= 0):
             labelled[row] = place.get(int(state.label[row]), 0)
         free = ~state.marked & ~state.held
+        if mine is not None:
+            free &= mine
         eligible = free & ~state.skipped
         if eligible.sum() < n:
             eligible = free
@@ -532,12 +559,19 @@ class LiveSession:
         rest, random = iter(chosen), iter(audit)
         return tuple(next(random) if i in spots else next(rest) for i in range(len(order)))
 
-    def _audit(self, images: _Images, state: _State, share: float) -> list[Suggestion]:
+    def _audit(
+        self,
+        images: _Images,
+        state: _State,
+        share: float,
+        mine: NDArray[np.bool_] | None,
+    ) -> list[Suggestion]:
         """Return the random share: images drawn and not yet labelled, then newly drawn ones."""
         # A small project keeps most of its images for training.
         wanted = round(share * BATCH)
         left = max(0, int(share * len(images.ids)) - int(state.audit.sum()))
-        pending = np.flatnonzero(state.audit & ~state.marked & ~state.skipped)[:wanted]
+        theirs = np.ones(len(images.ids), dtype=bool) if mine is None else mine
+        pending = np.flatnonzero(state.audit & ~state.marked & ~state.skipped & theirs)[:wanted]
         if len(pending) < wanted:
             eligible = ~state.marked & ~state.audit & ~state.skipped & ~images.away
             seed = zlib.crc32(str(self._project.store.get("created")).encode())
@@ -546,7 +580,7 @@ class LiveSession:
             if len(new):
                 # On record before anybody sees them: a drawn image can never train any more.
                 self._project.store.draw_audit([images.ids[r] for r in new], int(eligible.sum()))
-            pending = np.concatenate([pending, new])
+            pending = np.concatenate([pending, new[theirs[new]]])
         return [
             Suggestion(images.ids[r], "drawn at random, to measure the accuracy", "audit", True)
             for r in pending

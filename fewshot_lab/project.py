@@ -16,7 +16,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     from fewshot_lab.evaluation import Advice, Protocol, Settings
     from fewshot_lab.export import BundleReport
     from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.people import PeopleReport, ProjectLots
     from fewshot_lab.runs import Run
     from fewshot_lab.splits import Splits
+    from fewshot_lab.store import Team
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 MARKER = "project.json"
@@ -971,6 +973,38 @@ class Project:
         from fewshot_lab.splits import Splits
 
         return Splits(self)
+
+    @cached_property
+    def lots(self) -> ProjectLots:
+        """Who labels which image, where several share the project."""
+        from fewshot_lab.people import ProjectLots
+
+        return ProjectLots(self)
+
+    def people(self) -> PeopleReport:
+        """Return who labelled what, how far people agree, and what seeing predictions did."""
+        from fewshot_lab.people import people_report
+
+        return people_report(self)
+
+    def set_team(self, annotator: str, **changes: Any) -> Team:
+        """Agree on how several annotators share the project; what is not named stays.
+
+        Parameters
+        ----------
+        annotator : str
+            Who says so; it is kept in the log with the time.
+        changes
+            Fields of :class:`fewshot_lab.store.Team`.
+
+        Raises
+        ------
+        FewshotLabError
+            For what cannot be.
+        """
+        team = replace(self.store.team(), **changes)
+        self.store.set_team(team, annotator)
+        return team
 
     def fit(self, name: str | None = None) -> ProjectClassifier:
         """Fit a classifier on the labels.

@@ -1,7 +1,7 @@
 """Several annotators on one project: who labels what, what they may see, how far they agree."""
 
 from fewshot_lab.people._answers import UNUSABLE
-from fewshot_lab.people._duties import Duties, Lots
+from fewshot_lab.people._duties import Duties, Lots, ProjectLots, lot
 from fewshot_lab.people._effect import Effect
 from fewshot_lab.people._repeats import Repeats, repeats_of
 from fewshot_lab.people._report import (
@@ -22,8 +22,10 @@ __all__ = [
     "Pair",
     "PeopleReport",
     "Person",
+    "ProjectLots",
     "Repeats",
     "conflicts",
+    "lot",
     "people_report",
     "repeats_of",
 ]

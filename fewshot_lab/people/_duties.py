@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.store import Team
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project
 
 
 @dataclass(frozen=True)
@@ -80,3 +85,40 @@ def lot(purpose: str, key: str) -> float:
     """Return a number from 0 to 1 that follows from two texts and looks like chance."""
     digest = hashlib.blake2b(f"{purpose}\0{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
+
+
+class ProjectLots:
+    """The lots of a project's images, drawn anew only for images that are new.
+
+    Parameters
+    ----------
+    project : Project
+    """
+
+    def __init__(self, project: Project):
+        self._project = project
+        self._lock = Lock()
+        self._made: tuple[tuple[int, int], Lots, dict[str, int]] | None = None
+
+    def _lots(self) -> tuple[Lots, dict[str, int]]:
+        from fewshot_lab.evaluation import group_keys
+
+        ids = self._project.store.ids()
+        key = (len(ids), self._project.splits.stamp())
+        with self._lock:
+            if self._made is None or self._made[0] != key:
+                rows = {row.id: row for row in self._project.store.images()}
+                keys = group_keys([rows[i] for i in ids], self._project.splits.rule)
+                lots = Lots(ids, keys)
+                self._made = (key, lots, {image_id: at for at, image_id in enumerate(ids)})
+            return self._made[1], self._made[2]
+
+    def duties(self, team: Team, annotator: str) -> Duties:
+        """Return an annotator's duties, along all images in the order of ``store.ids()``."""
+        return self._lots()[0].duties(team, annotator)
+
+    def mine(self, team: Team, annotator: str, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which of some images are an annotator's to label."""
+        lots, place = self._lots()
+        found = lots.duties(team, annotator).mine
+        return np.asarray(found[[place[image_id] for image_id in ids]])

@@ -17,6 +17,7 @@ from fewshot_lab.ui.routes._history import history, labels_csv
 from fewshot_lab.ui.routes._images import column, facts, neighbours, search
 from fewshot_lab.ui.routes._jobs import change_jobs
 from fewshot_lab.ui.routes._live import live
+from fewshot_lab.ui.routes._people import disagreement
 from fewshot_lab.ui.routes._pictures import picture, thumbnail
 
 __all__ = ["api_url", "foreign", "pack", "plotly_url", "routes", "unpack", "workspace_url"]
@@ -43,6 +44,7 @@ def routes() -> list[BaseRoute]:
         Route(API + "/image/{image}/neighbours", reading(neighbours)),
         Route(API + "/search", reading(search)),
         Route(API + "/column", reading(column)),
+        Route(API + "/disagreement", reading(disagreement)),
         Route(API + "/history", reading(history)),
         Route(API + "/labels.csv", reading(labels_csv)),
         Route(API + "/actions", writing(actions), methods=["POST"]),

@@ -1,5 +1,6 @@
 """Taking label actions in: in order, each exactly once."""
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -8,6 +9,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import LabelAction
 from fewshot_lab.ui.routes._desk import Desk
 from fewshot_lab.ui.routes._guard import FRESH
+from fewshot_lab.ui.routes._sight import Sight, sight
 
 ID_LENGTH = 20
 LONGEST_BATCH = 500
@@ -23,12 +25,13 @@ def actions(desk: Desk, body: dict[str, Any]) -> Response:
     batch = body["actions"]
     if len(batch) > LONGEST_BATCH:
         raise FewshotLabError(f"At most {LONGEST_BATCH} actions fit into one request.")
-    answers = [_take(desk, body["annotator"], action) for action in batch]
+    before = Before(desk)
+    answers = [_take(desk, body["annotator"], action, before) for action in batch]
     desk.live.notify()
     return JSONResponse({"acks": answers, "position": desk.project.store.position()}, headers=FRESH)
 
 
-def _take(desk: Desk, annotator: str, action: dict[str, Any]) -> dict[str, Any]:
+def _take(desk: Desk, annotator: str, action: dict[str, Any], before: "Before") -> dict[str, Any]:
     client, q = str(action["client"]), int(action["q"])
     annotator = str(action.get("annotator") or annotator)
     answer: dict[str, Any] = {"client": client, "q": q}
@@ -36,7 +39,8 @@ def _take(desk: Desk, annotator: str, action: dict[str, Any]) -> dict[str, Any]:
     try:
         match action["do"]:
             case "label":
-                answer["position"] = store.record(label_action(client, q, annotator, action))
+                made = label_action(client, q, annotator, action)
+                answer["position"] = store.record(before.told(made))
             case "undo" | "redo" as verb:
                 done = getattr(store, verb)(annotator, client=client, q=q)
                 answer["position"] = done.position if done else store.position()
@@ -47,6 +51,51 @@ def _take(desk: Desk, annotator: str, action: dict[str, Any]) -> dict[str, Any]:
     except FewshotLabError as error:
         answer["error"] = str(error)
     return answer
+
+
+class Before:
+    """What the annotators of one request had in sight before it, to be kept with their labels."""
+
+    def __init__(self, desk: Desk):
+        self._desk = desk
+        self._sights: dict[str, Sight] = {}
+        self._repeated: set[tuple[str, str]] = set()
+
+    def told(self, action: LabelAction) -> LabelAction:
+        """Return an action with what was hidden from whoever labelled."""
+        desk = self._desk
+        roll = desk.roll()
+        seen = self._sights.get(action.annotator)
+        if seen is None:
+            seen = self._sights[action.annotator] = sight(desk, roll, action.annotator)
+        concealed = {}
+        snapshot = desk.live.snapshot
+        if len(snapshot.class_ids):
+            for image_id in action.image_ids:
+                row = snapshot.row.get(image_id)
+                if row is not None and seen.conceals(roll, image_id):
+                    concealed[image_id] = (
+                        int(snapshot.predicted[row]),
+                        float(snapshot.confidence[row]),
+                    )
+        repeats = {}
+        for image_id in action.image_ids:
+            key = (action.annotator, image_id)
+            if image_id in seen.repeats and key not in self._repeated and action.kind != "skip":
+                repeats[image_id] = seen.repeats[image_id]
+                self._repeated.add(key)
+        strategy = action.strategy
+        if strategy is None and action.view == "suggestion" and len(action.image_ids) == 1:
+            (image_id,) = action.image_ids
+            strategy = "repeat" if image_id in repeats else desk.strategies.get(image_id)
+        return replace(
+            action,
+            shown={i: p for i, p in (action.shown or {}).items() if i not in concealed} or None,
+            strategy=strategy,
+            concealed=concealed or None,
+            apart=[i for i in action.image_ids if seen.hides(roll, i)],
+            repeats=repeats or None,
+        )
 
 
 def label_action(client: str, q: int, annotator: str, action: dict[str, Any]) -> LabelAction:

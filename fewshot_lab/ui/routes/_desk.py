@@ -81,6 +81,10 @@ class Desk:
         self._layout_at = -1e9
         self._kept: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._has: tuple[int, dict[str, bool]] | None = None
+        # By annotator: what they see (_sight.py keeps it here), and what comes back to them.
+        self.sights: dict[str, tuple[Any, Any]] = {}
+        self.repeats: dict[str, tuple[Any, Any]] = {}
+        self.strategies: dict[str, str] = {}
 
     @cached_property
     def _marker(self) -> int:
@@ -186,11 +190,15 @@ class Desk:
                 if (row := roll.row.get(image_id)) is not None:
                     codes[row] |= flag
         made = Codes(version, position, codes)
+        self.remember(made)
+        return made
+
+    def remember(self, made: Codes) -> None:
+        """Keep codes that have been served, to tell later what differs from them."""
         with self._lock:
-            self._codes[version] = made
+            self._codes[made.version] = made
             while len(self._codes) > KEPT_VERSIONS:
                 self._codes.popitem(last=False)
-        return made
 
     def codes_at(self, version: str) -> np.ndarray | None:
         """Return the codes that were served under a version, while they are kept."""
@@ -198,8 +206,25 @@ class Desk:
             kept = self._codes.get(version)
         return kept.codes if kept else None
 
-    def scores(self, roll: Roll, snapshot: "Snapshot", codes: np.ndarray) -> dict[str, np.ndarray]:
+    def scores(
+        self,
+        roll: Roll,
+        snapshot: "Snapshot",
+        codes: np.ndarray,
+        hidden: np.ndarray | None = None,
+        veiled: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
         """Return what the classifier says of every image.
+
+        Parameters
+        ----------
+        roll : Roll
+        snapshot : Snapshot
+        codes : array (n,)
+            Labels as whoever asks sees them.
+        hidden, veiled : array (n,) of bool, optional
+            Images of which nothing may be told that follows from others' labels, and nothing that
+            follows from the prediction.
 
         Returns
         -------
@@ -236,9 +261,13 @@ class Desk:
                 if row >= 0:
                     doubt[row] = max(int(doubt[row]), round(255 * float(suspect.probability)))
 
-        hidden = ((codes & AUDIT) != 0) & ((codes & KIND_MASK) == 0)
-        predicted[hidden] = NOTHING
-        confidence[hidden] = 0
+        unheard = ((codes & AUDIT) != 0) & ((codes & KIND_MASK) == 0)
+        if veiled is not None:
+            unheard |= veiled
+        predicted[unheard] = NOTHING
+        confidence[unheard] = 0
+        if hidden is not None:
+            doubt[hidden | unheard] = 0
         return {"predicted": predicted, "confidence": confidence, "doubt": doubt}
 
     def _rows_of(self, roll: Roll, snapshot: "Snapshot") -> np.ndarray:

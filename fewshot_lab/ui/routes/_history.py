@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from fewshot_lab.ui.routes._desk import Desk
 from fewshot_lab.ui.routes._guard import FRESH
 from fewshot_lab.ui.routes._overview import history_row
+from fewshot_lab.ui.routes._sight import sight, who
 
 ROWS = 50
 
@@ -17,14 +18,22 @@ ROWS = 50
 def history(desk: Desk, request: Request) -> Response:
     """Answer with the actions before one, the newest first."""
     before = request.query_params.get("before")
-    rows = desk.project.store.history(limit=ROWS, before=int(before) if before else None)
+    seen = sight(desk, desk.roll(), who(request))
+    rows = desk.project.store.history(
+        limit=ROWS,
+        before=int(before) if before else None,
+        annotator=seen.annotator if seen.own_log else None,
+    )
     return JSONResponse({"rows": [history_row(row) for row in rows]}, headers=FRESH)
 
 
 def labels_csv(desk: Desk, request: Request) -> Response:
     """Answer with the labels as of an action, as CSV."""
     at = request.query_params.get("at")
+    roll = desk.roll()
+    unseen = sight(desk, roll, who(request)).unseen(roll)
     rows = desk.project.store.export_labels(at=int(at) if at else None)
+    rows = [row for row in rows if row["image"] not in unseen]
     columns = ("image", "path", "label", "kind", "annotator", "time", "split", "machine")
     text = StringIO(newline="")
     writer = csv.DictWriter(text, columns, extrasaction="ignore")

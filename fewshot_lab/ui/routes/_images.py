@@ -9,9 +9,11 @@ from starlette.responses import JSONResponse, Response
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.colours import colour_for
-from fewshot_lab.ui.routes._desk import Desk
+from fewshot_lab.ui.routes._desk import KIND_MASK, Desk
 from fewshot_lab.ui.routes._frames import pack
 from fewshot_lab.ui.routes._guard import FRESH
+from fewshot_lab.ui.routes._people import opinions_of
+from fewshot_lab.ui.routes._sight import sight, who
 
 MOST_NEIGHBOURS = 500
 NO_VALUE = 0xFFFF
@@ -24,7 +26,9 @@ def facts(desk: Desk, request: Request) -> Response:
     store = desk.project.store
     image_id = request.path_params["image"]
     row = store.image(image_id)
-    label = store.labels_of([image_id]).get(image_id)
+    roll = desk.roll()
+    seen = sight(desk, roll, who(request))
+    label = None if seen.hides(roll, image_id) else store.labels_of([image_id]).get(image_id)
     return JSONResponse(
         {
             "id": row.id,
@@ -33,10 +37,12 @@ def facts(desk: Desk, request: Request) -> Response:
             "height": row.height,
             "bytes": row.bytes,
             "group": row.group,
-            "reference": row.reference,
+            # Whoever labels it must not be swayed.
+            "reference": None if seen.conceals(roll, image_id) else row.reference,
             "meta": {key: _plain(value) for key, value in (row.meta or {}).items()},
             "annotator": label.annotator if label else None,
             "labelled_at": _seconds(label.time) if label else None,
+            "opinions": [] if seen.hides(roll, image_id) else opinions_of(desk, image_id),
         },
         headers=FRESH,
     )
@@ -46,9 +52,18 @@ def neighbours(desk: Desk, request: Request) -> Response:
     """Answer with the images most like one, the nearest first."""
     query = request.query_params
     k = min(MOST_NEIGHBOURS, int(query.get("k", 60)))
-    found = desk.project.neighbours(
-        request.path_params["image"], k, unlabelled_only=query.get("unlabelled") == "1"
-    )
+    image_id, unlabelled = request.path_params["image"], query.get("unlabelled") == "1"
+    roll = desk.roll()
+    seen = sight(desk, roll, who(request))
+    if unlabelled and seen.hidden is not None:
+        # Unlabelled as far as whoever asks can see.
+        found = [
+            (other, similarity)
+            for other, similarity in desk.project.neighbours(image_id, len(roll.ids))
+            if not seen.codes.codes[roll.row[other]] & KIND_MASK
+        ][:k]
+    else:
+        found = desk.project.neighbours(image_id, k, unlabelled_only=unlabelled)
     return JSONResponse(
         {
             "ids": [image_id for image_id, _ in found],
@@ -76,6 +91,10 @@ def column(desk: Desk, request: Request) -> Response:
     if name in ("@reference", "@group"):
         field = name[1:]
         values = {row.id: getattr(row, field) for row in store.images()}
+        if field == "reference":
+            roll = desk.roll()
+            seen = sight(desk, roll, who(request))
+            values = {i: None if seen.veils(roll, i) else v for i, v in values.items()}
     elif name in store.columns():
         values = store.column(name)
     else:

@@ -17,6 +17,7 @@ from fewshot_lab.ui.routes._frames import pack
 from fewshot_lab.ui.routes._guard import FRESH
 from fewshot_lab.ui.routes._model import model_head
 from fewshot_lab.ui.routes._overview import overview
+from fewshot_lab.ui.routes._sight import sight
 
 # Long enough to spare idle traffic, short enough that a stopping server is not held up.
 LONGEST_HOLD = 2.0
@@ -29,7 +30,8 @@ async def live(request: Request) -> Response:
     """Answer as soon as something differs from what the page has, or after two seconds.
 
     Query parameters, each what the last answer said: ``rev`` (snapshot), ``labels`` (version),
-    ``images`` (count), ``map`` (version), ``overview`` (hash); ``hold`` in seconds.
+    ``images`` (count), ``map`` (version), ``overview`` (hash); ``hold`` in seconds;
+    ``annotator``: who looks.
     """
     have = dict(request.query_params)
     try:
@@ -78,7 +80,8 @@ def news(desk: Desk, have: dict[str, str]) -> bytes | None:
         if layout:
             arrays["xy"] = layout.xy.ravel()
 
-    labels = desk.codes(roll)
+    seen = sight(desk, roll, have.get("annotator", ""))
+    labels = seen.codes
     if labels.version != have.get("labels") or "images" in head:
         head["labels"] = {"version": labels.version, "position": labels.position}
         _add_codes(desk, have, head, arrays, labels.codes)
@@ -86,15 +89,18 @@ def news(desk: Desk, have: dict[str, str]) -> bytes | None:
     snapshot = desk.live.snapshot
     # Snapshots are counted from 0 in every process: a restarted server's are other ones.
     rev = f"{PROCESS}.{snapshot.rev}"
+    if seen.hidden is not None:
+        # What may be told of a prediction, and what is due, changes with one's own labels.
+        rev += f".{labels.version}"
     if rev != have.get("rev") or "images" in head:
         head["rev"] = rev
-        head["model"] = model_head(desk, snapshot)
-        arrays |= desk.scores(roll, snapshot, labels.codes)
+        head["model"] = model_head(desk, snapshot, roll, seen)
+        arrays |= desk.scores(roll, snapshot, labels.codes, seen.hidden, seen.veiled)
 
     # New colours are not held up by the rest: it comes with the next answer, which is asked for
     # at once.
     if "rev" not in head or not have.get("overview"):
-        told = overview(desk, labels.position)
+        told = overview(desk, labels.position, seen)
         stamp = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
         if stamp != have.get("overview"):
             head["overview"] = told | {"stamp": stamp}

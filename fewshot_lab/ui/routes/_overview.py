@@ -6,23 +6,25 @@ from typing import Any
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.ui.routes._desk import GOOD_FOR, Desk
+from fewshot_lab.ui.routes._sight import Sight
 
 HISTORY_ROWS = 6
 TARGET = 100
 
 
-def overview(desk: Desk, position: int) -> dict[str, Any]:
+def overview(desk: Desk, position: int, seen: Sight) -> dict[str, Any]:
     """Return what the page shows of a project beside its images.
 
     What follows from the log is read once for each of its positions, the rest every moment.
     """
-    said = desk.keep("said", position, lambda: _of_the_log(desk))
+    only = seen.annotator if seen.own_log else None
+    said = desk.keep(f"said {only or ''}", position, lambda: _of_the_log(desk, only))
     moment = int(time.monotonic() / GOOD_FOR)
     return said | desk.keep("beside", moment, lambda: _beside_the_log(desk))
 
 
-def _of_the_log(desk: Desk) -> dict[str, Any]:
-    rows = desk.project.store.history(limit=HISTORY_ROWS)
+def _of_the_log(desk: Desk, annotator: str | None) -> dict[str, Any]:
+    rows = desk.project.store.history(limit=HISTORY_ROWS, annotator=annotator)
     return {"classes": classes(desk), "history": [history_row(row) for row in rows]}
 
 
