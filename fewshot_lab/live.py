@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import time
-import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Condition, Event, Lock, Thread
@@ -14,21 +13,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.active import BATCH, Suggestion, choose_audit, suggest
+from fewshot_lab.active import BATCH, Suggestion, suggest
 from fewshot_lab.advice import Advisor
+from fewshot_lab.audit import AuditSet, PoolView
 from fewshot_lab.classifiers import Fitted, Pool, fit
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import (
+    AuditReport,
     CrossValidation,
     Interval,
+    ReferenceTest,
     Suspect,
-    audit_estimate,
     cross_validation,
     suspects,
 )
 
 if TYPE_CHECKING:
     from fewshot_lab.project import Project
+    from fewshot_lab.store import Label
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,10 @@ class Snapshot:
     cv : CrossValidation or None
     audit : Interval or None
         Balanced accuracy on the labelled audit images.
+    audit_report : AuditReport or None
+        All that the audit set says.
+    test : ReferenceTest or None
+        What the reference test set says; None where there is none.
     suspects : tuple of Suspect
     suggestions : tuple of Suggestion
     sentence, name : str
@@ -93,6 +99,8 @@ class Snapshot:
     )
     cv: CrossValidation | None = None
     audit: Interval | None = None
+    audit_report: AuditReport | None = field(default=None, repr=False)
+    test: ReferenceTest | None = field(default=None, repr=False)
     suspects: tuple[Suspect, ...] = field(default=(), repr=False)
     suggestions: tuple[Suggestion, ...] = field(default=(), repr=False)
     sentence: str = ""
@@ -120,8 +128,8 @@ class _Images:
     code: NDArray[np.int64]  # equal for images that stay together
     quota: NDArray[np.int64] | None  # the same, -1 for images that stand alone
     group: NDArray[Any] | None
-    test: NDArray[np.bool_]
     away: NDArray[np.bool_]  # the test set and what stays together with it
+    view: PoolView
 
 
 @dataclass(frozen=True)
@@ -133,8 +141,7 @@ class _State:
     marked: NDArray[np.bool_]  # any label: class (also accepted in bulk), unsure or reject
     audit: NDArray[np.bool_]
     held: NDArray[np.bool_]  # must not train: audit and test images, and what goes with them
-    audit_rows: NDArray[np.int64]  # labelled with a class
-    audit_y: NDArray[np.int64]
+    labels: dict[str, Label]
     skipped: NDArray[np.bool_]
     names: dict[int, str]
 
@@ -163,6 +170,7 @@ class LiveSession:
         self._closed = False
         self._touched = time.monotonic()
         self._images: _Images | None = None
+        self._audit_set = AuditSet(project)
         self._done: tuple[Any, ...] | None = None
         self._attempt: tuple[Any, ...] | None = None
         self._fit_key: tuple[Any, ...] | None = None
@@ -338,14 +346,13 @@ class LiveSession:
 
     def _together(self, ids: list[str]) -> dict[str, Any]:
         """Return what of these images must not be torn apart, and what must not train."""
-        splits = self._project.splits
-        test, away = splits.test_ids(), splits.held_out(())
+        splits, view = self._project.splits, PoolView.of(self._project, ids)
         return {
-            "code": splits.codes(ids),
+            "code": view.code,
             "quota": splits.quota_codes(ids),
             "group": splits.groups_of(ids),
-            "test": np.array([i in test for i in ids], dtype=bool),
-            "away": np.array([i in away for i in ids], dtype=bool),
+            "away": view.away,
+            "view": view,
         }
 
     def _read(self, images: _Images) -> _State:
@@ -363,26 +370,24 @@ class LiveSession:
         for image_id in store.skipped():
             if image_id in row:
                 skipped[row[image_id]] = True
-        for image_id, said in labels.items():
+        for image_id, told in labels.items():
             at = row.get(image_id)
             if at is None:
                 continue
             marked[at] = True
-            if said.teaches and said.class_id is not None:
-                label[at] = said.class_id
+            if told.teaches and told.class_id is not None:
+                label[at] = told.class_id
         if store.team().rule != "latest":
             # What people disagree on waits for a senior, not for one more label.
             for image_id in store.opinions():
                 if image_id in row:
                     marked[row[image_id]] = True
-        audit &= ~images.test
-        audit_rows = np.flatnonzero(audit & (label >= 0))
-        audit_y = label[audit_rows].copy()
+        audit &= ~images.view.test
         # With an audit image all of its group stays out of training.
-        held = images.away | np.isin(images.code, images.code[audit])
+        held = images.view.held_out(audit)
         label[held] = -1
         names = {row.id: row.name for row in store.classes()}
-        return _State(position, label, marked, audit, held, audit_rows, audit_y, skipped, names)
+        return _State(position, label, marked, audit, held, labels, skipped, names)
 
     def _publish(self, name: str, share: float | None, *, quick: bool) -> None:
         began = time.perf_counter()
@@ -397,6 +402,8 @@ class LiveSession:
             )
             return
         state = self._read(images)
+        share = 0.2 if share is None else min(max(float(share), 0.0), 1.0)
+        self._draw(images, state, share)
         rows = np.flatnonzero(state.label >= 0)
         y = state.label[rows]
         fitted: Fitted | None = None
@@ -431,11 +438,15 @@ class LiveSession:
                 self._thorough_at = time.monotonic() + SETTLE if quick and slow else None
         if fitted is None:
             suggestions = self._suggest(images, state, None, (), share)
+            none = np.zeros(len(images.ids), dtype=bool)
             self._put(
                 images=images,
                 position=state.position,
                 message=message,
                 began=began,
+                audit_report=self._audit_set.report(
+                    images.view, state.labels, None, (), none, images.group
+                ),
                 suggestions=suggestions,
             )
             return
@@ -453,13 +464,11 @@ class LiveSession:
                 [images.ids[r] for r in rows],
                 groups,
                 noun=splits.rule.noun,
-                apart=splits.apart,
+                pairs=splits.apart_pairs([images.ids[r] for r in rows]),
             )
-        audit = None
-        if len(state.audit_rows):
-            audit = audit_estimate(
-                state.audit_y, predicted[state.audit_rows], images.code[state.audit_rows]
-            )
+        trained = state.label >= 0
+        told = images.view, state.labels, predicted, class_ids, trained, images.group
+        report, test = self._audit_set.report(*told), self._audit_set.reference(*told)
         self._put(
             images=images,
             position=state.position,
@@ -471,7 +480,9 @@ class LiveSession:
             confidence=top[:, 1],
             margin=top[:, 1] - top[:, 0],
             cv=cv,
-            audit=audit,
+            audit=report.figures.balanced_accuracy if report.figures else None,
+            audit_report=report,
+            test=test,
             suspects=self._suspects(fitted, [images.ids[r] for r in rows], state.position),
             suggestions=self._suggest(images, state, probabilities, class_ids, share),
             sentence=fitted.sentence,
@@ -502,19 +513,21 @@ class LiveSession:
         state: _State,
         probabilities: NDArray[np.float32] | None,
         class_ids: tuple[int, ...],
-        share: float | None,
+        share: float,
     ) -> tuple[Suggestion, ...]:
         """Return what to label next; where the images are split, a batch for each annotator."""
-        share = 0.2 if share is None else min(max(float(share), 0.0), 1.0)
-        team = self._project.store.team()
-        if not team.split:
-            return self._batch(images, state, probabilities, class_ids, share, None)
         found: dict[str, Suggestion] = {}
-        for annotator in team.annotators:
-            mine = self._project.lots.mine(team, annotator, images.ids)
+        for mine in self._lots(images):
             for each in self._batch(images, state, probabilities, class_ids, share, mine):
                 found.setdefault(each.image_id, each)
         return tuple(found.values())
+
+    def _lots(self, images: _Images) -> list[NDArray[np.bool_]]:
+        """Return the images of each annotator (N,), where they are split; else all, once."""
+        team = self._project.store.team()
+        if not team.split:
+            return [np.ones(len(images.ids), dtype=bool)]
+        return [self._project.lots.mine(team, a, images.ids) for a in team.annotators]
 
     def _batch(
         self,
@@ -523,20 +536,15 @@ class LiveSession:
         probabilities: NDArray[np.float32] | None,
         class_ids: tuple[int, ...],
         share: float,
-        mine: NDArray[np.bool_] | None,
+        mine: NDArray[np.bool_],
     ) -> tuple[Suggestion, ...]:
-        audit = self._audit(images, state, share, mine)
+        audit = self._random_share(images, state, share, mine)
         n = BATCH - len(audit)
-        drawn = [images.row[s.image_id] for s in audit]
-        state.audit[drawn] = True
-        state.held[np.isin(images.code, images.code[drawn])] = True
         place = {class_id: k for k, class_id in enumerate(class_ids)}
         labelled = np.full(len(images.ids), -1, dtype=np.int64)
         for row in np.flatnonzero(state.label >= 0):
             labelled[row] = place.get(int(state.label[row]), 0)
-        free = ~state.marked & ~state.held
-        if mine is not None:
-            free &= mine
+        free = ~state.marked & ~state.held & mine
         eligible = free & ~state.skipped
         if eligible.sum() < n:
             eligible = free
@@ -559,31 +567,33 @@ class LiveSession:
         rest, random = iter(chosen), iter(audit)
         return tuple(next(random) if i in spots else next(rest) for i in range(len(order)))
 
-    def _audit(
-        self,
-        images: _Images,
-        state: _State,
-        share: float,
-        mine: NDArray[np.bool_] | None,
-    ) -> list[Suggestion]:
-        """Return the random share: images drawn and not yet labelled, then newly drawn ones."""
-        # A small project keeps most of its images for training.
+    def _draw(self, images: _Images, state: _State, share: float) -> None:
+        """Draw audit images for whoever has too few to label; they train no more."""
         wanted = round(share * BATCH)
-        left = max(0, int(share * len(images.ids)) - int(state.audit.sum()))
-        theirs = np.ones(len(images.ids), dtype=bool) if mine is None else mine
-        pending = np.flatnonzero(state.audit & ~state.marked & ~state.skipped & theirs)[:wanted]
-        if len(pending) < wanted:
-            eligible = ~state.marked & ~state.audit & ~state.skipped & ~images.away
-            seed = zlib.crc32(str(self._project.store.get("created")).encode())
-            n = min(wanted - len(pending), left)
-            new = choose_audit(eligible, n, seed=seed + int(state.audit.sum()))
-            if len(new):
-                # On record before anybody sees them: a drawn image can never train any more.
-                self._project.store.draw_audit([images.ids[r] for r in new], int(eligible.sum()))
-            pending = np.concatenate([pending, new[theirs[new]]])
+        # A small project keeps most of its images for training.
+        cap = int(share * (~images.away).sum())
+        before = int(state.audit.sum())
+        for mine in self._lots(images):
+            waiting = int((state.audit & ~state.marked & ~state.skipped & mine).sum())
+            new = self._audit_set.top_up(
+                images.view, state.audit, state.marked, wanted - waiting, cap
+            )
+            state.audit[new] = True
+        if state.audit.sum() > before:
+            state.held[images.view.held_out(state.audit)] = True
+            state.label[state.held] = -1
+
+    def _random_share(
+        self, images: _Images, state: _State, share: float, mine: NDArray[np.bool_]
+    ) -> list[Suggestion]:
+        """Return images drawn at random and not yet labelled, as suggestions."""
+        waiting = np.flatnonzero(state.audit & ~state.marked & ~state.skipped & mine)
+        # In no order that means anything: if only some are labelled, they are a random part.
+        order = np.random.default_rng(0).permutation(len(images.ids))
+        waiting = waiting[np.argsort(order[waiting])]
         return [
             Suggestion(images.ids[r], "drawn at random, to measure the accuracy", "audit", True)
-            for r in pending
+            for r in waiting[: round(share * BATCH)]
         ]
 
     def _put(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    from fewshot_lab.audit import AuditSet
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Fitted, Pool
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
@@ -1005,6 +1006,13 @@ class Project:
         team = replace(self.store.team(), **changes)
         self.store.set_team(team, annotator)
         return team
+
+    @cached_property
+    def audit(self) -> AuditSet:
+        """The images drawn at random, to measure and never to train."""
+        from fewshot_lab.audit import AuditSet
+
+        return AuditSet(self)
 
     def fit(self, name: str | None = None) -> ProjectClassifier:
         """Fit a classifier on the labels.

@@ -311,6 +311,19 @@ class Splits:
         own = len(known.ids) + np.arange(len(ids))
         return np.where(rows < 0, own, known.joined.code[rows] if len(known.ids) else own)
 
+    def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return each image's place in the order of import, from 1 (n,)."""
+        known = self._look()
+        return np.array([known.row.get(i, -1) + 1 for i in ids], dtype=np.int64)
+
+    def in_named_group(self, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which images have a group by the rule, not only near-duplicates (n,)."""
+        known = self._look()
+        rows = np.array([known.row.get(i, -1) for i in ids], dtype=np.int64)
+        if not len(known.ids):
+            return np.zeros(len(ids), dtype=bool)
+        return np.where(rows < 0, False, known.joined.named[known.joined.code[rows]])
+
     def quota_codes(self, ids: Sequence[str]) -> NDArray[np.int64] | None:
         """Return the same, -1 where an image stands alone; None where all do."""
         codes = self.codes(ids)
@@ -339,9 +352,17 @@ class Splits:
     def held_out(self, audit: Iterable[str]) -> set[str]:
         """Return the images that may not train: test and audit images and what goes with them."""
         known = self._look()
+        audit = set(audit)
         held = self.mates(audit)
         away = known.test | known.test_mates
-        return held | {known.ids[k] for k in np.flatnonzero(away)}
+        tested = audit | {known.ids[k] for k in np.flatnonzero(known.test)}
+        twins = {
+            image
+            for pair in known.pairs
+            if pair.state == "apart" and (pair.a in tested or pair.b in tested)
+            for image in (pair.a, pair.b)
+        }
+        return held | twins | {known.ids[k] for k in np.flatnonzero(away)}
 
     def check(self, trained: Iterable[str], tested: Iterable[str]) -> tuple[LeakCheck, set[str]]:
         """Check two sides against each other.
@@ -357,13 +378,22 @@ class Splits:
         a = np.array([i in one for i in ids], dtype=bool)
         b = np.array([i in other for i in ids], dtype=bool)
         groups = self.groups_of(ids)
-        check, leaking = check_sides(groups, a & ~b, b, ids, noun=self.rule.noun, apart=self.apart)
+        check, leaking = check_sides(
+            groups, a & ~b, b, ids, noun=self.rule.noun, pairs=self.apart_pairs(ids)
+        )
         return check, {ids[k] for k in np.flatnonzero(leaking)}
 
-    @property
-    def apart(self) -> int:
-        """Near-duplicate pairs of different groups that are not joined."""
-        return len(self._look().joined.apart)
+    def apart_pairs(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return the near-duplicates of different groups that are not joined, as positions.
+
+        An image must not be tested by a classifier that learned from its twin.
+        """
+        pairs = [pair for pair in self._look().pairs if pair.state == "apart"]
+        if not pairs:
+            return np.empty((0, 2), np.int64)
+        place = {image_id: k for k, image_id in enumerate(ids)}
+        found = [(place[p.a], place[p.b]) for p in pairs if p.a in place and p.b in place]
+        return np.array(found, np.int64).reshape(-1, 2)
 
     def to_dict(self) -> dict[str, Any]:
         """Return groups, near-duplicates and test set as JSON can hold it."""

@@ -22,6 +22,7 @@ ROOMS = [
     ["evaluation"],
     ["people"],
     ["splits"],
+    ["audit"],
     ["pretrain"],
     ["jobs"],
     ["advice"],

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fewshot_lab.embeddings._shards import write_shard
+from fewshot_lab.evaluation import GroupRule
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.store import LabelAction, NewImage
@@ -16,7 +17,7 @@ from fewshot_lab.store import LabelAction, NewImage
 N, K, D = 240, 3, 32
 
 
-def images(n, start=0, group=None):
+def images(n, start=0, group=None, meta=None, reference=None):
     return [
         NewImage(
             id=f"{i:020x}",
@@ -27,9 +28,9 @@ def images(n, start=0, group=None):
             height=8,
             bytes=1,
             mtime_ns=1,
-            reference=None,
+            reference=None if reference is None else reference[i - start],
             group=None if group is None else group(i),
-            meta={},
+            meta={} if meta is None else meta(i),
             source=f"{i}.png",
             source_frame=0,
         )
@@ -47,19 +48,20 @@ def vectors(n, seed=0):
 class Bench:
     """A project with embedded images, and somebody who labels them."""
 
-    def __init__(self, home, n=N, group=None):
+    def __init__(self, home, n=N, group=None, meta=None, reference=False):
         self.project = Project.create("live", home=home)
         self.store = self.project.store
         self.truth = np.empty(0, dtype=int)
         self.classes = [self.store.add_class(f"class{k}", annotator="kim") for k in range(K)]
         self.q = 0
         self.session = None
-        self.add(n, group)
+        self.add(n, group, meta, reference)
 
-    def add(self, n, group=None):
+    def add(self, n, group=None, meta=None, reference=False):
         start = len(self.truth)
         X, y = vectors(n, seed=start)
-        self.store.add_images(images(n, start, group))
+        came = [f"class{k}" for k in y] if reference else None
+        self.store.add_images(images(n, start, group, meta, came))
         backbone = self.project.backbone
         write_shard(
             self.project.folder / "embeddings" / backbone.fingerprint,
@@ -207,9 +209,84 @@ def test_audit_images_never_train_and_measure(bench):
     np.testing.assert_array_equal(snapshot.probabilities, without.probabilities)
     # The labelled ones have made room for newly drawn ones.
     fresh = {s.image_id for s in snapshot.suggestions if s.audit}
-    assert len(fresh) == 5
+    assert fresh
     assert not fresh & {f"{r:020x}" for r in audit}
-    assert len(b.store.audit_ids()) == 10
+    assert len(b.store.audit_ids()) >= 10
+    assert snapshot.audit_report.leaks.sound
+
+
+def test_an_image_that_is_drawn_after_it_was_labelled_trains_no_more_and_measures(bench):
+    """Whether an image is labelled must not matter for its chance to be drawn."""
+    b = bench()
+    b.label(b.per_class(38))
+    b.open()
+    snapshot = b.settled()
+    others = iter([r for r in range(N) if f"{r:020x}" not in b.store.labels()])
+    while not (both := b.store.audit_ids() & set(labelled := b.store.labels())):
+        b.label([next(others)])
+        snapshot = b.settled()
+    assert snapshot.audit.n == len(both)
+    assert not both & set(snapshot.cv.ids)
+    assert snapshot.cv.n == len(labelled) - len(both)
+
+
+def test_where_most_is_labelled_images_are_drawn_only_when_asked(bench):
+    b = bench()
+    b.label(b.per_class(60))
+    b.open()
+    b.settled()
+    assert b.store.audit_ids() == set()
+    assert b.project.audit.draw(30) == 30
+    b.session.notify()
+    snapshot = b.settled(done=lambda s: s.audit is not None)
+    assert snapshot.audit_report.counts.drawn == 30
+    assert snapshot.cv.n + snapshot.audit.n == len(b.store.labels())
+
+
+def test_patients_are_drawn_and_held_out_as_a_whole(bench):
+    b = bench(group=lambda i: f"patient {i // 8}")
+    b.open()
+    snapshot = b.settled()
+    drawn = {int(i, 16) // 8 for i in b.store.audit_ids()}
+    assert len(b.store.audit_ids()) == 5
+    assert len(drawn) == 1
+    b.label(range(0, 240, 2))
+    snapshot = b.settled(done=lambda s: s.audit is not None)
+    drawn = {int(i, 16) // 8 for i in b.store.audit_ids()}
+    assert not drawn & {int(i, 16) // 8 for i in snapshot.cv.ids}
+    assert not drawn & {int(s.image_id, 16) // 8 for s in snapshot.suggestions if not s.audit}
+    assert len(drawn) * 8 <= 0.2 * N + 8
+    assert snapshot.audit_report.leaks.sentence == "30 groups; none on both sides."
+    assert snapshot.cv.leaks.sound
+
+
+def test_other_groups_count_at_once(bench):
+    """Groups found in the file names later: what trained beside an audit image trains no more."""
+    b = bench()
+    b.label(b.per_class(20))
+    b.open()
+    before = b.settled(done=lambda s: s.cv is not None)
+    b.project.splits.set_rule(GroupRule("pattern", r"^(\d+)\d\.png$", "slide"))
+    b.session.notify()
+    after = b.settled(done=lambda s: s.cv is not None and s.cv.leaks.groups > 0)
+    assert after.cv.leaks.noun == "slide"
+    audit = {int(i, 16) // 10 for i in b.store.audit_ids() if int(i, 16) >= 10}
+    assert audit & {int(i, 16) // 10 for i in before.cv.ids}
+    assert not audit & {int(i, 16) // 10 for i in after.cv.ids}
+
+
+def test_the_reference_test_set_neither_trains_nor_is_suggested(bench):
+    b = bench(meta=lambda i: {"split": "test" if i % 4 == 0 else "train"}, reference=True)
+    b.label(b.per_class(20))
+    b.open()
+    snapshot = b.settled(done=lambda s: s.test is not None)
+    for image_id in [*snapshot.cv.ids, *(s.image_id for s in snapshot.suggestions)]:
+        assert int(image_id, 16) % 4
+    assert all(int(i, 16) % 4 for i in b.store.audit_ids())
+    assert snapshot.test.by == "column split = test"
+    assert snapshot.test.images == snapshot.test.figures.n == 60
+    assert snapshot.test.labelled + snapshot.test.referenced == 60
+    assert snapshot.test.figures.accuracy.value > 0.8
 
 
 def test_audit_images_are_offered_until_they_are_labelled(bench):

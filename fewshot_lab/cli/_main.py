@@ -18,6 +18,7 @@ from fewshot_lab.cli import (
     _pretrain,
     _projects,
     _serve,
+    _splits,
 )
 from fewshot_lab.cli._options import Home
 from fewshot_lab.errors import FewshotLabError, Stopped
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (_projects, _embeddings, _labels, _classifier, _evaluate, _pretrain, _serve):
+for room in (_projects, _embeddings, _labels, _classifier, _evaluate, _splits, _pretrain, _serve):
     room.register(app)
 
 

@@ -3,7 +3,15 @@
 from fewshot_lab.evaluation._acting import Pool, Probabilities, Settings, act
 from fewshot_lab.evaluation._advice import Advice
 from fewshot_lab.evaluation._agreement import cohen_kappa, fleiss_kappa, raw_agreement
-from fewshot_lab.evaluation._audit import audit_estimate
+from fewshot_lab.evaluation._audit import (
+    AuditCounts,
+    AuditReport,
+    ReferenceTest,
+    TestFigures,
+    audit_estimate,
+    labels_to_halve,
+    test_figures,
+)
 from fewshot_lab.evaluation._bootstrap import Resamples
 from fewshot_lab.evaluation._cross_validation import (
     CrossValidation,
@@ -39,8 +47,10 @@ from fewshot_lab.evaluation._of_project import advise, newest, nshot_of, remembe
 from fewshot_lab.evaluation._pace import Pace, pace
 from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
 from fewshot_lab.evaluation._selective import NEVER
+from fewshot_lab.evaluation._survey import Sample, mean_recall, share
 from fewshot_lab.evaluation._test_set import TestRule, test_rows
 from fewshot_lab.evaluation._unlike import make_reference, nearest
+from fewshot_lab.evaluation._weights import Weighted, audit_weights
 
 __all__ = [
     "CLASSIFIERS",
@@ -48,6 +58,8 @@ __all__ = [
     "NEVER",
     "SHOTS",
     "Advice",
+    "AuditCounts",
+    "AuditReport",
     "CrossValidation",
     "Curve",
     "Decision",
@@ -64,16 +76,21 @@ __all__ = [
     "PowerLaws",
     "Probabilities",
     "Protocol",
+    "ReferenceTest",
     "Resamples",
+    "Sample",
     "Settings",
     "Suspect",
+    "TestFigures",
     "TestRule",
     "Threshold",
     "Together",
     "Verdicts",
+    "Weighted",
     "act",
     "advise",
     "audit_estimate",
+    "audit_weights",
     "balanced",
     "check_folds",
     "check_sides",
@@ -84,8 +101,10 @@ __all__ = [
     "fit_power_laws",
     "fleiss_kappa",
     "group_keys",
+    "labels_to_halve",
     "learning_curve",
     "make_reference",
+    "mean_recall",
     "near_threshold",
     "nearest",
     "newest",
@@ -96,8 +115,10 @@ __all__ = [
     "preview_groups",
     "raw_agreement",
     "remember",
+    "share",
     "split_by_group",
     "suspects",
+    "test_figures",
     "test_rows",
     "together",
     "wilson",

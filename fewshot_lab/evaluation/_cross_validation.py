@@ -83,7 +83,7 @@ def cross_validation(
     groups: NDArray[Any] | None = None,
     *,
     noun: str = "group",
-    apart: int = 0,
+    pairs: NDArray[np.int64] | None = None,
 ) -> CrossValidation:
     """Return the figures of the cross-validation by which a classifier was fitted.
 
@@ -97,13 +97,13 @@ def cross_validation(
         The labelled images, in the order in which they were given to ``fit``.
     groups : array (n,) of str, optional
         What must stay together, as ``Project.groups_of`` returns it.
-    noun, apart
-        See :class:`LeakCheck`.
+    noun, pairs
+        See :func:`check_folds`.
     """
     found: OutOfFold = fitted.out_of_fold
     R, n, K = found.probabilities.shape
     ids = image_ids or [str(i) for i in range(n)]
-    leaks, leaking = check_folds(groups, found.folds, ids, noun=noun, apart=apart)
+    leaks, leaking = check_folds(groups, found.folds, ids, noun=noun, pairs=pairs)
     if leaking.any():
         found = found.without(leaking)
     rows = np.arange(n)

@@ -41,7 +41,10 @@ class LeakCheck:
         Images left out of the figures because of them.
     noun : str
     apart : int
-        Near-duplicate pairs of different groups that are not joined (a person has to look).
+        Near-duplicate pairs of different groups that are not joined: joining them would put too
+        many images in one. An image whose twin trained is not counted instead.
+    twins : int
+        Images left out of the figures because of that.
     """
 
     groups: int
@@ -50,6 +53,7 @@ class LeakCheck:
     excluded: int = 0
     noun: str = "group"
     apart: int = 0
+    twins: int = 0
 
     @property
     def sound(self) -> bool:
@@ -83,8 +87,8 @@ class LeakCheck:
         if self.apart:
             pairs = "pair" if self.apart == 1 else "pairs"
             said += (
-                f" {self.apart:,} look-alike {pairs} of different {self.noun}s not joined: "
-                "look at them."
+                f" {self.apart:,} look-alike {pairs} of different {self.noun}s: "
+                f"{_some(self.twins, 'image')} whose twin was trained on left out of the figures."
             )
         return said
 
@@ -106,6 +110,7 @@ class LeakCheck:
             "leaks": len(self.leaks),
             "excluded": self.excluded,
             "not_joined": self.apart,
+            "twins_excluded": self.twins,
         }
 
 
@@ -120,7 +125,7 @@ def check_sides(
     ids: Sequence[str],
     *,
     noun: str = "group",
-    apart: int = 0,
+    pairs: NDArray[np.int64] | None = None,
 ) -> tuple[LeakCheck, NDArray[np.bool_]]:
     """Check that no group has images among those trained on and among those tested.
 
@@ -130,6 +135,8 @@ def check_sides(
         As ``Project.groups_of`` returns it; None where none is known.
     trained, tested : array (n,) of bool
     ids : sequence (n,) of str
+    pairs : array (p, 2) of int, optional
+        Near-duplicates of different groups that are not joined.
 
     Returns
     -------
@@ -138,7 +145,7 @@ def check_sides(
         Tested images that leak: they must not be counted.
     """
     folds = np.where(tested, 0, np.where(trained, -1, -2))[None]
-    return check_folds(groups, folds, ids, noun=noun, apart=apart)
+    return check_folds(groups, folds, ids, noun=noun, pairs=pairs)
 
 
 def check_folds(
@@ -147,7 +154,7 @@ def check_folds(
     ids: Sequence[str],
     *,
     noun: str = "group",
-    apart: int = 0,
+    pairs: NDArray[np.int64] | None = None,
 ) -> tuple[LeakCheck, NDArray[np.bool_]]:
     """Check the folds of a cross-validation: in each repeat a group is in one fold alone.
 
@@ -157,6 +164,9 @@ def check_folds(
     folds : array (R, n) of int
         The fold in which an image is held out; -1: always trains; -2: takes no part.
     ids : sequence (n,) of str
+    pairs : array (p, 2) of int, optional
+        Near-duplicates of different groups that are not joined: of these an image that was held
+        out while its twin trained is left out.
 
     Returns
     -------
@@ -166,8 +176,16 @@ def check_folds(
     """
     n = folds.shape[1]
     leaking = np.zeros(n, dtype=bool)
+    twin = np.zeros(n, dtype=bool)
+    apart = 0
+    if pairs is not None and len(pairs) and n:
+        a, b = folds[:, pairs[:, 0]], folds[:, pairs[:, 1]]
+        torn = (a != b) & (a > -2) & (b > -2)
+        apart = int(((a > -2) & (b > -2)).any(axis=0).sum())
+        twin[pairs[(torn & (a >= 0)).any(axis=0), 0]] = True
+        twin[pairs[(torn & (b >= 0)).any(axis=0), 1]] = True
     if groups is None or not n:
-        return LeakCheck(0, noun=noun, apart=apart), leaking
+        return LeakCheck(0, noun=noun, apart=apart, twins=int(twin.sum())), twin
     names, code = np.unique(groups.astype(str), return_inverse=True)
     part = (folds > -2).any(axis=0)
     size = np.bincount(code[part], minlength=len(names))
@@ -207,5 +225,6 @@ def check_folds(
         int(leaking.sum()),
         noun,
         apart,
+        int((twin & ~leaking).sum()),
     )
-    return check, leaking
+    return check, leaking | twin

@@ -132,6 +132,7 @@ def _figures(metrics: Mapping[str, Any]) -> str:
             "The labelled images were chosen by people and by suggestions, so this is not what "
             "to expect on images as they come."
         )
+        lines.append(f"Leak check of its folds: {cv['leak_check']['sentence']}")
         lines.append(_recall(cv))
         lines.append(_confusion(cv))
     else:
@@ -139,12 +140,26 @@ def _figures(metrics: Mapping[str, Any]) -> str:
     if audit.get("balanced_accuracy"):
         lines.append(
             f"**Audit** on images drawn at random and never trained on: balanced accuracy "
-            f"{_interval(audit['balanced_accuracy'])}. This is the figure to quote."
+            f"{_interval(audit['balanced_accuracy'])}, accuracy {_interval(audit['accuracy'])}. "
+            "This is the figure to quote."
         )
-        lines.append(_recall(audit))
+        lines.append(_drawn(audit["drawn"]))
+        lines.append(f"Leak check: {audit['leak_check']['sentence']}")
+        lines.append(_by_class(audit))
         lines.append(_confusion(audit))
     else:
         lines.append(f"**Audit**: none. {audit['reason']}")
+    test = metrics["test_set"]
+    if test.get("balanced_accuracy"):
+        lines.append(
+            f"**Reference test set** ({test['by']}), never trained on: balanced accuracy "
+            f"{_interval(test['balanced_accuracy'])}, accuracy {_interval(test['accuracy'])}. "
+            f"Of its classes {test['labelled']:,} were given by people here and "
+            f"{test['referenced']:,} came with the images. "
+            f"Leak check: {test['leak_check']['sentence']}"
+        )
+        lines.append(_by_class(test))
+        lines.append(_confusion(test))
     return "\n\n".join(lines)
 
 
@@ -155,6 +170,22 @@ def _interval(interval: Mapping[str, Any]) -> str:
         f"{interval['value']:.3f} (95 % interval {interval['low']:.3f} to "
         f"{interval['high']:.3f}), n = {interval['n']:,}"
     )
+
+
+def _drawn(counts: Mapping[str, int]) -> str:
+    return (
+        f"It speaks for the {counts['pool']:,} images of the pool: {counts['drawn']:,} drawn, "
+        f"{counts['labelled']:,} labelled, {counts['unsure']:,} marked unsure and "
+        f"{counts['rejected']:,} unusable (in no figure), {counts['waiting']:,} not yet labelled."
+    )
+
+
+def _by_class(figures: Mapping[str, Any]) -> str:
+    rows = [
+        [name, *(_interval(figures[key][name]) for key in ("recall", "precision", "prevalence"))]
+        for name in figures["recall"]
+    ]
+    return _table(["class", "recall", "precision", "prevalence in the pool"], rows)
 
 
 def _recall(figures: Mapping[str, Any]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Interval
+    from fewshot_lab.evaluation import AuditReport, Interval, ReferenceTest, TestFigures
     from fewshot_lab.project import Project, ProjectClassifier
 
 
@@ -16,21 +17,30 @@ def figures(project: Project, classifier: ProjectClassifier) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``cross_validation`` and ``audit``, each with ``balanced_accuracy``, ``recall`` per class
-        name, ``confusion`` (``classes`` by ``classes``, labels in rows) and ``n``; or with
-        ``balanced_accuracy`` None and ``reason``, the sentence why.
+        ``cross_validation``, ``audit`` and ``test_set``, each with ``balanced_accuracy``,
+        ``recall`` per class name, ``confusion`` (``classes`` by ``classes``, labels in rows), ``n``
+        and ``leak_check``; or with ``balanced_accuracy`` None and ``reason``, the sentence why.
     """
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+    audit, test = project.audit.measure(classifier)
     return {
         "cross_validation": _cross_validated(classifier, names),
-        "audit": _audited(project, classifier, names),
+        "audit": _drawn(audit, names),
+        "test_set": _tested(test, names),
     }
 
 
 def _cross_validated(classifier: ProjectClassifier, names: dict[int, str]) -> dict[str, Any]:
     from fewshot_lab.evaluation import cross_validation
 
-    cv = cross_validation(classifier.fitted)
+    training, splits = classifier.training, classifier.project.splits
+    cv = cross_validation(
+        classifier.fitted,
+        training.ids,
+        classifier.project.groups_of(training.ids),
+        noun=splits.rule.noun,
+        pairs=splits.apart_pairs(training.ids),
+    )
     if not cv.n:
         return _nothing("Every class needs labels of at least two groups to hold one out.")
     classes = [names[int(i)] for i in cv.class_ids]
@@ -40,48 +50,48 @@ def _cross_validated(classifier: ProjectClassifier, names: dict[int, str]) -> di
         "confusion": {"classes": classes, "counts": cv.confusion.tolist()},
         "n": cv.n,
         "repeats": cv.repeats,
+        "leak_check": cv.leaks.to_dict(),
     }
 
 
-def _audited(
-    project: Project, classifier: ProjectClassifier, names: dict[int, str]
-) -> dict[str, Any]:
-    import numpy as np
-
-    from fewshot_lab.evaluation import audit_estimate, effective_size, wilson
-
-    embeddings = project.require_embeddings()
-    labels = project.store.labels()
-    ids = [
-        image_id
-        for image_id in sorted(project.store.audit_ids())
-        if image_id in labels and labels[image_id].teaches and embeddings.contains(image_id)
-    ]
-    if not ids:
+def _drawn(report: AuditReport, names: dict[int, str]) -> dict[str, Any]:
+    if report.figures is None:
         return _nothing("No image drawn at random for the audit has been labelled yet.")
-    y = np.array([labels[i].class_id for i in ids], dtype=np.int64)
-    fitted = classifier.fitted
-    predicted = fitted.class_ids[classifier.probabilities(ids).argmax(axis=1)]
-    grouped = project.groups_of(ids)
-    groups = np.arange(len(ids))
-    if grouped is not None:
-        _, groups = np.unique(grouped.astype(str), return_inverse=True)
-    classes = sorted({*y.tolist(), *fitted.class_ids.tolist()})
-    position = {class_id: i for i, class_id in enumerate(classes)}
-    counts = np.zeros((len(classes), len(classes)), dtype=int)
-    np.add.at(counts, ([position[i] for i in y], [position[i] for i in predicted]), 1)
-    recall = {}
-    for class_id in classes:
-        mine = y == class_id
-        hits = (predicted[mine] == class_id).astype(float)
-        size = effective_size(hits, groups[mine]) if mine.any() else 0.0
-        mean = float(hits.mean()) if mine.any() else 0.0
-        recall[names[class_id]] = plain(wilson(mean * size, size, images=int(mine.sum())))
     return {
-        "balanced_accuracy": plain(audit_estimate(y, predicted, groups)),
-        "recall": recall,
-        "confusion": {"classes": [names[i] for i in classes], "counts": counts.tolist()},
-        "n": len(ids),
+        **_figures(report.figures, names),
+        "drawn": asdict(report.counts),
+        "leak_check": report.leaks.to_dict(),
+    }
+
+
+def _tested(test: ReferenceTest | None, names: dict[int, str]) -> dict[str, Any]:
+    if test is None or test.figures is None:
+        return _nothing("The project has no reference test set with known classes.")
+    return {
+        **_figures(test.figures, names),
+        "by": test.by,
+        "labelled": test.labelled,
+        "referenced": test.referenced,
+        "leak_check": test.leaks.to_dict(),
+    }
+
+
+def _figures(found: TestFigures, names: dict[int, str]) -> dict[str, Any]:
+    def each(intervals: dict[int, Interval]) -> dict[str, Any]:
+        return {names[c]: plain(interval) for c, interval in intervals.items()}
+
+    return {
+        "balanced_accuracy": plain(found.balanced_accuracy),
+        "accuracy": plain(found.accuracy),
+        "recall": each(found.recall),
+        "precision": each(found.precision),
+        "prevalence": each(found.prevalence),
+        "confusion": {
+            "classes": [names[c] for c in found.class_ids],
+            "counts": found.confusion.tolist(),
+        },
+        "n": found.n,
+        "independent": found.groups,
     }
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fewshot_lab.active import choose_audit, suggest
+from fewshot_lab.active import suggest
 from fewshot_lab.classifiers import Pool, fit
 
 
@@ -171,18 +171,3 @@ def test_it_needs_fewer_labels_than_random():
         return lambda labels, p, class_ids, step: rng.permutation(np.flatnonzero(labels < 0))[:10]
 
     assert after(ours) > np.mean([after(random(seed)) for seed in range(5)])
-
-
-def test_the_audit_is_drawn_by_chance_alone():
-    eligible = np.ones(50, dtype=bool)
-    eligible[[3, 4]] = False
-    counts = np.zeros(50)
-    for seed in range(2000):
-        rows = choose_audit(eligible, 5, seed=seed)
-        assert len(set(rows.tolist())) == 5
-        counts[rows] += 1
-    assert counts[3] == counts[4] == 0
-    expected = 2000 * 5 / 48
-    chi2 = ((counts[eligible] - expected) ** 2 / expected).sum()
-    assert chi2 < 90  # 47 degrees of freedom: one in ten thousand
-    assert len(choose_audit(eligible, 100, seed=0)) == 48

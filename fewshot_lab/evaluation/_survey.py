@@ -1,0 +1,190 @@
+"""Intervals for images drawn with unequal chances, in groups and in strata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.evaluation._intervals import Z95, Interval, balanced, wilson
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images drawn at random, and how.
+
+    Attributes
+    ----------
+    weight : array (m,)
+        Images of the pool that each stands for.
+    cluster : array (m,) of int
+        0 to C - 1, equal for images that stay together: they count as one in the doubt.
+    stratum : array (C,) of int
+        0 to H - 1, the part of the pool that a cluster was drawn from.
+    """
+
+    weight: Float
+    cluster: NDArray[np.int64]
+    stratum: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        weight: Float,
+        groups: NDArray[np.int64] | None = None,
+        strata: NDArray[np.int64] | None = None,
+    ) -> Sample:
+        """Return a sample from groups and strata (m,); a stratum of one group joins another."""
+        m = len(weight)
+        _, first, cluster = np.unique(
+            np.arange(m) if groups is None else groups, return_index=True, return_inverse=True
+        )
+        if strata is None or not m:
+            return cls(weight, cluster, np.zeros(len(first), np.int64))
+        _, part = np.unique(strata[first], return_inverse=True)
+        part = np.where(np.bincount(part)[part] < 2, -1, part)
+        if (part < 0).sum() == 1:
+            part = np.where(part < 0, part.max(), part)
+        _, part = np.unique(part, return_inverse=True)
+        return cls(weight, cluster, part)
+
+    @property
+    def plain(self) -> bool:
+        """Whether each image is as good as any other: no groups, no strata, equal weights."""
+        return (
+            len(self.stratum) == len(self.cluster)
+            and not self.stratum.any()
+            and (len(self.weight) == 0 or bool(np.ptp(self.weight) < 1e-9 * self.weight.max()))
+        )
+
+    def variance(self, z: Float) -> float:
+        """Return the variance of a total from each cluster's part (C,), within strata."""
+        n = np.bincount(self.stratum)
+        total, squares = np.bincount(self.stratum, z), np.bincount(self.stratum, z * z)
+        spread = np.maximum(squares - total * total / n, 0)
+        return float((n / np.maximum(n - 1, 1) * spread).sum())
+
+    def most(self, images: float) -> float:
+        """Return the most independent images that these can be worth: strata may add to it."""
+        if not self.stratum.any():
+            return images
+        return images * min(4.0, 1 + self.free / 30)  # few images cannot prove the gain
+
+    def half_an_image(self) -> float:
+        """Return the variance of half an image more in each stratum, in images squared."""
+        if not self.stratum.any():
+            return 0.0
+        of = self.stratum[self.cluster]
+        mean = np.bincount(of, self.weight) / np.bincount(of)
+        return float(0.5 * (mean**2).sum())
+
+    def doubt(self) -> float:
+        """Return what is left of a size when few clusters tell its variance: (z / t) ** 2."""
+        return (Z95 / student(self.free)) ** 2
+
+    @property
+    def free(self) -> int:
+        """Degrees of freedom of the variance."""
+        return max(1, len(self.stratum) - (int(self.stratum.max(initial=0)) + 1))
+
+
+_STUDENT: dict[int, float] = {}
+
+
+def student(free: int) -> float:
+    """Return the 97.5 % point of Student's t."""
+    if free not in _STUDENT:
+        from scipy.special import stdtrit
+
+        _STUDENT[free] = float(stdtrit(free, 0.975))
+    return _STUDENT[free]
+
+
+def share(
+    hit: NDArray[np.bool_],
+    among: NDArray[np.bool_],
+    sample: Sample,
+    *,
+    unseen: bool = False,
+) -> Interval:
+    """Return the share of hits among some images of the pool, with its interval.
+
+    The value is the ratio of two weighted totals (Hajek 1971); its variance is linearised, by
+    clusters within strata (Särndal, Swensson and Wretman 1992, section 5.7). The interval is
+    Wilson's at the number of independent images that would have this variance, lowered by
+    Student's t where few clusters tell it (Korn and Graubard 1998; Franco et al. 2019, J. Survey
+    Stat. Methodol. 7, 334-364). That number never exceeds Kish's for the images, nor is it below
+    Kish's for the clusters. For a plain sample it is Wilson's interval itself.
+
+    Parameters
+    ----------
+    hit, among : array (m,) of bool
+        For a recall, images predicted right among those of a class.
+    sample : Sample
+    unseen : bool
+        Whether more of those asked about, all of them misses, may be in any stratum: half an
+        image is then added to each in the variance. (A miss of a rare class is one heavy image
+        in the stratum of a common one, and is mostly not drawn.)
+    """
+    m = int(among.sum())
+    if not m:
+        return Interval(float("nan"), 0.0, 1.0, 0)
+    hit = hit & among
+    if sample.plain:
+        return wilson(float(hit.sum()), float(m))
+    base = np.where(among, sample.weight, 0.0)
+    size = base.sum()
+    value = float(base[hit].sum() / size)
+    images, clusters = _kish(base, sample)
+    z = np.bincount(sample.cluster, base * (hit - value), minlength=len(sample.stratum)) / size
+    smooth = (value * images + 1) / (images + 2)
+    variance = sample.variance(z)
+    if unseen:
+        variance += sample.half_an_image() * (value / size) ** 2
+    n = smooth * (1 - smooth) / variance if variance > 0 else clusters
+    # Of a single share the bounds hold the doubt already, in part.
+    n = float(np.clip(n * sample.doubt() ** 0.75, clusters, sample.most(images)))
+    return wilson(value * n, n, images=m)
+
+
+def mean_recall(y: NDArray[np.int64], predicted: NDArray[np.int64], sample: Sample) -> Interval:
+    """Return the mean recall over the classes that came, with its interval.
+
+    As :func:`share`; images of one patient are of several classes, so the variance is that of the
+    mean of all recalls together. It is never taken to be less than that of independent images
+    with a prior half success and half failure a class: that all are right proves little.
+    """
+    classes, k_of = np.unique(y, return_inverse=True)
+    K, m = len(classes), len(y)
+    if not m:
+        return Interval(float("nan"), 0.0, 1.0, 0)
+    hit = (y == predicted).astype(np.float64)
+    if sample.plain:
+        n = np.bincount(k_of).astype(np.float64)
+        return balanced(np.bincount(k_of, hit).astype(np.float64), n, images=m)
+    size = np.bincount(k_of, sample.weight)
+    recall = np.bincount(k_of, sample.weight * hit) / size
+    part = sample.weight * (hit - recall[k_of]) / size[k_of] / K
+    z = np.bincount(sample.cluster, part, minlength=len(sample.stratum)).astype(np.float64)
+    images, clusters = np.empty(K), np.empty(K)
+    for k in range(K):
+        images[k], clusters[k] = _kish(np.where(k_of == k, sample.weight, 0.0), sample)
+    smooth = (recall * images + 0.5) / (images + 1)
+    each = smooth * (1 - smooth) / K**2
+    low, high = float((each / images).sum()), float((each / clusters).sum())
+    variance = sample.variance(z)
+    variance += 2 * sample.half_an_image() * float(((recall / size / K) ** 2).sum())
+    variance = float(np.clip(variance / sample.doubt(), low, high))
+    middle = float(smooth.mean())
+    worth = middle * (1 - middle) / variance
+    return wilson(float(recall.mean()) * worth, worth, images=m)
+
+
+def _kish(base: Float, sample: Sample) -> tuple[float, float]:
+    """Return how many images, and clusters, of equal weight these are worth (Kish 1965)."""
+    by_cluster = np.bincount(sample.cluster, base)
+    square = base.sum() ** 2
+    return float(square / (base**2).sum()), float(square / (by_cluster**2).sum())

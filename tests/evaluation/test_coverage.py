@@ -1,0 +1,137 @@
+"""By simulation: 95 % intervals of every kind hold the truth in 92 to 98 % of 2,000 trials.
+
+A few designs are conservative where there is little to go by; they are given their own bounds,
+and why.
+"""
+
+import numpy as np
+import pytest
+
+from fewshot_lab.evaluation import Sample, mean_recall, share, wilson
+
+TRIALS = 2000
+K = 4
+KINDS = ("accuracy", "balanced accuracy", "recall", "precision", "prevalence")
+
+
+def population(rng, groups, size, recalls, prior, spread):
+    """Return labels and predictions (groups, size): patients differ in classes and difficulty."""
+    own = rng.normal(0, spread, (groups, 1, K)) if spread else 0.0
+    y = (rng.gumbel(size=(groups, size, K)) + np.log(prior) + own).argmax(axis=2)
+    skill = np.log(recalls / (1 - recalls))[y]
+    if spread:
+        skill = skill + rng.normal(0, spread, (groups, 1))
+    right = rng.random((groups, size)) < 1 / (1 + np.exp(-skill))
+    return y, np.where(right, y, (y + rng.integers(1, K, y.shape)) % K)
+
+
+def figures(y, predicted, sample):
+    everything = np.ones(len(y), dtype=bool)
+    hit = y == predicted
+    return (
+        share(hit, everything, sample),
+        mean_recall(y, predicted, sample),
+        share(hit, y == 0, sample, unseen=True),
+        share(hit, predicted == 0, sample),
+        share(y == 0, everything, sample),
+    )
+
+
+def truths(y, predicted):
+    recall = [(predicted[y == k] == k).mean() for k in range(K)]
+    return np.array(
+        [
+            (y == predicted).mean(),
+            np.mean(recall),
+            recall[0],
+            (y[predicted == 0] == 0).mean(),
+            (y == 0).mean(),
+        ]
+    )
+
+
+def coverage(draw, truth):
+    """Return the share of trials in which each kind of interval holds the truth."""
+    held, told = np.zeros(len(KINDS)), np.zeros(len(KINDS))
+    for _ in range(TRIALS):
+        for k, found in enumerate(draw()):
+            told[k] += found.n > 0
+            held[k] += found.n > 0 and found.low <= truth[k] <= found.high
+    return dict(zip(KINDS, held / told, strict=True))
+
+
+RECALLS = np.array([0.9, 0.8, 0.7, 0.85])
+
+
+def check(found, low=0.92, high=0.98):
+    assert all(low <= value <= high for value in found.values()), found
+
+
+@pytest.mark.parametrize("n", [20, 100, 500])
+@pytest.mark.parametrize("p", [0.6, 0.8, 0.9, 0.95])
+def test_wilson(n, p):
+    correct, times = np.unique(np.random.default_rng(0).binomial(n, p, TRIALS), return_counts=True)
+    held = [(w := wilson(float(c), n)).low <= p <= w.high for c in correct]
+    assert 0.92 <= (times * held).sum() / TRIALS <= 0.98
+
+
+@pytest.mark.parametrize("n", [20, 100, 500])
+def test_a_plain_sample(n):
+    rng = np.random.default_rng(0)
+    y, predicted = (x.ravel() for x in population(rng, 30_000, 1, RECALLS, np.full(K, 1 / K), 0.0))
+
+    def draw():
+        rows = rng.integers(0, len(y), n)
+        return figures(y[rows], predicted[rows], Sample.of(np.ones(n)))
+
+    check(coverage(draw, truths(y, predicted)))
+
+
+@pytest.mark.parametrize(("n", "size"), [(20, 2), (100, 5), (500, 10)])
+def test_a_sample_of_patients(n, size):
+    """Of ten patients with two images each it may hold the truth a little too often."""
+    rng = np.random.default_rng(0)
+    y, predicted = population(rng, 6000, size, RECALLS, np.full(K, 1 / K), 1.0)
+    groups = np.repeat(np.arange(n // size), size)
+
+    def draw():
+        rows = rng.integers(0, len(y), n // size)
+        return figures(y[rows].ravel(), predicted[rows].ravel(), Sample.of(np.ones(n), groups))
+
+    check(coverage(draw, truths(y, predicted)), high=0.99 if n == 20 else 0.98)
+
+
+@pytest.mark.parametrize("n", [20, 100, 500])
+@pytest.mark.parametrize("prior", [(0.25, 0.25, 0.25, 0.25), (0.6, 0.25, 0.1, 0.05)])
+def test_a_sample_stratified_by_predicted_class(n, prior):
+    """With five images a stratum little is known of the gain: the interval gives less away.
+
+    A class of 5 % is missed mostly in the stratum of one of 60 %, of which few are drawn: the
+    balanced accuracy is held in 91 to 93 %.
+    """
+    rng = np.random.default_rng(0)
+    y, predicted = (x.ravel() for x in population(rng, 30_000, 1, RECALLS, np.array(prior), 0.0))
+    strata = [np.flatnonzero(predicted == k) for k in range(K)]
+    sizes = [max(2, round(n * (0.5 * len(s) / len(y) + 0.5 / K))) for s in strata]
+    weight = np.repeat([len(s) / m for s, m in zip(strata, sizes, strict=True)], sizes)
+    stratum = np.repeat(np.arange(K), sizes)
+    sample = Sample.of(weight.astype(float), None, stratum)
+
+    def draw():
+        rows = np.concatenate(
+            [s[rng.integers(0, len(s), m)] for s, m in zip(strata, sizes, strict=True)]
+        )
+        return figures(y[rows], predicted[rows], sample)
+
+    check(coverage(draw, truths(y, predicted)), low=0.905, high=1.0 if n == 20 else 0.98)
+
+
+def test_images_counted_as_independent_would_cover_far_less():
+    rng = np.random.default_rng(0)
+    y, predicted = population(rng, 6000, 10, RECALLS, np.full(K, 1 / K), 1.5)
+
+    def draw():
+        rows = rng.integers(0, len(y), 10)
+        return figures(y[rows].ravel(), predicted[rows].ravel(), Sample.of(np.ones(100)))
+
+    assert coverage(draw, truths(y, predicted))["accuracy"] < 0.85
