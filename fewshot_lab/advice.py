@@ -8,7 +8,17 @@ from collections.abc import Callable
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.evaluation import Advice, advise
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import (
+    Advice,
+    ReplayPlan,
+    advise,
+    newest,
+    remember,
+    replay_of,
+    strategy_of,
+    take_evidence,
+)
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Fitted
@@ -20,6 +30,10 @@ QUIET = 2.0
 """Seconds without a new label after which the curve is measured; while labels keep coming:"""
 PATIENCE = 15.0
 STEP_BACK = 0.02
+REPLAY_FROM = 150
+"""Labels from which on strategies are replayed by themselves; again at 1.5 times as many:"""
+REPLAY_GROWTH = 1.5
+REPLAY = ReplayPlan(("mixed", "cover", "margin"), draws=6)
 
 
 class _Closed(Exception):  # noqa: N818
@@ -105,6 +119,33 @@ class Advisor:
                 continue
             self._told = advice.to_dict()
             self._advice = advice
+            try:
+                self._replay(advice)
+            except _Closed:
+                return
+            except FewshotLabError:
+                pass  # too few labels of a class for a replay: the next ones may do
+            except Exception:
+                if not self._closed:
+                    log.exception("The strategies could not be replayed.")
+
+    def _replay(self, advice: Advice) -> None:
+        """Look whether another strategy would have been better, where the setting is "auto"."""
+        project = self._project
+        n = sum(label.teaches for label in project.store.labels().values())
+        if n < REPLAY_FROM or strategy_of(project)["setting"] != "auto":
+            return
+        evidence = project.store.get("strategy_evidence") or {}
+        if evidence.get("fingerprint") == project.backbone.fingerprint and n < REPLAY_GROWTH * int(
+            evidence.get("images", 0)
+        ):
+            return
+        found = replay_of(project, plan=REPLAY, labels="own", check=self._give_way)
+        last = newest(project, "replay")
+        # A longer replay that somebody asked for stays on the page.
+        if last is None or last.get("background"):
+            remember(project, "replay", found | {"background": True})
+        take_evidence(project, found)
 
     def _next(self) -> tuple[Any, Fitted] | None:
         """Wait until there is something to measure, and a moment for it."""

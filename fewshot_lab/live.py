@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.active import BATCH, Suggestion, suggest
+from fewshot_lab.active import BATCH, DEFAULT_STRATEGY, Suggestion, suggest_by
 from fewshot_lab.advice import Advisor
 from fewshot_lab.audit import AuditSet, PoolView
 from fewshot_lab.classifiers import Fitted, Pool, fit
@@ -25,6 +25,7 @@ from fewshot_lab.evaluation import (
     ReferenceTest,
     Suspect,
     cross_validation,
+    strategy_of,
     suspects,
 )
 
@@ -178,6 +179,7 @@ class LiveSession:
         self._kept: dict[str, bool] = {}
         self._kept_position = 0
         self._working = False
+        self._strategy = DEFAULT_STRATEGY
         self._snapshot = Snapshot(rev=0, position=-1, ids=[], row={}, message="Getting ready.")
         self.advisor = Advisor(project, self._busy)
         self._thread = Thread(target=self._run, name=f"live {project.folder.name}", daemon=True)
@@ -277,11 +279,13 @@ class LiveSession:
         self._look_at_images()
         name = str(self._project.store.get("classifier") or "auto")
         share = self._project.store.get("audit_share")
+        self._strategy = strategy_of(self._project)["strategy"]
         key = (
             (self._images.key, self._images.stamp) if self._images else None,
             self._project.store.position(),
             name,
             share,
+            self._strategy,
         )
         self._attempt = key
         if key != self._done:
@@ -548,7 +552,8 @@ class LiveSession:
         eligible = free & ~state.skipped
         if eligible.sum() < n:
             eligible = free
-        chosen = suggest(
+        chosen = suggest_by(
+            self._strategy,
             images.pool,
             images.ids,
             labelled=labelled,

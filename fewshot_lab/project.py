@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Fitted, Pool
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
-    from fewshot_lab.evaluation import Advice, Protocol, Settings
+    from fewshot_lab.evaluation import Advice, Protocol, ReplayPlan, Settings
     from fewshot_lab.export import BundleReport
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.people import PeopleReport, ProjectLots
@@ -708,6 +708,46 @@ class Project:
             reference=reference,
             progress=progress,
         )
+
+    def replay(
+        self,
+        *,
+        plan: ReplayPlan | None = None,
+        labels: str = "own",
+        progress: Progress = silent,
+    ) -> dict[str, Any]:
+        """Return what each suggestion strategy would have cost in labels, against random.
+
+        Parameters
+        ----------
+        plan : ReplayPlan, optional
+        labels : {"own", "reference"}
+            What is held to be true, and labelled again.
+        """
+        from fewshot_lab.evaluation import remember, replay_of, take_evidence
+
+        found = replay_of(self, plan=plan, labels=labels, progress=progress)
+        remember(self, "replay", found)
+        take_evidence(self, found)
+        return found
+
+    def compare(
+        self,
+        backbones: Sequence[str],
+        *,
+        protocol: Protocol | None = None,
+        labels: str = "reference",
+        progress: Progress = silent,
+    ) -> dict[str, Any]:
+        """Compare backbones on the same labels and draws, with what they cost in seconds.
+
+        Images that one of them has not embedded yet are embedded first.
+        """
+        from fewshot_lab.evaluation import backbones_of, remember
+
+        found = backbones_of(self, backbones, protocol=protocol, labels=labels, progress=progress)
+        remember(self, "backbones", found)
+        return found
 
     def advise(self) -> Advice:
         """Measure the learning curve of the labels, and say what the next ones are worth."""

@@ -9,11 +9,15 @@ from fewshot_lab.active._audit import (
     write_more,
     write_strata,
 )
+from fewshot_lab.active._strategies import DEFAULT as DEFAULT_STRATEGY
+from fewshot_lab.active._strategies import STRATEGIES, suggest_by
 from fewshot_lab.active._suggest import BATCH, COLD_LABELS_PER_CLASS, Suggestion, suggest
 
 __all__ = [
     "BATCH",
     "COLD_LABELS_PER_CLASS",
+    "DEFAULT_STRATEGY",
+    "STRATEGIES",
     "TAKE",
     "Stratum",
     "Suggestion",
@@ -21,6 +25,7 @@ __all__ = [
     "draw_units",
     "read_design",
     "suggest",
+    "suggest_by",
     "write_more",
     "write_strata",
 ]

@@ -25,6 +25,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(evaluate)
     # What runs as a job is named by one word.
     app.command(name="evaluate-nshot", hidden=True)(nshot)
+    app.command(name="evaluate-replay", hidden=True)(replay)
+    app.command(name="evaluate-backbones", hidden=True)(backbones)
 
 
 @evaluate.callback()
@@ -148,6 +150,178 @@ def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
         lines += [each["advice"] for each in found["classes"]]
     lines.append(found["sentence"])
     tell(found, "\n".join(lines), as_json=json)
+
+
+@evaluate.command()
+def replay(
+    project: ProjectName,
+    labels: Annotated[
+        str, typer.Option(help="own: what people said here; reference: reference labels.")
+    ] = "own",
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--strategy",
+            help="mixed, cover, margin, entropy, random; may be repeated. All by default.",
+            show_default=False,
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Times that all begin anew.", min=2)] = 10,
+    budget: Annotated[
+        int | None, typer.Option(help="Labels given in each.", min=8, show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Label known images again by each strategy: what it would have cost, against random."""
+    from fewshot_lab.evaluation import ReplayPlan, strategy_of
+    from fewshot_lab.project import Project
+
+    asked: dict[str, Any] = {} if not strategy else {"strategies": tuple(strategy)}
+    plan = ReplayPlan(draws=draws, budget=budget, seed=seed, **asked)
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        try:
+            found = opened.replay(plan=plan, labels=labels, progress=report)
+            used = strategy_of(opened)
+        finally:
+            opened.close()
+        rows = [
+            [
+                each["strategy"],
+                f"{100 * each['than_random']['value']:+.1f}",
+                "{low:+.1f} to {high:+.1f}".format(
+                    **{key: 100 * v for key, v in each["than_random"].items()}
+                ),
+                *(_cost(cost) for cost in each["cost"]),
+            ]
+            for each in found["strategies"]
+        ]
+        head = ["strategy", "points", "95 %"]
+        head += [f"labels to {c['accuracy']:.2f}" for c in found["strategies"][0]["cost"]]
+        lines = [
+            table(head, rows),
+            f"{found['draws']} draws of {found['images']:,} images, {found['test_images']:,} for "
+            f"testing, up to {found['budget']} labels; points: mean over the curve against random; "
+            f"in brackets labels as a share of random's. {found['leak_check']}",
+            found["verdict"]["sentence"],
+            f"In use: {used['strategy']} ({used['setting']}).",
+        ]
+        tell(found, "\n".join(lines), as_json=json, job=job)
+
+
+def _cost(cost: dict[str, Any]) -> str:
+    if cost["labels"] is None:
+        return "not reached"
+    if cost["share"] is None:
+        return f"some {cost['labels']:.0f}, too unsure"
+    share = cost["share"]
+    return f"{cost['labels']:.0f} ({share['value']:.2f}, {share['low']:.2f}-{share['high']:.2f})"
+
+
+@evaluate.command()
+def strategy(
+    project: ProjectName,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="auto (follows the evidence of replays), mixed, cover, margin, entropy or random.",
+            show_default=False,
+        ),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show which strategy suggestions follow, or set it."""
+    from fewshot_lab.evaluation import set_strategy, strategy_of
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    try:
+        if name is not None:
+            set_strategy(opened, name)
+        found = strategy_of(opened)
+    finally:
+        opened.close()
+    said = found["sentence"] or f"Suggestions by {found['title']}."
+    tell(found, f"{said} (Setting: {found['setting']}.)", as_json=json)
+
+
+@evaluate.command()
+def backbones(
+    project: ProjectName,
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backbone",
+            help="Two or more; the others are compared with the first. Images are embedded where "
+            "they are not yet.",
+            show_default=False,
+        ),
+    ] = None,
+    shots: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...",
+            help="Labels per class; what the smallest class can give by default.",
+            show_default=False,
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Draws of labels.", min=2)] = 10,
+    labels: Annotated[
+        str, typer.Option(help="reference: reference labels; own: what people said here.")
+    ] = "reference",
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Compare backbones on the same labels and draws, with intervals and cost."""
+    from fewshot_lab.evaluation import Protocol, backbone_shots
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        try:
+            wanted = _shots(shots) if shots else backbone_shots(opened, labels)
+            found = opened.compare(
+                backbone or [], protocol=Protocol(wanted, draws), labels=labels, progress=report
+            )
+        finally:
+            opened.close()
+        costs = {row["backbone"]: row for row in found["costs"]}
+        gaps = {(d["backbone"], d["shots"]): d for d in found["differences"]}
+        rows = [
+            [
+                str(each["shots"]),
+                each["backbone"],
+                f"{each['balanced_accuracy']:.3f}",
+                "{:.3f}-{:.3f}".format(*each["interval"]),
+                _gap(gaps.get((each["backbone"], each["shots"]))),
+                f"{costs[each['backbone']]['embed_seconds_per_1000']:.1f}",
+                f"{costs[each['backbone']]['fit_seconds']:.2f}",
+            ]
+            for each in found["results"]
+        ]
+        head = [
+            "n",
+            "backbone",
+            "bal. acc.",
+            "95 %",
+            "against the first",
+            "s/1,000 images",
+            "s/fit",
+        ]
+        lines = [table(head, rows), *found["sentences"]]
+        lines.append(f"{found['test_images']:,} test images. {found['leak_check']}")
+        tell(found, "\n".join(lines), as_json=json, job=job)
+
+
+def _gap(gap: dict[str, Any] | None) -> str:
+    if gap is None:
+        return ""
+    return "{:+.3f} ({:+.3f} to {:+.3f})".format(gap["difference"], *gap["interval"])
 
 
 def _figure(band: dict[str, float]) -> list[str]:

@@ -12,6 +12,7 @@ from fewshot_lab.evaluation._audit import (
     labels_to_halve,
     test_figures,
 )
+from fewshot_lab.evaluation._backbones import backbone_shots, backbones_of
 from fewshot_lab.evaluation._bootstrap import Resamples
 from fewshot_lab.evaluation._cross_validation import (
     CrossValidation,
@@ -43,10 +44,12 @@ from fewshot_lab.evaluation._nshot import (
     nshot,
     split_by_group,
 )
-from fewshot_lab.evaluation._of_project import advise, newest, nshot_of, remember
+from fewshot_lab.evaluation._of_project import advise, newest, nshot_of, remember, replay_of
 from fewshot_lab.evaluation._pace import Pace, pace
 from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
+from fewshot_lab.evaluation._replay import ReplayPlan, replay
 from fewshot_lab.evaluation._selective import NEVER
+from fewshot_lab.evaluation._strategy import set_strategy, strategy_of, take_evidence
 from fewshot_lab.evaluation._survey import Sample, mean_recall, share
 from fewshot_lab.evaluation._test_set import TestRule, test_rows
 from fewshot_lab.evaluation._unlike import make_reference, nearest
@@ -77,6 +80,7 @@ __all__ = [
     "Probabilities",
     "Protocol",
     "ReferenceTest",
+    "ReplayPlan",
     "Resamples",
     "Sample",
     "Settings",
@@ -91,6 +95,8 @@ __all__ = [
     "advise",
     "audit_estimate",
     "audit_weights",
+    "backbone_shots",
+    "backbones_of",
     "balanced",
     "check_folds",
     "check_sides",
@@ -115,9 +121,14 @@ __all__ = [
     "preview_groups",
     "raw_agreement",
     "remember",
+    "replay",
+    "replay_of",
+    "set_strategy",
     "share",
     "split_by_group",
+    "strategy_of",
     "suspects",
+    "take_evidence",
     "test_figures",
     "test_rows",
     "together",

@@ -19,6 +19,7 @@ from fewshot_lab.evaluation._learning_curve import learning_curve
 from fewshot_lab.evaluation._nshot import Embedded, Protocol, Split, nshot
 from fewshot_lab.evaluation._pace import pace
 from fewshot_lab.evaluation._published import recognise
+from fewshot_lab.evaluation._replay import ReplayPlan, replay, verdict
 from fewshot_lab.evaluation._split_list import read_split
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
@@ -213,6 +214,29 @@ def _split(
                 f"({', '.join(map(str, both[:3]))}{', ...' if len(both) > 3 else ''}) are tested."
             )
     return Split(np.flatnonzero(rest), np.flatnonzero(test), sentence), said
+
+
+def replay_of(
+    project: Project,
+    *,
+    plan: ReplayPlan | None = None,
+    labels: str = "own",
+    progress: Progress = silent,
+    check: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Return what each strategy would have cost on a project's labels; see ``Project.replay``."""
+    truth = truth_of(project, labels)
+    pool = project.pool
+    place = {i: row for row, i in enumerate(project.require_embeddings().ids[: len(pool)])}
+    ids = sorted(truth.keys() & place.keys())
+    classes = sorted({truth[i] for i in ids})
+    rows = np.array([place[i] for i in ids], dtype=np.int64)
+    y = np.array([classes.index(truth[i]) for i in ids], dtype=np.int64)
+    found = replay(
+        pool.rotated[rows], y, project.groups_of(ids), plan, progress=progress, check=check
+    )
+    found = {"project": project.name, "labels": labels, "at": time.time(), **found}
+    return found | {"verdict": verdict(found)}
 
 
 def remember(project: Project, name: str, found: dict[str, Any]) -> None:

@@ -11,6 +11,9 @@ VIEWS = {
     "accuracy": "Accuracy",
     "curve": "Curve",
     "probabilities": "Probabilities",
+    "few_shot": "Few-shot",
+    "backbones": "Backbones",
+    "replay": "Replay",
 }
 
 

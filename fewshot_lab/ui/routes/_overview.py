@@ -5,6 +5,7 @@ from typing import Any
 
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import strategy_of
 from fewshot_lab.ui.routes._desk import GOOD_FOR, Desk
 from fewshot_lab.ui.routes._sight import Sight
 
@@ -38,11 +39,19 @@ def _beside_the_log(desk: Desk) -> dict[str, Any]:
         "backbone_title": _backbone_title(desk),
         "embedded": len(desk.live.snapshot.ids),
         "advice": desk.live.advisor.told,
+        "strategy": _strategy(desk),
         "columns": store.columns(),
         "has_reference": desk.has("reference"),
         "has_group": desk.has("group"),
         "jobs": [job_row(job) for job in jobs.list_jobs(project.folder)[7::-1]],
     }
+
+
+def _strategy(desk: Desk) -> dict[str, Any] | None:
+    try:
+        return strategy_of(desk.project)
+    except FewshotLabError:
+        return None  # a backbone that cannot be had now
 
 
 def _backbone_title(desk: Desk) -> str:

@@ -90,8 +90,15 @@ export class Suggestions {
     if (ready === total) return [`All ${total} done: the next ones come with the refit.`];
     const why = this.why.get(row);
     if (!why) return end;
-    return [...reasonParts(model, why), " ", ...end];
+    return [...reasonParts(model, why), " ", ...end, ...otherWay(model)];
   }
+}
+
+// Where suggestions do not follow the usual mixture, that is said, with why on hover.
+function otherWay(model) {
+  const used = model.overview?.strategy;
+  if (!used || (used.setting === "auto" && !used.switched)) return [];
+  return [" ", h("span", { title: used.sentence }, used.switched ? `Switched to ${used.title}.` : `By ${used.title}, as set.`)];
 }
 
 // Before there are embeddings nothing can be suggested, but labelling can begin.

@@ -1,0 +1,148 @@
+"""Backbones on the same labels and draws, with what they cost: whether pretraining paid."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fewshot_lab.classifiers import Pool, fit
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation._nshot import DEFAULT, Protocol
+from fewshot_lab.evaluation._of_project import embedded_of, nshot_of, truth_of
+from fewshot_lab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project
+
+SHOTS = (1, 2, 5, 10, 25, 50, 100)
+SAMPLE = 64
+"""Images by which the speed of embedding is measured."""
+TIMES = 3
+
+
+def backbones_of(
+    project: Project,
+    backbones: Sequence[str],
+    *,
+    protocol: Protocol | None = None,
+    labels: str = "reference",
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Compare backbones by the app's classifier, paired draw by draw; see ``Project.compare``."""
+    names = list(dict.fromkeys(backbones))
+    if len(names) < 2:
+        raise FewshotLabError("A comparison needs two backbones: name each with --backbone.")
+    for name in names:
+        view = project.through(name)
+        try:
+            there = view.embeddings
+            if there is None or not set(project.store.ids()) <= set(there.ids):
+                view.embed(progress=progress)
+        finally:
+            view.close()
+    protocol = protocol or Protocol(backbone_shots(project, labels), 10)
+    protocol = replace(protocol, classifiers=(DEFAULT,))
+    found = nshot_of(project, names, protocol=protocol, labels=labels, progress=progress)
+    costs = []
+    for done, name in enumerate(names):
+        progress("timing", done, len(names))
+        costs.append({"backbone": name} | _cost(project, name, labels, max(protocol.shots)))
+    progress("timing", len(names), len(names))
+    found |= {"costs": costs, "titles": _titles(names)}
+    return found | {"sentences": sentences(found)}
+
+
+def backbone_shots(project: Project, labels: str) -> tuple[int, ...]:
+    """Return the numbers of labels per class that the smallest class can give."""
+    _, count = np.unique(list(truth_of(project, labels).values()), return_counts=True)
+    count = count[count >= 6]
+    most = int(count.min()) * 2 // 3 if len(count) else 0
+    fits = tuple(n for n in SHOTS if n <= most)
+    if not fits:
+        raise FewshotLabError(
+            f"A comparison needs {labels} labels of two classes, six images each at least."
+        )
+    return fits
+
+
+def _cost(project: Project, name: str, labels: str, shots: int) -> dict[str, Any]:
+    """Measure seconds to embed 1,000 images, and to fit on the largest draw, on this machine."""
+    from fewshot_lab.embeddings import ImageItem, embed
+
+    view = project.through(name)
+    try:
+        rows = view.store.images()
+        step = max(1, len(rows) // SAMPLE)
+        items = [
+            ImageItem(row.id, _file(view, row.file), row.frame) for row in rows[::step][:SAMPLE]
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            # The first images wait for the network to be loaded: they are not counted.
+            embed(items[:4], view.backbone, Path(folder) / "first")
+            began = time.perf_counter()
+            embed(items, view.backbone, Path(folder) / "sample")
+            embedding = (time.perf_counter() - began) / len(items) * 1000
+        there = view.require_embeddings()
+        dimensions = int(there.matrix(there.ids[:1]).shape[1])
+    finally:
+        view.close()
+    truth = truth_of(project, labels)
+    ids, embedded = embedded_of(project, [name], truth)
+    X = embedded[0].X
+    code = np.unique([truth[i] for i in ids], return_inverse=True)[1]
+    order = np.random.default_rng(0).permutation(len(code))
+    rows_ = np.concatenate([order[code[order] == k][:shots] for k in np.unique(code)])
+    pool = Pool(X)
+    seconds = []
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        fit(X[rows_], code[rows_], pool=pool, rows=rows_)
+        seconds.append(time.perf_counter() - began)
+    return {
+        "embed_seconds_per_1000": round(embedding, 2),
+        "embedded_sample": len(items),
+        "fit_seconds": round(float(np.median(seconds)), 3),
+        "fit_labels": len(rows_),
+        "dimensions": dimensions,
+    }
+
+
+def _file(project: Project, file: str) -> Path:
+    path = Path(file)
+    return path if path.is_absolute() else project.folder / path
+
+
+def _titles(names: Sequence[str]) -> dict[str, str]:
+    from fewshot_lab.backbones import find
+
+    return {name: find(name).card.title for name in names}
+
+
+def sentences(found: dict[str, Any]) -> list[str]:
+    """Say of each further backbone whether it is better than the first, and what it costs."""
+    said = []
+    costs = {row["backbone"]: row for row in found["costs"]}
+    first = found["costs"][0]["backbone"]
+    titles = found["titles"]
+    for name in [row["backbone"] for row in found["costs"][1:]]:
+        rows = [d for d in found["differences"] if d["backbone"] == name]
+        parts = []
+        for row in (min(rows, key=lambda d: d["shots"]), max(rows, key=lambda d: d["shots"])):
+            low, high = (100 * v for v in row["interval"])
+            word = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+            parts.append(
+                f"{100 * row['difference']:+.1f} points ({low:+.1f} to {high:+.1f}; {word}) at "
+                f"{row['shots']} per class"
+            )
+        own, other = (costs[n]["embed_seconds_per_1000"] for n in (name, first))
+        said.append(
+            f"{titles[name]} against {titles[first]}: {' and '.join(dict.fromkeys(parts))}. "
+            f"Embedding 1,000 images takes {own:.0f} s here, against {other:.0f} s."
+        )
+    return said

@@ -1,0 +1,132 @@
+"""Backbones on the same labels and draws: whether pretraining paid, and what it costs."""
+
+from typing import Any
+
+import streamlit as st
+
+from fewshot_lab import jobs
+from fewshot_lab.evaluation import newest
+from fewshot_lab.project import Project
+from fewshot_lab.ui import curve_charts, work
+from fewshot_lab.ui.evaluate._parts import KINDS, backbone_titles, kinds_of_labels, too_few
+from fewshot_lab.ui.words import count, duration, escape
+
+VERB = "evaluate-backbones"
+
+
+def show(project: Project) -> None:
+    """Draw the newest comparison, the job at work, and the form for another."""
+    kinds = kinds_of_labels(project)
+    if not kinds:
+        too_few("A comparison needs labels of two classes: yours, or reference labels.")
+        return
+    job = work.active(project, (VERB,))
+    found = newest(project, "backbones")
+    if found is not None:
+        draw(found)
+        st.divider()
+    if job is not None:
+        work.show(project, job)
+        return
+    last = work.latest(project, (VERB,))
+    if last is not None:
+        work.show_ending(project, last)
+    if found is None:
+        st.html(
+            '<div class="fl-muted">The same labels drawn for each backbone, the same images for '
+            "testing: what differs is the backbone alone.</div>"
+        )
+    titles = backbone_titles(project, all_known=True)
+    own = project.backbone_name
+    names = [own, *(name for name in titles if name != own)]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        chosen = st.multiselect(
+            "Backbones (the first is compared with)",
+            names,
+            default=names[:2],
+            format_func=titles.get,
+            key="fl-compare-backbones",
+        )
+        labels = st.radio(
+            "Labels", list(kinds), format_func=kinds.get, horizontal=True, key="fl-compare-kind"
+        )
+        ready = len(chosen) > 1
+        if st.button("Compare", type="primary", disabled=not ready, key="fl-compare-start"):
+            args = ["--labels", labels]
+            for name in chosen:
+                args += ["--backbone", name]
+            jobs.start(project.folder, VERB, args)
+            st.rerun()
+    if len(names) < 2:
+        st.caption("Only one backbone is at hand: pretrain one, or choose another for the project.")
+
+
+def draw(found: dict[str, Any]) -> None:
+    """Draw verdict, curves and table."""
+    titles = found["titles"]
+    for sentence in found["sentences"]:
+        st.html(f'<p class="fl-lead">{escape(sentence)}</p>')
+    made = curve_charts.figure("labels per class", "balanced accuracy")
+    colours = (curve_charts.GREY, *curve_charts.COLOURS)
+    for (name, title), colour in zip(titles.items(), colours, strict=False):
+        rows = sorted(
+            (r for r in found["results"] if r["backbone"] == name), key=lambda r: r["shots"]
+        )
+        curve_charts.band(
+            made,
+            [r["shots"] for r in rows],
+            [r["balanced_accuracy"] for r in rows],
+            [r["interval"][0] for r in rows],
+            [r["interval"][1] for r in rows],
+            name=title,
+            colour=colour,
+            words="labels per class",
+        )
+    curve_charts.log_ticks(made, sorted({r["shots"] for r in found["results"]}))
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        st.plotly_chart(made, config=curve_charts.CONFIG, key="fl-backbones")
+    with right:
+        st.html(table(found))
+    draws = found["results"][0]["draws"]
+    told = (
+        f"By the app's classifier on {KINDS[found['labels']]}, {draws} paired draws, "
+        f"{count(found['test_images'])} images for testing. {found['leak_check']} Seconds on this "
+        f"machine, by {found['costs'][0]['embedded_sample']} images."
+    )
+    st.html(f'<div class="fl-small fl-muted">{escape(told)}</div>')
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return accuracy and difference for each number of labels, and the cost, as HTML."""
+    titles = found["titles"]
+    costs = {row["backbone"]: row for row in found["costs"]}
+    gaps = {(d["backbone"], d["shots"]): d for d in found["differences"]}
+    body = []
+    for r in found["results"]:
+        gap = gaps.get((r["backbone"], r["shots"]))
+        against = ""
+        if gap is not None:
+            low, high = (100 * v for v in gap["interval"])
+            against = (
+                f"{100 * gap['difference']:+.1f} <span class='fl-muted'>{low:+.1f} to {high:+.1f}"
+                "</span>"
+            )
+        body.append(
+            f"<tr><td class='n'>{r['shots']}</td><td>{escape(titles[r['backbone']])}</td>"
+            f"<td class='n'>{r['balanced_accuracy']:.3f} <span class='fl-muted'>"
+            f"{r['interval'][0]:.3f}–{r['interval'][1]:.3f}</span></td>"
+            f"<td class='n'>{against}</td></tr>"
+        )
+    cost = "".join(
+        f"<dt>{escape(titles[name])}</dt><dd>{duration(row['embed_seconds_per_1000'])} per 1,000 "
+        f"images, {row['fit_seconds']:.2f} s per fit on {count(row['fit_labels'])} labels, "
+        f"{count(row['dimensions'])} dimensions</dd>"
+        for name, row in costs.items()
+    )
+    return (
+        "<table class='fl-table dense'><thead><tr><th class='n'>n</th><th>Backbone</th>"
+        "<th class='n'>balanced accuracy (95 %)</th><th class='n'>points (95 %)</th></tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table><dl class='fl-facts' style='margin-top:12px'>"
+        f"{cost}</dl>"
+    )
