@@ -44,6 +44,7 @@ def band(
     words: str = "",
     group: str | None = None,
     legend: bool = True,
+    filled: bool = True,
 ) -> None:
     """Draw a line with its interval as a band behind it.
 
@@ -51,8 +52,11 @@ def band(
     ----------
     words : str
         What the x values are, for the hover text: "labels per class".
+    filled : bool
+        Whether the band is drawn; the hover text has the interval all the same.
     """
     made.add_scatter(
+        visible=filled,
         x=[*x, *reversed(x)],
         y=[*high, *reversed(low)],
         mode="lines",
@@ -88,21 +92,25 @@ def rgba(colour: str, alpha: float) -> str:
 
 
 def reference(made: go.Figure, x: float, rows: Sequence[dict[str, Any]], words: str) -> None:
-    """Draw published values at one x as short grey lines, each named."""
-    for row in rows:
+    """Draw published values at one x as thin grey lines, each named where there is room."""
+    last = math.inf
+    for row in sorted(rows, key=lambda each: -each["value"]):
         value, doubt = row["value"], row["doubt"]
+        crowded = last - value < 0.02
+        last = value
         made.add_scatter(
-            x=[x / 1.25, x * 1.25],
+            x=[x / 1.2, x * 1.2],
             y=[value, value],
             mode="lines+text",
-            line={"color": GREY, "width": 1.2},
-            text=["", row["name"]],
-            textposition="middle right",
+            line={"color": GREY, "width": 1},
+            text=[f"{row['name']} ", ""] if crowded else ["", f" {row['name']}"],
+            textposition="middle left" if crowded else "middle right",
             textfont={"size": 10, "color": GREY},
             showlegend=False,
             hovertemplate=f"{row['name']}: {value:.3f} ± {doubt:.2f}<br>{words}<extra></extra>",
             cliponaxis=False,
         )
+    made.update_layout(margin_r=130)
 
 
 def log_ticks(made: go.Figure, at: Sequence[int]) -> None:

@@ -1,5 +1,7 @@
 """What several views of the Evaluate page share."""
 
+from contextlib import suppress
+
 import streamlit as st
 
 from fewshot_lab.backbones import cards, find
@@ -48,8 +50,6 @@ def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, s
         except FewshotLabError:
             continue  # it has no weights yet
     if project.backbone_name not in found:
-        try:
+        with suppress(FewshotLabError):
             found[project.backbone_name] = project.backbone.card.title
-        except FewshotLabError:
-            pass
     return found

@@ -44,11 +44,15 @@ def show(project: Project) -> None:
             "Backbones (the first is compared with)",
             names,
             default=names[:2],
-            format_func=titles.get,
+            format_func=titles.__getitem__,
             key="fl-compare-backbones",
         )
         labels = st.radio(
-            "Labels", list(kinds), format_func=kinds.get, horizontal=True, key="fl-compare-kind"
+            "Labels",
+            list(kinds),
+            format_func=kinds.__getitem__,
+            horizontal=True,
+            key="fl-compare-kind",
         )
         ready = len(chosen) > 1
         if st.button("Compare", type="primary", disabled=not ready, key="fl-compare-start"):
@@ -83,11 +87,12 @@ def draw(found: dict[str, Any]) -> None:
             words="labels per class",
         )
     curve_charts.log_ticks(made, sorted({r["shots"] for r in found["results"]}))
-    left, right = st.columns([1, 1], gap="large")
+    left, right = st.columns([3, 2], gap="large")
     with left:
         st.plotly_chart(made, config=curve_charts.CONFIG, key="fl-backbones")
     with right:
-        st.html(table(found))
+        st.html(costs(found))
+    st.html(table(found))
     draws = found["results"][0]["draws"]
     told = (
         f"By the app's classifier on {KINDS[found['labels']]}, {draws} paired draws, "
@@ -97,36 +102,55 @@ def draw(found: dict[str, Any]) -> None:
     st.html(f'<div class="fl-small fl-muted">{escape(told)}</div>')
 
 
-def table(found: dict[str, Any]) -> str:
-    """Return accuracy and difference for each number of labels, and the cost, as HTML."""
-    titles = found["titles"]
-    costs = {row["backbone"]: row for row in found["costs"]}
-    gaps = {(d["backbone"], d["shots"]): d for d in found["differences"]}
-    body = []
-    for r in found["results"]:
-        gap = gaps.get((r["backbone"], r["shots"]))
-        against = ""
-        if gap is not None:
-            low, high = (100 * v for v in gap["interval"])
-            against = (
-                f"{100 * gap['difference']:+.1f} <span class='fl-muted'>{low:+.1f} to {high:+.1f}"
-                "</span>"
-            )
-        body.append(
-            f"<tr><td class='n'>{r['shots']}</td><td>{escape(titles[r['backbone']])}</td>"
-            f"<td class='n'>{r['balanced_accuracy']:.3f} <span class='fl-muted'>"
-            f"{r['interval'][0]:.3f}–{r['interval'][1]:.3f}</span></td>"
-            f"<td class='n'>{against}</td></tr>"
-        )
-    cost = "".join(
-        f"<dt>{escape(titles[name])}</dt><dd>{duration(row['embed_seconds_per_1000'])} per 1,000 "
-        f"images, {row['fit_seconds']:.2f} s per fit on {count(row['fit_labels'])} labels, "
-        f"{count(row['dimensions'])} dimensions</dd>"
-        for name, row in costs.items()
+def costs(found: dict[str, Any]) -> str:
+    """Return what each backbone costs, as HTML."""
+    rows = "".join(
+        f"<tr><td>{escape(found['titles'][row['backbone']])}</td>"
+        f"<td class='n'>{duration(row['embed_seconds_per_1000'])}</td>"
+        f"<td class='n'>{row['fit_seconds']:.2f} s</td>"
+        f"<td class='n'>{count(row['dimensions'])}</td></tr>"
+        for row in found["costs"]
     )
+    n = count(found["costs"][0]["fit_labels"])
     return (
-        "<table class='fl-table dense'><thead><tr><th class='n'>n</th><th>Backbone</th>"
-        "<th class='n'>balanced accuracy (95 %)</th><th class='n'>points (95 %)</th></tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table><dl class='fl-facts' style='margin-top:12px'>"
-        f"{cost}</dl>"
+        "<table class='fl-table'><thead><tr><th>Backbone</th><th class='n'>1,000 images</th>"
+        f"<th class='n'>a fit, {n} labels</th><th class='n'>dimensions</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return accuracy and differences, a row for each number of labels, as HTML."""
+    titles = found["titles"]
+    results = {(r["backbone"], r["shots"]): r for r in found["results"]}
+    gaps = {(d["backbone"], d["shots"]): d for d in found["differences"]}
+    first, *others = titles
+    head = f"<th class='n'>{escape(titles[first])}</th>"
+    for name in others:
+        head += f"<th class='n'>{escape(titles[name])}</th>"
+        head += "<th class='n'>points against the first</th>"
+    body = []
+    for shots in sorted({r["shots"] for r in found["results"]}):
+        cells = _accuracy(results[first, shots])
+        for name in others:
+            cells += _accuracy(results[name, shots])
+            gap = gaps[name, shots]
+            low, high = (100 * v for v in gap["interval"])
+            cells += (
+                f"<td class='n'>{100 * gap['difference']:+.1f} <span class='fl-muted'>"
+                f"{low:+.1f} to {high:+.1f}</span></td>"
+            )
+        body.append(f"<tr><td class='n'>{count(shots)}</td>{cells}</tr>")
+    return (
+        "<div class='fl-wide'><table class='fl-table dense'><thead><tr>"
+        f"<th class='n'>per class</th>{head}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _accuracy(row: dict[str, Any]) -> str:
+    low, high = row["interval"]
+    return (
+        f"<td class='n'>{row['balanced_accuracy']:.3f} <span class='fl-muted'>{low:.3f}–{high:.3f}"
+        "</span></td>"
     )

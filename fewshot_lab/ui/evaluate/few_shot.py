@@ -1,5 +1,6 @@
 """The paper's protocol on data with reference labels: start it, watch it, look at its curves."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -83,27 +84,31 @@ def form(project: Project, kinds: dict[str, str]) -> None:
             "Leave out classes with fewer images than", 0, 100_000, 0, key="fl-nshot-least"
         )
         labels = st.radio(
-            "Labels", list(kinds), format_func=kinds.get, horizontal=True, key="fl-nshot-labels"
+            "Labels",
+            list(kinds),
+            format_func=kinds.__getitem__,
+            horizontal=True,
+            key="fl-nshot-labels",
         )
     with right:
         chosen = st.multiselect(
             "Backbones",
             list(titles),
             default=[project.backbone_name] if project.backbone_name in titles else None,
-            format_func=titles.get,
+            format_func=titles.__getitem__,
             key="fl-nshot-backbones",
         )
         classifiers = st.multiselect(
             "Classifiers",
             list(TITLES),
             default=list(CLASSIFIERS),
-            format_func=TITLES.get,
+            format_func=TITLES.__getitem__,
             key="fl-nshot-classifiers",
         )
         reference = st.selectbox(
             "Data set of the paper",
             list(REFERENCES),
-            format_func=REFERENCES.get,
+            format_func=REFERENCES.__getitem__,
             key="fl-nshot-reference",
         )
         dropped = st.file_uploader(
@@ -141,7 +146,7 @@ def draw(project: Project, found: dict[str, Any]) -> None:
     metric = st.segmented_control(
         "Figure",
         list(METRICS),
-        format_func=METRICS.get,
+        format_func=METRICS.__getitem__,
         default="balanced_accuracy",
         required=True,
         key="fl-nshot-metric",
@@ -162,22 +167,18 @@ def chart(project: Project, found: dict[str, Any], metric: str) -> Any:
     made = curve_charts.figure("labels per class", METRICS[metric].lower(), height=430)
     pairs = list(dict.fromkeys((r["backbone"], r["classifier"]) for r in found["results"]))
     several = len({backbone for backbone, _ in pairs}) > 1
-    for at, (backbone, classifier) in enumerate(pairs):
-        rows = [
-            r
-            for r in found["results"]
-            if (r["backbone"], r["classifier"]) == (backbone, classifier)
-        ]
+    # The app's own choice always has the accent.
+    own = sorted(pairs, key=lambda pair: pair[1] != "default")
+    colours = dict(zip(own, itertools.cycle(curve_charts.COLOURS), strict=False))
+    for pair in pairs:
+        backbone, classifier = pair
+        rows = [r for r in found["results"] if (r["backbone"], r["classifier"]) == pair]
         rows.sort(key=lambda r: r["shots"])
         values = [figures(r, metric) for r in rows]
         name = TITLES.get(classifier, classifier)
         if several:
             name = f"{name} · {titles.get(backbone, backbone)}"
-        colour = curve_charts.COLOURS[at % len(curve_charts.COLOURS)]
-        if at == pairs.index(next((p for p in pairs if p[1] == "default"), pairs[0])):
-            colour = curve_charts.COLOURS[0]
-        elif colour == curve_charts.COLOURS[0]:
-            colour = curve_charts.COLOURS[len(pairs) % len(curve_charts.COLOURS)]
+        colour = colours[pair]
         curve_charts.band(
             made,
             [r["shots"] for r in rows],
@@ -224,8 +225,9 @@ def told(found: dict[str, Any]) -> str:
     published = found.get("published")
     if published is not None:
         said += (
-            f" Grey: {published['title']}, recognised {published['chosen']}: "
-            f"{published['source']}, on its own test images and backbone."
+            f" Grey: the paper's {published['title']}, "
+            f"{'chosen' if published['chosen'] == 'by hand' else 'recognised'} "
+            f"{published['chosen']}: {published['source']}, on its own test images and backbone."
         )
     return said
 

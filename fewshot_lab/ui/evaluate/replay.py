@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.active import STRATEGIES
+from fewshot_lab.active import DEFAULT_STRATEGY, STRATEGIES
 from fewshot_lab.evaluation import newest, set_strategy, strategy_of
 from fewshot_lab.project import Project
 from fewshot_lab.ui import curve_charts, work
@@ -39,7 +39,11 @@ def show(project: Project) -> None:
         work.show_ending(project, last)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         labels = st.radio(
-            "Label again", list(kinds), format_func=kinds.get, horizontal=True, key="fl-replay-kind"
+            "Label again",
+            list(kinds),
+            format_func=kinds.__getitem__,
+            horizontal=True,
+            key="fl-replay-kind",
         )
         draws = st.number_input("Draws", 2, 100, 10, key="fl-replay-draws", width=120)
         if st.button("Replay", type="primary", key="fl-replay-start"):
@@ -54,7 +58,7 @@ def choose(project: Project, used: dict[str, Any]) -> None:
         "Suggestions",
         list(options),
         index=list(options).index(used["setting"]),
-        format_func=options.get,
+        format_func=options.__getitem__,
         key=f"fl-strategy-{used['setting']}",
         width=420,
     )
@@ -76,8 +80,9 @@ def draw(found: dict[str, Any]) -> None:
             [p["interval"][1] for p in points],
             name=row["title"],
             colour=COLOURS[row["strategy"]],
-            faint=0.08,
+            faint=0.12,
             words="labels",
+            filled=row["strategy"] in (DEFAULT_STRATEGY, "random"),
         )
     st.plotly_chart(made, config=curve_charts.CONFIG, key="fl-replay")
     st.html(table(found))
