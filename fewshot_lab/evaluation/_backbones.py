@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 SHOTS = (1, 2, 5, 10, 25, 50, 100)
-SAMPLE = 64
+SAMPLE = 48
 """Images by which the speed of embedding is measured."""
 TIMES = 3
+"""Turns of each measurement of time."""
 
 
 def backbones_of(
@@ -49,12 +50,21 @@ def backbones_of(
     protocol = protocol or Protocol(backbone_shots(project, labels), 10)
     protocol = replace(protocol, classifiers=(DEFAULT,))
     found = nshot_of(project, names, protocol=protocol, labels=labels, progress=progress)
-    costs = []
-    for done, name in enumerate(names):
-        progress("timing", done, len(names))
-        costs.append({"backbone": name} | _cost(project, name, labels, max(protocol.shots)))
-    progress("timing", len(names), len(names))
-    found |= {"costs": costs, "titles": _titles(names)}
+    costs = {name: _cost(project, name, labels, max(protocol.shots)) for name in names}
+    speeds: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(TIMES):
+        for done, name in enumerate(names):
+            progress("timing", turn * len(names) + done, TIMES * len(names))
+            speeds[name].append(_embedding_seconds(project, name))
+    progress("timing", TIMES * len(names), TIMES * len(names))
+    # In turns, and the best of them: who else uses the machine slows all alike.
+    found |= {
+        "costs": [
+            {"backbone": name, "embed_seconds_per_1000": round(min(speeds[name]), 2)} | costs[name]
+            for name in names
+        ],
+        "titles": _titles(names),
+    }
     return found | {"sentences": sentences(found)}
 
 
@@ -71,8 +81,8 @@ def backbone_shots(project: Project, labels: str) -> tuple[int, ...]:
     return fits
 
 
-def _cost(project: Project, name: str, labels: str, shots: int) -> dict[str, Any]:
-    """Measure seconds to embed 1,000 images, and to fit on the largest draw, on this machine."""
+def _embedding_seconds(project: Project, name: str) -> float:
+    """Measure the seconds that 1,000 images would take, by a sample of them."""
     from fewshot_lab.embeddings import ImageItem, embed
 
     view = project.through(name)
@@ -84,14 +94,16 @@ def _cost(project: Project, name: str, labels: str, shots: int) -> dict[str, Any
         ]
         with tempfile.TemporaryDirectory() as folder:
             # The first images wait for the network to be loaded: they are not counted.
-            embed(items[:4], view.backbone, Path(folder) / "first")
+            embed(items[:2], view.backbone, Path(folder) / "first")
             began = time.perf_counter()
             embed(items, view.backbone, Path(folder) / "sample")
-            embedding = (time.perf_counter() - began) / len(items) * 1000
-        there = view.require_embeddings()
-        dimensions = int(there.matrix(there.ids[:1]).shape[1])
+            return (time.perf_counter() - began) / len(items) * 1000
     finally:
         view.close()
+
+
+def _cost(project: Project, name: str, labels: str, shots: int) -> dict[str, Any]:
+    """Measure the seconds of a fit on the largest draw."""
     truth = truth_of(project, labels)
     ids, embedded = embedded_of(project, [name], truth)
     X = embedded[0].X
@@ -105,11 +117,10 @@ def _cost(project: Project, name: str, labels: str, shots: int) -> dict[str, Any
         fit(X[rows_], code[rows_], pool=pool, rows=rows_)
         seconds.append(time.perf_counter() - began)
     return {
-        "embed_seconds_per_1000": round(embedding, 2),
-        "embedded_sample": len(items),
+        "embedded_sample": min(SAMPLE, len(project.store.ids())),
         "fit_seconds": round(float(np.median(seconds)), 3),
         "fit_labels": len(rows_),
-        "dimensions": dimensions,
+        "dimensions": X.shape[1],
     }
 
 
