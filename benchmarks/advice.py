@@ -16,7 +16,7 @@ import time
 import numpy as np
 from _embeddings import balanced_accuracy, embeddings, split
 
-from fewshot_lab.active import BATCH, COLD_LABELS_PER_CLASS, choose_audit, suggest
+from fewshot_lab.active import BATCH, COLD_LABELS_PER_CLASS, suggest
 from fewshot_lab.classifiers import Fitted, Pool, fit
 from fewshot_lab.evaluation import LearningCurve, learning_curve
 
@@ -43,7 +43,8 @@ class Person:
     def give(self, n: int) -> None:
         """Label n more images, as suggested."""
         audit = round(AUDIT / BATCH * n)
-        drawn = choose_audit(self.label < 0, audit, seed=1000 * self.seed + self.n)
+        random = np.random.default_rng(1000 * self.seed + self.n)
+        drawn = random.permutation(np.flatnonzero(self.label < 0))[:audit]
         self.audit[drawn] = True
         self.label[drawn] = self.truth[drawn]
         teaches = (self.label >= 0) & ~self.audit

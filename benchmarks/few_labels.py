@@ -49,11 +49,8 @@ def table(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
             "{:.3f} ({:.3f}-{:.3f})".format(rows[k]["balanced_accuracy"], *rows[k]["interval"])
             for k in ("paper-svm", "paper-knn", "paper-logreg", "default")
         )
-        low, high = (100 * v for v in gain["interval"])
-        print(
-            f"| {n} | {cells} | {100 * gain['difference']:+.1f} points ({low:+.1f} to {high:+.1f}) |",
-            flush=True,
-        )
+        points, low, high = (100 * v for v in (gain["difference"], *gain["interval"]))
+        print(f"| {n} | {cells} | {points:+.1f} points ({low:+.1f} to {high:+.1f}) |", flush=True)
 
 
 def parity(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
