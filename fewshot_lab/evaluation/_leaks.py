@@ -86,9 +86,10 @@ class LeakCheck:
                 said += " No groups are known: images of one patient may be on both sides."
         if self.apart:
             pairs = "pair" if self.apart == 1 else "pairs"
-            said += (
-                f" {self.apart:,} look-alike {pairs} of different {self.noun}s: "
+            said += f" {self.apart:,} look-alike {pairs} of different {self.noun}s; " + (
                 f"{_some(self.twins, 'image')} whose twin was trained on left out of the figures."
+                if self.twins
+                else "none of them on both sides."
             )
         return said
 

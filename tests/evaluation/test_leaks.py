@@ -57,7 +57,7 @@ def test_a_twin_of_another_patient_is_left_out():
     )
     assert leaking.tolist() == [False, False, True, False, False, False]
     assert (check.apart, check.twins) == (1, 1)
-    assert "1 look-alike pair of different patients: 1 image whose twin" in check.sentence
+    assert "1 look-alike pair of different patients; 1 image whose twin" in check.sentence
 
 
 def test_without_groups_it_says_what_that_means():

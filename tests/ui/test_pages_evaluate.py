@@ -4,10 +4,19 @@ import re
 
 import numpy as np
 
-from fewshot_lab.evaluation import CrossValidation, Interval
+from fewshot_lab.evaluation import (
+    AuditCounts,
+    AuditReport,
+    CrossValidation,
+    Interval,
+    Leak,
+    LeakCheck,
+    TestFigures,
+    test_figures,
+)
 from fewshot_lab.live import Snapshot
 from fewshot_lab.store import ClassRow
-from fewshot_lab.ui.evaluate import accuracy
+from fewshot_lab.ui.evaluate import accuracy, audit_part
 
 NONE = Interval(float("nan"), 0.0, 1.0, 0)
 
@@ -32,15 +41,18 @@ def cross_validation(confusion: list[list[float]], recall: list[Interval]) -> Cr
     )
 
 
+def figures_of(y: np.ndarray, predicted: np.ndarray, **more: np.ndarray) -> TestFigures:
+    return test_figures(y, predicted, [0, 1], pool=500, **more)  # type: ignore[arg-type]
+
+
 def snapshot(cv: CrossValidation, **more: object) -> Snapshot:
     return Snapshot(rev=1, position=1, ids=[], row={}, cv=cv, **more)  # type: ignore[arg-type]
 
 
 def test_no_figure_without_its_interval_and_n() -> None:
     cv = cross_validation([[9, 1], [2, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
-    said = accuracy.headline(snapshot(cv, audit=Interval(0.82, 0.74, 0.88, 96)))
+    said = accuracy.headline(snapshot(cv))
     assert "<b>0.84</b><span>0.80–0.87, n = 420" in said
-    assert "<b>0.82</b><span>0.74–0.88, n = 96" in said
     table = accuracy.recall_table(cv, classes("a", "b"))
     assert table.count("0.90 (0.60–0.98)") == 2
 
@@ -63,9 +75,30 @@ def test_a_confusion_cell_says_what_it_means() -> None:
     assert cells == ["", "wrong", "none", ""]
 
 
-def test_the_audit_is_explained_before_it_can_be_told() -> None:
-    cv = cross_validation([[9, 1], [2, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
-    assert "mark with A" in accuracy.headline(snapshot(cv))
+def test_the_audit_says_what_it_rests_on() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 60)
+    found = figures_of(y, np.where(rng.random(60) < 0.8, y, 1 - y), groups=np.arange(60) // 3)
+    counts = AuditCounts(500, 70, 60, 4, 1, 5, 12)
+    report = AuditReport(counts, found, LeakCheck(20, noun="patient"))
+    said = audit_part.headline(found, "patient")
+    assert "60 images of 20 patients" in said
+    assert f"{found.balanced_accuracy.low:.2f}–{found.balanced_accuracy.high:.2f}" in said
+    assert "4 unsure, 1 unusable (in no figure), 5 still without a label" in audit_part.standing(
+        report, "patient"
+    )
+    assert "more audit labels</b> of further patients" in audit_part.halving(report, "patient")
+    assert "20 patients; none on both sides." in audit_part.leak_line(report.leaks)
+    table = audit_part.by_class(found, classes("a <x>", "b"))
+    assert "a &lt;x&gt;" in table
+    assert table.count("<td class='n'>") == 6
+
+
+def test_a_leak_is_shown_as_one_with_the_patient() -> None:
+    leak = Leak("anna", ("i1",), ("i2",))
+    said = audit_part.leak_line(LeakCheck(2, leaks=(leak,), excluded=1, noun="patient"))
+    assert "fl-alert" in said
+    assert "anna: i2 tested, i1 trained on" in said
 
 
 def test_a_class_that_was_deleted_still_has_a_row() -> None:

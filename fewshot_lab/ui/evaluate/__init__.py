@@ -14,6 +14,7 @@ VIEWS = {
     "few_shot": "Few-shot",
     "backbones": "Backbones",
     "replay": "Replay",
+    "splits": "Groups, test set",
 }
 
 

@@ -10,6 +10,7 @@ from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.evaluate import audit_part
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.words import count, escape, interval, percent, plural
 
@@ -39,7 +40,7 @@ def show(project: Project) -> None:
 
 
 def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
-    """Draw a snapshot."""
+    """Draw a snapshot: the audit first, then what came with the data, then cross-validation."""
     cv = snapshot.cv
     if cv is None:
         if stale:
@@ -52,23 +53,29 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
             pages.go("label", project.name)
         return
     classes = {row.id: row for row in project.store.classes(include_retired=True)}
+    noun = project.splits.rule.noun
+    if snapshot.sentence:
+        st.html(f"<p class='fl-lead'>{escape(snapshot.sentence)}</p>")
+    if (drawn := st.session_state.pop("fl-drawn", None)) is not None:
+        st.toast(f"{plural(drawn, 'image')} drawn.")
+    audit_part.show(project, snapshot.audit_report, classes, noun)
+    if snapshot.test is not None:
+        st.divider()
+        audit_part.show_test(snapshot.test, classes, noun)
+    st.divider()
+    st.subheader("By cross-validation on the training labels")
     st.html(headline(snapshot))
     if snapshot.suspects:
         pages.link("label", "Look at the suspects", project.name, open="suspects")
-    st.divider()
     if len(cv.class_ids) > WIDE:
-        st.subheader("Recall per class")
-        st.html(recall_table(cv, classes))
-        st.subheader("Confusion")
-        st.html(confusion(cv, classes, project.name))
+        st.html("<h4>Recall per class</h4>" + recall_table(cv, classes))
+        st.html("<h4>Confusion</h4>" + confusion(cv, classes, project.name))
     else:
         left, right = st.columns([1, 1], gap="large")
         with left:
-            st.subheader("Recall per class")
-            st.html(recall_table(cv, classes))
+            st.html("<h4>Recall per class</h4>" + recall_table(cv, classes))
         with right:
-            st.subheader("Confusion")
-            st.html(confusion(cv, classes, project.name))
+            st.html("<h4>Confusion</h4>" + confusion(cv, classes, project.name))
 
 
 def figure(title: str, value: "Interval", how: str) -> str:
@@ -85,30 +92,21 @@ def figure(title: str, value: "Interval", how: str) -> str:
 
 
 def headline(snapshot: Snapshot) -> str:
-    """Return the figures that matter most as HTML."""
+    """Return the cross-validated figures, and what they are, as HTML."""
     assert snapshot.cv is not None
-    rows = figure(
-        "Balanced accuracy", snapshot.cv.balanced_accuracy, "95 % interval, by cross-validation"
-    )
-    if snapshot.audit is not None:
-        rows += figure("Audit", snapshot.audit, "on images drawn at random, never trained on")
-    else:
-        rows += (
-            "<dt>Audit</dt><dd class='fl-muted'>no estimate yet: it needs labels on images that "
-            "the suggestions mark with A.</dd>"
-        )
+    rows = figure("Balanced accuracy", snapshot.cv.balanced_accuracy, "95 % interval")
     n = len(snapshot.suspects)
     doubted = f"{plural(n, 'label')} that the classifier doubts" if n else "none"
     rows += f"<dt>Suspects</dt><dd>{doubted}</dd>"
-    if snapshot.sentence:
-        rows += f"<dt>Classifier</dt><dd>{escape(snapshot.sentence)}</dd>"
     said = (
-        "Cross-validation describes the labelled images, and suggestions pick hard ones; "
-        "the audit describes all images."
+        "These are the labelled images, each predicted by a classifier that did not see it. Most "
+        "were suggested because they are hard, so the figures are not those of the pool; they "
+        "show where the classifier errs."
     )
     return (
-        f'<dl class="fl-facts" style="align-items:baseline">{rows}</dl>'
-        f'<div class="fl-small fl-muted" style="margin-top:8px">{said}</div>'
+        f'<div class="fl-muted">{said}</div>'
+        f'<dl class="fl-facts" style="align-items:baseline;margin:12px 0 !important">{rows}</dl>'
+        + audit_part.leak_line(snapshot.cv.leaks)
     )
 
 

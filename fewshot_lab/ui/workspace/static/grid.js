@@ -2,7 +2,7 @@
 
 import { h, refill, say, count, images, iconButton, two } from "./dom.js";
 import { Tile } from "./tile.js";
-import { SORTS, Suggestions, classRows, predictedRows, selectionSentence, sorted } from "./views.js";
+import { SORTS, Suggestions, auditRows, classRows, predictedRows, selectionSentence, sorted } from "./views.js";
 import { menu } from "./popover.js";
 import { keyOf } from "./keynames.js";
 import { Accept } from "./accept.js";
@@ -138,6 +138,7 @@ export class Grid {
       rows = this.suspects();
     }
     else if (view.name === "class") rows = view.predicted ? predictedRows(this.model, view.classId) : classRows(this.model, view.classId);
+    else if (view.name === "audit") rows = auditRows(this.model);
     else if (view.name === "search") rows = await this.found(view.text);
     else if (view.name === "cell") rows = this.model.rows(view.ids);
     else if (view.name === "accept") {
@@ -281,6 +282,11 @@ export class Grid {
           typeof view.classId === "number" && this.toggle(view.predicted ? "Labelled ones" : "Predicted ones", () => this.open({ ...view, predicted: !view.predicted }))].filter(Boolean);
       }
       case "search": return [view.text ? `${n === 1000 ? "The first 1,000 images" : images(n)} with “${view.text}” in the name.` : "Type a part of a file name."];
+      case "audit": {
+        const waiting = this.rows.filter((row) => !model.kind(row)).length;
+        return [waiting ? `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`
+          : "Every image drawn at random has a label."];
+      }
       case "cell": return [view.title, `: ${images(n)}.`];
       case "accept": return this.accept.words();
       default: return [""];
@@ -492,10 +498,10 @@ export class Grid {
     const { name } = this.view;
     const view = {
       suggestions: "suggestion", selection: "map", neighbours: "neighbours", suspects: "suspects",
-      class: "class", search: "search", cell: "suspects", accept: "grid",
+      class: "class", search: "search", cell: "suspects", accept: "grid", audit: "suggestion",
     }[name] ?? "grid";
     const why = name === "suggestions" && rows.length === 1 ? this.suggestions.why.get(rows[0]) : null;
-    return { view: name === "cell" ? "grid" : view, strategy: why?.strategy ?? null };
+    return { view: name === "cell" ? "grid" : view, strategy: why?.strategy ?? (name === "audit" ? "audit" : null) };
   }
 
   label(what, rows = this.target()) {
@@ -508,7 +514,7 @@ export class Grid {
   }
 
   advance() {
-    const next = this.view.name === "suggestions" || this.view.name === "suspects" ? this.firstOpen(this.focusAt + 1) : this.focusAt + 1;
+    const next = ["suggestions", "suspects", "audit"].includes(this.view.name) ? this.firstOpen(this.focusAt + 1) : this.focusAt + 1;
     if (next >= 0 && next < this.rows.length) this.focus(next);
     else {
       const open = this.view.name === "suggestions" ? this.firstOpen(0) : -1;

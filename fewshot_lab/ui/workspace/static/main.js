@@ -86,11 +86,16 @@ class Workspace {
     this.live.start();
   }
 
-  // Another page may have sent people here to look at something: suspects, or cell-LABEL-PREDICTED.
+  // Another page may have sent people here to look at something: audit, suspects, or cell-LABEL-PREDICTED.
   openAsked() {
     const asked = this.data.open ?? "";
     const { model } = this.model;
-    if (!asked || this.opened || !model?.cv?.cells) return;
+    if (!asked || this.opened || !model) return;
+    if (asked === "audit") {
+      this.opened = true;
+      this.grid.open({ name: "audit" });
+    }
+    if (this.opened || !model.cv?.cells) return;
     this.opened = true;
     const [, label, predicted] = /^cell-(\d+)-(\d+)$/.exec(asked) ?? [];
     if (label !== undefined) {

@@ -118,6 +118,14 @@ function reasonParts(model, { reason, classes }) {
   return text.split(places).map((part) => (names.some((n) => n.toLowerCase() === part.toLowerCase()) ? h("em", {}, part) : part));
 }
 
+// Images drawn at random that have no label yet, by their id, which is as good as chance: whoever labels
+// only some of them labels a random part.
+export function auditRows(model) {
+  const rows = [];
+  for (let row = 0; row < model.n; row++) if (model.isAudit(row) && !(model.codes[row] & KIND)) rows.push(row);
+  return rows.sort((a, b) => (model.ids[a] < model.ids[b] ? -1 : 1));
+}
+
 export function classRows(model, what) {
   const rows = [];
   for (let row = 0; row < model.n; row++) {
