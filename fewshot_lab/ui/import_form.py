@@ -23,13 +23,17 @@ CHIPS = 40
 
 def show(project: Project) -> None:
     """Draw the form: where from, how, and the button."""
-    # The form leaves the page while an import runs; afterwards the same choice stands.
-    st.session_state.setdefault("fl-where", st.session_state.get("fl-where-last", HERE))
+    # The form leaves the page while an import runs; the next one begins with the same choice.
+    turn = st.session_state.setdefault("fl-turn", 0)
+    first = st.session_state.setdefault(
+        f"fl-where-first-{turn}", st.session_state.get("fl-where-last", HERE)
+    )
     where = st.segmented_control(
         "Where are the images?",
         [HERE, DROP],
+        default=first,
         required=True,
-        key="fl-where",
+        key=f"fl-where-{turn}",
         label_visibility="collapsed",
     )
     st.session_state["fl-where-last"] = where
