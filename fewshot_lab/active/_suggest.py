@@ -305,6 +305,7 @@ def _cover(chooser: _Chooser, n: int, seed: int) -> list[_Pick]:
         if not picks and not anything:
             reason = "densest unlabelled cluster"
         else:
-            reason = f"nearest to {100 * newly:.0f} % of the images, of those labelled or shown"
+            share = f"{100 * newly:.0f} %" if newly >= 0.01 else "less than 1 %"
+            reason = f"closer to {share} of the images than any labelled or suggested so far"
         picks.append(_Pick(row, reason, "cover"))
     return picks

@@ -17,7 +17,8 @@ FIRST_EIGHT = (
 )
 """Okabe and Ito's set for colour-blind readers, its black and yellow replaced."""
 
-_NEAREST = 18.0  # CIE 1976 distance that a further colour keeps from the first eight
+_NEAREST = 16.0  # CIE 1976 distance that a further colour keeps from those before it
+_LIGHTNESS = (38.0, 74.0)  # CIE; others are lost on a dark or a light ground
 
 
 def colour_for(position: int) -> str:
@@ -27,7 +28,8 @@ def colour_for(position: int) -> str:
     ----------
     position : int
         Place in the list, from 0. The first eight are :data:`FIRST_EIGHT`; those that follow come
-        from colorcet's Glasbey set, without the ones that look like one of the first eight.
+        from colorcet's Glasbey set, without the ones that look like an earlier one or are lost on
+        a dark or a light ground.
 
     Returns
     -------
@@ -59,10 +61,11 @@ def _further() -> tuple[str, ...]:
 
     apart = [_lab(colour) for colour in FIRST_EIGHT]
     chosen = []
-    for rgb in colorcet.glasbey_bw_minc_20_maxl_70:
+    for rgb in colorcet.glasbey_bw_minc_20:
         colour = "#" + "".join(f"{round(255 * part):02X}" for part in rgb)
         lab = _lab(colour)
-        if min(_distance(lab, other) for other in apart) >= _NEAREST:
+        seen = _LIGHTNESS[0] <= lab[0] <= _LIGHTNESS[1]
+        if seen and min(_distance(lab, other) for other in apart) >= _NEAREST:
             chosen.append(colour)
             apart.append(lab)
     return tuple(chosen)

@@ -1,11 +1,13 @@
 """The label page as a person uses it: map, keys, undo, and a server that dies."""
 
+import io
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 
 from fewshot_lab.project import Project
@@ -63,6 +65,21 @@ def lasso(page: Page, left: float, top: float, right: float, bottom: float) -> n
     )
 
 
+def share_drawn(page: Page, project: Project, ids: set[str], colour: tuple[int, ...]) -> float:
+    """Return the share of images whose place on the map has a colour."""
+    layout = project.map
+    assert layout is not None
+    xy = [list(map(float, layout.xy[i])) for i, one in enumerate(layout.ids) if one in ids]
+    places = page.evaluate(
+        """xy => { const {xaxis, yaxis} = document.querySelector('.ws-plot')._fullLayout;
+                   return xy.map(([x, y]) => [xaxis.d2p(x), yaxis.d2p(y)]); }""",
+        xy,
+    )
+    picture = Image.open(io.BytesIO(page.locator(".ws-plot").screenshot())).convert("RGB")
+    seen = np.array([picture.getpixel((round(x), round(y))) for x, y in places])
+    return float((np.abs(seen - colour).max(axis=1) < 24).mean())
+
+
 def ranges(page: Page) -> Any:
     return page.evaluate(
         """() => { const {xaxis, yaxis} = document.querySelector('.ws-plot')._fullLayout;
@@ -109,6 +126,8 @@ def test_a_lasso_and_one_key_label_what_lies_inside_and_undo_takes_it_back(
     until(lambda: set(project.store.labels()) == ids, "the lasso's images are labelled")
     assert {e.view for e in project.store.events()} == {"map"}
     expect(page.locator(".ws-toast").first).to_contain_text(f"{len(ids)} images")
+    page.keyboard.press("Escape")
+    until(lambda: share_drawn(page, project, ids, (0x00, 0x72, 0xB2)) > 0.8, "labels on the map")
 
     page.keyboard.press("Control+z")
     until(lambda: labelled(project) == 0, "one undo takes the whole lasso back")

@@ -1,7 +1,5 @@
 """Classes: named once, never mixed up."""
 
-import colorsys
-
 import pytest
 
 from fewshot_lab.errors import FewshotLabError
@@ -125,10 +123,17 @@ def test_colours(store: Store, kim: Hand) -> None:
             store.recolour_class(b, wrong, **kim.says())
 
 
+def luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2."""
+    rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
 def test_default_colours_are_all_different_and_seen_on_light_and_dark() -> None:
     colours = [colour_for(n) for n in range(60)]
     assert len(set(colours)) == 60
     for colour in colours:
-        rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        lightness = colorsys.rgb_to_hls(*rgb)[1]
-        assert 0.08 < lightness < 0.95, colour
+        for ground in ("#FFFFFF", "#161C20"):
+            light, dark = sorted(map(luminance, (colour, ground)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 2, (colour, ground)

@@ -19,7 +19,7 @@ export function openEditor(panel) {
     },
   });
   const add = h("input", {
-    type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 120,
+    type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 60,
     onkeydown: async (event) => {
       if (event.key !== "Enter" || !add.value.trim()) return;
       if (await changes.make({ do: "add", name: add.value.trim() })) add.value = "";
@@ -37,7 +37,7 @@ export function openEditor(panel) {
 
   const line = (c, at) => {
     const name = h("input", {
-      type: "text", class: "ws-field", value: c.name, maxlength: 120, "aria-label": `Name of ${c.name}`,
+      type: "text", class: "ws-field", value: c.name, maxlength: 60, "aria-label": `Name of ${c.name}`,
       onkeydown: (event) => {
         if (event.key === "Enter") name.blur();
         if (event.key === "Escape") { name.value = c.name; name.blur(); event.stopPropagation(); }

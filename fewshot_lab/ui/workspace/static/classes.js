@@ -16,7 +16,7 @@ export class ClassPanel {
     this.caption = h("span", { class: "ws-caption" });
     this.edit = h("button", { type: "button", class: "ws-link", onclick: () => openEditor(this) }, "Edit");
     this.field = h("input", {
-      type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 120,
+      type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 60,
       onkeydown: (event) => {
         if (event.key === "Enter") this.add();
         if (event.key === "Escape") { this.field.value = ""; this.field.blur(); }

@@ -116,6 +116,7 @@ export class Grid {
       view = { ...view, id };
     }
     this.view = view;
+    if (view.name !== "search") this.putSearchAway();
     this.sort = "listed";
     this.marked.clear();
     this.similarity = null;
@@ -581,10 +582,14 @@ export class Grid {
     this.open({ name: "search", text: this.searchField.value });
   }
 
-  closeSearch() {
+  putSearchAway() {
+    clearTimeout(this.searching);
     this.searchField.hidden = true;
     this.acceptButton.hidden = false;
     this.searchField.value = "";
+  }
+
+  closeSearch() {
     this.open({ name: "suggestions" });
     this.scroller.focus();
   }

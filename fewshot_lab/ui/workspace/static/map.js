@@ -213,6 +213,8 @@ export class MapView {
       }
       const ink = this.edge(false).bytes, faint = this.edge(true).bytes;
       const labelled = {
+        // Plotly told the scene how many points there were: it would not draw, or thin out, what is more.
+        markers: null, snap: Number.MAX_SAFE_INTEGER,
         colors: [...painted.colors, CLEAR].map((s) => s.bytes), borderColors: [...painted.dimmed, false].map((d) => (d ? faint : ink)), positions,
       };
       scene.markerOptions[0].colors = painted.cloud.map((s) => s.bytes);

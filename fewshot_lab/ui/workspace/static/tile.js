@@ -67,12 +67,14 @@ export class Tile {
     }
     say(this.chip, code & MACHINE && label ? `${label} (auto)` : label);
     this.chip.hidden = !label;
+    this.chip.title = label;
     this.audit.hidden = !model.isAudit(row);
     const probability = guess?.probability ?? model.probability(row);
     if (predicted !== null) {
       this.dot.style.background = model.color(predicted);
       this.dot.hidden = false;
       say(this.name, model.name(predicted));
+      this.name.title = model.name(predicted);
       say(this.figure, percent(probability));
     } else {
       this.dot.hidden = true;

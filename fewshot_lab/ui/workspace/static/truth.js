@@ -124,7 +124,7 @@ export class TruthLine {
   confusion(cv) {
     const size = cv.class_ids.length;
     const largest = Math.max(1, ...cv.confusion.map((line, i) => line.reduce((a, v, j) => (i === j ? a : Math.max(a, v)), 0)));
-    const table = h("table", { class: "ws-confusion", style: { "--size": size } },
+    const table = h("table", { class: `ws-confusion${size > 16 ? " ws-many-classes" : ""}`, style: { "--size": size } },
       h("caption", {}, "Rows: your labels. Columns: predicted. A click shows the images."),
       h("tr", {}, h("td", {}), cv.class_ids.map((id) => h("th", { scope: "col", title: this.model.name(id) }, h("span", {}, this.model.name(id))))));
     cv.confusion.forEach((line, i) => {
