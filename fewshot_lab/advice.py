@@ -141,11 +141,11 @@ class Advisor:
         ):
             return
         found = replay_of(project, plan=REPLAY, labels="own", check=self._give_way)
+        take_evidence(project, found)
         last = newest(project, "replay")
         # A longer replay that somebody asked for stays on the page.
         if last is None or last.get("background"):
             remember(project, "replay", found | {"background": True})
-        take_evidence(project, found)
 
     def _next(self) -> tuple[Any, Fitted] | None:
         """Wait until there is something to measure, and a moment for it."""

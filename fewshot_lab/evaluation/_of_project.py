@@ -210,8 +210,8 @@ def _split(
         sentence = f"{len(set(groups[rest | test])):,} groups; none on both sides."
         if both:
             sentence += (
-                f" {lost:,} images to draw from were left out: their {len(both):,} groups "
-                f"({', '.join(map(str, both[:3]))}{', ...' if len(both) > 3 else ''}) are tested."
+                f" {lost:,} images to draw from were left out, because images of their groups "
+                f"are tested ({', '.join(map(str, both[:3]))}{', ...' if len(both) > 3 else ''})."
             )
     return Split(np.flatnonzero(rest), np.flatnonzero(test), sentence), said
 
