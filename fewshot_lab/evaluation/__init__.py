@@ -47,7 +47,7 @@ from fewshot_lab.evaluation._nshot import (
 from fewshot_lab.evaluation._of_project import advise, newest, nshot_of, remember, replay_of
 from fewshot_lab.evaluation._pace import Pace, pace
 from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
-from fewshot_lab.evaluation._replay import ReplayPlan, replay
+from fewshot_lab.evaluation._replay import Choose, ReplayPlan, replay
 from fewshot_lab.evaluation._selective import NEVER
 from fewshot_lab.evaluation._strategy import set_strategy, strategy_of, take_evidence
 from fewshot_lab.evaluation._survey import Sample, mean_recall, share
@@ -63,6 +63,7 @@ __all__ = [
     "Advice",
     "AuditCounts",
     "AuditReport",
+    "Choose",
     "CrossValidation",
     "Curve",
     "Decision",

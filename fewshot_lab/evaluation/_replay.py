@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.active import DEFAULT_STRATEGY, STRATEGIES, suggest_by
+from fewshot_lab.active import DEFAULT_STRATEGY, STRATEGIES, Suggestion, suggest_by
 from fewshot_lab.classifiers import Pool, fit, one_blas_thread
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation._metrics import balanced_accuracy
@@ -17,6 +17,8 @@ from fewshot_lab.evaluation._nshot import TEST_SHARE, split_by_group
 from fewshot_lab.progress import Progress, silent
 
 Float = NDArray[np.float64]
+Choose = Callable[..., list[Suggestion]]
+"""Chooses as :func:`fewshot_lab.active.suggest_by` does."""
 
 STEP = 20
 BUDGET = 400
@@ -56,6 +58,7 @@ def replay(
     groups: NDArray[Any] | None = None,
     plan: ReplayPlan | None = None,
     *,
+    others: Mapping[str, Choose] | None = None,
     progress: Progress = silent,
     check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
@@ -77,6 +80,8 @@ def replay(
         Class ids.
     groups : array (n,), optional
     plan : ReplayPlan, optional
+    others : mapping, optional
+        Further strategies by name, called as :func:`fewshot_lab.active.suggest_by` is.
     progress
         Stage "replaying": runs done of all.
     check
@@ -99,6 +104,8 @@ def replay(
     for name in names:
         if name not in STRATEGIES:
             raise FewshotLabError(f"{name!r} is no strategy: choose among {', '.join(STRATEGIES)}.")
+    others = others or {}
+    names += tuple(others)
     ids, count = np.unique(y, return_counts=True)
     ids = ids[count >= TEST_SHARE]
     kept = np.isin(y, ids)
@@ -132,7 +139,9 @@ def replay(
                 progress("replaying", done, total)
                 check()
                 curves[name][draw] = _labelled(
-                    name, pool, code[apart.rest], X[apart.test], code[apart.test], codes, at,
+                    name,
+                    others.get(name, suggest_by),
+                    pool, code[apart.rest], X[apart.test], code[apart.test], codes, at,
                     seed=1000 * (plan.seed + draw), check=check,
                 )  # fmt: skip
                 done += 1
@@ -151,6 +160,7 @@ def replay(
 
 def _labelled(
     strategy: str,
+    choose: Choose,
     pool: Pool,
     truth: NDArray[np.int64],
     X_test: NDArray[Any],
@@ -170,7 +180,7 @@ def _labelled(
     for i, n in enumerate(at):
         column = {int(c): k for k, c in enumerate(class_ids)}
         labelled = np.array([column.get(int(c), 0) if c >= 0 else -1 for c in label])
-        found = suggest_by(
+        found = choose(
             strategy,
             pool,
             ids,
@@ -226,7 +236,7 @@ def _compared(curves: dict[str, Float], at: NDArray[np.int64], draws: int) -> li
         found.append(
             {
                 "strategy": name,
-                "title": STRATEGIES[name],
+                "title": STRATEGIES.get(name, name),
                 "curve": [
                     {
                         "labels": int(n),
