@@ -63,10 +63,8 @@ if len(runs) > 1:
     )
     if len(compared) > 1:
         picked = [run for run in runs if run.name in compared]
-        for column, figure in zip(
-            st.columns(2, gap="medium"),
-            (run_charts.helping(picked), run_charts.rank(picked)),
-            strict=True,
-        ):
-            if figure is not None:
-                column.plotly_chart(figure, config=run_charts.CONFIG)
+        figures = [run_charts.helping(picked), run_charts.rank(picked)]
+        figures += [run_charts.loss_share(picked)]
+        shown = [figure for figure in figures if figure is not None]
+        for column, figure in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
+            column.plotly_chart(figure, config=run_charts.CONFIG)

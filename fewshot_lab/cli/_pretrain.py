@@ -486,7 +486,12 @@ def _judged(checks: list[dict[str, Any]]) -> str:
     knn = last["knn"]
     start = first["knn"]["value"] if first["knn"] else float("nan")
     between = f"{knn['low']:.3f}-{knn['high']:.3f}"
-    return f"kNN {knn['value']:.3f} ({between}), frozen start {start:.3f}"
+    words = f"kNN {knn['value']:.3f} ({between}), frozen start {start:.3f}"
+    gain = last.get("knn_gain")
+    if gain is None or last is first:
+        return words
+    low, high = 100 * gain["low"], 100 * gain["high"]
+    return f"{words}, gain {100 * gain['value']:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
 def runs(

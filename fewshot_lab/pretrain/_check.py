@@ -46,9 +46,21 @@ class Check:
         # An image without a group is a group of its own.
         self._groups = np.array([data.sources[row].group or f"#{row}" for row in labelled], str)
         self._seed = recipe.seed
+        self._first: dict[str, Tensor] = {}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what a resumed run needs: which images the frozen start told right."""
+        return dict(self._first)
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from :meth:`state_dict`."""
+        self._first = dict(state)
 
     def __call__(self, embed: Embedding) -> dict[str, Any]:
-        """Return ``rank``, and ``knn`` and ``logistic`` balanced accuracy or None."""
+        """Return ``rank``, and ``knn`` and ``logistic`` balanced accuracy or None.
+
+        Each has its interval, and beside it the gain over the first call's, image by image.
+        """
         answer: dict[str, Any] = {
             "rank": effective_rank(embed(self.probe)),
             "knn": None,
@@ -60,8 +72,12 @@ class Check:
         keep = np.isin(self._labels, classes[counts >= 5])
         embedded = embed(_tensor(self._pixels[self._rows[keep]])).double().numpy()
         labels, groups = self._labels[keep], self._groups[keep]
-        answer["knn"] = _cross_validated(embedded, labels, groups, _knn, self._seed)
-        answer["logistic"] = _cross_validated(embedded, labels, groups, _logistic, self._seed)
+        for name, predict in (("knn", _knn), ("logistic", _logistic)):
+            right = _cross_validated(embedded, labels, groups, predict, self._seed)
+            if right is not None:
+                first = self._first.setdefault(name, torch.from_numpy(right)).numpy()
+                answer[name] = _interval(right, labels)
+                answer[f"{name}_gain"] = gain(first, right, labels, groups)
         return answer
 
     def measure(self, answer: dict[str, Any]) -> float:
@@ -82,10 +98,11 @@ def _cross_validated(
     groups: np.ndarray,
     predict: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
     seed: int,
-) -> dict[str, Any] | None:
+) -> np.ndarray | None:
+    """Return which images are told right by a classifier that has not seen their group."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    classes, code = np.unique(labels, return_inverse=True)
+    _, code = np.unique(labels, return_inverse=True)
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
     try:
         split = list(folds.split(embedded, code, groups))
@@ -96,13 +113,50 @@ def _cross_validated(
         if len(np.unique(code[train])) < 2:
             return None
         right[test] = predict(embedded[train], code[train], embedded[test]) == code[test]
-    k = len(classes)
+    return right
+
+
+def _interval(right: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    _, code = np.unique(labels, return_inverse=True)
     interval = balanced(
-        np.bincount(code, right, k).astype(float),
-        np.bincount(code, minlength=k).astype(float),
+        np.bincount(code, right).astype(float),
+        np.bincount(code).astype(float),
         images=len(code),
     )
     return dataclasses.asdict(interval)
+
+
+def gain(
+    before: np.ndarray, after: np.ndarray, labels: np.ndarray, groups: np.ndarray
+) -> dict[str, float]:
+    """Return how much balanced accuracy has risen on the same images.
+
+    Paired, because both judge the same images: what is hard for both says nothing of the
+    difference. The interval is that of a sum over groups (images of a patient rise and fall
+    together), by linearisation.
+
+    Parameters
+    ----------
+    before, after
+        (n,) bool: told right.
+    labels, groups
+        (n,)
+
+    Returns
+    -------
+    dict
+        ``value``, and ``low`` and ``high`` of the 95 % interval.
+    """
+    _, code, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    change = after.astype(float) - before.astype(float)
+    by_class = np.bincount(code, change) / counts
+    rest = (change - by_class[code]) / (counts[code] * len(counts))
+    _, group = np.unique(groups, return_inverse=True)
+    sums = np.bincount(group, rest)
+    g = len(sums)
+    half = 1.96 * math.sqrt(float((sums**2).sum()) * g / max(1, g - 1))
+    value = float(by_class.mean())
+    return {"value": value, "low": value - half, "high": value + half}
 
 
 def _knn(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -137,6 +137,8 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
         centre.copy_(stored["centre"])
         best = stored["best"]
         health.load_state_dict(stored["health"])
+        if check is not None:
+            check.load_state_dict(stored.get("check", {}))
         states = stored["random"]
         if len(states) == ranks.world:
             checkpoints.restore_random_states(states[ranks.rank])
@@ -196,6 +198,7 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
                 "centre": centre,
                 "best": best,
                 "health": health.state_dict(),
+                "check": check.state_dict() if check is not None else {},
                 "random": everyone,
             }
             checkpoints.write(checkpoints.path_of(folder, at), state)

@@ -1,7 +1,15 @@
 """Pretraining runs: made from a project's images, started here, on several GPUs, or by Slurm."""
 
 from fewshot_lab.runs._create import RunImage, create_run, free_name
-from fewshot_lab.runs._launch import environment, launch_again, launch_run, ready, torchrun
+from fewshot_lab.runs._launch import (
+    Place,
+    environment,
+    launch_again,
+    launch_run,
+    ready,
+    start_at,
+    torchrun,
+)
 from fewshot_lab.runs._prepare import columns_of, images_of, prepare_run, recommend
 from fewshot_lab.runs._rank import run_rank
 from fewshot_lab.runs._run import Run, find_run, list_runs
@@ -9,6 +17,7 @@ from fewshot_lab.runs._slurm import SlurmOptions, keep_slurm_settings, slurm_set
 from fewshot_lab.runs._trial import trial_of, try_backbone
 
 __all__ = [
+    "Place",
     "Run",
     "RunImage",
     "SlurmOptions",
@@ -27,6 +36,7 @@ __all__ = [
     "recommend",
     "run_rank",
     "slurm_settings",
+    "start_at",
     "submit",
     "torchrun",
     "trial_of",

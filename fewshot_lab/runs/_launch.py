@@ -3,12 +3,66 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.home import home
 from fewshot_lab.jobs import begin, launch
 from fewshot_lab.runs._rank import remember
 from fewshot_lab.runs._run import Run
+
+if TYPE_CHECKING:
+    from fewshot_lab.runs._slurm import SlurmOptions
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run is trained.
+
+    Attributes
+    ----------
+    device : str
+        "cpu", "cuda", or "cuda:1".
+    gpus : tuple of int
+        Several GPUs of this machine, a process for each.
+    slurm : SlurmOptions or None
+        Ask a cluster instead.
+    by_hand : bool
+        Only write ``job.sbatch``.
+    """
+
+    device: str = "cpu"
+    gpus: tuple[int, ...] = ()
+    slurm: SlurmOptions | None = None
+    by_hand: bool = False
+
+    @property
+    def processes(self) -> int:
+        """In all."""
+        return self.slurm.processes if self.slurm else max(1, len(self.gpus))
+
+
+def start_at(run: Run, place: Place) -> str:
+    """Start a new run at a place; what a cluster was asked for is kept for the next time.
+
+    Returns
+    -------
+    str
+        A sentence of Slurm's answer, else empty.
+
+    Raises
+    ------
+    FewshotLabError
+        If Slurm is not here, or refuses the job.
+    """
+    from fewshot_lab.runs._slurm import keep_slurm_settings, submit
+
+    if place.slurm is None:
+        launch_run(run)
+        return ""
+    keep_slurm_settings(place.slurm)
+    return submit(run, place.slurm, by_hand=place.by_hand)
 
 
 def launch_run(run: Run, *, device: str | None = None, nproc: int | None = None) -> None:

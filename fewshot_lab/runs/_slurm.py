@@ -252,13 +252,14 @@ def _asked(number: str, moment: int) -> tuple[str, str] | None:
 
 
 def in_queue(folder: Path) -> bool:
-    """Say whether Slurm has a run's job, waiting or running."""
+    """Say whether Slurm has a run's job, waiting or running, at this very moment."""
+    _asked.cache_clear()
     number = job_id(folder)
     try:
         said = squeue(number) if number else None
     except LookupError:
         return False
-    return said is not None and said[0] not in _GONE
+    return said is not None and said[0] not in (*_GONE, "COMPLETING")
 
 
 def queue_state(folder: Path, status: Status) -> Status:

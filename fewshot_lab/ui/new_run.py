@@ -1,5 +1,6 @@
 """A new pretraining run: images, start, recipe with reasons, cost, launch."""
 
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,9 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain import PRESETS, Advice
 from fewshot_lab.project import Project
 from fewshot_lab.runs import (
+    Place,
     Run,
+    SlurmOptions,
     columns_of,
     find_run,
     free_name,
@@ -19,8 +22,9 @@ from fewshot_lab.runs import (
     list_runs,
     prepare_run,
     recommend,
+    slurm_settings,
+    start_at,
 )
-from fewshot_lab.ui import work
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.words import count, plural
 
@@ -32,9 +36,13 @@ def show(project: Project) -> None:
     """Draw the form; launch when asked."""
     cloned = _cloned()
     if cloned is not None:
+        changes = st.session_state.get("fl-clone-changes") or {}
         note(f"A clone of {cloned.name}: the same images; change the recipe below.")
-        advice = Advice(cloned.recipe, cloned.spec.get("reasons", {}))
-        n, device, images = int(cloned.spec.get("images", 0)), _device(), None
+        reasons = cloned.spec.get("reasons", {})
+        reasons |= dict.fromkeys(changes, f"Advised after what became of {cloned.name}.")
+        advice = Advice(cloned.recipe.changed(**changes), reasons)
+        n, images = int(cloned.spec.get("images", 0)), None
+        place = Place(device=str(cloned.spec.get("device", "cpu")))
     else:
         images = _images(project)
         n = len(images[0])
@@ -42,7 +50,7 @@ def show(project: Project) -> None:
             st.caption("No image is left: choose another project or filter.")
             return
         st.caption(f"{plural(n, 'image')}; labels are not used for training, only for the check.")
-        advice, device = _advice(n)
+        advice, place = _advice(n)
     chosen = _recipe(advice, key=f"{n}-{hash(str(advice.recipe))}")
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         name = st.text_input(
@@ -54,7 +62,7 @@ def show(project: Project) -> None:
         measure = st.button("Measure the cost", key="fl-cost")
         start = st.button("Start", type="primary", key="fl-start-run")
     if measure:
-        _cost(chosen, device)
+        _cost(chosen, place.device)
     if start:
         if cloned is not None:
             changes = {k: v for k, v in chosen.to_dict().items() if v != getattr(cloned.recipe, k)}
@@ -64,11 +72,18 @@ def show(project: Project) -> None:
                 _chosen_projects(project),
                 replace(advice, recipe=chosen),
                 name=name.strip(),
-                device=device,
+                device=place.device,
+                nproc=place.processes,
+                gpus=place.gpus,
+                check_device=place.slurm is None,
                 images=images,
             )
-        launch_again(run)
-        st.session_state.pop("fl-clone", None)
+        if cloned is not None:
+            launch_again(run)
+        else:
+            start_at(run, place)
+        for key in ("fl-clone", "fl-clone-changes"):
+            st.session_state.pop(key, None)
         st.session_state["fl-run"] = run.name
         st.rerun()
 
@@ -110,7 +125,7 @@ def _images(project: Project) -> Any:
     return images_of(projects, where=where)
 
 
-def _advice(n: int) -> tuple[Advice, str]:
+def _advice(n: int) -> tuple[Advice, Place]:
     one, two, three, four = st.columns(4)
     known = [card for card in cards() if not card.name.startswith("run:")]
     titles = {card.name: card.title for card in known}
@@ -135,23 +150,74 @@ def _advice(n: int) -> tuple[Advice, str]:
         format_func=lambda m: PRESETS[m].title,
         key="fl-run-modality",
     )
-    devices = _devices()
-    device = four.selectbox("Train on", devices, key="fl-run-device") if len(devices) > 1 else "cpu"
+    place = _place(four)
     if start == backbone or start == "imagenet":
         start = "imagenet"
     elif start not in ("scratch",):
         backbone = start
-    return recommend(n, backbone=backbone, start=start, modality=modality, device=device), device
+    advice = recommend(n, backbone=backbone, start=start, modality=modality, device=place.device)
+    return advice, place
 
 
-def _devices() -> list[str]:
+def _place(column: Any) -> Place:
+    """Ask where to train."""
     import torch
 
-    return ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    places = {"cpu": "This machine, CPU", "slurm": "A Slurm cluster"}
+    if gpus:
+        name = "GPU" if gpus == 1 else "GPUs"
+        places = {"cuda": f"This machine, {name}", **places}
+    chosen = column.selectbox(
+        "Train on", list(places), format_func=lambda p: places[p], key="fl-run-place"
+    )
+    if chosen == "slurm":
+        return _cluster()
+    if chosen == "cpu" or gpus == 1:
+        return Place(device=chosen)
+    numbers = st.multiselect("GPUs", list(range(gpus)), default=[0], key="fl-run-gpus") or [0]
+    if len(numbers) == 1:
+        return Place(device=f"cuda:{numbers[0]}")
+    return Place(device="cuda", gpus=tuple(numbers))
 
 
-def _device() -> str:
-    return _devices()[0]
+def _cluster() -> Place:
+    """Ask what to ask a cluster for; the last answers are proposed."""
+    kept = slurm_settings()
+    here = shutil.which("sbatch") is not None
+    first, second, third, fourth, fifth, sixth = st.columns(6)
+    nodes = first.number_input("Nodes", 1, 1024, kept.nodes, key="fl-slurm-nodes")
+    gpus = second.number_input("GPUs on each", 0, 64, kept.gpus, key="fl-slurm-gpus")
+    cpus = third.number_input("CPUs on each", 0, 1024, kept.cpus, key="fl-slurm-cpus")
+    partition = fourth.text_input("Partition", kept.partition, key="fl-slurm-partition")
+    limit = fifth.text_input("Time limit", kept.time, placeholder="12:00:00", key="fl-slurm-time")
+    account = sixth.text_input("Account", kept.account, key="fl-slurm-account")
+    extra = st.text_area(
+        "Further lines of job.sbatch",
+        "\n".join(kept.extra),
+        placeholder="#SBATCH --mem=64G\nmodule load cuda",
+        height=68,
+        key="fl-slurm-extra",
+    )
+    by_hand = st.checkbox(
+        "Only write job.sbatch; I submit it by hand",
+        value=not here,
+        disabled=not here,
+        key="fl-slurm-by-hand",
+    )
+    if not here:
+        st.caption("There is no Slurm on this machine: submit the script on the cluster.")
+    options = SlurmOptions(
+        nodes=int(nodes),
+        gpus=int(gpus),
+        nproc=kept.nproc,
+        partition=partition.strip(),
+        time=limit.strip(),
+        account=account.strip(),
+        cpus=int(cpus),
+        extra=tuple(line.strip() for line in extra.splitlines() if line.strip()),
+    )
+    return Place("cuda" if gpus else "cpu", slurm=options, by_hand=by_hand)
 
 
 def _recipe(advice: Advice, key: str) -> Any:
@@ -200,10 +266,3 @@ def _cost(recipe: Any, device: str) -> None:
     with st.spinner("Training for ten seconds to measure …"), sentences():
         st.session_state["fl-cost-said"] = estimate_cost(recipe, device=device).sentence
         note(st.session_state["fl-cost-said"])
-
-
-def busy(project: Project) -> None:
-    """Say that other long work goes on, which a run would wait for."""
-    job = work.active(project)
-    if job is not None:
-        alert("Other work goes on for this project; a run waits until it is done.")

@@ -12,6 +12,8 @@ from fewshot_lab.runs import Run
 COLOURS = ("#0f9488", "#d97706", "#6d7fd6", "#c2527b", "#7c8a2e", "#8b6fc0")
 GREY = "#8a949b"
 HEIGHT = 230
+MOST_POINTS = 800
+"""Of a curve: a night logs tens of thousands, and the page draws anew every two seconds."""
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -36,17 +38,18 @@ def _line(
     figure: go.Figure, rows: Sequence[dict[str, Any]], key: str, name: str, colour: str
 ) -> None:
     points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+    points = points[:: max(1, len(points) // MOST_POINTS)]
     if points:
         x, y = zip(*points, strict=True)
         figure.add_scatter(x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 1.5})
 
 
-def _level(figure: go.Figure, value: float, words: str) -> None:
+def _level(figure: go.Figure, value: float, words: str, at: str = "top left") -> None:
     figure.add_hline(
         y=value,
         line={"color": GREY, "width": 1, "dash": "dot"},
-        annotation={"text": words, "font": {"size": 10, "color": GREY}, "yshift": 2},
-        annotation_position="top left",
+        annotation={"text": words, "font": {"size": 10, "color": GREY}},
+        annotation_position=at,
     )
 
 
@@ -86,10 +89,23 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
             marker={"size": 5},
         )
         if not drawn:
-            _level(figure, value[0], "frozen start")
+            _level(figure, value[0], "frozen start", "bottom right")
         drawn = True
     figure.update_layout(showlegend=len(runs) > 1)
     return figure if drawn else None
+
+
+def loss_share(runs: Sequence[Run]) -> go.Figure:
+    """Return the losses of runs as parts of ln(prototypes): only so can they be compared."""
+    figure = _figure("Loss", "of ln(prototypes)")
+    for run, colour in zip(runs, COLOURS, strict=False):
+        top = math.log(run.recipe.prototypes)
+        steps = [row for row in run.metrics() if row.get("loss") is not None]
+        rows = [{"step": row["step"], "loss": row["loss"] / top} for row in steps]
+        _line(figure, rows, "loss", run.name, colour)
+    _level(figure, 1.0, "a guess")
+    figure.update_yaxes(rangemode="tozero")
+    return figure
 
 
 def loss(run: Run) -> go.Figure:

@@ -29,7 +29,13 @@ def show(project: Project, run: Run) -> None:
                 st.rerun()
             draw(run)
 
+    @st.fragment(run_every=10.0 if active else None)
+    def look() -> None:
+        with sentences():
+            pictures(run)
+
     watch()
+    look()
     if run.backbone is not None:
         st.divider()
         backbone_trial.show(project, f"run:{run.name}")
@@ -45,6 +51,8 @@ def headline(run: Run) -> str:
     if status.state == "running" and status.stage == "pretraining" and status.seconds_left:
         left = f" · {duration(status.seconds_left)} left"
     words = STATES.get(status.state, status.state)
+    if status.state == "failed" and (run.health() or {}).get("state") == "bad":
+        words = "paused by its health check"
     if status.state == "running" and status.stage not in ("", "pretraining"):
         words = "reading the images" if status.stage == "decoding" else status.stage
         steps = f"{count(status.done)} of {count(status.total or 0)}"
@@ -66,8 +74,15 @@ def draw(run: Run) -> None:
         st.caption(status.message)
     buttons(run)
     health = run.health()
-    if health is not None and health["state"] != "good":
+    # A run that paused for its health has said so above.
+    if (
+        health is not None
+        and health["state"] != "good"
+        and health["sentence"] not in status.message
+    ):
         alert(f"{health['name'].capitalize()}. {health['sentence']} {health['advice']}")
+    elif health is not None and health["state"] != "good":
+        st.caption(f"Health: {health['name']}.")
     elif health is not None:
         note(f"Healthy. {health['sentence']}")
     checks = run.checks()
@@ -98,16 +113,20 @@ def said(checks: list[dict]) -> str:
             "start.</div>"
         )
     knn, start = last["knn"], first["knn"]
-    gain = 100 * (knn["value"] - start["value"])
+    # The gain is paired; of runs that did not keep it, the start's value counts as if it were sure.
+    gained = last.get("knn_gain") or {k: knn[k] - start["value"] for k in ("value", "low", "high")}
     word = "Not told apart from the start so far"
-    if knn["low"] > start["value"]:
+    if gained["low"] > 0:
         word = "It helps"
-    elif knn["high"] < start["value"]:
+    elif gained["high"] < 0:
         word = "It does harm"
+    points = "{value:+.1f} points ({low:+.1f} to {high:+.1f})".format(
+        **{key: 100 * value for key, value in gained.items()}
+    )
     return (
         f"<div>{word}: kNN {knn['value']:.3f} "
         f'<span class="fl-muted">({knn["low"]:.3f}–{knn["high"]:.3f}, n = {count(knn["n"])})</span>'
-        f", {gain:+.1f} points against the frozen start's {start['value']:.3f}.</div>"
+        f", {points} against the frozen start's {start['value']:.3f}.</div>"
     )
 
 
@@ -122,18 +141,29 @@ def buttons(run: Run) -> None:
             ):
                 run.stop()
                 st.rerun(scope="app")
+            if run.job.in_line and st.button(
+                "Begin now",
+                key=f"fl-now-{run.name}",
+                help="Beside the other work: both will be slower, and must share the memory.",
+            ):
+                run.job.begin_now()
+                st.rerun(scope="app")
             return
+        health = run.health() or {}
+        advised = health.get("changes") if health.get("state") == "bad" else None
+        if advised and st.button(
+            "Clone with this change", key=f"fl-advised-{run.name}", type="primary"
+        ):
+            _clone(run, advised)
         if status.state != "finished" and st.button(
             "Resume" if run.started else "Start",
             key=f"fl-resume-{run.name}",
-            type="primary",
+            type="secondary" if advised else "primary",
         ):
             launch_again(run)
             st.rerun(scope="app")
         if st.button("Clone with changes", key=f"fl-clone-{run.name}"):
-            st.session_state["fl-clone"] = run.name
-            st.session_state.pop("fl-run", None)
-            st.rerun(scope="app")
+            _clone(run, {})
         with st.popover("Delete"):
             st.caption("Its checkpoints and its backbone go; labels stay.")
             if st.button("Delete the run", key=f"fl-delete-{run.name}"):
@@ -142,8 +172,24 @@ def buttons(run: Run) -> None:
                 st.rerun(scope="app")
 
 
-def details(run: Run) -> None:
-    """Draw pictures, recipe and log, folded."""
+def _clone(run: Run, changes: dict) -> None:
+    st.session_state["fl-clone"] = run.name
+    st.session_state["fl-clone-changes"] = changes
+    st.session_state.pop("fl-run", None)
+    st.rerun(scope="app")
+
+
+def pictures(run: Run) -> None:
+    """Draw the last lines of the log, the crops, and where a transformer looks over time."""
+    lines = [line for line in run.log(30).splitlines() if line.strip()][-6:]
+    events = [row for row in run.metrics() if row.get("kind") == "event"][-6:]
+    with st.expander("Log", expanded=run.status().active):
+        for row in events:
+            st.caption(f"Step {count(row['step'])}, {ago(row['time'])}: {row['sentence']}")
+        if lines:
+            st.code("\n".join(lines), language=None)
+        elif not events:
+            st.caption("Nothing written yet.")
     crops, attention = pictures_of(run.folder)
     if crops is not None:
         with st.expander("Crops as the network sees them"):
@@ -159,6 +205,15 @@ def details(run: Run) -> None:
             )
             st.image(str(names[chosen]))
             st.caption("The class token's attention in the last block, mean of the heads.")
+
+
+def details(run: Run) -> None:
+    """Draw the recipe and the job's script, folded."""
+    script = run.folder / "job.sbatch"
+    if script.is_file():
+        with st.expander("job.sbatch"):
+            st.code(script.read_text(encoding="utf-8"), language="bash")
+            st.caption(f"To submit it by hand, as it is or edited: sbatch {script}")
     with st.expander("Recipe"):
         reasons = run.spec.get("reasons", {})
         st.dataframe(
@@ -169,11 +224,6 @@ def details(run: Run) -> None:
             hide_index=True,
             width="stretch",
         )
-    with st.expander("Log"):
-        events = [row for row in run.metrics() if row.get("kind") == "event"]
-        for row in events[-10:]:
-            st.caption(f"Step {count(row['step'])}, {ago(row['time'])}: {row['sentence']}")
-        st.code(run.log(40) or "Nothing written.", language=None)
 
 
 def _plain(value: object) -> str:

@@ -4,16 +4,20 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.runs import SlurmOptions, submit
+from fewshot_lab.project import Project
+from fewshot_lab.runs import Run, SlurmOptions, _slurm, keep_slurm_settings, slurm_settings, submit
 from fewshot_lab.runs._slurm import SCRIPT, render
 
 from .conftest import NewRun, first_process, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def idle_nodes() -> int:
@@ -54,6 +58,12 @@ def test_two_nodes_train_are_cancelled_resumed_and_lose_a_process(new_run: NewRu
         submit(run, two)
 
     job = "".join(c for c in number.split(":")[1] if c.isdigit())
+    # As when its time is up, or another job needs the nodes: a checkpoint, and back into the queue.
+    subprocess.run(["scancel", "--batch", "--signal=USR1", job], check=True)
+    again = wait_for(run, lambda s: resumed(run) and s.state == "running", 240)
+    assert resumed(run)[0] > 0
+    assert again.done >= resumed(run)[0]
+
     subprocess.run(["scancel", job], check=True)
     cancelled = wait_for(run, lambda s: not s.active)
     assert cancelled.state == "stopped"
@@ -62,7 +72,7 @@ def test_two_nodes_train_are_cancelled_resumed_and_lose_a_process(new_run: NewRu
     wait_for_queue()
     submit(run, two)
     wait_for(run, lambda s: s.state == "running" and s.done > cancelled.done + 5, 240)
-    assert [r["step"] for r in run.metrics() if r.get("name") == "resumed"] == [cancelled.done]
+    assert resumed(run)[1:] == [cancelled.done]
 
     found = subprocess.run(
         ["pgrep", "-f", f"^[^ ]*python[^ ]* -m fewshot_lab pretrain-rank {run.folder}$"],
@@ -76,6 +86,26 @@ def test_two_nodes_train_are_cancelled_resumed_and_lose_a_process(new_run: NewRu
     lost = wait_for(run, lambda s: not s.active, 200)
     assert lost.state == "failed"
     assert "resumed, it goes on" in lost.message
+
+
+def resumed(run: Run) -> list[int]:
+    """Return the steps from which a run has gone on."""
+    return [row["step"] for row in run.metrics() if row.get("name") == "resumed"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("slurm")
+def test_an_array_embeds_a_project_in_parts(project: Project, tmp_path: Path) -> None:
+    wait_for_queue()
+    line = f"{sys.executable} -m fewshot_lab embed cells"
+    asked = ["sbatch", "--wait", "--array=1-2", "--export=ALL", f"--output={tmp_path}/%a.txt"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*asked, f"--wrap={line}"], env=environment, check=False)
+    said = [(tmp_path / f"{task}.txt").read_text() for task in (1, 2)]
+    assert done.returncode == 0, said
+    assert all("24 images embedded" in text for text in said), said
+    assert project.embeddings is not None
+    assert len(project.embeddings.ids) == 48
 
 
 def wait_for_queue() -> None:
@@ -112,6 +142,45 @@ def test_the_script_can_be_read_edited_and_submitted_by_hand(
         assert line in text.splitlines()
     assert "--nnodes=2 --nproc-per-node=4" in text
     subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.mark.usefixtures("home")
+def test_what_a_cluster_wants_is_kept(home: Path) -> None:
+    assert slurm_settings() == SlurmOptions()
+    options = SlurmOptions(2, 4, partition="gpu", extra=("#SBATCH --mem=64G", "module load cuda"))
+    keep_slurm_settings(options)
+    assert slurm_settings() == options
+    (home / ".runs" / "slurm.json").write_text('{"nodes": "two", "partition": "long"}')
+    assert slurm_settings() == SlurmOptions(partition="long")  # what makes no sense is left out
+
+
+def test_a_job_in_the_queue_is_not_submitted_again(
+    new_run: NewRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # A Slurm of two commands: it takes the job, lets it wait, then forgets it, then is silent.
+    for name, script in (
+        ("sbatch", "echo 77"),
+        ("squeue", f"cat {tmp_path}/said; exit $(cat {tmp_path}/code)"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(_slurm, "_ASK_EVERY", 1e-6)
+
+    def slurm_says(text: str, code: int) -> None:
+        (tmp_path / "said").write_text(text)
+        (tmp_path / "code").write_text(str(code))
+
+    slurm_says("PENDING|(Resources)", 0)
+    run = new_run()
+    assert "job 77" in submit(run, SlurmOptions())
+    status = run.status()
+    assert (status.state, status.message) == ("queued", "Slurm job 77 waits (Resources).")
+    for asked in (lambda: submit(run, SlurmOptions()), run.delete):
+        with pytest.raises(FewshotLabError, match=r"already|still running"):
+            asked()
+    slurm_says("", 1)  # no answer is no news
+    assert run.status().state == "queued"
 
 
 def test_without_slurm_it_says_so(new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
