@@ -29,7 +29,8 @@ from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.words import count, plural
 
 SCRATCH = "Random weights"
-FILE = "A checkpoint file"
+FILE = "A checkpoint file, or another name"
+USUAL = "efficientnet-lite0-imagenet"
 
 
 def show(project: Project) -> None:
@@ -126,36 +127,49 @@ def _images(project: Project) -> Any:
 
 
 def _advice(n: int) -> tuple[Advice, Place]:
-    one, two, three, four = st.columns(4)
-    known = [card for card in cards() if not card.name.startswith("run:")]
-    titles = {card.name: card.title for card in known}
-    starts = {**{name: titles[name] for name in titles}}
+    left, middle, right = st.columns([2, 1, 1])
+    starts = {card.name: card.title for card in cards() if not card.name.startswith("run:")}
     starts |= {f"run:{r.name}": f"Run {r.name}" for r in list_runs() if r.backbone}
     starts |= {"scratch": SCRATCH, "file": FILE}
-    start = one.selectbox(
-        "Start from", list(starts), format_func=lambda s: starts[s], key="fl-run-start"
+    start = left.selectbox(
+        "Start from",
+        list(starts),
+        index=list(starts).index(USUAL),
+        format_func=lambda s: starts[s],
+        key="fl-run-start",
     )
-    backbone = "efficientnet-lite0-imagenet"
-    if start == "scratch":
-        backbone = two.text_input(
-            "Architecture (timm)", value="vit_tiny_patch16_224", key="fl-run-architecture"
-        )
-    elif start == "file":
-        start = two.text_input("File", placeholder="/models/dino.pth", key="fl-run-file").strip()
-        if not start:
-            st.stop()
-    modality = three.selectbox(
+    modality = middle.selectbox(
         "Kind of image",
         list(PRESETS),
         format_func=lambda m: PRESETS[m].title,
         key="fl-run-modality",
     )
-    place = _place(four)
-    if start == backbone or start == "imagenet":
+    backbone = USUAL
+    if start == "scratch":
+        backbone = st.text_input(
+            "Architecture, as timm names it",
+            value="vit_tiny_patch16_224",
+            key="fl-run-architecture",
+            width=420,
+        ).strip()
+    elif start == "file":
+        start = st.text_input(
+            "A file on this machine, or a model of timm",
+            placeholder="/models/dino_vits16.pth, or timm:resnet50.a1_in1k",
+            key="fl-run-file",
+            width=420,
+        ).strip()
+        if not start:
+            st.stop()
+    place = _place(right)
+    if start == USUAL:
         start = "imagenet"
-    elif start not in ("scratch",):
+    elif start != "scratch":
         backbone = start
-    advice = recommend(n, backbone=backbone, start=start, modality=modality, device=place.device)
+    with st.spinner("Choosing a recipe …"):
+        advice = recommend(
+            n, backbone=backbone, start=start, modality=modality, device=place.device
+        )
     return advice, place
 
 

@@ -103,6 +103,16 @@ def draw(run: Run) -> None:
             )
 
 
+def gained(checks: list[dict]) -> dict[str, float]:
+    """Return the gain in kNN's balanced accuracy over the frozen start, with its interval.
+
+    It is paired; of runs that did not keep it, the start's value counts as if it were sure.
+    """
+    first, last = checks[0]["knn"], checks[-1]["knn"]
+    kept: dict[str, float] | None = checks[-1].get("knn_gain")
+    return kept or {k: last[k] - first["value"] for k in ("value", "low", "high")}
+
+
 def said(checks: list[dict]) -> str:
     """Return “is it helping?” in a sentence, as HTML."""
     first, last = checks[0], checks[-1]
@@ -112,16 +122,14 @@ def said(checks: list[dict]) -> str:
             f"helps; the effective rank is {last['rank']:.0f}, after {first['rank']:.0f} at the "
             "start.</div>"
         )
-    knn, start = last["knn"], first["knn"]
-    # The gain is paired; of runs that did not keep it, the start's value counts as if it were sure.
-    gained = last.get("knn_gain") or {k: knn[k] - start["value"] for k in ("value", "low", "high")}
+    knn, start, gain = last["knn"], first["knn"], gained(checks)
     word = "Not told apart from the start so far"
-    if gained["low"] > 0:
+    if gain["low"] > 0:
         word = "It helps"
-    elif gained["high"] < 0:
+    elif gain["high"] < 0:
         word = "It does harm"
     points = "{value:+.1f} points ({low:+.1f} to {high:+.1f})".format(
-        **{key: 100 * value for key, value in gained.items()}
+        **{key: 100 * value for key, value in gain.items()}
     )
     return (
         f"<div>{word}: kNN {knn['value']:.3f} "
@@ -239,10 +247,16 @@ def listed(runs: list[Run]) -> str:
         status = run.status()
         total = status.total or run.recipe.steps
         checks = run.checks()
-        knn = ""
+        knn = "</td><td>"
         if checks and checks[-1].get("knn") and checks[0].get("knn"):
-            gain = 100 * (checks[-1]["knn"]["value"] - checks[0]["knn"]["value"])
-            knn = f"{checks[-1]['knn']['value']:.3f} <span class='fl-muted'>({gain:+.1f})</span>"
+            found = gained(checks)
+            last = checks[-1]["knn"]
+            knn = (
+                f"{last['value']:.3f} <span class='fl-muted'>({last['low']:.3f}–{last['high']:.3f}, "
+                f"n = {count(last['n'])})</span></td><td class='n'>{100 * found['value']:+.1f} "
+                f"<span class='fl-muted'>({100 * found['low']:+.1f} to {100 * found['high']:+.1f})"
+                "</span>"
+            )
         health = run.health() or {}
         rows += (
             f"<tr><td>{escape(run.name)}</td><td>{escape(STATES.get(status.state, status.state))}"
@@ -256,7 +270,8 @@ def listed(runs: list[Run]) -> str:
             ("Run", 0),
             ("State", 0),
             ("Steps", 1),
-            ("kNN (gain)", 1),
+            ("kNN", 1),
+            ("Gain, points", 1),
             ("Health", 0),
             ("Images of", 0),
         )
