@@ -251,10 +251,11 @@ def listed(runs: list[Run]) -> str:
         if checks and checks[-1].get("knn") and checks[0].get("knn"):
             found = gained(checks)
             last = checks[-1]["knn"]
+            between = f"{last['low']:.3f}–{last['high']:.3f}, n = {count(last['n'])}"
+            least, most = 100 * found["low"], 100 * found["high"]
             knn = (
-                f"{last['value']:.3f} <span class='fl-muted'>({last['low']:.3f}–{last['high']:.3f}, "
-                f"n = {count(last['n'])})</span></td><td class='n'>{100 * found['value']:+.1f} "
-                f"<span class='fl-muted'>({100 * found['low']:+.1f} to {100 * found['high']:+.1f})"
+                f"{last['value']:.3f} <span class='fl-muted'>({between})</span></td><td class='n'>"
+                f"{100 * found['value']:+.1f} <span class='fl-muted'>({least:+.1f} to {most:+.1f})"
                 "</span>"
             )
         health = run.health() or {}
