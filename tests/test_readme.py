@@ -91,7 +91,9 @@ def test_the_first_two_commands_are_start_and_check():
     assert plain[1] == "python check.py\n"
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/pretraining.md"]
+)
 def test_every_link_inside_the_project_leads_somewhere(document):
     file = ROOT / document
     text = file.read_text(encoding="utf-8")
