@@ -1,0 +1,199 @@
+"""Is the audit estimate right under the app's own active sampling? On pbc8, by simulation.
+
+    python benchmarks/audit.py [--trials 200] [--labels 240] [--groups N] [--stratified]
+
+Every trial takes 60 % of the images as the pool and starts with no label. Batches of 24 are
+labelled by the reference: five drawn at random for the audit, the rest chosen by the app's own
+suggestions; after each the classifier is fitted. At the end the audit's figures are held against
+the truth, the same classifier on the 40 % of images that the pool has never seen. Beside it the
+naive figure: cross-validation on the labels that the suggestions picked.
+
+``--groups N`` cuts the images into N groups of look-alikes (k-means), which stand in for patients:
+groups are then drawn, and held out, as a whole. ``--stratified`` draws a third of the audit at the
+end, by predicted class, so that images weigh differently; "unweighted" is what comes out if that
+is forgotten. Printed are the mean error in points with its standard error over the trials, and how
+often the 95 % interval holds the truth.
+"""
+
+import argparse
+
+import numpy as np
+from _embeddings import balanced_accuracy, embeddings
+
+from fewshot_lab.active import BATCH, TAKE, Stratum, Unit, draw_units, suggest
+from fewshot_lab.classifiers import Pool, fit, one_blas_thread
+from fewshot_lab.evaluation import audit_weights, cross_validation, test_figures
+
+AUDIT = 5
+Draw = list[list[Stratum]]
+
+
+class Trial:
+    """One pool, labelled as the app would have it labelled."""
+
+    def __init__(self, X: np.ndarray, y: np.ndarray, code: np.ndarray, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        order = self.rng.permutation(np.unique(code))
+        chosen = set(order[: round(0.6 * len(order))].tolist())
+        inside = np.array([int(c) in chosen for c in code])
+        self.y, self.code, self.pool = y[inside], code[inside], Pool(X[inside])
+        self.fresh, self.y_fresh = X[~inside], y[~inside]
+        self.n = len(self.y)
+        self.audit, self.known = np.zeros(self.n, bool), np.zeros(self.n, bool)
+        self.design: Draw = []
+        grouped = len(np.unique(self.code)) < self.n
+        self.take = np.full(self.n, TAKE if grouped else 1)
+
+    @property
+    def held(self) -> np.ndarray:
+        """What must not train: audit images and their groups."""
+        return np.isin(self.code, self.code[self.audit])
+
+    def draw(self, n: int, strata: np.ndarray | None = None) -> None:
+        """Put about n images into the audit set, and label them."""
+        free = ~self.held
+        found = draw_units(self.code, free, n, self.rng, take=self.take, strata=strata)
+        told = []
+        for name, units in found:
+            told.append(
+                Stratum(
+                    str(name),
+                    self.n,
+                    tuple(Unit(tuple(map(str, r)), size, of, b) for r, size, of, b in units),
+                )
+            )
+            self.audit[[r for rows, *_ in units for r in rows]] = True
+        self.design.append(told)
+        self.known |= self.audit
+
+    def fit(self):
+        rows = np.flatnonzero(self.known & ~self.held)
+        if len(np.unique(self.y[rows])) < 2:
+            return None, rows
+        groups = self.code[rows].astype(str).astype(object)
+        fitted = fit(
+            self.pool.X[rows], self.y[rows], pool=self.pool, rows=rows, quick=True,
+            groups=groups, near_duplicates=None,
+        )  # fmt: skip
+        return fitted, rows
+
+    def batch(self, step: int) -> None:
+        """Label one batch: what is drawn and what is suggested."""
+        # A fifth of the groups at most, as in the app; then more images of the drawn ones.
+        if self.held.sum() < 0.2 * self.n:
+            self.draw(AUDIT)
+        fitted, _ = self.fit()
+        p, ids = None, np.empty(0, int)
+        if fitted is not None:
+            p, ids = fitted.pool_probabilities(self.pool), fitted.class_ids
+        place = {int(c): k for k, c in enumerate(ids)}
+        trains = self.known & ~self.held
+        labelled = np.array(
+            [place.get(int(c), 0) if t else -1 for c, t in zip(self.y, trains, strict=True)]
+        )
+        found = suggest(
+            self.pool,
+            [str(i) for i in range(self.n)],
+            labelled=labelled,
+            eligible=~self.known & ~self.held,
+            probabilities=p,
+            class_ids=[int(c) for c in ids],
+            names=[str(c) for c in ids],
+            groups=self.code if self.take[0] > 1 else None,
+            n=BATCH - AUDIT,
+            seed=step,
+        )
+        self.known[[int(s.image_id) for s in found]] = True
+
+    def outcome(self, *, stratified: bool) -> dict[str, tuple[float, float, bool]]:
+        """Return estimate, truth and whether the interval holds it, of each figure."""
+        fitted, rows = self.fit()
+        if stratified:
+            drawn = int(self.audit.sum())
+            self.draw(drawn // 2, fitted.predict(self.pool.X))
+            fitted, rows = self.fit()
+        predicted = fitted.predict(self.pool.X)
+        at = np.flatnonzero(self.audit)
+        weights = audit_weights(self.design, [str(i) for i in at])
+        w = np.array([weights[str(i)].weight for i in at])
+        strata = np.unique([weights[str(i)].stratum for i in at], return_inverse=True)[1]
+        ids = fitted.class_ids.tolist()
+        found = test_figures(
+            self.y[at], predicted[at], ids, weights=w, groups=self.code[at], strata=strata
+        )
+        plain = test_figures(self.y[at], predicted[at], ids, groups=self.code[at])
+        cv = cross_validation(fitted)
+        answer = fitted.predict(self.fresh)
+        rare = int(np.argmin(np.bincount(self.y_fresh)))
+        truth = {
+            "accuracy": float((answer == self.y_fresh).mean()),
+            "balanced accuracy": balanced_accuracy(self.y_fresh, answer),
+            "prevalence": float((self.y_fresh == rare).mean()),
+        }
+        told = {"accuracy": found.accuracy, "balanced accuracy": found.balanced_accuracy}
+        told["prevalence"] = found.prevalence.get(rare, found.accuracy)
+        naive = {
+            "accuracy": float(np.average(
+                [cv.recall[c].value for c in ids if cv.recall[c].n],
+                weights=[cv.recall[c].n for c in ids if cv.recall[c].n],
+            )),
+            "balanced accuracy": cv.balanced_accuracy.value,
+            "prevalence": float((self.y[rows] == rare).mean()),
+        }  # fmt: skip
+        unweighted = {
+            "accuracy": plain.accuracy.value,
+            "balanced accuracy": plain.balanced_accuracy.value,
+            "prevalence": plain.prevalence[rare].value if rare in plain.prevalence else np.nan,
+        }
+        return {
+            key: (i.value, truth[key], i.low <= truth[key] <= i.high, naive[key], unweighted[key])
+            for key, i in told.items()
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--labels", type=int, default=240)
+    parser.add_argument("--groups", type=int, default=0)
+    parser.add_argument("--stratified", action="store_true")
+    parser.add_argument("--set", default="pbc8", dest="name")
+    options = parser.parse_args()
+    X, y, _ = embeddings(options.name)
+    found: dict[str, list[tuple[float, ...]]] = {}
+    with one_blas_thread():
+        # The leading components, so that each trial's pool is made in no time.
+        Z = Pool(X).rotated
+        code = np.arange(len(y))
+        if options.groups:
+            from sklearn.cluster import MiniBatchKMeans
+
+            code = MiniBatchKMeans(options.groups, random_state=0, n_init=1).fit_predict(Z)
+        for seed in range(options.trials):
+            trial = Trial(Z, y, code, seed)
+            for step in range(options.labels // BATCH):
+                trial.batch(step)
+            for key, values in trial.outcome(stratified=options.stratified).items():
+                found.setdefault(key, []).append(values)
+    print(
+        f"{options.name}, {options.trials} trials, {options.labels} labels"
+        + (f", {options.groups} groups" if options.groups else "")
+        + (", a third of the audit stratified by predicted class" if options.stratified else "")
+    )
+    print("mean error in points (± its standard error)")
+    print(f"{'':>18} {'audit':>14} {'interval holds':>15} {'naive':>14} {'unweighted':>14}")
+    for key, rows in found.items():
+        value, truth, held, naive, plain = (np.array(c, float) for c in zip(*rows, strict=True))
+
+        def error(of: np.ndarray, truth: np.ndarray = truth) -> str:
+            e = 100 * (of - truth)[np.isfinite(of)]
+            return f"{e.mean():+.2f} ± {e.std(ddof=1) / np.sqrt(len(e)):.2f}"
+
+        print(
+            f"{key:>18} {error(value):>14} {100 * held.mean():>13.1f} % {error(naive):>14} "
+            f"{error(plain):>14}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""A project's groups, near-duplicates and test set: decided once, respected everywhere."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fewshot_lab.cli._main import run
+from fewshot_lab.embeddings._shards import write_shard
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import GroupRule, TestRule
+from fewshot_lab.project import Project
+from fewshot_lab.store import NewImage
+
+N, D = 120, 24
+
+
+def ident(i):
+    return f"{i:020x}"
+
+
+def embedded(project, X):
+    backbone = project.backbone
+    write_shard(
+        project.folder / "embeddings" / backbone.fingerprint,
+        [ident(i) for i in range(len(X))],
+        X.astype(np.float16),
+        [],
+        fingerprint=backbone.fingerprint,
+        dtype="float32",
+    )
+
+
+def vectors():
+    """Images 1 and 41 are nearly the same, and so are 2 and 82; the others differ."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N, D)) + 2 * np.eye(2, D)[np.arange(N) % 2]
+    X[41] = X[1] + 0.01 * rng.normal(size=D)
+    X[82] = X[2] + 0.01 * rng.normal(size=D)
+    return X
+
+
+@pytest.fixture
+def project(home):
+    made = Project.create("cells")
+    made.store.add_images(
+        [
+            NewImage(
+                id=ident(i),
+                path=f"site{i % 2}/P{i // 8:02d}_{i}.png",
+                file=f"{i}.png",
+                frame=0,
+                width=8,
+                height=8,
+                bytes=1,
+                mtime_ns=1,
+                meta={"split": "test" if i >= 112 else "train"},
+            )
+            for i in range(N)
+        ]
+    )
+    embedded(made, vectors())
+    yield made
+    made.close()
+
+
+def test_near_duplicates_are_found_and_joined(project):
+    pairs = project.splits.pairs
+    assert {(p.a, p.b) for p in pairs} == {(ident(1), ident(41)), (ident(2), ident(82))}
+    assert all(p.state == "joined" and p.cosine > 0.99 for p in pairs)
+    groups = project.groups_of([ident(1), ident(41), ident(5)])
+    assert groups.tolist() == [f"near:{ident(1)}", f"near:{ident(1)}", f"image:{ident(5)}"]
+
+
+def test_a_released_pair_stays_released_under_another_backbone(project):
+    project.splits.release([(ident(41), ident(1))])
+    assert [p.state for p in project.splits.pairs].count("released") == 1
+    assert project.groups_of([ident(1), ident(41)]) is None
+    # New embeddings, of which the pair is a pair again: the decision is kept by id.
+    folder = project.folder / "embeddings" / project.backbone.fingerprint
+    for shard in folder.iterdir():
+        shard.unlink()
+    embedded(project, vectors()[:, ::-1].copy())
+    again = Project.open("cells")
+    assert {p.state for p in again.splits.pairs if p.a == ident(1)} == {"released"}
+    again.splits.take_back([(ident(1), ident(41))])
+    assert again.groups_of([ident(1), ident(41)]) is not None
+    again.close()
+
+
+def test_groups_by_pattern_hang_together_with_look_alikes(project):
+    found = project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
+    assert found.groups == 15
+    names = project.groups_of([ident(i) for i in (0, 1, 41, 47, 90)])
+    assert names[0] == names[1] == names[2] == names[3] == "P00 + P05 + P10"
+    assert names[4] == "P11"
+
+
+def test_what_goes_with_audit_and_test_images_never_trains(project):
+    project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
+    project.store.draw_audit([ident(0)], N)
+    project.label({ident(i): ("a", "b")[i % 2] for i in range(N)}, "kim")
+    held = {*range(8), *range(40, 48)}  # the audit image's patient, and the one with its twin
+    held |= {*range(80, 88)}  # P10, where the twin of image 2 is
+    trained = {int(i, 16) for i in project.training_set().ids}
+    assert trained == set(range(112)) - held
+    check, leaking = project.splits.check(project.training_set().ids, project.store.audit_ids())
+    assert check.sound
+    assert not leaking
+
+
+def test_a_planted_leak_is_caught_and_named(project):
+    project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
+    check, leaking = project.splits.check([ident(16), ident(1)], [ident(17), ident(41), ident(90)])
+    assert leaking == {ident(17), ident(41)}
+    assert {leak.group for leak in check.leaks} == {"P00 + P05 + P10", "P02"}
+    assert "2 patients on both sides" in check.sentence
+    assert ident(17) in check.named()
+
+
+def test_the_fit_keeps_released_pairs_apart_and_others_together(project):
+    project.label({ident(i): ("a", "b")[i % 2] for i in range(N)}, "kim")
+    fitted = project.fit("lda").fitted
+    ids = project.training_set().ids
+    a, b = ids.index(ident(1)), ids.index(ident(41))
+    assert (fitted.out_of_fold.folds[:, a] == fitted.out_of_fold.folds[:, b]).all()
+    project.splits.release([(ident(1), ident(41))])
+    fitted = project.fit("lda").fitted
+    assert (fitted.out_of_fold.folds[:, a] != fitted.out_of_fold.folds[:, b]).any()
+
+
+def test_the_test_set_can_be_chosen_or_turned_off(project):
+    splits = project.splits
+    assert splits.test_ids() == {ident(i) for i in range(112, N)}
+    splits.set_test_rule(TestRule("none"))
+    assert splits.test_ids() == set()
+    assert splits.set_test_rule(TestRule("folder", folder="site1")) == 60
+    with pytest.raises(FewshotLabError, match="No image would be"):
+        splits.set_test_rule(TestRule("folder", folder="elsewhere"))
+    with pytest.raises(FewshotLabError, match="cosine from"):
+        splits.set_threshold(0.5)
+
+
+def test_a_stratified_draw_is_weighted_back(project):
+    project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
+    drawn = project.audit.draw(30, stratify="predicted")
+    assert 20 <= drawn <= 32
+    project.label({i: ("a", "b")[int(i, 16) % 2] for i in project.store.audit_ids()}, "kim")
+    report, test = project.audit.measure(project.fit("lda"))
+    assert report.counts.labelled == drawn
+    assert report.counts.pool == 112
+    assert report.figures.n == drawn
+    assert report.leaks.sound
+    assert test.images == 8
+    with pytest.raises(FewshotLabError, match="No image has a column"):
+        project.audit.draw(5, stratify="age")
+
+
+def test_at_the_terminal(project, capsys):
+    def told(*arguments):
+        assert run([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    found = told("groups", "cells", "--pattern", r"(P\d+)_", "--noun", "patient", "--preview")
+    assert found["groups"] == 15
+    assert found["examples"][0] == {"path": "site0/P00_0.png", "group": "P00"}
+    assert told("groups", "cells")["groups"]["groups"] == 0  # only looked at
+    found = told(
+        "groups", "cells", "--pattern", r"(P\d+)_", "--release", "site1/P00_1.png,site1/P05_41.png"
+    )
+    assert found["groups"]["rule"]["kind"] == "pattern"
+    assert found["near_duplicates"]["released"] == 1
+    assert found["test_set"]["images"] == 8
+    assert run(["groups", "cells", "--pattern", "("]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    project.label({ident(i): ("a", "b")[i % 2] for i in range(100)}, "kim")
+    found = told("audit", "cells", "--draw", "20")
+    assert found["drawn_now"] > 0
+    assert found["figures"]["accuracy"]["n"] == found["counts"]["labelled"]
+    assert "none on both sides" in found["leak_check"]["sentence"]
