@@ -60,20 +60,25 @@ def labels(
             show_default=False,
         ),
     ] = None,
+    opinions: Annotated[
+        bool, typer.Option("--opinions", help="A row for each annotator's own opinion.")
+    ] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Write the labels as CSV, now or of a past moment."""
-    from fewshot_lab.export import labels_csv, parse_moment
+    from fewshot_lab.export import labels_csv, opinions_csv, parse_moment
     from fewshot_lab.project import Project
 
     opened = Project.open(project)
     moment = parse_moment(at) if at is not None else None
     if json and out is None:
-        result = {"at": at, "labels": opened.store.export_labels(moment)}
-        tell(result, "", as_json=True)
+        store = opened.store
+        rows = store.export_opinions(moment) if opinions else store.export_labels(moment)
+        tell({"at": at, "opinions" if opinions else "labels": rows}, "", as_json=True)
     else:
-        write_csv(labels_csv(opened, at=moment), out, as_json=json)
+        table_of = opinions_csv if opinions else labels_csv
+        write_csv(table_of(opened, at=moment), out, as_json=json)
     opened.close()
 
 

@@ -15,6 +15,7 @@ from fewshot_lab.cli import (
     _embeddings,
     _evaluate,
     _labels,
+    _people,
     _pretrain,
     _projects,
     _serve,
@@ -33,7 +34,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (_projects, _embeddings, _labels, _classifier, _evaluate, _splits, _pretrain, _serve):
+for room in (
+    _projects,
+    _embeddings,
+    _labels,
+    _people,
+    _classifier,
+    _evaluate,
+    _splits,
+    _pretrain,
+    _serve,
+):
     room.register(app)
 
 

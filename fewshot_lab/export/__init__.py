@@ -31,7 +31,12 @@ if TYPE_CHECKING:
         unlike_words,
     )
     from fewshot_lab.export._read import Bundle, PredictReport, predict_folder
-    from fewshot_lab.export._tables import labels_csv, parse_moment, predictions_csv
+    from fewshot_lab.export._tables import (
+        labels_csv,
+        opinions_csv,
+        parse_moment,
+        predictions_csv,
+    )
     from fewshot_lab.export._write import BundleReport, export_bundle
 
 __all__ = [
@@ -50,6 +55,7 @@ __all__ = [
     "gather",
     "judge",
     "labels_csv",
+    "opinions_csv",
     "parse_moment",
     "predict_dropped",
     "predict_folder",
@@ -93,6 +99,7 @@ _WHERE = {
     "PredictReport": "_read",
     "predict_folder": "_read",
     "labels_csv": "_tables",
+    "opinions_csv": "_tables",
     "parse_moment": "_tables",
     "predictions_csv": "_tables",
     "BundleReport": "_write",

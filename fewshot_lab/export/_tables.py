@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project, ProjectClassifier
 
 LABEL_COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine")
+OPINION_COLUMNS = (
+    "image",
+    "path",
+    "annotator",
+    "label",
+    "kind",
+    "time",
+    "machine",
+    "decided",
+    "trains",
+)
 PREDICTION_COLUMNS = (
     "image",
     "path",
@@ -43,6 +54,25 @@ def labels_csv(project: Project, *, at: int | datetime | None = None) -> str:
         Exact duplicates have a row each.
     """
     return _csv(LABEL_COLUMNS, (_said(row) for row in project.store.export_labels(at)))
+
+
+def opinions_csv(project: Project, *, at: int | datetime | None = None) -> str:
+    """Return each annotator's own opinion of each image as CSV.
+
+    Parameters
+    ----------
+    project : Project
+    at : int or datetime, optional
+
+    Returns
+    -------
+    str
+        Columns image, path, annotator, label, kind, time, machine, decided (by a senior), trains
+        (the label that follows from all opinions by the rule in force then).
+    """
+    rows = project.store.export_opinions(at)
+    said = ({**_said(row), "decided": _truth(row["decided"])} for row in rows)
+    return _csv(OPINION_COLUMNS, said)
 
 
 def labels_used_csv(project: Project, classifier: ProjectClassifier) -> str:

@@ -253,7 +253,8 @@ def _about(
         "data": {
             "images": len(project.store.ids()),
             "files": len(project.store.files()),
-            "annotators": len({label.annotator for label in labels.values()}),
+            "annotators": len({who for by in project.store.opinions().values() for who in by}),
+            "people": _people(project),
             "unsure": kinds["unsure"],
             "reject": kinds["reject"],
             "groups": leaks.groups,
@@ -282,6 +283,29 @@ def _about(
         },
         "parity": parity,
         "versions": _versions(),
+    }
+
+
+def _people(project: Project) -> dict[str, Any]:
+    """Return by which rule opinions became labels, and how far annotators agreed."""
+    report = project.people()
+    kappa = report.kappa
+    return {
+        "rule": report.team.rule,
+        "rule_in_words": report.rule,
+        "rule_since": report.rule_since,
+        "several": report.images,
+        "differing": len(report.conflicts),
+        "decided": sum(each.decided for each in report.conflicts),
+        "agreement": None
+        if kappa is None or kappa.value != kappa.value
+        else {
+            "kind": report.kind,
+            "value": kappa.value,
+            "low": kappa.low,
+            "high": kappa.high,
+            "n": kappa.n,
+        },
     }
 
 

@@ -373,6 +373,50 @@ class Labels:
             )
         return rows
 
+    def export_opinions(self, at: int | datetime | None = None) -> list[dict[str, Any]]:
+        """Return one row for each annotator's opinion of each image, for a CSV.
+
+        Returns
+        -------
+        list of dict
+            ``image, path`` (the first file's)``, annotator, label, kind, time, machine, decided``
+            (a senior settled it so)``, trains``: the label that follows from all opinions by the
+            team's rule, "" where none does.
+        """
+        with self._database.read() as connection:
+            position = _position_at(connection, at)
+            found = opinions_by(connection, position)
+            labels = said_by(connection, position)
+            names = {state.id: state.name for state in class_states(connection, position).values()}
+            first = select(func.min(files.c.seq)).group_by(files.c.image)
+            every = connection.execute(
+                select(images.c.id, files.c.path)
+                .join(files, files.c.image == images.c.ordinal)
+                .where(files.c.seq.in_(first))
+                .order_by(images.c.ordinal)
+            ).all()
+
+        def named(label: Label | None) -> str:
+            if label is None:
+                return ""
+            return label.kind if label.class_id is None else names[label.class_id]
+
+        return [
+            {
+                "image": image_id,
+                "path": path,
+                "annotator": annotator,
+                "label": named(label),
+                "kind": label.kind,
+                "time": label.time.isoformat(timespec="milliseconds"),
+                "machine": label.machine,
+                "decided": label.decided,
+                "trains": named(labels.get(image_id)),
+            }
+            for image_id, path in every
+            for annotator, label in sorted(found.get(image_id, {}).items())
+        ]
+
 
 # -- queries that several verbs share ------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.export import labels_csv, predictions_csv
+from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, work
@@ -129,6 +129,15 @@ def show(project: Project) -> None:
             "text/csv",
             disabled=not labelled,
             on_click="ignore",
+        )
+        st.download_button(
+            "Opinions as CSV",
+            lambda: opinions_csv(project).encode(),
+            f"{project.name}-opinions.csv",
+            "text/csv",
+            disabled=not labelled,
+            on_click="ignore",
+            help="A row for each annotator's own opinion of each image.",
         )
         st.download_button(
             "Predictions as CSV",

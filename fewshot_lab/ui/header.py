@@ -5,6 +5,8 @@ import streamlit as st
 from fewshot_lab.project import Project
 from fewshot_lab.ui import session, work
 
+NAMES = 8
+
 _remember = st.components.v2.component(
     "fewshot_remember",
     js=f"""export default function ({{ data }}) {{
@@ -32,9 +34,34 @@ def header(project: Project | None) -> None:
                 on_change=_typed,
             )
             st.caption("Every label keeps this name. It stays in this browser.")
+            if project is not None:
+                _others(project, name)
         if chosen:
             with st.container(key="fl-remember"):
                 _remember(key="fl-remember-name", data={"name": name})
+
+
+def _others(project: Project, name: str) -> None:
+    """Offer the names that are known here, so that nobody is two people by a slip of the finger."""
+    known = {*project.store.team().annotators, *project.store.annotators()} - {name}
+    shown = sorted(known, key=str.casefold)[:NAMES]
+    if not shown:
+        return
+    st.caption("Also here:")
+    with st.container(horizontal=True, gap="small"):
+        for other in shown:
+            st.button(
+                _plain(other),
+                key=f"fl-annotator-{other}",
+                type="tertiary",
+                on_click=_switch,
+                args=(other,),
+            )
+
+
+def _switch(name: str) -> None:
+    session.set_annotator(name)
+    st.session_state["fl-annotator"] = name
 
 
 def _typed() -> None:

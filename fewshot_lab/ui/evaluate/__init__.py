@@ -15,6 +15,7 @@ VIEWS = {
     "backbones": "Backbones",
     "replay": "Replay",
     "splits": "Groups, test set",
+    "people": "People",
 }
 
 

@@ -88,6 +88,8 @@ class Before:
         if strategy is None and action.view == "suggestion" and len(action.image_ids) == 1:
             (image_id,) = action.image_ids
             strategy = "repeat" if image_id in repeats else desk.strategies.get(image_id)
+            if strategy is None and roll.row.get(image_id) in seen.waiting:
+                strategy = "several"
         return replace(
             action,
             shown={i: p for i, p in (action.shown or {}).items() if i not in concealed} or None,

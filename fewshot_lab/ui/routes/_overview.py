@@ -6,6 +6,7 @@ from typing import Any
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import strategy_of
+from fewshot_lab.people import conflicts
 from fewshot_lab.ui.routes._desk import GOOD_FOR, Desk
 from fewshot_lab.ui.routes._sight import Sight
 
@@ -20,6 +21,8 @@ def overview(desk: Desk, position: int, seen: Sight) -> dict[str, Any]:
     """
     only = seen.annotator if seen.own_log else None
     said = desk.keep(f"said {only or ''}", position, lambda: _of_the_log(desk, only))
+    if seen.annotator in seen.team.seniors:
+        said = said | desk.keep("conflicts", position, lambda: _to_decide(desk))
     moment = int(time.monotonic() / GOOD_FOR)
     return said | desk.keep("beside", moment, lambda: _beside_the_log(desk))
 
@@ -27,6 +30,10 @@ def overview(desk: Desk, position: int, seen: Sight) -> dict[str, Any]:
 def _of_the_log(desk: Desk, annotator: str | None) -> dict[str, Any]:
     rows = desk.project.store.history(limit=HISTORY_ROWS, annotator=annotator)
     return {"classes": classes(desk), "history": [history_row(row) for row in rows]}
+
+
+def _to_decide(desk: Desk) -> dict[str, Any]:
+    return {"conflicts": sum(not each.decided for each in conflicts(desk.project))}
 
 
 def _beside_the_log(desk: Desk) -> dict[str, Any]:

@@ -21,13 +21,14 @@ export function unpack(buffer) {
 }
 
 export class Api {
-  constructor(base) {
+  // The server shows everybody only what they may see, so every question says who asks.
+  constructor(base, annotator) {
     this.base = new URL(base, document.baseURI).href;
+    this.annotator = annotator;
   }
 
-  url(path, query) {
-    const search = query ? `?${new URLSearchParams(query)}` : "";
-    return `${this.base}/${path}${search}`;
+  url(path, query = {}) {
+    return `${this.base}/${path}?${new URLSearchParams({ ...query, annotator: this.annotator() })}`;
   }
 
   thumb(id) {
@@ -51,7 +52,7 @@ export class Api {
   }
 
   async post(path, body, signal) {
-    const response = await fetch(this.url(path), {
+    const response = await fetch(`${this.base}/${path}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Fewshot": "1" },
       body: JSON.stringify(body),

@@ -55,7 +55,7 @@ export class Grid {
       return this.tabs[name];
     };
     this.tabRow = h("div", { class: "ws-segments", role: "tablist", "aria-label": "What the grid shows" },
-      tab("suggestions", "Suggestions"), tab("selection", "Selection"), tab("neighbours", "Neighbours"), tab("suspects", "Suspects"));
+      tab("suggestions", "Suggestions"), tab("selection", "Selection"), tab("neighbours", "Neighbours"), tab("suspects", "Suspects"), tab("conflicts", "Conflicts"));
     this.searchField = h("input", {
       type: "search", class: "ws-field ws-search", placeholder: "File name", "aria-label": "Search images by name", hidden: true,
       oninput: () => { clearTimeout(this.searching); this.searching = setTimeout(() => this.search(this.searchField.value), 180); },
@@ -142,6 +142,7 @@ export class Grid {
     else if (view.name === "audit") rows = auditRows(this.model);
     else if (view.name === "search") rows = await this.found(view.text);
     else if (view.name === "cell") rows = this.model.rows(view.ids);
+    else if (view.name === "conflicts" || view.name === "between") rows = await this.differing(view.query ?? { what: "conflicts" });
     else if (view.name === "accept") {
       this.accept.enter(this.extra);
       rows = this.accept.rows();
@@ -164,6 +165,14 @@ export class Grid {
 
   async found(text) {
     const answer = await this.ask(() => this.api.get("search", { text }));
+    return answer ? this.model.rows(answer.ids) : [];
+  }
+
+  // Images of which people say different things, with who says what; those not decided come first.
+  async differing(query) {
+    const answer = await this.ask(() => this.api.get("disagreement", query));
+    this.opinions = new Map(Object.entries(answer?.opinions ?? {}).map(([id, said]) => [this.model.rowOf.get(id), said]));
+    this.decided = new Set(this.model.rows(answer?.decided ?? []));
     return answer ? this.model.rows(answer.ids) : [];
   }
 
@@ -241,6 +250,10 @@ export class Grid {
     const suspects = this.suspects().length;
     refill(this.tabs.selection, "Selection", n ? [" ", h("b", {}, count(n))] : null);
     refill(this.tabs.suspects, "Suspects", suspects ? [" ", h("b", {}, count(suspects))] : null);
+    // For seniors alone, and while there is something to decide.
+    const conflicts = model.overview?.conflicts ?? 0;
+    refill(this.tabs.conflicts, "Conflicts", conflicts ? [" ", h("b", {}, count(conflicts))] : null);
+    this.tabs.conflicts.hidden = !conflicts && view.name !== "conflicts";
     for (const [name, tab] of Object.entries(this.tabs)) tab.setAttribute("aria-selected", String(name === view.name));
     this.acceptButton.setAttribute("aria-pressed", String(view.name === "accept"));
     const parts = this.words();
@@ -289,9 +302,28 @@ export class Grid {
           : "Every image drawn at random has a label."];
       }
       case "cell": return [view.title, `: ${images(n)}.`];
+      case "between": return [view.title, `: ${images(n)}. `, ...this.who()];
+      case "conflicts": {
+        if (!n) return ["Nobody contradicts anybody: there is nothing to decide."];
+        const left = this.rows.filter((row) => !this.decided.has(row)).length;
+        return [...this.who(), left ? `A class key decides; ${count(left)} of ${images(n)} left.` : `All ${images(n)} decided.`];
+      }
       case "accept": return this.accept.words();
       default: return [""];
     }
+  }
+
+  saidOf(row) {
+    return ["conflicts", "between"].includes(this.view.name) ? this.opinions?.get(row) ?? [] : [];
+  }
+
+  // Who says what of the image in focus.
+  who() {
+    const said = this.saidOf(this.focusRow());
+    return said.flatMap(({ annotator, kind, class_id: id, decided }) => [
+      h("span", { class: "ws-opinion" }, `${annotator}${decided ? " (decided)" : ""} `,
+        id !== null && h("i", { class: "ws-dot", style: { background: this.model.color(id) } }),
+        h("em", {}, id !== null ? this.model.name(id) : kind === "reject" ? "unusable" : kind)), " "]);
   }
 
   suspectWords() {
@@ -422,6 +454,7 @@ export class Grid {
 
   isDone(row) {
     if (this.view.name === "suspects") return this.reviewed.has(row);
+    if (this.view.name === "conflicts") return this.decided.has(row);
     return this.model.kind(row) !== 0 || (this.view.name === "suggestions" && (this.model.codes[row] & 0x1000) !== 0);
   }
 
@@ -499,7 +532,7 @@ export class Grid {
     const { name } = this.view;
     const view = {
       suggestions: "suggestion", selection: "map", neighbours: "neighbours", suspects: "suspects",
-      class: "class", search: "search", cell: "suspects", accept: "grid", audit: "suggestion",
+      class: "class", search: "search", cell: "suspects", accept: "grid", audit: "suggestion", conflicts: "adjudication",
     }[name] ?? "grid";
     const why = name === "suggestions" && rows.length === 1 ? this.suggestions.why.get(rows[0]) : null;
     return { view: name === "cell" ? "grid" : view, strategy: why?.strategy ?? (name === "audit" ? "audit" : null) };
@@ -509,13 +542,14 @@ export class Grid {
     if (!rows.length) return;
     const single = rows.length === 1 && rows[0] === this.focusRow();
     if (this.view.name === "suspects") for (const row of rows) this.reviewed.add(row);
+    if (this.view.name === "conflicts") for (const row of rows) what.kind === "clear" ? this.decided.delete(row) : this.decided.add(row);
     this.labeller.label(rows, what, this.context(rows));
     if (single && what.kind !== "clear") this.advance();
     this.head();
   }
 
   advance() {
-    const next = ["suggestions", "suspects", "audit"].includes(this.view.name) ? this.firstOpen(this.focusAt + 1) : this.focusAt + 1;
+    const next = ["suggestions", "suspects", "audit", "conflicts"].includes(this.view.name) ? this.firstOpen(this.focusAt + 1) : this.focusAt + 1;
     if (next >= 0 && next < this.rows.length) this.focus(next);
     else {
       const open = this.view.name === "suggestions" ? this.firstOpen(0) : -1;

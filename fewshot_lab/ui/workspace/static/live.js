@@ -20,8 +20,14 @@ export class Live {
     let hold = 0;
     while (!this.controller.signal.aborted) {
       try {
-        const news = await this.api.arrays("live", this.have(hold), this.controller.signal);
+        this.asking = new AbortController();
+        const asking = this.asking.signal;
+        const news = await this.api.arrays("live", this.have(hold), asking).catch((error) => {
+          if (asking.aborted) return null;
+          throw error;
+        });
         if (this.controller.signal.aborted) return;
+        if (!news) continue;
         if (!news.head.same) this.model.take(news);
         if (failures) this.onState({ lost: false });
         failures = 0;
@@ -36,8 +42,14 @@ export class Live {
     }
   }
 
+  // Do not wait for the answer under way: ask anew.
+  again() {
+    this.asking?.abort();
+  }
+
   stop() {
     this.controller.abort();
+    this.asking?.abort();
   }
 }
 

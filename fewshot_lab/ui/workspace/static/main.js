@@ -30,7 +30,7 @@ class Workspace {
     this.data = data;
     const element = (this.element = h("div", { class: "ws-workspace", "data-project": data.project }));
     const model = (this.model = new Model());
-    const api = new Api(data.api);
+    const api = new Api(data.api, () => this.data.annotator);
     const prefs = new Prefs(data.project);
     const toasts = new Toasts();
     const outbox = (this.outbox = new Outbox({
@@ -91,11 +91,13 @@ class Workspace {
     const asked = this.data.open ?? "";
     const { model } = this.model;
     if (!asked || this.opened || !model) return;
-    if (asked === "audit") {
+    const people = /^people\|(-?\d+)\|(-?\d+)(?:\|([^|]*)\|([^|]*))?$/.exec(asked);
+    if (asked === "audit" || asked === "conflicts" || people) {
       this.opened = true;
-      this.grid.open({ name: "audit" });
+      this.grid.open(people ? this.between(people) : { name: asked });
+      return;
     }
-    if (this.opened || !model.cv?.cells) return;
+    if (!model.cv?.cells) return;
     this.opened = true;
     const [, label, predicted] = /^cell-(\d+)-(\d+)$/.exec(asked) ?? [];
     if (label !== undefined) {
@@ -103,6 +105,14 @@ class Workspace {
       const ids = model.cv.cells[`${label},${predicted}`] ?? [];
       this.grid.open({ name: "cell", ids, title: title.charAt(0).toUpperCase() + title.slice(1) });
     } else if (asked === "suspects") this.grid.open({ name: "suspects" });
+  }
+
+  // Images that one person calls this and another that.
+  between([, row, column, a, b]) {
+    const name = (id) => (Number(id) < 0 ? "unusable" : this.model.name(Number(id)));
+    const title = a ? `${a}: ${name(row)}, ${b}: ${name(column)}`
+      : row === column ? `${name(row)} to two people` : `${name(row)} to one, ${name(column)} to another`;
+    return { name: "between", title: title.charAt(0).toUpperCase() + title.slice(1), query: { what: "cell", row, column, ...(a ? { a, b } : {}) } };
   }
 
   // The first thing to do in a new project is to name a class: the field is ready for it.
@@ -128,8 +138,15 @@ class Workspace {
   // A later script run: the same project, perhaps another annotator or theme.
   update(data) {
     const theme = this.data.theme !== data.theme;
+    const other = this.data.annotator !== data.annotator;
     this.data = data;
     this.truth.draw();
+    // Somebody else sits here now: what is theirs to label, and to see, may be another.
+    if (other) {
+      this.live.again();
+      this.grid.suggestions.rows = [];
+      this.grid.open({ name: "suggestions" });
+    }
     if (theme) this.map.restyle();
   }
 

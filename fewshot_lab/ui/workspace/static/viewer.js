@@ -79,6 +79,8 @@ export class Viewer {
 
   tellFacts(facts) {
     const name = facts.path.split("/").at(-1);
+    // A senior who decides sees what others say; the grid has brought it along.
+    const told = facts.opinions?.length ? facts.opinions : this.grid.saidOf(this.row);
     this.title.textContent = name;
     this.title.title = facts.path;
     const lines = [
@@ -88,10 +90,12 @@ export class Viewer {
       ["Reference", this.model.concealed(this.row) ? null : facts.reference],
       ["Group", facts.group],
       ...Object.entries(facts.meta),
-      ["Labelled by", facts.annotator && `${facts.annotator}, ${clock(facts.labelled_at)}`],
+      ["Labelled by", !told.length && facts.annotator && `${facts.annotator}, ${clock(facts.labelled_at)}`],
+      ...told.map((o) => [o.annotator,
+        `${o.class_id !== null ? this.model.name(o.class_id) : o.kind === "reject" ? "unusable" : o.kind}${o.decided ? ", decided" : ""}, ${clock(o.at)}`]),
       ["Id", facts.id],
     ];
-    refill(this.facts, lines.filter(([, value]) => value !== null && value !== undefined && value !== "")
+    refill(this.facts, lines.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false)
       .map(([key, value]) => [h("dt", {}, key), h("dd", {}, String(value))]));
   }
 

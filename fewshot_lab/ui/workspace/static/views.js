@@ -89,7 +89,7 @@ export class Suggestions {
     const end = anyAudit ? [tail, h("em", {}, "A"), " marks the audit draw."] : [tail];
     if (ready === total) return [`All ${total} done: the next ones come with the refit.`];
     const why = this.why.get(row);
-    if (!why) return end;
+    if (!why?.reason) return [...end, ...otherWay(model)];
     return [...reasonParts(model, why), " ", ...end, ...otherWay(model)];
   }
 }
