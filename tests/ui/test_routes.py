@@ -15,25 +15,12 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
 from fewshot_lab.ui.routes import api_url, plotly_url, routes, unpack, workspace_url
 from fewshot_lab.ui.routes._desk import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, NOTHING, forget
 
 OURS = {"X-Fewshot": "1"}
 CLIENT = "test"
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("routes")
-    draw_demo(base / "images", n=64)
-    project = Project.create("cells", home=base / "home")
-    project.import_images(base / "images", reference_labels="folders")
-    project.embed()
-    project.make_map()
-    project.close()
-    return base / "home" / "cells"
 
 
 @pytest.fixture
