@@ -100,7 +100,12 @@ export function openEditor(panel) {
     if (!shown) item.after(h("li", { class: "ws-edit-more-line" }, box));
   };
 
+  let drawn = "";
   const draw = () => {
+    // News that leave the classes as they are must not take away what is being typed.
+    const key = JSON.stringify([...model.classOf.values()]);
+    if (key === drawn) return;
+    drawn = key;
     const at = document.activeElement?.getAttribute?.("aria-label");
     refill(list, model.classes.map(line));
     const gone = [...model.classOf.values()].filter((c) => c.retired);

@@ -40,6 +40,7 @@ export class Labeller {
     };
     const entry = this.outbox.add(action);
     this.paint(entry, rows);
+    this.toasts.outdate();
     if (rows.length > 1) this.say(rows.length, action);
     return entry;
   }
@@ -84,6 +85,7 @@ export class Labeller {
 
   // Painted at once where this page knows what comes back; the server's answer settles it.
   turn(verb) {
+    this.toasts.outdate();
     this.paint(this.outbox.add({ do: verb }));
   }
 

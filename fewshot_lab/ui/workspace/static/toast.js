@@ -10,11 +10,12 @@ export class Toasts {
   }
 
   show(text, { action, onAction, tone = "plain", stays = STAYS } = {}) {
+    if (action) this.outdate();
     while (this.element.children.length > 2) this.element.firstChild.remove();
     const close = () => { clearTimeout(timer); toast.remove(); };
     const toast = h(
       "div",
-      { class: `ws-toast ws-toast-${tone}` },
+      { class: `ws-toast ws-toast-${tone}`, "data-acts": action ? "1" : null },
       h("span", {}, text),
       action && h("button", { type: "button", class: "ws-link", onclick: () => { close(); onAction(); } }, action),
       iconButton("close", "Dismiss", close),
@@ -24,5 +25,10 @@ export class Toasts {
     toast.addEventListener("pointerleave", () => { timer = setTimeout(close, 2500); });
     this.element.append(toast);
     return close;
+  }
+
+  // "Undo" means the last act: once there is a newer one, what offers to take back an older one goes.
+  outdate() {
+    for (const toast of this.element.querySelectorAll("[data-acts]")) toast.remove();
   }
 }
