@@ -79,8 +79,8 @@ class LeakCheck:
             said = (
                 f"{' and '.join(parts)}; none on both sides."
                 if parts
-                else "No groups are known and no near-duplicates were found: images of one "
-                "patient may be on both sides."
+                else "No groups are known, and none of these images are near-duplicates: images of "
+                "one patient may be on both sides."
             )
             if parts and not self.groups:
                 said += " No groups are known: images of one patient may be on both sides."

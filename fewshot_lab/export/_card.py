@@ -159,7 +159,7 @@ def _figures(metrics: Mapping[str, Any]) -> str:
         lines.append(
             f"**Audit** on images drawn at random and never trained on: balanced accuracy "
             f"{_interval(audit['balanced_accuracy'])}, accuracy {_interval(audit['accuracy'])}. "
-            "This is the figure to quote."
+            f"{_quotable(audit)}"
         )
         lines.append(_drawn(audit["drawn"]))
         lines.append(f"Leak check: {audit['leak_check']['sentence']}")
@@ -195,6 +195,18 @@ def _drawn(counts: Mapping[str, int]) -> str:
         f"It speaks for the {counts['pool']:,} images of the pool: {counts['drawn']:,} drawn, "
         f"{counts['labelled']:,} labelled, {counts['unsure']:,} marked unsure and "
         f"{counts['rejected']:,} unusable (in no figure), {counts['waiting']:,} not yet labelled."
+    )
+
+
+def _quotable(audit: Mapping[str, Any]) -> str:
+    """Say whether the audit's figure may be quoted: not while classes are missing from it."""
+    unseen = [name for name, recall in audit["recall"].items() if not recall["n"]]
+    if not unseen:
+        return "This is the figure to quote."
+    return (
+        f"Not yet one to quote: no audit image of {len(unseen)} of the {len(audit['recall'])} "
+        "classes has been labelled, and its balanced accuracy leaves them out "
+        f"({', '.join(unseen)})."
     )
 
 

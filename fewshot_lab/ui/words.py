@@ -3,7 +3,7 @@
 import time
 from html import escape
 
-__all__ = ["ago", "count", "duration", "escape", "interval", "percent", "plural", "size"]
+__all__ = ["ago", "count", "duration", "escape", "interval", "percent", "plural", "signed", "size"]
 
 
 def count(n: int) -> str:
@@ -29,6 +29,12 @@ def percent(p: float) -> str:
 def interval(value: float, low: float, high: float) -> str:
     """Return "0.84 (0.80–0.87)"."""
     return f"{value:.2f} ({low:.2f}–{high:.2f})"
+
+
+def signed(value: float) -> str:
+    """Return -0.42 as "−0.4", 3 as "+3.0", with a true minus; what rounds to none has no sign."""
+    text = f"{value:+.1f}"
+    return "0.0" if float(text) == 0 else text.replace("-", "−")
 
 
 def duration(seconds: float) -> str:

@@ -64,6 +64,7 @@ def test_without_groups_it_says_what_that_means():
     check, _ = check_folds(None, np.zeros((1, 6), int), IDS)
     assert check.sound
     assert "images of one patient may be on both sides" in check.sentence
+    assert "none of these images are near-duplicates" in check.sentence
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from fewshot_lab.classifiers._models import Stock
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import Bundle, ExportRefused, export_bundle
+from fewshot_lab.export._card import _quotable
 from fewshot_lab.export._write import FILES
 from fewshot_lab.project import Project
 
@@ -79,6 +80,14 @@ def test_the_card_says_what_must_be_known(bundle, project):
         "platelet",
     ):
         assert words in card
+
+
+def test_the_card_lets_no_audit_be_quoted_that_misses_a_class():
+    seen = {"recall": {"a": {"n": 3}, "b": {"n": 1}}}
+    assert _quotable(seen) == "This is the figure to quote."
+    seen["recall"]["c"] = {"n": 0}
+    assert _quotable(seen).startswith("Not yet one to quote: no audit image of 1 of the 3 classes")
+    assert "(c)" in _quotable(seen)
 
 
 def test_probabilities_are_the_ones_the_app_shows(bundle, project, classifier):

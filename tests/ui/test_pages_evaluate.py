@@ -94,6 +94,15 @@ def test_the_audit_says_what_it_rests_on() -> None:
     assert table.count("<td class='n'>") == 6
 
 
+def test_the_audit_says_when_classes_are_missing_from_its_balanced_accuracy() -> None:
+    y = np.zeros(12, dtype=int)
+    said = audit_part.headline(figures_of(y, y), "group")
+    assert "<dt>Balanced accuracy, 1 of 2 classes</dt>" in said
+    y = np.arange(12) % 2
+    said = audit_part.headline(figures_of(y, y), "group")
+    assert "<dt>Balanced accuracy</dt>" in said
+
+
 def test_a_leak_is_shown_as_one_with_the_patient() -> None:
     leak = Leak("anna", ("i1",), ("i2",))
     said = audit_part.leak_line(LeakCheck(2, leaks=(leak,), excluded=1, noun="patient"))

@@ -38,3 +38,10 @@ def test_ago(past: float, text: str) -> None:
 )
 def test_size(n: float, text: str) -> None:
     assert words.size(n) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.42, "+0.4"), (-5.84, "−5.8"), (-0.04, "0.0"), (0.0, "0.0")]
+)
+def test_a_difference_has_a_true_minus(value: float, text: str) -> None:
+    assert words.signed(value) == text

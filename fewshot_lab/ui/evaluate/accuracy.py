@@ -54,8 +54,6 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
         return
     classes = {row.id: row for row in project.store.classes(include_retired=True)}
     noun = project.splits.rule.noun
-    if snapshot.sentence:
-        st.html(f"<p class='fl-lead'>{escape(snapshot.sentence)}</p>")
     if (drawn := st.session_state.pop("fl-drawn", None)) is not None:
         st.toast(f"{plural(drawn, 'image')} drawn.")
     audit_part.show(project, snapshot.audit_report, classes, noun)
@@ -96,8 +94,15 @@ def headline(snapshot: Snapshot) -> str:
     assert snapshot.cv is not None
     rows = figure("Balanced accuracy", snapshot.cv.balanced_accuracy, "95 % interval")
     n = len(snapshot.suspects)
-    doubted = f"{plural(n, 'label')} that the classifier doubts" if n else "none"
+    doubted = (
+        f"{plural(n, 'label')} that the classifier would have given otherwise; "
+        "the likeliest errors come first"
+        if n
+        else "none"
+    )
     rows += f"<dt>Suspects</dt><dd>{doubted}</dd>"
+    if snapshot.sentence:
+        rows += f"<dt>Classifier</dt><dd>{escape(snapshot.sentence)}</dd>"
     said = (
         "These are the labelled images, each predicted by a classifier that did not see it. Most "
         "were suggested because they are hard, so the figures are not those of the pool; they "

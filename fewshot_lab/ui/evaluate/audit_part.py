@@ -33,8 +33,11 @@ def headline(found: "TestFigures", noun: str) -> str:
     grouped = found.groups < found.n
     of = f" of {plural(found.groups, noun)}" if grouped else ""
     said = f"{plural(found.n, 'image')}{of}"
+    known = len(found.class_ids)
+    met = known - len(found.missing)
+    balanced = "Balanced accuracy" + (f", {met} of {known} classes" if found.missing else "")
     return (
-        f"<dl class='fl-bigs'>{big('Balanced accuracy', found.balanced_accuracy)}"
+        f"<dl class='fl-bigs'>{big(balanced, found.balanced_accuracy)}"
         f"{big('Accuracy', found.accuracy)}"
         f"<div><dt>95 % intervals from</dt><dd class='small'>{said}</dd></div></dl>"
     )

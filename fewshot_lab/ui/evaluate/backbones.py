@@ -9,7 +9,7 @@ from fewshot_lab.evaluation import newest
 from fewshot_lab.project import Project
 from fewshot_lab.ui import curve_charts, work
 from fewshot_lab.ui.evaluate._parts import KINDS, backbone_titles, kinds_of_labels, too_few
-from fewshot_lab.ui.words import count, duration, escape
+from fewshot_lab.ui.words import count, duration, escape, signed
 
 VERB = "evaluate-backbones"
 
@@ -137,8 +137,8 @@ def table(found: dict[str, Any]) -> str:
             gap = gaps[name, shots]
             low, high = (100 * v for v in gap["interval"])
             cells += (
-                f"<td class='n'>{100 * gap['difference']:+.1f} <span class='fl-muted'>"
-                f"{low:+.1f} to {high:+.1f}</span></td>"
+                f"<td class='n'>{signed(100 * gap['difference'])} <span class='fl-muted'>"
+                f"{signed(low)} to {signed(high)}</span></td>"
             )
         body.append(f"<tr><td class='n'>{count(shots)}</td>{cells}</tr>")
     return (

@@ -12,6 +12,10 @@ from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.words import count, escape
 
 WHOLE = "All classes"
+_RECALL = (
+    "At the last point of the curve: with fewer labels than Accuracy shows, and scaled to the "
+    "audit images where the line below says so"
+)
 
 
 def show(project: Project) -> None:
@@ -47,7 +51,7 @@ def draw(project: Project, advice: dict[str, Any]) -> None:
     if advice["next"] is None:
         pages.link("label", "Label images", project.name)
         return
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([11, 9], gap="medium")
     with left:
         names = {each["class_id"]: each["name"] for each in advice["classes"]}
         chosen = st.selectbox(
@@ -92,8 +96,9 @@ def table(project: Project, advice: dict[str, Any]) -> str:
         )
     dense = " dense" if len(rows) > 10 else ""
     return (
-        f"<table class='fl-table{dense}'><thead><tr><th>Class</th><th class='n'>labels</th>"
-        "<th class='n'>recall (95 %)</th>"
+        f"<table class='fl-table fl-tight{dense}'><thead><tr><th>Class</th>"
+        "<th class='n'>labels</th>"
+        f"<th class='n' title='{_RECALL}'>recall (95 %)</th>"
         "<th class='n' title='Points of its recall, with what comes in 4 of 5 cases'>"
         f"20 more: points</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )

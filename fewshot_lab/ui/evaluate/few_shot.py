@@ -11,7 +11,7 @@ from fewshot_lab.evaluation import CLASSIFIERS, SHOTS, newest
 from fewshot_lab.project import Project
 from fewshot_lab.ui import curve_charts, work
 from fewshot_lab.ui.evaluate._parts import backbone_titles, kinds_of_labels, too_few
-from fewshot_lab.ui.words import count, escape
+from fewshot_lab.ui.words import count, escape, signed
 
 VERB = "evaluate-nshot"
 TITLES = {
@@ -271,8 +271,9 @@ def differences(project: Project, found: dict[str, Any]) -> str:
             other = titles.get(d["than_backbone"], d["than_backbone"])
         rows.append(
             f"<tr><td class='n'>{count(d['shots'])}</td><td>{escape(one)}</td>"
-            f"<td>{escape(other)}</td><td class='n'>{100 * d['difference']:+.1f} "
-            f"<span class='fl-muted'>{low:+.1f} to {high:+.1f}</span></td><td>{word}</td></tr>"
+            f"<td>{escape(other)}</td><td class='n'>{signed(100 * d['difference'])} "
+            f"<span class='fl-muted'>{signed(low)} to {signed(high)}</span></td>"
+            f"<td>{word}</td></tr>"
         )
     return (
         "<table class='fl-table dense'><thead><tr><th class='n'>n</th><th>This</th>"

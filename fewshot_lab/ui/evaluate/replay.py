@@ -10,7 +10,7 @@ from fewshot_lab.evaluation import newest, set_strategy, strategy_of
 from fewshot_lab.project import Project
 from fewshot_lab.ui import curve_charts, work
 from fewshot_lab.ui.evaluate._parts import KINDS, kinds_of_labels, too_few
-from fewshot_lab.ui.words import count, escape
+from fewshot_lab.ui.words import count, escape, signed
 
 VERB = "evaluate-replay"
 COLOURS = dict(zip(STRATEGIES, curve_charts.COLOURS, strict=False)) | {"random": curve_charts.GREY}
@@ -106,8 +106,8 @@ def table(found: dict[str, Any]) -> str:
         points = "–"
         if row["strategy"] != "random":
             points = (
-                f"{gain['value']:+.1f} <span class='fl-muted'>{gain['low']:+.1f} to "
-                f"{gain['high']:+.1f}</span>"
+                f"{signed(gain['value'])} <span class='fl-muted'>{signed(gain['low'])} to "
+                f"{signed(gain['high'])}</span>"
             )
         costs = "".join(f"<td class='n'>{cost(c)}</td>" for c in row["cost"])
         rows.append(f"<tr><td>{escape(row['title'])}</td><td class='n'>{points}</td>{costs}</tr>")
