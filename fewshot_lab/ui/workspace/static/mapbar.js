@@ -7,7 +7,7 @@ import { NO_VALUE } from "./paint.js";
 
 const MODES = [["prediction", "Prediction"], ["label", "Label"], ["confidence", "Confidence"]];
 const TOOLS = [["lasso", "Lasso"], ["box", "Box"], ["pan", "Pan"]];
-const METHODS = { pca: "PCA, a first look", umap: "UMAP" };
+const METHODS = { pca: "First look (PCA)", umap: "UMAP" };
 
 export class MapBar {
   constructor({ model, map, api, toasts, workspace }) {
