@@ -8,7 +8,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.runs import trial_of
 from fewshot_lab.ui import pages, run_charts, work
 from fewshot_lab.ui.on_error import note, sentences
-from fewshot_lab.ui.words import count, plural
+from fewshot_lab.ui.words import count, plural, signed
 
 
 def show(project: Project, name: str) -> None:
@@ -96,8 +96,8 @@ def _verdict(curve: dict, name: str) -> str:
     low, high = (100 * v for v in last["interval"])
     word = "better" if low > 0 else "worse" if high < 0 else "not told apart"
     return (
-        f"At {last['shots']} labels per class: {100 * last['difference']:+.1f} points "
-        f"({low:+.1f} to {high:+.1f}), {word}; by the app's classifier on {kind}, "
+        f"At {last['shots']} labels per class: {signed(100 * last['difference'])} points "
+        f"({signed(low)} to {signed(high)}), {word}; by the app's classifier on {kind}, "
         f"{curve['results'][0]['draws']} draws, {count(curve['test_images'])} images for testing. "
         f"{curve['leak_check']}"
     )

@@ -154,7 +154,7 @@ def what_it_is(project: Project) -> str:
     """Return what the classifier is, and how good, as HTML."""
     snapshot = LiveSession.of(project).snapshot
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
-    rows = [("Classes", ", ".join(names.get(i, str(i)) for i in snapshot.class_ids))]
+    rows = [("Classes", " · ".join(names.get(i, str(i)) for i in snapshot.class_ids))]
     if snapshot.sentence:
         rows.append(("Chosen", snapshot.sentence))
     if snapshot.cv is not None:

@@ -47,11 +47,15 @@ def show(project: Project) -> None:
 def from_machine(project: Project) -> None:
     """Ask for a path on the machine that runs the app."""
     turn = st.session_state.setdefault("fl-turn", 0)
+    key, kept = f"fl-path-{turn}", f"fl-path-kept-{project.name}-{turn}"
+    # Streamlit forgets a field with its page; whoever looks at the backbones comes back to it.
+    st.session_state.setdefault(key, st.session_state.get(kept, ""))
     typed = st.text_input(
         "A folder, ZIP, CSV manifest or MedMNIST .npz on the machine that runs Fewshot Lab",
         placeholder=str(Path.home() / "images"),
-        key=f"fl-path-{turn}",
+        key=key,
     )
+    st.session_state[kept] = typed
     source = None
     if typed.strip():
         try:

@@ -7,7 +7,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.runs import Run, launch_again
 from fewshot_lab.ui import backbone_trial, run_charts
 from fewshot_lab.ui.on_error import alert, note, sentences
-from fewshot_lab.ui.words import ago, count, duration, escape
+from fewshot_lab.ui.words import ago, count, duration, escape, signed
 
 STATES = {
     "queued": "waiting",
@@ -128,8 +128,8 @@ def said(checks: list[dict]) -> str:
         word = "It helps"
     elif gain["high"] < 0:
         word = "It does harm"
-    points = "{value:+.1f} points ({low:+.1f} to {high:+.1f})".format(
-        **{key: 100 * value for key, value in gain.items()}
+    points = "{value} points ({low} to {high})".format(
+        **{key: signed(100 * value) for key, value in gain.items()}
     )
     return (
         f"<div>{word}: kNN {knn['value']:.3f} "
@@ -255,7 +255,7 @@ def listed(runs: list[Run]) -> str:
             least, most = 100 * found["low"], 100 * found["high"]
             knn = (
                 f"{last['value']:.3f} <span class='fl-muted'>({between})</span></td><td class='n'>"
-                f"{100 * found['value']:+.1f} <span class='fl-muted'>({least:+.1f} to {most:+.1f})"
+                f"{signed(100 * found['value'])} <span class='fl-muted'>({signed(least)} to {signed(most)})"
                 "</span>"
             )
         health = run.health() or {}

@@ -79,6 +79,7 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     facts = bo.get(f"image/{kims}").json()
     assert facts["annotator"] is facts["labelled_at"] is facts["reference"] is None
     assert facts["opinions"] == []
+    assert "/" not in facts["path"]  # the folder has the name of the class
     assert bo.get("labels.csv").text.count("\n") == 1  # the head alone
     near = bo.get(f"image/{ids[1]}/neighbours", k=200, unlabelled=1).json()["ids"]
     assert kims in near  # that it has a label is nothing bo may learn

@@ -73,6 +73,9 @@ def test_a_confusion_cell_says_what_it_means() -> None:
     assert "<x>" not in html
     cells = re.findall(r"<td class='([^']*)'", html)
     assert cells == ["", "wrong", "none", ""]
+    assert "repeats" not in html
+    thrice = CrossValidation(**{**vars(cv), "repeats": 3})
+    assert "mean of 3 repeats" in accuracy.confusion(thrice, classes("a", "b"), "x")
 
 
 def test_the_audit_says_what_it_rests_on() -> None:

@@ -28,6 +28,20 @@ def test_a_wrong_path_is_said_and_nothing_can_be_started(
     assert button(app, "Import").disabled
 
 
+def test_a_path_is_still_there_after_a_look_at_the_backbones(
+    open_app: Callable[..., AppTest], home: Path, pictures: Path
+) -> None:
+    Project.create("blood").close()
+    app = open_app("import_images.py", "blood")
+    app.text_input(key="fl-path-0").set_value(str(pictures)).run()
+    pages = Path(__file__).resolve().parents[2] / "pages"
+    for page in ("backbone.py", "import_images.py"):
+        app.switch_page(str(pages / page))
+        app.query_params["project"] = "blood"
+        app.run()
+    assert app.text_input(key="fl-path-0").value == str(pictures)
+
+
 def test_a_manifest_shows_its_columns_as_guessed(
     open_app: Callable[..., AppTest], home: Path, pictures: Path
 ) -> None:

@@ -187,9 +187,10 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"], project: st
             f"<tr><th class='row' scope='row' title='{escape(name)}'>{escape(name)}</th>"
             f"{''.join(cells)}</tr>"
         )
+    mean = f", mean of {cv.repeats} repeats" if cv.repeats > 1 else ""
     return (
         "<div class='fl-wide'><table class='fl-confusion'><thead><tr><th></th>"
         f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         "<div class='fl-small fl-muted'>Rows: label. Columns: prediction for images left out in "
-        "cross-validation. A click on a number shows the images.</div>"
+        f"cross-validation{mean}. A click on a number shows the images.</div>"
     )

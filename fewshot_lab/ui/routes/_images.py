@@ -1,6 +1,7 @@
 """Questions about images: one image's facts, its neighbours, a search, a column."""
 
 import math
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -29,16 +30,17 @@ def facts(desk: Desk, request: Request) -> Response:
     roll = desk.roll()
     seen = sight(desk, roll, who(request))
     label = None if seen.hides(roll, image_id) else store.labels_of([image_id]).get(image_id)
+    # Whoever labels it must not be swayed: a folder is often named after what is in it.
+    concealed = seen.conceals(roll, image_id)
     return JSONResponse(
         {
             "id": row.id,
-            "path": row.path,
+            "path": PurePosixPath(row.path).name if concealed else row.path,
             "width": row.width,
             "height": row.height,
             "bytes": row.bytes,
             "group": row.group,
-            # Whoever labels it must not be swayed.
-            "reference": None if seen.conceals(roll, image_id) else row.reference,
+            "reference": None if concealed else row.reference,
             "meta": {key: _plain(value) for key, value in (row.meta or {}).items()},
             "annotator": label.annotator if label else None,
             "labelled_at": _seconds(label.time) if label else None,
