@@ -255,8 +255,8 @@ def listed(runs: list[Run]) -> str:
             least, most = 100 * found["low"], 100 * found["high"]
             knn = (
                 f"{last['value']:.3f} <span class='fl-muted'>({between})</span></td><td class='n'>"
-                f"{signed(100 * found['value'])} <span class='fl-muted'>({signed(least)} to {signed(most)})"
-                "</span>"
+                f"{signed(100 * found['value'])} <span class='fl-muted'>"
+                f"({signed(least)} to {signed(most)})</span>"
             )
         health = run.health() or {}
         rows += (
