@@ -16,7 +16,7 @@ from fewshot_lab.evaluation import (
 )
 from fewshot_lab.live import Snapshot
 from fewshot_lab.store import ClassRow
-from fewshot_lab.ui.evaluate import accuracy, audit_part
+from fewshot_lab.ui.evaluate import accuracy, audit_part, few_shot
 
 NONE = Interval(float("nan"), 0.0, 1.0, 0)
 
@@ -116,3 +116,21 @@ def test_a_leak_is_shown_as_one_with_the_patient() -> None:
 def test_a_class_that_was_deleted_still_has_a_row() -> None:
     cv = cross_validation([[9, 1], [2, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
     assert "class 1" in accuracy.recall_table(cv, classes("a"))
+
+
+def test_shots_that_no_class_has_any_more_are_not_drawn_twice() -> None:
+    short = [
+        {"shots": n, "class": name, "drawn": size}
+        for n in (25, 50, 100)
+        for name, size in (("a", 39), ("b", 40), ("c", 20))
+        if size < n
+    ]
+    results = [{"shots": n} for n in (10, 25, 50, 100)]
+    found = {"classes": ["a", "b", "c"], "results": results, "differences": [], "short": short}
+    assert few_shot.exhausted(found) == [100]
+    left = few_shot.without(found, [100])
+    assert [row["shots"] for row in left["results"]] == [10, 25, 50]
+    assert few_shot.shortage(left) == (
+        " Fewer than 25 labels to draw: c (20)."
+        " Fewer than 50 labels to draw: 3 of 3 classes (20 to 40)."
+    )

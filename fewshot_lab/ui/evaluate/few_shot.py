@@ -1,6 +1,7 @@
 """The paper's protocol on data with reference labels: start it, watch it, look at its curves."""
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,26 @@ def kept(project: Project, name: str, content: bytes) -> Path:
     return file
 
 
+def exhausted(found: dict[str, Any]) -> list[int]:
+    """Return the shots that draw the labels of fewer shots once more: no class has any left."""
+    shots = sorted({row["shots"] for row in found["results"]})
+    short = [row["shots"] for row in found["short"]]
+    return [n for n in shots if short.count(n) == len(found["classes"])][1:]
+
+
+def without(found: dict[str, Any], shots: list[int]) -> dict[str, Any]:
+    """Return a curve without some of its shots."""
+    kept = {
+        key: [row for row in found[key] if row["shots"] not in shots]
+        for key in ("results", "differences", "short")
+    }
+    return found | kept
+
+
 def draw(project: Project, found: dict[str, Any]) -> None:
     """Draw a curve with its table."""
+    again = exhausted(found)
+    found = without(found, again)
     metric = st.segmented_control(
         "Figure",
         list(METRICS),
@@ -153,7 +172,7 @@ def draw(project: Project, found: dict[str, Any]) -> None:
         label_visibility="collapsed",
     )
     st.plotly_chart(chart(project, found, metric), config=curve_charts.CONFIG, key="fl-nshot")
-    st.html(f'<div class="fl-small fl-muted">{escape(told(found))}</div>')
+    st.html(f'<div class="fl-small fl-muted">{escape(told(found, again))}</div>')
     with st.expander("Table"):
         st.html(table(project, found))
     if found["differences"]:
@@ -209,8 +228,8 @@ def figures(row: dict[str, Any], metric: str) -> tuple[float, float, float]:
     return row[metric]["value"], row[metric]["low"], row[metric]["high"]
 
 
-def told(found: dict[str, Any]) -> str:
-    """Say how it was measured."""
+def told(found: dict[str, Any], again: Sequence[int] = ()) -> str:
+    """Say how it was measured, and which shots are not drawn."""
     draws = sorted({r["draws"] for r in found["results"]})
     many = f"{draws[0]}" if len(draws) == 1 else f"{draws[0]} to {draws[-1]}"
     kind = "reference labels" if found["labels"] == "reference" else "your labels"
@@ -220,8 +239,9 @@ def told(found: dict[str, Any]) -> str:
         f"({found.get('split', 'a third')}). {found['leak_check']} Bands: 95 %, hierarchical "
         "bootstrap over draws and test images, whole groups together."
     )
-    for row in found["short"][:3]:
-        said += f" At {row['shots']} per class, {row['class']} gave all it has: {row['drawn']}."
+    said += shortage(found)
+    if again:
+        said += f" {' and '.join(map(str, again))} per class would be the same labels: left out."
     published = found.get("published")
     if published is not None:
         said += (
@@ -229,6 +249,21 @@ def told(found: dict[str, Any]) -> str:
             f"{'chosen' if published['chosen'] == 'by hand' else 'recognised'} "
             f"{published['chosen']}: {published['source']}, on its own test images and backbone."
         )
+    return said
+
+
+def shortage(found: dict[str, Any]) -> str:
+    """Say where classes had fewer labels than were asked of them."""
+    said = ""
+    for shots in sorted({row["shots"] for row in found["short"]}):
+        rows = [row for row in found["short"] if row["shots"] == shots]
+        drawn = sorted({row["drawn"] for row in rows})
+        if len(rows) <= 2:
+            each = ", ".join(f"{row['class']} ({row['drawn']})" for row in rows)
+        else:
+            few = f"{drawn[0]} to {drawn[-1]}" if len(drawn) > 1 else f"{drawn[0]}"
+            each = f"{len(rows)} of {len(found['classes'])} classes ({few})"
+        said += f" Fewer than {shots} labels to draw: {each}."
     return said
 
 
