@@ -8,7 +8,7 @@ import pytest
 from fewshot_lab.cli._main import run
 from fewshot_lab.embeddings._shards import write_shard
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import GroupRule, TestRule
+from fewshot_lab.evaluation import GroupRule, Protocol, TestRule
 from fewshot_lab.project import Project
 from fewshot_lab.store import NewImage
 
@@ -70,6 +70,16 @@ def test_near_duplicates_are_found_and_joined(project):
     assert all(p.state == "joined" and p.cosine > 0.99 for p in pairs)
     groups = project.groups_of([ident(1), ident(41), ident(5)])
     assert groups.tolist() == [f"near:{ident(1)}", f"near:{ident(1)}", f"image:{ident(5)}"]
+
+
+def test_look_alikes_alone_are_not_counted_as_groups(project):
+    project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
+    protocol = Protocol(shots=(2,), draws=1, classifiers=("paper-knn",))
+    said = project.nshot(protocol=protocol, labels="own")["leak_check"]
+    assert said.startswith("No groups are known: images of one patient may be on both sides")
+    project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
+    said = project.nshot(protocol=protocol, labels="own")["leak_check"]
+    assert said.endswith(" groups; none on both sides.")
 
 
 def test_a_released_pair_stays_released_under_another_backbone(project):

@@ -77,8 +77,22 @@ export class Accept {
     if (!model.model?.class_ids?.length) return ["There is no classifier yet: label images of two classes first."];
     return [
       "Predictions that become labels, the least sure first. ", h("kbd", {}, "0"), " leaves an image out, a class key corrects it.",
-      ...this.record(),
+      ...this.record(), ...this.surest(),
     ];
+  }
+
+  // Where nothing is that sure: how far down the slider something comes.
+  surest() {
+    const { model } = this;
+    let most = 0;
+    for (let row = 0; row < model.n; row++) {
+      if (model.codes[row] & (KIND | AUDIT | SKIPPED)) continue;
+      const predicted = model.predictedId(row);
+      if (predicted === null || (this.classId !== null && predicted !== this.classId)) continue;
+      most = Math.max(most, model.confidence[row]);
+    }
+    if (!most || most >= Math.round(this.threshold * 65535)) return [];
+    return [` The surest image without a label has ${percent(most / 65535)}.`];
   }
 
   // What cross-validation says of predictions that sure: a promise with its doubt.
