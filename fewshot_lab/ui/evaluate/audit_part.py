@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fewshot_lab.store import ClassRow
 
 WIDE = 10
+FEW = 10  # with fewer the number asked for would be another after each label
 EVENLY = "By chance alone"
 PREDICTED = "By predicted class"
 
@@ -70,6 +71,8 @@ def halving(report: "AuditReport", noun: str) -> str:
     found = report.figures
     if found is None or not found.n:
         return ""
+    if found.n < FEW:
+        return "Too few to say yet how many would make the intervals narrow."
     if found.more is None:
         return "Even all images of the pool would not halve the interval of the balanced accuracy."
     of = f" of further {noun}s" if found.groups < found.n else ""

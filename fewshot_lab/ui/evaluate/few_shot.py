@@ -75,11 +75,12 @@ def form(project: Project, kinds: dict[str, str]) -> None:
             "Labels per class", SHOTS, default=[5, 10, 25, 50, 100], key="fl-nshot-shots"
         )
         draws = st.number_input(
-            "Draws (0: the paper's 50 up to 10 per class, 20 up to 100, 5 above)",
+            "Draws",
             0,
             200,
             10,
             key="fl-nshot-draws",
+            help="0 for the paper's: 50 up to 10 labels per class, 20 up to 100, 5 above.",
         )
         least = st.number_input(
             "Leave out classes with fewer images than", 0, 100_000, 0, key="fl-nshot-least"
