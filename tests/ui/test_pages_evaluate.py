@@ -1,6 +1,7 @@
 """The figures of a classifier, as they are drawn."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from fewshot_lab.evaluation import (
 )
 from fewshot_lab.live import Snapshot
 from fewshot_lab.store import ClassRow
-from fewshot_lab.ui.evaluate import accuracy, audit_part, few_shot
+from fewshot_lab.ui.evaluate import accuracy, audit_part, curve, few_shot
 
 NONE = Interval(float("nan"), 0.0, 1.0, 0)
 
@@ -136,3 +137,15 @@ def test_shots_that_no_class_has_any_more_are_not_drawn_twice() -> None:
         " Fewer than 25 labels to draw: c (20)."
         " Fewer than 50 labels to draw: 3 of 3 classes (20 to 40)."
     )
+
+
+def test_a_class_that_is_hardly_recognised_is_not_called_done() -> None:
+    def row(class_id: int, recall: float) -> dict:
+        band = {"value": recall, "low": 0.0, "high": 1.0}
+        said = {"class_id": class_id, "name": "ab"[class_id], "labels": 20, "recall": [band]}
+        return said | {"done": True, "next": None}
+
+    project = SimpleNamespace(store=SimpleNamespace(classes=lambda include_retired: []))
+    html = curve.table(project, {"classes": [row(0, 0.05), row(1, 0.93)]})  # type: ignore[arg-type]
+    assert html.count("no gain in sight") == 1
+    assert html.index("no gain in sight") < html.index(">done<")
