@@ -152,8 +152,8 @@ def show(
         st.html("<div>No estimate yet: none of the drawn images has a class.</div>")
     else:
         st.html(
-            "<div>No estimate yet: it needs labels on images that the suggestions mark with A. "
-            "Draw some here, or go on labelling suggestions.</div>"
+            "<div>No estimate yet: it needs labels on images drawn at random. Draw some here; as "
+            "long as few images are labelled, suggestions bring them, too, marked with A.</div>"
         )
     if report is not None:
         if report.figures is not None:
