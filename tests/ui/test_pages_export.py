@@ -50,7 +50,8 @@ def test_a_bundle_is_opened_only_when_it_is_downloaded(tmp_path: Path) -> None:
 
 
 def test_predictions_as_a_table() -> None:
-    answer = Answer("a,b.png", "mono", {"mono": 0.75, "lympho": 0.25}, "0.webp", ())
+    odds = {"mono": 0.75, "lympho": 0.25}
+    answer = Answer("a,b.png", "mono", odds, "0.webp", (), False, ("mono", "lympho"), False, 0.61)
     found = Answers("bundle", ["mono", "lympho"], {}, [answer], [], False)
     rows = list(csv.DictReader(io.StringIO(table(found).decode("utf-8-sig"))))
     assert rows == [
@@ -60,6 +61,10 @@ def test_predictions_as_a_table() -> None:
             "probability": "0.750000",
             "p_mono": "0.750000",
             "p_lympho": "0.250000",
+            "decision": "referred",
+            "prediction_set": "mono|lympho",
+            "unlike": "no",
+            "similarity": "0.6100",
         }
     ]
 
