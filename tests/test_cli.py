@@ -98,7 +98,16 @@ def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
     assert "platelet/broken.jpg" in err
     with (tmp_path / "p.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["path", "predicted", "probability", "p_neutrophil", "p_platelet"]
+    columns = ["path", "predicted", "probability", "p_neutrophil", "p_platelet"]
+    assert list(rows[0])[:5] == columns
+    assert {row["decision"] for row in rows} <= {"decided", "referred"}
+    acting = terminal.json("evaluate", "probabilities", "blood", "--target-error", "0.1", "--keep")
+    assert acting["evidence"] == "out-of-fold" and acting["settings"]["target_error"] == 0.1
+    assert "not drawn at random" in acting["threshold"]["sentence"] or (
+        acting["threshold"]["rule"] == "none"
+    )
+    code, _, err = terminal("evaluate", "probabilities", "blood", "--target-error", "5")
+    assert code == 1 and "between 0 and 1" in err
     assert [row["path"] for row in rows] == files
 
     code, out, _ = terminal("predictions", "blood")

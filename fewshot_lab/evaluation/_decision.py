@@ -72,7 +72,9 @@ class Reference:
 
     def similarity(self, embeddings: np.ndarray) -> np.ndarray:
         """Return the cosine of each embedding (n, d) to its k-th nearest labelled image (n,)."""
-        cosines = self.prepare(embeddings) @ self.vectors.astype(np.float32).T
+        vectors = self.vectors.astype(np.float32)
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+        cosines = self.prepare(embeddings) @ vectors.T
         k = min(self.k, cosines.shape[1])
         return np.partition(cosines, cosines.shape[1] - k, axis=1)[:, -k]
 

@@ -22,7 +22,7 @@ from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.routes import api_url
 from fewshot_lab.ui.sources import keep_drop
-from fewshot_lab.ui.words import escape, percent, plural
+from fewshot_lab.ui.words import count, escape, percent, plural
 
 ANOTHER = "A ZIP from elsewhere"
 SHOWN = 30
@@ -172,6 +172,8 @@ def draw(found: Answers, folder: Path, job: "jobs.Job", project: Project | None)
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         said = f"<b>{plural(len(found.answers), 'image')}</b> by {escape(found.bundle)}"
+        if found.answers and found.answers[0].decided is not None:
+            said += f" · {verdict(found.answers)}"
         st.html(said)
         with st.container(horizontal=True, horizontal_alignment="right"):
             if st.button("Delete these answers", type="tertiary", key="fl-forget"):
@@ -203,6 +205,29 @@ def draw(found: Answers, folder: Path, job: "jobs.Job", project: Project | None)
         st.button(f"Show {rest:,} more", type="tertiary", key="fl-more", on_click=_everything)
 
 
+def verdict(answers: Sequence[Answer]) -> str:
+    """Return how many images are decided, referred and unlike anything labelled."""
+    referred = sum(one.decided is False for one in answers)
+    unlike = sum(bool(one.unlike) for one in answers)
+    words = f"{count(len(answers) - referred)} decided, {count(referred)} referred to a person"
+    return words + (f", {count(unlike)} unlike anything labelled" if unlike else "")
+
+
+def rule_html(answer: Answer) -> str:
+    """Return what the bundle's rule says of an image, as HTML; nothing for bundles without one."""
+    parts = []
+    if answer.decided is not None:
+        word = "Decided" if answer.decided else "Referred to a person"
+        parts.append(f"<b class='{'yes' if answer.decided else 'no'}'>{word}</b>")
+    if answer.unlike:
+        parts.append(
+            f"<b class='no' title='similarity {answer.similarity:.2f}'>Unlike anything labelled</b>"
+        )
+    if answer.classes is not None and len(answer.classes) > 1:
+        parts.append(f"<span>one of {escape(', '.join(answer.classes))}</span>")
+    return f"<div class='fl-rule'>{''.join(parts)}</div>" if parts else ""
+
+
 def _everything() -> None:
     st.session_state["fl-every-answer"] = True
 
@@ -232,5 +257,5 @@ def answer_html(answer: Answer, colours: dict[str, str], base: str, folder: Path
     return (
         f"<div class='fl-answer'><img src='data:image/webp;base64,{picture}' alt=''>"
         f"<div><h4>{escape(answer.predicted)}<small>{escape(answer.path)}</small></h4>"
-        f"<div class='fl-odds'>{odds}</div></div>{like}</div>"
+        f"{rule_html(answer)}<div class='fl-odds'>{odds}</div></div>{like}</div>"
     )

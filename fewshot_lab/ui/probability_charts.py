@@ -55,7 +55,7 @@ def risk_coverage(found: "Probabilities") -> go.Figure:
         y=threshold.target,
         line={"color": GREY, "width": 1, "dash": "dot"},
         annotation={"text": "error wanted", "font": {"size": 10, "color": GREY}},
-        annotation_position="top right",
+        annotation_position="bottom left",
     )
     if not found.by_class and threshold.rule != "none":
         share = float((found.evidence.confidence[~found.evidence.unlike] >= threshold.value).sum())

@@ -23,7 +23,8 @@ from fewshot_lab.ui import pages, probability_charts
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.routes import api_url
-from fewshot_lab.ui.words import count, escape
+from fewshot_lab.ui.words import count
+from fewshot_lab.ui.words import escape as plainly
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import Interval, Probabilities, Settings
@@ -33,6 +34,11 @@ ERRORS = [0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 25, 30]
 COVERAGES = [80, 85, 90, 95, 98, 99]
 SHARES = [0, 0.5, 1, 2, 5, 10]
 SHOWN = 12
+
+
+def escape(text: str) -> str:
+    """Return text as HTML that breaks no line between a number and its sign."""
+    return plainly(text).replace(" %", "&nbsp;%")
 
 
 def show(project: Project) -> None:
