@@ -1117,6 +1117,12 @@ class Project:
 
         return told_of(self, self.fit(), settings)
 
+    def report(self, out: Path | str, *, progress: Progress = silent) -> dict[str, Any]:
+        """Write the report as one HTML file; see :func:`fewshot_lab.export.write_report`."""
+        from fewshot_lab.export import write_report
+
+        return write_report(self, out, progress=progress)
+
     def keep_probabilities(self, settings: Mapping[str, Any]) -> None:
         """Keep how probabilities are to be acted on: for the pages, the report and the bundle."""
         from fewshot_lab.evaluation import Settings

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(fit)
     app.command()(predictions)
     app.command()(export)
+    app.command()(report)
     app.command()(predict)
     app.command(name="predict-dropped", hidden=True)(predict_dropped)
 
@@ -142,6 +143,33 @@ def export(
         )
         tell(result, f"{text} {done.note}".strip(), as_json=json, job=job)
         opened.close()
+
+
+def report(
+    project: ProjectName,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Write what is known of the classifier as one HTML page, to read, print and cite."""
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as said:
+        opened = Project.open(project)
+        try:
+            facts = opened.report(out, progress=said)
+        finally:
+            opened.close()
+        result = {"out": str(out.absolute()), **facts}
+        audit = facts["metrics"]["audit"].get("balanced_accuracy")
+        text = f"Written to {out}."
+        if audit and audit["value"] is not None:
+            text += (
+                f" Balanced accuracy on audit images {audit['value']:.2f} "
+                f"({audit['low']:.2f} to {audit['high']:.2f}, n = {audit['n']:,})."
+            )
+        tell(result, text, as_json=json, job=job)
 
 
 def predict(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         unlike_words,
     )
     from fewshot_lab.export._read import Bundle, PredictReport, predict_folder
+    from fewshot_lab.export._report import write_report
     from fewshot_lab.export._tables import (
         labels_csv,
         opinions_csv,
@@ -71,6 +72,7 @@ __all__ = [
     "told",
     "told_of",
     "unlike_words",
+    "write_report",
 ]
 
 _WHERE = {
@@ -98,6 +100,7 @@ _WHERE = {
     "Bundle": "_read",
     "PredictReport": "_read",
     "predict_folder": "_read",
+    "write_report": "_report",
     "labels_csv": "_tables",
     "opinions_csv": "_tables",
     "parse_moment": "_tables",

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def model_card(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+def model_card(facts: Mapping[str, Any]) -> str:
     """Return MODEL_CARD.md.
 
     Parameters
     ----------
-    about : mapping
-        What bundle.json holds.
-    metrics : mapping
-        What metrics.json holds.
+    facts : mapping
+        As :func:`fewshot_lab.export._facts.gather_facts` returns it; ``about`` with what only a
+        bundle has (``parity``).
     """
+    about, metrics = facts["about"], facts["metrics"]
     parts = [
         f"# Model card: {about['project']}",
         "**For research only. This is not a medical device: it must not be used to diagnose, "
@@ -25,6 +25,8 @@ def model_card(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         _backbone(about["backbone"]),
         _classifier(about),
         _figures(metrics),
+        _acting(metrics["probabilities"]),
+        _labelling(facts),
         _limits(about, metrics),
         _use(about),
         _versions(about),
@@ -125,6 +127,7 @@ def _classifier(about: Mapping[str, Any]) -> str:
     ]
     if classifier["sentence"]:
         lines.append(str(classifier["sentence"]))
+    lines.append(str(classifier["calibration"]))
     if classifier["name"].startswith("paper-"):
         lines.append("Its probabilities are as the paper's recipe gives them.")
     else:
@@ -179,6 +182,59 @@ def _figures(metrics: Mapping[str, Any]) -> str:
         lines.append(_by_class(test))
         lines.append(_confusion(test))
     return "\n\n".join(lines)
+
+
+def _acting(found: Mapping[str, Any]) -> str:
+    """Say what follows from the probabilities in this bundle."""
+    head = "## Acting on the probabilities"
+    if "threshold" not in found:
+        return f"{head}\n\n{found['reason']} No rule is in decision.json."
+    lines = [
+        head,
+        "decision.json holds the rule that predict.py applies (columns decision, prediction_set, "
+        "unlike, similarity).",
+        f"**Calibration.** {found['reliability']['sentence']}",
+        f"**Threshold.** {found['threshold']['sentence']}",
+        f"**Prediction sets.** {found['sets']['sentence']}",
+        f"**Unlike anything labelled.** {found['unlike']['sentence']} Such images are referred. "
+        "reference.npz holds the embeddings of the labelled images for this, no picture and no "
+        "name.",
+    ]
+    return "\n\n".join(lines)
+
+
+def _labelling(facts: Mapping[str, Any]) -> str:
+    """Say how the labels were come by, and what more of them would bring."""
+    agreement, curve = facts["agreement"], facts["curve"]
+    lines = ["## Labelling", f"How images were come by: {ways(facts['strategy'])}."]
+    lines.append(f"Several opinions on an image: {agreement['rule']}. {agreed(agreement)}")
+    lines.append(str(curve.get("sentence") or curve["reason"]))
+    return "\n\n".join(lines)
+
+
+def ways(strategy: Mapping[str, Any]) -> str:
+    """Return by which ways images came to their labels."""
+    names = {
+        "grid": "the grid", "map": "the map", "import": "imported labels", "script": "a script",
+        "suggestion": "suggestions", "neighbours": "neighbours", "suspects": "suspects",
+        "search": "a search", "class": "a class", "audit": "drawn at random (audit)",
+    }  # fmt: skip
+    events = strategy["label_events"]
+    if not events:
+        return "no label yet"
+    return ", ".join(f"{names.get(key, key)} ({count:,})" for key, count in events.items())
+
+
+def agreed(agreement: Mapping[str, Any]) -> str:
+    """Return how far the annotators agree."""
+    if "reason" in agreement:
+        return str(agreement["reason"])
+    kappa, raw = agreement["kappa"], agreement["agreement"]
+    return (
+        f"{agreement['kind']} {kappa['value']:.2f} ({kappa['low']:.2f} to {kappa['high']:.2f}), "
+        f"raw agreement {raw['value']:.2f} ({raw['low']:.2f} to {raw['high']:.2f}), on "
+        f"{agreement['images']:,} images that two or more labelled independently."
+    )
 
 
 def _interval(interval: Mapping[str, Any]) -> str:
@@ -240,8 +296,8 @@ def _count(value: float) -> str:
 
 def _limits(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     limits = [
-        "It always answers with one of its classes, whatever the picture shows; it does not know "
-        "what it has never seen.",
+        "Its most probable class is always one of its own, whatever the picture shows: look at "
+        "the columns decision and unlike, which cannot find everything that is foreign.",
         "It was made from the images of one project: other scanners, stains, sites and "
         "populations were not tried.",
         "Subgroups (age, sex, skin tone, site) were not measured.",

@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export._write import FILES, FORMAT
+from fewshot_lab.export._facts import FORMAT
+from fewshot_lab.export._write import FILES
 from fewshot_lab.images import Candidate, Refused, read_rgb, scan
 from fewshot_lab.progress import Progress, silent
 

@@ -8,16 +8,14 @@ import os
 import shutil
 import time
 import zipfile
-from collections import Counter
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export._card import model_card
-from fewshot_lab.export._figures import figures
+from fewshot_lab.export._facts import gather_facts
 from fewshot_lab.export._onnx import (
     REVISION,
     backbone_graph,
@@ -27,7 +25,6 @@ from fewshot_lab.export._onnx import (
 )
 from fewshot_lab.export._parity import check
 from fewshot_lab.export._predict_py import predict_py
-from fewshot_lab.export._probabilities import rule
 from fewshot_lab.export._skops import dump, write_member
 from fewshot_lab.export._tables import labels_used_csv
 from fewshot_lab.export.errors import ExportRefused
@@ -36,7 +33,6 @@ from fewshot_lab.progress import Progress, silent
 if TYPE_CHECKING:
     from fewshot_lab.project import Project, ProjectClassifier
 
-FORMAT = 1
 FILES = (
     "model.onnx",
     "classifier.skops",
@@ -164,41 +160,42 @@ def _fill(
     if sorted(ids) != sorted(fitted.class_ids):
         raise ExportRefused("The classifier's scikit-learn form has other classes than the app's.")
     backbone = project.backbone
-    rows = {row.id: row for row in project.store.classes(include_retired=True)}
-    progress("measuring", 0, None)
-    metrics = figures(project, classifier)
+    facts, decision = gather_facts(project, classifier, progress=progress)
+    metrics = facts["metrics"]
+    known = {row["id"]: row for row in facts["about"]["classes"]}
     progress("exporting", 0, None)
     cache = project.folder / "exports" / "backbones" / f"{backbone.fingerprint}-{REVISION}.onnx"
     body = _backbone_graph(project, cache)
     dimensions = int(classifier.training.X.shape[1])
     head = classifier_graph(estimator, dimensions)
     skops_data, trusted = dump(estimator)
-    classes = [{"id": i, "name": rows[i].name, "color": rows[i].color} for i in ids]
+    classes = [{key: known[i][key] for key in ("id", "name", "color")} for i in ids]
 
     _store(folder / "model.onnx", serialise(join(body, head, len(ids))))
     _store(folder / "classifier.skops", skops_data)
     _store(folder / "preprocessing.json", _json(backbone.preprocessing.to_dict()))
     _store(folder / "classes.json", _json(classes))
     _store(folder / "labels.csv", labels_used_csv(project, classifier).encode())
-    decision, metrics["probabilities"] = rule(project, fitted, classifier.training.ids)
     if decision is not None:
         decision = decision.reordered([list(fitted.class_ids).index(i) for i in ids])
         for name, data in decision.files().items():
             _store(folder / name, data)
-    _store(folder / "metrics.json", _json(metrics))
+    others = {key: facts[key] for key in ("flow", "strategy", "splits", "curve", "agreement")}
+    _store(folder / "metrics.json", _json({**metrics, **others}))
     _store(folder / "predict.py", predict_py().encode())
 
     parity = asdict(
         check(project, fitted, classifier.training.ids, folder, decision, progress=progress)
     )
-    about = _about(project, classifier, classes, trusted, parity)
+    about = {**facts["about"], "parity": parity}
+    about["classifier"] = {**about["classifier"], "skops_trusted": trusted}
     about["sha256"] = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
         for name in FILES
         if (folder / name).exists()
     }
     _store(folder / "bundle.json", _json(about))
-    _store(folder / "MODEL_CARD.md", model_card(about, metrics).encode())
+    _store(folder / "MODEL_CARD.md", model_card({**facts, "about": about}).encode())
     return parity
 
 
@@ -211,153 +208,6 @@ def _backbone_graph(project: Project, cache: Path) -> Any:
         except Exception:
             cache.unlink()  # damaged: made again
     return backbone_graph(project.backbone.load("cpu"), size, cache=cache)
-
-
-def _about(
-    project: Project,
-    classifier: ProjectClassifier,
-    classes: list[dict[str, Any]],
-    trusted: list[str],
-    parity: dict[str, Any],
-) -> dict[str, Any]:
-    """Return what bundle.json holds: all that a reader, or the card, must know."""
-    fitted, training = classifier.fitted, classifier.training
-    card = project.backbone.card
-    labels = project.store.labels()
-    audit_ids = project.store.audit_ids()
-    audit = Counter(
-        label.class_id
-        for image_id, label in labels.items()
-        if image_id in audit_ids and label.teaches
-    )
-    trained = Counter(training.y.tolist())
-    machine = Counter(
-        label.class_id for label in labels.values() if label.machine and label.kind == "class"
-    )
-    leaks, _ = project.splits.check(training.ids, project.store.audit_ids())
-    kinds = Counter(label.kind for label in labels.values())
-    digest, position = log_digest(project)
-    return {
-        "format": FORMAT,
-        "project": project.name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "classes": [
-            {
-                **row,
-                "trained": trained[row["id"]],
-                "audit": audit[row["id"]],
-                "machine": machine[row["id"]],
-            }
-            for row in classes
-        ],
-        "data": {
-            "images": len(project.store.ids()),
-            "files": len(project.store.files()),
-            "annotators": len({who for by in project.store.opinions().values() for who in by}),
-            "people": _people(project),
-            "unsure": kinds["unsure"],
-            "reject": kinds["reject"],
-            "groups": leaks.groups,
-            "leak_check": leaks.sentence,
-            "log_sha256": digest,
-            "log_position": position,
-        },
-        "backbone": {
-            "name": card.name,
-            "title": card.title,
-            "source": card.source,
-            "licence": card.licence,
-            "training": card.training,
-            "dimensions": int(training.X.shape[1]),
-            "fingerprint": project.backbone.fingerprint,
-            "note": card.note,
-        },
-        "preprocessing": project.backbone.preprocessing.to_dict(),
-        "classifier": {
-            "name": fitted.name,
-            "title": fitted.title,
-            "sentence": fitted.sentence,
-            "parameters": _jsonable(fitted.parameters),
-            "calibration": fitted.calibration.sentence,
-            "skops_trusted": trusted,
-        },
-        "parity": parity,
-        "versions": _versions(),
-    }
-
-
-def _people(project: Project) -> dict[str, Any]:
-    """Return by which rule opinions became labels, and how far annotators agreed."""
-    report = project.people()
-    kappa = report.kappa
-    return {
-        "rule": report.team.rule,
-        "rule_in_words": report.rule,
-        "rule_since": report.rule_since,
-        "several": report.images,
-        "differing": len(report.conflicts),
-        "decided": sum(each.decided for each in report.conflicts),
-        "agreement": None
-        if kappa is None or kappa.value != kappa.value
-        else {
-            "kind": report.kind,
-            "value": kappa.value,
-            "low": kappa.low,
-            "high": kappa.high,
-            "n": kappa.n,
-        },
-    }
-
-
-def log_digest(project: Project) -> tuple[str, int]:
-    """Return the SHA-256 over all label events, and the log's position."""
-    digest = hashlib.sha256()
-    position = 0
-    for event in project.store.events():
-        fields = [
-            event.id,
-            event.what,
-            event.time.isoformat(),
-            event.annotator,
-            event.image_id,
-            event.kind,
-            event.class_id,
-            event.view,
-            event.machine,
-        ]
-        digest.update(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
-        position = max(position, event.position)
-    return digest.hexdigest(), position
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    from fewshot_lab.version import __version__
-
-    names = ("torch", "timm", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pillow")
-    return {
-        "fewshot-lab": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in names},
-    }
-
-
-def _jsonable(value: Any) -> Any:
-    import numpy as np
-
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return value.tolist() if value.size <= 64 else f"array of shape {value.shape}"
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (str, int, float, bool)) or value is None:
-        return value
-    return str(value)
 
 
 def _json(value: Any) -> bytes:

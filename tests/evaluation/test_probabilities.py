@@ -79,7 +79,7 @@ def test_intervals_hold_the_truth(n, grouped):
     population = Population(grouped, rng, slope=0.8)
     held = {"coverage": [], "error": [], "calibration": [], "sets": []}
     assured = []
-    for trial in range(TRIALS):
+    for trial in range(TRIALS if n < 500 else TRIALS // 2):
         confidence, right, groups = world(n, grouped, rng, slope=0.8)
         found = evidence(confidence, right, groups)
         threshold = find_threshold(found, 0.15, *population.some(rng))
