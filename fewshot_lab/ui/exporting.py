@@ -23,6 +23,10 @@ CONTENTS = [
     ("predict.py", "predicts a folder; needs only onnxruntime, numpy and pillow"),
     ("classifier.skops", "the classifier alone, for scikit-learn"),
     ("MODEL_CARD.md", "data, counts, figures with intervals, licence, intended use"),
+    (
+        "decision.json, reference.npz",
+        "when to decide, prediction sets, what is unlike the labelled",
+    ),
     ("classes.json, preprocessing.json, labels.csv, metrics.json", "what it was made from"),
 ]
 
@@ -119,6 +123,9 @@ def show(project: Project) -> None:
         with sentences():
             row(project, one, number)
     st.divider()
+    with sentences():
+        report(project, ready=snapshot.fitted is not None, busy=job is not None)
+    st.divider()
     st.subheader("Tables")
     with st.container(horizontal=True, gap="medium"):
         labelled = bool(project.store.labels())
@@ -148,6 +155,44 @@ def show(project: Project) -> None:
             on_click="ignore",
         )
     st.caption("Image, path, label, annotator, split, predicted class, probability.")
+
+
+def report(project: Project, *, ready: bool, busy: bool) -> None:
+    """Draw the report: writing it, and the one written last."""
+    st.subheader("Report")
+    st.html(
+        '<div class="fl-muted">One page with every figure and its interval, the learning curve, '
+        "the leak check, calibration, agreement, versions and a hash of the label log: to read, to "
+        "print, to publish from.</div>"
+    )
+    job = work.active(project, ("report",))
+    if job is not None:
+        work.show(project, job)
+        return
+    newest = work.latest(project, ("report",))
+    if newest is not None:
+        work.show_ending(project, newest)
+    path = report_path(project)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+        if st.button("Write the report", disabled=not ready or busy):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            jobs.start(project.folder, "report", ["--out", str(path)])
+            st.rerun()
+        if path.exists():
+            st.download_button(
+                "Download the report",
+                Opener(path),
+                f"{project.name}-report.html",
+                "text/html",
+                on_click="ignore",
+            )
+            when = time.strftime("%-d %b %Y, %H:%M", time.localtime(path.stat().st_mtime))
+            st.html(f'<span class="fl-muted">Written {when}.</span>')
+
+
+def report_path(project: Project) -> Path:
+    """Return where the report lies."""
+    return exports_folder(project) / "report.html"
 
 
 def what_it_is(project: Project) -> str:

@@ -36,6 +36,7 @@ WORK = {
     "prepare": "Embedding and map",
     "demo": "Demo project",
     "export": "Export",
+    "report": "Report",
     "predict-dropped": "Prediction",
     "evaluate-nshot": "Few-shot curve",
     "evaluate-replay": "Replay",

@@ -1,0 +1,92 @@
+"""The report: everything that is known, on one page that needs nothing else."""
+
+import html
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export import figures, write_report
+from fewshot_lab.export._facts import log_digest
+
+
+class Reader(HTMLParser):
+    """Checks that every element is closed, and notes what is asked of other places."""
+
+    VOID = frozenset({"meta", "br", "line", "rect", "circle", "polyline", "polygon", "img", "link"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open, self.asked, self.text = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.asked += [v for k, v in attrs if k in ("src", "href", "xlink:href", "srcset", "data")]
+        assert tag not in ("script", "link", "iframe", "img")
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def report(project, classifier, tmp_path_factory):
+    """Return the facts and the page of the project's report."""
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    return write_report(project, out, classifier=classifier), out.read_text("utf-8")
+
+
+def test_it_stands_alone_and_is_well_formed(report):
+    _, page = report
+    reader = Reader()
+    reader.feed(page)
+    assert reader.open == [] and reader.asked == []
+    assert not re.search(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", page)
+
+
+def test_it_says_what_the_figures_say(report, project, classifier):
+    facts, page = report
+    measured = figures(project, classifier)
+    for part in ("audit", "cross_validation"):
+        found = measured[part]["balanced_accuracy"]
+        assert facts["metrics"][part]["balanced_accuracy"] == found
+        assert f"{found['value']:.2f} ({found['low']:.2f}–{found['high']:.2f})" in page
+    text = html.unescape(page.replace("&nbsp;", " "))
+    probabilities = facts["metrics"]["probabilities"]
+    for part in ("threshold", "reliability", "sets", "unlike", "calibration"):
+        assert probabilities[part]["sentence"] in text
+    assert log_digest(project)[0] in page
+    assert facts["about"]["data"]["leak_check"] in text
+    assert "not a medical device" in page
+    flow = facts["flow"]
+    assert flow["trained"] == len(classifier.training.ids)
+    assert flow["images"] == flow["unlabelled"] + flow["labelled"] + flow["unsure"] + flow["reject"]
+
+
+def test_it_names_no_file_and_no_annotator(report, project):
+    _, page = report
+    assert "robin" not in page and "kim" not in page
+    assert not any(row.path in page for row in project.store.images())
+
+
+def test_the_card_is_drawn_from_the_same_facts(report, bundle):
+    facts, _ = report
+    card = (bundle / "MODEL_CARD.md").read_text("utf-8")
+    probabilities = facts["metrics"]["probabilities"]
+    for part in ("threshold", "reliability", "sets", "unlike"):
+        assert probabilities[part]["sentence"] in card
+    assert facts["about"]["data"]["log_sha256"] in card
+    assert facts["curve"].get("sentence", facts["curve"].get("reason")) in card
+    assert facts["agreement"]["rule"] in card
+
+
+def test_where_it_cannot_be_written_a_sentence_says_so(project, classifier, tmp_path):
+    with pytest.raises(FewshotLabError, match=r"\.html"):
+        write_report(project, tmp_path / "report.pdf", classifier=classifier)
+    with pytest.raises(FewshotLabError, match="does not exist"):
+        write_report(project, tmp_path / "none" / "report.html", classifier=classifier)
