@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fewshot_lab.active import BATCH, DEFAULT_STRATEGY, Suggestion, suggest_by
 from fewshot_lab.advice import Advisor
 from fewshot_lab.audit import AuditSet, PoolView
-from fewshot_lab.classifiers import Fitted, Pool, fit
+from fewshot_lab.classifiers import Fitted, Pool, fit, soft_labels
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import (
     AuditReport,
@@ -145,6 +145,7 @@ class _State:
     labels: dict[str, Label]
     skipped: NDArray[np.bool_]
     names: dict[int, str]
+    shares: dict[int, tuple[tuple[int, float], ...]]
 
 
 class LiveSession:
@@ -390,8 +391,9 @@ class LiveSession:
         # With an audit image all of its group stays out of training.
         held = images.view.held_out(audit)
         label[held] = -1
+        shares = {row[i]: said.shares for i, said in labels.items() if said.shares and i in row}
         names = {row.id: row.name for row in store.classes()}
-        return _State(position, label, marked, audit, held, labels, skipped, names)
+        return _State(position, label, marked, audit, held, labels, skipped, names, shares)
 
     def _publish(self, name: str, share: float | None, *, quick: bool) -> None:
         began = time.perf_counter()
@@ -420,7 +422,9 @@ class LiveSession:
                 else "All labels are of one class: label images of a second one."
             )
         else:
-            fit_key = (images.key, images.stamp, rows.tobytes(), y.tobytes(), name)
+            shares = [state.shares.get(r, ()) for r in rows.tolist()] if state.shares else []
+            soft = soft_labels(y, shares)
+            fit_key = (images.key, images.stamp, rows.tobytes(), y.tobytes(), name, str(shares))
             groups = None if images.group is None else images.group[rows]
             slow = not name.startswith("paper-")
             if quick and self._fit_key == fit_key and last.fitted is not None:
@@ -434,6 +438,7 @@ class LiveSession:
                     near_duplicates=None,
                     pool=images.pool,
                     rows=rows,
+                    soft=soft,
                     quick=quick,
                     check=lambda: None if quick else self._check(state.position),
                 )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from fewshot_lab.audit import AuditSet
     from fewshot_lab.backbones import Backbone
-    from fewshot_lab.classifiers import Fitted, Pool
+    from fewshot_lab.classifiers import Fitted, Pool, SoftLabels
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
     from fewshot_lab.evaluation import Advice, Protocol, ReplayPlan, Settings
     from fewshot_lab.export import BundleReport
@@ -107,12 +107,15 @@ class TrainingSet:
     y : array (n,) of class ids
     groups : array (n,) of str or None
         None where no image has a group; an image without one is a group of its own.
+    soft : SoftLabels or None
+        Further opinions that train, by the rule "soft".
     """
 
     ids: list[str]
     X: np.ndarray
     y: np.ndarray
     groups: np.ndarray | None
+    soft: SoftLabels | None = None
 
 
 @dataclass(frozen=True)
@@ -986,6 +989,8 @@ class Project:
         """Return the labelled images that a classifier may learn from."""
         import numpy as np
 
+        from fewshot_lab.classifiers import soft_labels
+
         embeddings = self.require_embeddings()
         held_out = self.splits.held_out(self.store.audit_ids())
         labels = self.store.labels()
@@ -998,7 +1003,8 @@ class Project:
         ]
         y = np.array([labels[i].class_id for i in ids], dtype=np.int64)
         X = embeddings.matrix(ids).astype(np.float32)
-        return TrainingSet(ids, X, y, self.groups_of(ids))
+        soft = soft_labels(y, [labels[i].shares for i in ids])
+        return TrainingSet(ids, X, y, self.groups_of(ids), soft)
 
     def groups_of(self, ids: Sequence[str]) -> np.ndarray | None:
         """Return the name of what each image must stay together with, in every split.
@@ -1091,6 +1097,7 @@ class Project:
             near_duplicates=None,
             pool=pool,
             rows=rows if inside else None,
+            soft=training.soft,
         )
         return ProjectClassifier(self, fitted, training)
 

@@ -5,6 +5,7 @@ from fewshot_lab.classifiers._fit import MACHINE_LIMIT, TITLES, Fitted, OutOfFol
 from fewshot_lab.classifiers._folds import NEAR_DUPLICATE, leak_groups, stratified_folds
 from fewshot_lab.classifiers._papers import PAPER, paper_answers
 from fewshot_lab.classifiers._pool import Pool, Preparation
+from fewshot_lab.classifiers._soft import SoftLabels, soft_labels
 from fewshot_lab.classifiers._subsets import subset_predictions
 from fewshot_lab.classifiers._threads import one_blas_thread
 
@@ -18,10 +19,12 @@ __all__ = [
     "OutOfFold",
     "Pool",
     "Preparation",
+    "SoftLabels",
     "fit",
     "leak_groups",
     "one_blas_thread",
     "paper_answers",
+    "soft_labels",
     "stratified_folds",
     "subset_predictions",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,7 @@ from fewshot_lab.classifiers._models import Linear, Model, Stock
 from fewshot_lab.classifiers._paper import TITLES as PAPER
 from fewshot_lab.classifiers._paper import fit_paper, paper_out_of_fold
 from fewshot_lab.classifiers._pool import Pool
+from fewshot_lab.classifiers._soft import SoftLabels
 from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax
 from fewshot_lab.classifiers._svm import Machine, Sigmoid, held_out_decisions
 from fewshot_lab.classifiers._threads import one_blas_thread
@@ -147,10 +148,25 @@ class _Labels:
     folds: NDArray[np.int64]  # (R, n)
     rows: NDArray[np.int64] | None
     check: Callable[[], None]
+    soft: SoftLabels | None = None  # its classes as indices, like y
 
     @cached_property
     def weights(self) -> Float:
         return balanced_weights(self.y, self.n_classes, np.ones(len(self.y), dtype=bool))
+
+    @cached_property
+    def taught(self) -> tuple[NDArray[np.int64] | slice, NDArray[np.int64], Float]:
+        """What trains: which image (t,), as which class (t,), with which weight (t,)."""
+        soft = self.soft
+        if soft is None:
+            return slice(None), self.y, self.weights
+        of_class = np.ones(self.n_classes, dtype=np.float32)
+        of_class[self.y] = self.weights
+        return (
+            np.concatenate([np.arange(len(self.y)), soft.at]),
+            np.concatenate([self.y, soft.y]),
+            np.concatenate([self.weights * soft.own, of_class[soft.y] * soft.weight]),
+        )
 
     @cached_property
     def cosines(self) -> Float:
@@ -160,9 +176,10 @@ class _Labels:
         return Z @ Z.T
 
     def fold_weights(self, fold: NDArray[np.int64]) -> Float:
-        """Return (F, n): the weights of what is kept in each fold."""
-        masks = [fold != f for f in range(int(fold.max(initial=-1)) + 1)]
-        return np.array([np.where(m, self.weights, 0) for m in masks], dtype=np.float32)
+        """Return (F, t): the weights of what is kept in each fold."""
+        image, _, weights = self.taught
+        masks = [fold[image] != f for f in range(int(fold.max(initial=-1)) + 1)]
+        return np.array([np.where(m, weights, 0) for m in masks], dtype=np.float32)
 
 
 @dataclass
@@ -187,6 +204,7 @@ def fit(
     pool: Pool | None = None,
     rows: NDArray[np.int64] | None = None,
     calibration: str = "auto",
+    soft: SoftLabels | None = None,
     seed: int = 0,
     quick: bool = False,
     check: Callable[[], None] = lambda: None,
@@ -215,6 +233,9 @@ def fit(
     calibration : str
         "auto", "temperature", "sigmoid" or "isotonic"; see :func:`calibrate`. The paper's
         classifiers keep their own probabilities.
+    soft : SoftLabels, optional
+        Further opinions of the same images, each with its share; see :func:`soft_labels`. The
+        paper's classifiers learn what most say.
     quick : bool
         Leave out what takes long: the support vector machine of "auto", and the comparison of
         calibrations.
@@ -242,6 +263,8 @@ def fit(
         )
         if name.startswith("paper-"):
             return _fit_paper(name, labels, class_ids)
+        if soft is not None:
+            labels.soft = replace(soft, y=np.searchsorted(class_ids, soft.y))
         families: tuple[str, ...] = (name,)
         if name == "auto":
             families = QUICK if quick or len(index) > MACHINE_LIMIT else ALL
@@ -291,8 +314,11 @@ def _scores(family: str, settings: tuple[Any, ...], labels: _Labels, repeat: int
     """Return out-of-fold scores (n, K) of each setting in one repeat; NaN where not held out."""
     fold = labels.folds[repeat]
     n, K, S = len(labels.y), labels.n_classes, len(settings)
+    image, y, _ = labels.taught
     if family == "rbf-svm":
-        out = held_out_decisions(labels.cosines, labels.y, fold, list(settings), K)
+        out = held_out_decisions(
+            labels.cosines, labels.y, fold, list(settings), K, soft=labels.soft
+        )
         return list(out)
     out = np.full((S, n, K), np.nan, dtype=np.float32)
     weights = labels.fold_weights(fold)
@@ -300,13 +326,13 @@ def _scores(family: str, settings: tuple[Any, ...], labels: _Labels, repeat: int
         return list(out)
     if family == "lda":
         W = fit_lda(
-            labels.Z, labels.y, K, weights, settings, dimensions=labels.pool.rotated.shape[1]
+            labels.Z[image], y, K, weights, settings, dimensions=labels.pool.rotated.shape[1]
         )
     else:
         F = len(weights)
         C = np.tile(np.asarray(settings, dtype=np.float32), F)
         flat = fit_softmax(
-            labels.Z, labels.y, K, np.repeat(weights, S, axis=0), C, tolerance=TOLERANCE
+            labels.Z[image], y, K, np.repeat(weights, S, axis=0), C, tolerance=TOLERANCE
         )
         W = flat.reshape(F, S, *flat.shape[1:])
     for f in range(len(weights)):
@@ -322,15 +348,18 @@ TOLERANCE = 1e-2
 
 def _judge(candidate: _Candidate, labels: _Labels) -> None:
     """Fill in the candidate's temperature, balanced accuracy and log loss over its repeats."""
-    scores = np.concatenate(candidate.scores)
-    y = np.tile(labels.y, len(candidate.scores))
-    weights = np.tile(labels.weights, len(candidate.scores))
+    image, said, weight = labels.taught
+    repeats = len(candidate.scores)
+    scores = np.concatenate([each[image] for each in candidate.scores])
+    y, weights = np.tile(said, repeats), np.tile(weight, repeats)
     known = ~np.isnan(scores[:, 0])
     if not known.any():
         return
+    # Right or wrong by what most say; the loss is against every opinion.
+    first = np.tile(np.arange(len(said)) < len(labels.y), repeats)[known]
     scores, y, weights = scores[known], y[known], weights[known]
-    hit = scores.argmax(axis=1) == y
-    count = np.bincount(y, minlength=labels.n_classes)
+    hit = first & (scores.argmax(axis=1) == y)
+    count = np.bincount(y[first], minlength=labels.n_classes)
     right = np.bincount(y[hit], minlength=labels.n_classes)
     candidate.correct = float((right[count > 0] / count[count > 0]).mean())
     share = np.float32(1 / len(candidate.scores))
@@ -441,41 +470,45 @@ def _finish(
     def softmax_of(scores: Float, y: NDArray[np.int64], weights: Float) -> Map:
         return Softmax(fit_temperature(scores, y, weights, guess=guess))
 
+    image, y, weights = labels.taught
     first: Fit
     first = Sigmoid.fit if machine else softmax_of
     scale, map, probabilities, calibration = calibrate(
-        np.stack(chosen.scores),
-        labels.y,
-        labels.folds[: len(chosen.scores)],
-        labels.groups,
-        labels.weights,
+        np.stack(chosen.scores)[:, image],
+        y,
+        labels.folds[: len(chosen.scores), image],
+        labels.groups[image],
+        weights,
         ("shared-sigmoid" if machine else "temperature", first),
         asked=asked,
         quick=quick,
     )
+    probabilities = probabilities[:, : len(labels.y)]
     parameters = dict(zip(("gamma", "C"), chosen.setting, strict=True)) if machine else {}
     if isinstance(map, Sigmoid):
         parameters |= {"slope": map.slope, "offset": map.offset}
     if machine:
         gamma, C = chosen.setting
-        svm = Machine.fit(labels.pool, labels.X, labels.y, gamma, C, map, labels.rows)
+        svm = Machine.fit(
+            labels.pool, labels.X, labels.y, gamma, C, map, labels.rows, soft=labels.soft
+        )
         return svm, parameters, probabilities, calibration
     if chosen.family == "lda":
         W = fit_lda(
-            labels.Z,
-            labels.y,
+            labels.Z[image],
+            y,
             labels.n_classes,
-            labels.weights[None],
+            weights[None],
             (chosen.setting,),
             dimensions=labels.pool.rotated.shape[1],
         )[0, 0]
         parameters = {"shrinkage": chosen.setting, "temperature": scale}
     else:
         W = fit_softmax(
-            labels.Z,
-            labels.y,
+            labels.Z[image],
+            y,
             labels.n_classes,
-            labels.weights[None],
+            weights[None],
             np.array([chosen.setting], dtype=np.float32),
             tolerance=1e-3,
         )[0]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers._maps import Map, Sigmoids
 from fewshot_lab.classifiers._pool import CHUNK, Pool, Preparation
+from fewshot_lab.classifiers._soft import SoftLabels
 from fewshot_lab.classifiers._threads import one_blas_thread
 
 Float = NDArray[np.floating[Any]]
@@ -26,6 +27,8 @@ def held_out_decisions(
     fold: NDArray[np.int64],
     settings: list[tuple[float, float]],
     n_classes: int,
+    *,
+    soft: SoftLabels | None = None,
 ) -> Float:
     """Return out-of-fold decisions (S, n, K) for each (gamma, C); NaN where never held out.
 
@@ -45,10 +48,16 @@ def held_out_decisions(
         held, kept = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
         if not len(held):
             continue
+        said, weight = y[kept], None
+        if soft is not None:
+            also = fold[soft.at] != f
+            weight = np.concatenate([soft.own[kept], soft.weight[also]])
+            said = np.concatenate([said, soft.y[also]])
+            kept = np.concatenate([kept, soft.at[also]])
         for s, (gamma, C) in enumerate(settings):
             K = kernels[gamma]
             machine = SVC(C=C, kernel="precomputed", class_weight="balanced", cache_size=64)
-            machine.fit(K[np.ix_(kept, kept)], y[kept])
+            machine.fit(K[np.ix_(kept, kept)], said, sample_weight=weight)
             decision = machine.decision_function(K[np.ix_(held, kept)])
             out[s, held] = _two_columns(decision) if n_classes == 2 else decision
     return out
@@ -120,12 +129,19 @@ class Machine:
         C: float,
         map: Map,
         rows: NDArray[np.int64] | None,
+        *,
+        soft: SoftLabels | None = None,
     ) -> Machine:
         """Fit on embeddings X, the given rows of the pool if they are in it."""
         from sklearn.svm import SVC
 
+        weight = None
+        if soft is not None:
+            weight = np.concatenate([soft.own, soft.weight])
+            X, y = np.concatenate([X, X[soft.at]]), np.concatenate([y, soft.y])
+            rows = None if rows is None else np.concatenate([rows, rows[soft.at]])
         svc = SVC(C=C, gamma=gamma, kernel="rbf", class_weight="balanced", cache_size=256)
-        svc.fit(pool.prepare(X), y)
+        svc.fit(pool.prepare(X), y, sample_weight=weight)
         return cls(pool.prepare, svc, map, None if rows is None else rows[svc.support_])
 
     def probabilities(self, X: NDArray[Any]) -> Float:

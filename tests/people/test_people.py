@@ -195,3 +195,25 @@ def test_without_a_lot_the_comparison_says_so(project: Project) -> None:
     few = Project.create("few", home=project.folder.parent)
     assert few.people().effect.how == "" and few.people().to_dict()["kappa"] is None
     few.close()
+
+
+def test_the_training_set_follows_the_rule(project: Project) -> None:
+    from fewshot_lab.embeddings._shards import write_shard
+
+    rng = np.random.default_rng(0)
+    folder = project.folder / "embeddings" / project.backbone.fingerprint
+    ids = [image(n) for n in range(N)]
+    vectors = rng.normal(size=(N, 16)).astype(np.float16)
+    write_shard(folder, ids, vectors, [], fingerprint=project.backbone.fingerprint, dtype="float32")
+    project.label({image(n): "ab"[n // 4 % 2] for n in range(40)}, "kim")
+    project.label({image(n): "b" for n in range(4)}, "bo")
+    assert project.training_set().y[:4].tolist() == [2] * 4  # the newest
+    project.set_team("lead", rule="majority")
+    assert project.training_set().ids[0] == image(4)
+    project.set_team("lead", rule="soft")
+    training = project.training_set()
+    assert len(training.ids) == 40 and training.soft is not None
+    assert training.soft.own[:4].tolist() == [0.5] * 4 and len(training.soft.at) == 4
+    assert project.fit("lda").fitted.out_of_fold.y.shape == (40,)
+    project.set_team("lead", rule="senior", seniors=("kim",))
+    assert project.training_set().y[:4].tolist() == [1] * 4
