@@ -50,10 +50,23 @@ def labels_csv(project: Project, *, at: int | datetime | None = None) -> str:
     -------
     str
         Columns image, path, label, kind ("class", "unsure", "reject"), annotator, time (ISO,
-        UTC), split ("train", "audit" or empty), machine (accepted in bulk from predictions).
-        Exact duplicates have a row each.
+        UTC), split ("train", "audit", "test", "held out": goes with an audit or test image, or
+        empty), machine (accepted in bulk from predictions). Exact duplicates have a row each.
     """
-    return _csv(LABEL_COLUMNS, (_said(row) for row in project.store.export_labels(at)))
+    rows = _sided(project, project.store.export_labels(at))
+    return _csv(LABEL_COLUMNS, (_said(row) for row in rows))
+
+
+def _sided(project: Project, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Say of labels that do not train why: by group, near-duplicates and the test set."""
+    test = project.splits.test_ids()
+    held = project.splits.held_out({row["image"] for row in rows if row["split"] == "audit"})
+    for row in rows:
+        if row["image"] in test:
+            row["split"] = "test"
+        elif row["split"] == "train" and row["image"] in held:
+            row["split"] = "held out"
+    return rows
 
 
 def opinions_csv(project: Project, *, at: int | datetime | None = None) -> str:
@@ -129,7 +142,7 @@ def predictions_csv(project: Project, *, classifier: ProjectClassifier | None = 
             predicted[image_id] = (class_names[column], float(row[column]))
     trained = set(classifier.training.ids)
     rows = []
-    for row in project.store.export_labels(include_unlabelled=True):
+    for row in _sided(project, project.store.export_labels(include_unlabelled=True)):
         name, probability = predicted.get(row["image"], ("", None))
         rows.append(
             {
