@@ -81,9 +81,26 @@ class Sample:
         mean = np.bincount(of, self.weight) / np.bincount(of)
         return float(0.5 * (mean**2).sum())
 
-    def doubt(self) -> float:
+    @property
+    def grouped(self) -> bool:
+        """Whether some images stay together."""
+        return len(self.stratum) < len(self.cluster)
+
+    def inside(self, base: Float) -> int:
+        """Return how many clusters have any of some images, given the weights of these."""
+        return int((np.bincount(self.cluster, base) > 0).sum())
+
+    def inflation(self, clusters: int) -> float:
+        """Return by what a variance grows that rests on a few of the clusters alone."""
+        whole = len(self.stratum)
+        if clusters < 2 or not self.grouped:
+            return 1.0
+        return clusters / (clusters - 1) * (whole - 1) / whole
+
+    def doubt(self, free: float | None = None) -> float:
         """Return what is left of a size when few clusters tell its variance: (z / t) ** 2."""
-        return (Z95 / student(self.free)) ** 2
+        least = self.free if free is None else min(free, self.free)
+        return (Z95 / student(max(1, int(least)))) ** 2
 
     @property
     def free(self) -> int:
@@ -141,12 +158,15 @@ def share(
     images, clusters = _kish(base, sample)
     z = np.bincount(sample.cluster, base * (hit - value), minlength=len(sample.stratum)) / size
     smooth = (value * images + 1) / (images + 2)
-    variance = sample.variance(z)
+    # A class may come in a few of the patients alone: they, not all, tell its variance.
+    having = sample.inside(base)
+    variance = sample.variance(z) * sample.inflation(having)
     if unseen:
         variance += sample.half_an_image() * (value / size) ** 2
+    free = having - 1.0 if sample.grouped else None
     n = smooth * (1 - smooth) / variance if variance > 0 else clusters
     # Of a single share the bounds hold the doubt already, in part.
-    n = float(np.clip(n * sample.doubt() ** 0.75, clusters, sample.most(images)))
+    n = float(np.clip(n * sample.doubt(free) ** 0.75, clusters, sample.most(images)))
     return wilson(value * n, n, images=m)
 
 
@@ -176,11 +196,36 @@ def mean_recall(y: NDArray[np.int64], predicted: NDArray[np.int64], sample: Samp
     each = smooth * (1 - smooth) / K**2
     low, high = float((each / images).sum()), float((each / clusters).sum())
     variance = sample.variance(z)
+    free = None
+    if sample.grouped:
+        more, free = _few_clusters(k_of, part, each, sample)
+        variance += more
     variance += 2 * sample.half_an_image() * float(((recall / size / K) ** 2).sum())
-    variance = float(np.clip(variance / sample.doubt(), low, high))
+    variance = float(np.clip(variance / sample.doubt(free), low, high))
     middle = float(smooth.mean())
     worth = middle * (1 - middle) / variance
     return wilson(float(recall.mean()) * worth, worth, images=m)
+
+
+def _few_clusters(
+    k_of: NDArray[np.int64], part: Float, each: Float, sample: Sample
+) -> tuple[float, float]:
+    """Return what the variance of a mean recall lacks, and its degrees of freedom.
+
+    A class that comes in one patient alone shows no variance between patients at all: it is given
+    that of a single image. The degrees of freedom are Satterthwaite's (1946) for the sum.
+    """
+    more, squares, total = 0.0, 0.0, 0.0
+    for k in range(len(each)):
+        mine = k_of == k
+        having = sample.inside(mine.astype(np.float64))
+        z = np.bincount(sample.cluster, part * mine, minlength=len(sample.stratum))
+        own = sample.variance(z.astype(np.float64))
+        grown = own * sample.inflation(having) if having > 1 else float(each[k])
+        more += grown - own
+        total += grown
+        squares += grown**2 / max(having - 1, 1)
+    return more, total**2 / squares if squares > 0 else 1.0
 
 
 def _kish(base: Float, sample: Sample) -> tuple[float, float]:
