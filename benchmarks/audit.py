@@ -41,6 +41,8 @@ class Trial:
         self.n = len(self.y)
         self.audit, self.known = np.zeros(self.n, bool), np.zeros(self.n, bool)
         self.design: Draw = []
+        # Of all images, not of the fresh ones: chosen there it would be rare there by choice.
+        self.rare = int(np.argmin(np.bincount(y)))
         grouped = len(np.unique(self.code)) < self.n
         self.take = np.full(self.n, TAKE if grouped else 1)
 
@@ -124,7 +126,7 @@ class Trial:
         plain = test_figures(self.y[at], predicted[at], ids, groups=self.code[at])
         cv = cross_validation(fitted)
         answer = fitted.predict(self.fresh)
-        rare = int(np.argmin(np.bincount(self.y_fresh)))
+        rare = self.rare
         truth = {
             "accuracy": float((answer == self.y_fresh).mean()),
             "balanced accuracy": balanced_accuracy(self.y_fresh, answer),
