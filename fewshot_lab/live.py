@@ -173,6 +173,7 @@ class LiveSession:
         self._touched = time.monotonic()
         self._images: _Images | None = None
         self._audit_set = AuditSet(project)
+        self._drawn_for: tuple[Any, ...] | None = None
         self._done: tuple[Any, ...] | None = None
         self._attempt: tuple[Any, ...] | None = None
         self._fit_key: tuple[Any, ...] | None = None
@@ -409,7 +410,11 @@ class LiveSession:
             return
         state = self._read(images)
         share = 0.2 if share is None else min(max(float(share), 0.0), 1.0)
-        self._draw(images, state, share)
+        # Once for the same labels: to look at a page again must not change its figures.
+        drawn_for = (state.position, images.key, images.stamp, share)
+        if drawn_for != self._drawn_for:
+            self._draw(images, state, share)
+            self._drawn_for = drawn_for
         rows = np.flatnonzero(state.label >= 0)
         y = state.label[rows]
         fitted: Fitted | None = None

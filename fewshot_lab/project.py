@@ -364,7 +364,7 @@ class Project:
             flush()
         report.known += unchanged
         report.filled = self.store.fill_in(said) if said else 0
-        self.splits.changed()  # images that were known may have been given a group
+        self.splits.imported(group_field or (columns.group if columns is not None else None))
         report.seconds = time.monotonic() - began
         if not (report.added or report.known or report.duplicates or report.refused):
             raise FewshotLabError(f"No image was found in {source}.")

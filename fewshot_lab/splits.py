@@ -24,6 +24,7 @@ from fewshot_lab.evaluation import (
     check_sides,
     group_keys,
     near_threshold,
+    noun_of,
     preview_groups,
     test_rows,
     together,
@@ -107,6 +108,12 @@ class Splits:
     def changed(self) -> None:
         """Note that groups may be others now."""
         self._project.store.set("splits_rev", self.stamp() + 1)
+
+    def imported(self, group: str | None) -> None:
+        """Note that images have come, or groups of known ones, by a column or field if any."""
+        if group and self._project.store.get("groups") is None:
+            self._project.store.set("groups", GroupRule(noun=noun_of(group)).to_dict())
+        self.changed()
 
     @property
     def rule(self) -> GroupRule:

@@ -249,6 +249,20 @@ def test_where_most_is_labelled_images_are_drawn_only_when_asked(bench):
     assert snapshot.cv.n + snapshot.audit.n == len(b.store.labels())
 
 
+def test_looking_again_draws_no_further_images(bench):
+    """Labels that were brought in: the first look draws, those after it change no figure."""
+    b = bench()
+    b.label(b.per_class(38))
+    b.open()
+    first = b.settled(done=lambda s: s.cv is not None)
+    drawn = b.store.audit_ids()
+    b.store.set("classifier", "logreg")  # another fit on the same labels
+    b.session.notify()
+    again = b.settled(done=lambda s: s.name == "logreg")
+    assert b.store.audit_ids() == drawn
+    assert again.cv.n == first.cv.n
+
+
 def test_patients_are_drawn_and_held_out_as_a_whole(bench):
     b = bench(group=lambda i: f"patient {i // 8}")
     b.open()

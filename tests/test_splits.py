@@ -139,6 +139,15 @@ def test_the_fit_keeps_released_pairs_apart_and_others_together(project):
     assert (fitted.out_of_fold.folds[:, a] != fitted.out_of_fold.folds[:, b]).any()
 
 
+def test_a_group_is_called_what_the_column_is_called(project, capsys):
+    project.splits.imported("Patient ID")
+    assert project.splits.rule == GroupRule("import", "", "patient")
+    project.splits.imported("slide")  # what was decided first stays
+    assert project.splits.rule.noun == "patient"
+    assert run(["groups", "cells", "--column", "split", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["groups"]["rule"]["noun"] == "group"
+
+
 def test_the_test_set_can_be_chosen_or_turned_off(project):
     splits = project.splits
     assert splits.test_ids() == {ident(i) for i in range(112, N)}

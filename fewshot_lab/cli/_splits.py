@@ -69,7 +69,7 @@ def groups(
     json: Json = False,
 ) -> None:
     """Show or choose what stays on one side of every split: groups, near-duplicates, test set."""
-    from fewshot_lab.evaluation import GroupRule
+    from fewshot_lab.evaluation import GroupRule, noun_of
     from fewshot_lab.project import Project
 
     opened = Project.open(project)
@@ -83,7 +83,9 @@ def groups(
         if len(chosen) > 1:
             raise FewshotLabError("Give one of --pattern, --column, --imported and --none.")
         old = splits.rule
-        rule = GroupRule(*(chosen[0] if chosen else (old.kind, old.value)), noun=noun or old.noun)
+        kind, value = chosen[0] if chosen else (old.kind, old.value)
+        guessed = noun_of(value) if kind == "column" and value != old.value else old.noun
+        rule = GroupRule(kind, value, noun or guessed)
         if preview:
             found = splits.preview(rule)
             tell(found.to_dict(), _preview(found), as_json=json)

@@ -28,6 +28,7 @@ from fewshot_lab.evaluation._groups import (
     GroupRule,
     Together,
     group_keys,
+    noun_of,
     preview_groups,
     together,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "near_threshold",
     "nearest",
     "newest",
+    "noun_of",
     "nshot",
     "nshot_of",
     "pace",

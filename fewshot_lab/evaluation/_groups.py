@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fewshot_lab.errors import FewshotLabError
 
 KINDS = ("import", "column", "pattern", "none")
+NOUNS = ("patient", "slide", "video", "case")
 TOO_LARGE = 0.25
 """Look-alikes of different groups are not joined where one would then hold more of all images."""
 
@@ -71,6 +72,12 @@ class GroupRule:
     def to_dict(self) -> dict[str, str]:
         """Return it as JSON can hold it."""
         return {"kind": self.kind, "value": self.value, "noun": self.noun}
+
+
+def noun_of(name: str) -> str:
+    """Return what a group is by the name of a column, a field or a folder: "patient", "group"."""
+    plain = name.casefold()
+    return next((noun for noun in NOUNS if noun in plain), "group")
 
 
 def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:

@@ -16,6 +16,9 @@ LISTED = 500
 VERBS = ("import", "demo", "prepare", "embed", "map")
 
 
+GROUPS = "Say which images are of one patient, slide or video"
+
+
 def show(project: Project) -> bool:
     """Draw the outcome of the newest work on the project's images; return whether there is any."""
     newest = work.latest(project, VERBS)
@@ -30,7 +33,9 @@ def show(project: Project) -> bool:
     if report is not None:
         note(sentence(report))
         if project.store.ids():
-            pages.link("label", "Open the map", project.name)
+            with st.container(horizontal=True, gap="medium"):
+                pages.link("label", "Open the map", project.name)
+                pages.link("evaluate", GROUPS, project.name, view="Groups, test set")
     files_table(
         f"{plural(len(refused), 'file')} refused",
         ("File", "Reason"),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from fewshot_lab.evaluation import GroupRule, TestRule
+from fewshot_lab.evaluation import GroupRule, TestRule, noun_of
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.ui.evaluate.audit_part import leak_line
@@ -103,8 +103,9 @@ def groups(project: Project) -> None:
                 "bracketed. The path is the one relative to what was imported.",
                 key="fl-groups-pattern",
             )
-    at = NOUNS.index(rule.noun) if rule.noun in NOUNS else len(NOUNS) - 1
-    noun = st.selectbox("A group is a", NOUNS, index=at, key="fl-groups-noun")
+    guess = noun_of(value) if kind == "column" and value != rule.value else rule.noun
+    at = NOUNS.index(guess) if guess in NOUNS else len(NOUNS) - 1
+    noun = st.selectbox("A group is a", NOUNS, index=at, key=f"fl-groups-noun-{kind}-{value}")
     asked = GroupRule(kind, value, noun)
     if kind == "pattern" and not value:
         st.html("<div class='fl-muted'>Write an expression, and what it finds shows here.</div>")

@@ -59,6 +59,7 @@ def _cross_validation(cv: "CrossValidation", unseen: set[str]) -> dict[str, Any]
     labels = np.array([place[int(c)] for c in cv.y], dtype=np.int64)
     return {
         "accuracy": _interval(cv.balanced_accuracy),
+        "leaks": cv.leaks.sentence,
         "class_ids": [int(c) for c in cv.class_ids],
         "recall": {str(int(c)): _interval(i) for c, i in cv.recall.items()},
         "confusion": np.asarray(cv.confusion).round(2).tolist(),

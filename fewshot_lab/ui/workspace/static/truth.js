@@ -4,6 +4,8 @@
 import { h, refill, say, ago, count, two, percent } from "./dom.js";
 import { popover } from "./popover.js";
 
+const ABOUT = "On the labelled images, which are harder than the rest where the classifier's doubt picked them; the audit says what the rest is like. Click: recall of each class, confusion matrix.";
+
 export class TruthLine {
   constructor({ model, grid, workspace }) {
     Object.assign(this, { model, grid, workspace });
@@ -15,7 +17,7 @@ export class TruthLine {
     this.fresh = h("span", { class: "ws-fresh", role: "status" });
     this.open = h("button", {
       type: "button", class: "ws-truth-button", "aria-haspopup": "dialog", "aria-expanded": "false", "data-act": "quality",
-      title: "On the labelled images, which are harder than the rest where the classifier's doubt picked them; the audit says what the rest is like. Click: recall of each class, confusion matrix.", onclick: () => this.details(),
+      title: ABOUT, onclick: () => this.details(),
     }, h("span", {}, "Balanced accuracy "), this.accuracy, this.accuracyDoubt);
     this.auditPart = h("span", { class: "ws-audit-part", title: "On labelled images that were drawn at random and never trained the classifier" }, "Audit ", this.audit, this.auditDoubt);
     this.gain = h("b", {});
@@ -42,6 +44,7 @@ export class TruthLine {
     if (known) {
       say(this.accuracy, two(accuracy.value));
       say(this.accuracyDoubt, doubt(accuracy, ", by cross-validation"));
+      this.open.title = `${ABOUT} Leak check: ${model.cv.leaks}`;
     }
     this.auditPart.hidden = !model.audit || model.audit.value === null;
     if (model.audit && model.audit.value !== null) {
