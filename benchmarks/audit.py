@@ -22,7 +22,7 @@ from _embeddings import balanced_accuracy, embeddings
 
 from fewshot_lab.active import BATCH, TAKE, Stratum, Unit, draw_units, suggest
 from fewshot_lab.classifiers import Pool, fit, one_blas_thread
-from fewshot_lab.evaluation import audit_weights, cross_validation, test_figures
+from fewshot_lab.evaluation import Interval, audit_weights, cross_validation, test_figures
 
 AUDIT = 5
 Draw = list[list[Stratum]]
@@ -41,8 +41,6 @@ class Trial:
         self.n = len(self.y)
         self.audit, self.known = np.zeros(self.n, bool), np.zeros(self.n, bool)
         self.design: Draw = []
-        # Of all images, not of the fresh ones: chosen there it would be rare there by choice.
-        self.rare = int(np.argmin(np.bincount(y)))
         grouped = len(np.unique(self.code)) < self.n
         self.take = np.full(self.n, TAKE if grouped else 1)
 
@@ -107,13 +105,13 @@ class Trial:
         )
         self.known[[int(s.image_id) for s in found]] = True
 
-    def outcome(self, *, stratified: bool) -> dict[str, tuple[float, float, bool]]:
-        """Return estimate, truth and whether the interval holds it, of each figure."""
-        fitted, rows = self.fit()
+    def outcome(self, *, stratified: bool) -> dict[str, tuple[float, ...]]:
+        """Return of each figure estimate, truth, whether it is held, naive and unweighted."""
+        fitted, learned = self.fit()
         if stratified:
             drawn = int(self.audit.sum())
             self.draw(drawn // 2, fitted.predict(self.pool.X))
-            fitted, rows = self.fit()
+            fitted, learned = self.fit()
         predicted = fitted.predict(self.pool.X)
         at = np.flatnonzero(self.audit)
         weights = audit_weights(self.design, [str(i) for i in at])
@@ -126,31 +124,39 @@ class Trial:
         plain = test_figures(self.y[at], predicted[at], ids, groups=self.code[at])
         cv = cross_validation(fitted)
         answer = fitted.predict(self.fresh)
-        rare = self.rare
-        truth = {
-            "accuracy": float((answer == self.y_fresh).mean()),
-            "balanced accuracy": balanced_accuracy(self.y_fresh, answer),
-            "prevalence": float((self.y_fresh == rare).mean()),
+        classes = range(int(max(self.y.max(), self.y_fresh.max())) + 1)
+
+        def accuracy_of(recalls: dict) -> float:
+            told = [i for i in recalls.values() if i.n]
+            return float(np.average([i.value for i in told], weights=[i.n for i in told]))
+
+        def row(estimate, truth: float, naive: float, unweighted: float) -> tuple[float, ...]:
+            held = estimate.low <= truth <= estimate.high
+            return estimate.value, truth, held, naive, unweighted
+
+        rows = {
+            "accuracy": row(
+                found.accuracy,
+                float((answer == self.y_fresh).mean()),
+                accuracy_of(cv.recall),
+                plain.accuracy.value,
+            ),
+            "balanced accuracy": row(
+                found.balanced_accuracy,
+                balanced_accuracy(self.y_fresh, answer),
+                cv.balanced_accuracy.value,
+                plain.balanced_accuracy.value,
+            ),
         }
-        told = {"accuracy": found.accuracy, "balanced accuracy": found.balanced_accuracy}
-        told["prevalence"] = found.prevalence.get(rare, found.accuracy)
-        naive = {
-            "accuracy": float(np.average(
-                [cv.recall[c].value for c in ids if cv.recall[c].n],
-                weights=[cv.recall[c].n for c in ids if cv.recall[c].n],
-            )),
-            "balanced accuracy": cv.balanced_accuracy.value,
-            "prevalence": float((self.y[rows] == rare).mean()),
-        }  # fmt: skip
-        unweighted = {
-            "accuracy": plain.accuracy.value,
-            "balanced accuracy": plain.balanced_accuracy.value,
-            "prevalence": plain.prevalence[rare].value if rare in plain.prevalence else np.nan,
-        }
-        return {
-            key: (i.value, truth[key], i.low <= truth[key] <= i.high, naive[key], unweighted[key])
-            for key, i in told.items()
-        }
+        for k in classes:
+            nobody = Interval(0.0, 0.0, 0.0, 0)
+            rows[f"share of class {k}"] = row(
+                found.prevalence.get(k, nobody),
+                float((self.y_fresh == k).mean()),
+                float((self.y[learned] == k).mean()),
+                plain.prevalence.get(k, nobody).value,
+            )
+        return rows
 
 
 def main() -> None:
@@ -184,17 +190,32 @@ def main() -> None:
     )
     print("mean error in points (± its standard error)")
     print(f"{'':>18} {'audit':>14} {'interval holds':>15} {'naive':>14} {'unweighted':>14}")
-    for key, rows in found.items():
-        value, truth, held, naive, plain = (np.array(c, float) for c in zip(*rows, strict=True))
 
-        def error(of: np.ndarray, truth: np.ndarray = truth) -> str:
-            e = 100 * (of - truth)[np.isfinite(of)]
-            return f"{e.mean():+.2f} ± {e.std(ddof=1) / np.sqrt(len(e)):.2f}"
+    def column(key: str, which: int) -> np.ndarray:
+        return np.array([row[which] for row in found[key]], float)
 
-        print(
-            f"{key:>18} {error(value):>14} {100 * held.mean():>13.1f} % {error(naive):>14} "
-            f"{error(plain):>14}"
-        )
+    def errors(key: str, which: int) -> np.ndarray:
+        e = 100 * (column(key, which) - column(key, 1))
+        return e[np.isfinite(e)]
+
+    def standard(e: np.ndarray) -> float:
+        return float(e.std(ddof=1) / np.sqrt(len(e)))
+
+    for key in ("accuracy", "balanced accuracy"):
+        cells = [
+            f"{errors(key, w).mean():+.2f} ± {standard(errors(key, w)):.2f}" for w in (0, 3, 4)
+        ]
+        held = f"{100 * column(key, 2).mean():.1f} %"
+        print(f"{key:>18} {cells[0]:>14} {held:>15} {cells[1]:>14} {cells[2]:>14}")
+    shares = [key for key in found if key.startswith("share")]
+    cells = []
+    for which in (0, 3, 4):
+        each = [errors(key, which) for key in shares]
+        by_chance = np.sqrt(np.mean([standard(e) ** 2 for e in each]))
+        cells.append(f"{np.sqrt(np.mean([e.mean() ** 2 for e in each])):.2f} ({by_chance:.2f})")
+    held = f"{100 * np.mean([column(key, 2).mean() for key in shares]):.1f} %"
+    print(f"{'share of a class':>18} {cells[0]:>14} {held:>15} {cells[1]:>14} {cells[2]:>14}")
+    print("share of a class: root mean square of the classes' mean errors (by chance alone)")
 
 
 if __name__ == "__main__":
