@@ -39,7 +39,7 @@ def test_from_a_folder_to_predictions_elsewhere(
     # Two classes by lasso and by key; the classifier wakes up.
     add_class(page, "left")
     add_class(page, "right")
-    lasso(page, 0.05, 0.05, 0.45, 0.9)
+    lasso(page, 0.02, 0.02, 0.8, 0.98)
     page.keyboard.press("1")
     until(lambda: labelled(project) > 0, "the lasso is labelled")
     lassoed = labelled(project)
