@@ -19,7 +19,9 @@ from fewshot_lab.evaluation._learning_curve import (
 from fewshot_lab.evaluation._pace import Pace
 
 DONE_VALUE, DONE_HIGH = 0.005, 0.015
-"""A class, or the whole, is done where so little is expected, and more is unlikely."""
+"""The curve is flat where so little is expected, and more is unlikely."""
+GOOD_RECALL = 0.8
+"""A class that is hardly recognised is not done, flat as its curve may be."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Advice:
     @property
     def done(self) -> bool:
         """Whether more labels of the same kind promise next to nothing."""
-        return self.curve is not None and is_done(self.curve.gain)
+        return self.curve is not None and is_flat(self.curve.gain)
 
     @property
     def sentence(self) -> str:
@@ -74,8 +76,8 @@ class Advice:
         if curve.gain is None:
             why = f"{curve.n} labels, {curve.tested} to measure by"
             return f"{name}: too few to say ({why})"
-        if is_done(curve.gain):
-            return f"{name}: done"
+        if is_flat(curve.gain):
+            return f"{name}: done" if _is_done(curve) else f"{name}: no gain in sight"
         return (
             f"{name}: {NEXT_OF_CLASS} more labels are worth {about(curve.gain)} "
             f"of its recall ({points(curve.gain)})"
@@ -138,7 +140,8 @@ class Advice:
                     "next": None
                     if each.gain is None
                     else {"labels": NEXT_OF_CLASS, "gain": _band(each.gain), "level": LEVEL},
-                    "done": each.gain is not None and is_done(each.gain),
+                    "flat": each.gain is not None and is_flat(each.gain),
+                    "done": _is_done(each),
                     "advice": self.of_class(each),
                 }
                 for each in curve.classes
@@ -146,7 +149,11 @@ class Advice:
         }
 
 
-def is_done(gain: Band) -> bool:
+def _is_done(curve: ClassCurve) -> bool:
+    return curve.gain is not None and is_flat(curve.gain) and curve.recall[-1].value >= GOOD_RECALL
+
+
+def is_flat(gain: Band) -> bool:
     """Say whether a gain is next to nothing, and is sure to be little."""
     return gain.value < DONE_VALUE and gain.high < DONE_HIGH
 

@@ -146,6 +146,8 @@ def test_advice_is_in_words_and_json():
     found = json.loads(json.dumps(advice.to_dict()))
     assert found["done"] and found["sentence"].startswith("Done for now: the next 50 labels")
     assert found["classes"][1]["advice"] == "lymphocyte: done"
+    poor = replace(curve.classes[1], recall=(Band(0.1, 0.0, 0.3),))
+    assert advice.of_class(poor) == "lymphocyte: no gain in sight"
     growing = replace(curve.classes[0], gain=Band(0.0102, -0.001, 0.03))
     assert advice.of_class(growing) == (
         "monocyte: 20 more labels are worth about 1 point of its recall (−0.1 to 3.0)"

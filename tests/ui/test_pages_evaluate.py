@@ -143,7 +143,7 @@ def test_a_class_that_is_hardly_recognised_is_not_called_done() -> None:
     def row(class_id: int, recall: float) -> dict:
         band = {"value": recall, "low": 0.0, "high": 1.0}
         said = {"class_id": class_id, "name": "ab"[class_id], "labels": 20, "recall": [band]}
-        return said | {"done": True, "next": None}
+        return said | {"flat": True, "done": recall > 0.5, "next": None}
 
     project = SimpleNamespace(store=SimpleNamespace(classes=lambda include_retired: []))
     html = curve.table(project, {"classes": [row(0, 0.05), row(1, 0.93)]})  # type: ignore[arg-type]

@@ -12,7 +12,6 @@ from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.words import count, escape
 
 WHOLE = "All classes"
-GOOD = 0.8
 _RECALL = (
     "At the last point of the curve: with fewer labels than Accuracy shows, and scaled to the "
     "audit images where the line below says so"
@@ -85,9 +84,8 @@ def table(project: Project, advice: dict[str, Any]) -> str:
             recall = f"{now['value']:.2f} <span class='fl-muted'>{now['low']:.2f}–{now['high']:.2f}"
             recall += "</span>"
         promise = "<span class='fl-muted'>too few to say</span>"
-        if each["done"]:
-            # A class that is hardly ever recognised is not done: more of the same does not help it.
-            promise = "done" if (now["value"] or 0) >= GOOD else "no gain in sight"
+        if each["flat"]:
+            promise = "done" if each["done"] else "no gain in sight"
         elif each["next"] is not None:
             gain = {key: 100 * v for key, v in each["next"]["gain"].items()}
             promise = f"+{gain['value']:.1f} <span class='fl-muted'>"
