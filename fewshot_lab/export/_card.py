@@ -64,30 +64,12 @@ def _data(about: Mapping[str, Any]) -> str:
         f"From {data['images']:,} images in {data['files']:,} files, labelled by "
         f"{_some(data['annotators'], 'annotator')}; "
         f"{data['unsure']:,} marked unsure and {data['reject']:,} as unusable took no part.",
-        *_people(data),
         f"Leak check of training and audit images: {data['leak_check']}",
         f"SHA-256 of the label log: `{data['log_sha256']}` (position {data['log_position']}). "
         "labels.csv lists the labels used, with file names and annotators' names: look it "
         "through before you pass this folder on.",
     ]
     return "\n\n".join(lines)
-
-
-def _people(data: Mapping[str, Any]) -> list[str]:
-    if data["annotators"] < 2:
-        return []
-    people = data["people"]
-    since = f" (chosen by {people['rule_since']})" if people["rule_since"] else ""
-    said = f"Where annotators differ, the label is {people['rule_in_words']}{since}: "
-    said += f"{people['differing']:,} images, {people['decided']:,} decided by a senior."
-    found = people["agreement"]
-    if found is None:
-        return [f"{said} How far they agree was not measured."]
-    return [
-        f"{said} {found['kind']} {found['value']:.2f} (95 % interval {found['low']:.2f} to "
-        f"{found['high']:.2f}, n = {found['n']:,} images that two or more labelled without sight "
-        "of each other's labels)."
-    ]
 
 
 def _some(count: int, word: str) -> str:
@@ -208,6 +190,11 @@ def _labelling(facts: Mapping[str, Any]) -> str:
     agreement, curve = facts["agreement"], facts["curve"]
     lines = ["## Labelling", f"How images were come by: {ways(facts['strategy'])}."]
     lines.append(f"Several opinions on an image: {agreement['rule']}. {agreed(agreement)}")
+    if agreement["conflicts"]:
+        lines.append(
+            f"People differ on {_some(agreement['conflicts'], 'image')}; a senior decided "
+            f"{agreement['decided']:,} of them."
+        )
     lines.append(str(curve.get("sentence") or curve["reason"]))
     return "\n\n".join(lines)
 

@@ -114,7 +114,12 @@ def _curve(project: Project) -> dict[str, Any]:
 
 def _agreement(project: Project) -> dict[str, Any]:
     found = project.people().to_dict()
-    counts = {"annotators": len(found["people"]), "rule": found["rule"]}
+    counts = {
+        "annotators": len(found["people"]),
+        "rule": found["rule"],
+        "conflicts": len(found["conflicts"]),
+        "decided": sum(each["decided"] for each in found["conflicts"]),
+    }
     if found["kappa"] is None:
         why = (
             "One person labelled."
@@ -130,7 +135,6 @@ def _agreement(project: Project) -> dict[str, Any]:
         "agreement": found["agreement"],
         "images": found["images"],
         "pairs": len(found["pairs"]),
-        "conflicts": len(found["conflicts"]),
         "effect": found["effect"],
         "with_themselves": [
             {"agreement": p["self_agreement"], "kappa": p["self_kappa"], "images": p["repeats"]}
@@ -176,7 +180,6 @@ def _about(
             "images": len(project.store.ids()),
             "files": len(project.store.files()),
             "annotators": len({who for by in project.store.opinions().values() for who in by}),
-            "people": _people(project),
             "unsure": kinds["unsure"],
             "reject": kinds["reject"],
             "groups": leaks.groups,
@@ -203,29 +206,6 @@ def _about(
             "calibration": fitted.calibration.sentence,
         },
         "versions": _versions(),
-    }
-
-
-def _people(project: Project) -> dict[str, Any]:
-    """Return by which rule opinions became labels, and how far annotators agreed."""
-    report = project.people()
-    kappa = report.kappa
-    return {
-        "rule": report.team.rule,
-        "rule_in_words": report.rule,
-        "rule_since": report.rule_since,
-        "several": report.images,
-        "differing": len(report.conflicts),
-        "decided": sum(each.decided for each in report.conflicts),
-        "agreement": None
-        if kappa is None or kappa.value != kappa.value
-        else {
-            "kind": report.kind,
-            "value": kappa.value,
-            "low": kappa.low,
-            "high": kappa.high,
-            "n": kappa.n,
-        },
     }
 
 
