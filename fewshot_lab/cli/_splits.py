@@ -216,6 +216,8 @@ def _figure(interval: Any) -> dict[str, Any]:
 
 
 def _told(result: dict[str, Any]) -> str:
+    from fewshot_lab.evaluation import FEW_TO_PLAN
+
     counts, found = result["counts"], result["figures"]
     lines = []
     if result["drawn_now"]:
@@ -241,7 +243,9 @@ def _told(result: dict[str, Any]) -> str:
     lines.append(table(["class", *keys], rows))
     more = found["labels_to_halve"]
     lines.append(
-        f"{more:,} more audit labels would halve the interval of the balanced accuracy."
+        "Too few to say yet how many more would halve the interval of the balanced accuracy."
+        if found["n"] < FEW_TO_PLAN
+        else f"{more:,} more audit labels would halve the interval of the balanced accuracy."
         if more is not None
         else "The pool has too few images to halve the interval of the balanced accuracy."
     )

@@ -4,6 +4,7 @@ from fewshot_lab.evaluation._acting import Pool, Probabilities, Settings, act
 from fewshot_lab.evaluation._advice import Advice
 from fewshot_lab.evaluation._agreement import cohen_kappa, fleiss_kappa, raw_agreement
 from fewshot_lab.evaluation._audit import (
+    FEW_TO_PLAN,
     AuditCounts,
     AuditReport,
     ReferenceTest,
@@ -59,6 +60,7 @@ from fewshot_lab.evaluation._weights import Weighted, audit_weights
 __all__ = [
     "CLASSIFIERS",
     "ENOUGH",
+    "FEW_TO_PLAN",
     "NEVER",
     "SHOTS",
     "Advice",

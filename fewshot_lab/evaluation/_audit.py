@@ -197,6 +197,10 @@ def audit_estimate(
     return mean_recall(y, predicted, Sample.of(np.ones(len(y)), groups))
 
 
+FEW_TO_PLAN = 10
+"""With fewer labels the number to halve the interval would be another after each label."""
+
+
 def labels_to_halve(found: Interval, pool: int | None = None) -> int | None:
     """Return how many further labels would make an interval half as wide, at the same value.
 

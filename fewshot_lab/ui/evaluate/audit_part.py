@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from fewshot_lab.evaluation import FEW_TO_PLAN
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.on_error import sentences
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from fewshot_lab.store import ClassRow
 
 WIDE = 10
-FEW = 10  # with fewer the number asked for would be another after each label
 EVENLY = "By chance alone"
 PREDICTED = "By predicted class"
 
@@ -71,7 +71,7 @@ def halving(report: "AuditReport", noun: str) -> str:
     found = report.figures
     if found is None or not found.n:
         return ""
-    if found.n < FEW:
+    if found.n < FEW_TO_PLAN:
         return "Too few to say yet how many would make the intervals narrow."
     if found.more is None:
         return "Even all images of the pool would not halve the interval of the balanced accuracy."
