@@ -1,13 +1,19 @@
 """What several views of the Evaluate page share."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import streamlit as st
 
 from fewshot_lab.backbones import cards, find
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import newest
+from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project
 from fewshot_lab.runs import list_runs
+from fewshot_lab.ui import work
+from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.words import escape
 
 KINDS = {"reference": "reference labels", "own": "your labels"}
@@ -26,6 +32,54 @@ def kinds_of_labels(project: Project) -> dict[str, str]:
 def too_few(sentence: str) -> None:
     """Say what is missing."""
     st.html(f'<div class="fl-empty" style="padding:48px 0">{escape(sentence)}</div>')
+
+
+def follow_labels(project: Project, draw: Callable[[Snapshot, bool], None]) -> None:
+    """Draw the newest snapshot; while it is behind the labels, look again every second.
+
+    ``draw`` gets the snapshot, and whether newer labels are still to come into it.
+    """
+    session = LiveSession.of(project)
+    stale = session.snapshot.position < project.store.position()
+    if stale:
+        session.notify()
+
+    @st.fragment(run_every=1.0 if stale else None)
+    def figures() -> None:
+        with sentences():
+            snapshot = session.snapshot
+            if stale and snapshot.position >= project.store.position():
+                st.rerun()
+            draw(snapshot, stale)
+
+    figures()
+
+
+def learning() -> None:
+    """Say that the newest labels are not in yet."""
+    st.html('<div class="fl-muted">The classifier is learning from the newest labels.</div>')
+
+
+def results_and_job(
+    project: Project, verb: str, kind: str, draw: Callable[[dict[str, Any]], None]
+) -> tuple[bool, bool]:
+    """Draw the newest result of a kind, then the job at work, or how the last one ended.
+
+    Returns
+    -------
+    bool, bool
+        Whether there is a result, and whether a job is at work (then no form is wanted).
+    """
+    job = work.active(project, (verb,))
+    found = newest(project, kind)
+    if found is not None:
+        draw(found)
+        st.divider()
+    if job is not None:
+        work.show(project, job)
+    elif (last := work.latest(project, (verb,))) is not None:
+        work.show_ending(project, last)
+    return found is not None, job is not None
 
 
 def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, str]:

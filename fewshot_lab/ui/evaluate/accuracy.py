@@ -6,12 +6,12 @@ from urllib.parse import quote
 import numpy as np
 import streamlit as st
 
-from fewshot_lab.live import LiveSession, Snapshot
+from fewshot_lab.live import Snapshot
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import audit_part
-from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.evaluate._parts import follow_labels, learning
 from fewshot_lab.ui.words import count, escape, interval, percent, plural
 
 if TYPE_CHECKING:
@@ -23,20 +23,7 @@ WIDE = 10  # more classes than this: the matrix gets the whole width
 
 def show(project: Project) -> None:
     """Draw the figures; until the newest labels are in them, look again every second."""
-    session = LiveSession.of(project)
-    stale = session.snapshot.position < project.store.position()
-    if stale:
-        session.notify()
-
-    @st.fragment(run_every=1.0 if stale else None)
-    def figures() -> None:
-        with sentences():
-            snapshot = session.snapshot
-            if stale and snapshot.position >= project.store.position():
-                st.rerun()
-            draw(project, snapshot, stale=stale)
-
-    figures()
+    follow_labels(project, lambda snapshot, stale: draw(project, snapshot, stale=stale))
 
 
 def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
@@ -44,9 +31,7 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
     cv = snapshot.cv
     if cv is None:
         if stale:
-            st.html(
-                '<div class="fl-muted">The classifier is learning from the newest labels.</div>'
-            )
+            learning()
             return
         why = snapshot.message or "There are not enough labels to say how good the classifier is."
         if empty(why, "Label images"):

@@ -5,10 +5,15 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.evaluation import newest
 from fewshot_lab.project import Project
-from fewshot_lab.ui import curve_charts, work
-from fewshot_lab.ui.evaluate._parts import KINDS, backbone_titles, kinds_of_labels, too_few
+from fewshot_lab.ui import curve_charts
+from fewshot_lab.ui.evaluate._parts import (
+    KINDS,
+    backbone_titles,
+    kinds_of_labels,
+    results_and_job,
+    too_few,
+)
 from fewshot_lab.ui.words import count, duration, escape, signed
 
 VERB = "evaluate-backbones"
@@ -20,18 +25,10 @@ def show(project: Project) -> None:
     if not kinds:
         too_few("A comparison needs labels of two classes: yours, or reference labels.")
         return
-    job = work.active(project, (VERB,))
-    found = newest(project, "backbones")
-    if found is not None:
-        draw(found)
-        st.divider()
-    if job is not None:
-        work.show(project, job)
+    there, busy = results_and_job(project, VERB, "backbones", draw)
+    if busy:
         return
-    last = work.latest(project, (VERB,))
-    if last is not None:
-        work.show_ending(project, last)
-    if found is None:
+    if not there:
         st.html(
             '<div class="fl-muted">The same labels drawn for each backbone, the same images for '
             "testing: what differs is the backbone alone.</div>"

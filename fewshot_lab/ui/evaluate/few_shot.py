@@ -2,16 +2,22 @@
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.evaluation import CLASSIFIERS, SHOTS, newest
+from fewshot_lab.evaluation import CLASSIFIERS, SHOTS
 from fewshot_lab.project import Project
-from fewshot_lab.ui import curve_charts, work
-from fewshot_lab.ui.evaluate._parts import backbone_titles, kinds_of_labels, too_few
+from fewshot_lab.ui import curve_charts
+from fewshot_lab.ui.evaluate._parts import (
+    backbone_titles,
+    kinds_of_labels,
+    results_and_job,
+    too_few,
+)
 from fewshot_lab.ui.words import count, escape, signed
 
 VERB = "evaluate-nshot"
@@ -45,24 +51,16 @@ def show(project: Project) -> None:
     if not kinds:
         too_few("A few-shot curve needs two classes with reference labels, or labels of your own.")
         return
-    job = work.active(project, (VERB,))
-    found = newest(project, "nshot")
-    if found is not None:
-        draw(project, found)
-        st.divider()
-    if job is not None:
-        work.show(project, job)
+    there, busy = results_and_job(project, VERB, "nshot", partial(draw, project))
+    if busy:
         return
-    last = work.latest(project, (VERB,))
-    if last is not None:
-        work.show_ending(project, last)
-    if found is None:
+    if not there:
         st.html(
             '<div class="fl-muted">Labels are drawn at random per class, classifiers trained on '
             "them, and tested on images that are never drawn: the protocol of Nielsen et al. 2023."
             "</div>"
         )
-    with st.expander("A new curve", expanded=found is None):
+    with st.expander("A new curve", expanded=not there):
         form(project, kinds)
 
 

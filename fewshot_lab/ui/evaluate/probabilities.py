@@ -17,11 +17,11 @@ from fewshot_lab.export import (
     threshold_words,
     unlike_words,
 )
-from fewshot_lab.live import LiveSession, Snapshot
+from fewshot_lab.live import Snapshot
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, probability_charts
 from fewshot_lab.ui.empty import empty
-from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.evaluate._parts import follow_labels, learning
 from fewshot_lab.ui.routes import api_url
 from fewshot_lab.ui.words import count
 from fewshot_lab.ui.words import escape as plainly
@@ -43,31 +43,18 @@ def escape(text: str) -> str:
 
 def show(project: Project) -> None:
     """Draw the view; until the newest labels are in it, look again every second."""
-    session = LiveSession.of(project)
-    stale = session.snapshot.position < project.store.position()
-    if stale:
-        session.notify()
+    follow_labels(project, lambda snapshot, stale: _draw_if_any(project, snapshot, stale))
 
-    @st.fragment(run_every=1.0 if stale else None)
-    def figures() -> None:
-        with sentences():
-            snapshot = session.snapshot
-            if stale and snapshot.position >= project.store.position():
-                st.rerun()
-            if snapshot.fitted is None or snapshot.cv is None:
-                if stale:
-                    st.html(
-                        '<div class="fl-muted">The classifier is learning from the newest '
-                        "labels.</div>"
-                    )
-                    return
-                why = snapshot.message or "There is no classifier yet: label two classes."
-                if empty(why, "Label images", key="probabilities"):
-                    pages.go("label", project.name)
-                return
-            draw(project, snapshot)
 
-    figures()
+def _draw_if_any(project: Project, snapshot: Snapshot, stale: bool) -> None:
+    if snapshot.fitted is not None and snapshot.cv is not None:
+        draw(project, snapshot)
+    elif stale:
+        learning()
+    else:
+        why = snapshot.message or "There is no classifier yet: label two classes."
+        if empty(why, "Label images", key="probabilities"):
+            pages.go("label", project.name)
 
 
 # The last one of each project: every move of a slider only judges anew.

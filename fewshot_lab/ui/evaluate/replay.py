@@ -6,10 +6,10 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.active import DEFAULT_STRATEGY, STRATEGIES
-from fewshot_lab.evaluation import newest, set_strategy, strategy_of
+from fewshot_lab.evaluation import set_strategy, strategy_of
 from fewshot_lab.project import Project
-from fewshot_lab.ui import curve_charts, work
-from fewshot_lab.ui.evaluate._parts import KINDS, kinds_of_labels, too_few
+from fewshot_lab.ui import curve_charts
+from fewshot_lab.ui.evaluate._parts import KINDS, kinds_of_labels, results_and_job, too_few
 from fewshot_lab.ui.words import count, escape, signed
 
 VERB = "evaluate-replay"
@@ -26,17 +26,9 @@ def show(project: Project) -> None:
     if not kinds:
         too_few("A replay needs 60 labelled images of two classes: yours, or reference labels.")
         return
-    job = work.active(project, (VERB,))
-    found = newest(project, "replay")
-    if found is not None:
-        draw(found)
-        st.divider()
-    if job is not None:
-        work.show(project, job)
+    _, busy = results_and_job(project, VERB, "replay", draw)
+    if busy:
         return
-    last = work.latest(project, (VERB,))
-    if last is not None:
-        work.show_ending(project, last)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         labels = st.radio(
             "Label again",
