@@ -1,4 +1,4 @@
-"""The Evaluate page: one module a view, chosen by ``?view=`` in the address."""
+"""The Evaluate page: one module a view, chosen by its title (``?view=Curve``) in the address."""
 
 from importlib import import_module
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from fewshot_lab.project import Project
 
-# Address, title; the module of the same name draws the view with ``show(project)``.
+# Module, title; a module draws its view with ``show(project)``.
 VIEWS = {
     "accuracy": "Accuracy",
     "curve": "Curve",
