@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.active import (
-    TAKE,
     Stratum,
     Unit,
+    draw_further,
     draw_units,
+    images_per_group,
     read_design,
     write_more,
     write_strata,
@@ -28,6 +28,7 @@ from fewshot_lab.evaluation import (
     ReferenceTest,
     audit_weights,
     check_sides,
+    groups_lacking,
     test_figures,
 )
 
@@ -42,6 +43,8 @@ LABELLED_SHARE = 0.5
 EMBEDDED_SHARE = 0.98
 """Share of all images that must be embedded before the first are drawn."""
 HALF = 0.5
+HELD = 0.2
+"""Share of the images that drawn groups should hold out at most: then more of each are asked."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class PoolView:
         The embedded images.
     code : array (N,) of int
         Equal for images that stay together.
-    take : array (N,) of int
-        How many images to ask about where this one's group is drawn.
+    named : array (N,) of bool
+        Images of a group (a patient), not only near-duplicates of another.
     place : array (N,) of int
         Place in the order of their import, from 1.
     test, away : array (N,) of bool
@@ -70,7 +73,7 @@ class PoolView:
 
     ids: Sequence[str]
     code: NDArray[np.int64]
-    take: NDArray[np.int64]
+    named: NDArray[np.bool_]
     place: NDArray[np.int64]
     test: NDArray[np.bool_]
     away: NDArray[np.bool_]
@@ -89,7 +92,7 @@ class PoolView:
         return cls(
             ids,
             splits.codes(ids),
-            np.where(splits.in_named_group(ids), TAKE, 1),
+            splits.in_named_group(ids),
             splits.places(ids),
             np.array([i in test for i in ids], dtype=bool),
             np.array([i in away for i in ids], dtype=bool),
@@ -163,7 +166,7 @@ class AuditSet:
             return self._more(pool, drawn & inside, held, n, rng)
         part, until = self._part(pool, drawn, inside)
         fresh = part & ~np.isin(pool.code, pool.code[drawn & part])
-        found = draw_units(pool.code, fresh, min(n, room), rng, take=pool.take)
+        found = draw_units(pool.code, fresh, min(n, room), rng)
         kept: list[Any] = []
         for _, units in found:
             for unit in units:  # the one that goes beyond the cap is taken: to refuse would bias
@@ -205,7 +208,10 @@ class AuditSet:
         if not fresh.any():
             raise FewshotLabError("Every image or group of the pool has been drawn already.")
         rng = self._random(int(drawn.sum()))
-        found = draw_units(pool.code, fresh, n, rng, take=pool.take, strata=strata)
+        room = HELD * inside.sum() - np.isin(pool.code[inside], pool.code[drawn & inside]).sum()
+        most = images_per_group(pool.code, fresh, n, float(room))
+        take = np.where(pool.named, most, 1)
+        found = draw_units(pool.code, fresh, n, rng, take=take, strata=strata)
         told = [(names[k], until, units) for k, units in found]
         rows = self._record(pool, int(fresh.sum()), told)
         project.splits.changed()
@@ -245,37 +251,21 @@ class AuditSet:
         rng: np.random.Generator,
     ) -> NDArray[np.int64]:
         """Ask about further images of the groups drawn, those with the fewest first."""
-        asked = Counter(pool.code[drawn].tolist())
         row = {image_id: k for k, image_id in enumerate(pool.ids)}
-        units = [
-            (u, rows[0])
-            for draw in self.design(pool.total, int(drawn.sum()))
-            for s in draw
-            for u in s.units
-            if (rows := [row[i] for i in u.images if i in row]) and pool.take[row[u.images[0]]] > 1
-        ]
-        free = rng.permutation(np.flatnonzero(held & ~drawn))
-        chosen: list[tuple[str, list[str]]] = []
-        out: list[int] = []
-        while len(out) < n:
-            open_ = [
-                (asked[int(pool.code[at])], k)
-                for k, (_, at) in enumerate(units)
-                if (pool.code[free] == pool.code[at]).any()
-            ]
-            if not open_:
-                break
-            unit, at = units[min(open_)[1]]
-            pick = int(free[np.flatnonzero(pool.code[free] == pool.code[at])[0]])
-            free = free[free != pick]
-            asked[int(pool.code[at])] += 1
-            chosen.append((unit.images[0], [pool.ids[pick]]))
-            out.append(pick)
-        if out:
+        head: dict[int, str] = {}
+        for draw in self.design(pool.total, int(drawn.sum())):
+            for unit in (u for s in draw for u in s.units):
+                at = next((row[i] for i in unit.images if i in row), None)
+                if at is not None and pool.named[at]:
+                    head[int(pool.code[at])] = unit.images[0]
+        known = np.isin(pool.code, list(head))
+        out = draw_further(pool.code, drawn & known, held & known, n, rng)
+        if len(out):
+            chosen = [(head[int(pool.code[k])], [pool.ids[k]]) for k in out.tolist()]
             self._project.store.draw_audit(
                 [pool.ids[k] for k in out], int((held & ~drawn).sum()), write_more(chosen)
             )
-        return np.array(out, np.int64)
+        return out
 
     def _record(
         self, pool: PoolView, of: int, told: Sequence[tuple[str, int, list[Any]]]
@@ -384,6 +374,7 @@ class AuditSet:
             groups=pool.code[at],
             strata=np.unique([weights[i].stratum for i in ids], return_inverse=True)[1],
             pool=counts.pool,
+            lacking=_lacking(pool, labels, predicted, class_ids, at),
         )
         return AuditReport(counts, figures, leaks)
 
@@ -475,6 +466,26 @@ class AuditSet:
             inside = ~pool.away & (pool.place > low) & (pool.place <= until)
             sizes[until], low = max(int(inside.sum()), 1), until
         return sizes
+
+
+def _lacking(
+    pool: PoolView,
+    labels: Mapping[str, Label],
+    predicted: NDArray[np.int64],
+    class_ids: Sequence[int],
+    at: NDArray[np.int64],
+) -> dict[int, int]:
+    """Return the classes that rest on too few groups, given the labelled audit images."""
+    groups = len(np.unique(pool.code[at]))
+    if groups == len(at):
+        return {}
+    kind = predicted.astype(np.int64)
+    for k, image_id in enumerate(pool.ids):
+        label = labels.get(image_id)
+        if label is not None and label.teaches and label.class_id is not None:
+            kind[k] = label.class_id
+    inside = ~pool.away
+    return groups_lacking(kind[inside], pool.code[inside], class_ids, groups=groups, images=len(at))
 
 
 def _within(pairs: NDArray[np.int64], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:

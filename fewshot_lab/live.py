@@ -494,7 +494,7 @@ class LiveSession:
             confidence=top[:, 1],
             margin=top[:, 1] - top[:, 0],
             cv=cv,
-            audit=report.figures.balanced_accuracy if report.figures else None,
+            audit=report.balanced_accuracy,
             audit_report=report,
             test=test,
             suspects=self._suspects(fitted, [images.ids[r] for r in rows], state.position),

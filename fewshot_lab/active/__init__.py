@@ -1,10 +1,11 @@
 """What to label next."""
 
 from fewshot_lab.active._audit import (
-    TAKE,
     Stratum,
     Unit,
+    draw_further,
     draw_units,
+    images_per_group,
     read_design,
     write_more,
     write_strata,
@@ -18,11 +19,12 @@ __all__ = [
     "COLD_LABELS_PER_CLASS",
     "DEFAULT_STRATEGY",
     "STRATEGIES",
-    "TAKE",
     "Stratum",
     "Suggestion",
     "Unit",
+    "draw_further",
     "draw_units",
+    "images_per_group",
     "read_design",
     "suggest",
     "suggest_by",

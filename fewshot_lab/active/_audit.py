@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 TAKE = 5
-"""Images of a drawn patient that are asked about at first: more tell little that is new."""
+"""Images of a drawn patient that are asked about at first, at most; one, where there is room for
+more patients."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,67 @@ def draw_units(
         if units:
             out.append((int(name), units))
     return out
+
+
+def draw_further(
+    code: NDArray[np.int64],
+    drawn: NDArray[np.bool_],
+    open_: NDArray[np.bool_],
+    n: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Draw images more of groups that were drawn, from those with the fewest first.
+
+    Parameters
+    ----------
+    code : array (N,) of int
+        Equal for images that stay together.
+    drawn : array (N,) of bool
+        Images drawn before.
+    open_ : array (N,) of bool
+        Those that may be drawn now; what is not of a drawn group is left out.
+    n : int
+        How many to draw, if there are as many.
+
+    Returns
+    -------
+    array of int
+        Rows, in the order in which they were drawn.
+    """
+    asked = np.bincount(code[drawn], minlength=int(code.max(initial=-1)) + 1)
+    rows = rng.permutation(np.flatnonzero(open_ & ~drawn & (asked[code] > 0)))
+    # The k-th image of a group comes when each group has as many.
+    order = np.argsort(code[rows], kind="stable")
+    _, first = np.unique(code[rows][order], return_index=True)
+    place = np.empty(len(rows), np.int64)
+    place[order] = np.arange(len(rows)) - np.repeat(first, np.diff([*first, len(rows)]))
+    turn = np.argsort(asked[code[rows]] + place, kind="stable")
+    return rows[turn][: max(n, 0)]
+
+
+def images_per_group(
+    code: NDArray[np.int64], eligible: NDArray[np.bool_], n: int, room: float
+) -> int:
+    """Return of how many images of each drawn group to ask, so that n fit into a room.
+
+    Images of one patient tell less than as many patients, and where a patient holds one kind of
+    image alone, a class would rest on one or two: so one of each, as long as the groups drawn
+    hold no more images out than there is room for.
+
+    Parameters
+    ----------
+    code : array (N,) of int
+    eligible : array (N,) of bool
+    n : int
+        Images to be asked about.
+    room : float
+        Images that may be held out.
+    """
+    _, size = np.unique(code[eligible], return_counts=True)
+    if not len(size):
+        return 1
+    usual = float((size.astype(np.float64) ** 2).sum() / size.sum())
+    return int(np.clip(np.ceil(n * usual / max(room, 1.0)), 1, TAKE))
 
 
 def _allot(n: int, sizes: NDArray[np.int64]) -> list[int]:

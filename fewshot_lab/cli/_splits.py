@@ -198,8 +198,10 @@ def audit(
                 "n": found.n,
                 "independent": found.groups,
                 "labels_to_halve": found.more,
+                "groups_lacking": {names[c]: n for c, n in found.lacking.items()},
+                "why_not": found.why_not(names, opened.splits.rule.noun),
                 "accuracy": asdict(found.accuracy),
-                "balanced_accuracy": asdict(found.balanced_accuracy),
+                "balanced_accuracy": _figure(found.balanced_accuracy),
                 **{
                     key: {names[c]: _figure(i) for c, i in getattr(found, key).items()}
                     for key in ("recall", "precision", "prevalence")
@@ -236,12 +238,14 @@ def _told(result: dict[str, Any]) -> str:
             return "-"
         return f"{i['value']:.3f} ({i['low']:.3f}-{i['high']:.3f}), n = {i['n']}"
 
-    lines.append(f"Balanced accuracy {shown(found['balanced_accuracy'])}")
+    lines.append(found["why_not"] or f"Balanced accuracy {shown(found['balanced_accuracy'])}")
     lines.append(f"Accuracy {shown(found['accuracy'])}")
     keys = ("recall", "precision", "prevalence")
     rows = [[name, *(shown(found[key][name]) for key in keys)] for name in found["recall"]]
     lines.append(table(["class", *keys], rows))
     more = found["labels_to_halve"]
+    if found["why_not"]:
+        return "\n".join(lines)
     lines.append(
         "Too few to say yet how many more would halve the interval of the balanced accuracy."
         if found["n"] < FEW_TO_PLAN

@@ -50,6 +50,7 @@ from fewshot_lab.evaluation._of_project import advise, newest, nshot_of, remembe
 from fewshot_lab.evaluation._pace import Pace, pace
 from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
 from fewshot_lab.evaluation._replay import Choose, ReplayPlan, replay
+from fewshot_lab.evaluation._rests import groups_lacking
 from fewshot_lab.evaluation._selective import NEVER
 from fewshot_lab.evaluation._strategy import set_strategy, strategy_of, take_evidence
 from fewshot_lab.evaluation._survey import Sample, mean_recall, share
@@ -111,6 +112,7 @@ __all__ = [
     "fit_power_laws",
     "fleiss_kappa",
     "group_keys",
+    "groups_lacking",
     "labels_to_halve",
     "learning_curve",
     "make_reference",

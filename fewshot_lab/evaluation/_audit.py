@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,6 +59,9 @@ class TestFigures:
         pool has not as many images.
     weighted : bool
         Whether some images stand for more of the pool than others.
+    lacking : dict of class id to int
+        Classes that rest on too few of the drawn groups, and how many further ones would do. With
+        any, there is no balanced accuracy (``n`` is 0).
     """
 
     __test__ = False
@@ -75,6 +78,30 @@ class TestFigures:
     groups: int
     more: int | None
     weighted: bool
+    lacking: dict[int, int] = field(default_factory=dict)
+
+    def why_not(self, names: Mapping[int, str], noun: str) -> str:
+        """Say why there is no balanced accuracy; "" where there is one.
+
+        Parameters
+        ----------
+        names : mapping
+            Class id to name.
+        noun : str
+            What a group is: "patient".
+        """
+        if not self.lacking:
+            return ""
+        told = [names.get(c, str(c)) for c in self.lacking]
+        some = ", ".join(told[:3])
+        if len(told) > 3:
+            some += f" and {len(told) - 3} more"
+        more = max(self.lacking.values())
+        plural = f"{more:,} further {noun}{'' if more == 1 else 's'}"
+        return (
+            f"No balanced accuracy yet: {self.groups:,} {noun}s are too few for {some}, of which "
+            f"most {noun}s show many images or none. About {plural} would do."
+        )
 
 
 @dataclass(frozen=True)
@@ -92,6 +119,13 @@ class AuditReport:
     counts: AuditCounts
     figures: TestFigures | None
     leaks: LeakCheck
+
+    @property
+    def balanced_accuracy(self) -> Interval | None:
+        """None where it cannot be stated."""
+        if self.figures is None or self.figures.lacking:
+            return None
+        return self.figures.balanced_accuracy
 
 
 @dataclass(frozen=True)
@@ -127,6 +161,7 @@ def test_figures(
     groups: NDArray[np.int64] | None = None,
     strata: NDArray[np.int64] | None = None,
     pool: int | None = None,
+    lacking: Mapping[int, int] | None = None,
 ) -> TestFigures:
     """Return the figures of predictions on labelled images that trained nothing.
 
@@ -145,6 +180,8 @@ def test_figures(
         What counts as one, and what was drawn from apart.
     pool : int, optional
         Images there are, which no number of further labels can exceed.
+    lacking : mapping, optional
+        What :func:`groups_lacking` found; with any, no balanced accuracy is stated.
     """
     n = len(y)
     weight = np.ones(n) if weights is None else weights
@@ -158,6 +195,8 @@ def test_figures(
     np.add.at(confusion, (rows, columns), 1)
     hit = y == predicted
     recalls = mean_recall(y, predicted, sample)
+    if lacking:
+        recalls = Interval(math.nan, 0.0, 1.0, 0)
     present = set(y.tolist())
     return TestFigures(
         accuracy=share(hit, everything, sample),
@@ -172,6 +211,7 @@ def test_figures(
         groups=len(sample.stratum),
         more=labels_to_halve(recalls, pool),
         weighted=bool(n) and bool(np.ptp(weight) > 1e-6 * weight.max()),
+        lacking=dict(lacking or {}),
     )
 
 

@@ -140,11 +140,13 @@ def _figures(metrics: Mapping[str, Any]) -> str:
         lines.append(_confusion(cv))
     else:
         lines.append(f"**Cross-validation**: none. {cv['reason']}")
-    if audit.get("balanced_accuracy"):
+    if audit.get("accuracy"):
+        stated = "accuracy"
+        if audit["balanced_accuracy"]:
+            stated = f"balanced accuracy {_interval(audit['balanced_accuracy'])}, accuracy"
         lines.append(
-            f"**Audit** on images drawn at random and never trained on: balanced accuracy "
-            f"{_interval(audit['balanced_accuracy'])}, accuracy {_interval(audit['accuracy'])}. "
-            f"{_quotable(audit)}"
+            f"**Audit** on images drawn at random and never trained on: {stated} "
+            f"{_interval(audit['accuracy'])}. {_quotable(audit)}"
         )
         lines.append(_drawn(audit["drawn"]))
         lines.append(f"Leak check: {audit['leak_check']['sentence']}")
@@ -243,6 +245,8 @@ def _drawn(counts: Mapping[str, int]) -> str:
 
 def _quotable(audit: Mapping[str, Any]) -> str:
     """Say whether the audit's figure may be quoted: not while classes are missing from it."""
+    if audit.get("reason"):
+        return str(audit["reason"])
     unseen = [name for name, recall in audit["recall"].items() if not recall["n"]]
     if not unseen:
         return "This is the figure to quote."
@@ -292,7 +296,7 @@ def _limits(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     few = [row["name"] for row in about["classes"] if row["trained"] < 10]
     if few:
         limits.append(f"Fewer than 10 labels were trained on for: {', '.join(few)}.")
-    if not metrics["audit"].get("balanced_accuracy"):
+    if not metrics["audit"].get("accuracy"):
         limits.append("No accuracy on randomly drawn images is known (see Audit).")
     return "## Known limits\n\n" + "\n".join(f"- {limit}" for limit in limits)
 

@@ -25,7 +25,7 @@ def figures(project: Project, classifier: ProjectClassifier) -> dict[str, Any]:
     audit, test = project.audit.measure(classifier)
     return {
         "cross_validation": _cross_validated(classifier, names),
-        "audit": _drawn(audit, names),
+        "audit": _drawn(audit, names, project.splits.rule.noun),
         "test_set": _tested(test, names),
     }
 
@@ -54,11 +54,11 @@ def _cross_validated(classifier: ProjectClassifier, names: dict[int, str]) -> di
     }
 
 
-def _drawn(report: AuditReport, names: dict[int, str]) -> dict[str, Any]:
+def _drawn(report: AuditReport, names: dict[int, str], noun: str) -> dict[str, Any]:
     if report.figures is None:
         return _nothing("No image drawn at random for the audit has been labelled yet.")
     return {
-        **_figures(report.figures, names),
+        **_figures(report.figures, names, noun),
         "drawn": asdict(report.counts),
         "leak_check": report.leaks.to_dict(),
     }
@@ -76,12 +76,14 @@ def _tested(test: ReferenceTest | None, names: dict[int, str]) -> dict[str, Any]
     }
 
 
-def _figures(found: TestFigures, names: dict[int, str]) -> dict[str, Any]:
+def _figures(found: TestFigures, names: dict[int, str], noun: str = "group") -> dict[str, Any]:
     def each(intervals: dict[int, Interval]) -> dict[str, Any]:
         return {names[c]: plain(interval) for c, interval in intervals.items()}
 
+    why = found.why_not(names, noun)
     return {
-        "balanced_accuracy": plain(found.balanced_accuracy),
+        "balanced_accuracy": None if why else plain(found.balanced_accuracy),
+        **({"reason": why} if why else {}),
         "accuracy": plain(found.accuracy),
         "recall": each(found.recall),
         "precision": each(found.precision),

@@ -92,10 +92,10 @@ def _summary(facts: Facts) -> str:
     about, metrics = facts["about"], facts["metrics"]
     audit, cv = metrics["audit"], metrics["cross_validation"]
     boxes = []
-    if audit.get("balanced_accuracy"):
-        boxes.append(
-            ("Balanced accuracy, audit", audit["balanced_accuracy"], "images drawn at random")
-        )
+    if audit.get("accuracy"):
+        which = "balanced_accuracy" if audit["balanced_accuracy"] else "accuracy"
+        title = f"{which.capitalize().replace('_', ' ')}, audit"
+        boxes.append((title, audit[which], "images drawn at random"))
     if cv.get("balanced_accuracy"):
         boxes.append(
             ("Balanced accuracy, cross-validation", cv["balanced_accuracy"], "labelled images")
@@ -120,6 +120,8 @@ def _summary(facts: Facts) -> str:
     quote = (
         "The figure to quote is the audit's: its images were drawn at random and trained nothing."
         if audit.get("balanced_accuracy")
+        else str(audit["reason"])
+        if audit.get("accuracy")
         else f"No figure describes images as they come: {audit['reason']}"
     )
     lines.append(f"<p class=muted>{_said(quote)}</p>")
@@ -250,13 +252,16 @@ def _accuracy(facts: Facts) -> str:
         ),
     ):
         parts.append(f"<h3>{title}</h3>")
-        if not found.get("balanced_accuracy"):
-            parts.append(f"<p>{_said(found['reason'])}</p>")
-            continue
         accuracy = found["balanced_accuracy"]
-        parts.append(
-            f"<p>Balanced accuracy <b>{_interval(accuracy)}</b>, n = {accuracy['n']:,}. {words}</p>"
-        )
+        if not accuracy:
+            parts.append(f"<p>{_said(found['reason'])}</p>")
+        if not found.get("recall"):
+            continue
+        if accuracy:
+            parts.append(
+                f"<p>Balanced accuracy <b>{_interval(accuracy)}</b>, n = {accuracy['n']:,}. "
+                f"{words}</p>"
+            )
         if isinstance(found.get("accuracy"), Mapping):
             parts.append(f"<p>Accuracy {_interval(found['accuracy'])}.</p>")
         parts.append(_per_class(found))
@@ -428,7 +433,7 @@ def _limits(facts: Facts) -> str:
     few = [row["name"] for row in about["classes"] if row["trained"] < 10]
     if few:
         limits.append(f"Fewer than 10 labels were trained on for: {', '.join(few)}.")
-    if not facts["metrics"]["audit"].get("balanced_accuracy"):
+    if not facts["metrics"]["audit"].get("accuracy"):
         limits.append("No accuracy on randomly drawn images is known.")
     items = "".join(f"<li>{_said(limit)}</li>" for limit in limits)
     return f"<h2>9. Limits</h2><ul>{items}</ul>"

@@ -8,7 +8,9 @@ import pytest
 from fewshot_lab.active import (
     Stratum,
     Unit,
+    draw_further,
     draw_units,
+    images_per_group,
     read_design,
     write_more,
     write_strata,
@@ -115,3 +117,32 @@ def test_images_added_later_weigh_for_themselves_alone():
     )
     assert weights["3"].weight == pytest.approx(10)
     assert weights["n2"].weight == pytest.approx(6)
+
+
+def test_further_images_come_from_the_groups_with_the_fewest():
+    code = np.repeat([0, 1, 2, 3], [10, 10, 3, 10])
+    drawn = np.zeros(33, bool)
+    drawn[[0, 1, 2, 10, 20]] = True  # three of the first, one of the second and the third
+    rows = draw_further(code, drawn, np.ones(33, bool), 6, np.random.default_rng(0))
+    assert len(set(rows.tolist())) == 6
+    assert not drawn[rows].any()
+    assert sorted(code[rows[:4]].tolist()) == [1, 1, 2, 2]
+    assert sorted(code[rows[4:]].tolist()) == [0, 1]  # the third has no more
+    everything = draw_further(code, drawn, np.ones(33, bool), 99, np.random.default_rng(0))
+    assert sorted(everything.tolist()) == sorted(np.flatnonzero(~drawn & (code < 3)).tolist())
+    counts = np.zeros(33)
+    for seed in range(400):
+        rows = draw_further(code, drawn, np.ones(33, bool), 1, np.random.default_rng(seed))
+        counts[rows] += 1
+    assert (counts[11:20] > 0).all()
+    assert (counts[21:23] > 0).all()
+
+
+def test_of_many_small_groups_one_image_each_is_asked_and_of_few_large_ones_more():
+    small, large = np.repeat(np.arange(300), 10), np.repeat(np.arange(30), 100)
+    every = np.ones(3000, bool)
+    assert images_per_group(small, every, 50, 600) == 1
+    assert images_per_group(large, every, 12, 600) == 2
+    assert images_per_group(large, every, 50, 600) == 5
+    assert images_per_group(large, every, 50, 0) == 5
+    assert images_per_group(np.arange(3000), every, 50, 600) == 1

@@ -32,6 +32,19 @@ def test_classes_that_never_came_are_named():
     assert found.balanced_accuracy.value == pytest.approx(0.75)
 
 
+def test_where_groups_are_too_few_it_says_so_and_states_no_balanced_accuracy():
+    y, predicted = np.array([1, 1, 2, 2]), np.array([1, 1, 2, 1])
+    found = test_figures(y, predicted, [1, 2], groups=np.array([0, 0, 1, 1]), lacking={2: 30, 1: 4})
+    assert not found.balanced_accuracy.n
+    assert found.more is None
+    assert found.accuracy.value == 0.75
+    assert found.why_not({1: "ig", 2: "platelet"}, "patient") == (
+        "No balanced accuracy yet: 2 patients are too few for platelet, ig, of which most patients "
+        "show many images or none. About 30 further patients would do."
+    )
+    assert not test_figures(y, predicted, [1, 2]).why_not({}, "patient")
+
+
 def test_weights_change_the_estimate():
     """A stratum drawn at four times the rate counts a quarter."""
     y = np.array([0] * 10 + [1] * 10)

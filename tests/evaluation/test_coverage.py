@@ -7,7 +7,7 @@ and why.
 import numpy as np
 import pytest
 
-from fewshot_lab.evaluation import Sample, mean_recall, share, wilson
+from fewshot_lab.evaluation import Sample, groups_lacking, mean_recall, share, wilson
 
 TRIALS = 2000
 K = 4
@@ -99,6 +99,66 @@ def test_a_sample_of_patients(n, size):
         return figures(y[rows].ravel(), predicted[rows].ravel(), Sample.of(np.ones(n), groups))
 
     check(coverage(draw, truths(y, predicted)), high=0.99 if n == 20 else 0.98)
+
+
+def of_one_kind(rng, groups, size, strays=0.05):
+    """Return labels and predictions (groups, size): a patient's images are of one class, but for
+    a few, and these are mostly missed.
+    """
+    kind = rng.integers(0, K, (groups, 1))
+    stray = rng.random((groups, size)) < strays
+    y = np.where(stray, (kind + rng.integers(1, K, stray.shape)) % K, kind)
+    skill = np.log(RECALLS / (1 - RECALLS))[y] + rng.normal(0, 1, (groups, 1)) - 3 * stray
+    right = rng.random(y.shape) < 1 / (1 + np.exp(-skill))
+    return y, np.where(right, y, (y + rng.integers(1, K, y.shape)) % K)
+
+
+@pytest.mark.parametrize(("groups", "size"), [(20, 1), (50, 2), (100, 5)])
+def test_a_sample_of_patients_of_one_kind_each(groups, size):
+    rng = np.random.default_rng(0)
+    y, predicted = of_one_kind(rng, 6000, size)
+    group = np.repeat(np.arange(groups), size)
+    everyone = np.repeat(np.arange(6000), size)
+    counted = {"groups": groups, "images": groups * size}
+    assert not groups_lacking(y.ravel(), everyone, range(K), **counted)
+
+    def draw():
+        rows = rng.integers(0, len(y), groups)
+        return figures(
+            y[rows].ravel(), predicted[rows].ravel(), Sample.of(np.ones(len(group)), group)
+        )
+
+    check(coverage(draw, truths(y, predicted)), high=0.99 if groups == 20 else 0.98)
+
+
+def test_too_few_patients_of_one_kind_each_are_told():
+    """Six patients, five images each: the mean is biased, and no balanced accuracy is stated."""
+    rng = np.random.default_rng(0)
+    y, predicted = of_one_kind(rng, 6000, 5, strays=0.15)
+    group = np.repeat(np.arange(6), 5)
+    found = []
+    for _ in range(500):
+        rows = rng.integers(0, len(y), 6)
+        sample = Sample.of(np.ones(30), group)
+        found.append(mean_recall(y[rows].ravel(), predicted[rows].ravel(), sample).value)
+    assert np.mean(found) < truths(y, predicted)[1] - 0.02
+    everyone = np.repeat(np.arange(6000), 5)
+    lacking = groups_lacking(y.ravel(), everyone, range(K), groups=6, images=30)
+    assert lacking
+    more = max(lacking.values())
+    assert not groups_lacking(y.ravel(), everyone, range(K), groups=6 + more, images=5 * (6 + more))
+
+
+def test_how_many_groups_a_class_needs():
+    """Of 8 kinds of patients alike an eighth is of a class: 5 * 7 * 0.9 patients of ten images."""
+    code = np.repeat(np.arange(800), 10)
+    kind = code % 8
+    asked = {"code": code, "classes": range(8)}
+    assert groups_lacking(kind, **asked, groups=20, images=20) == {}
+    assert groups_lacking(kind, **asked, groups=30, images=300) == dict.fromkeys(range(8), 2)
+    assert groups_lacking(kind, **asked, groups=32, images=320) == {}
+    mixed = np.tile(np.arange(8), 1000)
+    assert groups_lacking(mixed, np.repeat(np.arange(500), 16), range(8), groups=5, images=50) == {}
 
 
 @pytest.mark.parametrize("n", [20, 100, 500])

@@ -91,9 +91,9 @@ def test_the_audit_says_what_it_rests_on() -> None:
     assert "4 unsure, 1 unusable (in no figure), 5 still without a label" in audit_part.standing(
         report, "patient"
     )
-    assert "more audit labels</b> of further patients" in audit_part.halving(report, "patient")
+    assert "more audit labels</b> of further patients" in audit_part.halving(report, {}, "patient")
     few = AuditReport(counts, figures_of(y[:4], y[:4]), LeakCheck(4))
-    assert audit_part.halving(few, "patient").startswith("Too few")
+    assert audit_part.halving(few, {}, "patient").startswith("Too few")
     assert "20 patients; none on both sides." in audit_part.leak_line(report.leaks)
     table = audit_part.by_class(found, classes("a <x>", "b"))
     assert "a &lt;x&gt;" in table

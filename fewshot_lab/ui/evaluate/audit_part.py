@@ -66,11 +66,13 @@ def standing(report: "AuditReport", noun: str) -> str:
     return f"{', '.join(parts)}.{held}{weighed}"
 
 
-def halving(report: "AuditReport", noun: str) -> str:
-    """Say how many more labels halve the interval."""
+def halving(report: "AuditReport", classes: dict[int, "ClassRow"], noun: str) -> str:
+    """Say how many more labels halve the interval, or why there is none, as HTML."""
     found = report.figures
     if found is None or not found.n:
         return ""
+    if found.lacking:
+        return escape(found.why_not({c: row.name for c, row in classes.items()}, noun))
     if found.n < FEW_TO_PLAN:
         return "Too few to say yet how many would make the intervals narrow."
     if found.more is None:
@@ -147,7 +149,7 @@ def show(
     if report is not None and report.figures is not None:
         found = report.figures
         st.html(headline(found, noun))
-        st.html(f"<div>{halving(report, noun)}</div>")
+        st.html(f"<div>{halving(report, classes, noun)}</div>")
     elif report is not None and report.counts.drawn:
         st.html("<div>No estimate yet: none of the drawn images has a class.</div>")
     else:
