@@ -2,6 +2,7 @@
 
 from fewshot_lab.images._candidates import Candidate, Found, Refused
 from fewshot_lab.images._dicom import GROUP_FIELDS
+from fewshot_lab.images._dicom_there import holds_dicom, named_dicom
 from fewshot_lab.images._errors import UnreadableImage
 from fewshot_lab.images._examine import examine
 from fewshot_lab.images._manifest import ManifestColumns, guess_columns, read_header, read_table
@@ -19,7 +20,9 @@ __all__ = [
     "count_frames",
     "examine",
     "guess_columns",
+    "holds_dicom",
     "make_thumbnail",
+    "named_dicom",
     "pixel_id",
     "read_header",
     "read_rgb",

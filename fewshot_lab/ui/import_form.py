@@ -1,6 +1,7 @@
 """The form that starts an import."""
 
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import ManifestColumns, guess_columns, read_table
+from fewshot_lab.images import ManifestColumns, guess_columns, named_dicom, read_table
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, sources
 from fewshot_lab.ui.import_result import table_html
@@ -87,7 +88,7 @@ def from_machine(project: Project) -> None:
             key="fl-copy",
             help="Otherwise they stay where they are and must remain there.",
         )
-    if source is None or source.kind in ("folder", "zip", "file"):
+    if source is not None and source.dicom:
         group = ask_group()
     say_what_follows(project)
     if st.button("Import", type="primary", disabled=source is None, key="fl-import-here"):
@@ -137,11 +138,25 @@ def from_browser(project: Project) -> None:
         if columns is None:
             return
     reference = ask_reference() if columns is None else False
-    group = ask_group() if columns is None else None
+    holds = named_dicom(file.name for file in dropped) or any(map(packed_dicom, files or []))
+    group = ask_group() if columns is None and holds else None
     say_what_follows(project)
     if st.button("Import", type="primary", disabled=not dropped, key="fl-import-drop"):
         kept = sources.keep_drop(dropped, project.folder)
         start(project, kept, reference_labels=reference, group_field=group, columns=columns)
+
+
+def packed_dicom(dropped: Any) -> bool:
+    """Say whether a dropped ZIP may hold DICOM."""
+    if not dropped.name.lower().endswith(".zip"):
+        return False
+    try:
+        with zipfile.ZipFile(dropped) as archive:
+            return named_dicom(name for name in archive.namelist() if not name.endswith("/"))
+    except (OSError, zipfile.BadZipFile):
+        return False
+    finally:
+        dropped.seek(0)
 
 
 def dropped_columns(manifest: Any) -> ManifestColumns | None:
@@ -169,7 +184,8 @@ def ask_group() -> str | None:
         default="None",
         required=True,
         key="fl-group",
-        help="Images of one group never sit on both sides of a test.",
+        help="By the patient's or the study's id in their headers: images of one group never sit "
+        "on both sides of a test. No other field of a header is kept.",
     )
     return GROUPS[chosen or "None"]
 

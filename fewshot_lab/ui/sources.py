@@ -5,12 +5,13 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
-from fewshot_lab.images import ManifestColumns
+from fewshot_lab.images import ManifestColumns, holds_dicom
 from fewshot_lab.ui.words import count, plural
 
 LOOKED_AT = 5000
@@ -38,12 +39,15 @@ class Source:
         What was found there at a glance.
     folders : list of str
         Names of the folders directly in it.
+    dicom : bool
+        Whether DICOM files were found in it.
     """
 
     kind: str
     path: Path
     sentence: str
     folders: list[str] = field(default_factory=list)
+    dicom: bool = False
 
 
 def look(text: str) -> Source:
@@ -72,13 +76,24 @@ def look(text: str) -> Source:
         "csv": "A CSV manifest",
         "file": "A single file",
     }
-    return Source(kind, path, f"{words[kind]}, {_size(n_bytes)}.")
+    sentence = f"{words[kind]}, {_size(n_bytes)}."
+    return Source(kind, path, sentence, dicom=kind in ("zip", "file") and _dicom(path))
 
 
 def _size(n_bytes: int) -> str:
     from fewshot_lab.ui.words import size
 
     return size(n_bytes)
+
+
+def _dicom(path: Path) -> bool:
+    # The page asks with every run; what changed in a folder below is told after the next start.
+    return _dicom_then(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _dicom_then(path: Path, changed: int) -> bool:
+    return holds_dicom(path)
 
 
 def _missing(path: Path) -> str:
@@ -112,7 +127,7 @@ def _folder(path: Path) -> Source:
         sentence = f"A folder with {plural(files, 'file')} in it."
     else:
         sentence = "An empty folder."
-    return Source("folder", path, sentence, folders)
+    return Source("folder", path, sentence, folders, _dicom(path))
 
 
 def keep_drop(dropped: Iterable[Dropped], project_folder: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """DICOM pictures look as their header says they should, whatever the compression."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import imagecodecs
@@ -23,6 +24,7 @@ from fewshot_lab.images import (
     UnreadableImage,
     count_frames,
     examine,
+    holds_dicom,
     pixel_id,
     read_rgb,
     scan,
@@ -318,6 +320,29 @@ def test_no_other_header_field_leaves_the_room(tmp_path):
 def test_only_patient_or_study_can_be_the_group(tmp_path):
     with pytest.raises(FewshotLabError, match="PatientID or StudyInstanceUID"):
         scan(tmp_path, group_field="PatientName")
+
+
+def test_dicom_is_found_before_the_import_by_name_by_first_bytes_and_in_a_zip(tmp_path):
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / "1.png").write_bytes(b"no dicom")
+    (plain / "README").write_text("no dicom either")
+    assert not holds_dicom(plain)
+    assert not holds_dicom(tmp_path / "missing")
+
+    series = tmp_path / "study" / "series"
+    series.mkdir(parents=True)
+    write(series / "1.2.840.113619", np.zeros((4, 4), np.uint16))
+    assert holds_dicom(tmp_path / "study")
+    assert holds_dicom(series / "1.2.840.113619")
+    packed = tmp_path / "study.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(series / "1.2.840.113619", "series/1.2.840.113619")
+    assert holds_dicom(packed)
+    (plain / "scan.DCM").write_bytes(b"named so")
+    assert holds_dicom(plain)
+    packed.write_bytes(b"no zip")
+    assert not holds_dicom(packed)
 
 
 def test_files_without_preamble_are_read(tmp_path):

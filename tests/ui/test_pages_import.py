@@ -55,6 +55,20 @@ def test_a_manifest_shows_its_columns_as_guessed(
     assert not button(app, "Import").disabled
 
 
+def test_dicom_groups_are_asked_for_only_where_there_is_dicom(
+    open_app: Callable[..., AppTest], home: Path, pictures: Path
+) -> None:
+    Project.create("blood").close()
+    app = open_app("import_images.py", "blood")
+    app.text_input(key="fl-path-0").set_value(str(pictures)).run()
+    asked = "Group DICOM images by"
+    assert asked not in [group.label for group in app.get("button_group")]
+    (pictures / "more").mkdir()
+    (pictures / "more" / "scan.dcm").write_bytes(b"named so")
+    app.text_input(key="fl-path-0").set_value(str(pictures / "more")).run()
+    assert asked in [group.label for group in app.get("button_group")]
+
+
 def test_a_damaged_manifest_is_said(
     open_app: Callable[..., AppTest], home: Path, tmp_path: Path
 ) -> None:
