@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -336,3 +337,21 @@ def test_modules_and_plotly_are_served_for_ever(client: TestClient) -> None:
     old = workspace_url("main.js").replace("/workspace/", "/workspace/0")
     assert "immutable" not in client.get(old).headers.get("cache-control", "")
     assert client.get(workspace_url("..%2f_component.py")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/projects", "/"),
+        ("/map?project=blood", "/label?project=blood"),
+        ("/projects/K%C3%B6ln%20%231", "/label?project=K%C3%B6ln%20%231"),
+    ],
+)
+def test_addresses_that_people_type_lead_to_pages(
+    client: TestClient, address: str, page: str
+) -> None:
+    answer = client.get(address, follow_redirects=False)
+    assert answer.status_code == 302
+    assert urljoin(f"http://localhost{address}", answer.headers["location"]) == (
+        f"http://localhost{page}"
+    )

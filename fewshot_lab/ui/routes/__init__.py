@@ -3,6 +3,7 @@
 from starlette.routing import BaseRoute, Route
 
 from fewshot_lab.ui.routes._actions import actions
+from fewshot_lab.ui.routes._addresses import ELSEWHERE, elsewhere, project
 from fewshot_lab.ui.routes._assets import (
     PREFIX,
     plotly_file,
@@ -35,6 +36,8 @@ def api_url(project: str) -> str:
 def routes() -> list[BaseRoute]:
     """Return the routes for ``st.App(..., routes=routes())``."""
     return [
+        *(Route(f"/{word}", elsewhere) for word in ELSEWHERE),
+        Route("/projects/{name}", project),
         Route(PREFIX + "/plotly-{version}.min.js", plotly_file),
         Route(PREFIX + "/workspace/{stamp}/{name}", workspace_file),
         Route(API + "/live", live),
