@@ -18,6 +18,7 @@ from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.words import count, escape, interval, plural, size
 
+NAMED = 10
 CONTENTS = [
     ("model.onnx", "from an image to calibrated probabilities, backbone and classifier in one"),
     ("predict.py", "predicts a folder; needs only onnxruntime, numpy and pillow"),
@@ -127,8 +128,9 @@ def show(project: Project) -> None:
         report(project, ready=snapshot.fitted is not None, busy=job is not None)
     st.divider()
     st.subheader("Tables")
-    with st.container(horizontal=True, gap="medium"):
-        labelled = bool(project.store.labels())
+    labelled = bool(project.store.labels())
+    labels, opinions, predictions = st.columns(3, gap="large")
+    with labels:
         st.download_button(
             "Labels as CSV",
             lambda: labels_csv(project).encode(),
@@ -137,6 +139,8 @@ def show(project: Project) -> None:
             disabled=not labelled,
             on_click="ignore",
         )
+        st.caption("A row for each labelled image: the label that counts, whose it is, its split.")
+    with opinions:
         st.download_button(
             "Opinions as CSV",
             lambda: opinions_csv(project).encode(),
@@ -144,8 +148,12 @@ def show(project: Project) -> None:
             "text/csv",
             disabled=not labelled,
             on_click="ignore",
-            help="A row for each annotator's own opinion of each image.",
         )
+        st.caption(
+            "A row for each person and image: what each one said, before the team's rule made one "
+            "label of it."
+        )
+    with predictions:
         st.download_button(
             "Predictions as CSV",
             lambda: predictions_csv(project).encode(),
@@ -154,7 +162,10 @@ def show(project: Project) -> None:
             disabled=snapshot.fitted is None,
             on_click="ignore",
         )
-    st.caption("Image, path, label, annotator, split, predicted class, probability.")
+        st.caption(
+            "A row for each image, labelled or not: the class predicted for it, its probability, "
+            "and whether the image trained the classifier."
+        )
 
 
 def report(project: Project, *, ready: bool, busy: bool) -> None:
@@ -199,7 +210,7 @@ def what_it_is(project: Project) -> str:
     """Return what the classifier is, and how good, as HTML."""
     snapshot = LiveSession.of(project).snapshot
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
-    rows = [("Classes", " · ".join(names.get(i, str(i)) for i in snapshot.class_ids))]
+    rows = [("Classes", named([names.get(i, str(i)) for i in snapshot.class_ids]))]
     if snapshot.sentence:
         rows.append(("Chosen", snapshot.sentence))
     if snapshot.cv is not None:
@@ -217,6 +228,13 @@ def what_it_is(project: Project) -> str:
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
     lines = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows)
     return f'<dl class="fl-facts">{lines}</dl>'
+
+
+def named(names: list[str]) -> str:
+    """Return class names in a row; of many, how many and the first of them."""
+    if len(names) <= NAMED:
+        return " · ".join(names)
+    return f"{len(names)}: {' · '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def start(project: Project) -> "jobs.Job":
