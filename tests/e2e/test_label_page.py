@@ -312,3 +312,30 @@ def test_a_cell_of_the_confusion_matrix_opens_its_images(
     cell.click()
     page.wait_for_selector(".ws-tile[data-id]")
     expect(page.locator(".ws-tile[data-id]:not([hidden])")).to_have_count(said)
+
+
+def test_long_names_that_begin_alike_can_be_told_apart(
+    project: Project, open_label_page: Open
+) -> None:
+    names = [f"Basal cell carcinoma, {kind} subtype" for kind in ("nodular", "superficial")]
+    names += [f"Squamous_cell_carcinoma_{kind}" for kind in ("in_situ", "invasive")]
+    rows = [row for row in project.store.images() if row.id not in project.store.audit_ids()]
+    types = sorted({row.reference for row in rows})[: len(names)]
+    title = dict(zip(types, names, strict=True))
+    labels = {row.id: title[row.reference] for row in rows[::3] if row.reference in title}
+    project.label(labels, "kim")
+    page = open_label_page()
+    expect(page.locator(".ws-tile .ws-guess b", has_text="%").first).to_be_visible()
+    shown = page.evaluate(
+        """() => Object.fromEntries(['.ws-class .ws-name', '.ws-tile .ws-guess'].map((where) =>
+             [where, [...document.querySelectorAll(where)]
+               .filter((e) => e.textContent.trim() && e.clientWidth)
+               .map((e) => [(e.querySelector('.ws-name') ?? e).textContent,
+                            e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight + 1])]))"""
+    )
+    listed, guessed = shown.values()
+    assert len({name for name, _ in listed}) == len(names)
+    assert not any(cut for _, cut in listed + guessed)
+    telling = ("nodular", "superficial", "situ", "invasive")
+    assert guessed
+    assert all(any(word in name for word in telling) for name, _ in guessed)

@@ -75,14 +75,32 @@ export class Accept {
   words() {
     const { model } = this;
     if (!model.model?.class_ids?.length) return ["There is no classifier yet: label images of two classes first."];
+    if (!this.grid.rows.length) return [this.surest(), ...this.record()];
     return [
       "Predictions that become labels, the least sure first. ", h("kbd", {}, "0"), " leaves an image out, a class key corrects it.",
-      ...this.record(), ...this.surest(),
+      ...this.record(),
     ];
   }
 
-  // Where nothing is that sure: how far down the slider something comes.
+  // Where nothing is that sure: how sure the surest is.
   surest() {
+    const most = this.most();
+    const whom = this.classId === null ? "No image without a label" : `No image without a label and predicted as ${this.model.name(this.classId)}`;
+    return `${whom} is predicted with ${this.figures()} or more${most ? `; the surest has ${percent(most)}` : ""}.`;
+  }
+
+  // What to do where nothing is that sure: words for a button, and the act.
+  wayOut() {
+    const most = Math.floor(this.most() * 200) / 200;
+    if (most < 0.5) return null;
+    return [`Lower to ${percent(most)}`, () => { this.slider.value = most * 100; this.set(most); }];
+  }
+
+  figures() {
+    return `${(this.threshold * 100).toFixed(this.threshold * 100 % 1 ? 1 : 0)}%`;
+  }
+
+  most() {
     const { model } = this;
     let most = 0;
     for (let row = 0; row < model.n; row++) {
@@ -91,8 +109,7 @@ export class Accept {
       if (predicted === null || (this.classId !== null && predicted !== this.classId)) continue;
       most = Math.max(most, model.confidence[row]);
     }
-    if (!most || most >= Math.round(this.threshold * 65535)) return [];
-    return [` The surest image without a label has ${percent(most / 65535)}.`];
+    return most / 65535;
   }
 
   // What cross-validation says of predictions that sure: a promise with its doubt.
@@ -106,7 +123,7 @@ export class Accept {
 
   say() {
     const n = this.taken().length;
-    say(this.figure, `≥ ${(this.threshold * 100).toFixed(this.threshold * 100 % 1 ? 1 : 0)}%`);
+    say(this.figure, `≥ ${this.figures()}`);
     say(this.button, n ? `Accept ${count(n)}` : "Accept");
     this.button.disabled = !n;
     this.button.title = n ? `${images(n)} get their prediction as label, marked as accepted by machine` : "";
@@ -116,8 +133,8 @@ export class Accept {
     const rows = this.taken();
     if (!rows.length) return;
     const classOf = rows.map((row) => this.model.predictedId(row));
+    // What was left out stays left out.
     this.labeller.label(rows, { kind: "class", classOf, machine: true }, { view: "accept" });
-    this.excluded.clear();
     this.grid.put(this.rows(), { top: true });
     this.grid.focus(-1, { quiet: true });
   }

@@ -1,7 +1,8 @@
 // Editing the classes: names, colours, order, merging, retiring, the target.
 
-import { h, refill, count, iconButton } from "./dom.js";
+import { h, refill, count, icon, iconButton } from "./dom.js";
 import { popover } from "./popover.js";
+import { keyOf } from "./keynames.js";
 
 export function openEditor(panel) {
   const { model, changes, workspace } = panel;
@@ -37,7 +38,7 @@ export function openEditor(panel) {
 
   const line = (c, at) => {
     const name = h("input", {
-      type: "text", class: "ws-field", value: c.name, maxlength: 60, "aria-label": `Name of ${c.name}`,
+      type: "text", class: "ws-field", value: c.name, title: c.name, maxlength: 60, "aria-label": `Name of ${c.name}`,
       onkeydown: (event) => {
         if (event.key === "Enter") name.blur();
         if (event.key === "Escape") { name.value = c.name; name.blur(); event.stopPropagation(); }
@@ -61,7 +62,8 @@ export function openEditor(panel) {
         ondragleave: () => item.classList.remove("ws-drop"),
         ondrop: (event) => { event.preventDefault(); item.classList.remove("ws-drop"); if (dragged !== null) move(dragged, at); },
       },
-      h("span", { class: "ws-grip", "aria-hidden": "true", title: "Drag to reorder" }, "⠿"),
+      h("span", { class: "ws-grip", "aria-hidden": "true", title: "Drag to reorder; the keys follow the order" }, icon("grip")),
+      h("kbd", { title: "The key that labels with this class" }, keyOf(at)?.shown ?? ""),
       color, name,
       iconButton("up", `Move ${c.name} up`, () => move(c.id, at - 1), { disabled: at === 0 }),
       iconButton("down", `Move ${c.name} down`, () => move(c.id, at + 1), { disabled: at === model.classes.length - 1 }),
@@ -124,7 +126,7 @@ export function openEditor(panel) {
     h("header", {}, h("h2", {}, "Classes"), iconButton("close", "Close", () => made.close())),
     list, add, retired,
     h("label", { class: "ws-target" }, "Labels wanted per class ", target),
-    h("p", { class: "ws-quiet" }, "Every change here can be undone with ctrl+Z.")),
+    h("p", { class: "ws-quiet" }, "Keys follow the order. Every change here can be undone with ctrl+Z.")),
   { place: "right", label: "Edit the classes", within: workspace, onClose: () => model.listeners.get("classes").delete(listener) });
   model.on("classes", listener);
 }

@@ -4,9 +4,13 @@
 import { h, refill, say, count } from "./dom.js";
 import { keyOf } from "./keynames.js";
 import { openEditor } from "./classedit.js";
+import { ShortNames, fits, sayName, widthIn } from "./names.js";
 
 const DOUBLE = 230;
 const COMPACT_FROM = 11;
+// What a name has for itself in the narrow list and in the wide one; so many names may have two lines.
+const NARROW = 104, WIDE = 142;
+const TWO_LINES_TO = 13;
 
 export class ClassPanel {
   constructor({ model, map, grid, changes, toasts, workspace }) {
@@ -47,9 +51,11 @@ export class ClassPanel {
     this.rows.clear();
     this.element.classList.toggle("ws-compact", model.classes.length >= COMPACT_FROM);
     this.element.parentElement?.classList.toggle("ws-many", model.classes.length >= COMPACT_FROM);
+    const { short, two } = this.shorten();
     refill(this.list, model.classes.map((c, at) => {
       const parts = {
         count: h("span", { class: "ws-count" }),
+        name: h("span", { class: "ws-name" }),
         bar: h("i", {}),
       };
       parts.button = h(
@@ -60,16 +66,31 @@ export class ClassPanel {
         },
         h("kbd", {}, keyOf(at)?.shown ?? ""),
         h("i", { class: "ws-swatch", style: { background: c.color } }),
-        h("span", { class: "ws-name" }, c.name),
+        parts.name,
         parts.count,
         h("span", { class: "ws-progress", style: { "--own": c.color } }, parts.bar),
       );
+      (two ? sayName : say)(parts.name, short(c.name));
       this.rows.set(c.id, parts);
       return h("li", {}, parts.button);
     }));
     this.edit.hidden = !model.classOf.size;
     this.field.placeholder = model.classes.length ? "Add a class" : "Name your first class";
     this.count();
+  }
+
+  // Long names make the list wider, and have two lines where there are few of them.
+  shorten() {
+    const font = `13px ${getComputedStyle(this.workspace).fontFamily}`;
+    if (this.font !== font) this.shorts = new ShortNames(font);
+    this.font = font;
+    const names = this.model.classes.map((c) => c.name);
+    const width = widthIn(font);
+    const long = names.some((name) => !fits(name, [NARROW], width));
+    this.workspace.classList.toggle("ws-long-names", long);
+    const two = long && names.length <= TWO_LINES_TO;
+    this.element.classList.toggle("ws-two-lines", two);
+    return { short: this.shorts.in(names, long ? (two ? [WIDE, WIDE] : [WIDE]) : [NARROW]), two };
   }
 
   // One click hides or shows, two isolate: the first waits a moment for a second one.

@@ -20,10 +20,10 @@ function luminance([r, g, b]) {
   return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
 }
 
-// Black or white, whichever reads better on a colour.
+// White where that is easy to read (WCAG AA for small text), else black.
 export function inkOn(color) {
   const l = luminance(rgb(color));
-  return 1.05 / (l + 0.05) >= 3 ? "#ffffff" : "#14191c";
+  return 1.05 / (l + 0.05) >= 4.5 ? "#ffffff" : "#14191c";
 }
 
 // Perceptually even (cividis): reads the same with and without red-green vision, light or dark.

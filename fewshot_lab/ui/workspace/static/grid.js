@@ -6,9 +6,13 @@ import { SORTS, Suggestions, auditRows, classRows, predictedRows, selectionSente
 import { menu } from "./popover.js";
 import { keyOf } from "./keynames.js";
 import { Accept } from "./accept.js";
+import { ShortNames, fits, widthIn } from "./names.js";
 
 const GAP = 8;
 const LINE = 24;
+const SECOND_LINE = 14;
+const FIGURE = 31;
+const DOT = 12;
 const SPARE_LINES = 2;
 const NEIGHBOURS = 60;
 
@@ -31,7 +35,7 @@ export class Grid {
     this.build();
     model.on("scores", () => this.rescored());
     model.on("labels", () => { this.paint(); this.head(); });
-    model.on("classes", () => { this.paint(); this.head(); });
+    model.on("classes", () => { this.layout(); this.paint(); this.head(); });
     model.on("selection", () => this.selected());
     model.on("images", () => this.layout());
     // Whoever points at the map has left the field they typed in: the keys label again.
@@ -273,6 +277,19 @@ export class Grid {
       option.hidden = option.value === "distance" ? !this.similarity : false;
     }
     this.sortField.value = this.sort;
+    this.sayEmpty();
+  }
+
+  // Where a view shows nothing, the sentence above says why; here is the way on.
+  sayEmpty() {
+    const { name } = this.view;
+    const bare = !this.rows.length && this.model.n > 0 && !["suggestions", "selection"].includes(name) && (name !== "search" || this.view.text);
+    const key = bare ? `${name} ${name === "accept" ? this.accept.most() : ""}` : "";
+    if (key === this.bare) return;
+    this.bare = key;
+    const [text, act] = (name === "accept" && this.accept.wayOut()) || ["Show suggestions", () => this.open({ name: "suggestions" })];
+    refill(this.empty, bare && h("button", { type: "button", class: "ws-button", onclick: () => { act(); this.scroller.focus({ preventScroll: true }); } }, text));
+    this.empty.hidden = !bare;
   }
 
   words() {
@@ -295,7 +312,7 @@ export class Grid {
         return [view.predicted ? `Predicted as ${name}, no label yet: ${images(n)}. ` : `Labelled ${name}: ${images(n)}. `,
           typeof view.classId === "number" && this.toggle(view.predicted ? "Labelled ones" : "Predicted ones", () => this.open({ ...view, predicted: !view.predicted }))].filter(Boolean);
       }
-      case "search": return [view.text ? `${n === 1000 ? "The first 1,000 images" : images(n)} with “${view.text}” in the name.` : "Type a part of a file name."];
+      case "search": return [view.text && !n ? `No image has “${view.text}” in its name.` : view.text ? `${n === 1000 ? "The first 1,000 images" : images(n)} with “${view.text}” in the name.` : "Type a part of a file name."];
       case "audit": {
         const waiting = this.rows.filter((row) => !model.kind(row)).length;
         return [waiting ? `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`
@@ -331,9 +348,12 @@ export class Grid {
     const row = this.focusRow();
     const suspect = (model.model?.suspects ?? []).find(([id]) => model.rowOf.get(id) === row);
     const keys = [h("kbd", {}, "Enter"), " takes the prediction, ", h("kbd", {}, "0"), " keeps the label."];
-    if (!suspect) return ["Labels the classifier does not agree with. ", ...keys];
+    const { cv, suspects } = model.model;
+    // Where the classifier errs often, most of what it doubts is right.
+    const many = cv && suspects.length > 0.2 * cv.n ? [` The classifier doubts ${count(suspects.length)} of ${count(cv.n)} labels, so most of these are probably its own errors; the likeliest wrong ones come first.`] : [];
+    if (!suspect) return ["Labels the classifier does not agree with. ", ...keys, ...many];
     const [, label, predicted, probability] = suspect;
-    return ["Labelled ", h("em", {}, model.name(label)), ", looks like ", h("em", {}, model.name(predicted)), ` (${two(probability)}). `, ...keys];
+    return ["Labelled ", h("em", {}, model.name(label)), ", looks like ", h("em", {}, model.name(predicted)), ` (${two(probability)}). `, ...keys, ...many];
   }
 
   toggle(text, act) {
@@ -349,12 +369,35 @@ export class Grid {
     this.width = Math.floor((width - GAP * (this.columns - 1)) / this.columns);
     // The line of the prediction has its room as soon as there is a classifier.
     this.guessing = Boolean(this.model.model?.class_ids.length);
-    this.height = this.width + (this.width >= 72 && this.guessing ? LINE : 2);
+    this.nameRoom();
+    this.height = this.width + (this.width >= 72 && this.guessing ? LINE + (this.twoLines ? SECOND_LINE : 0) : 2);
     this.element.classList.toggle("ws-guessing", this.guessing);
     this.element.classList.toggle("ws-small-tiles", this.width < 72);
     const lines = Math.ceil(this.rows.length / this.columns);
     this.space.style.height = `${Math.max(0, lines * (this.height + GAP) - GAP + 4)}px`;
     this.draw(true);
+  }
+
+  // How class names fit on a thumbnail and under it: on two lines where one is too short for any of them.
+  nameRoom() {
+    const { fontFamily } = getComputedStyle(this.scroller);
+    const font = `11px ${fontFamily}`;
+    if (font !== this.font) {
+      this.font = font;
+      this.shorts = { guess: new ShortNames(font), label: new ShortNames(`600 ${font}`), auto: new ShortNames(`600 ${font}`) };
+    }
+    const names = this.model.classes.map((c) => c.name);
+    const under = this.width - 12, chip = this.width - (this.width < 72 ? 22 : 26);
+    const one = [under - DOT - FIGURE];
+    const width = widthIn(font);
+    this.twoLines = this.width >= 72 && names.some((name) => !fits(name, one, width));
+    this.short = {
+      twoLines: this.twoLines,
+      guess: this.shorts.guess.in(names, this.twoLines ? [under - DOT, under - FIGURE] : one),
+      label: this.shorts.label.in(names, this.width < 72 ? [chip] : [chip, chip]),
+      auto: this.shorts.auto.in(names, this.width < 72 ? [chip] : [chip, chip - 40]),
+    };
+    this.element.classList.toggle("ws-two-lines", this.twoLines);
   }
 
   draw(moved = false) {
@@ -402,6 +445,7 @@ export class Grid {
     const similar = this.view.name === "neighbours" ? this.similarity?.get(tile.row) : undefined;
     tile.paint(this.model, {
       guess: this.outOfFold?.get(tile.row),
+      short: this.short,
       focused: at === this.focusAt,
       marked: this.marked.has(tile.row),
       excluded: this.view.name === "accept" && this.accept.excluded.has(tile.row),

@@ -576,10 +576,10 @@ class HoverCard {
     }
     const box = within.getBoundingClientRect();
     const left = event.clientX - box.left, top = event.clientY - box.top;
-    const width = 122, height = 146;
+    this.element.hidden = false;
+    const width = this.element.offsetWidth + 4, height = this.element.offsetHeight + 2;
     this.element.style.left = `${left + width + 18 > box.width ? Math.max(2, left - width - 12) : left + 14}px`;
     this.element.style.top = `${top + height + 14 > box.height ? Math.max(2, top - height - 10) : top + 12}px`;
-    this.element.hidden = false;
   }
 
   hide() {

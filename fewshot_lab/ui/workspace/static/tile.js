@@ -3,6 +3,7 @@
 
 import { h, say, percent } from "./dom.js";
 import { inkOn } from "./colours.js";
+import { sayName } from "./names.js";
 import { UNSURE, REJECT, MACHINE, SKIPPED, KIND } from "./model.js";
 
 export class Tile {
@@ -15,7 +16,7 @@ export class Tile {
     this.dot = h("i", { class: "ws-dot" });
     this.name = h("span", { class: "ws-name" });
     this.figure = h("b", {});
-    this.line = h("div", { class: "ws-guess" }, this.dot, this.name, this.figure);
+    this.line = h("div", { class: "ws-guess" }, this.figure, this.dot, this.name);
     this.element = h(
       "div",
       { class: "ws-tile", role: "option" },
@@ -40,8 +41,8 @@ export class Tile {
     style.height = `${height}px`;
   }
 
-  // `note` stands in for the prediction where a view has something better to say.
-  paint(model, { focused, marked, excluded, note, accepting, guess }) {
+  // `note` stands in for the prediction where a view has something better to say; `short` makes names fit.
+  paint(model, { focused, marked, excluded, note, accepting, guess, short }) {
     const { row } = this;
     const code = model.codes[row], kind = code & KIND;
     const own = model.classId(row);
@@ -65,15 +66,16 @@ export class Tile {
       classes.push("ws-set-aside");
       this.chip.style.background = this.chip.style.color = "";
     }
-    say(this.chip, code & MACHINE && label ? `${label} (auto)` : label);
+    const auto = Boolean(code & MACHINE && label);
+    sayName(this.chip, auto ? `${short.auto(label)} (auto)` : short.label(label));
     this.chip.hidden = !label;
-    this.chip.title = label;
+    this.chip.title = auto ? `${label}, accepted by machine` : label;
     this.audit.hidden = !model.isAudit(row);
     const probability = guess?.probability ?? model.probability(row);
     if (predicted !== null) {
       this.dot.style.background = model.color(predicted);
       this.dot.hidden = false;
-      say(this.name, model.name(predicted));
+      (short.twoLines ? sayName : say)(this.name, short.guess(model.name(predicted)));
       this.name.title = model.name(predicted);
       say(this.figure, percent(probability));
     } else {

@@ -3,6 +3,7 @@
 
 import { h, refill, say, ago, count, two, percent } from "./dom.js";
 import { popover } from "./popover.js";
+import { ShortNames } from "./names.js";
 
 const ABOUT = "On the labelled images, which are harder than the rest where the classifier's doubt picked them; the audit says what the rest is like. Click: recall of each class, confusion matrix.";
 
@@ -66,7 +67,7 @@ export class TruthLine {
     if (this.next.hidden) return;
     const { value, low, high } = next.gain;
     const [first] = this.next.children;
-    say(first, advice.done ? "Labels enough:" : `Next ${next.labels} labels:`);
+    say(first, advice.done ? `Enough labels: ${next.labels} more add` : `Next ${next.labels} labels:`);
     say(this.gain, advice.done || value < 0.005 ? "under half a point" : `about +${tidy(value)} ${tidy(value) === "1" ? "point" : "points"}`);
     say(this.gainDoubt, ` (${signed(low)} to ${signed(high)}${next.minutes ? `, ${minutes(next.minutes.value)} min` : ""})`);
     this.next.href = `evaluate?project=${encodeURIComponent(this.workspace.dataset.project ?? "")}&view=Curve`;
@@ -112,28 +113,31 @@ export class TruthLine {
     const { cv } = model;
     if (!cv) return [h("p", {}, model.message)];
     const name = (id) => this.model.name(id);
+    const { fontFamily } = getComputedStyle(this.workspace);
+    this.shorts ??= [new ShortNames(`13px ${fontFamily}`), new ShortNames(`12px ${fontFamily}`), new ShortNames(`12px ${fontFamily}`)];
+    const [inRecall, inRow, inColumn] = [200, 170, 110].map((room, i) => this.shorts[i].in(cv.class_ids.map(name), [room]));
     const recall = h("table", { class: "ws-recall" },
       h("caption", {}, `Recall of each class, n = ${count(cv.n)}, cross-validated ${cv.repeats} ${cv.repeats === 1 ? "time" : "times"}`),
       cv.class_ids.map((id) => {
         const r = cv.recall[id];
         return h("tr", {},
-          h("th", { scope: "row", title: name(id) }, h("i", { class: "ws-dot", style: { background: this.model.color(id) } }), name(id)),
+          h("th", { scope: "row", title: name(id) }, h("i", { class: "ws-dot", style: { background: this.model.color(id) } }), inRecall(name(id))),
           h("td", {}, r && r.value !== null ? whisker(r, this.model.color(id)) : null),
           h("td", { class: "ws-figure" }, r && r.value !== null ? [h("b", {}, two(r.value)), ` ${two(r.low)}–${two(r.high)}`, h("small", {}, ` n ${count(r.n)}`)] : "–"));
       }));
-    return [h("div", { class: "ws-quality-part" }, recall), h("div", { class: "ws-quality-part ws-scroll" }, this.confusion(cv))];
+    return [h("div", { class: "ws-quality-part ws-scroll" }, recall), h("div", { class: "ws-quality-part ws-scroll" }, this.confusion(cv, inRow, inColumn))];
   }
 
-  confusion(cv) {
+  confusion(cv, inRow, inColumn) {
     const size = cv.class_ids.length;
     const largest = Math.max(1, ...cv.confusion.map((line, i) => line.reduce((a, v, j) => (i === j ? a : Math.max(a, v)), 0)));
     const table = h("table", { class: `ws-confusion${size > 16 ? " ws-many-classes" : ""}`, style: { "--size": size } },
       h("caption", {}, "Rows: your labels. Columns: predicted. A click shows the images."),
-      h("tr", {}, h("td", {}), cv.class_ids.map((id) => h("th", { scope: "col", title: this.model.name(id) }, h("span", {}, this.model.name(id))))));
+      h("tr", {}, h("td", {}), cv.class_ids.map((id) => h("th", { scope: "col", title: this.model.name(id) }, h("span", {}, inColumn(this.model.name(id)))))));
     cv.confusion.forEach((line, i) => {
       const sum = line.reduce((a, b) => a + b, 0) || 1;
       table.append(h("tr", {},
-        h("th", { scope: "row", title: this.model.name(cv.class_ids[i]) }, h("span", {}, this.model.name(cv.class_ids[i]))),
+        h("th", { scope: "row", title: this.model.name(cv.class_ids[i]) }, h("span", {}, inRow(this.model.name(cv.class_ids[i])))),
         line.map((value, j) => {
           const ids = cv.cells?.[`${cv.class_ids[i]},${cv.class_ids[j]}`] ?? [];
           const n = value % 1 ? value.toFixed(1) : count(value);

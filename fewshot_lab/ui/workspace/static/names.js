@@ -1,0 +1,106 @@
+// Class names where there is little room: broken after "_" and "-", and shortened in their middle so that
+// what tells one class from the others stays.
+
+const PIECES = /(?<=[\s_\-/,;])(?=[^\s_\-/,;])/;
+const CACHED = 2000;
+let pen = null;
+
+// How wide a text is drawn, in px; `font` as in CSS.
+export function widthIn(font) {
+  pen ??= document.createElement("canvas").getContext("2d");
+  return (text) => {
+    pen.font = font;
+    return pen.measureText(text).width;
+  };
+}
+
+const plain = (piece) => piece.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+
+// Whether a text fits into lines of these widths, broken between its pieces.
+export function fits(text, lines, width) {
+  let line = 0, held = "";
+  for (const piece of text.split(PIECES)) {
+    while (width((held + piece).trimEnd()) > lines[line]) {
+      if (++line >= lines.length) return false;
+      held = "";
+    }
+    held += piece;
+  }
+  return true;
+}
+
+// `name` as it fits: whole, or without the words that it shares with most of the other `names`.
+export function shortened(name, names, lines, width) {
+  if (fits(name, lines, width)) return name;
+  const pieces = name.split(PIECES);
+  const shared = new Map();
+  for (const other of names) for (const word of new Set(other.split(PIECES).map(plain))) shared.set(word, (shared.get(word) ?? 0) + 1);
+  // The rarest words first; "of" and "in" only before a word that is there.
+  const small = (piece) => plain(piece).length < 4;
+  const rank = (piece) => (small(piece) ? names.length : 0) + (shared.get(plain(piece)) ?? 1);
+  const order = [...pieces.keys()].sort((a, b) => rank(pieces[a]) - rank(pieces[b]) || a - b);
+  let kept = new Set(), best = "";
+  for (const at of order) {
+    if (small(pieces[at]) && at + 1 < pieces.length && !kept.has(at + 1)) continue;
+    const more = new Set(kept).add(at);
+    const text = joined(pieces, more);
+    if (fits(text, lines, width)) [kept, best] = [more, text];
+  }
+  return best || middled(name, lines, width);
+}
+
+function joined(pieces, kept) {
+  let text = "", gap = false;
+  pieces.forEach((piece, at) => {
+    if (kept.has(at)) {
+      text += (gap ? "… " : "") + piece;
+      gap = false;
+    } else if (!gap) {
+      gap = true;
+      text = text.replace(/[,;]?\s*$/, (end) => (end ? " " : ""));
+    }
+  });
+  return gap ? `${text.trimEnd()}…` : text;
+}
+
+// One long word: its beginning and its end.
+function middled(name, lines, width) {
+  for (let n = name.length - 1; n > 4; n--) {
+    const head = Math.ceil((n - 1) / 2);
+    const text = `${name.slice(0, head)}…${name.slice(head - n + 1)}`;
+    if (fits(text, lines, width)) return text;
+  }
+  return `${name.slice(0, 3)}…`;
+}
+
+// The short forms of a list of names, found once for a list, a font and a room.
+export class ShortNames {
+  constructor(font) {
+    this.width = widthIn(font);
+    this.found = new Map();
+  }
+
+  in(names, lines) {
+    const key = `${lines.join()} ${names.join("\n")}`;
+    if (key !== this.key) this.found.clear();
+    this.key = key;
+    return (name) => {
+      let text = this.found.get(name);
+      if (text === undefined) {
+        text = shortened(name, names, lines, this.width);
+        if (this.found.size < CACHED) this.found.set(name, text);
+      }
+      return text;
+    };
+  }
+}
+
+// Writes a name into an element of several lines; the browser may break it where a reader would.
+export function sayName(element, name) {
+  if (element.textContent === name) return;
+  element.replaceChildren();
+  for (const piece of name.split(PIECES)) {
+    element.append(piece);
+    if (!/\s$/.test(piece)) element.append(document.createElement("wbr"));
+  }
+}
