@@ -327,13 +327,13 @@ def test_long_names_that_begin_alike_can_be_told_apart(
     page = open_label_page()
     expect(page.locator(".ws-tile .ws-guess b", has_text="%").first).to_be_visible()
     shown = page.evaluate(
-        """() => Object.fromEntries(['.ws-class .ws-name', '.ws-tile .ws-guess'].map((where) =>
-             [where, [...document.querySelectorAll(where)]
+        """() => ['.ws-class .ws-name', '.ws-tile .ws-guess'].map((where) =>
+             [...document.querySelectorAll(where)]
                .filter((e) => e.textContent.trim() && e.clientWidth)
                .map((e) => [(e.querySelector('.ws-name') ?? e).textContent,
-                            e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight + 1])]))"""
+                 e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight + 1]))"""
     )
-    listed, guessed = shown.values()
+    listed, guessed = shown
     assert len({name for name, _ in listed}) == len(names)
     assert not any(cut for _, cut in listed + guessed)
     telling = ("nodular", "superficial", "situ", "invasive")
