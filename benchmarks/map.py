@@ -79,11 +79,8 @@ def ours(matrix: np.ndarray) -> dict[str, float]:
             if not first and load_map(base / "map") is not None:
                 first = time.perf_counter() - BEGAN - preparing
 
-        from fewshot_lab.embeddings import build_index
-
         embeddings = open_embeddings(base)
-        index = build_index(embeddings.matrix())
-        made = make_map(embeddings, index, base / "map", progress=told)
+        made = make_map(embeddings, base / "map", progress=told)
         whole = time.perf_counter() - BEGAN - preparing
         return {"first": first, "umap": whole, "kept": kept(matrix, made.xy)}
 

@@ -841,7 +841,7 @@ class Project:
             return True
         if (embeddings := self.embeddings) is None:
             return False
-        ids = list(embeddings.ids)
+        ids = sorted(embeddings.ids)
         xy = pca_map(embeddings.matrix(ids))
         save_map(self.map_folder, Map(ids, xy, "pca", {}, embeddings.fingerprint))
         return True
@@ -868,7 +868,6 @@ class Project:
             settings["min_dist"] = min_dist
         made = make_map(
             self.require_embeddings(),
-            self.index,
             self.map_folder,
             neighbours=int(settings.get("neighbours", 15)),
             min_dist=float(settings.get("min_dist", 0.1)),

@@ -112,8 +112,8 @@ def build_index(
     faiss = _faiss()
     if kind not in ("auto", "flat", "ivf", "hnsw"):
         raise FewshotLabError(f"{kind!r} is no kind of index; use auto, flat, ivf or hnsw.")
-    gpus = _gpus()
-    if device is not None and device.startswith("cuda") and not gpus:
+    seen = gpus()
+    if device is not None and device.startswith("cuda") and not seen:
         raise FewshotLabError("FAISS sees no GPU here; use the device cpu.")
     n, d = matrix.shape
     chosen: Kind = ("flat" if n <= EXACT_UP_TO else "ivf") if kind == "auto" else kind
@@ -130,7 +130,7 @@ def build_index(
         index = faiss.IndexFlatIP(d)
     for start in range(0, n, _BLOCK):
         index.add(normalised(matrix[start : start + _BLOCK]))
-    if gpus and chosen != "hnsw" and (device is None or device.startswith("cuda")):
+    if seen and chosen != "hnsw" and (device is None or device.startswith("cuda")):
         moved = _to_gpu(faiss, index, device)
         if moved is not None:
             return Index(moved[0], chosen, moved[1])
@@ -149,7 +149,8 @@ def _faiss() -> Any:
     return faiss
 
 
-def _gpus() -> int:
+def gpus() -> int:
+    """Return how many GPUs FAISS sees."""
     faiss = _faiss()
     return int(faiss.get_num_gpus()) if hasattr(faiss, "StandardGpuResources") else 0
 

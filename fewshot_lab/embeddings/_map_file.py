@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fewshot_lab.embeddings._embeddings import Embeddings
-from fewshot_lab.embeddings._index import Index
 from fewshot_lab.embeddings._maps import layout_of, pca_map, place_new, umap_map
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
@@ -92,7 +91,6 @@ def map_stamp(folder: Path) -> Hashable | None:
 
 def make_map(
     embeddings: Embeddings,
-    index: Index,
     folder: Path,
     *,
     neighbours: int = 15,
@@ -108,12 +106,13 @@ def make_map(
     old layout knows too little, and all is laid out anew. Where no map exists, the PCA map is
     written first, to look at until UMAP is ready.
 
+    The images are laid out in the order of their ids, which come from their content: which of
+    them happened to be imported or embedded first changes nothing.
+
     Parameters
     ----------
     embeddings
         All of the project's.
-    index
-        Over their rows.
     folder
         Where the map lies.
     neighbours, min_dist, seed, progress
@@ -121,20 +120,20 @@ def make_map(
     fresh
         Lay everything out anew.
     """
-    ids, matrix = list(embeddings.ids), embeddings.matrix()
-    matrix = matrix[: len(ids)]
+    ids = sorted(embeddings.ids)
     settings = {"neighbours": neighbours, "min_dist": min_dist, "seed": seed}
     old = load_map(folder)
     if old is not None and old.fingerprint != embeddings.fingerprint:
         old = None
     if old is not None and not fresh and _extendable(old, settings, ids):
         return _extended(old, embeddings, ids, folder)
+    matrix = embeddings.matrix(ids)
     if old is None or old.method == "pca":
         progress("layout", 0, None)
         first = Map(ids, pca_map(matrix), "pca", {}, embeddings.fingerprint)
         save_map(folder, first)
     layout = umap_map(
-        matrix, index, neighbours=neighbours, min_dist=min_dist, seed=seed, progress=progress
+        matrix, neighbours=neighbours, min_dist=min_dist, seed=seed, progress=progress
     )
     settings["laid_out"] = len(ids)
     made = Map(ids, layout.xy, layout.method, settings, embeddings.fingerprint)

@@ -36,14 +36,14 @@ class Layout:
     method
         ``"pca"`` or ``"umap"``.
     index
-        Over the n embeddings, in the order of `xy`.
+        Over the n embeddings, in the order of `xy`; where None, no image can be placed on it.
     settings
         What it was made with.
     """
 
     xy: npt.NDArray[np.float32]
     method: Literal["pca", "umap"]
-    index: Index
+    index: Index | None
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -105,7 +105,7 @@ def _two_axes(centred: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def umap_map(
     matrix: npt.NDArray[Any],
-    index: Index,
+    index: Index | None = None,
     *,
     neighbours: int = 15,
     min_dist: float = 0.1,
@@ -123,7 +123,7 @@ def umap_map(
     matrix
         (n, d).
     index
-        Over the same rows.
+        Over the same rows; made here where it is needed, if None.
     neighbours
         How many each image holds on to, 2 to 200; fewer show detail, more the large picture.
     min_dist
@@ -273,6 +273,8 @@ def place_new(layout: Layout, vectors: npt.NDArray[Any], *, k: int = 10) -> npt.
     """
     if not len(layout.xy):
         return pca_map(vectors)
+    if layout.index is None:
+        raise ValueError("this layout has no index to find neighbours with")
     similarity, rows = layout.index.search(vectors, k)
     rows = np.where(rows < 0, rows[:, :1], rows)
     distance = np.maximum(1 - similarity, 0)

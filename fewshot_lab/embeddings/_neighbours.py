@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fewshot_lab.embeddings._index import Index, _spread, build_index, normalised
+from fewshot_lab.embeddings._index import Index, _spread, build_index, gpus, normalised
 from fewshot_lab.progress import Progress, silent
 
 EXACT_WORK = 4e11
@@ -18,7 +18,7 @@ _MOST = 512
 
 
 def neighbour_graph(
-    matrix: npt.NDArray[Any], index: Index, k: int, *, progress: Progress = silent
+    matrix: npt.NDArray[Any], index: Index | None, k: int, *, progress: Progress = silent
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """Return every row's k nearest rows by cosine, itself first.
 
@@ -31,7 +31,7 @@ def neighbour_graph(
     matrix
         (n, d).
     index
-        Over the same rows.
+        Over the same rows; made here where it is needed, if None.
     k
         Including the row itself; at most n.
 
@@ -43,7 +43,10 @@ def neighbour_graph(
     """
     n, d = matrix.shape
     queries: npt.NDArray[Any] = matrix
-    if not index.on_gpu and 2.0 * n * n * d > EXACT_WORK:
+    short = 2.0 * n * n * d <= EXACT_WORK
+    if index is None and (short or gpus()):
+        index = build_index(matrix)
+    if index is None or not (short or index.on_gpu):
         queries = reduced(matrix, _REDUCED)
         index = build_index(queries, kind="ivf", device="cpu")
     rows = np.empty((n, k), np.int32)

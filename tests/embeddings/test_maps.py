@@ -26,7 +26,6 @@ from fewshot_lab.embeddings import (
 )
 from fewshot_lab.embeddings._shards import write_shard
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.progress import silent
 
 Clusters = tuple[npt.NDArray[np.float16], npt.NDArray[np.int64]]
 
@@ -185,7 +184,7 @@ def test_pca_is_there_first_then_umap(tmp_path: Path, clusters: Clusters) -> Non
             made = load_map(tmp_path / "m")
             met.append(made.method if made else "none")
 
-    made = make_map(embeddings, build_index(embeddings.matrix()), tmp_path / "m", progress=look)
+    made = make_map(embeddings, tmp_path / "m", progress=look)
     assert set(met) == {"pca"}
     assert made.method == "umap"
     assert made.ids == embeddings.ids
@@ -195,31 +194,50 @@ def test_pca_is_there_first_then_umap(tmp_path: Path, clusters: Clusters) -> Non
 def test_new_images_move_nothing(tmp_path: Path, clusters: Clusters) -> None:
     store(tmp_path / "e", clusters[0][:400])
     embeddings = open_embeddings(tmp_path / "e")
-    first = make_map(embeddings, build_index(embeddings.matrix()), tmp_path / "m")
+    first = make_map(embeddings, tmp_path / "m")
     stamp = map_stamp(tmp_path / "m")
-    assert make_map(embeddings, build_index(embeddings.matrix()), tmp_path / "m").ids == first.ids
+    assert make_map(embeddings, tmp_path / "m").ids == first.ids
     assert map_stamp(tmp_path / "m") == stamp
 
     for start, stop in ((400, 500), (500, 600)):
         store(tmp_path / "e", clusters[0][start:stop], start)
         embeddings.reload()
-        made = make_map(embeddings, build_index(embeddings.matrix()), tmp_path / "m")
+        made = make_map(embeddings, tmp_path / "m")
         assert made.ids == embeddings.ids
         assert np.array_equal(made.xy[:400], first.xy)
         assert made.method == "umap"
 
-    fresh = make_map(
-        embeddings, build_index(embeddings.matrix()), tmp_path / "m", fresh=True, progress=silent
-    )
+    fresh = make_map(embeddings, tmp_path / "m", fresh=True)
     assert not np.array_equal(fresh.xy[:400], first.xy)
+
+
+def test_the_order_of_an_import_changes_nothing(tmp_path: Path, clusters: Clusters) -> None:
+    ids = [f"{row:020x}" for row in range(len(clusters[0]))]
+    made = []
+    for name, order in (
+        ("a", np.arange(len(ids))),
+        ("b", np.random.default_rng(0).permutation(len(ids))),
+    ):
+        (tmp_path / name).mkdir()
+        for part in np.array_split(order, 3):
+            write_shard(
+                tmp_path / name,
+                [ids[i] for i in part],
+                clusters[0][part],
+                [],
+                fingerprint="f" * 16,
+                dtype="float32",
+            )
+        made.append(make_map(open_embeddings(tmp_path / name), tmp_path / f"map-{name}"))
+    assert made[0].ids == made[1].ids
+    assert np.array_equal(made[0].xy, made[1].xy)
 
 
 def test_other_settings_lay_out_anew(tmp_path: Path, clusters: Clusters) -> None:
     store(tmp_path / "e", clusters[0])
     embeddings = open_embeddings(tmp_path / "e")
-    index = build_index(embeddings.matrix())
-    first = make_map(embeddings, index, tmp_path / "m")
-    other = make_map(embeddings, index, tmp_path / "m", min_dist=0.5)
+    first = make_map(embeddings, tmp_path / "m")
+    other = make_map(embeddings, tmp_path / "m", min_dist=0.5)
     assert other.settings["min_dist"] == 0.5
     assert not np.array_equal(first.xy, other.xy)
 
@@ -227,25 +245,24 @@ def test_other_settings_lay_out_anew(tmp_path: Path, clusters: Clusters) -> None
 def test_a_map_stopped_half_way_leaves_the_pca_map(tmp_path: Path, clusters: Clusters) -> None:
     store(tmp_path / "e", clusters[0])
     embeddings = open_embeddings(tmp_path / "e")
-    index = build_index(embeddings.matrix())
 
     def stop(stage: str, done: int, total: int | None) -> None:
         if stage == "layout" and total is not None:
             raise Stopped("stopped")
 
     with pytest.raises(Stopped):
-        make_map(embeddings, index, tmp_path / "m", progress=stop)
+        make_map(embeddings, tmp_path / "m", progress=stop)
     left = load_map(tmp_path / "m")
     assert left is not None
     assert left.method == "pca"
-    assert make_map(embeddings, index, tmp_path / "m").method == "umap"
+    assert make_map(embeddings, tmp_path / "m").method == "umap"
 
 
 def test_a_map_much_outgrown_is_laid_out_anew(tmp_path: Path, clusters: Clusters) -> None:
     store(tmp_path / "e", clusters[0][::30])
     embeddings = open_embeddings(tmp_path / "e")
-    make_map(embeddings, build_index(embeddings.matrix()), tmp_path / "m")
+    make_map(embeddings, tmp_path / "m")
     store(tmp_path / "e", clusters[0], 100)
     embeddings.reload()
-    made = make_map(embeddings, build_index(embeddings.matrix()), tmp_path / "m")
+    made = make_map(embeddings, tmp_path / "m")
     assert made.settings["laid_out"] == 620
