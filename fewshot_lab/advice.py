@@ -59,7 +59,7 @@ class Advisor:
         self._changed = Condition()
         self._wanted: tuple[Any, Fitted] | None = None
         self._since = self._newest = 0.0
-        self._closed = False
+        self._closed = self._measuring = False
         self._thread: Thread | None = None
         self._advice: Advice | None = None
         self._told: dict[str, Any] | None = None
@@ -68,6 +68,11 @@ class Advisor:
     def advice(self) -> Advice | None:
         """The newest advice; it may be some labels behind."""
         return self._advice
+
+    @property
+    def behind(self) -> bool:
+        """Whether a curve of newer labels, or of a classifier chosen since, is on its way."""
+        return self._wanted is not None or self._measuring
 
     @property
     def told(self) -> dict[str, Any] | None:
@@ -110,6 +115,8 @@ class Advisor:
                     parameters=fitted.parameters,
                     check=self._give_way,
                 )
+                self._told = advice.to_dict()
+                self._advice = advice
             except _Closed:
                 return
             except Exception:
@@ -117,8 +124,8 @@ class Advisor:
                 if not self._closed:
                     log.exception("The learning curve could not be measured.")
                 continue
-            self._told = advice.to_dict()
-            self._advice = advice
+            finally:
+                self._measuring = False
             try:
                 self._replay(advice)
             except _Closed:
@@ -159,7 +166,7 @@ class Advisor:
                 if left > 0:
                     self._changed.wait(left)
                     continue
-                wanted, self._wanted = self._wanted, None
+                wanted, self._measuring, self._wanted = self._wanted, True, None
                 return wanted
             return None
 

@@ -26,6 +26,8 @@ THINNED = (0.35, 0.6)
 FOLDS = 5
 AUDIT_PER_CLASS = 5
 AUDIT_ENOUGH = 60
+AUDIT_TO_SCALE = 10
+"""With fewer audit images errors are not scaled to theirs: four that are right prove nothing."""
 REPLICATES = 400
 IMAGINED = 2.0
 PICKED = (1.6, 0.4)
@@ -167,7 +169,7 @@ def learning_curve(
     fifth left out and of all labelled audit images. Which of the two makes the curve: the audit
     images, once there are enough of them (60, and five of each class), because they stand for the
     pool; before that the labelled ones. Suggestions made these harder than the pool, so their
-    errors are scaled to those on the audit images, as far as there are any.
+    errors are scaled to those on the audit images, once there are ten.
 
     Intervals by bootstrap over the test images (groups of them) and the repeats; each replicate
     is extrapolated by a power law of its own (:func:`fit_power_laws`). The gain's interval also
@@ -230,7 +232,8 @@ def learning_curve(
     tests = audit if basis == "audit" else usable
     hits = _hits(plan, predicted, code, tests, repeats, len(sizes))
     ratio, mean_ratio = np.ones(REPLICATES), 1.0
-    if basis == "labels" and audit.any():
+    scaled = basis == "labels" and int(audit.sum()) >= AUDIT_TO_SCALE
+    if scaled:
         on_audit = _hits(plan, predicted, code, audit, repeats, len(sizes))
         ratio, mean_ratio = _how_much_easier(on_audit["all"], hits["all"], seed)
     # Images that were never left out (a class in one group) measure nothing.
@@ -279,7 +282,7 @@ def learning_curve(
         ),
         name=name,
         repeats=repeats,
-        scaled=basis == "labels" and bool(audit.any()),
+        scaled=scaled,
         curves=laws,
     )
 

@@ -96,6 +96,10 @@ def _summary(facts: Facts) -> str:
         which = "balanced_accuracy" if audit["balanced_accuracy"] else "accuracy"
         title = f"{which.capitalize().replace('_', ' ')}, audit"
         boxes.append((title, audit[which], "images drawn at random"))
+    test = metrics["test_set"]
+    if test.get("balanced_accuracy"):
+        title = "Balanced accuracy, reference test set"
+        boxes.append((title, test["balanced_accuracy"], "images"))
     if cv.get("balanced_accuracy"):
         boxes.append(
             ("Balanced accuracy, cross-validation", cv["balanced_accuracy"], "labelled images")
@@ -237,8 +241,9 @@ def _splits(facts: Facts) -> str:
 
 def _accuracy(facts: Facts) -> str:
     audit, cv = facts["metrics"]["audit"], facts["metrics"]["cross_validation"]
+    test = facts["metrics"]["test_set"]
     parts = ["<h2>6. Accuracy</h2>"]
-    for title, found, words in (
+    told = [
         (
             "On audit images, drawn at random and never trained on",
             audit,
@@ -250,7 +255,15 @@ def _accuracy(facts: Facts) -> str:
             "These images were chosen by people and by suggestions, which pick hard ones; so this "
             "is not what to expect of images as they come. It is shown for comparison.",
         ),
-    ):
+    ]
+    if test.get("recall"):
+        words = (
+            f"The classes of {test['labelled']:,} images were given by people here, those of "
+            f"{test['referenced']:,} came with the images. {_said(test['leak_check']['sentence'])}"
+        )
+        title = f"On the reference test set ({escape(test['by'])}), never trained on"
+        told.insert(1, (title, test, words))
+    for title, found, words in told:
         parts.append(f"<h3>{title}</h3>")
         accuracy = found["balanced_accuracy"]
         if not accuracy:

@@ -140,7 +140,8 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
         words="labels",
     )
     if own is None and advice["ahead"]:
-        ahead = advice["ahead"]
+        # From the last point that was measured on: the laws run through all of them, near each.
+        ahead = [advice["sizes"][-1], *(a for a in advice["ahead"] if a["labels"] > x[-1])]
         band(
             made,
             [each["labels"] for each in ahead],

@@ -26,7 +26,7 @@ def show(project: Project) -> None:
     st.subheader("How you work together")
     with st.form("fl-team", border=False):
         asked = fields(team, project.store.annotators())
-        pressed = st.form_submit_button("Agree", type="primary")
+        pressed = st.form_submit_button("Save", type="primary")
     if pressed:
         try:
             project.set_team(annotator(), **asked)

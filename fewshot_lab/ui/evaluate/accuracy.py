@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from fewshot_lab.evaluation import CrossValidation, Interval
     from fewshot_lab.store import ClassRow
 
+EXPLAINED = {
+    "lda": "LDA, linear discriminant analysis: the class whose centre is nearest, measured in the "
+    "spread within classes",
+    "logreg": "LogReg, logistic regression: each feature counts for or against each class",
+    "rbf-svm": "RBF-SVM, support vector machine: goes by the labelled images next to the borders "
+    "between classes",
+}
 WIDE = 10  # more classes than this: the matrix gets the whole width
 
 
@@ -87,7 +94,11 @@ def headline(snapshot: Snapshot) -> str:
     )
     rows += f"<dt>Suspects</dt><dd>{doubted}</dd>"
     if snapshot.sentence:
-        rows += f"<dt>Classifier</dt><dd>{escape(snapshot.sentence)}</dd>"
+        what = EXPLAINED.get(snapshot.name, "")
+        rows += (
+            f"<dt>Classifier</dt><dd>{escape(snapshot.sentence)}"
+            f"<div class='fl-small fl-muted'>{escape(what)}</div></dd>"
+        )
     said = (
         "These are the labelled images, each predicted by a classifier that did not see it. Most "
         "were suggested because they are hard, so the figures are not those of the pool; they "

@@ -91,8 +91,11 @@ def leak_line(check: "LeakCheck") -> str:
     return f"<div class='{kind}'>Leak check: {escape(check.sentence)}{named}</div>"
 
 
-def by_class(found: "TestFigures", classes: dict[int, "ClassRow"]) -> str:
-    """Return recall, precision and prevalence of each class with intervals, as HTML."""
+def by_class(found: "TestFigures", classes: dict[int, "ClassRow"], of: str = "the pool") -> str:
+    """Return recall, precision and prevalence of each class with intervals, as HTML.
+
+    ``of`` is what the images stand for.
+    """
     rows = []
     for class_id in found.class_ids:
         row = classes.get(class_id)
@@ -117,8 +120,8 @@ def by_class(found: "TestFigures", classes: dict[int, "ClassRow"]) -> str:
         f"<div class='fl-wide'><table class='fl-table{dense}'><thead><tr><th>Class</th><th></th>"
         "<th class='n' title='Of the images of this class, the share predicted as it'>Recall, n"
         "</th><th class='n' title='Of the images predicted as this class, the share that is it'>"
-        "Precision, n</th><th class='n' title='Share of the pool that is of this class'>"
-        f"Share of the pool</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"Precision, n</th><th class='n' title='Share of {of} that is of this class'>"
+        f"Share of {of}</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -206,4 +209,4 @@ def show_test(test: "ReferenceTest", classes: dict[int, "ClassRow"], noun: str) 
         st.html("<div>No figure yet: no class of these images is known.</div>")
         return
     st.html(headline(test.figures, noun) + leak_line(test.leaks))
-    st.html(by_class(test.figures, classes) + absent(test.figures, classes))
+    st.html(by_class(test.figures, classes, "the test set") + absent(test.figures, classes))

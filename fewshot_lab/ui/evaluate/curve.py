@@ -22,16 +22,19 @@ def show(project: Project) -> None:
     """Draw the curve; until that of the newest labels is there, look again every second."""
     session = LiveSession.of(project)
     advice = session.advisor.advice
-    stale = advice is None or advice.position < project.store.position()
-    if stale:
+    older = advice is None or advice.position < project.store.position()
+    stale = older or session.advisor.behind
+    if older:
         session.notify()
 
     @st.fragment(run_every=1.0 if stale else None)
     def figures() -> None:
         with sentences():
-            found = session.advisor.advice
-            if stale and found is not None and found.position >= project.store.position():
-                st.rerun()
+            found, behind = session.advisor.advice, session.advisor.behind
+            if found is not None:
+                behind = behind or found.position < project.store.position()
+                if stale and not behind:
+                    st.rerun()
             message = session.snapshot.message
             if found is None and message:
                 if empty(message, "Label images", key="curve"):
@@ -40,14 +43,15 @@ def show(project: Project) -> None:
             if found is None:
                 st.html('<div class="fl-muted">Measuring the curve of the newest labels.</div>')
                 return
-            draw(project, found.to_dict())
+            draw(project, found.to_dict(), behind=behind)
 
     figures()
 
 
-def draw(project: Project, advice: dict[str, Any]) -> None:
-    """Draw the curve with the advice beside it."""
-    st.html(f'<p class="fl-lead">{escape(advice["sentence"])}</p>')
+def draw(project: Project, advice: dict[str, Any], *, behind: bool = False) -> None:
+    """Draw the curve with the advice beside it, and say if a newer one is on its way."""
+    newer = "<span class='fl-muted fl-small'> Being measured anew …</span>" if behind else ""
+    st.html(f'<p class="fl-lead">{escape(advice["sentence"])}{newer}</p>')
     if advice["next"] is None:
         pages.link("label", "Label images", project.name)
         return
@@ -95,12 +99,13 @@ def table(project: Project, advice: dict[str, Any]) -> str:
             f"<td class='n'>{promise}</td></tr>"
         )
     dense = " dense" if len(rows) > 10 else ""
+    last = count(advice["sizes"][-1]["labels"])
     return (
         f"<table class='fl-table fl-tight{dense}'><thead><tr><th>Class</th>"
         "<th class='n'>labels</th>"
-        f"<th class='n' title='{_RECALL}'>recall (95 %)</th>"
+        f"<th class='n' title='{_RECALL}'>recall at {last} labels</th>"
         "<th class='n' title='Points of its recall, with what comes in 4 of 5 cases'>"
-        f"20 more: points</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"20 more of it: points</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
 

@@ -102,7 +102,7 @@ def form(project: Project, kinds: dict[str, str]) -> None:
             "Classifiers",
             list(TITLES),
             default=list(CLASSIFIERS),
-            format_func=TITLES.__getitem__,
+            format_func=lambda name: TITLES[name].replace("Nielsen et al.", "paper"),
             key="fl-nshot-classifiers",
         )
         reference = st.selectbox(
@@ -112,7 +112,10 @@ def form(project: Project, kinds: dict[str, str]) -> None:
             key="fl-nshot-reference",
         )
         dropped = st.file_uploader(
-            "Split list (CSV with the columns path, split)", type="csv", key="fl-nshot-split"
+            "Split list (CSV with the columns path, split)",
+            type="csv",
+            max_upload_size=50,
+            key="fl-nshot-split",
         )
     ready = bool(shots and chosen and classifiers)
     if st.button("Measure", type="primary", disabled=not ready, key="fl-nshot-start"):

@@ -36,7 +36,7 @@ def show(project: Project) -> None:
 
 def draw(project: Project, report: "PeopleReport") -> None:
     """Draw the figures of a report."""
-    st.html(headline(report))
+    st.html(headline(report, project.splits.rule.noun))
     to_decide(project, report)
     st.divider()
     left, right = st.columns([1, 1], gap="large")
@@ -55,11 +55,11 @@ def draw(project: Project, report: "PeopleReport") -> None:
     st.html(effect(report))
 
 
-def headline(report: "PeopleReport") -> str:
+def headline(report: "PeopleReport", noun: str = "group") -> str:
     """Return agreement and rule as HTML."""
     rows = ""
     if report.kappa is not None:
-        spread = f" of {plural(report.groups, 'group')}" if report.groups else ""
+        spread = f" of {plural(report.groups, noun)}" if report.groups else ""
         rows += figure("Agreement", report.kappa, f"images{spread}, 95 % interval, {report.kind}")
         assert report.agreement is not None
         raw = "images: pairs of labels that are the same"

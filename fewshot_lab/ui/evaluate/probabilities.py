@@ -34,6 +34,20 @@ ERRORS = [0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 25, 30]
 COVERAGES = [80, 85, 90, 95, 98, 99]
 SHARES = [0, 0.5, 1, 2, 5, 10]
 SHOWN = 12
+WORDS = {
+    "Calibration": "turns scores into probabilities that come true as often as they say: of images "
+    "given 0.8, four in five are right. A temperature does it by one number for all classes, a "
+    "sigmoid by a curve, an isotonic map by steps.",
+    "Log loss": "how far the probability of the right class is from 1; less is better.",
+    "Out of fold": "on images that were left out while learning.",
+    "Decided, referred": "an image whose probability reaches the threshold is decided; the others "
+    "are left to a person.",
+    "Prediction set": "the classes that an image may well be of; it holds the right one as often "
+    "as promised.",
+    "Exchangeable": "drawn from the same source in the same way, so that what held for the audit "
+    "images holds for these.",
+}
+MEANING = "".join(f"<dt>{term}</dt><dd>{said}</dd>" for term, said in WORDS.items())
 
 
 def escape(text: str) -> str:
@@ -131,6 +145,8 @@ def draw(project: Project, snapshot: Snapshot) -> None:
         f"(not corrected: {100 * found.reliability.plain:.1f} %)."
     )
     st.html(f'<div class="fl-small fl-muted">{escape(how)}</div>')
+    with st.popover("What these words mean", type="tertiary"):
+        st.html(f"<dl class='fl-words'>{MEANING}</dl>")
     if found.by_class:
         st.html(class_table(project, found, gathered, names))
     st.divider()
