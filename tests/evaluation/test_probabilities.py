@@ -139,6 +139,16 @@ def test_the_error_of_calibrated_probabilities_is_next_to_nothing_where_the_plai
     assert len(drawn.bins) == 10 and len({b.accuracy.n for b in drawn.bins}) == 1
 
 
+def test_a_value_smaller_than_chance_makes_it_is_no_proof_of_none():
+    """Right as often as said, to the image, in each of three bins: the interval has a width."""
+    confidence = np.repeat([0.7, 0.8, 0.9], 20)
+    right = np.concatenate([np.arange(20) < round(20 * c) for c in (0.7, 0.8, 0.9)])
+    found, plain = calibration_error(confidence, right, np.arange(60), 3)
+    assert plain < 1e-9
+    assert found.value == found.low == 0
+    assert 0.02 < found.high < 0.15
+
+
 def test_the_plain_error_is_the_one_everybody_computes():
     from fewshot_lab.evaluation._metrics import calibration_error as by_width
 

@@ -146,6 +146,8 @@ def test_a_class_that_is_hardly_recognised_is_not_called_done() -> None:
         return said | {"flat": True, "done": recall > 0.5, "next": None}
 
     project = SimpleNamespace(store=SimpleNamespace(classes=lambda include_retired: []))
-    html = curve.table(project, {"classes": [row(0, 0.05), row(1, 0.93)]})  # type: ignore[arg-type]
+    advice = {"sizes": [{"labels": 32}], "classes": [row(0, 0.05), row(1, 0.93)]}
+    html = curve.table(project, advice)  # type: ignore[arg-type]
+    assert "recall at 32 labels" in html
     assert html.count("no gain in sight") == 1
     assert html.index("no gain in sight") < html.index(">done<")
