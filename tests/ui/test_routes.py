@@ -249,7 +249,10 @@ def test_classes_are_added_renamed_merged_retired_and_restored(page: Browser) ->
     classes = page.change(do="reorder", ids=[b, a]).json()["classes"]
     assert [c["name"] for c in classes] == ["b", "alpha"]
     assert classes[1]["color"].lower() == "#123456"
-    page.change(do="merge", id=b, into=a)
+    classes = {c["id"]: c for c in page.change(do="merge", id=b, into=a).json()["classes"]}
+    # It has left the list, and with it its key.
+    assert (classes[b]["retired"], classes[b]["merged_into"]) == (True, a)
+    assert not classes[a]["retired"]
     classes = {c["id"]: c for c in page.change(do="retire", id=a).json()["classes"]}
     assert classes[a]["retired"]
     classes = {c["id"]: c for c in page.change(do="restore", id=a).json()["classes"]}

@@ -69,14 +69,14 @@ def _backbone_title(desk: Desk) -> str:
 
 
 def classes(desk: Desk) -> list[dict[str, Any]]:
-    """Return all classes, the retired ones too: old labels still need their name."""
+    """Return all classes, those that are no longer in the list too: old labels need their name."""
     return [
         {
             "id": row.id,
             "name": row.name,
             "color": row.color,
             "position": row.position,
-            "retired": bool(row.retired),
+            "retired": bool(row.retired) or row.merged_into is not None,
             "merged_into": row.merged_into,
         }
         for row in desk.project.store.classes(include_retired=True)

@@ -111,7 +111,7 @@ export function openEditor(panel) {
     const at = document.activeElement?.getAttribute?.("aria-label");
     refill(list, model.classes.map(line));
     const gone = [...model.classOf.values()].filter((c) => c.retired);
-    refill(retired, gone.length > 0 && h("h3", {}, "Retired"), gone.map((c) =>
+    refill(retired, gone.length > 0 && h("h3", {}, "Retired or merged"), gone.map((c) =>
       h("div", { class: "ws-retired" },
         h("i", { class: "ws-swatch", style: { background: c.color } }),
         h("span", {}, c.name, c.merged_into !== null && h("small", {}, ` in ${model.name(c.merged_into)}`)),
