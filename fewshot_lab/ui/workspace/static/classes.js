@@ -16,7 +16,7 @@ export class ClassPanel {
   constructor({ model, map, grid, changes, toasts, workspace }) {
     Object.assign(this, { model, map, grid, changes, toasts, workspace });
     this.rows = new Map();
-    this.list = h("ul", { class: "ws-classes" });
+    this.list = h("ul", { class: "ws-classes", onkeydown: (event) => this.moved(event), onfocusin: (event) => this.reach(event.target) });
     this.caption = h("span", { class: "ws-caption" });
     this.edit = h("button", { type: "button", class: "ws-link", onclick: () => openEditor(this) }, "Edit");
     this.field = h("input", {
@@ -52,6 +52,7 @@ export class ClassPanel {
     this.element.classList.toggle("ws-compact", model.classes.length >= COMPACT_FROM);
     this.element.parentElement?.classList.toggle("ws-many", model.classes.length >= COMPACT_FROM);
     const { short, two } = this.shorten();
+    const reached = model.classes.some((c) => c.id === this.reached) ? this.reached : model.classes[0]?.id;
     refill(this.list, model.classes.map((c, at) => {
       const parts = {
         count: h("span", { class: "ws-count" }),
@@ -61,8 +62,13 @@ export class ClassPanel {
       parts.button = h(
         "button",
         {
-          type: "button", class: "ws-class", title: c.name, "aria-pressed": "true",
-          onclick: () => this.clicked(c.id),
+          type: "button", class: "ws-class", title: c.name, "aria-pressed": "true", tabindex: c.id === reached ? 0 : -1, "data-class": c.id,
+          onclick: (event) => {
+            if (event.shiftKey) this.alone(c.id);
+            else this.clicked(c.id);
+            // By mouse: the arrows belong to the images.
+            if (event.detail) this.grid.scroller.focus({ preventScroll: true });
+          },
         },
         h("kbd", {}, keyOf(at)?.shown ?? ""),
         h("i", { class: "ws-swatch", style: { background: c.color } }),
@@ -91,6 +97,29 @@ export class ClassPanel {
     const two = long && names.length <= TWO_LINES_TO;
     this.element.classList.toggle("ws-two-lines", two);
     return { short: this.shorts.in(names, long ? (two ? [WIDE, WIDE] : [WIDE]) : [NARROW]), two };
+  }
+
+  // One stop for the Tab key, however many classes there are; within the list the arrows go on.
+  moved(event) {
+    const buttons = [...this.list.querySelectorAll(".ws-class")];
+    const at = buttons.indexOf(event.target);
+    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    buttons[Math.max(0, Math.min(buttons.length - 1, to))].focus();
+  }
+
+  reach(button) {
+    if (!button.matches(".ws-class")) return;
+    for (const other of this.list.querySelectorAll(".ws-class[tabindex='0']")) other.tabIndex = -1;
+    button.tabIndex = 0;
+    this.reached = Number(button.dataset.class);
+  }
+
+  alone(id) {
+    this.before = new Set(this.model.hidden);
+    this.isolate(id);
   }
 
   // One click hides or shows, two isolate: the first waits a moment for a second one.
@@ -148,7 +177,7 @@ export class ClassPanel {
       parts.button.setAttribute("aria-pressed", String(!off));
       parts.button.setAttribute("aria-label",
         `${c.name}: ${count(n)} of ${count(target)} labels${off ? ", hidden on the map" : ""}`);
-      parts.button.title = `${c.name}: ${count(n)} of ${count(target)} labels. Click hides it on the map, double click shows it alone.`;
+      parts.button.title = `${c.name}: ${count(n)} of ${count(target)} labels. Click hides it on the map; double click, or shift and click, shows it alone.`;
     }
   }
 }

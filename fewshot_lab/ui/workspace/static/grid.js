@@ -86,7 +86,7 @@ export class Grid {
     this.empty = h("div", { class: "ws-grid-empty" });
     this.scroller = h("div", {
       class: "ws-grid", role: "listbox", tabindex: "0", "aria-multiselectable": "true", "aria-label": "Images",
-    }, this.space, this.empty);
+    }, this.space);
     this.scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     this.scroller.addEventListener("pointerdown", (event) => this.pressed(event));
     this.scroller.addEventListener("dblclick", (event) => {
@@ -103,7 +103,7 @@ export class Grid {
     this.total = h("span", { class: "ws-total" });
     const foot = h("div", { class: "ws-grid-foot" },
       h("label", {}, "Order ", this.sortField), this.total, h("label", { class: "ws-size" }, "Size ", this.sizeField));
-    this.element = h("section", { class: "ws-right", "aria-label": "Images to label" }, top, this.sentenceBox, this.scroller, foot);
+    this.element = h("section", { class: "ws-right", "aria-label": "Images to label" }, top, this.sentenceBox, this.scroller, this.empty, foot);
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.scroller);
   }

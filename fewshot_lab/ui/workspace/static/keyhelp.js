@@ -8,7 +8,7 @@ const ALL = [
   ["1–9, A–Z", "label with the class that shows this key"],
   ["U", "unsure"], ["X", "unusable image"], ["S", "skip"], ["⌫", "clear the label"],
   ["Enter", "take the prediction as label"], ["0", "among suspects: keep the label; in Accept: leave out"],
-  ["← → ↑ ↓", "move; with shift, choose a range"], ["ctrl+A", "choose all in the grid"],
+  ["← → ↑ ↓", "move; with shift, choose a range; in the class list, the next class"], ["ctrl+A", "choose all in the grid"],
   ["space", "large view"], [".", "show the neighbours"], ["Esc", "close, then drop the selection"],
   ["ctrl+Z", "undo"], ["ctrl+shift+Z", "redo"], ["+ − 0", "zoom and fit, with the map in focus"],
 ];

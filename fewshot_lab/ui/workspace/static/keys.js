@@ -41,6 +41,7 @@ export class Keys {
     if (this.target(event, key)) return true;
     if (onButton && (key === "Enter" || key === " ")) return false;
     const onMap = event.target instanceof Element && event.target.closest(".ws-map");
+    if (["ArrowUp", "ArrowDown", "Home", "End"].includes(key) && event.target instanceof Element && event.target.closest(".ws-class")) return false;
     if (onMap && (key.startsWith("Arrow") || "+-=0".includes(key))) return false;
     switch (key) {
       case " ": return run(() => (viewer.isOpen ? viewer.close() : this.enlarge()));

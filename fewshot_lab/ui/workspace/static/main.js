@@ -52,7 +52,7 @@ class Workspace {
     Object.assign(this, { toasts, labeller });
     map.element.append(emptiness.element, emptiness.strip);
     element.append(
-      h("aside", { class: "ws-left" }, classes.element, keyHelp.element, history.element),
+      h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, classes.element, keyHelp.element, history.element),
       h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
       grid.element, truth.element, viewer.element, toasts.element,
     );

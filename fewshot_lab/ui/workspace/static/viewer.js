@@ -19,7 +19,7 @@ export class Viewer {
       "div",
       { class: "ws-viewer", role: "dialog", "aria-modal": "true", "aria-label": "Large view", hidden: true, tabindex: "-1" },
       this.stage,
-      h("aside", {},
+      h("aside", { "aria-label": "About this image" },
         h("header", {}, this.title, iconButton("close", "Close (Escape)", () => this.close())),
         this.state, this.facts,
         h("h3", {}, "Most similar"), this.near,
@@ -41,6 +41,7 @@ export class Viewer {
       this.grid.focus(at);
     }
     this.element.hidden = false;
+    this.covered(true);
     this.show(row);
     this.element.focus({ preventScroll: true });
   }
@@ -48,7 +49,15 @@ export class Viewer {
   close() {
     this.row = -1;
     this.element.hidden = true;
+    this.covered(false);
     this.grid.scroller.focus({ preventScroll: true });
+  }
+
+  // What lies behind is out of reach of the Tab key.
+  covered(inert) {
+    for (const part of this.element.parentElement?.children ?? []) {
+      if (part !== this.element && !part.matches(".ws-toasts")) part.inert = inert;
+    }
   }
 
   async show(row) {
@@ -127,7 +136,18 @@ export class Viewer {
     this.place();
   }
 
+  // The Tab key goes round in here, as in any dialog.
+  round(event) {
+    if (event.key !== "Tab") return;
+    const stops = [...this.element.querySelectorAll("button:not(:disabled)")].filter((one) => one.offsetParent);
+    const at = stops.indexOf(document.activeElement);
+    const next = at < 0 ? (event.shiftKey ? stops.length - 1 : 0) : at + (event.shiftKey ? -1 : 1);
+    event.preventDefault();
+    stops[(next + stops.length) % stops.length]?.focus();
+  }
+
   listen() {
+    this.element.addEventListener("keydown", (event) => this.round(event));
     this.stage.addEventListener("wheel", (event) => {
       event.preventDefault();
       this.zoomTo(this.zoom * Math.exp(-event.deltaY / 400), event);
