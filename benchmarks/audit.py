@@ -5,7 +5,8 @@
 Every trial takes 60 % of the images as the pool and starts with no label. Batches of 24 are
 labelled by the reference: five drawn at random for the audit, the rest chosen by the app's own
 suggestions; after each the classifier is fitted. At the end the audit's figures are held against
-the truth, the same classifier on the 40 % of images that the pool has never seen. Beside it the
+the truth: the same classifier on the 40 % of images that the pool has never seen, and the shares of
+the classes in the pool. Beside it the
 naive figure: cross-validation on the labels that the suggestions picked.
 
 ``--groups N`` cuts the images into N groups of look-alikes (k-means), which stand in for patients:
@@ -181,7 +182,7 @@ class Trial:
             nobody = Interval(0.0, 0.0, 0.0, 0)
             rows[f"share of class {k}"] = row(
                 found.prevalence.get(k, nobody),
-                float((self.y_fresh == k).mean()),
+                float((self.y == k).mean()),
                 float((self.y[learned] == k).mean()),
                 plain.prevalence.get(k, nobody).value,
             )

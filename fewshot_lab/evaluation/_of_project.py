@@ -218,11 +218,17 @@ def _split(
 
 
 def _as_known(project: Project, ids: Sequence[str], found: dict[str, Any]) -> dict[str, Any]:
-    """Return a result whose leak check counts no groups where near-duplicates alone make them."""
+    """Return a result whose leak check names groups as the project does.
+
+    It counts none where near-duplicates alone make them.
+    """
     said = str(found["leak_check"])
     counted = re.match(r"[\d,]+ groups; none on both sides\.", said)
-    if counted is None or project.splits.in_named_group(ids).any():
+    if counted is None:
         return found
+    if project.splits.in_named_group(ids).any():
+        named = said.replace(" groups;", f" {project.splits.rule.noun}s;", 1)
+        return found | {"leak_check": named}
     alone = "No groups are known: images of one patient may be on both sides, near-duplicates not."
     return found | {"leak_check": alone + said[counted.end() :]}
 

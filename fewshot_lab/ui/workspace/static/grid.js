@@ -319,7 +319,7 @@ export class Grid {
           : "Every image drawn at random has a label."];
       }
       case "cell": return [view.title, `: ${images(n)}.`];
-      case "between": return [view.title, `: ${images(n)}. `, ...this.who()];
+      case "between": return n ? [`${images(n)}: `, ...this.who()] : [view.title, ": no image."];
       case "conflicts": {
         if (!n) return ["Nobody contradicts anybody: there is nothing to decide."];
         const left = this.rows.filter((row) => !this.decided.has(row)).length;
