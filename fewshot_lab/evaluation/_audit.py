@@ -60,8 +60,8 @@ class TestFigures:
     weighted : bool
         Whether some images stand for more of the pool than others.
     lacking : dict of class id to int
-        Classes that rest on too few of the drawn groups, and how many further ones would do. With
-        any, there is no balanced accuracy (``n`` is 0).
+        Classes that rest on too few of the drawn groups, and how many further ones would do (0:
+        more than there are). With any, there is no balanced accuracy (``n`` is 0).
     """
 
     __test__ = False
@@ -97,10 +97,12 @@ class TestFigures:
         if len(told) > 3:
             some += f" and {len(told) - 3} more"
         more = max(self.lacking.values())
-        plural = f"{more:,} further {noun}{'' if more == 1 else 's'}"
+        do = f"About {more:,} further {noun}{'' if more == 1 else 's'} would do."
+        if not all(self.lacking.values()):
+            do = "The pool has not as many as would do."
         return (
-            f"No balanced accuracy yet: {self.groups:,} {noun}s are too few for {some}, of which "
-            f"most {noun}s show many images or none. About {plural} would do."
+            f"No balanced accuracy{' yet' if more else ''}: {self.groups:,} {noun}s are too few "
+            f"for {some}, of which most {noun}s show many images or none. {do}"
         )
 
 

@@ -270,7 +270,7 @@ def learning_curve(
             )
             for s in range(len(sizes))
         ),
-        ahead=tuple(_ahead(laws, sizes[-1], n, lift)),
+        ahead=tuple(_ahead(laws, sizes[-1], float(middle[-1]), n, lift)),
         picked=picked,
         trains=trains,
         gain=Band.of(best, real, LEVEL),
@@ -522,11 +522,15 @@ def _luck(
     return scale * float(np.sqrt(unit * more / (before * (before + more))))
 
 
-def _ahead(laws: PowerLaws, measured: int, n: int, lift: Float) -> list[tuple[int, Band]]:
+def _ahead(
+    laws: PowerLaws, measured: int, seen: float, n: int, lift: Float
+) -> list[tuple[int, Band]]:
+    """Return the curve from the last measured point on, beginning at what was seen there."""
     found = []
+    shift = seen - float(np.median(laws.at(measured)))
     for at in sorted({measured, *(round(factor * n) for factor in AHEAD)}):
         value = laws.at(min(at, n)) + lift * laws.gain(n, max(at, n))
-        value = np.minimum(value, 1.0)
+        value = np.clip(value + shift, 0.0, 1.0)
         found.append((at, Band.of(float(np.median(value)), value, 0.95)))
     return found
 

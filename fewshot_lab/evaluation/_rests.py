@@ -29,7 +29,8 @@ def groups_lacking(
     of groups (Hartley and Ross 1954, Nature 174; Cochran 1977, Sampling Techniques, 6.8). Five
     times the square of that coefficient is asked for, which keeps this below 0.45 standard errors.
     With one image of each group there is no such bias, whatever the groups: of ``m`` images pairs
-    in one group make it, a share (m - 1) / m.
+    in one group make it, a share (m - 1) / m. So the coefficient is taken from pairs: how much
+    oftener than by chance both images are of the class.
 
     Parameters
     ----------
@@ -44,21 +45,26 @@ def groups_lacking(
     Returns
     -------
     dict
-        Class id to further groups needed; a class of which the pool shows no image is left out.
+        Class id to further groups needed, 0 where the pool has not as many; a class of which the
+        pool shows no image is left out.
     """
     if not groups or images <= groups or not len(kind):
         return {}
     _, unit = np.unique(code, return_inverse=True)
     size = np.bincount(unit).astype(np.float64)
     wanted = ENOUGH * (1 - groups / images)
+    several = size > 1
+    if not several.any():
+        return {}
     found = {}
     for class_id in classes:
-        share = np.bincount(unit, kind == class_id) / size
-        mean = float((size * share).sum() / size.sum())
+        count = np.bincount(unit, kind == class_id)
+        mean = float(count.sum() / size.sum())
         if mean <= 0:
             continue
-        spread = float((size * (share - mean) ** 2).sum() / size.sum())
-        lacking = math.ceil(wanted * spread / mean**2 - groups - 1e-9)
+        pairs = count * (count - 1) / np.maximum(size - 1, 1)
+        both = pairs[several].sum() / size[several].sum()
+        lacking = math.ceil(wanted * (float(both) / mean**2 - 1) - groups - 1e-9)
         if lacking > 0:
-            found[int(class_id)] = lacking
+            found[int(class_id)] = lacking if groups + lacking <= len(size) else 0
     return found

@@ -42,6 +42,8 @@ def test_where_groups_are_too_few_it_says_so_and_states_no_balanced_accuracy():
         "No balanced accuracy yet: 2 patients are too few for platelet, ig, of which most patients "
         "show many images or none. About 30 further patients would do."
     )
+    never = test_figures(y, predicted, [1, 2], groups=np.array([0, 0, 1, 1]), lacking={2: 0})
+    assert never.why_not({}, "slide").endswith("The pool has not as many as would do.")
     assert not test_figures(y, predicted, [1, 2]).why_not({}, "patient")
 
 

@@ -150,13 +150,18 @@ def test_too_few_patients_of_one_kind_each_are_told():
 
 
 def test_how_many_groups_a_class_needs():
-    """Of 8 kinds of patients alike an eighth is of a class: 5 * 7 * 0.9 patients of ten images."""
+    """Of 8 kinds of patients alike an eighth is of a class: 5 * 7 * 0.9 patients of ten images.
+
+    Patients of whom each image is of any class by chance need not be many.
+    """
     code = np.repeat(np.arange(800), 10)
     kind = code % 8
     asked = {"code": code, "classes": range(8)}
     assert groups_lacking(kind, **asked, groups=20, images=20) == {}
     assert groups_lacking(kind, **asked, groups=30, images=300) == dict.fromkeys(range(8), 2)
     assert groups_lacking(kind, **asked, groups=32, images=320) == {}
+    chance = np.random.default_rng(0).integers(0, 8, 8000)
+    assert groups_lacking(chance, code, range(8), groups=5, images=50) == {}
     mixed = np.tile(np.arange(8), 1000)
     assert groups_lacking(mixed, np.repeat(np.arange(500), 16), range(8), groups=5, images=50) == {}
 

@@ -11,7 +11,7 @@ from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.words import count, escape
 
-WHOLE = "All classes"
+ALL, WHOLE = -1, "All classes"
 _RECALL = (
     "At the last point of the curve: with fewer labels than Accuracy shows, and scaled to the "
     "audit images where the line below says so"
@@ -60,13 +60,13 @@ def draw(project: Project, advice: dict[str, Any], *, behind: bool = False) -> N
         names = {each["class_id"]: each["name"] for each in advice["classes"]}
         chosen = st.selectbox(
             "Curve",
-            [None, *names],
-            format_func=lambda k: WHOLE if k is None else names[k],
+            [ALL, *names],
+            format_func=lambda k: WHOLE if k == ALL else names[k],
             key="fl-curve-class",
             label_visibility="collapsed",
         )
         st.plotly_chart(
-            curve_charts.learning_curve(advice, chosen),
+            curve_charts.learning_curve(advice, None if chosen == ALL else chosen),
             config=curve_charts.CONFIG,
             key="fl-curve",
         )
