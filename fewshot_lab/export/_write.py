@@ -113,7 +113,7 @@ def export_bundle(
     if not only_zip:
         _must_be_free(home, force)
     if zip_path is not None and zip_path.exists() and not force:
-        raise FewshotLabError(f"{zip_path} exists: choose another name, or allow replacing it.")
+        raise FewshotLabError(f"{zip_path} exists: choose another name, or replace it (--force).")
     if classifier is None:
         progress("fitting", 0, None)
         classifier = project.fit()
@@ -234,7 +234,7 @@ def _must_be_free(folder: Path, force: bool) -> None:
     if not folder.is_dir() or not is_bundle(folder):
         raise FewshotLabError(f"{folder} exists and is not a bundle: choose another name.")
     if not force:
-        raise FewshotLabError(f"{folder} exists: choose another name, or allow replacing it.")
+        raise FewshotLabError(f"{folder} exists: choose another name, or replace it (--force).")
 
 
 def _put(beside: Path, folder: Path) -> None:

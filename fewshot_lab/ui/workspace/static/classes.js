@@ -4,7 +4,7 @@
 import { h, refill, say, count } from "./dom.js";
 import { keyOf } from "./keynames.js";
 import { openEditor } from "./classedit.js";
-import { ShortNames, fits, sayName, widthIn } from "./names.js";
+import { ShortNames, fits, sayName, whenFontsCome, widthIn } from "./names.js";
 
 const DOUBLE = 230;
 const COMPACT_FROM = 11;
@@ -30,6 +30,7 @@ export class ClassPanel {
       h("header", {}, h("h2", {}, "Classes"), this.caption, this.edit),
       this.list, h("div", { class: "ws-add" }, this.field));
     model.on("classes", () => this.build());
+    whenFontsCome(this.element, () => { this.font = this.built = null; this.build(); });
     model.on("labels scores selection colour hidden", () => this.count());
   }
 

@@ -6,7 +6,7 @@ import { SORTS, Suggestions, auditRows, classRows, predictedRows, selectionSente
 import { menu } from "./popover.js";
 import { keyOf } from "./keynames.js";
 import { Accept } from "./accept.js";
-import { ShortNames, fits, widthIn } from "./names.js";
+import { ShortNames, fits, whenFontsCome, widthIn } from "./names.js";
 
 const GAP = 8;
 const LINE = 24;
@@ -106,6 +106,7 @@ export class Grid {
     this.element = h("section", { class: "ws-right", "aria-label": "Images to label" }, top, this.sentenceBox, this.scroller, this.empty, foot);
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.scroller);
+    whenFontsCome(this.element, () => { this.font = null; this.layout(); this.paint(); });
   }
 
   // -- views -----------------------------------------------------------------------------------------

@@ -73,6 +73,15 @@ function middled(name, lines, width) {
   return `${name.slice(0, 3)}…`;
 }
 
+// Calls `work` again when a font has come after `element` was drawn in another one.
+export function whenFontsCome(element, work) {
+  const heard = () => {
+    if (element.isConnected) work();
+    else document.fonts.removeEventListener("loadingdone", heard);
+  };
+  document.fonts.addEventListener("loadingdone", heard);
+}
+
 // The short forms of a list of names, found once for a list, a font and a room.
 export class ShortNames {
   constructor(font) {
