@@ -36,7 +36,7 @@ def embeddings(
     if not source.is_dir():
         raise SystemExit(f"{source} is missing: set FEWSHOT_LAB_TEST_DATA to the folder with it.")
     backbone = backbone or find(default_name())
-    kept = CACHE / f"fewshot-lab-benchmark-{name}-{backbone.fingerprint}.npz"
+    kept = CACHE / f"fewshot-lab-benchmark-{name}-{backbone.fingerprint}-2.npz"
     if kept.exists():
         with np.load(kept) as file:
             return file["X"], file["y"], list(file["classes"])
@@ -48,8 +48,11 @@ def embeddings(
         embed(items, backbone, Path(folder))
         found = open_embeddings(Path(folder))
         first = {item.id: k for item, (_, k) in reversed(list(zip(items, files, strict=True)))}
-        X = found.matrix()
-        y = np.array([first[i] for i in found.ids])
+        # By file: lanes finish in any order, and the same rows must be the same images everywhere.
+        place = {item.id: row for row, item in reversed(list(enumerate(items)))}
+        order = np.argsort([place[i] for i in found.ids])
+        X = found.matrix()[order]
+        y = np.array([first[i] for i in found.ids])[order]
     np.savez(kept, X=X, y=y, classes=classes)
     return X, y, classes
 

@@ -24,6 +24,7 @@ from fewshot_lab.pretrain._cache import Decoded, decode, read_sources
 from fewshot_lab.pretrain._check import Check
 from fewshot_lab.pretrain._crops import Crops, Views, collate
 from fewshot_lab.pretrain._health import Health, effective_rank
+from fewshot_lab.pretrain._laps import Laps
 from fewshot_lab.pretrain._loss import dino_loss, entropy, target
 from fewshot_lab.pretrain._network import (
     Embed,
@@ -225,8 +226,12 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
         save(0)
 
     wrapped, head_only = _wrapped(student, recipe, ranks, step, learning)
+    compiling = recipe.compile and device.type == "cuda"
+    seen_by_teacher: Callable[[list[Tensor]], Tensor] = (
+        torch.compile(teacher) if compiling else teacher
+    )
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
-    seconds = dict.fromkeys(("data", "forward", "backward", "update"), 0.0)
+    laps = Laps(device)
     logged, since = step, time.perf_counter()
 
     # ---- the loop ---------------------------------------------------------------------------
@@ -245,9 +250,9 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
             group["lr"] = rates[group["part"]]
             group["weight_decay"] = decay if group["decays"] else 0.0
 
-        clock = time.perf_counter()
+        laps.start()
         batch = next(batches)
-        clock = _lap(seconds, "data", clock)
+        laps.lap("data")
 
         means, losses, entropies, kls = [], [], [], []
         for part in range(recipe.accumulate):
@@ -258,19 +263,19 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
                 )
             with autocast:
                 with torch.no_grad():
-                    said = teacher(views[:1])
+                    said = seen_by_teacher(views[:1])
                 outputs = wrapped(views)
             said = said.float().view(2, -1, recipe.prototypes)
             goal = target(said, centre if recipe.centring else centre * 0, temperature)
             student_views = by_view(outputs, recipe)
             loss = dino_loss(student_views, goal.probabilities, recipe.student_temperature)
-            clock = _lap(seconds, "forward", clock)
+            laps.lap("forward")
             if part + 1 < recipe.accumulate and isinstance(wrapped, DistributedDataParallel):
                 with wrapped.no_sync():
                     (loss / recipe.accumulate).backward()
             else:
                 (loss / recipe.accumulate).backward()
-            clock = _lap(seconds, "backward", clock)
+            laps.lap("backward")
             means.append(said.mean((0, 1)))
             losses.append(loss.detach())
             entropies.append(goal.entropy)
@@ -293,14 +298,14 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
                 mean = ranks.mean(torch.stack(means).mean(0))
                 centre.lerp_(mean, 1 - recipe.centre_momentum)
         optimiser.zero_grad(set_to_none=True)
-        _lap(seconds, "update", clock)
+        laps.lap("update")
         step += 1
 
         # ---- what happened --------------------------------------------------------------------
         if step % recipe.log_steps == 0 or not sound or step == recipe.steps:
             spread = ranks.mean(torch.stack(kls).mean(0))
             sharp = ranks.mean(torch.stack(entropies).mean())
-            now = time.perf_counter()
+            now, seconds = time.perf_counter(), laps.take()
             numbers = {
                 "epoch": step * recipe.batch_size / len(crops),
                 "images": step * recipe.batch_size,
@@ -315,10 +320,9 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
                 "gradient_norm": float(norm),
                 "images_per_second": (step - logged) * recipe.batch_size / (now - since),
                 "waiting_share": seconds["data"] / max(sum(seconds.values()), 1e-9),
-                "seconds": dict(seconds),
+                "seconds": seconds,
             }
             logged, since = step, now
-            seconds = dict.fromkeys(seconds, 0.0)
             if check is not None and sound and health.wants_rank(step):
                 embedded = _embed(teacher, check.probe, device)
                 numbers["rank"] = effective_rank(embedded)
@@ -473,9 +477,3 @@ def _hand_over(
 def _has_positions(teacher: Embed) -> bool:
     """Say whether the backbone has position embeddings, which fix its input size."""
     return any(name.endswith("pos_embed") for name, _ in teacher.backbone.named_parameters())
-
-
-def _lap(seconds: dict[str, float], name: str, since: float) -> float:
-    now = time.perf_counter()
-    seconds[name] += now - since
-    return now
