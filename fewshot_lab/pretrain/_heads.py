@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,60 +22,81 @@ _META = {
     for layer in (0, 2, 4)
     for part in ("weight", "bias")
 }
-_DIRECTIONS = "last_layer.weight_v"
+# Of old torch's weight_norm, which Meta's files have, and of today's.
+_LENGTHS, _DIRECTIONS = (
+    ("last_layer.weight_g", "last_layer.parametrizations.weight.original0"),
+    ("last_layer.weight_v", "last_layer.parametrizations.weight.original1"),
+)
 
 
-def head_of(recipe: Recipe) -> dict[str, Tensor] | None:
-    """Return the weights of the teacher's head that comes with a recipe's start.
+@dataclass(frozen=True)
+class Brought:
+    """What comes with a starting point beside the backbone, of its teacher.
+
+    Attributes
+    ----------
+    head : dict
+        Weights of :class:`fewshot_lab.pretrain._head.Head`.
+    centre : Tensor or None
+        (K,), the centre of the teacher's outputs.
+    """
+
+    head: dict[str, Tensor]
+    centre: Tensor | None = None
+
+
+def brought_by(recipe: Recipe) -> Brought | None:
+    """Return the teacher's head and centre that come with a recipe's start.
 
     Meta's full DINO checkpoints and the user's earlier runs have one; ImageNet's weights and
     backbone-only files have none.
 
     Returns
     -------
-    dict or None
-        Of :class:`fewshot_lab.pretrain._head.Head`; None where there is none, or none of the
-        recipe's sizes.
+    Brought or None
+        None where there is no head, or none of the recipe's sizes.
     """
-    if recipe.start in ("imagenet", "scratch"):
-        return None
-    found = _of_run(recipe) if recipe.start.startswith("run:") else _of_file(recipe.start)
+    found = _found(recipe.start)
     if found is None:
         return None
     wanted = (recipe.prototypes, recipe.head_bottleneck)
-    fits = found["prototypes"].shape == wanted and found["mlp.0.bias"].shape == (
-        recipe.head_hidden,
-    )
+    head = found.head
+    fits = head["prototypes"].shape == wanted and head["mlp.0.bias"].shape == (recipe.head_hidden,)
     return found if fits else None
 
 
 def sizes_of(start: str) -> dict[str, int]:
     """Return the recipe's values that fit the head of a start; empty where it has none."""
-    if start in ("imagenet", "scratch"):
-        return {}
-    found = _of_run(Recipe(start=start)) if start.startswith("run:") else _of_file(start)
+    found = _found(start)
     if found is None:
         return {}
-    prototypes, bottleneck = found["prototypes"].shape
+    prototypes, bottleneck = found.head["prototypes"].shape
     return {
         "prototypes": prototypes,
         "head_bottleneck": bottleneck,
-        "head_hidden": len(found["mlp.0.bias"]),
+        "head_hidden": len(found.head["mlp.0.bias"]),
     }
 
 
-def _of_run(recipe: Recipe) -> dict[str, Tensor] | None:
-    folder = home() / RUNS / recipe.start.removeprefix("run:")
+def _found(start: str) -> Brought | None:
+    if start in ("imagenet", "scratch"):
+        return None
+    return _of_run(start) if start.startswith("run:") else _of_file(start)
+
+
+def _of_run(start: str) -> Brought | None:
+    folder = home() / RUNS / start.removeprefix("run:")
     for step in all_steps(folder):
         try:
             state = torch.load(path_of(folder, step), map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, ValueError):
             continue
-        return _part(state["teacher"], "head.")
+        head = _part(state["teacher"], "head.")
+        return None if head is None else Brought(head, state.get("centre"))
     return None
 
 
-def _of_file(start: str) -> dict[str, Tensor] | None:
+def _of_file(start: str) -> Brought | None:
     import argparse
 
     path = Path(start.partition("::")[0]).expanduser()
@@ -89,12 +111,25 @@ def _of_file(start: str) -> dict[str, Tensor] | None:
     if not isinstance(teacher, Mapping):
         return None
     head = _part({key.removeprefix("module."): value for key, value in teacher.items()}, "head.")
-    if head is None or _DIRECTIONS not in head or not set(_META.values()) <= set(head):
+    if head is None or not set(_META.values()) <= set(head):
+        return None
+    directions = next((head[name] for name in _DIRECTIONS if name in head), None)
+    if directions is None:
         return None
     found = {ours: head[theirs] for ours, theirs in _META.items()}
-    # Their lengths are all 1 in DINO, so the directions are all there is.
-    found["prototypes"] = functional.normalize(head[_DIRECTIONS].float(), dim=-1)
-    return found
+    found["prototypes"] = functional.normalize(directions.float(), dim=-1)
+    lengths = next((head[name].float().flatten() for name in _LENGTHS if name in head), None)
+    if lengths is not None and not torch.allclose(lengths, torch.ones(())):
+        found["lengths"] = lengths
+    return Brought(found, _centre(content, len(directions)))
+
+
+def _centre(content: Mapping[str, Any], prototypes: int) -> Tensor | None:
+    loss = content.get("dino_loss")
+    centre = loss.get("center") if isinstance(loss, Mapping) else None
+    if not isinstance(centre, Tensor) or centre.numel() != prototypes:
+        return None
+    return centre.float().flatten()
 
 
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor] | None:

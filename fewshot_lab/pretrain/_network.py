@@ -14,7 +14,7 @@ from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain._before import registered
 from fewshot_lab.pretrain._head import Head
-from fewshot_lab.pretrain._heads import head_of
+from fewshot_lab.pretrain._heads import Brought
 from fewshot_lab.pretrain._recipe import Recipe
 
 HALF = (0.5, 0.5, 0.5)
@@ -131,14 +131,23 @@ class Embed(nn.Module):
         return outputs
 
 
-def student_and_teacher(recipe: Recipe, start: Start) -> tuple[Embed, Embed]:
-    """Return the two, equal in every weight; the teacher takes no gradient and drops no path."""
+def student_and_teacher(
+    recipe: Recipe, start: Start, brought: Brought | None = None
+) -> tuple[Embed, Embed]:
+    """Return the two, equal in every weight; the teacher takes no gradient and drops no path.
+
+    Parameters
+    ----------
+    recipe
+    start
+    brought
+        With the head to go on with, where the start has one.
+    """
     torch.manual_seed(recipe.seed + 1)
     width = int(start.network.num_features)  # type: ignore[arg-type]
     head = Head(width, recipe.head_hidden, recipe.head_bottleneck, recipe.prototypes)
-    brought = head_of(recipe)
-    if brought is not None and brought["mlp.0.weight"].shape[1] == width:
-        head.load_state_dict(brought)
+    if brought is not None and brought.head["mlp.0.weight"].shape[1] == width:
+        head.bring(brought.head)
     student = Embed(start.network, head, start.preprocessing)
     teacher = copy.deepcopy(student).requires_grad_(False)
     freeze_stages(student.backbone, recipe.frozen_stages)

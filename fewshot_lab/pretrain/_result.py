@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
+from fewshot_lab.pretrain import _metrics as metrics
+from fewshot_lab.pretrain._cache import Decoded
+from fewshot_lab.pretrain._network import Start
+from fewshot_lab.pretrain._recipe import Recipe
 
 BACKBONE = "backbone.safetensors"
 LAST = "last.safetensors"
@@ -66,3 +71,56 @@ def write_backbone(
         write_atomically(path.with_name(CARD), text.encode())
     except OSError as error:
         raise FewshotLabError(f"{path} could not be written: {error.strerror}.") from error
+
+
+def hand_over(
+    path: Path,
+    backbone: nn.Module,
+    start: Start,
+    recipe: Recipe,
+    data: Decoded,
+    best: dict[str, Any],
+    step: int,
+) -> None:
+    """Write the teacher's backbone as it is after a step, with all that can be said of it.
+
+    Parameters
+    ----------
+    path
+        In the run's folder.
+    backbone
+        The teacher's.
+    start, recipe, data
+    best
+        ``step`` and ``value`` of the best so far.
+    step
+    """
+    size = recipe.decoded_size
+    digest = hashlib.sha256("".join(sorted(s.id for s in data.sources)).encode()).hexdigest()
+    seen = step * recipe.batch_size
+    name = path.parent.name
+    # Position embeddings fix the size of what goes in.
+    free = not any(name.endswith("pos_embed") for name, _ in backbone.named_parameters())
+    write_backbone(
+        path,
+        backbone.state_dict(),
+        architecture=start.architecture,
+        dimensions=int(backbone.num_features),  # type: ignore[arg-type]
+        preprocessing=dataclasses.replace(start.preprocessing, size=size)
+        if start.preprocessing.resize == "squash" and free
+        else start.preprocessing,
+        about={
+            "title": f"{name}: {start.architecture} by DINO",
+            "source": f"Fewshot Lab run {name}, step {step} of {recipe.steps}",
+            "licence": "that of the images and of the starting weights",
+            "training": (
+                f"DINO without labels on {len(data.sources):,} images, {seen:,} seen, "
+                f"from {start.sentence}"
+            ),
+            "recipe": recipe.to_dict(),
+            "data": {"images": len(data.sources), "digest": digest[:16]},
+            "step": str(step),
+            "best": {"step": best["step"], "value": best["value"]},
+            "curves": metrics.curves(path.parent),
+        },
+    )

@@ -1,17 +1,28 @@
 """Where a run may start from, and what it brings along."""
 
+import argparse
+
+import pytest
 import timm
 import torch
 
+from fewshot_lab.errors import Stopped
 from fewshot_lab.pretrain import Recipe, ranks, train
 from fewshot_lab.pretrain._head import Head
-from fewshot_lab.pretrain._heads import head_of
-from fewshot_lab.pretrain._network import starting_backbone, student_and_teacher
+from fewshot_lab.pretrain._heads import brought_by
+from fewshot_lab.pretrain._network import starting_backbone
+from fewshot_lab.pretrain._pair import Pair
+from fewshot_lab.pretrain._ranks import Ranks
 from fewshot_lab.progress import silent
+
+LENGTHS, CENTRE = torch.linspace(0.5, 2, 50), torch.linspace(-1, 1, 50)
 
 
 def full_checkpoint(path):
-    """Write a checkpoint as Meta's DINO code does: DDP's names, weight-normalised last layer."""
+    """Write a checkpoint as Meta's DINO code does: DDP's names, weight-normalised last layer.
+
+    Of ``norm_last_layer=False``, as its ViT-S were trained: the lengths were learnt.
+    """
     torch.manual_seed(3)
     network = timm.create_model("vit_tiny_patch16_224", num_classes=0)
     head = Head(192, 96, 32, 50)
@@ -19,10 +30,13 @@ def full_checkpoint(path):
     for k, v in head.state_dict().items():
         if k == "prototypes":
             named["module.head.last_layer.weight_v"] = v * 7
-            named["module.head.last_layer.weight_g"] = torch.ones(50, 1)
+            named["module.head.last_layer.weight_g"] = LENGTHS[:, None]
         else:
             named[f"module.head.{k}"] = v
-    torch.save({"teacher": named, "student": {}, "epoch": 3}, path)
+    loss = {"center": CENTRE[None]}
+    options = argparse.Namespace(arch="vit_tiny", norm_last_layer=False)
+    content = {"teacher": named, "student": {}, "epoch": 3, "args": options, "dino_loss": loss}
+    torch.save(content, path)
     return network, head
 
 
@@ -33,17 +47,38 @@ def test_metas_full_checkpoint_brings_its_head(tmp_path):
     sizes = (advice.recipe.prototypes, advice.recipe.head_bottleneck, advice.recipe.head_hidden)
     assert sizes == (50, 32, 96)
     assert advice.recipe.head_only_steps == 0
-    student, teacher = student_and_teacher(advice.recipe, starting_backbone(advice.recipe))
+    pair = Pair(advice.recipe, starting_backbone(advice.recipe), Ranks(0, 1, torch.device("cpu")))
+    assert torch.equal(pair.centre, CENTRE)
+    teacher = pair.teacher
     embedding = torch.randn(4, 192)
     with torch.no_grad():
-        for ours in (student, teacher):
-            assert torch.allclose(ours.head(embedding), head(embedding), atol=1e-6)
+        for ours in (pair.student, teacher):
+            said = ours.head(embedding)
+            assert torch.allclose(said, head(embedding) * LENGTHS, atol=1e-6)
         crops = torch.rand(2, 3, 224, 224)
         assert torch.allclose(
             teacher.eval().backbone(crops), network.eval()(crops), atol=1e-5, rtol=1e-4
         )
     # With other sizes asked for it begins anew.
-    assert head_of(advice.recipe.changed(prototypes=64)) is None
+    assert brought_by(advice.recipe.changed(prototypes=64)) is None
+
+
+def test_a_run_from_a_learnt_head_goes_on_after_a_stop(make_run, tmp_path):
+    full_checkpoint(tmp_path / "full.pth")
+    start = f"{tmp_path / 'full.pth'}::vit_tiny_patch16_224"
+    sizes = {"prototypes": 50, "head_hidden": 96, "head_bottleneck": 32}
+
+    def stop(stage, done, total):
+        if done == 1:
+            raise Stopped("")
+
+    folder = make_run(start=start, backbone=start, steps=2, batch_size=2, **sizes)
+    with ranks() as mine:
+        with pytest.raises(Stopped):
+            train(folder, mine, progress=stop)
+        train(folder, mine, progress=silent)
+    path = folder / "checkpoints" / "step-000000002.pt"
+    assert torch.equal(torch.load(path, weights_only=True)["teacher"]["head.lengths"], LENGTHS)
 
 
 def test_a_run_goes_on_from_another_with_its_head(make_run, tmp_path, monkeypatch):
