@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fewshot_lab.files import write_atomically
 from fewshot_lab.pretrain._network import Embed
@@ -18,6 +19,8 @@ from fewshot_lab.pretrain._network import Embed
 PICTURES = "pictures"
 CROPS = f"{PICTURES}/crops.png"
 _ROWS, _SIDE, _GAP = 4, 112, 6
+_DARK = 0.12
+"""Brightness of what is not looked at."""
 
 
 def attention_file(step: int) -> str:
@@ -50,9 +53,10 @@ def draw_crops(path: Path, views: Sequence[Tensor], images: int) -> None:
 
 @torch.no_grad()
 def draw_attention(path: Path, network: Embed, pixels: Tensor, device: torch.device) -> bool:
-    """Draw images and, below each, where the class token of the last block looks.
+    """Draw images and, below each, the same in the light of where the class token looks.
 
-    The mean over the heads of softmax(q k'), as in Caron et al. 2021, figure 1.
+    The mean over the last block's heads of softmax(q k'), as in Caron et al. 2021, figure 1, from
+    its least value (dark) to its greatest.
 
     Parameters
     ----------
@@ -87,8 +91,11 @@ def draw_attention(path: Path, network: Embed, pixels: Tensor, device: torch.dev
         return False
     maps = maps.view(n, 1, rows, rows)
     low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
-    maps = ((maps - low) / (high - low).clamp_min(1e-9)).expand(-1, 3, -1, -1)
-    _write(path, [[_pixels(p.float() / 255) for p in pixels], [_pixels(m) for m in maps]])
+    maps = (maps - low) / (high - low).clamp_min(1e-9)
+    light = functional.interpolate(maps, pixels.shape[-2:], mode="bicubic").clamp(0, 1)
+    seen = pixels.float() / 255
+    lit = seen * (_DARK + (1 - _DARK) * light)
+    _write(path, [[_pixels(p) for p in seen], [_pixels(p) for p in lit]])
     return True
 
 
