@@ -55,7 +55,7 @@ def pretrain(
         str | None,
         typer.Option(
             help="stained microscopy, dermoscopy, endoscopy or radiology grey: which changes of "
-            "an image are safe.",
+            "an image are safe. Proposed from colours and names, if not said.",
             show_default=False,
         ),
     ] = None,
@@ -235,14 +235,14 @@ def _make(
 ) -> Run | None:
     from fewshot_lab.pretrain import check_recipe, estimate_cost
     from fewshot_lab.project import Project
-    from fewshot_lab.runs import images_of, prepare_run, recommend
+    from fewshot_lab.runs import images_of, kind_of, prepare_run, recommend
 
     opened = [Project.open(each) for each in projects]
     try:
         images, _ = images_of(opened)
         if not images:
             raise FewshotLabError(f"{projects[0]!r} has no images yet: import some first.")
-        advice = recommend(len(images), **asked)
+        advice = recommend(len(images), likely=kind_of(opened, images), **asked)
         if dry_run:
             device = asked["device"] if check_device else "cpu"
             warnings = check_recipe(advice.recipe, len(images), device=device, nproc=nproc)
@@ -256,6 +256,8 @@ def _make(
             text = "\n".join([_explained(advice), "", *warnings, cost.sentence])
             tell(result, text, as_json=as_json)
             return None
+        if asked["modality"] is None:
+            print(f"{advice.recipe.modality}: {advice.reasons['modality']}", file=sys.stderr)
         for warning in check_recipe(
             advice.recipe,
             len(images),
@@ -473,7 +475,9 @@ def _now(run: Run) -> str:
     if checks and (judged := _judged(checks)):
         words.append(judged)
     health = run.health()
-    if health and health["state"] != "good":
+    if health and health["state"] == "watch":
+        words.append(f"perhaps {health['name']}")
+    elif health and health["state"] == "bad":
         words.append(f"{health['name']}: {health['advice'].rstrip('.')}")
     return ", ".join(words)
 
@@ -516,7 +520,7 @@ def runs(
                 each.name,
                 status.state,
                 f"{status.done:,}/{status.total:,}",
-                str(health.get("name") or health.get("state") or ""),
+                _health_word(health),
                 _judged(each.checks()) if each.checks() else "",
                 str(each.backbone or ""),
             ]
@@ -524,6 +528,12 @@ def runs(
     head = ["run", "state", "steps", "health", "is it helping?", "weights"]
     text = table(head, rows) if rows else "There are no runs yet: 'pretrain PROJECT' starts one."
     tell({"runs": [described(each) for each in every]}, text, as_json=json)
+
+
+def _health_word(health: dict[str, Any]) -> str:
+    if health.get("state") == "watch":
+        return f"perhaps {health['name']}"
+    return str(health.get("name") or health.get("state") or "")
 
 
 def described(run: Run) -> dict[str, Any]:
@@ -558,9 +568,11 @@ def _about(run: Run) -> str:
     status = run.status()
     lines = [_state(run, status)]
     if words := _now(run):
-        lines.append(words[0].upper() + words[1:] + ".")
+        lines.append(f"Now: {words}.")
     health = run.health()
-    if health and health.get("sentence"):
+    if health and health["state"] == "watch":
+        lines.append(f"Health: watched, perhaps {health['name']}. {health['sentence']}")
+    elif health and health.get("sentence"):
         lines.append(f"Health: {health['sentence']} {health['advice']}".rstrip())
     if health and health["state"] == "bad" and not status.active:
         sets = "".join(f" --set {k}={v}" for k, v in health.get("changes", {}).items())
@@ -581,7 +593,7 @@ def _sentence(run: Run) -> str:
     text = f"{run.name} has learnt from {plural(int(run.spec.get('images', 0)), 'image')}."
     checks = run.checks()
     if checks:
-        text += f" {_judged(checks)[0].upper()}{_judged(checks)[1:]}."
+        text += f"\nIs it helping? {_judged(checks)}."
     first = run.spec["projects"][0]
     return f"{text}\nUse it: python -m fewshot_lab embed {first} --backbone run:{run.name}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.pretrain._advice import Advice, advise
+from fewshot_lab.pretrain._likely import Likely, likely_modality
 from fewshot_lab.pretrain._metrics import METRICS, newest_step, read_health, read_metrics
 from fewshot_lab.pretrain._presets import PRESETS
 from fewshot_lab.pretrain._recipe import Recipe
@@ -23,11 +24,13 @@ __all__ = [
     "Advice",
     "Cost",
     "Health",
+    "Likely",
     "Recipe",
     "advise",
     "check_recipe",
     "effective_rank",
     "estimate_cost",
+    "likely_modality",
     "newest_step",
     "out_of_memory",
     "pictures_of",

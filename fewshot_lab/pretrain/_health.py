@@ -176,7 +176,12 @@ class Health:
                 f"mean output is {numbers['mean_entropy']:.2f} of {self._most:.2f} possible.",
                 "Switch centring on."
                 if not self._recipe.centring
-                else "Lower the learning rate to a third, or the centre's momentum to 0.9.",
+                else "Lower the learning rate to a third"
+                + (
+                    ", or the centre's momentum to 0.9."
+                    if self._recipe.centre_momentum > 0.9
+                    else "."
+                ),
             ),
             "rank collapse": (
                 f"Embeddings fill ever fewer directions: the effective rank is "

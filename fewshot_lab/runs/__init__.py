@@ -10,7 +10,7 @@ from fewshot_lab.runs._launch import (
     start_at,
     torchrun,
 )
-from fewshot_lab.runs._prepare import columns_of, images_of, prepare_run, recommend
+from fewshot_lab.runs._prepare import columns_of, images_of, kind_of, prepare_run, recommend
 from fewshot_lab.runs._rank import run_rank
 from fewshot_lab.runs._run import Run, find_run, list_runs
 from fewshot_lab.runs._slurm import SlurmOptions, keep_slurm_settings, slurm_settings, submit
@@ -28,6 +28,7 @@ __all__ = [
     "free_name",
     "images_of",
     "keep_slurm_settings",
+    "kind_of",
     "launch_again",
     "launch_run",
     "list_runs",

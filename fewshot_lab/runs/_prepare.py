@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain import Advice, advise
+from fewshot_lab.images import UnreadableImage, read_rgb
+from fewshot_lab.pretrain import Advice, Likely, advise, likely_modality
 from fewshot_lab.runs._create import RunImage, create_run, free_name
 from fewshot_lab.runs._run import Run, find_run
 
@@ -20,6 +26,7 @@ Where = tuple[str, set[str]]
 
 _GROUP, _REFERENCE = "group", "reference label"
 _MOST_VALUES = 200
+_LOOKED_AT, _SMALL = 24, 64
 
 
 def columns_of(projects: Sequence[Project]) -> dict[str, list[str]]:
@@ -91,12 +98,36 @@ def images_of(
     return list(found.values()), {number: name for name, number in numbers.items()}
 
 
+def kind_of(projects: Sequence[Project], images: Sequence[RunImage]) -> Likely:
+    """Propose the kind of image from the colours of a few and from all names there are."""
+    names = {project.name for project in projects}
+    for project in projects:
+        names |= {row.name for row in project.store.classes(include_retired=True)}
+        names |= {row.reference for row in project.store.images() if row.reference}
+    for image in images:
+        names.update(Path(image.file).parts[-3:])
+    some = images[:: max(1, len(images) // _LOOKED_AT)][:_LOOKED_AT]
+    return likely_modality(names, _seen(tuple((image.file, image.frame) for image in some)))
+
+
+@lru_cache(maxsize=16)
+def _seen(files: tuple[tuple[str, int], ...]) -> list[Any]:
+    """Return a few small pictures; a page asks for the same ones with every click."""
+    found = []
+    for file, frame in files:
+        with suppress(UnreadableImage, OSError):
+            picture = read_rgb(Path(file), frame, at_least=_SMALL)
+            found.append(np.asarray(picture.resize((_SMALL, _SMALL))))
+    return found
+
+
 def recommend(
     n_images: int,
     *,
     backbone: str | None = None,
     start: str = "imagenet",
     modality: str | None = None,
+    likely: Likely | None = None,
     steps: int | None = None,
     epochs: float | None = None,
     batch_size: int | None = None,
@@ -109,6 +140,8 @@ def recommend(
     ----------
     start
         As in a recipe; the bare name of a run counts, too.
+    likely
+        What :func:`kind_of` proposes; it counts where no modality is asked for.
     values
         Further fields of the recipe.
     """
@@ -119,14 +152,23 @@ def recommend(
     if steps is not None:
         fixed["steps"] = steps
     name = backbone or "efficientnet-lite0-imagenet"
-    for key, value in (("backbone", name), ("start", start), ("modality", modality)):
-        fixed.pop(key, value)
-    advice = advise(n_images, name, start, modality, device=device, epochs=epochs, **fixed)
+    modality = modality or fixed.get("modality")
+    for key in ("backbone", "start", "modality"):
+        fixed.pop(key, None)
+    kind = modality or (likely.modality if likely is not None else None)
+    advice = advise(n_images, name, start, kind, device=device, epochs=epochs, **fixed)
+    if likely is not None and modality is None:
+        advice = replace(advice, reasons={**advice.reasons, "modality": _proposed(likely)})
     if steps is not None and "check_steps" not in fixed:
         recipe = advice.recipe
         often = max(1, min(recipe.check_steps, steps))
         advice = replace(advice, recipe=recipe.changed(check_steps=often))
     return advice
+
+
+def _proposed(likely: Likely) -> str:
+    taken = "" if likely.modality else " So the one with safe colours; --modality says another."
+    return f"{likely.why}{taken}"
 
 
 def _start(start: str) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from fewshot_lab.backbones import cards
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain import PRESETS, Advice
+from fewshot_lab.pretrain import PRESETS, Advice, Likely, Recipe
 from fewshot_lab.project import Project
 from fewshot_lab.runs import (
     Place,
@@ -18,6 +18,7 @@ from fewshot_lab.runs import (
     find_run,
     free_name,
     images_of,
+    kind_of,
     launch_again,
     list_runs,
     prepare_run,
@@ -51,8 +52,13 @@ def show(project: Project) -> None:
             st.caption("No image is left: choose another project or filter.")
             return
         st.caption(f"{plural(n, 'image')}; labels are not used for training, only for the check.")
-        advice, place = _advice(n)
+        proposed = _advice(n, kind_of(_chosen_projects(project), images[0]))
+        if proposed is None:
+            return
+        advice, place = proposed
     chosen = _recipe(advice, key=f"{n}-{hash(str(advice.recipe))}")
+    if chosen is None:
+        return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         name = st.text_input(
             "Name of the run",
@@ -60,10 +66,13 @@ def show(project: Project) -> None:
             key="fl-run-name",
             width=280,
         )
-        measure = st.button("Measure the cost", key="fl-cost")
+        measure = st.button(
+            "Measure the cost",
+            key="fl-cost",
+            help="Trains on noise for ten seconds: images per second, hours and memory.",
+        )
         start = st.button("Start", type="primary", key="fl-start-run")
-    if measure:
-        _cost(chosen, place.device)
+    _cost(chosen, place, measure)
     if start:
         if cloned is not None:
             changes = {k: v for k, v in chosen.to_dict().items() if v != getattr(cloned.recipe, k)}
@@ -126,7 +135,8 @@ def _images(project: Project) -> Any:
     return images_of(projects, where=where)
 
 
-def _advice(n: int) -> tuple[Advice, Place]:
+def _advice(n: int, likely: Likely) -> tuple[Advice, Place] | None:
+    """Ask for start, kind of image and place; None while one of them is to be said."""
     left, middle, right = st.columns([2, 1, 1])
     starts = {card.name: card.title for card in cards() if not card.name.startswith("run:")}
     starts |= {f"run:{r.name}": f"Run {r.name}" for r in list_runs() if r.backbone}
@@ -138,11 +148,15 @@ def _advice(n: int) -> tuple[Advice, Place]:
         format_func=lambda s: starts[s],
         key="fl-run-start",
     )
+    kinds = list(PRESETS)
     modality = middle.selectbox(
         "Kind of image",
-        list(PRESETS),
+        kinds,
+        index=kinds.index(likely.modality) if likely.modality else None,
         format_func=lambda m: PRESETS[m].title,
-        key="fl-run-modality",
+        placeholder="Choose",
+        help="It decides which flips, turns and changes of colour leave an image what it is.",
+        key=f"fl-run-modality-{likely.modality}",
     )
     backbone = USUAL
     if start == "scratch":
@@ -159,9 +173,13 @@ def _advice(n: int) -> tuple[Advice, Place]:
             key="fl-run-file",
             width=420,
         ).strip()
-        if not start:
-            st.stop()
     place = _place(right)
+    if modality is None:
+        st.caption(f"{likely.why} Choose the kind: it decides which flips and colours are safe.")
+    elif modality == likely.modality:
+        st.caption(likely.why)
+    if modality is None or not start:
+        return None
     if start == USUAL:
         start = "imagenet"
     elif start != "scratch":
@@ -234,8 +252,8 @@ def _cluster() -> Place:
     return Place("cuda" if gpus else "cpu", slurm=options, by_hand=by_hand)
 
 
-def _recipe(advice: Advice, key: str) -> Any:
-    """Show the recipe with its reasons, to be changed in place."""
+def _recipe(advice: Advice, key: str) -> Recipe | None:
+    """Show the recipe with its reasons, to be changed in place; None while a change is wrong."""
     values = advice.recipe.to_dict()
     shown = [
         {"value": name, "is": str(value), "why": advice.reasons.get(name, "")}
@@ -269,14 +287,22 @@ def _recipe(advice: Advice, key: str) -> Any:
         recipe = advice.recipe.changed(**changed)
     except FewshotLabError as error:
         alert(str(error))
-        st.stop()
+        return None
     st.caption("Changed: " + ", ".join(f"{k} = {v}" for k, v in changed.items()))
     return recipe
 
 
-def _cost(recipe: Any, device: str) -> None:
+def _cost(recipe: Recipe, place: Place, asked: bool) -> None:
+    """Say what this recipe will cost, once that has been measured."""
     from fewshot_lab.pretrain import estimate_cost
 
-    with st.spinner("Training for ten seconds to measure …"), sentences():
-        st.session_state["fl-cost-said"] = estimate_cost(recipe, device=device).sentence
-        note(st.session_state["fl-cost-said"])
+    of = (recipe, place.device)
+    if asked and place.slurm is not None and place.device != "cpu":
+        st.caption("The cluster's GPUs cannot be measured from here.")
+    elif asked:
+        with st.spinner("Training on noise for ten seconds …"), sentences():
+            said = estimate_cost(recipe, device=place.device).sentence
+            st.session_state["fl-cost-said"] = (of, said)
+    kept = st.session_state.get("fl-cost-said")
+    if kept is not None and kept[0] == of:
+        note(kept[1])

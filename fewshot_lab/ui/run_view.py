@@ -17,6 +17,8 @@ STATES = {
     "finished": "finished",
 }
 
+WATCHED = "A run may look so for a while; what lasts 100 steps pauses it."
+
 
 def show(project: Project, run: Run) -> None:
     """Draw a run; while it is active, again every two seconds."""
@@ -75,16 +77,14 @@ def draw(run: Run) -> None:
     buttons(run)
     health = run.health()
     # A run that paused for its health has said so above.
-    if (
-        health is not None
-        and health["state"] != "good"
-        and health["sentence"] not in status.message
-    ):
-        alert(f"{health['name'].capitalize()}. {health['sentence']} {health['advice']}")
-    elif health is not None and health["state"] != "good":
-        st.caption(f"Health: {health['name']}.")
-    elif health is not None:
+    if health is not None and health["state"] == "good":
         note(f"Healthy. {health['sentence']}")
+    elif health is not None and health["state"] == "watch":
+        note(f"Watched: perhaps {health['name']}. {health['sentence']} {WATCHED}")
+    elif health is not None and health["sentence"] not in status.message:
+        alert(f"{health['name'].capitalize()}. {health['sentence']} {health['advice']}")
+    elif health is not None:
+        st.caption(f"Health: {health['name']}.")
     checks = run.checks()
     if checks:
         st.html(said(checks))
@@ -212,7 +212,10 @@ def pictures(run: Run) -> None:
                 else next(iter(names))
             )
             st.image(str(names[chosen]))
-            st.caption("The class token's attention in the last block, mean of the heads.")
+            st.caption(
+                "Bright is where the class token of the last block looks (mean of its heads), on "
+                "the same images at each step."
+            )
 
 
 def details(run: Run) -> None:
@@ -240,6 +243,12 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def health_word(health: dict) -> str:
+    """Return what ails a run in two or three words, empty where nothing does."""
+    name = str(health.get("name") or "")
+    return f"perhaps {name}" if health.get("state") == "watch" else name
+
+
 def listed(runs: list[Run]) -> str:
     """Return all runs as a table, as HTML."""
     rows = ""
@@ -262,7 +271,7 @@ def listed(runs: list[Run]) -> str:
         rows += (
             f"<tr><td>{escape(run.name)}</td><td>{escape(STATES.get(status.state, status.state))}"
             f"</td><td class='n'>{count(status.done)} / {count(total)}</td><td class='n'>{knn}</td>"
-            f"<td>{escape(str(health.get('name') or ''))}</td>"
+            f"<td>{escape(health_word(health))}</td>"
             f"<td>{escape(', '.join(run.spec.get('projects', [])))}</td></tr>"
         )
     head = "".join(
