@@ -104,7 +104,11 @@ def ready(run: Run, *, device: str | None = None, nproc: int | None = None) -> N
     """
     status = run.status()
     if run.underway:
-        raise FewshotLabError(f"The run {run.name!r} is {status.state} already.")
+        raise FewshotLabError(
+            f"The run {run.name!r} is {status.state} already."
+            if status.active
+            else f"Slurm is still ending the run {run.name!r}: try again in a few seconds."
+        )
     if status.state == "finished":
         raise FewshotLabError(
             f"The run {run.name!r} has finished its {status.total:,} steps: clone it with more "
