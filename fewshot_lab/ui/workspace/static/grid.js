@@ -35,7 +35,7 @@ export class Grid {
     this.build();
     model.on("scores", () => this.rescored());
     model.on("labels", () => { this.paint(); this.head(); });
-    model.on("classes", () => { this.layout(); this.paint(); this.head(); });
+    model.on("classes", () => { this.layout(); this.head(); });
     model.on("selection", () => this.selected());
     model.on("images", () => this.layout());
     // Whoever points at the map has left the field they typed in: the keys label again.
@@ -106,7 +106,7 @@ export class Grid {
     this.element = h("section", { class: "ws-right", "aria-label": "Images to label" }, top, this.sentenceBox, this.scroller, this.empty, foot);
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.scroller);
-    whenFontsCome(this.element, () => { this.font = null; this.layout(); this.paint(); });
+    whenFontsCome(this.element, () => { this.font = null; this.layout(); });
   }
 
   // -- views -----------------------------------------------------------------------------------------
@@ -377,6 +377,7 @@ export class Grid {
     const lines = Math.ceil(this.rows.length / this.columns);
     this.space.style.height = `${Math.max(0, lines * (this.height + GAP) - GAP + 4)}px`;
     this.draw(true);
+    this.paint();
   }
 
   // How class names fit on a thumbnail and under it: on two lines where one is too short for any of them.
