@@ -3,6 +3,8 @@
 import { h, refill, say, count, images, percent } from "./dom.js";
 import { AUDIT, KIND, SKIPPED } from "./model.js";
 
+const halves = (share) => `${Math.round(share * 200) / 2}%`;
+
 export class Accept {
   constructor({ model, labeller, grid }) {
     Object.assign(this, { model, labeller, grid });
@@ -85,19 +87,19 @@ export class Accept {
   // Where nothing is that sure: how sure the surest is.
   surest() {
     const most = this.most();
-    const whom = this.classId === null ? "No image without a label" : `No image without a label and predicted as ${this.model.name(this.classId)}`;
-    return `${whom} is predicted with ${this.figures()} or more${most ? `; the surest has ${percent(most)}` : ""}.`;
+    const what = this.classId === null ? "" : ` as ${this.model.name(this.classId)}`;
+    return `No image without a label is predicted${what} with ${this.figures()} or more${most ? `; the surest has ${percent(most)}` : ""}.`;
   }
 
   // What to do where nothing is that sure: words for a button, and the act.
   wayOut() {
     const most = Math.floor(this.most() * 200) / 200;
     if (most < 0.5) return null;
-    return [`Lower to ${percent(most)}`, () => { this.slider.value = most * 100; this.set(most); }];
+    return [`Lower to ${halves(most)}`, () => { this.slider.value = most * 100; this.set(most); }];
   }
 
   figures() {
-    return `${(this.threshold * 100).toFixed(this.threshold * 100 % 1 ? 1 : 0)}%`;
+    return halves(this.threshold);
   }
 
   most() {
