@@ -152,8 +152,9 @@ def sentences(found: dict[str, Any]) -> list[str]:
                 f"{row['shots']} per class"
             )
         own, other = (costs[n]["embed_seconds_per_1000"] for n in (name, first))
+        gains = " and ".join(dict.fromkeys(parts)).replace("-", "−")
         said.append(
-            f"{titles[name]} against {titles[first]}: {' and '.join(dict.fromkeys(parts))}. "
+            f"{titles[name]} against {titles[first]}: {gains}. "
             f"Embedding 1,000 images takes {own:.0f} s here, against {other:.0f} s."
         )
     return said

@@ -223,8 +223,11 @@ def rule_html(answer: Answer) -> str:
         parts.append(
             f"<b class='no' title='similarity {answer.similarity:.2f}'>Unlike anything labelled</b>"
         )
-    if answer.classes is not None and len(answer.classes) > 1:
-        parts.append(f"<span>one of {escape(', '.join(answer.classes))}</span>")
+    if answer.classes:
+        parts.append(
+            "<span title='Holds the true class as often as the card of the bundle says'>"
+            f"Prediction set: {escape(', '.join(answer.classes))}</span>"
+        )
     return f"<div class='fl-rule'>{''.join(parts)}</div>" if parts else ""
 
 

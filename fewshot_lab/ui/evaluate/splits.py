@@ -127,7 +127,7 @@ def preview(found: "GroupPreview") -> str:
     """Return what a rule finds as HTML: how many, examples, the largest, those without."""
     noun = found.rule.noun
     rows = "".join(
-        f"<tr><td class='path'>{escape(path)}</td>"
+        f"<tr><td class='path'>&lrm;{escape(path)}&lrm;</td>"
         f"<td>{escape(group) if group else '<span class=fl-muted>none</span>'}</td></tr>"
         for path, group in found.examples
     )
@@ -187,8 +187,8 @@ def test_set(project: Project) -> None:
     if asked == rule:
         st.html(
             f"<div><b>{plural(here['images'], 'image')}</b> ({escape(here['by'])}); "
-            f"{plural(here['kept_out_with_it'], 'further image')} of the same groups, or nearly "
-            "the same, do not train either.</div>"
+            f"{plural(here['kept_out_with_it'], 'further image')} of the same "
+            f"{escape(splits.rule.noun)}s, or nearly the same, do not train either.</div>"
             if here["images"]
             else "<div>There is none now.</div>"
         )
