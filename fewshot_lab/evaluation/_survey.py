@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from fewshot_lab.evaluation._intervals import Z95, Interval, balanced, wilson
 
 Float = NDArray[np.float64]
+BELIEF = 4.0
+"""Groups' worth of belief that the images of a group are all right or all wrong: the one group in
+ten that a classifier fails in may not have been drawn."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,13 @@ class Sample:
         least = self.free if free is None else min(free, self.free)
         return (Z95 / student(max(1, int(least)))) ** 2
 
+    def believed(self, variance: float, alike: float, clusters: float) -> float:
+        """Return a variance drawn towards that of groups alike within, the more the fewer."""
+        if not self.grouped:
+            return variance
+        free = max(clusters - 1.0, 0.0)
+        return (free * variance + BELIEF * max(alike, variance)) / (free + BELIEF)
+
     @property
     def free(self) -> int:
         """Degrees of freedom of the variance."""
@@ -161,6 +171,7 @@ def share(
     # A class may come in a few of the patients alone: they, not all, tell its variance.
     having = sample.inside(base)
     variance = sample.variance(z) * sample.inflation(having)
+    variance = sample.believed(variance, smooth * (1 - smooth) / clusters, having)
     if unseen:
         variance += sample.half_an_image() * (value / size) ** 2
     free = having - 1.0 if sample.grouped else None
@@ -200,6 +211,7 @@ def mean_recall(y: NDArray[np.int64], predicted: NDArray[np.int64], sample: Samp
     if sample.grouped:
         more, free = _few_clusters(k_of, part, each, sample)
         variance += more
+        variance = sample.believed(variance, high, len(sample.stratum))
     variance += 2 * sample.half_an_image() * float(((recall / size / K) ** 2).sum())
     variance = float(np.clip(variance / sample.doubt(free), low, high))
     middle = float(smooth.mean())
