@@ -79,7 +79,7 @@ def test_look_alikes_alone_are_not_counted_as_groups(project):
     assert said.startswith("No groups are known: images of one patient may be on both sides")
     project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
     said = project.nshot(protocol=protocol, labels="own")["leak_check"]
-    assert said.endswith(" groups; none on both sides.")
+    assert said.endswith(" patients; none on both sides.")
 
 
 def test_a_released_pair_stays_released_under_another_backbone(project):
