@@ -36,8 +36,7 @@ PATIENCE = 30.0
 """Seconds after which what is finished is written even if the shard is not full."""
 
 WORTH_PROCESSES = 4_000
-WORTH_COMPILING = 20_000
-"""Images from which on the seconds pay that worker processes and torch.compile take to start."""
+"""Images from which on the seconds pay that worker processes take to start."""
 
 
 @dataclass
@@ -240,7 +239,7 @@ def _run(
         device,
         dtype,
         size,
-        compiled=device.startswith("cuda") and todo >= WORTH_COMPILING,
+        images=todo if device.startswith("cuda") else 0,
     )
     if on_cpu:
         # No more lanes than batches, or a small job leaves cores idle.

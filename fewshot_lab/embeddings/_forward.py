@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
 HALF = Any
 """ndarray of float16."""
+
+WARM, TIMED = 2, 4
+"""Batches that a GPU does as it likes, and those that are then timed."""
+
+COMPILING = 40.0
+"""Seconds that torch.compile takes for a network of usual size."""
+
+SAVED = 0.3
+"""Share of the forward pass's time that it saves at least."""
 
 
 class Forward:
@@ -29,8 +39,9 @@ class Forward:
         ``"bfloat16"`` for autocast, else ``"float32"``.
     batch_size
         What to begin with; halved whenever the GPU's memory does not suffice.
-    compiled
-        Whether to use torch.compile; where that fails the module runs as it is.
+    images
+        How many will come. Once some batches have been timed, the module is compiled if that
+        saves more time with the rest of them than it takes; 0 for never.
     """
 
     def __init__(
@@ -40,15 +51,16 @@ class Forward:
         dtype: str,
         batch_size: int,
         *,
-        compiled: bool = False,
+        images: int = 0,
     ) -> None:
-        import torch
-
         self.module = module
         self.device = device
         self.batch_size = batch_size
         self._dtype = dtype
-        self._compiled = torch.compile(module, dynamic=False) if compiled else None
+        self._compiled: Any = None
+        self._left = images
+        self._batches = 0
+        self._seconds = 0.0
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         """Embed pixels of any number, at most :attr:`batch_size` at a time.
@@ -69,7 +81,7 @@ class Forward:
         while start < len(pixels):
             piece = pixels[start : start + self.batch_size]
             try:
-                parts.append(self._run(piece))
+                parts.append(self._timed(piece) if self._left else self._run(piece))
                 start += len(piece)
             except torch.OutOfMemoryError as error:
                 if self.batch_size == 1:
@@ -78,13 +90,34 @@ class Forward:
                         "use a smaller backbone or the device cpu."
                     ) from error
                 self.batch_size = max(1, min(self.batch_size, len(piece)) // 2)
-                self._compiled = None  # it was made for the full batch
+                self._compiled, self._left = None, 0  # it was made for the full batch
             else:
                 continue
             # Outside of the handler, which keeps the failed pass's tensors alive.
             if self.device.startswith("cuda"):
                 torch.cuda.empty_cache()
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _timed(self, piece: torch.Tensor) -> torch.Tensor:
+        """Run, and find out whether compiling pays."""
+        import torch
+
+        def now() -> float:
+            if self.device.startswith("cuda"):
+                torch.cuda.synchronize(self.device)
+            return time.perf_counter()
+
+        began = now()
+        found = self._run(piece)
+        self._batches += 1
+        self._left = max(0, self._left - len(piece))
+        if self._batches > WARM:
+            self._seconds += now() - began
+        if self._batches == WARM + TIMED:
+            if worth_compiling(self._seconds / (TIMED * len(piece)), self._left):
+                self._compiled = torch.compile(self.module, dynamic=False)
+            self._left = 0
+        return found
 
     def _run(self, piece: torch.Tensor) -> torch.Tensor:
         import torch
@@ -114,6 +147,11 @@ class Forward:
             except Exception:
                 self._compiled = None
                 return self.module(piece[:count]).half()
+
+
+def worth_compiling(seconds_per_image: float, images: int) -> bool:
+    """Say whether torch.compile saves more time than it takes."""
+    return SAVED * seconds_per_image * images > COMPILING
 
 
 def to_numpy(vectors: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float16]]:

@@ -44,22 +44,28 @@ def coloured(crops: Tensor, colours: Tensor) -> Tensor:
     crops
         (B, 3, S, S), uint8.
     colours
-        (B, 6), from :func:`draw_colours`.
+        (B, 6), from :func:`draw_colours`, on the CPU.
 
     Returns
     -------
     Tensor
         (B, 3, S, S), float32, 0 to 1.
     """
-    x = crops.float() / 255
-    columns = colours.to(x.device).unbind(1)
-    brightness, contrast, saturation, hue, grey, blur = (c.view(-1, 1, 1, 1) for c in columns)
-    luma = torch.tensor(_LUMA, device=x.device).view(1, 3, 1, 1)
-    x = x * brightness
+    device = crops.device
+    brightness, contrast, saturation, hue, grey, blur = colours.unbind(1)
+    # What is small is computed where the numbers are: a GPU would be kept waiting for each.
+    mixing = _moved(_mixing(saturation * (1 - grey), hue), device)
+    factors = _moved(torch.stack([brightness / 255, contrast]), device).view(2, -1, 1, 1, 1)
+    luma = _moved(torch.tensor(_LUMA), device).view(1, 3, 1, 1)
+    x = crops.float() * factors[0]
     middle = (x * luma).sum(1, keepdim=True).mean((2, 3), keepdim=True)
-    x = middle + (x - middle) * contrast
-    x = torch.einsum("boc,bchw->bohw", _mixing(saturation * (1 - grey), hue), x)
-    return _blurred(x.clamp(0, 1), blur.flatten())
+    x = middle + (x - middle) * factors[1]
+    x = torch.einsum("boc,bchw->bohw", mixing, x)
+    return _blurred(x.clamp(0, 1), blur)
+
+
+def _moved(small: Tensor, device: torch.device) -> Tensor:
+    return small.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else small
 
 
 def _mixing(saturation: Tensor, hue: Tensor) -> Tensor:
@@ -75,13 +81,14 @@ def _mixing(saturation: Tensor, hue: Tensor) -> Tensor:
 
 def _blurred(x: Tensor, sigma: Tensor) -> Tensor:
     """Blur those crops whose sigma is above 0."""
-    rows = torch.nonzero(sigma > 0).flatten()
-    if not len(rows):
+    chosen = torch.nonzero(sigma > 0).flatten()
+    if not len(chosen):
         return x
-    some = x[rows]
-    at = torch.arange(_KERNEL, device=x.device) - _KERNEL // 2
-    kernel = torch.exp(-0.5 * (at / sigma[rows, None]) ** 2)
+    at = torch.arange(_KERNEL) - _KERNEL // 2
+    kernel = torch.exp(-0.5 * (at / sigma[chosen, None]) ** 2)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, 0)
+    rows, kernel = _moved(chosen, x.device), _moved(kernel, x.device)
+    some = x[rows]
     n, _, height, width = some.shape
     half = _KERNEL // 2
     flat = functional.pad(some, (half, half, half, half), mode="reflect").reshape(

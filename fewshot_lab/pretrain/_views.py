@@ -17,7 +17,7 @@ def coloured_views(batch: Views, part: int, parts: int, device: torch.device) ->
         if name in batch:
             crops, colours = (batch[key].chunk(parts, 1)[part] for key in (name, f"{name}_colours"))
             pixels = crops.flatten(0, 1).to(device, non_blocking=True)
-            moved = coloured(pixels, colours.flatten(0, 1).to(device, non_blocking=True))
+            moved = coloured(pixels, colours.flatten(0, 1))
             found.append(moved.contiguous(memory_format=torch.channels_last))
     return found
 

@@ -329,6 +329,28 @@ def test_a_full_gpu_halves_the_batch_and_goes_on() -> None:
     assert module.sizes == [16, 8, 4, 4, 4, 4, 4]
 
 
+@pytest.mark.parametrize("images", [60, 10**12])
+def test_a_network_is_compiled_where_it_pays_and_embeds_the_same(
+    monkeypatch: pytest.MonkeyPatch, images: int
+) -> None:
+    compile_it = torch.compile
+    compiled: list[torch.nn.Module] = []
+
+    def traced(module: torch.nn.Module, **options: bool) -> object:
+        compiled.append(module)
+        return compile_it(module, backend="eager", **options)  # no C compiler needed
+
+    monkeypatch.setattr(torch, "compile", traced)
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(3))
+    pixels = torch.rand(60, 2, 2, 3)
+    with torch.inference_mode():
+        plain = module(pixels).half()
+    forward = Forward(module, "cpu", "float32", 8, images=images)
+    found = torch.cat([forward(part) for part in pixels.split(8)])
+    torch.testing.assert_close(found, plain)
+    assert bool(compiled) == (images > 60)
+
+
 def test_not_even_one_image_fits() -> None:
     forward = Forward(Cramped(room=0), "cpu", "float32", 2)
     with pytest.raises(FewshotLabError, match="single image"):
