@@ -4,7 +4,7 @@ import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.runs import find_run, list_runs
-from fewshot_lab.ui import new_run, run_charts, run_view
+from fewshot_lab.ui import new_run, run_view
 from fewshot_lab.ui.empty import project_or_stop, stop_without_images
 from fewshot_lab.ui.on_error import sentences
 
@@ -27,7 +27,7 @@ if st.session_state.get("fl-clone"):
 if wanted in [*names, NEW]:
     st.session_state["fl-chosen-run"] = wanted
 elif st.session_state.get("fl-chosen-run") not in [*names, NEW]:
-    st.session_state["fl-chosen-run"] = names[0] if names else NEW
+    st.session_state["fl-chosen-run"] = run_view.foremost(runs) or NEW
 
 if runs:
     left, right = st.columns([1, 4], gap="large")
@@ -57,14 +57,4 @@ with right, sentences():
 if len(runs) > 1:
     st.divider()
     st.subheader("All runs")
-    st.html(run_view.listed(runs))
-    compared = st.multiselect(
-        "Compare", names, default=names[:3], max_selections=6, key="fl-compare"
-    )
-    if len(compared) > 1:
-        picked = [run for run in runs if run.name in compared]
-        figures = [run_charts.helping(picked), run_charts.rank(picked)]
-        figures += [run_charts.loss_share(picked)]
-        shown = [figure for figure in figures if figure is not None]
-        for column, figure in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
-            column.plotly_chart(figure, config=run_charts.CONFIG)
+    run_view.overview(runs)

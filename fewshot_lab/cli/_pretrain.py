@@ -144,7 +144,9 @@ def pretrain(
         device, chosen_gpus = f"cuda:{chosen_gpus[0]}", []
     elif chosen_gpus:
         device, nproc = "cuda", len(chosen_gpus)
+    run = _to_resume(project, name) if resume else None
     options = _slurm_options(
+        run,
         {
             "nodes": nodes,
             "gpus": gpus,
@@ -154,10 +156,9 @@ def pretrain(
             "time": time_limit,
             "account": account,
             "extra": tuple(sbatch_line) if sbatch_line else None,
-        }
+        },
     )
-    if resume:
-        run = _to_resume(project, name)
+    if run is not None:
         if slurm is False and run.spec.get("launcher") == "slurm" and run.spec.get("slurm"):
             note = "It was started by Slurm; --slurm submits it again. Here it goes on alone."
             print(note, file=sys.stderr)
@@ -213,13 +214,14 @@ def _gpu_ids(text: str | None) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _slurm_options(said: dict[str, Any]) -> SlurmOptions:
-    """Return what was said on the command line, else what is kept for this cluster."""
+def _slurm_options(run: Run | None, said: dict[str, Any]) -> SlurmOptions:
+    """Return what was said here, else what the run was submitted with, else what is kept."""
     from dataclasses import replace
 
-    from fewshot_lab.runs import slurm_settings
+    from fewshot_lab.runs import slurm_settings, submitted_with
 
-    return replace(slurm_settings(), **{k: v for k, v in said.items() if v is not None})
+    options = (submitted_with(run) if run is not None else None) or slurm_settings()
+    return replace(options, **{k: v for k, v in said.items() if v is not None})
 
 
 def _make(
@@ -235,7 +237,7 @@ def _make(
 ) -> Run | None:
     from fewshot_lab.pretrain import check_recipe, estimate_cost
     from fewshot_lab.project import Project
-    from fewshot_lab.runs import images_of, kind_of, prepare_run, recommend
+    from fewshot_lab.runs import images_of, kind_of, prepare_run, recommend, usual_side
 
     opened = [Project.open(each) for each in projects]
     try:
@@ -243,9 +245,11 @@ def _make(
         if not images:
             raise FewshotLabError(f"{projects[0]!r} has no images yet: import some first.")
         advice = recommend(len(images), likely=kind_of(opened, images), **asked)
+        device = asked["device"] if check_device else "cpu"
+        warnings = check_recipe(
+            advice.recipe, len(images), device=device, nproc=nproc, usual_side=usual_side(images)
+        )
         if dry_run:
-            device = asked["device"] if check_device else "cpu"
-            warnings = check_recipe(advice.recipe, len(images), device=device, nproc=nproc)
             cost = estimate_cost(advice.recipe, device=device)
             result = {
                 "recipe": advice.recipe.to_dict(),
@@ -258,12 +262,7 @@ def _make(
             return None
         if asked["modality"] is None:
             print(f"{advice.recipe.modality}: {advice.reasons['modality']}", file=sys.stderr)
-        for warning in check_recipe(
-            advice.recipe,
-            len(images),
-            device=asked["device"] if check_device else "cpu",
-            nproc=nproc,
-        ):
+        for warning in warnings:
             print(warning, file=sys.stderr)
         return prepare_run(
             opened,

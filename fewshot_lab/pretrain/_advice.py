@@ -146,7 +146,12 @@ def advise(
         choose("head_bottleneck", 256, "DINO's.")
     choose("student_temperature", 0.1, "DINO's.")
     temperature = _temperature(n_images)
-    choose("teacher_temperature", temperature, f"{_LIGHTLY}: .02 at 20,000 images to .07 at 1M.")
+    choose(
+        "teacher_temperature",
+        temperature,
+        f"{_LIGHTLY} (.02 at 20,000 images to .07 at 1M), at least .03: colder, a few thousand "
+        "images settle on few outputs.",
+    )
     choose(
         "teacher_temperature_start",
         min(0.02, temperature),
@@ -163,18 +168,21 @@ def advise(
         f"epoch{'s' if wanted != 1 else ''} (0.5-2 from scratch, 2-8 from good weights).",
     )
     choose("ema_end", 1.0, "DINO's: at the end the teacher rests.")
-    rate = 5e-4 * batch / 256 if scratch else 1e-4 * batch / 256
-    if not on_gpu:
-        rate = 5e-4
-        why = "Few steps on a CPU: higher than DINO's, with the first stages at rest."
+    if scratch:
+        rate, why = 5e-4 * batch / 256, "DINO's 5e-4 x batch / 256 from scratch."
+    elif on_gpu or network.transformer:
+        rate, why = 1e-4 * batch / 256, "1e-4 x batch / 256 from good weights."
     else:
-        why = (
-            "DINO's 5e-4 x batch / 256 from scratch."
-            if scratch
-            else "1e-4 x batch / 256 from good weights."
-        )
+        rate, why = 5e-4, "Few steps on a CPU: higher than DINO's, as measured on blood cells."
     choose("learning_rate", rate, why)
-    choose("head_learning_rate", 4 * rate, "The head begins with random weights: faster.")
+    even = (
+        "As the backbone's, which is new, too." if scratch else "As the backbone's: it is not new."
+    )
+    choose(
+        "head_learning_rate",
+        rate if scratch or head else 4 * rate,
+        even if scratch or head else "The head begins with random weights: faster.",
+    )
     choose("final_learning_rate", min(1e-6, rate), "DINO's.")
     choose("warmup_steps", max(1, round(0.1 * steps)), "A tenth of the run, as in DINO.")
     choose("weight_decay", 0.04, "DINO's at its start.")
@@ -251,5 +259,4 @@ def _temperature(n_images: int) -> float:
     """Return 0.02 up to 20,000 images, 0.07 from a million on, along the logarithm between."""
     low, high = math.log(20_000), math.log(1_000_000)
     along = min(1.0, max(0.0, (math.log(n_images) - low) / (high - low)))
-    # A little above the rule's lower end: at .02 a set of a few thousand settles on few outputs.
     return round(max(0.03, 0.02 + 0.05 * along), 4)

@@ -14,7 +14,7 @@ _STARTS = ("imagenet", "scratch")
 
 
 def check_recipe(
-    recipe: Recipe, n_images: int, *, device: str = "cpu", nproc: int = 1, least_side: int = 0
+    recipe: Recipe, n_images: int, *, device: str = "cpu", nproc: int = 1, usual_side: int = 0
 ) -> list[str]:
     """Check a recipe against the images and the machine.
 
@@ -26,8 +26,8 @@ def check_recipe(
         "cpu", "cuda" or "cuda:i".
     nproc
         Processes, each with an equal part of a batch.
-    least_side
-        The shorter side of the smallest image, in pixels; 0 if not known.
+    usual_side
+        The shorter side that half of the images do not exceed, in pixels; 0 if not known.
 
     Returns
     -------
@@ -55,10 +55,11 @@ def check_recipe(
     _check_weights(recipe)
     _check_sizes(recipe, architecture)
     warnings = []
-    if 0 < least_side < recipe.global_size * 0.6:
+    if 0 < usual_side < recipe.global_size * 0.6:
         warnings.append(
-            f"The smallest images have {least_side} px, so that they are enlarged to crops of "
-            f"{recipe.global_size} px: smaller crops would learn as much in less time."
+            f"Half of the images have {usual_side} px a side or fewer and are enlarged to crops of "
+            f"{recipe.global_size} px: smaller crops (global_size, local_size) would learn as much "
+            "in less time."
         )
     if device == "cpu" and recipe.steps * recipe.batch_size * recipe.global_size**2 > 2e11:
         warnings.append("This will take days without a GPU.")

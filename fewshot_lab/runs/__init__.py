@@ -10,10 +10,23 @@ from fewshot_lab.runs._launch import (
     start_at,
     torchrun,
 )
-from fewshot_lab.runs._prepare import columns_of, images_of, kind_of, prepare_run, recommend
+from fewshot_lab.runs._prepare import (
+    columns_of,
+    images_of,
+    kind_of,
+    prepare_run,
+    recommend,
+    usual_side,
+)
 from fewshot_lab.runs._rank import run_rank
 from fewshot_lab.runs._run import Run, find_run, list_runs
-from fewshot_lab.runs._slurm import SlurmOptions, keep_slurm_settings, slurm_settings, submit
+from fewshot_lab.runs._slurm import (
+    SlurmOptions,
+    keep_slurm_settings,
+    slurm_settings,
+    submit,
+    submitted_with,
+)
 from fewshot_lab.runs._trial import trial_of, try_backbone
 
 __all__ = [
@@ -39,7 +52,9 @@ __all__ = [
     "slurm_settings",
     "start_at",
     "submit",
+    "submitted_with",
     "torchrun",
     "trial_of",
     "try_backbone",
+    "usual_side",
 ]

@@ -34,6 +34,8 @@ class RunImage:
     group : str or None
         Patient or slide: kept on one side of every split of the check.
     project : str
+    side : int
+        The shorter one, in pixels; 0 if not known.
     """
 
     id: str
@@ -42,6 +44,7 @@ class RunImage:
     label: int | None = None
     group: str | None = None
     project: str = ""
+    side: int = 0
 
 
 def free_name(stem: str) -> str:

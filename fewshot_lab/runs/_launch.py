@@ -85,11 +85,11 @@ def launch_again(run: Run) -> None:
     FewshotLabError
         If it is running, has come to its end, or Slurm refuses it.
     """
-    from fewshot_lab.runs._slurm import SlurmOptions, submit
+    from fewshot_lab.runs._slurm import submit, submitted_with
 
-    stored = run.spec.get("slurm")
-    if run.spec.get("launcher") == "slurm" and stored:
-        submit(run, SlurmOptions(**stored | {"extra": tuple(stored.get("extra", ()))}))
+    options = submitted_with(run)
+    if options is not None and run.spec.get("launcher") == "slurm":
+        submit(run, options)
     else:
         launch_run(run)
 

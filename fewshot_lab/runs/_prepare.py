@@ -93,9 +93,15 @@ def images_of(
                     None if name is None else numbers.setdefault(name, len(numbers)),
                     None if groups is None else f"{project.name}/{groups[number]}",
                     project.name,
+                    min(row.width, row.height),
                 ),
             )
     return list(found.values()), {number: name for name, number in numbers.items()}
+
+
+def usual_side(images: Sequence[RunImage]) -> int:
+    """Return the median of the images' shorter sides, in pixels; 0 if not known."""
+    return int(np.median([image.side for image in images])) if images else 0
 
 
 def kind_of(projects: Sequence[Project], images: Sequence[RunImage]) -> Likely:

@@ -96,6 +96,14 @@ def keep_slurm_settings(options: SlurmOptions) -> None:
     write_object(home() / RUNS / SETTINGS, asdict(options))
 
 
+def submitted_with(run: Run) -> SlurmOptions | None:
+    """Return what the cluster was asked for a run the last time; None if it never was."""
+    stored = run.spec.get("slurm")
+    if not stored:
+        return None
+    return SlurmOptions(**{**stored, "extra": tuple(stored.get("extra", ()))})
+
+
 def submit(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
     """Write a run's ``job.sbatch`` and hand it to Slurm.
 

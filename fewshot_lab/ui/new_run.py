@@ -25,6 +25,8 @@ from fewshot_lab.runs import (
     recommend,
     slurm_settings,
     start_at,
+    submitted_with,
+    usual_side,
 )
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.words import count, plural
@@ -44,7 +46,7 @@ def show(project: Project) -> None:
         reasons |= dict.fromkeys(changes, f"Advised after what became of {cloned.name}.")
         advice = Advice(cloned.recipe.changed(**changes), reasons)
         n, images = int(cloned.spec.get("images", 0)), None
-        place = Place(device=str(cloned.spec.get("device", "cpu")))
+        place = _place_of(cloned)
     else:
         images = _images(project)
         n = len(images[0])
@@ -59,6 +61,8 @@ def show(project: Project) -> None:
     chosen = _recipe(advice, key=f"{n}-{hash(str(advice.recipe))}")
     if chosen is None:
         return
+    side = usual_side(images[0]) if images is not None else 0
+    possible = _told(chosen, n, place, side)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         name = st.text_input(
             "Name of the run",
@@ -69,9 +73,10 @@ def show(project: Project) -> None:
         measure = st.button(
             "Measure the cost",
             key="fl-cost",
+            disabled=not possible,
             help="Trains on noise for ten seconds: images per second, hours and memory.",
         )
-        start = st.button("Start", type="primary", key="fl-start-run")
+        start = st.button("Start", type="primary", key="fl-start-run", disabled=not possible)
     _cost(chosen, place, measure)
     if start:
         if cloned is not None:
@@ -104,6 +109,16 @@ def _cloned() -> Run | None:
         return find_run(name) if name else None
     except FewshotLabError:
         return None
+
+
+def _place_of(run: Run) -> Place:
+    """Return where a run was trained: there its clone will be, too."""
+    spec = run.spec
+    return Place(
+        device=str(spec.get("device", "cpu")),
+        gpus=tuple(spec.get("gpus", ())),
+        slurm=submitted_with(run) if spec.get("launcher") == "slurm" else None,
+    )
 
 
 def _chosen_projects(project: Project) -> list[Project]:
@@ -290,6 +305,21 @@ def _recipe(advice: Advice, key: str) -> Recipe | None:
         return None
     st.caption("Changed: " + ", ".join(f"{k} = {v}" for k, v in changed.items()))
     return recipe
+
+
+def _told(recipe: Recipe, n: int, place: Place, side: int) -> bool:
+    """Say what one should know before the start; return whether it can start at all."""
+    from fewshot_lab.pretrain import check_recipe
+
+    device = place.device if place.slurm is None else "cpu"
+    try:
+        known = check_recipe(recipe, n, device=device, nproc=place.processes, usual_side=side)
+    except FewshotLabError as error:
+        alert(str(error))
+        return False
+    for sentence in known:
+        st.caption(sentence)
+    return True
 
 
 def _cost(recipe: Recipe, place: Place, asked: bool) -> None:

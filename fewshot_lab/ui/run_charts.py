@@ -44,7 +44,7 @@ def _line(
         figure.add_scatter(x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 1.5})
 
 
-def _level(figure: go.Figure, value: float, words: str, at: str = "top left") -> None:
+def _level(figure: go.Figure, value: float, words: str, at: str = "top right") -> None:
     figure.add_hline(
         y=value,
         line={"color": GREY, "width": 1, "dash": "dot"},

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from fewshot_lab.jobs import Status
 from fewshot_lab.pretrain import pictures_of
 from fewshot_lab.project import Project
 from fewshot_lab.runs import Run, launch_again
@@ -52,9 +53,7 @@ def headline(run: Run) -> str:
     left = ""
     if status.state == "running" and status.stage == "pretraining" and status.seconds_left:
         left = f" · {duration(status.seconds_left)} left"
-    words = STATES.get(status.state, status.state)
-    if status.state == "failed" and (run.health() or {}).get("state") == "bad":
-        words = "paused by its health check"
+    words = state_word(run, status)
     if status.state == "running" and status.stage not in ("", "pretraining"):
         words = "reading the images" if status.stage == "decoding" else status.stage
         steps = f"{count(status.done)} of {count(status.total or 0)}"
@@ -64,6 +63,13 @@ def headline(run: Run) -> str:
         f'<div class="fl-job" role="status"><div class="line">{line}</div>'
         f'<div class="fl-bar"><i style="width:{share:.1f}%"></i></div></div>'
     )
+
+
+def state_word(run: Run, status: Status) -> str:
+    """Return the state of a run in a word or two."""
+    if status.state == "failed" and (run.health() or {}).get("state") == "bad":
+        return "paused by its health check"
+    return STATES.get(status.state, status.state)
 
 
 def draw(run: Run) -> None:
@@ -243,6 +249,38 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def foremost(runs: list[Run]) -> str | None:
+    """Return the run to look at first: one that trains, else one that waits, else the newest."""
+    order = {"running": 0, "queued": 1}
+    first = min(runs, key=lambda run: order.get(run.status().state, 2), default=None)
+    return first.name if first is not None else None
+
+
+def overview(runs: list[Run]) -> None:
+    """Draw the table of all runs, anew every few seconds while one is active, and compare some."""
+    active = any(run.started and run.status().active for run in runs)
+
+    @st.fragment(run_every=5.0 if active else None)
+    def table() -> None:
+        with sentences():
+            st.html(listed(runs))
+
+    table()
+    begun = [run.name for run in runs if run.metrics()]
+    if len(begun) < 2:
+        return
+    compared = st.multiselect(
+        "Compare", begun, default=begun[:3], max_selections=6, key="fl-compare"
+    )
+    picked = [run for run in runs if run.name in compared]
+    if len(picked) > 1:
+        figures = [run_charts.helping(picked), run_charts.rank(picked)]
+        figures += [run_charts.loss_share(picked)]
+        shown = [figure for figure in figures if figure is not None]
+        for column, figure in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
+            column.plotly_chart(figure, config=run_charts.CONFIG)
+
+
 def health_word(health: dict) -> str:
     """Return what ails a run in two or three words, empty where nothing does."""
     name = str(health.get("name") or "")
@@ -269,7 +307,7 @@ def listed(runs: list[Run]) -> str:
             )
         health = run.health() or {}
         rows += (
-            f"<tr><td>{escape(run.name)}</td><td>{escape(STATES.get(status.state, status.state))}"
+            f"<tr><td>{escape(run.name)}</td><td>{escape(state_word(run, status))}"
             f"</td><td class='n'>{count(status.done)} / {count(total)}</td><td class='n'>{knn}</td>"
             f"<td>{escape(health_word(health))}</td>"
             f"<td>{escape(', '.join(run.spec.get('projects', [])))}</td></tr>"

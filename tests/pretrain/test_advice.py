@@ -42,6 +42,17 @@ def test_weights_without_a_head_rest_while_it_learns_and_new_ones_do_not():
     assert scratch.final_weight_decay > imagenet.final_weight_decay
 
 
+def test_transformers_and_random_weights_learn_at_the_published_rates():
+    # Five times that ended vit_tiny in a rank collapse within 150 steps.
+    for n in (400, 5000):
+        scratch = Recipe.for_dataset(n, "vit_tiny_patch16_224", "scratch").recipe
+        assert scratch.learning_rate == 5e-4 * scratch.batch_size / 256
+        assert scratch.head_learning_rate == scratch.learning_rate
+    weights = Recipe.for_dataset(5000, "timm:vit_small_patch14_dinov2.lvd142m").recipe
+    assert weights.learning_rate == 1e-4 * weights.batch_size / 256
+    assert Recipe.for_dataset(5000).recipe.learning_rate == 5e-4
+
+
 def test_more_images_take_more_prototypes_and_a_warmer_teacher():
     sizes = (1_000, 30_000, 60_000, 150_000, 2_000_000)
     recipes = [Recipe.for_dataset(n, device="cuda").recipe for n in sizes]

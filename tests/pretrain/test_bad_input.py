@@ -42,8 +42,8 @@ def test_a_gpu_that_is_not_there():
 
 
 def test_small_images_are_a_warning():
-    (warning,) = check_recipe(SCRATCH, 100, least_side=20)
-    assert "20 px" in warning
+    (warning,) = check_recipe(SCRATCH, 100, usual_side=20)
+    assert "have 20 px a side or fewer" in warning
 
 
 @pytest.mark.parametrize(
