@@ -135,8 +135,11 @@ def test_a_refit_goes_first(monkeypatch):
         folder = type("F", (), {"name": "x"})
 
     advisor = Advisor(Anything, busy.is_set)
+    assert not advisor.behind
     advisor.take(Anything, "images")
+    assert advisor.behind
     wait_for(lambda: len(fits) > 5)
+    assert advisor.behind
     busy.set()
     time.sleep(0.05)
     before = len(fits)
@@ -144,6 +147,7 @@ def test_a_refit_goes_first(monkeypatch):
     assert len(fits) == before
     busy.clear()
     wait_for(lambda: len(fits) > before)
+    wait_for(lambda: not advisor.behind)
     advisor.close()
 
 

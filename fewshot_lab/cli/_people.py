@@ -134,9 +134,10 @@ def _text(report: PeopleReport) -> str:
     effect = report.effect
     if effect.difference is not None:
         d = effect.difference
+        often = f"{abs(100 * d.value):.1f} points {'more' if d.value >= 0 else 'less'} often"
         lines.append(
-            f"With the prediction in sight a label agrees with it {100 * d.value:+.1f} points "
-            f"oftener ({100 * d.low:+.1f} to {100 * d.high:+.1f}, n = {d.n:,}). {effect.caveat}"
+            f"With the prediction in sight a label agrees with it {often} "
+            f"({100 * d.low:+.1f} to {100 * d.high:+.1f}, n = {d.n:,}). {effect.caveat}"
         )
     return "\n".join(lines)
 

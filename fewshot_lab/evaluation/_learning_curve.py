@@ -260,17 +260,18 @@ def learning_curve(
     best = float(np.median(gain))
     luck = _luck(hits["all"], code, mean_ratio, x, n, trains)
     real = gain + luck * rng.normal(size=REPLICATES)
+    measured = tuple(
+        Band.of(middle[s], accuracy[:, s], 0.95).around(
+            balanced(by_repeat[:, s].mean(axis=0) * worth, worth, images=int(seen.sum()))
+        )
+        for s in range(len(sizes))
+    )
     return LearningCurve(
         basis=basis,
         labels=n,
         sizes=tuple(sizes),
-        accuracy=tuple(
-            Band.of(middle[s], accuracy[:, s], 0.95).around(
-                balanced(by_repeat[:, s].mean(axis=0) * worth, worth, images=int(seen.sum()))
-            )
-            for s in range(len(sizes))
-        ),
-        ahead=tuple(_ahead(laws, sizes[-1], float(middle[-1]), n, lift)),
+        accuracy=measured,
+        ahead=tuple(_ahead(laws, sizes[-1], measured[-1], n, lift)),
         picked=picked,
         trains=trains,
         gain=Band.of(best, real, LEVEL),
@@ -523,15 +524,23 @@ def _luck(
 
 
 def _ahead(
-    laws: PowerLaws, measured: int, seen: float, n: int, lift: Float
+    laws: PowerLaws, measured: int, seen: Band, n: int, lift: Float
 ) -> list[tuple[int, Band]]:
-    """Return the curve from the last measured point on, beginning at what was seen there."""
-    found = []
-    shift = seen - float(np.median(laws.at(measured)))
+    """Return the curve from the last measured point on, beginning at what was seen there.
+
+    Nothing ahead is surer than what was measured: where that interval is wider than the laws'
+    there, all of them are widened by as much.
+    """
+    found: list[tuple[int, Band]] = []
+    shift = seen.value - float(np.median(laws.at(measured)))
+    low, high = 0.0, 0.0
     for at in sorted({measured, *(round(factor * n) for factor in AHEAD)}):
         value = laws.at(min(at, n)) + lift * laws.gain(n, max(at, n))
         value = np.clip(value + shift, 0.0, 1.0)
-        found.append((at, Band.of(float(np.median(value)), value, 0.95)))
+        band = Band.of(float(np.median(value)), value, 0.95)
+        if not found:
+            low, high = max(0.0, band.low - seen.low), max(0.0, seen.high - band.high)
+        found.append((at, Band(band.value, max(0.0, band.low - low), min(1.0, band.high + high))))
     return found
 
 

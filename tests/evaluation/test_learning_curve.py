@@ -136,6 +136,12 @@ def test_too_few_labels_make_no_curve_and_the_same_labels_the_same_one():
     assert learning_curve(Pool(X), np.arange(60), one) is None
     first, second = (learning_curve(Pool(X), np.arange(60), y) for _ in range(2))
     assert first == second
+    # Ahead it begins where it was measured, and is nowhere surer than there.
+    at, ahead = first.ahead[0]
+    assert at == first.sizes[-1]
+    last = first.accuracy[-1]
+    assert ahead.value == pytest.approx(last.value)
+    assert ahead.low <= last.low + 1e-9 and ahead.high >= last.high - 1e-9
 
 
 def test_advice_is_in_words_and_json():
