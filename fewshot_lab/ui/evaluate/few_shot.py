@@ -137,9 +137,9 @@ def form(project: Project, kinds: dict[str, str]) -> None:
 
 def kept(project: Project, name: str, content: bytes) -> Path:
     """Keep a dropped split list where the job finds it, also when it is started again."""
-    folder = project.folder / "uploads"
-    folder.mkdir(exist_ok=True)
-    file = folder / f"split-{Path(name).name}"
+    folder = project.folder / "uploads" / "splits"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / Path(name).name
     file.write_bytes(content)
     return file
 
@@ -237,7 +237,7 @@ def told(found: dict[str, Any], again: Sequence[int] = ()) -> str:
     kind = "reference labels" if found["labels"] == "reference" else "your labels"
     said = (
         f"{count(found['images'])} images with {kind}, {len(found['classes'])} classes, "
-        f"{many} draws, {count(found['test_images'])} images for testing "
+        f"{many} draw{'' if many == '1' else 's'}, {count(found['test_images'])} images for testing "
         f"({found.get('split', 'a third')}). {found['leak_check']} Bands: 95 %, hierarchical "
         "bootstrap over draws and test images, whole groups together."
     )

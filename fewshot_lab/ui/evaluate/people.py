@@ -89,6 +89,7 @@ def figure(title: str, value: "Interval", how: str, *, share: bool = False) -> s
         )
     texts = (percent if share else "{:.2f}".format)(value.value)
     low, high = (percent(v) if share else f"{v:.2f}" for v in (value.low, value.high))
+    low = low.removesuffix(" %")  # said once, after the second
     return (
         f"<dt>{escape(title)}</dt><dd class='fl-figure'><b>{texts}</b>"
         f"<span>{low}–{high}, n = {count(value.n)} {escape(how)}</span></dd>"
@@ -234,8 +235,8 @@ def effect(report: "PeopleReport") -> str:
         d = found.difference
         rows += (
             f"<dt>Difference</dt><dd class='fl-figure'><b>{signed(d.value)} points</b>"
-            f"<span>{signed(d.low)} to {signed(d.high)}, n = {count(d.n)}, 95 % interval of how "
-            "much oftener a label is the prediction when that was in sight</span></dd>"
+            f"<span>{signed(d.low)} to {signed(d.high)}, n = {count(d.n)}, 95 % interval: by how "
+            "many points more labels are the prediction when that is in sight</span></dd>"
         )
     if found.paired is not None:
         d = found.paired
