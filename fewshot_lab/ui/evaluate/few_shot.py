@@ -18,7 +18,7 @@ from fewshot_lab.ui.evaluate._parts import (
     results_and_job,
     too_few,
 )
-from fewshot_lab.ui.words import count, escape, signed
+from fewshot_lab.ui.words import count, escape, plural, signed
 
 VERB = "evaluate-nshot"
 TITLES = {
@@ -233,11 +233,11 @@ def figures(row: dict[str, Any], metric: str) -> tuple[float, float, float]:
 def told(found: dict[str, Any], again: Sequence[int] = ()) -> str:
     """Say how it was measured, and which shots are not drawn."""
     draws = sorted({r["draws"] for r in found["results"]})
-    many = f"{draws[0]}" if len(draws) == 1 else f"{draws[0]} to {draws[-1]}"
+    many = plural(draws[0], "draw") if len(draws) == 1 else f"{draws[0]} to {draws[-1]} draws"
     kind = "reference labels" if found["labels"] == "reference" else "your labels"
     said = (
         f"{count(found['images'])} images with {kind}, {len(found['classes'])} classes, "
-        f"{many} draw{'' if many == '1' else 's'}, {count(found['test_images'])} images for testing "
+        f"{many}, {count(found['test_images'])} images for testing "
         f"({found.get('split', 'a third')}). {found['leak_check']} Bands: 95 %, hierarchical "
         "bootstrap over draws and test images, whole groups together."
     )
