@@ -1,0 +1,185 @@
+"""A project's classifier, its export, and what its probabilities are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project._labelled import WithLabels
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fewshot_lab.audit import AuditSet
+    from fewshot_lab.classifiers import Fitted, SoftLabels
+    from fewshot_lab.evaluation import Settings
+    from fewshot_lab.export import BundleReport
+    from fewshot_lab.project._project import Project
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The labelled images a classifier may learn from.
+
+    Never audit images, unsure or rejected ones, nor predictions that were accepted in bulk.
+
+    Attributes
+    ----------
+    ids : list of str
+    X : array (n, d), float32
+    y : array (n,) of class ids
+    groups : array (n,) of str or None
+        None where no image has a group; an image without one is a group of its own.
+    soft : SoftLabels or None
+        Further opinions that train, by the rule "soft".
+    """
+
+    ids: list[str]
+    X: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray | None
+    soft: SoftLabels | None = None
+
+
+@dataclass(frozen=True)
+class ProjectClassifier:
+    """A fitted classifier with the project it belongs to."""
+
+    project: Project
+    fitted: Fitted
+    training: TrainingSet
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen, and by how much."""
+        return self.fitted.sentence
+
+    def probabilities(self, ids: Sequence[str] | None = None) -> np.ndarray:
+        """Return calibrated probabilities (n, K) of embedded images, classes as ``class_ids``."""
+        import numpy as np
+
+        matrix = self.project.require_embeddings().matrix(ids)
+        return self.fitted.probabilities(matrix.astype(np.float32))
+
+    def export(
+        self, folder: Path | str, *, as_zip: bool = False, progress: Progress = silent
+    ) -> BundleReport:
+        """Write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
+        from fewshot_lab.export import export_bundle
+
+        return export_bundle(
+            self.project, Path(folder), classifier=self, zip=as_zip, progress=progress
+        )
+
+
+class WithClassifier(WithLabels):
+    """Audit set, classifier and export of a :class:`Project`."""
+
+    @cached_property
+    def audit(self) -> AuditSet:
+        """The images drawn at random, to measure and never to train."""
+        from fewshot_lab.audit import AuditSet
+
+        return AuditSet(self._whole)
+
+    def training_set(self) -> TrainingSet:
+        """Return the labelled images that a classifier may learn from."""
+        import numpy as np
+
+        from fewshot_lab.classifiers import soft_labels
+
+        embeddings = self.require_embeddings()
+        held_out = self.splits.held_out(self.store.audit_ids())
+        labels = self.store.labels()
+        ids = [
+            image_id
+            for image_id in embeddings.ids
+            if (label := labels.get(image_id)) is not None
+            and label.teaches
+            and image_id not in held_out
+        ]
+        y = np.array([labels[i].class_id for i in ids], dtype=np.int64)
+        X = embeddings.matrix(ids).astype(np.float32)
+        soft = soft_labels(y, [labels[i].shares for i in ids])
+        return TrainingSet(ids, X, y, self.groups_of(ids), soft)
+
+    def fit(self, name: str | None = None) -> ProjectClassifier:
+        """Fit a classifier on the labels.
+
+        Parameters
+        ----------
+        name : str, optional
+            A name of :data:`fewshot_lab.classifiers.TITLES` or "auto"; the project's own choice
+            (the setting "classifier", else "auto") where it is not given.
+
+        Raises
+        ------
+        FewshotLabError
+            With labels of fewer than two classes.
+        """
+        import numpy as np
+
+        from fewshot_lab.classifiers import fit
+
+        training = self.training_set()
+        if len(set(training.y.tolist())) < 2:
+            raise FewshotLabError(
+                "A classifier needs labelled images of at least two classes; "
+                f"{self.name!r} has {len(training.ids)} labelled images "
+                f"of {len(set(training.y.tolist()))}."
+            )
+        pool = self.pool
+        place = {image_id: row for row, image_id in enumerate(self.require_embeddings().ids)}
+        rows = np.array([place[image_id] for image_id in training.ids], dtype=np.int64)
+        inside = bool(rows.max() < len(pool))
+        fitted = fit(
+            training.X,
+            training.y,
+            name=name or str(self.store.get("classifier") or "auto"),
+            groups=training.groups,
+            near_duplicates=None,
+            pool=pool,
+            rows=rows if inside else None,
+            soft=training.soft,
+        )
+        return ProjectClassifier(self._whole, fitted, training)
+
+    def export(
+        self, folder: Path | str, *, as_zip: bool = False, progress: Progress = silent
+    ) -> BundleReport:
+        """Fit and write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
+        return self.fit().export(folder, as_zip=as_zip, progress=progress)
+
+    def probabilities(self, settings: Settings | None = None) -> dict[str, Any]:
+        """Return what the probabilities are worth: calibration, threshold, sets, unlike images.
+
+        Parameters
+        ----------
+        settings : Settings, optional
+            The project's own where they are not given.
+
+        Raises
+        ------
+        FewshotLabError
+            With labels of fewer than two classes, or none that could be held out.
+        """
+        from fewshot_lab.export import told_of
+
+        return told_of(self._whole, self.fit(), settings)
+
+    def keep_probabilities(self, settings: Mapping[str, Any]) -> None:
+        """Keep how probabilities are to be acted on: for the pages, the report and the bundle."""
+        from fewshot_lab.evaluation import Settings
+
+        self.store.set("probabilities", Settings.of(settings).to_dict())
+
+    def report(self, out: Path | str, *, progress: Progress = silent) -> dict[str, Any]:
+        """Write the report as one HTML file; see :func:`fewshot_lab.export.write_report`."""
+        from fewshot_lab.export import write_report
+
+        return write_report(self._whole, out, progress=progress)

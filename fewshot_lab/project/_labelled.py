@@ -1,0 +1,169 @@
+"""What people say of a project's images."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project._embedded import WithEmbeddings
+from fewshot_lab.store import ClassRow, LabelAction
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fewshot_lab.people import PeopleReport, ProjectLots
+    from fewshot_lab.store import Team
+
+
+class WithLabels(WithEmbeddings):
+    """Classes, labels and annotators of a :class:`Project`."""
+
+    def classes(self) -> list[ClassRow]:
+        """Return the classes in their order."""
+        return self.store.classes()
+
+    def label(
+        self,
+        labels: Mapping[str, str | None],
+        annotator: str,
+        *,
+        view: str = "script",
+    ) -> int:
+        """Label images by path or id; classes that do not exist yet are added.
+
+        Parameters
+        ----------
+        labels : mapping
+            From a path or an id to a class name, "unsure", "reject", or None (clears).
+
+        Returns
+        -------
+        int
+            The number of images labelled.
+
+        Raises
+        ------
+        FewshotLabError
+            Where a path is unknown or leads to several images; nothing is stored then.
+        """
+        known = self.store.find_many(list(labels))
+        unknown = [key for key in labels if key not in known]
+        if unknown:
+            some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+            raise FewshotLabError(
+                f"{len(unknown)} of {len(labels)} images are not in {self.name!r}: {some}"
+            )
+        by_name = {row.name.casefold(): row.id for row in self.store.classes()}
+        said: dict[str, int | str] = {}
+        for key, name in labels.items():
+            if name is None:
+                said[known[key]] = "clear"
+            elif name in ("unsure", "reject"):
+                said[known[key]] = name
+            else:
+                plain = " ".join(name.split())
+                if plain.casefold() not in by_name:
+                    added = self.store.add_class(plain, annotator=annotator)
+                    by_name[plain.casefold()] = added
+                said[known[key]] = by_name[plain.casefold()]
+        if said:
+            # One action, so that one undo takes all of it back.
+            self.store.record(
+                LabelAction(
+                    client=f"{view}-{uuid4().hex}",
+                    q=0,
+                    annotator=annotator,
+                    kind="class",
+                    class_id=None,
+                    image_ids=list(said),
+                    view=view,
+                    class_of=said,
+                )
+            )
+        return len(said)
+
+    def label_csv(self, csv_path: Path | str, annotator: str) -> tuple[int, list[str]]:
+        """Label from a CSV with the columns ``path`` and ``label``.
+
+        Returns
+        -------
+        int, list of str
+            How many images were labelled, and the paths that are not in the project.
+
+        Raises
+        ------
+        FewshotLabError
+            Where the file cannot be read or lacks a column.
+        """
+        try:
+            text = Path(csv_path).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise FewshotLabError(f"{csv_path} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise FewshotLabError(
+                f"{csv_path} is not UTF-8 text; save it as a CSV in UTF-8."
+            ) from None
+        first = text.partition("\n")[0]
+        delimiter = max(",;\t", key=first.count)  # a spreadsheet writes what its country uses
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+        missing = {"path", "label"} - set(reader.fieldnames or ())
+        if missing:
+            raise FewshotLabError(
+                f"{csv_path} has no column {' and '.join(sorted(missing))!s}; "
+                "its first line must name the columns path and label."
+            )
+        try:
+            rows = [(row["path"] or "", (row["label"] or "").strip()) for row in reader]
+        except csv.Error as error:
+            raise FewshotLabError(f"{csv_path} is not a sound CSV: {error}.") from None
+        known = self.store.find_many([path for path, _ in rows])
+        unmatched = [path for path, _ in rows if path not in known]
+        labels = {path: label or None for path, label in rows if path in known}
+        return (self.label(labels, annotator, view="import") if labels else 0), unmatched
+
+    def groups_of(self, ids: Sequence[str]) -> np.ndarray | None:
+        """Return the name of what each image must stay together with, in every split.
+
+        Its group by the project's rule, joined with its near-duplicates; see :attr:`splits`.
+        None where every image stands alone.
+        """
+        return self.splits.groups_of(ids)
+
+    @cached_property
+    def lots(self) -> ProjectLots:
+        """Who labels which image, where several share the project."""
+        from fewshot_lab.people import ProjectLots
+
+        return ProjectLots(self._whole)
+
+    def people(self) -> PeopleReport:
+        """Return who labelled what, how far people agree, and what seeing predictions did."""
+        from fewshot_lab.people import people_report
+
+        return people_report(self._whole)
+
+    def set_team(self, annotator: str, **changes: Any) -> Team:
+        """Agree on how several annotators share the project; what is not named stays.
+
+        Parameters
+        ----------
+        annotator : str
+            Who says so; it is kept in the log with the time.
+        changes
+            Fields of :class:`fewshot_lab.store.Team`.
+
+        Raises
+        ------
+        FewshotLabError
+            For what cannot be.
+        """
+        team = replace(self.store.team(), **changes)
+        self.store.set_team(team, annotator)
+        return team

@@ -1,0 +1,65 @@
+"""An open project: its folder, its rows, and what must stay together in it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, cast
+
+from fewshot_lab.store import Store
+
+if TYPE_CHECKING:
+    from fewshot_lab.project._project import Project
+    from fewshot_lab.splits import Splits
+
+
+class Opened:
+    """The lowest layer of a :class:`Project`."""
+
+    def __init__(self, folder: Path, store: Store):
+        self.folder = folder
+        self.store = store
+        self._lock = RLock()
+
+    @property
+    def _whole(self) -> Project:
+        """The project itself, as the other rooms know it: every layer is part of one."""
+        return cast("Project", self)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def touch(self) -> None:
+        """Note that somebody uses the project now."""
+        self.store.set("last_used", time.time())
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.store.close()
+
+    def delete(self) -> None:
+        """Delete the project with its labels; images that were referenced in place stay."""
+        self.store.drop()
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """What must not be torn apart: groups, near-duplicates, the reference test set."""
+        from fewshot_lab.splits import Splits
+
+        return Splits(self._whole)
+
+    @cached_property
+    def jobs_folder(self) -> Path:
+        """Where the runs of long work are kept."""
+        return self.folder / "jobs"
+
+    def _absolute(self, file: str) -> Path:
+        path = Path(file)
+        return path if path.is_absolute() else self.folder / path
