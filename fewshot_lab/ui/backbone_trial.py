@@ -6,9 +6,10 @@ from fewshot_lab import jobs
 from fewshot_lab.backbones import find
 from fewshot_lab.project import Project
 from fewshot_lab.runs import trial_of
+from fewshot_lab.store.colours import colour_for
 from fewshot_lab.ui import pages, run_charts, work
 from fewshot_lab.ui.on_error import note, sentences
-from fewshot_lab.ui.words import count, plural, signed
+from fewshot_lab.ui.words import count, escape, plural, signed
 
 
 def show(project: Project, name: str) -> None:
@@ -75,6 +76,7 @@ def compare(project: Project, name: str, found: dict) -> None:
         else:
             figure = run_charts.small_map(layout, colours, f"{word}: {titles[each]}")
             column.plotly_chart(figure, config=run_charts.CONFIG, key=f"fl-map-{each}")
+    st.html(legend(colours))
     curve = found["curve"]
     if curve is None:
         st.caption(found["reason"])
@@ -83,8 +85,24 @@ def compare(project: Project, name: str, found: dict) -> None:
             run_charts.few_shot(curve, titles), config=run_charts.CONFIG, key="fl-few-shot"
         )
         st.caption(_verdict(curve, name))
-    if st.button("Switch to it", type="primary", key=f"fl-switch-{name}"):
+    worse = curve is not None and _is_worse(curve, name)
+    if st.button("Switch to it", type="secondary" if worse else "primary", key=f"fl-switch-{name}"):
         switch(project, name)
+
+
+def legend(colours: dict[str, tuple[str, str]]) -> str:
+    """Return which class has which colour on the maps, as HTML."""
+    named = sorted(set(colours.values()))
+    dots = "".join(
+        f'<span><i class="fl-dot" style="background:{escape(colour)}"></i>{escape(name)}</span>'
+        for name, colour in named
+    )
+    return f'<div class="fl-legend">{dots}</div>' if dots else ""
+
+
+def _is_worse(curve: dict, name: str) -> bool:
+    gains = [d for d in curve["differences"] if d["backbone"] == name]
+    return bool(gains) and max(gains, key=lambda d: d["shots"])["interval"][1] < 0
 
 
 def _verdict(curve: dict, name: str) -> str:
@@ -115,5 +133,5 @@ def _colours(project: Project) -> dict[str, tuple[str, str]]:
         return found
     reference = {row.id: row.reference for row in project.store.images() if row.reference}
     names = sorted(set(reference.values()))
-    palette = run_charts.COLOURS
-    return {i: (r, palette[names.index(r) % len(palette)]) for i, r in reference.items()}
+    colour = {name: colour_for(number) for number, name in enumerate(names)}
+    return {image_id: (name, colour[name]) for image_id, name in reference.items()}

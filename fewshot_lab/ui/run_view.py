@@ -107,6 +107,17 @@ def draw(run: Run) -> None:
             column.plotly_chart(
                 figure, config=run_charts.CONFIG, key=f"fl-{run.name}-{figure.layout.title.text}"
             )
+    if rows:
+        st.caption(lately(rows[-1]))
+
+
+def lately(row: dict) -> str:
+    """Return what no chart shows of the last look, in a sentence."""
+    norm = row["gradient_norm"]
+    words = [f"learning rate {row['learning_rate']:.2g}"]
+    words += [f"gradient norm {norm:.2g}"] if norm is not None else []
+    words += [f"{100 * row['waiting_share']:.0f} % of the time spent waiting for data"]
+    return f"At step {count(row['step'])}: {', '.join(words)}."
 
 
 def gained(checks: list[dict]) -> dict[str, float]:

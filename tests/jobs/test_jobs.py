@@ -270,7 +270,7 @@ def test_jobs_wait_for_those_that_use_the_same(tmp_path: Path, monkeypatch) -> N
     from fewshot_lab.jobs._queue import in_line, is_heavy, uses
 
     def spec(**facts):
-        return {"verb": "pretrain", "project": "blood", **facts}
+        return {"verb": "pretrain", "project": "blood", "name": "night", **facts}
 
     monkeypatch.setenv("FEWSHOT_LAB_QUEUE", str(tmp_path / "line"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,3")
@@ -302,7 +302,7 @@ def test_jobs_wait_for_those_that_use_the_same(tmp_path: Path, monkeypatch) -> N
         monkeypatch.setenv("FEWSHOT_LAB_HOME", "/two")
         assert not meets(spec(device="cpu"))
         assert meets(spec(device="cuda"))  # another home, the same GPU
-        assert met == ["Waiting until “pretrain” of blood has ended."]
+        assert met == ["Waiting until the run “night” of blood has ended."]
 
 
 def test_delete_takes_the_run_away_but_not_under_a_running_job(project: Path) -> None:

@@ -183,6 +183,26 @@ def test_a_job_in_the_queue_is_not_submitted_again(
     assert run.status().state == "queued"
 
 
+def test_resumed_it_asks_for_the_same_nodes_unless_told_otherwise(
+    new_run: NewRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from fewshot_lab.cli._main import run as verb
+
+    for name, script in (("sbatch", "echo 78"), ("squeue", "exit 0"), ("scancel", "exit 0")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    run = new_run()
+    submit(run, SlurmOptions(2, partition="long"))
+    again = ["pretrain", "cells", "--name", run.name, "--resume", "--slurm"]
+    assert verb(again) == 0
+    assert "#SBATCH --nodes=2" in (run.folder / SCRIPT).read_text()
+    assert verb([*again, "--nodes", "1"]) == 0
+    text = (run.folder / SCRIPT).read_text()
+    assert "#SBATCH --nodes=1" in text
+    assert "#SBATCH --partition=long" in text
+
+
 def test_without_slurm_it_says_so(new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(FewshotLabError, match="no Slurm here"):

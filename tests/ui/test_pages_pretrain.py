@@ -35,6 +35,7 @@ def test_a_new_run_is_proposed_with_its_recipe(open_app: Callable[..., AppTest])
     said = words(app)
     assert "24 images; labels are not used for training" in said
     assert "steps of 16 images" in said
+    assert "Stained microscopy by the names" in said
     assert app.text_input(key="fl-run-name").value == "blood-1"
     app.selectbox(key="fl-run-column").set_value("reference label").run()
     assert not app.exception
