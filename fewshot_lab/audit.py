@@ -175,7 +175,7 @@ class AuditSet:
                     room -= int((pool.code == pool.code[unit[0][0]]).sum())
         return self._record(pool, int(fresh.sum()), [("", until, kept)] if kept else [])
 
-    def draw(self, n: int, *, stratify: str | None = None) -> int:
+    def draw(self, n: int, *, stratify: str | None = None, per_group: int | None = None) -> int:
         """Draw images more, of each part of the pool half evenly and half by size; how many.
 
         Parameters
@@ -184,12 +184,17 @@ class AuditSet:
             Images to be labelled; about as many (each stratum gets two at least).
         stratify : str, optional
             "predicted", for the class that the classifier predicts, or a metadata column.
+        per_group : int, optional
+            Images of each group to ask about: by default as few as hold no more than a fifth of
+            all images out, five at most.
 
         Raises
         ------
         FewshotLabError
             For too few images or groups, an unknown column, or no classifier yet.
         """
+        if per_group is not None and per_group < 1:
+            raise FewshotLabError("Ask for one image of each group at least.")
         project = self._project
         pool = PoolView.of(project)
         inside = ~pool.away
@@ -209,7 +214,7 @@ class AuditSet:
             raise FewshotLabError("Every image or group of the pool has been drawn already.")
         rng = self._random(int(drawn.sum()))
         room = HELD * inside.sum() - np.isin(pool.code[inside], pool.code[drawn & inside]).sum()
-        most = images_per_group(pool.code, fresh, n, float(room))
+        most = per_group or images_per_group(pool.code, fresh, n, float(room))
         take = np.where(pool.named, most, 1)
         found = draw_units(pool.code, fresh, n, rng, take=take, strata=strata)
         told = [(names[k], until, units) for k, units in found]

@@ -175,6 +175,20 @@ def test_a_stratified_draw_is_weighted_back(project):
         project.audit.draw(5, stratify="age")
 
 
+def test_of_each_patient_as_many_are_asked_about_as_said(project):
+    project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
+    patient = dict(zip(project.require_embeddings().ids, project.splits.codes(
+        project.require_embeddings().ids
+    ), strict=True))  # fmt: skip
+    assert project.audit.draw(6, per_group=1) == 6
+    first = project.store.audit_ids()
+    assert len({patient[i] for i in first}) == 6
+    project.audit.draw(6, per_group=3)
+    assert len({patient[i] for i in project.store.audit_ids() - first}) == 2
+    with pytest.raises(FewshotLabError, match="one image of each group"):
+        project.audit.draw(6, per_group=0)
+
+
 def test_at_the_terminal(project, capsys):
     def told(*arguments):
         assert run([*arguments, "--json"]) == 0

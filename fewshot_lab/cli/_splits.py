@@ -175,6 +175,14 @@ def audit(
             show_default=False,
         ),
     ] = None,
+    per_group: Annotated[
+        int | None,
+        typer.Option(
+            help="Images of each group to ask about; by default as few as leave enough to train "
+            "on, five at most.",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -183,7 +191,11 @@ def audit(
 
     opened = Project.open(project)
     try:
-        drawn = opened.audit.draw(draw, stratify=stratify) if draw is not None else 0
+        drawn = (
+            opened.audit.draw(draw, stratify=stratify, per_group=per_group)
+            if draw is not None
+            else 0
+        )
         names = {row.id: row.name for row in opened.store.classes(include_retired=True)}
         report, _ = opened.audit.measure(opened.fit())
         found = report.figures

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 WIDE = 10
 EVENLY = "By chance alone"
 PREDICTED = "By predicted class"
+EACH = {None: "as few as leave enough to train on", 1: "one image", 2: "two", 5: "five"}
 
 
 def big(title: str, value: "Interval") -> str:
@@ -173,25 +174,37 @@ def show(
                 open="audit",
             )
         with st.popover("Draw more", type="tertiary"):
-            draw_more(project)
+            draw_more(project, report, noun)
     if report is not None and report.figures is not None:
         st.html(by_class(report.figures, classes) + absent(report.figures, classes))
 
 
-def draw_more(project: Project) -> None:
+def draw_more(project: Project, report: "AuditReport | None", noun: str) -> None:
     """Draw the form that puts further images into the audit set."""
+    found = report.figures if report is not None else None
+    lacking = max(found.lacking.values(), default=0) if found is not None else 0
     st.html(
         "<div class='fl-small fl-muted' style='max-width:320px'>They stop training for ever, with "
         "all that stays together with them, also where they are labelled already. By predicted "
         "class or by a column, rare ones come more often; the figures are weighted for it.</div>"
     )
-    n = st.number_input("Images", min_value=1, max_value=5000, value=50, step=10, key="fl-draw-n")
+    n = st.number_input("Images", 1, 5000, lacking or 50, step=10, key=f"fl-draw-n-{lacking}")
+    each = None
+    if report is not None and report.counts.held_out:
+        each = st.selectbox(
+            f"Of each {noun}",
+            list(EACH),
+            index=1 if lacking else 0,
+            format_func=EACH.__getitem__,
+            key=f"fl-draw-each-{lacking}",
+            help=f"All of a {noun} stops training; images of one tell less than those of several.",
+        )
     ways = [EVENLY, PREDICTED, *project.store.columns()]
     how = st.selectbox("How", ways, key="fl-draw-how")
     if st.button("Draw", key="fl-draw", type="primary"):
         with sentences():
             by = None if how == EVENLY else "predicted" if how == PREDICTED else how
-            drawn = project.audit.draw(int(n), stratify=by)
+            drawn = project.audit.draw(int(n), stratify=by, per_group=each)
             st.session_state["fl-drawn"] = drawn
             st.rerun()
 
