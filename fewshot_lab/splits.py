@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -40,6 +40,8 @@ LOWEST = 0.8
 EXACT = 4e11
 """Floating-point operations up to which every image is compared with every other."""
 MANY = 20_000
+MANY_LOST = 0.2
+"""Share of the labels from which on it is said that other groups would take them from training."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,27 @@ class Splits:
 
     def preview(self, rule: GroupRule | None = None) -> GroupPreview:
         """Return what a rule (the one in use, if None) makes of the images."""
-        return preview_groups(self._project.store.images(), rule or self.rule)
+        asked = rule or self.rule
+        rows = self._project.store.images()
+        found = preview_groups(rows, asked)
+        if found.warning or asked == self.rule:
+            return found
+        return replace(found, warning=self._lost(rows, asked))
+
+    def _lost(self, rows: Sequence[Any], rule: GroupRule) -> str:
+        """Say if a rule would take many labels from training: those beside an audit image."""
+        store = self._project.store
+        audit = store.audit_ids()
+        keys = {row.id: key for row, key in zip(rows, group_keys(rows, rule), strict=True)}
+        beside = {keys[i] for i in audit if i in keys} - {None}
+        labelled = [i for i, label in store.labels().items() if label.teaches and i not in audit]
+        lost = sum(keys.get(i) in beside for i in labelled)
+        if lost <= MANY_LOST * len(labelled):
+            return ""
+        return (
+            f"{lost:,} of {len(labelled):,} labels would train no longer: they share a {rule.noun} "
+            "with an image of the audit set, which was drawn by other groups."
+        )
 
     @property
     def test_rule(self) -> TestRule:

@@ -175,6 +175,20 @@ def test_a_stratified_draw_is_weighted_back(project):
         project.audit.draw(5, stratify="age")
 
 
+def test_groups_that_would_take_many_labels_from_training_say_so(project):
+    """The audit set was drawn image by image; with sites as groups it stands in both of them."""
+    project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
+    project.audit.draw(6)
+    asked = GroupRule("pattern", r"(site\d)/", "site")
+    left = len({ident(i) for i in range(40)} - project.store.audit_ids())
+    assert project.splits.preview(asked).warning == (
+        f"{left} of {left} labels would train no longer: they share a site with an image of the "
+        "audit set, which was drawn by other groups."
+    )
+    project.splits.set_rule(asked)
+    assert not project.splits.preview().warning
+
+
 def test_of_each_patient_as_many_are_asked_about_as_said(project):
     project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
     patient = dict(zip(project.require_embeddings().ids, project.splits.codes(
