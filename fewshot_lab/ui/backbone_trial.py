@@ -47,7 +47,7 @@ def in_use(project: Project) -> None:
     """Say that it is in use, and offer the way back."""
     before = project.store.get("backbone_before")
     note(f"{project.name} uses this backbone.")
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         pages.link("label", "Open the map", project.name)
         if before and st.button(f"Back to {find(before).card.title}", key="fl-back"):
             switch(project, before)

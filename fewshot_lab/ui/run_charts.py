@@ -61,7 +61,7 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
     title = (
         "Is it helping? kNN on the labels" if key == "knn" else "Logistic regression on the labels"
     )
-    figure = _figure(title, "balanced accuracy")
+    figure = _figure(title, "balanced accuracy" if len(runs) == 1 else "dotted: frozen start")
     drawn = False
     for run, colour in zip(runs, COLOURS, strict=False):
         checks = [row for row in run.checks() if row.get(key)]
@@ -88,7 +88,16 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
             line={"color": colour, "width": 2},
             marker={"size": 5},
         )
-        if not drawn:
+        if len(runs) > 1:  # each has a start of its own
+            figure.add_scatter(
+                x=[x[0], x[-1]],
+                y=[value[0]] * 2,
+                mode="lines",
+                line={"color": colour, "width": 1, "dash": "dot"},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        else:
             _level(figure, value[0], "frozen start", "bottom right")
         drawn = True
     figure.update_layout(showlegend=len(runs) > 1)
