@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from _embeddings import balanced_accuracy, embeddings, mean_and_half, split
 
-from fewshot_lab.backbones import find
+from fewshot_lab.backbones import default_name, find
 from fewshot_lab.classifiers import TITLES, Pool, fit, one_blas_thread, paper_answers
 from fewshot_lab.classifiers._paper import fit_paper, fit_quietly, published
 from fewshot_lab.evaluation import cross_validation, suspects
@@ -168,7 +168,7 @@ def speed(pools: list[int], shots: tuple[int, ...], paper_shots: tuple[int, ...]
             noise = rng.normal(0, 0.05, (len(again), X.shape[1])).astype(np.float16)
             XX = np.concatenate([X, np.maximum(X[again] + noise * X.std(axis=0), 0)])
             yy = np.concatenate([y, y[again]])
-        once = timed(partial(Pool, XX), 1)
+        once = timed(lambda XX=XX: Pool(XX).levelled, 1)
         order = rng.permutation(len(X))
         with tempfile.TemporaryDirectory() as home:
             labels = Labels(XX, classes, Path(home))
@@ -208,7 +208,7 @@ def speed(pools: list[int], shots: tuple[int, ...], paper_shots: tuple[int, ...]
 def accuracy(
     draws: int, shots: tuple[int, ...], sets: list[str], thorough: bool, backbone: str
 ) -> None:
-    own = ("auto quick", "lda", "logreg", *(("auto", "rbf-svm") if thorough else ()))
+    own = ("auto quick", "stack", "lda", "logreg", *(("auto", "rbf-svm") if thorough else ()))
     for name in sets:
         X, y, classes = embeddings(name, find(backbone))
         pool = Pool(X)
@@ -272,7 +272,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS))
     parser.add_argument("--sets", nargs="+", default=["pbc8", "isic8"])
-    parser.add_argument("--backbone", default="efficientnet-lite0-imagenet")
+    parser.add_argument("--backbone", default=default_name())
     parser.add_argument("--pools", type=int, nargs="+", default=[5_000, 50_000])
     parser.add_argument(
         "--paper-shots",

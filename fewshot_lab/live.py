@@ -337,6 +337,7 @@ class LiveSession:
         if old is not None and old.key[0] == key[0] and now - old.built < 5:
             return
         pool = self._project.pool
+        _ = pool.levelled  # made now, while nobody waits for a fit
         count = len(pool)
         ids = list(ids[:count])
         self._images = _Images(

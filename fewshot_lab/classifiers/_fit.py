@@ -10,37 +10,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers._calibration import (
-    Calibration,
-    Fit,
-    calibrate,
-    fit_temperature,
-    log_loss,
+from fewshot_lab.classifiers._calibration import Calibration, Fit, calibrate, fit_temperature
+from fewshot_lab.classifiers._candidates import (
+    Candidate,
+    Labels,
+    coefficients,
+    coordinates,
+    guess_of,
+    held_out_scores,
+    judge,
+    settings_of,
 )
 from fewshot_lab.classifiers._folds import NEAR_DUPLICATE, leak_groups, stratified_folds
-from fewshot_lab.classifiers._lda import fit_lda
 from fewshot_lab.classifiers._maps import Map, Softmax, Vector
-from fewshot_lab.classifiers._models import Linear, Model, Stock
+from fewshot_lab.classifiers._models import Linear, Model, Stock, TwoViews
 from fewshot_lab.classifiers._paper import TITLES as PAPER
 from fewshot_lab.classifiers._paper import fit_paper, paper_out_of_fold
 from fewshot_lab.classifiers._pool import Pool
 from fewshot_lab.classifiers._soft import SoftLabels
-from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax
-from fewshot_lab.classifiers._svm import Machine, Sigmoid, held_out_decisions
+from fewshot_lab.classifiers._stack import Stack, stack
+from fewshot_lab.classifiers._svm import Machine, Sigmoid
 from fewshot_lab.classifiers._threads import one_blas_thread
 from fewshot_lab.errors import FewshotLabError
 
 Float = NDArray[np.floating[Any]]
 
-TITLES = {"logreg": "LogReg", "lda": "LDA", "rbf-svm": "RBF-SVM", **PAPER}
-PENALTIES = (2.0, 8.0, 32.0)
-SHRINKAGES = (0.1, 0.2, 0.4, 0.6, 0.8)
-MACHINES = tuple((gamma, C) for gamma in (0.5, 1.0) for C in (1.0, 3.0, 10.0))
-QUICK = ("lda", "logreg")
-ALL = ("lda", "logreg", "rbf-svm")
+TITLES = {"stack": "LDA + LogReg", "logreg": "LogReg", "lda": "LDA", "rbf-svm": "RBF-SVM", **PAPER}
+MANY = ("lda", "logreg")
+QUICK = (*MANY, "stack")
+ALL = (*MANY, "stack", "rbf-svm")
 FOLDS = 5
 MACHINE_LIMIT = 2000
-"""Labelled images above which "auto" leaves out the support vector machine: too slow."""
+"""Labelled images above which "auto" leaves out the support vector machine and the average of LDA
+and LogReg: too slow, and of little use with so many."""
+SURE = 2.0
+"""Standard errors by which another classifier must be better than the average to be chosen."""
 
 
 @dataclass(frozen=True)
@@ -134,66 +138,6 @@ class Fitted:
         return self.model.to_sklearn(self.class_ids)
 
 
-@dataclass
-class _Labels:
-    """The labelled images as the candidates need them."""
-
-    pool: Pool
-    X: NDArray[Any]
-    Z: Float  # (n, q): coordinates in the axes below
-    axes: Float | None  # (p, q): None where they are the pool's own
-    y: NDArray[np.int64]
-    n_classes: int
-    groups: NDArray[np.int64]
-    folds: NDArray[np.int64]  # (R, n)
-    rows: NDArray[np.int64] | None
-    check: Callable[[], None]
-    soft: SoftLabels | None = None  # its classes as indices, like y
-
-    @cached_property
-    def weights(self) -> Float:
-        return balanced_weights(self.y, self.n_classes, np.ones(len(self.y), dtype=bool))
-
-    @cached_property
-    def taught(self) -> tuple[NDArray[np.int64] | slice, NDArray[np.int64], Float]:
-        """What trains: which image (t,), as which class (t,), with which weight (t,)."""
-        soft = self.soft
-        if soft is None:
-            return slice(None), self.y, self.weights
-        of_class = np.ones(self.n_classes, dtype=np.float32)
-        of_class[self.y] = self.weights
-        return (
-            np.concatenate([np.arange(len(self.y)), soft.at]),
-            np.concatenate([self.y, soft.y]),
-            np.concatenate([self.weights * soft.own, of_class[soft.y] * soft.weight]),
-        )
-
-    @cached_property
-    def cosines(self) -> Float:
-        if self.rows is not None:
-            return self.pool.cosines(self.rows)[:, self.rows]
-        Z = self.pool.prepare(self.X)
-        return Z @ Z.T
-
-    def fold_weights(self, fold: NDArray[np.int64]) -> Float:
-        """Return (F, t): the weights of what is kept in each fold."""
-        image, _, weights = self.taught
-        masks = [fold[image] != f for f in range(int(fold.max(initial=-1)) + 1)]
-        return np.array([np.where(m, weights, 0) for m in masks], dtype=np.float32)
-
-
-@dataclass
-class _Candidate:
-    """One setting of one family, and its out-of-fold scores so far."""
-
-    family: str
-    setting: Any
-    scores: list[Float]
-    temperature: float = 1.0
-    correct: float = 0.0
-    loss: float = np.inf
-
-
 def fit(
     X: NDArray[Any],
     y: NDArray[Any],
@@ -220,7 +164,7 @@ def fit(
     y : array (n,)
         Their class ids.
     name : str
-        "auto", "lda", "logreg", "rbf-svm", "paper-svm", "paper-knn" or "paper-logreg".
+        "auto", "stack", "lda", "logreg", "rbf-svm", "paper-svm", "paper-knn" or "paper-logreg".
     groups : array (n,), optional
         Patient, slide or video of each image: those of one are never on both sides of a split.
     near_duplicates : float or None
@@ -267,7 +211,8 @@ def fit(
             labels.soft = replace(soft, y=np.searchsorted(class_ids, soft.y))
         families: tuple[str, ...] = (name,)
         if name == "auto":
-            families = QUICK if quick or len(index) > MACHINE_LIMIT else ALL
+            families = QUICK if quick else ALL
+            families = MANY if len(index) > MACHINE_LIMIT else families
         return _fit_own(families, labels, class_ids, calibration, quick)
 
 
@@ -281,7 +226,7 @@ def _prepare(
     rows: NDArray[np.int64] | None,
     seed: int,
     check: Callable[[], None],
-) -> _Labels:
+) -> Labels:
     Z = pool.rotate(X) if rows is None else pool.rotated[rows]
     length = np.linalg.norm(Z, axis=1, keepdims=True)
     unit = Z / np.where(length == 0, 1, length)
@@ -295,115 +240,33 @@ def _prepare(
     folds = np.stack(
         [stratified_folds(y, together, k=FOLDS, seed=seed + r) for r in range(repeats)]
     )
-    # Fewer images than components: work in the axes that they span.
-    axes = None
-    if len(Z) < Z.shape[1]:
-        axes = np.linalg.svd(Z, full_matrices=False)[2].T.astype(np.float32)
-        Z = Z @ axes
-    return _Labels(pool, X, Z, axes, y, n_classes, together, folds, rows, check)
-
-
-# -- candidates ------------------------------------------------------------------------------
-
-
-def _settings(family: str) -> tuple[Any, ...]:
-    return {"lda": SHRINKAGES, "logreg": PENALTIES, "rbf-svm": MACHINES}[family]
-
-
-def _scores(family: str, settings: tuple[Any, ...], labels: _Labels, repeat: int) -> list[Float]:
-    """Return out-of-fold scores (n, K) of each setting in one repeat; NaN where not held out."""
-    fold = labels.folds[repeat]
-    n, K, S = len(labels.y), labels.n_classes, len(settings)
-    image, y, _ = labels.taught
-    if family == "rbf-svm":
-        out = held_out_decisions(
-            labels.cosines, labels.y, fold, list(settings), K, soft=labels.soft
-        )
-        return list(out)
-    out = np.full((S, n, K), np.nan, dtype=np.float32)
-    weights = labels.fold_weights(fold)
-    if not len(weights):
-        return list(out)
-    if family == "lda":
-        W = fit_lda(
-            labels.Z[image], y, K, weights, settings, dimensions=labels.pool.rotated.shape[1]
-        )
-    else:
-        F = len(weights)
-        C = np.tile(np.asarray(settings, dtype=np.float32), F)
-        flat = fit_softmax(
-            labels.Z[image], y, K, np.repeat(weights, S, axis=0), C, tolerance=TOLERANCE
-        )
-        W = flat.reshape(F, S, *flat.shape[1:])
-    for f in range(len(weights)):
-        held = fold == f
-        Z = labels.Z[held]
-        for s in range(S):
-            out[s, held] = Z @ W[f, s, :-1] + W[f, s, -1]
-    return list(out)
-
-
-TOLERANCE = 1e-2
-
-
-def _judge(candidate: _Candidate, labels: _Labels) -> None:
-    """Fill in the candidate's temperature, balanced accuracy and log loss over its repeats."""
-    image, said, weight = labels.taught
-    repeats = len(candidate.scores)
-    scores = np.concatenate([each[image] for each in candidate.scores])
-    y, weights = np.tile(said, repeats), np.tile(weight, repeats)
-    known = ~np.isnan(scores[:, 0])
-    if not known.any():
-        return
-    # Right or wrong by what most say; the loss is against every opinion.
-    first = np.tile(np.arange(len(said)) < len(labels.y), repeats)[known]
-    scores, y, weights = scores[known], y[known], weights[known]
-    hit = first & (scores.argmax(axis=1) == y)
-    count = np.bincount(y[first], minlength=labels.n_classes)
-    right = np.bincount(y[hit], minlength=labels.n_classes)
-    candidate.correct = float((right[count > 0] / count[count > 0]).mean())
-    share = np.float32(1 / len(candidate.scores))
-    if candidate.family == "rbf-svm":
-        p = Sigmoid.fit(scores, y, weights * share)(scores)
-        own = np.maximum(p[np.arange(len(y)), y], 1e-6)
-        candidate.loss = float(np.average(-np.log(own), weights=weights))
-    else:
-        guess = _guess(candidate.family, candidate.setting)
-        candidate.temperature = fit_temperature(scores, y, weights * share, guess=guess)
-        candidate.loss = log_loss(scores, y, weights, candidate.temperature)
-
-
-def _guess(family: str, setting: Any) -> float:
-    return 1.0 if family == "logreg" else 4.0
+    return Labels(
+        pool,
+        X,
+        **coordinates(pool, X, rows),
+        y=y,
+        n_classes=n_classes,
+        groups=together,
+        folds=folds,
+        rows=rows,
+        check=check,
+    )
 
 
 def _fit_own(
     families: tuple[str, ...],
-    labels: _Labels,
+    labels: Labels,
     class_ids: NDArray[np.int64],
     asked: str,
     quick: bool,
 ) -> Fitted:
-    best: list[_Candidate] = []
-    repeats = len(labels.folds)
+    best: list[Candidate] = []
     for family in families:
-        settings = _settings(family)
-        found = []
-        for setting, scores in zip(settings, _scores(family, settings, labels, 0), strict=True):
-            candidate = _Candidate(family, setting, [scores])
-            _judge(candidate, labels)
-            found.append(candidate)
-        labels.check()
-        # Among settings of one family the log loss decides: it is steadier than accuracy, of
-        # which a few images are a point.
-        chosen = min(found, key=lambda candidate: candidate.loss)
-        if not np.isfinite(chosen.loss):
-            chosen = found[len(found) // 2]
-        for repeat in range(1, repeats):
-            chosen.scores += _scores(family, (chosen.setting,), labels, repeat)
-            labels.check()
-        _judge(chosen, labels)
-        best.append(chosen)
+        if family == "stack":
+            lda = next((c for c in best if c.family == "lda"), None)
+            best.insert(0, stack(lda or _best_of("lda", labels), labels))
+        else:
+            best.append(_best_of(family, labels))
     chosen, sentence = _choose(best, labels)
     model, parameters, probabilities, calibration = _finish(chosen, labels, asked, quick)
     return Fitted(
@@ -418,10 +281,34 @@ def _fit_own(
     )
 
 
-def _choose(best: list[_Candidate], labels: _Labels) -> tuple[_Candidate, str]:
+def _best_of(family: str, labels: Labels) -> Candidate:
+    """Return the setting of a family with the lowest log loss, scored in all repeats."""
+    settings = settings_of(family)
+    found = []
+    for setting, scores in zip(settings, held_out_scores(family, settings, labels, 0), strict=True):
+        candidate = Candidate(family, setting, [scores])
+        judge(candidate, labels)
+        found.append(candidate)
+    labels.check()
+    # Among settings of one family the log loss decides: it is steadier than accuracy, of which a
+    # few images are a point.
+    chosen = min(found, key=lambda candidate: candidate.loss)
+    if not np.isfinite(chosen.loss):
+        chosen = found[len(found) // 2]
+    for repeat in range(1, len(labels.folds)):
+        chosen.scores += held_out_scores(family, (chosen.setting,), labels, repeat)
+        labels.check()
+    judge(chosen, labels)
+    return chosen
+
+
+def _choose(best: list[Candidate], labels: Labels) -> tuple[Candidate, str]:
     """Return the family with the highest balanced accuracy; the log loss decides a near tie.
 
-    A near tie is a difference below its own standard error, over the images.
+    A near tie is a difference below its own standard error, over the images. The average of LDA
+    and LogReg comes first where it is among them: with few labels cross-validation cannot tell
+    which of two is better, and choosing by it costs more than averaging. Another one must be
+    better by :data:`SURE` standard errors.
     """
     if len(best) == 1:
         return best[0], f"{TITLES[best[0].family]}, as chosen by hand."
@@ -431,19 +318,26 @@ def _choose(best: list[_Candidate], labels: _Labels) -> tuple[_Candidate, str]:
             "before classifiers can be compared."
         )
     top = max(best, key=lambda c: c.correct)
-    close = [c for c in best if top.correct - c.correct <= _noise(top, c, labels)]
-    first = min(close, key=lambda c: c.loss)
+    average = isinstance(best[0], Stack)
+    margin = SURE if average else 1.0
+    close = [c for c in best if top.correct - c.correct <= margin * _noise(top, c, labels)]
+    first = best[0] if average and best[0] in close else min(close, key=lambda c: c.loss)
     second = max((c for c in best if c is not first), key=lambda c: c.correct)
     points = 100 * (first.correct - second.correct)
     a, b = TITLES[first.family], TITLES[second.family]
     if second in close:
         apart = f"within {abs(points):.1f} points" if abs(points) >= 0.05 else "just"
-        return first, f"{a} chosen over {b}: {apart} as accurate, its probabilities fit better."
+        why = (
+            "an average is steadier"
+            if first is best[0] and average
+            else "its probabilities fit better"
+        )
+        return first, f"{a} chosen over {b}: {apart} as accurate, {why}."
     unit = "point" if f"{points:.1f}" == "1.0" else "points"
     return first, f"{a} chosen over {b} by {points:.1f} {unit}."
 
 
-def _noise(a: _Candidate, b: _Candidate, labels: _Labels) -> float:
+def _noise(a: Candidate, b: Candidate, labels: Labels) -> float:
     """Return the standard error of the difference of two balanced accuracies, image by image."""
     known = ~np.isnan(np.stack(a.scores)[:, :, 0])
     held = known.any(axis=0)
@@ -461,11 +355,11 @@ def _noise(a: _Candidate, b: _Candidate, labels: _Labels) -> float:
 
 
 def _finish(
-    chosen: _Candidate, labels: _Labels, asked: str, quick: bool
+    chosen: Candidate, labels: Labels, asked: str, quick: bool
 ) -> tuple[Model, dict[str, float], Float, Calibration]:
     """Fit the chosen setting on all labels; return it, its settings, its out-of-fold (R, n, K)."""
     machine = chosen.family == "rbf-svm"
-    guess = _guess(chosen.family, chosen.setting)
+    guess = guess_of(chosen.family)
 
     def softmax_of(scores: Float, y: NDArray[np.int64], weights: Float) -> Map:
         return Softmax(fit_temperature(scores, y, weights, guess=guess))
@@ -493,38 +387,27 @@ def _finish(
             labels.pool, labels.X, labels.y, gamma, C, map, labels.rows, soft=labels.soft
         )
         return svm, parameters, probabilities, calibration
-    if chosen.family == "lda":
-        W = fit_lda(
-            labels.Z[image],
-            y,
-            labels.n_classes,
-            weights[None],
-            (chosen.setting,),
-            dimensions=labels.pool.rotated.shape[1],
-        )[0, 0]
-        parameters = {"shrinkage": chosen.setting, "temperature": scale}
+    if isinstance(chosen, Stack):
+        parts = chosen.coefficients(labels)
+        parameters = {"shrinkage": chosen.setting}
     else:
-        W = fit_softmax(
-            labels.Z[image],
-            y,
-            labels.n_classes,
-            weights[None],
-            np.array([chosen.setting], dtype=np.float32),
-            tolerance=1e-3,
-        )[0]
-        parameters = {"C": chosen.setting, "temperature": scale}
-    if labels.axes is not None:
-        W = np.concatenate([labels.axes @ W[:-1], W[-1:]])
-    W = W / np.float32(scale)
+        parts = [coefficients(chosen.family, chosen.setting, labels)]
+        parameters = {"shrinkage" if chosen.family == "lda" else "C": chosen.setting}
+    parameters["temperature"] = scale
+    parts = [W / np.float32(scale) for W in parts]
     if isinstance(map, Vector):
-        W = (W - W.mean(axis=1, keepdims=True)) * map.slopes.astype(np.float32)
-        W[-1] += map.offsets.astype(np.float32)
+        slopes = map.slopes.astype(np.float32)
+        parts = [(W - W.mean(axis=1, keepdims=True)) * slopes for W in parts]
+        parts[0][-1] += map.offsets.astype(np.float32)
         map = Softmax(1.0)
-    model = Linear.of(labels.pool, W, map)
-    return model, parameters, probabilities, calibration
+    plain = Linear.of(labels.pool, parts[0], map)
+    if len(parts) == 1:
+        return plain, parameters, probabilities, calibration
+    levelled = Linear.of(labels.pool.levelled, parts[1], map)
+    return TwoViews(plain, levelled, map), parameters, probabilities, calibration
 
 
-def _fit_paper(name: str, labels: _Labels, class_ids: NDArray[np.int64]) -> Fitted:
+def _fit_paper(name: str, labels: Labels, class_ids: NDArray[np.int64]) -> Fitted:
     pipeline = fit_paper(name, labels.X, labels.y)
     labels.check()
     probabilities = paper_out_of_fold(name, pipeline, labels.X, labels.y, labels.folds[0])

@@ -56,35 +56,87 @@ class Linear:
         full = np.concatenate([pool.rotation @ rotated[:-1], rotated[-1:]])
         return cls(pool.prepare, rotated, full.astype(np.float32), map)
 
+    def scores(self, X: NDArray[Any]) -> Float:
+        """Return scores (n, K) of embeddings (n, d)."""
+        return self.prepare(X) @ self.coefficients[:-1] + self.coefficients[-1]
+
+    def pool_scores(self, pool: Pool) -> Float:
+        """Return scores (N, K) of all images of the pool."""
+        return pool.rotated @ self.rotated_coefficients[:-1] + self.rotated_coefficients[-1]
+
     def probabilities(self, X: NDArray[Any]) -> Float:
         """Return (n, K) for embeddings (n, d)."""
-        Z = self.prepare(X)
-        return self.map(Z @ self.coefficients[:-1] + self.coefficients[-1])
+        return self.map(self.scores(X))
 
     def pool_probabilities(self, pool: Pool) -> Float:
         """Return (N, K) for all images of the pool."""
-        scores = pool.rotated @ self.rotated_coefficients[:-1] + self.rotated_coefficients[-1]
-        return self.map(scores)
+        return self.map(self.pool_scores(pool))
 
     def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
         """Return the preparation and a LogisticRegression as a Pipeline, calibrated by its map."""
-        from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import Pipeline
 
-        W, b = self.coefficients[:-1].astype(np.float64), self.coefficients[-1].astype(np.float64)
-        if len(class_ids) == 2:
-            coef, intercept = (W[:, 1] - W[:, 0])[None], np.array([b[1] - b[0]])
-        else:
-            coef, intercept = W.T, b
-        head = LogisticRegression()
-        head.classes_ = np.asarray(class_ids)
-        head.coef_ = np.ascontiguousarray(coef)
-        head.intercept_ = np.ascontiguousarray(intercept)
-        head.n_features_in_ = len(W)
-        head.n_iter_ = np.array([1], dtype=np.int32)
-        if isinstance(self.map, Isotonic):
-            head = calibrated(_by_probability(head), self.map, np.asarray(class_ids))
+        head = _logistic(self.coefficients, self.map, class_ids)
         return Pipeline([*self.prepare.sklearn_steps(), ("classifier", head)])
+
+
+@dataclass(frozen=True)
+class TwoViews:
+    """The sum of two linear functions, one of each view of the embeddings.
+
+    Attributes
+    ----------
+    plain, levelled : Linear
+        Their own maps are not used.
+    map : Map
+        From the sum of their scores to probabilities.
+    """
+
+    plain: Linear
+    levelled: Linear
+    map: Map
+
+    def probabilities(self, X: NDArray[Any]) -> Float:
+        """Return (n, K) for embeddings (n, d)."""
+        return self.map(self.plain.scores(X) + self.levelled.scores(X))
+
+    def pool_probabilities(self, pool: Pool) -> Float:
+        """Return (N, K) for all images of the pool."""
+        return self.map(self.plain.pool_scores(pool) + self.levelled.pool_scores(pool.levelled))
+
+    def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
+        """Return both preparations side by side and a LogisticRegression of all their features."""
+        from sklearn.pipeline import FeatureUnion, Pipeline
+
+        parts = (self.plain, self.levelled)
+        both = [
+            (name, Pipeline(part.prepare.sklearn_steps()))
+            for name, part in zip(("plain", "levelled"), parts, strict=True)
+        ]
+        W = np.concatenate([p.coefficients[:-1] for p in parts])
+        b = sum(p.coefficients[-1:] for p in parts)
+        head = _logistic(np.concatenate([W, b]), self.map, class_ids)
+        return Pipeline([("views", FeatureUnion(both)), ("classifier", head)])
+
+
+def _logistic(coefficients: Float, map: Map, class_ids: NDArray[np.int64]) -> Any:
+    """Return coefficients (d + 1, K) as a fitted LogisticRegression, calibrated by a map."""
+    from sklearn.linear_model import LogisticRegression
+
+    W, b = coefficients[:-1].astype(np.float64), coefficients[-1].astype(np.float64)
+    if len(class_ids) == 2:
+        coef, intercept = (W[:, 1] - W[:, 0])[None], np.array([b[1] - b[0]])
+    else:
+        coef, intercept = W.T, b
+    head = LogisticRegression()
+    head.classes_ = np.asarray(class_ids)
+    head.coef_ = np.ascontiguousarray(coef)
+    head.intercept_ = np.ascontiguousarray(intercept)
+    head.n_features_in_ = len(W)
+    head.n_iter_ = np.array([1], dtype=np.int32)
+    if isinstance(map, Isotonic):
+        return calibrated(_by_probability(head), map, np.asarray(class_ids))
+    return head
 
 
 def _by_probability(head: Any) -> Any:

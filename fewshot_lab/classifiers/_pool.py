@@ -14,6 +14,10 @@ from fewshot_lab.classifiers._threads import one_blas_thread
 COMPONENTS = 256
 GAIN = 30.0
 """How far the square root reaches down, in mean embeddings: from mean / GAIN it is a root."""
+FLAT, FLAT_GAIN = 0.1, 10.0
+"""The exponent of the levelled view, nearly a logarithm, and how far that reaches down."""
+FLOOR = 0.1
+"""Features that vary less than this, in root mean squares of all, are levelled as if they did."""
 CHUNK = 4096
 CACHE_BYTES = 256 * 2**20
 
@@ -31,19 +35,27 @@ class Preparation:
     softened near zero: ``sqrt(1 + gain * x)``. Signed embeddings are left as they are. Then the
     pool's mean is subtracted and each row is scaled to length 1.
 
+    Levelled, it is the tenth root, nearly a logarithm, and each feature is divided by the square
+    root of its standard deviation over the pool, half-way to unit variance: what few images show
+    then counts for more. Both are Yeo and Johnson's (2000, Biometrika 87) transform, which Nielsen
+    et al. 2023 fit to the few labelled images, feature by feature.
+
     Attributes
     ----------
     gain : float
         0 for signed embeddings.
     centre : array (d,)
         The pool's mean, of the roots where they are taken.
+    scale : array (d,) or None
+        What each feature is multiplied by, levelled; None where it is not.
     """
 
     gain: float
     centre: NDArray[np.float32]
+    scale: NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, X: NDArray[Any]) -> Preparation:
+    def of(cls, X: NDArray[Any], *, levelled: bool = False) -> Preparation:
         """Learn it from all embeddings (N, d) of a pool."""
         n, d = X.shape
         signed, total = False, 0.0
@@ -51,26 +63,44 @@ class Preparation:
             part = _finite(X[start : start + CHUNK])
             signed = signed or bool((part < 0).any())
             total += float(part.sum(dtype=np.float64))
-        gain = 0.0 if signed or total <= 0 else float(np.float32(GAIN * n * d / total))
-        unset = cls(gain, np.zeros(d, dtype=np.float32))
-        sums = np.zeros(d, dtype=np.float64)
+        reach = FLAT_GAIN if levelled else GAIN
+        gain = 0.0 if signed or total <= 0 else float(np.float32(reach * n * d / total))
+        nothing, ones = np.zeros(d, dtype=np.float32), np.ones(d, dtype=np.float32)
+        unset = cls(gain, nothing, ones if levelled else None)
+        sums, squares = np.zeros(d, dtype=np.float64), np.zeros(d, dtype=np.float64)
         for start in range(0, n, CHUNK):
-            sums += unset._root(X[start : start + CHUNK]).sum(axis=0, dtype=np.float64)
-        return cls(gain, (sums / max(n, 1)).astype(np.float32))
+            part = unset._compressed(X[start : start + CHUNK])
+            sums += part.sum(axis=0, dtype=np.float64)
+            if levelled:
+                squares += np.einsum("ij,ij->j", part, part, dtype=np.float64)
+        mean = sums / max(n, 1)
+        scale = None
+        if levelled:
+            variance = np.maximum(squares / max(n, 1) - mean**2, 0)
+            typical = float(variance.mean()) or 1.0
+            scale = ((variance / typical + FLOOR**2) ** -0.25).astype(np.float32)
+        return cls(gain, mean.astype(np.float32), scale)
 
-    def _root(self, X: NDArray[Any]) -> NDArray[np.float32]:
+    def _compressed(self, X: NDArray[Any]) -> NDArray[np.float32]:
         Z = _finite(X)
         if self.gain:
             Z *= np.float32(self.gain)
             np.maximum(Z, 0, out=Z)
-            Z += 1
-            np.sqrt(Z, out=Z)
+            if self.scale is None:
+                Z += 1
+                np.sqrt(Z, out=Z)
+            else:
+                np.log1p(Z, out=Z)
+                Z *= np.float32(FLAT)
+                np.exp(Z, out=Z)
         return Z
 
     def __call__(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return unit vectors (n, d); a row at the centre stays zero."""
-        Z = self._root(X)
+        Z = self._compressed(X)
         Z -= self.centre
+        if self.scale is not None:
+            Z *= self.scale
         norm = np.sqrt(np.einsum("ij,ij->i", Z, Z))
         norm[norm == 0] = 1
         Z /= norm[:, None]
@@ -80,7 +110,8 @@ class Preparation:
         """Return the same as fitted stock transformers, for the head of a Pipeline.
 
         The root is a Yeo-Johnson transform with lambda 1/2, ``2 (sqrt(1 + x) - 1)``, of the
-        scaled embedding: PowerTransformer, as the paper's pipeline has one.
+        scaled embedding: PowerTransformer, as the paper's pipeline has one. (A logarithm proper,
+        lambda 0, skl2onnx converts wrongly.)
         """
         from sklearn.preprocessing import Normalizer, PowerTransformer, StandardScaler
 
@@ -93,12 +124,17 @@ class Preparation:
             gain.var_ = gain.scale_**2
             gain.mean_ = None
             gain.n_features_in_, gain.n_samples_seen_ = d, 1
+            exponent = 0.5 if self.scale is None else FLAT
             root = PowerTransformer(method="yeo-johnson", standardize=False)
-            root.lambdas_ = np.full(d, 0.5)
+            root.lambdas_ = np.full(d, exponent)
             root.n_features_in_ = d
             steps += [("gain", gain), ("root", root)]
-            centre = 2 * (centre - 1)
-        scaler = StandardScaler(with_std=False).fit(np.stack([centre, centre]))
+            centre = (centre - 1) / exponent
+        scaler = StandardScaler(with_std=self.scale is not None)
+        scaler.fit(np.stack([centre, centre]))
+        if self.scale is not None:
+            scaler.scale_ = 1 / self.scale.astype(np.float64)
+            scaler.var_ = scaler.scale_**2
         return [*steps, ("centre", scaler), ("normalise", Normalizer().fit(centre[None]))]
 
 
@@ -115,6 +151,8 @@ class Pool:
         Embeddings of all images.
     components : int
         Principal components kept, at most.
+    levelled : bool
+        Prepare the embeddings levelled; see :class:`Preparation`.
 
     Attributes
     ----------
@@ -125,11 +163,11 @@ class Pool:
     rotated : array (N, p), float32
     """
 
-    def __init__(self, X: NDArray[Any], *, components: int = COMPONENTS):
+    def __init__(self, X: NDArray[Any], *, components: int = COMPONENTS, levelled: bool = False):
         self.X = X
         n, d = X.shape
         with one_blas_thread():
-            self.prepare = Preparation.of(X)
+            self.prepare = Preparation.of(X, levelled=levelled)
             scatter = np.zeros((d, d), dtype=np.float32)
             # Principal axes settle long before 20,000 images.
             rows = np.linspace(0, n - 1, min(n, 20_000)).astype(np.int64)
@@ -145,6 +183,11 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.X)
+
+    @cached_property
+    def levelled(self) -> Pool:
+        """A second view of the same embeddings, levelled; made when first asked for."""
+        return Pool(self.X, components=self.rotation.shape[1], levelled=True)
 
     def rotate(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return the leading components (n, p) of prepared embeddings."""

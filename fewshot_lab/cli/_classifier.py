@@ -15,7 +15,7 @@ ClassifierName = Annotated[
     str | None,
     typer.Option(
         "--classifier",
-        help="auto, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn; "
+        help="auto, stack, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn; "
         "the project's choice by default.",
         show_default=False,
     ),

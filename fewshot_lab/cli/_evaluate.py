@@ -62,8 +62,8 @@ def nshot(
         list[str] | None,
         typer.Option(
             "--classifier",
-            help="paper-svm, paper-knn, paper-logreg, default, lda, logreg, rbf-svm; may be "
-            "repeated.",
+            help="paper-svm, paper-knn, paper-logreg, default, stack, lda, logreg, rbf-svm; may "
+            "be repeated.",
             show_default=False,
         ),
     ] = None,

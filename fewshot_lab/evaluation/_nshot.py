@@ -28,6 +28,8 @@ DEFAULT = "default"
 Answer = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Predicted classes (m,) and probabilities (m, K) of the test images."""
 CLASSIFIERS = (*PAPER, DEFAULT)
+METHOD = 2
+"""Raised when the app chooses its classifier in another way: draws kept from before are no use."""
 TEST_SHARE = 3
 """One image (or group) in so many is for testing."""
 
@@ -382,7 +384,7 @@ def _digest(
     known.update(
         apart.rest.astype(np.int32).tobytes() + b"/" + apart.test.astype(np.int32).tobytes()
     )
-    known.update(repr((protocol.seed, protocol.min_class_size)).encode())
+    known.update(repr((METHOD, protocol.seed, protocol.min_class_size)).encode())
     if groups is not None:
         known.update("\0".join(map(str, groups)).encode())
     return known.hexdigest()[:12]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fewshot_lab.classifiers import TITLES, Pool, fit
 from fewshot_lab.errors import FewshotLabError
 
-OWN = ["auto", "lda", "logreg", "rbf-svm"]
+OWN = ["auto", "stack", "lda", "logreg", "rbf-svm"]
 
 
 def accuracy(fitted, X, y):

@@ -12,7 +12,7 @@ def cells(n: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return (np.eye(3)[y] @ rng.normal(size=(3, 12)) + 1.5 * rng.normal(size=(n, 12))), y + 5
 
 
-@pytest.mark.parametrize("name", ["lda", "logreg", "rbf-svm"])
+@pytest.mark.parametrize("name", ["stack", "lda", "logreg", "rbf-svm"])
 def test_two_halves_of_one_opinion_are_one(name: str) -> None:
     X, y = cells()
     half = np.full(len(y), 0.5, dtype=np.float32)
@@ -25,7 +25,7 @@ def test_two_halves_of_one_opinion_are_one(name: str) -> None:
     assert halves.parameters.keys() == whole.parameters.keys()
 
 
-@pytest.mark.parametrize("name", ["lda", "logreg", "rbf-svm"])
+@pytest.mark.parametrize("name", ["stack", "lda", "logreg", "rbf-svm"])
 def test_a_minority_pulls_towards_what_it_says(name: str) -> None:
     X, y = cells()
     fives = np.flatnonzero(y == 5)

@@ -5,7 +5,7 @@ import pytest
 
 from fewshot_lab.classifiers import fit
 
-NAMES = ["lda", "logreg", "rbf-svm", "paper-svm", "paper-logreg"]
+NAMES = ["stack", "lda", "logreg", "rbf-svm", "paper-svm", "paper-logreg"]
 CASES = [((20, 20), False), ((20, 12, 16), True), ((6,) * 9, False)]
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fewshot_lab.store import ClassRow
 
 EXPLAINED = {
+    "stack": "LDA + LogReg, the average of both, each in two views of the images' features: with "
+    "few labels nothing can tell which is better",
     "lda": "LDA, linear discriminant analysis: the class whose centre is nearest, measured in the "
     "spread within classes",
     "logreg": "LogReg, logistic regression: each feature counts for or against each class",

@@ -26,6 +26,7 @@ TITLES = {
     "paper-knn": "kNN (Nielsen et al.)",
     "paper-logreg": "LogReg (Nielsen et al.)",
     "default": "the app's choice",
+    "stack": "LDA + LogReg",
     "lda": "LDA",
     "logreg": "LogReg",
     "rbf-svm": "RBF-SVM",
