@@ -14,7 +14,7 @@ if job is not None:
     work.show(project, job)
 if job is None or job.verb not in ("import", "demo"):
     if import_result.show(project):
-        st.subheader("Import more")
+        st.header("Import more")
     import_form.show(project)
 elif job.report() is not None:
     import_result.show(project)

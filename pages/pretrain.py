@@ -44,17 +44,17 @@ elif "run" in st.query_params:
 
 with right, sentences():
     if chosen == NEW:
-        st.subheader("New run")
+        st.header("New run")
         new_run.show(project)
     else:
         try:
             run = find_run(chosen)
         except FewshotLabError:
             st.rerun()
-        st.subheader(run.name)
+        st.header(run.name)
         run_view.show(project, run)
 
 if len(runs) > 1:
     st.divider()
-    st.subheader("All runs")
+    st.header("All runs")
     run_view.overview(runs)

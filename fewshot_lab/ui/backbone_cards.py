@@ -14,10 +14,10 @@ from fewshot_lab.ui.words import count, escape
 def show(project: Project, *, busy: bool) -> None:
     """Draw the backbone in use in full, the others folded below it."""
     in_use = project.backbone
-    st.subheader(in_use.card.title)
+    st.header(in_use.card.title)
     st.html(facts(in_use))
     st.divider()
-    st.subheader("Others")
+    st.header("Others")
     for card in cards():
         if card.name == in_use.name:
             continue
@@ -28,7 +28,7 @@ def show(project: Project, *, busy: bool) -> None:
         if fold.open:
             with fold, sentences():
                 other(project, find(card.name), busy=busy)
-    st.subheader("Any other")
+    st.header("Any other")
     typed = st.text_input(
         "A model of timm, or a file with weights on this machine",
         placeholder="timm:convnext_tiny.in12k, or /models/my-backbone.safetensors",

@@ -14,7 +14,7 @@ from fewshot_lab.ui.words import count, escape, plural, signed
 
 def show(project: Project, name: str) -> None:
     """Draw the trial of a backbone on the open project."""
-    st.subheader("Use this backbone")
+    st.header("Use this backbone")
     n = len(project.store.ids())
     if not n:
         st.caption("The open project has no images yet.")

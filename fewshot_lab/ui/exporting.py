@@ -87,7 +87,7 @@ def show(project: Project) -> None:
     job = work.active(project, ("export",))
     left, right = st.columns([3, 2], gap="large")
     with left, sentences():
-        st.subheader("A bundle that works without the app")
+        st.header("A bundle that works without the app")
         st.html(
             '<table class="fl-table">'
             + "".join(
@@ -97,7 +97,7 @@ def show(project: Project) -> None:
             + "</table>"
         )
     with right, sentences():
-        st.subheader("The classifier")
+        st.header("The classifier")
         if job is not None:
             work.show(project, job)
         elif snapshot.fitted is None:
@@ -117,7 +117,7 @@ def show(project: Project) -> None:
                 "differs by more than 0.0001 refuses the export."
             )
     st.divider()
-    st.subheader("Bundles")
+    st.header("Bundles")
     if not past:
         st.html('<div class="fl-muted">None has been written yet.</div>')
     for number, one in enumerate(past):
@@ -127,7 +127,7 @@ def show(project: Project) -> None:
     with sentences():
         report(project, ready=snapshot.fitted is not None, busy=job is not None)
     st.divider()
-    st.subheader("Tables")
+    st.header("Tables")
     labelled = bool(project.store.labels())
     labels, opinions, predictions = st.columns(3, gap="large")
     with labels:
@@ -170,7 +170,7 @@ def show(project: Project) -> None:
 
 def report(project: Project, *, ready: bool, busy: bool) -> None:
     """Draw the report: writing it, and the one written last."""
-    st.subheader("Report")
+    st.header("Report")
     st.html(
         '<div class="fl-muted">One page with every figure and its interval, the learning curve, '
         "the leak check, calibration, agreement, versions and a hash of the label log: to read, to "

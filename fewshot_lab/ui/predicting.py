@@ -251,7 +251,7 @@ def answer_html(answer: Answer, colours: dict[str, str], base: str, folder: Path
         figures = "".join(
             f"<figure><img src='{base}/thumb/{a.image_id}.webp' alt=''>"
             f"<figcaption title='{escape(a.class_name)}, similarity {a.similarity:.2f}'>"
-            f"{escape(a.class_name)}</figcaption></figure>"
+            f"{escape(a.class_name).replace('_', '_<wbr>')}</figcaption></figure>"
             for a in answer.alike
         )
         like = (
@@ -259,6 +259,6 @@ def answer_html(answer: Answer, colours: dict[str, str], base: str, folder: Path
         )
     return (
         f"<div class='fl-answer'><img src='data:image/webp;base64,{picture}' alt=''>"
-        f"<div><h4>{escape(answer.predicted)}<small>{escape(answer.path)}</small></h4>"
+        f"<div><h2>{escape(answer.predicted)}<small>{escape(answer.path)}</small></h2>"
         f"{rule_html(answer)}<div class='fl-odds'>{odds}</div></div>{like}</div>"
     )

@@ -23,7 +23,7 @@ SHOWN = 5
 def show(project: Project) -> None:
     """Draw the form and what was agreed before."""
     team = project.store.team()
-    st.subheader("How you work together")
+    st.header("How you work together")
     with st.form("fl-team", border=False):
         asked = fields(team, project.store.annotators())
         pressed = st.form_submit_button("Save", type="primary")

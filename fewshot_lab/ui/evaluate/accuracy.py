@@ -55,19 +55,19 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
         st.divider()
         audit_part.show_test(snapshot.test, classes, noun)
     st.divider()
-    st.subheader("By cross-validation on the training labels")
+    st.header("By cross-validation on the training labels")
     st.html(headline(snapshot))
     if snapshot.suspects:
         pages.link("label", "Look at the suspects", project.name, open="suspects")
     if len(cv.class_ids) > WIDE:
-        st.html("<h4>Recall per class</h4>" + recall_table(cv, classes))
-        st.html("<h4>Confusion</h4>" + confusion(cv, classes, project.name))
+        st.html("<h3>Recall per class</h3>" + recall_table(cv, classes))
+        st.html("<h3>Confusion</h3>" + confusion(cv, classes, project.name))
     else:
         left, right = st.columns([1, 1], gap="large")
         with left:
-            st.html("<h4>Recall per class</h4>" + recall_table(cv, classes))
+            st.html("<h3>Recall per class</h3>" + recall_table(cv, classes))
         with right:
-            st.html("<h4>Confusion</h4>" + confusion(cv, classes, project.name))
+            st.html("<h3>Confusion</h3>" + confusion(cv, classes, project.name))
 
 
 def figure(title: str, value: "Interval", how: str) -> str:

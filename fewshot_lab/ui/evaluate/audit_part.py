@@ -145,7 +145,7 @@ def show(
     project: Project, report: "AuditReport | None", classes: dict[int, "ClassRow"], noun: str
 ) -> None:
     """Draw the part of the audit set."""
-    st.subheader("On images drawn at random")
+    st.header("On images drawn at random")
     st.html(
         "<div class='fl-muted'>What to expect of the images of this pool. Audit images are drawn "
         "by chance alone, never train the classifier, and never choose it.</div>"
@@ -211,7 +211,7 @@ def draw_more(project: Project, report: "AuditReport | None", noun: str) -> None
 
 def show_test(test: "ReferenceTest", classes: dict[int, "ClassRow"], noun: str) -> None:
     """Draw the part of the reference test set."""
-    st.subheader("On the reference test set")
+    st.header("On the reference test set")
     st.html(
         f"<div class='fl-muted'>{plural(test.images, 'image')} that came with the data to be "
         f"tested on ({escape(test.by)}): they never train, nor are they suggested. The classes of "

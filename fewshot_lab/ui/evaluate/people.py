@@ -41,17 +41,17 @@ def draw(project: Project, report: "PeopleReport") -> None:
     st.divider()
     left, right = st.columns([1, 1], gap="large")
     with left:
-        st.subheader("Annotators")
+        st.header("Annotators")
         st.html(people_table(report))
         if len(report.pairs) > 1:
-            st.subheader("Pairs")
+            st.header("Pairs")
             st.html(pairs_table(report))
     with right:
-        st.subheader("Who says what")
+        st.header("Who says what")
         a, b = pair_chooser(report)
         st.html(matrix(project, report, a, b))
     st.divider()
-    st.subheader("What seeing the prediction does")
+    st.header("What seeing the prediction does")
     st.html(effect(report))
 
 

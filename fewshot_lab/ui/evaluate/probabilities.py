@@ -202,7 +202,7 @@ def sets(
     """Draw the prediction sets and their settings."""
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.subheader("Prediction sets")
+        st.header("Prediction sets")
         promised = st.select_slider(
             "Holds the true class",
             sorted({*COVERAGES, round(100 * settings.set_coverage, 3)}),
@@ -269,7 +269,7 @@ def unlike(
     """Draw which images are unlike anything labelled."""
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.subheader("Unlike anything labelled")
+        st.header("Unlike anything labelled")
         share = st.select_slider(
             "Share of the unlabelled pool that is flagged",
             sorted({*SHARES, round(100 * settings.unlike_share, 3)}),

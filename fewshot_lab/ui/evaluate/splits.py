@@ -73,7 +73,7 @@ def checked(project: Project) -> None:
 
 def groups(project: Project) -> None:
     """Draw where groups come from, with a preview of any other choice."""
-    st.subheader("Groups")
+    st.header("Groups")
     rule = project.splits.rule
     columns = project.store.columns()
     kinds = [kind for kind in SOURCES if kind != "column" or columns or rule.kind == "column"]
@@ -152,7 +152,7 @@ def preview(found: "GroupPreview") -> str:
 
 def test_set(project: Project) -> None:
     """Draw which images are the reference test set."""
-    st.subheader("Reference test set")
+    st.header("Reference test set")
     st.html(
         "<div class='fl-muted'>Images set apart when the data were made. They never train, nor are "
         "they suggested; figures on them are shown by themselves.</div>"
@@ -207,7 +207,7 @@ test_set.__test__ = False  # type: ignore[attr-defined]
 
 def near(project: Project) -> None:
     """Draw the near-duplicate pairs side by side, and the threshold."""
-    st.subheader("Near-duplicates")
+    st.header("Near-duplicates")
     splits = project.splits
     if project.embeddings is None:
         st.html("<div class='fl-muted'>They are found once the images are embedded.</div>")
