@@ -20,6 +20,9 @@ _RANK_EVERY = 50
 _LOOK_AGAIN = 100
 """Steps for which a run must look collapsed before it is said: a start may do so for a while."""
 
+_LEARNT = 30
+"""Steps at the full learning rate that a run has to leave a high loss it began with."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -131,6 +134,8 @@ class Health:
             if name not in since:
                 continue
             lasting = step - since[name] >= _LOOK_AGAIN
+            if name == "diverging":
+                lasting = lasting and self._full_steps(step) >= _LEARNT
             finding = self._words(name, numbers, since[name], lasting)
             if worst is None or lasting:
                 worst = finding
@@ -159,6 +164,12 @@ class Health:
             "rank collapse": None if rank is None else rank < 0.3 * self._state["rank"],
             "diverging": numbers["loss"] > 1.1 * self._top,
         }
+
+    def _full_steps(self, step: int) -> float:
+        """Return how many steps at the full learning rate the steps so far amount to."""
+        warmup = max(1, min(self._recipe.warmup_steps, self._recipe.steps))
+        warm = min(step, warmup)
+        return warm * (warm + 1) / (2 * warmup) + max(0, step - warmup)
 
     def _words(self, name: str, numbers: dict[str, Any], since: int, lasting: bool) -> Finding:
         loss, top = numbers["loss"], self._top

@@ -136,6 +136,16 @@ def test_each_is_named_once_within_200_steps_and_watched_before(name, changes):
     assert found[0].since == 10
 
 
+def test_a_long_warm_up_is_given_time_to_leave_the_loss_it_began_with():
+    health = Health(Recipe(steps=50_000, warmup_steps=5000))
+    assert [found for row in rows(loss=9.0) for found in health.look(row)] == []
+    assert health.summary(200)["state"] == "watch"
+    late = [
+        found for row in rows(loss=9.0) for found in health.look({**row, "step": 400 + row["step"]})
+    ]
+    assert [f.name for f in late] == ["diverging"]
+
+
 def test_what_passes_is_forgotten():
     health = Health(Recipe())
     for row in rows(loss=9.0)[:5] + rows()[5:]:
