@@ -96,7 +96,7 @@ class Trial:
             return None, rows
         groups = self.code[rows].astype(str).astype(object)
         fitted = fit(
-            self.pool.X[rows], self.y[rows], pool=self.pool, rows=rows, quick=True,
+            self.pool.X[rows], self.y[rows], pool=self.pool, rows=rows, quick=True, plain=True,
             groups=groups, near_duplicates=None,
         )  # fmt: skip
         return fitted, rows

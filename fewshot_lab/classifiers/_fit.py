@@ -151,6 +151,7 @@ def fit(
     soft: SoftLabels | None = None,
     seed: int = 0,
     quick: bool = False,
+    plain: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> Fitted:
     """Fit a classifier; "auto" chooses it by repeated stratified, group-aware cross-validation.
@@ -183,6 +184,9 @@ def fit(
     quick : bool
         Leave out what takes long: the support vector machine of "auto", and the comparison of
         calibrations.
+    plain : bool
+        Leave the average of LDA and LogReg, and so the levelled view, out of "auto": where X are
+        coordinates in a pool's axes already, or thousands of fits follow one another.
     check : callable
         Called between steps; what it raises stops the fit.
 
@@ -213,6 +217,8 @@ def fit(
         if name == "auto":
             families = QUICK if quick else ALL
             families = MANY if len(index) > MACHINE_LIMIT else families
+            if plain:
+                families = tuple(f for f in families if f != "stack")
         return _fit_own(families, labels, class_ids, calibration, quick)
 
 

@@ -28,7 +28,7 @@ DEFAULT = "default"
 Answer = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Predicted classes (m,) and probabilities (m, K) of the test images."""
 CLASSIFIERS = (*PAPER, DEFAULT)
-METHOD = 2
+METHOD = 3
 """Raised when the app chooses its classifier in another way: draws kept from before are no use."""
 TEST_SHARE = 3
 """One image (or group) in so many is for testing."""

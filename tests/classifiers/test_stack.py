@@ -95,6 +95,7 @@ def test_labels_without_meaning_do_not_look_better_for_being_averaged():
 def test_another_classifier_must_be_clearly_better(blobs):
     X, y = blobs((8, 8, 8), spread=2.0)
     assert fit(X, y).name == "stack"
+    assert fit(X, y, plain=True).name in ("lda", "logreg", "rbf-svm")
     # Opposite quarters are of one class: no line divides them.
     X = np.random.default_rng(0).normal(size=(240, 2)).astype(np.float32)
     fitted = fit(X, (X[:, 0] * X[:, 1] > 0).astype(int), near_duplicates=None)
