@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -95,7 +96,10 @@ class Pair:
         module: Any = torch.compile(self.student) if self._compiles else self.student
         if self._ranks.world > 1:
             ids = [device.index] if device.type == "cuda" else None
-            module = DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
+            with warnings.catch_warnings():
+                # Newer torch has another word for it, which does not yet do the same.
+                warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)
+                module = DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
         self.run_student = module
 
     def part_of_batch(self, *, last: bool) -> AbstractContextManager[None]:

@@ -29,6 +29,7 @@ from fewshot_lab.runs import (
     usual_side,
 )
 from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.ui.run_view import plain
 from fewshot_lab.ui.words import count, plural
 
 SCRATCH = "Random weights"
@@ -41,7 +42,12 @@ def show(project: Project) -> None:
     cloned = _cloned()
     if cloned is not None:
         changes = st.session_state.get("fl-clone-changes") or {}
-        note(f"A clone of {cloned.name}: the same images; change the recipe below.")
+        was = cloned.recipe.to_dict()
+        said = ", ".join(f"{k} {plain(v)} (was {plain(was[k])})" for k, v in changes.items())
+        note(
+            f"A clone of {cloned.name}: the same images"
+            + (f", {said}." if said else "; change the recipe below.")
+        )
         reasons = cloned.spec.get("reasons", {})
         reasons |= dict.fromkeys(changes, f"Advised after what became of {cloned.name}.")
         advice = Advice(cloned.recipe.changed(**changes), reasons)

@@ -246,7 +246,7 @@ def details(run: Run) -> None:
         reasons = run.spec.get("reasons", {})
         st.dataframe(
             [
-                {"value": name, "is": _plain(value), "why": reasons.get(name, "")}
+                {"value": name, "is": plain(value), "why": reasons.get(name, "")}
                 for name, value in run.recipe.to_dict().items()
             ],
             hide_index=True,
@@ -254,7 +254,8 @@ def details(run: Run) -> None:
         )
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """Return a value of a recipe as people write it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
