@@ -48,6 +48,7 @@ def test_a_run_that_collapses_says_which_clone_to_try(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     hot = ["--set", "teacher_temperature=1", "--set", "teacher_temperature_start=1"]
+    hot += ["--set", "learning_rate=5e-4", "--set", "head_learning_rate=2e-3"]
     line = ["pretrain", "cells", *TINY, *hot, "--steps", "150", "--name", "hot"]
     assert verb(line) == 1
     assert "Lower the teacher's temperature" in capsys.readouterr().err
