@@ -209,16 +209,17 @@ def nshot(
     total = len(backbones) * sum(protocol.draws_of(n) for n in protocol.shots)
     pools = [Pool(each.X[kept][apart.rest]) for each in backbones]
     key = _digest(code, groups, apart, protocol)
+    marks = [_mark(each, kept) for each in backbones] if keep else [""] * len(backbones)
     done = 0
     with one_blas_thread():
         for shots in sorted(protocol.shots):
             rows_of = list(_draws(code, apart.rest, shots, protocol))
             said: dict[tuple[str, str], list[Answer]] = {}
-            for each, pool in zip(backbones, pools, strict=True):
+            for each, pool, mark in zip(backbones, pools, marks, strict=True):
                 X = each.X[kept]
                 for number, rows in enumerate(rows_of):
                     progress("drawing labels", done, total)
-                    file = keep and keep / f"{key}-{each.fingerprint}-{shots}-{number}.npz"
+                    file = keep and keep / f"{key}-{mark}-{shots}-{number}.npz"
                     one = _one_draw(X, code, rows, apart, pool, protocol.classifiers, file)
                     for name, answer in one.items():
                         said.setdefault((each.name, name), []).append(answer)
@@ -374,6 +375,12 @@ def _given(
                 "out with --min-class-size, or give another split."
             )
     return Split(rest, test, split.sentence)
+
+
+def _mark(backbone: Embedded, kept: NDArray[np.int64]) -> str:
+    """Return a name for the embeddings, in their order: another order is other images' answers."""
+    X = np.ascontiguousarray(backbone.X[kept])
+    return hashlib.sha256(backbone.fingerprint.encode() + X.tobytes()).hexdigest()[:12]
 
 
 def _digest(

@@ -21,7 +21,7 @@ from sklearn.svm import SVC
 
 from fewshot_lab.classifiers import paper_answers
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.evaluation import Embedded, Protocol, Resamples, nshot, split_by_group
+from fewshot_lab.evaluation import Embedded, Protocol, Resamples, _nshot, nshot, split_by_group
 from fewshot_lab.evaluation._metrics import auroc, balanced_accuracy, calibration_error
 from fewshot_lab.evaluation._nshot import Split
 from fewshot_lab.evaluation._published import recognise
@@ -92,15 +92,21 @@ def test_results_are_complete_paired_and_kept(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {
         p.name for p in tmp_path.iterdir() if not p.name.startswith(".")
     }
-    # Nothing is computed twice: with other embeddings in hand the kept answers are given.
-    again = nshot(
-        [Embedded("a", "fa", X * np.nan), Embedded("b", "fb", X * np.nan)],
-        y,
-        list("wxyz"),
-        protocol=protocol,
-        keep=tmp_path,
-    )
+    # Nothing is computed twice: no draw reaches a classifier.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(_nshot, "fit")
+        patch.delattr(_nshot, "paper_answers")
+        again = nshot(backbones, y, list("wxyz"), protocol=protocol, keep=tmp_path)
     assert again.to_dict() == curve
+    # But the same embeddings in another order are other images.
+    order = np.lexsort((np.random.default_rng(2).random(len(y)), y))
+    by_class, shuffled = np.argsort(y, kind="stable"), X.copy()
+    shuffled[by_class] = X[order]
+    other = [Embedded("a", "fa", shuffled), Embedded("b", "fb", shuffled + 2 * noise)]
+    fresh = nshot(other, y, list("wxyz"), protocol=protocol)
+    assert (
+        nshot(other, y, list("wxyz"), protocol=protocol, keep=tmp_path).to_dict() == fresh.to_dict()
+    )
 
 
 def test_it_can_be_stopped_and_goes_on(tmp_path):
