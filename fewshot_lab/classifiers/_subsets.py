@@ -102,6 +102,8 @@ def _machine(
     K = rbf(pool.cosines(rows)[:, rows], parameters.get("gamma", 0.5))
     for j in range(len(train)):
         known, asked = np.flatnonzero(train[j]), np.flatnonzero(test[j])
+        if not len(asked):  # a fold of images that are not asked about
+            continue
         if len(np.unique(y[known])) < 2:
             out[j, asked] = y[known[0]] if len(known) else -1
             continue

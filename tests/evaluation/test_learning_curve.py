@@ -62,6 +62,16 @@ def test_subset_fits_are_those_of_the_classifier_itself():
         assert same.mean() >= (1.0 if name == "lda" else 0.95), name
 
 
+def test_a_fold_in_which_nothing_is_asked_stops_no_other():
+    X, y = cells(300)
+    train, test = np.ones((2, 120), bool), np.zeros((2, 120), bool)
+    train[1, 80:], test[1, 80:] = False, True
+    for name in ("lda", "logreg", "rbf-svm"):
+        found = subset_predictions(Pool(X), np.arange(120), y[:120], train, test, name=name)
+        assert (found[0] == -1).all()
+        assert (found[1, 80:] >= 0).all()
+
+
 def test_the_gain_holds_the_real_one_at_the_stated_rate():
     """Forty times: labels at random, the next 50 predicted, then really labelled."""
     X, y = cells()
