@@ -1,8 +1,12 @@
-"""Writing files so that nobody ever meets a half-written one."""
+"""Files: written so that nobody ever meets half of one, tables read as people save them."""
 
+import csv
+import io
 import os
 from pathlib import Path
 from uuid import uuid4
+
+from fewshot_lab.errors import FewshotLabError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -23,3 +27,36 @@ def write_atomically(path: Path, data: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a CSV, each with the number of its line; cells are stripped.
+
+    Commas, semicolons and tabs may separate: a spreadsheet writes what its country uses.
+
+    Raises
+    ------
+    FewshotLabError
+        Where the file cannot be read, is no sound CSV in UTF-8, or lacks a column.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise FewshotLabError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise FewshotLabError(f"{path} is not UTF-8 text; save it as a CSV in UTF-8.") from None
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        missing = sorted(set(columns) - set(reader.fieldnames or ()))
+        if missing:
+            raise FewshotLabError(
+                f"{path} has no column {' and '.join(missing)}; its first line must name the "
+                f"columns {' and '.join(columns)}."
+            )
+        return [
+            (reader.line_num, {name: (row[name] or "").strip() for name in columns})
+            for row in reader
+        ]
+    except csv.Error as error:
+        raise FewshotLabError(f"{path} is not a sound CSV: {error}.") from None

@@ -12,7 +12,8 @@ PACKAGE = ROOT / "fewshot_lab"
 
 # From the ground up. A room imports only from rooms below it.
 ROOMS = [
-    ["errors", "progress", "home", "files", "version"],
+    ["errors"],
+    ["progress", "home", "files", "version"],
     ["images"],
     ["store"],
     ["backbones"],

@@ -13,9 +13,6 @@ from fewshot_lab.errors import FewshotLabError
 if TYPE_CHECKING:
     import torch
 
-HALF = Any
-"""ndarray of float16."""
-
 WARM, TIMED = 2, 4
 """Batches that a GPU does as it likes, and those that are then timed."""
 

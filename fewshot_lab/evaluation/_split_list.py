@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import read_table
 
 _WORDS = {
     "train": "train",
@@ -27,28 +26,14 @@ def read_split(file: Path) -> dict[str, str]:
     FewshotLabError
         Where the file cannot be read, lacks a column, says something else, or contradicts itself.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise FewshotLabError(f"{file} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise FewshotLabError(f"{file} is not UTF-8 text; save it as a CSV in UTF-8.") from None
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    missing = {"path", "split"} - set(reader.fieldnames or ())
-    if missing:
-        raise FewshotLabError(
-            f"{file.name} has no column {' and '.join(sorted(missing))}; its first line must "
-            "name the columns path and split."
-        )
     found: dict[str, str] = {}
-    for row in reader:
-        path, said = (row["path"] or "").strip(), (row["split"] or "").strip().casefold()
+    for line, row in read_table(file, ("path", "split")):
+        path, said = row["path"], row["split"].casefold()
         if said in _LEFT_OUT or not path:
             continue
         if said not in _WORDS:
             raise FewshotLabError(
-                f"{file.name}, line {reader.line_num}: split is {said!r}; it must be train or "
+                f"{file.name}, line {line}: split is {said!r}; it must be train or "
                 "test (val is left out)."
             )
         if found.setdefault(path, _WORDS[said]) != _WORDS[said]:

@@ -19,8 +19,6 @@ from fewshot_lab.images import Candidate, Refused, read_rgb, scan
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from fewshot_lab.export.predict_template import Classifier, Row
 
 NEEDED = ("model.onnx", "classes.json", "preprocessing.json")
@@ -131,14 +129,6 @@ class Bundle:
             ``similarity`` by the bundle's rule, None in bundles that have none.
         """
         return self._classifier.predict(pictures)
-
-    def predict_images(self, pictures: Iterable[tuple[str, Image]]) -> Iterator[Row]:
-        """Yield one row per (name, RGB picture)."""
-        from dataclasses import replace
-
-        for name, picture in pictures:
-            probabilities, embedding = self._classifier.run(self._classifier.prepare(picture)[None])
-            yield replace(self._classifier.rows(probabilities, embedding)[0], path=name)
 
     def _json(self, file: str) -> dict[str, Any]:
         path = self.folder / file

@@ -16,8 +16,6 @@ from fewshot_lab.pretrain._metrics import CHECKPOINTS as FOLDER
 from fewshot_lab.pretrain._metrics import all_steps
 from fewshot_lab.pretrain._recipe import Recipe
 
-BEST = "best.pt"
-
 # What may differ between a run and its continuation without changing what it computes.
 _FREE = {"log_steps", "check_steps", "checkpoint_steps", "keep", "workers"}
 

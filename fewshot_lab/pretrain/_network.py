@@ -18,7 +18,6 @@ from fewshot_lab.pretrain._heads import Brought
 from fewshot_lab.pretrain._recipe import Recipe
 
 HALF = (0.5, 0.5, 0.5)
-_RUN = "run:"
 
 
 @dataclass(frozen=True)
@@ -225,11 +224,6 @@ def _drop_paths(backbone: nn.Module, most: float) -> None:
         for depth, block in enumerate(chosen):
             rate = most * depth / max(1, len(chosen) - 1)
             setattr(block, name, DropPath(rate) if rate else nn.Identity())
-
-
-def is_run(start: str) -> bool:
-    """Say whether a start names an earlier run."""
-    return start.startswith(_RUN)
 
 
 def is_file(start: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import read_table
 from fewshot_lab.project._embedded import WithEmbeddings
 from fewshot_lab.store import ClassRow, LabelAction
 
@@ -102,27 +101,8 @@ class WithLabels(WithEmbeddings):
         FewshotLabError
             Where the file cannot be read or lacks a column.
         """
-        try:
-            text = Path(csv_path).read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise FewshotLabError(f"{csv_path} cannot be read: {error.strerror}.") from None
-        except UnicodeDecodeError:
-            raise FewshotLabError(
-                f"{csv_path} is not UTF-8 text; save it as a CSV in UTF-8."
-            ) from None
-        first = text.partition("\n")[0]
-        delimiter = max(",;\t", key=first.count)  # a spreadsheet writes what its country uses
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-        missing = {"path", "label"} - set(reader.fieldnames or ())
-        if missing:
-            raise FewshotLabError(
-                f"{csv_path} has no column {' and '.join(sorted(missing))!s}; "
-                "its first line must name the columns path and label."
-            )
-        try:
-            rows = [(row["path"] or "", (row["label"] or "").strip()) for row in reader]
-        except csv.Error as error:
-            raise FewshotLabError(f"{csv_path} is not a sound CSV: {error}.") from None
+        table = read_table(Path(csv_path), ("path", "label"))
+        rows = [(row["path"], row["label"]) for _, row in table]
         known = self.store.find_many([path for path, _ in rows])
         unmatched = [path for path, _ in rows if path not in known]
         labels = {path: label or None for path, label in rows if path in known}

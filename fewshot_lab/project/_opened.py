@@ -55,11 +55,6 @@ class Opened:
 
         return Splits(self._whole)
 
-    @cached_property
-    def jobs_folder(self) -> Path:
-        """Where the runs of long work are kept."""
-        return self.folder / "jobs"
-
     def _absolute(self, file: str) -> Path:
         path = Path(file)
         return path if path.is_absolute() else self.folder / path
