@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.pretrain._advice import Advice, advise
+from fewshot_lab.pretrain._advice import Advice, advise, steps_for
 from fewshot_lab.pretrain._likely import Likely, likely_modality
 from fewshot_lab.pretrain._metrics import METRICS, newest_step, read_health, read_metrics
 from fewshot_lab.pretrain._presets import PRESETS
@@ -12,6 +12,7 @@ from fewshot_lab.pretrain._recipe import Recipe
 
 if TYPE_CHECKING:
     from fewshot_lab.pretrain._before import check_recipe
+    from fewshot_lab.pretrain._checkpoints import differences
     from fewshot_lab.pretrain._cost import Cost, estimate_cost, out_of_memory, too_large
     from fewshot_lab.pretrain._health import Health, effective_rank
     from fewshot_lab.pretrain._pictures import pictures_of
@@ -28,6 +29,7 @@ __all__ = [
     "Recipe",
     "advise",
     "check_recipe",
+    "differences",
     "effective_rank",
     "estimate_cost",
     "likely_modality",
@@ -37,6 +39,7 @@ __all__ = [
     "ranks",
     "read_health",
     "read_metrics",
+    "steps_for",
     "too_large",
     "train",
 ]
@@ -45,6 +48,7 @@ _HOMES = {
     "Cost": "_cost",
     "Health": "_health",
     "check_recipe": "_before",
+    "differences": "_checkpoints",
     "effective_rank": "_health",
     "estimate_cost": "_cost",
     "out_of_memory": "_cost",

@@ -130,7 +130,7 @@ def advise(
     steps = int(
         choose(
             "steps",
-            max(1, round(passes * per_epoch)),
+            steps_for(passes, n_images, batch),
             f"{passes:.0f} passes over the images"
             + (" as asked." if epochs else ": small sets need many to settle."),
         )
@@ -236,6 +236,11 @@ def advise(
         chosen.setdefault(name, value)
         reasons.setdefault(name, "As asked.")
     return Advice(Recipe.from_dict(chosen), reasons)
+
+
+def steps_for(epochs: float, n_images: int, batch: int) -> int:
+    """Return the steps in which so many images are seen so often."""
+    return max(1, round(epochs * max(1.0, n_images / batch)))
 
 
 def _multiple(size: int, patch: int) -> int:

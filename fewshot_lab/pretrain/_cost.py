@@ -10,12 +10,14 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain._checkpoints import newest
 from fewshot_lab.pretrain._crops import Crops, Views, collate
 from fewshot_lab.pretrain._loss import dino_loss, target
 from fewshot_lab.pretrain._network import starting_backbone, student_and_teacher
@@ -126,12 +128,16 @@ def measure(recipe: Recipe, device: str, seconds: float) -> Cost:
 class _Trial:
     """A student and a teacher that learn nothing, from noise."""
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, device: torch.device, stored: dict[str, Any] | None = None
+    ) -> None:
         self._recipe, self._device = recipe, device
         side = recipe.decoded_size
         noise = np.random.default_rng(0).integers(0, 255, (4, side, side, 3), dtype=np.uint8)
         self._crops = Crops(noise, recipe)
-        self._student, self._teacher = student_and_teacher(recipe, starting_backbone(recipe))
+        self._student, self._teacher = student_and_teacher(
+            recipe, starting_backbone(recipe, stored)
+        )
         for network in (self._student, self._teacher):
             network.to(device).train()
         learning = [p for p in self._student.parameters() if p.requires_grad]
@@ -169,7 +175,9 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-def fitting(recipe: Recipe, device: torch.device, part: int) -> int:
+def fitting(
+    recipe: Recipe, device: torch.device, part: int, stored: dict[str, Any] | None = None
+) -> int:
     """Return how many images at once fit into memory, by halving and trying; 0 if none do."""
     images = part
     while images := images // 2:
@@ -177,7 +185,7 @@ def fitting(recipe: Recipe, device: torch.device, part: int) -> int:
         if device.type == "cuda":
             torch.cuda.empty_cache()
         try:
-            trial = _Trial(recipe, device)
+            trial = _Trial(recipe, device, stored)
             trial.step(trial.views(images))
             return images
         except (RuntimeError, MemoryError) as error:
@@ -186,10 +194,20 @@ def fitting(recipe: Recipe, device: torch.device, part: int) -> int:
     return 0
 
 
-def too_large(recipe: Recipe, device: torch.device, part: int) -> str:
-    """Return a sentence for a batch that does not fit, with one that does."""
+def too_large(recipe: Recipe, device: torch.device, part: int, folder: Path | None = None) -> str:
+    """Return a sentence for a batch that does not fit, with one that does.
+
+    Parameters
+    ----------
+    recipe, device
+    part
+        Images at once, which are too many.
+    folder
+        The run's: what it started from may be gone, but for its checkpoints.
+    """
     whose = "The GPU's memory" if device.type == "cuda" else "The memory"
-    fits = fitting(recipe, device, part)
+    stored = newest(folder, recipe) if folder is not None else None
+    fits = fitting(recipe, device, part, stored)
     if not fits:
         return (
             f"{whose} is too small for this network at {recipe.global_size} px, even one image at "

@@ -91,9 +91,14 @@ def _of_run(start: str) -> Brought | None:
             state = torch.load(path_of(folder, step), map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, ValueError):
             continue
-        head = _part(state["teacher"], "head.")
-        return None if head is None else Brought(head, state.get("centre"))
+        return of_teacher(state)
     return None
+
+
+def of_teacher(state: Mapping[str, Any]) -> Brought | None:
+    """Return head and centre in a checkpoint of a run."""
+    head = _part(state["teacher"], "head.")
+    return None if head is None else Brought(head, state.get("centre"))
 
 
 def _of_file(start: str) -> Brought | None:

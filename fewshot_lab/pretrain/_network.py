@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain._before import registered
 from fewshot_lab.pretrain._head import Head
-from fewshot_lab.pretrain._heads import Brought
+from fewshot_lab.pretrain._heads import Brought, brought_by, of_teacher
 from fewshot_lab.pretrain._recipe import Recipe
 
 HALF = (0.5, 0.5, 0.5)
@@ -34,38 +33,68 @@ class Start:
         That the result will have, too.
     sentence : str
         Where the weights come from.
+    brought : Brought or None
+        The head to go on with, where there is one.
     """
 
     network: nn.Module
     architecture: str
     preprocessing: Preprocessing
     sentence: str
+    brought: Brought | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps, beside the weights, to build the networks again."""
+        return {
+            "architecture": self.architecture,
+            "options": _options(self.network),
+            "preprocessing": self.preprocessing.to_dict(),
+            "sentence": self.sentence,
+        }
 
 
-def starting_backbone(recipe: Recipe) -> Start:
+def starting_backbone(recipe: Recipe, stored: dict[str, Any] | None = None) -> Start:
     """Build the backbone a recipe asks for, with the weights it starts from.
+
+    Parameters
+    ----------
+    recipe
+    stored
+        The run's checkpoint, where it has one: then nothing else is needed, and the weights that
+        the run once started from may be gone.
 
     Raises
     ------
     FewshotLabError
         For an unknown backbone or start, or weights that do not fit.
     """
-    if recipe.start == "imagenet":
-        found = find(registered(recipe.backbone))
-    elif recipe.start != "scratch":
-        found = find(recipe.start)
-    else:
-        found = None
-    if found is not None:
-        return Start(
-            _any_size(found.network(), found.architecture),
-            found.architecture,
-            found.preprocessing,
-            found.card.title,
-        )
-    architecture, preprocessing = _architecture(recipe)
-    torch.manual_seed(recipe.seed)
-    return Start(create(architecture), architecture, preprocessing, "random weights")
+    if stored is not None and "start" in stored:
+        return _gone_on(stored)
+    brought = brought_by(recipe)
+    if recipe.start == "scratch":
+        architecture, preprocessing = _architecture(recipe)
+        torch.manual_seed(recipe.seed)
+        return Start(create(architecture), architecture, preprocessing, "random weights", brought)
+    found = find(registered(recipe.backbone) if recipe.start == "imagenet" else recipe.start)
+    return Start(
+        _any_size(found.network(), found.architecture),
+        found.architecture,
+        found.preprocessing,
+        found.card.title,
+        brought,
+    )
+
+
+def _gone_on(stored: dict[str, Any]) -> Start:
+    """Return what a checkpoint's networks are built from; their weights are loaded after that."""
+    facts = stored["start"]
+    return Start(
+        create(facts["architecture"], **facts["options"]),
+        facts["architecture"],
+        Preprocessing.from_dict(facts["preprocessing"]),
+        facts["sentence"],
+        of_teacher(stored),
+    )
 
 
 def _architecture(recipe: Recipe) -> tuple[str, Preprocessing]:
@@ -92,14 +121,16 @@ def create(architecture: str, **options: Any) -> nn.Module:
 
 def _any_size(network: nn.Module, architecture: str) -> nn.Module:
     """Return the network, made to take crops of any size."""
-    state = network.state_dict()
-    positions = state.get("pos_embed")
-    options: dict[str, Any] = {}
-    if positions is not None and hasattr(network, "patch_embed"):
-        options["img_size"] = network.patch_embed.img_size  # type: ignore[union-attr]
-    fresh = create(architecture, **options)
-    fresh.load_state_dict(state)
+    fresh = create(architecture, **_options(network))
+    fresh.load_state_dict(network.state_dict())
     return fresh
+
+
+def _options(network: nn.Module) -> dict[str, Any]:
+    """Return how a network like this one is asked for: position embeddings have a size."""
+    if network.state_dict().get("pos_embed") is None or not hasattr(network, "patch_embed"):
+        return {}
+    return {"img_size": network.patch_embed.img_size}  # type: ignore[union-attr]
 
 
 class Embed(nn.Module):
@@ -130,23 +161,13 @@ class Embed(nn.Module):
         return outputs
 
 
-def student_and_teacher(
-    recipe: Recipe, start: Start, brought: Brought | None = None
-) -> tuple[Embed, Embed]:
-    """Return the two, equal in every weight; the teacher takes no gradient and drops no path.
-
-    Parameters
-    ----------
-    recipe
-    start
-    brought
-        With the head to go on with, where the start has one.
-    """
+def student_and_teacher(recipe: Recipe, start: Start) -> tuple[Embed, Embed]:
+    """Return the two, equal in every weight; the teacher takes no gradient and drops no path."""
     torch.manual_seed(recipe.seed + 1)
     width = int(start.network.num_features)  # type: ignore[arg-type]
     head = Head(width, recipe.head_hidden, recipe.head_bottleneck, recipe.prototypes)
-    if brought is not None and brought.head["mlp.0.weight"].shape[1] == width:
-        head.bring(brought.head)
+    if start.brought is not None and start.brought.head["mlp.0.weight"].shape[1] == width:
+        head.bring(start.brought.head)
     student = Embed(start.network, head, start.preprocessing)
     teacher = copy.deepcopy(student).requires_grad_(False)
     freeze_stages(student.backbone, recipe.frozen_stages)
@@ -224,8 +245,3 @@ def _drop_paths(backbone: nn.Module, most: float) -> None:
         for depth, block in enumerate(chosen):
             rate = most * depth / max(1, len(chosen) - 1)
             setattr(block, name, DropPath(rate) if rate else nn.Identity())
-
-
-def is_file(start: str) -> bool:
-    """Say whether a start is a file."""
-    return Path(start.partition("::")[0]).expanduser().is_file()

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from fewshot_lab.pretrain import _schedules as schedules
-from fewshot_lab.pretrain._heads import brought_by
 from fewshot_lab.pretrain._network import Start, student_and_teacher
 from fewshot_lab.pretrain._ranks import Ranks
 from fewshot_lab.pretrain._recipe import Recipe
@@ -26,7 +25,7 @@ class Pair:
     ----------
     recipe
     start
-        The backbone they begin with.
+        The backbone they begin with, and the head where it brings one.
     ranks
         The device, and whether BatchNorm speaks for several processes.
 
@@ -44,8 +43,7 @@ class Pair:
 
     def __init__(self, recipe: Recipe, start: Start, ranks: Ranks) -> None:
         self._recipe, self._ranks = recipe, ranks
-        brought = brought_by(recipe)
-        self.student, self.teacher = student_and_teacher(recipe, start, brought)
+        self.student, self.teacher = student_and_teacher(recipe, start)
         for network in (self.student, self.teacher):
             if ranks.world > 1:
                 synced_norms(network, ranks.device)
@@ -69,8 +67,8 @@ class Pair:
             torch.compile(self.teacher) if self._compiles else self.teacher
         )
         self.centre = torch.zeros(recipe.prototypes, device=ranks.device)
-        if brought is not None and brought.centre is not None:
-            self.centre.copy_(brought.centre)
+        if start.brought is not None and start.brought.centre is not None:
+            self.centre.copy_(start.brought.centre)
 
     def _groups(self) -> list[dict[str, Any]]:
         """Return what the optimiser moves; biases and norms do not decay (as in DINO)."""

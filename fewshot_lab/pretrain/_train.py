@@ -91,13 +91,18 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
     crops = Crops(data.pixels, recipe)
 
     # ---- student and teacher, from where they stopped ----------------------------------------
-    start = starting_backbone(recipe)
+    stored = checkpoints.newest(folder, recipe)
+    try:
+        start = starting_backbone(recipe, stored)
+    except FewshotLabError as error:
+        raise FewshotLabError(
+            f"{error} Without a checkpoint the run cannot do without what it starts from."
+        ) from None
     pair = Pair(recipe, start, ranks)
     student, teacher = pair.student, pair.teacher
     course = Course(folder, recipe, start, data, pair, ranks)
     torch.manual_seed(recipe.seed + 2 + ranks.rank)
     step = 0
-    stored = checkpoints.newest(folder, recipe)
     if stored is not None:
         step = stored["step"]
         pair.load_state_dict(stored)
@@ -133,6 +138,7 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
         random = ranks.gather(checkpoints.random_states())
         if ranks.first:
             state = {"step": at, "recipe": recipe.to_dict(), "random": random}
+            state["start"] = start.facts()
             checkpoints.write(
                 checkpoints.path_of(folder, at),
                 {**state, **pair.state_dict(), **course.state_dict()},

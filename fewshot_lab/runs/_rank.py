@@ -84,7 +84,7 @@ def _train(folder: Path, device: str, progress: Progress) -> None:
         # Out of the except block: while the error lives, so does all that filled the memory.
         recipe = Recipe.from_dict((read_object(folder / SPEC) or {})["recipe"])
         part = recipe.batch_size // (mine.world * recipe.accumulate)
-        raise FewshotLabError(too_large(recipe, mine.device, part))
+        raise FewshotLabError(too_large(recipe, mine.device, part, folder))
 
 
 @contextmanager

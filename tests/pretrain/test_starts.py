@@ -1,12 +1,13 @@
 """Where a run may start from, and what it brings along."""
 
 import argparse
+import json
 
 import pytest
 import timm
 import torch
 
-from fewshot_lab.errors import Stopped
+from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.pretrain import Recipe, ranks, train
 from fewshot_lab.pretrain._head import Head
 from fewshot_lab.pretrain._heads import brought_by
@@ -79,6 +80,50 @@ def test_a_run_from_a_learnt_head_goes_on_after_a_stop(make_run, tmp_path):
         train(folder, mine, progress=silent)
     path = folder / "checkpoints" / "step-000000002.pt"
     assert torch.equal(torch.load(path, weights_only=True)["teacher"]["head.lengths"], LENGTHS)
+
+
+@pytest.mark.parametrize("kind", ["a file", "a run"])
+def test_a_start_that_is_gone_is_not_missed(make_run, tmp_path, monkeypatch, kind):
+    monkeypatch.setenv("FEWSHOT_LAB_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    options = {"batch_size": 4, "steps": 4, "checkpoint_steps": 2, "keep": 9}
+    if kind == "a file":
+        full_checkpoint(tmp_path / "full.pth")
+        gone, start = tmp_path / "full.pth", f"{tmp_path / 'full.pth'}::vit_tiny_patch16_224"
+        options |= {"prototypes": 50, "head_hidden": 96, "head_bottleneck": 32}
+    else:
+        with ranks() as mine:
+            train(make_run("first", steps=2), mine, progress=silent)
+        gone, start = tmp_path / "home" / ".runs" / "first", "run:first"
+        (tmp_path / "runs").rename(gone.parent)
+
+    def stop(stage, done, total):
+        if stage == "pretraining" and done == 2:
+            raise Stopped("")
+
+    options |= {"start": start, "backbone": start, "drop_path": 0.1}
+    never, torn = make_run("never", **options), make_run("torn", **options)
+    late = make_run("late", **options)
+    with ranks() as mine:
+        train(never, mine, progress=silent)
+        with pytest.raises(Stopped):
+            train(torn, mine, progress=stop)
+        gone.rename(tmp_path / "elsewhere")
+        train(torn, mine, progress=silent)
+        with pytest.raises(FewshotLabError, match="Without a checkpoint the run cannot"):
+            train(late, mine, progress=silent)
+    one, other = (
+        torch.load(folder / "checkpoints" / "step-000000004.pt", weights_only=True)
+        for folder in (never, torn)
+    )
+    for part in ("student", "teacher"):
+        assert one[part].keys() == other[part].keys()
+        for name, value in one[part].items():
+            assert torch.equal(value, other[part][name]), (part, name)
+    assert torch.equal(one["centre"], other["centre"])
+    cards = [json.loads((folder / "card.json").read_text()) for folder in (never, torn)]
+    assert cards[0]["training"] == cards[1]["training"]
+    assert cards[0]["preprocessing"] == cards[1]["preprocessing"]
 
 
 def test_a_run_goes_on_from_another_with_its_head(make_run, tmp_path, monkeypatch):
