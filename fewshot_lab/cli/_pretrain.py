@@ -39,6 +39,15 @@ def register(app: typer.Typer) -> None:
 
 def pretrain(
     project: Annotated[list[str], typer.Argument(metavar="PROJECT...", show_default=False)],
+    only_where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="Only images with this value in a column of the manifest, as their group or as "
+            "their reference label; repeated, with any of the values.",
+            show_default=False,
+        ),
+    ] = None,
     backbone: Annotated[
         str | None,
         typer.Option(help="Name that 'backbones' lists, or timm's.", show_default=False),
@@ -158,7 +167,17 @@ def pretrain(
             "extra": tuple(sbatch_line) if sbatch_line else None,
         },
     )
+    said = {
+        "backbone": backbone,
+        "start": start,
+        "modality": modality,
+        "steps": steps,
+        "epochs": epochs,
+        "batch_size": batch_size,
+    }
+    values = {**_from_file(recipe), **_values(set_)}
     if run is not None:
+        _resumed_with(run, said, values, only_where or [])
         if slurm is False and run.spec.get("launcher") == "slurm" and run.spec.get("slurm"):
             note = "It was started by Slurm; --slurm submits it again. Here it goes on alone."
             print(note, file=sys.stderr)
@@ -168,19 +187,10 @@ def pretrain(
         made = _make(
             project,
             {
-                **_asked(
-                    {
-                        "backbone": backbone,
-                        "start": start,
-                        "modality": modality,
-                        "steps": steps,
-                        "epochs": epochs,
-                        "batch_size": batch_size,
-                    },
-                    {**_from_file(recipe), **_values(set_)},
-                ),
+                **_asked(said, values),
                 "device": chosen,
             },
+            only_where=only_where or [],
             name=name,
             nproc=options.processes if slurm else nproc or 1,
             gpus=chosen_gpus,
@@ -228,6 +238,7 @@ def _make(
     projects: list[str],
     asked: dict[str, Any],
     *,
+    only_where: list[str],
     name: str | None,
     nproc: int,
     gpus: list[int],
@@ -237,13 +248,13 @@ def _make(
 ) -> Run | None:
     from fewshot_lab.pretrain import check_recipe, estimate_cost
     from fewshot_lab.project import Project
-    from fewshot_lab.runs import images_of, kind_of, prepare_run, recommend, usual_side
+    from fewshot_lab.runs import images_of, kind_of, prepare_run, recommend, usual_side, where_of
 
     opened = [Project.open(each) for each in projects]
     try:
-        images, _ = images_of(opened)
-        if not images:
-            raise FewshotLabError(f"{projects[0]!r} has no images yet: import some first.")
+        where = where_of(opened, only_where)
+        found = images_of(opened, where=where)
+        images = found[0]
         advice = recommend(len(images), likely=kind_of(opened, images), **asked)
         device = asked["device"] if check_device else "cpu"
         warnings = check_recipe(
@@ -272,6 +283,8 @@ def _make(
             nproc=nproc,
             gpus=gpus,
             check_device=check_device,
+            images=found,
+            where=where,
         )
     finally:
         for each in opened:
@@ -354,6 +367,36 @@ def _to_resume(projects: list[str], name: str | None) -> Run:
         if set(projects) <= set(run.spec.get("projects", [])) and run.status().state != "finished":
             return run
     raise FewshotLabError(f"{projects[0]!r} has no run that could be resumed.")
+
+
+def _resumed_with(
+    run: Run, said: dict[str, Any], values: dict[str, Any], only_where: list[str]
+) -> None:
+    """Resume a run with what is said here, which must be the recipe and the images it has.
+
+    Raises
+    ------
+    FewshotLabError
+        For another recipe, or other images.
+    """
+    from fewshot_lab.pretrain import steps_for
+    from fewshot_lab.runs import start_named
+
+    recipe, epochs = run.recipe, said.pop("epochs")
+    values |= {name: value for name, value in said.items() if value is not None}
+    if "start" in values:
+        # What it started from may be gone, and with it the word's meaning.
+        same = values["start"] == recipe.start.removeprefix("run:")
+        values["start"] = recipe.start if same else start_named(values["start"])
+    if epochs is not None:
+        batch = int(values.get("batch_size", recipe.batch_size))
+        values["steps"] = steps_for(epochs, int(run.spec["images"]), batch)
+    run.go_on_with(**values)
+    where = run.spec.get("where") or {"column": "", "values": []}
+    if only_where and set(only_where) != {f"{where['column']}={v}" for v in where["values"]}:
+        raise FewshotLabError(
+            f"The run {run.name!r} goes on with the images it has, those of {run.source}."
+        )
 
 
 def _foreground(
@@ -558,6 +601,7 @@ def described(run: Run) -> dict[str, Any]:
         "backbone": f"run:{run.name}" if run.backbone else None,
         "folder": str(run.folder),
         "projects": run.spec.get("projects", []),
+        "where": run.spec.get("where"),
         "launcher": run.spec.get("launcher"),
         "device": run.spec.get("device"),
     }
@@ -565,7 +609,8 @@ def described(run: Run) -> dict[str, Any]:
 
 def _about(run: Run) -> str:
     status = run.status()
-    lines = [_state(run, status)]
+    n = int(run.spec.get("images", 0))
+    lines = [_state(run, status), f"Learns from {plural(n, 'image')} of {run.source}."]
     if words := _now(run):
         lines.append(f"Now: {words}.")
     health = run.health()

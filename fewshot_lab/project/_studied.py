@@ -11,7 +11,7 @@ from fewshot_lab.project._classified import WithClassifier
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import Advice, Protocol, ReplayPlan
-    from fewshot_lab.runs import Run
+    from fewshot_lab.runs import Run, Where
 
 
 class WithStudies(WithClassifier):
@@ -29,6 +29,7 @@ class WithStudies(WithClassifier):
         device: str = "cpu",
         nproc: int = 1,
         name: str | None = None,
+        where: Where | None = None,
         detach: bool = False,
         progress: Progress = silent,
         **values: Any,
@@ -46,6 +47,8 @@ class WithStudies(WithClassifier):
             Processes, one for each GPU; more than one are always detached.
         name : str, optional
             Of the run.
+        where : tuple of str and set of str, optional
+            Only images with one of these values in this column: ``("stain", {"HE", "PAS"})``.
         detach : bool
             Return at once, while processes of their own train.
         values
@@ -64,7 +67,7 @@ class WithStudies(WithClassifier):
         """
         from fewshot_lab.runs import images_of, launch_run, prepare_run, ready, recommend, run_rank
 
-        images = images_of([self._whole])
+        images = images_of([self._whole], where=where)
         advice = recommend(
             len(images[0]),
             backbone=backbone,
@@ -77,7 +80,13 @@ class WithStudies(WithClassifier):
             values=values,
         )
         run = prepare_run(
-            [self._whole], advice, name=name, device=device, nproc=nproc, images=images
+            [self._whole],
+            advice,
+            name=name,
+            device=device,
+            nproc=nproc,
+            images=images,
+            where=where,
         )
         if detach or nproc > 1:
             launch_run(run)

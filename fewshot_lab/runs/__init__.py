@@ -1,6 +1,7 @@
 """Pretraining runs: made from a project's images, started here, on several GPUs, or by Slurm."""
 
 from fewshot_lab.runs._create import RunImage, create_run, free_name
+from fewshot_lab.runs._filter import Where, columns_of, where_of
 from fewshot_lab.runs._launch import (
     Place,
     environment,
@@ -11,11 +12,11 @@ from fewshot_lab.runs._launch import (
     torchrun,
 )
 from fewshot_lab.runs._prepare import (
-    columns_of,
     images_of,
     kind_of,
     prepare_run,
     recommend,
+    start_named,
     usual_side,
 )
 from fewshot_lab.runs._rank import run_rank
@@ -34,6 +35,7 @@ __all__ = [
     "Run",
     "RunImage",
     "SlurmOptions",
+    "Where",
     "columns_of",
     "create_run",
     "environment",
@@ -51,10 +53,12 @@ __all__ = [
     "run_rank",
     "slurm_settings",
     "start_at",
+    "start_named",
     "submit",
     "submitted_with",
     "torchrun",
     "trial_of",
     "try_backbone",
     "usual_side",
+    "where_of",
 ]

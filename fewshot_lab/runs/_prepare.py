@@ -15,37 +15,14 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import UnreadableImage, read_rgb
 from fewshot_lab.pretrain import Advice, Likely, advise, likely_modality
 from fewshot_lab.runs._create import RunImage, create_run, free_name
+from fewshot_lab.runs._filter import Where, cells_of
 from fewshot_lab.runs._run import Run, find_run
 
 if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 
-Where = tuple[str, set[str]]
-"""A column (group, reference label, or one of the metadata) and the values that are wanted."""
-
-_GROUP, _REFERENCE = "group", "reference label"
-_MOST_VALUES = 200
 _LOOKED_AT, _SMALL = 24, 64
-
-
-def columns_of(projects: Sequence[Project]) -> dict[str, list[str]]:
-    """Return the columns by which images can be chosen, with their values."""
-    found: dict[str, set[str]] = {}
-    for project in projects:
-        for row in project.store.images():
-            for column, value in _cells(row).items():
-                found.setdefault(column, set()).add(value)
-    return {c: sorted(v) for c, v in found.items() if 1 < len(v) <= _MOST_VALUES}
-
-
-def _cells(row: Any) -> dict[str, str]:
-    cells = {str(k): str(v) for k, v in (row.meta or {}).items() if v not in (None, "")}
-    if row.group is not None:
-        cells[_GROUP] = row.group
-    if row.reference is not None:
-        cells[_REFERENCE] = row.reference
-    return cells
 
 
 def images_of(
@@ -81,7 +58,7 @@ def images_of(
                 name = None
             if said is not None and said.kind == "reject":
                 continue
-            if where is not None and _cells(row).get(where[0]) not in where[1]:
+            if where is not None and cells_of(row).get(where[0]) not in where[1]:
                 continue
             file, frame = project.file_of(row.id)
             found.setdefault(
@@ -151,7 +128,7 @@ def recommend(
     values
         Further fields of the recipe.
     """
-    start = _start(start)
+    start = start_named(start)
     fixed = dict(values or {})
     if batch_size is not None:
         fixed["batch_size"] = batch_size
@@ -177,14 +154,15 @@ def _proposed(likely: Likely) -> str:
     return f"{likely.why}{taken}"
 
 
-def _start(start: str) -> str:
-    """Return a start as a recipe takes it: a run's bare name gets its prefix."""
+def start_named(start: str) -> str:
+    """Return a start as a recipe takes it: a run with its prefix, a file with its whole path."""
     if start in ("imagenet", "scratch") or start.startswith("run:"):
         return start
-    try:
+    with suppress(FewshotLabError):
         return f"run:{find_run(start).name}"
-    except FewshotLabError:
-        return start
+    file, mark, architecture = start.partition("::")
+    path = Path(file).expanduser()
+    return f"{path.absolute()}{mark}{architecture}" if path.is_file() else start
 
 
 def prepare_run(
@@ -197,6 +175,7 @@ def prepare_run(
     gpus: Sequence[int] = (),
     check_device: bool = True,
     images: tuple[list[RunImage], dict[int, str]] | None = None,
+    where: Where | None = None,
 ) -> Run:
     """Check what is asked and make the run.
 
@@ -207,7 +186,9 @@ def prepare_run(
     check_device
         Whether the run will be trained here: a cluster's GPUs cannot be seen from here.
     images
-        As :func:`images_of` returned them; all images where not given.
+        As :func:`images_of` returned them for this filter; it is asked where not given.
+    where
+        The filter by which images are chosen, kept with the run.
 
     Raises
     ------
@@ -216,10 +197,8 @@ def prepare_run(
     """
     from fewshot_lab.pretrain import check_recipe
 
-    found, classes = images or images_of(projects)
+    found, classes = images or images_of(projects, where=where)
     names = [project.name for project in projects]
-    if not found:
-        raise FewshotLabError(f"{names[0]!r} has no images yet: import some first.")
     check_recipe(advice.recipe, len(found), device=device if check_device else "cpu", nproc=nproc)
     return create_run(
         name or free_name(names[0]),
@@ -230,4 +209,5 @@ def prepare_run(
         device=device,
         nproc=nproc,
         gpus=list(gpus),
+        where=where and {"column": where[0], "values": sorted(where[1])},
     )

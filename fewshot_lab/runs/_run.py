@@ -45,6 +45,14 @@ class Run:
         return Recipe.from_dict(self.spec.get("recipe", {}))
 
     @property
+    def source(self) -> str:
+        """Its projects, and in brackets the filter by which their images were chosen."""
+        spec = self.spec
+        where = spec.get("where")
+        chosen = f" ({where['column']}: {', '.join(where['values'])})" if where else ""
+        return ", ".join(spec.get("projects", [])) + chosen
+
+    @property
     def job(self) -> Job:
         """The process behind it."""
         return Job(self.name, "pretrain", self.folder)
@@ -115,6 +123,26 @@ class Run:
         """The backbone made so far: the best, or the last where no labels can tell."""
         path = self.folder / BACKBONE
         return path if path.is_file() else None
+
+    def go_on_with(self, **values: Any) -> None:
+        """Take over values that may change where a run goes on, such as ``checkpoint_steps``.
+
+        Raises
+        ------
+        FewshotLabError
+            For any other that is not as the run has it.
+        """
+        from fewshot_lab.pretrain import differences
+
+        changed = self.recipe.changed(**values)
+        other = differences(changed, self.recipe.to_dict())
+        if other:
+            raise FewshotLabError(
+                f"The run {self.name!r} goes on with the recipe it has ({other[0]}): leave that "
+                f"out, or train with other values by 'clone-run {self.name}'."
+            )
+        if changed != self.recipe:
+            write_object(self.folder / SPEC, {**self.spec, "recipe": changed.to_dict()})
 
     def stop(self) -> None:
         """Ask it to write a checkpoint and stop.

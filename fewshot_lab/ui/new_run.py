@@ -14,6 +14,7 @@ from fewshot_lab.runs import (
     Place,
     Run,
     SlurmOptions,
+    Where,
     columns_of,
     find_run,
     free_name,
@@ -51,10 +52,10 @@ def show(project: Project) -> None:
         reasons = cloned.spec.get("reasons", {})
         reasons |= dict.fromkeys(changes, f"Advised after what became of {cloned.name}.")
         advice = Advice(cloned.recipe.changed(**changes), reasons)
-        n, images = int(cloned.spec.get("images", 0)), None
+        n, images, where = int(cloned.spec.get("images", 0)), None, None
         place = _place_of(cloned)
     else:
-        images = _images(project)
+        images, where = _images(project)
         n = len(images[0])
         if not n:
             st.caption("No image is left: choose another project or filter.")
@@ -98,6 +99,7 @@ def show(project: Project) -> None:
                 gpus=place.gpus,
                 check_device=place.slurm is None,
                 images=images,
+                where=where,
             )
         if cloned is not None:
             launch_again(run)
@@ -132,10 +134,10 @@ def _chosen_projects(project: Project) -> list[Project]:
     return [project if name == project.name else Project.open(name) for name in names]
 
 
-def _images(project: Project) -> Any:
+def _images(project: Project) -> tuple[Any, Where | None]:
     names = [info.name for info in Project.list() if info.images]
     if not names:
-        return [], {}
+        return ([], {}), None
     left, middle, right = st.columns([2, 1, 2])
     left.multiselect(
         "Images of",
@@ -153,7 +155,7 @@ def _images(project: Project) -> Any:
                 f"{column} is", columns[column], key=f"fl-run-values-{column}"
             )
             where = (column, set(values)) if values else None
-    return images_of(projects, where=where)
+    return images_of(projects, where=where), where
 
 
 def _advice(n: int, likely: Likely) -> tuple[Advice, Place] | None:

@@ -322,7 +322,7 @@ def listed(runs: list[Run]) -> str:
             f"<tr><td>{escape(run.name)}</td><td>{escape(state_word(run, status))}"
             f"</td><td class='n'>{count(status.done)} / {count(total)}</td><td class='n'>{knn}</td>"
             f"<td>{escape(health_word(health))}</td>"
-            f"<td>{escape(', '.join(run.spec.get('projects', [])))}</td></tr>"
+            f"<td>{escape(run.source)}</td></tr>"
         )
     head = "".join(
         f"<th{' class=n' if n else ''}>{t}</th>"

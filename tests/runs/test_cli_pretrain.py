@@ -14,7 +14,7 @@ from fewshot_lab.cli._main import run as verb
 from fewshot_lab.project import Project
 from fewshot_lab.runs import find_run
 
-from .conftest import QUICK
+from .conftest import QUICK, NewRun
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = [part for k, v in QUICK.items() for part in ("--set", f"{k}={v}")]
@@ -114,6 +114,17 @@ def test_a_clear_sentence_before_anything_starts(
     assert "\n" not in err
     assert verb(["runs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"runs": []}
+
+
+def test_resumed_it_keeps_its_recipe(new_run: NewRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run = new_run(steps=4)
+    again = ["pretrain", "cells", "--name", run.name, "--resume"]
+    assert verb([*again, "--steps", "5"]) == 1
+    assert "goes on with the recipe it has (steps was 4 and is 5)" in capsys.readouterr().err
+    same = ["--steps", "4", "--start", "scratch", "--batch-size", "8", "--backbone", "test_vit"]
+    assert verb([*again, *same, "--set", "checkpoint_steps=3"]) == 0
+    assert run.recipe.checkpoint_steps == 3
+    assert run.folder.joinpath("checkpoints/step-000000003.pt").exists()
 
 
 def test_a_script_pretrains_too(project: Project) -> None:
