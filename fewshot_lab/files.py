@@ -1,6 +1,7 @@
 """Files: written so that nobody ever meets half of one, tables read as people save them."""
 
 import csv
+import errno
 import io
 import os
 from pathlib import Path
@@ -27,6 +28,16 @@ def write_atomically(path: Path, data: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def full_disk(error: BaseException) -> str | None:
+    """Return the sentence for an error that a full disk made; None for any other."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"The disk is full ({error.strerror}): make room and start it again; what was "
+            "finished until then is kept."
+        )
+    return None
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:

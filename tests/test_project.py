@@ -1,10 +1,13 @@
 """What a script relies on when it holds a project."""
 
+import errno
+
 import numpy as np
 import pytest
 
 from fewshot_lab import FewshotLabError, Project
 from fewshot_lab.images.demo import draw_demo
+from fewshot_lab.project import _project
 from fewshot_lab.store import LabelAction
 
 
@@ -62,6 +65,20 @@ def test_names_and_missing_projects_are_told_in_a_sentence(project, tmp_path):
     for name in ("../up", "", "a/b", ".hidden", "x" * 65):
         with pytest.raises(FewshotLabError, match="cannot be a project's name"):
             Project.create(name, home=tmp_path)
+
+
+def test_what_could_not_be_made_leaves_its_name_free(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_project, "write_atomically", full)
+        with pytest.raises(OSError, match="No space left"):
+            Project.create("new", home=tmp_path)
+    with pytest.raises(FewshotLabError, match="no backbone 'nothing'"):
+        Project.create("new", home=tmp_path, backbone="nothing")
+    assert not (tmp_path / "new").exists()
+    Project.create("new", home=tmp_path).close()
 
 
 def test_copies_outlive_their_source(tmp_path):

@@ -23,6 +23,7 @@ from fewshot_lab.cli import (
 )
 from fewshot_lab.cli._options import Home
 from fewshot_lab.errors import FewshotLabError, Stopped
+from fewshot_lab.files import full_disk
 
 INTERRUPTED = 130
 
@@ -104,7 +105,7 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{where}{error.strerror or error}.", file=sys.stderr)
+        print(full_disk(error) or f"{where}{error.strerror or error}.", file=sys.stderr)
         return 1
     except Exception as error:
         if os.environ.get("FEWSHOT_LAB_DEBUG"):

@@ -29,9 +29,22 @@ def write_json(path: Path, value: dict[str, Any], *, lasting: bool) -> None:
     ``lasting`` waits until it is on the disk; a sign of life a few times a second need not.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with beside.open("w", encoding="utf-8") as file:
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            json.dump(value, file)
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_over(path: Path, value: dict[str, Any]) -> None:
+    """Write into the room that a file has already: what is left to do on a full disk."""
+    with path.open("r+", encoding="utf-8") as file:
         json.dump(value, file)
-        if lasting:
-            file.flush()
-            os.fsync(file.fileno())
-    beside.replace(path)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())

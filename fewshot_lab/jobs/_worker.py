@@ -11,7 +11,8 @@ from types import FrameType
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.jobs._files import NOW, SPEC, STATUS, STOP, read_json, write_json
+from fewshot_lab.files import full_disk
+from fewshot_lab.jobs._files import NOW, SPEC, STATUS, STOP, read_json, write_json, write_over
 from fewshot_lab.jobs._process import ProcessId
 from fewshot_lab.jobs._queue import first_word, in_line, is_heavy
 from fewshot_lab.jobs._rate import Rate
@@ -66,7 +67,8 @@ def worker(run_folder: Path | str, *, also: Sequence[signal.Signals] = ()) -> It
             report.end("stopped", "Stopped; what was finished is kept.")
             raise
         except BaseException as error:
-            report.end("failed", f"An unexpected error ({type(error).__name__}): see the log.")
+            unexpected = f"An unexpected error ({type(error).__name__}): see the log."
+            report.end("failed", full_disk(error) or unexpected)
             raise
         else:
             report.end("finished", "")
@@ -169,9 +171,14 @@ class _Reporter:
         self._written = time.monotonic()
         self._status["heartbeat"] = time.time()
         # A full disk ends the work by itself, with its own sentence; a status that could not be
-        # written does not.
+        # written does not. That sentence is the last word, and is to be read all the same.
         with suppress(OSError):
-            write_json(self._folder / STATUS, self._status, lasting=lasting)
+            try:
+                write_json(self._folder / STATUS, self._status, lasting=lasting)
+            except OSError:
+                if not lasting:
+                    raise
+                write_over(self._folder / STATUS, self._status)
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):

@@ -13,7 +13,7 @@ import torch
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain._metrics import CHECKPOINTS as FOLDER
-from fewshot_lab.pretrain._metrics import all_steps
+from fewshot_lab.pretrain._metrics import all_steps, newest_step
 from fewshot_lab.pretrain._recipe import Recipe
 
 # What may differ between a run and its continuation without changing what it computes.
@@ -59,7 +59,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
     except OSError as error:
         raise FewshotLabError(
             f"The checkpoint could not be written to {path.parent} ({error.strerror}): make room "
-            "and resume the run; its earlier checkpoints are whole."
+            f"and resume the run; it goes on from step {newest_step(path.parent.parent):,}."
         ) from error
     finally:
         beside.unlink(missing_ok=True)

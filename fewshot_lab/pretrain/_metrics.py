@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fewshot_lab.files import write_atomically
+
 METRICS = "metrics.jsonl"
 HEALTH = "health.json"
 CHECKPOINTS = "checkpoints"
@@ -103,9 +105,7 @@ def cut(folder: Path, step: int) -> None:
     """Take out what was measured after a step that the run goes back to; events stay."""
     rows = [row for row in read_metrics(folder) if row["kind"] == "event" or row["step"] <= step]
     text = "".join(json.dumps(row) + "\n" for row in rows)
-    beside = folder / f".{METRICS}.part"
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(folder / METRICS)
+    write_atomically(folder / METRICS, text.encode())
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import time
@@ -13,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from fewshot_lab.errors import FewshotLabError, Stopped
+from fewshot_lab.files import full_disk
 from fewshot_lab.pretrain import _checkpoints as checkpoints
 from fewshot_lab.pretrain import _metrics as metrics
 from fewshot_lab.pretrain import _schedules as schedules
@@ -57,7 +57,7 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
     try:
         _train(folder, ranks, progress)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if full_disk(error) is None:
             raise
         raise FewshotLabError(
             f"The disk of {folder} is full ({error.strerror}): make room and resume the run; it "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +51,10 @@ class Project(WithStudies):
             For a name that cannot be a folder's, or one that is taken.
         """
         folder = folder_of(name, home)
+        if backbone is not None:
+            from fewshot_lab.backbones import find
+
+            find(backbone)
         if (folder / MARKER).exists():
             raise FewshotLabError(f"There is already a project named {name!r}.")
         if folder.exists() and any(folder.iterdir()):
@@ -58,17 +63,19 @@ class Project(WithStudies):
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FewshotLabError(f"{folder} cannot be made: {error.strerror}.") from None
-        store = Store.open(*database(folder), create=True)
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        store.set("title", name)
-        store.set("created", created)
-        if backbone is not None:
-            from fewshot_lab.backbones import find
-
-            find(backbone)
-            store.set("backbone", backbone)
-        marker = json.dumps({"name": name, "created": created}, indent=1)
-        write_atomically(folder / MARKER, marker.encode())
+        try:
+            store = Store.open(*database(folder), create=True)
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            store.set("title", name)
+            store.set("created", created)
+            if backbone is not None:
+                store.set("backbone", backbone)
+            marker = json.dumps({"name": name, "created": created}, indent=1)
+            write_atomically(folder / MARKER, marker.encode())
+        except BaseException:
+            # Half a project would keep its name from being used.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         project = cls(folder, store)
         if images is not None:
             project.import_images(Path(images))

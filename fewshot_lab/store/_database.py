@@ -227,7 +227,8 @@ class Database:
             )
         if "not a database" in reason or "malformed" in reason:
             return FewshotLabError(f"{where} is not the database of a project, or is damaged.")
-        return FewshotLabError(f"{where} could not be {_PAST[verb]}: {reason}.")
+        room = " Is there room on its disk?" if "disk" in reason else ""
+        return FewshotLabError(f"{where} could not be {_PAST[verb]}: {reason}.{room}")
 
 
 _PAST = {

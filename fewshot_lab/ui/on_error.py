@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import full_disk
 from fewshot_lab.ui.words import escape
 
 _log = logging.getLogger("fewshot_lab")
@@ -37,6 +38,8 @@ def show_error(error: Exception) -> bool:
     """
     if isinstance(error, FewshotLabError):
         alert(str(error))
+    elif full := full_disk(error):
+        alert(full)
     else:
         _log.error("A page failed", exc_info=error)
         alert(UNEXPECTED)

@@ -1,5 +1,6 @@
 """What the screen relies on when work goes on for long, in processes of its own."""
 
+import errno
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.jobs import Job, list_jobs, running, start
+from fewshot_lab.jobs import Job, _worker, list_jobs, running, start, worker
 
 ROOT = str(Path(__file__).parents[2])
 COMMAND = [sys.executable, str(Path(__file__).with_name("verbs.py"))]
@@ -219,6 +220,26 @@ def test_errors_end_in_one_sentence(project: Path) -> None:
     assert (status.state, status.message) == ("failed", "Error: there is no option --bad.")
     with pytest.raises(FewshotLabError, match="could not be started"):
         start(project, "import", command=["/nowhere/python"])
+
+
+def test_on_a_full_disk_the_last_word_is_still_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = project / "jobs" / "one"
+    run.mkdir(parents=True)
+    (run / "spec.json").write_text('{"verb": "import"}')
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def cannot(*_: object, **__: object) -> None:
+        raise full
+
+    with pytest.raises(OSError, match="No space left"), worker(run) as progress:
+        progress("reading", 3, 10)
+        monkeypatch.setattr(_worker, "write_json", cannot)
+        raise full
+    status = Job("one", "import", run).status()
+    assert (status.state, status.done) == ("failed", 3)
+    assert status.message.startswith("The disk is full (No space left on device): make room")
 
 
 def test_two_heavy_jobs_never_work_at_once(project: Path) -> None:
