@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from fewshot_lab.project import Project
 
@@ -205,6 +205,41 @@ def test_the_first_class_is_named_in_place_and_typing_labels_nothing(
     expect(page.locator(".ws-class .ws-name")).to_have_text("sux 1")
     assert project.store.events() == []
     assert [row.name for row in project.store.classes()] == ["sux 1"]
+
+
+def test_names_typed_faster_than_the_server_answers_are_classes_in_their_order_and_label_nothing(
+    project: Project, open_label_page: Open
+) -> None:
+    page = open_label_page()
+
+    held: list[Route] = []
+    page.route("**/classes", lambda route: route.continue_() if len(held) else held.append(route))
+    names = ["sux 1", "xus 2", "Ausschuss"]
+    for name in names:
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(100)
+    held[0].continue_()
+    expect(page.locator(".ws-class .ws-name")).to_have_text(names)
+    assert page.get_by_label("Name of a new class").input_value() == ""
+    assert project.store.events() == []
+    assert [row.name for row in project.store.classes()] == names
+
+
+def test_the_history_tells_an_undo_from_what_it_undid_however_long_the_name(
+    project: Project, open_label_page: Open
+) -> None:
+    page = open_label_page()
+    add_class(page, "melanoma in situ, superficial spreading type")
+    to_images(page)
+    page.keyboard.press("1")
+    until(lambda: labelled(project) == 1, "a label")
+    page.keyboard.press("Control+z")
+    until(lambda: labelled(project) == 0, "the label is taken back")
+    first = page.locator(".ws-history-panel .ws-name").first
+    expect(first).to_have_text(re.compile(r"^1 image → mel.*….* undone$"))
+    wide = first.evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert wide[0] <= wide[1]
 
 
 def test_the_page_fills_the_window_and_never_scrolls(

@@ -21,10 +21,7 @@ export function openEditor(panel) {
   });
   const add = h("input", {
     type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 60,
-    onkeydown: async (event) => {
-      if (event.key !== "Enter" || !add.value.trim()) return;
-      if (await changes.make({ do: "add", name: add.value.trim() })) add.value = "";
-    },
+    onkeydown: (event) => { if (event.key === "Enter") panel.add(add); },
   });
   let dragged = null;
 

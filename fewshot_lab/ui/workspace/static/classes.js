@@ -22,7 +22,7 @@ export class ClassPanel {
     this.field = h("input", {
       type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 60,
       onkeydown: (event) => {
-        if (event.key === "Enter") this.add();
+        if (event.key === "Enter") this.add(this.field);
         if (event.key === "Escape") { this.field.value = ""; this.field.blur(); }
       },
     });
@@ -34,14 +34,12 @@ export class ClassPanel {
     model.on("labels scores selection colour hidden", () => this.count());
   }
 
-  async add() {
-    const name = this.field.value.trim();
+  // The field stays in focus: a name typed before the answer comes would otherwise label images, letter by letter.
+  async add(field) {
+    const name = field.value.trim();
     if (!name) return;
-    this.field.disabled = true;
-    const answer = await this.changes.make({ do: "add", name });
-    this.field.disabled = false;
-    if (answer) this.field.value = "";
-    this.field.focus();
+    field.value = "";
+    if (!(await this.changes.make({ do: "add", name })) && !field.value) field.value = name;
   }
 
   build() {
@@ -192,13 +190,19 @@ function tally(rows, key) {
   return found;
 }
 
-// Changes of the classes go to the server at once: they need its answer.
+// Changes of the classes go to the server at once, one after the other: they need its answer.
 export class ClassChanges {
   constructor({ api, outbox, model, toasts, past }) {
     Object.assign(this, { api, outbox, model, toasts, past });
+    this.last = Promise.resolve();
   }
 
-  async make(change) {
+  make(change) {
+    this.last = this.last.then(() => this.send(change));
+    return this.last;
+  }
+
+  async send(change) {
     await this.outbox.flushed();
     try {
       const by = this.outbox.next();

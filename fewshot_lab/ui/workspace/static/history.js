@@ -1,9 +1,12 @@
 // The last actions at the left, all of them in a panel; any row gives the labels as of that moment.
 
 import { h, refill, clock, images, iconButton } from "./dom.js";
+import { middled, whenFontsCome, widthIn } from "./names.js";
 import { popover } from "./popover.js";
 
 const SHOWN = 3;
+// What is left of the panel for a sentence, in px, where the class list is narrow.
+const NARROW = 184;
 const VIEWS = {
   map: "map", grid: "grid", suggestion: "suggestion", neighbours: "neighbours", suspects: "review",
   class: "class", search: "search", import: "import", accept: "accepted", script: "script",
@@ -17,17 +20,21 @@ export class History {
     this.element = h("section", { class: "ws-history-panel", "aria-label": "History" },
       h("header", {}, h("h2", {}, "History"), this.all), this.list);
     model.on("overview", () => this.draw());
+    whenFontsCome(this.element, () => { this.drawn = null; this.draw(); });
   }
 
   draw() {
     const rows = this.model.overview?.history ?? [];
-    const key = JSON.stringify(rows);
+    const room = this.list.clientWidth || NARROW;
+    const key = JSON.stringify([room, rows]);
     if (key === this.drawn) return;
     this.drawn = key;
     this.all.hidden = !rows.length;
+    // How a sentence ends matters as much as how it begins: "… undone".
+    const width = widthIn(`13px ${getComputedStyle(this.workspace).fontFamily}`);
     refill(this.list, rows.length
       ? rows.slice(0, SHOWN).map((row) => h("li", { class: row.undone ? "ws-undone" : "" },
-        h("span", { class: "ws-name", title: row.sentence }, row.sentence), h("small", {}, when(row))))
+        h("span", { class: "ws-name", title: row.sentence }, middled(row.sentence, [room], width)), h("small", {}, when(row))))
       : h("li", { class: "ws-quiet" }, "Nothing done yet."));
   }
 

@@ -63,8 +63,9 @@ function joined(pieces, kept) {
   return gap ? `${text.trimEnd()}…` : text;
 }
 
-// One long word: its beginning and its end.
-function middled(name, lines, width) {
+// A text as it fits: whole, or its beginning and its end.
+export function middled(name, lines, width) {
+  if (fits(name, lines, width)) return name;
   for (let n = name.length - 1; n > 4; n--) {
     const head = Math.ceil((n - 1) / 2);
     const text = `${name.slice(0, head)}…${name.slice(head - n + 1)}`;
