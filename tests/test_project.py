@@ -1,6 +1,7 @@
 """What a script relies on when it holds a project."""
 
 import errno
+import shutil
 
 import numpy as np
 import pytest
@@ -79,6 +80,15 @@ def test_what_could_not_be_made_leaves_its_name_free(tmp_path, monkeypatch):
         Project.create("new", home=tmp_path, backbone="nothing")
     assert not (tmp_path / "new").exists()
     Project.create("new", home=tmp_path).close()
+def test_a_copied_folder_goes_by_its_own_name_until_it_gets_a_title(project, tmp_path):
+    project.rename("Blood smears")
+    shutil.copytree(project.folder, tmp_path / "blood – Kopie (2)")
+    with_title = {info.name: info.title for info in Project.list(tmp_path)}
+    assert with_title == {"blood": "Blood smears", "blood – Kopie (2)": "blood – Kopie (2)"}
+    copy = Project.open("blood – Kopie (2)", home=tmp_path)
+    copy.rename(" Second   reader ")
+    assert (copy.title, project.title) == ("Second reader", "Blood smears")
+    copy.close()
 
 
 def test_copies_outlive_their_source(tmp_path):

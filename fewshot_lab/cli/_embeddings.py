@@ -266,6 +266,6 @@ def _demo_project(name: str) -> Project:
                 f"{project.name!r} has images of its own: choose another name for the demo."
             ) from None
     project.store.set("demo", True)
-    if project.store.get("title") == project.name:
-        project.store.set("title", "Demo: drawn blood cells")
+    if project.title == project.name:
+        project.rename("Demo: drawn blood cells")
     return project

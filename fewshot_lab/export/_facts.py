@@ -165,7 +165,7 @@ def _about(
     digest, position = log_digest(project)
     return {
         "format": FORMAT,
-        "project": project.name,
+        "project": project.title,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "classes": [
             {

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, cast
 
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
@@ -33,6 +34,31 @@ class Opened:
     def name(self) -> str:
         """The folder's name."""
         return self.folder.name
+
+    @property
+    def title(self) -> str:
+        """What people call the project: its folder's name, or what :meth:`rename` said.
+
+        A title belongs to the folder it was given in: a copy of that folder, or the folder under
+        another name, goes by its own name until it gets a title.
+        """
+        if self.store.get("titled", self.name) != self.name:
+            return self.name
+        return str(self.store.get("title") or self.name)
+
+    def rename(self, title: str) -> None:
+        """Give the project another title; its folder stays.
+
+        Raises
+        ------
+        FewshotLabError
+            For a title of nothing but spaces.
+        """
+        title = " ".join(title.split())
+        if not title:
+            raise FewshotLabError("A project needs a title.")
+        self.store.set("title", title)
+        self.store.set("titled", self.name)
 
     def touch(self) -> None:
         """Note that somebody uses the project now."""

@@ -24,6 +24,12 @@ def folder_of(name: str, home: Path | str | None) -> Path:
     return (Path(home) if home is not None else _home.home()) / name
 
 
+def existing(name: str, home: Path | str | None) -> Path:
+    """Return the folder of a project that is there, even one that a copy named "blood (2)"."""
+    there = {folder.name: folder for folder in folders(home)}
+    return there.get(name) or folder_of(name, home)
+
+
 def folders(home: Path | str | None) -> Iterable[Path]:
     base = Path(home) if home is not None else _home.home()
     if not base.is_dir():

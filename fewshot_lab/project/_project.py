@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
-from fewshot_lab.project._places import MARKER, database, folder_of, folders
+from fewshot_lab.project._places import MARKER, database, existing, folder_of, folders
 from fewshot_lab.project._studied import WithStudies
 from fewshot_lab.store import Store
 
@@ -66,7 +66,6 @@ class Project(WithStudies):
         try:
             store = Store.open(*database(folder), create=True)
             created = datetime.now(UTC).isoformat(timespec="seconds")
-            store.set("title", name)
             store.set("created", created)
             if backbone is not None:
                 store.set("backbone", backbone)
@@ -91,7 +90,7 @@ class Project(WithStudies):
             Where there is none; the projects that exist are named.
         """
         as_path = Path(name)
-        folder = as_path if as_path.is_absolute() else folder_of(str(name), home)
+        folder = as_path if as_path.is_absolute() else existing(str(name), home)
         if not (folder / MARKER).exists():
             there = [p.name for p in folders(home)]
             known = f" There are: {', '.join(there[:10])}." if there else " There are none yet."
@@ -118,7 +117,7 @@ class Project(WithStudies):
         touched = self.store.get("last_used") or (self.folder / MARKER).stat().st_mtime
         return ProjectInfo(
             name=self.name,
-            title=str(self.store.get("title") or self.name),
+            title=self.title,
             folder=self.folder,
             images=len(ids),
             labelled=sum(label.kind == "class" for label in self.store.labels().values()),

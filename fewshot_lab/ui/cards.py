@@ -139,7 +139,7 @@ def create(title: str) -> None:
     if not title:
         raise FewshotLabError("Type a name for the project.")
     project = Project.create(folder_name(title))
-    project.store.set("title", title)
+    project.rename(title)
     project.touch()
     project.close()
     _ask_no_more()
@@ -171,10 +171,7 @@ def edit_dialog(info: ProjectInfo) -> None:
 
 def rename(name: str, title: str) -> None:
     """Give a project another title."""
-    title = " ".join(title.split())
-    if not title:
-        raise FewshotLabError("A project needs a title.")
-    session.project_named(name).store.set("title", title)
+    session.project_named(name).rename(title)
 
 
 def delete(name: str) -> None:

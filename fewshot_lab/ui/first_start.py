@@ -43,6 +43,6 @@ def make_demo() -> Project:
         project = Project.create(DEMO)
     except FewshotLabError:
         return project_named(DEMO)  # another visitor was a moment faster
-    project.store.set("title", TITLE)
+    project.rename(TITLE)
     jobs.start(project.folder, "demo", [])
     return project

@@ -114,10 +114,11 @@ def show(base: Project | Path, job: "jobs.Job") -> None:
             if not status.active:
                 st.rerun()
             st.html(bar(status))
-            if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
-                job.stop()
-            if job.in_line and st.button("Begin now", key=f"now-{job.id}", type="tertiary"):
-                job.begin_now()
+            with st.container(horizontal=True, gap="medium"):
+                if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
+                    job.stop()
+                if job.in_line and st.button("Begin now", key=f"now-{job.id}", type="tertiary"):
+                    job.begin_now()
             if job.stopping:
                 st.caption("Stopping; what is finished is kept.")
             else:
@@ -180,7 +181,7 @@ def _busy(status: "jobs.Status | None") -> str:
 
 
 def _where(project: Project) -> str:
-    title = escape(str(project.store.get("title") or project.name))
+    title = escape(project.title)
     images = plural(len(project.store.ids()), "image")
     return (
         f'<span class="fl-where" title="{title}">{title}</span>'

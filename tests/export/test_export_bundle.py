@@ -184,7 +184,8 @@ def test_force_replaces_a_bundle(project, classifier, tmp_path, bundle):
     shutil.copytree(bundle, target)
     (target / "MODEL_CARD.md").write_text("old")
     export_bundle(project, target, classifier=classifier, force=True)
-    assert "Model card" in (target / "MODEL_CARD.md").read_text()
+    card = (target / "MODEL_CARD.md").read_text()
+    assert card.startswith(f"# Model card: {project.title}\n")
     assert [p.name for p in tmp_path.iterdir()] == ["again"]
 
 

@@ -29,7 +29,7 @@ def test_creating_a_project_leads_to_its_import(
     app.text_input(key="fl-new-name").set_value("Köln #1")
     next(b for b in app.button if b.label == "Create").click().run()
     assert (home / "Koln 1" / "project.json").exists()
-    assert Project.open("Koln 1").store.get("title") == "Köln #1"
+    assert Project.open("Koln 1").title == "Köln #1"
     assert app.title[0].value == "Import images"
     assert app.query_params["project"] in ("Koln 1", ["Koln 1"])
 
@@ -48,7 +48,7 @@ def test_each_project_has_a_card_with_its_title_unchanged(
 ) -> None:
     for name in ("a", "b"):
         project = Project.create(name)
-        project.store.set("title", f"<b>{name}</b>")
+        project.rename(f"<b>{name}</b>")
         project.close()
     app = open_app()
     assert len([b for b in app.button if b.label == "Edit"]) == 2

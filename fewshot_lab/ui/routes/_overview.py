@@ -39,7 +39,7 @@ def _to_decide(desk: Desk) -> dict[str, Any]:
 def _beside_the_log(desk: Desk) -> dict[str, Any]:
     project, store = desk.project, desk.project.store
     return {
-        "title": store.get("title") or project.name,
+        "title": project.title,
         "target": int(store.get("target") or TARGET),
         "map_settings": {"neighbours": 15, "min_dist": 0.1} | dict(store.get("map") or {}),
         "backbone": project.backbone_name,
