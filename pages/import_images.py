@@ -13,7 +13,7 @@ st.title("Import images")
 if job is not None:
     work.show(project, job)
 if job is None or job.verb not in ("import", "demo"):
-    if import_result.show(project):
+    if import_result.show(project) and project.store.ids():
         st.header("Import more")
     import_form.show(project)
 elif job.report() is not None:

@@ -80,6 +80,8 @@ def test_what_could_not_be_made_leaves_its_name_free(tmp_path, monkeypatch):
         Project.create("new", home=tmp_path, backbone="nothing")
     assert not (tmp_path / "new").exists()
     Project.create("new", home=tmp_path).close()
+
+
 def test_a_copied_folder_goes_by_its_own_name_until_it_gets_a_title(project, tmp_path):
     project.rename("Blood smears")
     shutil.copytree(project.folder, tmp_path / "blood – Kopie (2)")

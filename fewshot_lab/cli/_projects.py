@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -138,6 +140,9 @@ def import_(
             copy=copy,
             progress=report,
         )
+        if done.refused and not opened.store.ids():
+            listed(done.refused)
+            raise FewshotLabError(_none_of(done.refused))
         result: dict[str, Any] = asdict(done)
         words = [f"{plural(done.added, 'image')} added"]
         if done.known:
@@ -157,6 +162,13 @@ def import_(
             tell(result, "The map is ready.", as_json=json, job=job)
         opened.touch()
         opened.close()
+
+
+def _none_of(refused: Sequence[tuple[str, str]]) -> str:
+    """Say why an import brought in nothing at all."""
+    (reason, times), *others = Counter(reason for _, reason in refused).most_common()
+    why = reason if not others else f"{times:,} times: {reason}"
+    return f"No image was imported, of {plural(len(refused), 'file')}. {why}"
 
 
 def _columns(

@@ -267,7 +267,7 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refuse
         found = resolve(value, file.parent)
         path = shown(value.replace("\\", "/"))
         if found is None:
-            yield Refused(path, "The file is not there.")
+            yield Refused(path, "The file is not there: paths count from the manifest's folder.")
             continue
         if found in seen:
             yield Refused(path, "The manifest names this file twice; the first row counts.")

@@ -88,7 +88,7 @@ def in_line(spec: dict[str, Any], waiting: Callable[[str], bool]) -> Iterator[No
     Parameters
     ----------
     spec : dict
-        Of the job: "verb", "project" and "name" (of a run) are read by others while they wait.
+        Of the job: "project" and "name" (of a run) are read by others while they wait.
     waiting : callable
         Called a few times a second while others are before, with a sentence that says who. It
         returns whether to begin all the same, and may raise, to leave the line.
@@ -98,7 +98,7 @@ def in_line(spec: dict[str, Any], waiting: Callable[[str], bool]) -> Iterator[No
         return
     folder = _folder()
     wanted = uses(spec)
-    about = {name: spec.get(name) for name in ("verb", "project", "name")} | {"uses": wanted}
+    about = {name: spec.get(name) for name in ("project", "name")} | {"uses": wanted}
     ticket, held = _take_ticket(folder, about)
     try:
         while (first := _first_before(folder, int(ticket.name), wanted)) is not None:
@@ -184,8 +184,8 @@ def _about(handle: int) -> dict[str, Any]:
 
 
 def _sentence(about: dict[str, Any]) -> str:
-    if not about.get("verb") or not about.get("project"):
-        return "Waiting until another job has ended."
+    if not about.get("project"):
+        return "Waiting until other work has ended."
     if about.get("name"):
-        return f"Waiting until the run “{about['name']}” of {about['project']} has ended."
-    return f"Waiting until “{about['verb']}” of {about['project']} has ended."
+        return f"Waiting until the run “{about['name']}” of “{about['project']}” has ended."
+    return f"Waiting until the work on “{about['project']}” has ended."

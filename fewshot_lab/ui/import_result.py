@@ -30,18 +30,18 @@ def show(project: Project) -> bool:
     failed = failed_to_embed(newest.report() if newest is not None else None)
     if report is None and not refused and not failed:
         return False
+    any_image = bool(project.store.ids())
     if report is not None:
         note(sentence(report))
-        if project.store.ids():
-            with st.container(horizontal=True, gap="medium"):
-                pages.link("label", "Open the map", project.name)
-                pages.link("evaluate", GROUPS, project.name, view="Groups, test set")
+        with st.container(horizontal=True, gap="medium"):
+            pages.link("label", "Open the map", project.name)
+            pages.link("evaluate", GROUPS, project.name, view="Groups, test set")
     files_table(
         f"{plural(len(refused), 'file')} refused",
         ("File", "Reason"),
         refused,
         "refused.csv",
-        expanded=len(refused) <= 8,
+        expanded=len(refused) <= 8 or not any_image,
     )
     if report is not None:
         paths = paths_of(project, sorted({first for _, first in report["duplicates"]}))

@@ -83,7 +83,7 @@ def test_missing_files_and_rows_given_twice_are_listed(folder):
     found = list(scan(file))
     assert [c.path for c in found if isinstance(c, Candidate)] == ["img/a.png", "img/b.png"]
     assert [(r.path, r.reason) for r in found if isinstance(r, Refused)] == [
-        ("img/gone.png", "The file is not there."),
+        ("img/gone.png", "The file is not there: paths count from the manifest's folder."),
         ("img/a.png", "The manifest names this file twice; the first row counts."),
         ("img/../img/a.png", "The manifest names this file twice; the first row counts."),
     ]

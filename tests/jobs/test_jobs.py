@@ -256,7 +256,7 @@ def test_two_heavy_jobs_never_work_at_once(project: Path) -> None:
 
     until(all_ended)
     assert [job.status().state for job in jobs] == ["finished"] * 3
-    assert any("Waiting until “embed” of " in message for message in seen)
+    assert any("Waiting until the work on “" in message for message in seen)
 
 
 def test_a_queued_job_can_be_stopped_and_a_dead_one_does_not_hold_the_line(project: Path) -> None:
@@ -323,7 +323,7 @@ def test_jobs_wait_for_those_that_use_the_same(tmp_path: Path, monkeypatch) -> N
         monkeypatch.setenv("FEWSHOT_LAB_HOME", "/two")
         assert not meets(spec(device="cpu"))
         assert meets(spec(device="cuda"))  # another home, the same GPU
-        assert met == ["Waiting until the run “night” of blood has ended."]
+        assert met == ["Waiting until the run “night” of “blood” has ended."]
 
 
 def test_delete_takes_the_run_away_but_not_under_a_running_job(project: Path) -> None:

@@ -105,6 +105,25 @@ def test_a_folder_is_imported_by_a_job_and_its_outcome_told(
     assert {row.reference for row in project.store.images()} == {"round", "square"}
 
 
+def test_an_import_that_brought_nothing_says_why_and_lists_the_files(
+    open_app: Callable[..., AppTest], home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "list.csv").write_text("path,label\n" + "".join(f"{n}.png,a\n" for n in range(9)))
+    Project.create("blood").close()
+    job = jobs.start(home / "blood", "import", [str(tmp_path / "list.csv"), "--prepare"])
+    while job.status().active:
+        time.sleep(0.2)
+    app = open_app("import_images.py", "blood")
+    said = words(app)
+    assert (
+        "No image was imported, of 9 files. "
+        "The file is not there: paths count from the manifest&#x27;s folder." in said
+    )
+    assert "0 images added" not in said and "Import more" not in said
+    (refused,) = app.expander
+    assert refused.label == "9 files refused" and refused.proto.expanded
+
+
 def test_the_sentence_leaves_out_what_did_not_happen() -> None:
     report = {"added": 1, "known": 0, "duplicates": [], "refused": []}
     assert sentence(report) == "1 image added."
