@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -91,6 +92,26 @@ def test_a_copied_folder_goes_by_its_own_name_until_it_gets_a_title(project, tmp
     copy.rename(" Second   reader ")
     assert (copy.title, project.title) == ("Second reader", "Blood smears")
     copy.close()
+
+
+def test_an_umlaut_is_one_letter_however_a_computer_writes_it(tmp_path):
+    def decomposed(text):  # as a Mac writes names
+        return unicodedata.normalize("NFD", text)
+
+    source = tmp_path / "source"
+    draw_demo(source, n=8, seed=3)
+    for n, file in enumerate(sorted(source.rglob("*.png"))):
+        file.rename(source / decomposed(f"Läsion {n}.png"))
+    rows = [f"Läsion {n}.png,{decomposed('Nävus') if n % 2 else 'Nävus'}" for n in range(8)]
+    (source / "list.csv").write_text("\n".join(["path,label", *rows]))
+    project = Project.create("blood", home=tmp_path)
+    assert project.import_images(source / "list.csv").added == 8
+    assert {row.reference for row in project.store.images()} == {"Nävus"}
+    said = {decomposed("Läsion 0.png"): decomposed("Nävus"), "Läsion 1.png": "Nävus"}
+    assert project.label(said, "kim") == 2
+    assert [row.name for row in project.store.classes()] == ["Nävus"]
+    assert len(project.store.search(decomposed("läsion"))) == 8
+    project.close()
 
 
 def test_copies_outlive_their_source(tmp_path):

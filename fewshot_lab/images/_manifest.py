@@ -259,8 +259,9 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refuse
         if all(_is_number(row[at[name]]) for row in rows if row[at[name]])
     }
     seen: set[tuple[Path, int | None]] = set()
-    for line, row in enumerate(rows, 2):  # as a spreadsheet counts, below the header
-        value = row[at[columns.path]]
+    for line, raw in enumerate(rows, 2):  # as a spreadsheet counts, below the header
+        value = raw[at[columns.path]]
+        row = [unicodedata.normalize("NFC", cell) for cell in raw]
         if not value:
             yield Refused(f"{file.name}, row {line}", "The row names no file.")
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -67,7 +68,7 @@ class WithLabels(WithEmbeddings):
             elif name in ("unsure", "reject"):
                 said[known[key]] = name
             else:
-                plain = " ".join(name.split())
+                plain = " ".join(unicodedata.normalize("NFC", name).split())
                 if plain.casefold() not in by_name:
                     added = self.store.add_class(plain, annotator=annotator)
                     by_name[plain.casefold()] = added

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from functools import cached_property
@@ -10,6 +11,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, cast
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project._places import MARKER
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
@@ -42,7 +44,10 @@ class Opened:
         A title belongs to the folder it was given in: a copy of that folder, or the folder under
         another name, goes by its own name until it gets a title.
         """
-        if self.store.get("titled", self.name) != self.name:
+        given_in = self.store.get("titled")
+        if given_in is None:
+            given_in = json.loads((self.folder / MARKER).read_text(encoding="utf-8")).get("name")
+        if given_in != self.name:
             return self.name
         return str(self.store.get("title") or self.name)
 

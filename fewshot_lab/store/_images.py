@@ -1,6 +1,7 @@
 """Pictures and the files that lead to them."""
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
@@ -183,6 +184,8 @@ class Images:
     def find_many(self, names: Sequence[str]) -> dict[str, str]:
         """Return the ids of images by id, path or file; names that lead nowhere are left out.
 
+        "ä" may be one character or two: a Mac writes names in the second way.
+
         Raises
         ------
         FewshotLabError
@@ -192,18 +195,18 @@ class Images:
         several: set[str] = set()
         with self._database.read() as connection:
             for some in chunks(list(dict.fromkeys(names)), 2000):
+                as_stored = {unicodedata.normalize("NFC", name): name for name in some}
                 by_id = select(images.c.id).where(images.c.id.in_(some))
                 found.update((i, i) for i in connection.scalars(by_id))
                 query = (
                     select(files.c.path, files.c.source, files.c.source_frame, images.c.id)
                     .join(images, images.c.ordinal == files.c.image)
                     .where(files.c.replaced == 0)
-                    .where(or_(files.c.path.in_(some), files.c.source.in_(some)))
+                    .where(or_(files.c.path.in_(list(as_stored)), files.c.source.in_(some)))
                 )
-                asked = set(some)
                 for path, source, frame, image_id in connection.execute(query):
-                    name = path if path in asked else source
-                    if name != path and frame != 0:
+                    name = as_stored.get(path, source)
+                    if path not in as_stored and frame != 0:
                         continue
                     if found.setdefault(name, image_id) != image_id:
                         several.add(name)
@@ -228,7 +231,7 @@ class Images:
 
     def search(self, text: str, limit: int = 500) -> list[str]:
         """Return images whose path holds a text, or whose id begins with it."""
-        wanted = text.strip()
+        wanted = unicodedata.normalize("NFC", text).strip()
         if not wanted:
             return []
         query = (
