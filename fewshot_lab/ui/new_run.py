@@ -285,12 +285,7 @@ def _recipe(advice: Advice, key: str) -> Recipe | None:
     ]
     first = ("steps", "batch_size", "global_size", "learning_rate", "teacher_temperature")
     shown.sort(key=lambda row: (row["value"] not in first, not row["why"]))
-    r = advice.recipe
-    st.html(
-        f'<div class="fl-muted">{count(r.steps)} steps of {r.batch_size} images, two crops of '
-        f"{r.global_size} px and {r.local_crops} of {r.local_size} px, learning rate "
-        f"{r.learning_rate:g}, {count(r.prototypes)} prototypes.</div>"
-    )
+    summary = st.empty()
     with st.expander("The recipe, and why", expanded=False):
         edited = st.data_editor(
             shown,
@@ -304,15 +299,23 @@ def _recipe(advice: Advice, key: str) -> Recipe | None:
             key=f"fl-recipe-{key}",
         )
     changed = {row["value"]: row["is"] for row in edited if row["is"] != str(values[row["value"]])}
-    if not changed:
-        return advice.recipe
     try:
         recipe = advice.recipe.changed(**changed)
     except FewshotLabError as error:
         alert(str(error))
         return None
-    st.caption("Changed: " + ", ".join(f"{k} = {v}" for k, v in changed.items()))
+    summary.html(f'<div class="fl-muted">{_in_short(recipe)}</div>')
+    if changed:
+        st.caption("Changed: " + ", ".join(f"{k} = {v}" for k, v in changed.items()))
     return recipe
+
+
+def _in_short(r: Recipe) -> str:
+    return (
+        f"{count(r.steps)} steps of {r.batch_size} images, two crops of {r.global_size} px and "
+        f"{r.local_crops} of {r.local_size} px, learning rate {r.learning_rate:g}, "
+        f"{count(r.prototypes)} prototypes."
+    )
 
 
 def _told(recipe: Recipe, n: int, place: Place, side: int) -> bool:

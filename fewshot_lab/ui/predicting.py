@@ -175,7 +175,7 @@ def draw(found: Answers, folder: Path, job: "jobs.Job", project: Project | None)
         if found.answers and found.answers[0].decided is not None:
             said += f" · {verdict(found.answers)}"
         st.html(said)
-        with st.container(horizontal=True, horizontal_alignment="right"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
             if st.button("Delete these answers", type="tertiary", key="fl-forget"):
                 forget(job)
                 st.rerun()

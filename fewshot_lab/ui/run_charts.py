@@ -41,7 +41,10 @@ def _line(
     points = points[:: max(1, len(points) // MOST_POINTS)]
     if points:
         x, y = zip(*points, strict=True)
-        figure.add_scatter(x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 1.5})
+        # One measured step is no line yet.
+        mode = "lines" if len(points) > 1 else "markers"
+        line = {"color": colour, "width": 1.5}
+        figure.add_scatter(x=x, y=y, name=name, mode=mode, line=line, marker={"color": colour})
 
 
 def _level(figure: go.Figure, value: float, words: str, at: str = "top right") -> None:

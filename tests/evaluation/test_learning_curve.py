@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fewshot_lab.classifiers import Pool, fit, subset_predictions
-from fewshot_lab.evaluation import Advice, fit_power_laws, learning_curve, pace
+from fewshot_lab.evaluation import Advice, Pace, fit_power_laws, learning_curve, pace
 from fewshot_lab.evaluation._advice import about, points
 from fewshot_lab.evaluation._learning_curve import Band
 from fewshot_lab.store import Event
@@ -170,6 +170,11 @@ def test_advice_is_in_words_and_json():
     )
     unknown = replace(curve.classes[0], gain=None, n=4, tested=2)
     assert advice.of_class(unknown) == "monocyte: too few to say (4 labels, 2 to measure by)"
+    rising = replace(curve, gain=Band(0.03, 0.01, 0.05))
+    quick = Advice(7, rising, {}, pace=Pace(0.4, 0.2, 0.9, 50))
+    assert quick.sentence.endswith(" and take less than a minute.")
+    slow = Advice(7, rising, {}, pace=Pace(6.0, 3.0, 9.0, 50))
+    assert slow.sentence.endswith(" and take some 5 minutes (2–8).")
     assert about(Band(0.024, 0, 0)) == "about 2.4 points"
     assert points(Band(0.02, 0.004, 0.031)) == "0.4–3.1"
     assert Advice(0, None, {}).to_dict()["next"] is None

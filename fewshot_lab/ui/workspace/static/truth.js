@@ -162,7 +162,7 @@ const doubt = (i, how = "") =>
 
 const tidy = (share) => (100 * share).toFixed(100 * share < 3 ? 1 : 0).replace(/\.0$/, "");
 const signed = (share) => (share < 0 ? "−" : "") + tidy(Math.abs(share));
-const minutes = (m) => Math.max(1, Math.round(m));
+const minutes = (m) => (m < 1 ? "<1" : Math.round(m));
 
 function whisker({ value, low, high }, color) {
   const at = (x) => 2 + x * 96;
