@@ -43,6 +43,8 @@ LABELLED_SHARE = 0.5
 EMBEDDED_SHARE = 0.98
 """Share of all images that must be embedded before the first are drawn."""
 HALF = 0.5
+MOST = 0.75
+"""Share of the images that may be held out when asked: what is drawn can never train again."""
 HELD = 0.2
 """Share of the images that drawn groups should hold out at most: then more of each are asked."""
 
@@ -191,7 +193,8 @@ class AuditSet:
         Raises
         ------
         FewshotLabError
-            For too few images or groups, an unknown column, or no classifier yet.
+            For too few images or groups, for so many that too little of the pool could train,
+            for an unknown column, or where there is no classifier yet.
         """
         if per_group is not None and per_group < 1:
             raise FewshotLabError("Ask for one image of each group at least.")
@@ -218,6 +221,14 @@ class AuditSet:
         take = np.where(pool.named, most, 1)
         found = draw_units(pool.code, fresh, n, rng, take=take, strata=strata)
         told = [(names[k], until, units) for k, units in found]
+        after = drawn.copy()
+        after[[row for _, units in found for unit in units for row in unit[0]]] = True
+        held = int((np.isin(pool.code, pool.code[after]) & inside).sum())
+        if held > MOST * inside.sum():
+            raise FewshotLabError(
+                f"{n:,} more would keep {held:,} of the {int(inside.sum()):,} images from "
+                "training, for good, and that is more than three quarters: ask for fewer."
+            )
         rows = self._record(pool, int(fresh.sum()), told)
         project.splits.changed()
         return len(rows)

@@ -136,6 +136,19 @@ def test_labels_of_unknown_images_are_said_and_the_others_stored(terminal, home,
     assert early["labels"] == [] or early["at"]
 
 
+def test_where_nothing_is_taken_in_the_exit_status_says_so(terminal, home, cells, tmp_path):
+    terminal("create", "a")
+    (tmp_path / "labels.csv").write_text("path,label\n")
+    code, _, err = terminal("label", "a", "--csv", tmp_path / "labels.csv", "--annotator", "kim")
+    assert code == 1 and "no row below its first line" in err
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "empty.png").touch()
+    code, out, err = terminal("import", "a", tmp_path / "images", "--json")
+    assert code == 1 and "empty.png: The file is empty" in err
+    assert json.loads(out)["added"] == 0
+    assert terminal("import", "a", cells)[0] == 0  # one of them cannot be read
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -55,6 +55,8 @@ def test_a_second_import_adds_only_what_is_new(project, cells, tmp_path):
 def test_an_unknown_path_stores_nothing(project):
     with pytest.raises(FewshotLabError, match=r"1 of 2 images are not in 'blood': nowhere\.png"):
         project.label({project.store.ids()[0]: "a", "nowhere.png": "b"}, annotator="kim")
+    with pytest.raises(FewshotLabError, match="is 3: give the name of a class"):
+        project.label(dict(zip(project.store.ids()[:2], ["a", 3], strict=True)), annotator="kim")
     assert project.store.labels() == {}
     assert project.classes() == []
 
@@ -112,6 +114,13 @@ def test_an_umlaut_is_one_letter_however_a_computer_writes_it(tmp_path):
     assert [row.name for row in project.store.classes()] == ["Nävus"]
     assert len(project.store.search(decomposed("läsion"))) == 8
     project.close()
+
+
+def test_images_that_cannot_be_found_leave_the_name_free(tmp_path):
+    with pytest.raises(FewshotLabError, match="There is nothing at"):
+        Project.create("marrow", home=tmp_path, images=tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
+    Project.create("marrow", home=tmp_path).close()
 
 
 def test_copies_outlive_their_source(tmp_path):

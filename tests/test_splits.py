@@ -175,6 +175,24 @@ def test_a_stratified_draw_is_weighted_back(project):
         project.audit.draw(5, stratify="age")
 
 
+def test_an_audit_set_leaves_a_quarter_of_the_pool_to_train(project):
+    project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
+    with pytest.raises(FewshotLabError, match="112 of the 112 images from training, for good"):
+        project.audit.draw(1_000_000)
+    assert not project.store.audit_ids()
+    assert project.audit.draw(80) == 80
+    with pytest.raises(FewshotLabError, match="20 more would keep"):
+        project.audit.draw(20)
+    assert len(project.store.audit_ids()) == 80
+
+
+def test_what_never_trains_is_said_where_no_classifier_can_be_fitted(project):
+    project.store.draw_audit([ident(0), ident(1)], 112)
+    project.label({ident(0): "a", ident(1): "b", ident(2): "a"}, "kim")
+    with pytest.raises(FewshotLabError, match="labels of 1, beside 2 on images that never train"):
+        project.fit()
+
+
 def test_groups_that_would_take_many_labels_from_training_say_so(project):
     """The audit set was drawn image by image; with sites as groups it stands in both of them."""
     project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")

@@ -183,7 +183,11 @@ def predict(
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
-    """Predict the classes of images with an exported classifier."""
+    """Predict the classes of images with an exported classifier.
+
+    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 where
+    there is no other.
+    """
     from fewshot_lab.export import Bundle, predict_folder
 
     with progress(job, as_json=json) as report, Bundle.open(bundle) as opened:
@@ -205,6 +209,8 @@ def predict(
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
         tell(result, text, as_json=json, job=job)
         listed(done.errors)
+    if not done.predicted:
+        raise typer.Exit(1)
 
 
 def predict_dropped(

@@ -100,7 +100,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 def _embedded(done: Any) -> str:
     words = [f"{plural(done.done, 'image')} embedded in {done.seconds:,.0f} s"]
     if done.done and done.images_per_second:
-        words[0] += f" ({done.images_per_second:,.0f} a second)"
+        words[0] += f", {done.images_per_second:,.0f} a second once the backbone was loaded"
     if done.skipped:
         words.append(f"{done.skipped:,} had an embedding")
     if done.failed:

@@ -124,7 +124,10 @@ def import_(
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
-    """Bring in images; again with the same source, only what is new."""
+    """Bring in images; again with the same source, only what is new.
+
+    Files that cannot be read are listed; the exit status is 1 where there is no other.
+    """
     from fewshot_lab.project import Project
 
     with progress(job, as_json=json) as report:
@@ -162,6 +165,8 @@ def import_(
             tell(result, "The map is ready.", as_json=json, job=job)
         opened.touch()
         opened.close()
+    if done.refused and not (done.added or done.known or done.duplicates):
+        raise typer.Exit(1)
 
 
 def _none_of(refused: Sequence[tuple[str, str]]) -> str:

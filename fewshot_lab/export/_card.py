@@ -219,10 +219,15 @@ def agreed(agreement: Mapping[str, Any]) -> str:
     if "reason" in agreement:
         return str(agreement["reason"])
     kappa, raw = agreement["kappa"], agreement["agreement"]
+    told = (
+        f"{kappa['value']:.2f} ({kappa['low']:.2f} to {kappa['high']:.2f})"
+        if kappa["value"] is not None
+        else "cannot be told, since all gave them one class"
+    )
     return (
-        f"{agreement['kind']} {kappa['value']:.2f} ({kappa['low']:.2f} to {kappa['high']:.2f}), "
-        f"raw agreement {raw['value']:.2f} ({raw['low']:.2f} to {raw['high']:.2f}), on "
-        f"{agreement['images']:,} images that two or more labelled independently."
+        f"{agreement['kind']} {told}, raw agreement {raw['value']:.2f} "
+        f"({raw['low']:.2f} to {raw['high']:.2f}), on "
+        f"{_some(agreement['images'], 'image')} that two or more labelled independently."
     )
 
 

@@ -21,8 +21,6 @@ from fewshot_lab.progress import Progress, silent
 if TYPE_CHECKING:
     from fewshot_lab.export.predict_template import Classifier, Row
 
-NEEDED = ("model.onnx", "classes.json", "preprocessing.json")
-
 
 class Bundle:
     """An exported classifier, ready to predict.
@@ -51,9 +49,6 @@ class Bundle:
         self.folder = folder
         self.name = name
         self._temporary = temporary
-        for file in NEEDED:
-            if not (folder / file).is_file():
-                raise FewshotLabError(f"{name} is not an exported classifier: {file} is missing.")
         self.about: dict[str, Any] = self._json("bundle.json")
         self.metrics: dict[str, Any] = self._json("metrics.json")
         if int(self.about.get("format", FORMAT)) > FORMAT:
@@ -62,14 +57,9 @@ class Bundle:
         self.card = card.read_text("utf-8") if card.is_file() else ""
         try:
             self._classifier: Classifier = Classifier(folder, read=read_rgb)
-            self.classes: list[dict[str, Any]] = self._classifier.classes
-            assert self.classes and all(row["name"] for row in self.classes)
-        except FewshotLabError:
-            raise
-        except Exception as error:  # onnxruntime raises many kinds
-            raise FewshotLabError(
-                f"{name} is damaged and cannot be opened ({type(error).__name__})."
-            ) from error
+        except FewshotLabError as error:
+            raise FewshotLabError(f"{name} is no whole bundle: {error}") from error
+        self.classes: list[dict[str, Any]] = self._classifier.classes
 
     @classmethod
     def open(cls, source: Path | str) -> Bundle:
@@ -194,8 +184,6 @@ def predict_folder(
     from fewshot_lab.export.predict_template import write_predictions
 
     out = Path(out)
-    if not out.absolute().parent.is_dir():
-        raise FewshotLabError(f"The folder {out.absolute().parent} does not exist.")
     with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
         found = scan(Path(folder), extract_to=Path(unpacked))
         seen = 0

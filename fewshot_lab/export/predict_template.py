@@ -23,7 +23,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,7 @@ import numpy as np
 from PIL import Image
 
 from fewshot_lab.backbones._preprocessing import Preprocessing
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation._decision import Decision
 from fewshot_lab.images._candidates import Candidate, Refused
 from fewshot_lab.images._folder import Listing, list_file, list_folder
@@ -39,6 +40,8 @@ from fewshot_lab.images._kinds import DICOM_SUFFIXES, HEAD, head_kind
 from fewshot_lab.images._pillow import Unreadable, decode, opened, picture_pages
 
 BATCH = 32
+NEEDED = ("model.onnx", "classes.json", "preprocessing.json")
+PROBABILITIES = "probabilities"
 
 Read = Callable[..., Image.Image]
 
@@ -100,8 +103,15 @@ class Classifier:
     ----------
     classes : list of dict
         ``id``, ``name`` and ``color`` of each class, in the order of the probabilities.
+    names : list of str
+        The classes' names.
     decision : Decision or None
         What follows from a probability; None in a folder without decision.json.
+
+    Raises
+    ------
+    FewshotLabError
+        Where a file is missing, or damaged.
     """
 
     def __init__(
@@ -110,23 +120,31 @@ class Classifier:
         import onnxruntime
 
         folder = Path(__file__).resolve().parent if folder is None else Path(folder)
-        self.classes: list[dict] = json.loads((folder / "classes.json").read_text("utf-8"))
-        self.preprocessing = Preprocessing.from_dict(
-            json.loads((folder / "preprocessing.json").read_text("utf-8"))
-        )
-        self.decision = Decision.load(folder)
+        for file in NEEDED:
+            if not (folder / file).is_file():
+                raise FewshotLabError(f"{file} is missing.")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        with _reading("classes.json"):
+            self.classes: list[dict] = json.loads((folder / "classes.json").read_text("utf-8"))
+            self.names: list[str] = [str(row["name"]) for row in self.classes]
+        with _reading("preprocessing.json"):
+            self.preprocessing = Preprocessing.from_dict(
+                json.loads((folder / "preprocessing.json").read_text("utf-8"))
+            )
+        with _reading("decision.json, or reference.npz with it,"):
+            self.decision = Decision.load(folder)
+        with _reading("model.onnx"):
+            self._session = onnxruntime.InferenceSession(
+                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+            known = {out.name: out.shape[-1] for out in self._session.get_outputs()}[PROBABILITIES]
+        if known != len(self.classes):
+            raise FewshotLabError(
+                f"model.onnx knows {known} classes and classes.json {len(self.classes)}."
+            )
         self._read = read
-
-    @property
-    def names(self) -> list[str]:
-        """The classes' names, in the order of the probabilities."""
-        return [str(row["name"]) for row in self.classes]
 
     def prepare(self, picture: str | Path | Image.Image, frame: int = 0) -> np.ndarray:
         """Return a file or a picture as the model's input, uint8 (size, size, 3)."""
@@ -137,7 +155,7 @@ class Classifier:
     def run(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities (n, K) and embeddings (n, d) of uint8 inputs (n, size, size, 3)."""
         probabilities, embedding = self._session.run(
-            ["probabilities", "embedding"], {"images": inputs}
+            [PROBABILITIES, "embedding"], {"images": inputs}
         )
         return probabilities, embedding
 
@@ -197,6 +215,15 @@ class Classifier:
             return self.prepare(item)
         except Exception as error:  # whatever is wrong with one picture
             return str(error) or type(error).__name__
+
+
+@contextmanager
+def _reading(file: str) -> Iterator[None]:
+    """Say in a sentence which file of a bundle is damaged."""
+    try:
+        yield
+    except Exception as error:  # every library has its own kinds
+        raise FewshotLabError(f"{file} cannot be read; copy the bundle anew.") from error
 
 
 def _name(item: str | Path | Candidate | Refused) -> str:
@@ -283,8 +310,17 @@ def write_predictions(
     -------
     int, list of (path, reason)
         How many pictures have a prediction, and those that have none.
+
+    Raises
+    ------
+    FewshotLabError
+        Where ``out`` is a folder, or lies in none.
     """
     out = Path(out)
+    if out.is_dir():  # said before any picture is looked at
+        raise FewshotLabError(f"{out} is a folder: name the CSV to write.")
+    if not out.absolute().parent.is_dir():
+        raise FewshotLabError(f"The folder {out.absolute().parent} does not exist.")
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     errors: list[tuple[str, str]] = []
     count = 0
@@ -320,8 +356,10 @@ def write_predictions(
 def main(arguments: list[str] | None = None) -> int:
     """Predict a folder from the command line."""
     parser = argparse.ArgumentParser(description="Predict the classes of the images in a folder.")
-    parser.add_argument("folder", type=Path, help="searched with all its subfolders")
-    parser.add_argument("--out", type=Path, default=Path("predictions.csv"))
+    parser.add_argument("folder", type=Path, help="searched with all its subfolders; or one image")
+    parser.add_argument(
+        "--out", type=Path, default=Path("predictions.csv"), help="the CSV: %(default)s"
+    )
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     options = parser.parse_args(arguments)
     if not options.folder.exists():
@@ -340,8 +378,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         rows = classifier.predict(pictures)
         count, errors = write_predictions(rows, classifier.names, options.out, progress=show)
+    except FewshotLabError as error:
+        print(error, file=sys.stderr)
+        return 1
     except OSError as error:
-        print(f"{error.filename or options.out}: {error.strerror or error}", file=sys.stderr)
+        print(f"{error.filename or options.out}: {error.strerror or error}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped; nothing was written.", file=sys.stderr)
@@ -351,7 +392,7 @@ def main(arguments: list[str] | None = None) -> int:
     for path, reason in errors:
         print(f"{path}: {reason}", file=sys.stderr)
     print(f"{count} predicted, {len(errors)} could not be read: {options.out}")
-    return 0
+    return 0 if count else 1
 
 
 if __name__ == "__main__":

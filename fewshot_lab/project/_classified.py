@@ -128,10 +128,12 @@ class WithClassifier(WithLabels):
 
         training = self.training_set()
         if len(set(training.y.tolist())) < 2:
+            named = sum(label.kind == "class" for label in self.store.labels().values())
+            others = named - len(training.ids)
             raise FewshotLabError(
-                "A classifier needs labelled images of at least two classes; "
-                f"{self.name!r} has {len(training.ids)} labelled images "
-                f"of {len(set(training.y.tolist()))}."
+                "A classifier needs labelled images of at least two classes to learn from; "
+                f"{self.name!r} has labels of {len(set(training.y.tolist()))}"
+                + (f", beside {others:,} on images that never train." if others else ".")
             )
         pool = self.pool
         place = {image_id: row for row, image_id in enumerate(self.require_embeddings().ids)}

@@ -60,6 +60,11 @@ class WithLabels(WithEmbeddings):
             raise FewshotLabError(
                 f"{len(unknown)} of {len(labels)} images are not in {self.name!r}: {some}"
             )
+        for key, name in labels.items():
+            if name is not None and not isinstance(name, str):
+                raise FewshotLabError(
+                    f"The label of {key} is {name!r}: give the name of a class, or None to clear."
+                )
         by_name = {row.name.casefold(): row.id for row in self.store.classes()}
         said: dict[str, int | str] = {}
         for key, name in labels.items():
@@ -100,10 +105,12 @@ class WithLabels(WithEmbeddings):
         Raises
         ------
         FewshotLabError
-            Where the file cannot be read or lacks a column.
+            Where the file cannot be read, is empty or lacks a column.
         """
         table = read_table(Path(csv_path), ("path", "label"))
         rows = [(row["path"], row["label"]) for _, row in table]
+        if not rows:
+            raise FewshotLabError(f"{Path(csv_path).name} has no row below its first line.")
         known = self.store.find_many([path for path, _ in rows])
         unmatched = [path for path, _ in rows if path not in known]
         labels = {path: label or None for path, label in rows if path in known}

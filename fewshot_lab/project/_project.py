@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import write_atomically
 from fewshot_lab.project._places import MARKER, database, existing, folder_of, folders
 from fewshot_lab.project._studied import WithStudies
@@ -48,7 +48,8 @@ class Project(WithStudies):
         Raises
         ------
         FewshotLabError
-            For a name that cannot be a folder's, or one that is taken.
+            For a name that cannot be a folder's or is taken, an unknown backbone, or images that
+            cannot be found; no project is left behind.
         """
         folder = folder_of(name, home)
         if backbone is not None:
@@ -59,6 +60,10 @@ class Project(WithStudies):
             raise FewshotLabError(f"There is already a project named {name!r}.")
         if folder.exists() and any(folder.iterdir()):
             raise FewshotLabError(f"{folder} exists and is not empty: choose another name.")
+        if backbone is not None:
+            from fewshot_lab.backbones import find
+
+            find(backbone)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -77,7 +82,13 @@ class Project(WithStudies):
             raise
         project = cls(folder, store)
         if images is not None:
-            project.import_images(Path(images))
+            try:
+                project.import_images(Path(images))
+            except Stopped:
+                raise
+            except FewshotLabError:  # nothing came in: the name is free again
+                project.delete()
+                raise
         return project
 
     @classmethod

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -16,7 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from fewshot_lab.classifiers._models import Stock
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import Bundle, ExportRefused, export_bundle
-from fewshot_lab.export._card import _quotable
+from fewshot_lab.export._card import _quotable, agreed
+from fewshot_lab.export._facts import _agreement
 from fewshot_lab.export._write import FILES
 from fewshot_lab.project import Project
 
@@ -80,6 +83,20 @@ def test_the_card_says_what_must_be_known(bundle, project):
         "platelet",
     ):
         assert words in card
+
+
+def test_a_kappa_that_cannot_be_told_is_said_in_words(tmp_path, cells):
+    """Two people gave the one image they share one class: no agreement beyond chance."""
+    made = Project.create("two", home=tmp_path)
+    made.import_images(cells)
+    shared = made.store.ids()[0]
+    for annotator in ("kim", "robin"):
+        made.label({shared: "monocyte"}, annotator)
+    assert agreed(_agreement(made)) == (
+        "Cohen's kappa cannot be told, since all gave them one class, raw agreement 1.00 "
+        "(0.21 to 1.00), on 1 image that two or more labelled independently."
+    )
+    made.close()
 
 
 def test_the_card_lets_no_audit_be_quoted_that_misses_a_class():
@@ -213,6 +230,34 @@ def test_what_is_no_bundle_is_said_in_a_sentence(what, bundle, tmp_path):
     with pytest.raises(FewshotLabError) as error:
         Bundle.open(target)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("model.onnx", None, "model.onnx is missing"),
+        ("classes.json", None, "classes.json is missing"),
+        ("model.onnx", b"", "model.onnx cannot be read"),
+        ("classes.json", b"{", "classes.json cannot be read"),
+        ("classes.json", b'[{"id": 1, "name": "a"}]', "knows 8 classes and classes.json 1"),
+        ("preprocessing.json", b"[]", "preprocessing.json cannot be read"),
+        ("decision.json", b"{}", "decision.json, or reference.npz with it, cannot be read"),
+        ("reference.npz", b"PK", "decision.json, or reference.npz with it, cannot be read"),
+        ("reference.npz", None, "decision.json, or reference.npz with it, cannot be read"),
+    ],
+)
+def test_a_damaged_file_is_named_by_app_and_script(file, content, words, bundle, cells, tmp_path):
+    target = tmp_path / "thing"
+    shutil.copytree(bundle, target)
+    (target / file).unlink()
+    if content is not None:
+        (target / file).write_bytes(content)
+    with pytest.raises(FewshotLabError, match=f"thing is no whole bundle: .*{words}"):
+        Bundle.open(target)
+    command = [sys.executable, target / "predict.py", cells, "--out", tmp_path / "p.csv"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert words in done.stderr and not (tmp_path / "p.csv").exists()
 
 
 def test_a_zip_cannot_write_elsewhere(bundle, tmp_path):

@@ -12,8 +12,10 @@ import pydicom
 import pytest
 from PIL import Image
 
+from fewshot_lab.cli._main import run
 from fewshot_lab.embeddings import ImageItem
 from fewshot_lab.embeddings._decode import decode
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import Bundle, predict_folder
 from fewshot_lab.export._parity import loaded
 from fewshot_lab.export._predict_py import predict_py
@@ -149,6 +151,26 @@ def test_without_pictures_nothing_is_written(bundle, tmp_path):
     assert "no picture" in done.stderr
     assert "Traceback" not in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+def test_where_to_write_is_looked_at_before_any_picture(bundle, cells, tmp_path):
+    with Bundle.open(bundle) as opened:
+        with pytest.raises(FewshotLabError, match="is a folder"):
+            predict_folder(opened, cells, tmp_path, progress=_none)
+        with pytest.raises(FewshotLabError, match="does not exist"):
+            predict_folder(opened, cells, tmp_path / "not" / "there.csv", progress=_none)
+
+
+def _none(stage, done, total):
+    raise AssertionError("a picture was predicted")
+
+
+def test_nothing_but_unreadable_files_is_a_failure(bundle, tmp_path):
+    (tmp_path / "empty.png").touch()
+    command = [sys.executable, bundle / "predict.py", tmp_path, "--out", tmp_path / "o.csv"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "0 predicted, 1 could not be read" in done.stdout
+    assert run(["predict", str(bundle), str(tmp_path), "--out", str(tmp_path / "o.csv")]) == 1
 
 
 def test_it_defines_nothing_twice_and_imports_nothing_else():

@@ -60,7 +60,12 @@ def headline(report: "PeopleReport", noun: str = "group") -> str:
     rows = ""
     if report.kappa is not None:
         spread = f" of {plural(report.groups, noun)}" if report.groups else ""
-        rows += figure("Agreement", report.kappa, f"images{spread}, 95 % interval, {report.kind}")
+        rows += (
+            figure("Agreement", report.kappa, f"images{spread}, 95 % interval, {report.kind}")
+            if report.kappa.value == report.kappa.value
+            else "<dt>Agreement</dt><dd class='fl-muted'>beyond chance cannot be told yet: all "
+            "gave the images one and the same class.</dd>"
+        )
         assert report.agreement is not None
         raw = "images: pairs of labels that are the same"
         rows += figure("Raw agreement", report.agreement, raw, share=True)
