@@ -1,10 +1,14 @@
-"""Files: written so that nobody ever meets half of one, tables read as people save them."""
+"""Files: written so that nobody ever meets half of one, tables and JSON as others read them."""
 
 import csv
 import errno
 import io
+import json
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError
@@ -38,6 +42,24 @@ def full_disk(error: BaseException) -> str | None:
             "finished until then is kept."
         )
     return None
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """Return JSON that every reader takes: null for what is not a finite number.
+
+    What json does not know, such as a path, is given as its text.
+    """
+    return json.dumps(_finite(value), indent=indent, default=str, ensure_ascii=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return value
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,7 +98,7 @@ def nshot(
 ) -> None:
     """Draw n labels per class, train, and test on a third that is never drawn."""
     from fewshot_lab.evaluation import Protocol, remember
-    from fewshot_lab.files import write_atomically
+    from fewshot_lab.files import to_json, write_atomically
     from fewshot_lab.project import Project
 
     asked: dict[str, Any] = {} if classifier is None else {"classifiers": tuple(classifier)}
@@ -120,8 +119,7 @@ def nshot(
             opened.close()
         # Inside: a job has ended only when its answer is there.
         if out is not None:
-            text = json_.dumps(found, indent=1, ensure_ascii=False)
-            write_atomically(out, text.encode())
+            write_atomically(out, to_json(found, indent=1).encode())
         tell(found, _text(found, out), as_json=json, job=job)
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fewshot_lab.files import to_json, write_atomically
 from fewshot_lab.progress import Progress
 
 
@@ -28,11 +29,9 @@ def tell(result: dict[str, Any], text: str, *, as_json: bool, job: Path | None =
         The run folder of a job, where the page reads the result.
     """
     if job is not None:
-        from fewshot_lab.files import write_atomically
-
         write_atomically(job / "report.json", json.dumps(result, default=str).encode())
     if as_json:
-        print(json.dumps(result, default=str, ensure_ascii=False))
+        print(to_json(result))
     elif text:
         print(text)
 

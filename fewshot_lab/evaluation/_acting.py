@@ -239,7 +239,7 @@ def _together(
     """Return the thresholds of all classes as one rule."""
     sure = np.where(evidence.unlike, 0.0, evidence.confidence) >= thresholds[evidence.predicted]
     wrong = (~evidence.right[sure]).astype(np.float64)
-    worth = effective_size(wrong, evidence.groups[sure]) if len(wrong) else 0.0
+    worth = effective_size(wrong, evidence.groups[sure])
     error = wilson(float(wrong.mean()) * worth if len(wrong) else 0.0, worth, images=len(wrong))
     if len(confidence):
         above = (confidence >= thresholds[best]).astype(np.float64)

@@ -98,7 +98,7 @@ def prediction_sets(
     by_class = {}
     for k in range(K):
         hits = inside[y == k].astype(np.float64)
-        worth = effective_size(hits, evidence.groups[y == k]) if len(hits) else 0.0
+        worth = effective_size(hits, evidence.groups[y == k])
         mean = float(hits.mean()) if len(hits) else 0.0
         by_class[k] = wilson(mean * worth, worth, images=len(hits))
     return PredictionSets(

@@ -72,7 +72,7 @@ def balanced(correct: NDArray[np.float64], n: NDArray[np.float64], *, images: in
 
 
 def effective_size(hits: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
-    """Return how many independent images those of some groups are worth.
+    """Return how many independent images those of some groups are worth: none, if there are none.
 
     The variance of a mean over clusters (the ratio estimator's) against that over independent
     images; never more than the images there are, nor less than the groups.
@@ -84,6 +84,8 @@ def effective_size(hits: NDArray[np.float64], groups: NDArray[np.int64]) -> floa
     groups : array (m,)
     """
     m = len(hits)
+    if not m:
+        return 0.0
     _, code = np.unique(groups, return_inverse=True)
     n_groups = int(code.max()) + 1
     if n_groups == m:

@@ -369,6 +369,11 @@ def unlike_words(found: Probabilities) -> str:
     which = {1: "most similar", 2: "second most similar", 3: "third most similar"}.get(
         reference.k, f"{reference.k}th most similar"
     )
+    if not found.unlike.n:
+        return (
+            f"An image whose similarity to the {which} labelled image is below "
+            f"{reference.cutoff:.2f} is flagged; every image of this pool trains."
+        )
     return (
         f"{percent(found.unlike.value)} of the pool's {found.unlike.n:,} images that did not train "
         f"are flagged: their similarity to the {which} labelled image is below "

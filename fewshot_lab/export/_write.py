@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import time
@@ -28,6 +27,7 @@ from fewshot_lab.export._predict_py import predict_py
 from fewshot_lab.export._skops import dump, write_member
 from fewshot_lab.export._tables import labels_used_csv
 from fewshot_lab.export.errors import ExportRefused
+from fewshot_lab.files import to_json
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _backbone_graph(project: Project, cache: Path) -> Any:
 
 
 def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+    return (to_json(value, indent=1) + "\n").encode()
 
 
 def _store(path: Path, data: bytes) -> None:

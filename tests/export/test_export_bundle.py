@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fewshot_lab.classifiers._models import Stock
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export import Bundle, ExportRefused, export_bundle
+from fewshot_lab.export import Bundle, ExportRefused, export_bundle, predict_folder
 from fewshot_lab.export._card import _quotable, agreed
 from fewshot_lab.export._facts import _agreement
 from fewshot_lab.export._write import FILES
@@ -175,6 +175,28 @@ def test_a_graph_that_says_something_else_is_refused(project, tmp_path, monkeypa
     with pytest.raises(ExportRefused, match="differs from the app's"):
         export_bundle(project, tmp_path / "spoilt", classifier=project.fit("logreg"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_whose_every_image_trains(cells, tmp_path):
+    """Nothing is left of the pool: the share decided and what is unlike cannot be counted on it."""
+    made = Project.create("all", home=tmp_path)
+    made.import_images(cells, reference_labels="folders")
+    made.embed(workers=1)
+    made.label({row.id: row.reference for row in made.store.images()}, "kim")
+    classifier = made.fit("lda")
+    classifier.export(tmp_path / "all-bundle")
+    made.report(tmp_path / "all.html")
+    made.close()
+    metrics = json.loads(
+        (tmp_path / "all-bundle" / "metrics.json").read_text("utf-8"), parse_constant=pytest.fail
+    )
+    assert metrics["probabilities"]["unlike"]["share"] == {
+        "value": None, "low": 0.0, "high": 1.0, "n": 0,
+    }  # fmt: skip
+    card = (tmp_path / "all-bundle" / "MODEL_CARD.md").read_text("utf-8")
+    assert "every image of this pool trains" in card
+    with Bundle.open(tmp_path / "all-bundle") as opened:
+        assert predict_folder(opened, cells, tmp_path / "p.csv").predicted == 72
 
 
 def test_refuses_without_two_classes(tmp_path, cells):
