@@ -520,7 +520,7 @@ def _now(run: Run) -> str:
     if health and health["state"] == "watch":
         words.append(f"perhaps {health['name']}")
     elif health and health["state"] == "bad":
-        words.append(f"{health['name']}: {health['advice'].rstrip('.')}")
+        words.append(health["name"])
     return ", ".join(words)
 
 
@@ -616,7 +616,7 @@ def _about(run: Run) -> str:
     health = run.health()
     if health and health["state"] == "watch":
         lines.append(f"Health: watched, perhaps {health['name']}. {health['sentence']}")
-    elif health and health.get("sentence"):
+    elif health and health.get("sentence") and health["sentence"] not in status.message:
         lines.append(f"Health: {health['sentence']} {health['advice']}".rstrip())
     if health and health["state"] == "bad" and not status.active:
         sets = "".join(f" --set {k}={v}" for k, v in health.get("changes", {}).items())

@@ -66,9 +66,10 @@ class Run:
         from fewshot_lab.runs._slurm import queue_state
 
         found = self.job.status()
-        if not self.started:
-            found = Status("queued", message="Not started yet.")
         step = newest_step(self.folder)
+        if not self._has_run:
+            # Slurm may have refused to go on with it, after its last state was forgotten.
+            found = Status("stopped") if step else Status("queued", message="Not started yet.")
         rows = read_metrics(self.folder)
         done = max([step, *(row["step"] for row in rows if row.get("kind") == "step")])
         total = self.recipe.steps
@@ -90,7 +91,11 @@ class Run:
 
     @property
     def started(self) -> bool:
-        """Whether a process of it has ever been started."""
+        """Whether a process of it has ever been started, or Slurm has been asked for one."""
+        return self._has_run or (self.folder / "slurm.json").exists()
+
+    @property
+    def _has_run(self) -> bool:
         return any((self.folder / name).exists() for name in ("status.json", "process.json"))
 
     @property

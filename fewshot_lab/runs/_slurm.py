@@ -30,6 +30,11 @@ SCRIPT = "job.sbatch"
 SUBMITTED = "slurm.json"
 _ENDED_BY_SLURM = 60.0
 _WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "CONFIGURING", "SPECIAL_EXIT")
+_REASONS = {
+    "Resources": "for free nodes",
+    "Priority": "behind other jobs",
+    "BeginTime": "some two minutes to begin again",
+}
 _GONE = (
     *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
     *("OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"),
@@ -131,6 +136,8 @@ def submit(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
     remember(run.folder, launcher="slurm", nodes=options.nodes, slurm=asdict(options))
     script = run.folder / SCRIPT
     script.write_text(render(run, options), encoding="utf-8")
+    # An earlier job says nothing of this one.
+    (run.folder / SUBMITTED).unlink(missing_ok=True)
     if by_hand:
         return f"Submit it with: sbatch {shlex.quote(str(script))}"
     return _sbatch(run.folder, script)
@@ -282,15 +289,17 @@ def queue_state(folder: Path, status: Status) -> Status:
     if said is not None and said[0] in _GONE:
         said = None
     if status.state == "stopped" and not (said and (said[0] in _WAITING or _began_again(folder))):
-        return status
+        ending = f"{status.message} Slurm is ending job {number}, or queues it again."
+        return replace(status, message=ending.lstrip()) if said else status
     if said is None:
         if status.state == "running" and status.quiet_seconds < _ENDED_BY_SLURM:
             return status
         return replace(status, state="lost")
     state, reason = said
     if state in _WAITING:
-        why = re.sub(r"[()]", "", reason)
-        return replace(status, state="queued", message=f"Slurm job {number} waits ({why}).")
+        word = re.sub(r"[()]", "", reason)
+        why = f"{_REASONS[word]} ({word})" if word in _REASONS else f"({word})"
+        return replace(status, state="queued", message=f"Slurm job {number} waits {why}.")
     if status.state in ("lost", "queued", "stopped"):
         word = "is starting" if state == "RUNNING" else f"is {state.lower()}"
         return replace(status, state="running", message=f"Slurm job {number} {word}.")
@@ -299,8 +308,9 @@ def queue_state(folder: Path, status: Status) -> Status:
 
 def _began_again(folder: Path) -> bool:
     """Say whether Slurm has started the job once more since the run last stopped."""
+    submitted, status = folder / SUBMITTED, folder / "status.json"
     try:
-        return (folder / SUBMITTED).stat().st_mtime > (folder / "status.json").stat().st_mtime
+        return not status.exists() or submitted.stat().st_mtime > status.stat().st_mtime
     except OSError:
         return False
 

@@ -196,11 +196,11 @@ def _advice(n: int, likely: Likely) -> tuple[Advice, Place] | None:
             key="fl-run-file",
             width=420,
         ).strip()
-    place = _place(right)
     if modality is None:
         st.caption(f"{likely.why} Choose the kind: it decides which flips and colours are safe.")
     elif modality == likely.modality:
         st.caption(likely.why)
+    place = _place(right)
     if modality is None or not start:
         return None
     if start == USUAL:
@@ -243,7 +243,9 @@ def _cluster() -> Place:
     first, second, third, fourth, fifth, sixth = st.columns(6)
     nodes = first.number_input("Nodes", 1, 1024, kept.nodes, key="fl-slurm-nodes")
     gpus = second.number_input("GPUs on each", 0, 64, kept.gpus, key="fl-slurm-gpus")
-    cpus = third.number_input("CPUs on each", 0, 1024, kept.cpus, key="fl-slurm-cpus")
+    cpus = third.number_input(
+        "CPUs on each", 0, 1024, kept.cpus, key="fl-slurm-cpus", help="0 leaves it to the cluster."
+    )
     partition = fourth.text_input("Partition", kept.partition, key="fl-slurm-partition")
     limit = fifth.text_input("Time limit", kept.time, placeholder="12:00:00", key="fl-slurm-time")
     account = sixth.text_input("Account", kept.account, key="fl-slurm-account")

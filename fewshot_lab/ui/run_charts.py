@@ -34,6 +34,20 @@ def _figure(title: str, unit: str = "") -> go.Figure:
     return figure
 
 
+def _compared(figure: go.Figure, runs: Sequence[Run]) -> go.Figure:
+    """Name the runs below their curves, where they are several: names are long."""
+    figure.update_layout(showlegend=len(runs) > 1)
+    if len(runs) > 1:
+        below = {"x": 0, "xanchor": "left", "y": -0.24, "yanchor": "top"}
+        figure.update_layout(legend=below, height=HEIGHT + 20 * len(runs))
+    return figure
+
+
+def _short(name: str) -> str:
+    """Return a name that a legend has room for; both ends tell runs apart."""
+    return name if len(name) <= 32 else f"{name[:19]}…{name[-12:]}"
+
+
 def _line(
     figure: go.Figure, rows: Sequence[dict[str, Any]], key: str, name: str, colour: str
 ) -> None:
@@ -72,7 +86,7 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
             continue
         x = [row["step"] for row in checks]
         low, value, high = ([row[key][part] for row in checks] for part in ("low", "value", "high"))
-        name = run.name if len(runs) > 1 else "this run"
+        name = _short(run.name) if len(runs) > 1 else "this run"
         figure.add_scatter(
             x=[*x, *x[::-1]],
             y=[*high, *low[::-1]],
@@ -102,9 +116,10 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
             )
         else:
             _level(figure, value[0], "frozen start", "bottom right")
+        if x == [0] and len(runs) == 1:
+            figure.update_xaxes(range=[0, run.recipe.check_steps])
         drawn = True
-    figure.update_layout(showlegend=len(runs) > 1)
-    return figure if drawn else None
+    return _compared(figure, runs) if drawn else None
 
 
 def loss_share(runs: Sequence[Run]) -> go.Figure:
@@ -114,10 +129,10 @@ def loss_share(runs: Sequence[Run]) -> go.Figure:
         top = math.log(run.recipe.prototypes)
         steps = [row for row in run.metrics() if row.get("loss") is not None]
         rows = [{"step": row["step"], "loss": row["loss"] / top} for row in steps]
-        _line(figure, rows, "loss", run.name, colour)
+        _line(figure, rows, "loss", _short(run.name), colour)
     _level(figure, 1.0, "a guess")
     figure.update_yaxes(rangemode="tozero")
-    return figure
+    return _compared(figure, runs)
 
 
 def loss(run: Run) -> go.Figure:
@@ -146,10 +161,9 @@ def rank(runs: Sequence[Run]) -> go.Figure:
     figure = _figure("Effective rank (RankMe)")
     for run, colour in zip(runs, COLOURS, strict=False):
         rows = [row for row in run.metrics() if row.get("kind") in ("step", "check")]
-        _line(figure, rows, "rank", run.name if len(runs) > 1 else "rank", colour)
-    figure.update_layout(showlegend=len(runs) > 1)
+        _line(figure, rows, "rank", _short(run.name) if len(runs) > 1 else "rank", colour)
     figure.update_yaxes(rangemode="tozero")
-    return figure
+    return _compared(figure, runs)
 
 
 def speed(run: Run) -> go.Figure:
@@ -158,15 +172,6 @@ def speed(run: Run) -> go.Figure:
     _line(figure, run.metrics(), "images_per_second", "images/s", COLOURS[0])
     figure.update_layout(showlegend=False)
     figure.update_yaxes(rangemode="tozero")
-    return figure
-
-
-def gradient(run: Run) -> go.Figure:
-    """Return the gradient's norm, before clipping, on a logarithmic scale."""
-    figure = _figure("Gradient norm")
-    _line(figure, run.metrics(), "gradient_norm", "norm", COLOURS[3])
-    figure.update_layout(showlegend=False)
-    figure.update_yaxes(type="log")
     return figure
 
 

@@ -78,7 +78,7 @@ def draw(run: Run) -> None:
     st.html(headline(run))
     if status.state == "failed" and status.message:
         alert(status.message)
-    elif status.message and status.state in ("queued", "stopped"):
+    elif status.message and status.state != "finished":
         st.caption(status.message)
     buttons(run)
     health = run.health()
@@ -140,6 +140,12 @@ def said(checks: list[dict]) -> str:
             "start.</div>"
         )
     knn, start, gain = last["knn"], first["knn"], gained(checks)
+    between = f"({knn['low']:.3f}–{knn['high']:.3f}, n = {count(knn['n'])})"
+    if len(checks) == 1:
+        return (
+            f'<div>The frozen start: kNN {knn["value"]:.3f} <span class="fl-muted">{between}</span>'
+            "; no later look yet.</div>"
+        )
     word = "Not told apart from the start so far"
     if gain["low"] > 0:
         word = "It helps"
@@ -150,7 +156,7 @@ def said(checks: list[dict]) -> str:
     )
     return (
         f"<div>{word}: kNN {knn['value']:.3f} "
-        f'<span class="fl-muted">({knn["low"]:.3f}–{knn["high"]:.3f}, n = {count(knn["n"])})</span>'
+        f'<span class="fl-muted">{between}</span>'
         f", {points} against the frozen start's {start['value']:.3f}.</div>"
     )
 
@@ -308,14 +314,17 @@ def listed(runs: list[Run]) -> str:
         checks = run.checks()
         knn = "</td><td>"
         if checks and checks[-1].get("knn") and checks[0].get("knn"):
-            found = gained(checks)
-            last = checks[-1]["knn"]
+            found, last = gained(checks), checks[-1]["knn"]
             between = f"{last['low']:.3f}–{last['high']:.3f}, n = {count(last['n'])}"
-            least, most = 100 * found["low"], 100 * found["high"]
-            knn = (
-                f"{last['value']:.3f} <span class='fl-muted'>({between})</span></td><td class='n'>"
+            points = (
                 f"{signed(100 * found['value'])} <span class='fl-muted'>"
-                f"({signed(least)} to {signed(most)})</span>"
+                f"({signed(100 * found['low'])} to {signed(100 * found['high'])})</span>"
+                if len(checks) > 1
+                else ""
+            )
+            knn = (
+                f"{last['value']:.3f} <span class='fl-muted'>({between})</span>"
+                f"</td><td class='n'>{points}"
             )
         health = run.health() or {}
         rows += (
@@ -337,7 +346,7 @@ def listed(runs: list[Run]) -> str:
         )
     )
     return (
-        f'<div class="fl-wide"><table class="fl-table"><tr>{head}</tr>{rows}</table></div>'
+        f'<div class="fl-wide"><table class="fl-table runs"><tr>{head}</tr>{rows}</table></div>'
         if rows
         else ""
     )

@@ -175,10 +175,17 @@ def test_a_job_in_the_queue_is_not_submitted_again(
     run = new_run()
     assert "job 77" in submit(run, SlurmOptions())
     status = run.status()
-    assert (status.state, status.message) == ("queued", "Slurm job 77 waits (Resources).")
+    assert (status.state, status.message) == (
+        "queued",
+        "Slurm job 77 waits for free nodes (Resources).",
+    )
     for asked in (lambda: submit(run, SlurmOptions()), run.delete):
         with pytest.raises(FewshotLabError, match=r"already|still running"):
             asked()
+    assert run.started
+    slurm_says("RUNNING|n[1-2]", 0)
+    status = run.status()
+    assert (status.state, status.message) == ("running", "Slurm job 77 is starting.")
     slurm_says("", 1)  # no answer is no news
     assert run.status().state == "queued"
 

@@ -74,5 +74,8 @@ def test_whether_it_helps_is_said_with_its_doubt() -> None:
     paired = run_view.said([first, last])
     assert "It helps" in paired
     assert "+7.5 points (+1.0 to +14.0) against the frozen start's 0.500" in paired
+    alone = run_view.said([first])
+    assert "The frozen start: kNN 0.500" in alone
+    assert "points" not in alone
     without = [{"rank": 9.0, "knn": None}, {"rank": 8.0, "knn": None}]
     assert "effective rank is 8, after 9" in run_view.said(without)
