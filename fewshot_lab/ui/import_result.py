@@ -36,8 +36,9 @@ def show(project: Project) -> bool:
         with st.container(horizontal=True, gap="medium"):
             pages.link("label", "Open the map", project.name)
             pages.link("evaluate", GROUPS, project.name, view="Groups, test set")
+    in_all = "" if report is None or len(report["refused"]) == len(refused) else ", in all imports"
     files_table(
-        f"{plural(len(refused), 'file')} refused",
+        f"{plural(len(refused), 'file')} refused{in_all}",
         ("File", "Reason"),
         refused,
         "refused.csv",

@@ -294,6 +294,10 @@ def test_accepted_predictions_are_marked_and_undone_at_once(
     assert not project.store.audit_ids() & {
         i for i, label in project.store.labels().items() if label.machine
     }
+    # They train nothing, so they bring no class nearer to its target.
+    said = page.locator(".ws-class").evaluate_all("all => all.map(e => e.ariaLabel).join(', ')")
+    assert sum(map(int, re.findall(r"and (\d+) accepted in bulk", said))) == n - 1
+    assert said.count(": 12 of 100 labels") == 8
     page.keyboard.press("Control+z")
     until(lambda: labelled(project) == had, "one undo")
 

@@ -156,7 +156,7 @@ export class ClassPanel {
   // Labels per class; with a selection, how many of the images shown as a class are in it.
   count() {
     const { model } = this;
-    const { counts } = model.counts();
+    const { counts, accepted } = model.counts();
     const target = model.overview?.target ?? 100;
     const { selection } = model;
     let within = null, shown = null;
@@ -171,12 +171,14 @@ export class ClassPanel {
       if (!parts) continue;
       const n = counts.get(c.id) ?? 0;
       say(parts.count, within ? `${count(within.get(c.id) ?? 0)} / ${count(shown.get(c.id) ?? 0)}` : count(n));
-      parts.bar.style.width = `${Math.min(100, (100 * n) / target)}%`;
+      const bulk = accepted.get(c.id) ?? 0, given = n - bulk;
+      const told = `${count(given)} of ${count(target)} labels${bulk ? ` and ${count(bulk)} accepted in bulk, which train nothing` : ""}`;
+      parts.bar.style.width = `${Math.min(100, (100 * given) / target)}%`;
       const off = model.hidden.has(c.id);
       parts.button.setAttribute("aria-pressed", String(!off));
       parts.button.setAttribute("aria-label",
-        `${c.name}: ${count(n)} of ${count(target)} labels${off ? ", hidden on the map" : ""}`);
-      parts.button.title = `${c.name}: ${count(n)} of ${count(target)} labels. Click hides it on the map; double click, or shift and click, shows it alone.`;
+        `${c.name}: ${told}${off ? ", hidden on the map" : ""}`);
+      parts.button.title = `${c.name}: ${told}. Click hides it on the map; double click, or shift and click, shows it alone.`;
     }
   }
 }

@@ -236,16 +236,19 @@ export class Model {
   }
 
   counts() {
-    const counts = new Map();
+    const counts = new Map(), accepted = new Map();
+    const add = (to, id) => to.set(id, (to.get(id) ?? 0) + 1);
     let unsure = 0, reject = 0, skipped = 0;
     for (let row = 0; row < this.n; row++) {
       const code = this.codes[row], kind = code & KIND;
-      if (kind >= FIRST_CLASS) counts.set(kind - FIRST_CLASS, (counts.get(kind - FIRST_CLASS) ?? 0) + 1);
-      else if (kind === UNSURE) unsure++;
+      if (kind >= FIRST_CLASS) {
+        add(counts, kind - FIRST_CLASS);
+        if (code & MACHINE) add(accepted, kind - FIRST_CLASS);
+      } else if (kind === UNSURE) unsure++;
       else if (kind === REJECT) reject++;
       if (code & SKIPPED) skipped++;
     }
-    return { counts, unsure, reject, skipped };
+    return { counts, accepted, unsure, reject, skipped };
   }
 
   focus(row) {
