@@ -4,6 +4,7 @@ import io
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
 
 Open = Callable[..., Page]
@@ -224,6 +226,30 @@ def test_names_typed_faster_than_the_server_answers_are_classes_in_their_order_a
     assert page.get_by_label("Name of a new class").input_value() == ""
     assert project.store.events() == []
     assert [row.name for row in project.store.classes()] == names
+
+
+def test_the_images_at_hand_stay_when_the_first_suggestions_come(
+    home: Path, tmp_path: Path, page: Page, server: Any
+) -> None:
+    draw_demo(tmp_path / "cells", n=60)
+    project = Project.create("early", images=tmp_path / "cells")
+    page.goto(f"{server.url}/label?project=early")
+    page.wait_for_selector(".ws-tile")
+    add_class(page, "lymphocyte")
+    to_images(page)
+    for n in (1, 2):
+        page.keyboard.press("1")
+        until(lambda n=n: labelled(project) == n, "a label before there are embeddings")
+    sentence = page.locator(".ws-sentence-text")
+    expect(sentence).to_contain_text("Not embedded yet")
+    ahead = "all => all.sort((a, b) => a.ariaPosInSet - b.ariaPosInSet).map(e => e.dataset.id)"
+    before = page.locator(".ws-tile").evaluate_all(ahead)
+    project.embed(workers=1)
+    expect(sentence).not_to_contain_text("Not embedded yet")
+    assert page.locator(".ws-tile").evaluate_all(ahead)[:7] == before[:7]
+    focused = page.locator(".ws-tile.ws-focused")
+    expect(focused).to_have_attribute("data-id", before[2])
+    project.close()
 
 
 def test_the_history_tells_an_undo_from_what_it_undid_however_long_the_name(

@@ -61,14 +61,17 @@ export class Suggestions {
     const { model } = this;
     const fresh = this.fresh();
     const open = this.rows.filter((row) => !done(model, row));
-    if (!open.length || (this.plain && fresh.length)) {
+    const at = Math.max(this.rows.indexOf(focusRow), this.rows.indexOf(open[0]));
+    // Images that were listed before there were suggestions go, unless somebody has begun on them.
+    if (!open.length || (this.plain && fresh.length && at <= 0)) {
       if (!fresh.length && this.rows.length && !this.plain) return false;
       this.plain = !fresh.length && !model.overview?.embedded;
       const before = this.rows;
       this.rows = this.plain ? firstOpen(model) : fresh;
       return before.length !== this.rows.length || before.some((row, at) => row !== this.rows[at]);
     }
-    const at = Math.max(this.rows.indexOf(focusRow), this.rows.indexOf(open[0]));
+    if (this.plain && !fresh.length) return false;
+    this.plain = false;
     const kept = this.rows.slice(0, at + 1 + AHEAD);
     const there = new Set(kept);
     const rest = fresh.filter((row) => !there.has(row)).slice(0, Math.max(0, this.rows.length - kept.length));
