@@ -76,13 +76,13 @@ class Sample:
             return images
         return images * min(4.0, 1 + self.free / 30)  # few images cannot prove the gain
 
-    def half_an_image(self) -> float:
-        """Return the variance of half an image more in each stratum, in images squared."""
+    def unseen(self) -> float:
+        """Return the variance of a quarter of an image more in each stratum, in images squared."""
         if not self.stratum.any():
             return 0.0
         of = self.stratum[self.cluster]
         mean = np.bincount(of, self.weight) / np.bincount(of)
-        return float(0.5 * (mean**2).sum())
+        return float(0.25 * (mean**2).sum())
 
     @property
     def grouped(self) -> bool:
@@ -100,11 +100,6 @@ class Sample:
             return 1.0
         return clusters / (clusters - 1) * (whole - 1) / whole
 
-    def doubt(self, free: float | None = None) -> float:
-        """Return what is left of a size when few clusters tell its variance: (z / t) ** 2."""
-        least = self.free if free is None else min(free, self.free)
-        return (Z95 / student(max(1, int(least)))) ** 2
-
     def believed(self, variance: float, alike: float, clusters: float) -> float:
         """Return a variance drawn towards that of groups alike within, the more the fewer."""
         if not self.grouped:
@@ -121,13 +116,14 @@ class Sample:
 _STUDENT: dict[int, float] = {}
 
 
-def student(free: int) -> float:
+def student(free: float) -> float:
     """Return the 97.5 % point of Student's t."""
-    if free not in _STUDENT:
+    whole = max(1, int(free))
+    if whole not in _STUDENT:
         from scipy.special import stdtrit
 
-        _STUDENT[free] = float(stdtrit(free, 0.975))
-    return _STUDENT[free]
+        _STUDENT[whole] = float(stdtrit(whole, 0.975))
+    return _STUDENT[whole]
 
 
 def share(
@@ -152,8 +148,8 @@ def share(
         For a recall, images predicted right among those of a class.
     sample : Sample
     unseen : bool
-        Whether more of those asked about, all of them misses, may be in any stratum: half an
-        image is then added to each in the variance. (A miss of a rare class is one heavy image
+        Whether more of those asked about, all of them misses, may be in any stratum: a quarter of
+        an image is then added to each in the variance. (A miss of a rare class is one heavy image
         in the stratum of a common one, and is mostly not drawn.)
     """
     m = int(among.sum())
@@ -173,11 +169,16 @@ def share(
     variance = sample.variance(z) * sample.inflation(having)
     variance = sample.believed(variance, smooth * (1 - smooth) / clusters, having)
     if unseen:
-        variance += sample.half_an_image() * (value / size) ** 2
-    free = having - 1.0 if sample.grouped else None
-    n = smooth * (1 - smooth) / variance if variance > 0 else clusters
-    # Of a single share the bounds hold the doubt already, in part.
-    n = float(np.clip(n * sample.doubt(free) ** 0.75, clusters, sample.most(images)))
+        variance += sample.unseen() * (value / size) ** 2
+    # A variance that belief goes into rests on that too (Smyth 2004).
+    free = having - 1 + BELIEF if sample.grouped else sample.free
+    # A prior against a variance that holds one too, else what was seen against what was seen.
+    p = smooth if sample.grouped else value
+    n = p * (1 - p) / variance if variance > 0 else clusters
+    # That all are right, or none, says nothing of what the strata gain.
+    most = sample.most(images) if 0 < hit.sum() < m else images
+    # Not squared: the bounds hold a part of the doubt already.
+    n = float(np.clip(n * Z95 / student(free), clusters, most))
     return wilson(value * n, n, images=m)
 
 
@@ -186,7 +187,11 @@ def mean_recall(y: NDArray[np.int64], predicted: NDArray[np.int64], sample: Samp
 
     As :func:`share`; images of one patient are of several classes, so the variance is that of the
     mean of all recalls together. It is never taken to be less than that of independent images
-    with a prior half success and half failure a class: that all are right proves little.
+    with a prior half success and half failure a class (that all are right proves little), nor to
+    be more than that of groups of which each is all right or all wrong, in all classes.
+
+    Where there are strata, the misses of a rare class weigh much, and few of them tell the
+    variance: the degrees of freedom follow from the fourth powers of the parts.
     """
     classes, k_of = np.unique(y, return_inverse=True)
     K, m = len(classes), len(y)
@@ -205,39 +210,35 @@ def mean_recall(y: NDArray[np.int64], predicted: NDArray[np.int64], sample: Samp
         images[k], clusters[k] = _kish(np.where(k_of == k, sample.weight, 0.0), sample)
     smooth = (recall * images + 0.5) / (images + 1)
     each = smooth * (1 - smooth) / K**2
-    low, high = float((each / images).sum()), float((each / clusters).sum())
+    low, high = float((each / images).sum()), float(np.sqrt(each / clusters).sum() ** 2)
     variance = sample.variance(z)
-    free = None
     if sample.grouped:
-        more, free = _few_clusters(k_of, part, each, sample)
-        variance += more
-        variance = sample.believed(variance, high, len(sample.stratum))
-    variance += 2 * sample.half_an_image() * float(((recall / size / K) ** 2).sum())
-    variance = float(np.clip(variance / sample.doubt(free), low, high))
+        variance += _few_clusters(k_of, part, each, sample)
+        # Half-way between classes that fail each by itself and classes that fail together.
+        alike = (float((each / clusters).sum()) + high) / 2
+        variance = min(sample.believed(variance, alike, len(sample.stratum)), high)
+    elif variance > 0:
+        variance *= (student(2 * variance**2 / float((z**4).sum())) / Z95) ** 2
+    variance = max(variance, low)
     middle = float(smooth.mean())
     worth = middle * (1 - middle) / variance
     return wilson(float(recall.mean()) * worth, worth, images=m)
 
 
-def _few_clusters(
-    k_of: NDArray[np.int64], part: Float, each: Float, sample: Sample
-) -> tuple[float, float]:
-    """Return what the variance of a mean recall lacks, and its degrees of freedom.
+def _few_clusters(k_of: NDArray[np.int64], part: Float, each: Float, sample: Sample) -> float:
+    """Return what the variance of a mean recall lacks where a class comes in few clusters.
 
-    A class that comes in one patient alone shows no variance between patients at all: it is given
-    that of a single image. The degrees of freedom are Satterthwaite's (1946) for the sum.
+    One that comes in a single cluster shows no variance between clusters at all: it is given that
+    of a single image.
     """
-    more, squares, total = 0.0, 0.0, 0.0
+    more = 0.0
     for k in range(len(each)):
         mine = k_of == k
         having = sample.inside(mine.astype(np.float64))
         z = np.bincount(sample.cluster, part * mine, minlength=len(sample.stratum))
         own = sample.variance(z.astype(np.float64))
-        grown = own * sample.inflation(having) if having > 1 else float(each[k])
-        more += grown - own
-        total += grown
-        squares += grown**2 / max(having - 1, 1)
-    return more, total**2 / squares if squares > 0 else 1.0
+        more += own * (sample.inflation(having) - 1) if having > 1 else float(each[k]) - own
+    return more
 
 
 def _kish(base: Float, sample: Sample) -> tuple[float, float]:

@@ -89,7 +89,6 @@ def test_a_plain_sample(n):
 
 @pytest.mark.parametrize(("n", "size"), [(20, 2), (100, 5), (500, 10)])
 def test_a_sample_of_patients(n, size):
-    """Of ten patients with two images each it may hold the truth a little too often."""
     rng = np.random.default_rng(0)
     y, predicted = population(rng, 6000, size, RECALLS, np.full(K, 1 / K), 1.0)
     groups = np.repeat(np.arange(n // size), size)
@@ -98,7 +97,7 @@ def test_a_sample_of_patients(n, size):
         rows = rng.integers(0, len(y), n // size)
         return figures(y[rows].ravel(), predicted[rows].ravel(), Sample.of(np.ones(n), groups))
 
-    check(coverage(draw, truths(y, predicted)), high=0.99 if n == 20 else 0.98)
+    check(coverage(draw, truths(y, predicted)))
 
 
 def of_one_kind(rng, groups, size, strays=0.05):
@@ -128,7 +127,27 @@ def test_a_sample_of_patients_of_one_kind_each(groups, size):
             y[rows].ravel(), predicted[rows].ravel(), Sample.of(np.ones(len(group)), group)
         )
 
-    check(coverage(draw, truths(y, predicted)), high=0.99 if groups == 20 else 0.98)
+    check(coverage(draw, truths(y, predicted)))
+
+
+@pytest.mark.parametrize(("groups", "size"), [(10, 10), (20, 5), (50, 10)])
+def test_one_patient_in_ten_is_got_wrong_in_all_classes(groups, size):
+    """The images of such a patient fail together, of whatever class; often none was drawn."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, K, (6000, size))
+    odd = rng.random((6000, 1)) < 0.1
+    right = rng.random(y.shape) < np.where(odd, 0.2, 0.95)
+    predicted = np.where(right, y, (y + rng.integers(1, K, y.shape)) % K)
+    group = np.repeat(np.arange(groups), size)
+
+    def draw():
+        rows = rng.integers(0, len(y), groups)
+        return figures(
+            y[rows].ravel(), predicted[rows].ravel(), Sample.of(np.ones(len(group)), group)
+        )
+
+    found = coverage(draw, truths(y, predicted))
+    assert all(found[kind] >= 0.91 for kind in KINDS), found
 
 
 def test_too_few_patients_of_one_kind_each_are_told():
@@ -169,11 +188,7 @@ def test_how_many_groups_a_class_needs():
 @pytest.mark.parametrize("n", [20, 100, 500])
 @pytest.mark.parametrize("prior", [(0.25, 0.25, 0.25, 0.25), (0.6, 0.25, 0.1, 0.05)])
 def test_a_sample_stratified_by_predicted_class(n, prior):
-    """With five images a stratum little is known of the gain: the interval gives less away.
-
-    A class of 5 % is missed mostly in the stratum of one of 60 %, of which few are drawn: the
-    balanced accuracy is held in 91 to 93 %.
-    """
+    """With five images a stratum little is known of the gain: the interval gives less away."""
     rng = np.random.default_rng(0)
     y, predicted = (x.ravel() for x in population(rng, 30_000, 1, RECALLS, np.array(prior), 0.0))
     strata = [np.flatnonzero(predicted == k) for k in range(K)]
@@ -188,7 +203,19 @@ def test_a_sample_stratified_by_predicted_class(n, prior):
         )
         return figures(y[rows], predicted[rows], sample)
 
-    check(coverage(draw, truths(y, predicted)), low=0.905, high=1.0 if n == 20 else 0.98)
+    check(coverage(draw, truths(y, predicted)), high=1.0 if n == 20 else 0.98)
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_a_figure_of_one_stratum_gains_nothing_from_the_others(wrong):
+    """Precision is of one stratum by itself: no more is known than of a plain sample of it."""
+    stratum = np.repeat(np.arange(4), [21, 15, 12, 9])
+    weight = np.array([17.7619, 12.5333, 8.3, 3.7])[stratum]
+    sample = Sample.of(weight, None, stratum)
+    hit = np.arange(len(stratum)) >= wrong
+    found, plain = share(hit, stratum == 0, sample), wilson(21 - wrong, 21)
+    assert found.low <= plain.low + 1e-9
+    assert found.high >= plain.high - 1e-9
 
 
 def test_images_counted_as_independent_would_cover_far_less():
