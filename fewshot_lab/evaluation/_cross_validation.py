@@ -31,7 +31,7 @@ class CrossValidation:
         Class id to recall; ``n`` 0 where a class could not be held out (one label, or one
         group).
     confusion : array (K, K)
-        Labelled class by predicted class: images, averaged over the repeats.
+        Labelled class by predicted class: images, each once, by ``out_of_fold``.
     class_ids : array (K,)
     out_of_fold : array (n, K)
         Probabilities averaged over the repeats; NaN where an image was never held out.
@@ -48,7 +48,7 @@ class CrossValidation:
 
     balanced_accuracy: Interval
     recall: dict[int, Interval]
-    confusion: NDArray[np.float64]
+    confusion: NDArray[np.int64]
     class_ids: NDArray[np.int64]
     out_of_fold: NDArray[np.float32] = field(repr=False)
     n: int
@@ -56,6 +56,11 @@ class CrossValidation:
     ids: tuple[str, ...] = field(default=(), repr=False)
     y: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64), repr=False)
     leaks: LeakCheck = field(default_factory=lambda: LeakCheck(0))
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """The column of the class predicted of each image (n,); -1 where it was never held out."""
+        return _columns(self.out_of_fold)
 
 
 @dataclass(frozen=True)
@@ -108,14 +113,12 @@ def cross_validation(
         found = found.without(leaking)
     rows = np.arange(n)
     hits, held = np.zeros(n), np.zeros(n)
-    confusion = np.zeros((K, K))
     for repeat in range(R):
         p = found.probabilities[repeat]
         known = ~np.isnan(p[:, 0])
         predicted = p[known].argmax(axis=1)
         hits[known] += predicted == found.y[known]
         held += known
-        np.add.at(confusion, (found.y[known], predicted), 1)
     scored = held > 0
     rate = np.divide(hits, held, out=np.zeros(n), where=scored)
     correct, size = np.zeros(K), np.zeros(K)
@@ -126,10 +129,13 @@ def cross_validation(
             size[k] = effective_size(rate[mine], found.groups[mine])
             correct[k] = rate[mine].mean() * size[k]
         recall[int(fitted.class_ids[k])] = wilson(correct[k], size[k], images=len(mine))
+    columns = _columns(found.mean)
+    confusion = np.zeros((K, K), np.int64)
+    np.add.at(confusion, (found.y[columns >= 0], columns[columns >= 0]), 1)
     return CrossValidation(
         balanced_accuracy=balanced(correct, size, images=int(scored.sum())),
         recall=recall,
-        confusion=confusion / max(R, 1),
+        confusion=confusion,
         class_ids=fitted.class_ids,
         out_of_fold=found.mean,
         n=int(scored.sum()),
@@ -138,6 +144,11 @@ def cross_validation(
         y=fitted.class_ids[found.y],
         leaks=leaks,
     )
+
+
+def _columns(out_of_fold: NDArray[np.float32]) -> NDArray[np.int64]:
+    best = np.nan_to_num(out_of_fold).argmax(axis=1)
+    return np.where(np.isnan(out_of_fold[:, 0]), -1, best)
 
 
 def suspects(fitted: Fitted, image_ids: Sequence[str]) -> tuple[Suspect, ...]:

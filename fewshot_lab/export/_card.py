@@ -278,16 +278,12 @@ def _recall(figures: Mapping[str, Any]) -> str:
 def _confusion(figures: Mapping[str, Any]) -> str:
     confusion = figures["confusion"]
     rows = [
-        [name, *(_count(value) for value in row)]
+        [name, *(f"{value:,}" for value in row)]
         for name, row in zip(confusion["classes"], confusion["counts"], strict=True)
     ]
     return "Confusion (rows: the label, columns: the prediction):\n\n" + _table(
         ["label", *confusion["classes"]], rows
     )
-
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
 def _limits(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:

@@ -302,7 +302,7 @@ def _per_class(found: Mapping[str, Any]) -> str:
             value = found[key].get(name)
             cells.append(_interval(value) if value else "–")
         rows.append(cells)
-    head = ["Class", "", "Recall (95 % interval)", "n", *(title for _, title in more)]
+    head = ["Class", "from 0 to 1", "Recall (95 % interval)", "n", *(title for _, title in more)]
     return _table(head, rows, numbers=(2, 3, 4, 5))
 
 
@@ -316,13 +316,13 @@ def _confusion(confusion: Mapping[str, Any]) -> str:
         cells = []
         for j, value in enumerate(row):
             colour = "15,118,110" if i == j else "163,58,42"
-            text = "·" if not value else f"{value:,.0f}" if value >= 0.95 else f"{value:.1f}"
+            text = f"{value:,}" if value else "·"
             cells.append(
                 f"<td style='background:rgba({colour},{0.55 * value / total:.2f})'>{text}</td>"
             )
         body.append(f"<tr><th class=row>{escape(str(name))}</th>{''.join(cells)}</tr>")
     return (
-        f"<figure class=confusion><table><thead><tr><th></th>{head}</tr></thead>"
+        f"<figure class=confusion><table><thead><tr><td></td>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table><figcaption>Rows: label. Columns: prediction."
         "</figcaption></figure>"
     )
@@ -428,7 +428,9 @@ def _probabilities(found: Mapping[str, Any]) -> str:
     parts += [
         f"<h3>Prediction sets ({escape(sets['method'].upper())})</h3>",
         f"<p>{_said(sets['sentence'])}</p>",
-        _table(["True class", "", "In the set (95 % interval)", "n"], rows, numbers=(2, 3)),
+        _table(
+            ["True class", "from 0 to 1", "In the set (95 % interval)", "n"], rows, numbers=(2, 3)
+        ),
         f"<h3>Unlike anything labelled</h3><p>{_said(found['unlike']['sentence'])}</p>",
     ]
     return "".join(parts)

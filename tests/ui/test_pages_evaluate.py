@@ -29,12 +29,12 @@ def classes(*names: str) -> dict[int, ClassRow]:
     }
 
 
-def cross_validation(confusion: list[list[float]], recall: list[Interval]) -> CrossValidation:
+def cross_validation(confusion: list[list[int]], recall: list[Interval]) -> CrossValidation:
     k = len(recall)
     return CrossValidation(
         balanced_accuracy=Interval(0.84, 0.80, 0.87, 420),
         recall=dict(enumerate(recall)),
-        confusion=np.array(confusion, dtype=float),
+        confusion=np.array(confusion),
         class_ids=np.arange(k),
         out_of_fold=np.zeros((0, k), dtype=np.float32),
         n=420,
@@ -74,9 +74,10 @@ def test_a_confusion_cell_says_what_it_means() -> None:
     assert "<x>" not in html
     cells = re.findall(r"<td class='([^']*)'", html)
     assert cells == ["", "wrong", "none", ""]
+    assert re.findall(r"open=cell-(\d-\d)", html) == ["0-0", "0-1", "1-1"]
     assert "repeats" not in html
     thrice = CrossValidation(**{**vars(cv), "repeats": 3})
-    assert "mean of 3 repeats" in accuracy.confusion(thrice, classes("a", "b"), "x")
+    assert "by its mean over 3 repeats" in accuracy.confusion(thrice, classes("a", "b"), "x")
 
 
 def test_the_audit_says_what_it_rests_on() -> None:

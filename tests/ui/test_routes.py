@@ -218,9 +218,16 @@ def test_a_refit_sends_a_few_bytes_for_each_image_and_no_coordinates(
     scores = {k: page.arrays[k].nbytes for k in ("predicted", "confidence", "doubt")}
     assert sum(scores.values()) == 4 * n
     model = page.head["model"]
-    assert len(model["cv"]["confusion"]) == 3
-    told = [i for ids in model["cv"]["cells"].values() for i in ids]
-    assert set(told) <= set(page.ids)
+    cv = model["cv"]
+    assert len(cv["confusion"]) == 3
+    counted = {
+        f"{a},{b}": n
+        for a, line in zip(cv["class_ids"], cv["confusion"], strict=True)
+        for b, n in zip(cv["class_ids"], line, strict=True)
+        if n
+    }
+    assert counted == {cell: len(ids) for cell, ids in cv["cells"].items()}
+    assert {i for ids in cv["cells"].values() for i in ids} <= set(page.ids)
 
 
 def test_an_audit_image_shows_no_prediction_before_it_is_labelled(

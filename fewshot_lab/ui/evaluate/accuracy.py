@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import numpy as np
 import streamlit as st
 
 from fewshot_lab.live import Snapshot
@@ -147,8 +146,8 @@ def recall_table(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
         )
     dense = " dense" if len(rows) > WIDE else ""
     return (
-        f"<table class='fl-table{dense}'><thead><tr><th>Class</th><th></th>"
-        "<th class='n'>Recall (95 % interval)</th><th class='n'>n</th></tr></thead>"
+        f"<table class='fl-table{dense}'><thead><tr><th>Class</th>"
+        "<th class='n' colspan='2'>Recall (95 % interval)</th><th class='n'>n</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
@@ -158,9 +157,7 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"], project: st
 
     A cell with images in it leads to them on the label page.
     """
-    matrix = np.asarray(cv.confusion, dtype=float)
-    totals = matrix.sum(axis=1, keepdims=True)
-    shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
+    matrix, totals = cv.confusion, cv.confusion.sum(axis=1)
     names = [named(class_id, classes)[0] for class_id in cv.class_ids]
     head = "".join(
         f"<th class='col' scope='col'><div><span title='{escape(n)}'>{escape(n)}</span></div></th>"
@@ -170,14 +167,14 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"], project: st
     for i, name in enumerate(names):
         cells = []
         for j, other in enumerate(names):
-            value, share = matrix[i, j], shares[i, j]
-            text = f"{value:.0f}" if value >= 0.5 else ("·" if value == 0 else f"{value:.1f}")
-            kind = "none" if value == 0 else ("" if i == j else "wrong")
-            told = f"{name} predicted as {other}: {percent(share)} of {totals[i, 0]:.0f}"
-            if value >= 0.5:
+            value, share = int(matrix[i, j]), matrix[i, j] / max(totals[i], 1)
+            text, kind = "·", "none"
+            told = f"{name} predicted as {other}: {percent(share)} of {totals[i]}"
+            if value:
+                kind = "" if i == j else "wrong"
                 cell = f"cell-{cv.class_ids[i]}-{cv.class_ids[j]}"
                 href = f"label?project={quote(project)}&amp;open={cell}"
-                text = f"<a href='{href}' target='_self'>{text}</a>"
+                text = f"<a href='{href}' target='_self'>{count(value)}</a>"
             cells.append(
                 f"<td class='{kind}' style='--p:{share:.3f}' title='{escape(told)}'>{text}</td>"
             )
@@ -185,10 +182,11 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"], project: st
             f"<tr><th class='row' scope='row' title='{escape(name)}'>{escape(name)}</th>"
             f"{''.join(cells)}</tr>"
         )
-    mean = f", mean of {cv.repeats} repeats" if cv.repeats > 1 else ""
+    over = f", by its mean over {cv.repeats} repeats" if cv.repeats > 1 else ""
     return (
-        "<div class='fl-wide'><table class='fl-confusion'><thead><tr><th></th>"
+        "<div class='fl-wide'><table class='fl-confusion'><thead><tr><td></td>"
         f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
-        "<div class='fl-small fl-muted'>Rows: label. Columns: prediction for images left out in "
-        f"cross-validation{mean}. A click on a number shows the images.</div>"
+        "<div class='fl-small fl-muted'>Rows: label. Columns: prediction. A cell counts labelled "
+        f"images, each once, as it was predicted when left out{over}. A click on a number shows "
+        "them.</div>"
     )

@@ -118,9 +118,10 @@ def by_class(found: "TestFigures", classes: dict[int, "ClassRow"], of: str = "th
         )
     dense = " dense" if len(rows) > WIDE else ""
     return (
-        f"<div class='fl-wide'><table class='fl-table{dense}'><thead><tr><th>Class</th><th></th>"
-        "<th class='n' title='Of the images of this class, the share predicted as it'>Recall, n"
-        "</th><th class='n' title='Of the images predicted as this class, the share that is it'>"
+        f"<div class='fl-wide'><table class='fl-table{dense}'><thead><tr><th>Class</th>"
+        "<th class='n' colspan='2' title='Of the images of this class, the share predicted as it'>"
+        "Recall, n</th>"
+        "<th class='n' title='Of the images predicted as this class, the share that is it'>"
         f"Precision, n</th><th class='n' title='Share of {of} that is of this class'>"
         f"Share of {of}</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )

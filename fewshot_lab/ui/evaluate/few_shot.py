@@ -315,6 +315,6 @@ def differences(project: Project, found: dict[str, Any]) -> str:
         )
     return (
         "<table class='fl-table dense'><thead><tr><th class='n'>n</th><th>This</th>"
-        "<th>against</th><th class='n'>points (95 %)</th><th></th></tr></thead>"
+        "<th>against</th><th class='n'>points (95 %)</th><th>so it is</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )

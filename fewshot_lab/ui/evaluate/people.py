@@ -226,7 +226,7 @@ def matrix(project: Project, report: "PeopleReport", a: str | None, b: str | Non
         else "Every pair of labels, half of it on each side of the diagonal."
     )
     return (
-        f"<div class='fl-wide'><table class='fl-confusion'><thead><tr><th></th>{head}</tr></thead>"
+        f"<div class='fl-wide'><table class='fl-confusion'><thead><tr><td></td>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
         f"<div class='fl-small fl-muted'>{said} A click on a number shows the images.</div>"
     )

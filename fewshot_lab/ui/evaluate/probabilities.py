@@ -241,8 +241,9 @@ def sets(
             dot = f"<i class='fl-dot' style='background:{colour}'></i>{escape(names[k])}"
             rows.append(f"<tr><td>{dot}</td>{range_cells(inside, colour, settings)}</tr>")
         st.html(
-            "<table class='fl-table dense'><thead><tr><th>True class</th><th></th>"
-            "<th class='n'>In the set (95 % interval)</th><th class='n'>n</th></tr></thead>"
+            "<table class='fl-table dense'><thead><tr><th>True class</th>"
+            "<th class='n' colspan='2'>In the set (95 % interval)</th>"
+            "<th class='n'>n</th></tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>"
         )
 

@@ -62,7 +62,7 @@ def _cross_validation(cv: "CrossValidation", unseen: set[str]) -> dict[str, Any]
         "leaks": cv.leaks.sentence,
         "class_ids": [int(c) for c in cv.class_ids],
         "recall": {str(int(c)): _interval(i) for c, i in cv.recall.items()},
-        "confusion": np.asarray(cv.confusion).round(2).tolist(),
+        "confusion": cv.confusion.tolist(),
         "cells": _cells(cv, labels, unseen),
         "accepted": _accepted(cv, labels),
         "n": int(cv.n),
@@ -71,12 +71,8 @@ def _cross_validation(cv: "CrossValidation", unseen: set[str]) -> dict[str, Any]
 
 
 def _cells(cv: "CrossValidation", labels: np.ndarray, unseen: set[str]) -> dict[str, list[str]]:
-    """Return the images behind each wrong cell of the confusion matrix, the surest first.
-
-    By the probabilities averaged over the repeats; the matrix itself counts each repeat.
-    """
-    held = ~np.isnan(cv.out_of_fold[:, 0])
-    predicted = np.where(held, np.nan_to_num(cv.out_of_fold).argmax(axis=1), -1)
+    """Return the images that each cell of the confusion matrix counts, the surest first."""
+    predicted = cv.predicted
     cells: dict[str, list[str]] = {}
     for at in np.argsort(-np.nan_to_num(cv.out_of_fold).max(axis=1), kind="stable"):
         if predicted[at] >= 0:

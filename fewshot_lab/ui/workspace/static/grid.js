@@ -319,7 +319,7 @@ export class Grid {
         return [waiting ? `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`
           : "Every image drawn at random has a label."];
       }
-      case "cell": return [view.title, `: ${images(n)}.`];
+      case "cell": return [view.title, n ? `: ${images(n)}.` : ": no image that you may see before your own label is stored."];
       case "between": return n ? [`${images(n)}: `, ...this.who()] : [view.title, ": no image."];
       case "conflicts": {
         if (!n) return ["Nobody contradicts anybody: there is nothing to decide."];

@@ -132,7 +132,7 @@ export class TruthLine {
     const size = cv.class_ids.length;
     const largest = Math.max(1, ...cv.confusion.map((line, i) => line.reduce((a, v, j) => (i === j ? a : Math.max(a, v)), 0)));
     const table = h("table", { class: `ws-confusion${size > 16 ? " ws-many-classes" : ""}`, style: { "--size": size } },
-      h("caption", {}, "Rows: your labels. Columns: predicted. A click shows the images."),
+      h("caption", {}, "Rows: labels. Columns: predicted when left out. A click shows the images."),
       h("tr", {}, h("td", {}), cv.class_ids.map((id) => h("th", { scope: "col", title: this.model.name(id) }, h("span", {}, inColumn(this.model.name(id)))))));
     cv.confusion.forEach((line, i) => {
       const sum = line.reduce((a, b) => a + b, 0) || 1;
@@ -140,7 +140,7 @@ export class TruthLine {
         h("th", { scope: "row", title: this.model.name(cv.class_ids[i]) }, h("span", {}, inRow(this.model.name(cv.class_ids[i])))),
         line.map((value, j) => {
           const ids = cv.cells?.[`${cv.class_ids[i]},${cv.class_ids[j]}`] ?? [];
-          const n = value % 1 ? value.toFixed(1) : count(value);
+          const n = count(value);
           const words = `${this.model.name(cv.class_ids[i])} predicted as ${this.model.name(cv.class_ids[j])}`;
           return h("td", {}, value > 0 && h("button", {
             type: "button", class: i === j ? "ws-right-cell" : "ws-wrong-cell", disabled: !ids.length,
