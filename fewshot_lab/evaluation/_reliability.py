@@ -157,7 +157,7 @@ def _noise(
     ).reshape(G, bins)
     noise: Float = sums.T @ sums * (G / max(G - 1, 1))
     # That all of a bin were right is no proof of no noise.
-    smooth = (np.bincount(place, right, minlength=bins) + 1) / (count + 2)
+    smooth = (np.bincount(place, right, minlength=bins) + 0.5) / (count + 1)
     least = smooth * (1 - smooth) * count / n**2
     diagonal = np.diag_indices(bins)
     noise[diagonal] = np.maximum(noise[diagonal], least)

@@ -148,22 +148,20 @@ class PeopleReport:
     def matrix(self, a: str | None = None, b: str | None = None) -> np.ndarray:
         """Return the disagreement matrix as counts (K, K), in the order of ``categories``.
 
-        Of two annotators their images; of all, pairs of labels, each counted once on the diagonal
-        and half on each side of it, so that the sum is the number of pairs.
+        Of two annotators their images; of all, pairs of labels, those that differ on either side
+        of the diagonal.
         """
         place = {value: at for at, value in enumerate(self.categories)}
-        counts = np.zeros((len(place), len(place)))
+        counts = np.zeros((len(place), len(place)), np.int64)
         for by in self.answers.values():
             pairs = [(a, b)] if a is not None and b is not None else combinations(sorted(by), 2)
             for x, y in pairs:
                 if x not in by or y not in by:
                     continue
                 i, j = place[by[x]], place[by[y]]
-                if a is not None:
-                    counts[i, j] += 1
-                else:
-                    counts[i, j] += 0.5
-                    counts[j, i] += 0.5
+                counts[i, j] += 1
+                if a is None and i != j:
+                    counts[j, i] += 1
         return counts
 
     def to_dict(self) -> dict[str, Any]:

@@ -27,8 +27,8 @@ def percent(p: float) -> str:
 
 
 def interval(value: float, low: float, high: float) -> str:
-    """Return "0.84 (0.80–0.87)"."""
-    return f"{value:.2f} ({low:.2f}–{high:.2f})"
+    """Return "0.84 (0.80–0.87)", with true minuses."""
+    return f"{value:.2f} ({low:.2f}–{high:.2f})".replace("-", "−")
 
 
 def signed(value: float) -> str:

@@ -124,6 +124,8 @@ def test_agreement_counts_what_was_said_apart(project: Project) -> None:
     assert report.groups == 10  # patients
     counts = report.matrix("kim", "bo")
     assert counts.sum() == 40 and counts.trace() == 35
+    either = report.matrix()
+    assert (either == either.T).all() and either.trace() == 35 and either.sum() == 45
     cells = report.cells("kim", "bo")
     assert {cell: len(ids) for cell, ids in cells.items() if cell[0] != cell[1]} == {
         (1, 2): 2, (2, 3): 1, (3, 1): 2,

@@ -161,8 +161,9 @@ def pairs_table(report: "PeopleReport") -> str:
     rows = []
     for pair in report.pairs[:SHOWN_PAIRS]:
         k = pair.kappa
-        known = k.value == k.value
-        kappa = interval(k.value, k.low, k.high) if known else "<span class='fl-muted'>–</span>"
+        kappa = "<span class='fl-muted'>too few to say</span>"
+        if k.n >= FEWEST and k.value == k.value:
+            kappa = interval(k.value, k.low, k.high)
         same = percent(pair.agreement.value)
         rows.append(
             f"<tr><td>{escape(pair.a)}, {escape(pair.b)}</td><td class='n'>{kappa}</td>"
@@ -207,7 +208,7 @@ def matrix(project: Project, report: "PeopleReport", a: str | None, b: str | Non
         for j in used:
             value, ids = counts[i, j], cells.get((values[i], values[j]), [])
             share = value / counts[i].sum() if i == j and counts[i].sum() else value / most
-            text = f"{value:g}" if value else "·"
+            text = count(int(value)) if value else "·"
             if ids:
                 between = f"|{a}|{b}" if a and b else ""
                 asked = quote(f"people|{values[i]}|{values[j]}{between}")
@@ -223,7 +224,7 @@ def matrix(project: Project, report: "PeopleReport", a: str | None, b: str | Non
     said = (
         f"Rows: {escape(a)}. Columns: {escape(b)}."
         if a and b
-        else "Every pair of labels, half of it on each side of the diagonal."
+        else "Pairs of labels of one image; those that differ stand on both sides of the diagonal."
     )
     return (
         f"<div class='fl-wide'><table class='fl-confusion'><thead><tr><td></td>{head}</tr></thead>"
