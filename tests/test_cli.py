@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
-from fewshot_lab.cli._main import run
+from fewshot_lab.cli._main import app, run
 from fewshot_lab.images.demo import draw_demo
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -243,6 +244,19 @@ def test_a_job_reports_to_its_run_folder(terminal, home, cells):
     assert report["added"] == 40
     listed = terminal.json("jobs", "j")["jobs"]
     assert [(row["verb"], row["state"]) for row in listed] == [("import", "finished")]
+
+
+def test_every_argument_and_option_says_what_it_is():
+    def silent(command, path):
+        for part in command.params:
+            if not getattr(part, "hidden", False) and not getattr(part, "help", None):
+                yield f"{path} {part.name}"
+        for name, verb in getattr(command, "commands", {}).items():
+            if not verb.hidden:
+                assert verb.help, name
+                yield from silent(verb, f"{path} {name}")
+
+    assert list(silent(get_command(app), "fewshot-lab")) == []
 
 
 def test_help_is_there_for_every_verb():

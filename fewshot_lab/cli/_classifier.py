@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli._labels import write_csv
+from fewshot_lab.cli._labels import CsvOut, write_csv
 from fewshot_lab.cli._options import Home, JobFolder, Json, ProjectName
 from fewshot_lab.cli._report import listed, plural, progress, tell
 
@@ -77,9 +77,7 @@ def fit(
 
 def predictions(
     project: ProjectName,
-    out: Annotated[
-        Path | None, typer.Option(help="The CSV to write; stdout by default.", show_default=False)
-    ] = None,
+    out: CsvOut = None,
     classifier: ClassifierName = None,
     home: Home = None,
     json: Json = False,

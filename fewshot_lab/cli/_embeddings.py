@@ -58,7 +58,10 @@ def embed(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, ...", show_default=False)
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, show_default=False)] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Images in a pass, fitted to the device.", min=1, show_default=False),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -221,7 +224,7 @@ def backbones(home: Home = None, json: Json = False) -> None:
 
 
 def demo(
-    name: Annotated[str, typer.Argument(metavar="[PROJECT]")] = "demo",
+    name: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its name.")] = "demo",
     images: Annotated[int, typer.Option(help="How many cells to draw.", min=8)] = 1200,
     home: Home = None,
     json: Json = False,

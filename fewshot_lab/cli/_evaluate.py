@@ -19,6 +19,11 @@ evaluate = typer.Typer(
 )
 
 
+WhichLabels = Annotated[
+    str, typer.Option(help="reference: reference labels; own: what people said here.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
     app.add_typer(evaluate)
@@ -30,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 @evaluate.callback()
 def _group() -> None:
-    """Measure on reference labels how good a classifier is."""
+    """Measure how good a classifier is, how sure that is, and what more labels are worth."""
 
 
 @evaluate.command()
@@ -69,9 +74,7 @@ def nshot(
     min_class_size: Annotated[
         int, typer.Option(help="Leave out classes with fewer images.", min=0)
     ] = 0,
-    labels: Annotated[
-        str, typer.Option(help="reference: reference labels; own: what people said here.")
-    ] = "reference",
+    labels: WhichLabels = "reference",
     split_csv: Annotated[
         Path | None,
         typer.Option(
@@ -153,9 +156,7 @@ def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
 @evaluate.command()
 def replay(
     project: ProjectName,
-    labels: Annotated[
-        str, typer.Option(help="own: what people said here; reference: reference labels.")
-    ] = "own",
+    labels: WhichLabels = "own",
     strategy: Annotated[
         list[str] | None,
         typer.Option(
@@ -268,9 +269,7 @@ def backbones(
         ),
     ] = None,
     draws: Annotated[int, typer.Option(help="Draws of labels.", min=2)] = 10,
-    labels: Annotated[
-        str, typer.Option(help="reference: reference labels; own: what people said here.")
-    ] = "reference",
+    labels: WhichLabels = "reference",
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,

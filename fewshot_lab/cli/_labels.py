@@ -11,6 +11,10 @@ import typer
 from fewshot_lab.cli._options import Home, Json, ProjectName
 from fewshot_lab.cli._report import plural, table, tell
 
+CsvOut = Annotated[
+    Path | None, typer.Option(help="The CSV to write; stdout by default.", show_default=False)
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
@@ -49,9 +53,7 @@ def label(
 
 def labels(
     project: ProjectName,
-    out: Annotated[
-        Path | None, typer.Option(help="The CSV to write; stdout by default.", show_default=False)
-    ] = None,
+    out: CsvOut = None,
     at: Annotated[
         str | None,
         typer.Option(

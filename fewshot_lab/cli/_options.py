@@ -27,4 +27,6 @@ Home = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 JobFolder = Annotated[Path | None, typer.Option("--job", hidden=True)]
-ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", show_default=False)]
+ProjectName = Annotated[
+    str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
+]

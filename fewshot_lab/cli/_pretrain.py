@@ -27,6 +27,21 @@ if TYPE_CHECKING:
     from fewshot_lab.runs import Run, SlurmOptions
 
 
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run's name.", show_default=False)]
+RecipeValues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other value of the recipe; may be repeated.",
+        show_default=False,
+    ),
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Start it and return; 'runs' shows how far it is.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
     app.command()(pretrain)
@@ -38,7 +53,10 @@ def register(app: typer.Typer) -> None:
 
 
 def pretrain(
-    project: Annotated[list[str], typer.Argument(metavar="PROJECT...", show_default=False)],
+    project: Annotated[
+        list[str],
+        typer.Argument(metavar="PROJECT...", help="Whose images to train on.", show_default=False),
+    ],
     only_where: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,11 +86,17 @@ def pretrain(
             show_default=False,
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, show_default=False)] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Batches to train on; instead of --epochs.", min=1, show_default=False),
+    ] = None,
     epochs: Annotated[
         float | None, typer.Option(help="Passes over the images.", min=0, show_default=False)
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, show_default=False)] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Images in a step, of all processes.", min=2, show_default=False),
+    ] = None,
     recipe: Annotated[
         Path | None,
         typer.Option(
@@ -82,15 +106,7 @@ def pretrain(
             show_default=False,
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Any other value of the recipe; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    set_: RecipeValues = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default=False)] = None,
     nproc: Annotated[
         int | None, typer.Option(help="Processes; one for each GPU.", min=1, show_default=False)
@@ -105,9 +121,7 @@ def pretrain(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run of this name, or the newest.")
     ] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Start it and return; 'runs' shows how far it is.")
-    ] = False,
+    detach: Detach = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Show the recipe with reasons and cost; start nothing."),
@@ -541,7 +555,10 @@ def _judged(checks: list[dict[str, Any]]) -> str:
 
 
 def runs(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", show_default=False)] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A run's name, for all about it.", show_default=False),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -643,7 +660,7 @@ def _sentence(run: Run) -> str:
 
 
 def stop(
-    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
+    run: RunName,
     wait: Annotated[float, typer.Option(help="Seconds to wait for its checkpoint.", min=0)] = 60.0,
     home: Home = None,
     json: Json = False,
@@ -663,28 +680,18 @@ def stop(
 
 
 def clone_run(
-    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
+    run: RunName,
     name: Annotated[
         str | None, typer.Option(help="Of the new run.", metavar="RUN", show_default=False)
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Another value of the recipe; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    set_: RecipeValues = None,
     without: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE", help="An image to leave out; may be repeated.", show_default=False
         ),
     ] = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Start it and return; 'runs' shows how far it is.")
-    ] = False,
+    detach: Detach = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -706,7 +713,7 @@ def clone_run(
 
 
 def delete_run(
-    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
+    run: RunName,
     home: Home = None,
     json: Json = False,
 ) -> None:

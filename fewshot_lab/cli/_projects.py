@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def create(
-    name: Annotated[str, typer.Argument(metavar="PROJECT", show_default=False)],
+    name: ProjectName,
     backbone: Annotated[
         str | None, typer.Option(help="The backbone to embed with.", show_default=False)
     ] = None,

@@ -41,8 +41,8 @@ class Map:
         Of the backbone.
     """
 
-    ids: list[str]
-    xy: npt.NDArray[np.float32]
+    ids: list[str] = field(repr=False)
+    xy: npt.NDArray[np.float32] = field(repr=False)
     method: Literal["pca", "umap"]
     settings: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""

@@ -24,7 +24,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -79,7 +79,7 @@ class Row:
     predicted: str
     probability: float
     probabilities: np.ndarray | None
-    embedding: np.ndarray | None
+    embedding: np.ndarray | None = field(repr=False)
     reason: str = ""
     decided: bool | None = None
     classes: tuple[str, ...] | None = None

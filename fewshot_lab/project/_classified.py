@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ class ProjectClassifier:
 
     project: Project
     fitted: Fitted
-    training: TrainingSet
+    training: TrainingSet = field(repr=False)
 
     @property
     def sentence(self) -> str:

@@ -27,6 +27,9 @@ class Opened:
         self.store = store
         self._lock = RLock()
 
+    def __repr__(self) -> str:
+        return f"Project({self.name!r}, home={str(self.folder.parent)!r})"
+
     @property
     def _whole(self) -> Project:
         """The project itself, as the other rooms know it: every layer is part of one."""

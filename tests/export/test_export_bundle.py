@@ -120,6 +120,15 @@ def test_probabilities_are_the_ones_the_app_shows(bundle, project, classifier):
         assert got.probability == pytest.approx(expected.max(), abs=1e-4)
 
 
+def test_what_a_notebook_shows_of_a_result_is_short(bundle, project, classifier, cells):
+    with Bundle.open(bundle) as opened:
+        row = next(opened.predict([next(cells.glob("*/*.png"))]))
+    assert repr(project) == f"Project('cells', home={str(project.folder.parent)!r})"
+    assert "array" not in repr(project.make_map())
+    assert row.predicted in repr(row)
+    assert max(len(repr(shown)) for shown in (row, classifier)) < 1500
+
+
 def test_the_zip_opens_like_the_folder(bundle, cells):
     picture = next(cells.glob("*/*.png"))
     with Bundle.open(bundle) as folder, Bundle.open(bundle.with_suffix(".zip")) as packed:
