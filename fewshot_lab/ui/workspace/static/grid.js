@@ -298,7 +298,7 @@ export class Grid {
     const n = this.rows.length;
     switch (view.name) {
       case "suggestions": return this.suggestions.sentence(this.focusRow());
-      case "selection": return [selectionSentence(n, this.marked.size || (this.focusAt >= 0 ? 1 : n))];
+      case "selection": return [selectionSentence(this.model, n, this.marked.size || (this.focusAt >= 0 ? 1 : n))];
       case "neighbours":
         if (!view.id) return ["Choose an image and press ", h("kbd", {}, "."), " to see the images most like it."];
         return [

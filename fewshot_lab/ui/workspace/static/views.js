@@ -151,7 +151,8 @@ export function predictedRows(model, classId) {
   return rows;
 }
 
-export const selectionSentence = (n, marked) =>
-  n === 0 ? "Draw a lasso on the map, or click an image there."
+export const selectionSentence = (model, n, marked) =>
+  n === 0 && !model.selection ? "Draw a lasso on the map, or click an image there."
+  : n === 0 ? `No image lies inside.${model.hidden.size ? " Hidden classes are left out." : ""}`
   : marked === n ? `${images(n)} selected. One key labels ${n === 1 ? "it" : "them all"}.`
   : `${count(marked)} of ${images(n)} chosen.`;
