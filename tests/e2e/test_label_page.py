@@ -252,6 +252,30 @@ def test_the_images_at_hand_stay_when_the_first_suggestions_come(
     project.close()
 
 
+def test_the_large_view_of_an_original_that_is_gone_says_so_and_shows_the_small_copy(
+    project: Project, open_label_page: Open, watch: Any
+) -> None:
+    page = open_label_page()
+    add_class(page, "lymphocyte")
+    to_images(page)
+    first = page.locator(".ws-tile.ws-focused").get_attribute("data-id")
+    file, _ = project.file_of(str(first))
+    kept = file.read_bytes()
+    file.unlink()
+    try:
+        page.keyboard.press("Space")
+        missing = page.locator(".ws-missing")
+        expect(missing).to_be_visible()
+        copy = page.locator(".ws-stage img")
+        assert f"thumb/{first}" in copy.evaluate("e => e.style.backgroundImage")
+        expect(copy).to_have_js_property("complete", True)
+        page.keyboard.press("ArrowRight")
+        expect(missing).to_be_hidden()
+    finally:
+        file.write_bytes(kept)
+    watch.complaints.clear()  # the browser reports the picture that the server has not
+
+
 def test_the_history_tells_an_undo_from_what_it_undid_however_long_the_name(
     project: Project, open_label_page: Open
 ) -> None:

@@ -4,12 +4,16 @@ import { h, refill, iconButton, clock, count, percent, two } from "./dom.js";
 import { describe } from "./map.js";
 
 const MOST_ZOOM = 16;
+// Stands over the small copy without covering it.
+const NOTHING = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>";
 
 export class Viewer {
   constructor({ model, api, grid, toasts }) {
     Object.assign(this, { model, api, grid, toasts });
     this.row = -1;
-    this.picture = h("img", { alt: "", draggable: "false" });
+    this.picture = h("img", { alt: "", draggable: "false", onerror: () => this.lost() });
+    this.missing = h("p", { class: "ws-missing", role: "status", hidden: true },
+      "The original cannot be read where it was imported from. Shown is its small copy.");
     this.stage = h("div", { class: "ws-stage", tabindex: "-1" }, this.picture);
     this.facts = h("dl", { class: "ws-facts" });
     this.state = h("div", { class: "ws-viewer-state" });
@@ -21,7 +25,7 @@ export class Viewer {
       this.stage,
       h("aside", { "aria-label": "About this image" },
         h("header", {}, this.title, iconButton("close", "Close (Escape)", () => this.close())),
-        this.state, this.facts,
+        this.missing, this.state, this.facts,
         h("h3", {}, "Most similar"), this.near,
         h("p", { class: "ws-quiet" }, h("kbd", {}, "←"), h("kbd", {}, "→"), " next image, ", h("kbd", {}, "space"), " closes; class keys label.")),
     );
@@ -68,6 +72,7 @@ export class Viewer {
     this.x = this.y = 0;
     this.picture.style.backgroundImage = `url(${this.api.thumb(id)})`;
     this.picture.src = this.api.picture(id);
+    this.missing.hidden = true;
     this.place();
     this.tellState();
     refill(this.facts);
@@ -80,6 +85,12 @@ export class Viewer {
     if (facts.status === "fulfilled") this.tellFacts(facts.value);
     if (near.status === "fulfilled") this.tellNear(near.value);
     else refill(this.near, h("p", { class: "ws-quiet" }, near.reason.message));
+  }
+
+  // Originals that are referenced in place may be moved or on a drive that was taken away.
+  lost() {
+    this.picture.src = NOTHING;
+    this.missing.hidden = false;
   }
 
   tellState() {
