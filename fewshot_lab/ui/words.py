@@ -3,7 +3,18 @@
 import time
 from html import escape
 
-__all__ = ["ago", "count", "duration", "escape", "interval", "percent", "plural", "signed", "size"]
+__all__ = [
+    "ago",
+    "count",
+    "duration",
+    "escape",
+    "interval",
+    "percent",
+    "plural",
+    "shortened",
+    "signed",
+    "size",
+]
 
 
 def count(n: int) -> str:
@@ -29,6 +40,14 @@ def percent(p: float) -> str:
 def interval(value: float, low: float, high: float) -> str:
     """Return "0.84 (0.80–0.87)", with true minuses."""
     return f"{value:.2f} ({low:.2f}–{high:.2f})".replace("-", "−")
+
+
+def shortened(name: str, most: int) -> str:
+    """Return a name of at most so many characters, cut in its middle: ends tell names apart."""
+    if len(name) <= most:
+        return name
+    tail = most // 2 - 1
+    return f"{name[: most - tail - 1].rstrip()}…{name[-tail:].lstrip()}"
 
 
 def signed(value: float) -> str:

@@ -45,3 +45,15 @@ def test_size(n: float, text: str) -> None:
 )
 def test_a_difference_has_a_true_minus(value: float, text: str) -> None:
     assert words.signed(value) == text
+
+
+def test_names_that_begin_alike_stay_apart_when_they_are_cut() -> None:
+    names = [f"Basophilic granulocyte, mature, type {kind}" for kind in "ABC"]
+    cut = [words.shortened(name, 26) for name in names]
+    assert len(set(cut)) == 3
+    assert all(len(name) <= 26 for name in cut)
+    assert words.shortened("monocyte", 26) == "monocyte"
+
+
+def test_a_kappa_below_chance_has_a_true_minus() -> None:
+    assert words.interval(-0.1, -0.42, 0.2) == "−0.10 (−0.42–0.20)"

@@ -14,9 +14,10 @@ from fewshot_lab.project import Project
 from fewshot_lab.runs import list_runs
 from fewshot_lab.ui import work
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.words import escape
+from fewshot_lab.ui.words import escape, shortened
 
 KINDS = {"reference": "reference labels", "own": "your labels"}
+ROW, COLUMN = 36, 26  # characters of a class's name that a matrix has room for
 
 
 def kinds_of_labels(project: Project) -> dict[str, str]:
@@ -107,3 +108,16 @@ def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, s
         with suppress(FewshotLabError):
             found[project.backbone_name] = project.backbone.card.title
     return found
+
+
+def row_head(name: str) -> str:
+    """Return the heading of a matrix's row as HTML."""
+    return f"<th class='row' scope='row' title='{escape(name)}'>{escape(shortened(name, ROW))}</th>"
+
+
+def column_head(name: str) -> str:
+    """Return the heading of a matrix's column as HTML."""
+    return (
+        f"<th class='col' scope='col'><div><span title='{escape(name)}'>"
+        f"{escape(shortened(name, COLUMN))}</span></div></th>"
+    )

@@ -10,7 +10,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import audit_part
-from fewshot_lab.ui.evaluate._parts import follow_labels, learning
+from fewshot_lab.ui.evaluate._parts import column_head, follow_labels, learning, row_head
 from fewshot_lab.ui.words import count, escape, interval, percent, plural
 
 if TYPE_CHECKING:
@@ -159,10 +159,7 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"], project: st
     """
     matrix, totals = cv.confusion, cv.confusion.sum(axis=1)
     names = [named(class_id, classes)[0] for class_id in cv.class_ids]
-    head = "".join(
-        f"<th class='col' scope='col'><div><span title='{escape(n)}'>{escape(n)}</span></div></th>"
-        for n in names
-    )
+    head = "".join(column_head(name) for name in names)
     body = []
     for i, name in enumerate(names):
         cells = []
@@ -178,10 +175,7 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"], project: st
             cells.append(
                 f"<td class='{kind}' style='--p:{share:.3f}' title='{escape(told)}'>{text}</td>"
             )
-        body.append(
-            f"<tr><th class='row' scope='row' title='{escape(name)}'>{escape(name)}</th>"
-            f"{''.join(cells)}</tr>"
-        )
+        body.append(f"<tr>{row_head(name)}{''.join(cells)}</tr>")
     over = f", by its mean over {cv.repeats} repeats" if cv.repeats > 1 else ""
     return (
         "<div class='fl-wide'><table class='fl-confusion'><thead><tr><td></td>"

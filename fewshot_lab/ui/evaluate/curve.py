@@ -9,9 +9,10 @@ from fewshot_lab.project import Project
 from fewshot_lab.ui import curve_charts, pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.words import count, escape
+from fewshot_lab.ui.words import count, escape, shortened
 
 ALL, WHOLE = -1, "All classes"
+ROOM = 28  # characters of a class's name beside the chart
 _RECALL = (
     "At the last point of the curve: with fewer labels than Accuracy shows, and scaled to the "
     "audit images where the line below says so"
@@ -80,8 +81,11 @@ def table(project: Project, advice: dict[str, Any]) -> str:
     colours = {row.id: row.color for row in project.store.classes(include_retired=True)}
     rows = []
     for each in advice["classes"]:
-        dot = f"<i class='fl-dot' style='background:{escape(colours.get(each['class_id'], ''))}'>"
-        name = f"<td title='{escape(each['name'])}'>{dot}</i>{escape(each['name'])}</td>"
+        colour = escape(colours.get(each["class_id"], ""))
+        name = (
+            f"<td title='{escape(each['name'])}'><i class='fl-dot' style='background:{colour}'></i>"
+            f"{escape(shortened(each['name'], ROOM))}</td>"
+        )
         now = each["recall"][-1]
         recall = "–"
         if now["value"] is not None:

@@ -240,7 +240,7 @@ def told(found: dict[str, Any], again: Sequence[int] = ()) -> str:
         f"{count(found['images'])} images with {kind}, {len(found['classes'])} classes, "
         f"{many}, {count(found['test_images'])} images for testing "
         f"({found.get('split', 'a third')}). {found['leak_check']} Bands: 95 %, hierarchical "
-        "bootstrap over draws and test images, whole groups together."
+        "bootstrap over draws and test images (whole groups, where there are any)."
     )
     said += shortage(found)
     if again:

@@ -8,6 +8,7 @@ import streamlit as st
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, team_form
 from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.evaluate._parts import column_head, row_head
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.words import ago, count, escape, interval, percent, plural
@@ -196,11 +197,8 @@ def matrix(project: Project, report: "PeopleReport", a: str | None, b: str | Non
         return "<div class='fl-muted'>No image was labelled by two people apart.</div>"
     values = list(report.categories)
     used = [i for i in range(len(values)) if counts[i].sum() + counts[:, i].sum() > 0]
-    head = "".join(
-        f"<th class='col' scope='col'><div><span title='{escape(report.categories[values[j]])}'>"
-        f"{escape(report.categories[values[j]])}</span></div></th>"
-        for j in used
-    )
+    names = report.categories
+    head = "".join(column_head(names[values[j]]) for j in used)
     body = []
     most = max(counts[i, j] for i in used for j in used)
     for i in used:
@@ -217,10 +215,7 @@ def matrix(project: Project, report: "PeopleReport", a: str | None, b: str | Non
             kind = "none" if not value else ("" if i == j else "wrong")
             told = f"{plural(len(ids), 'image')}"
             line.append(f"<td class='{kind}' style='--p:{share:.3f}' title='{told}'>{text}</td>")
-        name = escape(report.categories[values[i]])
-        body.append(
-            f"<tr><th class='row' scope='row' title='{name}'>{name}</th>{''.join(line)}</tr>"
-        )
+        body.append(f"<tr>{row_head(names[values[i]])}{''.join(line)}</tr>")
     said = (
         f"Rows: {escape(a)}. Columns: {escape(b)}."
         if a and b

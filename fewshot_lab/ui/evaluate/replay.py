@@ -96,12 +96,13 @@ def table(found: dict[str, Any]) -> str:
     for row in found["strategies"]:
         gain = {key: 100 * v for key, v in row["than_random"].items()}
         points = "–"
-        if row["strategy"] != "random":
+        compared = row["strategy"] != "random"
+        if compared:
             points = (
                 f"{signed(gain['value'])} <span class='fl-muted'>{signed(gain['low'])} to "
                 f"{signed(gain['high'])}</span>"
             )
-        costs = "".join(f"<td class='n'>{cost(c)}</td>" for c in row["cost"])
+        costs = "".join(f"<td class='n'>{cost(c, compared=compared)}</td>" for c in row["cost"])
         rows.append(f"<tr><td>{escape(row['title'])}</td><td class='n'>{points}</td>{costs}</tr>")
     return (
         "<table class='fl-table'><thead><tr><th>Strategy</th>"
@@ -110,10 +111,12 @@ def table(found: dict[str, Any]) -> str:
     )
 
 
-def cost(row: dict[str, Any]) -> str:
+def cost(row: dict[str, Any], *, compared: bool) -> str:
     """Return the labels needed, and how that compares with random."""
     if row["labels"] is None:
         return "<span class='fl-muted'>not reached</span>"
+    if not compared:
+        return f"{row['labels']:.0f}"
     if row["share"] is None:
         return f"some {row['labels']:.0f} <span class='fl-muted'>too unsure</span>"
     share = row["share"]
