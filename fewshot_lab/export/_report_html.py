@@ -12,6 +12,7 @@ from fewshot_lab.export._svg import GREY, Axes, span
 
 Facts = Mapping[str, Any]
 
+MANY = 12  # classes, from which on the matrix's columns are numbered
 STYLE = Path(__file__).with_name("report.css")
 
 
@@ -307,8 +308,12 @@ def _per_class(found: Mapping[str, Any]) -> str:
 
 
 def _confusion(confusion: Mapping[str, Any]) -> str:
+    """Return the matrix; the columns of many classes are numbered, so that a page holds them."""
     names, counts = confusion["classes"], confusion["counts"]
-    columns = confusion.get("predicted", names)
+    columns, kind = names, ""
+    if len(names) > MANY:
+        columns, kind = range(1, len(names) + 1), " class=many"
+        names = [f"{name} · {number}" for name, number in zip(names, columns, strict=True)]
     head = "".join(f"<th class=col>{escape(str(name))}</th>" for name in columns)
     body = []
     for i, (name, row) in enumerate(zip(names, counts, strict=True)):
@@ -322,7 +327,7 @@ def _confusion(confusion: Mapping[str, Any]) -> str:
             )
         body.append(f"<tr><th class=row>{escape(str(name))}</th>{''.join(cells)}</tr>")
     return (
-        f"<figure class=confusion><table><thead><tr><td></td>{head}</tr></thead>"
+        f"<figure class=confusion><table{kind}><thead><tr><td></td>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table><figcaption>Rows: label. Columns: prediction."
         "</figcaption></figure>"
     )
@@ -364,7 +369,11 @@ def _curve(curve: Mapping[str, Any]) -> str:
             f"on {escape(str(curve['tested_on']))}.</figcaption></figure>"
         )
     rows = [
-        [escape(each["name"]), f"{each['labels']:,}", _said(each["advice"])]
+        [
+            escape(each["name"]),
+            f"{each['labels']:,}",
+            _said(each["advice"].removeprefix(f"{each['name']}: ")),
+        ]
         for each in curve["classes"]
     ]
     table = _table(["Class", "Labels", "Advice"], rows, numbers=(1,))

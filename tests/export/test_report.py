@@ -9,6 +9,7 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import figures, write_report
 from fewshot_lab.export._facts import log_digest
+from fewshot_lab.export._report_html import MANY, _confusion
 
 
 class Reader(HTMLParser):
@@ -90,3 +91,15 @@ def test_where_it_cannot_be_written_a_sentence_says_so(project, classifier, tmp_
         write_report(project, tmp_path / "report.pdf", classifier=classifier)
     with pytest.raises(FewshotLabError, match="does not exist"):
         write_report(project, tmp_path / "none" / "report.html", classifier=classifier)
+
+
+def test_the_columns_of_many_classes_are_numbered():
+    """Names on end would need more room than a printed page has."""
+    for size in (MANY, MANY + 1):
+        names = [f"class {k}" for k in range(size)]
+        counts = [[int(i == j) for j in range(size)] for i in range(size)]
+        page = _confusion({"classes": names, "counts": counts})
+        heads = re.findall("<th class=col>([^<]*)</th>", page)
+        assert heads == (names if size == MANY else [str(k + 1) for k in range(size)])
+        rows = re.findall("<th class=row>([^<]*)</th>", page)
+        assert rows == (names if size == MANY else [f"{n} · {k + 1}" for k, n in enumerate(names)])
