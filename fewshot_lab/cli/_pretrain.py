@@ -160,7 +160,7 @@ def pretrain(
     json: Json = False,
 ) -> None:
     """Pretrain a backbone on a project's unlabelled images by DINO."""
-    from fewshot_lab.runs import launch_run, submit
+    from fewshot_lab.runs import launch_run, submit, submit_new
 
     chosen_gpus = _gpu_ids(gpu_ids)
     if len(chosen_gpus) == 1:
@@ -216,7 +216,7 @@ def pretrain(
             return
         run = made
     if slurm:
-        sentence = submit(run, options, by_hand=by_hand)
+        sentence = (submit if resume else submit_new)(run, options, by_hand=by_hand)
         tell(described(run), f"{run.name}: {sentence}", as_json=json)
         return
     if detach:

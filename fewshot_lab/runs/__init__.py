@@ -9,6 +9,7 @@ from fewshot_lab.runs._launch import (
     launch_run,
     ready,
     start_at,
+    submit_new,
     torchrun,
 )
 from fewshot_lab.runs._prepare import (
@@ -55,6 +56,7 @@ __all__ = [
     "start_at",
     "start_named",
     "submit",
+    "submit_new",
     "submitted_with",
     "torchrun",
     "trial_of",

@@ -56,13 +56,27 @@ def start_at(run: Run, place: Place) -> str:
     FewshotLabError
         If Slurm is not here, or refuses the job.
     """
-    from fewshot_lab.runs._slurm import keep_slurm_settings, submit
+    from fewshot_lab.runs._slurm import keep_slurm_settings
 
     if place.slurm is None:
         launch_run(run)
         return ""
     keep_slurm_settings(place.slurm)
-    return submit(run, place.slurm, by_hand=place.by_hand)
+    return submit_new(run, place.slurm, by_hand=place.by_hand)
+
+
+def submit_new(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
+    """Hand a new run to Slurm; one that it refuses leaves nothing behind, not even its name.
+
+    See :func:`fewshot_lab.runs.submit`.
+    """
+    from fewshot_lab.runs._slurm import submit
+
+    try:
+        return submit(run, options, by_hand=by_hand)
+    except FewshotLabError:
+        run.delete()
+        raise
 
 
 def launch_run(run: Run, *, device: str | None = None, nproc: int | None = None) -> None:

@@ -22,7 +22,8 @@ LEAST = 6
 def try_backbone(project: Project, name: str, *, progress: Progress = silent) -> dict[str, Any]:
     """Embed the images by another backbone, lay out its map, and compare both on the same labels.
 
-    The backbone in use stays in use; :meth:`Project.use_backbone` switches.
+    The backbone in use stays in use, and what it has not embedded yet is embedded, too;
+    :meth:`Project.use_backbone` switches.
 
     Parameters
     ----------
@@ -43,13 +44,14 @@ def try_backbone(project: Project, name: str, *, progress: Progress = silent) ->
     """
     from fewshot_lab.evaluation import Protocol
 
-    other = project.through(name)
-    try:
-        other.embed(progress=progress)
-        other.make_map(progress=progress)
-        fingerprint = other.backbone.fingerprint
-    finally:
-        other.close()
+    for each in (project.backbone_name, name):
+        view = project.through(each)
+        try:
+            view.embed(progress=progress)
+            view.make_map(progress=progress)
+            fingerprint = view.backbone.fingerprint
+        finally:
+            view.close()
     found: dict[str, Any] = {
         "before": project.backbone_name,
         "after": name,

@@ -18,7 +18,8 @@ def show(project: Project, *, busy: bool) -> None:
     st.html(facts(in_use))
     st.divider()
     st.header("Others")
-    for card in cards():
+    # Those at hand first, and among them one's own.
+    for card in sorted(cards(), key=lambda c: (not c.offline, not c.name.startswith("run:"))):
         if card.name == in_use.name:
             continue
         here = "on this machine" if card.offline else "needs a download"

@@ -12,7 +12,16 @@ import pytest
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
-from fewshot_lab.runs import Run, SlurmOptions, _slurm, keep_slurm_settings, slurm_settings, submit
+from fewshot_lab.runs import (
+    Run,
+    SlurmOptions,
+    _slurm,
+    keep_slurm_settings,
+    list_runs,
+    slurm_settings,
+    submit,
+    submit_new,
+)
 from fewshot_lab.runs._slurm import SCRIPT, render
 
 from .conftest import NewRun, first_process, wait_for
@@ -213,4 +222,5 @@ def test_resumed_it_asks_for_the_same_nodes_unless_told_otherwise(
 def test_without_slurm_it_says_so(new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(FewshotLabError, match="no Slurm here"):
-        submit(new_run(), SlurmOptions())
+        submit_new(new_run(), SlurmOptions())
+    assert list_runs() == []
