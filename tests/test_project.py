@@ -151,6 +151,38 @@ def test_labelling_by_a_file_of_paths(project, tmp_path):
         project.label_csv(file, annotator="kim")
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["new", "skip"], "“skip” cannot be a class"),
+        (
+            [f"note {n}" for n in range(24)],
+            "24 new classes beside 30 are too many: 50 are the most",
+        ),
+        (["new", "x" * 200], "at most"),
+    ],
+)
+def test_labels_of_which_one_can_be_no_class_store_nothing(project, labels, words):
+    project.store.add_classes([f"class {n}" for n in range(30)], annotator="kim")
+    before = project.store.position()
+    ids = project.store.ids()[: len(labels)]
+    with pytest.raises(FewshotLabError, match=words):
+        project.label(dict(zip(ids, labels, strict=True)), annotator="kim")
+    assert len(project.classes()) == 30 and project.store.position() == before
+
+
+def test_two_labels_for_one_image_are_refused_and_one_said_twice_is_not(project, tmp_path):
+    one, other = (row.path for row in project.store.files()[:2])
+    file = tmp_path / "labels.csv"
+    file.write_text(f"path,label\n{one},a\n{other},b\n{one},b\n")
+    with pytest.raises(FewshotLabError, match=f"{one}: a, {one}: b. Leave one"):
+        project.label_csv(file, annotator="kim")
+    assert project.classes() == [] and project.store.labels() == {}
+    file.write_text(f"path,label\n{one},a\n{other},Unsure\n{one},A\n")
+    assert project.label_csv(file, annotator="kim") == (2, [])
+    assert {label.kind for label in project.store.labels().values()} == {"class", "unsure"}
+
+
 def test_labels_from_a_spreadsheet_and_a_file_that_is_no_table(project, tmp_path):
     paths = [row.path for row in project.store.files()][:2]
     file = tmp_path / "labels.csv"

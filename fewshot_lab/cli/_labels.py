@@ -34,7 +34,7 @@ def label(
 
     Classes that do not exist yet are added; "unsure" and "reject" mark an image, an empty label
     clears it. Paths that are not in the project are listed and the exit status is 1; the others
-    are labelled all the same.
+    are labelled all the same. A file that says two things of one image is refused.
     """
     from fewshot_lab.project import Project
 

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from fewshot_lab.store import Team
 
 
+MARKS = ("unsure", "reject")
+"""What may be said of an image in place of a class."""
+
+
+def _plain(name: str) -> str:
+    """Return what two spellings of one label have in common."""
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+
+
 class WithLabels(WithEmbeddings):
     """Classes, labels and annotators of a :class:`Project`."""
 
@@ -51,7 +60,8 @@ class WithLabels(WithEmbeddings):
         Raises
         ------
         FewshotLabError
-            Where a path is unknown or leads to several images; nothing is stored then.
+            Where a path is unknown or leads to several images, or a label can be no class;
+            nothing is stored then.
         """
         known = self.store.find_many(list(labels))
         unknown = [key for key in labels if key not in known]
@@ -65,19 +75,19 @@ class WithLabels(WithEmbeddings):
                 raise FewshotLabError(
                     f"The label of {key} is {name!r}: give the name of a class, or None to clear."
                 )
-        by_name = {row.name.casefold(): row.id for row in self.store.classes()}
-        said: dict[str, int | str] = {}
-        for key, name in labels.items():
-            if name is None:
-                said[known[key]] = "clear"
-            elif name in ("unsure", "reject"):
-                said[known[key]] = name
-            else:
-                plain = " ".join(unicodedata.normalize("NFC", name).split())
-                if plain.casefold() not in by_name:
-                    added = self.store.add_class(plain, annotator=annotator)
-                    by_name[plain.casefold()] = added
-                said[known[key]] = by_name[plain.casefold()]
+        ids: dict[str, int | str] = {word: word for word in MARKS}
+        ids |= {_plain(row.name): row.id for row in self.store.classes()}
+        named: dict[str, str] = {}  # as the first writes it
+        for name in labels.values():
+            if name is not None:
+                named.setdefault(_plain(name), name)
+        new = [plain for plain in named if plain not in ids]
+        added = self.store.add_classes([named[plain] for plain in new], annotator=annotator)
+        ids |= dict(zip(new, added, strict=True))
+        said = {
+            known[key]: "clear" if name is None else ids[_plain(name)]
+            for key, name in labels.items()
+        }
         if said:
             # One action, so that one undo takes all of it back.
             self.store.record(
@@ -105,7 +115,8 @@ class WithLabels(WithEmbeddings):
         Raises
         ------
         FewshotLabError
-            Where the file cannot be read, is empty or lacks a column.
+            Where the file cannot be read, is empty or lacks a column, or says two things of one
+            image; nothing is stored then.
         """
         table = read_table(Path(csv_path), ("path", "label"))
         rows = [(row["path"], row["label"]) for _, row in table]
@@ -114,6 +125,16 @@ class WithLabels(WithEmbeddings):
         known = self.store.find_many([path for path, _ in rows])
         unmatched = [path for path, _ in rows if path not in known]
         labels = {path: label or None for path, label in rows if path in known}
+        given: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
+        for path, label in rows:
+            if path in known:
+                given.setdefault(known[path], {}).setdefault(_plain(label), f"{path}: {label}")
+        torn = [each for each in given.values() if len(each) > 1]
+        if torn:
+            raise FewshotLabError(
+                f"{Path(csv_path).name} gives two labels to {len(torn):,} of its images: "
+                f"{', '.join(torn[0].values())}. Leave one of them."
+            )
         return (self.label(labels, annotator, view="import") if labels else 0), unmatched
 
     def groups_of(self, ids: Sequence[str]) -> np.ndarray | None:

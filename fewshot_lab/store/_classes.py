@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import _actions
 from fewshot_lab.store._actions import By
 from fewshot_lab.store._class_states import (
+    MAX_CLASSES,
     ClassState,
     check_name,
     check_room,
@@ -88,19 +89,26 @@ class Classes:
                 if (known := connection.scalar(query)) is not None:
                     return int(known)
                 raise FewshotLabError("This action was used for something else before.")
-            states = class_states(connection)
-            check_room(states)
-            clean = check_name(name, states)
-            live = in_order(states)
-            added = ClassState(
-                id=next_key(connection, class_events.c.class_id),
-                name=clean,
-                color=check_colour(color) if color is not None else _free_colour(live),
-                position=max((state.position for state in states.values()), default=-1) + 1,
-            )
-            action_id = _actions.append(connection, by, what="class", sentence=f"new class {clean}")
-            store_states(connection, action_id, [added])
-            return added.id
+            return _add(connection, by, name, color)
+
+    def add_classes(self, names: Sequence[str], *, annotator: str) -> list[int]:
+        """Add several classes, or none of them; return their ids.
+
+        Raises
+        ------
+        FewshotLabError
+            For a bad name, or beyond 50 classes.
+        """
+        if not names:
+            return []
+        with self._database.write() as connection:
+            there = len(in_order(class_states(connection)))
+            if there + len(names) > MAX_CLASSES:
+                raise FewshotLabError(
+                    f"{len(names):,} new classes beside {there} are too many: {MAX_CLASSES} are "
+                    f"the most. The first are {', '.join(names[:3])}: are these classes?"
+                )
+            return [_add(connection, By(annotator, None, None), name, None) for name in names]
 
     def rename_class(
         self,
@@ -253,6 +261,21 @@ def _live(states: dict[int, ClassState], class_id: int) -> ClassState:
         how = "retired" if state.retired else "merged into another"
         raise FewshotLabError(f"The class {state.name} has been {how}; restore it first.")
     return state
+
+
+def _add(connection: Connection, by: By, name: str, color: str | None) -> int:
+    states = class_states(connection)
+    check_room(states)
+    clean = check_name(name, states)
+    added = ClassState(
+        id=next_key(connection, class_events.c.class_id),
+        name=clean,
+        color=check_colour(color) if color is not None else _free_colour(in_order(states)),
+        position=max((state.position for state in states.values()), default=-1) + 1,
+    )
+    action_id = _actions.append(connection, by, what="class", sentence=f"new class {clean}")
+    store_states(connection, action_id, [added])
+    return added.id
 
 
 def _free_colour(live: Sequence[ClassState]) -> str:
