@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Fitted, OutOfFold
-from fewshot_lab.evaluation._intervals import Interval, balanced, effective_size, wilson
+from fewshot_lab.evaluation._intervals import Interval, effective_size, wilson
 from fewshot_lab.evaluation._leaks import LeakCheck, check_folds
+from fewshot_lab.evaluation._survey import Sample, mean_rate
 
 
 @dataclass(frozen=True)
@@ -121,19 +122,18 @@ def cross_validation(
         held += known
     scored = held > 0
     rate = np.divide(hits, held, out=np.zeros(n), where=scored)
-    correct, size = np.zeros(K), np.zeros(K)
     recall: dict[int, Interval] = {}
     for k in range(K):
         mine = rows[scored & (found.y == k)]
-        if len(mine):
-            size[k] = effective_size(rate[mine], found.groups[mine])
-            correct[k] = rate[mine].mean() * size[k]
-        recall[int(fitted.class_ids[k])] = wilson(correct[k], size[k], images=len(mine))
+        size = effective_size(rate[mine], found.groups[mine]) if len(mine) else 0.0
+        right = float(rate[mine].mean()) * size if len(mine) else 0.0
+        recall[int(fitted.class_ids[k])] = wilson(right, size, images=len(mine))
+    together = Sample.of(np.ones(int(scored.sum())), found.groups[scored])
     columns = _columns(found.mean)
     confusion = np.zeros((K, K), np.int64)
     np.add.at(confusion, (found.y[columns >= 0], columns[columns >= 0]), 1)
     return CrossValidation(
-        balanced_accuracy=balanced(correct, size, images=int(scored.sum())),
+        balanced_accuracy=mean_rate(found.y[scored], rate[scored], together),
         recall=recall,
         confusion=confusion,
         class_ids=fitted.class_ids,

@@ -185,6 +185,14 @@ def share(
 def mean_recall(y: NDArray[np.int64], predicted: NDArray[np.int64], sample: Sample) -> Interval:
     """Return the mean recall over the classes that came, with its interval.
 
+    See :func:`mean_rate`.
+    """
+    return mean_rate(y, (y == predicted).astype(np.float64), sample)
+
+
+def mean_rate(y: NDArray[np.int64], hit: Float, sample: Sample) -> Interval:
+    """Return the mean over the classes that came of how often images were right (0 to 1).
+
     As :func:`share`; images of one patient are of several classes, so the variance is that of the
     mean of all recalls together. It is never taken to be less than that of independent images
     with a prior half success and half failure a class (that all are right proves little), nor to
@@ -197,7 +205,6 @@ def mean_recall(y: NDArray[np.int64], predicted: NDArray[np.int64], sample: Samp
     K, m = len(classes), len(y)
     if not m:
         return Interval(float("nan"), 0.0, 1.0, 0)
-    hit = (y == predicted).astype(np.float64)
     if sample.plain:
         n = np.bincount(k_of).astype(np.float64)
         return balanced(np.bincount(k_of, hit).astype(np.float64), n, images=m)

@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
-from fewshot_lab.classifiers import fit
+from fewshot_lab.classifiers import OutOfFold, fit
 from fewshot_lab.evaluation import cross_validation, suspects
 
 
@@ -78,3 +80,20 @@ def test_planted_errors_are_suspected_first():
         assert suspect.predicted != suspect.label
     gaps = [s.probability for s in found]
     assert gaps[0] > gaps[-1]
+
+
+def test_the_interval_allows_for_patients_of_whom_all_classes_fail():
+    """Fifty patients of six images; one in ten is got wrong throughout."""
+    rng = np.random.default_rng(0)
+    groups, truth, held, trials = np.repeat(np.arange(50), 6), 0.9 * 0.95 + 0.1 * 0.2, 0, 400
+    for _ in range(trials):
+        y = rng.integers(0, 4, 300)
+        odd = (rng.random(50) < 0.1)[groups]
+        right = rng.random(300) < np.where(odd, 0.2, 0.95)
+        seen = np.where(right, y, (y + 1) % 4)
+        p = np.eye(4, dtype=np.float32)[seen][None]
+        out = OutOfFold(p, y, groups, np.zeros((1, 300), np.int64))
+        fitted = SimpleNamespace(out_of_fold=out, class_ids=np.arange(4))
+        found = cross_validation(fitted).balanced_accuracy
+        held += found.low <= truth <= found.high
+    assert 0.9 <= held / trials <= 0.99
