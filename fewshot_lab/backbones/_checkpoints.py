@@ -120,7 +120,10 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
                 f"{path.name} is damaged, or holds more than tensors and plain values and could "
                 "run code when opened; save its state dict alone, or as safetensors."
             ) from error
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        except (EOFError, ValueError, LookupError) as error:
+            # What the unpickler stumbles over in a file of another kind says nothing to anybody.
+            raise FewshotLabError(f"{path.name} is damaged, or no checkpoint of torch.") from error
+        except (RuntimeError, OSError) as error:
             raise FewshotLabError(f"{path.name} cannot be read: {_first_line(error)}") from error
     if not isinstance(content, Mapping):
         raise FewshotLabError(f"{path.name} holds no tensors by name, so it is no checkpoint.")

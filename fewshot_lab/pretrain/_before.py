@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from fewshot_lab.backbones import cards, find
+from fewshot_lab.backbones import SUFFIXES, cards, find
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain._recipe import Recipe
 from fewshot_lab.pretrain._traits import refuses, traits_of
@@ -128,7 +128,8 @@ def _check_weights(recipe: Recipe) -> None:
 
 
 def _is_file(start: str) -> bool:
-    return Path(start.partition("::")[0]).expanduser().is_file()
+    path = Path(start.partition("::")[0]).expanduser()
+    return path.suffix.lower() in SUFFIXES or path.is_file()
 
 
 def _check_sizes(recipe: Recipe, architecture: str) -> None:

@@ -117,7 +117,7 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
         else:
             _level(figure, value[0], "frozen start", "bottom right")
         if x == [0] and len(runs) == 1:
-            figure.update_xaxes(range=[0, run.recipe.check_steps])
+            figure.update_xaxes(range=[0, min(run.recipe.check_steps, run.recipe.steps)])
         drawn = True
     return _compared(figure, runs) if drawn else None
 

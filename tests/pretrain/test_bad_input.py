@@ -23,6 +23,7 @@ SCRATCH = Recipe(backbone="test_vit", start="scratch", batch_size=16)
         ({}, {"nproc": 3}, "cannot be shared equally by 3 processes"),
         ({"backbone": "vit_tyny"}, {}, "no backbone 'vit_tyny'; did you mean"),
         ({"start": "imagnet"}, {}, "no start 'imagnet'; did you mean imagenet"),
+        ({"start": "/nowhere/dino.pth"}, {}, "no file /nowhere/dino.pth"),
         ({"start": "run:nobody"}, {}, "no pretraining run 'nobody'"),
         ({"global_size": 100}, {}, "patches of 16 px: take 96"),
         ({"backbone": "maxvit_tiny_tf_224"}, {}, "which maxvit_tiny_tf_224 does not take"),
