@@ -85,8 +85,8 @@ def fields(team: Team, there: list[str]) -> dict[str, Any]:
             "Hidden repeats, %",
             0.0, 100.0, 100 * team.repeats, 5.0, format="%g",
             help="Some of one's own images come back unmarked, which tells how far each person "
-            "agrees with themselves. Suggestions give no reasons then: a reason would give them "
-            "away.",
+            "agrees with themselves. Three at most wait at a time. Suggestions give no reasons "
+            "then: a reason would give them away.",
         )  # fmt: skip
     with right:
         blind = st.number_input(

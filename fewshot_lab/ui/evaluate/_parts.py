@@ -17,7 +17,7 @@ from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.words import escape, shortened
 
 KINDS = {"reference": "reference labels", "own": "your labels"}
-ROW, COLUMN = 36, 26  # characters of a class's name that a matrix has room for
+ROW, COLUMN = 38, 29  # characters of a class's name that a matrix has room for
 
 
 def kinds_of_labels(project: Project) -> dict[str, str]:
