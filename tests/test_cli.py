@@ -137,6 +137,12 @@ def test_labels_of_unknown_images_are_said_and_the_others_stored(terminal, home,
     assert early["labels"] == [] or early["at"]
 
 
+def test_a_file_that_cannot_be_written_is_named_as_it_was_asked_for(terminal, home, tmp_path):
+    terminal("create", "a")
+    code, _, err = terminal("labels", "a", "--out", tmp_path)
+    assert (code, err) == (1, f"{tmp_path}: Is a directory.\n")
+
+
 def test_where_nothing_is_taken_in_the_exit_status_says_so(terminal, home, cells, tmp_path):
     terminal("create", "a")
     (tmp_path / "labels.csv").write_text("path,label\n")

@@ -18,8 +18,8 @@ MARKER = "project.json"
 def folder_of(name: str, home: Path | str | None) -> Path:
     if not NAME.fullmatch(name) or name.endswith((" ", ".")):
         raise FewshotLabError(
-            f"{name!r} cannot be a project's name: use up to 64 letters, digits, spaces, "
-            "dots, dashes and underscores, beginning with a letter or digit."
+            f"{name!r} cannot be a project's name: use up to 64 letters (A to Z), digits, "
+            "spaces, dots, dashes and underscores, beginning with a letter or digit."
         )
     return (Path(home) if home is not None else _home.home()) / name
 
