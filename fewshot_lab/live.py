@@ -444,6 +444,7 @@ class LiveSession:
                     near_duplicates=None,
                     pool=images.pool,
                     rows=rows,
+                    apart=images.view.away,
                     soft=soft,
                     quick=quick,
                     check=lambda: None if quick else self._check(state.position),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers._calibration import fit_temperature, log_loss
 from fewshot_lab.classifiers._lda import fit_lda
 from fewshot_lab.classifiers._pool import Pool
+from fewshot_lab.classifiers._pooled import COMPONENTS, fit_pooled
 from fewshot_lab.classifiers._soft import SoftLabels
 from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax
 from fewshot_lab.classifiers._svm import Sigmoid, held_out_decisions
@@ -44,6 +45,8 @@ class Labels:
     rows: NDArray[np.int64] | None
     check: Callable[[], None]
     soft: SoftLabels | None = None  # its classes as indices, like y
+    # Rows of the pool that are unlabelled, and looked at.
+    spare: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @cached_property
     def weights(self) -> Float:
@@ -68,6 +71,16 @@ class Labels:
         """The same labels in the levelled view of the pool."""
         pool = self.pool.levelled
         return replace(self, pool=pool, **coordinates(pool, self.X, self.rows))
+
+    @cached_property
+    def leading(self) -> tuple[Float, Float]:
+        """Labelled (n, q) and unlabelled images (m, q) in the pool's leading axes."""
+        pool, rows = self.pool, self.rows
+        labelled = pool.rotate(self.X) if rows is None else pool.rotated[rows]
+        return (
+            np.ascontiguousarray(labelled[:, :COMPONENTS]),
+            np.ascontiguousarray(pool.rotated[self.spare, :COMPONENTS]),
+        )
 
     @cached_property
     def cosines(self) -> Float:
@@ -116,7 +129,9 @@ def held_out_scores(
     weights = labels.fold_weights(fold)
     if not len(weights):
         return list(out)
-    if family == "lda":
+    if family == "pooled":
+        W = fit_pooled(labels.leading[0][image], y, K, weights, labels.leading[1])[:, None]
+    elif family == "lda":
         W = fit_lda(
             labels.Z[image], y, K, weights, settings, dimensions=labels.pool.rotated.shape[1]
         )
@@ -130,7 +145,7 @@ def held_out_scores(
         W = flat.reshape(F, S, *flat.shape[1:])
     for f in range(len(weights)):
         held = fold == f
-        Z = labels.Z[held]
+        Z = (labels.leading[0] if family == "pooled" else labels.Z)[held]
         for s in range(S):
             out[s, held] = Z @ W[f, s, :-1] + W[f, s, -1]
     return list(out)
@@ -144,7 +159,7 @@ def judge(candidate: Candidate, labels: Labels) -> None:
     y, weights = np.tile(said, repeats), np.tile(weight, repeats)
     known = ~np.isnan(scores[:, 0])
     if not known.any():
-        candidate.temperature = guess_of(candidate.family)
+        candidate.temperature = guess_of(candidate.family, alone=True)
         return
     # Right or wrong by what most say; the loss is against every opinion.
     first = np.tile(np.arange(len(said)) < len(labels.y), repeats)[known]
@@ -164,9 +179,15 @@ def judge(candidate: Candidate, labels: Labels) -> None:
         candidate.loss = log_loss(scores, y, weights, candidate.temperature)
 
 
-def guess_of(family: str) -> float:
-    """Return the temperature of a family's scores where nothing is known."""
-    return 4.0 if family == "lda" else 1.0
+def guess_of(family: str, *, alone: bool = False) -> float:
+    """Return the temperature of a family's scores to begin with.
+
+    ``alone``: where no image could be held out, so that it stays. With one image of each class
+    nothing is known of the spread within: LDA would be sure of everything.
+    """
+    if alone:
+        return {"lda": 48.0, "pooled": 48.0, "stack": 5.0}.get(family, 1.0)
+    return 4.0 if family in ("lda", "pooled") else 1.0
 
 
 def coordinates(pool: Pool, X: NDArray[Any], rows: NDArray[np.int64] | None) -> dict[str, Any]:
@@ -182,8 +203,13 @@ def coordinates(pool: Pool, X: NDArray[Any], rows: NDArray[np.int64] | None) -> 
 
 
 def coefficients(family: str, setting: Any, labels: Labels) -> Float:
-    """Fit LDA or LogReg on all labels; return (p + 1, K) in the pool's axes."""
+    """Fit one of the linear families on all labels; return (p + 1, K) in the pool's axes."""
     image, y, weights = labels.taught
+    if family == "pooled":
+        labelled, unlabelled = labels.leading
+        W = fit_pooled(labelled[image], y, labels.n_classes, weights[None], unlabelled)[0]
+        rest = labels.pool.rotated.shape[1] - labelled.shape[1]
+        return np.insert(W, [len(W) - 1] * rest, 0, axis=0)
     if family == "lda":
         W = fit_lda(
             labels.Z[image],

@@ -27,6 +27,7 @@ from fewshot_lab.classifiers._models import Linear, Model, Stock, TwoViews
 from fewshot_lab.classifiers._paper import TITLES as PAPER
 from fewshot_lab.classifiers._paper import fit_paper, paper_out_of_fold
 from fewshot_lab.classifiers._pool import Pool
+from fewshot_lab.classifiers._pooled import FEW, IMAGES
 from fewshot_lab.classifiers._soft import SoftLabels
 from fewshot_lab.classifiers._stack import Stack, stack
 from fewshot_lab.classifiers._svm import Machine, Sigmoid
@@ -147,6 +148,7 @@ def fit(
     near_duplicates: float | None = NEAR_DUPLICATE,
     pool: Pool | None = None,
     rows: NDArray[np.int64] | None = None,
+    apart: NDArray[np.bool_] | None = None,
     calibration: str = "auto",
     soft: SoftLabels | None = None,
     seed: int = 0,
@@ -175,6 +177,9 @@ def fit(
         All embedded images, labelled or not; without it the labelled ones stand for all.
     rows : array (n,) of int, optional
         Where the labelled images are in the pool: saves computing them again.
+    apart : array (N,) of bool, optional
+        Images that the classifier is not to see, not even unlabelled: a reference test set.
+        Audit images stand for the pool, so they are seen as the rest of it is.
     calibration : str
         "auto", "temperature", "sigmoid" or "isotonic"; see :func:`calibrate`. The paper's
         classifiers keep their own probabilities.
@@ -207,7 +212,7 @@ def fit(
         if pool is None:
             pool, rows = Pool(X), np.arange(len(X))
         labels = _prepare(
-            pool, X, index, len(class_ids), groups, near_duplicates, rows, seed, check
+            pool, X, index, len(class_ids), groups, near_duplicates, rows, apart, seed, check
         )
         if name.startswith("paper-"):
             return _fit_paper(name, labels, class_ids)
@@ -230,6 +235,7 @@ def _prepare(
     groups: NDArray[Any] | None,
     near_duplicates: float | None,
     rows: NDArray[np.int64] | None,
+    apart: NDArray[np.bool_] | None,
     seed: int,
     check: Callable[[], None],
 ) -> Labels:
@@ -256,7 +262,19 @@ def _prepare(
         folds=folds,
         rows=rows,
         check=check,
+        spare=_spare(len(pool), rows, apart, IMAGES if len(y) <= FEW * n_classes else 0),
     )
+
+
+def _spare(
+    n: int, rows: NDArray[np.int64] | None, apart: NDArray[np.bool_] | None, most: int
+) -> NDArray[np.int64]:
+    """Return which unlabelled images of a pool are looked at: some, spread evenly over it."""
+    free = np.ones(n, dtype=bool) if apart is None else ~apart
+    if rows is not None:
+        free[rows] = False
+    spare = np.flatnonzero(free)
+    return spare[np.linspace(0, len(spare) - 1, min(len(spare), most)).astype(np.int64)]
 
 
 def _fit_own(
@@ -365,7 +383,7 @@ def _finish(
 ) -> tuple[Model, dict[str, float], Float, Calibration]:
     """Fit the chosen setting on all labels; return it, its settings, its out-of-fold (R, n, K)."""
     machine = chosen.family == "rbf-svm"
-    guess = guess_of(chosen.family)
+    guess = guess_of(chosen.family, alone=not np.isfinite(chosen.loss))
 
     def softmax_of(scores: Float, y: NDArray[np.int64], weights: Float) -> Map:
         return Softmax(fit_temperature(scores, y, weights, guess=guess))

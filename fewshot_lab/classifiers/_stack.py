@@ -1,4 +1,4 @@
-"""An average of LDA and LogReg in two views of the embeddings, weighted by cross-validation."""
+"""An average of classifiers in two views of the embeddings, weighted by cross-validation."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ PRIOR = 4.0
 class Stack(Candidate):
     """Stacked classifiers (Wolpert 1992, Neural Networks 5; Breiman 1996, Machine Learning 24).
 
-    The log-odds of LDA and LogReg, in the plain and in the levelled view of the embeddings, are
-    averaged with weights that fit the out-of-fold scores. What comes out is linear in the two
-    views, whatever the number of classifiers in it.
+    The log-odds of LDA, LogReg and LDA that looks at unlabelled images too, each in the plain and
+    in the levelled view of the embeddings, are averaged with weights that fit the out-of-fold
+    scores. What comes out is linear in the two views, whatever the number of classifiers in it.
 
     Attributes
     ----------
     members : list of Candidate
-        Plain LDA and LogReg, levelled LDA and LogReg.
-    weights : array (4,)
+        Those of the plain view, then the same of the levelled one.
+    weights : array (M,)
     """
 
-    members: list[Candidate] = field(default_factory=list)
-    weights: Float = field(default_factory=lambda: np.full(4, 0.25))
+    members: list[Candidate] = field(kw_only=True)
+    weights: Float = field(kw_only=True)
 
     def coefficients(self, labels: Labels) -> list[Float]:
         """Fit on all labels; return (p + 1, K) in the axes of each view."""
-        fitted = [
-            np.float32(weight / member.temperature)
-            * _centred(coefficients(member.family, member.setting, view))
-            for member, weight, view in zip(self.members, self.weights, _views(labels), strict=True)
-        ]
-        return [fitted[0] + fitted[1], fitted[2] + fitted[3]]
-
-
-def _views(labels: Labels) -> tuple[Labels, ...]:
-    """Return the view of each member."""
-    return labels, labels, labels.levelled, labels.levelled
+        weighted = list(zip(self.members, self.weights, strict=True))
+        half = len(weighted) // 2
+        parts = []
+        for view, own in ((labels, weighted[:half]), (labels.levelled, weighted[half:])):
+            fitted = [
+                np.float32(weight / member.temperature)
+                * _centred(coefficients(member.family, member.setting, view))
+                for member, weight in own
+            ]
+            parts.append(np.sum(fitted, axis=0))
+        return parts
 
 
 def stack(lda: Candidate, labels: Labels) -> Stack:
@@ -62,15 +62,18 @@ def stack(lda: Candidate, labels: Labels) -> Stack:
 
     The scores of each fold are averaged with weights that were fitted on the other folds.
     """
-    settings = (("lda", lda.setting), ("logreg", WEAK)) * 2
+    kinds = [("lda", lda.setting), ("logreg", WEAK)]
+    if len(labels.spare):
+        kinds.append(("pooled", None))
     members = [lda]
-    for (family, setting), view in list(zip(settings, _views(labels), strict=True))[1:]:
-        member = Candidate(family, setting, [])
-        for repeat in range(len(labels.folds)):
-            member.scores += held_out_scores(family, (setting,), view, repeat)
-            labels.check()
-        judge(member, view)
-        members.append(member)
+    for view in (labels, labels.levelled):
+        for family, setting in kinds[1 if view is labels else 0 :]:
+            member = Candidate(family, setting, [])
+            for repeat in range(len(labels.folds)):
+                member.scores += held_out_scores(family, (setting,), view, repeat)
+                labels.check()
+            judge(member, view)
+            members.append(member)
     # (repeat, member, image, class)
     scores = np.stack(
         [_centred(np.stack(m.scores)) / np.float32(m.temperature) for m in members], axis=1
@@ -89,7 +92,8 @@ def stack(lda: Candidate, labels: Labels) -> Stack:
                 out[mine] = np.tensordot(v.astype(np.float32), S[:, mine], axes=1)
         averaged.append(out)
         rows.append(use)
-    found = Stack("stack", lda.setting, averaged, members=members)
+    equal = np.full(len(members), 1 / len(members))
+    found = Stack("stack", lda.setting, averaged, members=members, weights=equal)
     use = np.concatenate(rows)
     if len(use):
         known = [S[:, taught[rows_]] for S, rows_ in zip(scores, rows, strict=True)]

@@ -136,8 +136,11 @@ class WithClassifier(WithLabels):
                 + (f", beside {others:,} on images that never train." if others else ".")
             )
         pool = self.pool
-        place = {image_id: row for row, image_id in enumerate(self.require_embeddings().ids)}
+        embedded = self.require_embeddings().ids
+        place = {image_id: row for row, image_id in enumerate(embedded)}
         rows = np.array([place[image_id] for image_id in training.ids], dtype=np.int64)
+        test = self.splits.held_out(())
+        apart = np.array([image_id in test for image_id in embedded[: len(pool)]], dtype=bool)
         inside = bool(rows.max() < len(pool))
         fitted = fit(
             training.X,
@@ -147,6 +150,7 @@ class WithClassifier(WithLabels):
             near_duplicates=None,
             pool=pool,
             rows=rows if inside else None,
+            apart=apart,
             soft=training.soft,
         )
         return ProjectClassifier(self._whole, fitted, training)
