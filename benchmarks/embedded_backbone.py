@@ -3,8 +3,8 @@
     python benchmarks/embedded_backbone.py [--backbone NAME_OR_FILE] [--sizes 160 224] [--draws 10]
 
 A fixed third of each set's images is for testing and gives no label. From the rest, n labels per
-class are drawn; kNN and the SVC of the paper and the app's default are trained on them, for each
-backbone on the same draws. Balanced accuracy, mean of the draws with its 95 % interval over the
+class are drawn; the kNN and SVC of the paper, LDA and the app's default are trained on them, for
+each backbone on the same draws. Balanced accuracy, mean of the draws with its 95 % interval over the
 draws; the gain is paired, draw by draw. The backbone's own pretraining saw the images of pbc8, of
 both parts, without any label, as it would in a user's project; those of isic8 it never saw.
 """
@@ -20,7 +20,12 @@ from fewshot_lab.classifiers import Pool, fit, one_blas_thread
 
 SHOTS = (5, 25, 100)
 BEFORE = "efficientnet-lite0-imagenet"
-KINDS = {"paper-knn": "kNN", "paper-svm": "paper's SVC", "default": "app's default"}
+KINDS = {
+    "paper-knn": "kNN",
+    "paper-svm": "paper's SVC",
+    "lda": "LDA",
+    "default": "app's default",
+}
 
 
 def fixed_third(n: int) -> np.ndarray:
@@ -38,8 +43,9 @@ def accuracies(X: np.ndarray, y: np.ndarray, n: int, draws: int) -> dict[str, li
     for seed in range(draws):
         rows = draw(np.random.default_rng(seed).permutation(rest), y, n)
         predicted = papers(pool.X[rows], y[rows], X[test])
-        fitted = fit(X[rows], y[rows], name="auto", pool=pool, rows=rows)
-        predicted["default"] = fitted.predict(X[test])
+        for kind, name in (("lda", "lda"), ("default", "auto")):
+            fitted = fit(X[rows], y[rows], name=name, pool=pool, rows=rows, apart=test)
+            predicted[kind] = fitted.predict(X[test])
         for kind in KINDS:
             found[kind].append(100 * balanced_accuracy(y[test], predicted[kind]))
     return found

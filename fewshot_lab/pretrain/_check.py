@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewshot_lab.classifiers import one_blas_thread
 from fewshot_lab.evaluation import balanced
 from fewshot_lab.pretrain._cache import Decoded
 from fewshot_lab.pretrain._health import effective_rank
@@ -73,7 +74,8 @@ class Check:
         embedded = embed(_tensor(self._pixels[self._rows[keep]])).double().numpy()
         labels, groups = self._labels[keep], self._groups[keep]
         for name, predict in (("knn", _knn), ("logistic", _logistic)):
-            right = _cross_validated(embedded, labels, groups, predict, self._seed)
+            with one_blas_thread():
+                right = _cross_validated(embedded, labels, groups, predict, self._seed)
             if right is not None:
                 first = self._first.setdefault(name, torch.from_numpy(right)).numpy()
                 answer[name] = _interval(right, labels)
