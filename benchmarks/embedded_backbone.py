@@ -4,9 +4,9 @@
 
 A fixed third of each set's images is for testing and gives no label. From the rest, n labels per
 class are drawn; the kNN and SVC of the paper, LDA and the app's default are trained on them, for
-each backbone on the same draws. Balanced accuracy, mean of the draws with its 95 % interval over the
-draws; the gain is paired, draw by draw. The backbone's own pretraining saw the images of pbc8, of
-both parts, without any label, as it would in a user's project; those of isic8 it never saw.
+each backbone on the same draws. Balanced accuracy, mean of the draws with its 95 % interval over
+the draws; the gain is paired, draw by draw. The backbone's own pretraining saw the images of pbc8,
+of both parts, without any label, as it would in a user's project; those of isic8 it never saw.
 """
 
 import argparse
