@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import shutil
@@ -117,6 +118,7 @@ def export_bundle(
     if classifier is None:
         progress("fitting", 0, None)
         classifier = project.fit()
+    _clear(home)
     beside = home.with_name(f".{home.name}.{uuid4().hex[:8]}.part")
     try:
         try:
@@ -235,6 +237,13 @@ def _must_be_free(folder: Path, force: bool) -> None:
         raise FewshotLabError(f"{folder} exists and is not a bundle: choose another name.")
     if not force:
         raise FewshotLabError(f"{folder} exists: choose another name, or replace it (--force).")
+
+
+def _clear(folder: Path) -> None:
+    """Remove what exports to the same place left that were killed, an hour ago or more."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.????????.part"):
+        if left.stat().st_mtime < time.time() - 3600:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _put(beside: Path, folder: Path) -> None:

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from dataclasses import replace
 
@@ -235,6 +237,16 @@ def test_force_replaces_a_bundle(project, classifier, tmp_path, bundle):
     card = (target / "MODEL_CARD.md").read_text()
     assert card.startswith(f"# Model card: {project.title}\n")
     assert [p.name for p in tmp_path.iterdir()] == ["again"]
+
+
+def test_what_a_killed_export_left_is_removed_by_a_later_one(project, classifier, tmp_path):
+    killed, at_work = tmp_path / ".one.00c0ffee.part", tmp_path / ".one.decade00.part"
+    for folder in (killed, at_work):
+        folder.mkdir()
+        (folder / "model.onnx").write_bytes(b"half")
+    os.utime(killed, (0, time.time() - 7200))
+    export_bundle(project, tmp_path / "one", classifier=classifier)
+    assert {p.name for p in tmp_path.iterdir()} == {"one", at_work.name}
 
 
 def test_a_name_ending_in_zip_writes_a_zip_only(project, classifier, tmp_path):
