@@ -83,6 +83,7 @@ export class Suggestions {
     const { model } = this;
     const total = this.rows.length;
     if (!model.n) return ["The images to label appear here."];
+    if (this.plain && model.map) return ["The suggestions come in a moment; until then the first images, as imported."];
     if (this.plain) return ["Not embedded yet: the first images, as imported. Labels given now count later."];
     if (!total) return [model.model?.message || "There is nothing left to suggest."];
     if (!model.classes.length) return ["Name a class at the left; its key then labels the image in focus."];
