@@ -252,6 +252,40 @@ def test_the_images_at_hand_stay_when_the_first_suggestions_come(
     project.close()
 
 
+def test_a_key_pressed_as_the_images_change_labels_none_of_the_new_ones(
+    home: Path, tmp_path: Path, page: Page, server: Any
+) -> None:
+    draw_demo(tmp_path / "cells", n=60)
+    project = Project.create("early", images=tmp_path / "cells")
+    page.goto(f"{server.url}/label?project=early")
+    page.wait_for_selector(".ws-tile")
+    add_class(page, "lymphocyte")
+    to_images(page)
+    page.evaluate(
+        """() => {
+          const grid = document.querySelector('.ws-grid');
+          const focus = () => grid.getAttribute('aria-activedescendant');
+          const before = focus();
+          window.pressed = 0;
+          const watch = setInterval(() => {
+            if (focus() === before) return;
+            clearInterval(watch);
+            document.body.dispatchEvent(new KeyboardEvent(
+              'keydown', { key: '1', code: 'Digit1', bubbles: true }));
+            window.pressed = 1;
+          }, 5);
+        }"""
+    )
+    project.embed(workers=1)
+    page.wait_for_function("window.pressed === 1")
+    expect(page.locator(".ws-toast")).to_contain_text("only just come")
+    page.wait_for_timeout(400)
+    assert labelled(project) == 0
+    page.keyboard.press("1")
+    until(lambda: labelled(project) == 1, "a label, once the images stand still")
+    project.close()
+
+
 def test_the_large_view_of_an_original_that_is_gone_says_so_and_shows_the_small_copy(
     project: Project, open_label_page: Open, watch: Any
 ) -> None:

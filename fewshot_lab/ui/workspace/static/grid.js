@@ -16,6 +16,9 @@ const DOT = 12;
 const SPARE_LINES = 2;
 const NEIGHBOURS = 60;
 
+// Nobody sees a new image and chooses its key in less, in ms.
+const SETTLES = 300;
+
 export class Grid {
   constructor({ model, api, labeller, toasts, prefs, onOpen, workspace }) {
     Object.assign(this, { model, api, labeller, toasts, prefs, onOpen, workspace });
@@ -26,6 +29,7 @@ export class Grid {
     this.places = new Map();
     this.marked = new Set();
     this.focusAt = -1;
+    this.turnedAt = -Infinity;
     this.anchor = -1;
     this.size = prefs.get("size", 98);
     this.sort = "listed";
@@ -213,6 +217,7 @@ export class Grid {
     const row = this.focusRow();
     if (name === "suggestions") {
       const turned = this.suggestions.renew(row);
+      if (turned && this.rows.length) this.turnedAt = performance.now();
       this.put(this.suggestions.rows, { top: turned });
       if (turned || this.focusAt < 0) this.focus(this.firstOpen(), { quiet: true });
     } else if (name === "suspects") {
@@ -584,7 +589,16 @@ export class Grid {
     return { view: name === "cell" ? "grid" : view, strategy: why?.strategy ?? (name === "audit" ? "audit" : null) };
   }
 
-  label(what, rows = this.target()) {
+  // A key meant for an image that fresh suggestions have just replaced labels no other one.
+  tooSoon() {
+    if (performance.now() - this.turnedAt > SETTLES) return false;
+    this.toasts.show("Nothing labelled: these images had only just come.");
+    return true;
+  }
+
+  label(what, rows = null) {
+    if (!rows && this.tooSoon()) return;
+    rows ??= this.target();
     if (!rows.length) return;
     const single = rows.length === 1 && rows[0] === this.focusRow();
     if (this.view.name === "suspects") for (const row of rows) this.reviewed.add(row);
@@ -606,6 +620,7 @@ export class Grid {
 
   // Enter: the prediction becomes the label. Not for an audit image, whose prediction nobody sees.
   takePrediction() {
+    if (this.tooSoon()) return;
     const rows = this.target().filter((row) => this.model.predictedId(row) !== null);
     if (rows.length !== 1) return;
     const [row] = rows;
