@@ -38,7 +38,8 @@ def add_class(page: Page, name: str) -> None:
 
 
 def to_images(page: Page) -> None:
-    """Give the keys to the images."""
+    """Give the keys to the images, once they stand: a key that comes with them labels none."""
+    page.wait_for_timeout(500)
     page.locator(".ws-grid").focus()
 
 
