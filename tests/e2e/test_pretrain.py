@@ -17,6 +17,7 @@ QUICK = {
     "cache_size": 48,
     "prototypes": 64,
     "workers": 0,
+    "log_steps": 1,
     "check_steps": 5,
     "checkpoint_steps": 5,
 }
