@@ -16,17 +16,23 @@ ones disagree.
 two views of the embeddings, LDA, what cross-validation prefers of two, and the average, each
 against the paper's logistic regression. A test third of its own for every draw, none of them the
 one of the table: what is chosen here is not measured on the images that it was chosen by.
+
+``--sure`` instead asks how sure the app's classifier is with very few labels, of all classes and
+of three of them: accuracy, mean confidence and log loss on images of these classes held out, as it
+is, and with the temperature of the least log loss alone.
 """
 
 import argparse
 import time
 import warnings
+from unittest import mock
 
 import numpy as np
 from _embeddings import CACHE, balanced_accuracy, embeddings, mean_and_half
 
 from fewshot_lab.backbones import default_name, find
 from fewshot_lab.classifiers import PAPER, Pool, fit, one_blas_thread, paper_answers
+from fewshot_lab.classifiers._calibration import no_surer
 from fewshot_lab.classifiers._paper import published
 from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax
 from fewshot_lab.evaluation import Embedded, Protocol, nshot, split_by_group
@@ -136,6 +142,41 @@ def why(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
             print("{:45} {:+.1f} ± {:.1f}".format(variant, *mean_and_half(values)), flush=True)
 
 
+def sure(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
+    X, y, _ = embeddings(name, find(backbone))
+    X, K = X.astype(np.float32), int(y.max()) + 1
+    print(
+        f"\n{name}, {draws} draws: accuracy; confidence and log loss, of the least log loss alone"
+    )
+    for classes in (K, 3):
+        for n in shots:
+            found = []
+            for draw in range(draws):
+                apart = split_by_group(y, None, seed=2000 + draw)
+                random = np.random.default_rng([78, draw])
+                some = np.sort(random.permutation(K)[:classes])
+                rest, test = (part[np.isin(y[part], some)] for part in (apart.rest, apart.test))
+                order = random.permutation(rest)
+                rows = np.concatenate([order[y[order] == k][:n] for k in some])
+                told = {"pool": Pool(X[rest]), "rows": np.searchsorted(rest, rows), "quick": True}
+                figures = []
+                for bound in (no_surer, lambda temperature, *_: temperature):
+                    with mock.patch("fewshot_lab.classifiers._fit.no_surer", bound):
+                        fitted = fit(X[rows], y[rows], **told)
+                    p = fitted.probabilities(X[test])
+                    own = p[np.arange(len(test)), np.searchsorted(some, y[test])]
+                    hit = some[p.argmax(axis=1)] == y[test]
+                    loss = -np.log(np.maximum(own, 1e-9)).mean()
+                    figures += [hit.mean(), p.max(axis=1).mean(), loss]
+                found.append(figures)
+            a, c, loss, _, c_, loss_ = np.mean(found, axis=0)
+            print(
+                f"{classes} classes, {n:>3} labels each: accuracy {a:.3f}; confidence {c:.3f}, "
+                f"{c_:.3f}; log loss {loss:.3f}, {loss_:.3f}",
+                flush=True,
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=10)
@@ -144,11 +185,18 @@ def main() -> None:
     parser.add_argument("--backbone", default=default_name())
     parser.add_argument("--parity", action="store_true")
     parser.add_argument("--why", action="store_true")
+    parser.add_argument("--sure", action="store_true")
     options = parser.parse_args()
     shots = tuple(int(n) for n in options.shots.split(","))
     with one_blas_thread():
         for name in options.sets:
-            measure = parity if options.parity else why if options.why else table
+            measure = table
+            for asked, other in (
+                (options.parity, parity),
+                (options.why, why),
+                (options.sure, sure),
+            ):
+                measure = other if asked else measure
             measure(name, options.backbone, shots, options.draws)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers._maps import Isotonic, Map, Sigmoids, Softmax, Vector
+from fewshot_lab.classifiers._softmax import softmax
 from fewshot_lab.errors import FewshotLabError
 
 Float = NDArray[np.floating[Any]]
@@ -193,6 +194,43 @@ def _sentence(chosen: str, scale: float, means: Mapping[str, float], asked: str)
     if others:
         said += f" ({', '.join(others)})"
     return f"{said}{', as chosen by hand' if asked != 'auto' else ''}."
+
+
+def no_surer(temperature: float, scores: Float, y: NDArray[np.int64], weights: Float) -> float:
+    """Return the least temperature from this one on that is no surer than its record.
+
+    With few labels, all told right out of fold, the least log loss is at no temperature at all.
+    The mean confidence may be at most what the rule of succession (Laplace 1774) makes of m images
+    and the h told right, ``(h + 1) / (m + 2)``.
+
+    Parameters
+    ----------
+    temperature : float
+    scores : array (m, K)
+        Out-of-fold scores.
+    y : array (m,)
+        Class index of each.
+    weights : array (m,)
+        They add up to the number of images.
+    """
+    if not len(y):
+        return temperature
+    m = float(weights.sum())
+    limit = (float(weights @ (scores.argmax(axis=1) == y)) + 1) / (m + 2)
+
+    def surer(temperature: float) -> bool:
+        p = softmax(scores / np.float32(temperature))
+        return float(weights @ p.max(axis=1)) > limit * m
+
+    if not surer(temperature):
+        return temperature
+    low, high = temperature, 2 * temperature
+    while surer(high) and high < HIGHEST:
+        low, high = high, 2 * high
+    for _ in range(12):
+        middle = float(np.sqrt(low * high))
+        low, high = (middle, high) if surer(middle) else (low, middle)
+    return high
 
 
 def log_loss(scores: Float, y: NDArray[np.int64], weights: Float, temperature: float) -> float:

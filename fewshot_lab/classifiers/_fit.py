@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers._calibration import Calibration, Fit, calibrate, fit_temperature
+from fewshot_lab.classifiers._calibration import (
+    Calibration,
+    Fit,
+    calibrate,
+    fit_temperature,
+    no_surer,
+)
 from fewshot_lab.classifiers._candidates import (
     Candidate,
     Labels,
@@ -386,7 +392,8 @@ def _finish(
     guess = guess_of(chosen.family, alone=not np.isfinite(chosen.loss))
 
     def softmax_of(scores: Float, y: NDArray[np.int64], weights: Float) -> Map:
-        return Softmax(fit_temperature(scores, y, weights, guess=guess))
+        best = fit_temperature(scores, y, weights, guess=guess)
+        return Softmax(no_surer(best, scores, y, weights))
 
     image, y, weights = labels.taught
     first: Fit

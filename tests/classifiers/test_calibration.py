@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fewshot_lab.classifiers import Pool, fit
-from fewshot_lab.classifiers._calibration import calibrate, fit_temperature
+from fewshot_lab.classifiers._calibration import calibrate, fit_temperature, no_surer
 from fewshot_lab.classifiers._maps import Isotonic, Sigmoids, Softmax, Vector
+from fewshot_lab.classifiers._softmax import softmax
 from fewshot_lab.errors import FewshotLabError
 
 
@@ -151,3 +154,37 @@ def test_a_machine_with_a_sigmoid_per_class(blobs):
 def test_with_single_labels_it_says_that_nothing_was_measured(blobs):
     X, y = blobs((1, 1, 1), d=6)
     assert "second label" in fit(X, y, name="logreg").calibration.sentence
+
+
+@given(
+    m=st.integers(1, 60),
+    K=st.integers(2, 6),
+    size=st.floats(0.01, 300),
+    seed=st.integers(0, 10_000),
+)
+def test_confidence_is_no_higher_than_the_rule_of_succession(m, K, size, seed):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, K, m)
+    scores = (np.eye(K)[y] + rng.normal(scale=rng.uniform(0, 1), size=(m, K))) * size
+    weights = np.ones(m, dtype=np.float32)
+    limit = ((scores.argmax(axis=1) == y).sum() + 1) / (m + 2)
+
+    def confidence(temperature):
+        return softmax(scores / temperature).max(axis=1).mean()
+
+    found = no_surer(1.0, scores, y, weights)
+    if found == 1.0:
+        assert confidence(1.0) <= limit + 1e-5
+    elif confidence(50.0) < limit:  # else no temperature is enough
+        assert confidence(found) == pytest.approx(limit, abs=2e-3)
+
+
+def test_three_images_of_each_class_all_told_right_do_not_make_it_sure(blobs):
+    """Far apart as these are, nine images cannot show that it errs less than once in ten."""
+    X, y = blobs((3, 3, 3), d=32, spread=0.3)
+    more, truth = blobs((50, 50, 50), d=32, spread=0.3, seed=1)
+    for quick in (True, False):
+        fitted = fit(X, y, quick=quick, near_duplicates=None)
+        p = fitted.probabilities(more)
+        assert (fitted.class_ids[p.argmax(axis=1)] == truth).all()
+        assert 0.8 < p.max(axis=1).mean() < 0.95
