@@ -112,7 +112,7 @@ def _text(report: PeopleReport) -> str:
                     str(person.labels),
                     str(person.shared),
                     f"{person.pace.seconds:.1f}" if person.pace else "-",
-                    _figure(person.self_kappa),
+                    _kappa(person.self_kappa),
                 ]
                 for person in report.people
             ],
@@ -121,10 +121,10 @@ def _text(report: PeopleReport) -> str:
     if report.kappa is None:
         lines.append("No image was labelled by two people apart: agreement cannot be told.")
     else:
-        lines.append(f"{report.kind}: {_figure(report.kappa)}")
+        lines.append(f"{report.kind}: {_kappa(report.kappa)}")
         lines.append(f"Raw agreement: {_figure(report.agreement)}")
     if len(report.pairs) > 1:
-        lines += [f"{pair.a}, {pair.b}: {_figure(pair.kappa)}" for pair in report.pairs]
+        lines += [f"{pair.a}, {pair.b}: {_kappa(pair.kappa)}" for pair in report.pairs]
     waiting = sum(not each.decided for each in report.conflicts)
     if report.conflicts:
         lines.append(
@@ -140,6 +140,14 @@ def _text(report: PeopleReport) -> str:
             f"({100 * d.low:+.1f} to {100 * d.high:+.1f}, n = {d.n:,}). {effect.caveat}"
         )
     return "\n".join(lines)
+
+
+def _kappa(value: Interval | None) -> str:
+    from fewshot_lab.people import FEWEST
+
+    if value is not None and 0 < value.n < FEWEST:
+        return f"too few to say (n = {value.n})"
+    return _figure(value)
 
 
 def _figure(value: Interval | None) -> str:

@@ -5,6 +5,7 @@ from fewshot_lab.people._duties import Duties, Lots, ProjectLots, lot
 from fewshot_lab.people._effect import Effect
 from fewshot_lab.people._repeats import Repeats, repeats_of
 from fewshot_lab.people._report import (
+    FEWEST,
     Conflict,
     Pair,
     PeopleReport,
@@ -14,6 +15,7 @@ from fewshot_lab.people._report import (
 )
 
 __all__ = [
+    "FEWEST",
     "UNUSABLE",
     "Conflict",
     "Duties",

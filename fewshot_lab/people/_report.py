@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 COHEN = "Cohen's kappa"
 FLEISS = "Fleiss' kappa"
 GENERAL = "Fleiss' kappa, generalised to unequal numbers of labels (Gwet)"
+FEWEST = 5
+"""Images below which a kappa is not worth its digits."""
 
 
 @dataclass(frozen=True)

@@ -387,6 +387,32 @@ def test_accepted_predictions_are_marked_and_undone_at_once(
     until(lambda: labelled(project) == had, "one undo")
 
 
+def test_one_key_more_than_there_are_suggestions_changes_no_label(
+    project: Project, open_label_page: Open, server: Any, watch: Any
+) -> None:
+    start(project)
+    page = open_label_page()
+    expect(page.locator(".ws-truth-button")).to_be_visible()
+    to_images(page)
+    server.kill()  # no others come
+    first, second = (page.locator(".ws-class .ws-count").nth(k) for k in (0, 1))
+    had = int(first.inner_text()), int(second.inner_text())
+    todo = page.locator(".ws-tile").count()
+    for _ in range(todo):
+        page.keyboard.press("1")
+    expect(first).to_have_text(str(had[0] + todo))
+    page.keyboard.press("2")
+    expect(page.get_by_text("All of these are labelled")).to_be_visible()
+    expect(second).to_have_text(str(had[1]))
+    page.locator(".ws-tile").last.click()  # but who points at one may correct it
+    page.keyboard.press("2")
+    expect(second).to_have_text(str(had[1] + 1))
+    expect(first).to_have_text(str(had[0] + todo - 1))
+    server.start()
+    page.goto("about:blank")
+    watch.complaints.clear()  # the browser reports every request that found no server
+
+
 @pytest.mark.parametrize("closed", [False, True], ids=["page stays open", "page is closed"])
 def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
     project: Project,

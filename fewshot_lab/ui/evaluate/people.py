@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from fewshot_lab.people import FEWEST
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, team_form
 from fewshot_lab.ui.empty import empty
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 ALL = "All pairs"
 SHOWN_PAIRS = 15
-FEWEST = 5  # images, below which a kappa is not worth its digits
 
 
 def show(project: Project) -> None:

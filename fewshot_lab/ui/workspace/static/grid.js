@@ -30,6 +30,7 @@ export class Grid {
     this.marked = new Set();
     this.focusAt = -1;
     this.turnedAt = -Infinity;
+    this.endRow = -1;
     this.anchor = -1;
     this.size = prefs.get("size", 98);
     this.sort = "listed";
@@ -478,6 +479,7 @@ export class Grid {
   }
 
   focus(at, { quiet = false } = {}) {
+    this.endRow = -1;
     this.focusAt = at >= 0 && at < this.rows.length ? at : -1;
     this.anchor = this.focusAt;
     const row = this.focusRow();
@@ -596,8 +598,15 @@ export class Grid {
     return true;
   }
 
+  // One key more than there were images in the queue does not change the last one's label.
+  afterTheEnd() {
+    if (this.marked.size || this.endRow < 0 || this.endRow !== this.focusRow()) return false;
+    this.toasts.show("All of these are labelled: click an image to change its label.");
+    return true;
+  }
+
   label(what, rows = null) {
-    if (!rows && this.tooSoon()) return;
+    if (!rows && (this.tooSoon() || (what.kind !== "clear" && this.afterTheEnd()))) return;
     rows ??= this.target();
     if (!rows.length) return;
     const single = rows.length === 1 && rows[0] === this.focusRow();
@@ -614,13 +623,16 @@ export class Grid {
     else {
       const open = this.view.name === "suggestions" ? this.firstOpen(0) : -1;
       if (open >= 0 && !this.isDone(this.rows[open])) this.focus(open);
-      else this.paint();
+      else {
+        if (["suggestions", "audit"].includes(this.view.name)) this.endRow = this.focusRow();
+        this.paint();
+      }
     }
   }
 
   // Enter: the prediction becomes the label. Not for an audit image, whose prediction nobody sees.
   takePrediction() {
-    if (this.tooSoon()) return;
+    if (this.tooSoon() || this.afterTheEnd()) return;
     const rows = this.target().filter((row) => this.model.predictedId(row) !== null);
     if (rows.length !== 1) return;
     const [row] = rows;
