@@ -78,6 +78,7 @@ def embed(
     part = _shard(shard)
     with progress(job, as_json=json) as report:
         opened = Project.open(project)
+        before = opened.backbone_name
         done = opened.embed(
             backbone=backbone,
             device=device,
@@ -86,7 +87,10 @@ def embed(
             shard=part,
             progress=report,
         )
-        tell(asdict(done), _embedded(done), as_json=json, job=job)
+        text = _embedded(done)
+        if opened.backbone_name != before:
+            text += f" {opened.name} now uses {opened.backbone_name}; its labels stay."
+        tell(asdict(done), text, as_json=json, job=job)
         listed(done.failed)
         opened.close()
 
