@@ -421,6 +421,8 @@ def _finish(
     if isinstance(chosen, Stack):
         parts = chosen.coefficients(labels)
         parameters = {"shrinkage": chosen.setting}
+        if len(labels.spare):
+            parameters["unlabelled images"] = len(labels.spare)
     else:
         parts = [coefficients(chosen.family, chosen.setting, labels)]
         parameters = {"shrinkage" if chosen.family == "lda" else "C": chosen.setting}

@@ -101,6 +101,7 @@ def test_a_test_set_is_not_looked_at(blobs):
     X, y = blobs((60, 60, 60), d=24, spread=2.5)
     rows, apart = np.arange(0, 180, 20), np.arange(180) % 20 == 7
     one = fit(X[rows], y[rows], pool=Pool(X), rows=rows, apart=apart)
+    assert one.parameters["unlabelled images"] == 180 - 9 - 9
     # The same pool but for what the test images look like, in axes that are the same.
     pool = Pool(X)
     for view in (pool, pool.levelled):
