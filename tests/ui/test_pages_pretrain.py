@@ -1,5 +1,6 @@
 """The pretraining page: a new run's form, and what a run's figures say."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,3 +80,29 @@ def test_whether_it_helps_is_said_with_its_doubt() -> None:
     assert "points" not in alone
     without = [{"rank": 9.0, "knn": None}, {"rank": 8.0, "knn": None}]
     assert "effective rank is 8, after 9" in run_view.said(without)
+
+
+@pytest.mark.usefixtures("blood")
+def test_the_advised_change_is_one_click_away(open_app: Callable[..., AppTest]) -> None:
+    recipe = Recipe(steps=100, teacher_temperature=0.3)
+    run = create_run("hot", ["blood"], [RunImage("a", "/nowhere/a.png")], recipe)
+    health = {
+        "state": "bad",
+        "name": "uniform collapse",
+        "sentence": "The teacher's outputs are all alike.",
+        "advice": "Take a lower teacher temperature.",
+        "changes": {"teacher_temperature": 0.04},
+        "step": 40,
+    }
+    (run.folder / "health.json").write_text(json.dumps(health), encoding="utf-8")
+    app = open_app("pretrain.py", "blood")
+    app.session_state["fl-run"] = "hot"
+    app.run()
+    assert "uniform collapse" in words(app).lower()
+    app.button(key="fl-advised-hot").click().run()
+    assert not app.exception
+    said = words(app)
+    assert "A clone of hot: the same images, teacher_temperature 0.04 (was 0.3)." in said
+    app.text_input(key="fl-run-name").set_value("cooler").run()
+    assert not app.exception
+    assert app.button(key="fl-start-run").label
