@@ -229,15 +229,21 @@ def test_names_typed_faster_than_the_server_answers_are_classes_in_their_order_a
     assert [row.name for row in project.store.classes()] == names
 
 
-def test_the_images_at_hand_stay_when_the_first_suggestions_come(
-    home: Path, tmp_path: Path, page: Page, server: Any
-) -> None:
-    draw_demo(tmp_path / "cells", n=60)
-    project = Project.create("early", images=tmp_path / "cells")
+def not_embedded(folder: Path, page: Page, server: Any) -> Project:
+    """Open the label page of a project without embeddings, and give it a class."""
+    draw_demo(folder, n=60)
+    project = Project.create("early", images=folder)
     page.goto(f"{server.url}/label?project=early")
     page.wait_for_selector(".ws-tile")
     add_class(page, "lymphocyte")
     to_images(page)
+    return project
+
+
+def test_the_images_at_hand_stay_when_the_first_suggestions_come(
+    home: Path, tmp_path: Path, page: Page, server: Any
+) -> None:
+    project = not_embedded(tmp_path / "cells", page, server)
     for n in (1, 2):
         page.keyboard.press("1")
         until(lambda n=n: labelled(project) == n, "a label before there are embeddings")
@@ -256,12 +262,7 @@ def test_the_images_at_hand_stay_when_the_first_suggestions_come(
 def test_a_key_pressed_as_the_images_change_labels_none_of_the_new_ones(
     home: Path, tmp_path: Path, page: Page, server: Any
 ) -> None:
-    draw_demo(tmp_path / "cells", n=60)
-    project = Project.create("early", images=tmp_path / "cells")
-    page.goto(f"{server.url}/label?project=early")
-    page.wait_for_selector(".ws-tile")
-    add_class(page, "lymphocyte")
-    to_images(page)
+    project = not_embedded(tmp_path / "cells", page, server)
     page.evaluate(
         """() => {
           const grid = document.querySelector('.ws-grid');
