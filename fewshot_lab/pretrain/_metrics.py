@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import to_json, write_atomically
 
 METRICS = "metrics.jsonl"
 HEALTH = "health.json"
@@ -98,7 +98,7 @@ def append(folder: Path, kind: str, step: int, **values: Any) -> None:
     """Add a row; numbers that are none are written as null, so that any reader can read it."""
     row = {"kind": kind, "step": step, **values, "time": time.time()}
     with (folder / METRICS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(_plain(row)) + "\n")
+        file.write(to_json(row) + "\n")
 
 
 def cut(folder: Path, step: int) -> None:
@@ -106,16 +106,6 @@ def cut(folder: Path, step: int) -> None:
     rows = [row for row in read_metrics(folder) if row["kind"] == "event" or row["step"] <= step]
     text = "".join(json.dumps(row) + "\n" for row in rows)
     write_atomically(folder / METRICS, text.encode())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return value
 
 
 def read_health(folder: Path) -> dict[str, Any] | None:
