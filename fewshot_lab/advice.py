@@ -9,9 +9,8 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import (
-    Advice,
-    ReplayPlan,
+from fewshot_lab.evaluation import Advice, ReplayPlan
+from fewshot_lab.studies import (
     advise,
     newest,
     remember,
@@ -22,7 +21,7 @@ from fewshot_lab.evaluation import (
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Fitted
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +47,12 @@ class Advisor:
 
     Parameters
     ----------
-    project : Project
+    project : ProjectCore
     busy : callable
         Whether there is a refit to make.
     """
 
-    def __init__(self, project: Project, busy: Callable[[], bool]):
+    def __init__(self, project: ProjectCore, busy: Callable[[], bool]):
         self._project = project
         self._busy = busy
         self._changed = Condition()

@@ -33,7 +33,7 @@ from fewshot_lab.evaluation import (
 )
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project, ProjectClassifier
+    from fewshot_lab.core import ProjectCore, TrainedClassifier
     from fewshot_lab.store import Label
 
 FEWEST = 5
@@ -84,7 +84,7 @@ class PoolView:
     apart: NDArray[np.int64]
 
     @classmethod
-    def of(cls, project: Project, ids: Sequence[str] | None = None) -> PoolView:
+    def of(cls, project: ProjectCore, ids: Sequence[str] | None = None) -> PoolView:
         """Look at the embedded images of a project."""
         if ids is None:
             ids = list(project.require_embeddings().ids)
@@ -122,7 +122,7 @@ class AuditSet:
     are drawn and stay out of training as a whole.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: ProjectCore) -> None:
         self._project = project
         self._design: tuple[int, list[list[Stratum]]] | None = None
 
@@ -441,7 +441,7 @@ class AuditSet:
             leaks,
         )
 
-    def measure(self, classifier: ProjectClassifier) -> tuple[AuditReport, ReferenceTest | None]:
+    def measure(self, classifier: TrainedClassifier) -> tuple[AuditReport, ReferenceTest | None]:
         """Return what the audit set and the reference test set say of a fitted classifier."""
         project = self._project
         pool = PoolView.of(project)

@@ -25,12 +25,13 @@ from fewshot_lab.evaluation import (
     ReferenceTest,
     Suspect,
     cross_validation,
-    strategy_of,
     suspects,
 )
+from fewshot_lab.people import ProjectLots
+from fewshot_lab.studies import strategy_of
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
     from fewshot_lab.store import Label
 
 log = logging.getLogger(__name__)
@@ -164,7 +165,7 @@ class LiveSession:
     _sessions: ClassVar[dict[Path, LiveSession]] = {}
     _sessions_lock: ClassVar[Lock] = Lock()
 
-    def __init__(self, project: Project):
+    def __init__(self, project: ProjectCore):
         self._project = project
         self._marker = _marker(project.folder)
         self._changed = Condition()
@@ -173,6 +174,7 @@ class LiveSession:
         self._touched = time.monotonic()
         self._images: _Images | None = None
         self._audit_set = AuditSet(project)
+        self._people = ProjectLots(project)
         self._drawn_for: tuple[Any, ...] | None = None
         self._done: tuple[Any, ...] | None = None
         self._attempt: tuple[Any, ...] | None = None
@@ -188,7 +190,7 @@ class LiveSession:
         self._thread.start()
 
     @classmethod
-    def of(cls, project: Project) -> LiveSession:
+    def of(cls, project: ProjectCore) -> LiveSession:
         """Return the session of a project: one per process and folder."""
         key = project.folder.resolve()
         with cls._sessions_lock:
@@ -543,7 +545,7 @@ class LiveSession:
         team = self._project.store.team()
         if not team.split:
             return [np.ones(len(images.ids), dtype=bool)]
-        return [self._project.lots.mine(team, a, images.ids) for a in team.annotators]
+        return [self._people.mine(team, a, images.ids) for a in team.annotators]
 
     def _batch(
         self,

@@ -100,9 +100,10 @@ def nshot(
     job: JobFolder = None,
 ) -> None:
     """Draw n labels per class, train, and test on a third that is never drawn."""
-    from fewshot_lab.evaluation import Protocol, remember
+    from fewshot_lab.evaluation import Protocol
     from fewshot_lab.files import to_json, write_atomically
     from fewshot_lab.project import Project
+    from fewshot_lab.studies import remember
 
     asked: dict[str, Any] = {} if classifier is None else {"classifiers": tuple(classifier)}
     protocol = Protocol(_shots(shots), draws, min_class_size, seed=seed, **asked)
@@ -175,8 +176,9 @@ def replay(
     job: JobFolder = None,
 ) -> None:
     """Label known images again by each strategy: what it would have cost, against random."""
-    from fewshot_lab.evaluation import ReplayPlan, strategy_of
+    from fewshot_lab.evaluation import ReplayPlan
     from fewshot_lab.project import Project
+    from fewshot_lab.studies import strategy_of
 
     asked: dict[str, Any] = {} if not strategy else {"strategies": tuple(strategy)}
     plan = ReplayPlan(draws=draws, budget=budget, seed=seed, **asked)
@@ -234,8 +236,8 @@ def strategy(
     json: Json = False,
 ) -> None:
     """Show which strategy suggestions follow, or set it."""
-    from fewshot_lab.evaluation import set_strategy, strategy_of
     from fewshot_lab.project import Project
+    from fewshot_lab.studies import set_strategy, strategy_of
 
     opened = Project.open(project)
     try:
@@ -275,8 +277,9 @@ def backbones(
     job: JobFolder = None,
 ) -> None:
     """Compare backbones on the same labels and draws, with intervals and cost."""
-    from fewshot_lab.evaluation import Protocol, backbone_shots
+    from fewshot_lab.evaluation import Protocol
     from fewshot_lab.project import Project
+    from fewshot_lab.studies import backbone_shots
 
     with progress(job, as_json=json) as report:
         opened = Project.open(project)

@@ -13,7 +13,6 @@ from fewshot_lab.evaluation._audit import (
     labels_to_halve,
     test_figures,
 )
-from fewshot_lab.evaluation._backbones import backbone_shots, backbones_of
 from fewshot_lab.evaluation._bootstrap import Resamples
 from fewshot_lab.evaluation._cross_validation import (
     CrossValidation,
@@ -39,20 +38,22 @@ from fewshot_lab.evaluation._learning_curve import LearningCurve, learning_curve
 from fewshot_lab.evaluation._near import Threshold, near_threshold
 from fewshot_lab.evaluation._nshot import (
     CLASSIFIERS,
+    DEFAULT,
     SHOTS,
     Curve,
     Embedded,
     Protocol,
+    Split,
     nshot,
     split_by_group,
 )
-from fewshot_lab.evaluation._of_project import advise, newest, nshot_of, remember, replay_of
 from fewshot_lab.evaluation._pace import Pace, pace
 from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
-from fewshot_lab.evaluation._replay import Choose, ReplayPlan, replay
+from fewshot_lab.evaluation._published import recognise
+from fewshot_lab.evaluation._replay import Choose, ReplayPlan, replay, verdict
 from fewshot_lab.evaluation._rests import groups_lacking
 from fewshot_lab.evaluation._selective import NEVER
-from fewshot_lab.evaluation._strategy import set_strategy, strategy_of, take_evidence
+from fewshot_lab.evaluation._split_list import read_split
 from fewshot_lab.evaluation._survey import Sample, mean_recall, share
 from fewshot_lab.evaluation._test_set import TestRule, test_rows
 from fewshot_lab.evaluation._unlike import make_reference, nearest
@@ -60,6 +61,7 @@ from fewshot_lab.evaluation._weights import Weighted, audit_weights
 
 __all__ = [
     "CLASSIFIERS",
+    "DEFAULT",
     "ENOUGH",
     "FEW_TO_PLAN",
     "NEVER",
@@ -89,6 +91,7 @@ __all__ = [
     "Resamples",
     "Sample",
     "Settings",
+    "Split",
     "Suspect",
     "TestFigures",
     "TestRule",
@@ -97,11 +100,8 @@ __all__ = [
     "Verdicts",
     "Weighted",
     "act",
-    "advise",
     "audit_estimate",
     "audit_weights",
-    "backbone_shots",
-    "backbones_of",
     "balanced",
     "check_folds",
     "check_sides",
@@ -119,25 +119,21 @@ __all__ = [
     "mean_recall",
     "near_threshold",
     "nearest",
-    "newest",
     "noun_of",
     "nshot",
-    "nshot_of",
     "pace",
     "paired_difference",
     "preview_groups",
     "raw_agreement",
-    "remember",
+    "read_split",
+    "recognise",
     "replay",
-    "replay_of",
-    "set_strategy",
     "share",
     "split_by_group",
-    "strategy_of",
     "suspects",
-    "take_evidence",
     "test_figures",
     "test_rows",
     "together",
+    "verdict",
     "wilson",
 ]

@@ -21,7 +21,7 @@ from fewshot_lab.images import Refused, make_thumbnail, read_rgb, scan
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
 
 ALIKE = 3
 _ANSWERS = "answers.json"
@@ -93,7 +93,7 @@ def remember_sources(folder: Path, sources: Sequence[Path]) -> None:
 def predict_dropped(
     bundle: Path,
     folder: Path,
-    project: Project | None = None,
+    project: ProjectCore | None = None,
     *,
     progress: Progress = silent,
 ) -> Answers:
@@ -167,7 +167,7 @@ def read_answers(folder: Path) -> Answers | None:
 
 
 def alike(
-    project: Project | None, fingerprint: str, embeddings: Sequence[np.ndarray]
+    project: ProjectCore | None, fingerprint: str, embeddings: Sequence[np.ndarray]
 ) -> list[tuple[Alike, ...]] | None:
     """Return the labelled images most like each new one; None where they are not at hand."""
     if project is None or not embeddings:

@@ -13,14 +13,15 @@ from fewshot_lab.export._probabilities import rule
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from fewshot_lab.classifiers import Fitted
+    from fewshot_lab.core import ProjectCore, TrainedClassifier
     from fewshot_lab.evaluation import Decision
-    from fewshot_lab.project import Project, ProjectClassifier
 
 FORMAT = 1
 
 
 def gather_facts(
-    project: Project, classifier: ProjectClassifier, *, progress: Progress = silent
+    project: ProjectCore, classifier: TrainedClassifier, *, progress: Progress = silent
 ) -> tuple[dict[str, Any], Decision | None]:
     """Return what is known of a classifier, and the rule by which it decides.
 
@@ -49,13 +50,13 @@ def gather_facts(
         "flow": _flow(project, classifier),
         "strategy": _strategy(project),
         "splits": _splits(project),
-        "curve": _curve(project),
+        "curve": _curve(project, fitted),
         "agreement": _agreement(project),
     }
     return facts, decision
 
 
-def _flow(project: Project, classifier: ProjectClassifier) -> dict[str, int]:
+def _flow(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, int]:
     """Return how many images came how far, as STARD's flow diagram asks."""
     labels = project.store.labels()
     audit = project.store.audit_ids()
@@ -76,7 +77,7 @@ def _flow(project: Project, classifier: ProjectClassifier) -> dict[str, int]:
     }
 
 
-def _strategy(project: Project) -> dict[str, Any]:
+def _strategy(project: ProjectCore) -> dict[str, Any]:
     """Return how the labelled images were come by."""
     seen: Counter[str] = Counter()
     for event in project.store.events():
@@ -90,7 +91,7 @@ def _strategy(project: Project) -> dict[str, Any]:
     }
 
 
-def _splits(project: Project) -> dict[str, Any]:
+def _splits(project: ProjectCore) -> dict[str, Any]:
     found = project.splits.to_dict()
     groups = found["groups"]
     return {
@@ -107,13 +108,17 @@ def _splits(project: Project) -> dict[str, Any]:
     }
 
 
-def _curve(project: Project) -> dict[str, Any]:
-    advice = project.advise().to_dict()
+def _curve(project: ProjectCore, fitted: Fitted) -> dict[str, Any]:
+    from fewshot_lab.studies import advise
+
+    advice = advise(project, name=fitted.name, parameters=fitted.parameters).to_dict()
     return advice if advice["next"] is not None else {"reason": advice["sentence"]}
 
 
-def _agreement(project: Project) -> dict[str, Any]:
-    found = project.people().to_dict()
+def _agreement(project: ProjectCore) -> dict[str, Any]:
+    from fewshot_lab.people import people_report
+
+    found = people_report(project).to_dict()
     counts = {
         "annotators": len(found["people"]),
         "rule": found["rule"],
@@ -144,7 +149,7 @@ def _agreement(project: Project) -> dict[str, Any]:
 
 
 def _about(
-    project: Project, classifier: ProjectClassifier, classes: list[dict[str, Any]]
+    project: ProjectCore, classifier: TrainedClassifier, classes: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return what bundle.json holds but for what only a bundle has."""
     fitted, training = classifier.fitted, classifier.training
@@ -209,7 +214,7 @@ def _about(
     }
 
 
-def log_digest(project: Project) -> tuple[str, int]:
+def log_digest(project: ProjectCore) -> tuple[str, int]:
     """Return the SHA-256 over all label events, and the log's position."""
     digest = hashlib.sha256()
     position = 0

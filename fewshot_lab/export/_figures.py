@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fewshot_lab.core import ProjectCore, TrainedClassifier
     from fewshot_lab.evaluation import AuditReport, Interval, ReferenceTest, TestFigures
-    from fewshot_lab.project import Project, ProjectClassifier
 
 
-def figures(project: Project, classifier: ProjectClassifier) -> dict[str, Any]:
+def figures(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, Any]:
     """Return the figures of a classifier by cross-validation and on the audit images.
 
     Returns
@@ -21,8 +21,10 @@ def figures(project: Project, classifier: ProjectClassifier) -> dict[str, Any]:
         ``recall`` per class name, ``confusion`` (``classes`` by ``classes``, labels in rows), ``n``
         and ``leak_check``; or with ``balanced_accuracy`` None and ``reason``, the sentence why.
     """
+    from fewshot_lab.audit import AuditSet
+
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
-    audit, test = project.audit.measure(classifier)
+    audit, test = AuditSet(project).measure(classifier)
     return {
         "cross_validation": _cross_validated(classifier, names),
         "audit": _drawn(audit, names, project.splits.rule.noun),
@@ -30,7 +32,7 @@ def figures(project: Project, classifier: ProjectClassifier) -> dict[str, Any]:
     }
 
 
-def _cross_validated(classifier: ProjectClassifier, names: dict[int, str]) -> dict[str, Any]:
+def _cross_validated(classifier: TrainedClassifier, names: dict[int, str]) -> dict[str, Any]:
     from fewshot_lab.evaluation import cross_validation
 
     training, splits = classifier.training, classifier.project.splits

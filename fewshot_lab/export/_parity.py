@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fewshot_lab.classifiers import Fitted
+    from fewshot_lab.core import ProjectCore
     from fewshot_lab.evaluation import Decision
-    from fewshot_lab.project import Project
 
 LIMIT = 1e-4
 SIMILARITY_LIMIT = 1e-3
@@ -52,7 +52,7 @@ class Parity:
 
 
 def check(
-    project: Project,
+    project: ProjectCore,
     fitted: Fitted,
     training_ids: Sequence[str],
     folder: Path,
@@ -167,7 +167,7 @@ def _sample_order(ids: Sequence[str], training_ids: Sequence[str]) -> list[str]:
 
 
 def _read(
-    project: Project, classifier: Any, order: Sequence[str], progress: Progress
+    project: ProjectCore, classifier: Any, order: Sequence[str], progress: Progress
 ) -> tuple[list[str], np.ndarray]:
     """Return the first images that can be read, as the bundle's predict.py prepares them."""
     import numpy as np
@@ -194,7 +194,7 @@ def _read(
     return ids, np.stack(inputs) if inputs else np.empty((0,))
 
 
-def _embed(project: Project, inputs: np.ndarray) -> np.ndarray:
+def _embed(project: ProjectCore, inputs: np.ndarray) -> np.ndarray:
     """Embed in fp32 on the CPU, rounded to fp16 as the app stores it."""
     import numpy as np
     import torch

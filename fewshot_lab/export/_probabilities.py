@@ -25,7 +25,7 @@ from fewshot_lab.evaluation import (
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Calibration, Fitted
-    from fewshot_lab.project import Project, ProjectClassifier
+    from fewshot_lab.core import ProjectCore, TrainedClassifier
 
 SETTING = "probabilities"
 
@@ -61,12 +61,14 @@ class Gathered:
     similarity: np.ndarray | None
 
 
-def gather(project: Project, fitted: Fitted, training_ids: Sequence[str], share: float) -> Gathered:
+def gather(
+    project: ProjectCore, fitted: Fitted, training_ids: Sequence[str], share: float
+) -> Gathered:
     """Collect the evidence of a classifier.
 
     Parameters
     ----------
-    project : Project
+    project : ProjectCore
     fitted : Fitted
     training_ids : sequence of str
         What it was fitted on, in order.
@@ -134,13 +136,13 @@ def judge(gathered: Gathered, settings: Settings) -> Probabilities | None:
     return act(evidence, gathered.pool, gathered.reference, settings, audit=audit)
 
 
-def settings_of(project: Project) -> Settings:
+def settings_of(project: ProjectCore) -> Settings:
     """Return how a project's user wants to act on probabilities."""
     return Settings.of(project.store.get(SETTING))
 
 
 def rule(
-    project: Project, fitted: Fitted, training_ids: Sequence[str]
+    project: ProjectCore, fitted: Fitted, training_ids: Sequence[str]
 ) -> tuple[Decision | None, dict[str, Any]]:
     """Return the rule for a bundle, and the figures behind it as JSON."""
     settings = settings_of(project)
@@ -154,7 +156,7 @@ def rule(
 
 
 def probabilities_of(
-    project: Project, classifier: ProjectClassifier, settings: Settings | None = None
+    project: ProjectCore, classifier: TrainedClassifier, settings: Settings | None = None
 ) -> Probabilities | None:
     """Return what a classifier's probabilities are worth; None without anything to judge by."""
     settings = settings or settings_of(project)
@@ -163,7 +165,7 @@ def probabilities_of(
 
 
 def told_of(
-    project: Project, classifier: ProjectClassifier, settings: Settings | None = None
+    project: ProjectCore, classifier: TrainedClassifier, settings: Settings | None = None
 ) -> dict[str, Any]:
     """Return what a classifier's probabilities are worth as JSON.
 
@@ -184,7 +186,7 @@ def told_of(
 NOTHING = "No labelled image could be held out yet: every class needs a second label."
 
 
-def class_names(project: Project, class_ids: np.ndarray) -> list[str]:
+def class_names(project: ProjectCore, class_ids: np.ndarray) -> list[str]:
     """Return the classes' names in the order of the probabilities."""
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     return [names.get(int(i), str(i)) for i in class_ids]

@@ -12,23 +12,23 @@ from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project, ProjectClassifier
+    from fewshot_lab.core import ProjectCore, TrainedClassifier
 
 
 def write_report(
-    project: Project,
+    project: ProjectCore,
     out: Path | str,
     *,
-    classifier: ProjectClassifier | None = None,
+    classifier: TrainedClassifier | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write what is known of a project's classifier as one HTML file; it prints well to PDF.
 
     Parameters
     ----------
-    project : Project
+    project : ProjectCore
     out : path
-    classifier : ProjectClassifier, optional
+    classifier : TrainedClassifier, optional
         Fitted on the labels as they are where it is not given.
 
     Returns

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project, ProjectClassifier
+    from fewshot_lab.core import ProjectCore, TrainedClassifier
 
 LABEL_COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine")
 OPINION_COLUMNS = (
@@ -37,12 +37,12 @@ PREDICTION_COLUMNS = (
 )
 
 
-def labels_csv(project: Project, *, at: int | datetime | None = None) -> str:
+def labels_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str:
     """Return the labels as CSV.
 
     Parameters
     ----------
-    project : Project
+    project : ProjectCore
     at : int or datetime, optional
         A position of the log or a time: the labels as they were then.
 
@@ -57,7 +57,7 @@ def labels_csv(project: Project, *, at: int | datetime | None = None) -> str:
     return _csv(LABEL_COLUMNS, (_said(row) for row in rows))
 
 
-def _sided(project: Project, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sided(project: ProjectCore, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Say of labels that do not train why: by group, near-duplicates and the test set."""
     test = project.splits.test_ids()
     held = project.splits.held_out({row["image"] for row in rows if row["split"] == "audit"})
@@ -69,12 +69,12 @@ def _sided(project: Project, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
     return rows
 
 
-def opinions_csv(project: Project, *, at: int | datetime | None = None) -> str:
+def opinions_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str:
     """Return each annotator's own opinion of each image as CSV.
 
     Parameters
     ----------
-    project : Project
+    project : ProjectCore
     at : int or datetime, optional
 
     Returns
@@ -88,7 +88,7 @@ def opinions_csv(project: Project, *, at: int | datetime | None = None) -> str:
     return _csv(OPINION_COLUMNS, said)
 
 
-def labels_used_csv(project: Project, classifier: ProjectClassifier) -> str:
+def labels_used_csv(project: ProjectCore, classifier: TrainedClassifier) -> str:
     """Return the labels that a classifier was trained on, and those of the audit."""
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     trained = {
@@ -106,13 +106,13 @@ def labels_used_csv(project: Project, classifier: ProjectClassifier) -> str:
     return _csv(LABEL_COLUMNS, (_said(row) for row in rows))
 
 
-def predictions_csv(project: Project, *, classifier: ProjectClassifier | None = None) -> str:
+def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | None = None) -> str:
     """Return labels and predictions of all files as CSV.
 
     Parameters
     ----------
-    project : Project
-    classifier : ProjectClassifier, optional
+    project : ProjectCore
+    classifier : TrainedClassifier, optional
         Fitted on the labels as they are where it is not given.
 
     Returns

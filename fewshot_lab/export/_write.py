@@ -32,7 +32,7 @@ from fewshot_lab.files import to_json
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project, ProjectClassifier
+    from fewshot_lab.core import ProjectCore, TrainedClassifier
 
 FILES = (
     "model.onnx",
@@ -75,10 +75,10 @@ class BundleReport:
 
 
 def export_bundle(
-    project: Project,
+    project: ProjectCore,
     folder: Path | str,
     *,
-    classifier: ProjectClassifier | None = None,
+    classifier: TrainedClassifier | None = None,
     zip: bool = False,
     force: bool = False,
     progress: Progress = silent,
@@ -87,11 +87,11 @@ def export_bundle(
 
     Parameters
     ----------
-    project : Project
+    project : ProjectCore
     folder : path
         Where the bundle goes; must not exist yet, or be empty. A name ending in ".zip" writes a
         ZIP only.
-    classifier : ProjectClassifier, optional
+    classifier : TrainedClassifier, optional
         Fitted on the labels as they are where it is not given.
     zip : bool
         Also write ``FOLDER.zip`` beside the folder.
@@ -153,7 +153,7 @@ def export_bundle(
 
 
 def _fill(
-    folder: Path, project: Project, classifier: ProjectClassifier, progress: Progress
+    folder: Path, project: ProjectCore, classifier: TrainedClassifier, progress: Progress
 ) -> dict[str, Any]:
     """Write all files of the bundle and check them; return the outcome of the check."""
     fitted = classifier.fitted
@@ -201,7 +201,7 @@ def _fill(
     return parity
 
 
-def _backbone_graph(project: Project, cache: Path) -> Any:
+def _backbone_graph(project: ProjectCore, cache: Path) -> Any:
     """Return the backbone's graph; torch is only needed where it is not cached."""
     size = project.backbone.preprocessing.size
     if cache.exists():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fewshot_lab.store import Team
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ class ProjectLots:
 
     Parameters
     ----------
-    project : Project
+    project : ProjectCore
     """
 
-    def __init__(self, project: Project):
+    def __init__(self, project: ProjectCore):
         self._project = project
         self._lock = Lock()
         self._made: tuple[tuple[int, int], Lots, dict[str, int]] | None = None

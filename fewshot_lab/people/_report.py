@@ -16,7 +16,7 @@ from fewshot_lab.people._effect import Effect, effect_of_predictions
 from fewshot_lab.store import RULES, Label, Team, in_conflict
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
 
 COHEN = "Cohen's kappa"
 FLEISS = "Fleiss' kappa"
@@ -190,7 +190,7 @@ class PeopleReport:
         return _plain(found)
 
 
-def people_report(project: Project) -> PeopleReport:
+def people_report(project: ProjectCore) -> PeopleReport:
     """Return who labelled what in a project, and how far they agree."""
     store = project.store
     position = store.position()
@@ -260,7 +260,7 @@ def people_report(project: Project) -> PeopleReport:
     )
 
 
-def conflicts(project: Project) -> list[Conflict]:
+def conflicts(project: ProjectCore) -> list[Conflict]:
     """Return the images that people label differently, those nobody has decided first."""
     store = project.store
     labels = store.labels()
@@ -275,7 +275,7 @@ def conflicts(project: Project) -> list[Conflict]:
 
 
 def _people(
-    project: Project,
+    project: ProjectCore,
     records: Records,
     answers: Mapping[str, Mapping[str, int]],
     group_of: Mapping[str, str] | None,
@@ -364,7 +364,7 @@ def _counts(
     return counts, list(answers)
 
 
-def _groups(project: Project, ids: list[str]) -> dict[str, str] | None:
+def _groups(project: ProjectCore, ids: list[str]) -> dict[str, str] | None:
     found = project.groups_of(ids) if ids else None
     if found is None:
         return None

@@ -1,20 +1,9 @@
 """``Project``: the one object that a script, the terminal or a page holds.
 
-Its verbs are thin: each gathers what a room needs from the store, calls the room and returns
-what it said.
+Its verbs are thin: each calls a room and returns what it said.
 """
 
-from fewshot_lab.project._classified import ProjectClassifier, TrainingSet
-from fewshot_lab.project._images import ImportReport
-from fewshot_lab.project._places import MARKER, NAME
+from fewshot_lab.project._measured import ProjectClassifier
 from fewshot_lab.project._project import Project, ProjectInfo
 
-__all__ = [
-    "MARKER",
-    "NAME",
-    "ImportReport",
-    "Project",
-    "ProjectClassifier",
-    "ProjectInfo",
-    "TrainingSet",
-]
+__all__ = ["Project", "ProjectClassifier", "ProjectInfo"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fewshot_lab.core import MARKER, database, existing, folder_of, folders
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import write_atomically
-from fewshot_lab.project._places import MARKER, database, existing, folder_of, folders
 from fewshot_lab.project._studied import WithStudies
 from fewshot_lab.store import Store
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project._classified import WithClassifier
+from fewshot_lab.project._measured import WithFigures
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import Advice, Protocol, ReplayPlan
     from fewshot_lab.runs import Run, Where
 
 
-class WithStudies(WithClassifier):
+class WithStudies(WithFigures):
     """Pretraining and studies of a :class:`Project`."""
 
     def pretrain(
@@ -67,7 +67,7 @@ class WithStudies(WithClassifier):
         """
         from fewshot_lab.runs import images_of, launch_run, prepare_run, ready, recommend, run_rank
 
-        images = images_of([self._whole], where=where)
+        images = images_of([self], where=where)
         advice = recommend(
             len(images[0]),
             backbone=backbone,
@@ -80,7 +80,7 @@ class WithStudies(WithClassifier):
             values=values,
         )
         run = prepare_run(
-            [self._whole],
+            [self],
             advice,
             name=name,
             device=device,
@@ -125,10 +125,10 @@ class WithStudies(WithClassifier):
         FewshotLabError
         Stopped
         """
-        from fewshot_lab.evaluation import nshot_of
+        from fewshot_lab.studies import nshot_of
 
         return nshot_of(
-            self._whole,
+            self,
             backbones,
             protocol=protocol,
             labels=labels,
@@ -152,11 +152,11 @@ class WithStudies(WithClassifier):
         labels : {"own", "reference"}
             What is held to be true, and labelled again.
         """
-        from fewshot_lab.evaluation import remember, replay_of, take_evidence
+        from fewshot_lab.studies import remember, replay_of, take_evidence
 
-        found = replay_of(self._whole, plan=plan, labels=labels, progress=progress)
-        remember(self._whole, "replay", found)
-        take_evidence(self._whole, found)
+        found = replay_of(self, plan=plan, labels=labels, progress=progress)
+        remember(self, "replay", found)
+        take_evidence(self, found)
         return found
 
     def compare(
@@ -171,17 +171,15 @@ class WithStudies(WithClassifier):
 
         Images that one of them has not embedded yet are embedded first.
         """
-        from fewshot_lab.evaluation import backbones_of, remember
+        from fewshot_lab.studies import backbones_of, remember
 
-        found = backbones_of(
-            self._whole, backbones, protocol=protocol, labels=labels, progress=progress
-        )
-        remember(self._whole, "backbones", found)
+        found = backbones_of(self, backbones, protocol=protocol, labels=labels, progress=progress)
+        remember(self, "backbones", found)
         return found
 
     def advise(self) -> Advice:
         """Measure the learning curve of the labels, and say what the next ones are worth."""
-        from fewshot_lab.evaluation import advise
+        from fewshot_lab.studies import advise
 
         fitted = self.fit().fitted
-        return advise(self._whole, name=fitted.name, parameters=fitted.parameters)
+        return advise(self, name=fitted.name, parameters=fitted.parameters)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
 
 Where = tuple[str, set[str]]
 """A column (group, reference label, or one of the metadata) and the values that are wanted."""
@@ -19,12 +19,12 @@ _MOST_VALUES = 200
 _NAMED = 8
 
 
-def columns_of(projects: Sequence[Project]) -> dict[str, list[str]]:
+def columns_of(projects: Sequence[ProjectCore]) -> dict[str, list[str]]:
     """Return the columns by which images can be chosen, with their values."""
     return {c: v for c, v in _all_columns(projects).items() if 1 < len(v) <= _MOST_VALUES}
 
 
-def where_of(projects: Sequence[Project], asked: Sequence[str]) -> Where | None:
+def where_of(projects: Sequence[ProjectCore], asked: Sequence[str]) -> Where | None:
     """Read a filter as it is written at a terminal.
 
     Parameters
@@ -88,7 +88,7 @@ def cells_of(row: Any) -> dict[str, str]:
     return cells
 
 
-def _all_columns(projects: Sequence[Project]) -> dict[str, list[str]]:
+def _all_columns(projects: Sequence[ProjectCore]) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for project in projects:
         for row in project.store.images():

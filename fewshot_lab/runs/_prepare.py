@@ -19,14 +19,14 @@ from fewshot_lab.runs._filter import Where, cells_of
 from fewshot_lab.runs._run import Run, find_run
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
 
 
 _LOOKED_AT, _SMALL = 24, 64
 
 
 def images_of(
-    projects: Sequence[Project], *, where: Where | None = None
+    projects: Sequence[ProjectCore], *, where: Where | None = None
 ) -> tuple[list[RunImage], dict[int, str]]:
     """Return what a run may learn from, and the names of the labels for its check.
 
@@ -81,7 +81,7 @@ def usual_side(images: Sequence[RunImage]) -> int:
     return int(np.median([image.side for image in images])) if images else 0
 
 
-def kind_of(projects: Sequence[Project], images: Sequence[RunImage]) -> Likely:
+def kind_of(projects: Sequence[ProjectCore], images: Sequence[RunImage]) -> Likely:
     """Propose the kind of image from the colours of a few and from all names there are."""
     names = {project.name for project in projects}
     for project in projects:
@@ -166,7 +166,7 @@ def start_named(start: str) -> str:
 
 
 def prepare_run(
-    projects: Sequence[Project],
+    projects: Sequence[ProjectCore],
     advice: Advice,
     *,
     name: str | None = None,

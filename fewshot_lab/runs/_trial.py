@@ -11,7 +11,7 @@ from fewshot_lab.progress import Progress, silent
 from fewshot_lab.runs._files import read_object, write_object
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
 
 SHOTS = (1, 2, 5, 10, 25, 50, 100)
 DRAWS = 10
@@ -19,7 +19,7 @@ LEAST = 6
 """Labelled images of a class that a curve needs: two thirds to draw from, a third to test."""
 
 
-def try_backbone(project: Project, name: str, *, progress: Progress = silent) -> dict[str, Any]:
+def try_backbone(project: ProjectCore, name: str, *, progress: Progress = silent) -> dict[str, Any]:
     """Embed the images by another backbone, lay out its map, and compare both on the same labels.
 
     The backbone in use stays in use, and what it has not embedded yet is embedded, too;
@@ -43,6 +43,7 @@ def try_backbone(project: Project, name: str, *, progress: Progress = silent) ->
     Stopped
     """
     from fewshot_lab.evaluation import Protocol
+    from fewshot_lab.studies import nshot_of
 
     for each in (project.backbone_name, name):
         view = project.through(each)
@@ -68,7 +69,8 @@ def try_backbone(project: Project, name: str, *, progress: Progress = silent) ->
     else:
         smallest = min(sizes) * 2 // 3
         shots = tuple(n for n in SHOTS if n <= smallest)
-        found["curve"] = project.nshot(
+        found["curve"] = nshot_of(
+            project,
             [project.backbone_name, name],
             protocol=Protocol(shots, DRAWS, LEAST, ("default",)),
             labels=kind,
@@ -78,14 +80,14 @@ def try_backbone(project: Project, name: str, *, progress: Progress = silent) ->
     return found
 
 
-def trial_of(project: Project, name: str) -> dict[str, Any] | None:
+def trial_of(project: ProjectCore, name: str) -> dict[str, Any] | None:
     """Return what :func:`try_backbone` found for a backbone, or None."""
     from fewshot_lab.backbones import find
 
     return read_object(_file(project, find(name).fingerprint))
 
 
-def _labels(project: Project) -> tuple[str, list[int]]:
+def _labels(project: ProjectCore) -> tuple[str, list[int]]:
     """Return which labels to compare on, and the sizes of the classes that are large enough.
 
     People's own where they are enough, else reference labels.
@@ -102,7 +104,7 @@ def _labels(project: Project) -> tuple[str, list[int]]:
     return "reference", [n for n in reference.values() if n >= LEAST]
 
 
-def _file(project: Project, fingerprint: str) -> Path:
+def _file(project: ProjectCore, fingerprint: str) -> Path:
     folder = project.folder / "trials"
     folder.mkdir(exist_ok=True)
     return folder / f"{fingerprint}.json"

@@ -7,8 +7,9 @@ from urllib.parse import unquote
 import streamlit as st
 
 from fewshot_lab import home
+from fewshot_lab.core import MARKER
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project import MARKER, Project
+from fewshot_lab.project import Project
 
 COOKIE = "fewshot_annotator"
 LONGEST_NAME = 40

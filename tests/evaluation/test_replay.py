@@ -8,8 +8,9 @@ import pytest
 from fewshot_lab.active import STRATEGIES, suggest_by
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import ReplayPlan, replay, set_strategy, strategy_of, take_evidence
+from fewshot_lab.evaluation import ReplayPlan, replay
 from fewshot_lab.evaluation._replay import reached, verdict
+from fewshot_lab.studies import set_strategy, strategy_of, take_evidence
 
 
 def rare(n=420, d=10, seed=0):

@@ -8,10 +8,10 @@ import streamlit as st
 
 from fewshot_lab.backbones import cards, find
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import newest
 from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project
 from fewshot_lab.runs import list_runs
+from fewshot_lab.studies import newest
 from fewshot_lab.ui import work
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.words import escape, shortened

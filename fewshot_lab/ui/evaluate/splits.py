@@ -13,8 +13,8 @@ from fewshot_lab.ui.routes import api_url
 from fewshot_lab.ui.words import count, escape, plural
 
 if TYPE_CHECKING:
+    from fewshot_lab.core import NearPair
     from fewshot_lab.evaluation import GroupPreview
-    from fewshot_lab.splits import NearPair
 
 NOUNS = ["patient", "slide", "video", "case", "group"]
 SOURCES = {

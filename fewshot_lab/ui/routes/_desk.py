@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fewshot_lab.core import MARKER
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project import MARKER, Project
+from fewshot_lab.project import Project
 
 if TYPE_CHECKING:
     from fewshot_lab.embeddings import Map

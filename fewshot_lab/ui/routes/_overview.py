@@ -5,8 +5,8 @@ from typing import Any
 
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import strategy_of
 from fewshot_lab.people import conflicts
+from fewshot_lab.studies import strategy_of
 from fewshot_lab.ui.routes._desk import GOOD_FOR, Desk
 from fewshot_lab.ui.routes._sight import Sight
 

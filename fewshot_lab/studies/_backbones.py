@@ -13,12 +13,13 @@ import numpy as np
 
 from fewshot_lab.classifiers import Pool, fit
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation._nshot import DEFAULT, Protocol
-from fewshot_lab.evaluation._of_project import embedded_of, nshot_of, truth_of
+from fewshot_lab.evaluation import DEFAULT, Protocol
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.studies._few_shot import nshot_of
+from fewshot_lab.studies._truth import embedded_of, truth_of
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
 
 SHOTS = (1, 2, 5, 10, 25, 50, 100)
 SAMPLE = 48
@@ -28,7 +29,7 @@ TIMES = 3
 
 
 def backbones_of(
-    project: Project,
+    project: ProjectCore,
     backbones: Sequence[str],
     *,
     protocol: Protocol | None = None,
@@ -68,7 +69,7 @@ def backbones_of(
     return found | {"sentences": sentences(found)}
 
 
-def backbone_shots(project: Project, labels: str) -> tuple[int, ...]:
+def backbone_shots(project: ProjectCore, labels: str) -> tuple[int, ...]:
     """Return the numbers of labels per class that the smallest class can give."""
     _, count = np.unique(list(truth_of(project, labels).values()), return_counts=True)
     count = count[count >= 6]
@@ -81,7 +82,7 @@ def backbone_shots(project: Project, labels: str) -> tuple[int, ...]:
     return fits
 
 
-def _embedding_seconds(project: Project, name: str) -> float:
+def _embedding_seconds(project: ProjectCore, name: str) -> float:
     """Measure the seconds that 1,000 images would take, by a sample of them."""
     from fewshot_lab.embeddings import ImageItem, embed
 
@@ -102,7 +103,7 @@ def _embedding_seconds(project: Project, name: str) -> float:
         view.close()
 
 
-def _cost(project: Project, name: str, labels: str, shots: int) -> dict[str, Any]:
+def _cost(project: ProjectCore, name: str, labels: str, shots: int) -> dict[str, Any]:
     """Measure the seconds of a fit on the largest draw."""
     truth = truth_of(project, labels)
     ids, embedded = embedded_of(project, [name], truth)
@@ -124,7 +125,7 @@ def _cost(project: Project, name: str, labels: str, shots: int) -> dict[str, Any
     }
 
 
-def _file(project: Project, file: str) -> Path:
+def _file(project: ProjectCore, file: str) -> Path:
     path = Path(file)
     return path if path.is_absolute() else project.folder / path
 

@@ -1,26 +1,20 @@
-"""An open project: its folder, its rows, and what must stay together in it."""
+"""An open project: its folder and its rows."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, cast
 
+from fewshot_lab.core._places import MARKER
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project._places import MARKER
 from fewshot_lab.store import Store
-
-if TYPE_CHECKING:
-    from fewshot_lab.project._project import Project
-    from fewshot_lab.splits import Splits
 
 
 class Opened:
-    """The lowest layer of a :class:`Project`."""
+    """The lowest layer of a project."""
 
     def __init__(self, folder: Path, store: Store):
         self.folder = folder
@@ -29,11 +23,6 @@ class Opened:
 
     def __repr__(self) -> str:
         return f"Project({self.name!r}, home={str(self.folder.parent)!r})"
-
-    @property
-    def _whole(self) -> Project:
-        """The project itself, as the other rooms know it: every layer is part of one."""
-        return cast("Project", self)
 
     @property
     def name(self) -> str:
@@ -81,13 +70,6 @@ class Opened:
         self.store.drop()
         self.store.close()
         shutil.rmtree(self.folder)
-
-    @cached_property
-    def splits(self) -> Splits:
-        """What must not be torn apart: groups, near-duplicates, the reference test set."""
-        from fewshot_lab.splits import Splits
-
-        return Splits(self._whole)
 
     def _absolute(self, file: str) -> Path:
         path = Path(file)

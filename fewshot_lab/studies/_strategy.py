@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.active import DEFAULT_STRATEGY, STRATEGIES
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation._replay import verdict
+from fewshot_lab.evaluation import verdict
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project
+    from fewshot_lab.core import ProjectCore
 
 SETTING = "strategy"
 EVIDENCE = "strategy_evidence"
 AUTO = "auto"
 
 
-def strategy_of(project: Project) -> dict[str, Any]:
+def strategy_of(project: ProjectCore) -> dict[str, Any]:
     """Return the strategy in use.
 
     Returns
@@ -51,7 +51,7 @@ def strategy_of(project: Project) -> dict[str, Any]:
     }
 
 
-def set_strategy(project: Project, name: str) -> None:
+def set_strategy(project: ProjectCore, name: str) -> None:
     """Let suggestions follow the evidence ("auto") or one strategy.
 
     Raises
@@ -66,7 +66,7 @@ def set_strategy(project: Project, name: str) -> None:
     project.store.set(SETTING, name)
 
 
-def take_evidence(project: Project, found: dict[str, Any]) -> dict[str, Any]:
+def take_evidence(project: ProjectCore, found: dict[str, Any]) -> dict[str, Any]:
     """Keep what a replay says about the strategies; with "auto" suggestions follow it."""
     said = verdict(found)
     project.store.set(

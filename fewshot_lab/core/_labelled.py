@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from fewshot_lab.core._imported import WithImports
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import read_table
-from fewshot_lab.project._embedded import WithEmbeddings
 from fewshot_lab.store import ClassRow, LabelAction
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from fewshot_lab.people import PeopleReport, ProjectLots
     from fewshot_lab.store import Team
 
 
@@ -31,8 +27,8 @@ def _plain(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
-class WithLabels(WithEmbeddings):
-    """Classes, labels and annotators of a :class:`Project`."""
+class WithLabels(WithImports):
+    """Classes, labels and annotators of a project."""
 
     def classes(self) -> list[ClassRow]:
         """Return the classes in their order."""
@@ -136,27 +132,6 @@ class WithLabels(WithEmbeddings):
                 f"{', '.join(torn[0].values())}. Leave one of them."
             )
         return (self.label(labels, annotator, view="import") if labels else 0), unmatched
-
-    def groups_of(self, ids: Sequence[str]) -> np.ndarray | None:
-        """Return the name of what each image must stay together with, in every split.
-
-        Its group by the project's rule, joined with its near-duplicates; see :attr:`splits`.
-        None where every image stands alone.
-        """
-        return self.splits.groups_of(ids)
-
-    @cached_property
-    def lots(self) -> ProjectLots:
-        """Who labels which image, where several share the project."""
-        from fewshot_lab.people import ProjectLots
-
-        return ProjectLots(self._whole)
-
-    def people(self) -> PeopleReport:
-        """Return who labelled what, how far people agree, and what seeing predictions did."""
-        from fewshot_lab.people import people_report
-
-        return people_report(self._whole)
 
     def set_team(self, annotator: str, **changes: Any) -> Team:
         """Agree on how several annotators share the project; what is not named stays.

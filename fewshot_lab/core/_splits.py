@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from threading import RLock
-from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.core._embedded import WithEmbeddings
+from fewshot_lab.core._near import FLOOR, NearSearch
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import (
     GroupPreview,
@@ -29,17 +28,8 @@ from fewshot_lab.evaluation import (
     test_rows,
     together,
 )
-from fewshot_lab.files import write_atomically
 
-if TYPE_CHECKING:
-    from fewshot_lab.project import Project
-
-FLOOR = 0.95
-"""Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
 LOWEST = 0.8
-EXACT = 4e11
-"""Floating-point operations up to which every image is compared with every other."""
-MANY = 20_000
 MANY_LOST = 0.2
 """Share of the labels from which on it is said that other groups would take them from training."""
 
@@ -79,10 +69,6 @@ class _Known:
     test_mates: NDArray[np.bool_]
 
 
-# Each image's nearest cosine (n,), the close pairs (p, 2) and their cosines (p,).
-_Found = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
-
-
 class Splits:
     """Groups by a rule joined with near-duplicates by embedding, less what was released.
 
@@ -90,11 +76,11 @@ class Splits:
     them is computed when it is asked for, and kept while nothing changes.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: WithEmbeddings) -> None:
         self._project = project
         self._lock = RLock()
         self._known: tuple[Any, _Known] | None = None
-        self._near: tuple[tuple[str, int, float], list[str], _Found] | None = None
+        self._near = NearSearch(project)
 
     # -- decisions -----------------------------------------------------------------------------
 
@@ -232,19 +218,18 @@ class Splits:
             keys = group_keys(rows, self.rule)
         except FewshotLabError:  # a column whose images have gone
             keys = [None] * len(rows)
-        near_ids, nearest, all_pairs, cosines = self._search()
-        suggested = near_threshold(nearest)
-        chosen = (project.store.get("near_threshold") or {}).get(self._fingerprint())
+        chosen = (project.store.get("near_threshold") or {}).get(project.backbone.fingerprint)
+        near = self._near.found(FLOOR if chosen is None else min(FLOOR, float(chosen)))
         threshold = (
             Threshold(float(chosen), f"{float(chosen):.3f}: chosen by hand.")
             if chosen is not None
-            else suggested
+            else near_threshold(near.nearest)
         )
-        close = cosines >= threshold.value
+        close = near.cosines >= threshold.value
         found = [
-            (near_ids[a], near_ids[b], float(c))
-            for (a, b), c in zip(all_pairs[close], cosines[close], strict=True)
-            if near_ids[a] in place and near_ids[b] in place
+            (near.ids[a], near.ids[b], float(c))
+            for (a, b), c in zip(near.pairs[close], near.cosines[close], strict=True)
+            if near.ids[a] in place and near.ids[b] in place
         ]
         released = self._released()
         joined_pairs = [(a, b) for a, b, _ in found if _pair(a, b) not in released]
@@ -272,41 +257,6 @@ class Splits:
         return _Known(
             ids, place, keys, joined, pairs, threshold, chosen is not None, test, by, mates
         )
-
-    def _fingerprint(self) -> str:
-        return self._project.backbone.fingerprint
-
-    def _search(self) -> tuple[list[str], NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Return the embedded ids, each one's nearest cosine, and the close pairs of rows."""
-        project = self._project
-        embeddings = project.embeddings
-        nothing = np.empty(0, np.float32), np.empty((0, 2), np.int64), np.empty(0, np.float32)
-        if embeddings is None or len(embeddings.ids) < 2:
-            return [], *nothing
-        chosen = (project.store.get("near_threshold") or {}).get(self._fingerprint())
-        floor = FLOOR if chosen is None else min(FLOOR, float(chosen))
-        pool = project.pool
-        ids = list(embeddings.ids[: len(pool)])
-        old = self._near
-        if old is not None and old[0][0] == embeddings.fingerprint and old[0][2] <= floor:
-            # While a large pool is still being embedded it is not searched for every shard.
-            embedding = len(ids) < 0.98 * len(project.store.ids())
-            same = old[0][1] == len(ids)
-            if same or (embedding and len(ids) > MANY and old[0][1] > 0.8 * len(ids)):
-                return old[1], *old[2]
-        mark = zlib.crc32("\n".join(ids).encode())
-        file = project.folder / "splits" / f"{embeddings.fingerprint}.npz"
-        found = _read(file, mark, floor)
-        if found is None:
-            found = _find(pool.rotated, floor)
-            buffer = io.BytesIO()
-            np.savez(
-                buffer, mark=mark, floor=floor, nearest=found[0], pairs=found[1], cosines=found[2]
-            )
-            file.parent.mkdir(exist_ok=True)
-            write_atomically(file, buffer.getvalue())
-        self._near = ((embeddings.fingerprint, len(ids), floor), ids, found)
-        return ids, *found
 
     @property
     def threshold(self) -> Threshold:
@@ -451,25 +401,3 @@ class Splits:
 
 def _pair(a: str, b: str) -> tuple[str, str]:
     return (a, b) if a < b else (b, a)
-
-
-def _find(rotated: NDArray[np.float32], floor: float) -> _Found:
-    from fewshot_lab.embeddings import build_index, near_pairs
-
-    n, d = rotated.shape
-    index = build_index(rotated, kind="ivf" if 2.0 * n * n * d > EXACT else "auto")
-    similarity, rows = index.search(rotated, 2)
-    itself = rows[:, 0] == np.arange(n)
-    nearest = np.where(itself, similarity[:, -1], similarity[:, 0])
-    pairs, cosines = near_pairs(rotated, index, floor)
-    return nearest.astype(np.float32), pairs, cosines
-
-
-def _read(file: Any, mark: int, floor: float) -> _Found | None:
-    try:
-        with np.load(file) as kept:
-            if int(kept["mark"]) != mark or float(kept["floor"]) > floor:
-                return None
-            return kept["nearest"], kept["pairs"], kept["cosines"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None

@@ -1,25 +1,18 @@
-"""A project's classifier, its export, and what its probabilities are worth."""
+"""A project's classifier, and what it learns from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fewshot_lab.core._labelled import WithLabels
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project._labelled import WithLabels
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from fewshot_lab.audit import AuditSet
     from fewshot_lab.classifiers import Fitted, SoftLabels
-    from fewshot_lab.evaluation import Settings
-    from fewshot_lab.export import BundleReport
-    from fewshot_lab.project._project import Project
 
 
 @dataclass(frozen=True)
@@ -47,10 +40,10 @@ class TrainingSet:
 
 
 @dataclass(frozen=True)
-class ProjectClassifier:
+class TrainedClassifier:
     """A fitted classifier with the project it belongs to."""
 
-    project: Project
+    project: ProjectCore
     fitted: Fitted
     training: TrainingSet = field(repr=False)
 
@@ -66,26 +59,13 @@ class ProjectClassifier:
         matrix = self.project.require_embeddings().matrix(ids)
         return self.fitted.probabilities(matrix.astype(np.float32))
 
-    def export(
-        self, folder: Path | str, *, as_zip: bool = False, progress: Progress = silent
-    ) -> BundleReport:
-        """Write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
-        from fewshot_lab.export import export_bundle
 
-        return export_bundle(
-            self.project, Path(folder), classifier=self, zip=as_zip, progress=progress
-        )
+class ProjectCore(WithLabels):
+    """What every project has: rows, images, embeddings, splits, labels, and a classifier.
 
-
-class WithClassifier(WithLabels):
-    """Audit set, classifier and export of a :class:`Project`."""
-
-    @cached_property
-    def audit(self) -> AuditSet:
-        """The images drawn at random, to measure and never to train."""
-        from fewshot_lab.audit import AuditSet
-
-        return AuditSet(self._whole)
+    Everything that looks at a project asks for this. ``Project`` adds the verbs by which a script,
+    the terminal or a page asks for such looks.
+    """
 
     def training_set(self) -> TrainingSet:
         """Return the labelled images that a classifier may learn from."""
@@ -108,7 +88,7 @@ class WithClassifier(WithLabels):
         soft = soft_labels(y, [labels[i].shares for i in ids])
         return TrainingSet(ids, X, y, self.groups_of(ids), soft)
 
-    def fit(self, name: str | None = None) -> ProjectClassifier:
+    def fit(self, name: str | None = None) -> TrainedClassifier:
         """Fit a classifier on the labels.
 
         Parameters
@@ -153,39 +133,4 @@ class WithClassifier(WithLabels):
             apart=apart,
             soft=training.soft,
         )
-        return ProjectClassifier(self._whole, fitted, training)
-
-    def export(
-        self, folder: Path | str, *, as_zip: bool = False, progress: Progress = silent
-    ) -> BundleReport:
-        """Fit and write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
-        return self.fit().export(folder, as_zip=as_zip, progress=progress)
-
-    def probabilities(self, settings: Settings | None = None) -> dict[str, Any]:
-        """Return what the probabilities are worth: calibration, threshold, sets, unlike images.
-
-        Parameters
-        ----------
-        settings : Settings, optional
-            The project's own where they are not given.
-
-        Raises
-        ------
-        FewshotLabError
-            With labels of fewer than two classes, or none that could be held out.
-        """
-        from fewshot_lab.export import told_of
-
-        return told_of(self._whole, self.fit(), settings)
-
-    def keep_probabilities(self, settings: Mapping[str, Any]) -> None:
-        """Keep how probabilities are to be acted on: for the pages, the report and the bundle."""
-        from fewshot_lab.evaluation import Settings
-
-        self.store.set("probabilities", Settings.of(settings).to_dict())
-
-    def report(self, out: Path | str, *, progress: Progress = silent) -> dict[str, Any]:
-        """Write the report as one HTML file; see :func:`fewshot_lab.export.write_report`."""
-        from fewshot_lab.export import write_report
-
-        return write_report(self._whole, out, progress=progress)
+        return TrainedClassifier(self, fitted, training)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from fewshot_lab.core._pictures import WithPictures
+from fewshot_lab.core._places import database
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project._images import WithImages
-from fewshot_lab.project._places import database
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Pool
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
-    from fewshot_lab.project._project import Project
 
 
-class WithEmbeddings(WithImages):
-    """Backbone, embeddings, index and map of a :class:`Project`."""
+class WithEmbeddings(WithPictures):
+    """Backbone, embeddings, index and map of a project."""
 
     def __init__(self, folder: Path, store: Store) -> None:
         super().__init__(folder, store)
@@ -129,7 +128,7 @@ class WithEmbeddings(WithImages):
             self.store.set("backbone", self._kept(backbone or chosen.name))
         return report
 
-    def through(self, backbone: str) -> Project:
+    def through(self, backbone: str) -> Self:
         """Return the project as another backbone sees it: its embeddings, its map.
 
         Labels and images are the same; the backbone in use stays the one in use.
@@ -144,7 +143,7 @@ class WithEmbeddings(WithImages):
         find(backbone)
         other = type(self)(self.folder, Store.open(*database(self.folder)))
         other._through = backbone
-        return other._whole
+        return other
 
     def use_backbone(self, name: str) -> None:
         """Make a backbone that has embedded the images the one in use; labels stay.

@@ -1,0 +1,24 @@
+"""Longer studies of a project: its few-shot curve, replays, backbones, what labels are worth.
+
+Each gathers rows from the project, asks ``evaluation`` and says what came out.
+"""
+
+from fewshot_lab.studies._advise import advise
+from fewshot_lab.studies._backbones import backbone_shots, backbones_of
+from fewshot_lab.studies._few_shot import nshot_of
+from fewshot_lab.studies._kept import newest, remember
+from fewshot_lab.studies._replay import replay_of
+from fewshot_lab.studies._strategy import set_strategy, strategy_of, take_evidence
+
+__all__ = [
+    "advise",
+    "backbone_shots",
+    "backbones_of",
+    "newest",
+    "nshot_of",
+    "remember",
+    "replay_of",
+    "set_strategy",
+    "strategy_of",
+    "take_evidence",
+]

@@ -1,0 +1,71 @@
+"""What the next labels of a project are worth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fewshot_lab.active import COLD_LABELS_PER_CLASS
+from fewshot_lab.evaluation import Advice, learning_curve, pace
+
+if TYPE_CHECKING:
+    from fewshot_lab.core import ProjectCore
+
+AUDIT_SHARE = 0.2
+
+
+def advise(
+    project: ProjectCore,
+    *,
+    name: str = "lda",
+    parameters: Mapping[str, float] | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Advice:
+    """Measure the learning curve of a project's labels as they are now.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    name, parameters
+        Of the classifier in use.
+    check : callable
+        Called between fits; it may wait, or raise to stop.
+    """
+    began = time.process_time()
+    store = project.store
+    position = store.position()
+    pool = project.pool
+    place = {i: row for row, i in enumerate(project.require_embeddings().ids[: len(pool)])}
+    labels = {i: said.class_id for i, said in store.labels().items() if said.teaches and i in place}
+    drawn = store.audit_ids()
+    # What shares a group with an audit image, and the test set, neither trains nor is tested on.
+    apart = project.splits.held_out(drawn) - drawn
+    ids = sorted(labels.keys() - apart, key=place.__getitem__)
+    share = store.get("audit_share")
+    share = AUDIT_SHARE if share is None else min(max(float(share), 0.0), 0.95)
+    if len(drawn) >= share * len(pool):
+        share = 0.0
+    curve = None
+    if ids:
+        curve = learning_curve(
+            pool,
+            np.array([place[i] for i in ids], dtype=np.int64),
+            np.array([labels[i] for i in ids], dtype=np.int64),
+            audit=np.array([i in drawn for i in ids]),
+            groups=project.groups_of(ids),
+            name=name,
+            parameters=parameters,
+            audit_share=share,
+            picked=len(set(ids) - drawn) >= COLD_LABELS_PER_CLASS * len({labels[i] for i in ids}),
+            check=check,
+        )
+    return Advice(
+        position=position,
+        curve=curve,
+        names={row.id: row.name for row in store.classes(include_retired=True)},
+        pace=pace(store.events()),
+        seconds=time.process_time() - began,
+    )
