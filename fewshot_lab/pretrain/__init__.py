@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.pretrain._advice import Advice, advise, steps_for
+from fewshot_lab.pretrain._choices import steps_for
 from fewshot_lab.pretrain._likely import Likely, likely_modality
-from fewshot_lab.pretrain._metrics import METRICS, newest_step, read_health, read_metrics
+from fewshot_lab.pretrain._metrics import METRICS, read_health, read_metrics
 from fewshot_lab.pretrain._presets import PRESETS
-from fewshot_lab.pretrain._recipe import Recipe
+from fewshot_lab.pretrain._recipe import Advice, Recipe
+from fewshot_lab.pretrain._steps import newest_step
 
 if TYPE_CHECKING:
     from fewshot_lab.pretrain._before import check_recipe
@@ -27,7 +28,6 @@ __all__ = [
     "Health",
     "Likely",
     "Recipe",
-    "advise",
     "check_recipe",
     "differences",
     "effective_rank",

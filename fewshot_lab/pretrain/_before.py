@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
-
-from fewshot_lab.backbones import SUFFIXES, cards, find
+from fewshot_lab.backbones import find
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain._architecture import architecture_of, registered
 from fewshot_lab.pretrain._recipe import Recipe
 from fewshot_lab.pretrain._traits import refuses, traits_of
-
-_STARTS = ("imagenet", "scratch")
 
 
 def check_recipe(
@@ -85,39 +81,6 @@ def _check_device(device: str, nproc: int) -> None:
         )
 
 
-def architecture_of(backbone: str, start: str) -> str:
-    """Return timm's name of the network that a recipe trains.
-
-    Raises
-    ------
-    FewshotLabError
-        For an unknown backbone or start.
-    """
-    import timm
-
-    if start in _STARTS:
-        if start == "scratch" and timm.is_model(backbone):
-            return backbone
-        return find(registered(backbone)).architecture
-    if not start.startswith("run:") and not _is_file(start):
-        known = [card.name for card in cards()]
-        if start not in known and not start.startswith("timm:"):
-            close = difflib.get_close_matches(start, [*_STARTS, *known], n=2)
-            hint = f"; did you mean {' or '.join(close)}?" if close else ""
-            raise FewshotLabError(
-                f"There is no start {start!r}{hint or ':'}"
-                + ("" if hint else " take imagenet, scratch, a checkpoint file or a run.")
-            )
-    return find(start).architecture
-
-
-def registered(backbone: str) -> str:
-    """Return a backbone's name in the registry; timm's bare names count."""
-    import timm
-
-    return f"timm:{backbone}" if timm.is_model(backbone) else backbone
-
-
 def _check_weights(recipe: Recipe) -> None:
     if recipe.start == "scratch":
         return
@@ -125,11 +88,6 @@ def _check_weights(recipe: Recipe) -> None:
     usable, sentence = found.available()
     if not usable:
         raise FewshotLabError(sentence)
-
-
-def _is_file(start: str) -> bool:
-    path = Path(start.partition("::")[0]).expanduser()
-    return path.suffix.lower() in SUFFIXES or path.is_file()
 
 
 def _check_sizes(recipe: Recipe, architecture: str) -> None:

@@ -12,9 +12,8 @@ from uuid import uuid4
 import torch
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain._metrics import CHECKPOINTS as FOLDER
-from fewshot_lab.pretrain._metrics import all_steps, newest_step
 from fewshot_lab.pretrain._recipe import Recipe
+from fewshot_lab.pretrain._steps import FOLDER, all_steps, newest_step, path_of
 
 # What may differ between a run and its continuation without changing what it computes.
 _FREE = {"log_steps", "check_steps", "checkpoint_steps", "keep", "workers"}
@@ -63,11 +62,6 @@ def write(path: Path, state: dict[str, Any]) -> None:
         ) from error
     finally:
         beside.unlink(missing_ok=True)
-
-
-def path_of(folder: Path, step: int) -> Path:
-    """Return where a run keeps the checkpoint of a step."""
-    return folder / FOLDER / f"step-{step:09d}.pt"
 
 
 def tidy(folder: Path, keep: int, *, good_until: int | None = None) -> None:

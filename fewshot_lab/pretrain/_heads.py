@@ -12,9 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fewshot_lab.home import RUNS, home
-from fewshot_lab.pretrain._checkpoints import path_of
-from fewshot_lab.pretrain._metrics import all_steps
-from fewshot_lab.pretrain._recipe import Recipe
+from fewshot_lab.pretrain._steps import all_steps, path_of
 
 # Ours on the left, as Meta's code names them on the right.
 _META = {
@@ -44,41 +42,23 @@ class Brought:
     head: dict[str, Tensor]
     centre: Tensor | None = None
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The values of a recipe that fit the head."""
+        prototypes, bottleneck = self.head["prototypes"].shape
+        return {
+            "prototypes": prototypes,
+            "head_bottleneck": bottleneck,
+            "head_hidden": len(self.head["mlp.0.bias"]),
+        }
 
-def brought_by(recipe: Recipe) -> Brought | None:
-    """Return the teacher's head and centre that come with a recipe's start.
+
+def brought_by(start: str) -> Brought | None:
+    """Return the teacher's head and centre that come with a start.
 
     Meta's full DINO checkpoints and the user's earlier runs have one; ImageNet's weights and
     backbone-only files have none.
-
-    Returns
-    -------
-    Brought or None
-        None where there is no head, or none of the recipe's sizes.
     """
-    found = _found(recipe.start)
-    if found is None:
-        return None
-    wanted = (recipe.prototypes, recipe.head_bottleneck)
-    head = found.head
-    fits = head["prototypes"].shape == wanted and head["mlp.0.bias"].shape == (recipe.head_hidden,)
-    return found if fits else None
-
-
-def sizes_of(start: str) -> dict[str, int]:
-    """Return the recipe's values that fit the head of a start; empty where it has none."""
-    found = _found(start)
-    if found is None:
-        return {}
-    prototypes, bottleneck = found.head["prototypes"].shape
-    return {
-        "prototypes": prototypes,
-        "head_bottleneck": bottleneck,
-        "head_hidden": len(found.head["mlp.0.bias"]),
-    }
-
-
-def _found(start: str) -> Brought | None:
     if start in ("imagenet", "scratch"):
         return None
     return _of_run(start) if start.startswith("run:") else _of_file(start)

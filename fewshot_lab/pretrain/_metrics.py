@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import threading
 import time
 from functools import lru_cache
@@ -16,22 +15,6 @@ from fewshot_lab.files import to_json, write_atomically
 
 METRICS = "metrics.jsonl"
 HEALTH = "health.json"
-CHECKPOINTS = "checkpoints"
-_CHECKPOINT = re.compile(r"step-(\d{9})\.pt")
-
-
-def all_steps(folder: Path) -> list[int]:
-    """Return the steps of a run's checkpoints, the newest first."""
-    place = folder / CHECKPOINTS
-    if not place.is_dir():
-        return []
-    matches = (_CHECKPOINT.fullmatch(path.name) for path in place.iterdir())
-    return sorted((int(match[1]) for match in matches if match), reverse=True)
-
-
-def newest_step(folder: Path) -> int:
-    """Return the step of a run's newest checkpoint, 0 where there is none."""
-    return next(iter(all_steps(folder)), 0)
 
 
 class _Read:

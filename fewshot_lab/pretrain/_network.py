@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain._before import registered
+from fewshot_lab.pretrain._architecture import create, registered, stages
 from fewshot_lab.pretrain._head import Head
 from fewshot_lab.pretrain._heads import Brought, brought_by, of_teacher
 from fewshot_lab.pretrain._recipe import Recipe
@@ -70,7 +70,9 @@ def starting_backbone(recipe: Recipe, stored: dict[str, Any] | None = None) -> S
     """
     if stored is not None and "start" in stored:
         return _gone_on(stored)
-    brought = brought_by(recipe)
+    brought = brought_by(recipe.start)
+    if brought is not None and any(getattr(recipe, k) != n for k, n in brought.sizes.items()):
+        brought = None  # a head of other sizes than asked for: a new one learns
     if recipe.start == "scratch":
         architecture, preprocessing = _architecture(recipe)
         torch.manual_seed(recipe.seed)
@@ -105,18 +107,6 @@ def _architecture(recipe: Recipe) -> tuple[str, Preprocessing]:
         return recipe.backbone, Preprocessing(size=size, resize="squash", mean=HALF, std=HALF)
     found = find(recipe.backbone)
     return found.architecture, found.preprocessing
-
-
-def create(architecture: str, **options: Any) -> nn.Module:
-    """Build a network of timm without a classifier, made to take crops of any size."""
-    import timm
-
-    try:
-        return timm.create_model(
-            architecture, pretrained=False, num_classes=0, dynamic_img_size=True, **options
-        )
-    except TypeError:  # convolutions take any size and know no such option
-        return timm.create_model(architecture, pretrained=False, num_classes=0, **options)
 
 
 def _any_size(network: nn.Module, architecture: str) -> nn.Module:
@@ -181,17 +171,6 @@ def student_and_teacher(recipe: Recipe, start: Start) -> tuple[Embed, Embed]:
         student.to(memory_format=torch.channels_last)
         teacher.to(memory_format=torch.channels_last)
     return student, teacher
-
-
-def stages(backbone: nn.Module) -> list[list[str]]:
-    """Return the names of the parameters, stage by stage from the input; the stem is the first."""
-    from timm.models import group_parameters
-
-    matcher = getattr(backbone, "group_matcher", None)
-    if matcher is None:
-        return [[name for name, _ in backbone.named_parameters()]]
-    grouped = group_parameters(backbone, matcher(coarse=True))
-    return [grouped[key] for key in sorted(grouped)]
 
 
 def freeze_stages(backbone: nn.Module, count: int) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from fewshot_lab.errors import FewshotLabError
-
-if TYPE_CHECKING:
-    from fewshot_lab.pretrain._advice import Advice
+from fewshot_lab.pretrain._choices import choose
 
 
 def _value(
@@ -211,15 +209,49 @@ class Recipe:
         backbone: str = "efficientnet-lite0-imagenet",
         start: str = "imagenet",
         modality: str | None = None,
-        **options: Any,
+        *,
+        device: str = "cpu",
+        epochs: float | None = None,
+        **fixed: Any,
     ) -> Advice:
         """Return a recipe filled from the size of the data, with the reason for each value.
 
-        See :func:`fewshot_lab.pretrain.advise`.
-        """
-        from fewshot_lab.pretrain._advice import advise
+        Parameters
+        ----------
+        n_images
+        backbone, start
+            See the fields.
+        modality
+            A key of the presets; stained microscopy if None.
+        device
+            "cpu" takes small crops and batches.
+        epochs
+            How often each image is seen, instead of a rule.
+        fixed
+            Values that are not to be chosen.
 
-        return advise(n_images, backbone, start, modality, **options)
+        Raises
+        ------
+        FewshotLabError
+            For fewer than two images, an unknown modality or a value a recipe cannot take.
+        """
+        chosen = choose(n_images, backbone, start, modality, device=device, epochs=epochs, **fixed)
+        return Advice(cls.from_dict(chosen.values), chosen.reasons)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A recipe and why it is so.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    reasons : dict
+        A sentence for each value that was chosen.
+    """
+
+    recipe: Recipe
+    reasons: dict[str, str]
 
 
 def _converted(known: dataclasses.Field[Any], value: Any) -> Any:

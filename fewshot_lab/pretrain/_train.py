@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import full_disk
 from fewshot_lab.pretrain import _checkpoints as checkpoints
-from fewshot_lab.pretrain import _metrics as metrics
 from fewshot_lab.pretrain import _schedules as schedules
 from fewshot_lab.pretrain._cache import Decoded, decode, read_sources
 from fewshot_lab.pretrain._course import Course
@@ -27,6 +26,7 @@ from fewshot_lab.pretrain._pair import Pair
 from fewshot_lab.pretrain._pictures import CROPS, draw_crops
 from fewshot_lab.pretrain._ranks import Ranks
 from fewshot_lab.pretrain._recipe import Recipe
+from fewshot_lab.pretrain._steps import newest_step, path_of
 from fewshot_lab.pretrain._views import by_view, coloured_views
 from fewshot_lab.progress import Progress
 
@@ -61,7 +61,7 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
             raise
         raise FewshotLabError(
             f"The disk of {folder} is full ({error.strerror}): make room and resume the run; it "
-            f"goes on from step {metrics.newest_step(folder):,}."
+            f"goes on from step {newest_step(folder):,}."
         ) from error
 
 
@@ -140,7 +140,7 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
             state = {"step": at, "recipe": recipe.to_dict(), "random": random}
             state["start"] = start.facts()
             checkpoints.write(
-                checkpoints.path_of(folder, at),
+                path_of(folder, at),
                 {**state, **pair.state_dict(), **course.state_dict()},
             )
             checkpoints.tidy(folder, recipe.keep, good_until=course.troubled_since)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.pretrain._architecture import create, stages
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -33,8 +35,6 @@ class Traits:
 @lru_cache(maxsize=32)
 def traits_of(architecture: str) -> Traits:
     """Look at an architecture, without making its weights."""
-    from fewshot_lab.pretrain._network import stages
-
     network = _unmade(architecture)
     patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
     side = patch[0] if isinstance(patch, tuple) else patch if isinstance(patch, int) else 1
@@ -63,8 +63,6 @@ def refuses(architecture: str, size: int) -> str:
 
 def _unmade(architecture: str) -> nn.Module:
     import torch
-
-    from fewshot_lab.pretrain._network import create
 
     with torch.device("meta"):
         network: Any = create(architecture)

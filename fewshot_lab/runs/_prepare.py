@@ -13,7 +13,7 @@ import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import UnreadableImage, read_rgb
-from fewshot_lab.pretrain import Advice, Likely, advise, likely_modality
+from fewshot_lab.pretrain import Advice, Likely, Recipe, likely_modality
 from fewshot_lab.runs._create import RunImage, create_run, free_name
 from fewshot_lab.runs._filter import Where, cells_of
 from fewshot_lab.runs._run import Run, find_run
@@ -139,7 +139,7 @@ def recommend(
     for key in ("backbone", "start", "modality"):
         fixed.pop(key, None)
     kind = modality or (likely.modality if likely is not None else None)
-    advice = advise(n_images, name, start, kind, device=device, epochs=epochs, **fixed)
+    advice = Recipe.for_dataset(n_images, name, start, kind, device=device, epochs=epochs, **fixed)
     if likely is not None and modality is None:
         advice = replace(advice, reasons={**advice.reasons, "modality": _proposed(likely)})
     if steps is not None and "check_steps" not in fixed:

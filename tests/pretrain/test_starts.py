@@ -10,7 +10,6 @@ import torch
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.pretrain import Recipe, ranks, train
 from fewshot_lab.pretrain._head import Head
-from fewshot_lab.pretrain._heads import brought_by
 from fewshot_lab.pretrain._network import starting_backbone
 from fewshot_lab.pretrain._pair import Pair
 from fewshot_lab.pretrain._ranks import Ranks
@@ -61,7 +60,7 @@ def test_metas_full_checkpoint_brings_its_head(tmp_path):
             teacher.eval().backbone(crops), network.eval()(crops), atol=1e-5, rtol=1e-4
         )
     # With other sizes asked for it begins anew.
-    assert brought_by(advice.recipe.changed(prototypes=64)) is None
+    assert starting_backbone(advice.recipe.changed(prototypes=64)).brought is None
 
 
 def test_a_run_from_a_learnt_head_goes_on_after_a_stop(make_run, tmp_path):

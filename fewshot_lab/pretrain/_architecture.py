@@ -1,0 +1,76 @@
+"""Which network of timm a recipe trains, and how it is built."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.backbones import SUFFIXES, cards, find
+from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_STARTS = ("imagenet", "scratch")
+
+
+def architecture_of(backbone: str, start: str) -> str:
+    """Return timm's name of the network that a recipe trains.
+
+    Raises
+    ------
+    FewshotLabError
+        For an unknown backbone or start.
+    """
+    import timm
+
+    if start in _STARTS:
+        if start == "scratch" and timm.is_model(backbone):
+            return backbone
+        return find(registered(backbone)).architecture
+    if not start.startswith("run:") and not _is_file(start):
+        known = [card.name for card in cards()]
+        if start not in known and not start.startswith("timm:"):
+            close = difflib.get_close_matches(start, [*_STARTS, *known], n=2)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise FewshotLabError(
+                f"There is no start {start!r}{hint or ':'}"
+                + ("" if hint else " take imagenet, scratch, a checkpoint file or a run.")
+            )
+    return find(start).architecture
+
+
+def registered(backbone: str) -> str:
+    """Return a backbone's name in the registry; timm's bare names count."""
+    import timm
+
+    return f"timm:{backbone}" if timm.is_model(backbone) else backbone
+
+
+def _is_file(start: str) -> bool:
+    path = Path(start.partition("::")[0]).expanduser()
+    return path.suffix.lower() in SUFFIXES or path.is_file()
+
+
+def create(architecture: str, **options: Any) -> nn.Module:
+    """Build a network of timm without a classifier, made to take crops of any size."""
+    import timm
+
+    try:
+        return timm.create_model(
+            architecture, pretrained=False, num_classes=0, dynamic_img_size=True, **options
+        )
+    except TypeError:  # convolutions take any size and know no such option
+        return timm.create_model(architecture, pretrained=False, num_classes=0, **options)
+
+
+def stages(backbone: nn.Module) -> list[list[str]]:
+    """Return the names of the parameters, stage by stage from the input; the stem is the first."""
+    from timm.models import group_parameters
+
+    matcher = getattr(backbone, "group_matcher", None)
+    if matcher is None:
+        return [[name for name, _ in backbone.named_parameters()]]
+    grouped = group_parameters(backbone, matcher(coarse=True))
+    return [grouped[key] for key in sorted(grouped)]
