@@ -84,6 +84,33 @@ def test_a_room_imports_only_from_rooms_below_it():
     assert not wrong, "\n".join(["", *wrong])
 
 
+def test_no_files_import_each_other_in_a_circle():
+    """Within a room, too, and through whatever is imported late or for type hints."""
+    files = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+        for file, room in modules()
+        if room not in ENTRANCES
+    }
+    below = {
+        name: {found for _, said in imports(file) if (found := _module(said, files)) != name}
+        for name, file in files.items()
+    }
+    left = set(files)
+    # What imports nothing that is left, or is imported by nothing that is left, is in no circle.
+    while free := {n for n in left if not below[n] & left} | (
+        left - set().union(*(below[n] for n in left))
+    ):
+        left -= free
+    assert not left
+
+
+def _module(name: str, files: dict[str, Path]) -> str | None:
+    """Return the module that something imported is, or lies in."""
+    while name and name not in files:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
 def test_only_the_screen_knows_streamlit():
     wrong = [
         f"{file.relative_to(ROOT)}:{line}"

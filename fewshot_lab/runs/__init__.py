@@ -1,13 +1,13 @@
 """Pretraining runs: made from a project's images, started here, on several GPUs, or by Slurm."""
 
-from fewshot_lab.runs._create import RunImage, create_run, free_name
+from fewshot_lab.runs._create import RunImage, create_run
 from fewshot_lab.runs._filter import Where, columns_of, where_of
+from fewshot_lab.runs._folders import free_name
 from fewshot_lab.runs._launch import (
     Place,
     environment,
     launch_again,
     launch_run,
-    ready,
     start_at,
     submit_new,
     torchrun,
@@ -21,6 +21,7 @@ from fewshot_lab.runs._prepare import (
     usual_side,
 )
 from fewshot_lab.runs._rank import run_rank
+from fewshot_lab.runs._ready import ready
 from fewshot_lab.runs._run import Run, find_run, list_runs
 from fewshot_lab.runs._slurm import (
     SlurmOptions,

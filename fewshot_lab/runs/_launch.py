@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.home import home
-from fewshot_lab.jobs import begin, launch
-from fewshot_lab.runs._rank import remember
+from fewshot_lab.jobs import launch
+from fewshot_lab.runs._ready import ready
 from fewshot_lab.runs._run import Run
-
-if TYPE_CHECKING:
-    from fewshot_lab.runs._slurm import SlurmOptions
+from fewshot_lab.runs._slurm import SlurmOptions, keep_slurm_settings, submit, submitted_with
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,6 @@ def start_at(run: Run, place: Place) -> str:
     FewshotLabError
         If Slurm is not here, or refuses the job.
     """
-    from fewshot_lab.runs._slurm import keep_slurm_settings
-
     if place.slurm is None:
         launch_run(run)
         return ""
@@ -70,8 +65,6 @@ def submit_new(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str
 
     See :func:`fewshot_lab.runs.submit`.
     """
-    from fewshot_lab.runs._slurm import submit
-
     try:
         return submit(run, options, by_hand=by_hand)
     except FewshotLabError:
@@ -99,38 +92,11 @@ def launch_again(run: Run) -> None:
     FewshotLabError
         If it is running, has come to its end, or Slurm refuses it.
     """
-    from fewshot_lab.runs._slurm import submit, submitted_with
-
     options = submitted_with(run)
     if options is not None and run.spec.get("launcher") == "slurm":
         submit(run, options)
     else:
         launch_run(run)
-
-
-def ready(run: Run, *, device: str | None = None, nproc: int | None = None) -> None:
-    """Make a run's folder ready for a new process.
-
-    Raises
-    ------
-    FewshotLabError
-        If it is running, or has come to its end.
-    """
-    status = run.status()
-    if run.underway:
-        raise FewshotLabError(
-            f"The run {run.name!r} is {status.state} already."
-            if status.active
-            else f"Slurm is still ending the run {run.name!r}: try again in a few seconds."
-        )
-    if status.state == "finished":
-        raise FewshotLabError(
-            f"The run {run.name!r} has finished its {status.total:,} steps: clone it with more "
-            f"steps, or start another from it (--start {run.name})."
-        )
-    facts = {k: v for k, v in (("device", device), ("nproc", nproc)) if v is not None}
-    remember(run.folder, launcher="local", **facts)
-    begin(run.folder)
 
 
 def command(run: Run) -> list[str]:

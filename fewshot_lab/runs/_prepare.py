@@ -14,8 +14,9 @@ import numpy as np
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import UnreadableImage, read_rgb
 from fewshot_lab.pretrain import Advice, Likely, Recipe, likely_modality
-from fewshot_lab.runs._create import RunImage, create_run, free_name
+from fewshot_lab.runs._create import RunImage, create_run
 from fewshot_lab.runs._filter import Where, cells_of
+from fewshot_lab.runs._folders import free_name
 from fewshot_lab.runs._run import Run, find_run
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ from fewshot_lab.home import RUNS, home
 from fewshot_lab.jobs import Job, Status
 from fewshot_lab.pretrain import Recipe, newest_step, read_health, read_metrics
 from fewshot_lab.runs._files import SPEC, read_object, write_object
+from fewshot_lab.runs._folders import new_folder
+from fewshot_lab.runs._squeue import cancel_queued, in_queue, queue_state
 
 BACKBONE = "backbone.safetensors"
 IMAGES = "images.jsonl"
@@ -63,8 +65,6 @@ class Run:
         A run that ended without a word reads as "failed", with what to do; one that waits for
         Slurm as "queued".
         """
-        from fewshot_lab.runs._slurm import queue_state
-
         found = self.job.status()
         step = newest_step(self.folder)
         if not self._has_run:
@@ -101,8 +101,6 @@ class Run:
     @property
     def underway(self) -> bool:
         """Whether processes of it run, or wait here or in Slurm's queue."""
-        from fewshot_lab.runs._slurm import in_queue
-
         if self.spec.get("launcher") == "slurm" and in_queue(self.folder):
             return True
         return self.started and self.status().active
@@ -157,8 +155,6 @@ class Run:
         FewshotLabError
             If it is not running.
         """
-        from fewshot_lab.runs._slurm import cancel_queued
-
         status = self.status()
         if not status.active:
             raise FewshotLabError(f"The run {self.name!r} is not running: it has {status.state}.")
@@ -196,8 +192,6 @@ class Run:
             For a bad or taken name, a value that a recipe cannot take, or an image that the run
             has not.
         """
-        from fewshot_lab.runs._create import new_folder
-
         recipe = self.recipe.changed(**changes)
         lines = (self.folder / IMAGES).read_text(encoding="utf-8").splitlines(keepends=True)
         left = [line for line in lines if Path(json.loads(line)["file"]).name not in without]
