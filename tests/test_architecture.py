@@ -27,7 +27,6 @@ ROOMS = [
     ["studies"],
     ["pretrain"],
     ["jobs"],
-    ["advice"],
     ["live"],
     ["export"],
     ["runs"],

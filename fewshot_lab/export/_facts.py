@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.audit import audit_share
 from fewshot_lab.export._figures import figures
 from fewshot_lab.export._probabilities import rule
 from fewshot_lab.progress import Progress, silent
@@ -87,7 +88,7 @@ def _strategy(project: ProjectCore) -> dict[str, Any]:
     return {
         "label_events": dict(seen.most_common()),
         "audit_draws": len(draws),
-        "audit_share": project.store.get("audit_share") or 0.2,
+        "audit_share": audit_share(project),
     }
 
 

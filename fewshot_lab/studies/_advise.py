@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fewshot_lab.active import COLD_LABELS_PER_CLASS
+from fewshot_lab.audit import audit_share
 from fewshot_lab.evaluation import Advice, learning_curve, pace
 
 if TYPE_CHECKING:
     from fewshot_lab.core import ProjectCore
-
-AUDIT_SHARE = 0.2
 
 
 def advise(
@@ -44,8 +43,7 @@ def advise(
     # What shares a group with an audit image, and the test set, neither trains nor is tested on.
     apart = project.splits.held_out(drawn) - drawn
     ids = sorted(labels.keys() - apart, key=place.__getitem__)
-    share = store.get("audit_share")
-    share = AUDIT_SHARE if share is None else min(max(float(share), 0.0), 0.95)
+    share = audit_share(project)
     if len(drawn) >= share * len(pool):
         share = 0.0
     curve = None

@@ -103,3 +103,12 @@ def test_the_columns_of_many_classes_are_numbered():
         assert heads == (names if size == MANY else [str(k + 1) for k in range(size)])
         rows = re.findall("<th class=row>([^<]*)</th>", page)
         assert rows == (names if size == MANY else [f"{n} · {k + 1}" for k, n in enumerate(names)])
+
+
+def test_a_share_of_nothing_for_the_audit_is_told_as_nothing(project, classifier, tmp_path):
+    project.store.set("audit_share", 0)
+    try:
+        facts = write_report(project, tmp_path / "report.html", classifier=classifier)
+    finally:
+        project.store.set("audit_share", None)
+    assert facts["strategy"]["audit_share"] == 0

@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from fewshot_lab import advice as module
-from fewshot_lab.advice import Advisor
 from fewshot_lab.cli import main as terminal
 from fewshot_lab.embeddings._shards import write_shard
 from fewshot_lab.evaluation import ReplayPlan
 from fewshot_lab.live import LiveSession
+from fewshot_lab.live import _advisor as module
+from fewshot_lab.live._advisor import Advisor
 from fewshot_lab.project import Project
 from fewshot_lab.store import LabelAction, NewImage
 from fewshot_lab.studies import newest, set_strategy, strategy_of
