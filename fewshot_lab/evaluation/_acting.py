@@ -19,6 +19,7 @@ from fewshot_lab.evaluation._selective import (
     NEVER,
     RiskCoverage,
     Threshold,
+    error_of,
     find_threshold,
     risk_coverage,
     share_above,
@@ -239,8 +240,13 @@ def _together(
     """Return the thresholds of all classes as one rule."""
     sure = np.where(evidence.unlike, 0.0, evidence.confidence) >= thresholds[evidence.predicted]
     wrong = (~evidence.right[sure]).astype(np.float64)
-    worth = effective_size(wrong, evidence.groups[sure])
-    error = wilson(float(wrong.mean()) * worth if len(wrong) else 0.0, worth, images=len(wrong))
+    decided = len(wrong)
+    worth = effective_size(wrong, evidence.groups[sure]) / max(decided, 1)
+    stops = sum(
+        bool((~sure & (evidence.predicted == k)).any()) and each.value < NEVER
+        for k, each in by_class.items()
+    )
+    error = error_of(float(wrong.sum()), decided, worth, stops=stops)
     if len(confidence):
         above = (confidence >= thresholds[best]).astype(np.float64)
         coverage = share_above(above, 0.5, pool.groups)

@@ -34,8 +34,8 @@ class Threshold:
         "assured": with 95 % confidence the error is at most the target. "estimated": more likely
         than not. "none": not even that; everything is referred.
     error : Interval
-        What the evidence says of the error among decided images. Its upper end is wider than
-        Wilson's, since the threshold was chosen on the same images.
+        What the evidence says of the error among decided images; half of the error at which the
+        threshold stopped is counted with it.
     coverage : Interval
         The share of images decided.
     least : int
@@ -159,7 +159,7 @@ def find_threshold(
     value = _just_below(confidence[order], decided) if decided else NEVER
     decided = int((confidence >= value).sum())  # ties are decided together
     k = float(wrong[:decided].sum())
-    error = _error(k, decided, worth)
+    error = error_of(k, decided, worth, stops=decided < len(wrong))
     if not len(pool):
         pool, pool_groups = confidence, evidence.groups
     coverage = share_above(pool, value, pool_groups)
@@ -177,14 +177,28 @@ def _just_below(falling: Float, decided: int) -> float:
     return max(last - 1e-4, (last + float(below[0])) / 2 if len(below) else 0.0)
 
 
-def _error(wrong: float, decided: int, worth: float) -> Interval:
-    """Return the error among decided images; its upper end allows for the choice of threshold."""
+def error_of(wrong: float, decided: int, worth: float, *, stops: float) -> Interval:
+    """Return the error among decided images with its interval.
+
+    The threshold was moved on until an error stopped it, so that the images decided hold too few.
+    As when one draws until a failure comes, that error belongs to the record; half of it is
+    counted, the mid-P way of counting what lies on the border (Lancaster 1961, JASA 56).
+
+    Parameters
+    ----------
+    wrong, decided
+        Numbers of images.
+    worth : float
+        How many independent images one image is worth.
+    stops : float
+        The thresholds that an error stopped: one, or several of classes decided apart.
+    """
     found = wilson(wrong * worth, decided * worth, images=decided)
-    if not decided:
+    if not decided or not stops:
         return found
-    level = 1 - 0.025 / len(STARTS)
-    high = float(upper_bound(np.array(wrong * worth), np.array(decided * worth), level))
-    return Interval(found.value, found.low, max(found.high, high), found.n)
+    held = wilson(wrong * worth + stops / 2, decided * worth + stops / 2)
+    low, high = min(found.value, held.low), max(found.value, held.high)
+    return Interval(found.value, low, high, decided)
 
 
 def _estimated(wrong: Float, target: float, worth: float) -> int:

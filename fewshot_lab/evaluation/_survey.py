@@ -13,6 +13,9 @@ Float = NDArray[np.float64]
 BELIEF = 4.0
 """Groups' worth of belief that the images of a group are all right or all wrong: the one group in
 ten that a classifier fails in may not have been drawn."""
+UNSEEN, UNSEEN_OF_TWO = 0.1, 0.25
+"""Images that more misses of a class are given in the variance, in each stratum, since none may
+have been drawn; by simulation. In the mean recall of two classes more, of K a (K - 1)² th of it."""
 
 
 @dataclass(frozen=True)
@@ -63,26 +66,39 @@ class Sample:
             and (len(self.weight) == 0 or bool(np.ptp(self.weight) < 1e-9 * self.weight.max()))
         )
 
-    def variance(self, z: Float) -> float:
-        """Return the variance of a total from each cluster's part (C,), within strata."""
+    def variance(self, z: Float, prior: float | None = None) -> float:
+        """Return the variance of a total from each cluster's part (C,), within strata.
+
+        Parameters
+        ----------
+        z : array (C,)
+        prior : float, optional
+            The variance of one image's part by weight, were there no strata: each stratum's is
+            drawn towards it by the weight of one image.
+        """
         n = np.bincount(self.stratum)
         total, squares = np.bincount(self.stratum, z), np.bincount(self.stratum, z * z)
         spread = np.maximum(squares - total * total / n, 0)
+        if prior is not None:
+            return float(spread.sum()) + prior * self.one_each()
         return float((n / np.maximum(n - 1, 1) * spread).sum())
 
     def most(self, images: float) -> float:
         """Return the most independent images that these can be worth: strata may add to it."""
-        if not self.stratum.any():
+        if not self.stratified:
             return images
         return images * min(4.0, 1 + self.free / 30)  # few images cannot prove the gain
 
-    def unseen(self) -> float:
-        """Return the variance of a quarter of an image more in each stratum, in images squared."""
-        if not self.stratum.any():
-            return 0.0
+    def one_each(self) -> float:
+        """Return the squared weights of one image of each stratum, together."""
         of = self.stratum[self.cluster]
         mean = np.bincount(of, self.weight) / np.bincount(of)
-        return float(0.25 * (mean**2).sum())
+        return float((mean**2).sum())
+
+    @property
+    def stratified(self) -> bool:
+        """Whether there are strata."""
+        return bool(self.stratum.any())
 
     @property
     def grouped(self) -> bool:
@@ -132,6 +148,7 @@ def share(
     sample: Sample,
     *,
     unseen: bool = False,
+    told: bool = False,
 ) -> Interval:
     """Return the share of hits among some images of the pool, with its interval.
 
@@ -139,8 +156,9 @@ def share(
     clusters within strata (Särndal, Swensson and Wretman 1992, section 5.7). The interval is
     Wilson's at the number of independent images that would have this variance, lowered by
     Student's t where few clusters tell it (Korn and Graubard 1998; Franco et al. 2019, J. Survey
-    Stat. Methodol. 7, 334-364). That number never exceeds Kish's for the images, nor is it below
-    Kish's for the clusters. For a plain sample it is Wilson's interval itself.
+    Stat. Methodol. 7, 334-364). That number exceeds Kish's for the images only by what strata may
+    gain, and where there are no strata it is never below Kish's for the clusters. For a plain
+    sample it is Wilson's interval itself.
 
     Parameters
     ----------
@@ -148,9 +166,12 @@ def share(
         For a recall, images predicted right among those of a class.
     sample : Sample
     unseen : bool
-        Whether more of those asked about, all of them misses, may be in any stratum: a quarter of
-        an image is then added to each in the variance. (A miss of a rare class is one heavy image
+        Whether more of those asked about, all of them misses, may be in any stratum: some of an
+        image is then added to each in the variance. (A miss of a rare class is one heavy image
         in the stratum of a common one, and is mostly not drawn.)
+    told : bool
+        Whether the strata nearly tell what is counted, as predicted classes tell the class: then
+        all that they gain is believed, less the doubt of one image in each.
     """
     m = int(among.sum())
     if not m:
@@ -166,19 +187,24 @@ def share(
     smooth = (value * images + 1) / (images + 2)
     # A class may come in a few of the patients alone: they, not all, tell its variance.
     having = sample.inside(base)
-    variance = sample.variance(z) * sample.inflation(having)
+    doubted = told and sample.stratified and not sample.grouped
+    prior = smooth * (1 - smooth) / size**2 if doubted else None
+    variance = sample.variance(z, prior) * sample.inflation(having)
     variance = sample.believed(variance, smooth * (1 - smooth) / clusters, having)
-    if unseen:
-        variance += sample.unseen() * (value / size) ** 2
+    if unseen and sample.stratified:
+        variance += UNSEEN * sample.one_each() * (value / size) ** 2
     # A variance that belief goes into rests on that too (Smyth 2004).
-    free = having - 1 + BELIEF if sample.grouped else sample.free
+    free = having - 1 + BELIEF if sample.grouped else m - 1 if doubted else sample.free
     # A prior against a variance that holds one too, else what was seen against what was seen.
-    p = smooth if sample.grouped else value
+    p = smooth if sample.grouped or doubted else value
     n = p * (1 - p) / variance if variance > 0 else clusters
-    # That all are right, or none, says nothing of what the strata gain.
-    most = sample.most(images) if 0 < hit.sum() < m else images
+    # That all are right, or none, says nothing of what the strata gain; that some are not may
+    # rest on few images that weigh much.
+    some = bool(0 < hit.sum() < m)
+    most = images if not some else np.inf if doubted else sample.most(images)
+    least = 1.0 if some and sample.stratified and not sample.grouped else clusters
     # Not squared: the bounds hold a part of the doubt already.
-    n = float(np.clip(n * Z95 / student(free), clusters, most))
+    n = float(np.clip(n * Z95 / student(free), least, most))
     return wilson(value * n, n, images=m)
 
 
@@ -199,7 +225,8 @@ def mean_rate(y: NDArray[np.int64], hit: Float, sample: Sample) -> Interval:
     be more than that of groups of which each is all right or all wrong, in all classes.
 
     Where there are strata, the misses of a rare class weigh much, and few of them tell the
-    variance: the degrees of freedom follow from the fourth powers of the parts.
+    variance: the degrees of freedom follow from the fourth powers of the parts, and some of an
+    image more is added for misses that none was drawn of.
     """
     classes, k_of = np.unique(y, return_inverse=True)
     K, m = len(classes), len(y)
@@ -226,6 +253,9 @@ def mean_rate(y: NDArray[np.int64], hit: Float, sample: Sample) -> Interval:
         variance = min(sample.believed(variance, alike, len(sample.stratum)), high)
     elif variance > 0:
         variance *= (student(2 * variance**2 / float((z**4).sum())) / Z95) ** 2
+    if sample.stratified and K > 1:
+        miss = float(((recall / size / K) ** 2).sum())
+        variance += UNSEEN_OF_TWO / (K - 1) ** 2 * sample.one_each() * miss
     variance = max(variance, low)
     middle = float(smooth.mean())
     worth = middle * (1 - middle) / variance

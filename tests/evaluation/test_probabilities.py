@@ -72,14 +72,13 @@ class Population:
 def test_intervals_hold_the_truth(n, grouped):
     """Coverage, error among the decided, calibration error, coverage of the sets.
 
-    The decided's error is conservative by design: it allows for the choice of the threshold. So
-    are the sets with few groups, which then hold every class.
+    Sets with few groups are conservative: they hold every class.
     """
     rng = np.random.default_rng(n + grouped)
     population = Population(grouped, rng, slope=0.8)
     held = {"coverage": [], "error": [], "calibration": [], "sets": []}
     assured = []
-    for trial in range(TRIALS if n < 500 else TRIALS // 2):
+    for trial in range(TRIALS):
         confidence, right, groups = world(n, grouped, rng, slope=0.8)
         found = evidence(confidence, right, groups)
         threshold = find_threshold(found, 0.15, *population.some(rng))
@@ -91,16 +90,14 @@ def test_intervals_hold_the_truth(n, grouped):
         sets = prediction_sets(found, 0.9)
         inside = np.searchsorted(population.scores, sets.limits[0]) / len(population.scores)
         held["sets"].append(sets.coverage.low - 1e-9 <= inside <= sets.coverage.high + 1e-9)
-        if trial % 4 == 0:
-            bins = bins_for(len(np.unique(groups)))
-            gap, _ = calibration_error(confidence, right, groups, bins, draws=250, seed=trial)
-            ordered = np.sort(confidence)
-            edges = [part[0] for part in np.array_split(ordered, bins)[1:]]
-            held["calibration"].append(gap.low <= population.calibration_error(edges) <= gap.high)
+        bins = bins_for(len(np.unique(groups)))
+        gap, _ = calibration_error(confidence, right, groups, bins, draws=250, seed=trial)
+        edges = [part[0] for part in np.array_split(np.sort(confidence), bins)[1:]]
+        held["calibration"].append(gap.low <= population.calibration_error(edges) <= gap.high)
     rates = {name: float(np.mean(values)) for name, values in held.items()}
     assert 0.92 <= rates["coverage"] <= 0.985, rates
-    assert rates["error"] >= 0.92, rates
-    assert 0.92 <= rates["calibration"] <= 0.985, rates
+    assert 0.92 <= rates["error"] <= 0.985, rates
+    assert 0.92 <= rates["calibration"] <= 0.99, rates
     assert rates["sets"] >= 0.92, rates
     if not (grouped and n == 20):
         assert rates["sets"] <= 0.98, rates
