@@ -15,7 +15,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.runs import (
     Run,
     SlurmOptions,
-    _slurm,
+    _squeue,
     keep_slurm_settings,
     list_runs,
     slurm_settings,
@@ -174,7 +174,7 @@ def test_a_job_in_the_queue_is_not_submitted_again(
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(_slurm, "_ASK_EVERY", 1e-6)
+    monkeypatch.setattr(_squeue, "_ASK_EVERY", 1e-6)
 
     def slurm_says(text: str, code: int) -> None:
         (tmp_path / "said").write_text(text)
