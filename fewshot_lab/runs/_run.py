@@ -17,7 +17,7 @@ from fewshot_lab.jobs import Job, Status
 from fewshot_lab.pretrain import Recipe, newest_step, read_health, read_metrics
 from fewshot_lab.runs._files import SPEC, read_object, write_object
 from fewshot_lab.runs._folders import new_folder
-from fewshot_lab.runs._squeue import cancel_queued, in_queue, queue_state
+from fewshot_lab.runs._squeue import SUBMITTED, cancel_queued, in_queue, queue_state
 
 BACKBONE = "backbone.safetensors"
 IMAGES = "images.jsonl"
@@ -92,7 +92,7 @@ class Run:
     @property
     def started(self) -> bool:
         """Whether a process of it has ever been started, or Slurm has been asked for one."""
-        return self._has_run or (self.folder / "slurm.json").exists()
+        return self._has_run or (self.folder / SUBMITTED).exists()
 
     @property
     def _has_run(self) -> bool:
