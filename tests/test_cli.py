@@ -252,6 +252,29 @@ def test_a_job_reports_to_its_run_folder(terminal, home, cells):
     assert [(row["verb"], row["state"]) for row in listed] == [("import", "finished")]
 
 
+def test_heavy_work_at_the_terminal_waits_in_line(terminal, home, cells):
+    from fewshot_lab.jobs import in_line
+
+    terminal("create", "w")
+    terminal("import", "w", cells)
+    with in_line({"project": "night", "device": "cpu"}, lambda sentence: False):
+        waits = module("embed", "w", "--device", "cpu")
+        assert waits.stderr is not None
+        said = waits.stderr.readline()
+        assert said.startswith("Waiting until the work on “night” has ended.")
+        assert "--now" in said
+        part = terminal.json("embed", "w", "--device", "cpu", "--shard", "0/2")
+        assert 0 < part["done"] < 40
+        assert terminal.json("embed", "w", "--device", "cpu", "--now")["failed"] == []
+        assert waits.poll() is None
+        code, _, err = terminal("embed", "nope")
+        assert code == 1
+        assert "no project named 'nope'" in err
+    out, _ = waits.communicate(timeout=60)
+    assert waits.returncode == 0
+    assert "0 images embedded" in out
+
+
 def test_every_argument_and_option_says_what_it_is():
     def silent(command, path):
         for part in command.params:

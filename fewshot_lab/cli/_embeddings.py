@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from fewshot_lab.cli._options import Home, JobFolder, Json, ProjectName
 from fewshot_lab.cli._report import listed, plural, progress, table, tell
+from fewshot_lab.cli._turn import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -68,15 +70,20 @@ def embed(
             help="On a GPU, processes that read; on a CPU, lanes.", min=1, show_default=False
         ),
     ] = None,
+    now: Now = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
     """Embed the images that have no embedding yet; resumes where it stopped."""
+    from fewshot_lab.embeddings import part_of_run
     from fewshot_lab.project import Project
 
     part = _shard(shard)
-    with progress(job, as_json=json) as report:
+    # Whoever takes a part of the work runs beside the others; Slurm has a line of its own.
+    beside = part_of_run(part) != (0, 1) or "SLURM_JOB_ID" in os.environ
+    heavy = in_turn(project, job, now=now or beside, device=device)
+    with progress(job, as_json=json, heavy=heavy) as report:
         opened = Project.open(project)
         before = opened.backbone_name
         done = opened.embed(
@@ -145,6 +152,7 @@ def prepare(
     backbone: Backbone = None,
     neighbours: Neighbours = None,
     min_dist: MinDist = None,
+    now: Now = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
@@ -152,7 +160,7 @@ def prepare(
     """Embed what is missing, then make the map."""
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report:
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         opened = Project.open(project)
         result = prepare_project(
             opened, backbone=backbone, neighbours=neighbours, min_dist=min_dist, report=report
@@ -190,6 +198,7 @@ def prepare_project(
 def try_backbone(
     project: ProjectName,
     backbone: Annotated[str, typer.Option("--backbone", help="The one to compare with.")],
+    now: Now = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
@@ -198,7 +207,7 @@ def try_backbone(
     from fewshot_lab.project import Project
     from fewshot_lab.runs import try_backbone as compare
 
-    with progress(job, as_json=json) as report:
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         opened = Project.open(project)
         found = compare(opened, backbone, progress=report)
         opened.close()
@@ -230,6 +239,7 @@ def backbones(home: Home = None, json: Json = False) -> None:
 def demo(
     name: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its name.")] = "demo",
     images: Annotated[int, typer.Option(help="How many cells to draw.", min=8)] = 1200,
+    now: Now = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
@@ -238,7 +248,7 @@ def demo(
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.images.demo import draw_demo
 
-    with progress(job, as_json=json) as report:
+    with progress(job, as_json=json, heavy=None if now else {"project": name}) as report:
         project = _demo_project(name)
         drawn = project.folder / "images" / "drawn"
         draw_demo(drawn, n=images, progress=report)

@@ -9,6 +9,7 @@ import typer
 
 from fewshot_lab.cli._options import Home, JobFolder, Json, ProjectName
 from fewshot_lab.cli._report import progress, table, tell
+from fewshot_lab.cli._turn import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
 
 evaluate = typer.Typer(
@@ -95,6 +96,7 @@ def nshot(
     out: Annotated[
         Path | None, typer.Option(help="The JSON file to write.", show_default=False)
     ] = None,
+    now: Now = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
@@ -107,7 +109,7 @@ def nshot(
 
     asked: dict[str, Any] = {} if classifier is None else {"classifiers": tuple(classifier)}
     protocol = Protocol(_shots(shots), draws, min_class_size, seed=seed, **asked)
-    with progress(job, as_json=json) as report:
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         opened = Project.open(project)
         try:
             found = opened.nshot(
@@ -171,6 +173,7 @@ def replay(
         int | None, typer.Option(help="Labels given in each.", min=8, show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    now: Now = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
@@ -182,7 +185,7 @@ def replay(
 
     asked: dict[str, Any] = {} if not strategy else {"strategies": tuple(strategy)}
     plan = ReplayPlan(draws=draws, budget=budget, seed=seed, **asked)
-    with progress(job, as_json=json) as report:
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         opened = Project.open(project)
         try:
             found = opened.replay(plan=plan, labels=labels, progress=report)
@@ -272,6 +275,7 @@ def backbones(
     ] = None,
     draws: Annotated[int, typer.Option(help="Draws of labels.", min=2)] = 10,
     labels: WhichLabels = "reference",
+    now: Now = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
@@ -281,7 +285,7 @@ def backbones(
     from fewshot_lab.project import Project
     from fewshot_lab.studies import backbone_shots
 
-    with progress(job, as_json=json) as report:
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         opened = Project.open(project)
         try:
             wanted = _shots(shots) if shots else backbone_shots(opened, labels)

@@ -18,6 +18,7 @@ from fewshot_lab.cli import (
     _people,
     _pretrain,
     _projects,
+    _runs,
     _serve,
     _splits,
 )
@@ -44,6 +45,7 @@ for room in (
     _evaluate,
     _splits,
     _pretrain,
+    _runs,
     _serve,
 ):
     room.register(app)

@@ -13,6 +13,7 @@ import typer
 from fewshot_lab.cli._embeddings import prepare_project
 from fewshot_lab.cli._options import Home, JobFolder, Json, ProjectName
 from fewshot_lab.cli._report import listed, plural, progress, table, tell
+from fewshot_lab.cli._turn import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def import_(
     backbone: Annotated[
         str | None, typer.Option(help="With --prepare: the backbone.", show_default=False)
     ] = None,
+    now: Now = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
@@ -130,7 +132,8 @@ def import_(
     """
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report:
+    heavy = in_turn(project, job, now=now) if prepare else None
+    with progress(job, as_json=json, heavy=heavy) as report:
         opened = Project.open(project)
         columns = _columns(
             source, reference_labels, path_column, label_column, group_column, metadata_column

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from fewshot_lab.cli._turn import wait_in_line
 from fewshot_lab.files import to_json, write_atomically
 from fewshot_lab.progress import Progress
+
+Words = Callable[[str, float | None], str]
 
 
 def tell(result: dict[str, Any], text: str, *, as_json: bool, job: Path | None = None) -> None:
@@ -37,38 +40,73 @@ def tell(result: dict[str, Any], text: str, *, as_json: bool, job: Path | None =
 
 
 @contextmanager
-def progress(job: Path | None, *, as_json: bool) -> Iterator[Progress]:
-    """Give the callback that long work reports to: a job's status file, or a bar on stderr."""
+def progress(
+    job: Path | None, *, as_json: bool, heavy: dict[str, Any] | None = None
+) -> Iterator[Progress]:
+    """Give the callback that long work reports to: a job's status file, or a bar on stderr.
+
+    Parameters
+    ----------
+    job : Path, optional
+        The run folder of a job, which knows by itself whether it is heavy.
+    as_json : bool
+        Say nothing on the way.
+    heavy : dict, optional
+        Of work at the terminal that first waits in line: what :func:`in_turn` returned.
+    """
     if job is not None:
         from fewshot_lab.jobs import worker
 
         with worker(job) as report:
             yield report
-    elif as_json or not sys.stderr.isatty():
-        with _lines(quiet=as_json) as report:
-            yield report
-    else:
-        with _bar() as report:
-            yield report
+        return
+    with ExitStack() as stack:
+        if heavy is not None:
+            stack.enter_context(wait_in_line(heavy))
+        yield stack.enter_context(on_terminal(quiet=as_json))
+
+
+def _speed(stage: str, per_second: float | None) -> str:
+    return f"{per_second:,.0f}/s" if per_second else ""
 
 
 @contextmanager
-def _lines(*, quiet: bool) -> Iterator[Progress]:
-    """Write a line every ten seconds, for logs."""
+def on_terminal(*, quiet: bool = False, words: Words = _speed) -> Iterator[Progress]:
+    """Give a bar on stderr for each stage, or a line every ten seconds for logs.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing.
+    words : callable
+        Given the stage and its steps a second, returns what else to say; asked once a second.
+    """
+    if quiet:
+        yield lambda stage, done, total: None
+    elif sys.stderr.isatty():
+        with _bars(words) as report:
+            yield report
+    else:
+        yield _lines(words)
+
+
+def _lines(words: Words) -> Progress:
     last = time.monotonic()
 
     def report(stage: str, done: int, total: int | None) -> None:
         nonlocal last
-        if quiet or time.monotonic() - last < 10:
+        if time.monotonic() - last < 10:
             return
         last = time.monotonic()
-        print(f"{stage} {done:,}" + (f" of {total:,}" if total else ""), file=sys.stderr)
+        said = f"{stage} {done:,}" + (f" of {total:,}" if total else "")
+        more = words(stage, None)
+        print(f"{said}; {more}" if more else said, file=sys.stderr, flush=True)
 
-    yield report
+    return report
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def _bars(words: Words) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -82,18 +120,21 @@ def _bar() -> Iterator[Progress]:
         TextColumn("{task.description:<12}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}"),
         console=Console(stderr=True),
     )
     tasks: dict[str, Any] = {}
+    asked = 0.0
 
     def report(stage: str, done: int, total: int | None) -> None:
+        nonlocal asked
         if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total, rate="")
-        speed = bars.tasks[tasks[stage]].speed
-        rate = f"{speed:,.0f}/s" if speed else ""
-        bars.update(tasks[stage], completed=done, total=total, rate=rate)
+            tasks[stage] = bars.add_task(stage, total=total, completed=done, words="")
+        if time.monotonic() - asked > 1:
+            asked = time.monotonic()
+            bars.update(tasks[stage], words=words(stage, bars.tasks[tasks[stage]].speed))
+        bars.update(tasks[stage], completed=done, total=total)
 
     with bars:
         yield report

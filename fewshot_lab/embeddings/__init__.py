@@ -4,6 +4,7 @@ The shards are the one source; index and map can be deleted and rebuilt at any t
 """
 
 from fewshot_lab.embeddings._decode import ImageItem
+from fewshot_lab.embeddings._device import part_of_run
 from fewshot_lab.embeddings._embed import EmbedReport, embed
 from fewshot_lab.embeddings._embeddings import Embeddings, open_embeddings
 from fewshot_lab.embeddings._index import Index, build_index
@@ -27,6 +28,7 @@ __all__ = [
     "near_pairs",
     "neighbour_graph",
     "open_embeddings",
+    "part_of_run",
     "pca_map",
     "place_new",
     "save_map",

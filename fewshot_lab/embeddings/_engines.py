@@ -24,6 +24,7 @@ import numpy as np
 from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.embeddings._decode import ImageItem, Unread, decode
 from fewshot_lab.embeddings._forward import Forward, to_numpy
+from fewshot_lab.signals import leave_to_parent
 
 if TYPE_CHECKING:
     import torch
@@ -261,10 +262,11 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _no_threads(_: int) -> None:
+def _as_reader(_: int) -> None:
     import torch
 
     torch.set_num_threads(1)
+    leave_to_parent()
 
 
 def _read_by_processes(
@@ -284,7 +286,7 @@ def _read_by_processes(
         prefetch_factor=3,
         pin_memory=device.startswith("cuda"),
         multiprocessing_context=start,
-        worker_init_fn=_no_threads,
+        worker_init_fn=_as_reader,
     )
     iterator = iter(loader)
     try:

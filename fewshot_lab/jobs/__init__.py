@@ -10,6 +10,18 @@ from fewshot_lab.jobs._job import (
     running,
     start,
 )
+from fewshot_lab.jobs._queue import in_line
 from fewshot_lab.jobs._worker import worker
 
-__all__ = ["Job", "State", "Status", "begin", "launch", "list_jobs", "running", "start", "worker"]
+__all__ = [
+    "Job",
+    "State",
+    "Status",
+    "begin",
+    "in_line",
+    "launch",
+    "list_jobs",
+    "running",
+    "start",
+    "worker",
+]

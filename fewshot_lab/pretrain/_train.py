@@ -29,6 +29,7 @@ from fewshot_lab.pretrain._recipe import Recipe
 from fewshot_lab.pretrain._steps import newest_step, path_of
 from fewshot_lab.pretrain._views import by_view, coloured_views
 from fewshot_lab.progress import Progress
+from fewshot_lab.signals import leave_to_parent
 
 SPEC = "spec.json"
 IMAGES = "images.jsonl"
@@ -45,7 +46,7 @@ def train(folder: Path, ranks: Ranks, *, progress: Progress) -> None:
         This process among those of the run; see :func:`fewshot_lab.pretrain.ranks`.
     progress
         Called by every process at every step; where it raises Stopped in one, all write the
-        checkpoint of this step and stop.
+        checkpoint of this step and stop, but for the last, after which they have finished.
 
     Raises
     ------
@@ -130,6 +131,7 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
         prefetch_factor=4 if recipe.workers else None,
         # Of its own: else each resume would draw one more number from the one of drop path.
         generator=torch.Generator(),
+        worker_init_fn=lambda _: leave_to_parent(),
     )
     batches = iter(loader)
 
@@ -147,6 +149,7 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
         ranks.wait()
 
     if step == 0:
+        progress("checking the start", 0, None)
         course.look(0)
         save(0)
 
@@ -238,18 +241,19 @@ def _train(folder: Path, ranks: Ranks, progress: Progress) -> None:
             if ranks.any(bad is not None):
                 raise FewshotLabError(bad or "The run paused: see its events.")
 
-        stop: Stopped | None = None
+        asked = False
         try:
             progress("pretraining", step, recipe.steps)
-        except Stopped as asked:
-            stop = asked
-        stopping = ranks.any(stop is not None)
+        except Stopped:
+            # Not kept: an error that its own frame holds would keep the loader's workers, too.
+            asked = True
+        stopping = ranks.any(asked)
         if step % recipe.check_steps == 0 or step == recipe.steps:
             course.look(step)
         if step % recipe.checkpoint_steps == 0 or step == recipe.steps or stopping:
             save(step)
-        if stopping:
-            raise stop or Stopped("Stopped; the checkpoint is written.")
+        if stopping and step < recipe.steps:
+            raise Stopped("Stopped; the checkpoint is written.")
 
 
 def _guilty(batch: Views, data: Decoded, recipe: Recipe, ranks: Ranks, step: int) -> list[str]:

@@ -54,11 +54,14 @@ def headline(run: Run) -> str:
     if status.state == "running" and status.stage == "pretraining" and status.seconds_left:
         left = f" · {duration(status.seconds_left)} left"
     words = state_word(run, status)
+    share = 100 * status.done / total if total else 0
     if status.state == "running" and status.stage not in ("", "pretraining"):
         words = "reading the images" if status.stage == "decoding" else status.stage
-        steps = f"{count(status.done)} of {count(status.total or 0)}"
+        stage = run.job.status()
+        if stage.total:
+            steps = f"{count(stage.done)} of {count(stage.total)}"
+            share = 100 * stage.done / stage.total
     line = f"<span>{escape(words[:1].upper() + words[1:])}</span><span>{steps}{left}</span>"
-    share = 100 * status.done / total if total else 0
     return (
         f'<div class="fl-job" role="status"><div class="line">{line}</div>'
         f'<div class="fl-bar"><i style="width:{share:.1f}%"></i></div></div>'

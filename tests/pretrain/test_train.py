@@ -174,6 +174,18 @@ def test_a_stop_writes_the_checkpoint_of_that_step(make_run):
     assert newest_step(folder) == 7
 
 
+def test_a_stop_in_the_last_step_comes_too_late(make_run):
+    folder = make_run(steps=4, check_steps=4)
+
+    def stop(stage, done, total):
+        if stage == "pretraining" and done == 4:
+            raise Stopped("enough")
+
+    run_here(folder, stop)
+    assert newest_step(folder) == 4
+    assert (folder / "backbone.safetensors").is_file()
+
+
 def test_the_result_is_a_backbone_of_the_app(make_run):
     folder = make_run(steps=4, check_steps=2)
     run_here(folder)

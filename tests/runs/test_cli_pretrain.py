@@ -70,21 +70,26 @@ def test_a_run_that_collapses_says_which_clone_to_try(
     assert [r["name"] for r in json.loads(capsys.readouterr().out)["runs"]] == ["cool"]
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.usefixtures("project")
-def test_ctrl_c_stores_the_step_and_resume_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    line = [*TINY, "--steps", "50000", "--name", "long"]
+def test_ctrl_c_stores_the_step_and_resume_goes_on(
+    sent: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal, and Slurm, send it to all processes: also to those that make the views."""
+    line = [*TINY, "--steps", "50000", "--set", "workers=1", "--name", "long"]
     child = subprocess.Popen(
         [sys.executable, "-m", "fewshot_lab", "pretrain", "cells", *line],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     metrics = Path(os.environ["FEWSHOT_LAB_HOME"]) / ".runs" / "long" / "metrics.jsonl"
     until = time.monotonic() + 120
     while not (metrics.exists() and '"kind": "step"' in metrics.read_text()):
         assert time.monotonic() < until
         time.sleep(0.2)
-    child.send_signal(signal.SIGINT)
+    os.killpg(child.pid, sent)
     _, err = child.communicate(timeout=60)
     assert "Traceback" not in err
     assert "go on with: python -m fewshot_lab pretrain cells --name long --resume" in err

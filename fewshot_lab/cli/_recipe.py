@@ -1,0 +1,69 @@
+"""The values of a recipe as the terminal takes them: options, NAME=VALUE, a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.errors import FewshotLabError
+
+RecipeValues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other value of the recipe; may be repeated.",
+        show_default=False,
+    ),
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Start it and return; 'runs' shows how far it is.")
+]
+
+
+def values_of(pairs: list[str] | None) -> dict[str, Any]:
+    found = {}
+    for pair in pairs or []:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise typer.BadParameter(f"--set takes NAME=VALUE, and {pair!r} has no '='")
+        found[name.strip().replace("-", "_")] = value.strip()
+    return found
+
+
+def values_in(path: Path | None) -> dict[str, Any]:
+    """Return the recipe in a run's card or job file.
+
+    Raises
+    ------
+    FewshotLabError
+        Where the file cannot be read, or holds no recipe.
+    """
+    from fewshot_lab.pretrain import Recipe
+
+    if path is None:
+        return {}
+    if str(path) == "paper":
+        return Recipe.paper().to_dict()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = found.get("recipe", found)
+        Recipe.from_dict(values)
+        return dict(values)
+    except OSError as error:
+        raise FewshotLabError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, AttributeError):
+        raise FewshotLabError(
+            f"{path} holds no recipe: give a run's card.json or spec.json."
+        ) from None
+
+
+def asked_of(said: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Put what the options of their own say above the same names among the other values."""
+    if said["epochs"] is not None:
+        values.pop("steps", None)
+    asked = {name: values.pop(name, None) if v is None else v for name, v in said.items()}
+    return {**asked, "start": asked["start"] or "imagenet", "values": values}

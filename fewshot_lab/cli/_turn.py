@@ -1,0 +1,53 @@
+"""Heavy work at the terminal waits its turn, as the app's jobs do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Now = Annotated[
+    bool, typer.Option("--now", help="Begin beside other heavy work, without waiting in line.")
+]
+
+
+def in_turn(
+    project: str, job: Path | None, *, now: bool, device: str | None = None
+) -> dict[str, Any] | None:
+    """Return what the line is told of work on a project; None where it begins at once.
+
+    A job waits by itself.
+
+    Raises
+    ------
+    FewshotLabError
+        For a project there is not, before and not after hours of waiting.
+    """
+    from fewshot_lab.project import Project
+
+    if now or job is not None:
+        return None
+    Project.open(project).close()
+    return {"project": project, "device": device}
+
+
+@contextmanager
+def wait_in_line(work: dict[str, Any]) -> Iterator[None]:
+    """Wait, say on stderr for whom, and keep the turn until the ``with`` block is left."""
+    from fewshot_lab.jobs import in_line
+
+    said = ""
+
+    def waiting(sentence: str) -> bool:
+        nonlocal said
+        if sentence != said:
+            said = sentence
+            print(f"{sentence} Ctrl+C leaves the line; --now begins at once.", file=sys.stderr)
+        return False
+
+    with in_line(work, waiting):
+        yield
