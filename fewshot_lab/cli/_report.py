@@ -14,7 +14,7 @@ from fewshot_lab.cli._turn import wait_in_line
 from fewshot_lab.files import to_json, write_atomically
 from fewshot_lab.progress import Progress
 
-Words = Callable[[str, float | None], str]
+Words = Callable[[str], str]
 
 
 def tell(result: dict[str, Any], text: str, *, as_json: bool, job: Path | None = None) -> None:
@@ -66,12 +66,12 @@ def progress(
         yield stack.enter_context(on_terminal(quiet=as_json))
 
 
-def _speed(stage: str, per_second: float | None) -> str:
-    return f"{per_second:,.0f}/s" if per_second else ""
+def _nothing(stage: str) -> str:
+    return ""
 
 
 @contextmanager
-def on_terminal(*, quiet: bool = False, words: Words = _speed) -> Iterator[Progress]:
+def on_terminal(*, quiet: bool = False, words: Words = _nothing) -> Iterator[Progress]:
     """Give a bar on stderr for each stage, or a line every ten seconds for logs.
 
     Parameters
@@ -79,7 +79,7 @@ def on_terminal(*, quiet: bool = False, words: Words = _speed) -> Iterator[Progr
     quiet : bool
         Show nothing.
     words : callable
-        Given the stage and its steps a second, returns what else to say; asked once a second.
+        Given the stage, returns what else to say; asked once a second.
     """
     if quiet:
         yield lambda stage, done, total: None
@@ -99,7 +99,7 @@ def _lines(words: Words) -> Progress:
             return
         last = time.monotonic()
         said = f"{stage} {done:,}" + (f" of {total:,}" if total else "")
-        more = words(stage, None)
+        more = words(stage)
         print(f"{said}; {more}" if more else said, file=sys.stderr, flush=True)
 
     return report
@@ -116,25 +116,34 @@ def _bars(words: Words) -> Iterator[Progress]:
     )
     from rich.progress import Progress as Bars
 
-    bars = Bars(
+    said = ""
+
+    class WithWords(Bars):
+        def get_renderables(self) -> Iterator[Any]:
+            yield self.make_tasks_table(self.tasks)
+            if said:
+                yield said
+
+    bars = WithWords(
         TextColumn("{task.description:<12}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[words]}"),
         console=Console(stderr=True),
     )
     tasks: dict[str, Any] = {}
     asked = 0.0
 
     def report(stage: str, done: int, total: int | None) -> None:
-        nonlocal asked
+        nonlocal asked, said
         if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total, completed=done, words="")
+            tasks[stage] = bars.add_task(stage, total=total, completed=done, speed="")
         if time.monotonic() - asked > 1:
-            asked = time.monotonic()
-            bars.update(tasks[stage], words=words(stage, bars.tasks[tasks[stage]].speed))
-        bars.update(tasks[stage], completed=done, total=total)
+            asked, said = time.monotonic(), words(stage)
+        speed = bars.tasks[tasks[stage]].speed or 0.0
+        rate = f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2g}/s" if speed else ""
+        bars.update(tasks[stage], completed=done, total=total, speed=rate)
 
     with bars:
         yield report

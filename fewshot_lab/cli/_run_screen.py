@@ -38,7 +38,7 @@ def in_foreground(
     print(f"{run.name}: {run.folder}", file=sys.stderr)
     processes = int(run.spec.get("nproc", 1))
     try:
-        with on_terminal(words=lambda stage, _: _said(run, stage)) as report:
+        with on_terminal(words=lambda stage: _said(run, stage)) as report:
             if processes == 1:
                 run_rank(run.folder, also=report)
             else:
