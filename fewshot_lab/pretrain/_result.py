@@ -17,6 +17,7 @@ from fewshot_lab.pretrain import _metrics as metrics
 from fewshot_lab.pretrain._cache import Decoded
 from fewshot_lab.pretrain._network import Start
 from fewshot_lab.pretrain._recipe import Recipe
+from fewshot_lab.pretrain._steps import newest_step
 
 BACKBONE = "backbone.safetensors"
 LAST = "last.safetensors"
@@ -70,7 +71,10 @@ def write_backbone(
         text = json.dumps(card, indent=1, ensure_ascii=False)
         write_atomically(path.with_name(CARD), text.encode())
     except OSError as error:
-        raise FewshotLabError(f"{path} could not be written: {error.strerror}.") from error
+        raise FewshotLabError(
+            f"{path} could not be written ({error.strerror}): make room and resume the run; it "
+            f"goes on from step {newest_step(path.parent):,}."
+        ) from error
 
 
 def hand_over(

@@ -26,4 +26,7 @@ def write_object(path: Path, value: dict[str, Any]) -> None:
     try:
         write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False).encode())
     except OSError as error:
-        raise FewshotLabError(f"{path} could not be written: {error.strerror}.") from error
+        raise FewshotLabError(
+            f"{path} could not be written ({error.strerror}): make room on its disk, or see that "
+            "it may be written to."
+        ) from error

@@ -87,20 +87,21 @@ def test_grey_16_bit_tiny_and_broken_images(make_run, tmp_path, cells):
     assert '"images": 39' in (folder / "card.json").read_text()
 
 
-def test_a_full_disk_ends_the_run_and_keeps_what_is_stored(make_run, monkeypatch):
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_full_disk_ends_the_run_and_keeps_what_is_stored(step, make_run, monkeypatch):
     folder = make_run(steps=9, checkpoint_steps=3)
     true = os.fsync
 
     def full(fd):
-        if newest_step(folder) >= 3:
+        if newest_step(folder) >= step:
             raise OSError(errno.ENOSPC, "No space left on device")
         true(fd)
 
     monkeypatch.setattr(os, "fsync", full)
-    with ranks() as mine, pytest.raises(FewshotLabError, match="it goes on from step 3"):
+    with ranks() as mine, pytest.raises(FewshotLabError, match=f"it goes on from step {step}"):
         train(folder, mine, progress=silent)
     monkeypatch.setattr(os, "fsync", true)
-    assert newest_step(folder) == 3
+    assert newest_step(folder) == step
     with ranks() as mine:
         train(folder, mine, progress=silent)
     assert newest_step(folder) == 9
