@@ -34,6 +34,14 @@ def _figure(title: str, unit: str = "") -> go.Figure:
     return figure
 
 
+def _over_steps(title: str, runs: Sequence[Run], unit: str = "") -> go.Figure:
+    """Return a chart from step 0 to where the furthest run is, at least to its first check."""
+    figure = _figure(title, unit)
+    first = [min(run.recipe.check_steps, run.recipe.steps) for run in runs]
+    figure.update_xaxes(range=[0, max([*first, *(run.status().done for run in runs)])])
+    return figure
+
+
 def _compared(figure: go.Figure, runs: Sequence[Run]) -> go.Figure:
     """Name the runs below their curves, where they are several: names are long."""
     figure.update_layout(showlegend=len(runs) > 1)
@@ -58,7 +66,15 @@ def _line(
         # One measured step is no line yet.
         mode = "lines" if len(points) > 1 else "markers"
         line = {"color": colour, "width": 1.5}
-        figure.add_scatter(x=x, y=y, name=name, mode=mode, line=line, marker={"color": colour})
+        figure.add_scatter(
+            x=x,
+            y=y,
+            name=name,
+            mode=mode,
+            line=line,
+            marker={"color": colour},
+            cliponaxis=False,  # the first point lies on the axis
+        )
 
 
 def _level(figure: go.Figure, value: float, words: str, at: str = "top right") -> None:
@@ -78,7 +94,8 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
     title = (
         "Is it helping? kNN on the labels" if key == "knn" else "Logistic regression on the labels"
     )
-    figure = _figure(title, "balanced accuracy" if len(runs) == 1 else "dotted: frozen start")
+    unit = "balanced accuracy" if len(runs) == 1 else "dotted: frozen start"
+    figure = _over_steps(title, runs, unit)
     drawn = False
     for run, colour in zip(runs, COLOURS, strict=False):
         checks = [row for row in run.checks() if row.get(key)]
@@ -104,6 +121,7 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
             mode="lines+markers",
             line={"color": colour, "width": 2},
             marker={"size": 5},
+            cliponaxis=False,
         )
         if len(runs) > 1:  # each has a start of its own
             figure.add_scatter(
@@ -116,15 +134,13 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
             )
         else:
             _level(figure, value[0], "frozen start", "bottom right")
-        if x == [0] and len(runs) == 1:
-            figure.update_xaxes(range=[0, min(run.recipe.check_steps, run.recipe.steps)])
         drawn = True
     return _compared(figure, runs) if drawn else None
 
 
 def loss_share(runs: Sequence[Run]) -> go.Figure:
     """Return the losses of runs as parts of ln(prototypes): only so can they be compared."""
-    figure = _figure("Loss", "of ln(prototypes)")
+    figure = _over_steps("Loss", runs, "of ln(prototypes)")
     for run, colour in zip(runs, COLOURS, strict=False):
         top = math.log(run.recipe.prototypes)
         steps = [row for row in run.metrics() if row.get("loss") is not None]
@@ -137,7 +153,7 @@ def loss_share(runs: Sequence[Run]) -> go.Figure:
 
 def loss(run: Run) -> go.Figure:
     """Return the loss beside ln(prototypes), which guessing gives."""
-    figure = _figure("Loss", "nats")
+    figure = _over_steps("Loss", [run], "nats")
     _line(figure, run.metrics(), "loss", "loss", COLOURS[0])
     top = math.log(run.recipe.prototypes)
     _level(figure, top, f"ln(prototypes) = {top:.2f}")
@@ -148,7 +164,7 @@ def loss(run: Run) -> go.Figure:
 
 def entropies(run: Run) -> go.Figure:
     """Return the teacher's two entropies: their distance is what it knows of an image."""
-    figure = _figure("What the teacher says", "nats")
+    figure = _over_steps("What the teacher says", [run], "nats")
     rows = run.metrics()
     _line(figure, rows, "mean_entropy", "of all images", COLOURS[2])
     _line(figure, rows, "teacher_entropy", "of one image", COLOURS[1])
@@ -158,7 +174,7 @@ def entropies(run: Run) -> go.Figure:
 
 def rank(runs: Sequence[Run]) -> go.Figure:
     """Return the effective rank (RankMe) of a fixed set of images."""
-    figure = _figure("Effective rank (RankMe)")
+    figure = _over_steps("Effective rank (RankMe)", runs)
     for run, colour in zip(runs, COLOURS, strict=False):
         rows = [row for row in run.metrics() if row.get("kind") in ("step", "check")]
         _line(figure, rows, "rank", _short(run.name) if len(runs) > 1 else "rank", colour)
@@ -168,7 +184,7 @@ def rank(runs: Sequence[Run]) -> go.Figure:
 
 def speed(run: Run) -> go.Figure:
     """Return images per second."""
-    figure = _figure("Images per second")
+    figure = _over_steps("Images per second", [run])
     _line(figure, run.metrics(), "images_per_second", "images/s", COLOURS[0])
     figure.update_layout(showlegend=False)
     figure.update_yaxes(rangemode="tozero")
