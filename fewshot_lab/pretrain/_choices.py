@@ -10,7 +10,6 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain._presets import preset
 
 _PROTOTYPES = ((20_000, 1024), (50_000, 2048), (100_000, 4096), (200_000, 16_384))
-_LIGHTLY = "lightly-train's rule for data of this size"
 
 
 @dataclass
@@ -197,7 +196,9 @@ def _head(chosen: Choices, case: _Case, steps: int) -> None:
         for name, value in case.head.items():
             chosen.take(name, value, why)
     else:
-        chosen.take("prototypes", _prototypes(case.n_images), f"{_LIGHTLY}.")
+        chosen.take(
+            "prototypes", _prototypes(case.n_images), "lightly-train's rule for data of this size."
+        )
         chosen.take("head_hidden", 2048, "DINO's.")
         chosen.take("head_bottleneck", 256, "DINO's.")
     chosen.take("student_temperature", 0.1, "DINO's.")
@@ -205,8 +206,7 @@ def _head(chosen: Choices, case: _Case, steps: int) -> None:
     chosen.take(
         "teacher_temperature",
         temperature,
-        f"{_LIGHTLY} (.02 at 20,000 images to .07 at 1M), at least .03: colder, a few thousand "
-        "images settle on few outputs.",
+        "lightly-train's rule, at least .03: colder, small sets settle on few outputs.",
     )
     chosen.take(
         "teacher_temperature_start",
@@ -224,7 +224,7 @@ def _teacher(chosen: Choices, case: _Case, per_epoch: float) -> None:
         "ema_start",
         round(min(0.9995, max(0.98, math.exp(math.log(0.5) / (wanted * per_epoch)))), 5),
         f"Half of the teacher is new after about {wanted:.0f} "
-        f"epoch{'s' if wanted != 1 else ''} (0.5-2 from scratch, 2-8 from good weights).",
+        f"epoch{'s' if wanted != 1 else ''} (usual: {'0.5-2' if case.scratch else '2-8'}).",
     )
     chosen.take("ema_end", 1.0, "DINO's: at the end the teacher rests.")
 
@@ -269,14 +269,14 @@ def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
         chosen.take(
             "frozen_stages",
             min(4, case.stages // 2),
-            "The first stages see edges and colours, which ImageNet taught well; a third faster.",
+            "They see edges and colours, which ImageNet taught well; a third faster.",
         )
     else:
+        # As users of DINOv2 found: facebookresearch/dinov2, issue 204.
         chosen.take(
             "head_only_steps",
             min(500, steps // 10),
-            "The start has no head: a new one learns alone first, or its first gradients would "
-            "spoil good weights (dinov2#204).",
+            "A new head learns alone first: its first gradients would spoil good weights.",
         )
         chosen.take("frozen_stages", 0, "All of them are to learn.")
 
@@ -325,7 +325,10 @@ def _prototypes(n_images: int) -> int:
 
 
 def _temperature(n_images: int) -> float:
-    """Return 0.02 up to 20,000 images, 0.07 from a million on, along the logarithm between."""
+    """Return lightly-train's temperature, but at least 0.03.
+
+    Theirs is 0.02 up to 20,000 images, 0.07 from a million on, along the logarithm between.
+    """
     low, high = math.log(20_000), math.log(1_000_000)
     along = min(1.0, max(0.0, (math.log(n_images) - low) / (high - low)))
     return round(max(0.03, 0.02 + 0.05 * along), 4)
