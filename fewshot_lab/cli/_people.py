@@ -125,11 +125,13 @@ def _text(report: PeopleReport) -> str:
         lines.append(f"Raw agreement: {_figure(report.agreement)}")
     if len(report.pairs) > 1:
         lines += [f"{pair.a}, {pair.b}: {_kappa(pair.kappa)}" for pair in report.pairs]
-    waiting = sum(not each.decided for each in report.conflicts)
+    waiting = [each for each in report.conflicts if not each.decided]
     if report.conflicts:
-        lines.append(
-            f"{plural(len(report.conflicts), 'image')} labelled differently, {waiting} undecided."
-        )
+        line = f"{plural(len(report.conflicts), 'image')} labelled differently, "
+        line += f"{len(waiting):,} undecided"
+        if unsettled := sum(each.label is None for each in waiting):
+            line += f", {unsettled:,} of them without a training label until somebody decides"
+        lines.append(f"{line}.")
     lines.append(f"Training label: {report.rule}{f' ({s})' if (s := report.rule_since) else ''}.")
     effect = report.effect
     if effect.difference is not None:

@@ -59,7 +59,7 @@ class Advice:
         gain = self.curve.gain
         worth = f"{about(gain)} of balanced accuracy ({points(gain)}, in 4 of 5 cases)"
         if self.done:
-            return f"Done for now: the next {NEXT} labels are worth {worth}."
+            return f"Little in sight: the next {NEXT} labels are worth {worth}."
         return f"The next {NEXT} labels are worth {worth}{self._minutes(NEXT)}."
 
     def _minutes(self, labels: int) -> str:

@@ -19,9 +19,10 @@ from fewshot_lab.store._rows import (
 from fewshot_lab.store._rules import in_conflict
 from fewshot_lab.store._schema import SCHEMA_VERSION
 from fewshot_lab.store._store import Store
-from fewshot_lab.store._team import RULES, Team, TeamChange
+from fewshot_lab.store._team import LONGEST_NAME, RULES, Team, TeamChange
 
 __all__ = [
+    "LONGEST_NAME",
     "MAX_CLASSES",
     "RULES",
     "SCHEMA_VERSION",

@@ -14,7 +14,8 @@ RULES = {
     "senior": "a senior's opinion, else what most say",
     "soft": "every opinion by its share",
 }
-LONGEST_NAME = 40
+LONGEST_NAME = 60
+"""Characters of an annotator's name."""
 
 
 @dataclass(frozen=True)

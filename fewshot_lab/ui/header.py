@@ -3,6 +3,7 @@
 import streamlit as st
 
 from fewshot_lab.project import Project
+from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.ui import session, work
 
 NAMES = 8
@@ -30,7 +31,7 @@ def header(project: Project | None) -> None:
                 "Who labels?",
                 value=name,
                 key="fl-annotator",
-                max_chars=session.LONGEST_NAME,
+                max_chars=LONGEST_NAME,
                 on_change=_typed,
             )
             st.caption("Every label keeps this name. It stays in this browser.")

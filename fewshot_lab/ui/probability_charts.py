@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 ACCENT, FAINT, GREY = "#0f9488", "rgba(15,148,136,0.18)", "#8a949b"
 HEIGHT = 260
+PERCENT = "\u00a0%"
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -24,8 +25,8 @@ def _figure(title: str, x: str, y: str) -> go.Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )
-    figure.update_xaxes(title={"text": x, "standoff": 4}, tickformat=".0%", zeroline=False)
-    figure.update_yaxes(title=y, tickformat=".0%", zeroline=False)
+    figure.update_xaxes(title={"text": x, "standoff": 4}, ticksuffix=PERCENT, zeroline=False)
+    figure.update_yaxes(title=y, ticksuffix=PERCENT, zeroline=False)
     return figure
 
 
@@ -34,8 +35,8 @@ def risk_coverage(found: "Probabilities") -> go.Figure:
     curve, threshold = found.curve, found.threshold
     figure = _figure("Error, the more is decided", "share of images decided", "wrong among them")
     figure.add_scatter(
-        x=np.concatenate([curve.coverage, curve.coverage[::-1]]),
-        y=np.concatenate([curve.high, curve.low[::-1]]),
+        x=100 * np.concatenate([curve.coverage, curve.coverage[::-1]]),
+        y=100 * np.concatenate([curve.high, curve.low[::-1]]),
         mode="lines",
         fill="toself",
         fillcolor=FAINT,
@@ -43,16 +44,17 @@ def risk_coverage(found: "Probabilities") -> go.Figure:
         hoverinfo="skip",
     )
     figure.add_scatter(
-        x=curve.coverage,
-        y=curve.error,
+        x=100 * curve.coverage,
+        y=100 * curve.error,
         mode="lines",
         line={"color": ACCENT, "width": 2},
-        customdata=np.stack([curve.threshold, curve.low, curve.high], axis=1),
-        hovertemplate="decided %{x:.0%}, wrong %{y:.1%} (%{customdata[1]:.1%}–%{customdata[2]:.1%})"
-        "<br>from probability %{customdata[0]:.2f}<extra></extra>",
+        customdata=np.stack([curve.threshold, 100 * curve.low, 100 * curve.high], axis=1),
+        hovertemplate="decided %{x:.0f} %, wrong %{y:.1f} % "
+        "(%{customdata[1]:.1f}–%{customdata[2]:.1f})<br>from probability %{customdata[0]:.2f}"
+        "<extra></extra>",
     )
     figure.add_hline(
-        y=threshold.target,
+        y=100 * threshold.target,
         line={"color": GREY, "width": 1, "dash": "dot"},
         annotation={"text": "error wanted", "font": {"size": 10, "color": GREY}},
         annotation_position="bottom left",
@@ -61,7 +63,7 @@ def risk_coverage(found: "Probabilities") -> go.Figure:
         share = float((found.evidence.confidence[~found.evidence.unlike] >= threshold.value).sum())
         at = share / max(len(found.evidence), 1)
         figure.add_vline(
-            x=at,
+            x=100 * at,
             line={"color": ACCENT, "width": 1},
             annotation={
                 "text": f"from {threshold.value:.2f}",
@@ -70,8 +72,8 @@ def risk_coverage(found: "Probabilities") -> go.Figure:
             },
         )
     top = max(3 * threshold.target, float(curve.error.max()) * 1.4, 0.1)
-    figure.update_xaxes(range=[0, 1.01])
-    figure.update_yaxes(range=[0, min(1.0, top)])
+    figure.update_xaxes(range=[0, 101])
+    figure.update_yaxes(range=[0, 100 * min(1.0, top)])
     return figure
 
 
@@ -80,11 +82,11 @@ def reliability(found: "Probabilities") -> go.Figure:
     bins = found.reliability.bins
     figure = _figure("Right as often as the probability says?", "probability", "share right")
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "width": 1, "dash": "dot"},
+        x=[0, 100], y=[0, 100], mode="lines", line={"color": GREY, "width": 1, "dash": "dot"},
         hoverinfo="skip",
     )  # fmt: skip
-    x = [b.confidence for b in bins]
-    y = [b.accuracy.value for b in bins]
+    x = [100 * b.confidence for b in bins]
+    y = [100 * b.accuracy.value for b in bins]
     figure.add_scatter(
         x=x,
         y=y,
@@ -94,17 +96,17 @@ def reliability(found: "Probabilities") -> go.Figure:
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": [b.accuracy.high - b.accuracy.value for b in bins],
-            "arrayminus": [b.accuracy.value - b.accuracy.low for b in bins],
+            "array": [100 * (b.accuracy.high - b.accuracy.value) for b in bins],
+            "arrayminus": [100 * (b.accuracy.value - b.accuracy.low) for b in bins],
             "color": ACCENT,
             "thickness": 1,
             "width": 3,
         },
-        customdata=[[b.accuracy.low, b.accuracy.high, b.accuracy.n] for b in bins],
-        hovertemplate="probability %{x:.2f}: right %{y:.0%} (%{customdata[0]:.0%}–"
-        "%{customdata[1]:.0%}), n = %{customdata[2]}<extra></extra>",
+        customdata=[[100 * b.accuracy.low, 100 * b.accuracy.high, b.accuracy.n] for b in bins],
+        hovertemplate="probability %{x:.0f} %: right %{y:.0f} % (%{customdata[0]:.0f}–"
+        "%{customdata[1]:.0f}), n = %{customdata[2]}<extra></extra>",
     )
-    low = max(0.0, min(min(x), min(b.accuracy.low for b in bins)) - 0.05)
-    figure.update_xaxes(range=[low, 1.02])
-    figure.update_yaxes(range=[low, 1.04])
+    low = max(0.0, min(min(x), min(100 * b.accuracy.low for b in bins)) - 5)
+    figure.update_xaxes(range=[low, 102])
+    figure.update_yaxes(range=[low, 104])
     return figure

@@ -10,9 +10,9 @@ from fewshot_lab import home
 from fewshot_lab.core import MARKER
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
+from fewshot_lab.store import LONGEST_NAME
 
 COOKIE = "fewshot_annotator"
-LONGEST_NAME = 40
 
 
 def project_names() -> list[str]:

@@ -368,7 +368,7 @@ def test_accepted_predictions_are_marked_and_undone_at_once(
     slider = page.get_by_label("Least confidence")
     slider.evaluate("e => { e.value = 60; e.dispatchEvent(new Event('input')); }")
     button = page.locator(".ws-accept .ws-button")
-    expect(page.locator(".ws-accept .ws-figure")).to_have_text("≥ 60%")
+    expect(page.locator(".ws-accept .ws-figure")).to_have_text("≥ 60\u00a0%")
     n = int(button.inner_text().split()[1].replace(",", ""))
     page.locator(".ws-check").first.click()
     expect(button).to_have_text(f"Accept {n - 1:,}")

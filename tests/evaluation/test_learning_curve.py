@@ -160,7 +160,7 @@ def test_advice_is_in_words_and_json():
     assert curve is not None
     advice = Advice(7, curve, {0: "monocyte", 1: "lymphocyte", 2: "basophil"})
     found = json.loads(json.dumps(advice.to_dict()))
-    assert found["done"] and found["sentence"].startswith("Done for now: the next 50 labels")
+    assert found["done"] and found["sentence"].startswith("Little in sight: the next 50 labels")
     assert found["classes"][1]["advice"] == "lymphocyte: done"
     poor = replace(curve.classes[1], recall=(Band(0.1, 0.0, 0.3),))
     assert advice.of_class(poor) == "lymphocyte: no gain in sight"

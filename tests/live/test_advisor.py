@@ -163,7 +163,7 @@ def test_curve_nshot_and_replay_at_the_terminal(project, tmp_path, capsys):
     code, out, _ = say(capsys, "evaluate", "curve", "cells", "--json")
     assert code == 0 and json.loads(out)["next"]["gain"]["low"] <= 0.2
     code, out, _ = say(capsys, "evaluate", "curve", "cells")
-    assert "The next 50 labels are worth" in out or "Done for now" in out
+    assert "The next 50 labels are worth" in out or "Little in sight" in out
 
     split = tmp_path / "split.csv"
     lines = [f"{i}.png,{'test' if i % 3 == 0 else 'train'}" for i in range(N)]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ALL = "All pairs"
 SHOWN_PAIRS = 15
+BESIDE = 9
+"""Classes whose matrix fits beside the tables; that of more has the page's width."""
 
 
 def show(project: Project) -> None:
@@ -40,14 +42,16 @@ def draw(project: Project, report: "PeopleReport") -> None:
     st.html(headline(report, project.splits.rule.noun))
     to_decide(project, report)
     st.divider()
+    wide = len(report.categories) > BESIDE
     left, right = st.columns([1, 1], gap="large")
     with left:
         st.header("Annotators")
         st.html(people_table(report))
-        if len(report.pairs) > 1:
+    if len(report.pairs) > 1:
+        with right if wide else left:
             st.header("Pairs")
             st.html(pairs_table(report))
-    with right:
+    with st.container() if wide else right:
         st.header("Who says what")
         a, b = pair_chooser(report)
         st.html(matrix(project, report, a, b))
@@ -173,8 +177,9 @@ def pairs_table(report: "PeopleReport") -> str:
     more = len(report.pairs) - SHOWN_PAIRS
     rest = f"<div class='fl-small fl-muted'>and {count(more)} more pairs</div>" if more > 0 else ""
     return (
-        "<table class='fl-table'><thead><tr><th>Pair</th><th class='n'>Cohen's kappa (95 %)</th>"
-        "<th class='n'>the same</th><th class='n'>n</th></tr></thead>"
+        "<table class='fl-table'><thead><tr><th>Pair</th>"
+        "<th class='n'>Cohen's kappa (95\u00a0%)</th><th class='n'>the same</th>"
+        "<th class='n'>n</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>{rest}"
     )
 

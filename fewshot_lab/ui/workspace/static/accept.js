@@ -3,7 +3,7 @@
 import { h, refill, say, count, images, percent } from "./dom.js";
 import { AUDIT, KIND, SKIPPED } from "./model.js";
 
-const halves = (share) => `${Math.round(share * 200) / 2}%`;
+const halves = (share) => `${Math.round(share * 200) / 2}\u00a0%`;
 
 export class Accept {
   constructor({ model, labeller, grid }) {
@@ -120,7 +120,7 @@ export class Accept {
     if (!steps) return [];
     const step = steps.filter((s) => s.above <= this.threshold + 1e-9).at(-1);
     if (!step || !step.n) return [" No labelled image was predicted that surely yet."];
-    return [` In cross-validation ${percent(step.right.value)} of those were right (${percent(step.right.low)}–${percent(step.right.high)}, n = ${count(step.n)}).`];
+    return [` In cross-validation ${percent(step.right.value)} of those were right (${Math.round(100 * step.right.low)}–${percent(step.right.high)}, n = ${count(step.n)}).`];
   }
 
   say() {

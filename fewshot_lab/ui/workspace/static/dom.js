@@ -76,7 +76,7 @@ export function iconButton(name, label, onclick, attributes = {}) {
 const figures = new Intl.NumberFormat("en-US");
 export const count = (n) => figures.format(n);
 export const images = (n) => `${count(n)} ${n === 1 ? "image" : "images"}`;
-export const percent = (p) => `${Math.round(p * 100)}%`;
+export const percent = (p) => `${Math.round(p * 100)}\u00a0%`;
 export const two = (x) => x.toFixed(2);
 
 export function ago(seconds) {

@@ -1,6 +1,6 @@
 // Labelling: from "this key was pressed" to an action in the outbox, with what must be known of it.
 
-import { count, images } from "./dom.js";
+import { count, images, percent } from "./dom.js";
 import { AUDIT, KIND } from "./model.js";
 import { Past } from "./past.js";
 
@@ -53,7 +53,7 @@ export class Labeller {
     }[action.kind];
     const share = n / model.n;
     const large = share >= LARGE_SHARE && n > 50;
-    const warning = large ? ` That is ${Math.round(share * 100)}% of all ${count(model.n)} images.` : "";
+    const warning = large ? ` That is ${percent(share)} of all ${count(model.n)} images.` : "";
     this.toasts.show(`${images(n)} ${what}.${warning}`, {
       action: "Undo", onAction: () => this.undo(), tone: large ? "warning" : "plain", stays: large ? 15_000 : 6000,
     });

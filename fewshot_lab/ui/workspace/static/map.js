@@ -1,7 +1,7 @@
 // The map: Plotly draws the points and zooms; selecting, pointing at and colouring them is done here,
 // so that a click, a lasso and a hover all work with every tool and a refit never moves anything.
 
-import { h, refill, iconButton, count, images, afterPaint } from "./dom.js";
+import { h, refill, iconButton, count, images, percent, afterPaint } from "./dom.js";
 import { Bins, inside } from "./polygon.js";
 import { CLEAR, colouring, paintAll, shades } from "./paint.js";
 
@@ -597,7 +597,7 @@ export function describe(model, row) {
   else if (kind === 2) lines.push(swatchLine(null, "unusable", "label"));
   const predicted = model.predictedId(row);
   if (predicted !== null) {
-    lines.push(swatchLine(model.color(predicted), model.name(predicted), `${Math.round(model.probability(row) * 100)}%`));
+    lines.push(swatchLine(model.color(predicted), model.name(predicted), percent(model.probability(row))));
   } else if (model.concealed(row)) lines.push(h("div", { class: "ws-card-quiet" }, "audit: no prediction yet"));
   if (!lines.length) lines.push(h("div", { class: "ws-card-quiet" }, "no label yet"));
   return lines;
