@@ -58,7 +58,7 @@ def _no_network() -> Iterator[None]:
     def local_only(self: socket.socket, address: object) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6):
             host = address[0] if isinstance(address, tuple) else address
-            if host not in ("127.0.0.1", "::1", "localhost"):
+            if host not in ("127.0.0.1", "127.0.0.2", "::1", "localhost"):
                 raise OSError(f"a test tried to reach {host}")
         connect(self, address)  # type: ignore[arg-type]
 

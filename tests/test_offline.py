@@ -1,6 +1,11 @@
 """Nothing in the project reaches for another machine by itself."""
 
+import os
 import re
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +66,33 @@ def test_streamlit_sends_no_statistics():
 
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     assert config["browser"]["gatherUsageStats"] is False
+
+
+def test_the_app_listens_on_this_machine_only(tmp_path):
+    """As a person starts it: there is no login, and the images are patients'."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    environment = os.environ | {
+        "STREAMLIT_SERVER_HEADLESS": "true",
+        "FEWSHOT_LAB_HOME": str(tmp_path),
+    }
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as server:
+        try:
+            assert answers("localhost", port, within=60)
+            assert not answers("127.0.0.2", port, within=0)  # a server for all takes it, too
+        finally:
+            server.terminate()
+
+
+def answers(host: str, port: int, within: float) -> bool:
+    end = time.monotonic() + within
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+            return True
+        except OSError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.2)

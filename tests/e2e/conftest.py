@@ -68,7 +68,7 @@ class Server:
             "STREAMLIT_SERVER_HEADLESS": "true",
         }
         command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-        command += ["--server.port", str(self.port), "--server.address", "localhost"]
+        command += ["--server.port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
