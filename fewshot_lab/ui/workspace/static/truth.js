@@ -67,7 +67,7 @@ export class TruthLine {
     if (this.next.hidden) return;
     const { value, low, high } = next.gain;
     const [first] = this.next.children;
-    say(first, advice.done ? `Enough labels: ${next.labels} more add` : `Next ${next.labels} labels:`);
+    say(first, advice.done ? `Little in sight: ${next.labels} more add` : `Next ${next.labels} labels:`);
     say(this.gain, advice.done || value < 0.005 ? "under half a point" : `about +${tidy(value)} ${tidy(value) === "1" ? "point" : "points"}`);
     say(this.gainDoubt, ` (${signed(low)} to ${signed(high)}${next.minutes ? `, ${minutes(next.minutes.value)} min` : ""})`);
     this.next.href = `evaluate?project=${encodeURIComponent(this.workspace.dataset.project ?? "")}&view=Curve`;
