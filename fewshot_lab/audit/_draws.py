@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from bisect import bisect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -132,20 +133,28 @@ class AuditDraws:
         fresh = part & ~np.isin(pool.code, pool.code[drawn & part])
         if not fresh.any():
             raise FewshotLabError("Every image or group of the pool has been drawn already.")
-        rng = self._random(int(drawn.sum()))
         room = HELD * inside.sum() - np.isin(pool.code[inside], pool.code[drawn & inside]).sum()
-        most = per_group or images_per_group(pool.code, fresh, n, float(room))
-        take = np.where(pool.named, most, 1)
-        found = draw_units(pool.code, fresh, n, rng, take=take, strata=strata)
-        told = [(names[k], until, units) for k, units in found]
-        after = drawn.copy()
-        after[[row for _, units in found for unit in units for row in unit[0]]] = True
-        held = int((np.isin(pool.code, pool.code[after]) & inside).sum())
-        if held > MOST * inside.sum():
+
+        def units_of(n: int) -> tuple[list[tuple[int, list[Any]]], int]:
+            """Return what n would draw, and how many images would no longer train."""
+            most = per_group or images_per_group(pool.code, fresh, n, float(room))
+            take = np.where(pool.named, most, 1)
+            rng = self._random(int(drawn.sum()))
+            found = draw_units(pool.code, fresh, n, rng, take=take, strata=strata)
+            after = drawn.copy()
+            after[[row for _, units in found for unit in units for row in unit[0]]] = True
+            return found, int((np.isin(pool.code, pool.code[after]) & inside).sum())
+
+        found, held = units_of(n)
+        limit = MOST * inside.sum()
+        if held > limit:
+            fits = bisect(range(1, n), limit, key=lambda fewer: units_of(fewer)[1])
             raise FewshotLabError(
                 f"{n:,} more would keep {held:,} of the {int(inside.sum()):,} images from "
-                "training, for good, and that is more than three quarters: ask for fewer."
+                "training, for good, and that is more than three quarters: "
+                + (f"ask for {fits:,} at most." if fits else "no more can be drawn.")
             )
+        told = [(names[k], until, units) for k, units in found]
         rows = self._record(pool, int(fresh.sum()), told)
         project.splits.changed()
         return len(rows)

@@ -177,11 +177,11 @@ def test_a_stratified_draw_is_weighted_back(project):
 
 def test_an_audit_set_leaves_a_quarter_of_the_pool_to_train(project):
     project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
-    with pytest.raises(FewshotLabError, match="112 of the 112 images from training, for good"):
+    with pytest.raises(FewshotLabError, match=r"112 of the 112 images .* ask for 84 at most"):
         project.audit.draw(1_000_000)
     assert not project.store.audit_ids()
     assert project.audit.draw(80) == 80
-    with pytest.raises(FewshotLabError, match="20 more would keep"):
+    with pytest.raises(FewshotLabError, match=r"20 more would keep .* ask for 4 at most"):
         project.audit.draw(20)
     assert len(project.store.audit_ids()) == 80
 
