@@ -20,6 +20,7 @@ from fewshot_lab.evaluation._cross_validation import (
     cross_validation,
     suspects,
 )
+from fewshot_lab.evaluation._curves import LearningCurve
 from fewshot_lab.evaluation._decision import Decision, Verdicts
 from fewshot_lab.evaluation._differences import difference, paired_difference
 from fewshot_lab.evaluation._evidence import ENOUGH, Evidence
@@ -34,7 +35,7 @@ from fewshot_lab.evaluation._groups import (
 )
 from fewshot_lab.evaluation._intervals import Interval, balanced, effective_size, wilson
 from fewshot_lab.evaluation._leaks import Leak, LeakCheck, check_folds, check_sides
-from fewshot_lab.evaluation._learning_curve import LearningCurve, learning_curve
+from fewshot_lab.evaluation._learning_curve import learning_curve
 from fewshot_lab.evaluation._near import Threshold, near_threshold
 from fewshot_lab.evaluation._nshot import (
     CLASSIFIERS,

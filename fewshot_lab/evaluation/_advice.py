@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fewshot_lab.classifiers import TITLES
-from fewshot_lab.evaluation._learning_curve import (
+from fewshot_lab.evaluation._curves import (
     LEVEL,
     NEXT,
     NEXT_OF_CLASS,

@@ -10,7 +10,7 @@ import pytest
 from fewshot_lab.classifiers import Pool, fit, subset_predictions
 from fewshot_lab.evaluation import Advice, Pace, fit_power_laws, learning_curve, pace
 from fewshot_lab.evaluation._advice import about, points
-from fewshot_lab.evaluation._learning_curve import Band
+from fewshot_lab.evaluation._curves import Band
 from fewshot_lab.store import Event
 
 
