@@ -234,13 +234,14 @@ def cells_project() -> Path:
     if not (DATA / "pbc8").is_dir():
         raise SystemExit(f"{DATA / 'pbc8'} is missing: set FEWSHOT_LAB_TEST_DATA.")
     home = CACHE / "fewshot-lab-benchmark-projects"
-    if not (home / "cells" / "project.json").exists():
+    made = (home / "cells" / "project.json").exists()
+    project = Project.open("cells", home=home) if made else Project.create("cells", home=home)
+    if project.map is None:  # nor after an earlier try that was interrupted
         print("importing, embedding and mapping pbc8 once ...", flush=True)
-        project = Project.create("cells", home=home)
         project.import_images(DATA / "pbc8", reference_labels="folders")
         project.embed()
         project.make_map()
-        project.close()
+    project.close()
     return home / "cells"
 
 
