@@ -104,7 +104,7 @@ def test_agreements_are_on_record_and_rebuild_the_past(store: Store, kim: Hand, 
         ({"double": 1.5}, "from 0 to 100 %, not 150 %"),
         ({"per_image": 1}, "Between 2 and 10"),
         ({"split": True, "annotators": ("kim", "kim ")}, "at least two annotators"),
-        ({"annotators": ("k" * 41,)}, "at most 40 characters"),
+        ({"annotators": ("k" * 61,)}, "at most 60 characters"),
         (
             {"split": True, "annotators": ("kim", "bo"), "double": 0.1, "per_image": 3},
             "only 2 are named",
