@@ -1,6 +1,6 @@
 """Is the advice right: what 50 more labels were predicted to be worth, and what they were.
 
-    python benchmarks/advice.py [--draws 10] [--first 10] [--sets pbc8 isic8]
+    python benchmarks/advice.py [--draws 10] [--first 10] [--sets pbc8 isic8] [--classes]
 
 Every draw holds out a third of the images and labels the rest as a person would with the app:
 batches of 24 suggestions, a fifth of them drawn at random to measure. At some numbers of labels
@@ -10,6 +10,9 @@ this in 80 % of cases. Printed: mean prediction and mean truth, the interval's m
 often it held, and what the advice costs in CPU seconds. What the labels were worth is itself only
 measured, on the images held out: "measured to" is the standard error of that, and "allowing for
 it" counts intervals widened by it.
+
+``--classes`` asks the same of the advice for each class: what 20 more labels of it were predicted
+to add to its recall, and what 20 drawn at random from its images without a label did add.
 """
 
 import argparse
@@ -21,6 +24,7 @@ from _embeddings import embeddings, split
 from fewshot_lab.active import BATCH, COLD_LABELS_PER_CLASS, suggest
 from fewshot_lab.classifiers import Fitted, Pool, fit
 from fewshot_lab.evaluation import LearningCurve, learning_curve
+from fewshot_lab.evaluation._curves import NEXT_OF_CLASS, Band
 
 AT = (72, 144, 240, 384)
 AUDIT = round(0.2 * BATCH)
@@ -90,6 +94,22 @@ class Person:
         error = np.sqrt(sum(d.var(ddof=1) / len(d) for d in each)) / len(each)
         return float(np.mean([d.mean() for d in each])), float(error)
 
+    def gain_of_class(self, k: int, n: int) -> tuple[float, float] | None:
+        """Return what n more labels of a class add to its recall, and its standard error.
+
+        None where so many of it are not left.
+        """
+        left = np.flatnonzero((self.label < 0) & (self.truth == k))
+        if len(left) < n:
+            return None
+        before, kept = self.hits(), (self.label.copy(), self.fitted)
+        random = np.random.default_rng([self.seed, self.n, k])
+        self.label[random.permutation(left)[:n]] = k
+        self.refit()
+        change = (self.hits() - before)[self.y[self.test] == k]
+        self.label, self.fitted = kept
+        return float(change.mean()), float(change.std(ddof=1) / np.sqrt(len(change)))
+
     def advice(self) -> LearningCurve:
         assert self.fitted is not None
         rows = np.flatnonzero(self.label >= 0)
@@ -107,11 +127,22 @@ class Person:
         return found
 
 
+def compared(
+    gain: Band, real: float, error: float, seconds: float
+) -> tuple[float, float, float, float, bool, float, float, bool]:
+    """Return what was predicted beside what came, and whether the interval holds that."""
+    middle, half = (gain.low + gain.high) / 2, (gain.high - gain.low) / 2
+    near = bool(abs(real - middle) <= np.hypot(half, Z80 * error))
+    held = gain.low <= real <= gain.high
+    return gain.value, gain.low, gain.high, real, held, seconds, error, near
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--first", type=int, default=10, help="seed of the first draw")
     parser.add_argument("--sets", nargs="+", default=["pbc8", "isic8"])
+    parser.add_argument("--classes", action="store_true", help="the advice for each class")
     options = parser.parse_args()
     every = []
     for name in options.sets:
@@ -123,20 +154,26 @@ def main() -> None:
                 while person.n < n:
                     person.give(min(BATCH, n - person.n))
                 began = time.process_time()
-                gain = person.advice().gain
+                advice = person.advice()
                 seconds = time.process_time() - began
+                if options.classes:
+                    for each in advice.classes:
+                        real = person.gain_of_class(each.class_id, NEXT_OF_CLASS)
+                        if each.gain is not None and real is not None:
+                            found[n].append(compared(each.gain, *real, seconds))
+                    continue
                 before = person.hits()
                 # The two batches that the person would get, then back to where the labels were.
                 kept = (person.label.copy(), person.audit.copy(), person.fitted)
                 person.give(BATCH)
                 person.give(MORE - BATCH)
-                real, error = person.gain(before, person.hits())
+                real = person.gain(before, person.hits())
                 person.label, person.audit, person.fitted = kept
-                held = gain.low <= real <= gain.high
-                middle, half = (gain.low + gain.high) / 2, (gain.high - gain.low) / 2
-                near = abs(real - middle) <= np.hypot(half, Z80 * error)
-                found[n].append((gain.value, gain.low, gain.high, real, held, seconds, error, near))
-        print(f"\n{name}: {options.draws} draws; points of balanced accuracy by {MORE} more labels")
+                found[n].append(compared(advice.gain, *real, seconds))
+        what = f"balanced accuracy by {MORE} more labels"
+        if options.classes:
+            what = f"a class's recall by {NEXT_OF_CLASS} more labels of it"
+        print(f"\n{name}: {options.draws} draws; points of {what}")
         print(
             "| labels | predicted | real | interval's width | held | measured to | "
             "allowing for it | CPU s |"

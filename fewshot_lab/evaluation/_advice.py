@@ -19,7 +19,8 @@ from fewshot_lab.evaluation._curves import (
 from fewshot_lab.evaluation._pace import Pace
 
 DONE_VALUE, DONE_HIGH = 0.005, 0.015
-"""The curve is flat where so little is expected, and more is unlikely."""
+"""The curve is flat where so little is expected, and more is unlikely; of one class's recall:"""
+DONE_HIGH_OF_CLASS = 0.03
 GOOD_RECALL = 0.8
 """A class that is hardly recognised is not done, flat as its curve may be."""
 
@@ -78,7 +79,7 @@ class Advice:
         if curve.gain is None:
             why = f"{curve.n} labels, {curve.tested} to measure by"
             return f"{name}: too few to say ({why})"
-        if is_flat(curve.gain):
+        if is_flat(curve.gain, DONE_HIGH_OF_CLASS):
             return f"{name}: done" if _is_done(curve) else f"{name}: no gain in sight"
         return (
             f"{name}: {NEXT_OF_CLASS} more labels are worth {about(curve.gain)} "
@@ -142,7 +143,7 @@ class Advice:
                     "next": None
                     if each.gain is None
                     else {"labels": NEXT_OF_CLASS, "gain": _band(each.gain), "level": LEVEL},
-                    "flat": each.gain is not None and is_flat(each.gain),
+                    "flat": each.gain is not None and is_flat(each.gain, DONE_HIGH_OF_CLASS),
                     "done": _is_done(each),
                     "advice": self.of_class(each),
                 }
@@ -152,12 +153,13 @@ class Advice:
 
 
 def _is_done(curve: ClassCurve) -> bool:
-    return curve.gain is not None and is_flat(curve.gain) and curve.recall[-1].value >= GOOD_RECALL
+    flat = curve.gain is not None and is_flat(curve.gain, DONE_HIGH_OF_CLASS)
+    return flat and curve.recall[-1].value >= GOOD_RECALL
 
 
-def is_flat(gain: Band) -> bool:
+def is_flat(gain: Band, high: float = DONE_HIGH) -> bool:
     """Say whether a gain is next to nothing, and is sure to be little."""
-    return gain.value < DONE_VALUE and gain.high < DONE_HIGH
+    return gain.value < DONE_VALUE and gain.high < high
 
 
 def about(gain: Band) -> str:

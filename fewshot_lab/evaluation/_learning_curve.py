@@ -76,8 +76,9 @@ def learning_curve(
     errors are scaled to those on the audit images, once there are ten.
 
     Intervals by bootstrap over the test images (groups of them) and the repeats; each replicate
-    is extrapolated by a power law of its own (:func:`fit_power_laws`). The gain's interval also
-    holds the luck of which labels come next, as it shows between the repeats.
+    is extrapolated by a power law of its own (:func:`fit_power_laws`). The interval of a gain, of
+    all classes and of one, also holds the luck of which labels come next, as it shows between the
+    repeats.
 
     Parameters
     ----------
@@ -250,6 +251,17 @@ def _classes(
                 scaled = np.clip(1 - ratio[:, None] * (1 - mine[:, :, k]), 0, 1)
                 laws = fit_power_laws(x, scaled, variance_of(each) * ratio.mean() ** 2, seed=k)
                 rise = laws.gain(n, n + NEXT_OF_CLASS)
-                gain = Band.of(float(np.median(rise)), rise, LEVEL)
+                luck = luck_of(
+                    np.where(code == k, hits[k], np.nan),
+                    code,
+                    float(ratio.mean()),
+                    x,
+                    n,
+                    NEXT_OF_CLASS,
+                )
+                # Few repeats tell it, by the steps between the thinned classes: Student's t.
+                free = len(THINNED) * max(1, len(hits[k]) - 1)
+                real = rise + luck * np.random.default_rng(k).standard_t(free, size=REPLICATES)
+                gain = Band.of(float(np.median(rise)), real, LEVEL)
         found.append(ClassCurve(int(class_id), n, tested, recall, gain))
     return found

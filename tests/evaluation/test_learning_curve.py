@@ -93,6 +93,28 @@ def test_the_gain_holds_the_real_one_at_the_stated_rate():
     assert np.mean(predicted) == pytest.approx(np.mean(real), abs=0.012)
 
 
+def test_the_gain_of_a_class_holds_the_real_one_at_the_stated_rate():
+    """As above, with 20 more labels of one class alone."""
+    X, y = cells()
+    test = np.arange(2000, 4000)
+    held = 0
+    for trial in range(40):
+        order = np.random.default_rng(trial).permutation(2000)
+        pool, k = Pool(X[order[:600]]), trial % 4
+        more = [*order[:120], *order[120:][y[order[120:]] == k][:20]]
+        fits = [fit(X[own], y[own], name="lda", pool=pool) for own in (order[:120], more)]
+        mine = test[y[test] == k]
+        before, after = ((f.predict(X[mine]) == k).mean() for f in fits)
+        curve = learning_curve(
+            pool, np.arange(120), y[order[:120]], parameters=fits[0].parameters, repeats=4
+        )
+        assert curve is not None
+        gain = curve.classes[k].gain
+        assert gain is not None
+        held += gain.low <= after - before <= gain.high
+    assert 0.70 <= held / 40 <= 1.0, held
+
+
 def test_hard_labels_are_brought_to_the_height_of_the_audit():
     """Labels picked by doubt look worse than the pool; a few audit images set that right."""
     X, y = cells()

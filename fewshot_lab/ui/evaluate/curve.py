@@ -97,7 +97,8 @@ def table(project: Project, advice: dict[str, Any]) -> str:
         elif each["next"] is not None:
             gain = {key: 100 * v for key, v in each["next"]["gain"].items()}
             promise = f"+{gain['value']:.1f} <span class='fl-muted'>"
-            promise += f"{_signed(gain['low'])}–{gain['high']:.1f}</span>"
+            between = " to " if gain["low"] < 0 else "–"
+            promise += f"{_signed(gain['low'])}{between}{gain['high']:.1f}</span>"
         rows.append(
             f"<tr>{name}<td class='n'>{count(each['labels'])}</td><td class='n'>{recall}</td>"
             f"<td class='n'>{promise}</td></tr>"
