@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.cli._report import on_terminal, tell
 from fewshot_lab.cli._run_words import described, in_words, learnt
+from fewshot_lab.cli._turn import say_who_waits
 from fewshot_lab.errors import FewshotLabError, Stopped
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def in_foreground(
     try:
         with on_terminal(words=lambda stage: _said(run, stage)) as report:
             if processes == 1:
-                run_rank(run.folder, also=report)
+                run_rank(run.folder, also=report, waits=say_who_waits)
             else:
                 _follow(run, torchrun(run, processes), report)
     except Stopped:
@@ -68,10 +69,15 @@ def _follow(run: Run, command: list[str], report: Progress) -> None:
         run.job.ask_to_stop()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    said = ""
     try:
         while process.poll() is None:
             status = run.status()
-            report(status.stage, status.done, status.total)
+            if run.job.in_line and status.message != said:
+                said = status.message
+                say_who_waits(said)
+            elif status.state == "running":
+                report(status.stage, status.done, status.total)
             time.sleep(0.3)
     finally:
         for number, handler in before.items():

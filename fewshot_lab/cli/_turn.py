@@ -46,8 +46,13 @@ def wait_in_line(work: dict[str, Any]) -> Iterator[None]:
         nonlocal said
         if sentence != said:
             said = sentence
-            print(f"{sentence} Ctrl+C leaves the line; --now begins at once.", file=sys.stderr)
+            say_who_waits(sentence)
         return False
 
     with in_line(work, waiting):
         yield
+
+
+def say_who_waits(sentence: str) -> None:
+    """Say on stderr for whom the terminal waits."""
+    print(f"{sentence} Ctrl+C leaves the line; --now begins at once.", file=sys.stderr)

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -23,7 +23,12 @@ HEARTBEAT_SECONDS = 2.0
 
 
 @contextmanager
-def worker(run_folder: Path | str, *, also: Sequence[signal.Signals] = ()) -> Iterator[Progress]:
+def worker(
+    run_folder: Path | str,
+    *,
+    also: Sequence[signal.Signals] = (),
+    waits: Callable[[str], None] = lambda sentence: None,
+) -> Iterator[Progress]:
     """Run a job's work: ``with worker(run_folder) as progress: work(progress=progress)``.
 
     Keeps ``status.json`` up to date, with a sign of life every two seconds. A heavy job first
@@ -37,6 +42,8 @@ def worker(run_folder: Path | str, *, also: Sequence[signal.Signals] = ()) -> It
         What ``--job`` was given.
     also : sequence of signals
         Further signals that ask to stop, beside SIGTERM.
+    waits : callable
+        Told for whom a heavy job waits, where somebody looks on.
 
     Yields
     ------
@@ -48,7 +55,7 @@ def worker(run_folder: Path | str, *, also: Sequence[signal.Signals] = ()) -> It
     if spec is None:
         raise FewshotLabError(f"{folder} is not the folder of a job.")
     heavy = is_heavy(spec)
-    report = _Reporter(folder, first_word(spec))
+    report = _Reporter(folder, first_word(spec), waits)
     with ExitStack() as stack:
         stack.enter_context(report.listening((signal.SIGTERM, *also)))
         try:
@@ -83,8 +90,9 @@ def _step_back() -> None:
 class _Reporter:
     """Holds the status and writes it."""
 
-    def __init__(self, folder: Path, first: dict[str, str]):
+    def __init__(self, folder: Path, first: dict[str, str], waits: Callable[[str], None]):
         self._folder = folder
+        self._waits = waits
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._asked_to_stop = False
@@ -146,6 +154,7 @@ class _Reporter:
         with self._lock:
             if self._status["message"] != sentence:
                 self.set(message=sentence)
+                self._waits(sentence)
         if self.must_stop():
             raise Stopped("Stopped before it began.")
         return (self._folder / NOW).exists()

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,12 @@ STOP_SIGNALS = tuple(
 )
 
 
-def run_rank(folder: Path, *, also: Progress | None = None) -> None:
+def run_rank(
+    folder: Path,
+    *,
+    also: Progress | None = None,
+    waits: Callable[[str], None] = lambda sentence: None,
+) -> None:
     """Train a run's folder as one of its processes.
 
     The first process keeps ``status.json``; SIGTERM, SIGINT, SIGUSR1 or a file ``stop`` in the
@@ -33,6 +38,8 @@ def run_rank(folder: Path, *, also: Progress | None = None) -> None:
         The run's.
     also
         Told how far the run is, too (a display).
+    waits
+        Told for whom the run waits in line.
 
     Raises
     ------
@@ -46,7 +53,7 @@ def run_rank(folder: Path, *, also: Progress | None = None) -> None:
     _end_with_parent()
     with ExitStack() as stack:
         if first:
-            report = stack.enter_context(worker(folder, also=STOP_SIGNALS))
+            report = stack.enter_context(worker(folder, also=STOP_SIGNALS, waits=waits))
         else:
             report = stack.enter_context(_listening())
             _wait_for_the_first(folder, report)

@@ -70,6 +70,27 @@ def test_a_run_that_collapses_says_which_clone_to_try(
     assert [r["name"] for r in json.loads(capsys.readouterr().out)["runs"]] == ["cool"]
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.usefixtures("project")
+def test_in_the_foreground_a_run_says_for_whom_it_waits(processes: int) -> None:
+    from fewshot_lab.jobs import in_line
+
+    line = [*TINY, "--steps", "2", "--device", "cpu", "--nproc", str(processes)]
+    with in_line({"project": "night", "device": "cpu"}, lambda sentence: False):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "fewshot_lab", "pretrain", "cells", *line],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stderr is not None
+        said = [child.stderr.readline() for _ in range(3)]
+        assert said[2].startswith("Waiting until the work on “night” has ended."), said
+    _, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.usefixtures("project")
 def test_ctrl_c_stores_the_step_and_resume_goes_on(
