@@ -41,6 +41,10 @@ def test_a_run_is_watched_stopped_resumed_and_its_backbone_used_and_left(
     expect(page.get_by_text("ln(prototypes) = 4.16").first).to_be_visible()
     expect(page.get_by_text("frozen start").first).to_be_visible()
     page.reload()
+    # A person sees the page before the server dies; a half-loaded one would miss its scripts.
+    page.get_by_role("button", name="Stop").wait_for()
+    expect(page.get_by_text("frozen start").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
     server.kill()
     assert run.status().state == "running"
     server.start()
