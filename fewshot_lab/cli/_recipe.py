@@ -25,6 +25,13 @@ Detach = Annotated[
 
 
 def values_of(pairs: list[str] | None) -> dict[str, Any]:
+    """Return what ``--set NAME=VALUE`` said, by name.
+
+    Raises
+    ------
+    typer.BadParameter
+        For one without "=".
+    """
     found = {}
     for pair in pairs or []:
         name, sign, value = pair.partition("=")
