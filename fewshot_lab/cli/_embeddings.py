@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,8 +79,8 @@ def embed(
     from fewshot_lab.project import Project
 
     part = _shard(shard)
-    # Whoever takes a part of the work runs beside the others; Slurm has a line of its own.
-    beside = part_of_run(part) != (0, 1) or "SLURM_JOB_ID" in os.environ
+    # Whoever takes a part of the work runs beside the others.
+    beside = part_of_run(part) != (0, 1)
     heavy = in_turn(project, job, now=now or beside, device=device)
     with progress(job, as_json=json, heavy=heavy) as report:
         opened = Project.open(project)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ def in_turn(
 ) -> dict[str, Any] | None:
     """Return what the line is told of work on a project; None where it begins at once.
 
-    A job waits by itself.
+    A job waits by itself; what Slurm started has waited in Slurm's line.
 
     Raises
     ------
@@ -29,7 +30,7 @@ def in_turn(
     """
     from fewshot_lab.project import Project
 
-    if now or job is not None:
+    if now or job is not None or "SLURM_JOB_ID" in os.environ:
         return None
     Project.open(project).close()
     return {"project": project, "device": device}
