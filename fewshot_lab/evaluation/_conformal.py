@@ -62,7 +62,9 @@ def prediction_sets(
     and suggestions chose are not: sets calibrated on them are a guess, and called so.
 
     The interval of the coverage is that of the beta distribution that it follows given the
-    calibration images (Vovk 2012, ACML), at the number of independent images.
+    calibration images (Vovk 2012, ACML), at the number of independent images. The most probable
+    class is in every set: where a classifier is right more often than is promised, its accuracy
+    is the coverage, and the interval is Wilson's.
 
     Parameters
     ----------
@@ -81,20 +83,18 @@ def prediction_sets(
     scores = np.full(n, np.inf)
     table = set_scores(p, method)
     scores[known] = table[known, y[known]]
+    best = p.argmax(axis=1) == y
     limits = np.empty(K)
-    if per_class:
-        for k in range(K):
-            mine = y == k
-            limits[k] = _limit(scores[mine], evidence.groups[mine], coverage)[0]
-        parts = [_limit(scores[y == k], evidence.groups[y == k], coverage) for k in range(K)]
-        _, rank, size = min(parts, key=lambda part: part[2])
-    else:
-        limit, rank, size = _limit(scores, evidence.groups, coverage)
-        limits[:] = limit
+    mine = [np.flatnonzero(y == k) for k in range(K)] if per_class else [np.arange(n)]
+    parts = [_limit(scores[rows], evidence.groups[rows], coverage) for rows in mine]
+    limits[:] = [part[0] for part in parts]
+    least = min(range(len(parts)), key=lambda k: parts[k][2])
+    rows = mine[least]
+    reached = _reached(parts[least], scores[rows], best[rows], evidence.groups[rows], n)
     sets = Decision(None, method, limits, None).prediction_sets(p)
     assert sets is not None
     count = sets.sum(axis=1)
-    inside = _left_out(scores, y, evidence.groups, table, p, coverage, per_class)
+    inside = _left_out(scores, y, best, coverage, per_class)
     by_class = {}
     for k in range(K):
         hits = inside[y == k].astype(np.float64)
@@ -105,7 +105,7 @@ def prediction_sets(
         method,
         coverage,
         limits,
-        _beta(rank, size, n),
+        reached,
         by_class,
         float(count.mean()) if n else float(K),
         float((count == 1).mean()) if n else 0.0,
@@ -144,11 +144,24 @@ def few_groups(groups: NDArray[np.int64]) -> float:
     return float((stdtrit(count - 1, 0.975) / Z95) ** 2)
 
 
-def _beta(rank: float, size: float, images: int) -> Interval:
+def _reached(
+    part: tuple[float, float, float],
+    scores: Float,
+    best: NDArray[np.bool_],
+    groups: NDArray[np.int64],
+    images: int,
+) -> Interval:
+    """Return how often a set will hold the true class, given what its limit rests on."""
     from scipy.special import betaincinv
 
+    limit, rank, size = part
     if size <= 0 or rank > size:
         return Interval(1.0, 1.0, 1.0, images)
+    inside = (scores <= limit) | best
+    if (best & (scores > limit)).any():
+        hits = inside.astype(np.float64)
+        worth = effective_size(hits, groups) / few_groups(groups)
+        return wilson(float(hits.mean()) * worth, worth, images=images)
     low, high = betaincinv(rank, size + 1 - rank, [0.025, 0.975])
     return Interval(float(rank / (size + 1)), float(low), float(high), images)
 
@@ -156,14 +169,11 @@ def _beta(rank: float, size: float, images: int) -> Interval:
 def _left_out(
     scores: Float,
     y: NDArray[np.int64],
-    groups: NDArray[np.int64],
-    table: Float,
-    p: Float,
+    best: NDArray[np.bool_],
     coverage: float,
     per_class: bool,
 ) -> NDArray[np.bool_]:
     """Return whether each image's class is in its set when it does not calibrate itself."""
-    best = p.argmax(axis=1) == y
     out = np.zeros(len(y), dtype=bool)
     for k in np.unique(y) if per_class else (None,):
         mine = np.flatnonzero(y == k) if k is not None else np.arange(len(y))

@@ -129,12 +129,12 @@ class Sample:
         return max(1, len(self.stratum) - (int(self.stratum.max(initial=0)) + 1))
 
 
-_STUDENT: dict[int, float] = {}
+_STUDENT: dict[float, float] = {}
 
 
 def student(free: float) -> float:
     """Return the 97.5 % point of Student's t."""
-    whole = max(1, int(free))
+    whole = max(1.0, np.floor(free))
     if whole not in _STUDENT:
         from scipy.special import stdtrit
 
@@ -155,10 +155,10 @@ def share(
     The value is the ratio of two weighted totals (Hajek 1971); its variance is linearised, by
     clusters within strata (Särndal, Swensson and Wretman 1992, section 5.7). The interval is
     Wilson's at the number of independent images that would have this variance, lowered by
-    Student's t where few clusters tell it (Korn and Graubard 1998; Franco et al. 2019, J. Survey
-    Stat. Methodol. 7, 334-364). That number exceeds Kish's for the images only by what strata may
-    gain, and where there are no strata it is never below Kish's for the clusters. For a plain
-    sample it is Wilson's interval itself.
+    Student's t where few images tell what strata gain (Korn and Graubard 1998; Franco et al.
+    2019, J. Survey Stat. Methodol. 7, 334-364). That number exceeds Kish's for the images only by
+    what strata may gain, and where there are no strata it is never below Kish's for the clusters.
+    For a plain sample it is Wilson's interval itself.
 
     Parameters
     ----------
@@ -193,8 +193,8 @@ def share(
     variance = sample.believed(variance, smooth * (1 - smooth) / clusters, having)
     if unseen and sample.stratified:
         variance += UNSEEN * sample.one_each() * (value / size) ** 2
-    # A variance that belief goes into rests on that too (Smyth 2004).
-    free = having - 1 + BELIEF if sample.grouped else m - 1 if doubted else sample.free
+    # Where there are groups, belief stands for what Student's t would add.
+    free = np.inf if sample.grouped else m - 1 if doubted else sample.free
     # A prior against a variance that holds one too, else what was seen against what was seen.
     p = smooth if sample.grouped or doubted else value
     n = p * (1 - p) / variance if variance > 0 else clusters
@@ -252,7 +252,7 @@ def mean_rate(y: NDArray[np.int64], hit: Float, sample: Sample) -> Interval:
         alike = (float((each / clusters).sum()) + high) / 2
         variance = min(sample.believed(variance, alike, len(sample.stratum)), high)
     elif variance > 0:
-        variance *= (student(2 * variance**2 / float((z**4).sum())) / Z95) ** 2
+        variance *= student(2 * variance**2 / float((z**4).sum())) / Z95
     if sample.stratified and K > 1:
         miss = float(((recall / size / K) ** 2).sum())
         variance += UNSEEN_OF_TWO / (K - 1) ** 2 * sample.one_each() * miss

@@ -85,7 +85,7 @@ def test_planted_errors_are_suspected_first():
 def test_the_interval_allows_for_patients_of_whom_all_classes_fail():
     """Fifty patients of six images; one in ten is got wrong throughout."""
     rng = np.random.default_rng(0)
-    groups, truth, held, trials = np.repeat(np.arange(50), 6), 0.9 * 0.95 + 0.1 * 0.2, 0, 400
+    groups, truth, held, trials = np.repeat(np.arange(50), 6), 0.9 * 0.95 + 0.1 * 0.2, 0, 2000
     for _ in range(trials):
         y = rng.integers(0, 4, 300)
         odd = (rng.random(50) < 0.1)[groups]
@@ -96,4 +96,4 @@ def test_the_interval_allows_for_patients_of_whom_all_classes_fail():
         fitted = SimpleNamespace(out_of_fold=out, class_ids=np.arange(4))
         found = cross_validation(fitted).balanced_accuracy
         held += found.low <= truth <= found.high
-    assert 0.9 <= held / trials <= 0.99
+    assert 0.92 <= held / trials <= 0.98, held / trials

@@ -193,6 +193,21 @@ def test_the_limit_is_the_score_of_the_right_rank_and_few_images_promise_by_nami
     assert np.isinf(few.limits).all() and few.size == 2
 
 
+@pytest.mark.parametrize("per_class", [False, True])
+def test_a_classifier_better_than_the_promise_covers_as_often_as_it_is_right(per_class):
+    """The most probable class is in every set: 80 % are promised, and 97 % come."""
+    rng = np.random.default_rng(0)
+    right = np.arange(400) >= 12
+    sure = rng.uniform(0.6, 1, 400)
+    y = np.arange(400) % 2
+    p = np.where(np.where(right, y, 1 - y)[:, None] == [0, 1], sure[:, None], 1 - sure[:, None])
+    found = Evidence(p, y, np.arange(400), "audit", np.zeros(400, dtype=bool))
+    sets = prediction_sets(found, 0.8, per_class=per_class)
+    assert sets.coverage.value == pytest.approx(0.97)
+    assert 0.9 < sets.coverage.low < 0.97 < sets.coverage.high
+    assert sets.size == pytest.approx(1, abs=0.02)
+
+
 def test_per_class_each_class_keeps_its_promise():
     rng = np.random.default_rng(0)
     n = 3000
