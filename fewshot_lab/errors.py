@@ -9,5 +9,9 @@ class FewshotLabError(Exception):
     """
 
 
+class NoProject(FewshotLabError):  # noqa: N818
+    """There is no project of that name."""
+
+
 class Stopped(FewshotLabError):  # noqa: N818
     """The user stopped long work. What was finished until then is kept."""

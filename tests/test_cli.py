@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from fewshot_lab.cli._main import app, run
 from fewshot_lab.images.demo import draw_demo
+from fewshot_lab.project import Project
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -171,6 +172,7 @@ def test_where_nothing_is_taken_in_the_exit_status_says_so(terminal, home, cells
         (["embed", "bare"], 1, "no images"),
         (["import", "bare", "/not/there"], 1, "/not/there"),
         (["import", "bare", ".", "--label-column", "x"], 1, "CSV"),
+        (["import", "nobody", "."], 1, "fewshot-lab create nobody"),
         (["label", "bare", "--csv", "/not/there.csv", "--annotator", "kim"], 1, "there.csv"),
         (["labels", "bare", "--at", "yesterday"], 1, "yesterday"),
         (["predict", "/not/there", "."], 1, "no bundle"),
@@ -226,8 +228,6 @@ def test_a_manifest_with_named_columns(terminal, home, cells, tmp_path):
     columns = ["--path-column", "where", "--group-column", "who", "--meta-column", "site"]
     done = terminal.json("import", "m", manifest, "--reference-labels", "what", *columns)
     assert done["added"] == 6
-    from fewshot_lab.project import Project
-
     project = Project.open("m")
     images = project.store.images()
     project.close()
@@ -349,3 +349,21 @@ def test_the_demo_never_goes_into_a_project_of_ones_own(terminal, home, cells):
     code, _, err = terminal("demo", "mine")
     assert code == 1
     assert "of its own" in err
+
+
+def test_people_agree_on_how_they_work_and_it_is_said(terminal, home, cells):
+    terminal("create", "shared")
+    terminal("import", "shared", cells, "--reference-labels", "folders")
+    code, _, err = terminal("people", "shared", "--blind", "0.3")
+    assert code == 1 and "--by NAME" in err
+    agreed = ["--annotators", "Kim Lee, Ann", "--split", "--double", "0.25", "--rule", "majority"]
+    _, out, _ = terminal("people", "shared", *agreed, "--by", "Kim Lee")
+    assert "Nobody has labelled anything yet. Annotators: Kim Lee, Ann; images split" in out
+    project = Project.open("shared")
+    rows = project.store.images()
+    for who, some in (("Kim Lee", rows[:12]), ("Ann", rows[4:16])):
+        project.label({row.id: str(row.reference) for row in some}, who)
+    project.close()
+    _, out, _ = terminal("people", "shared")
+    assert "what most say" in out
+    assert "Annotators: Kim Lee, Ann; images split among annotators; 25 % labelled by 2." in out

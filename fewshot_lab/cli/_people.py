@@ -101,8 +101,13 @@ def people(
 
 
 def _text(report: PeopleReport) -> str:
+    from fewshot_lab.store import Team
+
+    team = report.team
+    agreed = team.changes(Team(rule=team.rule, seniors=team.seniors))
+    agreed = f"{agreed[0].upper()}{agreed[1:]}." if agreed else ""
     if not report.people:
-        return "Nobody has labelled anything yet."
+        return f"Nobody has labelled anything yet. {agreed}".rstrip()
     lines = [
         table(
             ["annotator", "labels", "shared", "s per label", "kappa with oneself"],
@@ -141,6 +146,8 @@ def _text(report: PeopleReport) -> str:
             f"With the prediction in sight a label agrees with it {often} "
             f"({100 * d.low:+.1f} to {100 * d.high:+.1f}, n = {d.n:,}). {effect.caveat}"
         )
+    if agreed:
+        lines.append(agreed)
     return "\n".join(lines)
 
 

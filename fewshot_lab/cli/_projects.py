@@ -14,7 +14,7 @@ from fewshot_lab.cli._embeddings import prepare_project
 from fewshot_lab.cli._options import Home, JobFolder, Json, ProjectName
 from fewshot_lab.cli._report import listed, plural, progress, table, tell
 from fewshot_lab.cli._turn import Now, in_turn
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, NoProject
 
 if TYPE_CHECKING:
     from fewshot_lab.images import ManifestColumns
@@ -134,7 +134,10 @@ def import_(
 
     heavy = in_turn(project, job, now=now) if prepare else None
     with progress(job, as_json=json, heavy=heavy) as report:
-        opened = Project.open(project)
+        try:
+            opened = Project.open(project)
+        except NoProject as error:
+            raise FewshotLabError(f"{error} To make it: fewshot-lab create {project}") from None
         columns = _columns(
             source, reference_labels, path_column, label_column, group_column, metadata_column
         )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fewshot_lab.core import MARKER, database, existing, folder_of, folders
-from fewshot_lab.errors import FewshotLabError, Stopped
+from fewshot_lab.errors import FewshotLabError, NoProject, Stopped
 from fewshot_lab.files import write_atomically
 from fewshot_lab.project._studied import WithStudies
 from fewshot_lab.store import Store
@@ -105,7 +105,7 @@ class Project(WithStudies):
         if not (folder / MARKER).exists():
             there = [p.name for p in folders(home)]
             known = f" There are: {', '.join(there[:10])}." if there else " There are none yet."
-            raise FewshotLabError(f"There is no project named {str(name)!r}.{known}")
+            raise NoProject(f"There is no project named {str(name)!r}.{known}")
         return cls(folder, Store.open(*database(folder)))
 
     @classmethod

@@ -37,7 +37,7 @@ def show(project: Project) -> None:
     changes = project.store.team_changes()
     if changes:
         rows = "".join(
-            f"<tr><td>{escape(c.sentence)}</td><td>{escape(c.annotator)}</td>"
+            f"<tr><td>{escape(c.sentence)}</td><td class='n'>{escape(c.annotator)}</td>"
             f"<td class='n'>{ago(c.time.timestamp())}</td></tr>"
             for c in changes[:SHOWN]
         )

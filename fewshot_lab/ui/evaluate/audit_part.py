@@ -213,11 +213,15 @@ def draw_more(project: Project, report: "AuditReport | None", noun: str) -> None
 def show_test(test: "ReferenceTest", classes: dict[int, "ClassRow"], noun: str) -> None:
     """Draw the part of the reference test set."""
     st.header("On the reference test set")
+    given = (
+        f"The classes of {count(test.labelled)} were given by people here, of "
+        f"{count(test.referenced)} they came with the images."
+        if test.labelled
+        else f"The classes of {count(test.referenced)} came with the images."
+    )
     st.html(
         f"<div class='fl-muted'>{plural(test.images, 'image')} that came with the data to be "
-        f"tested on ({escape(test.by)}): they never train, nor are they suggested. The classes of "
-        f"{count(test.labelled)} were given by people here, of {count(test.referenced)} they came "
-        "with the images.</div>"
+        f"tested on ({escape(test.by)}): they never train, nor are they suggested. {given}</div>"
     )
     if test.figures is None:
         st.html("<div>No figure yet: no class of these images is known.</div>")

@@ -23,6 +23,12 @@ def show(project: Project) -> None:
     said = used["sentence"] or f"Suggestions by {used['title']}."
     st.html(f'<p class="fl-lead">{escape(said)}</p>')
     choose(project, used)
+    if not used["sentence"]:
+        st.html(
+            "<div class='fl-muted'>A replay labels images again whose labels are known, by each "
+            "strategy from the start, and says what each would have cost in labels against "
+            "random ones. Where one is better beyond doubt, suggestions follow it.</div>"
+        )
     if not kinds:
         too_few("A replay needs 60 labelled images of two classes: yours, or reference labels.")
         return

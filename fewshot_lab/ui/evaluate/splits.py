@@ -273,6 +273,11 @@ def near(project: Project) -> None:
             with column:
                 st.html(side_by_side(project, pair, [rows[pair.a].path, rows[pair.b].path]))
                 released = pair.state == "released"
+                if released and len(set(splits.codes([pair.a, pair.b]))) == 1:
+                    st.html(
+                        "<div class='fl-small fl-muted'>Together all the same: of one "
+                        f"{escape(splits.rule.noun)}, or each joined with a third image.</div>"
+                    )
                 word = "Join again" if released else "Not the same: release"
                 key = f"fl-near-{pair.a}-{pair.b}"
                 if st.button(word, key=key, type="tertiary"):
