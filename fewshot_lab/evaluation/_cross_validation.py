@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Fitted, OutOfFold
-from fewshot_lab.evaluation._intervals import Interval, effective_size, wilson
+from fewshot_lab.evaluation._intervals import Interval, effective_size, widened, wilson
 from fewshot_lab.evaluation._leaks import LeakCheck, check_folds
 from fewshot_lab.evaluation._survey import Sample, mean_rate
 
@@ -129,11 +129,14 @@ def cross_validation(
         right = float(rate[mine].mean()) * size if len(mine) else 0.0
         recall[int(fitted.class_ids[k])] = wilson(right, size, images=len(mine))
     together = Sample.of(np.ones(int(scored.sum())), found.groups[scored])
+    accuracy = mean_rate(found.y[scored], rate[scored], together)
+    if not together.grouped:  # groups are given more than that already
+        accuracy = widened(accuracy, accuracy.n - K)
     columns = _columns(found.mean)
     confusion = np.zeros((K, K), np.int64)
     np.add.at(confusion, (found.y[columns >= 0], columns[columns >= 0]), 1)
     return CrossValidation(
-        balanced_accuracy=mean_rate(found.y[scored], rate[scored], together),
+        balanced_accuracy=accuracy,
         recall=recall,
         confusion=confusion,
         class_ids=fitted.class_ids,

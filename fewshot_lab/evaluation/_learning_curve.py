@@ -33,7 +33,7 @@ from fewshot_lab.evaluation._curves import (
     ClassCurve,
     LearningCurve,
 )
-from fewshot_lab.evaluation._intervals import balanced, wilson
+from fewshot_lab.evaluation._intervals import balanced, widened, wilson
 from fewshot_lab.evaluation._power_law import PowerLaws, fit_power_laws
 
 Float = NDArray[np.float64]
@@ -167,7 +167,10 @@ def learning_curve(
     real = gain + luck * rng.normal(size=REPLICATES)
     measured = tuple(
         Band.of(middle[s], accuracy[:, s], 0.95).around(
-            balanced(by_repeat[:, s].mean(axis=0) * worth, worth, images=int(seen.sum()))
+            widened(
+                balanced(by_repeat[:, s].mean(axis=0) * worth, worth, images=int(seen.sum())),
+                worth.sum() - K,
+            )
         )
         for s in range(len(sizes))
     )

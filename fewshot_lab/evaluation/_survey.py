@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.evaluation._intervals import Z95, Interval, balanced, wilson
+from fewshot_lab.evaluation._intervals import Z95, Interval, balanced, student, wilson
 
 Float = NDArray[np.float64]
 BELIEF = 4.0
@@ -127,19 +127,6 @@ class Sample:
     def free(self) -> int:
         """Degrees of freedom of the variance."""
         return max(1, len(self.stratum) - (int(self.stratum.max(initial=0)) + 1))
-
-
-_STUDENT: dict[float, float] = {}
-
-
-def student(free: float) -> float:
-    """Return the 97.5 % point of Student's t."""
-    whole = max(1.0, np.floor(free))
-    if whole not in _STUDENT:
-        from scipy.special import stdtrit
-
-        _STUDENT[whole] = float(stdtrit(whole, 0.975))
-    return _STUDENT[whole]
 
 
 def share(
