@@ -43,7 +43,7 @@ def nshot_of(
     y = np.array([classes.index(truth[i]) for i in ids], dtype=np.int64)
     groups = project.groups_of(ids)
     split, said = _split(project, ids, groups, split_csv)
-    published = recognise(classes, reference)
+    recognise(classes, reference)  # a name that is none is said before the work
     curve = nshot(
         embedded,
         y,
@@ -54,13 +54,14 @@ def nshot_of(
         keep=project.folder / "evaluations",
         progress=progress,
     )
+    kept = curve.classes
     return {
         "project": project.name,
         "labels": labels,
-        "images": len(ids),
+        "images": sum(truth[i] in kept for i in ids),
         "protocol": asdict(protocol),
         "split": said,
-        "published": published,
+        "published": recognise(kept, reference),
         "at": time.time(),
         **as_known(project, ids, curve.to_dict()),
     }

@@ -83,6 +83,27 @@ def test_look_alikes_alone_are_not_counted_as_groups(project):
     assert said.endswith(" patients; none on both sides.")
 
 
+def test_published_figures_stand_beside_all_the_papers_classes_alone(project):
+    names = [
+        "melanoma",
+        "nevus",
+        "basal",
+        "actinic",
+        "keratosis",
+        "dermatofibroma",
+        "vascular",
+        "squamous",
+    ]
+    label = {ident(i): names[i % 8 if i < 80 else i % 3] for i in range(100)}
+    project.label(label, "kim")
+    some = {"shots": (2,), "draws": 1, "classifiers": ("paper-knn",)}
+    found = project.nshot(protocol=Protocol(**some), labels="own")
+    assert found["published"]["name"] == "dermoscopy" and found["images"] == 100
+    fewer = project.nshot(protocol=Protocol(**some, min_class_size=12), labels="own")
+    assert fewer["classes"] == ["basal", "melanoma", "nevus"] and fewer["published"] is None
+    assert fewer["images"] == sum(name in fewer["classes"] for name in label.values())
+
+
 def test_a_released_pair_stays_released_under_another_backbone(project):
     project.splits.release([(ident(41), ident(1))])
     assert [p.state for p in project.splits.pairs].count("released") == 1
