@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store._database import Database, chunks, next_key
-from fewshot_lab.store._labels import ordinals_of
+from fewshot_lab.store._queries import ordinals_of
 from fewshot_lab.store._rows import AuditDraw, moment
 from fewshot_lab.store._schema import actions, audit_draws, audit_images, images
 

@@ -14,13 +14,15 @@ from fewshot_lab.store._classes import Classes
 from fewshot_lab.store._database import Database
 from fewshot_lab.store._images import Images
 from fewshot_lab.store._labels import Labels
+from fewshot_lab.store._log import Log
 from fewshot_lab.store._people import People
 from fewshot_lab.store._present import Present
 from fewshot_lab.store._schema import settings
+from fewshot_lab.store._tables import Tables
 from fewshot_lab.store._undo import Undo
 
 
-class Store(Images, Classes, Labels, Undo, Audit, People):
+class Store(Images, Classes, Labels, Log, Tables, Undo, Audit, People):
     """A project's images, classes and labels, in SQLite or PostgreSQL.
 
     Any number of threads and processes may hold one at a time. Labels and class changes are

@@ -21,8 +21,8 @@ from fewshot_lab.store._class_states import (
     turned_back,
 )
 from fewshot_lab.store._database import Database, chunks, next_key
-from fewshot_lab.store._labels import NOTHING, current_of, states_of
 from fewshot_lab.store._present import latest_events, team_at
+from fewshot_lab.store._queries import NOTHING, current_of, states_of
 from fewshot_lab.store._rows import Undone
 from fewshot_lab.store._schema import actions, class_events, events, images
 
