@@ -90,8 +90,7 @@ def groups(
             found = splits.preview(rule)
             tell(found.to_dict(), _preview(found), as_json=json)
             return
-        if rule != old:
-            splits.set_rule(rule)
+        chosen_now = splits.set_rule(rule) if rule != old else None
         if threshold is not None:
             splits.set_threshold(_cosine(threshold))
         if release:
@@ -99,7 +98,7 @@ def groups(
         if test_set is not None:
             splits.set_test_rule(_test_rule(test_set))
         result = splits.to_dict()
-        tell(result, _shown(splits.preview(), result), as_json=json)
+        tell(result, _shown(chosen_now or splits.preview(), result), as_json=json)
     finally:
         opened.close()
 

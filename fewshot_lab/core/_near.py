@@ -17,6 +17,11 @@ from fewshot_lab.files import write_atomically
 
 FLOOR = 0.95
 """Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
+STANDS_OUT, ALIKE = 0.4, 0.9
+"""Two images, each the other's nearest, at less than this share of the distance to any third stand
+out (the test of Lowe 2004, IJCV 60, on whole images); they are this much alike at least."""
+ENOUGH = 20
+"""Images from which on it can be told what stands out."""
 EXACT = 4e11
 """Floating-point operations up to which every image is compared with every other."""
 MANY = 20_000
@@ -32,17 +37,26 @@ class Near(NamedTuple):
     nearest : array (n,), float32
         Each image's cosine with the one most like it.
     pairs : array (p, 2) of int
-        Rows of two images whose cosine is above the floor of the search.
+        Rows of two images whose cosine is above the floor of the search, or who stand out.
     cosines : array (p,), float32
+    stands_out : array (p,) of bool
+        Whether they are far more alike than either is to any third image.
     """
 
     ids: Sequence[str]
     nearest: NDArray[np.float32]
     pairs: NDArray[np.int64]
     cosines: NDArray[np.float32]
+    stands_out: NDArray[np.bool_]
 
 
-NOTHING = Near((), np.empty(0, np.float32), np.empty((0, 2), np.int64), np.empty(0, np.float32))
+NOTHING = Near(
+    (),
+    np.empty(0, np.float32),
+    np.empty((0, 2), np.int64),
+    np.empty(0, np.float32),
+    np.empty(0, bool),
+)
 
 
 class NearSearch:
@@ -71,22 +85,64 @@ class NearSearch:
         file = project.folder / "splits" / f"{embeddings.fingerprint}.npz"
         near = _read(file, ids, floor)
         if near is None:
-            near = _find(ids, pool.rotated, floor)
+            near = find_near(ids, pool.rotated, floor)
             _write(file, near, floor)
         self._kept = (embeddings.fingerprint, floor, near)
         return near
 
 
-def _find(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) -> Near:
+def find_near(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) -> Near:
+    """Search for near-duplicates.
+
+    Parameters
+    ----------
+    ids : sequence (n,) of str
+    rotated : array (n, d)
+        Embeddings, centred.
+    floor : float
+        The cosine from which on two images are a pair in any case.
+    """
     from fewshot_lab.embeddings import build_index, near_pairs
 
     n, d = rotated.shape
     index = build_index(rotated, kind="ivf" if 2.0 * n * n * d > EXACT else "auto")
-    similarity, rows = index.search(rotated, 2)
-    itself = rows[:, 0] == np.arange(n)
-    nearest = np.where(itself, similarity[:, -1], similarity[:, 0])
+    similarity, rows = index.search(rotated, 3)
+    similarity = np.where(rows == np.arange(n)[:, None], -1, similarity)
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    similarity = np.take_along_axis(similarity, order, axis=1)
+    rows = np.take_along_axis(rows, order, axis=1)
     pairs, cosines = near_pairs(rotated, index, floor)
-    return Near(ids, nearest.astype(np.float32), pairs, cosines)
+    out, alike = _standing_out(similarity, rows)
+    key = pairs @ [n, 1]
+    more = ~np.isin(out @ [n, 1], key)
+    return Near(
+        ids,
+        similarity[:, 0].astype(np.float32),
+        np.concatenate([pairs, out[more]]),
+        np.concatenate([cosines, alike[more]]).astype(np.float32),
+        np.concatenate([np.isin(key, out @ [n, 1]), np.ones(int(more.sum()), dtype=bool)]),
+    )
+
+
+def _standing_out(
+    similarity: NDArray[np.float32], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return pairs far more alike than either is to a third image, and their cosines.
+
+    Parameters
+    ----------
+    similarity, rows : array (n, 3)
+        Of each image to the others, the most similar first.
+    """
+    n = len(rows)
+    if n < ENOUGH:
+        return np.empty((0, 2), np.int64), np.empty(0, np.float32)
+    distance, other = 1 - similarity, rows[:, 0]
+    third = np.minimum(distance[:, 1], distance[other, 1])
+    found = (rows[other, 0] == np.arange(n)) & (np.arange(n) < other) & (other >= 0)
+    found &= (distance[:, 0] < STANDS_OUT * third) & (similarity[:, 0] >= ALIKE)
+    a = np.flatnonzero(found)
+    return np.stack([a, other[a]], axis=1), similarity[a, 0]
 
 
 def _mark(ids: Sequence[str]) -> int:
@@ -102,6 +158,7 @@ def _write(file: Path, near: Near, floor: float) -> None:
         nearest=near.nearest,
         pairs=near.pairs,
         cosines=near.cosines,
+        stands_out=near.stands_out,
     )
     file.parent.mkdir(exist_ok=True)
     write_atomically(file, buffer.getvalue())
@@ -112,6 +169,7 @@ def _read(file: Path, ids: Sequence[str], floor: float) -> Near | None:
         with np.load(file) as kept:
             if int(kept["mark"]) != _mark(ids) or float(kept["floor"]) > floor:
                 return None
-            return Near(ids, kept["nearest"], kept["pairs"], kept["cosines"])
+            found = (kept[name] for name in ("nearest", "pairs", "cosines", "stands_out"))
+            return Near(ids, *found)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

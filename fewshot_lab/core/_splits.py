@@ -127,9 +127,9 @@ class Splits:
         asked = rule or self.rule
         rows = self._project.store.images()
         found = preview_groups(rows, asked)
-        if found.warning or asked == self.rule:
+        if asked == self.rule:
             return found
-        return replace(found, warning=self._lost(rows, asked))
+        return replace(found, warning=f"{found.warning} {self._lost(rows, asked)}".strip())
 
     def _lost(self, rows: Sequence[Any], rule: GroupRule) -> str:
         """Say if a rule would take many labels from training: those beside an audit image."""
@@ -226,6 +226,8 @@ class Splits:
             else near_threshold(near.nearest)
         )
         close = near.cosines >= threshold.value
+        if chosen is None:
+            close |= near.stands_out
         found = [
             (near.ids[a], near.ids[b], float(c))
             for (a, b), c in zip(near.pairs[close], near.cosines[close], strict=True)

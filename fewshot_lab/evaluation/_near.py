@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 LOWEST, HIGHEST = 0.95, 0.99
 """Between these the threshold is set by the pool itself."""
 SPREADS = 3.0
+STANDING_OUT = (
+    "Below it two images are joined, too, that are each other's nearest and two and a half times "
+    "as near as any third."
+)
 
 
 @dataclass(frozen=True)
@@ -60,4 +64,4 @@ def near_threshold(nearest: NDArray[np.floating]) -> Threshold:
         if value != asked
         else f"{usual}; this is three spreads closer than that"
     )
-    return Threshold(value, f"{value:.3f}: {why}.")
+    return Threshold(value, f"{value:.3f}: {why}. {STANDING_OUT}")
