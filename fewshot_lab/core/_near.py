@@ -13,15 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.core._embedded import WithEmbeddings
+from fewshot_lab.evaluation import standing_out
 from fewshot_lab.files import write_atomically
 
 FLOOR = 0.95
 """Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
-STANDS_OUT, ALIKE = 0.4, 0.9
-"""Two images, each the other's nearest, at less than this share of the distance to any third stand
-out (the test of Lowe 2004, IJCV 60, on whole images); they are this much alike at least."""
-ENOUGH = 20
-"""Images from which on it can be told what stands out."""
 EXACT = 4e11
 """Floating-point operations up to which every image is compared with every other."""
 MANY = 20_000
@@ -112,7 +108,7 @@ def find_near(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) ->
     similarity = np.take_along_axis(similarity, order, axis=1)
     rows = np.take_along_axis(rows, order, axis=1)
     pairs, cosines = near_pairs(rotated, index, floor)
-    out, alike = _standing_out(similarity, rows)
+    out, alike = standing_out(similarity, rows)
     key = pairs @ [n, 1]
     more = ~np.isin(out @ [n, 1], key)
     return Near(
@@ -122,27 +118,6 @@ def find_near(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) ->
         np.concatenate([cosines, alike[more]]).astype(np.float32),
         np.concatenate([np.isin(key, out @ [n, 1]), np.ones(int(more.sum()), dtype=bool)]),
     )
-
-
-def _standing_out(
-    similarity: NDArray[np.float32], rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return pairs far more alike than either is to a third image, and their cosines.
-
-    Parameters
-    ----------
-    similarity, rows : array (n, 3)
-        Of each image to the others, the most similar first.
-    """
-    n = len(rows)
-    if n < ENOUGH:
-        return np.empty((0, 2), np.int64), np.empty(0, np.float32)
-    distance, other = 1 - similarity, rows[:, 0]
-    third = np.minimum(distance[:, 1], distance[other, 1])
-    found = (rows[other, 0] == np.arange(n)) & (np.arange(n) < other) & (other >= 0)
-    found &= (distance[:, 0] < STANDS_OUT * third) & (similarity[:, 0] >= ALIKE)
-    a = np.flatnonzero(found)
-    return np.stack([a, other[a]], axis=1), similarity[a, 0]
 
 
 def _mark(ids: Sequence[str]) -> int:

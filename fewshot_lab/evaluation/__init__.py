@@ -36,7 +36,7 @@ from fewshot_lab.evaluation._groups import (
 from fewshot_lab.evaluation._intervals import Interval, balanced, effective_size, wilson
 from fewshot_lab.evaluation._leaks import Leak, LeakCheck, check_folds, check_sides
 from fewshot_lab.evaluation._learning_curve import learning_curve
-from fewshot_lab.evaluation._near import Threshold, near_threshold
+from fewshot_lab.evaluation._near import Threshold, near_threshold, standing_out
 from fewshot_lab.evaluation._nshot import (
     CLASSIFIERS,
     DEFAULT,
@@ -131,6 +131,7 @@ __all__ = [
     "replay",
     "share",
     "split_by_group",
+    "standing_out",
     "suspects",
     "test_figures",
     "test_rows",
