@@ -90,15 +90,15 @@ def groups(
             found = splits.preview(rule)
             tell(found.to_dict(), _preview(found), as_json=json)
             return
-        chosen_now = splits.set_rule(rule) if rule != old else None
+        found = splits.set_rule(rule) if rule != old else splits.preview()
         if threshold is not None:
             splits.set_threshold(_cosine(threshold))
         if release:
             splits.release([_two(opened, text) for text in release])
         if test_set is not None:
             splits.set_test_rule(_test_rule(test_set))
-        result = splits.to_dict()
-        tell(result, _shown(chosen_now or splits.preview(), result), as_json=json)
+        result = splits.to_dict() | {"groups": found.to_dict()}
+        tell(result, _shown(found, result), as_json=json)
     finally:
         opened.close()
 
