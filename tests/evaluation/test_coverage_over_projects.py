@@ -63,7 +63,7 @@ def classifier(rng, n, size, groups):
     """Return the number of classes, and labels and predictions (groups, size) of a project.
 
     A class has 2 % at least. Patients differ in classes and in difficulty, some projects' much;
-    in one project in four nearly all of one patient in ten is got wrong.
+    in one project in four most images of one patient in ten are got wrong.
     """
     K = int(rng.choice([k for k in CLASSES if 5 * k <= n]))
     prior = np.maximum(rng.dirichlet(np.full(K, 2.0)), 0.02)

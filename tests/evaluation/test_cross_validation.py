@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from fewshot_lab.classifiers import OutOfFold, fit
-from fewshot_lab.evaluation import cross_validation, suspects
+from fewshot_lab.evaluation import Sample, cross_validation, mean_recall, suspects
 
 
 def data(n=40, seed=0, spread=1.5, classes=3, d=24):
@@ -97,3 +97,14 @@ def test_the_interval_allows_for_patients_of_whom_all_classes_fail():
         found = cross_validation(fitted).balanced_accuracy
         held += found.low <= truth <= found.high
     assert 0.92 <= held / trials <= 0.98, held / trials
+
+
+def test_twenty_labels_tell_less_of_their_classifiers_than_twenty_audit_images():
+    y = np.arange(20) % 4
+    p = np.eye(4, dtype=np.float32)[np.where(np.arange(20) < 16, y, (y + 1) % 4)][None]
+    out = OutOfFold(p, y, np.arange(20), np.zeros((1, 20), np.int64))
+    found = cross_validation(SimpleNamespace(out_of_fold=out, class_ids=np.arange(4)))
+    audit = mean_recall(y, p[0].argmax(axis=1), Sample.of(np.ones(20)))
+    accuracy = found.balanced_accuracy
+    assert accuracy.value == audit.value == pytest.approx(0.8)
+    assert accuracy.low < audit.low - 0.005 and accuracy.high > audit.high + 0.005

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fewshot_lab.evaluation import audit_estimate, balanced, effective_size, wilson
+from fewshot_lab.evaluation._intervals import widened
 
 
 def test_wilson_golden():
@@ -18,6 +19,21 @@ def test_wilson_golden():
         assert found.low == pytest.approx(low, abs=1e-4)
         assert found.high == pytest.approx(high, abs=1e-4)
         assert found.n == n
+
+
+def test_few_images_held_out_in_turn_tell_less():
+    """As much less as Student's t is wider: here of 17 degrees of freedom."""
+    from scipy.stats import norm, t
+
+    plain, found = wilson(12, 20), widened(wilson(12, 20), 17)
+    wider = t.ppf(0.975, 17) / norm.ppf(0.975)
+    assert found.value == plain.value and found.n == 20
+    assert found.value - found.low == pytest.approx(wider * (plain.value - plain.low))
+    assert found.high - found.value == pytest.approx(wider * (plain.high - plain.value))
+    sure = widened(wilson(3, 3), 0)  # no more images than classes
+    assert (sure.low, sure.high) == (0, 1)
+    unknown = widened(wilson(0, 0), -2)
+    assert np.isnan(unknown.value) and (unknown.low, unknown.high) == (0, 1)
 
 
 def test_nothing_known_is_said():
