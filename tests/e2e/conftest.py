@@ -40,8 +40,6 @@ CHROMIUM = (
 )
 # Streamlit's page asks for these under its own path first, and then where they are.
 PROBES = ("_stcore/health", "_stcore/host-config")
-# What Streamlit's page says where a part that looks every two seconds meets a dead server.
-DEAD_SERVER = "Cannot send rerun backMessage when disconnected from server"
 STARTS_WITHIN = 60.0
 CELLS = 240
 expect.set_options(timeout=20_000)
@@ -170,8 +168,6 @@ class Watch:
 
     def _heard(self, message) -> None:  # type: ignore[no-untyped-def]
         where = (message.location or {}).get("url", "")
-        if message.text.startswith(DEAD_SERVER):
-            return
         if message.type == "error" and not any(part in where for part in self.forgiven):
             self.complaints.append(f"{message.text} {where}")
 
