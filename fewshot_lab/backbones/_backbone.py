@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.backbones._card import Card
 from fewshot_lab.backbones._fingerprint import fingerprint
+from fewshot_lab.backbones._parts import Parts
 from fewshot_lab.backbones._preprocessing import Preprocessing
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.progress import Progress, silent
@@ -71,7 +72,7 @@ class Backbone(ABC):
         weights = self.weights()
         if weights is None:
             raise FewshotLabError(f"The weights of {self._card.name} have just disappeared.")
-        return fingerprint(weights, self.architecture, self.preprocessing)
+        return fingerprint(weights, self.architecture, self.preprocessing, self.extra)
 
     def available(self) -> tuple[bool, str]:
         """Return whether the backbone can be used now, and a sentence.
@@ -87,6 +88,22 @@ class Backbone(ABC):
             return True, ""
         return False, f"The weights of {self._card.name} are not on this machine."
 
+    def reader(self) -> nn.Module:
+        """Return what embeds: normalised (B, 3, size, size) float32 to (B, d)."""
+        from fewshot_lab.backbones._module import fold_batch_norm
+
+        return fold_batch_norm(self.network())
+
+    @property
+    def parts(self) -> Parts:
+        """What the numbers of an embedding are."""
+        return Parts.final(self._card.dimensions)
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What changes an embedding beside weights, architecture and preprocessing."""
+        return {}
+
     def load(self, device: str = "cpu") -> Embedder:
         """Build the network for inference.
 
@@ -98,8 +115,7 @@ class Backbone(ABC):
         """
         import torch
 
-        from fewshot_lab.backbones._module import Embedder, fold_batch_norm
+        from fewshot_lab.backbones._module import Embedder
 
-        network = fold_batch_norm(self.network())
-        module = Embedder(network, self.preprocessing).eval().requires_grad_(False)
+        module = Embedder(self.reader(), self.preprocessing).eval().requires_grad_(False)
         return module.to(memory_format=torch.channels_last).to(device)

@@ -5,6 +5,7 @@ import json
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from fewshot_lab.backbones._preprocessing import Preprocessing
 
@@ -28,12 +29,18 @@ def _digest(path: Path, size: int, mtime_ns: int, algorithm: str) -> str:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def fingerprint(weights: Path, architecture: str, preprocessing: Preprocessing) -> str:
-    """Return 16 hex digits that change whenever an embedding would."""
+def fingerprint(
+    weights: Path, architecture: str, preprocessing: Preprocessing, extra: dict[str, Any]
+) -> str:
+    """Return 16 hex digits that change whenever an embedding would.
+
+    `extra` is whatever else changes it, by name.
+    """
     facts = {
         "weights": file_digest(weights),
         "architecture": architecture,
         "preprocessing": preprocessing.to_dict(),
         "code": CODE_VERSION,
+        **extra,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

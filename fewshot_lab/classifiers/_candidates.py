@@ -73,6 +73,16 @@ class Labels:
         return replace(self, pool=pool, **coordinates(pool, self.X, self.rows))
 
     @cached_property
+    def finals(self) -> Labels:
+        """The same labels as the final embeddings alone show them."""
+        pool = self.pool.finals
+        return replace(self, pool=pool, **coordinates(pool, self.X, self.rows))
+
+    def with_folds(self, folds: NDArray[np.int64]) -> Labels:
+        """Return the same labels, split otherwise (R, n)."""
+        return replace(self, folds=folds)
+
+    @cached_property
     def leading(self) -> tuple[Float, Float]:
         """Labelled (n, q) and unlabelled images (m, q) in the pool's leading axes."""
         pool, rows = self.pool, self.rows
@@ -177,6 +187,23 @@ def judge(candidate: Candidate, labels: Labels) -> None:
         guess = guess_of(candidate.family)
         candidate.temperature = fit_temperature(scores, y, weights * share, guess=guess)
         candidate.loss = log_loss(scores, y, weights, candidate.temperature)
+
+
+def noise_of(a: Candidate, b: Candidate, labels: Labels) -> float:
+    """Return the standard error of the difference of two balanced accuracies, image by image."""
+    known = ~np.isnan(np.stack(a.scores)[:, :, 0])
+    held = known.any(axis=0)
+    if a is b or not held.any():
+        return 0.0
+    hits = [(np.stack(c.scores).argmax(axis=2) == labels.y) & known for c in (a, b)]
+    gap = (hits[0].sum(axis=0) - hits[1].sum(axis=0))[held] / known.sum(axis=0)[held]
+    y = labels.y[held]
+    count = np.bincount(y, minlength=labels.n_classes)
+    mean = np.bincount(y, weights=gap, minlength=labels.n_classes) / np.maximum(count, 1)
+    spread = np.bincount(y, weights=(gap - mean[y]) ** 2, minlength=labels.n_classes)
+    seen = count > 0
+    variance = (spread[seen] / np.maximum(count[seen] - 1, 1) / count[seen]).sum()
+    return float(np.sqrt(variance) / seen.sum())
 
 
 def guess_of(family: str, *, alone: bool = False) -> float:

@@ -25,6 +25,7 @@ from fewshot_lab.classifiers._candidates import (
     guess_of,
     held_out_scores,
     judge,
+    noise_of,
     settings_of,
 )
 from fewshot_lab.classifiers._folds import NEAR_DUPLICATE, leak_groups, stratified_folds
@@ -34,6 +35,7 @@ from fewshot_lab.classifiers._paper import TITLES as PAPER
 from fewshot_lab.classifiers._paper import fit_paper, paper_out_of_fold
 from fewshot_lab.classifiers._pool import Pool
 from fewshot_lab.classifiers._pooled import FEW, IMAGES
+from fewshot_lab.classifiers._readings import FINAL_ONLY, Reading, choose_reading
 from fewshot_lab.classifiers._soft import SoftLabels
 from fewshot_lab.classifiers._stack import Stack, stack
 from fewshot_lab.classifiers._svm import Machine, Sigmoid
@@ -111,6 +113,8 @@ class Fitted:
         The chosen settings, and the temperature.
     calibration : Calibration
         How scores become probabilities, and why so.
+    reading : Reading
+        Which parts of an embedding it reads, and why.
     out_of_fold : OutOfFold
     """
 
@@ -120,6 +124,7 @@ class Fitted:
     sentence: str
     parameters: dict[str, float]
     calibration: Calibration
+    reading: Reading
     model: Model = field(repr=False)
     out_of_fold: OutOfFold = field(repr=False)
 
@@ -133,7 +138,7 @@ class Fitted:
 
     def pool_probabilities(self, pool: Pool) -> Float:
         """Return calibrated probabilities (N, K) of the pool that this was fitted with."""
-        return self.model.pool_probabilities(pool)
+        return self.model.pool_probabilities(pool if self.reading.stages else pool.finals)
 
     def to_sklearn(self) -> Any:
         """Return a scikit-learn Pipeline of stock classes with the same probabilities (1e-5).
@@ -157,6 +162,7 @@ def fit(
     apart: NDArray[np.bool_] | None = None,
     calibration: str = "auto",
     soft: SoftLabels | None = None,
+    sites: NDArray[Any] | None = None,
     seed: int = 0,
     quick: bool = False,
     plain: bool = False,
@@ -192,6 +198,9 @@ def fit(
     soft : SoftLabels, optional
         Further opinions of the same images, each with its share; see :func:`soft_labels`. The
         paper's classifiers learn what most say.
+    sites : array (n,), optional
+        Site, scanner or laboratory of each image, where known: the stages of an embedding are read
+        only if they are as good on sites left out in turn; see :mod:`_readings`.
     quick : bool
         Leave out what takes long: the support vector machine of "auto", and the comparison of
         calibrations.
@@ -224,13 +233,23 @@ def fit(
             return _fit_paper(name, labels, class_ids)
         if soft is not None:
             labels.soft = replace(soft, y=np.searchsorted(class_ids, soft.y))
+        labels, reading = _read(labels, sites)
         families: tuple[str, ...] = (name,)
         if name == "auto":
             families = QUICK if quick else ALL
             families = MANY if len(index) > MACHINE_LIMIT else families
             if plain:
                 families = tuple(f for f in families if f != "stack")
-        return _fit_own(families, labels, class_ids, calibration, quick)
+        return _fit_own(families, labels, class_ids, calibration, quick, reading)
+
+
+def _read(labels: Labels, sites: NDArray[Any] | None) -> tuple[Labels, Reading]:
+    """Return the labels as the classifier is to see them."""
+    if not labels.pool.parts.has_stages:
+        return labels, FINAL_ONLY
+    codes = None if sites is None else np.unique(sites.astype(str), return_inverse=True)[1]
+    reading = choose_reading(labels, labels.finals, codes)
+    return labels if reading.stages else labels.finals, reading
 
 
 def _prepare(
@@ -289,6 +308,7 @@ def _fit_own(
     class_ids: NDArray[np.int64],
     asked: str,
     quick: bool,
+    reading: Reading,
 ) -> Fitted:
     best: list[Candidate] = []
     for family in families:
@@ -303,9 +323,10 @@ def _fit_own(
         name=chosen.family,
         title=TITLES[chosen.family],
         class_ids=class_ids,
-        sentence=sentence,
+        sentence=" ".join(filter(None, (sentence, reading.sentence))),
         parameters=parameters,
         calibration=calibration,
+        reading=reading,
         model=model,
         out_of_fold=OutOfFold(probabilities, labels.y, labels.groups, labels.folds),
     )
@@ -350,7 +371,7 @@ def _choose(best: list[Candidate], labels: Labels) -> tuple[Candidate, str]:
     top = max(best, key=lambda c: c.correct)
     average = isinstance(best[0], Stack)
     margin = SURE if average else 1.0
-    close = [c for c in best if top.correct - c.correct <= margin * _noise(top, c, labels)]
+    close = [c for c in best if top.correct - c.correct <= margin * noise_of(top, c, labels)]
     first = best[0] if average and best[0] in close else min(close, key=lambda c: c.loss)
     second = max((c for c in best if c is not first), key=lambda c: c.correct)
     points = 100 * (first.correct - second.correct)
@@ -365,23 +386,6 @@ def _choose(best: list[Candidate], labels: Labels) -> tuple[Candidate, str]:
         return first, f"{a} chosen over {b}: {apart} as accurate, {why}."
     unit = "point" if f"{points:.1f}" == "1.0" else "points"
     return first, f"{a} chosen over {b} by {points:.1f} {unit}."
-
-
-def _noise(a: Candidate, b: Candidate, labels: Labels) -> float:
-    """Return the standard error of the difference of two balanced accuracies, image by image."""
-    known = ~np.isnan(np.stack(a.scores)[:, :, 0])
-    held = known.any(axis=0)
-    if a is b or not held.any():
-        return 0.0
-    hits = [(np.stack(c.scores).argmax(axis=2) == labels.y) & known for c in (a, b)]
-    gap = (hits[0].sum(axis=0) - hits[1].sum(axis=0))[held] / known.sum(axis=0)[held]
-    y = labels.y[held]
-    count = np.bincount(y, minlength=labels.n_classes)
-    mean = np.bincount(y, weights=gap, minlength=labels.n_classes) / np.maximum(count, 1)
-    spread = np.bincount(y, weights=(gap - mean[y]) ** 2, minlength=labels.n_classes)
-    seen = count > 0
-    variance = (spread[seen] / np.maximum(count[seen] - 1, 1) / count[seen]).sum()
-    return float(np.sqrt(variance) / seen.sum())
 
 
 def _finish(
@@ -441,9 +445,12 @@ def _finish(
 
 
 def _fit_paper(name: str, labels: Labels, class_ids: NDArray[np.int64]) -> Fitted:
-    pipeline = fit_paper(name, labels.X, labels.y)
+    # The paper's recipe is one for final embeddings.
+    columns = labels.pool.parts.finals.dimensions
+    X = labels.X[:, :columns]
+    pipeline = fit_paper(name, X, labels.y)
     labels.check()
-    probabilities = paper_out_of_fold(name, pipeline, labels.X, labels.y, labels.folds[0])
+    probabilities = paper_out_of_fold(name, pipeline, X, labels.y, labels.folds[0])
     return Fitted(
         name=name,
         title=TITLES[name],
@@ -451,6 +458,7 @@ def _fit_paper(name: str, labels: Labels, class_ids: NDArray[np.int64]) -> Fitte
         sentence=f"{TITLES[name]}, as chosen by hand.",
         parameters={},
         calibration=Calibration("none", "Probabilities as the paper's recipe gives them.", {}),
-        model=Stock(pipeline),
+        reading=FINAL_ONLY,
+        model=Stock(pipeline, columns, labels.X.shape[1]),
         out_of_fold=OutOfFold(probabilities[None], labels.y, labels.groups, labels.folds[:1]),
     )

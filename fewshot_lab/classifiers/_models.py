@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers._maps import Isotonic, Map, Sigmoids
-from fewshot_lab.classifiers._pool import Pool, Preparation
+from fewshot_lab.classifiers._pool import Pool
+from fewshot_lab.classifiers._preparation import Preparation, first_columns
 
 Float = NDArray[np.floating[Any]]
 
@@ -186,13 +187,15 @@ def calibrated(head: Any, map: Map, class_ids: NDArray[np.int64]) -> Any:
 
 @dataclass(frozen=True)
 class Stock:
-    """A fitted scikit-learn estimator as it is."""
+    """A fitted scikit-learn estimator as it is, on the first columns of embeddings."""
 
     estimator: Any
+    columns: int
+    width: int
 
     def probabilities(self, X: NDArray[Any]) -> Float:
         """Return (n, K) for embeddings (n, d)."""
-        out = self.estimator.predict_proba(X.astype(np.float32))
+        out = self.estimator.predict_proba(X[:, : self.columns].astype(np.float32))
         return np.asarray(out, dtype=np.float32)
 
     def pool_probabilities(self, pool: Pool) -> Float:
@@ -208,4 +211,5 @@ class Stock:
         head.classes_ = np.asarray(class_ids)
         for part in getattr(head, "calibrated_classifiers_", []):
             part.classes = np.asarray(class_ids)
+        estimator.steps = [*first_columns(self.columns, self.width), *estimator.steps]
         return estimator

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers._maps import Map, Sigmoids
-from fewshot_lab.classifiers._pool import CHUNK, Pool, Preparation
+from fewshot_lab.classifiers._pool import Pool
+from fewshot_lab.classifiers._preparation import CHUNK, Preparation
 from fewshot_lab.classifiers._soft import SoftLabels
 from fewshot_lab.classifiers._threads import one_blas_thread
 

@@ -206,11 +206,11 @@ def _write_manifest(folder: Path, backbone: Backbone) -> None:
         return
     card = backbone.card
     manifest: dict[str, Any] = {
-        "format": 1,
+        "format": 2,
         "fingerprint": backbone.fingerprint,
         "backbone": card.name,
         "architecture": backbone.architecture,
-        "dimensions": card.dimensions,
+        "parts": backbone.parts.lengths,
         "preprocessing": card.preprocessing.to_dict(),
     }
     write_atomically(path, json.dumps(manifest, indent=2).encode())
@@ -278,7 +278,7 @@ class _ShardInHand:
 
     def __init__(self, folder: Path, backbone: Backbone, dtype: str, size: int) -> None:
         self._folder, self._dtype, self._size = folder, dtype, size
-        self._fingerprint, self._dimensions = backbone.fingerprint, backbone.card.dimensions
+        self._fingerprint, self._parts = backbone.fingerprint, backbone.parts
         self.seen = 0
         self._empty()
 
@@ -312,13 +312,14 @@ class _ShardInHand:
             vectors = (
                 np.concatenate(self._vectors)
                 if self._ids
-                else np.zeros((0, self._dimensions), np.float16)
+                else np.zeros((0, self._parts.dimensions), np.float16)
             )
             write_shard(
                 self._folder,
                 self._ids,
                 vectors,
                 self._failed,
+                parts=self._parts,
                 fingerprint=self._fingerprint,
                 dtype=self._dtype,
             )

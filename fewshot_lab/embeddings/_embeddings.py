@@ -9,6 +9,7 @@ from threading import RLock
 import numpy as np
 import numpy.typing as npt
 
+from fewshot_lab.backbones import Parts
 from fewshot_lab.embeddings._shards import Shard, read_header, shard_files
 from fewshot_lab.errors import FewshotLabError
 
@@ -33,7 +34,7 @@ class Embeddings:
         self._failed: dict[str, str] = {}
         self._pending: list[tuple[Shard, npt.NDArray[np.intp]]] = []
         self._matrix: npt.NDArray[np.float16] | None = None
-        self._dimensions = 0
+        self._parts = Parts(())
         self._fingerprint = ""
         self._dtype = ""
         self.reload()
@@ -49,9 +50,9 @@ class Embeddings:
         return self._failed
 
     @property
-    def dimensions(self) -> int:
-        """Length d of one embedding; 0 while there is none."""
-        return self._dimensions
+    def parts(self) -> Parts:
+        """What the d numbers of an embedding are; none while there is no embedding."""
+        return self._parts
 
     @property
     def fingerprint(self) -> str:
@@ -105,7 +106,7 @@ class Embeddings:
             )
         self._fingerprint = shard.fingerprint
         if shard.ids:
-            self._dimensions = shard.dimensions
+            self._parts = shard.parts
             self._dtype = ", ".join(sorted({*filter(None, self._dtype.split(", ")), shard.dtype}))
 
     def matrix(self, ids: Sequence[str] | None = None) -> npt.NDArray[np.float16]:
@@ -143,7 +144,7 @@ class Embeddings:
             if parts:
                 matrix = np.concatenate(parts) if len(parts) > 1 else parts[0]
             else:
-                matrix = np.zeros((0, self._dimensions), np.float16)
+                matrix = np.zeros((0, self._parts.dimensions), np.float16)
             matrix.flags.writeable = False
             self._matrix, self._pending = matrix, []
         return self._matrix

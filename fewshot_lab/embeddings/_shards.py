@@ -1,7 +1,7 @@
 """Embeddings on disk: many small files, each written whole, none ever changed.
 
 A shard is a safetensors file with one tensor ``vectors`` (n, d) in fp16; its header lists the n
-image ids and the images that could not be embedded, with the reason. Each process writes shards
+image ids, the images that could not be embedded, with the reason, and the parts of a vector. Each process writes shards
 of its own, so any number of them may write into one folder at once without a common list to lock:
 the manifest is the union of the headers.
 """
@@ -18,6 +18,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
+from fewshot_lab.backbones import Parts
 from fewshot_lab.files import write_atomically
 
 SUFFIX = ".safetensors"
@@ -30,14 +31,14 @@ class Shard:
     path: Path
     ids: list[str]
     failed: list[tuple[str, str]]
-    dimensions: int
+    parts: Parts
     fingerprint: str
     dtype: str
     offset: int
 
     def vectors(self) -> npt.NDArray[np.float16]:
         """Return the vectors (n, d), read into memory."""
-        shape = (len(self.ids), self.dimensions)
+        shape = (len(self.ids), self.parts.dimensions)
         if not self.ids:
             return np.zeros(shape, np.float16)
         count = shape[0] * shape[1]
@@ -50,6 +51,7 @@ def write_shard(
     vectors: npt.NDArray[np.float16],
     failed: Sequence[tuple[str, str]],
     *,
+    parts: Parts | None = None,
     fingerprint: str,
     dtype: str,
 ) -> Path:
@@ -65,6 +67,8 @@ def write_shard(
         (n, d), n may be 0.
     failed
         Images without an embedding, and why.
+    parts
+        Of a vector; one, the final embedding, if None.
     fingerprint
         Of the backbone.
     dtype
@@ -79,6 +83,7 @@ def write_shard(
         metadata={
             "ids": json.dumps(list(ids)),
             "failed": json.dumps(list(failed)),
+            "parts": json.dumps((parts or Parts.final(vectors.shape[1])).lengths),
             "fingerprint": fingerprint,
             "dtype": dtype,
         },
@@ -104,14 +109,16 @@ def read_header(path: Path) -> Shard | None:
         tensor, said = header["vectors"], header["__metadata__"]
         n, d = tensor["shape"]
         ids = json.loads(said["ids"])
+        # Shards of the first version say nothing of parts: they have but one.
+        parts = Parts.of(json.loads(said["parts"])) if "parts" in said else Parts.final(d)
         whole = tensor["dtype"] == "F16" and n == len(ids) and size == 8 + length + 2 * n * d
-        if not whole:
+        if not whole or (n and parts.dimensions != d):
             return None
         return Shard(
             path=path,
             ids=ids,
             failed=[(str(i), str(reason)) for i, reason in json.loads(said["failed"])],
-            dimensions=d,
+            parts=parts,
             fingerprint=said["fingerprint"],
             dtype=said["dtype"],
             offset=8 + length,

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import PowerTransformer
 
 from fewshot_lab.classifiers import Pool, Preparation, fit
-from fewshot_lab.classifiers._pool import FLAT, FLAT_GAIN, FLOOR
+from fewshot_lab.classifiers._preparation import FLAT, FLAT_GAIN, FLOOR
 from fewshot_lab.classifiers._softmax import softmax
 from fewshot_lab.classifiers._stack import WEAK, stack_weights
 

@@ -1,0 +1,64 @@
+"""The named parts of an embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+FINAL, STAGE = "final", "stage"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the numbers of an embedding are, in their order.
+
+    Attributes
+    ----------
+    lengths : tuple of (str, int)
+        Name and length of each part. A name begins with ``"final"`` (what the network gives out at
+        its end; these come first) or ``"stage"`` (what one of its inner stages saw, pooled over
+        the picture).
+    """
+
+    lengths: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def final(cls, dimensions: int) -> Parts:
+        """Return the parts of an embedding that has nothing but the network's last layer."""
+        return cls(((FINAL, dimensions),))
+
+    @classmethod
+    def of(cls, lengths: Iterable[Any]) -> Parts:
+        """Read what JSON made of :attr:`lengths`."""
+        return cls(tuple((str(name), int(length)) for name, length in lengths))
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the whole embedding."""
+        return sum(length for _, length in self.lengths)
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Where each part stands."""
+        stops = [0]
+        for _, length in self.lengths:
+            stops.append(stops[-1] + length)
+        return {
+            name: slice(start, stop)
+            for (name, _), start, stop in zip(self.lengths, stops, stops[1:], strict=False)
+        }
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether there is more than what the network gives out at its end."""
+        return any(name.startswith(STAGE) for name, _ in self.lengths)
+
+    @property
+    def finals(self) -> Parts:
+        """The same without the stages, which stand behind."""
+        return Parts(tuple(part for part in self.lengths if part[0].startswith(FINAL)))
+
+    def sentence(self) -> str:
+        """Say what there is, for a card."""
+        return ", ".join(f"{name} ({length:,})" for name, length in self.lengths)

@@ -1,0 +1,76 @@
+"""Which parts of an embedding a classifier reads: its final part, or inner stages as well.
+
+The one place that decides it. Inner stages hold more of what tells most classes apart, and more
+of the scanner and the stain, too: so the labels at hand decide, by cross-validation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers._candidates import Candidate, Labels, held_out_scores, judge, noise_of
+
+SHRINKAGE = 0.4
+"""Of the LDA that is compared: the middle one, so that nothing is chosen twice."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a classifier reads of an embedding, and why.
+
+    Attributes
+    ----------
+    stages : bool
+        Whether inner stages are read.
+    sentence : str
+        Empty where there was nothing to choose.
+    by_site : bool
+        Whether sites were left out in turn to decide it.
+    """
+
+    stages: bool
+    sentence: str
+    by_site: bool
+
+
+FINAL_ONLY = Reading(False, "", False)
+"""Of an embedding without stages, and of the paper's recipes."""
+
+
+def choose_reading(whole: Labels, finals: Labels, sites: NDArray[np.int64] | None) -> Reading:
+    """Compare both readings by cross-validation of one LDA.
+
+    Parameters
+    ----------
+    whole, finals : Labels
+        The same labels, with and without the inner stages.
+    sites : array (n,), optional
+        Site of each image by number, where a site column is known. Each is then left out in turn,
+        and the stages must be as good on sites that were not seen; without it, the stages are
+        read unless they are worse by more than a standard error.
+    """
+    by_site = sites is not None and len(np.unique(sites)) > 1
+    pair = []
+    for labels in (whole, finals):
+        candidate = Candidate("lda", SHRINKAGE, [])
+        if by_site:
+            labels = labels.with_folds(np.unique(sites, return_inverse=True)[1][None])
+        for repeat in range(len(labels.folds)):
+            candidate.scores += held_out_scores("lda", (SHRINKAGE,), labels, repeat)
+            labels.check()
+        judge(candidate, labels)
+        pair.append(candidate)
+    stages, final = pair
+    if not np.isfinite(stages.loss):
+        return Reading(True, "Inner stages of the network are read too, until labels can tell.", False)
+    points = 100 * (stages.correct - final.correct)
+    slack = 0.0 if by_site else noise_of(stages, final, whole)
+    read = bool(final.correct - stages.correct <= slack)
+    where = "on sites that were left out" if by_site else "in cross-validation"
+    better = f"{abs(points):.1f} points {'better' if points >= 0 else 'worse'} {where}"
+    if read:
+        return Reading(True, f"Inner stages of the network are read too: {better}.", by_site)
+    return Reading(False, f"The network's last layer alone is read: its stages are {better}.", by_site)
