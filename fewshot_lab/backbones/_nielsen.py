@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 ARCHITECTURE = "xcit_small_12_p8_224"
-PREPROCESSING = Preprocessing(size=256, resize="squash", mean=HALF, std=HALF)
+# As published: nearest neighbour to 256 x 256 before anything else, then values to [-1, 1].
+PREPROCESSING = Preprocessing(
+    size=256, resize="squash", interpolation="nearest", mean=HALF, std=HALF
+)
 TRAINING = "ImageNet start, then DINO without labels (Nielsen et al. 2023)"
 # The record does not say which digest belongs to which file, so any of the three is accepted.
 MD5 = frozenset(
