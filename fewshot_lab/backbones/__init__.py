@@ -6,7 +6,17 @@ Each has a card, its own preprocessing and a fingerprint that changes whenever a
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
 from fewshot_lab.backbones._checkpoints import SUFFIXES
+from fewshot_lab.backbones._networks import register as register_networks
 from fewshot_lab.backbones._preprocessing import Preprocessing
 from fewshot_lab.backbones._registry import cards, default_name, find
 
-__all__ = ["SUFFIXES", "Backbone", "Card", "Preprocessing", "cards", "default_name", "find"]
+__all__ = [
+    "SUFFIXES",
+    "Backbone",
+    "Card",
+    "Preprocessing",
+    "cards",
+    "default_name",
+    "find",
+    "register_networks",
+]

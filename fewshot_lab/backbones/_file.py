@@ -16,7 +16,9 @@ from fewshot_lab.backbones._checkpoints import (
     read,
 )
 from fewshot_lab.backbones._fingerprint import file_digest
+from fewshot_lab.backbones._networks import register
 from fewshot_lab.backbones._preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from fewshot_lab.backbones._size import check_size
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class FileBackbone(Backbone):
                 preprocessing = Preprocessing.from_dict(said["preprocessing"])
             else:
                 preprocessing = _nielsen.PREPROCESSING if nielsen else usual(given)
+        check_size(given, preprocessing.size)
         note = str(said.get("note", ""))
         if nielsen:
             digest = file_digest(self.path, "md5")
@@ -104,6 +107,7 @@ def usual(architecture: str) -> Preprocessing:
     """Return the usual preprocessing of an architecture: timm's, Meta's for their networks."""
     import timm
 
+    register()
     config = timm.get_pretrained_cfg(architecture)
     if config is None or architecture.startswith(("vit_", "xcit_", "deit_")):
         size = config.input_size[-1] if config else 224
@@ -130,6 +134,7 @@ def _dimensions(architecture: str) -> int:
     import timm
     import torch
 
+    register()
     if not timm.is_model(architecture):
         raise FewshotLabError(f"timm knows no architecture {architecture!r}.")
     with torch.device("meta"):
