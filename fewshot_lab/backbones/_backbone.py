@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones._card import Card
 from fewshot_lab.backbones._fingerprint import fingerprint
+from fewshot_lab.backbones._pooling import pooled, with_pooling
 from fewshot_lab.backbones._preprocessing import Preprocessing
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.progress import Progress, silent
@@ -71,7 +72,8 @@ class Backbone(ABC):
         weights = self.weights()
         if weights is None:
             raise FewshotLabError(f"The weights of {self._card.name} have just disappeared.")
-        return fingerprint(weights, self.architecture, self.preprocessing)
+        built = with_pooling(self.architecture, self._card.pooling)
+        return fingerprint(weights, built, self.preprocessing)
 
     def available(self) -> tuple[bool, str]:
         """Return whether the backbone can be used now, and a sentence.
@@ -100,6 +102,6 @@ class Backbone(ABC):
 
         from fewshot_lab.backbones._module import Embedder, fold_batch_norm
 
-        network = fold_batch_norm(self.network())
+        network = pooled(fold_batch_norm(self.network()), self._card.pooling)
         module = Embedder(network, self.preprocessing).eval().requires_grad_(False)
         return module.to(memory_format=torch.channels_last).to(device)

@@ -247,7 +247,13 @@ def load_strictly(network: nn.Module, tensors: dict[str, Tensor], name: str) -> 
     FewshotLabError
         If one is missing, has no place or another shape.
     """
-    state = adapt(network, tensors)
+    try:
+        state = adapt(network, tensors)
+    # A filter written for this network may stumble over another's tensors in any way.
+    except Exception as error:
+        raise FewshotLabError(
+            f"{name} does not fit {type(network).__name__}: it is of another network or layout."
+        ) from error
     if found := differences(network, state):
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise FewshotLabError(f"{name} does not fit {type(network).__name__}: {found[0]}{more}.")
@@ -263,7 +269,8 @@ def metadata_of(path: Path) -> dict[str, Any]:
     -------
     dict
         Some of ``architecture``, ``preprocessing`` (a dict), ``dimensions``, ``title``, ``source``,
-        ``licence``, ``training``, ``note``.
+        ``licence``, ``licence_class``, ``training``, ``note``, ``domain``, ``good_for``,
+        ``leaks``.
     """
     said: dict[str, Any] = {}
     beside = path.with_name("config.json")
@@ -272,6 +279,9 @@ def metadata_of(path: Path) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         said |= _header(path)
     return said
+
+
+_OPTIONAL = ("licence_class", "domain", "good_for", "leaks")
 
 
 def _header(path: Path) -> dict[str, Any]:
@@ -284,7 +294,7 @@ def _header(path: Path) -> dict[str, Any]:
             metadata = header.get("__metadata__", {})
     except (OSError, ValueError, AttributeError):
         return {}
-    known = ("architecture", "title", "source", "licence", "training", "note")
+    known = ("architecture", "title", "source", "licence", "training", "note", *_OPTIONAL)
     said: dict[str, Any] = {key: metadata[key] for key in known if key in metadata}
     if dimensions := _dimensions(header):
         said["dimensions"] = dimensions

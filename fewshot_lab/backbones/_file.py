@@ -9,6 +9,7 @@ from fewshot_lab.backbones import _nielsen
 from fewshot_lab.backbones._architectures import infer
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
+from fewshot_lab.backbones._catalogue import SHIPPED
 from fewshot_lab.backbones._checkpoints import (
     build,
     load_strictly,
@@ -16,6 +17,7 @@ from fewshot_lab.backbones._checkpoints import (
     read,
 )
 from fewshot_lab.backbones._fingerprint import file_digest
+from fewshot_lab.backbones._licence import CLASSES, classify
 from fewshot_lab.backbones._networks import register
 from fewshot_lab.backbones._preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from fewshot_lab.backbones._size import check_size
@@ -55,7 +57,7 @@ class FileBackbone(Backbone):
         name: str | None = None,
     ) -> None:
         self.path = path.expanduser().absolute()
-        said = metadata_of(self.path)
+        said = SHIPPED.get(name or "", {}) | metadata_of(self.path)
         given = architecture or said.get("architecture")
         if given is None or (preprocessing is None and "preprocessing" not in said):
             checkpoint = read(self.path)
@@ -76,12 +78,14 @@ class FileBackbone(Backbone):
             digest = file_digest(self.path, "md5")
             among = "one" if digest in _nielsen.MD5 else "none"
             note = f"Layout of Nielsen et al. 2023; md5 {digest} is {among} of the published."
+        licence = str(said.get("licence", "not stated"))
+        licence_class = said.get("licence_class")
         card = Card(
             name=name
             or f"{self.path}{SEPARATOR + architecture if architecture is not None else ''}",
             title=title or str(said.get("title", self.path.stem)),
             source=str(said.get("source", self.path)),
-            licence=str(said.get("licence", "not stated")),
+            licence=licence,
             training=str(
                 said.get("training", _nielsen.TRAINING if nielsen else "not stated in the file")
             ),
@@ -90,6 +94,10 @@ class FileBackbone(Backbone):
             preprocessing=preprocessing,
             offline=True,
             note=note,
+            domain=str(said.get("domain", "")),
+            good_for=str(said.get("good_for", "")),
+            leaks=str(said.get("leaks", "")),
+            licence_class=licence_class if licence_class in CLASSES else classify(licence),
         )
         super().__init__(card, given)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
+from fewshot_lab.backbones._catalogue import BLOOD
 from fewshot_lab.backbones._network import download, downloads, reachable
 from fewshot_lab.backbones._preprocessing import HALF, Preprocessing
 from fewshot_lab.errors import FewshotLabError
@@ -51,6 +52,8 @@ def card_of(name: str) -> Card:
         dimensions=384,
         preprocessing=PREPROCESSING,
         offline=(downloads() / file).is_file(),
+        domain=BLOOD if name.endswith("marrow") else images,
+        good_for=f"{images.capitalize()}.",
         note="Its file may also be put into the backbones folder by hand, or named by its path.",
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from fewshot_lab.backbones import _default, _nielsen, _timm
+from fewshot_lab.backbones import _default, _nielsen, _published, _timm
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
 from fewshot_lab.backbones._checkpoints import SUFFIXES
@@ -33,6 +33,7 @@ def cards() -> list[Card]:
     found = [_file(path, name=name).card for name, path in _shipped().items()]
     found.append(_default.EmbeddedEfficientNet().card)
     found += [_timm.TimmBackbone(card).card for card in _timm.CARDS]
+    found += [_published.PublishedBackbone(name).card for name in _published.ROWS]
     found += [_nielsen.NielsenBackbone(name).card for name in _nielsen.NAMES]
     found += [_file(path, name=name).card for name, path in _runs().items()]
     return found
@@ -58,6 +59,8 @@ def find(name_or_file: str | Path) -> Backbone:
         return _default.EmbeddedEfficientNet()
     if name in _nielsen.NAMES:
         return _nielsen.NielsenBackbone(name)
+    if name in _published.ROWS:
+        return _published.PublishedBackbone(name)
     if name in (shipped := _shipped()):
         return _file(shipped[name], name=name)
     if name.startswith(RUN):
@@ -67,7 +70,7 @@ def find(name_or_file: str | Path) -> Backbone:
     file, _, architecture = name.partition("::")
     if Path(file).suffix.lower() in SUFFIXES or Path(file).expanduser().is_file():
         return _file(Path(file), architecture or None)
-    known = [_default.NAME, *shipped, *_runs(), *_nielsen.NAMES]
+    known = [_default.NAME, *shipped, *_runs(), *_published.ROWS, *_nielsen.NAMES]
     known += [card.name for card in _timm.CARDS]
     raise FewshotLabError(f"There is no backbone {name!r}{_close(name, known)}")
 

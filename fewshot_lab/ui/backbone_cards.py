@@ -81,8 +81,10 @@ def facts(backbone: Backbone) -> str:
     shape = "squashed" if how.resize == "squash" else f"cropped to the middle {how.crop:g}"
     rows = [
         ("Source", card.source),
-        ("Licence", card.licence),
+        ("Good for", card.good_for),
+        ("Licence", f"{card.licence} ({card.licence_class}{', gated' if card.gated else ''})"),
         ("Trained on", card.training),
+        ("Has seen", card.leaks),
         ("Size", f"{card.size_mb:,.0f} MB"),
         ("Dimensions", count(card.dimensions)),
         ("Preprocessing", f"{how.size} × {how.size} px, {shape}, {how.interpolation}"),
@@ -91,5 +93,5 @@ def facts(backbone: Backbone) -> str:
     ]
     if card.note:
         rows.append(("Note", card.note))
-    lines = "".join(f"<dt>{a}</dt><dd>{escape(str(b))}</dd>" for a, b in rows)
+    lines = "".join(f"<dt>{a}</dt><dd>{escape(str(b))}</dd>" for a, b in rows if b)
     return f'<dl class="fl-facts">{lines}</dl>'

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fewshot_lab.backbones import _network, cards, find
+from fewshot_lab.backbones._licence import CLASSES
 from fewshot_lab.backbones._nielsen import MD5
 from fewshot_lab.errors import FewshotLabError
 
@@ -23,8 +24,10 @@ def test_every_card_is_complete() -> None:
     found = cards()
     assert len({card.name for card in found}) == len(found)
     for card in found:
-        for text in (card.title, card.source, card.licence, card.training):
+        texts = (card.title, card.source, card.licence, card.training, card.domain, card.good_for)
+        for text in texts:
             assert text, card.name
+        assert card.licence_class in CLASSES
         assert card.size_mb > 0
         assert card.dimensions > 0
         assert bool(card.fingerprint) == card.offline
@@ -36,6 +39,7 @@ def test_every_card_is_complete() -> None:
         "timm:vit_small_patch16_224.dino",
         "timm:vit_base_patch8_224.dino",
         "timm:vit_small_patch14_dinov2.lvd142m",
+        "timm:vit_large_patch14_reg4_dinov2.lvd142m",
         "timm:vit_small_patch16_dinov3.lvd1689m",
         "nielsen2023-bone-marrow",
     ],
