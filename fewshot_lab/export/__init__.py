@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         table,
     )
     from fewshot_lab.export._figures import figures
+    from fewshot_lab.export._licence import accept_licence
     from fewshot_lab.export._probabilities import (
         Gathered,
         between,
@@ -49,6 +50,7 @@ __all__ = [
     "ExportRefused",
     "Gathered",
     "PredictReport",
+    "accept_licence",
     "between",
     "class_names",
     "export_bundle",
@@ -84,6 +86,7 @@ _WHERE = {
     "remember_sources": "_dropped",
     "table": "_dropped",
     "figures": "_figures",
+    "accept_licence": "_licence",
     "Gathered": "_probabilities",
     "between": "_probabilities",
     "class_names": "_probabilities",
