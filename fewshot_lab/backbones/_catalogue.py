@@ -19,6 +19,8 @@ ANY, BLOOD, TISSUE, CHEST = "any images", "blood cells", "histology", "chest X-r
 APACHE, MIT, CC_NC_ND = "Apache-2.0", "MIT", "CC BY-NC-ND 4.0"
 DINOV3 = "DINOv3 License (has conditions of its own: read it before publishing)"
 
+LARGE = "Larger than the 2 GB that a bundle can hold: for use in the app alone."
+
 # Pictures made so many pixels on the shorter side, then the middle square; most of these networks
 # were trained on squares.
 _MIDDLE = Preprocessing(size=224, resize="crop", crop=1.0, mean=IMAGENET_MEAN, std=IMAGENET_STD)
@@ -141,6 +143,7 @@ def _dinobloom(size: str, model: str, size_mb: float, dimensions: int) -> Publis
             dimensions=dimensions,
             preprocessing=_MIDDLE,
             offline=False,
+            note=LARGE if size == "giant" else "",
             domain=BLOOD,
             good_for="Single cells of blood and bone marrow smears.",
             leaks=(
@@ -286,6 +289,7 @@ PUBLISHED = (
                 std=(0.211883, 0.230117, 0.177517),
             ),
             offline=False,
+            note=LARGE,
             domain=TISSUE,
             good_for="Tissue sections stained with H&E, on a GPU.",
         ),
@@ -304,6 +308,7 @@ PUBLISHED = (
             dimensions=3072,
             preprocessing=replace(_MIDDLE_BILINEAR, mean=HALF, std=HALF),
             offline=False,
+            note=LARGE,
             domain=TISSUE,
             good_for="Tissue sections stained with H&E, on a GPU.",
             leaks="TCGA: figures on a set made from its slides are optimistic.",
@@ -324,6 +329,7 @@ PUBLISHED = (
             dimensions=2560,
             preprocessing=_MIDDLE,
             offline=False,
+            note=LARGE,
             domain=TISSUE,
             good_for="Tissue sections stained with H&E, on a GPU.",
             pooling="cls+mean",
@@ -347,6 +353,7 @@ PUBLISHED = (
             dimensions=2560,
             preprocessing=_MIDDLE,
             offline=False,
+            note=LARGE,
             domain=TISSUE,
             good_for="Tissue sections at several magnifications, on a GPU.",
             pooling="cls+mean",
@@ -370,6 +377,7 @@ PUBLISHED = (
             dimensions=1536,
             preprocessing=_MIDDLE_BILINEAR,
             offline=False,
+            note=LARGE,
             domain=TISSUE,
             good_for="Tissue sections, H&E and immunohistochemistry, on a GPU.",
         ),

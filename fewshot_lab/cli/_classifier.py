@@ -124,12 +124,12 @@ def export(
     job: JobFolder = None,
 ) -> None:
     """Write the classifier as a bundle that works without this app, and check it."""
-    from fewshot_lab.export import accept_licence, export_bundle
+    from fewshot_lab.export import check_backbone, export_bundle
     from fewshot_lab.project import Project
 
     with progress(job, as_json=json) as report:
         opened = Project.open(project)
-        accept_licence(opened.backbone.card, licence_accepted)  # or refuse, before the fit
+        check_backbone(opened.backbone.card, licence_accepted)  # or refuse, before the fit
         report("fitting", 0, None)
         done = export_bundle(
             opened,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         table,
     )
     from fewshot_lab.export._figures import figures
-    from fewshot_lab.export._licence import accept_licence
+    from fewshot_lab.export._licence import check_backbone
     from fewshot_lab.export._probabilities import (
         Gathered,
         between,
@@ -50,8 +50,8 @@ __all__ = [
     "ExportRefused",
     "Gathered",
     "PredictReport",
-    "accept_licence",
     "between",
+    "check_backbone",
     "class_names",
     "export_bundle",
     "figures",
@@ -86,7 +86,7 @@ _WHERE = {
     "remember_sources": "_dropped",
     "table": "_dropped",
     "figures": "_figures",
-    "accept_licence": "_licence",
+    "check_backbone": "_licence",
     "Gathered": "_probabilities",
     "between": "_probabilities",
     "class_names": "_probabilities",

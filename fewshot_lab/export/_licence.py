@@ -42,6 +42,24 @@ def accept_licence(card: Card, accepted: bool, by: str = "") -> dict[str, Any] |
     return {"licence": card.licence, "by": by or None, "at": now}
 
 
+def check_backbone(card: Card, accepted: bool, by: str = "") -> dict[str, Any] | None:
+    """Refuse a backbone that no bundle may or can hold, before anything is computed.
+
+    Returns
+    -------
+    dict or None
+        As :func:`accept_licence`.
+
+    Raises
+    ------
+    ExportRefused
+    """
+    from fewshot_lab.export._onnx import refuse_too_large
+
+    refuse_too_large(card)
+    return accept_licence(card, accepted, by)
+
+
 def acceptance_words(accepted: dict[str, Any]) -> str:
     """Return an acceptance as a sentence."""
     who = f" by {accepted['by']}" if accepted["by"] else ""

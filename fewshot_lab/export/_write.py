@@ -16,7 +16,7 @@ from uuid import uuid4
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export._card import model_card
 from fewshot_lab.export._facts import gather_facts
-from fewshot_lab.export._licence import accept_licence
+from fewshot_lab.export._licence import check_backbone
 from fewshot_lab.export._onnx import (
     REVISION,
     backbone_graph,
@@ -116,7 +116,7 @@ def export_bundle(
         Where no classifier can be fitted, or the target cannot be written.
     """
     began = time.monotonic()
-    accepted = accept_licence(project.backbone.card, licence_accepted, accepted_by)
+    accepted = check_backbone(project.backbone.card, licence_accepted, accepted_by)
     target = Path.cwd() / Path(folder).expanduser()
     only_zip = target.suffix.lower() == ".zip"
     home = target.with_suffix("") if only_zip else target

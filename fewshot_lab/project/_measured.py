@@ -84,9 +84,9 @@ class WithFigures(ProjectCore):
         progress: Progress = silent,
     ) -> BundleReport:
         """Fit and write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
-        from fewshot_lab.export import accept_licence
+        from fewshot_lab.export import check_backbone
 
-        accept_licence(self.backbone.card, licence_accepted)  # or refuse, before anything is fitted
+        check_backbone(self.backbone.card, licence_accepted)  # or refuse, before anything is fitted
         return self.fit().export(
             folder,
             as_zip=as_zip,

@@ -24,6 +24,8 @@ def show(project: Project, *, busy: bool) -> None:
             continue
         here = "on this machine" if card.offline else "needs a download"
         told = f"{card.title} · {count(card.dimensions)} dimensions · {here}"
+        if card.domain:
+            told += f" · {card.domain}"
         # Whether a download is possible is only asked of the network for a card that is opened.
         fold = st.expander(told, key=f"fl-backbone-{card.name}", on_change="rerun")
         if fold.open:

@@ -21,12 +21,12 @@ from fewshot_lab.backbones import (
     register_networks,
 )
 from fewshot_lab.backbones import _hub as hub
-from fewshot_lab.backbones._catalogue import PUBLISHED, Published
+from fewshot_lab.backbones._catalogue import LARGE, PUBLISHED, Published
 from fewshot_lab.backbones._licence import classify
 from fewshot_lab.backbones._published import ROWS, PublishedBackbone
 from fewshot_lab.backbones._size import check_size
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export._onnx import backbone_graph, serialise
+from fewshot_lab.export._onnx import LIMIT_MB, backbone_graph, serialise
 
 from .checkpoints import shaken
 from .dinov2 import SIDE, WIDTH, forward, huggingface
@@ -49,6 +49,7 @@ def test_a_rows_facts_are_those_of_its_network(name: str) -> None:
     room = 700 if name == "biomedclip" else 8
     assert 0 <= row.card.size_mb - megabytes + 2 < room
     assert row.card.licence_class == classify(row.card.licence)
+    assert (row.card.note == LARGE) == (row.card.size_mb > LIMIT_MB)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ def test_the_cards_written_by_hand_agree_with_timm() -> None:
         ("timm:vit_small_patch16_224.dyno", "timm:vit_small_patch16_224.dino"),
         ("timm:resnet_fifty", "timm:resnet"),
         ("nielsen-endoscopy", "nielsen2023-endoscopy"),
+        ("rad_dino", "rad-dino"),
+        ("uni2", "uni2-h"),
+        ("dinobloom", "dinobloom-s"),
     ],
 )
 def test_unknown_names_come_with_close_ones(wrong: str, hint: str) -> None:
@@ -192,3 +195,14 @@ def test_any_answer_shows_that_there_is_a_network(
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert _network.reachable(server)
     assert not _network.reachable("http://127.0.0.1:9/")
+
+
+def test_a_list_asks_a_host_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(_network, "_answers", {})
+    monkeypatch.setattr(_network, "_answers_now", lambda url: bool(asked.append(url)))
+    assert not _network.reachable("http://a")
+    assert not _network.reachable("http://a")
+    assert not _network.reachable("http://b")
+    assert asked == ["http://a", "http://b"]

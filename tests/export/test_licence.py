@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.cli._main import run
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import ExportRefused
 from fewshot_lab.project import Project
 
@@ -91,6 +92,17 @@ def test_without_a_word_nothing_is_written(
     project.close()
 
 
+def test_a_backbone_too_large_for_a_bundle_is_refused_before_anything_is_fitted(
+    licensed: Callable[[str], Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = licensed(LICENCES["open"])
+    monkeypatch.setattr("fewshot_lab.export._onnx.LIMIT_MB", 0)
+    monkeypatch.setattr(project, "fit", lambda: pytest.fail("it was fitted first"))
+    with pytest.raises(ExportRefused, match=r"Borrowed.*larger than the 2 GB"):
+        project.export(tmp_path / "bundle")
+    project.close()
+
+
 def test_at_the_terminal(
     licensed: Callable[[str], Project], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,8 +119,6 @@ def test_at_the_terminal(
 def test_a_backbone_that_fits_nothing_leaves_the_project_as_it_was(
     licensed: Callable[[str], Project], tmp_path: Path
 ) -> None:
-    from fewshot_lab.errors import FewshotLabError
-
     project = licensed(LICENCES["open"])
     before, fingerprint = project.backbone_name, project.backbone.fingerprint
     embedded = list(project.require_embeddings().ids)
