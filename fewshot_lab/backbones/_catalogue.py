@@ -141,7 +141,7 @@ def _dinobloom(size: str, model: str, size_mb: float, dimensions: int) -> Publis
             ),
             size_mb=size_mb,
             dimensions=dimensions,
-            preprocessing=_MIDDLE,
+            preprocessing=_MIDDLE_BILINEAR,
             offline=False,
             note=LARGE if size == "giant" else "",
             domain=BLOOD,

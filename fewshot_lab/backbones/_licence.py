@@ -20,9 +20,9 @@ _WORDS: tuple[tuple[str, LicenceClass], ...] = (
 def classify(licence: str) -> LicenceClass:
     """Return the class of a licence by its name; ``"not stated"`` for one that is not known."""
     words = licence.lower().replace("-", " ")
-    for pattern, found in _WORDS:
+    for pattern, kind in _WORDS:
         if re.search(pattern, words):
-            return found
+            return kind
     return "not stated"
 
 

@@ -15,8 +15,8 @@ def check_size(architecture: str, size: int) -> None:
     FewshotLabError
         With the nearest sizes that fit.
     """
-    found = _PATCH.search(architecture)
-    patch = int(found[1] or found[2]) if found else 1
+    match = _PATCH.search(architecture)
+    patch = int(match[1] or match[2]) if match else 1
     if size % patch:
         below = size // patch * patch
         fitting = f"{below} or {below + patch}" if below else str(patch)

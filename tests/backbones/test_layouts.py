@@ -67,18 +67,18 @@ def test_huggingface_dinov2(
 
 
 @pytest.mark.parametrize(
-    ("left_out", "told"),
+    ("left_out", "reason"),
     [
         ("encoder.layer.1.attention.attention.key.bias", "blocks.1.attn.qkv.bias is"),
         ("encoder.layer.0.layer_scale2.lambda1", "blocks.0.ls2.gamma is missing"),
         ("layernorm.weight", "norm.weight is missing"),
     ],
 )
-def test_a_missing_tensor_is_refused(left_out: str, told: str, tmp_path: Path) -> None:
+def test_a_missing_tensor_is_refused(left_out: str, reason: str, tmp_path: Path) -> None:
     state = huggingface()
     del state[left_out]
     torch.save(state, tmp_path / "m.bin")
-    with pytest.raises(FewshotLabError, match=told.replace(".", r"\.")):
+    with pytest.raises(FewshotLabError, match=reason.replace(".", r"\.")):
         load_strictly(build("tiny_patch14", SIDE), read(tmp_path / "m.bin").tensors, "m.bin")
 
 
