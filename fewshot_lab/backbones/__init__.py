@@ -6,8 +6,25 @@ Each has a card, its own preprocessing and a fingerprint that changes whenever a
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
 from fewshot_lab.backbones._checkpoints import SUFFIXES
+from fewshot_lab.backbones._licence import conditions, must_be_accepted
+from fewshot_lab.backbones._networks import register as register_networks
 from fewshot_lab.backbones._parts import FINAL, Parts
 from fewshot_lab.backbones._preprocessing import Preprocessing
-from fewshot_lab.backbones._registry import cards, default_name, find
+from fewshot_lab.backbones._registry import EMBEDDED, cards, default_name, find, with_stages
 
-__all__ = ["FINAL", "SUFFIXES", "Backbone", "Card", "Parts", "Preprocessing", "cards", "default_name", "find"]
+__all__ = [
+    "EMBEDDED",
+    "FINAL",
+    "SUFFIXES",
+    "Backbone",
+    "Card",
+    "Parts",
+    "Preprocessing",
+    "cards",
+    "conditions",
+    "default_name",
+    "find",
+    "must_be_accepted",
+    "register_networks",
+    "with_stages",
+]

@@ -7,12 +7,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones._checkpoints import adapt, differences
+from fewshot_lab.backbones._networks import NETWORKS, register
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_VIT_SIZES = {(192, 12): "tiny", (384, 12): "small", (768, 12): "base", (1024, 24): "large"}
+_VIT_SIZES = {
+    (192, 12): "tiny",
+    (384, 12): "small",
+    (768, 12): "base",
+    (1024, 24): "large",
+    (1536, 40): "giant",
+}
 
 _XCIT_SIZES = {
     (128, 12): "nano_12",
@@ -60,6 +67,7 @@ def infer(tensors: dict[str, Tensor], name: str) -> str:
     import timm
     import torch
 
+    register()
     for candidate in _candidates(tensors):
         if not timm.is_model(candidate):
             continue
@@ -108,6 +116,7 @@ def _candidates(tensors: dict[str, Tensor]) -> Iterator[str]:
             tokens = tensors.get("pos_embed")
             if tokens is not None and math.isqrt(tokens.shape[1] - 1) != 224 // side:
                 yield f"vit_{size}_patch{side}_384"
+        yield from NETWORKS
     for key, names in _COMMON.items():
         if key in tensors:
             yield from names

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.backbones._card import Card
 from fewshot_lab.backbones._fingerprint import fingerprint
 from fewshot_lab.backbones._parts import Parts
+from fewshot_lab.backbones._pooling import pooled, with_pooling
 from fewshot_lab.backbones._preprocessing import Preprocessing
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.progress import Progress, silent
@@ -72,7 +73,8 @@ class Backbone(ABC):
         weights = self.weights()
         if weights is None:
             raise FewshotLabError(f"The weights of {self._card.name} have just disappeared.")
-        return fingerprint(weights, self.architecture, self.preprocessing, self.extra)
+        built = with_pooling(self.architecture, self._card.pooling)
+        return fingerprint(weights, built, self.preprocessing, self.extra)
 
     def available(self) -> tuple[bool, str]:
         """Return whether the backbone can be used now, and a sentence.
@@ -92,7 +94,7 @@ class Backbone(ABC):
         """Return what embeds: normalised (B, 3, size, size) float32 to (B, d)."""
         from fewshot_lab.backbones._module import fold_batch_norm
 
-        return fold_batch_norm(self.network())
+        return pooled(fold_batch_norm(self.network()), self._card.pooling)
 
     @property
     def parts(self) -> Parts:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from fewshot_lab.backbones._licence import LicenceClass
+from fewshot_lab.backbones._pooling import Pooling
 from fewshot_lab.backbones._preprocessing import Preprocessing
 
 
@@ -30,6 +32,19 @@ class Card:
     fingerprint
         16 hex digits over weights, preprocessing and code version; empty until the weights are
         here.
+    domain
+        Which images it is for, in a word or two, to group cards; empty for one's own.
+    good_for
+        The same in one plain sentence.
+    leaks
+        Which public sets it has seen in training, so that figures on them are optimistic; empty
+        where none is known.
+    licence_class
+        What the licence asks of a classifier made with it.
+    gated
+        Whether access to the weights must be asked for.
+    pooling
+        How an embedding is made of the network's tokens.
     """
 
     name: str
@@ -43,3 +58,9 @@ class Card:
     offline: bool
     note: str = ""
     fingerprint: str = ""
+    domain: str = ""
+    good_for: str = ""
+    leaks: str = ""
+    licence_class: LicenceClass = "not stated"
+    gated: bool = False
+    pooling: Pooling = "network"

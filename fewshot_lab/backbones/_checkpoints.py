@@ -6,6 +6,9 @@ Layouts understood, tensors only (nothing in a file is ever executed):
   ``backbone.`` in front of the keys; the teacher is taken (Caron et al. 2021 evaluate it).
 - Meta's DINO, backbone only, ViT and XCiT.
 - Nielsen et al. 2023: a flat state dict with ``backbone.`` in front of the backbone's keys.
+- Meta's DINOv2, with and without registers, backbone only or the teacher of a run.
+- Hugging Face's ``Dinov2Model`` and OpenCLIP's models with an image tower of timm
+  (:mod:`fewshot_lab.backbones._layouts`).
 - timm's own, as ``.pth`` or ``.safetensors``, bare or under ``state_dict`` or ``model``.
 """
 
@@ -20,6 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.backbones._layouts import to_timm
+from fewshot_lab.backbones._networks import register
+from fewshot_lab.backbones._size import check_size
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -29,6 +35,8 @@ SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 
 # The order in which a file's parts are looked for: averaged weights before the raw ones.
 _PARTS = ("teacher", "state_dict_ema", "model_ema", "state_dict", "model", "student")
+
+_PATCH = "patch_embed.proj.weight"
 
 _PREFIXES = ("module.", "_orig_mod.", "backbone.", "encoder.", "model.")
 
@@ -56,8 +64,9 @@ class Checkpoint:
     tensors
         Backbone keys without any prefix, and perhaps a head's.
     layout
-        ``"flat"``, ``"backbone."`` (a prefix told the backbone apart), or the part that was taken
-        (``"teacher"``, ``"student"``, ...).
+        ``"flat"``, ``"backbone."`` (a prefix told the backbone apart), the part that was taken
+        (``"teacher"``, ``"student"``, ...), or another library's (``"huggingface"``,
+        ``"openclip"``).
     metadata
         Text values a safetensors file carries.
     """
@@ -91,6 +100,9 @@ def read(path: Path) -> Checkpoint:
     tensors = _only_tensors(content)
     if not tensors:
         raise FewshotLabError(f"{path.name} holds no tensors by name, so it is no checkpoint.")
+    tensors, library = to_timm(tensors)
+    if library:
+        return Checkpoint(tensors, library, metadata)
     tensors, told_apart = _without_prefixes(tensors)
     if layout == "flat" and told_apart:
         layout = "backbone."
@@ -174,8 +186,10 @@ def build(architecture: str, size: int) -> nn.Module:
     """
     import timm
 
+    register()
     if not timm.is_model(architecture):
         raise FewshotLabError(f"timm knows no architecture {architecture!r}.")
+    check_size(architecture, size)
     fixed = timm.get_pretrained_cfg(architecture)
     try:
         if fixed is not None and fixed.fixed_input_size:
@@ -194,9 +208,14 @@ def adapt(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     module = sys.modules[type(network).__module__]
     adapted = getattr(module, "checkpoint_filter_fn", None)
     state = dict(tensors)
+    own, theirs = network.state_dict().get(_PATCH), state.get(_PATCH)
+    apart: dict[str, Tensor] = {}
+    if own is not None and theirs is not None and theirs.ndim == 4 and theirs.shape != own.shape:
+        # timm would resize patches, too, and so take one network for another.
+        apart[_PATCH] = state.pop(_PATCH)
     if adapted is not None:
         state = adapted(state, network)
-    return state
+    return state | apart
 
 
 def differences(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
@@ -228,7 +247,13 @@ def load_strictly(network: nn.Module, tensors: dict[str, Tensor], name: str) -> 
     FewshotLabError
         If one is missing, has no place or another shape.
     """
-    state = adapt(network, tensors)
+    try:
+        state = adapt(network, tensors)
+    # A filter written for this network may stumble over another's tensors in any way.
+    except Exception as error:
+        raise FewshotLabError(
+            f"{name} does not fit {type(network).__name__}: it is of another network or layout."
+        ) from error
     if found := differences(network, state):
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise FewshotLabError(f"{name} does not fit {type(network).__name__}: {found[0]}{more}.")
@@ -244,7 +269,8 @@ def metadata_of(path: Path) -> dict[str, Any]:
     -------
     dict
         Some of ``architecture``, ``preprocessing`` (a dict), ``dimensions``, ``title``, ``source``,
-        ``licence``, ``training``, ``note``.
+        ``licence``, ``licence_class``, ``training``, ``note``, ``domain``, ``good_for``,
+        ``leaks``.
     """
     said: dict[str, Any] = {}
     beside = path.with_name("config.json")
@@ -253,6 +279,9 @@ def metadata_of(path: Path) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         said |= _header(path)
     return said
+
+
+_OPTIONAL = ("licence_class", "domain", "good_for", "leaks")
 
 
 def _header(path: Path) -> dict[str, Any]:
@@ -265,7 +294,7 @@ def _header(path: Path) -> dict[str, Any]:
             metadata = header.get("__metadata__", {})
     except (OSError, ValueError, AttributeError):
         return {}
-    known = ("architecture", "title", "source", "licence", "training", "note")
+    known = ("architecture", "title", "source", "licence", "training", "note", *_OPTIONAL)
     said: dict[str, Any] = {key: metadata[key] for key in known if key in metadata}
     if dimensions := _dimensions(header):
         said["dimensions"] = dimensions

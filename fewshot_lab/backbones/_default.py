@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
+from fewshot_lab.backbones._catalogue import ANY
 from fewshot_lab.backbones._preprocessing import HALF, Preprocessing
 from fewshot_lab.errors import FewshotLabError
 
@@ -27,6 +28,9 @@ CARD = Card(
     preprocessing=Preprocessing(size=224, resize="squash", mean=HALF, std=HALF),
     offline=True,
     note="Works with no network, and fast without a GPU.",
+    domain=ANY,
+    good_for="A first look at any images, on any computer.",
+    licence_class="open",
 )
 
 

@@ -9,6 +9,7 @@ from fewshot_lab.backbones import _nielsen
 from fewshot_lab.backbones._architectures import infer
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
+from fewshot_lab.backbones._catalogue import SHIPPED
 from fewshot_lab.backbones._checkpoints import (
     build,
     load_strictly,
@@ -16,7 +17,10 @@ from fewshot_lab.backbones._checkpoints import (
     read,
 )
 from fewshot_lab.backbones._fingerprint import file_digest
+from fewshot_lab.backbones._licence import CLASSES, classify
+from fewshot_lab.backbones._networks import register
 from fewshot_lab.backbones._preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from fewshot_lab.backbones._size import check_size
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -53,7 +57,7 @@ class FileBackbone(Backbone):
         name: str | None = None,
     ) -> None:
         self.path = path.expanduser().absolute()
-        said = metadata_of(self.path)
+        said = SHIPPED.get(name or "", {}) | metadata_of(self.path)
         given = architecture or said.get("architecture")
         if given is None or (preprocessing is None and "preprocessing" not in said):
             checkpoint = read(self.path)
@@ -68,17 +72,20 @@ class FileBackbone(Backbone):
                 preprocessing = Preprocessing.from_dict(said["preprocessing"])
             else:
                 preprocessing = _nielsen.PREPROCESSING if nielsen else usual(given)
+        check_size(given, preprocessing.size)
         note = str(said.get("note", ""))
         if nielsen:
             digest = file_digest(self.path, "md5")
             among = "one" if digest in _nielsen.MD5 else "none"
             note = f"Layout of Nielsen et al. 2023; md5 {digest} is {among} of the published."
+        licence = str(said.get("licence", "not stated"))
+        licence_class = said.get("licence_class")
         card = Card(
             name=name
             or f"{self.path}{SEPARATOR + architecture if architecture is not None else ''}",
             title=title or str(said.get("title", self.path.stem)),
             source=str(said.get("source", self.path)),
-            licence=str(said.get("licence", "not stated")),
+            licence=licence,
             training=str(
                 said.get("training", _nielsen.TRAINING if nielsen else "not stated in the file")
             ),
@@ -87,6 +94,10 @@ class FileBackbone(Backbone):
             preprocessing=preprocessing,
             offline=True,
             note=note,
+            domain=str(said.get("domain", "")),
+            good_for=str(said.get("good_for", "")),
+            leaks=str(said.get("leaks", "")),
+            licence_class=licence_class if licence_class in CLASSES else classify(licence),
         )
         super().__init__(card, given)
 
@@ -104,6 +115,7 @@ def usual(architecture: str) -> Preprocessing:
     """Return the usual preprocessing of an architecture: timm's, Meta's for their networks."""
     import timm
 
+    register()
     config = timm.get_pretrained_cfg(architecture)
     if config is None or architecture.startswith(("vit_", "xcit_", "deit_")):
         size = config.input_size[-1] if config else 224
@@ -130,6 +142,7 @@ def _dimensions(architecture: str) -> int:
     import timm
     import torch
 
+    register()
     if not timm.is_model(architecture):
         raise FewshotLabError(f"timm knows no architecture {architecture!r}.")
     with torch.device("meta"):

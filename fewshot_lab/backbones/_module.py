@@ -47,6 +47,29 @@ class Embedder(nn.Module):
         return self.network(x).float()
 
 
+class ClassAndMean(nn.Module):
+    """A transformer of timm whose embedding is its class token beside the mean of its patches.
+
+    Parameters
+    ----------
+    network
+        With one class token in front, then perhaps registers, which no part of the mean are.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.before_patches = int(network.num_prefix_tokens)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, 2 d) for normalised (B, 3, size, size)."""
+        return self.forward_head(self.network.forward_features(x))  # type: ignore[operator]
+
+    def forward_head(self, tokens: Tensor) -> Tensor:
+        """Return (B, 2 d) for the tokens of the last block (B, t, d)."""
+        return torch.cat([tokens[:, 0], tokens[:, self.before_patches :].mean(dim=1)], dim=1)
+
+
 _CONVOLUTION_THEN_NORM = {
     "EfficientNet": (("conv_stem", "bn1"), ("conv_head", "bn2")),
     "DepthwiseSeparableConv": (("conv_dw", "bn1"), ("conv_pw", "bn2")),

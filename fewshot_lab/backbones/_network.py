@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,6 +15,9 @@ from fewshot_lab.progress import Progress, silent
 PATIENCE = 4.0
 """Seconds after which a host counts as out of reach."""
 
+MEMORY = 20.0
+_answers: dict[str, tuple[float, bool]] = {}
+
 
 def downloads() -> Path:
     """Return the folder for downloaded checkpoints, beside the projects. Not created here."""
@@ -24,10 +28,18 @@ def reachable(url: str) -> bool:
     """Return whether a host answers within :data:`PATIENCE` seconds.
 
     Any answer counts, a refusal too: it shows that there is a network. Proxies of the environment
-    are used.
+    are used. Remembered for :data:`MEMORY` seconds, because a list asks for each of its rows.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return False
+    asked, answer = _answers.get(url, (-MEMORY, False))
+    if time.monotonic() - asked > MEMORY:
+        answer = _answers_now(url)
+        _answers[url] = (time.monotonic(), answer)
+    return answer
+
+
+def _answers_now(url: str) -> bool:
     answered = threading.Event()
 
     def ask() -> None:

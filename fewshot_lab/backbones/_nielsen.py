@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
+from fewshot_lab.backbones._catalogue import BLOOD
 from fewshot_lab.backbones._network import download, downloads, reachable
 from fewshot_lab.backbones._preprocessing import HALF, Preprocessing
 from fewshot_lab.errors import FewshotLabError
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 ARCHITECTURE = "xcit_small_12_p8_224"
-PREPROCESSING = Preprocessing(size=256, resize="squash", mean=HALF, std=HALF)
+# As published: nearest neighbour to 256 x 256 before anything else, then values to [-1, 1].
+PREPROCESSING = Preprocessing(
+    size=256, resize="squash", interpolation="nearest", mean=HALF, std=HALF
+)
 TRAINING = "ImageNet start, then DINO without labels (Nielsen et al. 2023)"
 # The record does not say which digest belongs to which file, so any of the three is accepted.
 MD5 = frozenset(
@@ -48,6 +52,8 @@ def card_of(name: str) -> Card:
         dimensions=384,
         preprocessing=PREPROCESSING,
         offline=(downloads() / file).is_file(),
+        domain=BLOOD if name.endswith("marrow") else images,
+        good_for=f"{images.capitalize()}.",
         note="Its file may also be put into the backbones folder by hand, or named by its path.",
     )
 

@@ -19,6 +19,7 @@ HALF = (0.5, 0.5, 0.5)
 _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
+    "nearest": Image.Resampling.NEAREST,
 }
 
 
@@ -36,7 +37,7 @@ class Preprocessing:
     crop
         Share of the shorter side that a centre crop keeps; 1 for ``"squash"``.
     interpolation
-        Pillow's antialiased filter.
+        Pillow's filter: an antialiased one, or ``"nearest"``, which takes single pixels.
     mean, std
         Per channel, for values in 0..1. Applied inside the backbone's module, not here.
     """
@@ -44,7 +45,7 @@ class Preprocessing:
     size: int
     resize: Literal["squash", "crop"] = "squash"
     crop: float = 1.0
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    interpolation: Literal["bicubic", "bilinear", "nearest"] = "bicubic"
     mean: tuple[float, float, float] = HALF
     std: tuple[float, float, float] = HALF
 
@@ -82,8 +83,14 @@ class Preprocessing:
         return np.array(image.resize((self.size, self.size), resample, box=box))
 
     @property
-    def at_least(self) -> int:
-        """What to tell :func:`fewshot_lab.images.read_rgb`: the shorter side after resizing, px."""
+    def at_least(self) -> int | None:
+        """What to tell :func:`fewshot_lab.images.read_rgb`: the shorter side after resizing, px.
+
+        None where the picture must be decoded at its full size: nearest neighbours of a picture
+        that was scaled while decoding are others.
+        """
+        if self.interpolation == "nearest":
+            return None
         return self.size if self.resize == "squash" else round(self.size / self.crop)
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from fewshot_lab.backbones import _default, _nielsen, _timm
+from fewshot_lab.backbones import _default, _nielsen, _published, _timm, _twin
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
 from fewshot_lab.backbones._checkpoints import SUFFIXES
+from fewshot_lab.backbones._staged import SUFFIX, StagedBackbone, split_name
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.home import RUNS, home
+
+EMBEDDED = (_twin.NAME, f"{_twin.DINO}{SUFFIX}", f"{_default.NAME}{SUFFIX}")
+"""Backbones that need no network and are cheap on a CPU, as they are compared on labels."""
 
 RUN = "run:"
 """Before the name of a pretraining run."""
@@ -24,15 +28,16 @@ _SHIPPED = Path(__file__).parent / "weights"
 
 def default_name() -> str:
     """Return the name of the backbone that needs no network and is used unless another is asked."""
-    shipped = _shipped()
-    return next(iter(shipped)) if shipped else _default.NAME
+    return _twin.NAME
 
 
 def cards() -> list[Card]:
     """Return the cards of all backbones known by name, the default first."""
-    found = [_file(path, name=name).card for name, path in _shipped().items()]
+    found = [_twin.TwinBackbone().card]
+    found += [_file(path, name=name).card for name, path in _shipped().items()]
     found.append(_default.EmbeddedEfficientNet().card)
     found += [_timm.TimmBackbone(card).card for card in _timm.CARDS]
+    found += [_published.PublishedBackbone(name).card for name in _published.ROWS]
     found += [_nielsen.NielsenBackbone(name).card for name in _nielsen.NAMES]
     found += [_file(path, name=name).card for name, path in _runs().items()]
     return found
@@ -46,18 +51,37 @@ def find(name_or_file: str | Path) -> Backbone:
     name_or_file
         A name of :func:`cards`; ``timm:`` and any name of timm that has weights; ``run:`` and the
         name of a pretraining run; or a checkpoint file, with ``::`` and timm's architecture behind
-        it where that cannot be told from the file.
+        it where that cannot be told from the file. ``+stages`` behind any of them reads the
+        network's inner stages too, ``+stages=1,3`` those that timm numbers so.
 
     Raises
     ------
     FewshotLabError
         If it is unknown (the closest names are given) or the file is no checkpoint.
     """
-    name = str(name_or_file)
+    bare, chosen, staged = split_name(str(name_or_file))
+    if bare == _twin.NAME:
+        if staged:
+            raise FewshotLabError(
+                f"{_twin.NAME} is read in its stages already: leave {SUFFIX} out."
+            )
+        return _twin.TwinBackbone()
+    backbone = _find(bare)
+    return StagedBackbone(backbone, chosen) if staged else backbone
+
+
+def with_stages(name: str) -> str:
+    """Return the name by which a backbone is read in its inner stages too."""
+    return name if SUFFIX in name or name == _twin.NAME else name + SUFFIX
+
+
+def _find(name: str) -> Backbone:
     if name == _default.NAME:
         return _default.EmbeddedEfficientNet()
     if name in _nielsen.NAMES:
         return _nielsen.NielsenBackbone(name)
+    if name in _published.ROWS:
+        return _published.PublishedBackbone(name)
     if name in (shipped := _shipped()):
         return _file(shipped[name], name=name)
     if name.startswith(RUN):
@@ -67,7 +91,7 @@ def find(name_or_file: str | Path) -> Backbone:
     file, _, architecture = name.partition("::")
     if Path(file).suffix.lower() in SUFFIXES or Path(file).expanduser().is_file():
         return _file(Path(file), architecture or None)
-    known = [_default.NAME, *shipped, *_runs(), *_nielsen.NAMES]
+    known = [_twin.NAME, _default.NAME, *shipped, *_runs(), *_published.ROWS, *_nielsen.NAMES]
     known += [card.name for card in _timm.CARDS]
     raise FewshotLabError(f"There is no backbone {name!r}{_close(name, known)}")
 

@@ -9,72 +9,18 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
-from fewshot_lab.backbones._network import reachable
-from fewshot_lab.backbones._preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from fewshot_lab.backbones._catalogue import PREFIX, TIMM
+from fewshot_lab.backbones._hub import in_cache, obtain, obtainable
+from fewshot_lab.backbones._licence import classify
+from fewshot_lab.backbones._preprocessing import Preprocessing
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
     from torch import nn
 
-PREFIX = "timm:"
-
-
-def _dino(name: str, title: str, size_mb: float, dimensions: int) -> Card:
-    return Card(
-        name=PREFIX + name,
-        title=title,
-        source=f"timm/{name}",
-        licence="Apache-2.0",
-        training="ImageNet-1k without labels (DINO, Caron et al. 2021)",
-        size_mb=size_mb,
-        dimensions=dimensions,
-        preprocessing=Preprocessing(
-            size=224, resize="crop", crop=0.9, mean=IMAGENET_MEAN, std=IMAGENET_STD
-        ),
-        offline=False,
-    )
-
-
-def _dinov2(name: str, title: str, size_mb: float, dimensions: int) -> Card:
-    return Card(
-        name=PREFIX + name,
-        title=title,
-        source=f"timm/{name}",
-        licence="Apache-2.0",
-        training="LVD-142M without labels (DINOv2, Oquab et al. 2023)",
-        size_mb=size_mb,
-        dimensions=dimensions,
-        preprocessing=Preprocessing(size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD),
-        offline=False,
-        note="Run at 224 px, position embeddings resized; it was finished at 518 px.",
-    )
-
-
-def _dinov3(name: str, title: str, size_mb: float, dimensions: int) -> Card:
-    return Card(
-        name=PREFIX + name,
-        title=title,
-        source=f"timm/{name}",
-        licence="DINOv3 License (has conditions of its own: read it before publishing)",
-        training="LVD-1689M without labels (DINOv3, Siméoni et al. 2025)",
-        size_mb=size_mb,
-        dimensions=dimensions,
-        preprocessing=Preprocessing(size=256, mean=IMAGENET_MEAN, std=IMAGENET_STD),
-        offline=False,
-    )
-
-
-CARDS = (
-    _dino("vit_small_patch16_224.dino", "DINO ViT-S/16", 87, 384),
-    _dino("vit_small_patch8_224.dino", "DINO ViT-S/8", 87, 384),
-    _dino("vit_base_patch16_224.dino", "DINO ViT-B/16", 343, 768),
-    _dino("vit_base_patch8_224.dino", "DINO ViT-B/8", 343, 768),
-    _dinov2("vit_small_patch14_dinov2.lvd142m", "DINOv2 ViT-S/14", 88, 384),
-    _dinov2("vit_base_patch14_dinov2.lvd142m", "DINOv2 ViT-B/14", 346, 768),
-    _dinov3("vit_small_patch16_dinov3.lvd1689m", "DINOv3 ViT-S/16", 86, 384),
-    _dinov3("vit_base_patch16_dinov3.lvd1689m", "DINOv3 ViT-B/16", 343, 768),
-)
+CARDS = TIMM
+_FILE = "model.safetensors"
 
 
 def card_of(name: str) -> Card:
@@ -111,6 +57,7 @@ def card_of(name: str) -> Card:
         title=name,
         source=str(config.hf_hub_id),
         licence=str(config.license or "not stated"),
+        licence_class=classify(str(config.license or "")),
         training=f"tag {config.tag!r} of timm" if config.tag else "see the source",
         size_mb=round(parameters * 4 / 1e6, 1),
         dimensions=int(network.num_features),  # type: ignore[arg-type]
@@ -141,15 +88,7 @@ class TimmBackbone(Backbone):
         """Return whether the weights are here or the hub answers."""
         if self.weights() is not None:
             return True, ""
-        from huggingface_hub.constants import ENDPOINT
-
-        size = f"{self._card.size_mb:.0f} MB"
-        if reachable(ENDPOINT):
-            return True, f"{self._card.title} will be downloaded once ({size})."
-        return False, (
-            f"{self._card.title} must be downloaded once ({size}) and there is no network; "
-            "choose the embedded backbone or a checkpoint file."
-        )
+        return obtainable(self._card, "choose the embedded backbone or a checkpoint file")
 
     def fetch(self, progress: Progress = silent) -> None:
         """Download the weights if they are not here."""
@@ -158,21 +97,7 @@ class TimmBackbone(Backbone):
         ready, sentence = self.available()
         if not ready:
             raise FewshotLabError(sentence)
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.utils import disable_progress_bars
-
-        disable_progress_bars()
-        progress("downloading", 0, None)
-        repository, _ = _repository(self.architecture)
-        try:
-            hf_hub_download(repository, "model.safetensors", etag_timeout=10)
-        # The hub's client has a family of errors of its own, beside those of its HTTP library.
-        except Exception as error:
-            reason = str(error).strip().splitlines()
-            raise FewshotLabError(
-                f"{self._card.title} could not be downloaded: "
-                f"{reason[0] if reason else type(error).__name__}"
-            ) from error
+        obtain(self._card, _repository(self.architecture)[0], _FILE, progress)
 
     def network(self) -> nn.Module:
         """Return the network; downloads the weights if they are not here."""
@@ -198,7 +123,4 @@ def _repository(name: str) -> tuple[str, str]:
 
 
 def _cached(name: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(_repository(name)[0], "model.safetensors")
-    return Path(found) if isinstance(found, str) else None
+    return in_cache(_repository(name)[0], _FILE)

@@ -247,8 +247,7 @@ def _read(labels: Labels, sites: NDArray[Any] | None) -> tuple[Labels, Reading]:
     """Return the labels as the classifier is to see them."""
     if not labels.pool.parts.has_stages:
         return labels, FINAL_ONLY
-    codes = None if sites is None else np.unique(sites.astype(str), return_inverse=True)[1]
-    reading = choose_reading(labels, labels.finals, codes)
+    reading = choose_reading(labels, labels.finals, None if sites is None else sites.astype(str))
     return labels if reading.stages else labels.finals, reading
 
 

@@ -69,7 +69,7 @@ class Pool:
 
     def _axes(self, components: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the mean square along the leading axes (p,), and the axes (d, p)."""
-        (n, d), large = self.X.shape, self.parts.dimensions > LARGE
+        n, large = len(self.X), self.parts.dimensions > LARGE
         rows = np.linspace(0, n - 1, min(n, SAMPLE_OF_LARGE if large else SAMPLE)).astype(np.int64)
         p = max(1, min(components, self.parts.dimensions, max(n, 1)))
         if large:
@@ -77,7 +77,7 @@ class Pool:
         scatter = np.zeros((self.parts.dimensions,) * 2, dtype=np.float32)
         for start in range(0, len(rows), CHUNK):
             Z = self.prepare(self.X[rows[start : start + CHUNK]])
-            scatter += Z.T @ Z
+            scatter += (Z.T @ Z).astype(np.float32)
         return _leading(scatter / max(len(rows), 1), p)
 
     def __len__(self) -> int:
@@ -133,7 +133,7 @@ class Pool:
         n = len(self)
         short = np.ascontiguousarray(self.rotated[:, :64])
         norm = np.linalg.norm(short, axis=1, keepdims=True)
-        short = short / np.where(norm == 0, 1, norm)
+        short = np.divide(short, np.where(norm == 0, 1, norm), dtype=np.float32)
         rng = np.random.default_rng(0)
         sample = np.sort(rng.permutation(n)[:4096])
         k = max(1, min(20, len(sample) - 1))
@@ -158,9 +158,7 @@ def _leading(
     return np.maximum(values[::-1], 0).astype(np.float32), _signed(vectors)
 
 
-def _leading_of(
-    Z: NDArray[np.float32], p: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _leading_of(Z: NDArray[np.float32], p: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the same of the rows themselves (Halko, Martinsson and Tropp 2011, SIAM Review 53)."""
     from sklearn.utils.extmath import randomized_svd
 

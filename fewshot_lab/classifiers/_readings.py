@@ -7,6 +7,7 @@ of the scanner and the stain, too: so the labels at hand decide, by cross-valida
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ FINAL_ONLY = Reading(False, "", False)
 """Of an embedding without stages, and of the paper's recipes."""
 
 
-def choose_reading(whole: Labels, finals: Labels, sites: NDArray[np.int64] | None) -> Reading:
+def choose_reading(whole: Labels, finals: Labels, sites: NDArray[Any] | None) -> Reading:
     """Compare both readings by cross-validation of one LDA.
 
     Parameters
@@ -48,16 +49,17 @@ def choose_reading(whole: Labels, finals: Labels, sites: NDArray[np.int64] | Non
     whole, finals : Labels
         The same labels, with and without the inner stages.
     sites : array (n,), optional
-        Site of each image by number, where a site column is known. Each is then left out in turn,
+        Site of each image, where a site column is known. Each is then left out in turn,
         and the stages must be as good on sites that were not seen; without it, the stages are
         read unless they are worse by more than a standard error.
     """
-    by_site = sites is not None and len(np.unique(sites)) > 1
+    codes = None if sites is None else np.unique(sites, return_inverse=True)[1]
+    by_site = codes is not None and bool(codes.any())
     pair = []
     for labels in (whole, finals):
+        if codes is not None and by_site:
+            labels = labels.with_folds(codes[None])
         candidate = Candidate("lda", SHRINKAGE, [])
-        if by_site:
-            labels = labels.with_folds(np.unique(sites, return_inverse=True)[1][None])
         for repeat in range(len(labels.folds)):
             candidate.scores += held_out_scores("lda", (SHRINKAGE,), labels, repeat)
             labels.check()
@@ -65,12 +67,10 @@ def choose_reading(whole: Labels, finals: Labels, sites: NDArray[np.int64] | Non
         pair.append(candidate)
     stages, final = pair
     if not np.isfinite(stages.loss):
-        return Reading(True, "Inner stages of the network are read too, until labels can tell.", False)
-    points = 100 * (stages.correct - final.correct)
-    slack = 0.0 if by_site else noise_of(stages, final, whole)
-    read = bool(final.correct - stages.correct <= slack)
-    where = "on sites that were left out" if by_site else "in cross-validation"
-    better = f"{abs(points):.1f} points {'better' if points >= 0 else 'worse'} {where}"
-    if read:
-        return Reading(True, f"Inner stages of the network are read too: {better}.", by_site)
-    return Reading(False, f"The network's last layer alone is read: its stages are {better}.", by_site)
+        return Reading(True, "Inner stages of the network are read until labels can tell.", False)
+    gain = stages.correct - final.correct
+    read = bool(gain >= 0 if by_site else -gain <= noise_of(stages, final, whole))
+    what = "Inner stages of the network are read too" if read else "The last layer alone is read"
+    where = "on sites left out" if by_site else "in cross-validation"
+    points = f"{100 * gain:+.1f}".replace("-", "−")
+    return Reading(read, f"{what}: stages are worth {points} points {where}.", by_site)

@@ -106,17 +106,30 @@ def export(
     ],
     zip: Annotated[bool, typer.Option("--zip", help="Also write BUNDLE.zip.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle.")] = False,
+    licence_accepted: Annotated[
+        bool,
+        typer.Option(
+            "--licence-accepted",
+            help="You know the backbone's licence and keep to it; asked for where it forbids to "
+            "pass the bundle on, or to use it in trade.",
+        ),
+    ] = False,
+    accepted_by: Annotated[
+        str | None,
+        typer.Option(help="Who accepts it; the system's user by default.", show_default=False),
+    ] = None,
     classifier: ClassifierName = None,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
     """Write the classifier as a bundle that works without this app, and check it."""
-    from fewshot_lab.export import export_bundle
+    from fewshot_lab.export import check_backbone, export_bundle
     from fewshot_lab.project import Project
 
     with progress(job, as_json=json) as report:
         opened = Project.open(project)
+        check_backbone(opened.backbone.card, licence_accepted)  # or refuse, before the fit
         report("fitting", 0, None)
         done = export_bundle(
             opened,
@@ -124,6 +137,8 @@ def export(
             classifier=opened.fit(classifier),
             zip=zip,
             force=force,
+            licence_accepted=licence_accepted,
+            accepted_by=_user() if accepted_by is None else accepted_by,
             progress=report,
         )
         result: dict[str, Any] = {
@@ -141,6 +156,16 @@ def export(
         )
         tell(result, f"{text} {done.note}".strip(), as_json=json, job=job)
         opened.close()
+
+
+def _user() -> str:
+    """Return the name of the operating system's user, empty where there is none."""
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (OSError, KeyError):
+        return ""
 
 
 def report(

@@ -218,7 +218,8 @@ def backbones(home: Home = None, json: Json = False) -> None:
     from fewshot_lab.backbones import cards, default_name, find
 
     default = default_name()
-    result, rows = [], []
+    result = []
+    grouped: dict[str, list[list[str]]] = {}
     for card in cards():
         usable, sentence = find(card.name).available()
         result.append(
@@ -230,9 +231,18 @@ def backbones(home: Home = None, json: Json = False) -> None:
             }
         )
         state = "here" if card.offline else "to download" if usable else "not available now"
-        rows.append([card.name, str(card.dimensions), f"{card.size_mb:,.0f}", card.licence, state])
-    text = table(["backbone", "dimensions", "MB", "licence", "weights"], rows)
-    tell({"backbones": result}, text, as_json=json)
+        licence = card.licence_class + (", gated" if card.gated else "")
+        row = [f"  {card.name}", str(card.dimensions), f"{card.size_mb:,.0f}", licence, state]
+        grouped.setdefault(card.domain or "your own", []).append(row)
+    rows = [row for domain, group in grouped.items() for row in ([domain, *[""] * 4], *group)]
+    text = table(["backbone", "dims", "MB", "licence", "weights"], rows)
+    tell({"backbones": result}, f"{text}\n\n{_MORE}", as_json=json)
+
+
+_MORE = (
+    "Licence: what it asks of a classifier made with the backbone; gated: access is asked for.\n"
+    "--json says what each is good for, what it was trained on, and which public sets it has seen."
+)
 
 
 def demo(

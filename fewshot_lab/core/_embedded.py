@@ -203,7 +203,7 @@ class WithEmbeddings(WithPictures):
         with self._lock:
             key = (embeddings.fingerprint, len(embeddings.ids))
             if self._pool is None or self._pool[0] != key:
-                self._pool = (key, Pool(embeddings.matrix()))
+                self._pool = (key, Pool(embeddings.matrix(), parts=embeddings.parts))
             return self._pool[1]
 
     def neighbours(

@@ -1,9 +1,9 @@
 """Embeddings on disk: many small files, each written whole, none ever changed.
 
 A shard is a safetensors file with one tensor ``vectors`` (n, d) in fp16; its header lists the n
-image ids, the images that could not be embedded, with the reason, and the parts of a vector. Each process writes shards
-of its own, so any number of them may write into one folder at once without a common list to lock:
-the manifest is the union of the headers.
+image ids, the images that could not be embedded, with the reason, and the parts of a vector. Each
+process writes shards of its own, so any number of them may write into one folder at once without a
+common list to lock: the manifest is the union of the headers.
 """
 
 from __future__ import annotations

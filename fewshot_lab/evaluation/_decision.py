@@ -62,8 +62,9 @@ class Reference:
     cutoff: float
 
     def prepare(self, embeddings: np.ndarray) -> np.ndarray:
-        """Return the unit vectors (n, d) of embeddings (n, d)."""
-        Z = np.nan_to_num(embeddings.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        """Return the unit vectors (n, d) of embeddings (n, D), whose first d numbers count."""
+        first = embeddings[:, : len(self.centre)].astype(np.float32)
+        Z = np.nan_to_num(first, nan=0.0, posinf=0.0, neginf=0.0)
         if self.gain:
             Z = np.sqrt(np.maximum(Z * np.float32(self.gain), 0) + 1)
         Z = Z - self.centre

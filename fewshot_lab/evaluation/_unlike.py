@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,15 +52,18 @@ def make_reference(
     """
     if not len(labelled):
         return None
-    vectors = prepare(labelled[spread(prepare(labelled), MOST)]).astype(np.float16)
-    found = Reference(vectors, prepare.gain, prepare.centre, min(k, len(vectors)), -1.0)
+    # The first part alone: the most general network's last layer tells other kinds of image best.
+    final = replace(prepare.blocks[0], weight=1.0)
+    unit = final(labelled)
+    vectors = unit[spread(unit, MOST)].astype(np.float16)
+    found = Reference(vectors, final.gain, final.centre, min(k, len(vectors)), -1.0)
     if len(others):
         cutoff = float(np.quantile(nearest(found, others), share))
     else:  # everything is labelled: each image by the others
         index = build_index(vectors.astype(np.float32))
         similarity, _ = index.search(vectors.astype(np.float32), min(k + 1, len(vectors)))
         cutoff = float(np.quantile(similarity[:, -1], share))
-    return Reference(vectors, prepare.gain, prepare.centre, found.k, cutoff)
+    return Reference(vectors, final.gain, final.centre, found.k, cutoff)
 
 
 def nearest(reference: Reference, embeddings: NDArray[Any]) -> NDArray[np.float32]:

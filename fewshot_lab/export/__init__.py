@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         table,
     )
     from fewshot_lab.export._figures import figures
+    from fewshot_lab.export._licence import check_backbone
     from fewshot_lab.export._probabilities import (
         Gathered,
         between,
@@ -50,6 +51,7 @@ __all__ = [
     "Gathered",
     "PredictReport",
     "between",
+    "check_backbone",
     "class_names",
     "export_bundle",
     "figures",
@@ -84,6 +86,7 @@ _WHERE = {
     "remember_sources": "_dropped",
     "table": "_dropped",
     "figures": "_figures",
+    "check_backbone": "_licence",
     "Gathered": "_probabilities",
     "between": "_probabilities",
     "class_names": "_probabilities",

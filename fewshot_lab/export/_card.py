@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fewshot_lab.export._licence import acceptance_words
+
 
 def model_card(facts: Mapping[str, Any]) -> str:
     """Return MODEL_CARD.md.
@@ -22,7 +24,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
         "to treat, or to decide about a patient.**",
         _what(about),
         _data(about),
-        _backbone(about["backbone"]),
+        _backbone(about["backbone"], about["licence"]),
         _classifier(about),
         _figures(metrics),
         _acting(metrics["probabilities"]),
@@ -76,7 +78,7 @@ def _some(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def _backbone(backbone: Mapping[str, Any]) -> str:
+def _backbone(backbone: Mapping[str, Any], licence: Mapping[str, Any]) -> str:
     lines = [
         "## Backbone",
         _table(
@@ -86,13 +88,19 @@ def _backbone(backbone: Mapping[str, Any]) -> str:
                 ["registry name", f"`{backbone['name']}`"],
                 ["source", backbone["source"]],
                 ["training", backbone["training"]],
-                ["licence", backbone["licence"]],
+                ["licence", f"{licence['name']} ({licence['class']})"],
                 ["dimensions", backbone["dimensions"]],
                 ["fingerprint", f"`{backbone['fingerprint']}`"],
             ],
         ),
         "It was not trained on the labels. Its licence applies to model.onnx.",
     ]
+    if licence["conditions"]:
+        lines.append(f"**{licence['conditions']}**")
+    if licence["accepted"]:
+        lines.append(acceptance_words(licence["accepted"]))
+    if backbone["leaks"]:
+        lines.append(f"It has seen in training, without labels: {backbone['leaks']}")
     if backbone["note"]:
         lines.append(str(backbone["note"]))
     return "\n\n".join(lines)

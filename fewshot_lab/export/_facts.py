@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.audit import audit_share
 from fewshot_lab.export._figures import figures
+from fewshot_lab.export._licence import licence_facts
 from fewshot_lab.export._probabilities import rule
 from fewshot_lab.progress import Progress, silent
 
@@ -202,7 +203,10 @@ def _about(
             "dimensions": int(training.X.shape[1]),
             "fingerprint": project.backbone.fingerprint,
             "note": card.note,
+            "good_for": card.good_for,
+            "leaks": card.leaks,
         },
+        "licence": licence_facts(card),
         "preprocessing": project.backbone.preprocessing.to_dict(),
         "classifier": {
             "name": fitted.name,

@@ -186,7 +186,7 @@ def _reference(facts: Facts) -> str:
 
 def _classifier(facts: Facts) -> str:
     about = facts["about"]
-    classifier, backbone = about["classifier"], about["backbone"]
+    classifier, backbone, licence = about["classifier"], about["backbone"], about["licence"]
     settings = ", ".join(
         f"{key} = {value:.4g}" if isinstance(value, float) else f"{key} = {value}"
         for key, value in classifier["parameters"].items()
@@ -198,13 +198,16 @@ def _classifier(facts: Facts) -> str:
         ("Backbone", escape(str(backbone["title"]))),
         ("Its source", escape(str(backbone["source"]))),
         ("Its training", escape(str(backbone["training"]))),
-        ("Its licence", escape(str(backbone["licence"]))),
+        ("Its licence", escape(f"{licence['name']} ({licence['class']})")),
+        ("It asks", _said(licence["conditions"] or "nothing but to be named")),
         ("Its fingerprint", f"<code>{escape(str(backbone['fingerprint']))}</code>"),
         (
             "Input",
             f"{about['preprocessing']['size']} x {about['preprocessing']['size']} pixels, RGB",
         ),
     ]
+    if backbone["leaks"]:
+        rows.append(("It has seen, without labels", _said(backbone["leaks"])))
     if backbone["note"]:
         rows.append(("Note", escape(str(backbone["note"]))))
     return f"<h2>4. Index test: backbone and classifier</h2>{_facts(rows)}"

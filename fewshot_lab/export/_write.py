@@ -16,6 +16,7 @@ from uuid import uuid4
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export._card import model_card
 from fewshot_lab.export._facts import gather_facts
+from fewshot_lab.export._licence import check_backbone
 from fewshot_lab.export._onnx import (
     REVISION,
     backbone_graph,
@@ -81,6 +82,8 @@ def export_bundle(
     classifier: TrainedClassifier | None = None,
     zip: bool = False,
     force: bool = False,
+    licence_accepted: bool = False,
+    accepted_by: str = "",
     progress: Progress = silent,
 ) -> BundleReport:
     """Write the classifier as a folder (and a ZIP) that works without the app.
@@ -97,16 +100,23 @@ def export_bundle(
         Also write ``FOLDER.zip`` beside the folder.
     force : bool
         Replace a bundle that is there already; never anything else.
+    licence_accepted : bool
+        The backbone's licence is known and kept to; needed where it forbids to pass on what is
+        made with it, or to use it in trade (:func:`fewshot_lab.backbones.must_be_accepted`).
+    accepted_by : str
+        Who says so, for bundle.json and the card; empty if unknown.
 
     Raises
     ------
     ExportRefused
         Where the bundle's probabilities differ from the app's by more than 1e-4 on stored
-        images, or the classifier has no form outside the app. Nothing is left behind then.
+        images, the classifier has no form outside the app, or a licence must be accepted and is
+        not. Nothing is left behind then.
     FewshotLabError
         Where no classifier can be fitted, or the target cannot be written.
     """
     began = time.monotonic()
+    accepted = check_backbone(project.backbone.card, licence_accepted, accepted_by)
     target = Path.cwd() / Path(folder).expanduser()
     only_zip = target.suffix.lower() == ".zip"
     home = target.with_suffix("") if only_zip else target
@@ -123,7 +133,7 @@ def export_bundle(
     try:
         try:
             beside.mkdir(parents=True)
-            report = _fill(beside, project, classifier, progress)
+            report = _fill(beside, project, classifier, accepted, progress)
             packed = _pack(beside, home.name, zip_path) if zip_path is not None else None
             if not only_zip:
                 _put(beside, home)
@@ -153,7 +163,11 @@ def export_bundle(
 
 
 def _fill(
-    folder: Path, project: ProjectCore, classifier: TrainedClassifier, progress: Progress
+    folder: Path,
+    project: ProjectCore,
+    classifier: TrainedClassifier,
+    accepted: dict[str, Any] | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Write all files of the bundle and check them; return the outcome of the check."""
     fitted = classifier.fitted
@@ -190,6 +204,7 @@ def _fill(
         check(project, fitted, classifier.training.ids, folder, decision, progress=progress)
     )
     about = {**facts["about"], "parity": parity}
+    about["licence"] = {**about["licence"], "accepted": accepted}
     about["classifier"] = {**about["classifier"], "skops_trusted": trusted}
     about["sha256"] = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.backbones import SUFFIXES, cards, find
+from fewshot_lab.backbones import SUFFIXES, cards, find, register_networks
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def create(architecture: str, **options: Any) -> nn.Module:
     """Build a network of timm without a classifier, made to take crops of any size."""
     import timm
 
+    register_networks()
     try:
         return timm.create_model(
             architecture, pretrained=False, num_classes=0, dynamic_img_size=True, **options

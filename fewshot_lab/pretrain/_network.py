@@ -33,6 +33,8 @@ class Start:
         That the result will have, too.
     sentence : str
         Where the weights come from.
+    licence, licence_class : str
+        Theirs; empty for random weights.
     brought : Brought or None
         The head to go on with, where there is one.
     """
@@ -42,6 +44,8 @@ class Start:
     preprocessing: Preprocessing
     sentence: str
     brought: Brought | None = None
+    licence: str = ""
+    licence_class: str = ""
 
     def facts(self) -> dict[str, Any]:
         """Return what a checkpoint keeps, beside the weights, to build the networks again."""
@@ -50,6 +54,8 @@ class Start:
             "options": _options(self.network),
             "preprocessing": self.preprocessing.to_dict(),
             "sentence": self.sentence,
+            "licence": self.licence,
+            "licence_class": self.licence_class,
         }
 
 
@@ -84,6 +90,8 @@ def starting_backbone(recipe: Recipe, stored: dict[str, Any] | None = None) -> S
         found.preprocessing,
         found.card.title,
         brought,
+        found.card.licence,
+        found.card.licence_class,
     )
 
 
@@ -96,6 +104,8 @@ def _gone_on(stored: dict[str, Any]) -> Start:
         Preprocessing.from_dict(facts["preprocessing"]),
         facts["sentence"],
         of_teacher(stored),
+        facts.get("licence", ""),
+        facts.get("licence_class", ""),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fewshot_lab.backbones import Preprocessing
+from fewshot_lab.backbones import Preprocessing, must_be_accepted
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.pretrain import _metrics as metrics
@@ -116,7 +116,12 @@ def hand_over(
         about={
             "title": f"{name}: {start.architecture} by DINO",
             "source": f"Fewshot Lab run {name}, step {step} of {recipe.steps}",
-            "licence": "that of the images and of the starting weights",
+            "licence": "that of the images"
+            + (f", and of the starting weights: {start.licence}" if start.licence else ""),
+            # What the images allow is not known, so it is never more open than that.
+            "licence_class": start.licence_class
+            if must_be_accepted(start.licence_class) or start.licence_class == "share-alike"
+            else "not stated",
             "training": (
                 f"DINO without labels on {len(data.sources):,} images, {seen:,} seen, "
                 f"from {start.sentence}"

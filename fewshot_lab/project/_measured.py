@@ -21,13 +21,25 @@ class ProjectClassifier(TrainedClassifier):
     """A fitted classifier with the project it belongs to, ready to be taken away."""
 
     def export(
-        self, folder: Path | str, *, as_zip: bool = False, progress: Progress = silent
+        self,
+        folder: Path | str,
+        *,
+        as_zip: bool = False,
+        licence_accepted: bool = False,
+        accepted_by: str = "",
+        progress: Progress = silent,
     ) -> BundleReport:
         """Write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
         from fewshot_lab.export import export_bundle
 
         return export_bundle(
-            self.project, Path(folder), classifier=self, zip=as_zip, progress=progress
+            self.project,
+            Path(folder),
+            classifier=self,
+            zip=as_zip,
+            licence_accepted=licence_accepted,
+            accepted_by=accepted_by,
+            progress=progress,
         )
 
 
@@ -63,10 +75,25 @@ class WithFigures(ProjectCore):
         return ProjectClassifier(self, trained.fitted, trained.training)
 
     def export(
-        self, folder: Path | str, *, as_zip: bool = False, progress: Progress = silent
+        self,
+        folder: Path | str,
+        *,
+        as_zip: bool = False,
+        licence_accepted: bool = False,
+        accepted_by: str = "",
+        progress: Progress = silent,
     ) -> BundleReport:
         """Fit and write the bundle; see :func:`fewshot_lab.export.export_bundle`."""
-        return self.fit().export(folder, as_zip=as_zip, progress=progress)
+        from fewshot_lab.export import check_backbone
+
+        check_backbone(self.backbone.card, licence_accepted)  # or refuse, before anything is fitted
+        return self.fit().export(
+            folder,
+            as_zip=as_zip,
+            licence_accepted=licence_accepted,
+            accepted_by=accepted_by,
+            progress=progress,
+        )
 
     def probabilities(self, settings: Settings | None = None) -> dict[str, Any]:
         """Return what the probabilities are worth: calibration, threshold, sets, unlike images.

@@ -24,6 +24,8 @@ def show(project: Project, *, busy: bool) -> None:
             continue
         here = "on this machine" if card.offline else "needs a download"
         told = f"{card.title} · {count(card.dimensions)} dimensions · {here}"
+        if card.domain:
+            told += f" · {card.domain}"
         # Whether a download is possible is only asked of the network for a card that is opened.
         fold = st.expander(told, key=f"fl-backbone-{card.name}", on_change="rerun")
         if fold.open:
@@ -81,8 +83,10 @@ def facts(backbone: Backbone) -> str:
     shape = "squashed" if how.resize == "squash" else f"cropped to the middle {how.crop:g}"
     rows = [
         ("Source", card.source),
-        ("Licence", card.licence),
+        ("Good for", card.good_for),
+        ("Licence", f"{card.licence} ({card.licence_class}{', gated' if card.gated else ''})"),
         ("Trained on", card.training),
+        ("Has seen", card.leaks),
         ("Size", f"{card.size_mb:,.0f} MB"),
         ("Dimensions", count(card.dimensions)),
         ("Preprocessing", f"{how.size} × {how.size} px, {shape}, {how.interpolation}"),
@@ -91,5 +95,5 @@ def facts(backbone: Backbone) -> str:
     ]
     if card.note:
         rows.append(("Note", card.note))
-    lines = "".join(f"<dt>{a}</dt><dd>{escape(str(b))}</dd>" for a, b in rows)
+    lines = "".join(f"<dt>{a}</dt><dd>{escape(str(b))}</dd>" for a, b in rows if b)
     return f'<dl class="fl-facts">{lines}</dl>'

@@ -10,12 +10,14 @@ from typing import BinaryIO
 import streamlit as st
 
 from fewshot_lab import jobs
+from fewshot_lab.backbones import conditions, must_be_accepted
 from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.words import count, escape, interval, plural, size
 
 NAMED = 10
@@ -109,7 +111,7 @@ def show(project: Project) -> None:
             if newest is not None:
                 work.show_ending(project, newest)
             st.html(what_it_is(project))
-            if st.button("Write the bundle", type="primary"):
+            if st.button("Write the bundle", type="primary", disabled=not licence(project)):
                 start(project)
                 st.rerun()
             st.caption(
@@ -166,6 +168,17 @@ def show(project: Project) -> None:
             "A row for each image, labelled or not: the class predicted for it, its probability, "
             "and whether the image trained the classifier."
         )
+
+
+def licence(project: Project) -> bool:
+    """Draw what the backbone's licence asks; return whether a bundle may be written."""
+    card = project.backbone.card
+    asked = conditions(card.title, card.licence, card.licence_class)
+    if asked:
+        st.html(f'<div class="fl-muted">{escape(asked)}</div>')
+    if not must_be_accepted(card.licence_class):
+        return True
+    return st.checkbox("I know this licence and keep to it", key=f"fl-licence-{card.name}")
 
 
 def report(project: Project, *, ready: bool, busy: bool) -> None:
@@ -238,9 +251,12 @@ def named(names: list[str]) -> str:
 
 
 def start(project: Project) -> "jobs.Job":
-    """Start the job that writes a bundle and its ZIP."""
+    """Start the job that writes a bundle and its ZIP; the licence is accepted by now."""
     target = exports_folder(project) / f"{project.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return jobs.start(project.folder, "export", [str(target), "--zip"])
+    options = [str(target), "--zip"]
+    if must_be_accepted(project.backbone.card.licence_class):
+        options += ["--licence-accepted", "--accepted-by", annotator()]
+    return jobs.start(project.folder, "export", options)
 
 
 def row(project: Project, past: Past, number: int) -> None:

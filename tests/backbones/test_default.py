@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -87,6 +88,17 @@ def test_the_fingerprint_is_the_same_in_another_process() -> None:
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == find(default_name()).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("efficientnet-lite0-dino", "ebe6bdd7ed787004"),
+        ("efficientnet-lite0-imagenet", "29ccd625da8b35d4"),
+    ],
+)
+def test_embeddings_made_before_stay_valid(name: str, expected: str) -> None:
+    assert find(name).fingerprint == expected
 
 
 def test_listing_loads_no_heavy_library() -> None:

@@ -72,7 +72,7 @@ def test_nielsen_layout(tmp_path: Path, xcit: nn.Module, pixels: Tensor, names: 
         {f"backbone.{k}": v for k, v in state.items()} | head() | {"odd": torch.ones(2)}, path
     )
     backbone = find(path)
-    assert backbone.preprocessing == Preprocessing(256, "squash", 1.0, "bicubic")
+    assert backbone.preprocessing == Preprocessing(256, "squash", 1.0, "nearest")
     assert "md5" in backbone.card.note
     assert "none of the published" in backbone.card.note
     check(path, xcit, pixels[:1, :64, :64])

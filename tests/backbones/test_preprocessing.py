@@ -60,14 +60,29 @@ def test_at_least_is_what_the_shorter_side_becomes() -> None:
     assert Preprocessing(224, resize="crop", crop=0.875).at_least == 256
 
 
+def test_nearest_neighbours_are_taken_from_the_picture_at_its_full_size() -> None:
+    assert Preprocessing(64, interpolation="nearest").at_least is None
+    image = picture(300, 200)
+    expected = np.array(image.resize((64, 64), Image.Resampling.NEAREST))
+    assert np.array_equal(Preprocessing(64, interpolation="nearest").array(image), expected)
+
+
 def test_it_survives_json() -> None:
-    made = Preprocessing(160, "crop", 0.9, "bilinear", (0.1, 0.2, 0.3), (1.0, 0.5, 0.25))
-    assert Preprocessing.from_dict(made.to_dict()) == made
+    for interpolation in ("bilinear", "nearest"):
+        made = Preprocessing(160, "crop", 0.9, interpolation, (0.1, 0.2, 0.3), (1.0, 0.5, 0.25))  # type: ignore[arg-type]
+        assert Preprocessing.from_dict(made.to_dict()) == made
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"size": 0}, {"resize": "stretch"}, {"std": (0, 1, 1)}, {"mean": (1,)}, {"size": "x"}],
+    [
+        {"size": 0},
+        {"interpolation": "lanczos"},
+        {"resize": "stretch"},
+        {"std": (0, 1, 1)},
+        {"mean": (1,)},
+        {"size": "x"},
+    ],
 )
 def test_nonsense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(FewshotLabError):

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fewshot_lab.backbones import _network, cards, find
+from fewshot_lab.backbones._licence import CLASSES
 from fewshot_lab.backbones._nielsen import MD5
 from fewshot_lab.errors import FewshotLabError
 
@@ -23,8 +24,10 @@ def test_every_card_is_complete() -> None:
     found = cards()
     assert len({card.name for card in found}) == len(found)
     for card in found:
-        for text in (card.title, card.source, card.licence, card.training):
+        texts = (card.title, card.source, card.licence, card.training, card.domain, card.good_for)
+        for text in texts:
             assert text, card.name
+        assert card.licence_class in CLASSES
         assert card.size_mb > 0
         assert card.dimensions > 0
         assert bool(card.fingerprint) == card.offline
@@ -36,6 +39,7 @@ def test_every_card_is_complete() -> None:
         "timm:vit_small_patch16_224.dino",
         "timm:vit_base_patch8_224.dino",
         "timm:vit_small_patch14_dinov2.lvd142m",
+        "timm:vit_large_patch14_reg4_dinov2.lvd142m",
         "timm:vit_small_patch16_dinov3.lvd1689m",
         "nielsen2023-bone-marrow",
     ],
@@ -68,6 +72,9 @@ def test_the_cards_written_by_hand_agree_with_timm() -> None:
         ("timm:vit_small_patch16_224.dyno", "timm:vit_small_patch16_224.dino"),
         ("timm:resnet_fifty", "timm:resnet"),
         ("nielsen-endoscopy", "nielsen2023-endoscopy"),
+        ("rad_dino", "rad-dino"),
+        ("uni2", "uni2-h"),
+        ("dinobloom", "dinobloom-s"),
     ],
 )
 def test_unknown_names_come_with_close_ones(wrong: str, hint: str) -> None:
@@ -188,3 +195,14 @@ def test_any_answer_shows_that_there_is_a_network(
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert _network.reachable(server)
     assert not _network.reachable("http://127.0.0.1:9/")
+
+
+def test_a_list_asks_a_host_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(_network, "_answers", {})
+    monkeypatch.setattr(_network, "_answers_now", lambda url: bool(asked.append(url)))
+    assert not _network.reachable("http://a")
+    assert not _network.reachable("http://a")
+    assert not _network.reachable("http://b")
+    assert asked == ["http://a", "http://b"]

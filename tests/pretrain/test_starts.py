@@ -6,9 +6,12 @@ import json
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
+from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.pretrain import Recipe, ranks, train
+from fewshot_lab.pretrain._architecture import create
 from fewshot_lab.pretrain._head import Head
 from fewshot_lab.pretrain._network import starting_backbone
 from fewshot_lab.pretrain._pair import Pair
@@ -79,6 +82,29 @@ def test_a_run_from_a_learnt_head_goes_on_after_a_stop(make_run, tmp_path):
         train(folder, mine, progress=silent)
     path = folder / "checkpoints" / "step-000000002.pt"
     assert torch.equal(torch.load(path, weights_only=True)["teacher"]["head.lengths"], LENGTHS)
+
+
+def test_what_is_made_of_borrowed_weights_is_no_freer_than_they_are(make_run, tmp_path):
+    header = {
+        "architecture": "test_vit",
+        "preprocessing": json.dumps(Preprocessing(160).to_dict()),
+        "licence": "CC BY-NC-ND 4.0",
+    }
+    start = str(tmp_path / "borrowed.safetensors")
+    save_file(timm.create_model("test_vit", num_classes=0).state_dict(), start, header)
+    folders = make_run("borrowed", start=start, backbone=start, steps=1), make_run("own", steps=1)
+    with ranks() as mine:
+        for folder in folders:
+            train(folder, mine, progress=silent)
+    borrowed, own = (find(folder / "backbone.safetensors").card for folder in folders)
+    assert borrowed.licence_class == "no-derivatives"
+    assert borrowed.licence.endswith("starting weights: CC BY-NC-ND 4.0")
+    assert own.licence_class == "not stated"
+
+
+def test_networks_that_timm_has_no_name_for_can_be_built():
+    with torch.device("meta"):
+        assert create("vit_base_patch14_reg4_swiglu", img_size=224).num_features == 768
 
 
 @pytest.mark.parametrize("kind", ["a file", "a run"])

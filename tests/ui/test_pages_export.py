@@ -3,14 +3,22 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import pytest
+import timm
+from safetensors.torch import save_file
+from streamlit.testing.v1 import AppTest
 
+from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.export import Answer, Answers, table
 from fewshot_lab.project import Project
 from fewshot_lab.ui.exporting import Opener, difference, past_exports
 from fewshot_lab.ui.predicting import answer_html, folder_of, start
+
+from .conftest import words
 
 
 def bundle(folder: Path, created: str) -> None:
@@ -33,6 +41,46 @@ def test_past_bundles_are_listed_the_newest_first(home: Path) -> None:
     (exports / "broken" / "bundle.json").write_text("{")
     assert [past.folder.name for past in past_exports(project)] == ["new", "old"]
     project.close()
+
+
+def test_a_licence_that_forbids_to_pass_on_wants_a_tick(
+    open_app: Callable[..., AppTest],
+    template: Path,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copytree(template, home / "cells")
+    header = {
+        "architecture": "test_efficientnet",
+        "preprocessing": json.dumps(Preprocessing(64).to_dict()),
+        "title": "Borrowed",
+        "licence": "CC BY-NC-ND 4.0",
+    }
+    network = timm.create_model("test_efficientnet", pretrained=False, num_classes=0)
+    save_file(network.state_dict(), tmp_path / "borrowed.safetensors", header)
+    project = Project.open("cells")
+    project.embed(backbone=str(tmp_path / "borrowed.safetensors"), workers=1)
+    rows = project.store.images()
+    project.label({row.id: str(row.reference) for row in rows}, annotator="kim")
+    project.close()
+    started: list[list[str]] = []
+    monkeypatch.setattr(
+        "fewshot_lab.jobs.start", lambda folder, verb, options: started.append(options)
+    )
+
+    app = open_app("export.py", "cells")
+    assert "must not be passed on" in words(app)
+    (write,) = (button for button in app.button if button.label == "Write the bundle")
+    assert write.disabled
+    (tick,) = app.checkbox
+    tick.check().run()
+    (write,) = (button for button in app.button if button.label == "Write the bundle")
+    write.click().run()
+    assert not app.exception
+    ((_, *options),) = started
+    assert options[:3] == ["--zip", "--licence-accepted", "--accepted-by"]
+    assert options[3]
 
 
 @pytest.mark.parametrize(
