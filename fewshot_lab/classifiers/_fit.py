@@ -138,7 +138,11 @@ class Fitted:
 
     def pool_probabilities(self, pool: Pool) -> Float:
         """Return calibrated probabilities (N, K) of the pool that this was fitted with."""
-        return self.model.pool_probabilities(pool if self.reading.stages else pool.finals)
+        return self.model.pool_probabilities(self.pool_read(pool))
+
+    def pool_read(self, pool: Pool) -> Pool:
+        """Return the pool as this classifier reads it: with inner stages or without."""
+        return pool if self.reading.stages else pool.finals
 
     def to_sklearn(self) -> Any:
         """Return a scikit-learn Pipeline of stock classes with the same probabilities (1e-5).

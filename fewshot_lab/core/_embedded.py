@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +14,9 @@ from fewshot_lab.progress import Progress, silent
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Pool
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
@@ -191,8 +195,16 @@ class WithEmbeddings(WithPictures):
         with self._lock:
             key = (embeddings.fingerprint, len(embeddings.ids))
             if self._index is None or self._index[0] != key:
-                self._index = (key, build_index(embeddings.matrix()))
+                self._index = (key, build_index(self.pool.rotated))
             return self._index[1]
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return what map and neighbours compare of embedded images (n, p): see :class:`Pool`.
+
+        All parts of an embedding, prepared, in their leading axes. Among ten neighbours more are
+        of one class so than by the last layer alone (``benchmarks/backbones.py --neighbours``).
+        """
+        return self.pool.rotate(self.require_embeddings().matrix(ids))
 
     @property
     def pool(self) -> Pool:
@@ -216,7 +228,7 @@ class WithEmbeddings(WithPictures):
         ids = embeddings.ids
         labelled = self.store.labels() if unlabelled_only else {}
         wanted = min(len(ids), k + 1 + len(labelled))
-        similarity, rows = self.index.search(embeddings.matrix([image_id]), wanted)
+        similarity, rows = self.index.search(self.vectors([image_id]), wanted)
         found = [
             (ids[row], float(s))
             for s, row in zip(similarity[0], rows[0], strict=True)
@@ -261,7 +273,7 @@ class WithEmbeddings(WithPictures):
         if (embeddings := self.embeddings) is None:
             return False
         ids = sorted(embeddings.ids)
-        xy = pca_map(embeddings.matrix(ids))
+        xy = pca_map(self.vectors(ids))
         save_map(self.map_folder, Map(ids, xy, "pca", {}, embeddings.fingerprint))
         return True
 
@@ -288,6 +300,7 @@ class WithEmbeddings(WithPictures):
         made = make_map(
             self.require_embeddings(),
             self.map_folder,
+            self.vectors,
             neighbours=int(settings.get("neighbours", 15)),
             min_dist=float(settings.get("min_dist", 0.1)),
             fresh=fresh,

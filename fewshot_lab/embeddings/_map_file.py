@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,8 @@ from fewshot_lab.embeddings._embeddings import Embeddings
 from fewshot_lab.embeddings._maps import layout_of, pca_map, place_new, umap_map
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
+
+Vectors = Callable[[list[str]], npt.NDArray[Any]]
 
 GROWTH = 4
 """New images are placed on the old map until there are this many times more new than old."""
@@ -92,6 +94,7 @@ def map_stamp(folder: Path) -> Hashable | None:
 def make_map(
     embeddings: Embeddings,
     folder: Path,
+    vectors: Vectors | None = None,
     *,
     neighbours: int = 15,
     min_dist: float = 0.1,
@@ -115,19 +118,22 @@ def make_map(
         All of the project's.
     folder
         Where the map lies.
+    vectors
+        Gives what is compared of images (n, p); their embeddings if None.
     neighbours, min_dist, seed, progress
         See :func:`umap_map`.
     fresh
         Lay everything out anew.
     """
     ids = sorted(embeddings.ids)
+    vectors = vectors or embeddings.matrix
     settings = {"neighbours": neighbours, "min_dist": min_dist, "seed": seed}
     old = load_map(folder)
     if old is not None and old.fingerprint != embeddings.fingerprint:
         old = None
     if old is not None and not fresh and _extendable(old, settings, ids):
-        return _extended(old, embeddings, ids, folder)
-    matrix = embeddings.matrix(ids)
+        return _extended(old, embeddings, vectors, ids, folder)
+    matrix = vectors(ids)
     if old is None or old.method == "pca":
         progress("layout", 0, None)
         first = Map(ids, pca_map(matrix), "pca", {}, embeddings.fingerprint)
@@ -147,7 +153,9 @@ def _extendable(old: Map, settings: dict[str, Any], ids: list[str]) -> bool:
     return same and old.method == "umap" and len(ids) <= (1 + GROWTH) * laid_out
 
 
-def _extended(old: Map, embeddings: Embeddings, ids: list[str], folder: Path) -> Map:
+def _extended(
+    old: Map, embeddings: Embeddings, vectors: Vectors, ids: list[str], folder: Path
+) -> Map:
     there = set(old.ids)
     new = [image_id for image_id in ids if image_id not in there]
     if not new:
@@ -155,8 +163,8 @@ def _extended(old: Map, embeddings: Embeddings, ids: list[str], folder: Path) ->
     # Only what was laid out tells where something belongs, not what was placed by guess later.
     anchors = [i for i in old.ids[: old.settings["laid_out"]] if embeddings.contains(i)]
     xy = old.xy[[k for k, i in enumerate(old.ids[: old.settings["laid_out"]]) if i in set(anchors)]]
-    layout = layout_of(xy, old.method, embeddings.matrix(anchors))
-    placed = place_new(layout, embeddings.matrix(new))
+    layout = layout_of(xy, old.method, vectors(anchors))
+    placed = place_new(layout, vectors(new))
     made = Map(
         [*old.ids, *new],
         np.concatenate([old.xy, placed]),

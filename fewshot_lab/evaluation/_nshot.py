@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.backbones import Parts
 from fewshot_lab.classifiers import PAPER, Pool, fit, one_blas_thread, paper_answers
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation._bootstrap import Resamples, percentile
@@ -42,11 +43,14 @@ class Embedded:
     ----------
     name, fingerprint : str
     X : array (n, d)
+    parts : Parts or None
+        What the d numbers are; one final embedding if None.
     """
 
     name: str
     fingerprint: str
     X: NDArray[Any]
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,7 @@ def nshot(
     curve = Curve(names, apart)
     test_groups = None if groups is None else groups[kept][apart.test]
     total = len(backbones) * sum(protocol.draws_of(n) for n in protocol.shots)
-    pools = [Pool(each.X[kept][apart.rest]) for each in backbones]
+    pools = [Pool(each.X[kept][apart.rest], parts=each.parts) for each in backbones]
     key = _digest(code, groups, apart, protocol)
     marks = [_mark(each, kept) for each in backbones] if keep else [""] * len(backbones)
     done = 0
@@ -262,7 +266,8 @@ def _one_draw(
                 }
     found: dict[str, Answer] = {}
     if set(classifiers) & set(PAPER):
-        found = paper_answers(X[rows], code[rows], X[apart.test])
+        finals = slice(0, pool.parts.finals.dimensions)
+        found = paper_answers(X[rows, finals], code[rows], X[apart.test, finals])
     within = np.searchsorted(apart.rest, rows)
     for name in classifiers:
         if name not in found:

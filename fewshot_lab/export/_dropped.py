@@ -184,8 +184,8 @@ def alike(
     ]
     if not ids:
         return None
-    index = build_index(known.matrix(ids))
-    similarity, rows = index.search(np.stack(embeddings).astype(np.float32), min(ALIKE, len(ids)))
+    index = build_index(project.vectors(ids))
+    similarity, rows = index.search(project.pool.rotate(np.stack(embeddings)), min(ALIKE, len(ids)))
     return [
         tuple(
             Alike(ids[j], names.get(labels[ids[j]].class_id or -1, ""), float(s))

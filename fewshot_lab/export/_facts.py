@@ -113,7 +113,7 @@ def _splits(project: ProjectCore) -> dict[str, Any]:
 def _curve(project: ProjectCore, fitted: Fitted) -> dict[str, Any]:
     from fewshot_lab.studies import advise
 
-    advice = advise(project, name=fitted.name, parameters=fitted.parameters).to_dict()
+    advice = advise(project, fitted).to_dict()
     return advice if advice["next"] is not None else {"reason": advice["sentence"]}
 
 

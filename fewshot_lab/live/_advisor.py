@@ -108,12 +108,7 @@ class Advisor:
         while (wanted := self._next()) is not None:
             _, fitted = wanted
             try:
-                advice = advise(
-                    self._project,
-                    name=fitted.name,
-                    parameters=fitted.parameters,
-                    check=self._give_way,
-                )
+                advice = advise(self._project, fitted, check=self._give_way)
                 self._told = advice.to_dict()
                 self._advice = advice
             except _Closed:

@@ -182,4 +182,4 @@ class WithStudies(WithFigures):
         from fewshot_lab.studies import advise
 
         fitted = self.fit().fitted
-        return advise(self, name=fitted.name, parameters=fitted.parameters)
+        return advise(self, fitted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +13,14 @@ from fewshot_lab.audit import audit_share
 from fewshot_lab.evaluation import Advice, learning_curve, pace
 
 if TYPE_CHECKING:
+    from fewshot_lab.classifiers import Fitted
     from fewshot_lab.core import ProjectCore
 
 
 def advise(
     project: ProjectCore,
+    fitted: Fitted,
     *,
-    name: str = "lda",
-    parameters: Mapping[str, float] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Advice:
     """Measure the learning curve of a project's labels as they are now.
@@ -28,15 +28,15 @@ def advise(
     Parameters
     ----------
     project : ProjectCore
-    name, parameters
-        Of the classifier in use.
+    fitted : Fitted
+        The classifier in use.
     check : callable
         Called between fits; it may wait, or raise to stop.
     """
     began = time.process_time()
     store = project.store
     position = store.position()
-    pool = project.pool
+    pool = fitted.pool_read(project.pool)
     place = {i: row for row, i in enumerate(project.require_embeddings().ids[: len(pool)])}
     labels = {i: said.class_id for i, said in store.labels().items() if said.teaches and i in place}
     drawn = store.audit_ids()
@@ -54,8 +54,8 @@ def advise(
             np.array([labels[i] for i in ids], dtype=np.int64),
             audit=np.array([i in drawn for i in ids]),
             groups=project.groups_of(ids),
-            name=name,
-            parameters=parameters,
+            name=fitted.name,
+            parameters=fitted.parameters,
             audit_share=share,
             picked=len(set(ids) - drawn) >= COLD_LABELS_PER_CLASS * len({labels[i] for i in ids}),
             check=check,

@@ -111,7 +111,7 @@ def _cost(project: ProjectCore, name: str, labels: str, shots: int) -> dict[str,
     code = np.unique([truth[i] for i in ids], return_inverse=True)[1]
     order = np.random.default_rng(0).permutation(len(code))
     rows_ = np.concatenate([order[code[order] == k][:shots] for k in np.unique(code)])
-    pool = Pool(X)
+    pool = Pool(X, parts=embedded[0].parts)
     seconds = []
     for _ in range(TIMES):
         began = time.perf_counter()

@@ -51,6 +51,7 @@ def embedded_of(
                 name,
                 view.backbone.fingerprint,
                 view.require_embeddings().matrix(ids).astype(np.float32),
+                view.require_embeddings().parts,
             )
             for name, view in views.items()
         ]
