@@ -17,6 +17,9 @@ from fewshot_lab.classifiers._candidates import Candidate, Labels, held_out_scor
 SHRINKAGE = 0.4
 """Of the LDA that is compared: the middle one, so that nothing is chosen twice."""
 
+MOST_FOLDS = 10
+"""Of more sites some are left out together."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -53,7 +56,7 @@ def choose_reading(whole: Labels, finals: Labels, sites: NDArray[Any] | None) ->
         and the stages must be as good on sites that were not seen; without it, the stages are
         read unless they are worse by more than a standard error.
     """
-    codes = None if sites is None else np.unique(sites, return_inverse=True)[1]
+    codes = None if sites is None else np.unique(sites, return_inverse=True)[1] % MOST_FOLDS
     by_site = codes is not None and bool(codes.any())
     pair = []
     for labels in (whole, finals):

@@ -65,6 +65,15 @@ def groups(
             show_default=False,
         ),
     ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN|auto|none",
+            help="The column that says site, scanner or laboratory: inner stages of the network "
+            "are then read only if they are as good on sites left out.",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -97,6 +106,8 @@ def groups(
             splits.release([_two(opened, text) for text in release])
         if test_set is not None:
             splits.set_test_rule(_test_rule(test_set))
+        if site is not None:
+            splits.sites.choose({"auto": None, "none": ""}.get(site, site))
         result = splits.to_dict() | {"groups": found.to_dict()}
         tell(result, _shown(found, result), as_json=json)
     finally:
@@ -157,6 +168,7 @@ def _shown(found: Any, result: dict[str, Any]) -> str:
         )
     else:
         lines.append("No reference test set.")
+    lines.append(f"Site: column {result['site']}." if result["site"] else "No column of sites.")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.core._embedded import WithEmbeddings
 from fewshot_lab.core._near import FLOOR, NearSearch
+from fewshot_lab.core._sites import Sites
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import (
     GroupPreview,
@@ -81,6 +82,7 @@ class Splits:
         self._lock = RLock()
         self._known: tuple[Any, _Known] | None = None
         self._near = NearSearch(project)
+        self.sites = Sites(project, self.changed)
 
     # -- decisions -----------------------------------------------------------------------------
 
@@ -392,6 +394,7 @@ class Splits:
                 if len(known.ids)
                 else 0,
             },
+            "site": self.sites.column,
             "test_set": {
                 "rule": self.test_rule.to_dict(),
                 "by": known.test_by,

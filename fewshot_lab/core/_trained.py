@@ -132,5 +132,6 @@ class ProjectCore(WithLabels):
             rows=rows if inside else None,
             apart=apart,
             soft=training.soft,
+            sites=self.splits.sites.of(training.ids),
         )
         return TrainedClassifier(self, fitted, training)

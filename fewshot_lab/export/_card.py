@@ -89,7 +89,7 @@ def _backbone(backbone: Mapping[str, Any], licence: Mapping[str, Any]) -> str:
                 ["source", backbone["source"]],
                 ["training", backbone["training"]],
                 ["licence", f"{licence['name']} ({licence['class']})"],
-                ["dimensions", backbone["dimensions"]],
+                ["embedding", f"{backbone['dimensions']:,} numbers: {backbone['parts']}"],
                 ["fingerprint", f"`{backbone['fingerprint']}`"],
             ],
         ),
@@ -302,12 +302,24 @@ def _limits(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "populations were not tried.",
         "Subgroups (age, sex, skin tone, site) were not measured.",
     ]
+    if limit := stages_limit(about["classifier"]):
+        limits.append(limit)
     few = [row["name"] for row in about["classes"] if row["trained"] < 10]
     if few:
         limits.append(f"Fewer than 10 labels were trained on for: {', '.join(few)}.")
     if not metrics["audit"].get("accuracy"):
         limits.append("No accuracy on randomly drawn images is known (see Audit).")
     return "## Known limits\n\n" + "\n".join(f"- {limit}" for limit in limits)
+
+
+def stages_limit(classifier: Mapping[str, Any]) -> str:
+    """Return what a reader must know of inner stages that were tried at one site only, or ""."""
+    if not classifier["stages_read"] or classifier["sites_left_out"]:
+        return ""
+    return (
+        "It reads inner stages of the network, which also see scanner and stain, and this was not "
+        "tested on another site: measure it on images of yours before you use it elsewhere."
+    )
 
 
 def _use(about: Mapping[str, Any]) -> str:

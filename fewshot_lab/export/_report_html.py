@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from fewshot_lab.export._card import agreed, ways
+from fewshot_lab.export._card import agreed, stages_limit, ways
 from fewshot_lab.export._svg import GREY, Axes, span
 
 Facts = Mapping[str, Any]
@@ -457,6 +457,8 @@ def _limits(facts: Facts) -> str:
         "Its most probable class is always one of its own, whatever the image shows.",
         "Probabilities are calibrated for classes that come equally often.",
     ]
+    if limit := stages_limit(about["classifier"]):
+        limits.append(limit)
     few = [row["name"] for row in about["classes"] if row["trained"] < 10]
     if few:
         limits.append(f"Fewer than 10 labels were trained on for: {', '.join(few)}.")

@@ -41,6 +41,8 @@ class Images:
     quota : array (N,) of int, or None
         The same, -1 for images that stand alone; None where all do.
     group : array (N,) of str, or None
+    site : array (N,) of str, or None
+        Where a column says it.
     away : array (N,) of bool
         The test set and what stays together with it.
     view : PoolView
@@ -56,6 +58,7 @@ class Images:
     code: NDArray[np.int64]
     quota: NDArray[np.int64] | None
     group: NDArray[Any] | None
+    site: NDArray[Any] | None
     away: NDArray[np.bool_]
     view: PoolView
 
@@ -76,7 +79,7 @@ def look_at(project: ProjectCore, old: Images | None) -> Images | None:
     if old is not None and old.key[0] == key[0] and now - old.built < PAUSE:
         return old
     pool = project.pool
-    _ = pool.levelled  # made now, while nobody waits for a fit
+    _ = pool.levelled, pool.finals  # made now, while nobody waits for a fit
     count = len(pool)
     ids = list(ids[:count])
     return Images(
@@ -97,6 +100,7 @@ def _together(project: ProjectCore, ids: list[str]) -> dict[str, Any]:
         "code": view.code,
         "quota": splits.quota_codes(ids),
         "group": splits.groups_of(ids),
+        "site": splits.sites.of(ids),
         "away": view.away,
         "view": view,
     }

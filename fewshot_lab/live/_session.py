@@ -307,6 +307,7 @@ class LiveSession:
             rows=rows,
             apart=images.view.away,
             soft=soft_labels(y, shares),
+            sites=None if images.site is None else images.site[rows],
             quick=quick,
             check=lambda: None if quick else self._check(state.position),
         )

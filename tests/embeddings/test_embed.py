@@ -52,7 +52,7 @@ def test_every_image_gets_its_own_embedding(
     assert (report.done, report.skipped, report.failed) == (60, 0, [])
     made = open_embeddings(tmp_path)
     assert sorted(made.ids) == sorted(item.id for item in pictures)
-    assert (made.dimensions, made.fingerprint) == (256, backbone.fingerprint)
+    assert (made.parts.dimensions, made.fingerprint) == (256, backbone.fingerprint)
     assert made.dtype_computed == "float32"
     got = made.matrix([item.id for item in pictures])
     assert got.dtype == np.float16

@@ -158,7 +158,8 @@ def test_nearest_neighbours_are_refused_and_nothing_is_left(project, classifier,
     training = classifier.training
     index = np.unique(training.y, return_inverse=True)[1]
     knn = make_pipeline(StandardScaler(), KNeighborsClassifier(20, weights="distance"))
-    model = Stock(knn.fit(training.X, index))
+    width = training.X.shape[1]
+    model = Stock(knn.fit(training.X, index), width, width)
     remembering = replace(classifier, fitted=replace(classifier.fitted, model=model))
     with pytest.raises(ExportRefused, match="differs from the app's by") as error:
         export_bundle(project, tmp_path / "knn", classifier=remembering, zip=True)

@@ -120,7 +120,7 @@ def test_a_refit_goes_first(monkeypatch):
     """While the session is busy not one fit is made for the curve."""
     busy, fits = threading.Event(), []
 
-    def measure(project, *, check, **rest):
+    def measure(project, fitted, *, check):
         for _ in range(1000):
             check()
             fits.append(time.monotonic())

@@ -52,6 +52,7 @@ def show(project: Project) -> None:
             groups(project)
         with right:
             test_set(project)
+            site(project)
         st.divider()
         near(project)
 
@@ -66,6 +67,32 @@ def checked(project: Project) -> None:
     )
     if snapshot.cv is not None:
         st.html(leak_line(snapshot.cv.leaks))
+
+
+def site(project: Project) -> None:
+    """Draw which column says where an image comes from, with another choice."""
+    st.header("Site")
+    sites, columns = project.splits.sites, project.store.columns()
+    if not columns:
+        st.caption(
+            "No column says site, scanner or laboratory: bring one with a manifest, and what the "
+            "classifier reads is tried on sites left out."
+        )
+        return
+    choices = ["", *columns]
+    chosen = st.selectbox(
+        "Site, scanner or laboratory",
+        choices,
+        index=choices.index(sites.column) if sites.column in choices else 0,
+        format_func=lambda name: name or "Not known",
+        help="Inner stages of the network also see scanner and stain. Where sites are known, the "
+        "classifier reads them only if they are as good on sites that it did not learn from.",
+        key="fl-site",
+    )
+    if chosen != sites.column:
+        sites.choose(chosen)
+        LiveSession.of(project).notify()
+        st.rerun()
 
 
 # -- groups --------------------------------------------------------------------------------------
