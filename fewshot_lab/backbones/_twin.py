@@ -40,7 +40,7 @@ CARD = Card(
     note="The default. Works with no network, and fast without a GPU.",
     good_for="Any kind of image; best of what comes with the app on most kinds tried.",
     licence_class="open",
-    ,
+    domain=_default.CARD.domain,
 )
 
 
