@@ -8,6 +8,7 @@ the mean of its patches, as DINO's linear evaluation takes them (Caron et al. 20
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -63,7 +64,10 @@ class StageReader(nn.Module):
                 f"{type(network).__name__} has the stages 0 to {len(info) - 1}, not {chosen[-1]}."
             )
         self.chosen = chosen
-        self._tokens = self._alike and int(getattr(network, "num_prefix_tokens", 0)) > 0
+        # XCiT has a class token, too, but not before its last blocks.
+        takes = inspect.signature(network.forward_intermediates).parameters  # type: ignore[arg-type]
+        prefixed = int(getattr(network, "num_prefix_tokens", 0)) > 0
+        self._tokens = prefixed and "return_prefix_tokens" in takes
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the final embedding and the pooled stages, (B, d), of normalised (B, 3, h, w)."""

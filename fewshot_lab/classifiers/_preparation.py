@@ -184,18 +184,22 @@ def first_columns(count: int, width: int) -> list[tuple[str, Any]]:
     """Return a step that keeps the first columns of an embedding, where there are more."""
     if count == width:
         return []
-    return [("final", _columns_transformer([(slice(0, count), "passthrough")], width))]
+    from sklearn.compose import ColumnTransformer
+
+    kept = ColumnTransformer([("final", "passthrough", slice(0, count))])
+    return [("final", kept.fit(np.zeros((1, width), np.float32)))]
 
 
 def _columns_transformer(parts: list[tuple[slice, Any]], width: int) -> Any:
     """Return a ColumnTransformer of transformers that are fitted already, each of its columns."""
     from sklearn.compose import ColumnTransformer
 
-    named = [(f"part {n}", columns, part) for n, (columns, part) in enumerate(parts)]
-    columns = ColumnTransformer([(name, "passthrough", at) for name, at, _ in named])
-    columns.fit(np.zeros((1, width), np.float32))
-    columns.transformers = columns.transformers_ = [(name, part, at) for name, at, part in named]
-    return columns
+    named = [(f"part {n}", part, columns) for n, (columns, part) in enumerate(parts)]
+    # Fitted with stand-ins, since fitting would fit the parts anew.
+    whole = ColumnTransformer([(name, "passthrough", columns) for name, _, columns in named])
+    whole.fit(np.zeros((1, width), np.float32))
+    whole.transformers = whole.transformers_ = named
+    return whole
 
 
 def _block(X: NDArray[Any], columns: slice, weight: float, final: bool, levelled: bool) -> Block:
