@@ -13,7 +13,7 @@ from fewshot_lab.studies._better import (
     decline_offer,
     is_due,
     points,
-    take_offer,
+    put_into_use,
     verdict,
 )
 from fewshot_lab.studies._few_shot import nshot_of
@@ -34,11 +34,11 @@ __all__ = [
     "newest",
     "nshot_of",
     "points",
+    "put_into_use",
     "remember",
     "replay_of",
     "set_strategy",
     "strategy_of",
     "take_evidence",
-    "take_offer",
     "verdict",
 ]

@@ -188,14 +188,32 @@ def verdict(project: ProjectCore) -> dict[str, Any] | None:
     return found if same else None
 
 
-def take_offer(project: ProjectCore, name: str) -> None:
-    """Keep that a backbone was taken, so that the way back is offered once it is in use."""
-    project.store.set(TAKEN, name)
+def put_into_use(project: ProjectCore, name: str) -> bool:
+    """Switch to a backbone that was offered; the way back is offered once it is in use.
+
+    Returns
+    -------
+    bool
+        False where it has to embed images first.
+    """
+    if project.store.get(TAKEN) == project.backbone_name:  # the way back says "no, thanks"
+        decline_offer(project)
+    else:
+        project.store.set(TAKEN, name)
+    view = project.through(name)
+    try:
+        there = set(view.embeddings.ids) if view.embeddings else set()
+        ready = view.map is not None and set(project.store.ids()) <= there
+    finally:
+        view.close()
+    if ready:
+        project.use_backbone(name)
+    return ready
 
 
 def decline_offer(project: ProjectCore) -> None:
     """Offer nothing until labels have grown by half."""
-    found = verdict(project)
+    found = newest(project, KEPT)
     project.store.set(TAKEN, None)
     if found is not None:
         project.store.set(DECLINED, found["labels"])

@@ -15,7 +15,7 @@ from fewshot_lab.studies import (
     better_backbone,
     decline_offer,
     is_due,
-    take_offer,
+    put_into_use,
     verdict,
 )
 from fewshot_lab.studies._better import _hits
@@ -110,15 +110,14 @@ def test_a_better_one_is_offered_taken_and_given_back(home):
     assert "points (" in offer["sentence"] and "labels stay" in offer["sentence"]
 
     labels = project.store.labels()
-    take_offer(project, DINO)
+    assert put_into_use(project, DINO) is False  # it has no map yet
     project.use_backbone(DINO)
     back = backbone_offer(project)
     assert back["kind"] == "back" and back["backbone"] == TWIN
-    project.use_backbone(back["backbone"])
-    assert project.backbone_name == TWIN and project.store.labels() == labels
-    decline_offer(project)
-    project.use_backbone(DINO)
-    assert backbone_offer(project) is None
+    put_into_use(project, TWIN)
+    project.use_backbone(TWIN)
+    assert project.store.labels() == labels
+    assert backbone_offer(project) is None  # who went back is not asked again at once
     project.close()
 
 
