@@ -32,6 +32,8 @@ LABELLED, OTHERS = 600, 300
 """Most images with and without a label that are embedded to compare: the rest adds little."""
 UNASKED_SECONDS = 60.0
 """Seconds of embedding beyond which a backbone is left out, unless somebody asked for it."""
+NO_MATTER = 0.01
+"""Balanced accuracy that is no reason to take one backbone rather than another."""
 FIRST = 16
 """Images by which the speed is measured before the others are begun."""
 
@@ -109,7 +111,9 @@ def better_backbone(
             view.close()
     _judge(rows, rates, y, groups)
     clear = [row for row in rows[1:] if row["low"] > 0]
-    better = max(clear, key=lambda row: row["gain"]) if clear else None
+    most = max((row["gain"] for row in clear), default=0.0)
+    # The first of those that are as good: candidates stand in the order of what suits most kinds.
+    better = next((row for row in clear if row["gain"] > most - NO_MATTER), None)
     found = {
         "in_use": project.backbone_name,
         "fingerprint": project.backbone.fingerprint,
