@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
+    "FEWSHOT_LAB_COMPARE": "0",  # no comparison of backbones unasked
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     "STREAMLIT_SERVER_HEADLESS": "true",

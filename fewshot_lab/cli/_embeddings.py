@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command(name="map")(map_)
     app.command()(prepare)
     app.command(name="try-backbone", hidden=True)(try_backbone)
+    app.command(name="compare-backbones", hidden=True)(compare_backbones)
     app.command()(backbones)
     app.command()(demo)
 
@@ -213,10 +215,68 @@ def try_backbone(
     tell(found, found["reason"] or f"{backbone} is compared.", as_json=json, job=job)
 
 
-def backbones(home: Home = None, json: Json = False) -> None:
+def compare_backbones(
+    project: ProjectName,
+    backbone: Annotated[list[str] | None, typer.Option("--backbone")] = None,
+    behind: Annotated[bool, typer.Option("--behind", help="Give way to everything else.")] = False,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Say whether another backbone that comes with the app tells the classes apart better."""
+    from fewshot_lab.project import Project
+    from fewshot_lab.studies import UNASKED_SECONDS, better_backbone
+
+    if behind and hasattr(os, "nice"):
+        os.nice(10)
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
+        opened = Project.open(project)
+        found = better_backbone(
+            opened, backbone or (), within=UNASKED_SECONDS if behind else None, progress=report
+        )
+        opened.close()
+    tell(found, _compared(found), as_json=json, job=job)
+
+
+def _compared(found: dict[str, Any]) -> str:
+    from fewshot_lab.studies import points
+
+    rows = [
+        [
+            row["backbone"],
+            f"{100 * row['balanced_accuracy']:.1f} %",
+            points(row) if "gain" in row else "in use",
+        ]
+        for row in found["rows"]
+    ]
+    lines = [table(["backbone", "balanced accuracy", "against the one in use"], rows), ""]
+    lines += [f"{row['backbone']}: {row['reason']}" for row in found["left_out"]]
+    lines.append(found["sentence"])
+    if found["better"]:
+        lines.append("Nothing was switched: 'prepare PROJECT --backbone NAME' does it.")
+    return "\n".join(lines)
+
+
+def backbones(
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROJECT",
+            help="Compare those that come with the app on a project's labels instead.",
+            show_default=False,
+        ),
+    ] = None,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
     """List the backbones, the default first."""
     from fewshot_lab.backbones import cards, default_name, find
 
+    if compare is not None:
+        compare_backbones(compare, now=now, json=json)
+        return
     default = default_name()
     result = []
     grouped: dict[str, list[list[str]]] = {}
@@ -241,7 +301,10 @@ def backbones(home: Home = None, json: Json = False) -> None:
 
 _MORE = (
     "Licence: what it asks of a classifier made with the backbone; gated: access is asked for.\n"
-    "--json says what each is good for, what it was trained on, and which public sets it has seen."
+    "--json says what each is good for, what it was trained on, which public sets it has seen.\n"
+    "--compare PROJECT says whether another that comes with the app does better on your labels.\n"
+    "+stages behind a name reads the network's inner stages too, which most often tells classes\n"
+    "apart better; the default does so already."
 )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Pool
-    from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
+    from fewshot_lab.embeddings import Embeddings, EmbedReport, ImageItem, Index, Map
 
 
 class WithEmbeddings(WithPictures):
@@ -110,13 +110,12 @@ class WithEmbeddings(WithPictures):
             For an unknown backbone, one that cannot be had now, or a missing GPU.
         """
         from fewshot_lab.backbones import find
-        from fewshot_lab.embeddings import ImageItem, embed
+        from fewshot_lab.embeddings import embed
 
         chosen = find(backbone or self.backbone_name)
-        rows = self.store.images()
-        if not rows:
+        items = self.items()
+        if not items:
             raise FewshotLabError(f"{self.name!r} has no images yet: import some first.")
-        items = [ImageItem(row.id, self._absolute(row.file), row.frame) for row in rows]
         report = embed(
             items,
             chosen,
@@ -129,8 +128,18 @@ class WithEmbeddings(WithPictures):
         )
         # Kept by name from the first time on: another default later changes no project.
         if self._through is None and (backbone or self.store.get("backbone") is None):
-            self.store.set("backbone", self._kept(backbone or chosen.name))
+            self._put_into_use(backbone or chosen.name)
         return report
+
+    def items(self, ids: Sequence[str] | None = None) -> list[ImageItem]:
+        """Return images as an embedding run takes them; all of the project if None."""
+        from fewshot_lab.embeddings import ImageItem
+
+        rows = self.store.images()
+        if ids is not None:
+            row_of = {row.id: row for row in rows}
+            rows = [row_of[image_id] for image_id in ids]
+        return [ImageItem(row.id, self._absolute(row.file), row.frame) for row in rows]
 
     def through(self, backbone: str) -> Self:
         """Return the project as another backbone sees it: its embeddings, its map.
@@ -167,7 +176,14 @@ class WithEmbeddings(WithPictures):
             raise FewshotLabError(
                 f"{name} has not embedded {missing:,} of the images: embed them first."
             )
-        self.store.set("backbone", self._kept(name))
+        self._put_into_use(name)
+
+    def _put_into_use(self, name: str) -> None:
+        """Keep which backbone is in use, and which was before: there is a way back."""
+        before, kept = self.store.get("backbone"), self._kept(name)
+        self.store.set("backbone", kept)
+        if before and before != kept:
+            self.store.set("backbone_before", before)
 
     def _kept(self, name: str) -> str:
         """Return a name that stays what it is: a run goes on learning, and may be deleted."""

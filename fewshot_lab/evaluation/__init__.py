@@ -22,7 +22,7 @@ from fewshot_lab.evaluation._cross_validation import (
 )
 from fewshot_lab.evaluation._curves import LearningCurve
 from fewshot_lab.evaluation._decision import Decision, Verdicts
-from fewshot_lab.evaluation._differences import difference, paired_difference
+from fewshot_lab.evaluation._differences import difference, paired_difference, paired_gain
 from fewshot_lab.evaluation._evidence import ENOUGH, Evidence
 from fewshot_lab.evaluation._groups import (
     GroupPreview,
@@ -124,6 +124,7 @@ __all__ = [
     "nshot",
     "pace",
     "paired_difference",
+    "paired_gain",
     "preview_groups",
     "raw_agreement",
     "read_split",

@@ -28,6 +28,7 @@ HEAVY = {
     "demo",
     "pretrain",
     "try-backbone",
+    "compare-backbones",
     "evaluate-nshot",
     "evaluate-replay",
     "evaluate-backbones",

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import Advice, ReplayPlan
 from fewshot_lab.studies import (
     advise,
+    is_due,
     newest,
     remember,
     replay_of,
@@ -120,15 +122,22 @@ class Advisor:
                 continue
             finally:
                 self._measuring = False
-            try:
-                self._replay(advice)
-            except _Closed:
-                return
-            except FewshotLabError:
-                pass  # too few labels of a class for a replay: the next ones may do
-            except Exception:
-                if not self._closed:
-                    log.exception("The strategies could not be replayed.")
+            for step in (lambda: self._replay(advice), self._compare):  # noqa: B023
+                try:
+                    step()
+                except _Closed:
+                    return
+                except FewshotLabError:
+                    pass  # too few labels of a class for a replay: the next ones may do
+                except Exception:
+                    if not self._closed:
+                        log.exception("What goes beside the labels could not be done.")
+
+    def _compare(self) -> None:
+        """Start comparing backbones where it is time to: a process of its own, last in line."""
+        folder = self._project.folder
+        if not jobs.running(folder) and is_due(self._project):
+            jobs.start(folder, "compare-backbones", ["--behind"])
 
     def _replay(self, advice: Advice) -> None:
         """Look whether another strategy would have been better, where the setting is "auto"."""

@@ -3,43 +3,116 @@
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.backbones import Backbone, cards, find
+from fewshot_lab.backbones import EMBEDDED, Backbone, Card, cards, find, with_stages
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
-from fewshot_lab.ui import pages
+from fewshot_lab.ui import backbone_verdict, pages
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import count, escape
+from fewshot_lab.ui.words import count, escape, plain, size
+
+STAGES = "+stages"
+LICENCES = {
+    "open": "open licence",
+    "share-alike": "share-alike licence",
+    "non-commercial": "not for commercial use",
+    "no-derivatives": "a classifier made with it must not be passed on",
+    "not stated": "licence not known",
+}
+FILE_HELP = (
+    "The whole path of the file on the computer that runs the app. Where the architecture cannot "
+    "be told from the file, write :: and its name in timm behind it."
+)
 
 
 def show(project: Project, *, busy: bool) -> None:
-    """Draw the backbone in use in full, the others folded below it."""
-    in_use = project.backbone
-    st.header(in_use.card.title)
-    st.html(facts(in_use))
-    st.divider()
-    st.header("Others")
-    # Those at hand first, and among them one's own.
-    for card in sorted(cards(), key=lambda c: (not c.offline, not c.name.startswith("run:"))):
-        if card.name == in_use.name:
-            continue
-        here = "on this machine" if card.offline else "needs a download"
-        told = f"{card.title} · {count(card.dimensions)} dimensions · {here}"
-        if card.domain:
-            told += f" · {card.domain}"
-        # Whether a download is possible is only asked of the network for a card that is opened.
-        fold = st.expander(told, key=f"fl-backbone-{card.name}", on_change="rerun")
-        if fold.open:
-            with fold, sentences():
-                other(project, find(card.name), busy=busy)
-    st.header("Any other")
+    """Draw the backbone in use, the comparison, and all there are to choose from."""
+    backbone = project.backbone
+    st.header(f"In use: {backbone.card.title}")
+    in_use(project, backbone, busy=busy)
+    st.header("Which suits your labels best?")
+    with sentences():
+        backbone_verdict.show(project, busy=busy, use=_use)
+    bare = backbone.name.partition(STAGES)[0]
+    others = [card for card in cards() if card.name != bare]
+    for title, group in groups(others):
+        (st.subheader if title.startswith("For ") else st.header)(title)
+        for card in group:
+            row(project, card, busy=busy)
+    st.header("From a file")
     typed = st.text_input(
-        "A model of timm, or a file with weights on this machine",
-        placeholder="timm:convnext_tiny.in12k, or /models/my-backbone.safetensors",
+        "A file with weights on the server, or a model of timm",
+        placeholder="/models/my-backbone.safetensors, or timm:convnext_tiny.in12k",
+        help=FILE_HELP,
         key="fl-backbone",
     )
     if typed.strip():
         with sentences():
             other(project, find(typed.strip()), busy=busy)
+
+
+def groups(known: list[Card]) -> list[tuple[str, list[Card]]]:
+    """Return the cards under their headings: what comes with the app, what is here, the rest."""
+    embedded = {name.partition(STAGES)[0] for name in EMBEDDED}
+    found: dict[str, list[Card]] = {"Comes with the app": [], "On this machine": []}
+    later: dict[str, list[Card]] = {}
+    for card in known:
+        if card.name in embedded:
+            found["Comes with the app"].append(card)
+        elif card.offline:
+            found["On this machine"].append(card)
+        else:
+            later.setdefault(card.domain or "Others", []).append(card)
+    named = [(title, group) for title, group in found.items() if group]
+    if later:
+        named.append(("To download", []))
+    return named + [(f"For {field}", group) for field, group in later.items()]
+
+
+def row(project: Project, card: Card, *, busy: bool) -> None:
+    """Draw a backbone that is not in use: what it is good for at once, the rest when opened."""
+    # Whether a download is possible is only asked of the network for a card that is opened.
+    fold = st.expander(headline(card), key=f"fl-backbone-{card.name}", on_change="rerun")
+    if fold.open:
+        with fold, sentences():
+            other(project, find(card.name), busy=busy)
+
+
+def headline(card: Card) -> str:
+    """Return a card in one line of Markdown: name, what it is good for, what to mind."""
+    mind = [licence(card)]
+    if not card.offline:
+        mind.append(f"{size(1e6 * card.size_mb)} to download")
+    if card.leaks:
+        mind.append("a benchmark set was in its training data")
+    what = card.good_for.rstrip(".") or "Trained here"
+    return f"**{plain(card.title)}** · {plain(what)} :gray[· {plain(' · '.join(mind))}]"
+
+
+def licence(card: Card) -> str:
+    """Return what the licence asks, in words."""
+    return LICENCES[card.licence_class] + (", access must be asked for" if card.gated else "")
+
+
+def in_use(project: Project, backbone: Backbone, *, busy: bool) -> None:
+    """Draw the backbone in use, the way back to the one before, and its inner stages."""
+    st.html(facts(backbone))
+    before = project.store.get("backbone_before")
+    staged = with_stages(backbone.name)
+    if staged != backbone.name:
+        st.caption(
+            "Only its last layer is read. Its inner stages most often help to tell classes apart; "
+            "to read them too, the images are embedded anew, which takes as long as the first time."
+        )
+    with st.container(horizontal=True, gap="small"):
+        if staged != backbone.name and st.button(
+            "Read its inner stages too", key="fl-stages", disabled=busy
+        ):
+            _use(project, staged)
+        if before:
+            with sentences():
+                title = find(before).card.title
+                if st.button(f"Back to {title}", key="fl-back", disabled=busy):
+                    _use(project, before)
 
 
 def other(project: Project, backbone: Backbone, *, busy: bool) -> None:
@@ -53,10 +126,14 @@ def other(project: Project, backbone: Backbone, *, busy: bool) -> None:
     n = len(project.store.ids())
     label = f"Use it and embed {count(n)} images" if n else "Use it"
     if st.button(label, key=f"fl-use-{backbone.name}", disabled=busy or not usable):
-        switch(project, backbone)
-        if n:
-            st.rerun()
-        pages.go("import", project.name)
+        _use(project, with_stages(backbone.name))
+
+
+def _use(project: Project, name: str) -> None:
+    switch(project, find(name))
+    if project.store.ids():
+        st.rerun()
+    pages.go("import", project.name)
 
 
 def switch(project: Project, backbone: Backbone) -> None:
@@ -77,23 +154,33 @@ def switch(project: Project, backbone: Backbone) -> None:
 
 
 def facts(backbone: Backbone) -> str:
-    """Return a card's facts as HTML."""
+    """Return a card's facts as HTML: what a clinician asks first, technical ones folded."""
     card = backbone.card
     how = card.preprocessing
     shape = "squashed" if how.resize == "squash" else f"cropped to the middle {how.crop:g}"
-    rows = [
-        ("Source", card.source),
+    where = "on this machine" if card.offline else f"{size(1e6 * card.size_mb)} to download"
+    first = [
         ("Good for", card.good_for),
-        ("Licence", f"{card.licence} ({card.licence_class}{', gated' if card.gated else ''})"),
         ("Trained on", card.training),
-        ("Has seen", card.leaks),
+        ("Mind", card.leaks),
+        ("Licence", f"{licence(card)} ({card.licence})"),
+        ("Weights", where),
+        ("Note", card.note),
+    ]
+    technical = [
+        ("Name", card.name),
+        ("Source", card.source),
         ("Size", f"{card.size_mb:,.0f} MB"),
-        ("Dimensions", count(card.dimensions)),
+        ("Dimensions", f"{count(card.dimensions)} in the last layer"),
         ("Preprocessing", f"{how.size} × {how.size} px, {shape}, {how.interpolation}"),
         ("Fingerprint", card.fingerprint or "known once the weights are here"),
-        ("Weights", "on this machine" if card.offline else "need a download"),
     ]
-    if card.note:
-        rows.append(("Note", card.note))
+    return (
+        f"{_list(first)}<details class='fl-more'><summary>Technical facts</summary>"
+        f"{_list(technical)}</details>"
+    )
+
+
+def _list(rows: list[tuple[str, str]]) -> str:
     lines = "".join(f"<dt>{a}</dt><dd>{escape(str(b))}</dd>" for a, b in rows if b)
     return f'<dl class="fl-facts">{lines}</dl>'

@@ -54,10 +54,8 @@ def in_use(project: Project) -> None:
 
 
 def switch(project: Project, name: str) -> None:
-    """Switch the project's backbone, and remember the one before."""
-    before = project.backbone_name
+    """Switch the project's backbone; the project remembers the one before."""
     project.use_backbone(name)
-    project.store.set("backbone_before", before)
     st.rerun()
 
 

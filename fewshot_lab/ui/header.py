@@ -5,6 +5,7 @@ import streamlit as st
 from fewshot_lab.project import Project
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.ui import session, work
+from fewshot_lab.ui.words import plain
 
 NAMES = 8
 
@@ -25,7 +26,7 @@ def header(project: Project | None) -> None:
         if project is not None:
             work.corner(project)
         name, chosen = session.annotator(), session.annotator_is_chosen()
-        label = _plain(name) if chosen else f"Who labels? {_plain(name)}"
+        label = plain(name) if chosen else f"Who labels? {plain(name)}"
         with st.popover(label):
             st.text_input(
                 "Who labels?",
@@ -52,7 +53,7 @@ def _others(project: Project, name: str) -> None:
     with st.container(horizontal=True, gap="small"):
         for other in shown:
             st.button(
-                _plain(other),
+                plain(other),
                 key=f"fl-annotator-{other}",
                 type="tertiary",
                 on_click=_switch,
@@ -67,10 +68,3 @@ def _switch(name: str) -> None:
 
 def _typed() -> None:
     session.set_annotator(str(st.session_state["fl-annotator"]))
-
-
-def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is."""
-    for sign in "\\`*_{}[]()#+-.!|<>~:$":
-        text = text.replace(sign, "\\" + sign)
-    return text

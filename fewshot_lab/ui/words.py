@@ -10,6 +10,7 @@ __all__ = [
     "escape",
     "interval",
     "percent",
+    "plain",
     "plural",
     "shortened",
     "signed",
@@ -20,6 +21,13 @@ __all__ = [
 def count(n: int) -> str:
     """Return 5119 as "5,119"."""
     return f"{n:,}"
+
+
+def plain(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    for sign in "\\`*_{}[]()#+-.!|<>~:$":
+        text = text.replace(sign, "\\" + sign)
+    return text
 
 
 def plural(n: int, one: str, many: str | None = None) -> str:

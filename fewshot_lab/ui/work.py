@@ -27,6 +27,7 @@ STAGES = {
     "pretraining": "Pretraining",
     "drawing labels": "Comparing on the same labels",
     "replaying": "Labelling again by each strategy",
+    "comparing": "Comparing backbones on your labels",
     "timing": "Measuring what the backbones cost",
 }
 WORK = {
@@ -41,6 +42,7 @@ WORK = {
     "evaluate-nshot": "Few-shot curve",
     "evaluate-replay": "Replay",
     "evaluate-backbones": "Comparison of backbones",
+    "compare-backbones": "Comparison of backbones",
     "try-backbone": "Trial of the backbone",
 }
 ENDED_BADLY = {"failed", "lost", "stopped"}

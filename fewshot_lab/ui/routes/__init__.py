@@ -11,6 +11,7 @@ from fewshot_lab.ui.routes._assets import (
     workspace_file,
     workspace_url,
 )
+from fewshot_lab.ui.routes._backbone import answer_offer
 from fewshot_lab.ui.routes._classes import change_classes, change_settings
 from fewshot_lab.ui.routes._frames import pack, unpack
 from fewshot_lab.ui.routes._guard import foreign, reading, writing
@@ -53,5 +54,6 @@ def routes() -> list[BaseRoute]:
         Route(API + "/actions", writing(actions), methods=["POST"]),
         Route(API + "/classes", writing(change_classes), methods=["POST"]),
         Route(API + "/settings", writing(change_settings), methods=["POST"]),
+        Route(API + "/backbone", writing(answer_offer), methods=["POST"]),
         Route(API + "/jobs", writing(change_jobs), methods=["POST"]),
     ]

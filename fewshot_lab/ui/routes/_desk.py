@@ -28,6 +28,7 @@ NOTHING = 255
 KEPT_VERSIONS = 64
 # For how long the images and the map are taken to be what they were, in seconds.
 GOOD_FOR = 0.7
+OFFER_GOOD_FOR = 2.0
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,21 @@ class Desk:
         if kept is None or kept[0] != key:
             kept = self._kept[name] = (key, make())
         return kept[1]
+
+    def offer(self, *, fresh: bool = False) -> dict[str, Any] | None:
+        """Return the other backbone that is offered, as of some seconds ago, or now."""
+        from fewshot_lab.studies import backbone_offer
+
+        moment = -1 if fresh else int(time.monotonic() / OFFER_GOOD_FOR)
+
+        def look() -> dict[str, Any]:
+            try:
+                return {"offer": backbone_offer(self.project)}
+            except FewshotLabError:
+                return {"offer": None}  # a backbone that cannot be had now
+
+        found: dict[str, Any] | None = self.keep("offer", moment, look)["offer"]
+        return found
 
     def roll(self) -> Roll:
         """Return all images in the order of every array here, as of a moment ago."""

@@ -44,6 +44,7 @@ def _beside_the_log(desk: Desk) -> dict[str, Any]:
         "map_settings": {"neighbours": 15, "min_dist": 0.1} | dict(store.get("map") or {}),
         "backbone": project.backbone_name,
         "backbone_title": _backbone_title(desk),
+        "offer": desk.offer(),
         "embedded": len(desk.live.snapshot.ids),
         "advice": desk.live.advisor.told,
         "strategy": _strategy(desk),

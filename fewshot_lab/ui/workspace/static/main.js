@@ -14,6 +14,7 @@ import { ClassChanges, ClassPanel } from "./classes.js";
 import { Grid } from "./grid.js";
 import { Viewer } from "./viewer.js";
 import { TruthLine } from "./truth.js";
+import { Offer } from "./offer.js";
 import { History } from "./history.js";
 import { KeyHelp } from "./keyhelp.js";
 import { Keys } from "./keys.js";
@@ -48,13 +49,14 @@ class Workspace {
     const history = new History({ model, api, labeller, workspace: element, toasts });
     const keyHelp = new KeyHelp({ workspace: element });
     const truth = (this.truth = new TruthLine({ model, grid, workspace: element }));
+    const offer = new Offer({ model, api, toasts });
     const emptiness = new Emptiness({ model, api, pages: data.pages, toasts });
     Object.assign(this, { toasts, labeller });
     map.element.append(emptiness.element, emptiness.strip);
     element.append(
       h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, classes.element, keyHelp.element, history.element),
       h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
-      grid.element, truth.element, viewer.element, toasts.element,
+      grid.element, offer.element, truth.element, viewer.element, toasts.element,
     );
     this.keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
     model.on("overview", () => this.firstClass(classes));
