@@ -245,7 +245,7 @@ def _compared(found: dict[str, Any]) -> str:
     rows = [
         [
             row["backbone"],
-            f"{100 * row['balanced_accuracy']:.1f} %",
+            "{:.2f} ({:.2f} to {:.2f})".format(*row["balanced_accuracy"]),
             points(row) if "gain" in row else "in use",
         ]
         for row in found["rows"]

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool, fit
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import paired_gain
+from fewshot_lab.evaluation import cross_validation, paired_gain
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.studies._kept import newest, remember
 
 if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone, Parts
+    from fewshot_lab.classifiers import Fitted
     from fewshot_lab.core import ProjectCore
 
 LEAST = 5
@@ -68,8 +69,8 @@ def better_backbone(
     Returns
     -------
     dict
-        ``rows``: balanced accuracy out of fold of each backbone, the one in use first, and for
-        the others ``gain`` with ``low`` and ``high``; all intervals hold together at 95 %.
+        ``rows``: ``balanced_accuracy`` of each backbone out of fold (value, low, high), the one in
+        use first, and for the others ``gain``, ``low`` and ``high``, which hold together at 95 %.
         ``better``: the one that is clearly better, or None. ``left_out`` and why. ``sentence``.
         Kept in the project's folder.
 
@@ -93,12 +94,15 @@ def better_backbone(
         view = project.through(name)
         try:
             card = view.backbone.card
-            row: dict[str, Any] = {"backbone": name, "title": card.title}
+            row: dict[str, Any] = {"backbone": name, "title": card.title, "leaks": card.leaks}
             X, parts, row["seconds_per_image"] = _embedded(view, ids, within, progress)
             there = set(view.embeddings.ids) if view.embeddings else set()
             row["missing"] = len(set(project.store.ids()) - there)
             progress("comparing", len(rates), len(wanted) + 1)
-            rates[name] = _hits(X, y, parts, groups)
+            fitted = _fitted(X, y, parts, groups)
+            rates[name] = hits(fitted)
+            accuracy = cross_validation(fitted, ids[: len(y)], groups).balanced_accuracy
+            row["balanced_accuracy"] = [accuracy.value, accuracy.low, accuracy.high]
             rows.append(row)
         except _TooLong as slow:
             row["missing"] = len(project.store.ids())
@@ -180,7 +184,10 @@ def backbone_offer(project: ProjectCore) -> dict[str, Any] | None:
         return None
     row = next((r for r in found["rows"] if r["backbone"] == found["better"]), None)
     if row is not None:
-        sentence = f"{found['sentence']} {_cost(row)}"
+        sentence = (
+            f"{row['title']} tells your classes apart better than the backbone in use: "
+            f"{points(row)} of balanced accuracy, n = {found['compared']:,}. {_cost(row)}"
+        )
         return {"kind": "switch", "backbone": row["backbone"], "sentence": sentence}
     return _stages(project, found)
 
@@ -308,15 +315,12 @@ def _embedded(
     return made.matrix(ids).astype(np.float32), made.parts, each
 
 
-def _hits(
-    X: NDArray[np.float32],
-    y: NDArray[np.int64],
-    parts: Parts,
-    groups: NDArray[Any] | None,
-) -> NDArray[np.float64]:
-    """Return for each labelled image (n,) the share of repeats in which it was right; else NaN."""
+def _fitted(
+    X: NDArray[np.float32], y: NDArray[np.int64], parts: Parts, groups: NDArray[Any] | None
+) -> Fitted:
+    """Fit on the first images (n, d) with their labels; the rest have none."""
     n = len(y)
-    fitted = fit(
+    return fit(
         X[:n],
         y,
         groups=groups,
@@ -325,6 +329,10 @@ def _hits(
         rows=np.arange(n),
         quick=True,
     )
+
+
+def hits(fitted: Fitted) -> NDArray[np.float64]:
+    """Return for each labelled image (n,) the share of repeats in which it was right; else NaN."""
     out = fitted.out_of_fold
     right = (out.probabilities.argmax(axis=2) == out.y).astype(np.float64)
     right[np.isnan(out.probabilities[:, :, 0])] = np.nan
@@ -338,19 +346,14 @@ def _judge(
     y: NDArray[np.int64],
     groups: NDArray[Any] | None,
 ) -> None:
-    """Add to each row its accuracy, and what it gains over the first (Bonferroni)."""
+    """Add to each row but the first what it gains over that one (Bonferroni)."""
     own = rates[rows[0]["backbone"]]
     held = ~np.isnan(own)
     level = 1 - 0.05 / max(1, len(rows) - 1)
     together = None if groups is None else np.asarray(groups)[held].astype(str)
-    for row in rows:
-        rate = rates[row["backbone"]][held]
-        row["balanced_accuracy"] = float(
-            np.mean([rate[y[held] == k].mean() for k in np.unique(y[held])])
-        )
-        if row is not rows[0]:
-            gain = paired_gain(y[held], rate - own[held], together, level=level)
-            row |= {"gain": gain.value, "low": gain.low, "high": gain.high}
+    for row in rows[1:]:
+        gain = paired_gain(y[held], rates[row["backbone"]][held] - own[held], together, level=level)
+        row |= {"gain": gain.value, "low": gain.low, "high": gain.high}
 
 
 def _stages(project: ProjectCore, found: dict[str, Any]) -> dict[str, Any] | None:

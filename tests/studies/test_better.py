@@ -18,7 +18,7 @@ from fewshot_lab.studies import (
     put_into_use,
     verdict,
 )
-from fewshot_lab.studies._better import _hits
+from fewshot_lab.studies._better import _fitted, hits
 
 TWIN, DINO, IMAGENET = EMBEDDED
 D = 24
@@ -35,7 +35,7 @@ def gain(rng, per_class, strengths, classes=4):
     rates = []
     for strength in strengths:
         X = embedded(rng, y, strength)
-        rates.append(_hits(X, y, Pool(X).parts, None))
+        rates.append(hits(_fitted(X, y, Pool(X).parts, None)))
     return paired_gain(y, rates[1] - rates[0], level=0.975)
 
 
