@@ -33,6 +33,8 @@ LABELLED, OTHERS = 600, 300
 """Most images with and without a label that are embedded to compare: the rest adds little."""
 UNASKED_SECONDS = 60.0
 """Seconds of embedding beyond which a backbone is left out, unless somebody asked for it."""
+MAP_SECONDS = 30.0
+"""To load a backbone and lay out a map."""
 NO_MATTER = 0.01
 """Balanced accuracy that is no reason to take one backbone rather than another."""
 FIRST = 16
@@ -87,6 +89,8 @@ def better_backbone(
     groups = None if training.groups is None else training.groups[chosen]
     ids = [training.ids[i] for i in chosen] + _others(project, set(training.ids))
     wanted = list(dict.fromkeys(backbones)) or candidates(project)
+    last = newest(project, KEPT) or {"rows": []}
+    speeds = {row["backbone"]: row["seconds_per_image"] for row in last["rows"]}
     rates: dict[str, NDArray[np.float64]] = {}
     rows: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
@@ -95,7 +99,8 @@ def better_backbone(
         try:
             card = view.backbone.card
             row: dict[str, Any] = {"backbone": name, "title": card.title, "leaks": card.leaks}
-            X, parts, row["seconds_per_image"] = _embedded(view, ids, within, progress)
+            X, parts, each = _embedded(view, ids, within, progress)
+            row["seconds_per_image"] = each or speeds.get(name, 0.0)
             there = set(view.embeddings.ids) if view.embeddings else set()
             row["missing"] = len(set(project.store.ids()) - there)
             progress("comparing", len(rates), len(wanted) + 1)
@@ -186,7 +191,7 @@ def backbone_offer(project: ProjectCore) -> dict[str, Any] | None:
     if row is not None:
         sentence = (
             f"{row['title']} tells your classes apart better than the backbone in use: "
-            f"{points(row)} of balanced accuracy, n = {found['compared']:,}. {_cost(row)}"
+            f"{points(row)}, n = {found['compared']:,}. {_cost(row)}"
         )
         return {"kind": "switch", "backbone": row["backbone"], "sentence": sentence}
     return _stages(project, found)
@@ -379,7 +384,8 @@ def _cost(row: dict[str, Any]) -> str:
         return "Switching takes a moment; labels stay."
     if not seconds:
         return f"{row['missing']:,} images are embedded anew; labels stay."
-    return f"Embedding {row['missing']:,} images takes about {_time(seconds)}; labels stay."
+    n = f"{row['missing']:,} images"
+    return f"To embed and map {n} takes about {_time(MAP_SECONDS + seconds)}; labels stay."
 
 
 def _time(seconds: float) -> str:

@@ -52,11 +52,13 @@ def table(found: dict[str, Any]) -> str:
         f"{escape(row['reason'])}</td></tr>"
         for row in found["left_out"]
     )
+    leaks: dict[str, list[str]] = {}
+    for row in found["rows"]:
+        leaks.setdefault(row.get("leaks", ""), []).append(row["title"])
+    leaks.pop("", None)
     seen = "".join(
-        f" {escape(row['title'])} has seen public sets in training, and is flattered on them: "
-        f"{escape(row['leaks'])}"
-        for row in found["rows"]
-        if row.get("leaks")
+        f"<br>In the training data of {escape('; '.join(titles))}: {escape(what)}"
+        for what, titles in leaks.items()
     )
     return (
         "<table class='fl-table'><thead><tr><th>Backbone</th><th class='n'>balanced accuracy</th>"

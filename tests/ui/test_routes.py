@@ -407,7 +407,7 @@ def test_an_offer_is_taken_given_back_and_declined(
     offer = answer("take", other).json()["offer"]
     assert began == [(project.folder, "prepare", ["--backbone", other])]
     assert offer["kind"] == "switch" and "+4.0 points (1.0 to 7.0)" in offer["sentence"]
-    assert "takes about 6 s; labels stay" in offer["sentence"]
+    assert "takes about 36 s; labels stay" in offer["sentence"]
     assert project.backbone_name == own  # until the images are embedded
     assert answer("decline", other).json() == {"offer": None}
 
