@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.backbones import _default
 from fewshot_lab.backbones._backbone import Backbone
 from fewshot_lab.backbones._card import Card
+from fewshot_lab.backbones._catalogue import SHIPPED
 from fewshot_lab.backbones._parts import Parts
 from fewshot_lab.backbones._preprocessing import HALF, Preprocessing
 from fewshot_lab.errors import FewshotLabError
@@ -38,6 +39,7 @@ CARD = Card(
     preprocessing=Preprocessing(size=160, resize="squash", mean=HALF, std=HALF),
     offline=True,
     note="The default. Works with no network, and fast without a GPU.",
+    leaks=SHIPPED[DINO]["leaks"],
     good_for="Any kind of image; best of what comes with the app on most kinds tried.",
     licence_class="open",
     domain=_default.CARD.domain,

@@ -180,8 +180,15 @@ def prepare_project(
 ) -> dict[str, Any]:
     """Embed and lay out; return both reports.
 
-    A third of the way a first map is drawn, so that there is something to look at.
+    A third of the way a first map is drawn, so that there is something to look at. A project that
+    has a map keeps it, and its backbone, until another backbone has made its own.
     """
+    if backbone is not None and project.map is not None:
+        view = project.through(backbone)
+        found = prepare_project(view, neighbours=neighbours, min_dist=min_dist, report=report)
+        view.close()
+        project.use_backbone(backbone)
+        return found
     shown = backbone is not None  # until the switch, the map belongs to the old backbone
 
     def report_and_show(stage: str, done: int, total: int | None) -> None:
@@ -245,7 +252,7 @@ def _compared(found: dict[str, Any]) -> str:
     rows = [
         [
             row["backbone"],
-            f"{100 * row['balanced_accuracy']:.1f} %",
+            "{:.2f} ({:.2f} to {:.2f})".format(*row["balanced_accuracy"]),
             points(row) if "gain" in row else "in use",
         ]
         for row in found["rows"]

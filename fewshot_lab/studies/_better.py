@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool, fit
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import paired_gain
+from fewshot_lab.evaluation import cross_validation, paired_gain
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.studies._kept import newest, remember
 
 if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone, Parts
+    from fewshot_lab.classifiers import Fitted
     from fewshot_lab.core import ProjectCore
 
 LEAST = 5
@@ -32,6 +33,8 @@ LABELLED, OTHERS = 600, 300
 """Most images with and without a label that are embedded to compare: the rest adds little."""
 UNASKED_SECONDS = 60.0
 """Seconds of embedding beyond which a backbone is left out, unless somebody asked for it."""
+MAP_SECONDS = 30.0
+"""To load a backbone and lay out a map."""
 NO_MATTER = 0.01
 """Balanced accuracy that is no reason to take one backbone rather than another."""
 FIRST = 16
@@ -68,8 +71,8 @@ def better_backbone(
     Returns
     -------
     dict
-        ``rows``: balanced accuracy out of fold of each backbone, the one in use first, and for
-        the others ``gain`` with ``low`` and ``high``; all intervals hold together at 95 %.
+        ``rows``: ``balanced_accuracy`` of each backbone out of fold (value, low, high), the one in
+        use first, and for the others ``gain``, ``low`` and ``high``, which hold together at 95 %.
         ``better``: the one that is clearly better, or None. ``left_out`` and why. ``sentence``.
         Kept in the project's folder.
 
@@ -86,6 +89,8 @@ def better_backbone(
     groups = None if training.groups is None else training.groups[chosen]
     ids = [training.ids[i] for i in chosen] + _others(project, set(training.ids))
     wanted = list(dict.fromkeys(backbones)) or candidates(project)
+    last = newest(project, KEPT) or {"rows": []}
+    speeds = {row["backbone"]: row["seconds_per_image"] for row in last["rows"]}
     rates: dict[str, NDArray[np.float64]] = {}
     rows: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
@@ -93,12 +98,16 @@ def better_backbone(
         view = project.through(name)
         try:
             card = view.backbone.card
-            row: dict[str, Any] = {"backbone": name, "title": card.title}
-            X, parts, row["seconds_per_image"] = _embedded(view, ids, within, progress)
+            row: dict[str, Any] = {"backbone": name, "title": card.title, "leaks": card.leaks}
+            X, parts, each = _embedded(view, ids, within, progress)
+            row["seconds_per_image"] = each or speeds.get(name, 0.0)
             there = set(view.embeddings.ids) if view.embeddings else set()
             row["missing"] = len(set(project.store.ids()) - there)
             progress("comparing", len(rates), len(wanted) + 1)
-            rates[name] = _hits(X, y, parts, groups)
+            fitted = _fitted(X, y, parts, groups)
+            rates[name] = hits(fitted)
+            accuracy = cross_validation(fitted, ids[: len(y)], groups).balanced_accuracy
+            row["balanced_accuracy"] = [accuracy.value, accuracy.low, accuracy.high]
             rows.append(row)
         except _TooLong as slow:
             row["missing"] = len(project.store.ids())
@@ -180,7 +189,10 @@ def backbone_offer(project: ProjectCore) -> dict[str, Any] | None:
         return None
     row = next((r for r in found["rows"] if r["backbone"] == found["better"]), None)
     if row is not None:
-        sentence = f"{found['sentence']} {_cost(row)}"
+        sentence = (
+            f"{row['title']} tells your classes apart better than the backbone in use: "
+            f"{points(row)}, n = {found['compared']:,}. {_cost(row)}"
+        )
         return {"kind": "switch", "backbone": row["backbone"], "sentence": sentence}
     return _stages(project, found)
 
@@ -308,15 +320,12 @@ def _embedded(
     return made.matrix(ids).astype(np.float32), made.parts, each
 
 
-def _hits(
-    X: NDArray[np.float32],
-    y: NDArray[np.int64],
-    parts: Parts,
-    groups: NDArray[Any] | None,
-) -> NDArray[np.float64]:
-    """Return for each labelled image (n,) the share of repeats in which it was right; else NaN."""
+def _fitted(
+    X: NDArray[np.float32], y: NDArray[np.int64], parts: Parts, groups: NDArray[Any] | None
+) -> Fitted:
+    """Fit on the first images (n, d) with their labels; the rest have none."""
     n = len(y)
-    fitted = fit(
+    return fit(
         X[:n],
         y,
         groups=groups,
@@ -325,6 +334,10 @@ def _hits(
         rows=np.arange(n),
         quick=True,
     )
+
+
+def hits(fitted: Fitted) -> NDArray[np.float64]:
+    """Return for each labelled image (n,) the share of repeats in which it was right; else NaN."""
     out = fitted.out_of_fold
     right = (out.probabilities.argmax(axis=2) == out.y).astype(np.float64)
     right[np.isnan(out.probabilities[:, :, 0])] = np.nan
@@ -338,19 +351,14 @@ def _judge(
     y: NDArray[np.int64],
     groups: NDArray[Any] | None,
 ) -> None:
-    """Add to each row its accuracy, and what it gains over the first (Bonferroni)."""
+    """Add to each row but the first what it gains over that one (Bonferroni)."""
     own = rates[rows[0]["backbone"]]
     held = ~np.isnan(own)
     level = 1 - 0.05 / max(1, len(rows) - 1)
     together = None if groups is None else np.asarray(groups)[held].astype(str)
-    for row in rows:
-        rate = rates[row["backbone"]][held]
-        row["balanced_accuracy"] = float(
-            np.mean([rate[y[held] == k].mean() for k in np.unique(y[held])])
-        )
-        if row is not rows[0]:
-            gain = paired_gain(y[held], rate - own[held], together, level=level)
-            row |= {"gain": gain.value, "low": gain.low, "high": gain.high}
+    for row in rows[1:]:
+        gain = paired_gain(y[held], rates[row["backbone"]][held] - own[held], together, level=level)
+        row |= {"gain": gain.value, "low": gain.low, "high": gain.high}
 
 
 def _stages(project: ProjectCore, found: dict[str, Any]) -> dict[str, Any] | None:
@@ -376,7 +384,8 @@ def _cost(row: dict[str, Any]) -> str:
         return "Switching takes a moment; labels stay."
     if not seconds:
         return f"{row['missing']:,} images are embedded anew; labels stay."
-    return f"Embedding {row['missing']:,} images takes about {_time(seconds)}; labels stay."
+    n = f"{row['missing']:,} images"
+    return f"To embed and map {n} takes about {_time(MAP_SECONDS + seconds)}; labels stay."
 
 
 def _time(seconds: float) -> str:

@@ -35,7 +35,7 @@ def show(project: Project, *, busy: bool) -> None:
     bare = backbone.name.partition(STAGES)[0]
     others = [card for card in cards() if card.name != bare]
     for title, group in groups(others):
-        (st.subheader if title.startswith("For ") else st.header)(title)
+        st.header(title)
         for card in group:
             row(project, card, busy=busy)
     st.header("From a file")
@@ -61,11 +61,9 @@ def groups(known: list[Card]) -> list[tuple[str, list[Card]]]:
         elif card.offline:
             found["On this machine"].append(card)
         else:
-            later.setdefault(card.domain or "Others", []).append(card)
-    named = [(title, group) for title, group in found.items() if group]
-    if later:
-        named.append(("To download", []))
-    return named + [(f"For {field}", group) for field, group in later.items()]
+            later.setdefault(card.domain or "anything else", []).append(card)
+    found |= {f"To download, for {field}": group for field, group in later.items()}
+    return [(title, group) for title, group in found.items() if group]
 
 
 def row(project: Project, card: Card, *, busy: bool) -> None:
@@ -163,8 +161,8 @@ def facts(backbone: Backbone) -> str:
         ("Good for", card.good_for),
         ("Trained on", card.training),
         ("Mind", card.leaks),
-        ("Licence", f"{licence(card)} ({card.licence})"),
-        ("Weights", where),
+        ("Licence", f"{licence(card).capitalize()} ({card.licence})"),
+        ("Weights", where.capitalize()),
         ("Note", card.note),
     ]
     technical = [

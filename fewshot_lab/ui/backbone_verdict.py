@@ -9,7 +9,7 @@ from fewshot_lab import jobs
 from fewshot_lab.project import Project
 from fewshot_lab.studies import candidates, points, verdict
 from fewshot_lab.ui import work
-from fewshot_lab.ui.words import count, escape, percent, plural
+from fewshot_lab.ui.words import count, escape, interval, plural
 
 VERB = "compare-backbones"
 
@@ -43,7 +43,7 @@ def show(project: Project, *, busy: bool, use: Callable[[Project, str], None]) -
 def table(found: dict[str, Any]) -> str:
     """Return a comparison as HTML, a row for each backbone."""
     rows = "".join(
-        f"<tr><td>{escape(row['title'])}</td><td class='n'>{percent(row['balanced_accuracy'])}"
+        f"<tr><td>{escape(row['title'])}</td><td class='n'>{interval(*row['balanced_accuracy'])}"
         f"</td><td class='n'>{escape(points(row)) if 'gain' in row else 'in use'}</td></tr>"
         for row in found["rows"]
     )
@@ -52,10 +52,18 @@ def table(found: dict[str, Any]) -> str:
         f"{escape(row['reason'])}</td></tr>"
         for row in found["left_out"]
     )
+    leaks: dict[str, list[str]] = {}
+    for row in found["rows"]:
+        leaks.setdefault(row.get("leaks", ""), []).append(row["title"])
+    leaks.pop("", None)
+    seen = "".join(
+        f"<br>In the training data of {escape('; '.join(titles))}: {escape(what)}"
+        for what, titles in leaks.items()
+    )
     return (
         "<table class='fl-table'><thead><tr><th>Backbone</th><th class='n'>balanced accuracy</th>"
         "<th class='n'>against the one in use</th></tr></thead>"
         f"<tbody>{rows}</tbody></table><div class='fl-small fl-muted'>On "
         f"{count(found['compared'])} labelled images, of {count(found['labels'])}; the intervals "
-        "hold together at 95 %, as several are compared.</div>"
+        f"hold together at 95 %, as several are compared.{seen}</div>"
     )

@@ -100,6 +100,19 @@ def test_the_session_measures_the_curve_by_itself(project, hasty):
         session.close()
 
 
+def test_backbones_are_compared_behind_the_labels(project, hasty, monkeypatch):
+    began = []
+    monkeypatch.setenv("FEWSHOT_LAB_COMPARE", "1")
+    monkeypatch.setattr(module.jobs, "start", lambda *args: began.append(args))
+    session = LiveSession.of(project)
+    try:
+        session.notify()
+        wait_for(lambda: began)
+        assert began == [(project.folder, "compare-backbones", ["--behind"])]
+    finally:
+        session.close()
+
+
 def test_suggestions_follow_the_strategy(project):
     session = LiveSession.of(project)
     try:

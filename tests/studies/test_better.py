@@ -6,6 +6,7 @@ import pytest
 from fewshot_lab import FewshotLabError
 from fewshot_lab.backbones import EMBEDDED, find
 from fewshot_lab.classifiers import Pool
+from fewshot_lab.cli import _main as terminal
 from fewshot_lab.embeddings._shards import write_shard
 from fewshot_lab.evaluation import paired_gain
 from fewshot_lab.project import Project
@@ -18,7 +19,7 @@ from fewshot_lab.studies import (
     put_into_use,
     verdict,
 )
-from fewshot_lab.studies._better import _hits
+from fewshot_lab.studies._better import _fitted, hits
 
 TWIN, DINO, IMAGENET = EMBEDDED
 D = 24
@@ -35,7 +36,7 @@ def gain(rng, per_class, strengths, classes=4):
     rates = []
     for strength in strengths:
         X = embedded(rng, y, strength)
-        rates.append(_hits(X, y, Pool(X).parts, None))
+        rates.append(hits(_fitted(X, y, Pool(X).parts, None)))
     return paired_gain(y, rates[1] - rates[0], level=0.975)
 
 
@@ -205,4 +206,19 @@ def test_images_are_embedded_beside_the_project_and_slow_ones_are_left_out(
     found = better_backbone(project, [DINO], within=0.0)
     assert found["left_out"][0]["backbone"] == DINO
     assert "takes about" in found["left_out"][0]["reason"]
+    project.close()
+
+
+def test_a_switch_comes_once_the_other_map_is_made(home, capsys):
+    project = make(home, {TWIN: 2.0, DINO: 2.0, IMAGENET: 2.0})
+    project.make_map()
+    assert terminal.run(["prepare", "cells", "--backbone", DINO, "--now"]) == 0
+    assert project.backbone_name == DINO and project.map is not None
+    assert project.store.get("backbone_before") == TWIN
+    assert terminal.run(["backbones", "--compare", "cells", "--now"]) == 0
+    text = capsys.readouterr().out
+    assert DINO in text and "points (" in text and "No other backbone is clearly better" in text
+    assert put_into_use(project, TWIN) and project.backbone_name == TWIN
+    assert terminal.run(["backbones"]) == 0
+    assert "+stages" in capsys.readouterr().out
     project.close()

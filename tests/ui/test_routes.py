@@ -16,7 +16,10 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from fewshot_lab import jobs
+from fewshot_lab.backbones import EMBEDDED
 from fewshot_lab.project import Project
+from fewshot_lab.studies import remember
 from fewshot_lab.ui.routes import api_url, plotly_url, routes, unpack, workspace_url
 from fewshot_lab.ui.routes._desk import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, NOTHING, forget
 
@@ -370,3 +373,50 @@ def test_addresses_that_people_type_lead_to_pages(
     assert urljoin(f"http://localhost{address}", answer.headers["location"]) == (
         f"http://localhost{page}"
     )
+
+
+def test_an_offer_is_taken_given_back_and_declined(
+    client: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(client)
+    assert browser.listen()["overview"]["offer"] is None
+    own, other = project.backbone_name, EMBEDDED[1]
+    remember(
+        project,
+        "better_backbone",
+        {
+            "fingerprint": project.backbone.fingerprint, "labels": 60, "compared": 60,
+            "rows": [
+                {"backbone": own, "title": "Now"},
+                {
+                    "backbone": other, "title": "New", "gain": 0.04, "low": 0.01, "high": 0.07,
+                    "missing": 64, "seconds_per_image": 0.1,
+                },
+            ],
+            "left_out": [], "better": other, "sentence": "New is better.",
+        },
+    )  # fmt: skip
+    began = []
+    monkeypatch.setattr(jobs, "start", lambda *args: began.append(args))
+
+    def answer(what: str, backbone: str) -> Any:
+        body = {"do": what, "backbone": backbone}
+        return client.post(f"{browser.api}/backbone", json=body, headers=OURS)
+
+    assert answer("take", own).status_code == 400
+    offer = answer("take", other).json()["offer"]
+    assert began == [(project.folder, "prepare", ["--backbone", other])]
+    assert offer["kind"] == "switch" and "+4.0 points (1.0 to 7.0)" in offer["sentence"]
+    assert "takes about 36 s; labels stay" in offer["sentence"]
+    assert project.backbone_name == own  # until the images are embedded
+    assert answer("decline", other).json() == {"offer": None}
+
+    project.store.set("backbone_declined", None)
+    answer("take", other)
+    project.embed(backbone=other)
+    project.make_map()
+    browser.have.pop("overview")
+    offer = answer("look", other)
+    assert offer.status_code == 400
+    back = answer("take", own).json()["offer"]
+    assert project.backbone_name == own and back is None

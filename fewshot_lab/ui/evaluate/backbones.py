@@ -6,7 +6,7 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.project import Project
-from fewshot_lab.ui import curve_charts
+from fewshot_lab.ui import curve_charts, pages
 from fewshot_lab.ui.evaluate._parts import (
     KINDS,
     backbone_titles,
@@ -58,6 +58,7 @@ def show(project: Project) -> None:
                 args += ["--backbone", name]
             jobs.start(project.folder, VERB, args)
             st.rerun()
+    pages.link("backbone", "All backbones, and which suits your labels best", project.name)
     if len(names) < 2:
         st.caption("Only one backbone is at hand: pretrain one, or choose another for the project.")
 

@@ -118,7 +118,8 @@ class Desk:
         """Return the other backbone that is offered, as of some seconds ago, or now."""
         from fewshot_lab.studies import backbone_offer
 
-        moment = -1 if fresh else int(time.monotonic() / OFFER_GOOD_FOR)
+        now = time.monotonic()
+        moment = now if fresh else int(now / OFFER_GOOD_FOR)
 
         def look() -> dict[str, Any]:
             try:
