@@ -68,8 +68,8 @@ class Images:
 
 def sets() -> list[str]:
     """Return the names of all sets, the smallest first."""
-    found = {path.parent.name: path for path in DATA.glob("*/manifest.csv")}
-    return sorted(found, key=lambda name: (len(found[name].read_text().splitlines()), name))
+    manifests = {path.parent.name: path for path in DATA.glob("*/manifest.csv")}
+    return sorted(manifests, key=lambda name: (manifests[name].read_bytes().count(b"\n"), name))
 
 
 def embeddings(name: str, backbone: "Backbone | None" = None, most: int | None = None) -> Images:
@@ -87,7 +87,7 @@ def embeddings(name: str, backbone: "Backbone | None" = None, most: int | None =
         raise SystemExit(f"{source} is missing: set FEWSHOT_LAB_TEST_DATA to the folder with it.")
     backbone = backbone or find(default_name())
     some = "" if most is None else f"-{most}"
-    kept = CACHE / f"fewshot-lab-benchmark-{name}-{backbone.fingerprint}-3{some}.npz"
+    kept = CACHE / f"fewshot-lab-benchmark-{name}-{backbone.fingerprint}-4{some}.npz"
     if not kept.exists():
         paths = sorted(file for file in source.glob("*/*") if file.is_file())
         if most is not None:
@@ -148,3 +148,9 @@ def mean_and_half(values: list[float]) -> tuple[float, float]:
     if len(a) < 2:
         return float(a.mean()), float("nan")
     return float(a.mean()), float(t.ppf(0.975, len(a) - 1) * a.std(ddof=1) / np.sqrt(len(a)))
+
+
+def with_doubt(values: list[float], sign: str = "") -> str:
+    """Write a mean with its half-interval, to a decimal; ``sign="+"`` for a difference."""
+    mean, half = mean_and_half(values)
+    return f"{round(mean, 1) + 0.0:{sign}.1f} ± {half:.1f}".replace("-", "−")

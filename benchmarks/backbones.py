@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from _embeddings import CACHE, Images, balanced_accuracy, embeddings, mean_and_half, sets
+from _embeddings import CACHE, Images, balanced_accuracy, embeddings, sets, with_doubt
 from refit import draw
 
 from fewshot_lab.backbones import default_name, find
@@ -95,7 +95,7 @@ def _of_few_groups(y: np.ndarray, groups: np.ndarray | None, seed: int) -> tuple
 
 def measure(name: str, options: argparse.Namespace) -> By:
     """Return the accuracies of every backbone on one set."""
-    found: By = {}
+    scores: By = {}
     for title in BACKBONES:
         one = images(name, title, options.most)
         known = find(BACKBONES[title]).fingerprint
@@ -112,8 +112,8 @@ def measure(name: str, options: argparse.Namespace) -> By:
                     beside = kept.with_suffix(".part")
                     beside.write_text(json.dumps(done))
                     beside.replace(kept)
-                found.setdefault((name, n, title), []).append(done[key])
-    return found
+                scores.setdefault((name, n, title), []).append(done[key])
+    return scores
 
 
 def accuracy(
@@ -163,11 +163,6 @@ def costs(rounds: int = 5) -> dict[str, float]:
     return best
 
 
-def said(values: list[float], sign: str = "") -> str:
-    """Write a mean and its half-interval."""
-    return f"{{:{sign}.1f}} ± {{:.1f}}".format(*mean_and_half(values)).replace("-", "−")
-
-
 def gains(by: By, name: str, n: int, title: str, over: str) -> list[float]:
     """Return the paired gains of one backbone over another."""
     return [a - b for a, b in zip(by[name, n, title], by[name, n, over], strict=True)]
@@ -191,12 +186,12 @@ def summary(by: By, names: list[str], n: int) -> None:
     print("|---|---|---|---|---|")
     for title in BACKBONES:
         others = [float(np.mean(gains(by, s, n, title, "DINO"))) for s in names if s != OWN]
-        cells = [said(others, "+") if others else ""]
-        cells += [said(gains(by, OWN, n, title, "DINO"), "+") if OWN in names else ""]
+        cells = [with_doubt(others, "+") if others else ""]
+        cells += [with_doubt(gains(by, OWN, n, title, "DINO"), "+") if OWN in names else ""]
         for over in REFERENCES[1:]:
             against = {s: gains(by, s, n, title, over) for s in names}
             worst = min(names, key=lambda s, against=against: float(np.mean(against[s])))
-            cells.append(f"{said(against[worst], '+')} ({worst})")
+            cells.append(f"{with_doubt(against[worst], '+')} ({worst})")
         print(f"| {title} | {' | '.join(cells)} |")
 
 
@@ -246,7 +241,7 @@ def main() -> None:
             f"Balanced accuracy in %, {n} per class, {options.draws} draws",
             by,
             options.sets,
-            lambda name, title, n=n: said(by[name, n, title]),
+            lambda name, title, n=n: with_doubt(by[name, n, title]),
         )
         for over in REFERENCES:
             table(
@@ -254,7 +249,7 @@ def main() -> None:
                 by,
                 options.sets,
                 lambda name, title, n=n, over=over: (
-                    "" if title == over else said(gains(by, name, n, title, over), "+")
+                    "" if title == over else with_doubt(gains(by, name, n, title, over), "+")
                 ),
             )
     print("\nCost and length\n")

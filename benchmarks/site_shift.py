@@ -26,7 +26,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from _embeddings import CACHE, DATA, Images, balanced_accuracy, embeddings, mean_and_half
+from _embeddings import CACHE, DATA, Images, balanced_accuracy, embeddings, with_doubt
 from near_duplicates import saved
 from PIL import Image, ImageEnhance
 from refit import draw
@@ -155,10 +155,10 @@ class Pair:
         A, y, home, truth_home = self.A[of_a.rest], self.yA[of_a.rest], of_a.test, self.yA
         away, truth = self.B[of_b.test], self.yB[of_b.test]
         rows = draw(np.random.default_rng(seed).permutation(len(y)), y, n)
-        found: dict[str, float] = {}
+        scores: dict[str, float] = {}
 
         def score(key: str, predicted: np.ndarray, y: np.ndarray = truth) -> None:
-            found[key] = 100 * balanced_accuracy(y, predicted)
+            scores[key] = 100 * balanced_accuracy(y, predicted)
 
         for title, parts in (("final", self.parts.finals), ("all", self.parts)):
             learnt = Preparation.of(A, parts)
@@ -196,7 +196,7 @@ class Pair:
 
             with mock.patch(TAKEN, return_value=Reading(patched, "", False)):
                 score(key, auto(both, yy, away, pool, half))
-        return found
+        return scores
 
 
 def _every_second(rows: np.ndarray, y: np.ndarray, first: int) -> np.ndarray:
@@ -216,12 +216,12 @@ def real(images: Images) -> Pair:
 def pairs(name: str, most: int) -> dict[str, Pair]:
     """Return the pairs of sites of one set."""
     images = embeddings(name, None, most)
-    found = {"100x to 400x (real)": real(images)} if name == "oral_he" else {}
+    made = {"100x to 400x (real)": real(images)} if name == "oral_he" else {}
     for kind in SHIFTS:
         if kind != "stain" or name not in GREY:
             other = (shifted(name, kind, most), images.y)
-            found[kind] = Pair(images.parts, (images.X, images.y), other, True)
-    return found
+            made[kind] = Pair(images.parts, (images.X, images.y), other, True)
+    return made
 
 
 DIFFERENCES = {
@@ -239,11 +239,6 @@ DIFFERENCES = {
 }
 
 
-def said(values: list[float], sign: str = "") -> str:
-    """Write a mean and its half-interval."""
-    return f"{{:{sign}.1f}} ± {{:.1f}}".format(*mean_and_half(values)).replace("-", "−")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", default=list(SETS))
@@ -251,28 +246,28 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=25, help="of each class, at most")
     parser.add_argument("--draws", type=int, default=10)
     options = parser.parse_args()
-    found: dict[str, dict[str, list[float]]] = {}
+    measured: dict[str, dict[str, list[float]]] = {}
     for name in options.sets:
         for kind, pair in pairs(name, options.most).items():
             with one_blas_thread():
                 trials = [pair.trial(options.labels, seed) for seed in range(options.draws)]
-            found[f"{name}, {kind}"] = {key: [t[key] for t in trials] for key in trials[0]}
+            measured[f"{name}, {kind}"] = {key: [t[key] for t in trials] for key in trials[0]}
             keys = list(trials[0])
-            if len(found) == 1:
+            if len(measured) == 1:
                 print(f"| pair | {' | '.join(keys)} |\n|{'---|' * (len(keys) + 1)}")
-            cells = [said(found[f"{name}, {kind}"][key]) for key in keys]
+            cells = [with_doubt(measured[f"{name}, {kind}"][key]) for key in keys]
             print(f"| {name}, {kind} | {' | '.join(cells)} |", flush=True)
     print("\nGain in points, paired: mean over the pairs with its 95 % interval over the pairs\n")
     print("| what | mean over pairs | worst pair | best pair |\n|---|---|---|---|")
     for what, (one, other) in DIFFERENCES.items():
         gains = {
             pair: [a - b for a, b in zip(by[one], by[other], strict=True)]
-            for pair, by in found.items()
+            for pair, by in measured.items()
         }
         means = {pair: float(np.mean(values)) for pair, values in gains.items()}
         ends = [pick(means, key=lambda pair, m=means: m[pair]) for pick in (min, max)]  # type: ignore[operator]
-        extremes = [f"{said(gains[pair], '+')} ({pair})" for pair in ends]
-        print(f"| {what} | {said(list(means.values()), '+')} | {' | '.join(extremes)} |")
+        extremes = [f"{with_doubt(gains[pair], '+')} ({pair})" for pair in ends]
+        print(f"| {what} | {with_doubt(list(means.values()), '+')} | {' | '.join(extremes)} |")
 
 
 if __name__ == "__main__":
