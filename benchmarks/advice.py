@@ -19,7 +19,7 @@ import argparse
 import time
 
 import numpy as np
-from _embeddings import embeddings, split
+from _embeddings import Images, embeddings, split
 
 from fewshot_lab.active import BATCH, COLD_LABELS_PER_CLASS, suggest
 from fewshot_lab.classifiers import Fitted, Pool, fit
@@ -35,10 +35,11 @@ Z80 = 1.2816  # of a normal distribution, between its tenth and ninetieth percen
 class Person:
     """Somebody who labels what is suggested, always right."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, seed: int):
+    def __init__(self, images: Images, seed: int):
+        X, y = images.X, images.y
         rest, test = split(y, seed)
         self.X, self.y, self.test, self.seed = X, y, test, seed
-        self.pool, self.truth = Pool(X[rest]), y[rest]
+        self.pool, self.truth = Pool(X[rest], parts=images.parts), y[rest]
         self.label = np.full(len(rest), -1)
         self.audit = np.zeros(len(rest), dtype=bool)
         self.fitted: Fitted | None = None
@@ -146,10 +147,10 @@ def main() -> None:
     options = parser.parse_args()
     every = []
     for name in options.sets:
-        X, y, _ = embeddings(name)
+        images = embeddings(name)
         found: dict[int, list[tuple[float, ...]]] = {n: [] for n in AT}
         for seed in range(options.first, options.first + options.draws):
-            person = Person(X, y, seed)
+            person = Person(images, seed)
             for n in AT:
                 while person.n < n:
                     person.give(min(BATCH, n - person.n))

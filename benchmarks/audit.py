@@ -197,12 +197,13 @@ def main() -> None:
     parser.add_argument("--stratified", action="store_true")
     parser.add_argument("--set", default="pbc8", dest="name")
     options = parser.parse_args()
-    X, y, _ = embeddings(options.name)
+    images = embeddings(options.name)
+    y = images.y
     found: dict[str, list[tuple[float, ...]]] = {}
     stated = 0
     with one_blas_thread():
         # The leading components, so that each trial's pool is made in no time.
-        Z = Pool(X).rotated
+        Z = images.pool().rotated
         code = np.arange(len(y))
         if options.groups:
             from sklearn.cluster import MiniBatchKMeans

@@ -1,184 +1,269 @@
-"""What the embedded backbones see: every set of the data folder, on paired draws.
+"""The embedded backbones on every set: accuracy with few labels, paired gains, cost on a CPU.
 
-    python benchmarks/backbones.py [--sets NAME ...] [--backbones NAME ...] [--shots 25 5 100]
-                                   [--draws 10] [--neighbours] [--cost]
+    python benchmarks/backbones.py [--most 150] [--draws 10] [--shots 5 25 100] [--sets NAME ...]
+    python benchmarks/backbones.py --neighbours
 
-A third of each set is for testing (whole groups, where patients or slides are known), another third
-for every draw; from the rest n labels per class are drawn (all, where a class has fewer), and the
-app's choice of classifier is fitted on them: the same images for every backbone. Test images are
-in the pool, without a label and not looked at. Balanced accuracy in %, mean of the draws with its
-95 % t-interval; gains are paired, draw by draw. Seeds 0 to 9 judge; what was chosen (which stages,
-their length) was chosen on seeds from 1,000. What was computed is kept and not computed again.
+A third of each set is for testing, whole patients or slides together where the manifest names
+them; n labels per class (or all that there are) are drawn from the rest. Split and draw follow
+from the seed of the draw, 0 to 9, and are the same for every backbone; seeds from 1000 on chose
+what is compared here. The app's own choice is trained on them. Unlike in ``evaluate nshot``, test
+images are in the pool that embeddings are centred by, unlabelled, as images of a project are; the
+classifier does not see them otherwise. A class whose images are all of one group is left out.
 
-``--neighbours`` instead prints the share of the same class among the ten nearest images, of other
-groups; ``--cost`` CPU milliseconds per image on one core, in turns, and the length of an embedding.
+Balanced accuracy in %, mean of the draws with its 95 % t-interval over the draws; gains are
+paired, draw by draw. ``--most`` reads so many images of each class at most, always the same.
+Results are kept in FEWSHOT_LAB_BENCHMARK_CACHE, and a run that was stopped goes on from there.
+
+``--neighbours`` instead: the share of the same class among the 10 nearest of each image, by the
+app's own cosine, images of the same group left out; mean over the classes.
 """
 
 import argparse
-import hashlib
+import json
 import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from _embeddings import CACHE, DATA, LabelledSet, balanced_accuracy, labelled_set, mean_and_half
+import torch
+from _embeddings import CACHE, Images, balanced_accuracy, embeddings, sets, with_doubt
+from refit import draw
 
 from fewshot_lab.backbones import default_name, find
 from fewshot_lab.classifiers import Pool, fit, one_blas_thread
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import split_by_group
 
-BEFORE, IMAGENET = "efficientnet-lite0-dino", "efficientnet-lite0-imagenet"
-BACKBONES = (BEFORE, IMAGENET, default_name(), f"{BEFORE}+stages", f"{IMAGENET}+stages")
-REVISION = 1
+TWIN, DINO, IMAGENET = (
+    default_name(),
+    "efficientnet-lite0-dino",
+    "efficientnet-lite0-imagenet",
+)
+BACKBONES = {
+    "twin": TWIN,
+    "DINO": DINO,
+    "ImageNet": IMAGENET,
+    "DINO+stages": f"{DINO}+stages",
+    "ImageNet+stages": f"{IMAGENET}+stages",
+}
+REFERENCES = ("DINO", "ImageNet", "ImageNet+stages")
+OWN = "pbc8"
+"""The images that the DINO weights were pretrained on."""
+METHOD = 1
+"""Raised when the protocol changes: results kept from before are no use."""
+NEAREST = 10
+BATCH = 16
+By = dict[tuple[str, int, str], list[float]]
+"""Accuracies by set, labels per class and backbone, one for each draw."""
 
 
-def apart(found: LabelledSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows to draw from and rows to test on; groups stay whole."""
+def images(name: str, title: str, most: int | None) -> Images:
+    """Return a set by a backbone; final embeddings are the first part of what +stages gives."""
+    backbone = BACKBONES[title]
+    if backbone in (DINO, IMAGENET):
+        return embeddings(name, find(f"{backbone}+stages"), most).finals()
+    return embeddings(name, find(backbone), most)
+
+
+def splits(y: np.ndarray, groups: np.ndarray | None, draws: int) -> Iterator[tuple]:
+    """Yield seed, rows to draw from and rows for testing, of each draw."""
+    kept = np.arange(len(y))
+    if groups is not None:
+        some = [k for k in np.unique(y) if len(set(groups[y == k])) > 1]
+        kept = np.flatnonzero(np.isin(y, some))
+    for seed in range(draws):
+        part = None if groups is None else groups[kept]
+        try:
+            apart = split_by_group(y[kept], part, seed)
+            yield seed, kept[apart.rest], kept[apart.test]
+        except FewshotLabError:
+            rest, test = _of_few_groups(y[kept], part, seed)
+            yield seed, kept[rest], kept[test]
+
+
+def _of_few_groups(y: np.ndarray, groups: np.ndarray | None, seed: int) -> tuple:
+    """Return the first of many divisions of groups that has every class on both sides."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    from fewshot_lab.errors import FewshotLabError
-    from fewshot_lab.evaluation._nshot import split_by_group
-
-    try:
-        split = split_by_group(found.y, found.groups, seed)
-        return split.rest, split.test
-    except FewshotLabError:  # a class of very few groups
-        folds = StratifiedGroupKFold(3, shuffle=True, random_state=seed)
-        rest, test = next(iter(folds.split(found.y, found.y, found.groups)))
-        return rest, test
+    for again in range(90):
+        for k in (3, 2):
+            kind = StratifiedGroupKFold(k, shuffle=True, random_state=seed + 10 * again)
+            for rest, test in kind.split(y, y, groups):
+                if len(set(y[rest])) == len(set(y[test])) == len(set(y)):
+                    return rest, test
+    raise SystemExit("No division of the groups has every class on both sides.")
 
 
-def accuracies(name: str, backbone: str, shots: int, draws: int) -> np.ndarray:
-    """Return balanced accuracy in % of each draw (R,); kept between runs."""
-    chosen = find(backbone)
-    key = f"{REVISION} {name} {chosen.fingerprint} {shots} {draws}"
-    file = CACHE / f"fewshot-lab-backbones-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
-    if file.exists():
-        return np.load(file)
-    found = labelled_set(name, chosen)
-    pool = Pool(found.X, parts=chosen.parts)
-    out = np.empty(draws)
-    for seed in range(draws):
-        rest, test = apart(found, seed)
-        hidden = np.zeros(len(found.y), bool)
-        hidden[test] = True
-        order = np.random.default_rng([7, seed]).permutation(rest)
-        rows = np.concatenate([order[found.y[order] == k][:shots] for k in np.unique(found.y)])
-        groups = None if found.groups is None else found.groups[rows]
-        fitted = fit(found.X[rows], found.y[rows], groups=groups, pool=pool, rows=rows,
-                     apart=hidden, quick=True)  # fmt: skip
-        answers = fitted.class_ids[fitted.pool_probabilities(pool)[test].argmax(axis=1)]
-        out[seed] = 100 * balanced_accuracy(found.y[test], answers)
-    np.save(file, out)
-    return out
+def measure(name: str, options: argparse.Namespace) -> By:
+    """Return the accuracies of every backbone on one set."""
+    scores: By = {}
+    for title in BACKBONES:
+        one = images(name, title, options.most)
+        known = find(BACKBONES[title]).fingerprint
+        some = "" if options.most is None else f"-{options.most}"
+        kept = CACHE / f"fewshot-lab-benchmark-backbones-{name}-{known}-{METHOD}{some}.json"
+        done: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
+        pool: Pool | None = None
+        for seed, rest, test in splits(one.y, one.groups, options.draws):
+            for n in options.shots:
+                key = f"{n}/{seed}"
+                if key not in done:
+                    pool = pool or one.pool()
+                    done[key] = accuracy(one, pool, rest, test, n, seed)
+                    beside = kept.with_suffix(".part")
+                    beside.write_text(json.dumps(done))
+                    beside.replace(kept)
+                scores.setdefault((name, n, title), []).append(done[key])
+    return scores
 
 
-def neighbours(found: LabelledSet, vectors: np.ndarray) -> float:
-    """Return the share in % of the own class among ten neighbours, mean of the classes."""
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    hits = np.empty(len(unit))
-    for start in range(0, len(unit), 1024):
-        rows = np.arange(start, min(start + 1024, len(unit)))
-        cosine = unit[rows] @ unit.T
-        cosine[np.arange(len(rows)), rows] = -2
-        if found.groups is not None:
-            cosine[found.groups[rows][:, None] == found.groups] = -2
-        nearest = np.argpartition(-cosine, 10, axis=1)[:, :10]
-        hits[rows] = (found.y[nearest] == found.y[rows][:, None]).mean(axis=1)
-    return 100 * float(np.mean([hits[found.y == k].mean() for k in np.unique(found.y)]))
+def accuracy(
+    one: Images, pool: Pool, rest: np.ndarray, test: np.ndarray, n: int, seed: int
+) -> float:
+    """Return the balanced accuracy in % of the app's choice on the test images of one draw."""
+    rows = draw(np.random.default_rng(seed).permutation(rest), one.y, n)
+    apart = np.zeros(len(one.y), bool)
+    apart[test] = True
+    fitted = fit(
+        one.X[rows],
+        one.y[rows],
+        quick=True,
+        groups=None if one.groups is None else one.groups[rows],
+        pool=pool,
+        rows=rows,
+        apart=apart,
+    )
+    return 100 * balanced_accuracy(one.y[test], fitted.predict(one.X[test]))
 
 
-def cost(backbones: list[str]) -> None:
-    """Print milliseconds per image on one core, the best of five turns."""
-    import torch
+def costs(rounds: int = 5) -> dict[str, float]:
+    """Return the CPU milliseconds of a forward pass per image on one thread, the best of several.
 
+    In turns, so that other work on the machine falls on all alike.
+    """
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    modules = {}
-    for name in backbones:
-        chosen = find(name)
-        size = chosen.preprocessing.size
-        pictures = torch.randint(0, 256, (16, size, size, 3), dtype=torch.uint8)
-        modules[name] = (chosen.load(), pictures, chosen.parts.dimensions)
-    best = dict.fromkeys(backbones, np.inf)
-    for _ in range(6):
-        for name, (module, pictures, _) in modules.items():
-            began = time.process_time()
-            with torch.inference_mode():
-                module(pictures)
-            best[name] = min(best[name], (time.process_time() - began) / len(pictures))
-    print("\n| backbone | CPU ms per image | ratio | numbers |\n|---|---|---|---|")
-    for name, seconds in best.items():
-        print(
-            f"| {name} | {1000 * seconds:.1f} | {seconds / best[backbones[0]]:.2f} | "
-            f"{modules[name][2]:,} |"
+    works: dict[str, Callable[[], object]] = {}
+    for title, name in BACKBONES.items():
+        backbone = find(name)
+        network, size = backbone.load("cpu"), backbone.preprocessing.size
+        batch = torch.from_numpy(
+            np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
         )
+        works[title] = lambda network=network, batch=batch: network(batch)
+    best = dict.fromkeys(works, float("inf"))
+    with torch.inference_mode():
+        for number in range(rounds + 1):
+            for title, work in works.items():
+                began = time.process_time()
+                work()
+                if number:
+                    spent = 1000 * (time.process_time() - began) / BATCH
+                    best[title] = min(best[title], spent)
+    torch.set_num_threads(threads)
+    return best
 
 
-def table(sets: list[str], backbones: list[str], shots: int, draws: int) -> None:
-    """Print accuracy, gains and a summary at one number of labels."""
-    with one_blas_thread():
-        found = {
-            (name, backbone): accuracies(name, backbone, shots, draws)
-            for backbone in backbones
-            for name in sets
-        }
-    print(f"\n{shots} labels per class, {draws} draws; in brackets the gain over {backbones[0]}\n")
-    print("| set | " + " | ".join(backbones) + " |\n|---" + "|---" * len(backbones) + "|")
-    for name in sets:
-        first = found[name, backbones[0]]
-        cells = ["{:.1f} ± {:.1f}".format(*mean_and_half(list(first)))]
-        for backbone in backbones[1:]:
-            mine = found[name, backbone]
-            gain = "({:+.1f} ± {:.1f})".format(*mean_and_half(list(mine - first)))
-            cells.append(f"{mine.mean():.1f} {gain}")
-        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
-    others = [name for name in sets if name != "pbc8"]
-    for against in (backbones[0], IMAGENET, f"{IMAGENET}+stages"):
-        for backbone in backbones:
-            if against not in backbones or backbone == against:
-                continue
-            gains = {m: (found[m, backbone] - found[m, against]).mean() for m in sets}
-            mean, half = mean_and_half([gains[m] for m in others])
-            worst = min(gains, key=gains.__getitem__)
-            own = f"; pbc8 {gains['pbc8']:+.1f}" if "pbc8" in gains else ""
-            print(
-                f"- {backbone} over {against}: {mean:+.1f} ± {half:.1f} over the {len(others)} "
-                f"sets other than pbc8; worst {worst} {gains[worst]:+.1f}{own}",
-                flush=True,
-            )
+def gains(by: By, name: str, n: int, title: str, over: str) -> list[float]:
+    """Return the paired gains of one backbone over another."""
+    return [a - b for a, b in zip(by[name, n, title], by[name, n, over], strict=True)]
+
+
+def table(head: str, by: By, names: list[str], cell: Callable[[str, str], str]) -> None:
+    """Print a markdown table of sets and backbones."""
+    print(f"\n{head}\n\n| set | {' | '.join(BACKBONES)} |")
+    print("|---" * (len(BACKBONES) + 1) + "|")
+    for name in names:
+        print(f"| {name} | {' | '.join(cell(name, title) for title in BACKBONES)} |", flush=True)
+
+
+def summary(by: By, names: list[str], n: int) -> None:
+    """Print what follows for a number of labels."""
+    print(f"\nIn short, {n} per class; points")
+    print(
+        f"\n| backbone | mean gain over DINO, sets but {OWN}, ± over sets | {OWN} | worst against "
+        "ImageNet | worst against ImageNet+stages |"
+    )
+    print("|---|---|---|---|---|")
+    for title in BACKBONES:
+        others = [float(np.mean(gains(by, s, n, title, "DINO"))) for s in names if s != OWN]
+        cells = [with_doubt(others, "+") if others else ""]
+        cells += [with_doubt(gains(by, OWN, n, title, "DINO"), "+") if OWN in names else ""]
+        for over in REFERENCES[1:]:
+            against = {s: gains(by, s, n, title, over) for s in names}
+            worst = min(names, key=lambda s, against=against: float(np.mean(against[s])))
+            cells.append(f"{with_doubt(against[worst], '+')} ({worst})")
+        print(f"| {title} | {' | '.join(cells)} |")
+
+
+def neighbours(names: list[str], most: int | None) -> None:
+    """Print the share of the same class among the nearest images."""
+    print(f"share of the same class among the {NEAREST} nearest, in %, mean over classes\n")
+    print("| set | DINO | twin | twin, finals alone |\n|---|---|---|---|")
+    for name in names:
+        twin, before = images(name, "twin", most), images(name, "DINO", most)
+        pools = [before.pool(), twin.pool(), twin.pool().finals]
+        cells = " | ".join(f"{100 * same_class(pool.rotated, twin):.1f}" for pool in pools)
+        print(f"| {name} | {cells} |", flush=True)
+
+
+def same_class(Z: np.ndarray, one: Images) -> float:
+    """Return the share of the same class among the nearest of other groups, mean over classes."""
+    unit = Z / np.maximum(np.linalg.norm(Z, axis=1, keepdims=True), 1e-12)
+    cosine = unit @ unit.T
+    codes = np.arange(len(Z))
+    if one.groups is not None:
+        codes = np.unique(one.groups.astype(str), return_inverse=True)[1]
+    cosine[codes[:, None] == codes] = -np.inf
+    nearest = np.argpartition(-cosine, NEAREST, axis=1)[:, :NEAREST]
+    reachable = np.isfinite(np.take_along_axis(cosine, nearest, axis=1))
+    hits = ((one.y[nearest] == one.y[:, None]) & reachable).sum(axis=1) / NEAREST
+    return float(np.mean([hits[one.y == k].mean() for k in np.unique(one.y)]))
 
 
 def main() -> None:
-    """Print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    there = sorted(folder.name for folder in DATA.iterdir() if folder.is_dir())
-    parser.add_argument("--sets", nargs="+", default=there)
-    parser.add_argument("--backbones", nargs="+", default=list(BACKBONES))
-    parser.add_argument("--shots", type=int, nargs="+", default=[25, 5, 100])
+    parser.add_argument("--sets", nargs="+", default=sets())
+    parser.add_argument("--shots", type=int, nargs="+", default=[5, 25, 100])
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--most", type=int, help="images of each class, at most")
     parser.add_argument("--neighbours", action="store_true")
-    parser.add_argument("--cost", action="store_true")
-    asked = parser.parse_args()
-    if asked.cost:
-        cost(asked.backbones)
-    elif asked.neighbours:
-        print(
-            "| set | "
-            + " | ".join(asked.backbones)
-            + " |\n|---"
-            + "|---" * len(asked.backbones)
-            + "|"
+    options = parser.parse_args()
+    with one_blas_thread():
+        if options.neighbours:
+            neighbours(options.sets, options.most)
+            return
+        by: By = {}
+        for name in options.sets:
+            by |= measure(name, options)
+            print(f"{name} done", flush=True)
+    for n in options.shots:
+        table(
+            f"Balanced accuracy in %, {n} per class, {options.draws} draws",
+            by,
+            options.sets,
+            lambda name, title, n=n: with_doubt(by[name, n, title]),
         )
-        rows = []
-        for name in asked.sets:
-            row = []
-            for backbone in asked.backbones:
-                chosen = find(backbone)
-                found = labelled_set(name, chosen)
-                row.append(neighbours(found, Pool(found.X, parts=chosen.parts).rotated))
-            rows.append(row)
-            print(f"| {name} | " + " | ".join(f"{share:.1f}" for share in row) + " |", flush=True)
-        print("| mean | " + " | ".join(f"{share:.1f}" for share in np.mean(rows, axis=0)) + " |")
-    else:
-        for shots in asked.shots:
-            table(asked.sets, asked.backbones, shots, asked.draws)
+        for over in REFERENCES:
+            table(
+                f"Gain over {over}, {n} per class",
+                by,
+                options.sets,
+                lambda name, title, n=n, over=over: (
+                    "" if title == over else with_doubt(gains(by, name, n, title, over), "+")
+                ),
+            )
+    print("\nCost and length\n")
+    print("| backbone | px | length | CPU ms per image | against DINO |\n|---|---|---|---|---|")
+    spent = costs()
+    for title, name in BACKBONES.items():
+        backbone = find(name)
+        length = images(options.sets[0], title, options.most).parts.dimensions
+        print(
+            f"| {title} | {backbone.preprocessing.size} | {length:,} | {spent[title]:.1f} | "
+            f"{spent[title] / spent['DINO']:.2f} |"
+        )
+    for n in options.shots:
+        summary(by, options.sets, n)
 
 
 if __name__ == "__main__":

@@ -40,11 +40,11 @@ from fewshot_lab.evaluation import Embedded, Protocol, nshot, split_by_group
 
 def table(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
     card = find(backbone)
-    X, y, classes = embeddings(name, card)
+    images = embeddings(name, card)
     found = nshot(
-        [Embedded(backbone, card.fingerprint, X.astype(np.float32))],
-        y,
-        classes,
+        [Embedded(backbone, card.fingerprint, images.X.astype(np.float32), images.parts)],
+        images.y,
+        images.classes,
         protocol=Protocol(shots, draws),
         keep=CACHE / f"fewshot-lab-benchmark-nshot-{name}",
     ).to_dict()
@@ -66,8 +66,8 @@ def table(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
 
 
 def parity(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
-    X, y, _ = embeddings(name, find(backbone))
-    X = X.astype(np.float32)
+    images = embeddings(name, find(backbone)).finals()
+    X, y = images.X.astype(np.float32), images.y
     apart = split_by_group(y, None)
     test = X[apart.test]
     print(
@@ -98,17 +98,22 @@ def parity(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None
 
 
 def why(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
-    X, y, _ = embeddings(name, find(backbone))
-    X, K = X.astype(np.float32), int(y.max()) + 1
+    images = embeddings(name, find(backbone))
+    X, y, finals = images.X.astype(np.float32), images.y, images.parts.finals.dimensions
+    K = int(y.max()) + 1
     for n in shots:
         found: dict[str, list[float]] = {}
         for draw in range(draws):
             apart = split_by_group(y, None, seed=1000 + draw)
             order = np.random.default_rng([77, draw]).permutation(apart.rest)
             rows = np.concatenate([order[y[order] == k][:n] for k in range(K)])
-            pool, within = Pool(X[apart.rest]), np.searchsorted(apart.rest, rows)
+            pool, within = (
+                Pool(X[apart.rest], parts=images.parts),
+                np.searchsorted(apart.rest, rows),
+            )
             test, truth = X[apart.test], y[apart.test]
-            paper = paper_answers(X[rows], y[rows], test)["paper-logreg"][0]
+            paper = paper_answers(X[rows, :finals], y[rows], test[:, :finals])
+            paper = paper["paper-logreg"][0]
 
             def gain(
                 variant: str,
@@ -143,8 +148,9 @@ def why(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
 
 
 def sure(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
-    X, y, _ = embeddings(name, find(backbone))
-    X, K = X.astype(np.float32), int(y.max()) + 1
+    images = embeddings(name, find(backbone))
+    X, y = images.X.astype(np.float32), images.y
+    K = int(y.max()) + 1
     print(
         f"\n{name}, {draws} draws: accuracy; confidence and log loss, of the least log loss alone"
     )
@@ -158,11 +164,12 @@ def sure(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
                 rest, test = (part[np.isin(y[part], some)] for part in (apart.rest, apart.test))
                 order = random.permutation(rest)
                 rows = np.concatenate([order[y[order] == k][:n] for k in some])
-                told = {"pool": Pool(X[rest]), "rows": np.searchsorted(rest, rows), "quick": True}
+                pool = Pool(X[rest], parts=images.parts)
+                given = {"pool": pool, "rows": np.searchsorted(rest, rows), "quick": True}
                 figures = []
                 for bound in (no_surer, lambda temperature, *_: temperature):
                     with mock.patch("fewshot_lab.classifiers._fit.no_surer", bound):
-                        fitted = fit(X[rows], y[rows], **told)
+                        fitted = fit(X[rows], y[rows], **given)
                     p = fitted.probabilities(X[test])
                     own = p[np.arange(len(test)), np.searchsorted(some, y[test])]
                     hit = some[p.argmax(axis=1)] == y[test]

@@ -1,15 +1,14 @@
 """Which copies of an image are found to be near-duplicates? On pbc8 and isic8.
 
-    python benchmarks/near_duplicates.py [--copies 100]
+    python benchmarks/near_duplicates.py [--copies 100] [--backbone NAME] [--most N]
 
-Images are copied, changed as copies in archives are, embedded by the default backbone and added to
-the pool, one kind of copy at a time; then the app's own search runs. Printed is the share of copies
-joined with their original: by the pool's threshold, and by it or by standing out, as the app does.
-The last line counts the pairs that it joins in the pool as it is.
+Images are copied, changed as copies in archives are, embedded by a backbone and added to the pool,
+one kind of copy at a time; then the app's own search runs. Printed is the share of copies joined
+with their original: by the pool's threshold, and by it or by standing out, as the app does. The
+last line counts the pairs that it joins in the pool as it is.
 """
 
 import argparse
-import csv
 import io
 
 import numpy as np
@@ -61,13 +60,15 @@ def main() -> None:
     """Print the shares found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--copies", type=int, default=100)
-    copies = parser.parse_args().copies
-    backbone = find(default_name())
+    parser.add_argument("--backbone", default=default_name())
+    parser.add_argument("--most", type=int, help="images of each class, at most")
+    options = parser.parse_args()
+    copies, backbone = options.copies, find(options.backbone)
     network, preprocessing = backbone.load("cpu"), backbone.preprocessing
     for name in ("pbc8", "isic8"):
-        pool = embeddings(name)[0].astype(np.float32)
-        with (DATA / name / "manifest.csv").open() as file:
-            paths = [DATA / name / row["file"] for row in csv.DictReader(file)]
+        images = embeddings(name, backbone, options.most)
+        pool, parts = images.X.astype(np.float32), images.parts
+        paths = [DATA / name / file for file in images.files]
         some = np.random.default_rng(0).choice(len(paths), copies, replace=False)
         originals = [Image.open(paths[k]).convert("RGB") for k in some]
 
@@ -77,18 +78,19 @@ def main() -> None:
                 return network(torch.from_numpy(batch)).numpy().astype(np.float32)
 
         # The originals among the pool, by what the backbone makes of them.
-        known = build_index(Pool(pool).rotated)
-        first = known.search(Pool(pool).rotate(embedded(originals)), 1)[1][:, 0]
+        seen = images.pool()
+        known = build_index(seen.rotated)
+        first = known.search(seen.rotate(embedded(originals)), 1)[1][:, 0]
         print(f"{name}, {len(pool):,} images", flush=True)
         for kind, changed in COPIES.items():
             X = np.concatenate([pool, embedded([changed(image) for image in originals])])
-            near = find_near([str(i) for i in range(len(X))], Pool(X).rotated, FLOOR)
+            near = find_near([str(i) for i in range(len(X))], Pool(X, parts=parts).rotated, FLOOR)
             shares = []
             for pairs in joined(near):
                 found = {tuple(pair) for pair in pairs.tolist()}
                 shares.append(np.mean([(a, len(pool) + k) in found for k, a in enumerate(first)]))
             print(f"  {kind:<28}{100 * shares[0]:4.0f} %  {100 * shares[1]:4.0f} %", flush=True)
-        near = find_near([str(i) for i in range(len(pool))], Pool(pool).rotated, FLOOR)
+        near = find_near([str(i) for i in range(len(pool))], seen.rotated, FLOOR)
         plain, both = joined(near)
         threshold = near_threshold(near.nearest).value
         print(

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from _embeddings import balanced_accuracy, embeddings, mean_and_half, split
 
-from fewshot_lab.backbones import default_name, find
+from fewshot_lab.backbones import Parts, default_name, find
 from fewshot_lab.classifiers import TITLES, Pool, fit, one_blas_thread, paper_answers
 from fewshot_lab.classifiers._paper import fit_paper, fit_quietly, published
 from fewshot_lab.evaluation import cross_validation, suspects
@@ -51,8 +51,8 @@ class Shelf:
 
     fingerprint = "benchmark"
 
-    def __init__(self, X: np.ndarray):
-        self.X = X
+    def __init__(self, X: np.ndarray, parts: Parts):
+        self.X, self.parts = X, parts
         self.ids = [f"{row:020x}" for row in range(len(X))]
 
     def matrix(self, ids: list[str] | None = None) -> np.ndarray:
@@ -72,8 +72,8 @@ class Desk(Project):
 class Labels:
     """Somebody who labels, and waits for what follows."""
 
-    def __init__(self, X: np.ndarray, names: list[str], home: Path):
-        Desk.shelf = Shelf(X)
+    def __init__(self, X: np.ndarray, parts: Parts, names: list[str], home: Path):
+        Desk.shelf = Shelf(X, parts)
         self.project = Desk.create("benchmark", home=home)
         self.store = self.project.store
         self.store.add_images(
@@ -154,7 +154,9 @@ def timed(work: Callable[[], None], repeats: int) -> tuple[float, float]:
 
 
 def speed(pools: list[int], shots: tuple[int, ...], paper_shots: tuple[int, ...]) -> None:
-    X, y, classes = embeddings("pbc8")
+    images = embeddings("pbc8")
+    X, y, classes, parts = images.X, images.y, images.classes, images.parts
+    finals = parts.finals.dimensions
     print("\nSPEED, pbc8: 8 classes; seconds (CPU seconds in brackets)")
     print(
         f"{'pool':>7} {'labels':>7} {'pool once':>16} {'refit':>16} {'paper':>16} {'ratio':>14} "
@@ -166,12 +168,14 @@ def speed(pools: list[int], shots: tuple[int, ...], paper_shots: tuple[int, ...]
         if size > len(X):
             again = rng.integers(0, len(X), size - len(X))
             noise = rng.normal(0, 0.05, (len(again), X.shape[1])).astype(np.float16)
-            XX = np.concatenate([X, np.maximum(X[again] + noise * X.std(axis=0), 0)])
+            moved = X[again] + noise * X.astype(np.float32).std(axis=0).astype(np.float16)
+            moved[:, :finals] = np.maximum(moved[:, :finals], 0)
+            XX = np.concatenate([X, moved])
             yy = np.concatenate([y, y[again]])
-        once = timed(lambda XX=XX: Pool(XX).levelled, 1)
+        once = timed(lambda XX=XX: Pool(XX, parts=parts).levelled, 1)
         order = rng.permutation(len(X))
         with tempfile.TemporaryDirectory() as home:
-            labels = Labels(XX, classes, Path(home))
+            labels = Labels(XX, parts, classes, Path(home))
             for n in shots:
                 rows = draw(order, y, n)
                 for k in range(len(classes)):
@@ -193,8 +197,8 @@ def speed(pools: list[int], shots: tuple[int, ...], paper_shots: tuple[int, ...]
                 if n not in paper_shots:
                     print(flush=True)
                     continue
-                hurried = timed(partial(paper_hurried, XX, rows, yy[rows]), 1)
-                theirs = timed(partial(paper, XX, rows, yy[rows]), 1)
+                hurried = timed(partial(paper_hurried, XX[:, :finals], rows, yy[rows]), 1)
+                theirs = timed(partial(paper, XX[:, :finals], rows, yy[rows]), 1)
                 print(
                     f"{theirs[0]:>7.1f} ({theirs[1]:6.1f}) "
                     f"{theirs[0] / ours[0]:>6.0f} ({theirs[1] / ours[1]:4.0f}) "
@@ -210,8 +214,9 @@ def accuracy(
 ) -> None:
     own = ("auto quick", "stack", "lda", "logreg", *(("auto", "rbf-svm") if thorough else ()))
     for name in sets:
-        X, y, classes = embeddings(name, find(backbone))
-        pool = Pool(X)
+        images = embeddings(name, find(backbone))
+        X, y, classes, pool = images.X, images.y, images.classes, images.pool()
+        finals = images.parts.finals.dimensions
         print(
             f"\nACCURACY, {name}: {len(X)} images, {len(classes)} classes; balanced accuracy "
             f"on held-out images, mean of {draws} draws ± 95 %"
@@ -226,7 +231,7 @@ def accuracy(
             for seed in range(draws):
                 rest, test = split(y, seed)
                 rows = draw(rest, y, n)
-                for c, predicted in papers(pool.X[rows], y[rows], X[test]).items():
+                for c, predicted in papers(X[rows, :finals], y[rows], X[test, :finals]).items():
                     found[c].append(balanced_accuracy(y[test], predicted))
                 for c in own:
                     kind, quick = ("auto", True) if c == "auto quick" else (c, False)
@@ -247,8 +252,8 @@ def accuracy(
 
 
 def planted(draws: int) -> None:
-    X, y, classes = embeddings("pbc8")
-    pool = Pool(X)
+    images = embeddings("pbc8")
+    X, y, classes, pool = images.X, images.y, images.classes, images.pool()
     print("\nSUSPECTS, pbc8: 2,000 labels, 100 of them wrong on purpose")
     for seed in range(draws):
         rng = np.random.default_rng(seed)

@@ -89,9 +89,9 @@ def main() -> None:
         others = {name: peer(name) for name in ("TypiClust", "CoreSet", "ProbCover", "BADGE")}
     plan = ReplayPlan(tuple(STRATEGIES), options.draws, options.budget, step=20)
     for name in options.sets:
-        X, y, _ = embeddings(name)
+        images = embeddings(name)
         with one_blas_thread():
-            found = replay(Pool(X).rotated, y, plan=plan, others=others)
+            found = replay(images.pool().rotated, images.y, plan=plan, others=others)
         print(f"\n{name}: balanced accuracy at n labels, mean of {options.draws} draws")
         at = [n for n in AT if n <= found["budget"]]
         print(f"{'strategy':>10} " + " ".join(f"{n:>19}" for n in at))
