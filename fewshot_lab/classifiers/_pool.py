@@ -17,7 +17,7 @@ CACHE_BYTES = 256 * 2**20
 SAMPLE, LARGE = 20_000, 1_500
 """Images from which principal axes are learnt (they settle long before), and the length of an
 embedding above which the axes are found by random projections, from at most:"""
-SAMPLE_OF_LARGE = 8_000
+SAMPLE_OF_LARGE = 4_096
 
 
 class Pool:
@@ -164,7 +164,7 @@ def _leading_of(Z: NDArray[np.float32], p: int) -> tuple[NDArray[np.float32], ND
 
     if not len(Z):
         return np.zeros(p, np.float32), np.eye(Z.shape[1], p, dtype=np.float32)
-    _, lengths, axes = randomized_svd(Z, p, n_oversamples=32, n_iter=3, random_state=0)
+    _, lengths, axes = randomized_svd(Z, p, n_oversamples=32, n_iter=2, random_state=0)
     return (lengths**2 / len(Z)).astype(np.float32), _signed(axes.T)
 
 
