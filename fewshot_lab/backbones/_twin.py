@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 NAME = "efficientnet-lite0-twin"
 DINO = "efficientnet-lite0-dino"
 DINO_WEIGHTS = Path(__file__).parent / "weights" / f"{DINO}.safetensors"
+READ = (2, 3, 4, 5)
+"""Blocks that are read: neither the first, which see little more than colour, nor the last."""
 
 CARD = Card(
     name=NAME,
@@ -78,7 +80,7 @@ class TwinBackbone(Backbone):
     @property
     def extra(self) -> dict[str, Any]:
         """What changes an embedding beside the shipped half's weights."""
-        return {"other": self._imagenet.fingerprint}
+        return {"other": self._imagenet.fingerprint, "stages": list(READ)}
 
     @cached_property
     def parts(self) -> Parts:

@@ -9,12 +9,11 @@ from torch import Tensor, nn
 
 from fewshot_lab.backbones._parts import FINAL, STAGE, Parts
 from fewshot_lab.backbones._stages import moments
+from fewshot_lab.backbones._twin import READ
 from fewshot_lab.errors import FewshotLabError
 
 SHARED = 3
 """Blocks, behind the stem, that are the same in both networks."""
-READ = (2, 3, 4, 5)
-"""Blocks that are read: neither the first, which see little more than colour, nor the last."""
 
 
 class TwinReader(nn.Module):
