@@ -233,6 +233,7 @@ DIFFERENCES = {
     "all centred over final centred": ("all centred", "final centred"),
     "1 site direction dropped from all": ("1 dropped", "all"),
     "5 site directions dropped from all": ("5 dropped", "all"),
+    "mixed labels: app's choice over labels of one site": ("mixed app", "app"),
     "mixed labels: inner stages": ("mixed all", "mixed final"),
     "mixed labels: app's choice over final": ("mixed app", "mixed final"),
     "mixed labels: app with sites over without": ("mixed app sites", "mixed app"),
