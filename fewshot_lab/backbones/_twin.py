@@ -75,7 +75,7 @@ class TwinBackbone(Backbone):
         from fewshot_lab.backbones._twin_network import TwinReader
 
         dino = FileBackbone(DINO_WEIGHTS, name=DINO)
-        return TwinReader(self._imagenet.reader(), dino.reader())
+        return TwinReader(self._imagenet.reader(), dino.reader(), READ)
 
     @property
     def extra(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from fewshot_lab.backbones._parts import FINAL, STAGE, Parts
 from fewshot_lab.backbones._stages import moments
-from fewshot_lab.backbones._twin import READ
 from fewshot_lab.errors import FewshotLabError
 
 SHARED = 3
@@ -23,6 +22,8 @@ class TwinReader(nn.Module):
     ----------
     first, second
         The ImageNet and the DINO half; BatchNorm folded, no classifier.
+    read
+        The blocks whose pooled output is given, too.
 
     Raises
     ------
@@ -30,8 +31,9 @@ class TwinReader(nn.Module):
         If their first blocks differ: then each would need its own.
     """
 
-    def __init__(self, first: Any, second: Any) -> None:
+    def __init__(self, first: Any, second: Any, read: tuple[int, ...]) -> None:
         super().__init__()
+        self.read = read
         self.trunk = nn.Sequential(first.conv_stem, first.bn1, *first.blocks[:SHARED])
         other = nn.Sequential(second.conv_stem, second.bn1, *second.blocks[:SHARED])
         ours, theirs = self.trunk.state_dict(), other.state_dict()
@@ -45,7 +47,7 @@ class TwinReader(nn.Module):
             (f"{FINAL} ImageNet", first.num_features),
             (f"{FINAL} DINO", second.num_features),
         ]
-        for block in READ:
+        for block in read:
             width = 2 * int(first.blocks[block][-1].conv_pwl.out_channels)
             names = [f"{STAGE} {block}"]
             if block >= SHARED:
@@ -56,7 +58,7 @@ class TwinReader(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return both final embeddings and the pooled stages, (B, d)."""
         finals: list[Tensor] = []
-        stages: dict[int, list[Tensor]] = {block: [] for block in READ}
+        stages: dict[int, list[Tensor]] = {block: [] for block in self.read}
         for number, module in enumerate(self.trunk):
             x = module(x)
             if (block := number - 2) in stages:
