@@ -51,14 +51,10 @@ class StageReader(nn.Module):
                 f"The stages of {type(network).__name__} cannot be read: use it without +stages."
             )
         info = list(network.feature_info)  # type: ignore[arg-type]
-        finenesses = {entry["reduction"] for entry in info}
-        self._alike = len(finenesses) == 1
         if chosen is None:
-            count = len(info)
-            usual = (
-                range(max(0, count - LAST_BLOCKS), count) if self._alike else range(1, count - 1)
-            )
-            chosen = tuple(usual)
+            blocks_alike = len({entry["reduction"] for entry in info}) == 1
+            all_stages = tuple(range(len(info)))
+            chosen = all_stages[-LAST_BLOCKS:] if blocks_alike else all_stages[1:-1]
         elif chosen[-1] >= len(info):
             raise FewshotLabError(
                 f"{type(network).__name__} has the stages 0 to {len(info) - 1}, not {chosen[-1]}."
