@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from fewshot_lab.ui.on_error import show_error
-from fewshot_lab.ui.routes import routes
+from fewshot_lab.web import routes
 
 arguments = argparse.ArgumentParser(prog="streamlit run app.py --", description=__doc__)
 arguments.add_argument("--home", type=Path, help="the folder that holds the projects")

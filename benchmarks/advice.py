@@ -21,10 +21,10 @@ import time
 import numpy as np
 from _embeddings import Images, embeddings, split
 
-from fewshot_lab.active import BATCH, COLD_LABELS_PER_CLASS, suggest
 from fewshot_lab.classifiers import Fitted, Pool, fit
 from fewshot_lab.evaluation import LearningCurve, learning_curve
-from fewshot_lab.evaluation._curves import NEXT_OF_CLASS, Band
+from fewshot_lab.evaluation.curves import NEXT_OF_CLASS, Band
+from fewshot_lab.sampling import BATCH, COLD_LABELS_PER_CLASS, suggest
 
 AT = (72, 144, 240, 384)
 AUDIT = round(0.2 * BATCH)

@@ -21,15 +21,10 @@ import argparse
 import numpy as np
 from _embeddings import balanced_accuracy, embeddings
 
-from fewshot_lab.active import BATCH, Stratum, Unit, draw_further, draw_units, suggest
 from fewshot_lab.classifiers import Pool, fit, one_blas_thread
-from fewshot_lab.evaluation import (
-    Interval,
-    audit_weights,
-    cross_validation,
-    groups_lacking,
-    test_figures,
-)
+from fewshot_lab.evaluation import cross_validation, groups_lacking, test_figures
+from fewshot_lab.sampling import BATCH, draw_further, draw_units, suggest
+from fewshot_lab.stats import Interval, Stratum, Unit, audit_weights
 
 AUDIT = 5
 Draw = list[list[Stratum]]

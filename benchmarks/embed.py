@@ -26,10 +26,10 @@ import torch
 
 from fewshot_lab.backbones import default_name, find
 from fewshot_lab.embeddings import ImageItem, embed
-from fewshot_lab.embeddings._decode import decode
-from fewshot_lab.embeddings._device import choose_device, precision
-from fewshot_lab.embeddings._embed import CPU_BATCH, GPU_BATCH
-from fewshot_lab.embeddings._forward import Forward, to_numpy
+from fewshot_lab.embeddings.decoding import decode
+from fewshot_lab.embeddings.device import choose_device, precision
+from fewshot_lab.embeddings.embedding_run import CPU_BATCH, GPU_BATCH
+from fewshot_lab.embeddings.forward_pass import Forward, to_numpy
 
 DATA = Path(
     os.environ.get("FEWSHOT_LAB_TEST_DATA")

@@ -32,9 +32,9 @@ from _embeddings import CACHE, balanced_accuracy, embeddings, mean_and_half
 
 from fewshot_lab.backbones import default_name, find
 from fewshot_lab.classifiers import PAPER, Pool, fit, one_blas_thread, paper_answers
-from fewshot_lab.classifiers._calibration import no_surer
-from fewshot_lab.classifiers._paper import published
-from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax
+from fewshot_lab.classifiers.calibration import no_surer
+from fewshot_lab.classifiers.paper_classifiers import published
+from fewshot_lab.classifiers.softmax import balanced_weights, fit_softmax
 from fewshot_lab.evaluation import Embedded, Protocol, nshot, split_by_group
 
 
@@ -168,7 +168,7 @@ def sure(name: str, backbone: str, shots: tuple[int, ...], draws: int) -> None:
                 given = {"pool": pool, "rows": np.searchsorted(rest, rows), "quick": True}
                 figures = []
                 for bound in (no_surer, lambda temperature, *_: temperature):
-                    with mock.patch("fewshot_lab.classifiers._fit.no_surer", bound):
+                    with mock.patch("fewshot_lab.classifiers.fitting.no_surer", bound):
                         fitted = fit(X[rows], y[rows], **given)
                     p = fitted.probabilities(X[test])
                     own = p[np.arange(len(test)), np.searchsorted(some, y[test])]

@@ -64,7 +64,7 @@ def kept(matrix: np.ndarray, xy: np.ndarray) -> float:
 
 def ours(matrix: np.ndarray) -> dict[str, float]:
     from fewshot_lab.embeddings import load_map, make_map, open_embeddings
-    from fewshot_lab.embeddings._shards import write_shard
+    from fewshot_lab.embeddings.shards import write_shard
 
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)

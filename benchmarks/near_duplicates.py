@@ -18,9 +18,9 @@ from PIL import Image, ImageChops, ImageEnhance
 
 from fewshot_lab.backbones import default_name, find
 from fewshot_lab.classifiers import Pool
-from fewshot_lab.core._near import FLOOR, Near, find_near
 from fewshot_lab.embeddings import build_index
 from fewshot_lab.evaluation import near_threshold
+from fewshot_lab.project.near_duplicates import FLOOR, Near, find_near
 
 
 def saved(image: Image.Image, quality: int) -> Image.Image:

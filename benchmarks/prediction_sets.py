@@ -16,9 +16,9 @@ import warnings
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from fewshot_lab.evaluation._conformal import prediction_sets
-from fewshot_lab.evaluation._decision import Decision
-from fewshot_lab.evaluation._evidence import Evidence
+from fewshot_lab.evaluation.decisions import Decision
+from fewshot_lab.evaluation.prediction_sets import prediction_sets
+from fewshot_lab.stats.evidence import Evidence
 
 NEW = 500
 MARGIN = 1e-4

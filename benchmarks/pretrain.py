@@ -31,10 +31,10 @@ from _embeddings import DATA
 from scipy import stats
 
 from fewshot_lab.pretrain import Recipe, ranks, read_metrics, train
-from fewshot_lab.pretrain import _schedules as schedules
-from fewshot_lab.pretrain._cache import decode, read_sources
-from fewshot_lab.pretrain._check import Check
-from fewshot_lab.pretrain._network import starting_backbone
+from fewshot_lab.pretrain import schedules as schedules
+from fewshot_lab.pretrain.image_cache import decode, read_sources
+from fewshot_lab.pretrain.label_check import Check
+from fewshot_lab.pretrain.multi_crop_network import starting_backbone
 
 WARM = 3
 """First steps, which are not timed."""

@@ -31,7 +31,7 @@ from _embeddings import balanced_accuracy, embeddings, mean_and_half, split
 
 from fewshot_lab.backbones import Parts, default_name, find
 from fewshot_lab.classifiers import TITLES, Pool, fit, one_blas_thread, paper_answers
-from fewshot_lab.classifiers._paper import fit_paper, fit_quietly, published
+from fewshot_lab.classifiers.paper_classifiers import fit_paper, fit_quietly, published
 from fewshot_lab.evaluation import cross_validation, suspects
 from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project

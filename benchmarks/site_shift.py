@@ -33,7 +33,7 @@ from refit import draw
 
 from fewshot_lab.backbones import Parts, default_name, find
 from fewshot_lab.classifiers import Pool, fit, one_blas_thread
-from fewshot_lab.classifiers._preparation import Preparation
+from fewshot_lab.classifiers.preparation import Preparation
 from fewshot_lab.embeddings import ImageItem, embed, open_embeddings
 from fewshot_lab.evaluation import split_by_group
 
@@ -41,7 +41,7 @@ SETS = ("oral_he", "pbc8", "isic8", "busi")
 GREY = ("busi",)
 """Sets without colour: no stain."""
 RIDGE = 0.1
-TAKEN = "fewshot_lab.classifiers._fit.choose_reading"
+TAKEN = "fewshot_lab.classifiers.fitting.choose_reading"
 
 
 def stained(image: Image.Image) -> Image.Image:
@@ -192,7 +192,7 @@ class Pair:
             if patched is None:
                 score(key, auto(both, yy, away, pool, half, known))
                 continue
-            from fewshot_lab.classifiers._readings import Reading
+            from fewshot_lab.classifiers.readings import Reading
 
             with mock.patch(TAKEN, return_value=Reading(patched, "", False)):
                 score(key, auto(both, yy, away, pool, half))

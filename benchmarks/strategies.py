@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from _embeddings import embeddings
 
-from fewshot_lab.active import STRATEGIES, Suggestion
 from fewshot_lab.classifiers import Pool, one_blas_thread
 from fewshot_lab.evaluation import Choose, ReplayPlan, replay
+from fewshot_lab.sampling import STRATEGIES, Suggestion
 
 AT = (20, 40, 80, 160, 240, 320, 400)
 

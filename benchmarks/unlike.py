@@ -17,7 +17,7 @@ from refit import draw
 from fewshot_lab.backbones import Parts
 from fewshot_lab.classifiers import Preparation
 from fewshot_lab.evaluation import split_by_group
-from fewshot_lab.evaluation._unlike import make_reference, nearest
+from fewshot_lab.evaluation.out_of_distribution import make_reference, nearest
 
 
 def main() -> None:

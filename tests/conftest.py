@@ -121,3 +121,19 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if installed.returncode:
         pytest.skip("onnxruntime, numpy and pillow cannot be installed without a network")
     return python
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of 64 drawn cells, embedded and on a map, to be copied."""
+    from fewshot_lab.images.demo import draw_demo
+    from fewshot_lab.project import Project
+
+    base = tmp_path_factory.mktemp("routes")
+    draw_demo(base / "images", n=64)
+    project = Project.create("cells", home=base / "home")
+    project.import_images(base / "images", reference_labels="folders")
+    project.embed()
+    project.make_map()
+    project.close()
+    return base / "home" / "cells"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from fewshot_lab.cli._main import app, run
+from fewshot_lab.cli.main import app, run
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
 

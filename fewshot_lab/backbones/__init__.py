@@ -3,14 +3,14 @@
 Each has a card, its own preprocessing and a fingerprint that changes whenever an embedding would.
 """
 
-from fewshot_lab.backbones._backbone import Backbone
-from fewshot_lab.backbones._card import Card
-from fewshot_lab.backbones._checkpoints import SUFFIXES
-from fewshot_lab.backbones._licence import conditions, must_be_accepted
-from fewshot_lab.backbones._networks import register as register_networks
-from fewshot_lab.backbones._parts import FINAL, Parts
-from fewshot_lab.backbones._preprocessing import Preprocessing
-from fewshot_lab.backbones._registry import EMBEDDED, cards, default_name, find, with_stages
+from fewshot_lab.backbones.backbone import Backbone
+from fewshot_lab.backbones.card import Card
+from fewshot_lab.backbones.checkpoints import SUFFIXES
+from fewshot_lab.backbones.licence import conditions, must_be_accepted
+from fewshot_lab.backbones.networks import register as register_networks
+from fewshot_lab.backbones.parts import FINAL, Parts
+from fewshot_lab.backbones.preprocessing import Preprocessing
+from fewshot_lab.backbones.registry import EMBEDDED, cards, default_name, find, with_stages
 
 __all__ = [
     "EMBEDDED",

@@ -5,6 +5,6 @@ errors go to stderr. The exit status is 0, 1 where the user can mend something, 
 command line, 130 after Ctrl+C.
 """
 
-from fewshot_lab.cli._main import main
+from fewshot_lab.cli.main import main
 
 __all__ = ["main"]

@@ -3,14 +3,14 @@
 The shards are the one source; index and map can be deleted and rebuilt at any time.
 """
 
-from fewshot_lab.embeddings._decode import ImageItem
-from fewshot_lab.embeddings._device import part_of_run
-from fewshot_lab.embeddings._embed import EmbedReport, embed
-from fewshot_lab.embeddings._embeddings import Embeddings, open_embeddings
-from fewshot_lab.embeddings._index import Index, build_index
-from fewshot_lab.embeddings._map_file import Map, load_map, make_map, map_stamp, save_map
-from fewshot_lab.embeddings._maps import Layout, pca_map, place_new, umap_map
-from fewshot_lab.embeddings._neighbours import near_duplicates, near_pairs, neighbour_graph
+from fewshot_lab.embeddings.decoding import ImageItem
+from fewshot_lab.embeddings.device import part_of_run
+from fewshot_lab.embeddings.embedding_run import EmbedReport, embed
+from fewshot_lab.embeddings.embeddings import Embeddings, open_embeddings
+from fewshot_lab.embeddings.index import Index, build_index
+from fewshot_lab.embeddings.map_file import Map, load_map, make_map, map_stamp, save_map
+from fewshot_lab.embeddings.map_layout import Layout, pca_map, place_new, umap_map
+from fewshot_lab.embeddings.neighbours import near_duplicates, near_pairs, neighbour_graph
 
 __all__ = [
     "EmbedReport",

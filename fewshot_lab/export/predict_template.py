@@ -31,13 +31,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fewshot_lab.backbones._preprocessing import Preprocessing
+from fewshot_lab.backbones.preprocessing import Preprocessing
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation._decision import Decision
-from fewshot_lab.images._candidates import Candidate, Refused
-from fewshot_lab.images._folder import Listing, list_file, list_folder
-from fewshot_lab.images._kinds import DICOM_SUFFIXES, HEAD, head_kind
-from fewshot_lab.images._pillow import Unreadable, decode, opened, picture_pages
+from fewshot_lab.evaluation.decisions import Decision
+from fewshot_lab.images.candidates import Candidate, Refused
+from fewshot_lab.images.file_types import DICOM_SUFFIXES, HEAD, head_kind
+from fewshot_lab.images.folder import Listing, list_file, list_folder
+from fewshot_lab.images.pillow_decoder import Unreadable, decode, opened, picture_pages
 
 BATCH = 32
 NEEDED = ("model.onnx", "classes.json", "preprocessing.json")

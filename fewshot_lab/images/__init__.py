@@ -1,13 +1,13 @@
 """Images: found in what the user brings, read to 8-bit RGB, named by their pixels."""
 
-from fewshot_lab.images._candidates import Candidate, Found, Refused
-from fewshot_lab.images._dicom import GROUP_FIELDS
-from fewshot_lab.images._dicom_there import holds_dicom, named_dicom
-from fewshot_lab.images._errors import UnreadableImage
-from fewshot_lab.images._examine import examine
-from fewshot_lab.images._manifest import ManifestColumns, guess_columns, read_header, read_table
-from fewshot_lab.images._read import count_frames, make_thumbnail, pixel_id, read_rgb
-from fewshot_lab.images._scan import Scan, scan
+from fewshot_lab.images.candidates import Candidate, Found, Refused
+from fewshot_lab.images.dicom import GROUP_FIELDS
+from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
+from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.examination import examine
+from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
+from fewshot_lab.images.reading import count_frames, make_thumbnail, pixel_id, read_rgb
+from fewshot_lab.images.scanning import Scan, scan
 
 __all__ = [
     "GROUP_FIELDS",

@@ -1,9 +1,8 @@
-"""``Project``: the one object that a script, the terminal or a page holds.
+"""Everything that belongs to one project; ``Project`` holds it together.
 
-Its verbs are thin: each calls a room and returns what it said.
+Names are loaded when they are used: ``__init__.pyi`` says where each is.
 """
 
-from fewshot_lab.project._measured import ProjectClassifier
-from fewshot_lab.project._project import Project, ProjectInfo
+import lazy_loader
 
-__all__ = ["Project", "ProjectClassifier", "ProjectInfo"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,9 +1,10 @@
 """Pretraining runs: made from a project's images, started here, on several GPUs, or by Slurm."""
 
-from fewshot_lab.runs._create import RunImage, create_run
-from fewshot_lab.runs._filter import Where, columns_of, where_of
-from fewshot_lab.runs._folders import free_name
-from fewshot_lab.runs._launch import (
+from fewshot_lab.runs.backbone_trial import trial_of, try_backbone
+from fewshot_lab.runs.creation import RunImage, create_run
+from fewshot_lab.runs.folders import free_name
+from fewshot_lab.runs.image_filter import Where, columns_of, where_of
+from fewshot_lab.runs.launch import (
     Place,
     environment,
     launch_again,
@@ -12,7 +13,7 @@ from fewshot_lab.runs._launch import (
     submit_new,
     torchrun,
 )
-from fewshot_lab.runs._prepare import (
+from fewshot_lab.runs.preparation import (
     images_of,
     kind_of,
     prepare_run,
@@ -20,17 +21,17 @@ from fewshot_lab.runs._prepare import (
     start_named,
     usual_side,
 )
-from fewshot_lab.runs._rank import run_rank
-from fewshot_lab.runs._ready import ready
-from fewshot_lab.runs._run import Run, find_run, list_runs
-from fewshot_lab.runs._slurm import (
+from fewshot_lab.runs.pretraining import pretrain
+from fewshot_lab.runs.rank_process import run_rank
+from fewshot_lab.runs.readiness import ready
+from fewshot_lab.runs.run import Run, find_run, list_runs
+from fewshot_lab.runs.slurm import (
     SlurmOptions,
     keep_slurm_settings,
     slurm_settings,
     submit,
     submitted_with,
 )
-from fewshot_lab.runs._trial import trial_of, try_backbone
 
 __all__ = [
     "Place",
@@ -50,6 +51,7 @@ __all__ = [
     "launch_run",
     "list_runs",
     "prepare_run",
+    "pretrain",
     "ready",
     "recommend",
     "run_rank",

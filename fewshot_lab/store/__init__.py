@@ -1,7 +1,9 @@
 """The database of a project: images, classes, and the log of labels."""
 
-from fewshot_lab.store._class_states import MAX_CLASSES
-from fewshot_lab.store._rows import (
+from fewshot_lab.store.class_states import MAX_CLASSES
+from fewshot_lab.store.colours import colour_for
+from fewshot_lab.store.label_rules import in_conflict
+from fewshot_lab.store.rows import (
     AddReport,
     AuditDraw,
     ClassRow,
@@ -16,10 +18,9 @@ from fewshot_lab.store._rows import (
     NewImage,
     Undone,
 )
-from fewshot_lab.store._rules import in_conflict
-from fewshot_lab.store._schema import SCHEMA_VERSION
-from fewshot_lab.store._store import Store
-from fewshot_lab.store._team import LONGEST_NAME, RULES, Team, TeamChange
+from fewshot_lab.store.schema import SCHEMA_VERSION
+from fewshot_lab.store.store import Store
+from fewshot_lab.store.team import LONGEST_NAME, RULES, Team, TeamChange
 
 __all__ = [
     "LONGEST_NAME",
@@ -42,5 +43,6 @@ __all__ = [
     "Team",
     "TeamChange",
     "Undone",
+    "colour_for",
     "in_conflict",
 ]

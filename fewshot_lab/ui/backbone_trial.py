@@ -6,7 +6,7 @@ from fewshot_lab import jobs
 from fewshot_lab.backbones import find
 from fewshot_lab.project import Project
 from fewshot_lab.runs import trial_of
-from fewshot_lab.store.colours import colour_for
+from fewshot_lab.store import colour_for
 from fewshot_lab.ui import pages, run_charts, work
 from fewshot_lab.ui.on_error import note, sentences
 from fewshot_lab.ui.words import count, escape, plural, signed

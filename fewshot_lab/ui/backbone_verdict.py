@@ -6,8 +6,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.project import Project
-from fewshot_lab.studies import candidates, points, verdict
+from fewshot_lab.project import Project, candidates, points, verdict
 from fewshot_lab.ui import work
 from fewshot_lab.ui.words import count, escape, interval, plural
 

@@ -11,8 +11,8 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project, ProjectInfo
 from fewshot_lab.ui import pages, session
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.routes import api_url
 from fewshot_lab.ui.words import ago, count, escape, plural
+from fewshot_lab.web import api_url
 
 COLUMNS = 3
 AT_FIRST = 24

@@ -20,9 +20,9 @@ from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.exporting import past_exports
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.routes import api_url
 from fewshot_lab.ui.sources import keep_drop
 from fewshot_lab.ui.words import count, escape, percent, plural
+from fewshot_lab.web import api_url
 
 ANOTHER = "A ZIP from elsewhere"
 SHOWN = 30

@@ -7,9 +7,8 @@ from urllib.parse import unquote
 import streamlit as st
 
 from fewshot_lab import home
-from fewshot_lab.core import MARKER
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project import Project
+from fewshot_lab.project import MARKER, Project
 from fewshot_lab.store import LONGEST_NAME
 
 COOKIE = "fewshot_annotator"
@@ -25,14 +24,14 @@ def project_names() -> list[str]:
 
 def project_named(name: str) -> Project:
     """Return a project; one object per process, shared with the label page's routes."""
-    from fewshot_lab.ui.routes._desk import desk_of
+    from fewshot_lab.live import desk_of
 
     return desk_of(name).project
 
 
 def forget(name: str) -> None:
     """Let go of a project that is about to be deleted."""
-    from fewshot_lab.ui.routes._desk import forget
+    from fewshot_lab.live import forget
 
     forget(name)
 

@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fewshot_lab.backbones import find
-from fewshot_lab.backbones._architectures import infer
-from fewshot_lab.backbones._checkpoints import build, load_strictly, read
-from fewshot_lab.backbones._networks import NETWORKS, register
+from fewshot_lab.backbones.architectures import infer
+from fewshot_lab.backbones.checkpoints import build, load_strictly, read
+from fewshot_lab.backbones.networks import NETWORKS, register
 from fewshot_lab.errors import FewshotLabError
 
 from .checkpoints import shaken

@@ -12,8 +12,8 @@ from torch import nn
 
 from fewshot_lab.backbones import find
 from fewshot_lab.embeddings import ImageItem
-from fewshot_lab.embeddings._decode import decode
-from fewshot_lab.export._predict_py import predict_py
+from fewshot_lab.embeddings.decoding import decode
+from fewshot_lab.export.predict_script import predict_py
 
 from .checkpoints import head
 

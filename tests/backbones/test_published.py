@@ -20,13 +20,13 @@ from fewshot_lab.backbones import (
     must_be_accepted,
     register_networks,
 )
-from fewshot_lab.backbones import _hub as hub
-from fewshot_lab.backbones._catalogue import LARGE, PUBLISHED, Published
-from fewshot_lab.backbones._licence import classify
-from fewshot_lab.backbones._published import ROWS, PublishedBackbone
-from fewshot_lab.backbones._size import check_size
+from fewshot_lab.backbones import hub as hub
+from fewshot_lab.backbones.catalogue import LARGE, PUBLISHED, Published
+from fewshot_lab.backbones.input_size import check_size
+from fewshot_lab.backbones.licence import classify
+from fewshot_lab.backbones.published import ROWS, PublishedBackbone
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export._onnx import LIMIT_MB, backbone_graph, serialise
+from fewshot_lab.export.onnx_graph import LIMIT_MB, backbone_graph, serialise
 
 from .checkpoints import shaken
 from .dinov2 import SIDE, WIDTH, forward, huggingface

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from fewshot_lab.backbones import _network, cards, find
-from fewshot_lab.backbones._licence import CLASSES
-from fewshot_lab.backbones._nielsen import MD5
+from fewshot_lab.backbones import cards, downloads, find
+from fewshot_lab.backbones.licence import CLASSES
+from fewshot_lab.backbones.nielsen import MD5
 from fewshot_lab.errors import FewshotLabError
 
 from .checkpoints import head
@@ -167,7 +167,7 @@ def test_a_download_is_checked_and_whole(tmp_path: Path, server: str) -> None:
     digest = hashlib.md5(_Serve.body, usedforsecurity=False).hexdigest()
     seen: list[int] = []
     target = tmp_path / "new" / "w.pt"
-    _network.download(
+    downloads.download(
         server, target, md5=frozenset({digest}), progress=lambda _, done, __: seen.append(done)
     )
     assert target.read_bytes() == _Serve.body
@@ -176,7 +176,7 @@ def test_a_download_is_checked_and_whole(tmp_path: Path, server: str) -> None:
 
 def test_a_download_with_another_digest_is_thrown_away(tmp_path: Path, server: str) -> None:
     with pytest.raises(FewshotLabError, match="none of the published"):
-        _network.download(server, tmp_path / "w.pt", md5=MD5)
+        downloads.download(server, tmp_path / "w.pt", md5=MD5)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -185,7 +185,7 @@ def test_a_download_that_breaks_off_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(_Serve, "said_length", len(_Serve.body) + 5)
     with pytest.raises(FewshotLabError):
-        _network.download(server, tmp_path / "w.pt")
+        downloads.download(server, tmp_path / "w.pt")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -193,16 +193,16 @@ def test_any_answer_shows_that_there_is_a_network(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    assert _network.reachable(server)
-    assert not _network.reachable("http://127.0.0.1:9/")
+    assert downloads.reachable(server)
+    assert not downloads.reachable("http://127.0.0.1:9/")
 
 
 def test_a_list_asks_a_host_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    monkeypatch.setattr(_network, "_answers", {})
-    monkeypatch.setattr(_network, "_answers_now", lambda url: bool(asked.append(url)))
-    assert not _network.reachable("http://a")
-    assert not _network.reachable("http://a")
-    assert not _network.reachable("http://b")
+    monkeypatch.setattr(downloads, "_answers", {})
+    monkeypatch.setattr(downloads, "_answers_now", lambda url: bool(asked.append(url)))
+    assert not downloads.reachable("http://a")
+    assert not downloads.reachable("http://a")
+    assert not downloads.reachable("http://b")
     assert asked == ["http://a", "http://b"]

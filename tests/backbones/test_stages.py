@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from fewshot_lab.backbones import Preprocessing, default_name, find, with_stages
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export._onnx import backbone_graph, open_session, run, serialise
+from fewshot_lab.export.onnx_graph import backbone_graph, open_session, run, serialise
 
 KINDS = {
     "test_efficientnet": 64,

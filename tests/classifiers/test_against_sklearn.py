@@ -7,12 +7,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from fewshot_lab.classifiers import Pool, fit
-from fewshot_lab.classifiers._calibration import fit_temperature, log_loss
-from fewshot_lab.classifiers._lda import fit_lda
-from fewshot_lab.classifiers._paper import fit_quietly, published
-from fewshot_lab.classifiers._power import fit_power
-from fewshot_lab.classifiers._softmax import balanced_weights, fit_softmax, softmax
-from fewshot_lab.classifiers._svm import Machine, Sigmoid, held_out_decisions
+from fewshot_lab.classifiers.calibration import fit_temperature, log_loss
+from fewshot_lab.classifiers.lda import fit_lda
+from fewshot_lab.classifiers.paper_classifiers import fit_quietly, published
+from fewshot_lab.classifiers.softmax import balanced_weights, fit_softmax, softmax
+from fewshot_lab.classifiers.svm import Machine, Sigmoid, held_out_decisions
+from fewshot_lab.classifiers.yeo_johnson import fit_power
 
 
 @pytest.mark.parametrize("C", [0.1, 1.0, 30.0])

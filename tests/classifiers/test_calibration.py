@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fewshot_lab.classifiers import Pool, fit
-from fewshot_lab.classifiers._calibration import calibrate, fit_temperature, no_surer
-from fewshot_lab.classifiers._maps import Isotonic, Sigmoids, Softmax, Vector
-from fewshot_lab.classifiers._softmax import softmax
+from fewshot_lab.classifiers.calibration import calibrate, fit_temperature, no_surer
+from fewshot_lab.classifiers.probability_maps import Isotonic, Sigmoids, Softmax, Vector
+from fewshot_lab.classifiers.softmax import softmax
 from fewshot_lab.errors import FewshotLabError
 
 
@@ -131,8 +131,8 @@ def test_isotonic_maps_wait_for_labels_and_rise():
 @pytest.mark.parametrize("name", ["temperature", "sigmoid", "isotonic"])
 @pytest.mark.parametrize("K", [2, 3])
 def test_every_map_is_the_same_in_scikit_learn(blobs, name, K, monkeypatch):
-    monkeypatch.setattr("fewshot_lab.classifiers._calibration.ISOTONIC_LABELS", 60)
-    monkeypatch.setattr("fewshot_lab.classifiers._calibration.ISOTONIC_PER_CLASS", 10)
+    monkeypatch.setattr("fewshot_lab.classifiers.calibration.ISOTONIC_LABELS", 60)
+    monkeypatch.setattr("fewshot_lab.classifiers.calibration.ISOTONIC_PER_CLASS", 10)
     X, y = blobs((40,) * K, d=12, spread=2.5)
     more = blobs((40,) * K, d=12, spread=2.5, seed=1)[0]
     fitted = fit(X, y, name="logreg", calibration=name)

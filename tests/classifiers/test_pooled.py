@@ -5,8 +5,8 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from fewshot_lab.classifiers import Pool, fit
-from fewshot_lab.classifiers import _pooled as pooled
-from fewshot_lab.classifiers._softmax import softmax
+from fewshot_lab.classifiers import pooled_lda as pooled
+from fewshot_lab.classifiers.softmax import softmax
 
 
 def stretched(rng, per_class, K=4, d=12):

@@ -8,9 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import PowerTransformer
 
 from fewshot_lab.classifiers import Pool, Preparation, fit
-from fewshot_lab.classifiers._preparation import FLAT, FLAT_GAIN, FLOOR
-from fewshot_lab.classifiers._softmax import softmax
-from fewshot_lab.classifiers._stack import WEAK, stack_weights
+from fewshot_lab.classifiers.preparation import FLAT, FLAT_GAIN, FLOOR
+from fewshot_lab.classifiers.softmax import softmax
+from fewshot_lab.classifiers.stacking import WEAK, stack_weights
 
 
 def opinions(seed=0, m=200, M=3, K=4):

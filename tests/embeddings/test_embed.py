@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from fewshot_lab.backbones import Backbone
-from fewshot_lab.embeddings import ImageItem, _embed, _engines, embed, open_embeddings
-from fewshot_lab.embeddings._device import choose_device, part_of_run
-from fewshot_lab.embeddings._forward import Forward
+from fewshot_lab.embeddings import ImageItem, embed, embedding_run, open_embeddings, pipelines
+from fewshot_lab.embeddings.device import choose_device, part_of_run
+from fewshot_lab.embeddings.forward_pass import Forward
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.images import read_rgb
 
@@ -200,7 +200,7 @@ def test_two_processes_with_one_list_share_the_work(tmp_path: Path, backbone: Ba
     ]
     said = [json.loads(process.communicate(timeout=240)[0]) for process in both]
     written = [
-        shard for path in folder.glob("*.safetensors") if (shard := _embed.read_header(path))
+        shard for path in folder.glob("*.safetensors") if (shard := embedding_run.read_header(path))
     ]
     assert sum(len(shard.ids) for shard in written) == 400, "an image was embedded twice"
     assert said[0]["done"] + said[1]["done"] == 400
@@ -295,7 +295,7 @@ def test_the_gpus_pipeline_gives_the_same(
     forward = Forward(backbone.load(), "cpu", "float32", 8)
     chunks = iter([items[:10], items[10:]])
     batches = list(
-        _engines.pipeline(chunks, backbone.preprocessing, forward, workers=2, processes=processes)
+        pipelines.pipeline(chunks, backbone.preprocessing, forward, workers=2, processes=processes)
     )
     ids = [i for batch in batches for i in batch.ids]
     assert ids == [item.id for item in pictures[:25]]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewshot_lab.embeddings import _neighbours as neighbours_module
 from fewshot_lab.embeddings import build_index, near_duplicates, neighbour_graph
+from fewshot_lab.embeddings import neighbours as neighbours_module
 from fewshot_lab.errors import FewshotLabError
 
 Clusters = tuple[npt.NDArray[np.float16], npt.NDArray[np.int64]]

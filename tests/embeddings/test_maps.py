@@ -24,7 +24,7 @@ from fewshot_lab.embeddings import (
     save_map,
     umap_map,
 )
-from fewshot_lab.embeddings._shards import write_shard
+from fewshot_lab.embeddings.shards import write_shard
 from fewshot_lab.errors import FewshotLabError, Stopped
 
 Clusters = tuple[npt.NDArray[np.float16], npt.NDArray[np.int64]]

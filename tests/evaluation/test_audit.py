@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 
-from fewshot_lab.active import BATCH, Stratum, Unit, draw_units, suggest
 from fewshot_lab.classifiers import Pool, fit
-from fewshot_lab.evaluation import (
-    audit_weights,
-    cross_validation,
-    labels_to_halve,
-    test_figures,
-    wilson,
-)
+from fewshot_lab.evaluation import cross_validation, labels_to_halve, test_figures
+from fewshot_lab.sampling import BATCH, draw_units, suggest
+from fewshot_lab.stats import Stratum, Unit, audit_weights, wilson
 
 
 @pytest.mark.parametrize(("correct", "n"), [(45, 50), (160, 200), (10, 20)])

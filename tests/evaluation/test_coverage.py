@@ -7,7 +7,8 @@ and why.
 import numpy as np
 import pytest
 
-from fewshot_lab.evaluation import Sample, groups_lacking, mean_recall, share, wilson
+from fewshot_lab.evaluation import groups_lacking
+from fewshot_lab.stats import Sample, mean_recall, share, wilson
 
 TRIALS = 2000
 K = 4

@@ -11,7 +11,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from fewshot_lab.evaluation import (
+from fewshot_lab.evaluation.prediction_sets import prediction_sets
+from fewshot_lab.evaluation.selective import NEVER, find_threshold
+from fewshot_lab.stats import (
     Evidence,
     Sample,
     cohen_kappa,
@@ -22,10 +24,8 @@ from fewshot_lab.evaluation import (
     raw_agreement,
     share,
 )
-from fewshot_lab.evaluation._conformal import prediction_sets
-from fewshot_lab.evaluation._intervals import effective_size
-from fewshot_lab.evaluation._reliability import bins_for, calibration_error
-from fewshot_lab.evaluation._selective import NEVER, find_threshold
+from fewshot_lab.stats.intervals import effective_size
+from fewshot_lab.stats.reliability import bins_for, calibration_error
 
 PROJECTS, DRAWS = 200, 10
 CLASSES = (2, 3, 4, 6, 8, 12, 20)

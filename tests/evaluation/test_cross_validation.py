@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from fewshot_lab.classifiers import OutOfFold, fit
-from fewshot_lab.evaluation import Sample, cross_validation, mean_recall, suspects
+from fewshot_lab.evaluation import cross_validation, suspects
+from fewshot_lab.stats import Sample, mean_recall
 
 
 def data(n=40, seed=0, spread=1.5, classes=3, d=24):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fewshot_lab.classifiers import Pool, fit, subset_predictions
-from fewshot_lab.evaluation import Advice, Pace, fit_power_laws, learning_curve, pace
-from fewshot_lab.evaluation._advice import about, points
-from fewshot_lab.evaluation._curves import Band
+from fewshot_lab.evaluation import Advice, Pace, learning_curve, pace
+from fewshot_lab.evaluation.advice import about, points
+from fewshot_lab.evaluation.curves import Band
+from fewshot_lab.stats import fit_power_laws
 from fewshot_lab.store import Event
 
 
@@ -139,7 +140,7 @@ def test_hard_labels_are_brought_to_the_height_of_the_audit():
 
 
 def test_no_group_and_no_near_duplicate_is_on_both_sides(monkeypatch):
-    from fewshot_lab.evaluation import _learning_curve as module
+    from fewshot_lab.evaluation import learning_curve as module
 
     X, y = cells(160)
     X[1], y[1] = X[0] * 1.0001, y[0]

@@ -21,11 +21,12 @@ from sklearn.svm import SVC
 
 from fewshot_lab.classifiers import paper_answers
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.evaluation import Embedded, Protocol, Resamples, _nshot, nshot, split_by_group
-from fewshot_lab.evaluation._metrics import auroc, balanced_accuracy, calibration_error
-from fewshot_lab.evaluation._nshot import Split
-from fewshot_lab.evaluation._published import recognise
-from fewshot_lab.evaluation._split_list import read_split
+from fewshot_lab.evaluation import Embedded, Protocol, few_shot, nshot, split_by_group
+from fewshot_lab.evaluation.few_shot import Split
+from fewshot_lab.evaluation.paper_results import recognise
+from fewshot_lab.evaluation.split_list import read_split
+from fewshot_lab.stats import Resamples
+from fewshot_lab.stats.metrics import auroc, balanced_accuracy, calibration_error
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,8 +95,8 @@ def test_results_are_complete_paired_and_kept(tmp_path):
     }
     # Nothing is computed twice: no draw reaches a classifier.
     with pytest.MonkeyPatch.context() as patch:
-        patch.delattr(_nshot, "fit")
-        patch.delattr(_nshot, "paper_answers")
+        patch.delattr(few_shot, "fit")
+        patch.delattr(few_shot, "paper_answers")
         again = nshot(backbones, y, list("wxyz"), protocol=protocol, keep=tmp_path)
     assert again.to_dict() == curve
     # But the same embeddings in another order are other images.
@@ -197,7 +198,7 @@ def test_every_figure_has_the_hierarchical_interval():
     """F1, AUROC and ECE against a bootstrap that computes each anew in every replicate."""
     from sklearn.metrics import f1_score
 
-    from fewshot_lab.evaluation._metrics import BINS
+    from fewshot_lab.stats.metrics import BINS
 
     random = np.random.default_rng(3)
     y = random.integers(0, 3, 150)

@@ -6,12 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import Decision, Evidence, Pool, Settings, act, make_reference, nearest
-from fewshot_lab.evaluation._acting import Reference
-from fewshot_lab.evaluation._conformal import prediction_sets
-from fewshot_lab.evaluation._decision import set_scores
-from fewshot_lab.evaluation._reliability import bins_for, calibration_error, reliability
-from fewshot_lab.evaluation._selective import (
+from fewshot_lab.evaluation import Decision, Pool, Settings, act, make_reference, nearest
+from fewshot_lab.evaluation.decision_policy import Reference
+from fewshot_lab.evaluation.decisions import set_scores
+from fewshot_lab.evaluation.prediction_sets import prediction_sets
+from fewshot_lab.evaluation.selective import (
     NEVER,
     find_threshold,
     largest_sure,
@@ -19,6 +18,8 @@ from fewshot_lab.evaluation._selective import (
     risk_coverage,
     upper_bound,
 )
+from fewshot_lab.stats import Evidence
+from fewshot_lab.stats.reliability import bins_for, calibration_error, reliability
 
 TRIALS = 2000
 
@@ -147,7 +148,7 @@ def test_a_value_smaller_than_chance_makes_it_is_no_proof_of_none():
 
 
 def test_the_plain_error_is_the_one_everybody_computes():
-    from fewshot_lab.evaluation._metrics import calibration_error as by_width
+    from fewshot_lab.stats.metrics import calibration_error as by_width
 
     rng = np.random.default_rng(1)
     confidence = rng.choice([0.55, 0.65, 0.75, 0.85, 0.95], 500)

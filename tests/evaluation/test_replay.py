@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from fewshot_lab.active import STRATEGIES, suggest_by
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import ReplayPlan, replay
-from fewshot_lab.evaluation._replay import reached, verdict
-from fewshot_lab.studies import set_strategy, strategy_of, take_evidence
+from fewshot_lab.evaluation.replay import reached, verdict
+from fewshot_lab.project import set_strategy, strategy_of, take_evidence
+from fewshot_lab.sampling import STRATEGIES, suggest_by
 
 
 def rare(n=420, d=10, seed=0):
@@ -48,7 +48,7 @@ def test_a_replay_says_what_labels_would_have_been_saved(found):
 
 def test_overlapping_draws_are_not_taken_for_independent_ones():
     """Where strategies differ by chance alone, few intervals exclude no difference."""
-    from fewshot_lab.evaluation._replay import _half
+    from fewshot_lab.evaluation.replay import _half
 
     random = np.random.default_rng(0)
     excluded = 0

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from fewshot_lab.export import export_bundle
 from fewshot_lab.images.demo import draw_demo
-from fewshot_lab.project import Project, ProjectClassifier
+from fewshot_lab.project import Project, TrainedClassifier
 
 SHOTS = 4
 
@@ -37,14 +38,14 @@ def project(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 
 @pytest.fixture(scope="session")
-def classifier(project: Project) -> ProjectClassifier:
+def classifier(project: Project) -> TrainedClassifier:
     """Return the classifier of the project's labels."""
     return project.fit()
 
 
 @pytest.fixture(scope="session")
-def bundle(classifier: ProjectClassifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(classifier: TrainedClassifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an exported bundle of the project, with its ZIP beside it."""
     folder = tmp_path_factory.mktemp("bundles") / "cells-classifier"
-    classifier.export(folder, as_zip=True)
+    export_bundle(classifier.project, folder, classifier=classifier, zip=True)
     return folder

@@ -17,12 +17,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fewshot_lab.classifiers._models import Stock
+from fewshot_lab.classifiers.models import Stock
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export import Bundle, ExportRefused, export_bundle, predict_folder
-from fewshot_lab.export._card import _quotable, agreed
-from fewshot_lab.export._facts import _agreement
-from fewshot_lab.export._write import FILES
+from fewshot_lab.export import Bundle, ExportRefused, export_bundle, predict_folder, write_report
+from fewshot_lab.export.bundle_writer import FILES
+from fewshot_lab.export.facts import _agreement
+from fewshot_lab.export.model_card import _quotable, agreed
 from fewshot_lab.project import Project
 
 
@@ -142,7 +142,7 @@ def test_the_zip_opens_like_the_folder(bundle, cells):
 
 def test_exports_repeat_but_for_the_time(bundle, project, tmp_path):
     """Also when the classifier is fitted again."""
-    project.export(tmp_path / bundle.name)
+    export_bundle(project, tmp_path / bundle.name)
     for name in FILES:
         first, second = (bundle / name).read_bytes(), (tmp_path / bundle.name / name).read_bytes()
         if name in ("bundle.json", "MODEL_CARD.md"):
@@ -169,9 +169,9 @@ def test_nearest_neighbours_are_refused_and_nothing_is_left(project, classifier,
 
 def test_a_graph_that_says_something_else_is_refused(project, tmp_path, monkeypatch):
     """The check reads what lies on the disk: damage between writing and reading is found."""
-    from fewshot_lab.export import _write
+    from fewshot_lab.export import bundle_writer
 
-    join = _write.join
+    join = bundle_writer.join
 
     def spoilt(body, head, n_classes):
         for tensor in head.graph.initializer:
@@ -183,7 +183,7 @@ def test_a_graph_that_says_something_else_is_refused(project, tmp_path, monkeypa
                     attribute.floats[0] += 0.5
         return join(body, head, n_classes)
 
-    monkeypatch.setattr(_write, "join", spoilt)
+    monkeypatch.setattr(bundle_writer, "join", spoilt)
     with pytest.raises(ExportRefused, match="differs from the app's"):
         export_bundle(project, tmp_path / "spoilt", classifier=project.fit("logreg"))
     assert list(tmp_path.iterdir()) == []
@@ -196,8 +196,8 @@ def test_a_project_whose_every_image_trains(cells, tmp_path):
     made.embed(workers=1)
     made.label({row.id: row.reference for row in made.store.images()}, "kim")
     classifier = made.fit("lda")
-    classifier.export(tmp_path / "all-bundle")
-    made.report(tmp_path / "all.html")
+    export_bundle(made, tmp_path / "all-bundle", classifier=classifier)
+    write_report(made, tmp_path / "all.html")
     made.close()
     metrics = json.loads(
         (tmp_path / "all-bundle" / "metrics.json").read_text("utf-8"), parse_constant=pytest.fail
@@ -214,7 +214,7 @@ def test_a_project_whose_every_image_trains(cells, tmp_path):
 def test_refuses_without_two_classes(tmp_path, cells):
     made = Project.create("empty", home=tmp_path / "home")
     with pytest.raises(FewshotLabError, match="embed"):
-        made.export(tmp_path / "bundle")
+        export_bundle(made, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
     made.close()
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from fewshot_lab.classifiers import TITLES, fit
-from fewshot_lab.export._onnx import (
+from fewshot_lab.export.onnx_graph import (
     backbone_graph,
     classifier_graph,
     join,
@@ -14,7 +14,7 @@ from fewshot_lab.export._onnx import (
     run,
     serialise,
 )
-from fewshot_lab.export._skops import dump
+from fewshot_lab.export.skops_file import dump
 
 D = 24
 

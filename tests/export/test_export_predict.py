@@ -12,13 +12,13 @@ import pydicom
 import pytest
 from PIL import Image
 
-from fewshot_lab.cli._main import run
+from fewshot_lab.cli.main import run
 from fewshot_lab.embeddings import ImageItem
-from fewshot_lab.embeddings._decode import decode
+from fewshot_lab.embeddings.decoding import decode
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export import Bundle, predict_folder
-from fewshot_lab.export._parity import loaded
-from fewshot_lab.export._predict_py import predict_py
+from fewshot_lab.export import Bundle, export_bundle, predict_folder
+from fewshot_lab.export.parity import loaded
+from fewshot_lab.export.predict_script import predict_py
 from fewshot_lab.project import Project
 
 
@@ -205,7 +205,7 @@ def test_in_a_fresh_environment_with_three_packages(
             {r.id: r.reference for i, r in enumerate(made.store.images()) if i % 2}, annotator="kim"
         )
         project, classifier, target = made, made.fit(), tmp_path / "real-bundle"
-        classifier.export(target)
+        export_bundle(classifier.project, target, classifier=classifier)
     rows = project.store.images()
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -233,7 +233,7 @@ def test_in_a_fresh_environment_with_three_packages(
 
 def test_the_rule_is_the_apps_on_every_stored_image(bundle, project, classifier):
     """What is decided, the sets and what is unlike: by predict.py and by the app."""
-    from fewshot_lab.export import probabilities_of
+    from fewshot_lab.project import probabilities_of
 
     found = probabilities_of(project, classifier)
     assert found is not None

@@ -9,9 +9,9 @@ import timm
 from safetensors.torch import save_file
 
 from fewshot_lab.backbones import Preprocessing
-from fewshot_lab.cli._main import run
+from fewshot_lab.cli.main import run
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export import ExportRefused
+from fewshot_lab.export import ExportRefused, export_bundle, write_report
 from fewshot_lab.project import Project
 
 LICENCES = {
@@ -57,10 +57,10 @@ def test_the_licence_is_in_bundle_card_and_report(
 ) -> None:
     with_it = licensed(LICENCES[kind])
     forbidden = kind in FORBIDDEN
-    with_it.export(tmp_path / "bundle", licence_accepted=forbidden, accepted_by="kim")
+    export_bundle(with_it, tmp_path / "bundle", licence_accepted=forbidden, accepted_by="kim")
     about = json.loads((tmp_path / "bundle" / "bundle.json").read_text("utf-8"))
     card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8")
-    with_it.report(tmp_path / "report.html")
+    write_report(with_it, tmp_path / "report.html")
     report = (tmp_path / "report.html").read_text("utf-8")
     with_it.close()
     licence = about["licence"]
@@ -87,7 +87,7 @@ def test_without_a_word_nothing_is_written(
     project = licensed(LICENCES[kind])
     monkeypatch.setattr(project, "fit", lambda: pytest.fail("it was fitted first"))
     with pytest.raises(ExportRefused, match=f"Borrowed is under {LICENCES[kind]}"):
-        project.export(tmp_path / "bundle")
+        export_bundle(project, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
     project.close()
 
@@ -96,10 +96,10 @@ def test_a_backbone_too_large_for_a_bundle_is_refused_before_anything_is_fitted(
     licensed: Callable[[str], Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = licensed(LICENCES["open"])
-    monkeypatch.setattr("fewshot_lab.export._onnx.LIMIT_MB", 0)
+    monkeypatch.setattr("fewshot_lab.export.onnx_graph.LIMIT_MB", 0)
     monkeypatch.setattr(project, "fit", lambda: pytest.fail("it was fitted first"))
     with pytest.raises(ExportRefused, match=r"Borrowed.*larger than the 2 GB"):
-        project.export(tmp_path / "bundle")
+        export_bundle(project, tmp_path / "bundle")
     project.close()
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import figures, write_report
-from fewshot_lab.export._facts import log_digest
-from fewshot_lab.export._report_html import MANY, _confusion
+from fewshot_lab.export.facts import log_digest
+from fewshot_lab.export.report_html import MANY, _confusion
 
 
 class Reader(HTMLParser):

@@ -14,15 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
-from fewshot_lab.images import (
-    UnreadableImage,
-    count_frames,
-    make_thumbnail,
-    pixel_id,
-    read_rgb,
-)
-from fewshot_lab.images._pillow import decode, to_8bit
-from fewshot_lab.images._tiff import read_tiff
+from fewshot_lab.images import UnreadableImage, count_frames, make_thumbnail, pixel_id, read_rgb
+from fewshot_lab.images.pillow_decoder import decode, to_8bit
+from fewshot_lab.images.tiff import read_tiff
 
 RNG = np.random.default_rng(7)
 COLOUR = RNG.integers(0, 256, (37, 53, 3), dtype=np.uint8)

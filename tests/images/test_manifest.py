@@ -6,14 +6,7 @@ import pytest
 from PIL import Image
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import (
-    Candidate,
-    ManifestColumns,
-    Refused,
-    guess_columns,
-    read_header,
-    scan,
-)
+from fewshot_lab.images import Candidate, ManifestColumns, Refused, guess_columns, read_header, scan
 
 
 def draw(file: Path) -> Path:

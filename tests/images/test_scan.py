@@ -11,7 +11,7 @@ from PIL import Image
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import Candidate, Refused, scan
-from fewshot_lab.images._folder import folder_labels
+from fewshot_lab.images.folder import folder_labels
 
 
 def draw(file: Path, value: int = 0) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.jobs import Job, _worker, list_jobs, running, start, worker
+from fewshot_lab.jobs import Job, list_jobs, running, start, worker
 
 ROOT = str(Path(__file__).parents[2])
 COMMAND = [sys.executable, str(Path(__file__).with_name("verbs.py"))]
@@ -235,7 +235,7 @@ def test_on_a_full_disk_the_last_word_is_still_read(
 
     with pytest.raises(OSError, match="No space left"), worker(run) as progress:
         progress("reading", 3, 10)
-        monkeypatch.setattr(_worker, "write_json", cannot)
+        monkeypatch.setattr(worker, "write_json", cannot)
         raise full
     status = Job("one", "import", run).status()
     assert (status.state, status.done) == ("failed", 3)
@@ -288,7 +288,7 @@ def test_who_waits_may_begin_all_the_same(project: Path) -> None:
 
 
 def test_jobs_wait_for_those_that_use_the_same(tmp_path: Path, monkeypatch) -> None:
-    from fewshot_lab.jobs._queue import in_line, is_heavy, uses
+    from fewshot_lab.jobs.queue import in_line, is_heavy, uses
 
     def spec(**facts):
         return {"verb": "pretrain", "project": "blood", "name": "night", **facts}

@@ -1,6 +1,6 @@
 import pytest
 
-from fewshot_lab.jobs._rate import WINDOW_SECONDS, Rate
+from fewshot_lab.jobs.rate import WINDOW_SECONDS, Rate
 
 
 def test_a_steady_pace_is_told_exactly() -> None:

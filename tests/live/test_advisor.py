@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from fewshot_lab.cli import main as terminal
-from fewshot_lab.embeddings._shards import write_shard
+from fewshot_lab.embeddings.shards import write_shard
 from fewshot_lab.evaluation import ReplayPlan
 from fewshot_lab.live import LiveSession
-from fewshot_lab.live import _advisor as module
-from fewshot_lab.live._advisor import Advisor
-from fewshot_lab.project import Project
+from fewshot_lab.live import advisor as module
+from fewshot_lab.live.advisor import Advisor
+from fewshot_lab.project import Project, newest, set_strategy, strategy_of
 from fewshot_lab.store import LabelAction, NewImage
-from fewshot_lab.studies import newest, set_strategy, strategy_of
 
 N, D = 240, 16
 NAMES = ("monocyte", "lymphocyte", "basophil")
@@ -215,7 +214,7 @@ def test_curve_nshot_and_replay_at_the_terminal(project, tmp_path, capsys):
 
 def test_a_project_s_test_set_is_tested_on_and_groups_stay_apart(project):
     from fewshot_lab.evaluation import Protocol
-    from fewshot_lab.studies._few_shot import _split
+    from fewshot_lab.project.few_shot_study import _split
 
     ids = project.store.ids()
     groups = np.array([f"p{i // 4}" for i in range(N)], dtype=object)

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from fewshot_lab.embeddings._shards import write_shard
+from fewshot_lab.embeddings.shards import write_shard
 from fewshot_lab.evaluation import GroupRule
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project

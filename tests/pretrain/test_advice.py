@@ -21,9 +21,9 @@ STARTS = [
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize(("backbone", "start"), STARTS)
 def test_each_value_has_its_reason_and_the_network_takes_it(backbone, start, device, monkeypatch):
-    from fewshot_lab.pretrain import _before
+    from fewshot_lab.pretrain import preflight
 
-    monkeypatch.setattr(_before, "_check_weights", lambda recipe: None)  # some are to download
+    monkeypatch.setattr(preflight, "_check_weights", lambda recipe: None)  # some are to download
     for n in (40, 3_000, 300_000):
         advice = Recipe.for_dataset(n, backbone, start, "dermoscopy", device=device)
         assert set(advice.reasons) == {known.name for known in fields(Recipe)}

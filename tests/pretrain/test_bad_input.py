@@ -108,10 +108,10 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_stored(step, make_run, monke
 
 
 def test_too_little_memory_says_what_would_fit(make_run, monkeypatch):
-    from fewshot_lab.pretrain import _network
+    from fewshot_lab.pretrain import multi_crop_network
     from fewshot_lab.runs import run_rank
 
-    true = _network.Embed.forward
+    true = multi_crop_network.Embed.forward
 
     def small(self, crops):
         # The memory holds six images, of which a step shows two global views each.
@@ -119,7 +119,7 @@ def test_too_little_memory_says_what_would_fit(make_run, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return true(self, crops)
 
-    monkeypatch.setattr(_network.Embed, "forward", small)
+    monkeypatch.setattr(multi_crop_network.Embed, "forward", small)
     folder = make_run(steps=3)
     with pytest.raises(FewshotLabError, match="for 16 images at once; 4 fit: take --batch-size 4,"):
         run_rank(folder)

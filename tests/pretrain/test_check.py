@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fewshot_lab.pretrain import Recipe
-from fewshot_lab.pretrain._cache import Source
-from fewshot_lab.pretrain._check import Check, gain
+from fewshot_lab.pretrain.image_cache import Source
+from fewshot_lab.pretrain.label_check import Check, gain
 
 
 def test_the_gain_is_the_difference_of_balanced_accuracies():

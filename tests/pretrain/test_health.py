@@ -78,10 +78,10 @@ def test_a_sound_run_is_not_accused(make_run):
 
 
 def test_not_a_number_is_named_with_its_image(make_run, monkeypatch):
-    from fewshot_lab.pretrain import _crops
+    from fewshot_lab.pretrain import crops
 
     folder = make_run(**RUN | {"steps": 10, "checkpoint_steps": 1})
-    true = _crops.Crops.__getitem__
+    true = crops.Crops.__getitem__
 
     def damaged(self, place):
         views = true(self, place)
@@ -89,7 +89,7 @@ def test_not_a_number_is_named_with_its_image(make_run, monkeypatch):
             views["global_colours"][:] = math.nan
         return views
 
-    monkeypatch.setattr(_crops.Crops, "__getitem__", damaged)
+    monkeypatch.setattr(crops.Crops, "__getitem__", damaged)
     with pytest.raises(FewshotLabError, match="not a number") as error:
         run_here(folder)
     assert "00007.png" in str(error.value)

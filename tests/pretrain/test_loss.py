@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from fewshot_lab.pretrain._loss import dino_loss, entropy, target
+from fewshot_lab.pretrain.loss import dino_loss, entropy, target
 
 
 def softmax(values: list[float], temperature: float) -> list[float]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fewshot_lab.pretrain import Recipe
-from fewshot_lab.pretrain import _schedules as schedules
+from fewshot_lab.pretrain import schedules as schedules
 
 steps = st.integers(2, 5000)
 

@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.pretrain import Recipe, ranks, train
-from fewshot_lab.pretrain._architecture import create
-from fewshot_lab.pretrain._head import Head
-from fewshot_lab.pretrain._network import starting_backbone
-from fewshot_lab.pretrain._pair import Pair
-from fewshot_lab.pretrain._ranks import Ranks
+from fewshot_lab.pretrain.architecture import create
+from fewshot_lab.pretrain.distributed import Ranks
+from fewshot_lab.pretrain.head import Head
+from fewshot_lab.pretrain.multi_crop_network import starting_backbone
+from fewshot_lab.pretrain.student_teacher import Pair
 from fewshot_lab.progress import silent
 
 LENGTHS, CENTRE = torch.linspace(0.5, 2, 50), torch.linspace(-1, 1, 50)

@@ -13,9 +13,9 @@ import torch
 
 from fewshot_lab.backbones import find
 from fewshot_lab.errors import Stopped
-from fewshot_lab.pretrain import _schedules as schedules
 from fewshot_lab.pretrain import newest_step, ranks, read_metrics, train
-from fewshot_lab.pretrain._recipe import Recipe
+from fewshot_lab.pretrain import schedules as schedules
+from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.progress import silent
 
 ROOT = Path(__file__).resolve().parents[2]

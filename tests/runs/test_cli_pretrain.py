@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_lab.cli._main import run as verb
+from fewshot_lab.cli.main import run as verb
 from fewshot_lab.project import Project
-from fewshot_lab.runs import find_run
+from fewshot_lab.runs import find_run, pretrain
 
 from .conftest import QUICK, NewRun
 
@@ -155,7 +155,8 @@ def test_resumed_it_keeps_its_recipe(new_run: NewRun, capsys: pytest.CaptureFixt
 
 def test_a_script_pretrains_too(project: Project) -> None:
     seen = []
-    run = project.pretrain(
+    run = pretrain(
+        project,
         backbone="test_vit",
         start="scratch",
         steps=3,

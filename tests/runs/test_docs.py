@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from fewshot_lab.cli._main import app
+from fewshot_lab.cli.main import app
 from fewshot_lab.pretrain import PRESETS, Recipe
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "pretraining.md").read_text("utf-8")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fewshot_lab.cli._main import run as verb
+from fewshot_lab.cli.main import run as verb
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.runs import columns_of, find_run, images_of, where_of

@@ -12,7 +12,7 @@ from fewshot_lab.backbones import find
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.runs import create_run, environment, find_run, images_of, launch_run, list_runs
-from fewshot_lab.runs._launch import command
+from fewshot_lab.runs.launch import command
 
 from .conftest import NewRun, first_process, wait_for
 

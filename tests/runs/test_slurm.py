@@ -15,14 +15,14 @@ from fewshot_lab.project import Project
 from fewshot_lab.runs import (
     Run,
     SlurmOptions,
-    _squeue,
     keep_slurm_settings,
     list_runs,
     slurm_settings,
+    squeue,
     submit,
     submit_new,
 )
-from fewshot_lab.runs._slurm import SCRIPT, render
+from fewshot_lab.runs.slurm import SCRIPT, render
 
 from .conftest import NewRun, first_process, wait_for
 
@@ -174,7 +174,7 @@ def test_a_job_in_the_queue_is_not_submitted_again(
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(_squeue, "_ASK_EVERY", 1e-6)
+    monkeypatch.setattr(squeue, "_ASK_EVERY", 1e-6)
 
     def slurm_says(text: str, code: int) -> None:
         (tmp_path / "said").write_text(text)
@@ -202,7 +202,7 @@ def test_a_job_in_the_queue_is_not_submitted_again(
 def test_resumed_it_asks_for_the_same_nodes_unless_told_otherwise(
     new_run: NewRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from fewshot_lab.cli._main import run as verb
+    from fewshot_lab.cli.main import run as verb
 
     for name, script in (("sbatch", "echo 78"), ("squeue", "exit 0"), ("scancel", "exit 0")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")

@@ -139,7 +139,7 @@ def test_an_undo_that_found_nothing_finds_nothing_when_resent(store: Store, kim:
 
 
 def test_more_images_than_one_statement_holds(store: Store, kim: Hand, monkeypatch) -> None:
-    monkeypatch.setattr("fewshot_lab.store._database.chunks.__defaults__", (70,))
+    monkeypatch.setattr("fewshot_lab.store.database.chunks.__defaults__", (70,))
     store.add_images([picture(n) for n in range(20, 600)])
     a, b = kim.add("a"), kim.add("b")
     kim.label(list(range(300)), a)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Column, Integer, Table, text
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.store import SCHEMA_VERSION, Store, Team, _schema
+from fewshot_lab.store import SCHEMA_VERSION, Store, Team, schema
 
 from .hands import Hand, image, now
 
@@ -86,7 +86,7 @@ def set_back(store: Store, address: tuple[str, str | None]) -> Callable[[], None
     def go() -> None:
         at = f'"{address[1]}".' if address[1] else ""
         with store._database.write() as connection:
-            for upgrade in _schema.UPGRADES.values():
+            for upgrade in schema.UPGRADES.values():
                 for table in upgrade.tables:
                     connection.execute(text(f"DROP TABLE {at}{table.name}"))
                 for column in upgrade.columns:
@@ -132,11 +132,11 @@ def test_an_upgrade_that_fails_changes_nothing(
     a = kim.add("a")
     kim.label(0, a)
     set_back()
-    nowhere = Table("nowhere", _schema.MetaData(), Column("x", Integer)).c.x
-    first = _schema.UPGRADES[2]
-    broken = _schema.Upgrade(first.tables, (*first.columns, nowhere))
+    nowhere = Table("nowhere", schema.MetaData(), Column("x", Integer)).c.x
+    first = schema.UPGRADES[2]
+    broken = schema.Upgrade(first.tables, (*first.columns, nowhere))
     with monkeypatch.context() as patch:
-        patch.setitem(_schema.UPGRADES, 2, broken)
+        patch.setitem(schema.UPGRADES, 2, broken)
         with pytest.raises(FewshotLabError, match="could not be brought up to this version"):
             Store.open(*address)
     again = Store.open(*address)

@@ -8,9 +8,6 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from fewshot_lab.images.demo import draw_demo
-from fewshot_lab.project import Project
-
 MAIN = Path(__file__).resolve().parents[2] / "fewshot_lab" / "ui" / "main.py"
 
 
@@ -56,16 +53,3 @@ def words(app: AppTest) -> str:
     said += [getattr(element.proto, "body", "") for element in app.get("html")]
     said += [element.value for element in (*app.markdown, *app.caption, *app.title)]
     return "\n".join(map(str, said))
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of 64 drawn cells, embedded and on a map, to be copied."""
-    base = tmp_path_factory.mktemp("routes")
-    draw_demo(base / "images", n=64)
-    project = Project.create("cells", home=base / "home")
-    project.import_images(base / "images", reference_labels="folders")
-    project.embed()
-    project.make_map()
-    project.close()
-    return base / "home" / "cells"

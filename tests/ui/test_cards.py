@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewshot_lab.core import NAME
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project import NAME
 from fewshot_lab.ui.cards import folder_name, shortened
 
 

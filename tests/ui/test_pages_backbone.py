@@ -9,8 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import FewshotLabError, jobs
 from fewshot_lab.backbones import EMBEDDED, cards, default_name, find
-from fewshot_lab.project import Project
-from fewshot_lab.studies import remember
+from fewshot_lab.project import Project, remember
 from fewshot_lab.ui.backbone_cards import facts, groups, headline, switch
 
 from .conftest import words

@@ -9,13 +9,13 @@ from fewshot_lab.evaluation import (
     AuditCounts,
     AuditReport,
     CrossValidation,
-    Interval,
     Leak,
     LeakCheck,
     TestFigures,
     test_figures,
 )
 from fewshot_lab.live import Snapshot
+from fewshot_lab.stats import Interval
 from fewshot_lab.store import ClassRow
 from fewshot_lab.ui.evaluate import accuracy, audit_part, curve, few_shot
 

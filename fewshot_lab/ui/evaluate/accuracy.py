@@ -10,11 +10,12 @@ from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import audit_part
-from fewshot_lab.ui.evaluate._parts import column_head, follow_labels, learning, row_head
+from fewshot_lab.ui.evaluate.parts import column_head, follow_labels, learning, row_head
 from fewshot_lab.ui.words import count, escape, interval, percent, plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.evaluation import CrossValidation, Interval
+    from fewshot_lab.evaluation import CrossValidation
+    from fewshot_lab.stats import Interval
     from fewshot_lab.store import ClassRow
 
 EXPLAINED = {

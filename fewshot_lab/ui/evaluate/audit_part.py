@@ -11,7 +11,8 @@ from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.words import count, escape, interval, plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.evaluation import AuditReport, Interval, LeakCheck, ReferenceTest, TestFigures
+    from fewshot_lab.evaluation import AuditReport, LeakCheck, ReferenceTest, TestFigures
+    from fewshot_lab.stats import Interval
     from fewshot_lab.store import ClassRow
 
 WIDE = 10

@@ -7,7 +7,7 @@ import streamlit as st
 from fewshot_lab import jobs
 from fewshot_lab.project import Project
 from fewshot_lab.ui import curve_charts, pages
-from fewshot_lab.ui.evaluate._parts import (
+from fewshot_lab.ui.evaluate.parts import (
     KINDS,
     backbone_titles,
     kinds_of_labels,

@@ -12,12 +12,7 @@ from fewshot_lab import jobs
 from fewshot_lab.evaluation import CLASSIFIERS, SHOTS
 from fewshot_lab.project import Project
 from fewshot_lab.ui import curve_charts
-from fewshot_lab.ui.evaluate._parts import (
-    backbone_titles,
-    kinds_of_labels,
-    results_and_job,
-    too_few,
-)
+from fewshot_lab.ui.evaluate.parts import backbone_titles, kinds_of_labels, results_and_job, too_few
 from fewshot_lab.ui.words import count, escape, plural, signed
 
 VERB = "evaluate-nshot"

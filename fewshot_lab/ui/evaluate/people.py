@@ -5,18 +5,17 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from fewshot_lab.people import FEWEST
-from fewshot_lab.project import Project
+from fewshot_lab.project import FEWEST, Project
 from fewshot_lab.ui import pages, team_form
 from fewshot_lab.ui.empty import empty
-from fewshot_lab.ui.evaluate._parts import column_head, row_head
+from fewshot_lab.ui.evaluate.parts import column_head, row_head
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.words import ago, count, escape, interval, percent, plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Interval
-    from fewshot_lab.people import PeopleReport
+    from fewshot_lab.project import PeopleReport
+    from fewshot_lab.stats import Interval
 
 ALL = "All pairs"
 SHOWN_PAIRS = 15

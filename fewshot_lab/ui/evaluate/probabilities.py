@@ -6,7 +6,9 @@ from urllib.parse import quote
 import numpy as np
 import streamlit as st
 
-from fewshot_lab.export import (
+from fewshot_lab.live import Snapshot
+from fewshot_lab.project import (
+    Project,
     between,
     class_names,
     gather,
@@ -17,18 +19,17 @@ from fewshot_lab.export import (
     threshold_words,
     unlike_words,
 )
-from fewshot_lab.live import Snapshot
-from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, probability_charts
 from fewshot_lab.ui.empty import empty
-from fewshot_lab.ui.evaluate._parts import follow_labels, learning
-from fewshot_lab.ui.routes import api_url
+from fewshot_lab.ui.evaluate.parts import follow_labels, learning
 from fewshot_lab.ui.words import count
 from fewshot_lab.ui.words import escape as plainly
+from fewshot_lab.web import api_url
 
 if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Interval, Probabilities, Settings
-    from fewshot_lab.export import Gathered
+    from fewshot_lab.evaluation import Probabilities, Settings
+    from fewshot_lab.project import Gathered
+    from fewshot_lab.stats import Interval
 
 ERRORS = [0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 25, 30]
 COVERAGES = [80, 85, 90, 95, 98, 99]

@@ -5,11 +5,10 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.active import DEFAULT_STRATEGY, STRATEGIES
-from fewshot_lab.project import Project
-from fewshot_lab.studies import set_strategy, strategy_of
+from fewshot_lab.project import Project, set_strategy, strategy_of
+from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES
 from fewshot_lab.ui import curve_charts
-from fewshot_lab.ui.evaluate._parts import KINDS, kinds_of_labels, results_and_job, too_few
+from fewshot_lab.ui.evaluate.parts import KINDS, kinds_of_labels, results_and_job, too_few
 from fewshot_lab.ui.words import count, escape, signed
 
 VERB = "evaluate-replay"

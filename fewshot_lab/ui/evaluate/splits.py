@@ -9,12 +9,12 @@ from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.ui.evaluate.audit_part import leak_line
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.routes import api_url
 from fewshot_lab.ui.words import count, escape, plural
+from fewshot_lab.web import api_url
 
 if TYPE_CHECKING:
-    from fewshot_lab.core import NearPair
     from fewshot_lab.evaluation import GroupPreview
+    from fewshot_lab.project import NearPair
 
 NOUNS = ["patient", "slide", "video", "case", "group"]
 SOURCES = {

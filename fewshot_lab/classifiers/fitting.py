@@ -1,0 +1,467 @@
+"""Fitting a classifier on the labels at hand, and choosing between several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers.calibration import (
+    Calibration,
+    Fit,
+    calibrate,
+    fit_temperature,
+    no_surer,
+)
+from fewshot_lab.classifiers.candidates import (
+    Candidate,
+    Labels,
+    coefficients,
+    coordinates,
+    guess_of,
+    held_out_scores,
+    judge,
+    noise_of,
+    settings_of,
+)
+from fewshot_lab.classifiers.folds import NEAR_DUPLICATE, leak_groups, stratified_folds
+from fewshot_lab.classifiers.models import Linear, Model, Stock, TwoViews
+from fewshot_lab.classifiers.paper_classifiers import TITLES as PAPER
+from fewshot_lab.classifiers.paper_classifiers import fit_paper, paper_out_of_fold
+from fewshot_lab.classifiers.pool import Pool
+from fewshot_lab.classifiers.pooled_lda import FEW, IMAGES
+from fewshot_lab.classifiers.probability_maps import Map, Softmax, Vector
+from fewshot_lab.classifiers.readings import FINAL_ONLY, Reading, choose_reading
+from fewshot_lab.classifiers.soft_labels import SoftLabels
+from fewshot_lab.classifiers.stacking import Stack, stack
+from fewshot_lab.classifiers.svm import Machine, Sigmoid
+from fewshot_lab.classifiers.threads import one_blas_thread
+from fewshot_lab.errors import FewshotLabError
+
+Float = NDArray[np.floating[Any]]
+
+TITLES = {"stack": "LDA + LogReg", "logreg": "LogReg", "lda": "LDA", "rbf-svm": "RBF-SVM", **PAPER}
+MANY = ("lda", "logreg")
+QUICK = (*MANY, "stack")
+ALL = (*MANY, "stack", "rbf-svm")
+FOLDS = 5
+MACHINE_LIMIT = 2000
+"""Labelled images above which "auto" leaves out the support vector machine and the average of LDA
+and LogReg: too slow, and of little use with so many."""
+SURE = 2.0
+"""Standard errors by which another classifier must be better than the average to be chosen."""
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What was predicted for each labelled image by classifiers that had not seen it.
+
+    Attributes
+    ----------
+    probabilities : array (R, n, K)
+        One set per repeat of the cross-validation; NaN where an image was never held out.
+    y : array (n,)
+        Class index of each image.
+    groups : array (n,)
+        What was kept on one side of every split.
+    folds : array (R, n)
+        The fold in which each image was held out; -1: in none, it always trained.
+    """
+
+    probabilities: Float
+    y: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    folds: NDArray[np.int64]
+
+    def without(self, images: NDArray[np.bool_]) -> OutOfFold:
+        """Return the same as if these images (n,) had never been held out."""
+        probabilities = self.probabilities.copy()
+        probabilities[:, images] = np.nan
+        return OutOfFold(probabilities, self.y, self.groups, np.where(images[None], -1, self.folds))
+
+    @cached_property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which images were held out in some repeat (n,)."""
+        return np.asarray(~np.isnan(self.probabilities[:, :, 0]).all(axis=0))
+
+    @cached_property
+    def mean(self) -> Float:
+        """Probabilities averaged over the repeats (n, K); NaN where never held out."""
+        out = np.full(self.probabilities.shape[1:], np.nan, dtype=np.float32)
+        if self.scored.any():
+            out[self.scored] = np.nanmean(self.probabilities[:, self.scored], axis=0)
+        return out
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A classifier with calibrated probabilities, and how it came to be chosen.
+
+    Attributes
+    ----------
+    name, title : str
+        As in the registry ("lda"), and for people ("LDA").
+    class_ids : array (K,)
+        Class ids in ascending order: the order of the columns of all probabilities.
+    sentence : str
+        What was chosen and by how much.
+    parameters : dict
+        The chosen settings, and the temperature.
+    calibration : Calibration
+        How scores become probabilities, and why so.
+    reading : Reading
+        Which parts of an embedding it reads, and why.
+    out_of_fold : OutOfFold
+    """
+
+    name: str
+    title: str
+    class_ids: NDArray[np.int64]
+    sentence: str
+    parameters: dict[str, float]
+    calibration: Calibration
+    reading: Reading
+    model: Model = field(repr=False)
+    out_of_fold: OutOfFold = field(repr=False)
+
+    def probabilities(self, X: NDArray[Any]) -> Float:
+        """Return calibrated probabilities (n, K) of embeddings (n, d)."""
+        return self.model.probabilities(np.asarray(X))
+
+    def predict(self, X: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the most probable class id of each embedding."""
+        return np.asarray(self.class_ids[self.probabilities(X).argmax(axis=1)])
+
+    def pool_probabilities(self, pool: Pool) -> Float:
+        """Return calibrated probabilities (N, K) of the pool that this was fitted with."""
+        return self.model.pool_probabilities(self.pool_read(pool))
+
+    def pool_read(self, pool: Pool) -> Pool:
+        """Return the pool as this classifier reads it: with inner stages or without."""
+        return pool if self.reading.stages else pool.finals
+
+    def to_sklearn(self) -> Any:
+        """Return a scikit-learn Pipeline of stock classes with the same probabilities (1e-5).
+
+        skl2onnx converts it and skops stores it, but for ``paper-knn``, whose distance weights
+        skl2onnx computes differently. The most probable class is the prediction; the ``predict``
+        of ``paper-svm`` is libsvm's vote instead, which may differ.
+        """
+        return self.model.to_sklearn(self.class_ids)
+
+
+def fit(
+    X: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    name: str = "auto",
+    groups: NDArray[Any] | None = None,
+    near_duplicates: float | None = NEAR_DUPLICATE,
+    pool: Pool | None = None,
+    rows: NDArray[np.int64] | None = None,
+    apart: NDArray[np.bool_] | None = None,
+    calibration: str = "auto",
+    soft: SoftLabels | None = None,
+    sites: NDArray[Any] | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    plain: bool = False,
+    check: Callable[[], None] = lambda: None,
+) -> Fitted:
+    """Fit a classifier; "auto" chooses it by repeated stratified, group-aware cross-validation.
+
+    The same labels give the same classifier, on the same pool and with the same ``quick``.
+
+    Parameters
+    ----------
+    X : array (n, d)
+        Embeddings of the labelled images.
+    y : array (n,)
+        Their class ids.
+    name : str
+        "auto", "stack", "lda", "logreg", "rbf-svm", "paper-svm", "paper-knn" or "paper-logreg".
+    groups : array (n,), optional
+        Patient, slide or video of each image: those of one are never on both sides of a split.
+    near_duplicates : float or None
+        Cosine of centred embeddings above which two images count as of one group; None where
+        ``groups`` says all there is to say, as a project's do.
+    pool : Pool, optional
+        All embedded images, labelled or not; without it the labelled ones stand for all.
+    rows : array (n,) of int, optional
+        Where the labelled images are in the pool: saves computing them again.
+    apart : array (N,) of bool, optional
+        Images that the classifier is not to see, not even unlabelled: a reference test set.
+        Audit images stand for the pool, so they are seen as the rest of it is.
+    calibration : str
+        "auto", "temperature", "sigmoid" or "isotonic"; see :func:`calibrate`. The paper's
+        classifiers keep their own probabilities.
+    soft : SoftLabels, optional
+        Further opinions of the same images, each with its share; see :func:`soft_labels`. The
+        paper's classifiers learn what most say.
+    sites : array (n,), optional
+        Site, scanner or laboratory of each image, where known: the stages of an embedding are read
+        only if they are as good on sites left out in turn; see :mod:`_readings`.
+    quick : bool
+        Leave out what takes long: the support vector machine of "auto", and the comparison of
+        calibrations.
+    plain : bool
+        Leave the average of LDA and LogReg, and so the levelled view, out of "auto": where X are
+        coordinates in a pool's axes already, or thousands of fits follow one another.
+    check : callable
+        Called between steps; what it raises stops the fit.
+
+    Raises
+    ------
+    FewshotLabError
+        With fewer than two classes, or for an unknown name.
+    """
+    if name != "auto" and name not in TITLES:
+        raise FewshotLabError(
+            f"There is no classifier {name!r}; choose one of auto, {', '.join(TITLES)}."
+        )
+    class_ids, index = np.unique(np.asarray(y, dtype=np.int64), return_inverse=True)
+    if len(class_ids) < 2:
+        raise FewshotLabError("A classifier needs labelled images of at least two classes.")
+    X = np.asarray(X)
+    with one_blas_thread():
+        if pool is None:
+            pool, rows = Pool(X), np.arange(len(X))
+        labels = _prepare(
+            pool, X, index, len(class_ids), groups, near_duplicates, rows, apart, seed, check
+        )
+        if name.startswith("paper-"):
+            return _fit_paper(name, labels, class_ids)
+        if soft is not None:
+            labels.soft = replace(soft, y=np.searchsorted(class_ids, soft.y))
+        labels, reading = _read(labels, sites)
+        families: tuple[str, ...] = (name,)
+        if name == "auto":
+            families = QUICK if quick else ALL
+            families = MANY if len(index) > MACHINE_LIMIT else families
+            if plain:
+                families = tuple(f for f in families if f != "stack")
+        return _fit_own(families, labels, class_ids, calibration, quick, reading)
+
+
+def _read(labels: Labels, sites: NDArray[Any] | None) -> tuple[Labels, Reading]:
+    """Return the labels as the classifier is to see them."""
+    if not labels.pool.parts.has_stages:
+        return labels, FINAL_ONLY
+    reading = choose_reading(labels, labels.finals, None if sites is None else sites.astype(str))
+    return labels if reading.stages else labels.finals, reading
+
+
+def _prepare(
+    pool: Pool,
+    X: NDArray[Any],
+    y: NDArray[np.int64],
+    n_classes: int,
+    groups: NDArray[Any] | None,
+    near_duplicates: float | None,
+    rows: NDArray[np.int64] | None,
+    apart: NDArray[np.bool_] | None,
+    seed: int,
+    check: Callable[[], None],
+) -> Labels:
+    Z = pool.rotate(X) if rows is None else pool.rotated[rows]
+    length = np.linalg.norm(Z, axis=1, keepdims=True)
+    unit = Z / np.where(length == 0, 1, length)
+    together = leak_groups(
+        unit,
+        None if groups is None else np.asarray(groups, dtype=object),
+        threshold=near_duplicates,
+    )
+    # Few labels: the split decides, so average over more of them.
+    repeats = 5 if len(y) <= 200 else 3
+    folds = np.stack(
+        [stratified_folds(y, together, k=FOLDS, seed=seed + r) for r in range(repeats)]
+    )
+    return Labels(
+        pool,
+        X,
+        **coordinates(pool, X, rows),
+        y=y,
+        n_classes=n_classes,
+        groups=together,
+        folds=folds,
+        rows=rows,
+        check=check,
+        spare=_spare(len(pool), rows, apart, IMAGES if len(y) <= FEW * n_classes else 0),
+    )
+
+
+def _spare(
+    n: int, rows: NDArray[np.int64] | None, apart: NDArray[np.bool_] | None, most: int
+) -> NDArray[np.int64]:
+    """Return which unlabelled images of a pool are looked at: some, spread evenly over it."""
+    free = np.ones(n, dtype=bool) if apart is None else ~apart
+    if rows is not None:
+        free[rows] = False
+    spare = np.flatnonzero(free)
+    return spare[np.linspace(0, len(spare) - 1, min(len(spare), most)).astype(np.int64)]
+
+
+def _fit_own(
+    families: tuple[str, ...],
+    labels: Labels,
+    class_ids: NDArray[np.int64],
+    asked: str,
+    quick: bool,
+    reading: Reading,
+) -> Fitted:
+    best: list[Candidate] = []
+    for family in families:
+        if family == "stack":
+            lda = next((c for c in best if c.family == "lda"), None)
+            best.insert(0, stack(lda or _best_of("lda", labels), labels))
+        else:
+            best.append(_best_of(family, labels))
+    chosen, sentence = _choose(best, labels)
+    model, parameters, probabilities, calibration = _finish(chosen, labels, asked, quick)
+    return Fitted(
+        name=chosen.family,
+        title=TITLES[chosen.family],
+        class_ids=class_ids,
+        sentence=" ".join(filter(None, (sentence, reading.sentence))),
+        parameters=parameters,
+        calibration=calibration,
+        reading=reading,
+        model=model,
+        out_of_fold=OutOfFold(probabilities, labels.y, labels.groups, labels.folds),
+    )
+
+
+def _best_of(family: str, labels: Labels) -> Candidate:
+    """Return the setting of a family with the lowest log loss, scored in all repeats."""
+    settings = settings_of(family)
+    found = []
+    for setting, scores in zip(settings, held_out_scores(family, settings, labels, 0), strict=True):
+        candidate = Candidate(family, setting, [scores])
+        judge(candidate, labels)
+        found.append(candidate)
+    labels.check()
+    # Among settings of one family the log loss decides: it is steadier than accuracy, of which a
+    # few images are a point.
+    chosen = min(found, key=lambda candidate: candidate.loss)
+    if not np.isfinite(chosen.loss):
+        chosen = found[len(found) // 2]
+    for repeat in range(1, len(labels.folds)):
+        chosen.scores += held_out_scores(family, (chosen.setting,), labels, repeat)
+        labels.check()
+    judge(chosen, labels)
+    return chosen
+
+
+def _choose(best: list[Candidate], labels: Labels) -> tuple[Candidate, str]:
+    """Return the family with the highest balanced accuracy; the log loss decides a near tie.
+
+    A near tie is a difference below its own standard error, over the images. The average of LDA
+    and LogReg comes first where it is among them: with few labels cross-validation cannot tell
+    which of two is better, and choosing by it costs more than averaging. Another one must be
+    better by :data:`SURE` standard errors.
+    """
+    if len(best) == 1:
+        return best[0], f"{TITLES[best[0].family]}, as chosen by hand."
+    if not any(np.isfinite(c.loss) for c in best):
+        return best[0], (
+            f"{TITLES[best[0].family]} for now: every class needs a second label "
+            "before classifiers can be compared."
+        )
+    top = max(best, key=lambda c: c.correct)
+    average = isinstance(best[0], Stack)
+    margin = SURE if average else 1.0
+    close = [c for c in best if top.correct - c.correct <= margin * noise_of(top, c, labels)]
+    first = best[0] if average and best[0] in close else min(close, key=lambda c: c.loss)
+    second = max((c for c in best if c is not first), key=lambda c: c.correct)
+    points = 100 * (first.correct - second.correct)
+    a, b = TITLES[first.family], TITLES[second.family]
+    if second in close:
+        apart = f"within {abs(points):.1f} points" if abs(points) >= 0.05 else "just"
+        why = (
+            "an average is steadier"
+            if first is best[0] and average
+            else "its probabilities fit better"
+        )
+        return first, f"{a} chosen over {b}: {apart} as accurate, {why}."
+    unit = "point" if f"{points:.1f}" == "1.0" else "points"
+    return first, f"{a} chosen over {b} by {points:.1f} {unit}."
+
+
+def _finish(
+    chosen: Candidate, labels: Labels, asked: str, quick: bool
+) -> tuple[Model, dict[str, float], Float, Calibration]:
+    """Fit the chosen setting on all labels; return it, its settings, its out-of-fold (R, n, K)."""
+    machine = chosen.family == "rbf-svm"
+    guess = guess_of(chosen.family, alone=not np.isfinite(chosen.loss))
+
+    def softmax_of(scores: Float, y: NDArray[np.int64], weights: Float) -> Map:
+        best = fit_temperature(scores, y, weights, guess=guess)
+        return Softmax(no_surer(best, scores, y, weights))
+
+    image, y, weights = labels.taught
+    first: Fit
+    first = Sigmoid.fit if machine else softmax_of
+    scale, map, probabilities, calibration = calibrate(
+        np.stack(chosen.scores)[:, image],
+        y,
+        labels.folds[: len(chosen.scores), image],
+        labels.groups[image],
+        weights,
+        ("shared-sigmoid" if machine else "temperature", first),
+        asked=asked,
+        quick=quick,
+    )
+    probabilities = probabilities[:, : len(labels.y)]
+    parameters = dict(zip(("gamma", "C"), chosen.setting, strict=True)) if machine else {}
+    if isinstance(map, Sigmoid):
+        parameters |= {"slope": map.slope, "offset": map.offset}
+    if machine:
+        gamma, C = chosen.setting
+        svm = Machine.fit(
+            labels.pool, labels.X, labels.y, gamma, C, map, labels.rows, soft=labels.soft
+        )
+        return svm, parameters, probabilities, calibration
+    if isinstance(chosen, Stack):
+        parts = chosen.coefficients(labels)
+        parameters = {"shrinkage": chosen.setting}
+        if len(labels.spare):
+            parameters["unlabelled images"] = len(labels.spare)
+    else:
+        parts = [coefficients(chosen.family, chosen.setting, labels)]
+        parameters = {"shrinkage" if chosen.family == "lda" else "C": chosen.setting}
+    parameters["temperature"] = scale
+    parts = [W / np.float32(scale) for W in parts]
+    if isinstance(map, Vector):
+        slopes = map.slopes.astype(np.float32)
+        parts = [(W - W.mean(axis=1, keepdims=True)) * slopes for W in parts]
+        parts[0][-1] += map.offsets.astype(np.float32)
+        map = Softmax(1.0)
+    plain = Linear.of(labels.pool, parts[0], map)
+    if len(parts) == 1:
+        return plain, parameters, probabilities, calibration
+    levelled = Linear.of(labels.pool.levelled, parts[1], map)
+    return TwoViews(plain, levelled, map), parameters, probabilities, calibration
+
+
+def _fit_paper(name: str, labels: Labels, class_ids: NDArray[np.int64]) -> Fitted:
+    # The paper's recipe is one for final embeddings.
+    columns = labels.pool.parts.finals.dimensions
+    X = labels.X[:, :columns]
+    pipeline = fit_paper(name, X, labels.y)
+    labels.check()
+    probabilities = paper_out_of_fold(name, pipeline, X, labels.y, labels.folds[0])
+    return Fitted(
+        name=name,
+        title=TITLES[name],
+        class_ids=class_ids,
+        sentence=f"{TITLES[name]}, as chosen by hand.",
+        parameters={},
+        calibration=Calibration("none", "Probabilities as the paper's recipe gives them.", {}),
+        reading=FINAL_ONLY,
+        model=Stock(pipeline, columns, labels.X.shape[1]),
+        out_of_fold=OutOfFold(probabilities[None], labels.y, labels.groups, labels.folds[:1]),
+    )

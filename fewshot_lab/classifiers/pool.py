@@ -1,0 +1,175 @@
+"""What is computed once per embedding matrix, whatever the labels."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.backbones import Parts
+from fewshot_lab.classifiers.preparation import CHUNK, Preparation
+from fewshot_lab.classifiers.threads import one_blas_thread
+
+COMPONENTS = 256
+CACHE_BYTES = 256 * 2**20
+SAMPLE, LARGE = 20_000, 1_500
+"""Images from which principal axes are learnt (they settle long before), and the length of an
+embedding above which the axes are found by random projections, from at most:"""
+SAMPLE_OF_LARGE = 4_096
+
+
+class Pool:
+    """All embedded images, prepared and rotated to their principal axes.
+
+    Every classifier of this project's own is a function of the prepared embeddings. The rotation
+    keeps the leading components, so that a refit and scoring the whole pool cost little; it is
+    linear, so what is fitted on it is carried back to the embedding exactly.
+
+    Parameters
+    ----------
+    X : array (N, d), float16 or float32
+        Embeddings of all images.
+    components : int
+        Principal components kept, at most.
+    levelled : bool
+        Prepare the embeddings levelled; see :class:`Preparation`.
+    parts : Parts, optional
+        What the d numbers are; one final embedding where it is not given.
+
+    Attributes
+    ----------
+    parts : Parts
+    prepare : Preparation
+    rotation : array (d, p)
+    variance : array (p,)
+        Mean square of each component.
+    rotated : array (N, p), float32
+    """
+
+    def __init__(
+        self,
+        X: NDArray[Any],
+        *,
+        components: int = COMPONENTS,
+        levelled: bool = False,
+        parts: Parts | None = None,
+    ):
+        self.X = X
+        self.parts = parts or Parts.final(X.shape[1])
+        n = len(X)
+        with one_blas_thread():
+            self.prepare = Preparation.of(X, self.parts, levelled=levelled)
+            self.variance, self.rotation = self._axes(components)
+            self.rotated = np.empty((n, self.rotation.shape[1]), dtype=np.float32)
+            for start in range(0, n, CHUNK):
+                self.rotated[start : start + CHUNK] = self.rotate(X[start : start + CHUNK])
+        self._dots: tuple[dict[int, int], NDArray[np.float32]] = ({}, np.empty((0, n), np.float32))
+
+    def _axes(self, components: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the mean square along the leading axes (p,), and the axes (d, p)."""
+        n, large = len(self.X), self.parts.dimensions > LARGE
+        rows = np.linspace(0, n - 1, min(n, SAMPLE_OF_LARGE if large else SAMPLE)).astype(np.int64)
+        p = max(1, min(components, self.parts.dimensions, max(n, 1)))
+        if large:
+            return _leading_of(self.prepare(self.X[rows]), p)
+        scatter = np.zeros((self.parts.dimensions,) * 2, dtype=np.float32)
+        for start in range(0, len(rows), CHUNK):
+            Z = self.prepare(self.X[rows[start : start + CHUNK]])
+            scatter += (Z.T @ Z).astype(np.float32)
+        return _leading(scatter / max(len(rows), 1), p)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @cached_property
+    def levelled(self) -> Pool:
+        """A second view of the same embeddings, levelled; made when first asked for."""
+        return Pool(self.X, components=self.rotation.shape[1], levelled=True, parts=self.parts)
+
+    @cached_property
+    def finals(self) -> Pool:
+        """The pool by the final embeddings alone; made when first asked for."""
+        if not self.parts.has_stages:
+            return self
+        return Pool(self.X, components=COMPONENTS, parts=self.parts.finals)
+
+    def rotate(self, X: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the leading components (n, p) of prepared embeddings."""
+        return self.prepare(X) @ self.rotation
+
+    def cosines(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the cosine of each given row with every image (m, N).
+
+        Kept from call to call (up to 256 MB), so that a newly labelled image costs one row.
+        """
+        known, table = self._dots
+        n = len(self)
+        new = [int(r) for r in dict.fromkeys(rows.tolist()) if int(r) not in known]
+        fits = (len(known) + len(new)) * n * 4 <= CACHE_BYTES
+        if not fits:
+            known, table = {}, np.empty((0, n), np.float32)
+            new = list(dict.fromkeys(rows.tolist()))
+        if new:
+            fresh = np.empty((len(new), n), dtype=np.float32)
+            with one_blas_thread():
+                own = self.prepare(self.X[np.asarray(new)])
+                for start in range(0, n, CHUNK):
+                    stop = start + CHUNK
+                    fresh[:, start:stop] = own @ self.prepare(self.X[start:stop]).T
+            known = known | {row: len(known) + i for i, row in enumerate(new)}
+            table = np.concatenate([table, fresh])
+            if len(known) * n * 4 <= CACHE_BYTES:
+                self._dots = (known, table)
+        return table[[known[int(r)] for r in rows]]
+
+    @cached_property
+    def density(self) -> NDArray[np.float32]:
+        """How close each image lies to its nearest ones (N,): mean cosine to the 20 nearest.
+
+        Among a sample of at most 4,096 images, on 64 components; for ranking only.
+        """
+        n = len(self)
+        short = np.ascontiguousarray(self.rotated[:, :64])
+        norm = np.linalg.norm(short, axis=1, keepdims=True)
+        short = np.divide(short, np.where(norm == 0, 1, norm), dtype=np.float32)
+        rng = np.random.default_rng(0)
+        sample = np.sort(rng.permutation(n)[:4096])
+        k = max(1, min(20, len(sample) - 1))
+        out = np.empty(n, dtype=np.float32)
+        for start in range(0, n, 1024):
+            similar = short[start : start + 1024] @ short[sample].T
+            similar.partition(similar.shape[1] - k, axis=1)
+            out[start : start + 1024] = similar[:, -k:].mean(axis=1)
+        return out
+
+
+def _leading(
+    scatter: NDArray[np.floating[Any]], p: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from scipy.linalg import eigh
+
+    d = len(scatter)
+    values, vectors = eigh(
+        scatter.astype(np.float64), subset_by_index=[d - p, d - 1], check_finite=False
+    )
+    vectors = vectors[:, ::-1]
+    return np.maximum(values[::-1], 0).astype(np.float32), _signed(vectors)
+
+
+def _leading_of(Z: NDArray[np.float32], p: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the same of the rows themselves (Halko, Martinsson and Tropp 2011, SIAM Review 53)."""
+    from sklearn.utils.extmath import randomized_svd
+
+    if not len(Z):
+        return np.zeros(p, np.float32), np.eye(Z.shape[1], p, dtype=np.float32)
+    _, lengths, axes = randomized_svd(Z, p, n_oversamples=32, n_iter=2, random_state=0)
+    return (lengths**2 / len(Z)).astype(np.float32), _signed(axes.T)
+
+
+def _signed(axes: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Fix the signs of axes (d, p), which are arbitrary, so that every machine agrees."""
+    sign = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    sign[sign == 0] = 1
+    return np.ascontiguousarray(axes * sign, dtype=np.float32)

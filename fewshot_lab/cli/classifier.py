@@ -1,0 +1,258 @@
+"""The classifier: fit, predictions, export, predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.labels import CsvOut, write_csv
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.reporting import listed, plural, progress, tell
+
+ClassifierName = Annotated[
+    str | None,
+    typer.Option(
+        "--classifier",
+        help="auto, stack, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn; "
+        "the project's choice by default.",
+        show_default=False,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(fit)
+    app.command()(predictions)
+    app.command()(export)
+    app.command()(report)
+    app.command()(predict)
+    app.command(name="predict-dropped", hidden=True)(predict_dropped)
+
+
+def fit(
+    project: ProjectName,
+    classifier: ClassifierName = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Fit a classifier on the labels and say how good it is."""
+    import time
+
+    from fewshot_lab.export import figures
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    began = time.monotonic()
+    fitted = opened.fit(classifier)
+    seconds = time.monotonic() - began
+    measured = figures(opened, fitted)
+    names = {row.id: row.name for row in opened.store.classes(include_retired=True)}
+    result = {
+        "name": fitted.fitted.name,
+        "title": fitted.fitted.title,
+        "sentence": fitted.sentence,
+        "classes": [names[int(i)] for i in fitted.fitted.class_ids],
+        "labels": len(fitted.training.ids),
+        "seconds": round(seconds, 3),
+        **measured,
+    }
+    lines = [fitted.sentence or f"{fitted.fitted.title}."]
+    for key, what in (("cross_validation", "cross-validation"), ("audit", "audit")):
+        found = measured[key]
+        value = found.get("balanced_accuracy")
+        if value:
+            lines.append(
+                f"Balanced accuracy by {what}: {value['value']:.3f} "
+                f"({value['low']:.3f} to {value['high']:.3f}, n = {value['n']:,})."
+            )
+        else:
+            reason = str(found["reason"])
+            lines.append(f"{what.capitalize()}: {reason[:1].lower()}{reason[1:]}")
+    tell(result, "\n".join(lines), as_json=json)
+    opened.close()
+
+
+def predictions(
+    project: ProjectName,
+    out: CsvOut = None,
+    classifier: ClassifierName = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Write labels and predictions of all images as CSV."""
+    import csv
+    import io
+
+    from fewshot_lab.export import predictions_csv
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    text = predictions_csv(opened, classifier=opened.fit(classifier))
+    if json and out is None:
+        rows = list(csv.DictReader(io.StringIO(text)))
+        tell({"predictions": rows}, "", as_json=True)
+    else:
+        write_csv(text, out, as_json=json)
+    opened.close()
+
+
+def export(
+    project: ProjectName,
+    bundle: Annotated[
+        Path, typer.Argument(help="The folder to write, or NAME.zip.", show_default=False)
+    ],
+    zip: Annotated[bool, typer.Option("--zip", help="Also write BUNDLE.zip.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle.")] = False,
+    licence_accepted: Annotated[
+        bool,
+        typer.Option(
+            "--licence-accepted",
+            help="You know the backbone's licence and keep to it; asked for where it forbids to "
+            "pass the bundle on, or to use it in trade.",
+        ),
+    ] = False,
+    accepted_by: Annotated[
+        str | None,
+        typer.Option(help="Who accepts it; the system's user by default.", show_default=False),
+    ] = None,
+    classifier: ClassifierName = None,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Write the classifier as a bundle that works without this app, and check it."""
+    from fewshot_lab.export import check_backbone, export_bundle
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        check_backbone(opened.backbone.card, licence_accepted)  # or refuse, before the fit
+        report("fitting", 0, None)
+        done = export_bundle(
+            opened,
+            bundle,
+            classifier=opened.fit(classifier),
+            zip=zip,
+            force=force,
+            licence_accepted=licence_accepted,
+            accepted_by=_user() if accepted_by is None else accepted_by,
+            progress=report,
+        )
+        result: dict[str, Any] = {
+            "folder": str(done.folder) if done.folder else None,
+            "zip": str(done.zip_path) if done.zip_path else None,
+            "max_difference": done.max_difference,
+            "n_images": done.n_images,
+            "seconds": round(done.seconds, 3),
+            "note": done.note,
+        }
+        places = " and ".join(str(p) for p in (done.folder, done.zip_path) if p)
+        text = (
+            f"Written to {places}. Its probabilities differ from the app's by at most "
+            f"{done.max_difference:.1g} on {plural(done.n_images, 'stored image')}."
+        )
+        tell(result, f"{text} {done.note}".strip(), as_json=json, job=job)
+        opened.close()
+
+
+def _user() -> str:
+    """Return the name of the operating system's user, empty where there is none."""
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+def report(
+    project: ProjectName,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Write what is known of the classifier as one HTML page, to read, print and cite."""
+    from fewshot_lab.export import write_report
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as said:
+        opened = Project.open(project)
+        try:
+            facts = write_report(opened, out, progress=said)
+        finally:
+            opened.close()
+        result = {"out": str(out.absolute()), **facts}
+        audit = facts["metrics"]["audit"].get("balanced_accuracy")
+        text = f"Written to {out}."
+        if audit and audit["value"] is not None:
+            text += (
+                f" Balanced accuracy on audit images {audit['value']:.2f} "
+                f"({audit['low']:.2f} to {audit['high']:.2f}, n = {audit['n']:,})."
+            )
+        tell(result, text, as_json=json, job=job)
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder or ZIP.", show_default=False)],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Images: a folder (recursive), a ZIP, a file.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("predictions.csv"),
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Predict the classes of images with an exported classifier.
+
+    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 where
+    there is no other.
+    """
+    from fewshot_lab.export import Bundle, predict_folder
+
+    with progress(job, as_json=json) as report, Bundle.open(bundle) as opened:
+        done = predict_folder(opened, folder, out, progress=report)
+        result = {
+            "predicted": done.predicted,
+            "errors": done.errors,
+            "out": str(done.out),
+            "errors_file": str(done.errors_file) if done.errors_file else None,
+            "referred": done.referred,
+            "unlike": done.unlike,
+        }
+        text = f"{plural(done.predicted, 'image')} predicted: {done.out}."
+        if done.referred is not None:
+            text += f" {done.predicted - done.referred:,} decided, {done.referred:,} referred."
+        if done.unlike:
+            text += f" {plural(done.unlike, 'image')} unlike anything labelled."
+        if done.errors:
+            text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
+        tell(result, text, as_json=json, job=job)
+        listed(done.errors)
+    if not done.predicted:
+        raise typer.Exit(1)
+
+
+def predict_dropped(
+    project: Annotated[str, typer.Argument()],
+    folder: Annotated[Path, typer.Argument()],
+    bundle: Annotated[Path, typer.Argument()],
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Predict what was dropped on the page; PROJECT may be the folder of none."""
+    from fewshot_lab.export import predict_dropped as predict_them
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        opened = None if project.startswith(".") else Project.open(project)
+        done = predict_them(bundle, folder, opened, progress=report)
+        result = {"predicted": len(done.answers), "errors": done.refused}
+        tell(result, f"{plural(len(done.answers), 'image')} predicted.", as_json=json, job=job)
+        if opened is not None:
+            opened.close()

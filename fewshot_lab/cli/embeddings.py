@@ -1,0 +1,366 @@
+"""Embeddings and the map: embed, map, prepare, backbones, demo."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.reporting import listed, plural, progress, table, tell
+from fewshot_lab.cli.waiting import Now, in_turn
+from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    from fewshot_lab.progress import Progress
+    from fewshot_lab.project import Project
+
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        help="A name that 'backbones' lists, or a checkpoint file.",
+        show_default=False,
+    ),
+]
+Neighbours = Annotated[
+    int | None, typer.Option(help="UMAP: the size of a neighbourhood.", min=2, show_default=False)
+]
+MinDist = Annotated[
+    float | None,
+    typer.Option(help="UMAP: how close points may lie, 0 to 1.", min=0, max=1, show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(embed)
+    app.command(name="map")(map_)
+    app.command()(prepare)
+    app.command(name="try-backbone", hidden=True)(try_backbone)
+    app.command(name="compare-backbones", hidden=True)(compare_backbones)
+    app.command()(backbones)
+    app.command()(demo)
+
+
+def embed(
+    project: ProjectName,
+    backbone: Backbone = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="i/n",
+            help="Embed only the i-th of n parts, from 0, so that machines share the work; under "
+            "torchrun, srun or in a Slurm array as these say.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, ...", show_default=False)
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Images in a pass, fitted to the device.", min=1, show_default=False),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="On a GPU, processes that read; on a CPU, lanes.", min=1, show_default=False
+        ),
+    ] = None,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Embed the images that have no embedding yet; resumes where it stopped."""
+    from fewshot_lab.embeddings import part_of_run
+    from fewshot_lab.project import Project
+
+    part = _shard(shard)
+    # Whoever takes a part of the work runs beside the others.
+    beside = part_of_run(part) != (0, 1)
+    heavy = in_turn(project, job, now=now or beside, device=device)
+    with progress(job, as_json=json, heavy=heavy) as report:
+        opened = Project.open(project)
+        before = opened.backbone_name
+        done = opened.embed(
+            backbone=backbone,
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            shard=part,
+            progress=report,
+        )
+        text = _embedded(done)
+        if opened.backbone_name != before:
+            text += f" {opened.name} now uses {opened.backbone_name}; its labels stay."
+        tell(asdict(done), text, as_json=json, job=job)
+        listed(done.failed)
+        opened.close()
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not int(match[1]) < int(match[2]):
+        raise typer.BadParameter("--shard is i/n with i from 0 to n - 1, such as 0/2")
+    return int(match[1]), int(match[2])
+
+
+def _embedded(done: Any) -> str:
+    words = [f"{plural(done.done, 'image')} embedded in {done.seconds:,.0f} s"]
+    if done.done and done.images_per_second:
+        words[0] += f", {done.images_per_second:,.0f} a second once the backbone was loaded"
+    if done.skipped:
+        words.append(f"{done.skipped:,} had an embedding")
+    if done.failed:
+        words.append(f"{plural(len(done.failed), 'image')} could not be read")
+    return ", ".join(words) + "."
+
+
+def map_(
+    project: ProjectName,
+    neighbours: Neighbours = None,
+    min_dist: MinDist = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Lay all images out anew, also those placed before.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Lay the images out in the plane."""
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        opened = Project.open(project)
+        made = opened.make_map(
+            neighbours=neighbours, min_dist=min_dist, fresh=fresh, progress=report
+        )
+        result = {"images": len(made.ids), "method": made.method}
+        text = f"{plural(len(made.ids), 'image')} laid out by {made.method.upper()}."
+        tell(result, text, as_json=json, job=job)
+        opened.close()
+
+
+def prepare(
+    project: ProjectName,
+    backbone: Backbone = None,
+    neighbours: Neighbours = None,
+    min_dist: MinDist = None,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Embed what is missing, then make the map."""
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
+        opened = Project.open(project)
+        result = prepare_project(
+            opened, backbone=backbone, neighbours=neighbours, min_dist=min_dist, report=report
+        )
+        tell(result, "The map is ready.", as_json=json, job=job)
+        opened.close()
+
+
+def prepare_project(
+    project: Project,
+    *,
+    backbone: str | None = None,
+    neighbours: int | None = None,
+    min_dist: float | None = None,
+    report: Progress,
+) -> dict[str, Any]:
+    """Embed and lay out; return both reports.
+
+    A third of the way a first map is drawn, so that there is something to look at. A project that
+    has a map keeps it, and its backbone, until another backbone has made its own.
+    """
+    if backbone is not None and project.map is not None:
+        view = project.through(backbone)
+        found = prepare_project(view, neighbours=neighbours, min_dist=min_dist, report=report)
+        view.close()
+        project.use_backbone(backbone)
+        return found
+    shown = backbone is not None  # until the switch, the map belongs to the old backbone
+
+    def report_and_show(stage: str, done: int, total: int | None) -> None:
+        nonlocal shown
+        report(stage, done, total)
+        if not shown and stage == "embedding" and total and 3 * done >= total:
+            shown = project.first_map()
+
+    embedded = project.embed(backbone=backbone, progress=report_and_show)
+    listed(embedded.failed)
+    made = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
+    return {"embed": asdict(embedded), "map": {"images": len(made.ids), "method": made.method}}
+
+
+def try_backbone(
+    project: ProjectName,
+    backbone: Annotated[str, typer.Option("--backbone", help="The one to compare with.")],
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Embed by another backbone and compare both on the same labels; switches nothing."""
+    from fewshot_lab.project import Project
+    from fewshot_lab.runs import try_backbone as compare
+
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
+        opened = Project.open(project)
+        found = compare(opened, backbone, progress=report)
+        opened.close()
+    tell(found, found["reason"] or f"{backbone} is compared.", as_json=json, job=job)
+
+
+def compare_backbones(
+    project: ProjectName,
+    backbone: Annotated[list[str] | None, typer.Option("--backbone")] = None,
+    behind: Annotated[bool, typer.Option("--behind", help="Give way to everything else.")] = False,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Say whether another backbone that comes with the app tells the classes apart better."""
+    from fewshot_lab.project import UNASKED_SECONDS, Project, better_backbone
+
+    if behind and hasattr(os, "nice"):
+        os.nice(10)
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
+        opened = Project.open(project)
+        found = better_backbone(
+            opened, backbone or (), within=UNASKED_SECONDS if behind else None, progress=report
+        )
+        opened.close()
+    tell(found, _compared(found), as_json=json, job=job)
+
+
+def _compared(found: dict[str, Any]) -> str:
+    from fewshot_lab.project import points
+
+    rows = [
+        [
+            row["backbone"],
+            "{:.2f} ({:.2f} to {:.2f})".format(*row["balanced_accuracy"]),
+            points(row) if "gain" in row else "in use",
+        ]
+        for row in found["rows"]
+    ]
+    lines = [table(["backbone", "balanced accuracy", "against the one in use"], rows), ""]
+    lines += [f"{row['backbone']}: {row['reason']}" for row in found["left_out"]]
+    lines.append(found["sentence"])
+    if found["better"]:
+        lines.append("Nothing was switched: 'prepare PROJECT --backbone NAME' does it.")
+    return "\n".join(lines)
+
+
+def backbones(
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROJECT",
+            help="Compare those that come with the app on a project's labels instead.",
+            show_default=False,
+        ),
+    ] = None,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List the backbones, the default first."""
+    from fewshot_lab.backbones import cards, default_name, find
+
+    if compare is not None:
+        compare_backbones(compare, now=now, json=json)
+        return
+    default = default_name()
+    result = []
+    grouped: dict[str, list[list[str]]] = {}
+    for card in cards():
+        usable, sentence = find(card.name).available()
+        result.append(
+            {
+                **asdict(card),
+                "default": card.name == default,
+                "available": usable,
+                "availability": sentence,
+            }
+        )
+        state = "here" if card.offline else "to download" if usable else "not available now"
+        licence = card.licence_class + (", gated" if card.gated else "")
+        row = [f"  {card.name}", str(card.dimensions), f"{card.size_mb:,.0f}", licence, state]
+        grouped.setdefault(card.domain or "your own", []).append(row)
+    rows = [row for domain, group in grouped.items() for row in ([domain, *[""] * 4], *group)]
+    text = table(["backbone", "dims", "MB", "licence", "weights"], rows)
+    tell({"backbones": result}, f"{text}\n\n{_MORE}", as_json=json)
+
+
+_MORE = (
+    "Licence: what it asks of a classifier made with the backbone; gated: access is asked for.\n"
+    "--json says what each is good for, what it was trained on, which public sets it has seen.\n"
+    "--compare PROJECT says whether another that comes with the app does better on your labels.\n"
+    "+stages behind a name reads the network's inner stages too, which most often tells classes\n"
+    "apart better; the default does so already."
+)
+
+
+def demo(
+    name: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its name.")] = "demo",
+    images: Annotated[int, typer.Option(help="How many cells to draw.", min=8)] = 1200,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Make a project of drawn blood cells, with embeddings and a map; no download."""
+    from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.images.demo import draw_demo
+
+    with progress(job, as_json=json, heavy=None if now else {"project": name}) as report:
+        project = _demo_project(name)
+        drawn = project.folder / "images" / "drawn"
+        draw_demo(drawn, n=images, progress=report)
+        # The manifest gives the cell type as reference label and the slide as group.
+        done = project.import_images(
+            drawn / "manifest.csv",
+            columns=ManifestColumns("path", "label", "slide"),
+            progress=report,
+        )
+        result = asdict(done) | prepare_project(project, report=report)
+        project.touch()
+        text = f"{project.name} is ready: {plural(len(project.store.ids()), 'image')} on a map."
+        tell(
+            {"name": project.name, "folder": str(project.folder)} | result,
+            text,
+            as_json=json,
+            job=job,
+        )
+        project.close()
+
+
+def _demo_project(name: str) -> Project:
+    """Open or make the demo project; goes on with one that was interrupted."""
+    from fewshot_lab.project import Project
+
+    try:
+        project = Project.create(name)
+    except FewshotLabError:
+        project = Project.open(name)
+        if project.store.ids() and not project.store.get("demo"):
+            raise FewshotLabError(
+                f"{project.name!r} has images of its own: choose another name for the demo."
+            ) from None
+    project.store.set("demo", True)
+    if project.title == project.name:
+        project.rename("Demo: drawn blood cells")
+    return project

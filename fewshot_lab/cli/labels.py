@@ -1,0 +1,126 @@
+"""Labels: label, labels, history."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.reporting import plural, table, tell
+
+CsvOut = Annotated[
+    Path | None, typer.Option(help="The CSV to write; stdout by default.", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(label)
+    app.command()(labels)
+    app.command()(history)
+
+
+def label(
+    project: ProjectName,
+    csv: Annotated[Path, typer.Option("--csv", help="A CSV with the columns path and label.")],
+    annotator: Annotated[str, typer.Option(help="Who labelled.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Label images from a CSV.
+
+    Classes that do not exist yet are added; "unsure" and "reject" mark an image, an empty label
+    clears it. Paths that are not in the project are listed and the exit status is 1; the others
+    are labelled all the same. A file that says two things of one image is refused.
+    """
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    labelled, unmatched = opened.label_csv(csv, annotator)
+    opened.touch()
+    result = {"labelled": labelled, "unmatched": unmatched}
+    tell(result, f"{plural(labelled, 'image')} labelled.", as_json=json)
+    opened.close()
+    if unmatched:
+        some = ", ".join(unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
+        are = "is" if len(unmatched) == 1 else "are"
+        print(f"{plural(len(unmatched), 'path')} {are} not in {project!r}: {some}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def labels(
+    project: ProjectName,
+    out: CsvOut = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POSITION|TIME",
+            help="As they were at a position of the log or at a time.",
+            show_default=False,
+        ),
+    ] = None,
+    opinions: Annotated[
+        bool, typer.Option("--opinions", help="A row for each annotator's own opinion.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Write the labels as CSV, now or of a past moment."""
+    from fewshot_lab.export import labels_csv, opinions_csv, parse_moment
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    moment = parse_moment(at) if at is not None else None
+    if json and out is None:
+        store = opened.store
+        rows = store.export_opinions(moment) if opinions else store.export_labels(moment)
+        tell({"at": at, "opinions" if opinions else "labels": rows}, "", as_json=True)
+    else:
+        table_of = opinions_csv if opinions else labels_csv
+        write_csv(table_of(opened, at=moment), out, as_json=json)
+    opened.close()
+
+
+def write_csv(text: str, out: Path | None, *, as_json: bool) -> None:
+    """Write a table to a file, or to stdout where none is named."""
+    if out is None:
+        print(text, end="")
+        return
+    from fewshot_lab.files import write_atomically
+
+    write_atomically(out.absolute(), text.encode())
+    rows = text.count("\n") - 1
+    tell({"out": str(out), "rows": rows}, f"{plural(rows, 'row')} in {out}.", as_json=as_json)
+
+
+def history(
+    project: ProjectName,
+    limit: Annotated[int, typer.Option(help="How many actions.", min=1)] = 20,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show the last actions, the newest first."""
+    from dataclasses import asdict
+
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    rows = opened.store.history(limit)
+    opened.close()
+    result = {"history": [{**asdict(row), "time": row.time.isoformat()} for row in rows]}
+    if not rows:
+        tell(result, "Nothing has been labelled yet.", as_json=json)
+        return
+    shown = [
+        [
+            str(row.action_id),
+            row.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            row.annotator,
+            row.sentence + (" (undone)" if row.undone else ""),
+        ]
+        for row in rows
+    ]
+    tell(result, table(["position", "time", "annotator", "what"], shown), as_json=json)

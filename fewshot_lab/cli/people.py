@@ -1,0 +1,165 @@
+"""Several annotators on one project: people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.reporting import plural, table, tell
+from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import PeopleReport
+    from fewshot_lab.stats import Interval
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the app."""
+    app.command()(people)
+
+
+def people(
+    project: ProjectName,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            help="What trains where opinions differ: latest, majority, senior or soft.",
+            show_default=False,
+        ),
+    ] = None,
+    seniors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME", help="Who decides where opinions differ.", show_default=False
+        ),
+    ] = None,
+    annotators: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Who labels.", show_default=False)
+    ] = None,
+    split: Annotated[
+        bool | None,
+        typer.Option(
+            "--split/--no-split",
+            help="Give each annotator a share of the images, or all to everyone.",
+            show_default=False,
+        ),
+    ] = None,
+    double: Annotated[
+        float | None,
+        typer.Option(help="Share of the images labelled by several (0.1).", show_default=False),
+    ] = None,
+    per_image: Annotated[
+        int | None, typer.Option(help="How many label each of those.", show_default=False)
+    ] = None,
+    blind: Annotated[
+        float | None,
+        typer.Option(
+            help="Share labelled without sight of predictions and others' labels (1: all).",
+            show_default=False,
+        ),
+    ] = None,
+    repeats: Annotated[
+        float | None,
+        typer.Option(help="Own images that come back unmarked, per label.", show_default=False),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who changes any of this.", show_default=False),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show who labelled what and how far people agree; options change how they work together.
+
+    A change needs --by: it is kept with name and time in the log.
+    """
+    from fewshot_lab.project import Project
+
+    asked: dict[str, Any] = {
+        "rule": rule,
+        "seniors": None if seniors is None else tuple(seniors.split(",")),
+        "annotators": None if annotators is None else tuple(annotators.split(",")),
+        "split": split,
+        "double": double,
+        "per_image": per_image,
+        "blind": blind,
+        "repeats": repeats,
+    }
+    changes = {key: value for key, value in asked.items() if value is not None}
+    if changes and by is None:
+        raise FewshotLabError("Say with --by NAME who changes how people work together.")
+    opened = Project.open(project)
+    try:
+        if changes and by is not None:
+            opened.set_team(by, **changes)
+        report = opened.people()
+    finally:
+        opened.close()
+    tell(report.to_dict(), _text(report), as_json=json)
+
+
+def _text(report: PeopleReport) -> str:
+    from fewshot_lab.store import Team
+
+    team = report.team
+    agreed = team.changes(Team(rule=team.rule, seniors=team.seniors))
+    agreed = f"{agreed[0].upper()}{agreed[1:]}." if agreed else ""
+    if not report.people:
+        return f"Nobody has labelled anything yet. {agreed}".rstrip()
+    lines = [
+        table(
+            ["annotator", "labels", "shared", "s per label", "kappa with oneself"],
+            [
+                [
+                    person.name,
+                    str(person.labels),
+                    str(person.shared),
+                    f"{person.pace.seconds:.1f}" if person.pace else "-",
+                    _kappa(person.self_kappa),
+                ]
+                for person in report.people
+            ],
+        )
+    ]
+    if report.kappa is None:
+        lines.append("No image was labelled by two people apart: agreement cannot be told.")
+    else:
+        lines.append(f"{report.kind}: {_kappa(report.kappa)}")
+        lines.append(f"Raw agreement: {_figure(report.agreement)}")
+    if len(report.pairs) > 1:
+        lines += [f"{pair.a}, {pair.b}: {_kappa(pair.kappa)}" for pair in report.pairs]
+    waiting = [each for each in report.conflicts if not each.decided]
+    if report.conflicts:
+        line = f"{plural(len(report.conflicts), 'image')} labelled differently, "
+        line += f"{len(waiting):,} undecided"
+        if unsettled := sum(each.label is None for each in waiting):
+            line += f", {unsettled:,} of them without a training label until somebody decides"
+        lines.append(f"{line}.")
+    lines.append(f"Training label: {report.rule}{f' ({s})' if (s := report.rule_since) else ''}.")
+    effect = report.effect
+    if effect.difference is not None:
+        d = effect.difference
+        often = f"{abs(100 * d.value):.1f} points {'more' if d.value >= 0 else 'less'} often"
+        lines.append(
+            f"With the prediction in sight a label agrees with it {often} "
+            f"({100 * d.low:+.1f} to {100 * d.high:+.1f}, n = {d.n:,}). {effect.caveat}"
+        )
+    if agreed:
+        lines.append(agreed)
+    return "\n".join(lines)
+
+
+def _kappa(value: Interval | None) -> str:
+    from fewshot_lab.project import FEWEST
+
+    if value is not None and 0 < value.n < FEWEST:
+        return f"too few to say (n = {value.n})"
+    return _figure(value)
+
+
+def _figure(value: Interval | None) -> str:
+    if value is None or value.value != value.value:
+        return "-"
+    return f"{value.value:.2f} ({value.low:.2f}-{value.high:.2f}, n = {value.n:,})"

@@ -1,0 +1,218 @@
+"""Projects and their images: create, projects, import, delete."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.embeddings import prepare_project
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.reporting import listed, plural, progress, table, tell
+from fewshot_lab.cli.waiting import Now, in_turn
+from fewshot_lab.errors import FewshotLabError, NoProject
+
+if TYPE_CHECKING:
+    from fewshot_lab.images import ManifestColumns
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(create)
+    app.command(name="import")(import_)
+    app.command()(projects)
+
+
+def create(
+    name: ProjectName,
+    backbone: Annotated[
+        str | None, typer.Option(help="The backbone to embed with.", show_default=False)
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make an empty project."""
+    from fewshot_lab.project import Project
+
+    project = Project.create(name, backbone=backbone)
+    result = {"name": project.name, "folder": str(project.folder)}
+    tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
+    project.close()
+
+
+def projects(home: Home = None, json: Json = False) -> None:
+    """List the projects."""
+    import time
+
+    from fewshot_lab.home import home as home_folder
+    from fewshot_lab.project import Project
+
+    infos = Project.list()
+    result = {"home": str(home_folder()), "projects": [asdict(info) for info in infos]}
+    if not infos:
+        tell(result, f"There are no projects in {home_folder()}.", as_json=json)
+        return
+    rows = [
+        [
+            info.name,
+            f"{info.images:,}",
+            f"{info.labelled:,}",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(info.last_used)),
+        ]
+        for info in infos
+    ]
+    tell(result, table(["project", "images", "labelled", "last used"], rows), as_json=json)
+
+
+def import_(
+    project: ProjectName,
+    source: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image or DICOM file.",
+            show_default=False,
+        ),
+    ],
+    reference_labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="folders|COLUMN",
+            help="Take folder names, or a column of the manifest, as reference labels.",
+            show_default=False,
+        ),
+    ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Keep copies instead of reading the files in place.")
+    ] = False,
+    path_column: Annotated[
+        str | None, typer.Option(help="CSV: the column with the paths.", show_default=False)
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="CSV: the column with reference labels.", show_default=False)
+    ] = None,
+    group_column: Annotated[
+        str | None,
+        typer.Option(help="CSV: the column with the patient or slide.", show_default=False),
+    ] = None,
+    metadata_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metadata-column",
+            "--meta-column",
+            help="CSV: a further column to keep; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    group_field: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PatientID|StudyInstanceUID",
+            help="DICOM: the field that says which images belong together.",
+            show_default=False,
+        ),
+    ] = None,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Then embed and make the map.")
+    ] = False,
+    backbone: Annotated[
+        str | None, typer.Option(help="With --prepare: the backbone.", show_default=False)
+    ] = None,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Bring in images; again with the same source, only what is new.
+
+    Files that cannot be read are listed; the exit status is 1 where there is no other.
+    """
+    from fewshot_lab.project import Project
+
+    heavy = in_turn(project, job, now=now) if prepare else None
+    with progress(job, as_json=json, heavy=heavy) as report:
+        try:
+            opened = Project.open(project)
+        except NoProject as error:
+            raise FewshotLabError(f"{error} To make it: fewshot-lab create {project}") from None
+        columns = _columns(
+            source, reference_labels, path_column, label_column, group_column, metadata_column
+        )
+        done = opened.import_images(
+            source if len(source) > 1 else source[0],
+            reference_labels="folders" if reference_labels == "folders" else None,
+            columns=columns,
+            group_field=group_field,
+            copy=copy,
+            progress=report,
+        )
+        if done.refused and not opened.store.ids():
+            listed(done.refused)
+            raise FewshotLabError(_none_of(done.refused))
+        result: dict[str, Any] = asdict(done)
+        words = [f"{plural(done.added, 'image')} added"]
+        if done.known:
+            words.append(f"{plural(done.known, 'file')} known already")
+        if done.filled:
+            words.append(f"{plural(done.filled, 'image')} given a reference label or group")
+        if done.duplicates:
+            words.append(f"{plural(len(done.duplicates), 'duplicate')} linked to the first")
+        if done.conflicts:
+            words.append(f"{plural(len(done.conflicts), 'duplicate')} with another reference label")
+        if done.refused:
+            words.append(f"{plural(len(done.refused), 'file')} refused")
+        tell(result, ", ".join(words) + ".", as_json=json and not prepare, job=job)
+        listed(done.refused)
+        if prepare:
+            result |= prepare_project(opened, backbone=backbone, report=report)
+            tell(result, "The map is ready.", as_json=json, job=job)
+        opened.touch()
+        opened.close()
+    if done.refused and not (done.added or done.known or done.duplicates):
+        raise typer.Exit(1)
+
+
+def _none_of(refused: Sequence[tuple[str, str]]) -> str:
+    """Say why an import brought in nothing at all."""
+    (reason, times), *others = Counter(reason for _, reason in refused).most_common()
+    why = reason if not others else f"{times:,} times: {reason}"
+    return f"No image was imported, of {plural(len(refused), 'file')}. {why}"
+
+
+def _columns(
+    sources: list[Path],
+    reference: str | None,
+    path: str | None,
+    label: str | None,
+    group: str | None,
+    metadata: list[str] | None,
+) -> ManifestColumns | None:
+    """Return what the columns of a manifest mean: those named, the others guessed."""
+    from_column = reference if reference not in (None, "folders") else None
+    named = (path, from_column, label, group, metadata)
+    if not any(named):
+        return None
+    manifests = [s for s in sources if s.suffix.lower() in (".csv", ".tsv")]
+    if not manifests:
+        raise FewshotLabError(
+            "Columns can only be named for a CSV manifest; "
+            "for folders use --reference-labels folders."
+        )
+    from dataclasses import replace
+
+    from fewshot_lab.images import ManifestColumns, guess_columns
+
+    if path is not None:
+        chosen = ManifestColumns(path)
+    else:
+        guessed = guess_columns(manifests[0])
+        chosen = guessed if not any(named[1:]) else replace(guessed, metadata=())
+    return ManifestColumns(
+        path=chosen.path,
+        label=label or from_column or chosen.label,
+        group=group or chosen.group,
+        metadata=tuple(metadata) if metadata else chosen.metadata,
+    )

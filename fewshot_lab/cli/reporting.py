@@ -1,0 +1,174 @@
+"""What a verb says: results on stdout, progress on stderr, both into the run folder of a job."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from fewshot_lab.cli.waiting import wait_in_line
+from fewshot_lab.files import to_json, write_atomically
+from fewshot_lab.progress import Progress
+
+Words = Callable[[str], str]
+
+
+def tell(result: dict[str, Any], text: str, *, as_json: bool, job: Path | None = None) -> None:
+    """Give a verb's result.
+
+    Parameters
+    ----------
+    result : dict
+        Plain values.
+    text : str
+        The same in words.
+    as_json : bool
+        Print the first instead of the second.
+    job : Path, optional
+        The run folder of a job, where the page reads the result.
+    """
+    if job is not None:
+        write_atomically(job / "report.json", json.dumps(result, default=str).encode())
+    if as_json:
+        print(to_json(result))
+    elif text:
+        print(text)
+
+
+@contextmanager
+def progress(
+    job: Path | None, *, as_json: bool, heavy: dict[str, Any] | None = None
+) -> Iterator[Progress]:
+    """Give the callback that long work reports to: a job's status file, or a bar on stderr.
+
+    Parameters
+    ----------
+    job : Path, optional
+        The run folder of a job, which knows by itself whether it is heavy.
+    as_json : bool
+        Say nothing on the way.
+    heavy : dict, optional
+        Of work at the terminal that first waits in line: what :func:`in_turn` returned.
+    """
+    if job is not None:
+        from fewshot_lab.jobs import worker
+
+        with worker(job) as report:
+            yield report
+        return
+    with ExitStack() as stack:
+        if heavy is not None:
+            stack.enter_context(wait_in_line(heavy))
+        yield stack.enter_context(on_terminal(quiet=as_json))
+
+
+def _nothing(stage: str) -> str:
+    return ""
+
+
+@contextmanager
+def on_terminal(*, quiet: bool = False, words: Words = _nothing) -> Iterator[Progress]:
+    """Give a bar on stderr for each stage, or a line every ten seconds for logs.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing.
+    words : callable
+        Given the stage, returns what else to say; asked once a second.
+    """
+    if quiet:
+        yield lambda stage, done, total: None
+    elif sys.stderr.isatty():
+        with _bars(words) as report:
+            yield report
+    else:
+        yield _lines(words)
+
+
+def _lines(words: Words) -> Progress:
+    last = time.monotonic()
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        nonlocal last
+        if time.monotonic() - last < 10:
+            return
+        last = time.monotonic()
+        said = f"{stage} {done:,}" + (f" of {total:,}" if total else "")
+        more = words(stage)
+        print(f"{said}; {more}" if more else said, file=sys.stderr, flush=True)
+
+    return report
+
+
+@contextmanager
+def _bars(words: Words) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    said = ""
+
+    class WithWords(Bars):
+        def get_renderables(self) -> Iterator[Any]:
+            yield self.make_tasks_table(self.tasks)
+            if said:
+                yield said
+
+    bars = WithWords(
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    tasks: dict[str, Any] = {}
+    asked = 0.0
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        nonlocal asked, said
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total, completed=done, speed="")
+        if time.monotonic() - asked > 1:
+            asked, said = time.monotonic(), words(stage)
+        speed = bars.tasks[tasks[stage]].speed or 0.0
+        rate = f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2g}/s" if speed else ""
+        bars.update(tasks[stage], completed=done, total=total, speed=rate)
+
+    with bars:
+        yield report
+
+
+def plural(count: int, noun: str) -> str:
+    """Return "1 image", "1,200 images", "2 classes"."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return plain columns, numbers not aligned: for people, and for cut and awk."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [head, *rows]
+    ]
+    return "\n".join(lines)
+
+
+def listed(items: list[tuple[str, str]], *, first: int = 10) -> None:
+    """List paths with reasons on stderr: the first few, and how many more."""
+    for path, reason in items[:first]:
+        print(f"  {path}: {reason}", file=sys.stderr)
+    if len(items) > first:
+        print(f"  ... and {len(items) - first:,} more", file=sys.stderr)

@@ -1,0 +1,137 @@
+"""The pretraining runs: runs, stop, clone-run, delete-run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewshot_lab.cli.options import Home, Json
+from fewshot_lab.cli.recipe_options import Detach, RecipeValues, values_of
+from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.cli.run_screen import in_foreground
+from fewshot_lab.cli.run_sentences import about, described, health_word, judged, state_line
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run's name.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(runs)
+    app.command()(stop)
+    app.command(name="clone-run")(clone_run)
+    app.command(name="delete-run")(delete_run)
+    app.command(name="pretrain-rank", hidden=True)(pretrain_rank)
+
+
+def runs(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A run's name, for all about it.", show_default=False),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List the pretraining runs, or say all about one."""
+    from fewshot_lab.runs import find_run, list_runs
+
+    if run is not None:
+        found = find_run(run)
+        tell(described(found), about(found), as_json=json)
+        return
+    every = list_runs()
+    rows = []
+    for each in every:
+        status = each.status()
+        health = each.health() or {}
+        rows.append(
+            [
+                each.name,
+                status.state,
+                f"{status.done:,}/{status.total:,}",
+                health_word(health),
+                judged(each.checks()) if each.checks() else "",
+                str(each.backbone or ""),
+            ]
+        )
+    head = ["run", "state", "steps", "health", "is it helping?", "weights"]
+    text = table(head, rows) if rows else "There are no runs yet: 'pretrain PROJECT' starts one."
+    tell({"runs": [described(each) for each in every]}, text, as_json=json)
+
+
+def stop(
+    run: RunName,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for its checkpoint.", min=0)] = 60.0,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Stop a run; it writes a checkpoint first and can be resumed."""
+    from fewshot_lab.runs import find_run
+
+    found = find_run(run)
+    found.stop()
+    until = time.monotonic() + wait
+    while (status := found.status()).active and time.monotonic() < until:
+        time.sleep(0.2)
+    text = state_line(found, status)
+    if status.active:
+        text = f"{found.name} was asked to stop and will after its step in hand."
+    tell(described(found), text, as_json=json)
+
+
+def clone_run(
+    run: RunName,
+    name: Annotated[
+        str | None, typer.Option(help="Of the new run.", metavar="RUN", show_default=False)
+    ] = None,
+    set_: RecipeValues = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE", help="An image to leave out; may be repeated.", show_default=False
+        ),
+    ] = None,
+    detach: Detach = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Train on the same images once more, with other values of the recipe."""
+    from fewshot_lab.pretrain import check_recipe
+    from fewshot_lab.runs import find_run, free_name, launch_again
+
+    found = find_run(run)
+    changes = values_of(set_)
+    spec = found.spec
+    check_recipe(found.recipe.changed(**changes), int(spec["images"]), nproc=int(spec["nproc"]))
+    made = found.clone(name or free_name(found.name), without=without or (), **changes)
+    if detach or spec.get("launcher") == "slurm":
+        launch_again(made)
+        text = f"Started {made.name}; 'runs {made.name}' shows how far it is."
+        tell(described(made), text, as_json=json)
+        return
+    in_foreground(made, device=None, nproc=None, now=False, as_json=json)
+
+
+def delete_run(
+    run: RunName,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Delete a run with its checkpoints and its backbone; projects that use it keep a copy."""
+    from fewshot_lab.runs import find_run
+
+    found = find_run(run)
+    found.delete()
+    tell({"deleted": found.name}, f"{found.name} is deleted.", as_json=json)
+
+
+def pretrain_rank(
+    folder: Annotated[Path, typer.Argument()],
+    job: Annotated[Path | None, typer.Option("--job", hidden=True)] = None,
+) -> None:
+    """Train a run's folder as one of its processes."""
+    from fewshot_lab.runs import run_rank
+
+    run_rank(folder)

@@ -1,0 +1,127 @@
+"""The app and its long work: serve, jobs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.errors import FewshotLabError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(serve)
+    app.command()(jobs)
+
+
+def serve(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, help="The first free one from 8501 by default.", show_default=False
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")
+    ] = "localhost",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Start the app in the browser."""
+    from fewshot_lab.home import home as home_folder
+
+    root = Path(__file__).resolve().parents[2]
+    script = root / "app.py"
+    if not script.is_file():
+        raise FewshotLabError(
+            f"app.py is not in {root}: 'serve' needs a checkout of the project, not only the "
+            "installed package."
+        )
+    os.environ["FEWSHOT_LAB_HOME"] = str(home_folder())
+    port = _free_port(host, port)
+    url = f"http://{host}:{port}"
+    tell({"url": url, "home": str(home_folder())}, f"Projects in {home_folder()}.", as_json=json)
+    sys.stdout.flush()
+    command = [
+        *(sys.executable, "-m", "streamlit", "run", str(script)),
+        *("--server.port", str(port), "--server.address", host),
+    ]
+    os.chdir(root)  # where Streamlit looks for .streamlit/config.toml
+    if os.name == "posix":
+        if json:
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # stdout holds the object alone
+        os.execv(sys.executable, command)
+    raise typer.Exit(subprocess.call(command, stdout=sys.stderr if json else None))
+
+
+def _free_port(host: str, wanted: int | None) -> int:
+    """Return a port that nothing listens on."""
+    import socket
+
+    for port in range(8501, 8601) if wanted is None else (wanted,):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            if os.name == "posix":  # elsewhere the option means that a port may be shared
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise FewshotLabError(f"{host!r} is no address of this machine.") from None
+                continue
+            return port
+    if wanted is None:
+        raise FewshotLabError("All ports from 8501 to 8600 are taken: name another by --port.")
+    raise FewshotLabError(f"Port {wanted} is taken: name another by --port.")
+
+
+def jobs(
+    project: ProjectName,
+    stop: Annotated[
+        str | None, typer.Option(metavar="ID", help="Stop this one.", show_default=False)
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List the long work of a project, the newest first."""
+    from dataclasses import asdict
+
+    from fewshot_lab.jobs import list_jobs
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    found = list_jobs(opened.folder)
+    opened.close()
+    if stop is not None:
+        chosen = next((job for job in found if job.id == stop), None)
+        if chosen is None:
+            ids = ", ".join(job.id for job in found) or "none"
+            raise FewshotLabError(f"There is no job {stop!r}; there are: {ids}.")
+        chosen.stop()
+        tell({"stopped": stop}, f"{stop} was asked to stop.", as_json=json)
+        return
+    states = [(job, job.status()) for job in found]
+    result = {
+        "jobs": [{"id": job.id, "verb": job.verb, **asdict(status)} for job, status in states]
+    }
+    if not found:
+        tell(result, "There is no long work.", as_json=json)
+        return
+    rows = [
+        [
+            job.id,
+            status.state,
+            f"{status.stage or ''} {status.done:,}"
+            + (f" of {status.total:,}" if status.total else ""),
+            status.message or "",
+        ]
+        for job, status in states
+    ]
+    tell(result, table(["job", "state", "progress", "message"], rows), as_json=json)

@@ -1,0 +1,279 @@
+"""What stays together and what measures: groups, audit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.errors import FewshotLabError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(groups)
+    app.command()(audit)
+
+
+def groups(
+    project: ProjectName,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="A regular expression on the path; its first bracketed part is the group.",
+            show_default=False,
+        ),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="A metadata column.", show_default=False)
+    ] = None,
+    imported: Annotated[
+        bool, typer.Option("--imported", help="As a manifest's column or a DICOM field said.")
+    ] = False,
+    none: Annotated[bool, typer.Option("--none", help="No groups.")] = False,
+    noun: Annotated[
+        str | None,
+        typer.Option(help="What a group is: patient, slide, video.", show_default=False),
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what it would find; change nothing.")
+    ] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COSINE|auto",
+            help="From which two images are nearly the same.",
+            show_default=False,
+        ),
+    ] = None,
+    release: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="IMAGE,IMAGE",
+            help="Two images, by path or id, that are not the same; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    test_set: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN=VALUE|FOLDER|auto|none",
+            help="The reference test set: it never trains, nor is it suggested.",
+            show_default=False,
+        ),
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN|auto|none",
+            help="The column that says site, scanner or laboratory: inner stages of the network "
+            "are then read only if they are as good on sites left out.",
+            show_default=False,
+        ),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show or choose what stays on one side of every split: groups, near-duplicates, test set."""
+    from fewshot_lab.evaluation import GroupRule, noun_of
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    try:
+        splits = opened.splits
+        asked = [
+            ("pattern", pattern), ("column", column), ("import", "" if imported else None),
+            ("none", "" if none else None),
+        ]  # fmt: skip
+        chosen = [(kind, value) for kind, value in asked if value is not None]
+        if len(chosen) > 1:
+            raise FewshotLabError("Give one of --pattern, --column, --imported and --none.")
+        old = splits.rule
+        kind, value = chosen[0] if chosen else (old.kind, old.value)
+        guessed = noun_of(value) if kind == "column" and value != old.value else old.noun
+        rule = GroupRule(kind, value, noun or guessed)
+        if preview:
+            found = splits.preview(rule)
+            tell(found.to_dict(), _preview(found), as_json=json)
+            return
+        found = splits.set_rule(rule) if rule != old else splits.preview()
+        if threshold is not None:
+            splits.set_threshold(_cosine(threshold))
+        if release:
+            splits.release([_two(opened, text) for text in release])
+        if test_set is not None:
+            splits.set_test_rule(_test_rule(test_set))
+        if site is not None:
+            splits.sites.choose({"auto": None, "none": ""}.get(site, site))
+        result = splits.to_dict() | {"groups": found.to_dict()}
+        tell(result, _shown(found, result), as_json=json)
+    finally:
+        opened.close()
+
+
+def _cosine(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise FewshotLabError(f"--threshold is {text!r}: give a cosine, or auto.") from None
+
+
+def _two(project: Any, text: str) -> tuple[str, str]:
+    names = [part.strip() for part in text.split(",")]
+    known = project.store.find_many(names)
+    if len(names) != 2 or len(known) != 2:
+        raise FewshotLabError(f"--release is {text!r}: give two images of the project, A,B.")
+    return known[names[0]], known[names[1]]
+
+
+def _test_rule(text: str) -> Any:
+    from fewshot_lab.evaluation import TestRule
+
+    if text in ("auto", "none"):
+        return TestRule(text)
+    name, equal, value = text.partition("=")
+    return TestRule("column", name, value) if equal else TestRule("folder", folder=text)
+
+
+def _preview(found: Any) -> str:
+    rows = [[path, group or "-"] for path, group in found.examples]
+    lines = [found.sentence, table(["path", found.rule.noun], rows)]
+    if found.largest:
+        largest = ", ".join(f"{name} ({n:,})" for name, n in found.largest[:5])
+        lines.append(f"Largest: {largest}.")
+    if found.unmatched:
+        lines.append(f"Without one: {', '.join(found.unmatched[:5])}.")
+    if found.warning:
+        lines.append(f"Careful: {found.warning}")
+    return "\n".join(lines)
+
+
+def _shown(found: Any, result: dict[str, Any]) -> str:
+    near, test = result["near_duplicates"], result["test_set"]
+    lines = [
+        _preview(found),
+        f"Near-duplicates: {near['joined']:,} pairs joined, {near['released']:,} released, "
+        f"{near['not_joined']:,} of different {found.rule.noun}s not joined. "
+        f"Threshold {near['why']}",
+    ]
+    if test["images"]:
+        lines.append(
+            f"Reference test set ({test['by']}): {test['images']:,} images; "
+            f"{test['kept_out_with_it']:,} that stay together with them do not train either."
+        )
+    else:
+        lines.append("No reference test set.")
+    lines.append(f"Site: column {result['site']}." if result["site"] else "No column of sites.")
+    return "\n".join(lines)
+
+
+def audit(
+    project: ProjectName,
+    draw: Annotated[
+        int | None,
+        typer.Option(help="Draw so many images more, to be labelled.", show_default=False),
+    ] = None,
+    stratify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="predicted|COLUMN",
+            help="Draw from each part of the pool, so that rare ones come often enough.",
+            show_default=False,
+        ),
+    ] = None,
+    per_group: Annotated[
+        int | None,
+        typer.Option(
+            help="Images of each group to ask about; by default as few as leave enough to train "
+            "on, five at most.",
+            show_default=False,
+        ),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show what the images drawn at random say of the classifier; draw more."""
+    from fewshot_lab.project import Project
+
+    opened = Project.open(project)
+    try:
+        drawn = (
+            opened.audit.draw(draw, stratify=stratify, per_group=per_group)
+            if draw is not None
+            else 0
+        )
+        names = {row.id: row.name for row in opened.store.classes(include_retired=True)}
+        report, _ = opened.audit.measure(opened.fit())
+        found = report.figures
+        result: dict[str, Any] = {
+            "drawn_now": drawn,
+            "counts": asdict(report.counts),
+            "leak_check": report.leaks.to_dict(),
+            "figures": None,
+        }
+        if found is not None:
+            result["figures"] = {
+                "n": found.n,
+                "independent": found.groups,
+                "labels_to_halve": found.more,
+                "groups_lacking": {names[c]: n for c, n in found.lacking.items()},
+                "why_not": found.why_not(names, opened.splits.rule.noun),
+                "accuracy": asdict(found.accuracy),
+                "balanced_accuracy": _figure(found.balanced_accuracy),
+                **{
+                    key: {names[c]: _figure(i) for c, i in getattr(found, key).items()}
+                    for key in ("recall", "precision", "prevalence")
+                },
+            }
+        tell(result, _told(result), as_json=json)
+    finally:
+        opened.close()
+
+
+def _figure(interval: Any) -> dict[str, Any]:
+    told = asdict(interval)
+    return {**told, "value": None} if not interval.n else told
+
+
+def _told(result: dict[str, Any]) -> str:
+    from fewshot_lab.evaluation import FEW_TO_PLAN
+
+    counts, found = result["counts"], result["figures"]
+    lines = []
+    if result["drawn_now"]:
+        lines.append(f"{result['drawn_now']:,} images drawn.")
+    lines.append(
+        f"{counts['drawn']:,} of {counts['pool']:,} images drawn: {counts['labelled']:,} labelled, "
+        f"{counts['unsure']:,} unsure, {counts['rejected']:,} unusable, "
+        f"{counts['waiting']:,} wait for a label."
+    )
+    lines.append(result["leak_check"]["sentence"])
+    if found is None:
+        return "\n".join([*lines, "No drawn image has a class yet: label them first."])
+
+    def shown(i: dict[str, Any]) -> str:
+        if i["value"] is None:
+            return "-"
+        return f"{i['value']:.3f} ({i['low']:.3f}-{i['high']:.3f}), n = {i['n']}"
+
+    lines.append(found["why_not"] or f"Balanced accuracy {shown(found['balanced_accuracy'])}")
+    lines.append(f"Accuracy {shown(found['accuracy'])}")
+    keys = ("recall", "precision", "prevalence")
+    rows = [[name, *(shown(found[key][name]) for key in keys)] for name in found["recall"]]
+    lines.append(table(["class", *keys], rows))
+    more = found["labels_to_halve"]
+    if found["why_not"]:
+        return "\n".join(lines)
+    lines.append(
+        "Too few to say yet how many more would halve the interval of the balanced accuracy."
+        if found["n"] < FEW_TO_PLAN
+        else f"{more:,} more audit labels would halve the interval of the balanced accuracy."
+        if more is not None
+        else "The pool has too few images to halve the interval of the balanced accuracy."
+    )
+    return "\n".join(lines)

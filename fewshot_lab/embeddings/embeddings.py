@@ -1,0 +1,155 @@
+"""All embeddings of one backbone, as one matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import RLock
+
+import numpy as np
+import numpy.typing as npt
+
+from fewshot_lab.backbones import Parts
+from fewshot_lab.embeddings.shards import Shard, read_header, shard_files
+from fewshot_lab.errors import FewshotLabError
+
+
+class Embeddings:
+    """The embeddings in a folder; thread-safe.
+
+    Rows never change their place while the object lives: :meth:`reload` only appends.
+
+    Attributes
+    ----------
+    folder
+        Where the shards lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = RLock()
+        self._seen: set[str] = set()
+        self._ids: list[str] = []
+        self._row: dict[str, int] = {}
+        self._failed: dict[str, str] = {}
+        self._pending: list[tuple[Shard, npt.NDArray[np.intp]]] = []
+        self._matrix: npt.NDArray[np.float16] | None = None
+        self._parts = Parts(())
+        self._fingerprint = ""
+        self._dtype = ""
+        self.reload()
+
+    @property
+    def ids(self) -> list[str]:
+        """Image ids in the order of the rows."""
+        return self._ids
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Images that could not be embedded, with the reason."""
+        return self._failed
+
+    @property
+    def parts(self) -> Parts:
+        """What the d numbers of an embedding are; none while there is no embedding."""
+        return self._parts
+
+    @property
+    def fingerprint(self) -> str:
+        """The backbone's; the folder's name while there is no shard."""
+        return self._fingerprint or self.folder.name
+
+    @property
+    def dtype_computed(self) -> str:
+        """What the forward pass was computed in: ``"float32"`` or ``"bfloat16"``, or both."""
+        return self._dtype
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def contains(self, image_id: str) -> bool:
+        """Return whether an image has an embedding."""
+        return image_id in self._row
+
+    def reload(self) -> int:
+        """Take in shards written since; return how many images they added."""
+        with self._lock:
+            fresh = [path for path in shard_files(self.folder) if path.name not in self._seen]
+            ids, row = list(self._ids), dict(self._row)
+            failed = dict(self._failed)
+            for path in fresh:
+                shard = read_header(path)
+                if shard is None:
+                    continue
+                self._seen.add(path.name)
+                self._check(shard)
+                # An image embedded by two processes at once counts once, as first found.
+                keep = []
+                for position, image_id in enumerate(shard.ids):
+                    if image_id not in row:
+                        row[image_id] = len(ids)
+                        ids.append(image_id)
+                        keep.append(position)
+                self._pending.append((shard, np.array(keep, np.intp)))
+                failed |= dict(shard.failed)
+            added = len(ids) - len(self._ids)
+            # New objects, so that whoever holds the old ones is not surprised.
+            self._failed = {i: reason for i, reason in failed.items() if i not in row}
+            self._row, self._ids = row, ids
+            return added
+
+    def _check(self, shard: Shard) -> None:
+        if self._fingerprint and shard.fingerprint != self._fingerprint:
+            raise FewshotLabError(
+                f"{self.folder} holds embeddings by different backbones; delete the folder and "
+                "embed again."
+            )
+        self._fingerprint = shard.fingerprint
+        if shard.ids:
+            self._parts = shard.parts
+            self._dtype = ", ".join(sorted({*filter(None, self._dtype.split(", ")), shard.dtype}))
+
+    def matrix(self, ids: Sequence[str] | None = None) -> npt.NDArray[np.float16]:
+        """Return embeddings.
+
+        Parameters
+        ----------
+        ids
+            Images in any order; all, in the order of :attr:`ids`, if None.
+
+        Returns
+        -------
+        ndarray of float16, shape (n, d)
+            Read-only where all are asked for.
+
+        Raises
+        ------
+        FewshotLabError
+            If an image has none.
+        """
+        with self._lock:
+            matrix = self._whole()
+            if ids is None:
+                return matrix
+            try:
+                rows = [self._row[image_id] for image_id in ids]
+            except KeyError as error:
+                raise FewshotLabError(f"Image {error.args[0]} has no embedding yet.") from None
+            return matrix[rows]
+
+    def _whole(self) -> npt.NDArray[np.float16]:
+        if self._matrix is None or self._pending:
+            parts = [] if self._matrix is None else [self._matrix]
+            parts += [shard.vectors()[keep] for shard, keep in self._pending if len(keep)]
+            if parts:
+                matrix = np.concatenate(parts) if len(parts) > 1 else parts[0]
+            else:
+                matrix = np.zeros((0, self._parts.dimensions), np.float16)
+            matrix.flags.writeable = False
+            self._matrix, self._pending = matrix, []
+        return self._matrix
+
+
+def open_embeddings(folder: Path) -> Embeddings:
+    """Open the embeddings in a folder; none where there is no such folder."""
+    return Embeddings(Path(folder))

@@ -1,0 +1,183 @@
+"""What cross-validation says about a classifier, and about the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers import Fitted, OutOfFold
+from fewshot_lab.evaluation.leaks import LeakCheck, check_folds
+from fewshot_lab.stats import Interval, Sample, effective_size, mean_rate, widened, wilson
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Out-of-fold figures of a fitted classifier on its labelled images.
+
+    They describe the labelled images: where these were picked by the classifier's doubt rather
+    than at random, they are harder than the rest. The audit set says what the rest is like.
+    Each classifier behind them was trained on four fifths of the labels: with few labels the one
+    in use is a few points better than they say.
+
+    Attributes
+    ----------
+    balanced_accuracy : Interval
+        Mean recall over the classes that could be held out.
+    recall : dict
+        Class id to recall; ``n`` 0 where a class could not be held out (one label, or one
+        group).
+    confusion : array (K, K)
+        Labelled class by predicted class: images, each once, by ``out_of_fold``.
+    class_ids : array (K,)
+    out_of_fold : array (n, K)
+        Probabilities averaged over the repeats; NaN where an image was never held out.
+    n : int
+        Images that were held out.
+    repeats : int
+    ids : tuple (n,) of str
+        The images behind the rows of ``out_of_fold``.
+    y : array (n,)
+        Their class ids.
+    leaks : LeakCheck
+        What came out when the folds were held against the groups.
+    """
+
+    balanced_accuracy: Interval
+    recall: dict[int, Interval]
+    confusion: NDArray[np.int64]
+    class_ids: NDArray[np.int64]
+    out_of_fold: NDArray[np.float32] = field(repr=False)
+    n: int
+    repeats: int
+    ids: tuple[str, ...] = field(default=(), repr=False)
+    y: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64), repr=False)
+    leaks: LeakCheck = field(default_factory=lambda: LeakCheck(0))
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """The column of the class predicted of each image (n,); -1 where it was never held out."""
+        return _columns(self.out_of_fold)
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A label that the classifier, not having seen it, contradicts.
+
+    Attributes
+    ----------
+    image_id : str
+    label, predicted : int
+        Class ids.
+    probability : float
+        Of the predicted class, out of fold.
+    """
+
+    image_id: str
+    label: int
+    predicted: int
+    probability: float
+
+
+def cross_validation(
+    fitted: Fitted,
+    image_ids: Sequence[str] = (),
+    groups: NDArray[Any] | None = None,
+    *,
+    noun: str = "group",
+    pairs: NDArray[np.int64] | None = None,
+) -> CrossValidation:
+    """Return the figures of the cross-validation by which a classifier was fitted.
+
+    Its folds are held against the groups first: an image that was held out while others of its
+    group trained is left out of all figures, and named in ``leaks``.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    image_ids : sequence (n,) of str, optional
+        The labelled images, in the order in which they were given to ``fit``.
+    groups : array (n,) of str, optional
+        What must stay together, as ``Project.groups_of`` returns it.
+    noun, pairs
+        See :func:`check_folds`.
+    """
+    found: OutOfFold = fitted.out_of_fold
+    R, n, K = found.probabilities.shape
+    ids = image_ids or [str(i) for i in range(n)]
+    leaks, leaking = check_folds(groups, found.folds, ids, noun=noun, pairs=pairs)
+    if leaking.any():
+        found = found.without(leaking)
+    rows = np.arange(n)
+    hits, held = np.zeros(n), np.zeros(n)
+    for repeat in range(R):
+        p = found.probabilities[repeat]
+        known = ~np.isnan(p[:, 0])
+        predicted = p[known].argmax(axis=1)
+        hits[known] += predicted == found.y[known]
+        held += known
+    scored = held > 0
+    rate = np.divide(hits, held, out=np.zeros(n), where=scored)
+    recall: dict[int, Interval] = {}
+    for k in range(K):
+        mine = rows[scored & (found.y == k)]
+        size = effective_size(rate[mine], found.groups[mine]) if len(mine) else 0.0
+        right = float(rate[mine].mean()) * size if len(mine) else 0.0
+        recall[int(fitted.class_ids[k])] = wilson(right, size, images=len(mine))
+    together = Sample.of(np.ones(int(scored.sum())), found.groups[scored])
+    accuracy = mean_rate(found.y[scored], rate[scored], together)
+    if not together.grouped:  # groups are given more than that already
+        accuracy = widened(accuracy, accuracy.n - K)
+    columns = _columns(found.mean)
+    confusion = np.zeros((K, K), np.int64)
+    np.add.at(confusion, (found.y[columns >= 0], columns[columns >= 0]), 1)
+    return CrossValidation(
+        balanced_accuracy=accuracy,
+        recall=recall,
+        confusion=confusion,
+        class_ids=fitted.class_ids,
+        out_of_fold=found.mean,
+        n=int(scored.sum()),
+        repeats=R,
+        ids=tuple(image_ids),
+        y=fitted.class_ids[found.y],
+        leaks=leaks,
+    )
+
+
+def _columns(out_of_fold: NDArray[np.float32]) -> NDArray[np.int64]:
+    best = np.nan_to_num(out_of_fold).argmax(axis=1)
+    return np.where(np.isnan(out_of_fold[:, 0]), -1, best)
+
+
+def suspects(fitted: Fitted, image_ids: Sequence[str]) -> tuple[Suspect, ...]:
+    """Return the labels contradicted out of fold, the most confident contradiction first.
+
+    Sorted by how much more probable the predicted class is than the label.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    image_ids : sequence (n,) of str
+        The labelled images, in the order in which they were given to ``fit``.
+    """
+    found = fitted.out_of_fold
+    scored = np.flatnonzero(found.scored)
+    p = found.mean[scored]
+    y = found.y[scored]
+    predicted = p.argmax(axis=1)
+    gap = p.max(axis=1) - p[np.arange(len(y)), y]
+    order = np.argsort(-gap, kind="stable")
+    return tuple(
+        Suspect(
+            image_ids[scored[i]],
+            int(fitted.class_ids[y[i]]),
+            int(fitted.class_ids[predicted[i]]),
+            float(p[i, predicted[i]]),
+        )
+        for i in order
+        if predicted[i] != y[i]
+    )

@@ -1,0 +1,111 @@
+"""The reference test set: images that came with the data to be tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation.grouping import Row
+
+KINDS = ("auto", "column", "folder", "none")
+COLUMNS = ("split", "set", "subset", "partition")
+VALUES = ("test", "testing", "test set", "held-out", "holdout")
+
+
+@dataclass(frozen=True)
+class TestRule:
+    """Which images are the reference test set.
+
+    Attributes
+    ----------
+    kind : {"auto", "column", "folder", "none"}
+        "auto" takes a column named split, set, subset or partition where some images say "test"
+        there, else a folder named "test".
+    column, value : str
+        For "column": the column, and what it says of a test image.
+    folder : str
+        For "folder": any folder of this name on the way to an image.
+    """
+
+    __test__ = False  # no test of pytest's
+
+    kind: str = "auto"
+    column: str = ""
+    value: str = "test"
+    folder: str = ""
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any] | None) -> TestRule:
+        """Read what :meth:`to_dict` returned; None is the rule of a new project."""
+        told = told or {}
+        return cls(
+            str(told.get("kind", "auto")),
+            str(told.get("column", "")),
+            str(told.get("value", "test")),
+            str(told.get("folder", "")),
+        )
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as JSON can hold it."""
+        return {
+            "kind": self.kind,
+            "column": self.column,
+            "value": self.value,
+            "folder": self.folder,
+        }
+
+
+def test_rows(rows: Sequence[Row], rule: TestRule) -> tuple[NDArray[np.bool_], str]:
+    """Return which images are the test set, and by what; "" where there is none.
+
+    A rule that would make all images test images makes none.
+
+    Raises
+    ------
+    FewshotLabError
+        For a rule that can find nothing.
+    """
+    found, by = np.zeros(len(rows), dtype=bool), ""
+    if rule.kind == "column":
+        if not any(rule.column in row.meta for row in rows):
+            raise FewshotLabError(f"No image has a column {rule.column!r}.")
+        found, by = _by_column(rows, rule.column, (rule.value.casefold(),)), rule.column
+        by = f"column {rule.column} = {rule.value}"
+    elif rule.kind == "folder":
+        found, by = _by_folder(rows, rule.folder), f"folder {rule.folder}"
+    elif rule.kind == "auto":
+        names = dict.fromkeys(name for row in rows for name in row.meta)
+        column = next((name for name in names if name.casefold() in COLUMNS), None)
+        if column is not None:
+            found, by = _by_column(rows, column, VALUES), f"column {column} = test"
+        if not found.any() or found.all():
+            found, by = _by_folder(rows, "test"), "folder test"
+        if found.all():
+            found = np.zeros(len(rows), dtype=bool)
+    elif rule.kind != "none":
+        raise FewshotLabError(f"{rule.kind!r} is no source of a test set: {', '.join(KINDS)}.")
+    if len(rows) and found.all():
+        raise FewshotLabError("All images would be test images: none would be left to learn from.")
+    return found, by if found.any() else ""
+
+
+def _by_column(rows: Sequence[Row], column: str, values: tuple[str, ...]) -> NDArray[np.bool_]:
+    said = (str(row.meta.get(column, "")).strip().casefold() for row in rows)
+    return np.fromiter((value in values for value in said), dtype=bool, count=len(rows))
+
+
+def _by_folder(rows: Sequence[Row], folder: str) -> NDArray[np.bool_]:
+    wanted = folder.strip("/").casefold()
+    found = (
+        wanted in (part.casefold() for part in PurePosixPath(row.path).parts[:-1]) for row in rows
+    )
+    return np.fromiter(found, dtype=bool, count=len(rows))
+
+
+test_rows.__test__ = False  # type: ignore[attr-defined]

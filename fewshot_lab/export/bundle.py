@@ -1,0 +1,236 @@
+"""Using a bundle from the app."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export.bundle_writer import FILES
+from fewshot_lab.export.facts import FORMAT
+from fewshot_lab.images import Candidate, Refused, read_rgb, scan
+from fewshot_lab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from fewshot_lab.export.predict_template import Classifier, Row
+
+
+class Bundle:
+    """An exported classifier, ready to predict.
+
+    Nothing in a bundle is executed: the app reads pictures with its own code, so that a bundle
+    from somebody else is as safe to open as its ONNX graph.
+
+    Attributes
+    ----------
+    folder : Path
+        Where its files lie; a temporary folder for a ZIP.
+    name : str
+    classes : list of dict
+        ``id``, ``name`` and ``color``, in the order of the probabilities.
+    about : dict
+        What bundle.json holds: data counts, backbone, classifier, versions, the check.
+    metrics : dict
+        What metrics.json holds.
+    card : str
+        MODEL_CARD.md.
+    """
+
+    def __init__(self, folder: Path, name: str, temporary: Path | None = None) -> None:
+        from fewshot_lab.export.predict_template import Classifier
+
+        self.folder = folder
+        self.name = name
+        self._temporary = temporary
+        self.about: dict[str, Any] = self._json("bundle.json")
+        self.metrics: dict[str, Any] = self._json("metrics.json")
+        if int(self.about.get("format", FORMAT)) > FORMAT:
+            raise FewshotLabError(f"{name} was made by a newer version: update fewshot-lab.")
+        card = folder / "MODEL_CARD.md"
+        self.card = card.read_text("utf-8") if card.is_file() else ""
+        try:
+            self._classifier: Classifier = Classifier(folder, read=read_rgb)
+        except FewshotLabError as error:
+            raise FewshotLabError(f"{name} is no whole bundle: {error}") from error
+        self.classes: list[dict[str, Any]] = self._classifier.classes
+
+    @classmethod
+    def open(cls, source: Path | str) -> Bundle:
+        """Open a bundle's folder or ZIP.
+
+        Raises
+        ------
+        FewshotLabError
+            Where it is missing, damaged, or something else.
+        """
+        path = Path(source).expanduser()
+        if path.is_dir():
+            return cls(path, path.name)
+        if not path.is_file():
+            raise FewshotLabError(f"There is no bundle at {path}: give its folder or its ZIP.")
+        folder = Path(tempfile.mkdtemp(prefix="fewshot-bundle-"))
+        try:
+            _unpack(path, folder)
+            return cls(folder, path.stem, temporary=folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def close(self) -> None:
+        """Remove what was unpacked."""
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.close()
+
+    @property
+    def names(self) -> list[str]:
+        """The classes' names, in the order of the probabilities."""
+        return self._classifier.names
+
+    def predict(self, pictures: Iterable[str | Path | Candidate | Refused]) -> Iterator[Row]:
+        """Yield one row per picture, in order; DICOM, too.
+
+        Parameters
+        ----------
+        pictures : iterable
+            Files, or what :func:`fewshot_lab.images.scan` yields.
+
+        Yields
+        ------
+        Row
+            ``path``, ``predicted``, ``probability``, ``probabilities`` (K,), ``embedding`` (d,);
+            ``reason`` where it cannot be read; ``decided``, ``classes``, ``unlike`` and
+            ``similarity`` by the bundle's rule, None in bundles that have none.
+        """
+        return self._classifier.predict(pictures)
+
+    def _json(self, file: str) -> dict[str, Any]:
+        path = self.folder / file
+        if not path.is_file():
+            return {}
+        try:
+            return dict(json.loads(path.read_text("utf-8")))
+        except (ValueError, TypeError):
+            raise FewshotLabError(f"{self.name} is damaged: {file} cannot be read.") from None
+
+
+@dataclass(frozen=True)
+class PredictReport:
+    """What :func:`predict_folder` did.
+
+    Attributes
+    ----------
+    predicted : int
+        Pictures with a prediction.
+    errors : list of (path, reason)
+        Pictures without one.
+    out : Path
+        The predictions.
+    errors_file : Path or None
+        The list of those that could not be read, if any.
+    referred, unlike : int or None
+        Pictures that the bundle's rule leaves to a person, and those unlike anything labelled;
+        None without a rule.
+    """
+
+    predicted: int
+    errors: list[tuple[str, str]]
+    out: Path
+    errors_file: Path | None
+    referred: int | None = None
+    unlike: int | None = None
+
+
+def predict_folder(
+    bundle: Bundle,
+    folder: Path | str,
+    out: Path | str,
+    *,
+    progress: Progress = silent,
+) -> PredictReport:
+    """Predict every picture of a folder (a ZIP, a manifest, one file) into a CSV.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    folder : path
+        Whatever can be imported can be predicted.
+    out : path
+        CSV with the columns path (relative to ``folder``), predicted, probability, a ``p_``
+        column per class, decision, prediction_set, unlike and similarity. What could not be
+        read is listed beside it in ``NAME.errors.csv``.
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is no picture, or ``out`` cannot be written. Nothing is written then.
+    """
+    from fewshot_lab.export.predict_template import write_predictions
+
+    out = Path(out)
+    with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
+        found = scan(Path(folder), extract_to=Path(unpacked))
+        seen = 0
+        referred: list[bool] = []
+        unlike: list[bool] = []
+
+        def counted() -> Iterator[Row]:
+            nonlocal seen
+            for row in bundle.predict(found):
+                seen += 1
+                if row.decided is not None:
+                    referred.append(not row.decided)
+                if row.unlike is not None:
+                    unlike.append(row.unlike)
+                progress("predicting", seen, max(found.total, seen))
+                yield row
+            if not seen:
+                raise FewshotLabError(f"There is no picture in {folder}.")
+
+        try:
+            predicted, errors = write_predictions(counted(), bundle.names, out)
+        except OSError as error:
+            raise FewshotLabError(f"{out} cannot be written: {error.strerror or error}.") from None
+    listed = out.with_name(f"{out.stem}.errors.csv")
+    return PredictReport(
+        predicted,
+        errors,
+        out,
+        listed if errors else None,
+        sum(referred) if referred else None,
+        sum(unlike) if unlike else None,
+    )
+
+
+def _unpack(source: Path, folder: Path) -> None:
+    """Take the bundle's files, and nothing else, out of a ZIP."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            for member in archive.infolist():
+                path = PurePosixPath(member.filename)
+                # At the top or in one folder; only known names, so no path can lead elsewhere.
+                inside = len(path.parts) == 1 or (len(path.parts) == 2 and path.parts[0] != "..")
+                if member.is_dir() or path.name not in FILES or not inside:
+                    continue
+                with archive.open(member) as packed, (folder / path.name).open("wb") as file:
+                    shutil.copyfileobj(packed, file)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
+        raise FewshotLabError(f"{source.name} is neither a bundle's folder nor its ZIP.") from None
+    except OSError as error:
+        raise FewshotLabError(f"{source} cannot be read: {error.strerror or error}.") from None

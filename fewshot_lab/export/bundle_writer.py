@@ -1,0 +1,292 @@
+"""Writing a bundle: built beside, checked, and only then put in its place."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import shutil
+import time
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export.errors import ExportRefused
+from fewshot_lab.export.facts import gather_facts
+from fewshot_lab.export.licence import check_backbone
+from fewshot_lab.export.model_card import model_card
+from fewshot_lab.export.onnx_graph import (
+    REVISION,
+    backbone_graph,
+    classifier_graph,
+    join,
+    serialise,
+)
+from fewshot_lab.export.parity import check
+from fewshot_lab.export.predict_script import predict_py
+from fewshot_lab.export.skops_file import dump, write_member
+from fewshot_lab.export.tables import labels_used_csv
+from fewshot_lab.files import to_json
+from fewshot_lab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import ProjectCore, TrainedClassifier
+
+FILES = (
+    "model.onnx",
+    "classifier.skops",
+    "preprocessing.json",
+    "classes.json",
+    "labels.csv",
+    "metrics.json",
+    "bundle.json",
+    "MODEL_CARD.md",
+    "predict.py",
+    "decision.json",
+    "reference.npz",
+)
+
+
+@dataclass(frozen=True)
+class BundleReport:
+    """What an export wrote.
+
+    Attributes
+    ----------
+    folder : Path or None
+        The bundle; None where only a ZIP was asked for.
+    zip_path : Path or None
+    max_difference : float
+        Between the probabilities of bundle and app, over ``n_images`` stored images.
+    n_images : int
+    seconds : float
+    note : str
+        Anything to say about the check, else empty.
+    """
+
+    folder: Path | None
+    zip_path: Path | None
+    max_difference: float
+    n_images: int
+    seconds: float
+    note: str = ""
+
+
+def export_bundle(
+    project: ProjectCore,
+    folder: Path | str,
+    *,
+    classifier: TrainedClassifier | None = None,
+    zip: bool = False,
+    force: bool = False,
+    licence_accepted: bool = False,
+    accepted_by: str = "",
+    progress: Progress = silent,
+) -> BundleReport:
+    """Write the classifier as a folder (and a ZIP) that works without the app.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    folder : path
+        Where the bundle goes; must not exist yet, or be empty. A name ending in ".zip" writes a
+        ZIP only.
+    classifier : TrainedClassifier, optional
+        Fitted on the labels as they are where it is not given.
+    zip : bool
+        Also write ``FOLDER.zip`` beside the folder.
+    force : bool
+        Replace a bundle that is there already; never anything else.
+    licence_accepted : bool
+        The backbone's licence is known and kept to; needed where it forbids to pass on what is
+        made with it, or to use it in trade (:func:`fewshot_lab.backbones.must_be_accepted`).
+    accepted_by : str
+        Who says so, for bundle.json and the card; empty if unknown.
+
+    Raises
+    ------
+    ExportRefused
+        Where the bundle's probabilities differ from the app's by more than 1e-4 on stored
+        images, the classifier has no form outside the app, or a licence must be accepted and is
+        not. Nothing is left behind then.
+    FewshotLabError
+        Where no classifier can be fitted, or the target cannot be written.
+    """
+    began = time.monotonic()
+    accepted = check_backbone(project.backbone.card, licence_accepted, accepted_by)
+    target = Path.cwd() / Path(folder).expanduser()
+    only_zip = target.suffix.lower() == ".zip"
+    home = target.with_suffix("") if only_zip else target
+    zip_path = target if only_zip else (home.with_name(f"{home.name}.zip") if zip else None)
+    if not only_zip:
+        _must_be_free(home, force)
+    if zip_path is not None and zip_path.exists() and not force:
+        raise FewshotLabError(f"{zip_path} exists: choose another name, or replace it (--force).")
+    if classifier is None:
+        progress("fitting", 0, None)
+        classifier = project.fit()
+    _clear(home)
+    beside = home.with_name(f".{home.name}.{uuid4().hex[:8]}.part")
+    try:
+        try:
+            beside.mkdir(parents=True)
+            report = _fill(beside, project, classifier, accepted, progress)
+            packed = _pack(beside, home.name, zip_path) if zip_path is not None else None
+            if not only_zip:
+                _put(beside, home)
+            if packed is not None and zip_path is not None:
+                packed.replace(zip_path)
+        except OSError as error:
+            raise FewshotLabError(
+                f"{target} cannot be written: {error.strerror or error}."
+            ) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if zip_path is not None:
+            _packing(zip_path).unlink(missing_ok=True)
+    return BundleReport(
+        folder=None if only_zip else home,
+        zip_path=zip_path,
+        max_difference=report["max_difference"],
+        n_images=report["n_images"],
+        seconds=time.monotonic() - began,
+        note=(
+            "The stored embeddings were computed in bf16 on a GPU; the check compared with "
+            "embeddings computed again in fp32 on the CPU."
+            if report["recomputed"]
+            else ""
+        ),
+    )
+
+
+def _fill(
+    folder: Path,
+    project: ProjectCore,
+    classifier: TrainedClassifier,
+    accepted: dict[str, Any] | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write all files of the bundle and check them; return the outcome of the check."""
+    fitted = classifier.fitted
+    estimator = fitted.to_sklearn()
+    ids = [int(class_id) for class_id in estimator.classes_]
+    if sorted(ids) != sorted(fitted.class_ids):
+        raise ExportRefused("The classifier's scikit-learn form has other classes than the app's.")
+    backbone = project.backbone
+    facts, decision = gather_facts(project, classifier, progress=progress)
+    metrics = facts["metrics"]
+    known = {row["id"]: row for row in facts["about"]["classes"]}
+    progress("exporting", 0, None)
+    cache = project.folder / "exports" / "backbones" / f"{backbone.fingerprint}-{REVISION}.onnx"
+    body = _backbone_graph(project, cache)
+    dimensions = int(classifier.training.X.shape[1])
+    head = classifier_graph(estimator, dimensions)
+    skops_data, trusted = dump(estimator)
+    classes = [{key: known[i][key] for key in ("id", "name", "color")} for i in ids]
+
+    _store(folder / "model.onnx", serialise(join(body, head, len(ids))))
+    _store(folder / "classifier.skops", skops_data)
+    _store(folder / "preprocessing.json", _json(backbone.preprocessing.to_dict()))
+    _store(folder / "classes.json", _json(classes))
+    _store(folder / "labels.csv", labels_used_csv(project, classifier).encode())
+    if decision is not None:
+        decision = decision.reordered([list(fitted.class_ids).index(i) for i in ids])
+        for name, data in decision.files().items():
+            _store(folder / name, data)
+    others = {key: facts[key] for key in ("flow", "strategy", "splits", "curve", "agreement")}
+    _store(folder / "metrics.json", _json({**metrics, **others}))
+    _store(folder / "predict.py", predict_py().encode())
+
+    parity = asdict(
+        check(project, fitted, classifier.training.ids, folder, decision, progress=progress)
+    )
+    about = {**facts["about"], "parity": parity}
+    about["licence"] = {**about["licence"], "accepted": accepted}
+    about["classifier"] = {**about["classifier"], "skops_trusted": trusted}
+    about["sha256"] = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in FILES
+        if (folder / name).exists()
+    }
+    _store(folder / "bundle.json", _json(about))
+    _store(folder / "MODEL_CARD.md", model_card({**facts, "about": about}).encode())
+    return parity
+
+
+def _backbone_graph(project: ProjectCore, cache: Path) -> Any:
+    """Return the backbone's graph; torch is only needed where it is not cached."""
+    size = project.backbone.preprocessing.size
+    if cache.exists():
+        try:
+            return backbone_graph(None, size, cache=cache)
+        except Exception:
+            cache.unlink()  # damaged: made again
+    return backbone_graph(project.backbone.load("cpu"), size, cache=cache)
+
+
+def _json(value: Any) -> bytes:
+    return (to_json(value, indent=1) + "\n").encode()
+
+
+def _store(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def is_bundle(folder: Path) -> bool:
+    """Say whether a folder holds a bundle."""
+    return all((folder / name).is_file() for name in ("model.onnx", "classes.json", "bundle.json"))
+
+
+def _must_be_free(folder: Path, force: bool) -> None:
+    if not folder.exists():
+        return
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if not folder.is_dir() or not is_bundle(folder):
+        raise FewshotLabError(f"{folder} exists and is not a bundle: choose another name.")
+    if not force:
+        raise FewshotLabError(f"{folder} exists: choose another name, or replace it (--force).")
+
+
+def _clear(folder: Path) -> None:
+    """Remove what exports to the same place left that were killed, an hour ago or more."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.????????.part"):
+        if left.stat().st_mtime < time.time() - 3600:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _put(beside: Path, folder: Path) -> None:
+    """Rename the finished bundle into place; an old one is there until then."""
+    old = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        beside.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _packing(zip_path: Path) -> Path:
+    return zip_path.with_name(f".{zip_path.name}.{os.getpid()}.part")
+
+
+def _pack(folder: Path, name: str, zip_path: Path) -> Path:
+    """Write the ZIP under another name; return that."""
+    packing = _packing(zip_path)
+    with packing.open("wb") as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            for member in FILES:
+                if (folder / member).exists():
+                    write_member(archive, f"{name}/{member}", (folder / member).read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    return packing

@@ -1,0 +1,272 @@
+"""Everything that is known of a classifier, gathered once: the report and the card draw it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.export.licence import licence_facts
+from fewshot_lab.export.metrics_json import figures
+from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project import audit_share, rule
+
+if TYPE_CHECKING:
+    from fewshot_lab.classifiers import Fitted
+    from fewshot_lab.evaluation import Decision
+    from fewshot_lab.project import ProjectCore, TrainedClassifier
+
+FORMAT = 1
+
+
+def gather_facts(
+    project: ProjectCore, classifier: TrainedClassifier, *, progress: Progress = silent
+) -> tuple[dict[str, Any], Decision | None]:
+    """Return what is known of a classifier, and the rule by which it decides.
+
+    Nothing names a patient or a file; annotators are counted, not named.
+
+    Returns
+    -------
+    dict
+        ``about`` (data, backbone, classifier, versions), ``metrics`` (cross-validation, audit,
+        probabilities), ``flow`` (how many images came how far), ``strategy``, ``splits``,
+        ``curve`` and ``agreement`` (each with ``reason``, a sentence, where there is none).
+    Decision or None
+    """
+    fitted, training = classifier.fitted, classifier.training
+    rows = {row.id: row for row in project.store.classes(include_retired=True)}
+    classes = [
+        {"id": int(i), "name": rows[int(i)].name, "color": rows[int(i)].color}
+        for i in fitted.class_ids
+    ]
+    progress("measuring", 0, None)
+    metrics = figures(project, classifier)
+    decision, metrics["probabilities"] = rule(project, fitted, training.ids)
+    facts = {
+        "about": _about(project, classifier, classes),
+        "metrics": metrics,
+        "flow": _flow(project, classifier),
+        "strategy": _strategy(project),
+        "splits": _splits(project),
+        "curve": _curve(project, fitted),
+        "agreement": _agreement(project),
+    }
+    return facts, decision
+
+
+def _flow(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, int]:
+    """Return how many images came how far, as STARD's flow diagram asks."""
+    labels = project.store.labels()
+    audit = project.store.audit_ids()
+    kinds = Counter(label.kind for label in labels.values())
+    embeddings = project.require_embeddings()
+    return {
+        "files": len(project.store.files()),
+        "images": len(project.store.ids()),
+        "embedded": len(embeddings.ids),
+        "unlabelled": len(project.store.ids()) - len(labels),
+        "labelled": kinds["class"],
+        "unsure": kinds["unsure"],
+        "reject": kinds["reject"],
+        "machine": sum(label.machine and label.kind == "class" for label in labels.values()),
+        "trained": len(classifier.training.ids),
+        "audit_drawn": len(audit),
+        "audit_labelled": sum(1 for i in audit if i in labels and labels[i].teaches),
+    }
+
+
+def _strategy(project: ProjectCore) -> dict[str, Any]:
+    """Return how the labelled images were come by."""
+    seen: Counter[str] = Counter()
+    for event in project.store.events():
+        if event.kind == "class":
+            seen[str(event.strategy or event.view)] += 1
+    draws = project.store.audit_draws()
+    return {
+        "label_events": dict(seen.most_common()),
+        "audit_draws": len(draws),
+        "audit_share": audit_share(project),
+    }
+
+
+def _splits(project: ProjectCore) -> dict[str, Any]:
+    found = project.splits.to_dict()
+    groups = found["groups"]
+    return {
+        "groups": {
+            "noun": groups["rule"]["noun"],
+            "kind": groups["rule"]["kind"],
+            "count": groups["groups"],
+            "without": groups["without"],
+        },
+        "near_duplicates": found["near_duplicates"],
+        "test_set": {
+            key: value for key, value in found["test_set"].items() if isinstance(value, int)
+        },
+    }
+
+
+def _curve(project: ProjectCore, fitted: Fitted) -> dict[str, Any]:
+    from fewshot_lab.project import advise
+
+    advice = advise(project, fitted).to_dict()
+    return advice if advice["next"] is not None else {"reason": advice["sentence"]}
+
+
+def _agreement(project: ProjectCore) -> dict[str, Any]:
+    from fewshot_lab.project import people_report
+
+    found = people_report(project).to_dict()
+    counts = {
+        "annotators": len(found["people"]),
+        "rule": found["rule"],
+        "conflicts": len(found["conflicts"]),
+        "decided": sum(each["decided"] for each in found["conflicts"]),
+    }
+    if found["kappa"] is None:
+        why = (
+            "One person labelled."
+            if len(found["people"]) < 2
+            else "No image was labelled by two people without sight of each other's label."
+        )
+        return {**counts, "reason": why}
+    repeated = [p for p in found["people"] if p["self_agreement"] is not None]
+    return {
+        **counts,
+        "kind": found["kind"],
+        "kappa": found["kappa"],
+        "agreement": found["agreement"],
+        "images": found["images"],
+        "pairs": len(found["pairs"]),
+        "effect": found["effect"],
+        "with_themselves": [
+            {"agreement": p["self_agreement"], "kappa": p["self_kappa"], "images": p["repeats"]}
+            for p in repeated
+        ],
+    }
+
+
+def _about(
+    project: ProjectCore, classifier: TrainedClassifier, classes: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what bundle.json holds but for what only a bundle has."""
+    fitted, training = classifier.fitted, classifier.training
+    card = project.backbone.card
+    labels = project.store.labels()
+    audit_ids = project.store.audit_ids()
+    audit = Counter(
+        label.class_id
+        for image_id, label in labels.items()
+        if image_id in audit_ids and label.teaches
+    )
+    trained = Counter(training.y.tolist())
+    machine = Counter(
+        label.class_id for label in labels.values() if label.machine and label.kind == "class"
+    )
+    leaks, _ = project.splits.check(training.ids, project.store.audit_ids())
+    kinds = Counter(label.kind for label in labels.values())
+    digest, position = log_digest(project)
+    return {
+        "format": FORMAT,
+        "project": project.title,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "classes": [
+            {
+                **row,
+                "trained": trained[row["id"]],
+                "audit": audit[row["id"]],
+                "machine": machine[row["id"]],
+            }
+            for row in classes
+        ],
+        "data": {
+            "images": len(project.store.ids()),
+            "files": len(project.store.files()),
+            "annotators": len({who for by in project.store.opinions().values() for who in by}),
+            "unsure": kinds["unsure"],
+            "reject": kinds["reject"],
+            "groups": leaks.groups,
+            "leak_check": leaks.sentence,
+            "log_sha256": digest,
+            "log_position": position,
+        },
+        "backbone": {
+            "name": card.name,
+            "title": card.title,
+            "source": card.source,
+            "licence": card.licence,
+            "training": card.training,
+            "dimensions": int(training.X.shape[1]),
+            "parts": project.require_embeddings().parts.sentence(),
+            "fingerprint": project.backbone.fingerprint,
+            "note": card.note,
+            "good_for": card.good_for,
+            "leaks": card.leaks,
+        },
+        "licence": licence_facts(card),
+        "preprocessing": project.backbone.preprocessing.to_dict(),
+        "classifier": {
+            "name": fitted.name,
+            "title": fitted.title,
+            "sentence": fitted.sentence,
+            "parameters": _jsonable(fitted.parameters),
+            "stages_read": fitted.reading.stages,
+            "sites_left_out": fitted.reading.by_site,
+            "calibration": fitted.calibration.sentence,
+        },
+        "versions": _versions(),
+    }
+
+
+def log_digest(project: ProjectCore) -> tuple[str, int]:
+    """Return the SHA-256 over all label events, and the log's position."""
+    digest = hashlib.sha256()
+    position = 0
+    for event in project.store.events():
+        fields = [
+            event.id,
+            event.what,
+            event.time.isoformat(),
+            event.annotator,
+            event.image_id,
+            event.kind,
+            event.class_id,
+            event.view,
+            event.machine,
+        ]
+        digest.update(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
+        position = max(position, event.position)
+    return digest.hexdigest(), position
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    from fewshot_lab.version import __version__
+
+    names = ("torch", "timm", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pillow")
+    return {
+        "fewshot-lab": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+    }
+
+
+def _jsonable(value: Any) -> Any:
+    import numpy as np
+
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist() if value.size <= 64 else f"array of shape {value.shape}"
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    return str(value)

@@ -1,0 +1,66 @@
+"""The backbone's licence in a bundle: what it asks, and who has accepted that."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.backbones import conditions, must_be_accepted
+from fewshot_lab.export.errors import ExportRefused
+
+if TYPE_CHECKING:
+    from fewshot_lab.backbones import Card
+
+
+def licence_facts(card: Card) -> dict[str, Any]:
+    """Return what bundle.json says of the licence; ``accepted`` is filled in by an export."""
+    return {
+        "name": card.licence,
+        "class": card.licence_class,
+        "gated": card.gated,
+        "conditions": conditions(card.title, card.licence, card.licence_class),
+        "accepted": None,
+    }
+
+
+def accept_licence(card: Card, accepted: bool, by: str = "") -> dict[str, Any] | None:
+    """Return who accepts the backbone's licence, when and which; None where nobody needs to.
+
+    Raises
+    ------
+    ExportRefused
+        Where it must be accepted and is not.
+    """
+    if not must_be_accepted(card.licence_class):
+        return None
+    if not accepted:
+        asked = conditions(card.title, card.licence, card.licence_class).removesuffix(".")
+        raise ExportRefused(
+            f"{asked}; say that you keep to it (--licence-accepted, or a tick on the page)."
+        )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"licence": card.licence, "by": by or None, "at": now}
+
+
+def check_backbone(card: Card, accepted: bool, by: str = "") -> dict[str, Any] | None:
+    """Refuse a backbone that no bundle may or can hold, before anything is computed.
+
+    Returns
+    -------
+    dict or None
+        As :func:`accept_licence`.
+
+    Raises
+    ------
+    ExportRefused
+    """
+    from fewshot_lab.export.onnx_graph import refuse_too_large
+
+    refuse_too_large(card)
+    return accept_licence(card, accepted, by)
+
+
+def acceptance_words(accepted: dict[str, Any]) -> str:
+    """Return an acceptance as a sentence."""
+    who = f" by {accepted['by']}" if accepted["by"] else ""
+    return f"Accepted{who} on {accepted['at']}: {accepted['licence']}."

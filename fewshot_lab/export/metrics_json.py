@@ -1,0 +1,115 @@
+"""What metrics.json holds: every figure with its interval and its n."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fewshot_lab.evaluation import AuditReport, ReferenceTest, TestFigures
+    from fewshot_lab.project import ProjectCore, TrainedClassifier
+    from fewshot_lab.stats import Interval
+
+
+def figures(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, Any]:
+    """Return the figures of a classifier by cross-validation and on the audit images.
+
+    Returns
+    -------
+    dict
+        ``cross_validation``, ``audit`` and ``test_set``, each with ``balanced_accuracy``,
+        ``recall`` per class name, ``confusion`` (``classes`` by ``classes``, labels in rows), ``n``
+        and ``leak_check``; or with ``balanced_accuracy`` None and ``reason``, the sentence why.
+    """
+    from fewshot_lab.project import AuditSet
+
+    names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+    audit, test = AuditSet(project).measure(classifier)
+    return {
+        "cross_validation": _cross_validated(classifier, names),
+        "audit": _drawn(audit, names, project.splits.rule.noun),
+        "test_set": _tested(test, names),
+    }
+
+
+def _cross_validated(classifier: TrainedClassifier, names: dict[int, str]) -> dict[str, Any]:
+    from fewshot_lab.evaluation import cross_validation
+
+    training, splits = classifier.training, classifier.project.splits
+    cv = cross_validation(
+        classifier.fitted,
+        training.ids,
+        classifier.project.groups_of(training.ids),
+        noun=splits.rule.noun,
+        pairs=splits.apart_pairs(training.ids),
+    )
+    if not cv.n:
+        return _nothing("Every class needs labels of at least two groups to hold one out.")
+    classes = [names[int(i)] for i in cv.class_ids]
+    return {
+        "balanced_accuracy": plain(cv.balanced_accuracy),
+        "recall": {names[int(i)]: plain(interval) for i, interval in cv.recall.items()},
+        "confusion": {"classes": classes, "counts": cv.confusion.tolist()},
+        "n": cv.n,
+        "repeats": cv.repeats,
+        "leak_check": cv.leaks.to_dict(),
+    }
+
+
+def _drawn(report: AuditReport, names: dict[int, str], noun: str) -> dict[str, Any]:
+    if report.figures is None:
+        return _nothing("No image drawn at random for the audit has been labelled yet.")
+    return {
+        **_figures(report.figures, names, noun),
+        "drawn": asdict(report.counts),
+        "leak_check": report.leaks.to_dict(),
+    }
+
+
+def _tested(test: ReferenceTest | None, names: dict[int, str]) -> dict[str, Any]:
+    if test is None or test.figures is None:
+        return _nothing("The project has no reference test set with known classes.")
+    return {
+        **_figures(test.figures, names),
+        "by": test.by,
+        "labelled": test.labelled,
+        "referenced": test.referenced,
+        "leak_check": test.leaks.to_dict(),
+    }
+
+
+def _figures(found: TestFigures, names: dict[int, str], noun: str = "group") -> dict[str, Any]:
+    def each(intervals: dict[int, Interval]) -> dict[str, Any]:
+        return {names[c]: plain(interval) for c, interval in intervals.items()}
+
+    why = found.why_not(names, noun)
+    return {
+        "balanced_accuracy": None if why else plain(found.balanced_accuracy),
+        **({"reason": why} if why else {}),
+        "accuracy": plain(found.accuracy),
+        "recall": each(found.recall),
+        "precision": each(found.precision),
+        "prevalence": each(found.prevalence),
+        "confusion": {
+            "classes": [names[c] for c in found.class_ids],
+            "counts": found.confusion.tolist(),
+        },
+        "n": found.n,
+        "independent": found.groups,
+    }
+
+
+def _nothing(reason: str) -> dict[str, Any]:
+    return {"balanced_accuracy": None, "reason": reason, "n": 0}
+
+
+def plain(interval: Interval) -> dict[str, float | int | None]:
+    """Return an interval as JSON; null where nothing could be estimated."""
+    value = None if math.isnan(interval.value) else float(interval.value)
+    return {
+        "value": value,
+        "low": float(interval.low),
+        "high": float(interval.high),
+        "n": int(interval.n),
+    }

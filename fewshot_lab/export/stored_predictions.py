@@ -1,0 +1,211 @@
+"""Predictions kept in a folder, so that they outlive the page that asked for them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fewshot_lab.embeddings import build_index
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export.bundle import Bundle
+from fewshot_lab.files import write_atomically
+from fewshot_lab.images import Refused, make_thumbnail, read_rgb, scan
+from fewshot_lab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import ProjectCore
+
+ALIKE = 3
+_ANSWERS = "answers.json"
+_SOURCES = "sources.json"
+_TABLE = "predictions.csv"
+_DROPPED = "uploads"
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A labelled image that is like a new one."""
+
+    image_id: str
+    class_name: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a bundle says of one image; ``thumbnail`` is a file of the folder.
+
+    ``decided``, ``classes`` (the prediction set), ``unlike`` and ``similarity`` follow from the
+    bundle's rule; None where it has none.
+    """
+
+    path: str
+    predicted: str
+    probabilities: dict[str, float]
+    thumbnail: str
+    alike: tuple[Alike, ...]
+    decided: bool | None = None
+    classes: tuple[str, ...] | None = None
+    unlike: bool | None = None
+    similarity: float | None = None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a bundle says of all images of a folder.
+
+    Attributes
+    ----------
+    bundle : str
+        The bundle's name.
+    names : list of str
+    colours : dict
+        Of the classes.
+    answers : list of Answer
+    refused : list of (str, str)
+        Files that could not be read, with the reason.
+    compared : bool
+        Whether the labelled images that are alike could be looked for.
+    """
+
+    bundle: str
+    names: list[str]
+    colours: dict[str, str]
+    answers: list[Answer]
+    refused: list[tuple[str, str]]
+    compared: bool
+
+
+def remember_sources(folder: Path, sources: Sequence[Path]) -> None:
+    """Write down what is to be predicted."""
+    text = json.dumps([str(path) for path in sources])
+    write_atomically(folder / _SOURCES, text.encode())
+
+
+def predict_dropped(
+    bundle: Path,
+    folder: Path,
+    project: ProjectCore | None = None,
+    *,
+    progress: Progress = silent,
+) -> Answers:
+    """Predict what :func:`remember_sources` wrote down; the answers stay in the folder.
+
+    The dropped images themselves are deleted when the answers are written: thumbnails remain.
+
+    Raises
+    ------
+    FewshotLabError
+        If the bundle cannot be opened, or there is nothing to predict.
+    Stopped
+    """
+    try:
+        sources = [Path(p) for p in json.loads((folder / _SOURCES).read_text(encoding="utf-8"))]
+    except (OSError, ValueError):
+        raise FewshotLabError("There are no images to predict: drop them again.") from None
+    progress("listing", 0, None)
+    found = list(scan(sources, extract_to=folder / "unpacked"))
+    by_path = {item.path: item for item in found if not isinstance(item, Refused)}
+    (folder / "thumbs").mkdir(exist_ok=True)
+    answers: list[Answer] = []
+    embeddings: list[np.ndarray] = []
+    refused: list[tuple[str, str]] = []
+    with Bundle.open(bundle) as opened:
+        for number, row in enumerate(opened.predict(found), 1):
+            if row.probabilities is None or row.embedding is None:
+                refused.append((row.path, row.reason))
+            else:
+                candidate = by_path[row.path]
+                thumbnail = f"thumbs/{len(answers):06d}.webp"
+                picture = read_rgb(candidate.file, candidate.frame, at_least=256)
+                (folder / thumbnail).write_bytes(make_thumbnail(picture))
+                odds = dict(zip(opened.names, map(float, row.probabilities), strict=True))
+                rule = (row.decided, row.classes, row.unlike, row.similarity)
+                answers.append(Answer(row.path, row.predicted, odds, thumbnail, (), *rule))
+                embeddings.append(row.embedding)
+            progress("predicting", number, len(found))
+        like = alike(project, str(opened.about["backbone"]["fingerprint"]), embeddings)
+        if like is not None:
+            answers = [replace(a, alike=near) for a, near in zip(answers, like, strict=True)]
+        colours = {str(row["name"]): str(row["color"]) for row in opened.classes}
+        result = Answers(
+            opened.name, list(opened.names), colours, answers, refused, like is not None
+        )
+    write_atomically(folder / _TABLE, table(result))
+    write_atomically(folder / _ANSWERS, json.dumps(asdict(result)).encode())
+    for left in (folder / _DROPPED, folder / "unpacked"):
+        shutil.rmtree(left, ignore_errors=True)
+    return result
+
+
+def read_answers(folder: Path) -> Answers | None:
+    """Return what was predicted; None where it is not finished."""
+    try:
+        stored: dict[str, Any] = json.loads((folder / _ANSWERS).read_text(encoding="utf-8"))
+        stored["answers"] = [
+            Answer(
+                **{
+                    **row,
+                    "alike": tuple(Alike(**one) for one in row["alike"]),
+                    "classes": None if row.get("classes") is None else tuple(row["classes"]),
+                }
+            )
+            for row in stored["answers"]
+        ]
+        stored["refused"] = [(str(path), str(reason)) for path, reason in stored["refused"]]
+        return Answers(**stored)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def alike(
+    project: ProjectCore | None, fingerprint: str, embeddings: Sequence[np.ndarray]
+) -> list[tuple[Alike, ...]] | None:
+    """Return the labelled images most like each new one; None where they are not at hand."""
+    if project is None or not embeddings:
+        return None
+    known = project.embeddings
+    if known is None or known.fingerprint != fingerprint:
+        return None
+    names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+    labels = project.store.labels()
+    ids = [
+        image_id
+        for image_id in known.ids
+        if (label := labels.get(image_id)) is not None and label.kind == "class"
+    ]
+    if not ids:
+        return None
+    index = build_index(project.vectors(ids))
+    similarity, rows = index.search(project.pool.rotate(np.stack(embeddings)), min(ALIKE, len(ids)))
+    return [
+        tuple(
+            Alike(ids[j], names.get(labels[ids[j]].class_id or -1, ""), float(s))
+            for s, j in zip(near, which, strict=True)
+            if j >= 0
+        )
+        for near, which in zip(similarity, rows, strict=True)
+    ]
+
+
+def table(found: Answers) -> bytes:
+    """Return the answers as CSV with one probability per class, and what follows from them."""
+    from fewshot_lab.export.predict_template import header, ruled
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header(found.names))
+    for one in found.answers:
+        values = [f"{one.probabilities[name]:.6f}" for name in found.names]
+        head = [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}"]
+        told = ruled(one.decided, one.classes, one.unlike, one.similarity)
+        writer.writerow([*head, *values, *told])
+    return b"\xef\xbb\xbf" + text.getvalue().encode()

@@ -1,0 +1,189 @@
+"""Labels and predictions of a project as CSV, one row per file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import ProjectCore, TrainedClassifier
+
+LABEL_COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine")
+OPINION_COLUMNS = (
+    "image",
+    "path",
+    "annotator",
+    "label",
+    "kind",
+    "time",
+    "machine",
+    "decided",
+    "trains",
+)
+PREDICTION_COLUMNS = (
+    "image",
+    "path",
+    "label",
+    "annotator",
+    "split",
+    "predicted",
+    "probability",
+    "is_training",
+)
+
+
+def labels_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str:
+    """Return the labels as CSV.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    at : int or datetime, optional
+        A position of the log or a time: the labels as they were then.
+
+    Returns
+    -------
+    str
+        Columns image, path, label, kind ("class", "unsure", "reject"), annotator, time (ISO,
+        UTC), split ("train", "audit", "test", "held out": goes with an audit or test image, or
+        empty), machine (accepted in bulk from predictions). Exact duplicates have a row each.
+    """
+    rows = _sided(project, project.store.export_labels(at))
+    return _csv(LABEL_COLUMNS, (_said(row) for row in rows))
+
+
+def _sided(project: ProjectCore, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Say of labels that do not train why: by group, near-duplicates and the test set."""
+    test = project.splits.test_ids()
+    held = project.splits.held_out({row["image"] for row in rows if row["split"] == "audit"})
+    for row in rows:
+        if row["image"] in test:
+            row["split"] = "test"
+        elif row["split"] == "train" and row["image"] in held:
+            row["split"] = "held out"
+    return rows
+
+
+def opinions_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str:
+    """Return each annotator's own opinion of each image as CSV.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    at : int or datetime, optional
+
+    Returns
+    -------
+    str
+        Columns image, path, annotator, label, kind, time, machine, decided (by a senior), trains
+        (the label that follows from all opinions by the rule in force then).
+    """
+    rows = project.store.export_opinions(at)
+    said = ({**_said(row), "decided": _truth(row["decided"])} for row in rows)
+    return _csv(OPINION_COLUMNS, said)
+
+
+def labels_used_csv(project: ProjectCore, classifier: TrainedClassifier) -> str:
+    """Return the labels that a classifier was trained on, and those of the audit."""
+    names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+    trained = {
+        image_id: names[int(class_id)]
+        for image_id, class_id in zip(
+            classifier.training.ids, classifier.training.y.tolist(), strict=True
+        )
+    }
+    rows = []
+    for row in project.store.export_labels():
+        if row["image"] in trained:
+            rows.append({**row, "label": trained[row["image"]], "split": "train"})
+        elif row["split"] == "audit" and row["kind"] == "class" and not row["machine"]:
+            rows.append(row)
+    return _csv(LABEL_COLUMNS, (_said(row) for row in rows))
+
+
+def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | None = None) -> str:
+    """Return labels and predictions of all files as CSV.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    classifier : TrainedClassifier, optional
+        Fitted on the labels as they are where it is not given.
+
+    Returns
+    -------
+    str
+        Columns image, path, label, annotator, split, predicted, probability, is_training. The
+        prediction is empty for images without an embedding.
+
+    Raises
+    ------
+    FewshotLabError
+        Where no classifier can be fitted.
+    """
+    import numpy as np
+
+    if classifier is None:
+        classifier = project.fit()
+    names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+    class_names = [names[int(i)] for i in classifier.fitted.class_ids]
+    ids = list(project.require_embeddings().ids)
+    predicted: dict[str, tuple[str, float]] = {}
+    for start in range(0, len(ids), 4096):
+        part = ids[start : start + 4096]
+        probabilities = classifier.probabilities(part)
+        best = np.argmax(probabilities, axis=1)
+        for image_id, row, column in zip(part, probabilities, best.tolist(), strict=True):
+            predicted[image_id] = (class_names[column], float(row[column]))
+    trained = set(classifier.training.ids)
+    rows = []
+    for row in _sided(project, project.store.export_labels(include_unlabelled=True)):
+        name, probability = predicted.get(row["image"], ("", None))
+        rows.append(
+            {
+                **row,
+                "predicted": name,
+                "probability": "" if probability is None else f"{probability:.6f}",
+                "is_training": _truth(row["image"] in trained),
+            }
+        )
+    return _csv(PREDICTION_COLUMNS, rows)
+
+
+def _said(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "machine": _truth(row["machine"])}
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def parse_moment(text: str) -> int | datetime:
+    """Read a position of the log ("120") or a time ("2026-05-01", "2026-05-01 14:30").
+
+    Raises
+    ------
+    FewshotLabError
+        Where it is neither.
+    """
+    if text.isdigit() and len(text) < 8:
+        return int(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise FewshotLabError(
+            f"{text!r} is neither a position of the log nor a time like 2026-05-01T14:30."
+        ) from None

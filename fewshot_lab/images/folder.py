@@ -1,0 +1,129 @@
+"""Pictures in folders."""
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fewshot_lab.images.candidates import Refused
+from fewshot_lab.images.file_types import (
+    HEAD,
+    has_picture_suffix,
+    head_kind,
+    is_noise,
+    needs_a_look,
+)
+
+_SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+
+
+@dataclass
+class Listing:
+    """The files of a source before they are split into frames."""
+
+    files: list[tuple[str, Path]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    ignored: int = 0
+
+
+def list_folder(folder: Path, heard: Callable[[int], None] = lambda n: None) -> Listing:
+    """List the pictures below a folder, sorted by path.
+
+    Hidden files and folders and what systems leave behind (Thumbs.db, __MACOSX) are passed over
+    in silence; other files that are no pictures by their ending are counted as ignored. Links are
+    followed, each folder once.
+
+    Parameters
+    ----------
+    folder : Path
+    heard : callable
+        Gets the number of pictures so far, after each folder.
+    """
+    listing = Listing()
+    seen: set[tuple[int, int]] = set()
+
+    def cannot_enter(error: OSError) -> None:
+        path = shown(os.path.relpath(error.filename, folder))
+        reason = "permission denied" if isinstance(error, PermissionError) else error.strerror
+        listing.refused.append(Refused(path, f"The folder cannot be opened: {reason}."))
+
+    for where, folders, names in os.walk(folder, onerror=cannot_enter, followlinks=True):
+        status = Path(where).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not is_noise(name))
+        for name in sorted(names):
+            if not is_noise(name):
+                file = Path(where, name)
+                list_file(listing, shown(os.path.relpath(file, folder)), file)
+        heard(len(listing.files))
+    return listing
+
+
+def list_file(listing: Listing, path: str, file: Path, *, named: bool = False) -> None:
+    """Add one file to a listing: as a picture, as refused, or as ignored.
+
+    `named` says that the user chose this very file: then it is never ignored.
+    """
+    if has_picture_suffix(file.name) or named:
+        wanted = True
+    elif needs_a_look(file.name):
+        try:
+            with file.open("rb") as stream:
+                wanted = head_kind(stream.read(HEAD)) is not None
+        except OSError:
+            wanted = False
+    else:
+        wanted = False
+    if not wanted:
+        listing.ignored += 1
+    elif "\ufffd" in path and "\ufffd" not in str(file):
+        listing.refused.append(Refused(path, "The file's name is not valid UTF-8; rename it."))
+    elif file.is_symlink() and not file.exists():
+        listing.refused.append(Refused(path, "The link leads nowhere."))
+    elif file.exists() and not file.is_file():
+        listing.refused.append(Refused(path, "This is no ordinary file."))
+    else:
+        listing.files.append((path, file))
+
+
+def shown(path: str | Path) -> str:
+    """Write a path as the project does: "/" between parts, Unicode NFC, valid UTF-8."""
+    text = str(path).replace(os.sep, "/")
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", text)
+
+
+def folder_labels(paths: Iterable[str]) -> dict[str, str | None]:
+    """Tell each picture's class by its folder.
+
+    The class is the topmost folder that tells pictures apart: a folder around everything (the
+    wrapper that most ZIPs have) and folders named train, val or test are passed over. Pictures
+    that lie in no folder have none.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Relative, with "/".
+
+    Returns
+    -------
+    dict
+        Path to class name or None.
+    """
+    folders = {path: path.split("/")[:-1] for path in paths}
+    while (
+        folders
+        and all(len(parts) > 0 for parts in folders.values())
+        and len({parts[0] for parts in folders.values()}) == 1
+        and any(len(parts) > 1 for parts in folders.values())
+    ):
+        folders = {path: parts[1:] for path, parts in folders.items()}
+    labels: dict[str, str | None] = {}
+    for path, parts in folders.items():
+        rest = parts[1:] if parts and parts[0].lower() in _SPLITS else parts
+        labels[path] = rest[0] if rest else None
+    return labels

@@ -1,0 +1,297 @@
+"""CSV manifests: which column is what, and which row means which file."""
+
+import csv
+import math
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.images.candidates import Refused
+from fewshot_lab.images.file_types import has_picture_suffix
+from fewshot_lab.images.folder import shown
+
+_TRIED_SUFFIXES = [".jpg", ".JPG", ".png", ".jpeg", ".tif", ".tiff", ".dcm", ".bmp", ".webp"]
+_DELIMITERS = ",;\t|"
+_PATH_NAMES = [
+    "path",
+    "file",
+    "filename",
+    "filepath",
+    "imagepath",
+    "imagefile",
+    "imagefilename",
+    "image",
+    "img",
+    "picture",
+    "imageid",
+    "name",
+    "id",
+    "isicid",
+]
+_LABEL_NAMES = [
+    "label",
+    "class",
+    "classname",
+    "target",
+    "diagnosis",
+    "diagnose",
+    "dx",
+    "category",
+    "celltype",
+    "type",
+    "y",
+    "reference",
+    "groundtruth",
+    "klasse",
+    "befund",
+]
+_GROUP_NAMES = [
+    "patient",
+    "patientid",
+    "subject",
+    "subjectid",
+    "case",
+    "caseid",
+    "group",
+    "groupid",
+    "slide",
+    "slideid",
+    "study",
+    "studyid",
+    "studyinstanceuid",
+    "lesionid",
+    "video",
+    "videoid",
+    "donor",
+    "donorid",
+]
+
+
+@dataclass(frozen=True)
+class ManifestColumns:
+    """Which column of a CSV is what, by header."""
+
+    path: str
+    label: str | None = None
+    group: str | None = None
+    metadata: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a manifest that names an existing file."""
+
+    path: str
+    file: Path
+    frame: int | None
+    reference: str | None
+    group: str | None
+    meta: dict[str, str | float]
+
+
+def read_table(file: Path) -> tuple[list[str], list[list[str]]]:
+    """Read a CSV: the header and the rows, each as long as the header.
+
+    The text may be UTF-8 (with or without BOM), UTF-16 with BOM, or Windows/Latin-1; the
+    delimiter (comma, semicolon, tab or bar) is the one that splits the header into most columns.
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise FewshotLabError(f"{file.name} cannot be read: {error.strerror}.") from None
+    text = _decoded(raw)
+    lines = text.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    if not first or "\0" in text[:4096]:
+        raise FewshotLabError(f"{file.name} is not a CSV with a header line.")
+    delimiter = max(_DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark))))
+    try:
+        rows = [
+            [cell.strip() for cell in row]
+            for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+            if any(cell.strip() for cell in row)
+        ]
+    except csv.Error as error:
+        raise FewshotLabError(f"{file.name} is not a sound CSV: {error}.") from None
+    header = _distinct(rows[0])
+    width = len(header)
+    return header, [(row + [""] * width)[:width] for row in rows[1:]]
+
+
+def _decoded(raw: bytes) -> str:
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16", errors="replace")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            pass
+    return raw.decode("latin-1")
+
+
+def _distinct(header: list[str]) -> list[str]:
+    names: list[str] = []
+    for number, name in enumerate(header, 1):
+        name = name or f"column {number}"
+        while name in names:
+            name += "_"
+        names.append(name)
+    return names
+
+
+def read_header(file: Path) -> list[str]:
+    """Return the column names of a CSV.
+
+    Raises
+    ------
+    FewshotLabError
+        Where the file cannot be read as a CSV.
+    """
+    return read_table(Path(file))[0]
+
+
+def guess_columns(file: Path) -> ManifestColumns:
+    """Guess which column names the files, which the label and the group; the rest is metadata.
+
+    The path column is the one most of whose first 50 values are files or end like pictures, a
+    usual name ("path", "file", "image", ...) deciding between equals.
+
+    Raises
+    ------
+    FewshotLabError
+        Where no column names files.
+    """
+    file = Path(file)
+    header, rows = read_table(file)
+    sample = rows[:50]
+    scores = {}
+    for number, name in enumerate(header):
+        values = [row[number] for row in sample if row[number]]
+        there = sum(resolve(value, file.parent) is not None for value in values)
+        like = sum(has_picture_suffix(value) for value in values)
+        scores[name] = (there, like, -_rank(name, _PATH_NAMES))
+    path = max(header, key=lambda name: scores[name])
+    if scores[path][:2] == (0, 0):
+        raise FewshotLabError(
+            f"No column of {file.name} names image files; choose the column that does."
+        )
+    rest = [name for name in header if name != path]
+    label = _named(rest, _LABEL_NAMES)
+    group = _named([name for name in rest if name != label], _GROUP_NAMES)
+    metadata = tuple(name for name in rest if name not in (label, group))
+    return ManifestColumns(path, label, group, metadata)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _rank(name: str, known: list[str]) -> int:
+    return known.index(_plain(name)) if _plain(name) in known else len(known)
+
+
+def _named(header: list[str], known: list[str]) -> str | None:
+    best = min(header, key=lambda name: _rank(name, known), default=None)
+    return best if best is not None and _rank(best, known) < len(known) else None
+
+
+def resolve(value: str, folder: Path) -> tuple[Path, int | None] | None:
+    """Find the file that a manifest means, and its frame where the path ends like "#3".
+
+    Relative paths count from the CSV's folder; Windows separators, both Unicode forms of accented
+    letters and image ids without an ending are understood.
+    """
+    variants = [value]
+    if "\\" in value:
+        variants.append(value.replace("\\", "/"))
+    if not value.isascii():
+        variants += [unicodedata.normalize(form, v) for v in variants for form in ("NFC", "NFD")]
+    try:
+        for variant in variants:
+            if (file := folder / variant).is_file():
+                return _plainly(file), None
+            base, mark, frame = variant.rpartition("#")
+            if mark and frame.isdigit() and (file := folder / base).is_file():
+                return _plainly(file), int(frame)
+        last = value.replace("\\", "/").rpartition("/")[2]
+        if last and not has_picture_suffix(last):
+            for variant, suffix in product(variants, _TRIED_SUFFIXES):
+                if (file := folder / (variant + suffix)).is_file():
+                    return _plainly(file), None
+    except (OSError, ValueError):  # a name too long, or with a zero byte
+        pass
+    return None
+
+
+def _plainly(file: Path) -> Path:
+    """Take ".." out, so that one file has one name."""
+    return Path(os.path.normpath(file))
+
+
+def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refused]:
+    """Yield the rows of a manifest, in order; those whose file is missing as refused.
+
+    Columns whose filled cells are all numbers become numbers, unless one has a leading zero (an
+    id). A file that is named twice counts once, with the first row.
+
+    Raises
+    ------
+    FewshotLabError
+        Where a chosen column does not exist.
+    """
+    file = file.absolute()
+    header, rows = read_table(file)
+    wanted = [columns.path, columns.label, columns.group, *columns.metadata]
+    for name in wanted:
+        if name is not None and name not in header:
+            raise FewshotLabError(
+                f"{file.name} has no column {name!r}; it has {', '.join(map(repr, header))}."
+            )
+    at = {name: header.index(name) for name in wanted if name is not None}
+    numeric = {
+        name
+        for name in columns.metadata
+        if all(_is_number(row[at[name]]) for row in rows if row[at[name]])
+    }
+    seen: set[tuple[Path, int | None]] = set()
+    for line, raw in enumerate(rows, 2):  # as a spreadsheet counts, below the header
+        value = raw[at[columns.path]]
+        row = [unicodedata.normalize("NFC", cell) for cell in raw]
+        if not value:
+            yield Refused(f"{file.name}, row {line}", "The row names no file.")
+            continue
+        found = resolve(value, file.parent)
+        path = shown(value.replace("\\", "/"))
+        if found is None:
+            yield Refused(path, "The file is not there: paths count from the manifest's folder.")
+            continue
+        if found in seen:
+            yield Refused(path, "The manifest names this file twice; the first row counts.")
+            continue
+        seen.add(found)
+        if Path(value).is_absolute() and found[0].is_relative_to(file.parent):
+            path = shown(found[0].relative_to(file.parent))
+        elif found[1] is not None:
+            path = path.rpartition("#")[0]
+        meta = {
+            name: float(row[at[name]]) if name in numeric else row[at[name]]
+            for name in columns.metadata
+            if row[at[name]]
+        }
+        reference = row[at[columns.label]] if columns.label else ""
+        group = row[at[columns.group]] if columns.group else ""
+        yield Row(path, found[0], found[1], reference or None, group or None, meta)
+
+
+def _is_number(text: str) -> bool:
+    if re.match(r"[+-]?0\d", text):
+        return False
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

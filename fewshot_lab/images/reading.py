@@ -1,0 +1,129 @@
+"""One picture from one file, whatever its format; its id and its thumbnail."""
+
+import hashlib
+import io
+import struct
+from pathlib import Path
+
+from PIL import Image
+
+from fewshot_lab.images import pillow_decoder
+from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.memory_limit import memory_for
+
+
+def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
+    """Read a picture as 8-bit RGB, upright.
+
+    How each kind of value becomes 8 bit is told in ``_pillow`` (ordinary formats and TIFF) and
+    ``_dicom``.
+
+    Parameters
+    ----------
+    path : Path
+    frame : int
+        Which frame of a DICOM file or page of a TIFF, from 0.
+    at_least : int, optional
+        Where the picture is scaled down afterwards to about this many pixels: a JPEG may be
+        decoded at a reduced scale with both sides still at least twice this long. Never for
+        :func:`pixel_id`.
+
+    Raises
+    ------
+    UnreadableImage
+        With the reason; nothing else, whatever the bytes.
+    """
+    path = Path(path)
+    try:
+        kind = kind_of(path)
+        if kind == "dicom":
+            from fewshot_lab.images.dicom import read_dicom
+
+            return read_dicom(path, frame)
+        try:
+            with pillow_decoder.opened(path) as image, memory_for(*image.size):
+                return pillow_decoder.to_rgb(image, frame, at_least=at_least)
+        except pillow_decoder.Unreadable as error:
+            if kind != "tiff" or "truncated" in str(error.__cause__):
+                raise UnreadableImage(str(error)) from error.__cause__
+        from fewshot_lab.images.tiff import read_tiff
+
+        return read_tiff(path, frame)
+    except UnreadableImage:
+        raise
+    except FileNotFoundError:
+        raise UnreadableImage("The file is not there.") from None
+    except PermissionError:
+        raise UnreadableImage("The file cannot be opened: permission denied.") from None
+    except IsADirectoryError:
+        raise UnreadableImage("This is a folder, not a file.") from None
+    except OSError as error:
+        reason = error.strerror or "an error of the disk or network"
+        raise UnreadableImage(f"The file cannot be read: {reason}.") from error
+    except Exception as error:
+        raise UnreadableImage("The file is damaged: the picture cannot be decoded.") from error
+
+
+def count_frames(path: Path) -> int:
+    """Count the pictures in a file: DICOM frames, TIFF pages, else 1.
+
+    Raises
+    ------
+    UnreadableImage
+    """
+    path = Path(path)
+    try:
+        kind = kind_of(path)
+    except OSError:
+        return 1
+    if kind == "dicom":
+        from fewshot_lab.images.dicom import frames_and_group
+
+        return frames_and_group(path, None)[0]
+    if kind == "tiff":
+        from fewshot_lab.images.tiff import count_tiff_pictures
+
+        return count_tiff_pictures(path)
+    return 1
+
+
+def pixel_id(image: Image.Image) -> str:
+    """Return the id of a picture: the same pixels have the same id, whatever the file.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        8-bit RGB, decoded at full size.
+
+    Returns
+    -------
+    str
+        The first 20 hex digits of SHA-256 over height and width (little-endian uint32 each) and
+        the RGB bytes row by row.
+    """
+    if image.mode != "RGB":
+        raise ValueError(f"an id is over RGB pixels, not {image.mode}")
+    width, height = image.size
+    digest = hashlib.sha256(struct.pack("<II", height, width))
+    rows = max(1, 16_000_000 // (3 * width))  # in strips: a second copy of a slide is too much
+    if rows >= height:
+        digest.update(image.tobytes())
+    else:
+        for top in range(0, height, rows):
+            digest.update(image.crop((0, top, width, min(top + rows, height))).tobytes())
+    return digest.hexdigest()[:20]
+
+
+def make_thumbnail(image: Image.Image, side: int = 256) -> bytes:
+    """Return a WebP whose longer side is at most `side` pixels; never enlarged."""
+    small = image.copy() if max(image.size) <= side else _scaled(image, side)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=80, method=0)  # method 0: twice as fast
+    return buffer.getvalue()
+
+
+def _scaled(image: Image.Image, side: int) -> Image.Image:
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -1,0 +1,277 @@
+"""From what the user points at to the pictures in it."""
+
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.images.archive import list_archive, unpack
+from fewshot_lab.images.candidates import Candidate, Refused
+from fewshot_lab.images.dicom import GROUP_FIELDS
+from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
+from fewshot_lab.images.manifest import ManifestColumns, Row, guess_columns, list_manifest
+from fewshot_lab.images.medmnist import MedMnist
+from fewshot_lab.progress import Progress, silent
+
+_Item = Candidate | Refused
+
+
+class Scan(Iterator[_Item]):
+    """The pictures of a source, found one by one as they are asked for.
+
+    Attributes
+    ----------
+    total : int
+        How many candidates and refused files there are as far as known; grows when a file turns
+        out to hold several frames.
+    ignored : int
+        Files that are no pictures by their name (a README, a table): neither candidates nor
+        refused.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.ignored = 0
+        self._items: Iterator[_Item] = iter(())
+
+    def __iter__(self) -> "Scan":
+        return self
+
+    def __next__(self) -> _Item:
+        return next(self._items)
+
+
+def scan(
+    source: Path | str | Sequence[Path | str],
+    *,
+    reference_labels: str | None = None,
+    columns: ManifestColumns | None = None,
+    extract_to: Path | None = None,
+    group_field: str | None = None,
+    progress: Progress = silent,
+) -> Scan:
+    """Find the pictures in a source, without decoding them.
+
+    Parameters
+    ----------
+    source : Path or sequence of Path
+        A folder (recursive), a ZIP, a CSV manifest, a MedMNIST ``.npz``, an image file, or a list
+        of any of these.
+    reference_labels : "folders" or None
+        Take the names of folders as labels that came with the data (:func:`folder_labels`).
+    columns : ManifestColumns, optional
+        What the columns of a CSV mean; guessed where not given.
+    extract_to : Path, optional
+        Where the pictures of a ZIP or ``.npz`` are written, each source in a folder of its own.
+        Those that are there already are kept.
+    group_field : "PatientID" or "StudyInstanceUID", optional
+        The field of DICOM headers to take as group.
+    progress : Progress
+        Told of the listing of folders, stage "listing".
+
+    Returns
+    -------
+    Scan
+        An iterator of :class:`Candidate` and :class:`Refused`.
+
+    Raises
+    ------
+    FewshotLabError
+        Where the source itself is missing or unusable; single bad files are yielded as refused.
+    """
+    if reference_labels not in (None, "folders"):
+        raise FewshotLabError(f"Reference labels come from 'folders', not {reference_labels!r}.")
+    if group_field is not None and group_field not in GROUP_FIELDS:
+        fields = " or ".join(GROUP_FIELDS)
+        raise FewshotLabError(f"{group_field!r} cannot be the group; choose {fields}.")
+    found = Scan()
+    given = [source] if isinstance(source, str | Path) else source
+    sources = [_plain(Path(path)) for path in given]
+    for path in sources:
+        if not path.exists():
+            raise FewshotLabError(f"There is nothing at {path}; check the path.")
+    opener = _Opener(found, reference_labels, columns, extract_to, group_field, progress)
+    if len(sources) == 1:
+        found._items = opener.open(sources[0])
+    else:
+        found._items = opener.open_all(sources)
+    return found
+
+
+class _Opener:
+    """Opens sources: checks them and counts at once, splits files into frames when iterated."""
+
+    def __init__(
+        self,
+        found: Scan,
+        reference_labels: str | None,
+        columns: ManifestColumns | None,
+        extract_to: Path | None,
+        group_field: str | None,
+        progress: Progress,
+    ) -> None:
+        self.found = found
+        self.by_folder = reference_labels == "folders"
+        self.columns = columns
+        self.extract_to = extract_to
+        self.group_field = group_field
+        self.progress = progress
+
+    def open(self, source: Path) -> Iterator[_Item]:
+        if source.is_dir():
+            return self._listed(list_folder(source, self._heard))
+        suffix = source.suffix.lower()
+        if suffix == ".zip":
+            return self._archive(source)
+        if suffix == ".npz":
+            return self._medmnist(source)
+        if suffix in (".csv", ".tsv"):
+            return self._manifest(source)
+        listing = Listing()
+        list_file(listing, shown(source.name), source, named=True)
+        return self._listed(listing)
+
+    def open_all(self, sources: list[Path]) -> Iterator[_Item]:
+        """Open several sources: files together, with paths from their common folder."""
+        apart = [s for s in sources if _is_container(s)]
+        files = sorted({s for s in sources if not _is_container(s)})
+        parts: list[Iterator[_Item]] = []
+        if files:
+            top = os.path.commonpath([str(file.parent) for file in files])
+            listing = Listing()
+            for file in files:
+                path = shown(os.path.relpath(file, top))
+                list_file(listing, path, file, named=True)
+            parts.append(self._listed(listing))
+        for source in apart:
+            if source.is_dir():
+                listing = list_folder(source, self._heard)
+                name = shown(source.name)
+                listing.files = [(f"{name}/{path}", file) for path, file in listing.files]
+                listing.refused = [Refused(f"{name}/{r.path}", r.reason) for r in listing.refused]
+                parts.append(self._listed(listing))
+            else:
+                parts.append(self.open(source))
+        return (item for part in parts for item in part)
+
+    def _heard(self, number: int) -> None:
+        self.progress("listing", number, None)
+
+    def _listed(self, listing: Listing) -> Iterator[_Item]:
+        self.found.total += len(listing.files) + len(listing.refused)
+        self.found.ignored += listing.ignored
+        labels = folder_labels(p for p, _ in listing.files) if self.by_folder else {}
+
+        def items() -> Iterator[_Item]:
+            yield from listing.refused
+            for path, file in listing.files:
+                yield from self._frames(path, file, labels.get(path))
+
+        return items()
+
+    def _archive(self, source: Path) -> Iterator[_Item]:
+        folder = self._folder_for(source)
+        try:
+            archive = zipfile.ZipFile(source)
+        except OSError as error:
+            raise FewshotLabError(f"{source.name} cannot be read: {error.strerror}.") from None
+        except Exception:
+            raise FewshotLabError(f"{source.name} is damaged or not a ZIP.") from None
+        try:
+            listing = list_archive(archive, source.stat().st_size)
+        except BaseException:
+            archive.close()
+            raise
+        self.found.total += len(listing.entries) + len(listing.refused)
+        self.found.ignored += listing.ignored
+        labels = folder_labels(p for p, _ in listing.entries) if self.by_folder else {}
+
+        def items() -> Iterator[_Item]:
+            with archive:
+                yield from listing.refused
+                for item in unpack(archive, listing, folder):
+                    if isinstance(item, Refused):
+                        yield item
+                    else:
+                        yield from self._frames(*item, labels.get(item[0]))
+
+        return items()
+
+    def _medmnist(self, source: Path) -> Iterator[_Item]:
+        folder = self._folder_for(source)
+        data = MedMnist(source)
+        self.found.total += data.total
+        return (
+            Candidate(p.path, p.file, reference=p.reference, meta=p.meta)
+            for p in data.pictures(folder)
+        )
+
+    def _manifest(self, source: Path) -> Iterator[_Item]:
+        columns = self.columns or guess_columns(source)
+        rows = list(list_manifest(source, columns))
+        self.found.total += len(rows)
+
+        def items() -> Iterator[_Item]:
+            for row in rows:
+                if isinstance(row, Refused):
+                    yield row
+                else:
+                    yield from self._row(row)
+
+        return items()
+
+    def _row(self, row: Row) -> Iterator[_Item]:
+        if row.frame is not None:
+            path = f"{row.path}#{row.frame}"
+            yield Candidate(path, row.file, row.frame, row.reference, row.group, row.meta)
+        else:
+            yield from self._frames(row.path, row.file, row.reference, row.group, row.meta)
+
+    def _frames(
+        self,
+        path: str,
+        file: Path,
+        reference: str | None = None,
+        group: str | None = None,
+        meta: dict[str, str | float] | None = None,
+    ) -> Iterator[_Item]:
+        """Yield one candidate per frame of a file."""
+        meta = meta or {}
+        frames = 1
+        try:
+            kind = kind_of(file)
+            if kind == "dicom":
+                from fewshot_lab.images.dicom import frames_and_group
+
+                frames, own = frames_and_group(file, self.group_field)
+                group = group or own
+            elif kind == "tiff":
+                from fewshot_lab.images.tiff import count_tiff_pictures
+
+                frames = count_tiff_pictures(file)
+        except UnreadableImage as error:
+            yield Refused(path, str(error))
+            return
+        except OSError:
+            pass  # reading it says why
+        self.found.total += frames - 1
+        for frame in range(frames):
+            name = path if frames == 1 else f"{path}#{frame}"
+            yield Candidate(name, file, frame, reference, group, meta)
+
+    def _folder_for(self, source: Path) -> Path:
+        if self.extract_to is None:
+            raise FewshotLabError(f"There is no folder given to unpack {source.name} into.")
+        return _plain(Path(self.extract_to)) / source.name
+
+
+def _is_container(source: Path) -> bool:
+    return source.is_dir() or source.suffix.lower() in (".zip", ".npz", ".csv", ".tsv")
+
+
+def _plain(path: Path) -> Path:
+    """Make a path absolute and take ".." out; links stay as the user named them."""
+    return Path(os.path.normpath(path.expanduser().absolute()))

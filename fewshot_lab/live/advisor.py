@@ -1,0 +1,180 @@
+"""What the next labels are worth, measured beside the refits and never before them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab import jobs
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import Advice, ReplayPlan
+from fewshot_lab.project import (
+    advise,
+    is_due,
+    newest,
+    remember,
+    replay_of,
+    strategy_of,
+    take_evidence,
+)
+
+if TYPE_CHECKING:
+    from fewshot_lab.classifiers import Fitted
+    from fewshot_lab.project import ProjectCore
+
+log = logging.getLogger(__name__)
+
+QUIET = 2.0
+"""Seconds without a new label after which the curve is measured; while labels keep coming:"""
+PATIENCE = 15.0
+STEP_BACK = 0.02
+REPLAY_FROM = 150
+"""Labels from which on strategies are replayed by themselves; again at 1.5 times as many:"""
+REPLAY_GROWTH = 1.5
+REPLAY = ReplayPlan(("mixed", "cover", "margin"), draws=6)
+
+
+class _Closed(Exception):  # noqa: N818
+    """Nobody wants to know any more."""
+
+
+class Advisor:
+    """Measures the learning curve in a thread of its own whenever labels have changed.
+
+    It stands still while the session has a refit to make: between two of its own fits, which take
+    milliseconds each, it looks, so that a refit never waits longer than for one of them.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    busy : callable
+        Whether there is a refit to make.
+    """
+
+    def __init__(self, project: ProjectCore, busy: Callable[[], bool]):
+        self._project = project
+        self._busy = busy
+        self._changed = Condition()
+        self._wanted: tuple[Any, Fitted] | None = None
+        self._since = self._newest = 0.0
+        self._closed = self._measuring = False
+        self._thread: Thread | None = None
+        self._advice: Advice | None = None
+        self._told: dict[str, Any] | None = None
+
+    @property
+    def advice(self) -> Advice | None:
+        """The newest advice; it may be some labels behind."""
+        return self._advice
+
+    @property
+    def behind(self) -> bool:
+        """Whether a curve of newer labels, or of a classifier chosen since, is on its way."""
+        return self._wanted is not None or self._measuring
+
+    @property
+    def told(self) -> dict[str, Any] | None:
+        """The same as JSON can hold it."""
+        return self._told
+
+    def take(self, fitted: Fitted, images: Any) -> None:
+        """Take a new classifier; returns at once.
+
+        Parameters
+        ----------
+        fitted : Fitted
+        images
+            Stands for the embedded images: other ones make another curve.
+        """
+        with self._changed:
+            now = time.monotonic()
+            if self._wanted is None:
+                self._since = now
+            self._wanted, self._newest = (images, fitted), now
+            if self._thread is None and not self._closed:
+                name = f"advice {self._project.folder.name}"
+                self._thread = Thread(target=self._run, name=name, daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop at the next look."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while (wanted := self._next()) is not None:
+            _, fitted = wanted
+            try:
+                advice = advise(self._project, fitted, check=self._give_way)
+                self._told = advice.to_dict()
+                self._advice = advice
+            except _Closed:
+                return
+            except Exception:
+                # Advice is a help; without it labelling goes on as before.
+                if not self._closed:
+                    log.exception("The learning curve could not be measured.")
+                continue
+            finally:
+                self._measuring = False
+            for step in (lambda: self._replay(advice), self._compare):  # noqa: B023
+                try:
+                    step()
+                except _Closed:
+                    return
+                except FewshotLabError:
+                    pass  # too few labels of a class for a replay: the next ones may do
+                except Exception:
+                    if not self._closed:
+                        log.exception("What goes beside the labels could not be done.")
+
+    def _compare(self) -> None:
+        """Start comparing backbones where it is time to: a process of its own, last in line."""
+        folder = self._project.folder
+        if not jobs.running(folder) and is_due(self._project):
+            jobs.start(folder, "compare-backbones", ["--behind"])
+
+    def _replay(self, advice: Advice) -> None:
+        """Look whether another strategy would have been better, where the setting is "auto"."""
+        project = self._project
+        n = sum(label.teaches for label in project.store.labels().values())
+        if n < REPLAY_FROM or strategy_of(project)["setting"] != "auto":
+            return
+        evidence = project.store.get("strategy_evidence") or {}
+        if evidence.get("fingerprint") == project.backbone.fingerprint and n < REPLAY_GROWTH * int(
+            evidence.get("images", 0)
+        ):
+            return
+        found = replay_of(project, plan=REPLAY, labels="own", check=self._give_way)
+        take_evidence(project, found)
+        last = newest(project, "replay")
+        # A longer replay that somebody asked for stays on the page.
+        if last is None or last.get("background"):
+            remember(project, "replay", found | {"background": True})
+
+    def _next(self) -> tuple[Any, Fitted] | None:
+        """Wait until there is something to measure, and a moment for it."""
+        with self._changed:
+            while not self._closed:
+                if self._wanted is None:
+                    self._changed.wait()
+                    continue
+                now = time.monotonic()
+                left = min(self._newest + QUIET, self._since + PATIENCE) - now
+                if left > 0:
+                    self._changed.wait(left)
+                    continue
+                wanted, self._measuring, self._wanted = self._wanted, True, None
+                return wanted
+            return None
+
+    def _give_way(self) -> None:
+        while self._busy() and not self._closed:
+            time.sleep(STEP_BACK)
+        if self._closed:
+            raise _Closed

@@ -1,0 +1,123 @@
+"""What to label next: a batch for each annotator, a share of it drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.live.label_state import State
+from fewshot_lab.live.session_images import Images
+from fewshot_lab.project import AuditSet, ProjectLots
+from fewshot_lab.sampling import BATCH, Suggestion, suggest_by
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import ProjectCore
+
+
+class Next:
+    """Suggests images, and draws those of the audit set that are suggested among them."""
+
+    def __init__(self, project: ProjectCore, audit: AuditSet) -> None:
+        self._project = project
+        self._audit = audit
+        self._people = ProjectLots(project)
+
+    def suggest(
+        self,
+        images: Images,
+        state: State,
+        *,
+        strategy: str,
+        share: float,
+        probabilities: NDArray[np.float32] | None = None,
+        class_ids: tuple[int, ...] = (),
+    ) -> tuple[Suggestion, ...]:
+        """Return what to label next; where the images are split, a batch for each annotator.
+
+        Parameters
+        ----------
+        images, state
+        strategy : str
+            Of :data:`fewshot_lab.sampling.STRATEGIES`.
+        share : float
+            Part of a batch that is drawn at random, for the audit set.
+        probabilities : array (N, K) or None
+            None without a classifier.
+        class_ids : tuple of int
+            Its columns.
+        """
+        found: dict[str, Suggestion] = {}
+        for mine in self._lots(images):
+            audit = self._random_share(images, state, share, mine)
+            free = ~state.marked & ~state.held & mine
+            eligible = free & ~state.skipped
+            if eligible.sum() < BATCH - len(audit):
+                eligible = free
+            place = {class_id: k for k, class_id in enumerate(class_ids)}
+            labelled = np.full(len(images.ids), -1, dtype=np.int64)
+            for row in np.flatnonzero(state.label >= 0):
+                labelled[row] = place.get(int(state.label[row]), 0)
+            chosen = suggest_by(
+                strategy,
+                images.pool,
+                images.ids,
+                labelled=labelled,
+                eligible=eligible,
+                probabilities=probabilities,
+                class_ids=class_ids,
+                names=[state.names.get(c, str(c)) for c in class_ids],
+                groups=images.quota,
+                n=BATCH - len(audit),
+                seed=state.position,
+            )
+            for each in _mixed(chosen, audit, state.position):
+                found.setdefault(each.image_id, each)
+        return tuple(found.values())
+
+    def _lots(self, images: Images) -> list[NDArray[np.bool_]]:
+        """Return the images of each annotator (N,), where they are split; else all, once."""
+        team = self._project.store.team()
+        if not team.split:
+            return [np.ones(len(images.ids), dtype=bool)]
+        return [self._people.mine(team, a, images.ids) for a in team.annotators]
+
+    def draw(self, images: Images, state: State, share: float) -> None:
+        """Draw audit images for whoever has too few to label; they train no more."""
+        wanted = round(share * BATCH)
+        # A small project keeps most of its images for training.
+        cap = int(share * (~images.away).sum())
+        before = int(state.audit.sum())
+        for mine in self._lots(images):
+            waiting = int((state.audit & ~state.marked & ~state.skipped & mine).sum())
+            new = self._audit.top_up(images.view, state.audit, state.marked, wanted - waiting, cap)
+            state.audit[new] = True
+        if state.audit.sum() > before:
+            state.held[images.view.held_out(state.audit)] = True
+            state.label[state.held] = -1
+
+    def _random_share(
+        self, images: Images, state: State, share: float, mine: NDArray[np.bool_]
+    ) -> list[Suggestion]:
+        """Return images drawn at random and not yet labelled, as suggestions."""
+        waiting = np.flatnonzero(state.audit & ~state.marked & ~state.skipped & mine)
+        # In no order that means anything: if only some are labelled, they are a random part.
+        order = np.random.default_rng(0).permutation(len(images.ids))
+        waiting = waiting[np.argsort(order[waiting])]
+        return [
+            Suggestion(images.ids[r], "drawn at random, to measure the accuracy", "audit", True)
+            for r in waiting[: round(share * BATCH)]
+        ]
+
+
+def _mixed(
+    chosen: Sequence[Suggestion], audit: Sequence[Suggestion], seed: int
+) -> Iterator[Suggestion]:
+    """Yield audit images anywhere among the others, not in a block that would be skipped."""
+    order = np.random.default_rng(seed).permutation(len(chosen) + len(audit))
+    spots = set(order[: len(audit)].tolist())
+    rest, random = iter(chosen), iter(audit)
+    for i in range(len(order)):
+        yield next(random) if i in spots else next(rest)

@@ -1,0 +1,106 @@
+"""The embedded images of a session, while they do not change."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers import Pool
+from fewshot_lab.project import PoolView
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fewshot_lab.project import ProjectCore
+
+PAUSE = 5.0
+"""Seconds between two looks at images that are still being embedded: each prepares the pool."""
+
+
+@dataclass
+class Images:
+    """The embedded images, prepared, and what must not be torn apart.
+
+    Attributes
+    ----------
+    key : tuple
+        Other embeddings have another one.
+    ids : list of str
+    row : dict
+        Image id to row of every array here.
+    pool : Pool
+    built : float
+        ``time.monotonic()``.
+    stamp : int
+        Of the decisions about groups and test set that hold.
+    code : array (N,) of int
+        Equal for images that stay together.
+    quota : array (N,) of int, or None
+        The same, -1 for images that stand alone; None where all do.
+    group : array (N,) of str, or None
+    site : array (N,) of str, or None
+        Where a column says it.
+    away : array (N,) of bool
+        The test set and what stays together with it.
+    view : PoolView
+        For the audit set.
+    """
+
+    key: tuple[Any, ...]
+    ids: list[str]
+    row: dict[str, int]
+    pool: Pool
+    built: float
+    stamp: int
+    code: NDArray[np.int64]
+    quota: NDArray[np.int64] | None
+    group: NDArray[Any] | None
+    site: NDArray[Any] | None
+    away: NDArray[np.bool_]
+    view: PoolView
+
+
+def look_at(project: ProjectCore, old: Images | None) -> Images | None:
+    """Return the images as they are now: the old ones where neither they nor groups changed."""
+    embeddings = project.embeddings
+    now = time.monotonic()
+    if embeddings is None or not len(embeddings.ids):
+        return None
+    ids = embeddings.ids
+    key = (embeddings.fingerprint, len(ids))
+    stamp = project.splits.stamp()
+    if old is not None and old.key == key:
+        if old.stamp == stamp:
+            return old
+        return replace(old, stamp=stamp, **_together(project, old.ids))
+    if old is not None and old.key[0] == key[0] and now - old.built < PAUSE:
+        return old
+    pool = project.pool
+    _ = pool.levelled, pool.finals  # made now, while nobody waits for a fit
+    count = len(pool)
+    ids = list(ids[:count])
+    return Images(
+        (key[0], count),
+        ids,
+        {image_id: row for row, image_id in enumerate(ids)},
+        pool,
+        built=now,
+        stamp=stamp,
+        **_together(project, ids),
+    )
+
+
+def _together(project: ProjectCore, ids: list[str]) -> dict[str, Any]:
+    """Return what of these images must not be torn apart, and what must not train."""
+    splits, view = project.splits, PoolView.of(project, ids)
+    return {
+        "code": view.code,
+        "quota": splits.quota_codes(ids),
+        "group": splits.groups_of(ids),
+        "site": splits.sites.of(ids),
+        "away": view.away,
+        "view": view,
+    }

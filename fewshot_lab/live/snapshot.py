@@ -1,0 +1,83 @@
+"""What a labelling session publishes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers import Fitted
+from fewshot_lab.evaluation import AuditReport, CrossValidation, ReferenceTest, Suspect
+from fewshot_lab.sampling import Suggestion
+from fewshot_lab.stats import Interval
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that follows from the labels up to one position of the log.
+
+    Attributes
+    ----------
+    rev : int
+        Grows by one with every snapshot of this process.
+    position : int
+        The log's position that the labels were read at.
+    ids : list of str
+        All embedded images; rows of every array below.
+    row : dict
+        Image id to row.
+    class_ids : tuple of int
+        Columns of ``probabilities``.
+    probabilities : array (N, K) or None
+    predicted : array (N,)
+        Class ids, -1 without a classifier.
+    confidence, margin : array (N,)
+        The highest probability, and how far it is above the second.
+    cv : CrossValidation or None
+    audit : Interval or None
+        Balanced accuracy on the labelled audit images.
+    audit_report : AuditReport or None
+        All that the audit set says.
+    test : ReferenceTest or None
+        What the reference test set says; None where there is none.
+    suspects : tuple of Suspect
+    suggestions : tuple of Suggestion
+    sentence, name : str
+        What was chosen, by how much.
+    fitted : Fitted or None
+    fit_seconds : float
+        From reading the labels to this snapshot.
+    at : float
+        ``time.time()``.
+    message : str
+        Why there is no classifier, else "".
+    """
+
+    rev: int
+    position: int
+    ids: list[str] = field(repr=False)
+    row: dict[str, int] = field(repr=False)
+    class_ids: tuple[int, ...] = ()
+    probabilities: NDArray[np.float32] | None = field(default=None, repr=False)
+    predicted: NDArray[np.int64] = field(
+        default_factory=lambda: np.empty(0, dtype=np.int64), repr=False
+    )
+    confidence: NDArray[np.float32] = field(
+        default_factory=lambda: np.empty(0, dtype=np.float32), repr=False
+    )
+    margin: NDArray[np.float32] = field(
+        default_factory=lambda: np.empty(0, dtype=np.float32), repr=False
+    )
+    cv: CrossValidation | None = None
+    audit: Interval | None = None
+    audit_report: AuditReport | None = field(default=None, repr=False)
+    test: ReferenceTest | None = field(default=None, repr=False)
+    suspects: tuple[Suspect, ...] = field(default=(), repr=False)
+    suggestions: tuple[Suggestion, ...] = field(default=(), repr=False)
+    sentence: str = ""
+    name: str = ""
+    fitted: Fitted | None = field(default=None, repr=False)
+    fit_seconds: float = 0.0
+    at: float = 0.0
+    message: str = ""

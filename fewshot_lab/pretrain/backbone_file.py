@@ -1,0 +1,135 @@
+"""What a run hands over: the teacher's backbone in timm's format, with its card."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from fewshot_lab.backbones import Preprocessing, must_be_accepted
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import write_atomically
+from fewshot_lab.pretrain import metrics as metrics
+from fewshot_lab.pretrain.checkpoint_files import newest_step
+from fewshot_lab.pretrain.image_cache import Decoded
+from fewshot_lab.pretrain.multi_crop_network import Start
+from fewshot_lab.pretrain.recipe import Recipe
+
+BACKBONE = "backbone.safetensors"
+LAST = "last.safetensors"
+CARD = "card.json"
+
+
+def write_backbone(
+    path: Path,
+    state: dict[str, Tensor],
+    *,
+    architecture: str,
+    dimensions: int,
+    preprocessing: Preprocessing,
+    about: dict[str, Any],
+) -> None:
+    """Write a backbone that :func:`fewshot_lab.backbones.find` takes, and its card beside it.
+
+    Parameters
+    ----------
+    state
+        timm's keys.
+    dimensions
+        Length of one embedding.
+    about
+        ``title``, ``source``, ``licence``, ``training`` (texts), and anything JSON can hold
+        (``recipe``, ``data``, ``curves``, ...), which goes into the card, too.
+
+    Raises
+    ------
+    FewshotLabError
+        If it cannot be written; the file that was there stays.
+    """
+    from safetensors.torch import save
+
+    metadata = {
+        "format": "pt",
+        "architecture": architecture,
+        "preprocessing": json.dumps(dataclasses.asdict(preprocessing)),
+        "dimensions": str(dimensions),
+    }
+    metadata |= {k: v if isinstance(v, str) else json.dumps(v) for k, v in about.items()}
+    data = save({k: v.detach().cpu().contiguous() for k, v in state.items()}, metadata)
+    card = {
+        "architecture": architecture,
+        "dimensions": dimensions,
+        "preprocessing": dataclasses.asdict(preprocessing),
+        **about,
+    }
+    try:
+        write_atomically(path, data)
+        text = json.dumps(card, indent=1, ensure_ascii=False)
+        write_atomically(path.with_name(CARD), text.encode())
+    except OSError as error:
+        raise FewshotLabError(
+            f"{path} could not be written ({error.strerror}): make room and resume the run; it "
+            f"goes on from step {newest_step(path.parent):,}."
+        ) from error
+
+
+def hand_over(
+    path: Path,
+    backbone: nn.Module,
+    start: Start,
+    recipe: Recipe,
+    data: Decoded,
+    best: dict[str, Any],
+    step: int,
+) -> None:
+    """Write the teacher's backbone as it is after a step, with all that can be said of it.
+
+    Parameters
+    ----------
+    path
+        In the run's folder.
+    backbone
+        The teacher's.
+    start, recipe, data
+    best
+        ``step`` and ``value`` of the best so far.
+    step
+    """
+    size = recipe.decoded_size
+    digest = hashlib.sha256("".join(sorted(s.id for s in data.sources)).encode()).hexdigest()
+    seen = step * recipe.batch_size
+    name = path.parent.name
+    # Position embeddings fix the size of what goes in.
+    free = not any(name.endswith("pos_embed") for name, _ in backbone.named_parameters())
+    write_backbone(
+        path,
+        backbone.state_dict(),
+        architecture=start.architecture,
+        dimensions=int(backbone.num_features),  # type: ignore[arg-type]
+        preprocessing=dataclasses.replace(start.preprocessing, size=size)
+        if start.preprocessing.resize == "squash" and free
+        else start.preprocessing,
+        about={
+            "title": f"{name}: {start.architecture} by DINO",
+            "source": f"Fewshot Lab run {name}, step {step} of {recipe.steps}",
+            "licence": "that of the images"
+            + (f", and of the starting weights: {start.licence}" if start.licence else ""),
+            # What the images allow is not known, so it is never more open than that.
+            "licence_class": start.licence_class
+            if must_be_accepted(start.licence_class) or start.licence_class == "share-alike"
+            else "not stated",
+            "training": (
+                f"DINO without labels on {len(data.sources):,} images, {seen:,} seen, "
+                f"from {start.sentence}"
+            ),
+            "recipe": recipe.to_dict(),
+            "data": {"images": len(data.sources), "digest": digest[:16]},
+            "step": str(step),
+            "best": {"step": best["step"], "value": best["value"]},
+            "curves": metrics.curves(path.parent),
+        },
+    )

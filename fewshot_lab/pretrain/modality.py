@@ -1,0 +1,90 @@
+"""What kind of image these probably are: proposed from colour and names, never guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.pretrain.presets import PRESETS
+
+_GREY = 12
+"""Difference of two channels, of 255, that the compression of a grey JPEG may leave."""
+
+# Beginnings of words, or their ends behind a dash.
+_WORDS = {
+    "stained microscopy": (
+        *("blood", "cell", "cyto", "smear", "marrow", "histo", "patho", "stain", "biops", "wbc"),
+        *("leuk", "lymph", "erythro", "platelet", "giemsa", "haematoxylin", "hematoxylin"),
+        *("-cyte", "-cytes", "-phil", "-phils", "-blast", "-blasts"),
+    ),
+    "dermoscopy": (
+        *("derm", "skin", "isic", "lesion", "melanom", "nevus", "nevi", "naev", "keratos"),
+        "mole",
+    ),
+    "endoscopy": (
+        *("endosc", "colonosc", "gastrosc", "bronchosc", "cystosc", "kvasir", "polyp"),
+        *("oesophag", "esophag", "pylor", "caecum", "cecum"),
+    ),
+    "radiology grey": (
+        *("radiol", "radiogr", "xray", "cxr", "mri", "mammo", "thorax", "dicom"),
+        "tomogr",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Likely:
+    """A proposal.
+
+    Attributes
+    ----------
+    modality : str or None
+        One of the presets; None where nothing tells, or names tell different things.
+    why : str
+        What told it, in a sentence.
+    """
+
+    modality: str | None
+    why: str
+
+
+def likely_modality(names: Iterable[str], pictures: Iterable[NDArray[np.uint8]]) -> Likely:
+    """Propose a modality.
+
+    Colours tell grey from the rest and no more: a stain, a skin and a bowel can be equally red.
+    So what has colour is told by words in its names alone.
+
+    Parameters
+    ----------
+    names
+        Of projects, folders, files and classes.
+    pictures
+        (h, w, 3); a few are enough.
+    """
+    seen = [_is_grey(picture) for picture in pictures]
+    if seen and all(seen):
+        return Likely("radiology grey", "The images have no colour.")
+    words = {word for name in names for word in re.findall(r"[a-z]{3,}", name.lower())}
+    found = {kind: sorted(w for w in words if _speaks(w, kind)) for kind in _WORDS}
+    order = sorted(found, key=lambda kind: len(found[kind]), reverse=True)
+    first, second = order[:2]
+    if len(found[first]) == len(found[second]):
+        return Likely(None, "Neither colours nor names tell what kind of image these are.")
+    told = ", ".join(f"“{word}”" for word in found[first][:3])
+    return Likely(first, f"{PRESETS[first].title} by the names: {told}.")
+
+
+def _is_grey(picture: NDArray[np.uint8]) -> bool:
+    spread = np.ptp(picture.astype(np.int16), axis=-1)
+    return bool((spread <= _GREY).mean() > 0.99)
+
+
+def _speaks(word: str, kind: str) -> bool:
+    return any(
+        word.endswith(sign[1:]) if sign.startswith("-") else word.startswith(sign)
+        for sign in _WORDS[kind]
+    )

@@ -1,0 +1,142 @@
+"""What a run says of itself: how it goes, whether it helps, and what it has made so far."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from fewshot_lab.files import write_atomically
+from fewshot_lab.pretrain import checkpoints as checkpoints
+from fewshot_lab.pretrain import metrics as metrics
+from fewshot_lab.pretrain.backbone_file import BACKBONE, LAST, hand_over
+from fewshot_lab.pretrain.distributed import Ranks
+from fewshot_lab.pretrain.health import Health, effective_rank
+from fewshot_lab.pretrain.image_cache import Decoded
+from fewshot_lab.pretrain.label_check import Check
+from fewshot_lab.pretrain.multi_crop_network import Start
+from fewshot_lab.pretrain.pictures import attention_file, draw_attention
+from fewshot_lab.pretrain.recipe import Recipe
+from fewshot_lab.pretrain.student_teacher import Pair
+
+_IN_PICTURES = 8
+
+
+class Course:
+    """Diary, health, check and results of a run; the first process alone writes.
+
+    Parameters
+    ----------
+    folder
+        The run's.
+    recipe
+    start
+    data
+    pair
+    ranks
+    """
+
+    def __init__(
+        self, folder: Path, recipe: Recipe, start: Start, data: Decoded, pair: Pair, ranks: Ranks
+    ) -> None:
+        self._folder, self._recipe, self._start, self._data = folder, recipe, start, data
+        self._pair, self._ranks = pair, ranks
+        self._health = Health(recipe)
+        self._check = Check(data, recipe) if ranks.first else None
+        self._best: dict[str, Any] = {"value": -math.inf, "step": 0}
+
+    @property
+    def troubled_since(self) -> int | None:
+        """The step at which what is being watched began, or None while all is well."""
+        return self._health.troubled_since
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs."""
+        return {
+            "best": self._best,
+            "health": self._health.state_dict(),
+            "check": self._check.state_dict() if self._check is not None else {},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict`."""
+        self._best = state["best"]
+        self._health.load_state_dict(state["health"])
+        if self._check is not None:
+            self._check.load_state_dict(state.get("check", {}))
+
+    def begun(self, step: int, *, resumed: bool) -> None:
+        """Write down where the run begins; what was measured after that is no longer so."""
+        if not self._ranks.first:
+            return
+        metrics.cut(self._folder, step if resumed else -1)
+        if resumed:
+            self._event(step, "resumed", f"Resumed at step {step}.")
+        else:
+            self._event(0, "started", f"Started from {self._start.sentence}.")
+
+    def _event(self, step: int, name: str, sentence: str, **more: Any) -> None:
+        values = {"advice": "", "action": "noted", **more}
+        metrics.append(self._folder, "event", step, name=name, sentence=sentence, **values)
+
+    def look(self, step: int) -> None:
+        """Answer “is it helping?” and write the backbone as it is now."""
+        if self._check is None:
+            return
+        recipe, folder, pair = self._recipe, self._folder, self._pair
+        answer = self._check(pair.embed)
+        epoch = step * recipe.batch_size / len(self._data.sources)
+        metrics.append(folder, "check", step, epoch=epoch, **answer)
+        if step == 0:
+            self._health.begin(answer["rank"])
+        value = self._check.measure(answer)
+        better = value > self._best["value"]
+        if better:
+            self._best.update(value=value, step=step)
+        probe = self._check.probe[:_IN_PICTURES]
+        draw_attention(folder / attention_file(step), pair.teacher, probe, self._ranks.device)
+        for name in (BACKBONE, LAST) if better else (LAST,):
+            hand_over(
+                folder / name,
+                pair.teacher.backbone,
+                self._start,
+                recipe,
+                self._data,
+                self._best,
+                step,
+            )
+
+    def log(self, step: int, numbers: dict[str, Any]) -> str | None:
+        """Write a row of numbers, and what the health check says of it.
+
+        Returns
+        -------
+        str or None
+            The sentence with which the run pauses.
+        """
+        sound = math.isfinite(numbers["loss"]) and math.isfinite(numbers["gradient_norm"])
+        if self._check is not None and sound and self._health.wants_rank(step):
+            numbers["rank"] = effective_rank(self._pair.embed(self._check.probe))
+        findings = self._health.look({"step": step, **numbers})
+        if self._ranks.first:
+            row = {k: v for k, v in numbers.items() if k != "bad_images"}
+            metrics.append(self._folder, "step", step, **row)
+            text = json.dumps(self._health.summary(step), ensure_ascii=False)
+            write_atomically(self._folder / metrics.HEALTH, text.encode())
+            for found in findings:
+                self._event(
+                    step,
+                    found.name,
+                    found.sentence,
+                    advice=found.advice,
+                    action=found.action,
+                    changes=found.changes,
+                    bad_images=numbers.get("bad_images", []),
+                )
+        worst = next((found for found in findings if found.action != "noted"), None)
+        if worst is None:
+            return None
+        back = checkpoints.roll_back(self._folder, worst.since) if self._ranks.first else None
+        where = "" if back is None else f" The checkpoint of step {back:,}, from before, is kept."
+        return f"{worst.sentence} {worst.advice}{where}"

@@ -1,0 +1,236 @@
+"""Student and teacher: a backbone that takes crops of several sizes, and a head."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fewshot_lab.backbones import Preprocessing, find
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain.architecture import create, registered, stages
+from fewshot_lab.pretrain.head import Head
+from fewshot_lab.pretrain.heads import Brought, brought_by, of_teacher
+from fewshot_lab.pretrain.recipe import Recipe
+
+HALF = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Start:
+    """The backbone a run begins with.
+
+    Attributes
+    ----------
+    network : nn.Module
+        timm's, without a classifier: normalised (B, 3, h, w) to (B, d).
+    architecture : str
+        timm's name.
+    preprocessing : Preprocessing
+        That the result will have, too.
+    sentence : str
+        Where the weights come from.
+    licence, licence_class : str
+        Theirs; empty for random weights.
+    brought : Brought or None
+        The head to go on with, where there is one.
+    """
+
+    network: nn.Module
+    architecture: str
+    preprocessing: Preprocessing
+    sentence: str
+    brought: Brought | None = None
+    licence: str = ""
+    licence_class: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps, beside the weights, to build the networks again."""
+        return {
+            "architecture": self.architecture,
+            "options": _options(self.network),
+            "preprocessing": self.preprocessing.to_dict(),
+            "sentence": self.sentence,
+            "licence": self.licence,
+            "licence_class": self.licence_class,
+        }
+
+
+def starting_backbone(recipe: Recipe, stored: dict[str, Any] | None = None) -> Start:
+    """Build the backbone a recipe asks for, with the weights it starts from.
+
+    Parameters
+    ----------
+    recipe
+    stored
+        The run's checkpoint, where it has one: then nothing else is needed, and the weights that
+        the run once started from may be gone.
+
+    Raises
+    ------
+    FewshotLabError
+        For an unknown backbone or start, or weights that do not fit.
+    """
+    if stored is not None and "start" in stored:
+        return _gone_on(stored)
+    brought = brought_by(recipe.start)
+    if brought is not None and any(getattr(recipe, k) != n for k, n in brought.sizes.items()):
+        brought = None  # a head of other sizes than asked for: a new one learns
+    if recipe.start == "scratch":
+        architecture, preprocessing = _architecture(recipe)
+        torch.manual_seed(recipe.seed)
+        return Start(create(architecture), architecture, preprocessing, "random weights", brought)
+    found = find(registered(recipe.backbone) if recipe.start == "imagenet" else recipe.start)
+    return Start(
+        _any_size(found.network(), found.architecture),
+        found.architecture,
+        found.preprocessing,
+        found.card.title,
+        brought,
+        found.card.licence,
+        found.card.licence_class,
+    )
+
+
+def _gone_on(stored: dict[str, Any]) -> Start:
+    """Return what a checkpoint's networks are built from; their weights are loaded after that."""
+    facts = stored["start"]
+    return Start(
+        create(facts["architecture"], **facts["options"]),
+        facts["architecture"],
+        Preprocessing.from_dict(facts["preprocessing"]),
+        facts["sentence"],
+        of_teacher(stored),
+        facts.get("licence", ""),
+        facts.get("licence_class", ""),
+    )
+
+
+def _architecture(recipe: Recipe) -> tuple[str, Preprocessing]:
+    import timm
+
+    if timm.is_model(recipe.backbone):
+        size = max(recipe.decoded_size, recipe.global_size)
+        return recipe.backbone, Preprocessing(size=size, resize="squash", mean=HALF, std=HALF)
+    found = find(recipe.backbone)
+    return found.architecture, found.preprocessing
+
+
+def _any_size(network: nn.Module, architecture: str) -> nn.Module:
+    """Return the network, made to take crops of any size."""
+    fresh = create(architecture, **_options(network))
+    fresh.load_state_dict(network.state_dict())
+    return fresh
+
+
+def _options(network: nn.Module) -> dict[str, Any]:
+    """Return how a network like this one is asked for: position embeddings have a size."""
+    if network.state_dict().get("pos_embed") is None or not hasattr(network, "patch_embed"):
+        return {}
+    return {"img_size": network.patch_embed.img_size}  # type: ignore[union-attr]
+
+
+class Embed(nn.Module):
+    """A backbone and a head, which take 0 to 1 crops; normalisation inside."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: nn.Module, head: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), False)
+        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), False)
+
+    def embed(self, crops: Tensor) -> Tensor:
+        """Return (B, d) embeddings of (B, 3, h, w) crops."""
+        embedding: Tensor = self.backbone((crops - self.mean) / self.std)
+        return embedding
+
+    def forward(self, crops: list[Tensor]) -> Tensor:
+        """Return the head's outputs for crops of one or more sizes, in order.
+
+        Each size is one pass through the backbone; the head sees all at once.
+        """
+        embedded = torch.cat([self.embed(size).float() for size in crops])
+        outputs: Tensor = self.head(embedded)
+        return outputs
+
+
+def student_and_teacher(recipe: Recipe, start: Start) -> tuple[Embed, Embed]:
+    """Return the two, equal in every weight; the teacher takes no gradient and drops no path."""
+    torch.manual_seed(recipe.seed + 1)
+    width = int(start.network.num_features)  # type: ignore[arg-type]
+    head = Head(width, recipe.head_hidden, recipe.head_bottleneck, recipe.prototypes)
+    if start.brought is not None and start.brought.head["mlp.0.weight"].shape[1] == width:
+        head.bring(start.brought.head)
+    student = Embed(start.network, head, start.preprocessing)
+    teacher = copy.deepcopy(student).requires_grad_(False)
+    freeze_stages(student.backbone, recipe.frozen_stages)
+    if recipe.drop_path:
+        _drop_paths(student.backbone, recipe.drop_path)
+    if recipe.gradient_checkpointing:
+        if not hasattr(student.backbone, "set_grad_checkpointing"):
+            raise FewshotLabError(f"{start.architecture} knows no gradient checkpointing.")
+        student.backbone.set_grad_checkpointing(True)  # type: ignore[operator]
+    if recipe.channels_last:
+        student.to(memory_format=torch.channels_last)
+        teacher.to(memory_format=torch.channels_last)
+    return student, teacher
+
+
+def freeze_stages(backbone: nn.Module, count: int) -> None:
+    """Take the gradient from the first stages.
+
+    Raises
+    ------
+    FewshotLabError
+        If nothing would be left to learn.
+    """
+    if not count:
+        return
+    named = stages(backbone)
+    if count >= len(named):
+        raise FewshotLabError(
+            f"frozen_stages is {count}, but this backbone has {len(named)} stages: at most "
+            f"{len(named) - 1} can rest."
+        )
+    resting = {name for stage in named[:count] for name in stage}
+    for name, parameter in backbone.named_parameters():
+        if name in resting:
+            parameter.requires_grad_(False)
+
+
+def train_mode(network: Embed, frozen: set[str]) -> None:
+    """Set train mode, but for the normalisation layers of frozen stages.
+
+    Parameters
+    ----------
+    frozen
+        Names of the backbone's parameters that rest: statistics that nothing adapts to would
+        drift away from the weights after them.
+    """
+    network.train()
+    for name, module in network.backbone.named_modules():
+        own = [f"{name}.{key}" for key, _ in module.named_parameters(recurse=False)]
+        if own and isinstance(module, nn.modules.batchnorm._BatchNorm) and frozen.issuperset(own):
+            module.eval()
+
+
+def _drop_paths(backbone: nn.Module, most: float) -> None:
+    """Give the blocks a stochastic depth that grows with depth (Huang et al. 2016)."""
+    from timm.layers import DropPath
+
+    blocks = [m for m in backbone.modules() if isinstance(getattr(m, "drop_path", None), nn.Module)]
+    for depth, block in enumerate(blocks):
+        rate = most * depth / max(1, len(blocks) - 1)
+        block.drop_path = DropPath(rate) if rate else nn.Identity()
+    for name in ("drop_path1", "drop_path2"):
+        chosen = [m for m in backbone.modules() if isinstance(getattr(m, name, None), nn.Module)]
+        for depth, block in enumerate(chosen):
+            rate = most * depth / max(1, len(chosen) - 1)
+            setattr(block, name, DropPath(rate) if rate else nn.Identity())

@@ -1,0 +1,334 @@
+"""The values of a recipe that follow from the size of the data, with a reason for each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain.presets import preset
+
+_PROTOTYPES = ((20_000, 1024), (50_000, 2048), (100_000, 4096), (200_000, 16_384))
+
+
+@dataclass
+class Choices:
+    """Values taken one after the other; what was asked for goes before what is usual.
+
+    Attributes
+    ----------
+    fixed : dict
+        Values that are not to be chosen.
+    values : dict
+    reasons : dict
+        A sentence for each value.
+    """
+
+    fixed: dict[str, Any]
+    values: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def take(self, name: str, value: Any, reason: str) -> Any:
+        """Take a value, and return what it became."""
+        if name in self.fixed:
+            value, reason = self.fixed[name], "As asked."
+        self.values[name], self.reasons[name] = value, reason
+        return value
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What the choices turn on.
+
+    Attributes
+    ----------
+    n_images : int
+    on_gpu : bool
+    scratch, taught : bool
+        Random weights; those of ImageNet, by which the first stages know edges and colours.
+    head : dict
+        The sizes of the head that the start brings; empty where it has none.
+    patch, stages : int
+    transformer : bool
+    """
+
+    n_images: int
+    on_gpu: bool
+    scratch: bool
+    taught: bool
+    head: dict[str, int]
+    patch: int
+    stages: int
+    transformer: bool
+
+
+def choose(
+    n_images: int,
+    backbone: str,
+    start: str,
+    modality: str | None,
+    *,
+    device: str = "cpu",
+    epochs: float | None = None,
+    **fixed: Any,
+) -> Choices:
+    """Choose every value of a recipe; see :meth:`fewshot_lab.pretrain.Recipe.for_dataset`."""
+    if n_images < 2:
+        raise FewshotLabError(
+            f"DINO needs images to learn from, and there {'is' if n_images == 1 else 'are'} "
+            f"{n_images}: import more first."
+        )
+    chosen = Choices(fixed)
+    _start(chosen, backbone, start)
+    _modality(chosen, modality)
+    case = _case(n_images, backbone, start, device)
+    _crops(chosen, case)
+    batch, steps = _length(chosen, case, epochs)
+    per_epoch = max(1.0, n_images / batch)
+    _head(chosen, case, steps)
+    _teacher(chosen, case, per_epoch)
+    _learning(chosen, case, batch, steps)
+    _rest(chosen, case, per_epoch, steps)
+    _machine(chosen, case)
+    _looks(chosen, per_epoch, steps)
+    for name, value in fixed.items():
+        chosen.values.setdefault(name, value)
+        chosen.reasons.setdefault(name, "As asked.")
+    return chosen
+
+
+def _start(chosen: Choices, backbone: str, start: str) -> None:
+    chosen.values |= {"backbone": backbone, "start": start}
+    chosen.reasons |= {
+        "backbone": "As chosen: what is trained."
+        if start in ("imagenet", "scratch")
+        else "As the start.",
+        "start": {
+            "imagenet": "The backbone's own weights, which few images cannot replace.",
+            "scratch": "As chosen; good weights get further with few images.",
+        }.get(start, "As chosen: weights that know such images already, perhaps."),
+    }
+
+
+def _modality(chosen: Choices, modality: str | None) -> None:
+    kind = modality or "stained microscopy"
+    views = preset(kind)
+    reason = "As chosen." if modality else "Not said: the one with safe colours."
+    chosen.take("modality", kind, reason)
+    for name, value in views.values.items():
+        chosen.take(name, value, views.reasons.get(name, f"Usual for {views.title.lower()}."))
+
+
+def _case(n_images: int, backbone: str, start: str, device: str) -> _Case:
+    # Need timm and torch, which the terminal's help does not.
+    from fewshot_lab.pretrain.architecture import architecture_of
+    from fewshot_lab.pretrain.heads import brought_by
+    from fewshot_lab.pretrain.model_info import traits_of
+
+    network = traits_of(architecture_of(backbone, start))
+    brought = brought_by(start)
+    return _Case(
+        n_images,
+        device.startswith("cuda"),
+        start == "scratch",
+        start == "imagenet" and "dino" not in backbone.lower(),
+        {} if brought is None else brought.sizes,
+        network.patch,
+        network.stages,
+        network.transformer,
+    )
+
+
+def _crops(chosen: Choices, case: _Case) -> None:
+    patches = "" if case.patch == 1 else f" In patches of {case.patch} px."
+    imagenets = "The size of ImageNet's and DINO's training."
+    chosen.take(
+        "global_size",
+        _multiple(224 if case.on_gpu else 112, case.patch),
+        (imagenets if case.on_gpu else "What a CPU can train on.") + patches,
+    )
+    chosen.take(
+        "local_size",
+        _multiple(96 if case.on_gpu else 56, case.patch),
+        "About half of a global crop's side, as in DINO." + patches,
+    )
+    chosen.take(
+        "local_crops",
+        6 if case.on_gpu else 4,
+        "Each more costs time; beyond six little is gained.",
+    )
+    chosen.take("global_scale_low", 0.4, "DINO's.")
+    chosen.take("global_scale_high", 1.0, "DINO's: up to the whole image.")
+    chosen.take("local_scale_low", 0.1, "A local crop still shows a part one can recognise.")
+    chosen.take("local_scale_high", 0.4, "DINO's.")
+    chosen.take("cache_size", 0, "Images are kept as large as the crops need.")
+
+
+def _length(chosen: Choices, case: _Case, epochs: float | None) -> tuple[int, int]:
+    """Choose the batch and the number of steps, and return them."""
+    batch = int(
+        chosen.take(
+            "batch_size",
+            min(128 if case.on_gpu else 64, _below(case.n_images)),
+            "Usual on one GPU; the measured cost tells whether it fits."
+            if case.on_gpu
+            else "Small steps learn sooner on few images.",
+        )
+    )
+    chosen.take("accumulate", 1, "The batch goes through in one piece; more pieces save memory.")
+    usual = 100.0 if case.on_gpu else 400_000 / case.n_images
+    passes = epochs or min(100.0, max(20.0, usual))
+    steps = int(
+        chosen.take(
+            "steps",
+            steps_for(passes, case.n_images, batch),
+            f"{passes:.0f} passes over the images"
+            + (" as asked." if epochs else ": small sets need many to settle."),
+        )
+    )
+    return batch, steps
+
+
+def _head(chosen: Choices, case: _Case, steps: int) -> None:
+    if case.head:
+        why = "The start brings a head of this size, which goes on learning."
+        for name, value in case.head.items():
+            chosen.take(name, value, why)
+    else:
+        chosen.take(
+            "prototypes", _prototypes(case.n_images), "lightly-train's rule for data of this size."
+        )
+        chosen.take("head_hidden", 2048, "DINO's.")
+        chosen.take("head_bottleneck", 256, "DINO's.")
+    chosen.take("student_temperature", 0.1, "DINO's.")
+    temperature = _temperature(case.n_images)
+    chosen.take(
+        "teacher_temperature",
+        temperature,
+        "lightly-train's rule, at least .03: colder, small sets settle on few outputs.",
+    )
+    chosen.take(
+        "teacher_temperature_start",
+        min(0.02, temperature),
+        "Low at first: otherwise the loss does not leave ln(prototypes) on small sets.",
+    )
+    chosen.take("teacher_temperature_warmup", round(0.1 * steps), "A tenth of the run.")
+
+
+def _teacher(chosen: Choices, case: _Case, per_epoch: float) -> None:
+    chosen.take("centre_momentum", 0.9, "DINO's.")
+    chosen.take("centring", True, "Without it the teacher comes to say the same of every image.")
+    wanted = 1.0 if case.scratch else 2.0
+    chosen.take(
+        "ema_start",
+        round(min(0.9995, max(0.98, math.exp(math.log(0.5) / (wanted * per_epoch)))), 5),
+        f"Half of the teacher is new after about {wanted:.0f} "
+        f"epoch{'s' if wanted != 1 else ''} (usual: {'0.5-2' if case.scratch else '2-8'}).",
+    )
+    chosen.take("ema_end", 1.0, "DINO's: at the end the teacher rests.")
+
+
+def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
+    if case.scratch:
+        rate, why = 5e-4 * batch / 256, "DINO's 5e-4 x batch / 256 from scratch."
+    elif case.on_gpu or case.transformer:
+        rate, why = 1e-4 * batch / 256, "1e-4 x batch / 256 from good weights."
+    else:
+        rate, why = 5e-4, "Few steps on a CPU: higher than DINO's, as measured on blood cells."
+    chosen.take("learning_rate", rate, why)
+    if case.scratch:
+        chosen.take("head_learning_rate", rate, "As the backbone's, which is new, too.")
+    elif case.head:
+        chosen.take("head_learning_rate", rate, "As the backbone's: it is not new.")
+    else:
+        chosen.take("head_learning_rate", 4 * rate, "The head begins with random weights: faster.")
+    chosen.take("final_learning_rate", min(1e-6, rate), "DINO's.")
+    chosen.take("warmup_steps", max(1, round(0.1 * steps)), "A tenth of the run, as in DINO.")
+    chosen.take("weight_decay", 0.04, "DINO's at its start.")
+    if case.scratch:
+        chosen.take("final_weight_decay", 0.4, "DINO's at its end.")
+    else:
+        chosen.take("final_weight_decay", 0.04, "Constant, so that good weights stay near.")
+    chosen.take("clip", 3.0, "DINO's: one odd batch cannot throw the weights off.")
+
+
+def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
+    """Choose what rests, and for how long."""
+    frozen = round(min(per_epoch, 0.1 * steps))
+    chosen.take("frozen_last_layer_steps", frozen, "DINO: the first epoch.")
+    if case.scratch:
+        chosen.take("head_only_steps", 0, "Nothing to protect.")
+        chosen.take("frozen_stages", 0, "All of it is to be learnt.")
+    elif case.head:
+        chosen.take("head_only_steps", 0, "The head is not new.")
+        chosen.take("frozen_stages", 0, "Backbone and head already fit each other.")
+    elif case.taught and not case.on_gpu and not case.transformer:
+        # As measured on blood cells.
+        chosen.take("head_only_steps", 0, "The first stages rest instead.")
+        chosen.take(
+            "frozen_stages",
+            min(4, case.stages // 2),
+            "They see edges and colours, which ImageNet taught well; a third faster.",
+        )
+    else:
+        # As users of DINOv2 found: facebookresearch/dinov2, issue 204.
+        chosen.take(
+            "head_only_steps",
+            min(500, steps // 10),
+            "A new head learns alone first: its first gradients would spoil good weights.",
+        )
+        chosen.take("frozen_stages", 0, "All of them are to learn.")
+
+
+def _machine(chosen: Choices, case: _Case) -> None:
+    gpu = case.on_gpu
+    drop = 0.1 if case.transformer and gpu else 0.0
+    chosen.take("drop_path", drop, "For large transformers only.")
+    chosen.take("precision", "bf16" if gpu else "float32", "Twice as fast." if gpu else "Exact.")
+    chosen.take("gradient_checkpointing", False, "Slower; switch it on where memory is short.")
+    chosen.take("compile", gpu, "Faster after the first minute." if gpu else "Of use on a GPU.")
+    chosen.take("channels_last", True, "Faster for convolutions.")
+    chosen.take("workers", 8 if gpu else 1, "Processes that make views beside the training.")
+
+
+def _looks(chosen: Choices, per_epoch: float, steps: int) -> None:
+    chosen.take("check_steps", max(1, min(250, round(2 * per_epoch))), "Every two epochs.")
+    often = max(1, min(100, round(per_epoch)))
+    chosen.take("checkpoint_steps", often, "A stop loses minutes at most.")
+    chosen.take("keep", 2, "Should the newest be damaged, one is left.")
+    often = 10 if steps > 100 else 1
+    chosen.take("log_steps", often, "For smooth curves, and trouble seen early.")
+    chosen.take("seed", 0, "The same run twice gives the same weights.")
+
+
+def steps_for(epochs: float, n_images: int, batch: int) -> int:
+    """Return the steps in which so many images are seen so often."""
+    return max(1, round(epochs * max(1.0, n_images / batch)))
+
+
+def _multiple(size: int, patch: int) -> int:
+    """Return the multiple of the patch that is nearest to a size."""
+    return max(1, round(size / patch)) * patch
+
+
+def _below(n: int) -> int:
+    """Return the greatest power of two up to n."""
+    return 1 << max(1, n.bit_length() - 1)
+
+
+def _prototypes(n_images: int) -> int:
+    for most, prototypes in _PROTOTYPES:
+        if n_images < most:
+            return prototypes
+    return 65_536
+
+
+def _temperature(n_images: int) -> float:
+    """Return lightly-train's temperature, but at least 0.03.
+
+    Theirs is 0.02 up to 20,000 images, 0.07 from a million on, along the logarithm between.
+    """
+    low, high = math.log(20_000), math.log(1_000_000)
+    along = min(1.0, max(0.0, (math.log(n_images) - low) / (high - low)))
+    return round(max(0.03, 0.02 + 0.05 * along), 4)

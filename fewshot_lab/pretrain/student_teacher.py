@@ -1,0 +1,162 @@
+"""Student and teacher with all that changes as they learn."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from fewshot_lab.pretrain import schedules as schedules
+from fewshot_lab.pretrain.distributed import Ranks
+from fewshot_lab.pretrain.multi_crop_network import Start, student_and_teacher
+from fewshot_lab.pretrain.recipe import Recipe
+from fewshot_lab.pretrain.synced_norm import synced_norms
+
+
+class Pair:
+    """The two networks, the optimiser of the one, the centre of the other.
+
+    Parameters
+    ----------
+    recipe
+    start
+        The backbone they begin with, and the head where it brings one.
+    ranks
+        The device, and whether BatchNorm speaks for several processes.
+
+    Attributes
+    ----------
+    student, teacher : Embed
+    optimiser : AdamW
+    centre : Tensor
+        (K,), the running mean of the teacher's outputs.
+    resting : set of str
+        The backbone's parameters that never learn.
+    run_student, run_teacher : callable
+        The two, compiled as asked for; the student shares its gradients among processes.
+    """
+
+    def __init__(self, recipe: Recipe, start: Start, ranks: Ranks) -> None:
+        self._recipe, self._ranks = recipe, ranks
+        self.student, self.teacher = student_and_teacher(recipe, start)
+        for network in (self.student, self.teacher):
+            if ranks.world > 1:
+                synced_norms(network, ranks.device)
+            network.to(ranks.device)
+        backbone = self.student.backbone
+        self.resting = {n for n, p in backbone.named_parameters() if not p.requires_grad}
+        self._learning = [p for n, p in backbone.named_parameters() if n not in self.resting]
+        self.optimiser = torch.optim.AdamW(
+            self._groups(), lr=0.0, fused=ranks.device.type == "cuda"
+        )
+        self._followed = [
+            (mine, theirs)
+            for (name, mine), theirs in zip(
+                self.student.named_parameters(), self.teacher.parameters(), strict=True
+            )
+            if name.removeprefix("backbone.") not in self.resting
+        ]
+        self._compiles = recipe.compile and ranks.device.type == "cuda"
+        self.run_student: Callable[[list[Tensor]], Tensor] = self.student
+        self.run_teacher: Callable[[list[Tensor]], Tensor] = (
+            torch.compile(self.teacher) if self._compiles else self.teacher
+        )
+        self.centre = torch.zeros(recipe.prototypes, device=ranks.device)
+        if start.brought is not None and start.brought.centre is not None:
+            self.centre.copy_(start.brought.centre)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Return what the optimiser moves; biases and norms do not decay (as in DINO)."""
+        groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.student.named_parameters():
+            part, _, inner = name.partition(".")
+            if part == "backbone" and inner in self.resting:
+                continue
+            groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
+        return [
+            {"params": found, "part": part, "decays": decays}
+            for (part, decays), found in groups.items()
+        ]
+
+    def rest_backbone(self, rest: bool) -> None:
+        """Let the student's backbone learn from now on, or not.
+
+        DistributedDataParallel wants to know what takes a gradient: so it is made anew.
+        """
+        for parameter in self._learning:
+            parameter.requires_grad_(not rest)
+        device = self._ranks.device
+        module: Any = torch.compile(self.student) if self._compiles else self.student
+        if self._ranks.world > 1:
+            ids = [device.index] if device.type == "cuda" else None
+            with warnings.catch_warnings():
+                # Newer torch has another word for it, which does not yet do the same.
+                warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)
+                module = DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
+        self.run_student = module
+
+    def part_of_batch(self, *, last: bool) -> AbstractContextManager[None]:
+        """Surround forward and backward of a part: processes share gradients with the last one."""
+        if not last and isinstance(self.run_student, DistributedDataParallel):
+            return self.run_student.no_sync()
+        return nullcontext()
+
+    def set_rates(self, step: int) -> dict[str, float]:
+        """Set the optimiser's rates and decay for a step, and return them."""
+        recipe = self._recipe
+        rates = {
+            "backbone": schedules.learning_rate(recipe, step),
+            "head": schedules.head_learning_rate(recipe, step),
+        }
+        decay = schedules.weight_decay(recipe, step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rates[group["part"]]
+            group["weight_decay"] = decay if group["decays"] else 0.0
+        return {"learning_rate": rates["backbone"], "weight_decay": decay}
+
+    @torch.no_grad()
+    def follow(self, momentum: float, mean: Tensor) -> None:
+        """Move the teacher towards the student, and the centre towards the mean output.
+
+        Parameters
+        ----------
+        momentum
+            The part of the teacher's weights that stays.
+        mean
+            (K,), of this step's whole batch.
+        """
+        mine, theirs = zip(*self._followed, strict=True)
+        torch._foreach_lerp_(list(theirs), list(mine), 1 - momentum)
+        self.centre.lerp_(mean, 1 - self._recipe.centre_momentum)
+
+    @torch.no_grad()
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Return the teacher's (n, d) embeddings of uint8 (n, 3, h, w) pixels, as at inference."""
+        self.teacher.eval()
+        device = self._ranks.device
+        parts = [
+            self.teacher.embed(part.to(device).float() / 255).float().cpu()
+            for part in pixels.split(64)
+        ]
+        return torch.cat(parts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of it, as a checkpoint holds it."""
+        return {
+            "student": self.student.state_dict(),
+            "teacher": self.teacher.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "centre": self.centre,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict`."""
+        self.student.load_state_dict(state["student"])
+        self.teacher.load_state_dict(state["teacher"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.centre.copy_(state["centre"])

@@ -1,0 +1,326 @@
+"""What backbones made of a project's images: embeddings, index, map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import write_atomically
+from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.pictures import WithPictures
+from fewshot_lab.project.places import database
+from fewshot_lab.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fewshot_lab.backbones import Backbone
+    from fewshot_lab.classifiers import Pool
+    from fewshot_lab.embeddings import Embeddings, EmbedReport, ImageItem, Index, Map
+
+
+class WithEmbeddings(WithPictures):
+    """Backbone, embeddings, index and map of a project."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        super().__init__(folder, store)
+        self._embeddings: tuple[str, Embeddings] | None = None
+        self._index: tuple[Any, Index] | None = None
+        self._map: tuple[Any, Map] | None = None
+        self._pool: tuple[Any, Pool] | None = None
+        self._through: str | None = None
+
+    @property
+    def backbone_name(self) -> str:
+        """The name of the backbone in use."""
+        from fewshot_lab.backbones import default_name
+
+        return str(self._through or self.store.get("backbone") or default_name())
+
+    @property
+    def backbone(self) -> Backbone:
+        """The backbone in use."""
+        from fewshot_lab.backbones import find
+
+        return find(self.backbone_name)
+
+    @property
+    def embedding_folder(self) -> Path:
+        """Where the embeddings by the backbone in use lie."""
+        return self.folder / "embeddings" / self.backbone.fingerprint
+
+    @property
+    def embeddings(self) -> Embeddings | None:
+        """The embeddings made so far by the backbone in use; None where there are none."""
+        from fewshot_lab.embeddings import open_embeddings
+
+        folder = self.embedding_folder
+        with self._lock:
+            if self._embeddings and self._embeddings[0] == folder.name:
+                self._embeddings[1].reload()
+                return self._embeddings[1]
+            if not folder.exists():
+                return None
+            embeddings = open_embeddings(folder)
+            if not len(embeddings.ids):
+                return None
+            self._embeddings = (folder.name, embeddings)
+            return embeddings
+
+    def require_embeddings(self) -> Embeddings:
+        """Return the embeddings.
+
+        Raises
+        ------
+        FewshotLabError
+            Where nothing has been embedded yet.
+        """
+        if (embeddings := self.embeddings) is None:
+            raise FewshotLabError(
+                f"{self.name!r} has no embeddings yet: embed its images first "
+                f"(python -m fewshot_lab embed {self.name})."
+            )
+        return embeddings
+
+    def embed(
+        self,
+        *,
+        backbone: str | None = None,
+        device: str | None = None,
+        batch_size: int | None = None,
+        workers: int | None = None,
+        shard: tuple[int, int] | None = None,
+        progress: Progress = silent,
+    ) -> EmbedReport:
+        """Embed the images that have no embedding yet; resumes where it was stopped.
+
+        Parameters
+        ----------
+        backbone : str, optional
+            A registry name or a file; becomes the project's backbone once it is embedded.
+        shard : (i, n), optional
+            Embed only the i-th of n equal parts, so that several processes share the work.
+
+        Raises
+        ------
+        FewshotLabError
+            For an unknown backbone, one that cannot be had now, or a missing GPU.
+        """
+        from fewshot_lab.backbones import find
+        from fewshot_lab.embeddings import embed
+
+        chosen = find(backbone or self.backbone_name)
+        items = self.items()
+        if not items:
+            raise FewshotLabError(f"{self.name!r} has no images yet: import some first.")
+        report = embed(
+            items,
+            chosen,
+            self.folder / "embeddings" / chosen.fingerprint,
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            shard=shard,
+            progress=progress,
+        )
+        # Kept by name from the first time on: another default later changes no project.
+        if self._through is None and (backbone or self.store.get("backbone") is None):
+            self._put_into_use(backbone or chosen.name)
+        return report
+
+    def items(self, ids: Sequence[str] | None = None) -> list[ImageItem]:
+        """Return images as an embedding run takes them; all of the project if None."""
+        from fewshot_lab.embeddings import ImageItem
+
+        rows = self.store.images()
+        if ids is not None:
+            row_of = {row.id: row for row in rows}
+            rows = [row_of[image_id] for image_id in ids]
+        return [ImageItem(row.id, self._absolute(row.file), row.frame) for row in rows]
+
+    def through(self, backbone: str) -> Self:
+        """Return the project as another backbone sees it: its embeddings, its map.
+
+        Labels and images are the same; the backbone in use stays the one in use.
+
+        Raises
+        ------
+        FewshotLabError
+            For an unknown backbone.
+        """
+        from fewshot_lab.backbones import find
+
+        find(backbone)
+        other = type(self)(self.folder, Store.open(*database(self.folder)))
+        other._through = backbone
+        return other
+
+    def use_backbone(self, name: str) -> None:
+        """Make a backbone that has embedded the images the one in use; labels stay.
+
+        Raises
+        ------
+        FewshotLabError
+            For an unknown backbone, or one that has not embedded every image.
+        """
+        other = self.through(name)
+        try:
+            embedded = set(other.embeddings.ids) if other.embeddings else set()
+            missing = len(set(self.store.ids()) - embedded)
+        finally:
+            other.close()
+        if missing:
+            raise FewshotLabError(
+                f"{name} has not embedded {missing:,} of the images: embed them first."
+            )
+        self._put_into_use(name)
+
+    def _put_into_use(self, name: str) -> None:
+        """Keep which backbone is in use, and which was before: there is a way back."""
+        before, kept = self.store.get("backbone"), self._kept(name)
+        self.store.set("backbone", kept)
+        if before and before != kept:
+            self.store.set("backbone_before", before)
+
+    def _kept(self, name: str) -> str:
+        """Return a name that stays what it is: a run goes on learning, and may be deleted."""
+        from fewshot_lab.backbones import find
+
+        if not name.startswith("run:"):
+            return name
+        backbone = find(name)
+        weights = backbone.weights()
+        if weights is None:
+            raise FewshotLabError(f"The weights of {name} have just disappeared.")
+        kept = self.folder / "backbones"
+        kept.mkdir(exist_ok=True)
+        copy = kept / f"{name.removeprefix('run:')}-{backbone.fingerprint[:8]}.safetensors"
+        if not copy.exists():
+            write_atomically(copy, weights.read_bytes())
+        return str(copy)
+
+    @property
+    def index(self) -> Index:
+        """The FAISS index over the embeddings, rows in their order; rebuilt when they change."""
+        from fewshot_lab.embeddings import build_index
+
+        embeddings = self.require_embeddings()
+        with self._lock:
+            key = (embeddings.fingerprint, len(embeddings.ids))
+            if self._index is None or self._index[0] != key:
+                self._index = (key, build_index(self.pool.rotated))
+            return self._index[1]
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return what map and neighbours compare of embedded images (n, p): see :class:`Pool`.
+
+        All parts of an embedding, prepared, in their leading axes. Among ten neighbours more are
+        of one class so than by the last layer alone (``benchmarks/backbones.py --neighbours``).
+        """
+        return self.pool.rotate(self.require_embeddings().matrix(ids))
+
+    @property
+    def pool(self) -> Pool:
+        """What classifiers need of all embedded images; made again when they change."""
+        from fewshot_lab.classifiers import Pool
+
+        embeddings = self.require_embeddings()
+        with self._lock:
+            key = (embeddings.fingerprint, len(embeddings.ids))
+            if self._pool is None or self._pool[0] != key:
+                self._pool = (key, Pool(embeddings.matrix(), parts=embeddings.parts))
+            return self._pool[1]
+
+    def neighbours(
+        self, image_id: str, k: int = 30, *, unlabelled_only: bool = False
+    ) -> list[tuple[str, float]]:
+        """Return the images most like one, with their cosine similarity, the nearest first."""
+        embeddings = self.require_embeddings()
+        if not embeddings.contains(image_id):
+            raise FewshotLabError("This image has no embedding yet.")
+        ids = embeddings.ids
+        labelled = self.store.labels() if unlabelled_only else {}
+        wanted = min(len(ids), k + 1 + len(labelled))
+        similarity, rows = self.index.search(self.vectors([image_id]), wanted)
+        found = [
+            (ids[row], float(s))
+            for s, row in zip(similarity[0], rows[0], strict=True)
+            if row >= 0 and ids[row] != image_id and ids[row] not in labelled
+        ]
+        return found[:k]
+
+    @property
+    def map_folder(self) -> Path:
+        """Where the map of the embeddings in use lies."""
+        return self.folder / "maps" / self.backbone.fingerprint
+
+    @property
+    def map(self) -> Map | None:
+        """The map as it stands, or None."""
+        from fewshot_lab.embeddings import load_map, map_stamp
+
+        folder = self.map_folder
+        with self._lock:
+            stamp = map_stamp(folder)
+            if stamp is None:
+                return None
+            key = (folder.name, stamp)
+            if self._map is not None and self._map[0] == key:
+                return self._map[1]
+            loaded = load_map(folder)
+            self._map = (key, loaded) if loaded is not None else None
+            return loaded
+
+    def first_map(self) -> bool:
+        """Lay out by PCA what is embedded so far, to look at while the rest is on its way.
+
+        Returns
+        -------
+        bool
+            Whether there is a map now; :meth:`make_map` replaces this one.
+        """
+        from fewshot_lab.embeddings import Map, pca_map, save_map
+
+        if self.map is not None:
+            return True
+        if (embeddings := self.embeddings) is None:
+            return False
+        ids = sorted(embeddings.ids)
+        xy = pca_map(self.vectors(ids))
+        save_map(self.map_folder, Map(ids, xy, "pca", {}, embeddings.fingerprint))
+        return True
+
+    def make_map(
+        self,
+        *,
+        neighbours: int | None = None,
+        min_dist: float | None = None,
+        fresh: bool = False,
+        progress: Progress = silent,
+    ) -> Map:
+        """Lay the embeddings out in the plane: a PCA map at once, then UMAP.
+
+        Where a UMAP map with the same settings exists, new images are placed on it and the old
+        ones stay where they are, unless ``fresh``.
+        """
+        from fewshot_lab.embeddings import make_map
+
+        settings = dict(self.store.get("map") or {})
+        if neighbours is not None:
+            settings["neighbours"] = neighbours
+        if min_dist is not None:
+            settings["min_dist"] = min_dist
+        made = make_map(
+            self.require_embeddings(),
+            self.map_folder,
+            self.vectors,
+            neighbours=int(settings.get("neighbours", 15)),
+            min_dist=float(settings.get("min_dist", 0.1)),
+            fresh=fresh,
+            progress=progress,
+        )
+        self.store.set("map", settings)
+        return made

@@ -1,0 +1,153 @@
+"""What people say of a project's images."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import read_table
+from fewshot_lab.project.importing import WithImports
+from fewshot_lab.store import ClassRow, LabelAction
+
+if TYPE_CHECKING:
+    from fewshot_lab.store import Team
+
+
+MARKS = ("unsure", "reject")
+"""What may be said of an image in place of a class."""
+
+
+def _plain(name: str) -> str:
+    """Return what two spellings of one label have in common."""
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+
+
+class WithLabels(WithImports):
+    """Classes, labels and annotators of a project."""
+
+    def classes(self) -> list[ClassRow]:
+        """Return the classes in their order."""
+        return self.store.classes()
+
+    def label(
+        self,
+        labels: Mapping[str, str | None],
+        annotator: str,
+        *,
+        view: str = "script",
+    ) -> int:
+        """Label images by path or id; classes that do not exist yet are added.
+
+        Parameters
+        ----------
+        labels : mapping
+            From a path or an id to a class name, "unsure", "reject", or None (clears).
+
+        Returns
+        -------
+        int
+            The number of images labelled.
+
+        Raises
+        ------
+        FewshotLabError
+            Where a path is unknown or leads to several images, or a label can be no class;
+            nothing is stored then.
+        """
+        known = self.store.find_many(list(labels))
+        unknown = [key for key in labels if key not in known]
+        if unknown:
+            some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+            raise FewshotLabError(
+                f"{len(unknown)} of {len(labels)} images are not in {self.name!r}: {some}"
+            )
+        for key, name in labels.items():
+            if name is not None and not isinstance(name, str):
+                raise FewshotLabError(
+                    f"The label of {key} is {name!r}: give the name of a class, or None to clear."
+                )
+        ids: dict[str, int | str] = {word: word for word in MARKS}
+        ids |= {_plain(row.name): row.id for row in self.store.classes()}
+        named: dict[str, str] = {}  # as the first writes it
+        for name in labels.values():
+            if name is not None:
+                named.setdefault(_plain(name), name)
+        new = [plain for plain in named if plain not in ids]
+        added = self.store.add_classes([named[plain] for plain in new], annotator=annotator)
+        ids |= dict(zip(new, added, strict=True))
+        said = {
+            known[key]: "clear" if name is None else ids[_plain(name)]
+            for key, name in labels.items()
+        }
+        if said:
+            # One action, so that one undo takes all of it back.
+            self.store.record(
+                LabelAction(
+                    client=f"{view}-{uuid4().hex}",
+                    q=0,
+                    annotator=annotator,
+                    kind="class",
+                    class_id=None,
+                    image_ids=list(said),
+                    view=view,
+                    class_of=said,
+                )
+            )
+        return len(said)
+
+    def label_csv(self, csv_path: Path | str, annotator: str) -> tuple[int, list[str]]:
+        """Label from a CSV with the columns ``path`` and ``label``.
+
+        Returns
+        -------
+        int, list of str
+            How many images were labelled, and the paths that are not in the project.
+
+        Raises
+        ------
+        FewshotLabError
+            Where the file cannot be read, is empty or lacks a column, or says two things of one
+            image; nothing is stored then.
+        """
+        table = read_table(Path(csv_path), ("path", "label"))
+        rows = [(row["path"], row["label"]) for _, row in table]
+        if not rows:
+            raise FewshotLabError(f"{Path(csv_path).name} has no row below its first line.")
+        known = self.store.find_many([path for path, _ in rows])
+        unmatched = [path for path, _ in rows if path not in known]
+        labels = {path: label or None for path, label in rows if path in known}
+        given: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
+        for path, label in rows:
+            if path in known:
+                given.setdefault(known[path], {}).setdefault(_plain(label), f"{path}: {label}")
+        torn = [each for each in given.values() if len(each) > 1]
+        if torn:
+            raise FewshotLabError(
+                f"{Path(csv_path).name} gives two labels to {len(torn):,} of its images: "
+                f"{', '.join(torn[0].values())}. Leave one of them."
+            )
+        return (self.label(labels, annotator, view="import") if labels else 0), unmatched
+
+    def set_team(self, annotator: str, **changes: Any) -> Team:
+        """Agree on how several annotators share the project; what is not named stays.
+
+        Parameters
+        ----------
+        annotator : str
+            Who says so; it is kept in the log with the time.
+        changes
+            Fields of :class:`fewshot_lab.store.Team`.
+
+        Raises
+        ------
+        FewshotLabError
+            For what cannot be.
+        """
+        team = replace(self.store.team(), **changes)
+        self.store.set_team(team, annotator)
+        return team

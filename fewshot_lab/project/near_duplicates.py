@@ -1,0 +1,150 @@
+"""The near-duplicates of a project's embedded images: searched once, kept in its folder."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.evaluation import standing_out
+from fewshot_lab.files import write_atomically
+from fewshot_lab.project.embedded import WithEmbeddings
+
+FLOOR = 0.95
+"""Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
+EXACT = 4e11
+"""Floating-point operations up to which every image is compared with every other."""
+MANY = 20_000
+
+
+class Near(NamedTuple):
+    """What a search found.
+
+    Attributes
+    ----------
+    ids : sequence of str
+        The n images that were searched.
+    nearest : array (n,), float32
+        Each image's cosine with the one most like it.
+    pairs : array (p, 2) of int
+        Rows of two images whose cosine is above the floor of the search, or who stand out.
+    cosines : array (p,), float32
+    stands_out : array (p,) of bool
+        Whether they are far more alike than either is to any third image.
+    """
+
+    ids: Sequence[str]
+    nearest: NDArray[np.float32]
+    pairs: NDArray[np.int64]
+    cosines: NDArray[np.float32]
+    stands_out: NDArray[np.bool_]
+
+
+NOTHING = Near(
+    (),
+    np.empty(0, np.float32),
+    np.empty((0, 2), np.int64),
+    np.empty(0, np.float32),
+    np.empty(0, bool),
+)
+
+
+class NearSearch:
+    """Searches again only for other images, another backbone or a lower floor."""
+
+    def __init__(self, project: WithEmbeddings) -> None:
+        self._project = project
+        self._kept: tuple[str, float, Near] | None = None
+
+    def found(self, floor: float) -> Near:
+        """Return the pairs above a cosine, and each image's nearest."""
+        project = self._project
+        embeddings = project.embeddings
+        if embeddings is None or len(embeddings.ids) < 2:
+            return NOTHING
+        pool = project.pool
+        ids = list(embeddings.ids[: len(pool)])
+        if self._kept is not None:
+            fingerprint, low, kept = self._kept
+            same = len(kept.ids) == len(ids)
+            # While a large pool is still being embedded it is not searched for every shard.
+            embedding = len(ids) < 0.98 * len(project.store.ids())
+            little = embedding and len(ids) > MANY and len(kept.ids) > 0.8 * len(ids)
+            if fingerprint == embeddings.fingerprint and low <= floor and (same or little):
+                return kept
+        file = project.folder / "splits" / f"{embeddings.fingerprint}.npz"
+        near = _read(file, ids, floor)
+        if near is None:
+            near = find_near(ids, pool.rotated, floor)
+            _write(file, near, floor)
+        self._kept = (embeddings.fingerprint, floor, near)
+        return near
+
+
+def find_near(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) -> Near:
+    """Search for near-duplicates.
+
+    Parameters
+    ----------
+    ids : sequence (n,) of str
+    rotated : array (n, d)
+        Embeddings, centred.
+    floor : float
+        The cosine from which on two images are a pair in any case.
+    """
+    from fewshot_lab.embeddings import build_index, near_pairs
+
+    n, d = rotated.shape
+    index = build_index(rotated, kind="ivf" if 2.0 * n * n * d > EXACT else "auto")
+    similarity, rows = index.search(rotated, 3)
+    similarity = np.where(rows == np.arange(n)[:, None], -1, similarity)
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    similarity = np.take_along_axis(similarity, order, axis=1)
+    rows = np.take_along_axis(rows, order, axis=1)
+    pairs, cosines = near_pairs(rotated, index, floor)
+    out, alike = standing_out(similarity, rows)
+    key = pairs @ [n, 1]
+    more = ~np.isin(out @ [n, 1], key)
+    return Near(
+        ids,
+        similarity[:, 0].astype(np.float32),
+        np.concatenate([pairs, out[more]]),
+        np.concatenate([cosines, alike[more]]).astype(np.float32),
+        np.concatenate([np.isin(key, out @ [n, 1]), np.ones(int(more.sum()), dtype=bool)]),
+    )
+
+
+def _mark(ids: Sequence[str]) -> int:
+    return zlib.crc32("\n".join(ids).encode())
+
+
+def _write(file: Path, near: Near, floor: float) -> None:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        mark=_mark(near.ids),
+        floor=floor,
+        nearest=near.nearest,
+        pairs=near.pairs,
+        cosines=near.cosines,
+        stands_out=near.stands_out,
+    )
+    file.parent.mkdir(exist_ok=True)
+    write_atomically(file, buffer.getvalue())
+
+
+def _read(file: Path, ids: Sequence[str], floor: float) -> Near | None:
+    try:
+        with np.load(file) as kept:
+            if int(kept["mark"]) != _mark(ids) or float(kept["floor"]) > floor:
+                return None
+            found = (kept[name] for name in ("nearest", "pairs", "cosines", "stands_out"))
+            return Near(ids, *found)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None

@@ -1,0 +1,49 @@
+"""Where projects lie: their folders, and the databases of their rows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from fewshot_lab import home as _home
+from fewshot_lab.errors import FewshotLabError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
+MARKER = "project.json"
+
+
+def folder_of(name: str, home: Path | str | None) -> Path:
+    """Return the folder that a project of this name has, or would have."""
+    if not NAME.fullmatch(name) or name.endswith((" ", ".")):
+        raise FewshotLabError(
+            f"{name!r} cannot be a project's name: use up to 64 letters (A to Z), digits, "
+            "spaces, dots, dashes and underscores, beginning with a letter or digit."
+        )
+    return (Path(home) if home is not None else _home.home()) / name
+
+
+def existing(name: str, home: Path | str | None) -> Path:
+    """Return the folder of a project that is there, even one that a copy named "blood (2)"."""
+    there = {folder.name: folder for folder in folders(home)}
+    return there.get(name) or folder_of(name, home)
+
+
+def folders(home: Path | str | None) -> Iterable[Path]:
+    """Yield the folder of every project."""
+    base = Path(home) if home is not None else _home.home()
+    if not base.is_dir():
+        return []
+    return sorted(p for p in base.iterdir() if (p / MARKER).exists())
+
+
+def database(folder: Path) -> tuple[str | Path, str | None]:
+    """Return where a project's rows are: a file of its own, or a schema of the named server."""
+    if url := os.environ.get("FEWSHOT_LAB_DATABASE"):
+        # Short enough for PostgreSQL, and different for "a b" and "a_b".
+        mark = hashlib.sha256(folder.name.encode()).hexdigest()[:8]
+        schema = f"fewshot_{re.sub(r'[^a-z0-9]', '_', folder.name.lower())[:40]}_{mark}"
+        return url, schema
+    return folder / "project.sqlite", None

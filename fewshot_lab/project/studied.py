@@ -1,0 +1,109 @@
+"""Longer studies of a project: few-shot curves, replays, comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.measured import WithFigures
+
+if TYPE_CHECKING:
+    from fewshot_lab.evaluation import Advice, Protocol, ReplayPlan
+
+
+class WithStudies(WithFigures):
+    """Studies of a :class:`Project`."""
+
+    def nshot(
+        self,
+        backbones: Sequence[str] | None = None,
+        *,
+        protocol: Protocol | None = None,
+        labels: str = "reference",
+        split_csv: Path | None = None,
+        reference: str | None = None,
+        progress: Progress = silent,
+    ) -> dict[str, Any]:
+        """Return the few-shot curve of Nielsen et al. on the project's images.
+
+        Parameters
+        ----------
+        backbones : sequence of str, optional
+            That have embedded the images; the one in use by default.
+        protocol : Protocol, optional
+        labels : {"reference", "own"}
+            Reference labels, or what people said here (the audit set's labels, too).
+        split_csv : Path, optional
+            A CSV with the columns ``path`` and ``split``: train (drawn from) or test. Without it
+            the project's test set is tested on, or a third of each class.
+        reference : str, optional
+            Which of the paper's data sets this is, "none" for none; guessed by the classes.
+
+        Raises
+        ------
+        FewshotLabError
+        Stopped
+        """
+        from fewshot_lab.project.few_shot_study import nshot_of
+
+        return nshot_of(
+            self,
+            backbones,
+            protocol=protocol,
+            labels=labels,
+            split_csv=split_csv,
+            reference=reference,
+            progress=progress,
+        )
+
+    def replay(
+        self,
+        *,
+        plan: ReplayPlan | None = None,
+        labels: str = "own",
+        progress: Progress = silent,
+    ) -> dict[str, Any]:
+        """Return what each suggestion strategy would have cost in labels, against random.
+
+        Parameters
+        ----------
+        plan : ReplayPlan, optional
+        labels : {"own", "reference"}
+            What is held to be true, and labelled again.
+        """
+        from fewshot_lab.project.kept_studies import remember
+        from fewshot_lab.project.replay_study import replay_of
+        from fewshot_lab.project.suggestion_strategy import take_evidence
+
+        found = replay_of(self, plan=plan, labels=labels, progress=progress)
+        remember(self, "replay", found)
+        take_evidence(self, found)
+        return found
+
+    def compare(
+        self,
+        backbones: Sequence[str],
+        *,
+        protocol: Protocol | None = None,
+        labels: str = "reference",
+        progress: Progress = silent,
+    ) -> dict[str, Any]:
+        """Compare backbones on the same labels and draws, with what they cost in seconds.
+
+        Images that one of them has not embedded yet are embedded first.
+        """
+        from fewshot_lab.project.backbone_comparison import backbones_of
+        from fewshot_lab.project.kept_studies import remember
+
+        found = backbones_of(self, backbones, protocol=protocol, labels=labels, progress=progress)
+        remember(self, "backbones", found)
+        return found
+
+    def advise(self) -> Advice:
+        """Measure the learning curve of the labels, and say what the next ones are worth."""
+        from fewshot_lab.project.advice import advise
+
+        fitted = self.fit().fitted
+        return advise(self, fitted)

@@ -1,0 +1,82 @@
+"""Which strategy a project's suggestions follow: by evidence, or as chosen by hand."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import verdict
+from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES
+
+if TYPE_CHECKING:
+    from fewshot_lab.project.training import ProjectCore
+
+SETTING = "strategy"
+EVIDENCE = "strategy_evidence"
+AUTO = "auto"
+
+
+def strategy_of(project: ProjectCore) -> dict[str, Any]:
+    """Return the strategy in use.
+
+    Returns
+    -------
+    dict
+        ``setting`` ("auto" or a name), ``strategy``, ``title`` in words, ``sentence`` (why; may
+        be empty) and ``switched`` (whether evidence moved it away from the usual one).
+    """
+    setting = str(project.store.get(SETTING) or AUTO)
+    if setting in STRATEGIES:
+        return {
+            "setting": setting,
+            "strategy": setting,
+            "title": STRATEGIES[setting],
+            "sentence": f"Suggestions by {STRATEGIES[setting]}, as chosen by hand.",
+            "switched": False,
+        }
+    evidence = project.store.get(EVIDENCE) or {}
+    # What was found with one backbone says nothing about another.
+    known = evidence.get("strategy") in STRATEGIES
+    if known and evidence.get("fingerprint") == project.backbone.fingerprint:
+        name, sentence = str(evidence["strategy"]), str(evidence.get("sentence", ""))
+    else:
+        name, sentence = DEFAULT_STRATEGY, ""
+    return {
+        "setting": AUTO,
+        "strategy": name,
+        "title": STRATEGIES[name],
+        "sentence": sentence,
+        "switched": name != DEFAULT_STRATEGY,
+    }
+
+
+def set_strategy(project: ProjectCore, name: str) -> None:
+    """Let suggestions follow the evidence ("auto") or one strategy.
+
+    Raises
+    ------
+    FewshotLabError
+        For an unknown name.
+    """
+    if name != AUTO and name not in STRATEGIES:
+        raise FewshotLabError(
+            f"{name!r} is no strategy: choose {AUTO} or one of {', '.join(STRATEGIES)}."
+        )
+    project.store.set(SETTING, name)
+
+
+def take_evidence(project: ProjectCore, found: dict[str, Any]) -> dict[str, Any]:
+    """Keep what a replay says about the strategies; with "auto" suggestions follow it."""
+    said = verdict(found)
+    project.store.set(
+        EVIDENCE,
+        said
+        | {
+            "fingerprint": project.backbone.fingerprint,
+            "images": found["images"],
+            "labels": found.get("labels"),
+            "at": time.time(),
+        },
+    )
+    return said

@@ -1,0 +1,137 @@
+"""A project's classifier, and what it learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project.labels import WithLabels
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fewshot_lab.classifiers import Fitted, SoftLabels
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The labelled images a classifier may learn from.
+
+    Never audit images, unsure or rejected ones, nor predictions that were accepted in bulk.
+
+    Attributes
+    ----------
+    ids : list of str
+    X : array (n, d), float32
+    y : array (n,) of class ids
+    groups : array (n,) of str or None
+        None where no image has a group; an image without one is a group of its own.
+    soft : SoftLabels or None
+        Further opinions that train, by the rule "soft".
+    """
+
+    ids: list[str]
+    X: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray | None
+    soft: SoftLabels | None = None
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """A fitted classifier with the project it belongs to."""
+
+    project: ProjectCore
+    fitted: Fitted
+    training: TrainingSet = field(repr=False)
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen, and by how much."""
+        return self.fitted.sentence
+
+    def probabilities(self, ids: Sequence[str] | None = None) -> np.ndarray:
+        """Return calibrated probabilities (n, K) of embedded images, classes as ``class_ids``."""
+        import numpy as np
+
+        matrix = self.project.require_embeddings().matrix(ids)
+        return self.fitted.probabilities(matrix.astype(np.float32))
+
+
+class ProjectCore(WithLabels):
+    """What every project has: rows, images, embeddings, splits, labels, and a classifier.
+
+    Everything that looks at a project asks for this. ``Project`` adds the verbs by which a script,
+    the terminal or a page asks for such looks.
+    """
+
+    def training_set(self) -> TrainingSet:
+        """Return the labelled images that a classifier may learn from."""
+        import numpy as np
+
+        from fewshot_lab.classifiers import soft_labels
+
+        embeddings = self.require_embeddings()
+        held_out = self.splits.held_out(self.store.audit_ids())
+        labels = self.store.labels()
+        ids = [
+            image_id
+            for image_id in embeddings.ids
+            if (label := labels.get(image_id)) is not None
+            and label.teaches
+            and image_id not in held_out
+        ]
+        y = np.array([labels[i].class_id for i in ids], dtype=np.int64)
+        X = embeddings.matrix(ids).astype(np.float32)
+        soft = soft_labels(y, [labels[i].shares for i in ids])
+        return TrainingSet(ids, X, y, self.groups_of(ids), soft)
+
+    def fit(self, name: str | None = None) -> TrainedClassifier:
+        """Fit a classifier on the labels.
+
+        Parameters
+        ----------
+        name : str, optional
+            A name of :data:`fewshot_lab.classifiers.TITLES` or "auto"; the project's own choice
+            (the setting "classifier", else "auto") where it is not given.
+
+        Raises
+        ------
+        FewshotLabError
+            With labels of fewer than two classes.
+        """
+        import numpy as np
+
+        from fewshot_lab.classifiers import fit
+
+        training = self.training_set()
+        if len(set(training.y.tolist())) < 2:
+            named = sum(label.kind == "class" for label in self.store.labels().values())
+            others = named - len(training.ids)
+            raise FewshotLabError(
+                "A classifier needs labelled images of at least two classes to learn from; "
+                f"{self.name!r} has labels of {len(set(training.y.tolist()))}"
+                + (f", beside {others:,} on images that never train." if others else ".")
+            )
+        pool = self.pool
+        embedded = self.require_embeddings().ids
+        place = {image_id: row for row, image_id in enumerate(embedded)}
+        rows = np.array([place[image_id] for image_id in training.ids], dtype=np.int64)
+        test = self.splits.held_out(())
+        apart = np.array([image_id in test for image_id in embedded[: len(pool)]], dtype=bool)
+        inside = bool(rows.max() < len(pool))
+        fitted = fit(
+            training.X,
+            training.y,
+            name=name or str(self.store.get("classifier") or "auto"),
+            groups=training.groups,
+            near_duplicates=None,
+            pool=pool,
+            rows=rows if inside else None,
+            apart=apart,
+            soft=training.soft,
+            sites=self.splits.sites.of(training.ids),
+        )
+        return TrainedClassifier(self, fitted, training)

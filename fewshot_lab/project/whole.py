@@ -1,0 +1,137 @@
+"""``Project``: all layers together, and how one is made, found and listed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fewshot_lab.errors import FewshotLabError, NoProject, Stopped
+from fewshot_lab.files import write_atomically
+from fewshot_lab.project.places import MARKER, database, existing, folder_of, folders
+from fewshot_lab.project.studied import WithStudies
+from fewshot_lab.store import Store
+
+
+@dataclass(frozen=True)
+class ProjectInfo:
+    """What the list of projects shows of one."""
+
+    name: str
+    title: str
+    folder: Path
+    images: int
+    labelled: int
+    last_used: float
+    examples: tuple[str, ...]
+
+
+class Project(WithStudies):
+    """Images, labels and everything derived from them, in one folder.
+
+    Use :meth:`create` and :meth:`open`, not the constructor.
+    """
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        *,
+        home: Path | str | None = None,
+        images: Path | str | None = None,
+        backbone: str | None = None,
+    ) -> Project:
+        """Make an empty project, or one with the images of a folder.
+
+        Raises
+        ------
+        FewshotLabError
+            For a name that cannot be a folder's or is taken, an unknown backbone, or images that
+            cannot be found; no project is left behind.
+        """
+        folder = folder_of(name, home)
+        if backbone is not None:
+            from fewshot_lab.backbones import find
+
+            find(backbone)
+        if (folder / MARKER).exists():
+            raise FewshotLabError(f"There is already a project named {name!r}.")
+        if folder.exists() and any(folder.iterdir()):
+            raise FewshotLabError(f"{folder} exists and is not empty: choose another name.")
+        if backbone is not None:
+            from fewshot_lab.backbones import find
+
+            find(backbone)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FewshotLabError(f"{folder} cannot be made: {error.strerror}.") from None
+        try:
+            store = Store.open(*database(folder), create=True)
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            store.set("created", created)
+            if backbone is not None:
+                store.set("backbone", backbone)
+            marker = json.dumps({"name": name, "created": created}, indent=1)
+            write_atomically(folder / MARKER, marker.encode())
+        except BaseException:
+            # Half a project would keep its name from being used.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        project = cls(folder, store)
+        if images is not None:
+            try:
+                project.import_images(Path(images))
+            except Stopped:
+                raise
+            except FewshotLabError:  # nothing came in: the name is free again
+                project.delete()
+                raise
+        return project
+
+    @classmethod
+    def open(cls, name: str | Path, *, home: Path | str | None = None) -> Project:
+        """Open a project by name, or by the path of its folder.
+
+        Raises
+        ------
+        FewshotLabError
+            Where there is none; the projects that exist are named.
+        """
+        as_path = Path(name)
+        folder = as_path if as_path.is_absolute() else existing(str(name), home)
+        if not (folder / MARKER).exists():
+            there = [p.name for p in folders(home)]
+            known = f" There are: {', '.join(there[:10])}." if there else " There are none yet."
+            raise NoProject(f"There is no project named {str(name)!r}.{known}")
+        return cls(folder, Store.open(*database(folder)))
+
+    @classmethod
+    def list(cls, home: Path | str | None = None) -> list[ProjectInfo]:
+        """Return every project, the last used first."""
+        infos = []
+        for folder in folders(home):
+            try:
+                project = cls.open(folder)
+            except FewshotLabError:
+                continue
+            infos.append(project.info())
+            project.close()
+        return sorted(infos, key=lambda info: -info.last_used)
+
+    def info(self) -> ProjectInfo:
+        """Return what the list of projects shows of this one."""
+        ids = self.store.ids()
+        step = max(1, len(ids) // 4)
+        touched = self.store.get("last_used") or (self.folder / MARKER).stat().st_mtime
+        return ProjectInfo(
+            name=self.name,
+            title=self.title,
+            folder=self.folder,
+            images=len(ids),
+            labelled=sum(label.kind == "class" for label in self.store.labels().values()),
+            last_used=float(touched),
+            examples=tuple(ids[::step][:4]),
+        )

@@ -1,0 +1,249 @@
+"""A pretraining run; everything about it is in the files of its folder."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import write_atomically
+from fewshot_lab.home import RUNS, home
+from fewshot_lab.jobs import Job, Status
+from fewshot_lab.pretrain import Recipe, newest_step, read_health, read_metrics
+from fewshot_lab.runs.folders import new_folder
+from fewshot_lab.runs.json_files import SPEC, read_object, write_object
+from fewshot_lab.runs.squeue import SUBMITTED, cancel_queued, in_queue, queue_state
+
+BACKBONE = "backbone.safetensors"
+IMAGES = "images.jsonl"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, by its folder.
+
+    Attributes
+    ----------
+    name : str
+    folder : Path
+    """
+
+    name: str
+    folder: Path
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What it was started with."""
+        return read_object(self.folder / SPEC) or {}
+
+    @property
+    def recipe(self) -> Recipe:
+        """Its recipe."""
+        return Recipe.from_dict(self.spec.get("recipe", {}))
+
+    @property
+    def source(self) -> str:
+        """Its projects, and in brackets the filter by which their images were chosen."""
+        spec = self.spec
+        where = spec.get("where")
+        chosen = f" ({where['column']}: {', '.join(where['values'])})" if where else ""
+        return ", ".join(spec.get("projects", [])) + chosen
+
+    @property
+    def job(self) -> Job:
+        """The process behind it."""
+        return Job(self.name, "pretrain", self.folder)
+
+    def status(self) -> Status:
+        """Return how far it is: steps done of all, and a state.
+
+        A run that ended without a word reads as "failed", with what to do; one that waits for
+        Slurm as "queued".
+        """
+        found = self.job.status()
+        step = newest_step(self.folder)
+        if not self._has_run:
+            # Slurm may have refused to go on with it, after its last state was forgotten.
+            found = Status("stopped") if step else Status("queued", message="Not started yet.")
+        rows = read_metrics(self.folder)
+        done = max([step, *(row["step"] for row in rows if row.get("kind") == "step")])
+        total = self.recipe.steps
+        if found.stage != "pretraining" or found.state not in ("running", "queued"):
+            found = replace(found, done=done, total=total)
+        if (
+            found.state in ("running", "queued", "lost", "stopped")
+            and self.spec.get("launcher") == "slurm"
+        ):
+            found = queue_state(self.folder, found)
+        if found.state == "lost":
+            again = f"from step {step:,}" if step else "from the start"
+            found = replace(
+                found,
+                state="failed",
+                message=f"The process was ended from outside; resumed, it goes on {again}.",
+            )
+        return found
+
+    @property
+    def started(self) -> bool:
+        """Whether a process of it has ever been started, or Slurm has been asked for one."""
+        return self._has_run or (self.folder / SUBMITTED).exists()
+
+    @property
+    def _has_run(self) -> bool:
+        return any((self.folder / name).exists() for name in ("status.json", "process.json"))
+
+    @property
+    def underway(self) -> bool:
+        """Whether processes of it run, or wait here or in Slurm's queue."""
+        if self.spec.get("launcher") == "slurm" and in_queue(self.folder):
+            return True
+        return self.started and self.status().active
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the rows of its diary, oldest first."""
+        return read_metrics(self.folder)
+
+    def checks(self) -> list[dict[str, Any]]:
+        """Return the answers to “is it helping?”; the first is of the frozen start."""
+        return [row for row in self.metrics() if row.get("kind") == "check"]
+
+    def health(self) -> dict[str, Any] | None:
+        """Return the last word on its health."""
+        return read_health(self.folder)
+
+    def log(self, last: int = 200) -> str:
+        """Return the last lines that it wrote."""
+        return self.job.log(last)
+
+    @property
+    def backbone(self) -> Path | None:
+        """The backbone made so far: the best, or the last where no labels can tell."""
+        path = self.folder / BACKBONE
+        return path if path.is_file() else None
+
+    def go_on_with(self, **values: Any) -> None:
+        """Take over values that may change where a run goes on, such as ``checkpoint_steps``.
+
+        Raises
+        ------
+        FewshotLabError
+            For any other that is not as the run has it.
+        """
+        from fewshot_lab.pretrain import differences
+
+        changed = self.recipe.changed(**values)
+        other = differences(changed, self.recipe.to_dict())
+        if other:
+            raise FewshotLabError(
+                f"The run {self.name!r} goes on with the recipe it has ({other[0]}): leave that "
+                f"out, or train with other values by 'clone-run {self.name}'."
+            )
+        if changed != self.recipe:
+            write_object(self.folder / SPEC, {**self.spec, "recipe": changed.to_dict()})
+
+    def stop(self) -> None:
+        """Ask it to write a checkpoint and stop.
+
+        Raises
+        ------
+        FewshotLabError
+            If it is not running.
+        """
+        status = self.status()
+        if not status.active:
+            raise FewshotLabError(f"The run {self.name!r} is not running: it has {status.state}.")
+        self.job.ask_to_stop()
+        if self.spec.get("launcher") == "slurm":
+            cancel_queued(self.folder)
+
+    def delete(self) -> None:
+        """Delete the run with its checkpoints and its backbone.
+
+        Raises
+        ------
+        FewshotLabError
+            While it is running.
+        """
+        if self.underway:
+            raise FewshotLabError(f"The run {self.name!r} is still running: stop it first.")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def clone(self, name: str, *, without: Sequence[str] = (), **changes: Any) -> Run:
+        """Make a new run of the same images with some values of the recipe changed.
+
+        Parameters
+        ----------
+        name
+            Of the new run.
+        without
+            Names of image files to leave out.
+        changes
+            Values of the recipe; they may be texts, as on a command line.
+
+        Raises
+        ------
+        FewshotLabError
+            For a bad or taken name, a value that a recipe cannot take, or an image that the run
+            has not.
+        """
+        recipe = self.recipe.changed(**changes)
+        lines = (self.folder / IMAGES).read_text(encoding="utf-8").splitlines(keepends=True)
+        left = [line for line in lines if Path(json.loads(line)["file"]).name not in without]
+        if without and len(left) == len(lines):
+            raise FewshotLabError(f"The run {self.name!r} has no image {' or '.join(without)}.")
+        folder = new_folder(name)
+        write_atomically(folder / IMAGES, "".join(left).encode())
+        was = self.recipe.to_dict()
+        reasons = {
+            key: f"Changed from {was[key]!s} in the clone of {self.name}."
+            for key, value in recipe.to_dict().items()
+            if value != was[key]
+        }
+        spec = self.spec
+        spec |= {"name": name, "recipe": recipe.to_dict(), "images": len(left)}
+        spec |= {"reasons": {**spec.get("reasons", {}), **reasons}, "clone_of": self.name}
+        write_object(folder / SPEC, spec)
+        return Run(name, folder)
+
+
+def list_runs() -> list[Run]:
+    """Return all runs, the newest first."""
+    folder = home() / RUNS
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if (path / SPEC).is_file()]
+    found.sort(key=_made, reverse=True)
+    return [Run(path.name, path) for path in found]
+
+
+def _made(folder: Path) -> float:
+    try:
+        return (folder / IMAGES).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def find_run(name: str) -> Run:
+    """Return a run by its name; ``run:`` before it is allowed.
+
+    Raises
+    ------
+    FewshotLabError
+        If there is none; the closest names are given.
+    """
+    name = name.removeprefix("run:")
+    runs = {run.name: run for run in list_runs()}
+    if name in runs:
+        return runs[name]
+    close = difflib.get_close_matches(name, runs, n=3, cutoff=0.4)
+    if close:
+        hint = f"; did you mean {' or '.join(close)}?"
+    else:
+        hint = "." if runs else ": there are none yet."
+    raise FewshotLabError(f"There is no run {name!r}{hint}")

@@ -1,0 +1,207 @@
+"""Starting a run by Slurm: a readable ``job.sbatch`` that a person can edit and submit by hand."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import fewshot_lab
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.home import RUNS, home
+from fewshot_lab.runs.json_files import read_object, write_object
+from fewshot_lab.runs.rank_process import remember
+from fewshot_lab.runs.readiness import ready
+from fewshot_lab.runs.run import Run
+from fewshot_lab.runs.squeue import forget, submitted
+
+SCRIPT = "job.sbatch"
+SETTINGS = "slurm.json"
+"""In the folder of all runs: what this cluster wants, for the page and the terminal."""
+
+
+@dataclass(frozen=True)
+class SlurmOptions:
+    """What to ask the cluster for.
+
+    Attributes
+    ----------
+    nodes : int
+    gpus : int
+        For each node; 0 trains on CPUs.
+    nproc : int
+        Processes on each node; as many as GPUs where there are any.
+    partition, time, account : str
+        As sbatch takes them; empty for the cluster's own.
+    cpus : int
+        For each node; 0 for the cluster's own.
+    extra : tuple of str
+        Further lines for the script: ``#SBATCH ...`` or commands (``module load ...``). Also
+        taken from the environment variable FEWSHOT_LAB_SBATCH, separated by ``;``.
+    """
+
+    nodes: int = 1
+    gpus: int = 0
+    nproc: int = 1
+    partition: str = ""
+    time: str = ""
+    account: str = ""
+    cpus: int = 0
+    extra: tuple[str, ...] = ()
+
+    @property
+    def processes(self) -> int:
+        """On all nodes."""
+        return self.nodes * (self.gpus or self.nproc)
+
+
+def slurm_settings() -> SlurmOptions:
+    """Return what was kept for this cluster; what is missing or makes no sense is the default."""
+    stored = read_object(home() / RUNS / SETTINGS) or {}
+    usual = SlurmOptions()
+    found: dict[str, Any] = {}
+    for known in fields(SlurmOptions):
+        value = stored.get(known.name, getattr(usual, known.name))
+        if known.name == "extra":
+            value = tuple(str(line) for line in value) if isinstance(value, list | tuple) else ()
+        elif type(value) is not type(getattr(usual, known.name)):
+            value = getattr(usual, known.name)
+        found[known.name] = value
+    return SlurmOptions(**found)
+
+
+def keep_slurm_settings(options: SlurmOptions) -> None:
+    """Keep what this cluster wants for the next time."""
+    (home() / RUNS).mkdir(parents=True, exist_ok=True)
+    write_object(home() / RUNS / SETTINGS, asdict(options))
+
+
+def submitted_with(run: Run) -> SlurmOptions | None:
+    """Return what the cluster was asked for a run the last time; None if it never was."""
+    stored = run.spec.get("slurm")
+    if not stored:
+        return None
+    return SlurmOptions(**{**stored, "extra": tuple(stored.get("extra", ()))})
+
+
+def submit(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
+    """Write a run's ``job.sbatch`` and hand it to Slurm.
+
+    Parameters
+    ----------
+    by_hand
+        Only write the script.
+
+    Returns
+    -------
+    str
+        A sentence: the job's number, or how to submit the script.
+
+    Raises
+    ------
+    FewshotLabError
+        If Slurm is not here, or refuses the job.
+    """
+    if not by_hand and shutil.which("sbatch") is None:
+        raise FewshotLabError(
+            "There is no Slurm here (no sbatch): start from a login node of the cluster, or "
+            "leave out --slurm."
+        )
+    ready(run, device="cuda" if options.gpus else "cpu", nproc=options.processes)
+    remember(run.folder, launcher="slurm", nodes=options.nodes, slurm=asdict(options))
+    script = run.folder / SCRIPT
+    script.write_text(render(run, options), encoding="utf-8")
+    # An earlier job says nothing of this one.
+    forget(run.folder)
+    if by_hand:
+        return f"Submit it with: sbatch {shlex.quote(str(script))}"
+    return _sbatch(run.folder, script)
+
+
+def _sbatch(folder: Path, script: Path) -> str:
+    asked = subprocess.run(
+        ["sbatch", "--parsable", str(script)], capture_output=True, text=True, check=False
+    )
+    if asked.returncode:
+        reason = (asked.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        raise FewshotLabError(f"Slurm did not take the job: {reason}")
+    number = asked.stdout.strip().split(";")[0]
+    submitted(folder, number)
+    return f"Slurm has it as job {number}."
+
+
+def render(run: Run, options: SlurmOptions) -> str:
+    """Return the text of ``job.sbatch``."""
+    nproc = options.gpus or options.nproc
+    lines = [
+        "#!/bin/bash",
+        f"#SBATCH --job-name=fewshot-{run.name}",
+        f"#SBATCH --nodes={options.nodes}",
+        "#SBATCH --ntasks-per-node=1",
+    ]
+    for name, value in (
+        ("cpus-per-task", options.cpus),
+        ("gpus-per-node", options.gpus),
+        ("partition", options.partition),
+        ("time", options.time),
+        ("account", options.account),
+    ):
+        if value:
+            lines.append(f"#SBATCH --{name}={value}")
+    lines += [
+        f"#SBATCH --output={run.folder}/log.txt",
+        "#SBATCH --open-mode=append",
+        "#SBATCH --requeue",
+        "# Two minutes before the time is up, or when another job needs the nodes: a checkpoint.",
+        "#SBATCH --signal=B:USR1@120",
+    ]
+    extra = [*options.extra, *os.environ.get("FEWSHOT_LAB_SBATCH", "").split(";")]
+    lines += [line.strip() for line in extra if line.strip().startswith("#SBATCH")]
+    package = Path(fewshot_lab.__file__).resolve().parent.parent
+    lines += [
+        "",
+        "set -u",
+        f"export FEWSHOT_LAB_HOME={shlex.quote(str(home()))}",
+        f"export PYTHONPATH={shlex.quote(str(package))}${{PYTHONPATH:+:$PYTHONPATH}}",
+        "export PYTHONUNBUFFERED=1",
+        *[line.strip() for line in extra if line.strip() and not line.strip().startswith("#")],
+        "",
+        f"run={shlex.quote(str(run.folder))}",
+        "# Where the processes of all nodes meet: the first node, by the address Slurm has of it.",
+        'first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+        "first=$(scontrol show node \"$first\" | sed -n 's/.*NodeAddr=\\([^ ]*\\).*/\\1/p')",
+        "port=$((20000 + SLURM_JOB_ID % 20000))",
+        'rm -f "$run/stop"',
+        'echo "{\\"job_id\\": \\"$SLURM_JOB_ID\\"}" > "$run/slurm.json"',
+        "",
+        "srun --kill-on-bad-exit=1 \\",
+        f"  {shlex.quote(sys.executable)} -m torch.distributed.run \\",
+        f"  --nnodes={options.nodes} --nproc-per-node={nproc} --max-restarts=0 \\",
+        '  --rdzv-backend=c10d --rdzv-id="$SLURM_JOB_ID" --rdzv-endpoint="$first:$port" \\',
+        f'  --no-python {shlex.quote(sys.executable)} -m fewshot_lab pretrain-rank "$run" &',
+        "training=$!",
+        "",
+        "# Preempted or out of time: let the run write its checkpoint, then queue again.",
+        "again() {",
+        '  touch "$run/stop"',
+        '  wait "$training"',
+        '  scontrol requeue "$SLURM_JOB_ID"',
+        "  exit 0",
+        "}",
+        "# Cancelled: a checkpoint, and no more.",
+        "end() {",
+        '  touch "$run/stop"',
+        '  wait "$training"',
+        "  exit 0",
+        "}",
+        "trap again USR1",
+        "trap end TERM",
+        'wait "$training"',
+        "",
+    ]
+    return "\n".join(lines)

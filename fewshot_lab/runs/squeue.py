@@ -1,0 +1,141 @@
+"""What Slurm says of a run's job.
+
+From ``squeue`` alone: many clusters keep no accounts for ``sacct``.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from fewshot_lab.jobs import Status
+from fewshot_lab.runs.json_files import read_object, write_object
+
+SUBMITTED = "slurm.json"
+_ENDED_BY_SLURM = 60.0
+_WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "CONFIGURING", "SPECIAL_EXIT")
+_REASONS = {
+    "Resources": "for free nodes",
+    "Priority": "behind other jobs",
+    "BeginTime": "some two minutes to begin again",
+}
+_GONE = (
+    *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
+    *("OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"),
+)
+_ASK_EVERY = 2.0
+"""Seconds; a page asks several times at once, and a cluster's controller is not to be pestered."""
+
+
+def submitted(folder: Path, number: str) -> None:
+    """Note the number that Slurm gave a run's job."""
+    _asked.cache_clear()
+    write_object(folder / SUBMITTED, {"job_id": number, "submitted": time.time()})
+
+
+def forget(folder: Path) -> None:
+    """Forget an earlier job of a run: it says nothing of the next."""
+    (folder / SUBMITTED).unlink(missing_ok=True)
+
+
+def job_id(folder: Path) -> str | None:
+    """Return the number Slurm gave a run's job."""
+    stored = read_object(folder / SUBMITTED)
+    return str(stored["job_id"]) if stored and stored.get("job_id") else None
+
+
+def squeue(number: str) -> tuple[str, str] | None:
+    """Return a job's state and reason as squeue says it; None once it is gone.
+
+    Raises
+    ------
+    LookupError
+        If Slurm does not answer now, so that nothing can be said.
+    """
+    if shutil.which("squeue") is None:
+        raise LookupError("no squeue here")
+    return _asked(number, int(time.monotonic() / _ASK_EVERY))
+
+
+@lru_cache(maxsize=64)
+def _asked(number: str, moment: int) -> tuple[str, str] | None:
+    """Ask once for all who want to know within the same moment."""
+    try:
+        asked = subprocess.run(
+            ["squeue", "-h", "-j", number, "-o", "%T|%R"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+        )
+    except subprocess.TimeoutExpired:
+        raise LookupError("squeue takes long") from None
+    if asked.returncode and "nvalid job id" not in asked.stderr:
+        raise LookupError(asked.stderr)
+    state, _, reason = asked.stdout.strip().partition("|")
+    return (state, reason) if state else None
+
+
+def in_queue(folder: Path) -> bool:
+    """Say whether Slurm has a run's job, waiting or running, at this very moment."""
+    _asked.cache_clear()
+    number = job_id(folder)
+    try:
+        said = squeue(number) if number else None
+    except LookupError:
+        return False
+    return said is not None and said[0] not in (*_GONE, "COMPLETING")
+
+
+def queue_state(folder: Path, status: Status) -> Status:
+    """Return a run's status, corrected by what the queue says."""
+    number = job_id(folder)
+    if number is None:
+        return status
+    try:
+        said = squeue(number)
+    except LookupError:
+        return status
+    if said is not None and said[0] in _GONE:
+        said = None
+    if status.state == "stopped" and not (said and (said[0] in _WAITING or _began_again(folder))):
+        ending = f"{status.message} Slurm is ending job {number}, or queues it again."
+        return replace(status, message=ending.lstrip()) if said else status
+    if said is None:
+        if status.state == "running" and status.quiet_seconds < _ENDED_BY_SLURM:
+            return status
+        return replace(status, state="lost")
+    state, reason = said
+    if state in _WAITING:
+        word = re.sub(r"[()]", "", reason)
+        why = f"{_REASONS[word]} ({word})" if word in _REASONS else f"({word})"
+        return replace(status, state="queued", message=f"Slurm job {number} waits {why}.")
+    if status.state in ("lost", "queued", "stopped"):
+        word = "is starting" if state == "RUNNING" else f"is {state.lower()}"
+        return replace(status, state="running", message=f"Slurm job {number} {word}.")
+    return status
+
+
+def _began_again(folder: Path) -> bool:
+    """Say whether Slurm has started the job once more since the run last stopped."""
+    submitted, status = folder / SUBMITTED, folder / "status.json"
+    try:
+        return not status.exists() or submitted.stat().st_mtime > status.stat().st_mtime
+    except OSError:
+        return False
+
+
+def cancel_queued(folder: Path) -> None:
+    """Take a job that has not begun out of the queue; one that runs stops by itself."""
+    number = job_id(folder)
+    try:
+        said = squeue(number) if number else None
+    except LookupError:
+        return
+    if number and said and said[0] in _WAITING:
+        subprocess.run(["scancel", number], capture_output=True, check=False)

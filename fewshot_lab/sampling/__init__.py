@@ -1,0 +1,29 @@
+"""What to label next, and what is drawn by chance to measure."""
+
+from fewshot_lab.sampling.audit_sample import (
+    draw_further,
+    draw_units,
+    images_per_group,
+    read_design,
+    write_more,
+    write_strata,
+)
+from fewshot_lab.sampling.strategies import DEFAULT as DEFAULT_STRATEGY
+from fewshot_lab.sampling.strategies import STRATEGIES, suggest_by
+from fewshot_lab.sampling.suggestions import BATCH, COLD_LABELS_PER_CLASS, Suggestion, suggest
+
+__all__ = [
+    "BATCH",
+    "COLD_LABELS_PER_CLASS",
+    "DEFAULT_STRATEGY",
+    "STRATEGIES",
+    "Suggestion",
+    "draw_further",
+    "draw_units",
+    "images_per_group",
+    "read_design",
+    "suggest",
+    "suggest_by",
+    "write_more",
+    "write_strata",
+]

@@ -1,0 +1,102 @@
+"""Ways of choosing what to label next, under one name each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers import Pool
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.sampling.suggestions import BATCH, Suggestion, suggest
+
+Float = NDArray[np.floating[Any]]
+
+DEFAULT = "mixed"
+STRATEGIES = {
+    "mixed": "doubt, spread out, with rare classes and coverage",
+    "cover": "coverage alone",
+    "margin": "doubt alone",
+    "entropy": "entropy alone",
+    "random": "at random",
+}
+"""Names, and what they are in words."""
+
+
+def suggest_by(
+    strategy: str,
+    pool: Pool,
+    ids: Sequence[str],
+    *,
+    labelled: NDArray[np.int64],
+    eligible: NDArray[np.bool_],
+    probabilities: Float | None = None,
+    class_ids: Sequence[int] = (),
+    names: Sequence[str] = (),
+    groups: NDArray[np.int64] | None = None,
+    n: int = BATCH,
+    seed: int = 0,
+) -> list[Suggestion]:
+    """Choose images to label by a strategy of :data:`STRATEGIES`; see :func:`suggest`.
+
+    "margin" and "entropy" are uncertainty sampling as in the text books (Settles 2009), without
+    cold start and diversity: what others are to be measured against.
+
+    Raises
+    ------
+    FewshotLabError
+        For an unknown strategy.
+    """
+    if strategy not in STRATEGIES:
+        raise FewshotLabError(
+            f"{strategy!r} is no strategy: choose one of {', '.join(STRATEGIES)}."
+        )
+    if strategy in ("mixed", "cover"):
+        return suggest(
+            pool,
+            ids,
+            labelled=labelled,
+            eligible=eligible,
+            probabilities=probabilities if strategy == "mixed" else None,
+            class_ids=class_ids,
+            names=names,
+            groups=groups,
+            n=n,
+            seed=seed,
+        )
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(eligible & (labelled < 0)))
+    if strategy == "random" or probabilities is None:
+        kept = _within_quota(rows, groups, n)
+        return [Suggestion(ids[r], "drawn at random", "random") for r in kept]
+    p = probabilities[rows]
+    two = np.partition(p, -2, axis=1)[:, -2:]
+    doubt = two[:, 1] - two[:, 0]
+    if strategy == "entropy":
+        doubt = (p * np.log(np.maximum(p, 1e-9))).sum(axis=1)
+    kept = _within_quota(rows[np.argsort(doubt, kind="stable")], groups, n)
+    found = []
+    for row in kept:
+        first, second = np.argsort(-probabilities[row], kind="stable")[:2]
+        gap = float(probabilities[row, first] - probabilities[row, second])
+        reason = f"between {names[first]} and {names[second]}, margin {gap:.2f}"
+        classes = (int(class_ids[first]), int(class_ids[second]))
+        found.append(Suggestion(ids[row], reason, strategy, False, classes))
+    return found
+
+
+def _within_quota(rows: NDArray[np.int64], groups: NDArray[np.int64] | None, n: int) -> list[int]:
+    """Return the first n rows of which no group gives more than an eighth."""
+    quota = max(1, round(n / 8))
+    taken: list[int] = []
+    given: dict[int, int] = {}
+    for row in rows:
+        if len(taken) == n:
+            break
+        group = -1 if groups is None else int(groups[row])
+        if group >= 0 and given.get(group, 0) >= quota:
+            continue
+        given[group] = given.get(group, 0) + 1
+        taken.append(int(row))
+    return taken

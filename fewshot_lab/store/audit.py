@@ -1,0 +1,80 @@
+"""The audit set: images drawn at random to measure the classifier, never to train it."""
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.store.database import Database, chunks, next_key
+from fewshot_lab.store.queries import ordinals_of
+from fewshot_lab.store.rows import AuditDraw, moment
+from fewshot_lab.store.schema import actions, audit_draws, audit_images, images
+
+
+class Audit:
+    """The part of the store that deals with the audit set."""
+
+    _database: Database
+
+    def audit_ids(self) -> set[str]:
+        """Return every image that was ever drawn for the audit."""
+        query = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
+        with self._database.read() as connection:
+            return set(connection.scalars(query))
+
+    def draw_audit(self, ids: Sequence[str], pool_size: int, strategy: str = "uniform") -> None:
+        """Put images into the audit set, for ever; those that are in it already are left out.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            The images drawn.
+        pool_size : int
+            How many they were drawn from.
+        strategy : str
+            How they were drawn.
+        """
+        with self._database.write() as connection:
+            ordinals = ordinals_of(connection, list(dict.fromkeys(ids)))
+            if lost := [image_id for image_id in ids if image_id not in ordinals]:
+                raise FewshotLabError(f"There is no image with the id “{lost[0]}” in this project.")
+            there: set[int] = set()
+            for some in chunks(list(ordinals.values())):
+                query = select(audit_images.c.image).where(audit_images.c.image.in_(some))
+                there.update(connection.scalars(query))
+            new = [ordinal for ordinal in ordinals.values() if ordinal not in there]
+            if not new:
+                return
+            draw = next_key(connection, audit_draws.c.id)
+            connection.execute(
+                audit_draws.insert().values(
+                    id=draw,
+                    time=time.time_ns() // 1000,
+                    position=connection.scalar(select(func.max(actions.c.id))) or 0,
+                    pool_size=pool_size,
+                    strategy=strategy,
+                )
+            )
+            connection.execute(
+                audit_images.insert(), [{"image": ordinal, "draw": draw} for ordinal in new]
+            )
+
+    def audit_draws(self) -> list[AuditDraw]:
+        """Return the draws, the first one first."""
+        query = (
+            select(audit_images.c.draw, images.c.id)
+            .join(images, images.c.ordinal == audit_images.c.image)
+            .order_by(images.c.ordinal)
+        )
+        with self._database.read() as connection:
+            drawn: dict[int, list[str]] = {}
+            for draw, image_id in connection.execute(query):
+                drawn.setdefault(draw, []).append(image_id)
+            rows = connection.execute(select(audit_draws).order_by(audit_draws.c.id)).all()
+        return [
+            AuditDraw(
+                row.id, moment(row.time), row.pool_size, row.strategy, tuple(drawn.get(row.id, ()))
+            )
+            for row in rows
+        ]

@@ -1,0 +1,311 @@
+"""One connection to one database, with the little in which SQLite and PostgreSQL differ."""
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Connection, Engine, create_engine, event, func, inspect, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.store import schema
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 30
+_CHUNK = 5000  # below SQLite's 32,766 and PostgreSQL's 65,535 parameters
+
+
+class Database:
+    """An engine with consistent reads and serialised writes.
+
+    Parameters
+    ----------
+    url_or_path : str or Path
+        A file (SQLite), or a database URL (``sqlite:///...``, ``postgresql+psycopg://...``).
+    schema : str, optional
+        PostgreSQL only: the schema that holds the tables.
+    create : bool
+        Make the tables where there are none.
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is no such database, it cannot be opened, or a newer version wrote it.
+    """
+
+    def __init__(self, url_or_path: str | Path, *, schema: str | None, create: bool):
+        self.file: Path | None = None
+        self.schema: str | None = None
+        self._write_lock = RLock()
+        given = str(url_or_path)
+        if "://" in given:
+            try:
+                url = make_url(given)
+            except ArgumentError:
+                raise FewshotLabError(
+                    "The database URL cannot be read; "
+                    "write it like postgresql+psycopg://user:password@host/name."
+                ) from None
+            if url.get_backend_name() == "sqlite":
+                self.file = Path(url.database or "")
+            elif url.get_backend_name() == "postgresql":
+                self.schema = schema
+                if url.drivername == "postgresql":
+                    url = url.set(drivername="postgresql+psycopg")
+            else:
+                raise FewshotLabError(
+                    f"The database must be SQLite or PostgreSQL, not {url.get_backend_name()}."
+                )
+        else:
+            self.file = Path(url_or_path).absolute()
+
+        if self.file is not None:
+            if not create and not self.file.exists():
+                raise FewshotLabError(f"There is no project database at {self.file}.")
+            self.engine = _sqlite_engine(self.file)
+        else:
+            self.engine = _postgres_engine(url, self.schema)
+        try:
+            self._prepare(create)
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection on which all queries see the same moment."""
+        try:
+            with self._reader.connect() as connection, connection.begin():
+                yield connection
+        except DBAPIError as error:
+            raise self._as_sentence(error, "read") from error
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield the only connection that may write now; commits at the end.
+
+        What was written is on the disk when the ``with`` block has been left without an error,
+        and none of it is when it has been left with one.
+        """
+        try:
+            with self._write_lock, self._writer.connect() as connection, connection.begin():
+                if self.file is None:
+                    # Readers go on; a second writer waits. So ids become visible in their order.
+                    actions = f'"{self.schema}".actions' if self.schema else "actions"
+                    connection.execute(text(f"LOCK TABLE {actions} IN EXCLUSIVE MODE"))
+                yield connection
+        except DBAPIError as error:
+            raise self._as_sentence(error, "write") from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def drop(self) -> None:
+        """Delete the database with everything in it."""
+        if self.file is None:
+            with self.engine.begin() as connection:
+                if self.schema:
+                    connection.execute(text(f'DROP SCHEMA IF EXISTS "{self.schema}" CASCADE'))
+                else:
+                    schema.metadata.drop_all(connection)
+            self.engine.dispose()
+            return
+        self.engine.dispose()
+        for suffix in ("", "-wal", "-shm"):
+            self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
+
+    # -- opening -------------------------------------------------------------------------------
+
+    def _prepare(self, create: bool) -> None:
+        self._reader: Engine = self.engine
+        self._writer: Engine = self.engine.execution_options(writes=True)
+        if self.file is None:
+            # A snapshot for reads; a writer must see what was committed while it waited.
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        try:
+            found = self._version()
+            if found is None:
+                if not create:
+                    where = self.file or f"schema {self.schema}"
+                    raise FewshotLabError(f"{where} is not the database of a project.")
+                self._create()
+                found = self._version()
+        except DBAPIError as error:
+            raise self._as_sentence(error, "open") from error
+        if found is not None and found > schema.SCHEMA_VERSION:
+            raise FewshotLabError(
+                "This project was written by a newer version of Fewshot Lab "
+                f"(data format {found}, this version reads up to {schema.SCHEMA_VERSION}): "
+                "update Fewshot Lab to open it."
+            )
+        if found is not None and found < schema.SCHEMA_VERSION:
+            try:
+                self._upgrade()
+            except DBAPIError as error:
+                raise self._as_sentence(error, "upgrade") from error
+
+    def _version(self) -> int | None:
+        with self.engine.connect() as connection:
+            if not inspect(connection).has_table("schema_version", schema=self.schema):
+                return None
+            return connection.scalar(select(func.max(schema.schema_version.c.version)))
+
+    def _create(self) -> None:
+        if self.file is not None:
+            _turn_on_wal(self.file)
+        with self._writer.connect() as connection, connection.begin():
+            if self.file is None:
+                connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
+                if self.schema:
+                    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
+            if inspect(connection).has_table("schema_version", schema=self.schema):
+                return  # another process was first
+            schema.metadata.create_all(connection, checkfirst=False)
+            for statement in self._guards(schema.APPEND_ONLY):
+                connection.exec_driver_sql(statement)
+            connection.execute(schema.schema_version.insert().values(version=schema.SCHEMA_VERSION))
+
+    def _upgrade(self) -> None:
+        """Bring an older database up to this version: in one transaction, all of it or nothing."""
+        with self._writer.connect() as connection, connection.begin():
+            if self.file is None:
+                connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
+            version = schema.schema_version.c.version
+            found = connection.scalar(select(func.max(version))) or 0
+            at = f'"{self.schema}".' if self.schema else ""
+            # Another process may have been first: then nothing is left to do.
+            for step in range(found + 1, schema.SCHEMA_VERSION + 1):
+                made = schema.UPGRADES[step]
+                for column in made.columns:
+                    kind = column.type.compile(self.engine.dialect)
+                    connection.exec_driver_sql(
+                        f"ALTER TABLE {at}{column.table.name} ADD COLUMN {column.name} {kind}"
+                    )
+                schema.metadata.create_all(connection, tables=made.tables, checkfirst=False)
+                names = tuple(t.name for t in made.tables if t.name in schema.APPEND_ONLY)
+                for statement in self._guards(names):
+                    connection.exec_driver_sql(statement)
+                connection.execute(schema.schema_version.insert().values(version=step))
+
+    def _guards(self, tables: Sequence[str]) -> list[str]:
+        """Return the triggers that keep the log append-only."""
+        said = "the log is append-only"
+        if self.file is not None:
+            return [
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{said}'); END"
+                for table in tables
+                for verb in ("UPDATE", "DELETE")
+            ]
+        at = f'"{self.schema}".' if self.schema else ""
+        function = (
+            f"CREATE OR REPLACE FUNCTION {at}refuse_change() RETURNS trigger AS $$ "
+            f"BEGIN RAISE EXCEPTION '{said}'; END $$ LANGUAGE plpgsql"
+        )
+        return [function] + [
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {at}{table} "
+            f"FOR EACH ROW EXECUTE FUNCTION {at}refuse_change()"
+            for table in tables
+        ]
+
+    def _as_sentence(self, error: DBAPIError, verb: str) -> FewshotLabError:
+        where = self.file or "the database server"
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else ""
+        if "locked" in reason or "busy" in reason:
+            return FewshotLabError(
+                f"{where} has been busy for {BUSY_SECONDS} s, nothing was stored: try again."
+            )
+        if "not a database" in reason or "malformed" in reason:
+            return FewshotLabError(f"{where} is not the database of a project, or is damaged.")
+        room = " Is there room on its disk?" if "disk" in reason else ""
+        return FewshotLabError(f"{where} could not be {_PAST[verb]}: {reason}.{room}")
+
+
+_PAST = {
+    "read": "read",
+    "write": "written, nothing was stored",
+    "open": "opened",
+    "upgrade": "brought up to this version",
+}
+
+
+def chunks(values: Sequence[T], size: int = _CHUNK) -> Iterator[Sequence[T]]:
+    """Cut a long list into pieces that fit the number of parameters of one statement."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def next_key(connection: Connection, column: Column[Any]) -> int:
+    """Return the key for the next row; only for whoever holds the write lock."""
+    return (connection.scalar(select(func.max(column))) or 0) + 1
+
+
+def _sqlite_engine(file: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
+        # Paths with "?" or "%" are taken as they are, unlike in a URL. Transactions are begun
+        # by the listener below, not guessed by the driver.
+        connection = sqlite3.connect(
+            file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # In WAL mode, FULL syncs the log at every commit: an acknowledged label outlives a
+        # killed process and a power cut.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        return connection
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FewshotLabError(f"{file.parent} cannot be made: {error.strerror}.") from None
+    # A connection serves one thread at a time, and each thread gets one.
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=56
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE: a writer waits at the door instead of failing when it turns from reading
+        # to writing after someone else has written.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _turn_on_wal(file: Path) -> None:
+    """Switch the file to WAL, which is kept in it; two who do it at once may have to repeat."""
+    for attempt in range(50):
+        connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == 49:
+                raise FewshotLabError(f"{file} cannot be written: {error}.") from None
+            time.sleep(0.05)
+        except sqlite3.DatabaseError:
+            raise FewshotLabError(f"{file} is not the database of a project.") from None
+        finally:
+            connection.close()
+
+
+def _postgres_engine(url: Any, schema: str | None) -> Engine:
+    try:
+        engine = create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True)
+    except NoSuchModuleError:
+        raise FewshotLabError(f"There is no driver named {url.drivername}.") from None
+    except ModuleNotFoundError as error:
+        raise FewshotLabError(
+            f"PostgreSQL needs the package {error.name}: pip install 'psycopg[binary]'."
+        ) from None
+    return engine.execution_options(schema_translate_map={None: schema}) if schema else engine

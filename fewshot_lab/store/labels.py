@@ -1,0 +1,180 @@
+"""Labels: what an annotator does is added to the log; what it says now, or said at any moment."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.store import action_log
+from fewshot_lab.store.action_log import By
+from fewshot_lab.store.action_sentences import carries_label, check_decision, said_in, sentence_of
+from fewshot_lab.store.class_states import class_states, in_order, resolve
+from fewshot_lab.store.current_labels import Present, opinions_by, said_by
+from fewshot_lab.store.database import Database, chunks, next_key
+from fewshot_lab.store.queries import NOTHING, current_of, ordinals_of, position_at
+from fewshot_lab.store.rows import KINDS, Counts, Label, LabelAction
+from fewshot_lab.store.schema import events
+
+
+class Labels:
+    """The part of the store that deals with labels."""
+
+    _database: Database
+    _present: Present
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def record(self, batch: LabelAction) -> int:
+        """Store what an annotator did; when this returns, it is on the disk.
+
+        It changes the annotator's own opinion alone; what follows for the image is a matter of
+        the team's rule. A skip leaves images that the annotator has labelled as they are. A class
+        that was merged meanwhile stands for the one it was merged into.
+
+        Returns
+        -------
+        int
+            The log's position. For a resent action the position it got the first time.
+
+        Raises
+        ------
+        FewshotLabError
+            For an unknown image or class, a retired class, or an unknown kind; nothing is stored.
+        """
+        by = By(batch.annotator, batch.client, batch.q)
+        if batch.kind not in KINDS:
+            raise FewshotLabError(f"“{batch.kind}” is not a kind of label ({', '.join(KINDS)}).")
+        image_ids = list(dict.fromkeys(batch.image_ids))
+        if not image_ids:
+            raise FewshotLabError("A label needs at least one image.")
+        with self._database.write() as connection:
+            if (done := action_log.seen(connection, by)) is not None:
+                return int(done["id"])
+            ordinals = ordinals_of(connection, image_ids)
+            if len(ordinals) < len(image_ids):
+                lost = next(i for i in image_ids if i not in ordinals)
+                raise FewshotLabError(f"There is no image with the id “{lost}” in this project.")
+            states = class_states(connection)
+            said = said_in(batch, image_ids, states)
+            check_decision(connection, batch)
+            before = current_of(connection, list(ordinals.values()), batch.annotator)
+            if batch.kind == "skip":
+                counted = resolve(states)
+                image_ids = [
+                    image_id
+                    for image_id in image_ids
+                    if not carries_label(before.get(ordinals[image_id], NOTHING), counted)
+                ]
+            action_id = action_log.append(
+                connection,
+                by,
+                what="label" if image_ids else "nothing",
+                sentence=sentence_of(batch, image_ids, said, states),
+                n_images=len(image_ids),
+                view=batch.view,
+                strategy=batch.strategy,
+                spent_ms=batch.spent_ms,
+                machine=int(batch.machine),
+                note=batch.note,
+            )
+            first = next_key(connection, events.c.id)
+            shown, concealed = batch.shown or {}, batch.concealed or {}
+            apart, repeats = set(batch.apart), batch.repeats or {}
+            rows = []
+            for offset, image_id in enumerate(image_ids):
+                ordinal = ordinals[image_id]
+                kind, class_id = said[image_id]
+                prediction, hidden = shown.get(image_id), concealed.get(image_id)
+                rows.append(
+                    {
+                        "id": first + offset,
+                        "action": action_id,
+                        "image": ordinal,
+                        "kind": kind,
+                        "class_id": class_id,
+                        "origin": first + offset,
+                        "before": before.get(ordinal, NOTHING).origin,
+                        "shown_class": int(prediction[0]) if prediction else None,
+                        "shown_probability": float(prediction[1]) if prediction else None,
+                        "concealed_class": int(hidden[0]) if hidden else None,
+                        "concealed_probability": float(hidden[1]) if hidden else None,
+                        "apart": 1 if image_id in apart else None,
+                        "repeats": repeats.get(image_id),
+                    }
+                )
+            if rows:
+                connection.execute(events.insert(), rows)
+            return action_id
+
+    # -- the present and the past ------------------------------------------------------------
+
+    def labels(self, at: int | datetime | None = None) -> dict[str, Label]:
+        """Return the current label of every labelled image, or that of a past moment.
+
+        Parameters
+        ----------
+        at : int or datetime, optional
+            A position of the log, or a time (one without a zone is local): what the log said
+            then, with the merges of that moment.
+
+        Returns
+        -------
+        dict
+            From image id to :class:`Label`. Cleared and skipped images are not in it, nor those
+            whose class is retired.
+        """
+        with self._database.read() as connection:
+            if at is None:
+                return self._present.labels(connection)
+            return said_by(connection, position_at(connection, at))
+
+    def labels_of(self, ids: Sequence[str]) -> dict[str, Label]:
+        """Return the current labels of some images; those without one are not in it."""
+        found: dict[str, Label] = {}
+        with self._database.read() as connection:
+            ordinals = list(ordinals_of(connection, list(dict.fromkeys(ids))).values())
+            for some in chunks(ordinals):
+                found |= said_by(connection, None, some)
+        return found
+
+    def opinions(self, at: int | datetime | None = None) -> dict[str, dict[str, Label]]:
+        """Return each annotator's own opinion of each image they have labelled.
+
+        Parameters
+        ----------
+        at : int or datetime, optional
+            A position of the log, or a time.
+
+        Returns
+        -------
+        dict
+            From image id to annotator to :class:`Label`; the inner mappings are shared, so they
+            must not be changed. What someone cleared or skipped is no opinion.
+        """
+        with self._database.read() as connection:
+            if at is None:
+                return self._present.opinions(connection)
+            return opinions_by(connection, position_at(connection, at))
+
+    def skipped_by(self, annotator: str) -> set[str]:
+        """Return the images that an annotator skipped and has not labelled."""
+        with self._database.read() as connection:
+            return self._present.skips(connection, annotator)
+
+    def skipped(self) -> set[str]:
+        """Return the images without a label that an annotator skipped."""
+        with self._database.read() as connection:
+            return self._present.skipped(connection)
+
+    def counts(self, at: int | datetime | None = None) -> Counts:
+        """Count the labelled images, every live class named."""
+        with self._database.read() as connection:
+            position = position_at(connection, at)
+            states = class_states(connection, position)
+            said = self._present.labels(connection) if at is None else said_by(connection, position)
+        classes = {state.id: 0 for state in in_order(states)}
+        found = Counter(label[:2] for label in said.values())
+        for (_, class_id), n in found.items():
+            if class_id is not None:
+                classes[class_id] = n
+        return Counts(classes, unsure=found["unsure", None], reject=found["reject", None])

@@ -1,0 +1,80 @@
+"""Queries that several verbs share: images by id, who says what of them, where the log stood."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from fewshot_lab.store.database import chunks
+from fewshot_lab.store.rows import microseconds
+from fewshot_lab.store.schema import actions, events, images
+
+
+@dataclass(frozen=True)
+class Current:
+    """What an annotator says of an image: the event that said it, None where none did."""
+
+    origin: int | None
+    kind: str
+    class_id: int | None
+
+
+NOTHING = Current(None, "clear", None)
+
+
+def ordinals_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Return the row numbers of images, in the order of ``ids``; unknown ones are left out."""
+    found: dict[str, int] = {}
+    for some in chunks(ids):
+        query = select(images.c.id, images.c.ordinal).where(images.c.id.in_(some))
+        found.update((row[0], row[1]) for row in connection.execute(query))
+    return {image_id: found[image_id] for image_id in ids if image_id in found}
+
+
+def current_of(
+    connection: Connection, ordinals: Sequence[int], annotator: str
+) -> dict[int, Current]:
+    """Return what an annotator says of images; those of which they have said nothing are left out.
+
+    What an undo of version 1 brought back may be the word of somebody else: that is nothing.
+    """
+    found: dict[int, Current] = {}
+    said = events.alias("said")
+    author = actions.alias("author")
+    for some in chunks(ordinals):
+        latest = (
+            select(func.max(events.c.id).label("id"))
+            .join(actions, actions.c.id == events.c.action)
+            .where(actions.c.annotator == annotator, events.c.image.in_(some))
+            .group_by(events.c.image)
+            .subquery()
+        )
+        query = (
+            select(events.c.image, events.c.origin, events.c.kind, events.c.class_id)
+            .join(latest, latest.c.id == events.c.id)
+            .join(said, said.c.id == events.c.origin)
+            .join(author, author.c.id == said.c.action)
+            .where(author.c.annotator == annotator)
+        )
+        for image, origin, kind, class_id in connection.execute(query):
+            found[image] = Current(origin, kind, class_id)
+    return found
+
+
+def states_of(connection: Connection, event_ids: Iterable[int]) -> dict[int, Current]:
+    """Return what events of annotators said."""
+    found: dict[int, Current] = {}
+    for some in chunks(list(event_ids)):
+        query = select(events.c.id, events.c.kind, events.c.class_id).where(events.c.id.in_(some))
+        for event_id, kind, class_id in connection.execute(query):
+            found[event_id] = Current(event_id, kind, class_id)
+    return found
+
+
+def position_at(connection: Connection, at: int | datetime | None) -> int | None:
+    """Return the position of the log at a moment; a position as it is."""
+    if not isinstance(at, datetime):
+        return at
+    query = select(func.max(actions.c.id)).where(actions.c.time <= microseconds(at))
+    return connection.scalar(query) or 0

@@ -1,0 +1,90 @@
+"""The store of one project: its rooms joined in one object."""
+
+import json
+import weakref
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+from sqlalchemy import delete, select
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.store.audit import Audit
+from fewshot_lab.store.classes import Classes
+from fewshot_lab.store.current_labels import Present
+from fewshot_lab.store.database import Database
+from fewshot_lab.store.images import Images
+from fewshot_lab.store.label_table import Tables
+from fewshot_lab.store.labels import Labels
+from fewshot_lab.store.log import Log
+from fewshot_lab.store.schema import settings
+from fewshot_lab.store.team_history import People
+from fewshot_lab.store.undo import Undo
+
+
+class Store(Images, Classes, Labels, Log, Tables, Undo, Audit, People):
+    """A project's images, classes and labels, in SQLite or PostgreSQL.
+
+    Any number of threads and processes may hold one at a time. Labels and class changes are
+    stored as an append-only log of events; whatever is current is a query over it.
+    """
+
+    def __init__(self, database: Database):
+        self._database = database
+        self._present = Present()
+        self._ids: list[str] = []
+        self._ids_lock = Lock()
+        # Whoever forgets to close it leaves no connection open.
+        weakref.finalize(self, database.close)
+
+    @classmethod
+    def open(
+        cls, url_or_path: str | Path, schema: str | None = None, *, create: bool = False
+    ) -> Self:
+        """Open a project's database.
+
+        Parameters
+        ----------
+        url_or_path : str or Path
+            A file (SQLite) or a URL (``postgresql+psycopg://user@host/database``).
+        schema : str, optional
+            PostgreSQL: the schema of this project.
+        create : bool
+            Make it where there is none.
+
+        Raises
+        ------
+        FewshotLabError
+            Where there is none, it cannot be opened, or a newer version wrote it.
+        """
+        return cls(Database(url_or_path, schema=schema, create=create))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def drop(self) -> None:
+        """Delete the database with all labels."""
+        self._database.drop()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a setting."""
+        with self._database.read() as connection:
+            value = connection.scalar(select(settings.c.value).where(settings.c.key == key))
+        return default if value is None else json.loads(value)
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a setting; anything that JSON can hold.
+
+        Raises
+        ------
+        FewshotLabError
+            Where JSON cannot hold it.
+        """
+        try:
+            text = json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise FewshotLabError(f"The setting {key} cannot be kept: {error}.") from None
+        with self._database.write() as connection:
+            connection.execute(delete(settings).where(settings.c.key == key))
+            connection.execute(settings.insert().values(key=key, value=text))

@@ -1,0 +1,122 @@
+"""What several views of the Evaluate page share."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import streamlit as st
+
+from fewshot_lab.backbones import cards, find
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.live import LiveSession, Snapshot
+from fewshot_lab.project import Project, newest
+from fewshot_lab.runs import list_runs
+from fewshot_lab.ui import work
+from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.words import escape, shortened
+
+KINDS = {"reference": "reference labels", "own": "your labels"}
+ROW, COLUMN = 38, 29  # characters of a class's name that a matrix has room for
+
+
+def kinds_of_labels(project: Project) -> dict[str, str]:
+    """Return which labels of two classes at least there are: "reference", "own"."""
+    found = {}
+    if len({row.reference for row in project.store.images() if row.reference}) > 1:
+        found["reference"] = KINDS["reference"]
+    if sum(n > 0 for n in project.store.counts().classes.values()) > 1:
+        found["own"] = KINDS["own"]
+    return found
+
+
+def too_few(sentence: str) -> None:
+    """Say what is missing."""
+    st.html(f'<div class="fl-empty" style="padding:48px 0">{escape(sentence)}</div>')
+
+
+def follow_labels(project: Project, draw: Callable[[Snapshot, bool], None]) -> None:
+    """Draw the newest snapshot; while it is behind the labels, look again every second.
+
+    ``draw`` gets the snapshot, and whether newer labels are still to come into it.
+    """
+    session = LiveSession.of(project)
+    stale = session.snapshot.position < project.store.position()
+    if stale:
+        session.notify()
+
+    @st.fragment(run_every=1.0 if stale else None)
+    def figures() -> None:
+        with sentences():
+            snapshot = session.snapshot
+            if stale and snapshot.position >= project.store.position():
+                st.rerun()
+            draw(snapshot, stale)
+
+    figures()
+
+
+def learning() -> None:
+    """Say that the newest labels are not in yet."""
+    st.html('<div class="fl-muted">The classifier is learning from the newest labels.</div>')
+
+
+def results_and_job(
+    project: Project, verb: str, kind: str, draw: Callable[[dict[str, Any]], None]
+) -> tuple[bool, bool]:
+    """Draw the newest result of a kind, then the job at work, or how the last one ended.
+
+    Returns
+    -------
+    bool, bool
+        Whether there is a result, and whether a job is at work (then no form is wanted).
+    """
+    job = work.active(project, (verb,))
+    found = newest(project, kind)
+    if found is not None:
+        draw(found)
+        st.divider()
+    if job is not None:
+        work.show(project, job)
+    elif (last := work.latest(project, (verb,))) is not None:
+        work.show_ending(project, last)
+    return found is not None, job is not None
+
+
+def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, str]:
+    """Return name and title of the backbones that have embedded images of the project.
+
+    Parameters
+    ----------
+    all_known : bool
+        Also those that could embed them without a download.
+    """
+    folder = project.folder / "embeddings"
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    found = {}
+    for card in cards():
+        if card.fingerprint in there or (all_known and card.offline):
+            found[card.name] = card.title
+    for run in list_runs():
+        name = f"run:{run.name}"
+        try:
+            if find(name).fingerprint in there or all_known:
+                found[name] = f"run {run.name}"
+        except FewshotLabError:
+            continue  # it has no weights yet
+    if project.backbone_name not in found:
+        with suppress(FewshotLabError):
+            found[project.backbone_name] = project.backbone.card.title
+    return found
+
+
+def row_head(name: str) -> str:
+    """Return the heading of a matrix's row as HTML."""
+    return f"<th class='row' scope='row' title='{escape(name)}'>{escape(shortened(name, ROW))}</th>"
+
+
+def column_head(name: str) -> str:
+    """Return the heading of a matrix's column as HTML."""
+    return (
+        f"<th class='col' scope='col'><div><span title='{escape(name)}'>"
+        f"{escape(shortened(name, COLUMN))}</span></div></th>"
+    )
