@@ -24,9 +24,9 @@ def project_names() -> list[str]:
 
 def project_named(name: str) -> Project:
     """Return a project; one object per process, shared with the label page's routes."""
-    from fewshot_lab.live import desk_of
+    from fewshot_lab.live import page_state_of
 
-    return desk_of(name).project
+    return page_state_of(name).project
 
 
 def forget(name: str) -> None:
