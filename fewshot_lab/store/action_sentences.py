@@ -7,11 +7,11 @@ from sqlalchemy import Connection
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.action_log import images_word
-from fewshot_lab.store.class_states import ClassState, resolve
+from fewshot_lab.store.class_states import ClassState, live_targets
 from fewshot_lab.store.current_labels import DECISION, team_at
+from fewshot_lab.store.label_rows import LabelAction
 from fewshot_lab.store.label_rules import LABELLED
-from fewshot_lab.store.queries import Current
-from fewshot_lab.store.rows import LabelAction
+from fewshot_lab.store.queries import OwnLabel
 
 
 def check_decision(connection: Connection, batch: LabelAction) -> None:
@@ -24,7 +24,7 @@ def check_decision(connection: Connection, batch: LabelAction) -> None:
         raise FewshotLabError(f"Only a senior decides where opinions differ ({who}).")
 
 
-def said_in(
+def label_values(
     batch: LabelAction, image_ids: Sequence[str], states: Mapping[int, ClassState]
 ) -> dict[str, tuple[str, int | None]]:
     """Return kind and class for each image.
@@ -34,7 +34,7 @@ def said_in(
     FewshotLabError
         For a class that is not there, and for an image without a class.
     """
-    targets = resolve(states)
+    targets = live_targets(states)
 
     def one(value: int | str | None) -> tuple[str, int | None]:
         if isinstance(value, str):
@@ -90,7 +90,7 @@ def sentence_of(
     return f"{n} accepted → {name}" if batch.machine else f"{n} → {name}"
 
 
-def carries_label(current: Current, targets: Mapping[int, int | None]) -> bool:
+def carries_label(current: OwnLabel, targets: Mapping[int, int | None]) -> bool:
     """Say whether what an annotator says of an image labels it."""
     if current.kind == "class" and current.class_id is not None:
         return targets[current.class_id] is not None

@@ -10,10 +10,11 @@ from threading import Lock
 
 from sqlalchemy import Connection, Select, func, select
 
-from fewshot_lab.store.class_states import class_states, resolve
+from fewshot_lab.store.class_states import class_states, live_targets
 from fewshot_lab.store.database import chunks
+from fewshot_lab.store.label_rows import Label
 from fewshot_lab.store.label_rules import LABELLED, counted, training_label
-from fewshot_lab.store.rows import Label, moment
+from fewshot_lab.store.queries import moment
 from fewshot_lab.store.schema import actions, events, images, team_events
 from fewshot_lab.store.team import Team
 
@@ -71,21 +72,21 @@ def team_at(connection: Connection, position: int | None = None) -> Team:
     return Team.from_json(text) if text else Team()
 
 
-def said_by(
+def labels_at(
     connection: Connection, position: int | None = None, ordinals: Sequence[int] | None = None
 ) -> dict[str, Label]:
     """Return the label of each image at a position of the log (now by default)."""
     team = team_at(connection, position)
-    targets = resolve(class_states(connection, position))
+    targets = live_targets(class_states(connection, position))
     said = statements(connection, position, ordinals)
     return _labels(said, team, targets)
 
 
-def opinions_by(
+def opinions_at(
     connection: Connection, position: int | None = None, ordinals: Sequence[int] | None = None
 ) -> Statements:
     """Return each annotator's opinion of each image, at a position of the log."""
-    targets = resolve(class_states(connection, position))
+    targets = live_targets(class_states(connection, position))
     return _opinions(statements(connection, position, ordinals), targets)
 
 
@@ -102,7 +103,7 @@ def statements(
     return found
 
 
-class Present:
+class CurrentLabels:
     """The labels as they are now, brought up to date by the events that are new.
 
     It holds nothing that the log does not: a query over the whole log at each call would give the
@@ -171,7 +172,7 @@ class Present:
                 said[annotator] = label
         self._said.update(changed)
         team = team_at(connection)
-        targets = resolve(class_states(connection))
+        targets = live_targets(class_states(connection))
         if targets != self._targets or team != self._team:
             self._targets, self._team = targets, team
             self._labels = _labels(self._said, team, targets)

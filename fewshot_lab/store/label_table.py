@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import func, select
 
 from fewshot_lab.store.class_states import class_states
-from fewshot_lab.store.current_labels import opinions_by, said_by
+from fewshot_lab.store.current_labels import labels_at, opinions_at
 from fewshot_lab.store.database import Database
-from fewshot_lab.store.queries import position_at
-from fewshot_lab.store.rows import Label, microseconds
+from fewshot_lab.store.label_rows import Label
+from fewshot_lab.store.queries import microseconds, position_at
 from fewshot_lab.store.schema import audit_draws, audit_images, files, images
 
 
-class Tables:
+class LabelTables:
     """The part of the store that writes labels out."""
 
     _database: Database
@@ -38,7 +38,7 @@ class Tables:
         """
         with self._database.read() as connection:
             position = position_at(connection, at)
-            found = said_by(connection, position)
+            found = labels_at(connection, position)
             names = {state.id: state.name for state in class_states(connection, position).values()}
             drawn = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
             if isinstance(at, datetime):
@@ -84,8 +84,8 @@ class Tables:
         """
         with self._database.read() as connection:
             position = position_at(connection, at)
-            found = opinions_by(connection, position)
-            labels = said_by(connection, position)
+            found = opinions_at(connection, position)
+            labels = labels_at(connection, position)
             names = {state.id: state.name for state in class_states(connection, position).values()}
             first = select(func.min(files.c.seq)).group_by(files.c.image)
             every = connection.execute(

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, func, select
 
 from fewshot_lab.store import action_log
 from fewshot_lab.store.database import Database
-from fewshot_lab.store.queries import position_at
-from fewshot_lab.store.rows import Event, HistoryRow, moment
+from fewshot_lab.store.label_rows import Event, HistoryRow
+from fewshot_lab.store.queries import moment, position_at
 from fewshot_lab.store.schema import actions, events, images
 
 _EXAMPLES = 4

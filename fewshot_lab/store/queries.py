@@ -2,17 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
 from fewshot_lab.store.database import chunks
-from fewshot_lab.store.rows import microseconds
 from fewshot_lab.store.schema import actions, events, images
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(microseconds: int) -> datetime:
+    """Turn a stored time into a datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds(at: datetime) -> int:
+    """Turn a datetime into a stored time; one without a zone is local time."""
+    return (at.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Current:
+class OwnLabel:
     """What an annotator says of an image: the event that said it, None where none did."""
 
     origin: int | None
@@ -20,7 +31,7 @@ class Current:
     class_id: int | None
 
 
-NOTHING = Current(None, "clear", None)
+NO_LABEL = OwnLabel(None, "clear", None)
 
 
 def ordinals_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
@@ -32,14 +43,14 @@ def ordinals_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     return {image_id: found[image_id] for image_id in ids if image_id in found}
 
 
-def current_of(
+def own_labels(
     connection: Connection, ordinals: Sequence[int], annotator: str
-) -> dict[int, Current]:
+) -> dict[int, OwnLabel]:
     """Return what an annotator says of images; those of which they have said nothing are left out.
 
     What an undo of version 1 brought back may be the word of somebody else: that is nothing.
     """
-    found: dict[int, Current] = {}
+    found: dict[int, OwnLabel] = {}
     said = events.alias("said")
     author = actions.alias("author")
     for some in chunks(ordinals):
@@ -58,17 +69,17 @@ def current_of(
             .where(author.c.annotator == annotator)
         )
         for image, origin, kind, class_id in connection.execute(query):
-            found[image] = Current(origin, kind, class_id)
+            found[image] = OwnLabel(origin, kind, class_id)
     return found
 
 
-def states_of(connection: Connection, event_ids: Iterable[int]) -> dict[int, Current]:
+def own_labels_of_events(connection: Connection, event_ids: Iterable[int]) -> dict[int, OwnLabel]:
     """Return what events of annotators said."""
-    found: dict[int, Current] = {}
+    found: dict[int, OwnLabel] = {}
     for some in chunks(list(event_ids)):
         query = select(events.c.id, events.c.kind, events.c.class_id).where(events.c.id.in_(some))
         for event_id, kind, class_id in connection.execute(query):
-            found[event_id] = Current(event_id, kind, class_id)
+            found[event_id] = OwnLabel(event_id, kind, class_id)
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.store.names import tidy_name
 
 RULES = {
     "latest": "the newest opinion",
@@ -54,7 +55,7 @@ class Team:
 
     def __post_init__(self) -> None:
         for field in ("annotators", "seniors"):
-            names = tuple(" ".join(str(name).split()) for name in getattr(self, field))
+            names = tuple(tidy_name(str(name)) for name in getattr(self, field))
             object.__setattr__(self, field, tuple(dict.fromkeys(name for name in names if name)))
             for name in getattr(self, field):
                 if len(name) > LONGEST_NAME:
