@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -38,12 +39,11 @@ def label(
     """
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    labelled, unmatched = opened.label_csv(csv, annotator)
-    opened.touch()
+    with closing(Project.open(project)) as opened:
+        labelled, unmatched = opened.label_csv(csv, annotator)
+        opened.touch()
     result = {"labelled": labelled, "unmatched": unmatched}
     tell(result, f"{plural(labelled, 'image')} labelled.", as_json=json)
-    opened.close()
     if unmatched:
         some = ", ".join(unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
         are = "is" if len(unmatched) == 1 else "are"
@@ -72,16 +72,15 @@ def labels(
     from fewshot_lab.export import labels_csv, opinions_csv, parse_moment
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
     moment = parse_moment(at) if at is not None else None
-    if json and out is None:
-        store = opened.store
-        rows = store.export_opinions(moment) if opinions else store.export_labels(moment)
-        tell({"at": at, "opinions" if opinions else "labels": rows}, "", as_json=True)
-    else:
-        table_of = opinions_csv if opinions else labels_csv
-        write_csv(table_of(opened, at=moment), out, as_json=json)
-    opened.close()
+    with closing(Project.open(project)) as opened:
+        if json and out is None:
+            store = opened.store
+            rows = store.export_opinions(moment) if opinions else store.export_labels(moment)
+            tell({"at": at, "opinions" if opinions else "labels": rows}, "", as_json=True)
+        else:
+            table_of = opinions_csv if opinions else labels_csv
+            write_csv(table_of(opened, at=moment), out, as_json=json)
 
 
 def write_csv(text: str, out: Path | None, *, as_json: bool) -> None:
@@ -107,9 +106,8 @@ def history(
 
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    rows = opened.store.history(limit)
-    opened.close()
+    with closing(Project.open(project)) as opened:
+        rows = opened.store.history(limit)
     result = {"history": [{**asdict(row), "time": row.time.isoformat()} for row in rows]}
     if not rows:
         tell(result, "Nothing has been labelled yet.", as_json=json)

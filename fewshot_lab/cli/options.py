@@ -30,3 +30,6 @@ JobFolder = Annotated[Path | None, typer.Option("--job", hidden=True)]
 ProjectName = Annotated[
     str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
 ]
+WhichLabels = Annotated[
+    str, typer.Option(help="reference: reference labels; own: what people said here.")
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -90,13 +91,10 @@ def people(
     changes = {key: value for key, value in asked.items() if value is not None}
     if changes and by is None:
         raise FewshotLabError("Say with --by NAME who changes how people work together.")
-    opened = Project.open(project)
-    try:
+    with closing(Project.open(project)) as opened:
         if changes and by is not None:
             opened.set_team(by, **changes)
         report = opened.people()
-    finally:
-        opened.close()
     tell(report.to_dict(), _text(report), as_json=json)
 
 

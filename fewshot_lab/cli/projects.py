@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,10 +39,9 @@ def create(
     """Make an empty project."""
     from fewshot_lab.project import Project
 
-    project = Project.create(name, backbone=backbone)
-    result = {"name": project.name, "folder": str(project.folder)}
-    tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
-    project.close()
+    with closing(Project.create(name, backbone=backbone)) as project:
+        result = {"name": project.name, "folder": str(project.folder)}
+        tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
 
 
 def projects(home: Home = None, json: Json = False) -> None:

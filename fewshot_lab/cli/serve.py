@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -96,9 +97,8 @@ def jobs(
     from fewshot_lab.jobs import list_jobs
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    found = list_jobs(opened.folder)
-    opened.close()
+    with closing(Project.open(project)) as opened:
+        found = list_jobs(opened.folder)
     if stop is not None:
         chosen = next((job for job in found if job.id == stop), None)
         if chosen is None:

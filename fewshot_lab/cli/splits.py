@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -81,8 +82,7 @@ def groups(
     from fewshot_lab.evaluation import GroupRule, noun_of
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    try:
+    with closing(Project.open(project)) as opened:
         splits = opened.splits
         asked = [
             ("pattern", pattern), ("column", column), ("import", "" if imported else None),
@@ -110,8 +110,6 @@ def groups(
             splits.sites.choose({"auto": None, "none": ""}.get(site, site))
         result = splits.to_dict() | {"groups": found.to_dict()}
         tell(result, _shown(found, result), as_json=json)
-    finally:
-        opened.close()
 
 
 def _cosine(text: str) -> float | None:
@@ -200,8 +198,7 @@ def audit(
     """Show what the images drawn at random say of the classifier; draw more."""
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    try:
+    with closing(Project.open(project)) as opened:
         drawn = (
             opened.audit.draw(draw, stratify=stratify, per_group=per_group)
             if draw is not None
@@ -230,19 +227,15 @@ def audit(
                     for key in ("recall", "precision", "prevalence")
                 },
             }
-        tell(result, _told(result), as_json=json)
-    finally:
-        opened.close()
+        outlook = found.outlook(names, opened.splits.rule.noun) if found is not None else ""
+        tell(result, _audit_text(result, outlook), as_json=json)
 
 
 def _figure(interval: Any) -> dict[str, Any]:
-    told = asdict(interval)
-    return {**told, "value": None} if not interval.n else told
+    return asdict(interval) if interval.n else {**asdict(interval), "value": None}
 
 
-def _told(result: dict[str, Any]) -> str:
-    from fewshot_lab.evaluation import FEW_TO_PLAN
-
+def _audit_text(result: dict[str, Any], outlook: str) -> str:
     counts, found = result["counts"], result["figures"]
     lines = []
     if result["drawn_now"]:
@@ -266,14 +259,4 @@ def _told(result: dict[str, Any]) -> str:
     keys = ("recall", "precision", "prevalence")
     rows = [[name, *(shown(found[key][name]) for key in keys)] for name in found["recall"]]
     lines.append(table(["class", *keys], rows))
-    more = found["labels_to_halve"]
-    if found["why_not"]:
-        return "\n".join(lines)
-    lines.append(
-        "Too few to say yet how many more would halve the interval of the balanced accuracy."
-        if found["n"] < FEW_TO_PLAN
-        else f"{more:,} more audit labels would halve the interval of the balanced accuracy."
-        if more is not None
-        else "The pool has too few images to halve the interval of the balanced accuracy."
-    )
-    return "\n".join(lines)
+    return "\n".join(lines if found["why_not"] else [*lines, outlook])
