@@ -7,8 +7,9 @@ from fewshot_lab.backbones import EMBEDDED, Backbone, Card, cards, find, with_st
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.ui import backbone_verdict, pages
+from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import count, escape, plain, size
+from fewshot_lab.ui.words import count, plain, size
 
 STAGES = "+stages"
 LICENCES = {
@@ -173,12 +174,4 @@ def facts(backbone: Backbone) -> str:
         ("Preprocessing", f"{how.size} × {how.size} px, {shape}, {how.interpolation}"),
         ("Fingerprint", card.fingerprint or "known once the weights are here"),
     ]
-    return (
-        f"{_list(first)}<details class='fl-more'><summary>Technical facts</summary>"
-        f"{_list(technical)}</details>"
-    )
-
-
-def _list(rows: list[tuple[str, str]]) -> str:
-    lines = "".join(f"<dt>{a}</dt><dd>{escape(str(b))}</dd>" for a, b in rows if b)
-    return f'<dl class="fl-facts">{lines}</dl>'
+    return fragment("backbones", "facts", first, technical)

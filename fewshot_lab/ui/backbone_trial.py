@@ -6,10 +6,12 @@ from fewshot_lab import jobs
 from fewshot_lab.backbones import find
 from fewshot_lab.project import Project
 from fewshot_lab.runs import trial_of
+from fewshot_lab.stats import difference_word
 from fewshot_lab.store import colour_for
 from fewshot_lab.ui import pages, run_charts, work
+from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import note, sentences
-from fewshot_lab.ui.words import count, escape, plural, signed
+from fewshot_lab.ui.words import count, plural, signed
 
 
 def show(project: Project, name: str) -> None:
@@ -90,12 +92,7 @@ def compare(project: Project, name: str, found: dict) -> None:
 
 def legend(colours: dict[str, tuple[str, str]]) -> str:
     """Return which class has which colour on the maps, as HTML."""
-    named = sorted(set(colours.values()))
-    dots = "".join(
-        f'<span><i class="fl-dot" style="background:{escape(colour)}"></i>{escape(name)}</span>'
-        for name, colour in named
-    )
-    return f'<div class="fl-legend">{dots}</div>' if dots else ""
+    return fragment("backbones", "legend", sorted(set(colours.values()))) if colours else ""
 
 
 def _is_worse(curve: dict, name: str) -> bool:
@@ -110,7 +107,7 @@ def _verdict(curve: dict, name: str) -> str:
         return ""
     last = max(gains, key=lambda d: d["shots"])
     low, high = (100 * v for v in last["interval"])
-    word = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+    word = difference_word(low, high)
     return (
         f"At {last['shots']} labels per class: {signed(100 * last['difference'])} points "
         f"({signed(low)} to {signed(high)}), {word}; by the app's classifier on {kind}, "

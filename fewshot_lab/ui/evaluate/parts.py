@@ -12,11 +12,13 @@ from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project, newest
 from fewshot_lab.runs import list_runs
 from fewshot_lab.ui import work
+from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.words import escape, shortened
+from fewshot_lab.ui.words import escape
 
 KINDS = {"reference": "reference labels", "own": "your labels"}
-ROW, COLUMN = 38, 29  # characters of a class's name that a matrix has room for
+
+TOAST = "fl-splits-done"
 
 
 def kinds_of_labels(project: Project) -> dict[str, str]:
@@ -57,7 +59,15 @@ def follow_labels(project: Project, draw: Callable[[Snapshot, bool], None]) -> N
 
 def learning() -> None:
     """Say that the newest labels are not in yet."""
-    st.html('<div class="fl-muted">The classifier is learning from the newest labels.</div>')
+    muted("The classifier is learning from the newest labels.")
+
+
+def refit(project: Project, done: str | None = None) -> None:
+    """Draw again after a change that figures depend on, and say what was done."""
+    LiveSession.of(project).notify()
+    if done is not None:
+        st.session_state[TOAST] = done
+    st.rerun()
 
 
 def results_and_job(
@@ -107,16 +117,3 @@ def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, s
         with suppress(FewshotLabError):
             found[project.backbone_name] = project.backbone.card.title
     return found
-
-
-def row_head(name: str) -> str:
-    """Return the heading of a matrix's row as HTML."""
-    return f"<th class='row' scope='row' title='{escape(name)}'>{escape(shortened(name, ROW))}</th>"
-
-
-def column_head(name: str) -> str:
-    """Return the heading of a matrix's column as HTML."""
-    return (
-        f"<th class='col' scope='col'><div><span title='{escape(name)}'>"
-        f"{escape(shortened(name, COLUMN))}</span></div></th>"
-    )
