@@ -46,11 +46,11 @@ def backbones(
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         with closing(Project.open(project)) as opened:
             wanted = shots_of(shots) if shots else backbone_shots(opened, labels)
-            found = opened.compare(
+            comparison = opened.compare(
                 backbone or [], protocol=Protocol(wanted, draws), labels=labels, progress=report
             )
-        costs = {row["backbone"]: row for row in found["costs"]}
-        gaps = {(d["backbone"], d["shots"]): d for d in found["differences"]}
+        costs = {row["backbone"]: row for row in comparison["costs"]}
+        gaps = {(d["backbone"], d["shots"]): d for d in comparison["differences"]}
         rows = [
             [
                 str(each["shots"]),
@@ -61,7 +61,7 @@ def backbones(
                 f"{costs[each['backbone']]['embed_seconds_per_1000']:.1f}",
                 f"{costs[each['backbone']]['fit_seconds']:.2f}",
             ]
-            for each in found["results"]
+            for each in comparison["results"]
         ]
         head = [
             "n",
@@ -72,9 +72,9 @@ def backbones(
             "s/1,000 images",
             "s/fit",
         ]
-        lines = [table(head, rows), *found["sentences"]]
-        lines.append(f"{found['test_images']:,} test images. {found['leak_check']}")
-        tell(found, "\n".join(lines), as_json=json, job=job)
+        lines = [table(head, rows), *comparison["sentences"]]
+        lines.append(f"{comparison['test_images']:,} test images. {comparison['leak_check']}")
+        tell(comparison, "\n".join(lines), as_json=json, job=job)
 
 
 def _gap(gap: dict[str, Any] | None) -> str:

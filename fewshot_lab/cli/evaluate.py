@@ -42,21 +42,21 @@ def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
 
     with closing(Project.open(project)) as opened:
         advice = opened.advise()
-    found = advice.to_dict()
+    result = advice.to_dict()
     lines = []
     if advice.curve is not None:
         rows = [
             [f"{each['labels']:,}", *_figure(each["balanced_accuracy"])]
-            for each in [*found["sizes"], *found["ahead"][1:]]
+            for each in [*result["sizes"], *result["ahead"][1:]]
         ]
         lines.append(table(["labels", "balanced accuracy", "95 %"], rows))
         lines.append(
-            f"By {found['classifier']}, {found['repeats']} repeats, tested on "
-            f"{found['tested_on']}; from {found['labels']:,} labels on extrapolated."
+            f"By {result['classifier']}, {result['repeats']} repeats, tested on "
+            f"{result['tested_on']}; from {result['labels']:,} labels on extrapolated."
         )
-        lines += [each["advice"] for each in found["classes"]]
-    lines.append(found["sentence"])
-    tell(found, "\n".join(lines), as_json=json)
+        lines += [each["advice"] for each in result["classes"]]
+    lines.append(result["sentence"])
+    tell(result, "\n".join(lines), as_json=json)
 
 
 def _figure(band: dict[str, float]) -> list[str]:
@@ -133,21 +133,21 @@ def probabilities(
         }
         given = {key: value for key, value in asked.items() if value is not None}
         settings = Settings.of({**settings_of(opened).to_dict(), **given})
-        found = opened.probabilities(settings)
+        result = opened.probabilities(settings)
         if keep:
             opened.keep_probabilities(settings.to_dict())
-    tell({"project": project, **found}, _acting(found), as_json=json)
+    tell({"project": project, **result}, _probability_text(result), as_json=json)
 
 
-def _acting(found: dict[str, Any]) -> str:
+def _probability_text(result: dict[str, Any]) -> str:
     lines = [
-        found["threshold"]["sentence"],
-        found["reliability"]["sentence"],
-        found["calibration"]["sentence"],
-        found["sets"]["sentence"],
-        found["unlike"]["sentence"],
+        result["threshold"]["sentence"],
+        result["reliability"]["sentence"],
+        result["calibration"]["sentence"],
+        result["sets"]["sentence"],
+        result["unlike"]["sentence"],
     ]
-    if by_class := found["threshold"]["by_class"]:
+    if by_class := result["threshold"]["by_class"]:
         head = ["class", "from", "decided", "wrong", "n", "error"]
         rows = [
             [

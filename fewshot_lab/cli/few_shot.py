@@ -84,7 +84,7 @@ def nshot(
     protocol = Protocol(shots_of(shots), draws, min_class_size, seed=seed, **asked)
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         with closing(Project.open(project)) as opened:
-            found = opened.nshot(
+            curve = opened.nshot(
                 backbone,
                 protocol=protocol,
                 labels=labels,
@@ -92,11 +92,11 @@ def nshot(
                 reference=reference,
                 progress=report,
             )
-            remember(opened, "nshot", found)
+            remember(opened, "nshot", curve)
         # Inside: a job has ended only when its answer is there.
         if out is not None:
-            write_atomically(out, to_json(found, indent=1).encode())
-        tell(found, _text(found, out), as_json=json, job=job)
+            write_atomically(out, to_json(curve, indent=1).encode())
+        tell(curve, _text(curve, out), as_json=json, job=job)
 
 
 def shots_of(text: str) -> tuple[int, ...]:
@@ -106,15 +106,15 @@ def shots_of(text: str) -> tuple[int, ...]:
 
         return SHOTS
     try:
-        found = tuple(sorted({int(part) for part in text.split(",")}))
+        numbers = tuple(sorted({int(part) for part in text.split(",")}))
     except ValueError:
-        found = ()
-    if not found or found[0] < 1:
+        numbers = ()
+    if not numbers or numbers[0] < 1:
         raise FewshotLabError(f"--shots is {text!r}: give whole numbers from 1, as in 5,25,100.")
-    return found
+    return numbers
 
 
-def _text(found: dict[str, Any], out: Path | None) -> str:
+def _text(curve: dict[str, Any], out: Path | None) -> str:
     rows = [
         [
             str(each["shots"]),
@@ -126,18 +126,18 @@ def _text(found: dict[str, Any], out: Path | None) -> str:
             f"{each['auroc']['value']:.3f}",
             f"{each['ece']['value']:.3f}",
         ]
-        for each in found["results"]
+        for each in curve["results"]
     ]
     head = ["n", "backbone", "classifier", "bal. acc.", "95 %", "macro-F1", "AUROC", "ECE"]
     lines = [table(head, rows)]
-    if found["published"] is not None:
-        told = ", ".join(f"{row['name']} {row['value']}" for row in found["published"]["rows"])
-        lines.append(f"Published on {found['published']['title']}: {told}.")
-        lines.append(f"({found['published']['source']}.)")
-    lines.append(f"{found['test_images']:,} test images ({found['split']}). {found['leak_check']}")
+    if curve["published"] is not None:
+        published = ", ".join(f"{row['name']} {row['value']}" for row in curve["published"]["rows"])
+        lines.append(f"Published on {curve['published']['title']}: {published}.")
+        lines.append(f"({curve['published']['source']}.)")
+    lines.append(f"{curve['test_images']:,} test images ({curve['split']}). {curve['leak_check']}")
     lines += [
         f"At {each['shots']} per class, {each['class']} gave all it has: {each['drawn']}."
-        for each in found["short"]
+        for each in curve["short"]
     ]
     if out is not None:
         lines.append(f"Written to {out}.")

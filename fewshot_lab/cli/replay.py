@@ -41,7 +41,7 @@ def replay(
     plan = ReplayPlan(draws=draws, budget=budget, seed=seed, **asked)
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         with closing(Project.open(project)) as opened:
-            found = opened.replay(plan=plan, labels=labels, progress=report)
+            result = opened.replay(plan=plan, labels=labels, progress=report)
             used = strategy_of(opened)
         rows = [
             [
@@ -52,19 +52,19 @@ def replay(
                 ),
                 *(_cost(cost) for cost in each["cost"]),
             ]
-            for each in found["strategies"]
+            for each in result["strategies"]
         ]
         head = ["strategy", "points", "95 %"]
-        head += [f"labels to {c['accuracy']:.2f}" for c in found["strategies"][0]["cost"]]
+        head += [f"labels to {c['accuracy']:.2f}" for c in result["strategies"][0]["cost"]]
         lines = [
             table(head, rows),
-            f"{found['draws']} draws of {found['images']:,} images, {found['test_images']:,} for "
-            f"testing, up to {found['budget']} labels; points: mean over the curve against random; "
-            f"in brackets labels as a share of random's. {found['leak_check']}",
-            found["verdict"]["sentence"],
+            f"{result['draws']} draws of {result['images']:,} images, {result['test_images']:,} "
+            f"for testing, up to {result['budget']} labels; points: mean over the curve against "
+            f"random; in brackets labels as a share of random's. {result['leak_check']}",
+            result["verdict"]["sentence"],
             f"In use: {used['strategy']} ({used['setting']}).",
         ]
-        tell(found, "\n".join(lines), as_json=json, job=job)
+        tell(result, "\n".join(lines), as_json=json, job=job)
 
 
 def _cost(cost: dict[str, Any]) -> str:
@@ -94,6 +94,6 @@ def strategy(
     with closing(Project.open(project)) as opened:
         if name is not None:
             set_strategy(opened, name)
-        found = strategy_of(opened)
-    said = found["sentence"] or f"Suggestions by {found['title']}."
-    tell(found, f"{said} (Setting: {found['setting']}.)", as_json=json)
+        used = strategy_of(opened)
+    sentence = used["sentence"] or f"Suggestions by {used['title']}."
+    tell(used, f"{sentence} (Setting: {used['setting']}.)", as_json=json)

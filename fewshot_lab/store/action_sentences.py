@@ -36,7 +36,7 @@ def label_values(
     """
     targets = live_targets(states)
 
-    def one(value: int | str | None) -> tuple[str, int | None]:
+    def value_of(value: int | str | None) -> tuple[str, int | None]:
         if isinstance(value, str):
             if value not in (*LABELLED[1:], "clear"):
                 raise FewshotLabError(f"“{value}” is not a class id, unsure, reject or clear.")
@@ -54,32 +54,32 @@ def label_values(
 
     if batch.class_of is not None:
         answers: dict[Any, tuple[str, int | None]] = {}
-        said = {}
+        answers = {}
         for image_id in image_ids:
             value = batch.class_of.get(image_id)
             if value not in answers:
-                answers[value] = one(value)
-            said[image_id] = answers[value]
-        return said
+                answers[value] = value_of(value)
+            answers[image_id] = answers[value]
+        return answers
     if batch.kind == "class":
-        return dict.fromkeys(image_ids, one(batch.class_id))
+        return dict.fromkeys(image_ids, value_of(batch.class_id))
     return dict.fromkeys(image_ids, (batch.kind, None))
 
 
 def sentence_of(
     batch: LabelAction,
     image_ids: Sequence[str],
-    said: Mapping[str, tuple[str, int | None]],
+    answers: Mapping[str, tuple[str, int | None]],
     states: Mapping[int, ClassState],
 ) -> str:
     """Return an action in words."""
     n = images_word(len(image_ids))
-    what = {said[image_id] for image_id in image_ids}
+    what = {answers[image_id] for image_id in image_ids}
     if len(what) > 1:
         if batch.machine:
             return f"{n} accepted as predicted"
         return f"{n} → {len(what)} different labels"
-    kind, class_id = said[image_ids[0]] if image_ids else (batch.kind, None)
+    kind, class_id = answers[image_ids[0]] if image_ids else (batch.kind, None)
     if kind == "clear":
         return f"{n} cleared"
     if kind == "skip":

@@ -117,22 +117,22 @@ class Database:
             # A snapshot for reads; a writer must see what was committed while it waited.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         try:
-            found = self._version()
-            if found is None:
+            version = self._version()
+            if version is None:
                 if not create:
                     where = self.file or f"schema {self.schema}"
                     raise FewshotLabError(f"{where} is not the database of a project.")
                 self._create()
-                found = self._version()
+                version = self._version()
         except DBAPIError as error:
             raise self._as_sentence(error, "open") from error
-        if found is not None and found > schema.SCHEMA_VERSION:
+        if version is not None and version > schema.SCHEMA_VERSION:
             raise FewshotLabError(
                 "This project was written by a newer version of Fewshot Lab "
-                f"(data format {found}, this version reads up to {schema.SCHEMA_VERSION}): "
+                f"(data format {version}, this version reads up to {schema.SCHEMA_VERSION}): "
                 "update Fewshot Lab to open it."
             )
-        if found is not None and found < schema.SCHEMA_VERSION:
+        if version is not None and version < schema.SCHEMA_VERSION:
             try:
                 self._upgrade()
             except DBAPIError as error:
@@ -165,18 +165,18 @@ class Database:
             if self.file is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
             version = schema.schema_version.c.version
-            found = connection.scalar(select(func.max(version))) or 0
+            current = connection.scalar(select(func.max(version))) or 0
             at = f'"{self.schema}".' if self.schema else ""
             # Another process may have been first: then nothing is left to do.
-            for step in range(found + 1, schema.SCHEMA_VERSION + 1):
-                made = schema.UPGRADES[step]
-                for column in made.columns:
+            for step in range(current + 1, schema.SCHEMA_VERSION + 1):
+                upgrade = schema.UPGRADES[step]
+                for column in upgrade.columns:
                     kind = column.type.compile(self.engine.dialect)
                     connection.exec_driver_sql(
                         f"ALTER TABLE {at}{column.table.name} ADD COLUMN {column.name} {kind}"
                     )
-                schema.metadata.create_all(connection, tables=made.tables, checkfirst=False)
-                names = tuple(t.name for t in made.tables if t.name in schema.APPEND_ONLY)
+                schema.metadata.create_all(connection, tables=upgrade.tables, checkfirst=False)
+                names = tuple(t.name for t in upgrade.tables if t.name in schema.APPEND_ONLY)
                 for statement in self._guards(names):
                     connection.exec_driver_sql(statement)
                 connection.execute(schema.schema_version.insert().values(version=step))

@@ -47,10 +47,10 @@ class Images:
             if ids is None:
                 rows = _image_rows(connection, None).values()
                 return sorted(rows, key=lambda row: row.ordinal)
-            found: dict[str, ImageRow] = {}
+            by_id: dict[str, ImageRow] = {}
             for some in chunks(list(dict.fromkeys(ids))):
-                found |= _image_rows(connection, some)
-        return [found[image_id] for image_id in ids if image_id in found]
+                by_id |= _image_rows(connection, some)
+        return [by_id[image_id] for image_id in ids if image_id in by_id]
 
     def find(self, path_or_id: str) -> str | None:
         """Return the id of an image named by its id, its path or its file.
@@ -72,13 +72,13 @@ class Images:
         FewshotLabError
             Where a path leads to several pictures.
         """
-        found: dict[str, str] = {}
+        ids: dict[str, str] = {}
         several: set[str] = set()
         with self._database.read() as connection:
             for some in chunks(list(dict.fromkeys(names)), 2000):
                 as_stored = {unicodedata.normalize("NFC", name): name for name in some}
                 by_id = select(images.c.id).where(images.c.id.in_(some))
-                found.update((i, i) for i in connection.scalars(by_id))
+                ids.update((i, i) for i in connection.scalars(by_id))
                 query = (
                     select(files.c.path, files.c.source, files.c.source_frame, images.c.id)
                     .join(images, images.c.ordinal == files.c.image)
@@ -89,14 +89,14 @@ class Images:
                     name = as_stored.get(path, source)
                     if path not in as_stored and frame != 0:
                         continue
-                    if found.setdefault(name, image_id) != image_id:
+                    if ids.setdefault(name, image_id) != image_id:
                         several.add(name)
         if several:
             raise FewshotLabError(
                 f"The path {min(several)} leads to several images, of different imports: "
                 "name the one you mean by its id."
             )
-        return found
+        return ids
 
     def files(self, image_id: str | None = None) -> list[FileRow]:
         """Return every file that leads to an image (those of one image, if given)."""
@@ -148,13 +148,13 @@ class Images:
                 query = select(images.c.id, own[name]).where(own[name].is_not(None))
                 return {row[0]: row[1] for row in connection.execute(query)}
             stored = select(images.c.id, images.c.meta).where(images.c.meta.is_not(None))
-            found, parsed = {}, {}
+            values, parsed = {}, {}
             for image_id, meta in connection.execute(stored).all():
                 if meta not in parsed:
                     parsed[meta] = json.loads(meta).get(name)
                 if parsed[meta] is not None:
-                    found[image_id] = parsed[meta]
-            return found
+                    values[image_id] = parsed[meta]
+            return values
 
 
 def _image_rows(connection: Connection, ids: Sequence[str] | None) -> dict[str, ImageRow]:
@@ -180,20 +180,20 @@ def _image_rows(connection: Connection, ids: Sequence[str] | None) -> dict[str, 
     if ids is not None:
         query = query.where(images.c.id.in_(ids))
     parsed: dict[str | None, dict[str, str | float]] = {None: {}}
-    found: dict[str, ImageRow] = {}
+    by_id: dict[str, ImageRow] = {}
     for replaced in (0, 1):
         for row in connection.execute(query.where(files.c.replaced == replaced)).all():
             image_id, path, file, frame, width, height, n, group, reference, meta, ordinal, src = (
                 row
             )
-            if image_id in found:
+            if image_id in by_id:
                 continue
             if replaced and file == src:
                 # Another picture lies there now, and must not be taken for this one.
                 file = f"replaced/{image_id}"
             if meta not in parsed:
                 parsed[meta] = json.loads(meta)
-            found[image_id] = ImageRow(
+            by_id[image_id] = ImageRow(
                 id=image_id,
                 path=path,
                 file=file,
@@ -206,4 +206,4 @@ def _image_rows(connection: Connection, ids: Sequence[str] | None) -> dict[str, 
                 meta=dict(parsed[meta]),
                 ordinal=ordinal,
             )
-    return found
+    return by_id

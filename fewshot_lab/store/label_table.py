@@ -38,7 +38,7 @@ class LabelTables:
         """
         with self._database.read() as connection:
             position = position_at(connection, at)
-            found = labels_at(connection, position)
+            labels = labels_at(connection, position)
             names = {state.id: state.name for state in class_states(connection, position).values()}
             drawn = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
             if isinstance(at, datetime):
@@ -53,7 +53,7 @@ class LabelTables:
             ).all()
         rows = []
         for image_id, path in every:
-            label = found.get(image_id)
+            label = labels.get(image_id)
             if label is None and not include_unlabelled:
                 continue
             kind = label.kind if label else ""
@@ -84,7 +84,7 @@ class LabelTables:
         """
         with self._database.read() as connection:
             position = position_at(connection, at)
-            found = opinions_at(connection, position)
+            opinions = opinions_at(connection, position)
             labels = labels_at(connection, position)
             names = {state.id: state.name for state in class_states(connection, position).values()}
             first = select(func.min(files.c.seq)).group_by(files.c.image)
@@ -113,5 +113,5 @@ class LabelTables:
                 "trains": named(labels.get(image_id)),
             }
             for image_id, path in every
-            for annotator, label in sorted(found.get(image_id, {}).items())
+            for annotator, label in sorted(opinions.get(image_id, {}).items())
         ]

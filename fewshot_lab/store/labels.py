@@ -1,8 +1,9 @@
 """Labels: what an annotator does is added to the log; what it says now, or said at any moment."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import action_log
@@ -17,7 +18,7 @@ from fewshot_lab.store.class_states import class_states, in_order, live_targets
 from fewshot_lab.store.current_labels import CurrentLabels, labels_at, opinions_at
 from fewshot_lab.store.database import Database, chunks, next_key
 from fewshot_lab.store.label_rows import KINDS, Label, LabelAction, LabelCounts
-from fewshot_lab.store.queries import NO_LABEL, ordinals_of, own_labels, position_at
+from fewshot_lab.store.queries import NO_LABEL, OwnLabel, ordinals_of, own_labels, position_at
 from fewshot_lab.store.schema import events
 
 
@@ -60,7 +61,7 @@ class Labels:
                 lost = next(i for i in image_ids if i not in ordinals)
                 raise FewshotLabError(f"There is no image with the id “{lost}” in this project.")
             states = class_states(connection)
-            said = label_values(batch, image_ids, states)
+            answers = label_values(batch, image_ids, states)
             check_decision(connection, batch)
             before = own_labels(connection, list(ordinals.values()), batch.annotator)
             if batch.kind == "skip":
@@ -74,7 +75,7 @@ class Labels:
                 connection,
                 by,
                 what="label" if image_ids else "nothing",
-                sentence=sentence_of(batch, image_ids, said, states),
+                sentence=sentence_of(batch, image_ids, answers, states),
                 n_images=len(image_ids),
                 view=batch.view,
                 strategy=batch.strategy,
@@ -82,32 +83,11 @@ class Labels:
                 machine=int(batch.machine),
                 note=batch.note,
             )
-            first = next_key(connection, events.c.id)
-            shown, concealed = batch.shown or {}, batch.concealed or {}
-            apart, repeats = set(batch.apart), batch.repeats or {}
-            rows = []
-            for offset, image_id in enumerate(image_ids):
-                ordinal = ordinals[image_id]
-                kind, class_id = said[image_id]
-                prediction, hidden = shown.get(image_id), concealed.get(image_id)
-                rows.append(
-                    {
-                        "id": first + offset,
-                        "action": action_id,
-                        "image": ordinal,
-                        "kind": kind,
-                        "class_id": class_id,
-                        "origin": first + offset,
-                        "before": before.get(ordinal, NO_LABEL).origin,
-                        "shown_class": int(prediction[0]) if prediction else None,
-                        "shown_probability": float(prediction[1]) if prediction else None,
-                        "concealed_class": int(hidden[0]) if hidden else None,
-                        "concealed_probability": float(hidden[1]) if hidden else None,
-                        "apart": 1 if image_id in apart else None,
-                        "repeats": repeats.get(image_id),
-                    }
-                )
+            rows = _event_rows(batch, image_ids, answers, ordinals, before)
             if rows:
+                first = next_key(connection, events.c.id)
+                for event_id, row in enumerate(rows, first):
+                    row |= {"id": event_id, "action": action_id, "origin": event_id}
                 connection.execute(events.insert(), rows)
             return action_id
 
@@ -135,12 +115,12 @@ class Labels:
 
     def labels_of(self, ids: Sequence[str]) -> dict[str, Label]:
         """Return the current labels of some images; those without one are not in it."""
-        found: dict[str, Label] = {}
+        labels: dict[str, Label] = {}
         with self._database.read() as connection:
             ordinals = list(ordinals_of(connection, list(dict.fromkeys(ids))).values())
             for some in chunks(ordinals):
-                found |= labels_at(connection, None, some)
-        return found
+                labels |= labels_at(connection, None, some)
+        return labels
 
     def opinions(self, at: int | datetime | None = None) -> dict[str, dict[str, Label]]:
         """Return each annotator's own opinion of each image they have labelled.
@@ -176,12 +156,42 @@ class Labels:
         with self._database.read() as connection:
             position = position_at(connection, at)
             states = class_states(connection, position)
-            said = (
+            labels = (
                 self._current.labels(connection) if at is None else labels_at(connection, position)
             )
         classes = {state.id: 0 for state in in_order(states)}
-        found = Counter(label[:2] for label in said.values())
-        for (_, class_id), n in found.items():
+        totals = Counter(label[:2] for label in labels.values())
+        for (_, class_id), n in totals.items():
             if class_id is not None:
                 classes[class_id] = n
-        return LabelCounts(classes, unsure=found["unsure", None], reject=found["reject", None])
+        return LabelCounts(classes, unsure=totals["unsure", None], reject=totals["reject", None])
+
+
+def _event_rows(
+    batch: LabelAction,
+    image_ids: Sequence[str],
+    answers: Mapping[str, tuple[str, int | None]],
+    ordinals: Mapping[str, int],
+    before: Mapping[int, OwnLabel],
+) -> list[dict[str, Any]]:
+    shown, concealed = batch.shown or {}, batch.concealed or {}
+    apart, repeats = set(batch.apart), batch.repeats or {}
+    rows = []
+    for image_id in image_ids:
+        kind, class_id = answers[image_id]
+        prediction, hidden = shown.get(image_id), concealed.get(image_id)
+        rows.append(
+            {
+                "image": ordinals[image_id],
+                "kind": kind,
+                "class_id": class_id,
+                "before": before.get(ordinals[image_id], NO_LABEL).origin,
+                "shown_class": int(prediction[0]) if prediction else None,
+                "shown_probability": float(prediction[1]) if prediction else None,
+                "concealed_class": int(hidden[0]) if hidden else None,
+                "concealed_probability": float(hidden[1]) if hidden else None,
+                "apart": 1 if image_id in apart else None,
+                "repeats": repeats.get(image_id),
+            }
+        )
+    return rows

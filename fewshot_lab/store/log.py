@@ -138,7 +138,7 @@ def _examples(connection: Connection, action_ids: Sequence[int]) -> dict[int, li
         .where(ranked.c.n <= _EXAMPLES)
         .order_by(ranked.c.id)
     )
-    found: dict[int, list[str]] = {}
+    examples: dict[int, list[str]] = {}
     for action_id, image_id in connection.execute(query):
-        found.setdefault(action_id, []).append(image_id)
-    return found
+        examples.setdefault(action_id, []).append(image_id)
+    return examples

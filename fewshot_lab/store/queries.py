@@ -36,11 +36,11 @@ NO_LABEL = OwnLabel(None, "clear", None)
 
 def ordinals_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Return the row numbers of images, in the order of ``ids``; unknown ones are left out."""
-    found: dict[str, int] = {}
+    ordinals: dict[str, int] = {}
     for some in chunks(ids):
         query = select(images.c.id, images.c.ordinal).where(images.c.id.in_(some))
-        found.update((row[0], row[1]) for row in connection.execute(query))
-    return {image_id: found[image_id] for image_id in ids if image_id in found}
+        ordinals.update((row[0], row[1]) for row in connection.execute(query))
+    return {image_id: ordinals[image_id] for image_id in ids if image_id in ordinals}
 
 
 def own_labels(
@@ -50,8 +50,8 @@ def own_labels(
 
     What an undo of version 1 brought back may be the word of somebody else: that is nothing.
     """
-    found: dict[int, OwnLabel] = {}
-    said = events.alias("said")
+    current: dict[int, OwnLabel] = {}
+    source = events.alias("said")
     author = actions.alias("author")
     for some in chunks(ordinals):
         latest = (
@@ -64,23 +64,23 @@ def own_labels(
         query = (
             select(events.c.image, events.c.origin, events.c.kind, events.c.class_id)
             .join(latest, latest.c.id == events.c.id)
-            .join(said, said.c.id == events.c.origin)
-            .join(author, author.c.id == said.c.action)
+            .join(source, source.c.id == events.c.origin)
+            .join(author, author.c.id == source.c.action)
             .where(author.c.annotator == annotator)
         )
         for image, origin, kind, class_id in connection.execute(query):
-            found[image] = OwnLabel(origin, kind, class_id)
-    return found
+            current[image] = OwnLabel(origin, kind, class_id)
+    return current
 
 
 def own_labels_of_events(connection: Connection, event_ids: Iterable[int]) -> dict[int, OwnLabel]:
     """Return what events of annotators said."""
-    found: dict[int, OwnLabel] = {}
+    labels: dict[int, OwnLabel] = {}
     for some in chunks(list(event_ids)):
         query = select(events.c.id, events.c.kind, events.c.class_id).where(events.c.id.in_(some))
         for event_id, kind, class_id in connection.execute(query):
-            found[event_id] = OwnLabel(event_id, kind, class_id)
-    return found
+            labels[event_id] = OwnLabel(event_id, kind, class_id)
+    return labels
 
 
 def position_at(connection: Connection, at: int | datetime | None) -> int | None:

@@ -102,28 +102,30 @@ class Team:
 
     def changes(self, before: Team) -> str:
         """Return in words what differs from an earlier agreement; "" where nothing does."""
-        said = []
+        parts = []
         if self.rule != before.rule:
-            said.append(f"training label: {RULES[self.rule]}")
+            parts.append(f"training label: {RULES[self.rule]}")
         if self.seniors != before.seniors:
-            said.append(f"seniors: {', '.join(self.seniors) or 'none'}")
+            parts.append(f"seniors: {', '.join(self.seniors) or 'none'}")
         if self.annotators != before.annotators:
-            said.append(f"annotators: {', '.join(self.annotators) or 'anybody'}")
+            parts.append(f"annotators: {', '.join(self.annotators) or 'anybody'}")
         if self.split != before.split:
-            said.append(
+            parts.append(
                 "images split among annotators" if self.split else "all images for everyone"
             )
         if (self.double, self.per_image) != (before.double, before.per_image):
-            said.append(
+            parts.append(
                 f"{_percent(self.double)} labelled by {self.per_image}"
                 if self.double
                 else "no image labelled by several on purpose"
             )
         if self.blind != before.blind:
-            said.append(f"{_percent(self.blind)} labelled blind" if self.blind else "nothing blind")
+            parts.append(
+                f"{_percent(self.blind)} labelled blind" if self.blind else "nothing blind"
+            )
         if self.repeats != before.repeats:
-            said.append(f"{_percent(self.repeats)} repeated" if self.repeats else "no repeats")
-        return "; ".join(said)
+            parts.append(f"{_percent(self.repeats)} repeated" if self.repeats else "no repeats")
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True)

@@ -52,14 +52,14 @@ class Undo:
     def can_undo(self, annotator: str) -> str | None:
         """Return the sentence of the action that undo would take back."""
         with self._database.read() as connection:
-            found = action_log.undoable(connection, annotator)
-        return str(found["sentence"]) if found else None
+            action = action_log.undoable(connection, annotator)
+        return str(action["sentence"]) if action else None
 
     def can_redo(self, annotator: str) -> str | None:
         """Return the sentence of the action that redo would bring back."""
         with self._database.read() as connection:
-            found = action_log.redoable(connection, annotator)
-        return str(found["sentence"]) if found else None
+            action = action_log.redoable(connection, annotator)
+        return str(action["sentence"]) if action else None
 
     def _revert(self, verb: str, by: Author) -> UndoResult | None:
         find: Callable[[Connection, str], RowMapping | None]
@@ -77,19 +77,19 @@ class Undo:
                 position = _revert_classes(connection, verb, by, action)
             else:
                 position = _revert_labels(connection, verb, by, action)
-            made = select(actions).where(actions.c.id == position)
-            return _answer(connection, connection.execute(made).mappings().one())
+            stored = select(actions).where(actions.c.id == position)
+            return _answer(connection, connection.execute(stored).mappings().one())
 
 
 def _revert_labels(connection: Connection, verb: str, by: Author, action: RowMapping) -> int:
     query = select(events.c.id, events.c.image, events.c.before).where(
         events.c.action == action["id"]
     )
-    said = connection.execute(query.order_by(events.c.id)).all()
-    holds = own_labels(connection, [event.image for event in said], by.annotator)
-    earlier = _own_before(connection, by.annotator, [(e.id, e.before, e.image) for e in said])
+    acted = connection.execute(query.order_by(events.c.id)).all()
+    holds = own_labels(connection, [event.image for event in acted], by.annotator)
+    earlier = _own_before(connection, by.annotator, [(e.id, e.before, e.image) for e in acted])
     changes = []  # (image, the origin that is left, the origin that comes back, the event)
-    for event in said:
+    for event in acted:
         now, then = event.id, earlier[event.id]
         if verb == "redo":
             now, then = then, now
@@ -99,7 +99,7 @@ def _revert_labels(connection: Connection, verb: str, by: Author, action: RowMap
         connection, {then for _, _, then, _ in changes if then is not None}
     )
 
-    kept = len(said) - len(changes) + len(_overlaid(connection, by.annotator, changes))
+    kept = len(acted) - len(changes) + len(_overlaid(connection, by.annotator, changes))
     sentence = f"{action['sentence']} {_PAST[verb]}"
     if not changes:
         sentence = f"{action['sentence']} not {_PAST[verb]}: labelled again since"
@@ -137,13 +137,13 @@ def _revert_labels(connection: Connection, verb: str, by: Author, action: RowMap
 
 
 def _own_before(
-    connection: Connection, annotator: str, said: list[tuple[int, int | None, int]]
+    connection: Connection, annotator: str, acted: list[tuple[int, int | None, int]]
 ) -> dict[int, int | None]:
     """Return what the annotator said of each event's image before it, as the event that said it.
 
     Events of version 1 point to what anybody had said: there the annotator's own is looked up.
     """
-    before = {event_id: origin for event_id, origin, _ in said}
+    before = {event_id: origin for event_id, origin, _ in acted}
     authors: dict[int, str] = {}
     for some in chunks([origin for origin in before.values() if origin is not None]):
         query = select(events.c.id, actions.c.annotator).join(
@@ -151,7 +151,7 @@ def _own_before(
         )
         rows = connection.execute(query.where(events.c.id.in_(some)))
         authors |= {row[0]: row[1] for row in rows}
-    for event_id, origin, image in said:
+    for event_id, origin, image in acted:
         if origin is None or authors[origin] == annotator:
             continue
         own = (
@@ -162,15 +162,15 @@ def _own_before(
             .order_by(events.c.id.desc())
             .limit(1)
         )
-        found = connection.scalar(own)
-        if found is not None:
+        last = connection.scalar(own)
+        if last is not None:
             author = (
                 select(actions.c.annotator)
                 .join(events, events.c.action == actions.c.id)
-                .where(events.c.id == found)
+                .where(events.c.id == last)
             )
-            found = found if connection.scalar(author) == annotator else None
-        before[event_id] = found
+            last = last if connection.scalar(author) == annotator else None
+        before[event_id] = last
     return before
 
 
@@ -185,7 +185,7 @@ def _overlaid(
     if team.rule != "latest" or team.blind or team.double:
         return set()
     event_of = {image: event_id for image, _, _, event_id in changes}
-    found = set()
+    overlaid = set()
     for some in chunks(list(event_of)):
         latest = latest_events(None, some).subquery()
         query = (
@@ -196,13 +196,13 @@ def _overlaid(
         )
         for image, origin in connection.execute(query):
             if origin is not None and origin > event_of[image]:
-                found.add(image)
-    return found
+                overlaid.add(image)
+    return overlaid
 
 
 def _revert_classes(connection: Connection, verb: str, by: Author, action: RowMapping) -> int:
-    made = select(class_events).where(class_events.c.action == action["id"])
-    rows = connection.execute(made.order_by(class_events.c.id)).mappings().all()
+    query = select(class_events).where(class_events.c.action == action["id"])
+    rows = connection.execute(query.order_by(class_events.c.id)).mappings().all()
     earlier = _earlier(connection, [row["before"] for row in rows])
     states = class_states(connection)
     wanted: dict[int, ClassState] = {}

@@ -54,17 +54,17 @@ def show(project: Project, *, busy: bool) -> None:
 def groups(known: list[Card]) -> list[tuple[str, list[Card]]]:
     """Return the cards under their headings: what comes with the app, what is here, the rest."""
     embedded = {name.partition(STAGES)[0] for name in EMBEDDED}
-    found: dict[str, list[Card]] = {"Comes with the app": [], "On this machine": []}
+    headings: dict[str, list[Card]] = {"Comes with the app": [], "On this machine": []}
     later: dict[str, list[Card]] = {}
     for card in known:
         if card.name in embedded:
-            found["Comes with the app"].append(card)
+            headings["Comes with the app"].append(card)
         elif card.offline:
-            found["On this machine"].append(card)
+            headings["On this machine"].append(card)
         else:
             later.setdefault(card.domain or "anything else", []).append(card)
-    found |= {f"To download, for {field}": group for field, group in later.items()}
-    return [(title, group) for title, group in found.items() if group]
+    headings |= {f"To download, for {field}": group for field, group in later.items()}
+    return [(title, group) for title, group in headings.items() if group]
 
 
 def row(project: Project, card: Card, *, busy: bool) -> None:

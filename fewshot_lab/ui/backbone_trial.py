@@ -32,8 +32,8 @@ def show(project: Project, name: str) -> None:
         newest = work.latest(project, ("try-backbone",))
         if newest is not None:
             work.show_ending(project, newest)
-        found = trial_of(project, name)
-        if found is None:
+        trial = trial_of(project, name)
+        if trial is None:
             st.caption(
                 f"{plural(n, 'image')} of {project.name} are embedded by it in the background. "
                 "Labels stay, and nothing is switched before you have compared."
@@ -42,7 +42,7 @@ def show(project: Project, name: str) -> None:
                 jobs.start(project.folder, "try-backbone", ["--backbone", name])
                 st.rerun()
             return
-        compare(project, name, found)
+        compare(project, name, trial)
 
 
 def in_use(project: Project) -> None:
@@ -61,9 +61,9 @@ def switch(project: Project, name: str) -> None:
     st.rerun()
 
 
-def compare(project: Project, name: str, found: dict) -> None:
+def compare(project: Project, name: str, trial: dict) -> None:
     """Draw both maps and both curves, with the button that switches."""
-    before = found["before"]
+    before = trial["before"]
     titles = {before: find(before).card.title, name: find(name).card.title}
     colours = _colours(project)
     for column, each in zip(st.columns(2, gap="medium"), (before, name), strict=True):
@@ -77,9 +77,9 @@ def compare(project: Project, name: str, found: dict) -> None:
             figure = run_charts.small_map(layout, colours, f"{word}: {titles[each]}")
             column.plotly_chart(figure, config=run_charts.CONFIG, key=f"fl-map-{each}")
     st.html(legend(colours))
-    curve = found["curve"]
+    curve = trial["curve"]
     if curve is None:
-        st.caption(found["reason"])
+        st.caption(trial["reason"])
     else:
         st.plotly_chart(
             run_charts.few_shot(curve, titles), config=run_charts.CONFIG, key="fl-few-shot"
@@ -119,13 +119,13 @@ def _verdict(curve: dict, name: str) -> str:
 def _colours(project: Project) -> dict[str, tuple[str, str]]:
     """Return class name and colour of each labelled image; reference labels where none is."""
     classes = {row.id: row for row in project.store.classes(include_retired=True)}
-    found = {
+    labelled = {
         image_id: (classes[label.class_id].name, classes[label.class_id].color)
         for image_id, label in project.store.labels().items()
         if label.class_id is not None
     }
-    if len(found) >= 10:
-        return found
+    if len(labelled) >= 10:
+        return labelled
     reference = {row.id: row.reference for row in project.store.images() if row.reference}
     names = sorted(set(reference.values()))
     colour = {name: colour_for(number) for number, name in enumerate(names)}

@@ -19,8 +19,8 @@ def show(project: Project, *, busy: bool, use: Callable[[Project, str], None]) -
     ended = work.latest(project, (VERB,))
     if ended is not None and not busy:
         work.show_ending(project, ended)
-    found = verdict(project)
-    if found is None:
+    comparison = verdict(project)
+    if comparison is None:
         n = len(candidates(project))
         muted(
             f"{plural(n, 'backbone')} that {'comes' if n == 1 else 'come'} "
@@ -29,11 +29,11 @@ def show(project: Project, *, busy: bool, use: Callable[[Project, str], None]) -
             "labels of every class, and switches nothing."
         )
     else:
-        lead(found["sentence"])
-        st.html(table(found))
-    label = "Compare on my labels" if found is None else "Compare again"
+        lead(comparison["sentence"])
+        st.html(table(comparison))
+    label = "Compare on my labels" if comparison is None else "Compare again"
     with st.container(horizontal=True, gap="small"):
-        better = found["better"] if found else None
+        better = comparison["better"] if comparison else None
         if better and st.button("Switch to it", type="primary", key="fl-better", disabled=busy):
             use(project, better)
         if st.button(label, key="fl-compare-labels", disabled=busy):
@@ -41,7 +41,7 @@ def show(project: Project, *, busy: bool, use: Callable[[Project, str], None]) -
             st.rerun()
 
 
-def table(found: dict[str, Any]) -> str:
+def table(comparison: dict[str, Any]) -> str:
     """Return a comparison as HTML, a row for each backbone."""
     rows = [
         (
@@ -49,10 +49,10 @@ def table(found: dict[str, Any]) -> str:
             interval(*row["balanced_accuracy"]),
             points(row) if "gain" in row else "in use",
         )
-        for row in found["rows"]
+        for row in comparison["rows"]
     ]
     leaks: dict[str, list[str]] = {}
-    for row in found["rows"]:
+    for row in comparison["rows"]:
         if what := row.get("leaks"):
             leaks.setdefault(what, []).append(row["title"])
-    return fragment("backbones", "verdict", found, rows, leaks.items())
+    return fragment("backbones", "verdict", comparison, rows, leaks.items())

@@ -13,7 +13,7 @@ from fewshot_lab.ui import words
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         trim_blocks=True,
@@ -21,10 +21,10 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     for name in ("ago", "count", "duration", "percent", "plural", "points", "shortened"):
-        made.filters[name] = getattr(words, name)
-    made.filters["between"] = between
-    made.filters["interval"] = lambda i: words.interval(i.value, i.low, i.high)
-    return made
+        environment.filters[name] = getattr(words, name)
+    environment.filters["between"] = between
+    environment.filters["interval"] = lambda i: words.interval(i.value, i.low, i.high)
+    return environment
 
 
 def fragment(template: str, part: str, *args: Any, **values: Any) -> str:

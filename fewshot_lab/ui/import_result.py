@@ -74,8 +74,8 @@ def failed_to_embed(report: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Return the images without an embedding, by id, and why."""
     if report is None:
         return []
-    found = report.get("embed", report).get("failed", [])
-    return [(str(image_id), str(reason)) for image_id, reason in found]
+    failed = report.get("embed", report).get("failed", [])
+    return [(str(image_id), str(reason)) for image_id, reason in failed]
 
 
 def paths_of(project: Project, ids: Sequence[str]) -> dict[str, str]:

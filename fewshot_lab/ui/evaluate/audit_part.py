@@ -20,9 +20,9 @@ PREDICTED = "By predicted class"
 EACH = {None: "as few as leave enough to train on", 1: "one image", 2: "two", 5: "five"}
 
 
-def headline(found: "TestFigures", noun: str) -> str:
+def headline(figures: "TestFigures", noun: str) -> str:
     """Return balanced accuracy and accuracy with intervals and n, as HTML."""
-    return fragment("audit", "headline", found, noun)
+    return fragment("audit", "headline", figures, noun)
 
 
 def standing(report: "AuditReport", noun: str) -> str:
@@ -49,10 +49,10 @@ def standing(report: "AuditReport", noun: str) -> str:
 
 def halving(report: "AuditReport", classes: dict[int, "ClassRow"], noun: str) -> str:
     """Say how many more labels halve the interval, or why there is none."""
-    found = report.figures
-    if found is None or not found.n:
+    figures = report.figures
+    if figures is None or not figures.n:
         return ""
-    return found.outlook({c: row.name for c, row in classes.items()}, noun)
+    return figures.outlook({c: row.name for c, row in classes.items()}, noun)
 
 
 def leak_line(check: "LeakCheck") -> str:
@@ -60,23 +60,23 @@ def leak_line(check: "LeakCheck") -> str:
     return fragment("audit", "leak_line", check)
 
 
-def by_class(found: "TestFigures", classes: dict[int, "ClassRow"], of: str = "the pool") -> str:
+def by_class(figures: "TestFigures", classes: dict[int, "ClassRow"], of: str = "the pool") -> str:
     """Return recall, precision and prevalence of each class with intervals, as HTML.
 
     ``of`` is what the images stand for.
     """
     rows = []
-    for c in found.class_ids:
+    for c in figures.class_ids:
         row = classes.get(c)
         name, colour = (row.name, row.color) if row else (f"class {c}", "var(--fl-muted)")
-        rows.append((name, colour, found.recall[c], found.precision[c], found.prevalence[c]))
+        rows.append((name, colour, figures.recall[c], figures.precision[c], figures.prevalence[c]))
     return fragment("audit", "by_class", rows, of, dense=len(rows) > WIDE)
 
 
-def absent(found: "TestFigures", classes: dict[int, "ClassRow"]) -> None:
+def absent(figures: "TestFigures", classes: dict[int, "ClassRow"]) -> None:
     """Say which classes the figures do not speak of; nothing where there are none."""
-    if found.missing:
-        names = ", ".join(classes[c].name for c in found.missing if c in classes)
+    if figures.missing:
+        names = ", ".join(classes[c].name for c in figures.missing if c in classes)
         muted(f"No image of these has come yet: {names}.", small=True)
 
 
@@ -90,8 +90,8 @@ def show(
         "by chance alone, never train the classifier, and never choose it."
     )
     if report is not None and report.figures is not None:
-        found = report.figures
-        st.html(headline(found, noun))
+        figures = report.figures
+        st.html(headline(figures, noun))
         plainly(halving(report, classes, noun))
     elif report is not None and report.counts.drawn:
         plainly("No estimate yet: none of the drawn images has a class.")
@@ -121,8 +121,8 @@ def show(
 
 def draw_more(project: Project, report: "AuditReport | None", noun: str) -> None:
     """Draw the form that puts further images into the audit set."""
-    found = report.figures if report is not None else None
-    lacking = max(found.lacking.values(), default=0) if found is not None else 0
+    figures = report.figures if report is not None else None
+    lacking = max(figures.lacking.values(), default=0) if figures is not None else 0
     st.html(
         "<div class='fl-small fl-muted' style='max-width:320px'>They stop training for ever, with "
         "all that stays together with them, also where they are labelled already. By predicted "

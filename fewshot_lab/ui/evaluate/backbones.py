@@ -64,19 +64,19 @@ def show(project: Project) -> None:
         st.caption("Only one backbone is at hand: pretrain one, or choose another for the project.")
 
 
-def draw(found: dict[str, Any]) -> None:
+def draw(comparison: dict[str, Any]) -> None:
     """Draw verdict, curves and table."""
-    titles = found["titles"]
-    for sentence in found["sentences"]:
+    titles = comparison["titles"]
+    for sentence in comparison["sentences"]:
         lead(sentence)
-    made = curve_charts.figure("labels per class", "balanced accuracy")
+    figure = curve_charts.figure("labels per class", "balanced accuracy")
     colours = (curve_charts.GREY, *curve_charts.COLOURS)
     for (name, title), colour in zip(titles.items(), colours, strict=False):
         rows = sorted(
-            (r for r in found["results"] if r["backbone"] == name), key=lambda r: r["shots"]
+            (r for r in comparison["results"] if r["backbone"] == name), key=lambda r: r["shots"]
         )
         curve_charts.band(
-            made,
+            figure,
             [r["shots"] for r in rows],
             [r["balanced_accuracy"] for r in rows],
             [r["interval"][0] for r in rows],
@@ -85,41 +85,42 @@ def draw(found: dict[str, Any]) -> None:
             colour=colour,
             words="labels per class",
         )
-    curve_charts.log_ticks(made, sorted({r["shots"] for r in found["results"]}))
+    curve_charts.log_ticks(figure, sorted({r["shots"] for r in comparison["results"]}))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.plotly_chart(made, config=curve_charts.CONFIG, key="fl-backbones")
+        st.plotly_chart(figure, config=curve_charts.CONFIG, key="fl-backbones")
     with right:
-        st.html(costs(found))
-    st.html(table(found))
-    draws = found["results"][0]["draws"]
+        st.html(costs(comparison))
+    st.html(table(comparison))
+    draws = comparison["results"][0]["draws"]
     how = (
-        f"By the app's classifier on {KINDS[found['labels']]}, {draws} paired draws, "
-        f"{count(found['test_images'])} images for testing. {found['leak_check']} Seconds on this "
-        f"machine, by {found['costs'][0]['embedded_sample']} images."
+        f"By the app's classifier on {KINDS[comparison['labels']]}, {draws} paired draws, "
+        f"{count(comparison['test_images'])} images for testing. {comparison['leak_check']} "
+        f"Seconds on this machine, by {comparison['costs'][0]['embedded_sample']} images."
     )
     muted(how, small=True)
 
 
-def costs(found: dict[str, Any]) -> str:
+def costs(comparison: dict[str, Any]) -> str:
     """Return what each backbone costs, as HTML."""
-    rows = [(found["titles"][row["backbone"]], row) for row in found["costs"]]
-    return fragment("curves", "backbone_costs", rows, found["costs"][0]["fit_labels"])
+    rows = [(comparison["titles"][row["backbone"]], row) for row in comparison["costs"]]
+    return fragment("curves", "backbone_costs", rows, comparison["costs"][0]["fit_labels"])
 
 
-def table(found: dict[str, Any]) -> str:
+def table(comparison: dict[str, Any]) -> str:
     """Return accuracy and differences, a row for each number of labels, as HTML."""
     accuracy = {
         (r["backbone"], r["shots"]): (r["balanced_accuracy"], *r["interval"])
-        for r in found["results"]
+        for r in comparison["results"]
     }
     gains = {
-        (d["backbone"], d["shots"]): (d["difference"], *d["interval"]) for d in found["differences"]
+        (d["backbone"], d["shots"]): (d["difference"], *d["interval"])
+        for d in comparison["differences"]
     }
-    first, *others = found["titles"]
+    first, *others = comparison["titles"]
     rows = [
         (n, accuracy[first, n], [(accuracy[name, n], gains[name, n]) for name in others])
-        for n in sorted({r["shots"] for r in found["results"]})
+        for n in sorted({r["shots"] for r in comparison["results"]})
     ]
-    titles = [found["titles"][name] for name in others]
-    return fragment("curves", "backbones", found["titles"][first], titles, rows)
+    titles = [comparison["titles"][name] for name in others]
+    return fragment("curves", "backbones", comparison["titles"][first], titles, rows)

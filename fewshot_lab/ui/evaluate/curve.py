@@ -32,20 +32,20 @@ def show(project: Project) -> None:
     @st.fragment(run_every=1.0 if stale else None)
     def figures() -> None:
         with sentences():
-            found, behind = session.advisor.advice, session.advisor.behind
-            if found is not None:
-                behind = behind or found.position < project.store.position()
+            newest, behind = session.advisor.advice, session.advisor.behind
+            if newest is not None:
+                behind = behind or newest.position < project.store.position()
                 if stale and not behind:
                     st.rerun()
             message = session.snapshot.message
-            if found is None and message:
+            if newest is None and message:
                 if empty(message, "Label images", key="curve"):
                     pages.go("label", project.name)
                 return
-            if found is None:
+            if newest is None:
                 muted("Measuring the curve of the newest labels.")
                 return
-            draw(project, found.to_dict(), behind=behind)
+            draw(project, newest.to_dict(), behind=behind)
 
     figures()
 

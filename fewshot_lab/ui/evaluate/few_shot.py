@@ -31,26 +31,26 @@ def show(project: Project) -> None:
         form(project, kinds)
 
 
-def exhausted(found: dict[str, Any]) -> list[int]:
+def exhausted(curve: dict[str, Any]) -> list[int]:
     """Return the shots that draw the labels of fewer shots once more: no class has any left."""
-    shots = sorted({row["shots"] for row in found["results"]})
-    short = [row["shots"] for row in found["short"]]
-    return [n for n in shots if short.count(n) == len(found["classes"])][1:]
+    shots = sorted({row["shots"] for row in curve["results"]})
+    short = [row["shots"] for row in curve["short"]]
+    return [n for n in shots if short.count(n) == len(curve["classes"])][1:]
 
 
-def without(found: dict[str, Any], shots: list[int]) -> dict[str, Any]:
+def without(curve: dict[str, Any], shots: list[int]) -> dict[str, Any]:
     """Return a curve without some of its shots."""
     kept = {
-        key: [row for row in found[key] if row["shots"] not in shots]
+        key: [row for row in curve[key] if row["shots"] not in shots]
         for key in ("results", "differences", "short")
     }
-    return found | kept
+    return curve | kept
 
 
-def draw(project: Project, found: dict[str, Any]) -> None:
+def draw(project: Project, curve: dict[str, Any]) -> None:
     """Draw a curve with its table."""
-    again = exhausted(found)
-    found = without(found, again)
+    again = exhausted(curve)
+    curve = without(curve, again)
     metric = st.segmented_control(
         "Figure",
         list(METRICS),
@@ -60,10 +60,10 @@ def draw(project: Project, found: dict[str, Any]) -> None:
         key="fl-nshot-metric",
         label_visibility="collapsed",
     )
-    st.plotly_chart(chart(project, found, metric), config=curve_charts.CONFIG, key="fl-nshot")
-    muted(method(found, again), small=True)
+    st.plotly_chart(chart(project, curve, metric), config=curve_charts.CONFIG, key="fl-nshot")
+    muted(method(curve, again), small=True)
     with st.expander("Table"):
-        st.html(table(project, found))
-    if found["differences"]:
+        st.html(table(project, curve))
+    if curve["differences"]:
         with st.expander("Differences, paired draw by draw"):
-            st.html(differences(project, found))
+            st.html(differences(project, curve))

@@ -38,15 +38,15 @@ def show(project: Project) -> None:
     if asked.kind == "pattern" and not asked.value:
         muted("Write an expression, and what it finds shows here.")
         return
-    found = project.splits.preview(asked)
-    st.html(preview(found))
+    groups = project.splits.preview(asked)
+    st.html(preview(groups))
     changed = asked != rule
     if (
         st.button("Use these groups", type="primary", key="fl-groups-use", disabled=not changed)
         and changed
     ):
         project.splits.set_rule(asked)
-        refit(project, f"Groups: {found.sentence}")
+        refit(project, f"Groups: {groups.sentence}")
 
 
 def choose(rule: GroupRule, columns: list[str]) -> GroupRule:
@@ -87,6 +87,6 @@ def _pattern(used: str | None) -> str:
     )
 
 
-def preview(found: "GroupPreview") -> str:
+def preview(groups: "GroupPreview") -> str:
     """Return what a rule finds as HTML: how many, examples, the largest, those without."""
-    return fragment("splits", "preview", found)
+    return fragment("splits", "preview", groups)

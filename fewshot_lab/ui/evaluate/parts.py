@@ -23,12 +23,12 @@ TOAST = "fl-splits-done"
 
 def kinds_of_labels(project: Project) -> dict[str, str]:
     """Return which labels of two classes at least there are: "reference", "own"."""
-    found = {}
+    kinds = {}
     if len({row.reference for row in project.store.images() if row.reference}) > 1:
-        found["reference"] = KINDS["reference"]
+        kinds["reference"] = KINDS["reference"]
     if sum(n > 0 for n in project.store.counts().classes.values()) > 1:
-        found["own"] = KINDS["own"]
-    return found
+        kinds["own"] = KINDS["own"]
+    return kinds
 
 
 def too_few(sentence: str) -> None:
@@ -81,15 +81,15 @@ def results_and_job(
         Whether there is a result, and whether a job is at work (then no form is wanted).
     """
     job = work.active(project, (verb,))
-    found = newest(project, kind)
-    if found is not None:
-        draw(found)
+    result = newest(project, kind)
+    if result is not None:
+        draw(result)
         st.divider()
     if job is not None:
         work.show(project, job)
     elif (last := work.latest(project, (verb,))) is not None:
         work.show_ending(project, last)
-    return found is not None, job is not None
+    return result is not None, job is not None
 
 
 def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, str]:
@@ -102,18 +102,18 @@ def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, s
     """
     folder = project.folder / "embeddings"
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    found = {}
+    titles = {}
     for card in cards():
         if card.fingerprint in there or (all_known and card.offline):
-            found[card.name] = card.title
+            titles[card.name] = card.title
     for run in list_runs():
         name = f"run:{run.name}"
         try:
             if find(name).fingerprint in there or all_known:
-                found[name] = f"run {run.name}"
+                titles[name] = f"run {run.name}"
         except FewshotLabError:
             continue  # it has no weights yet
-    if project.backbone_name not in found:
+    if project.backbone_name not in titles:
         with suppress(FewshotLabError):
-            found[project.backbone_name] = project.backbone.card.title
-    return found
+            titles[project.backbone_name] = project.backbone.card.title
+    return titles

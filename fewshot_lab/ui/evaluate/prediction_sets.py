@@ -16,7 +16,7 @@ COVERAGES = [80, 85, 90, 95, 98, 99]
 
 
 def show(
-    project: Project, settings: "Settings", found: "Probabilities", gathered: "Gathered"
+    project: Project, settings: "Settings", probabilities: "Probabilities", gathered: "Gathered"
 ) -> None:
     """Draw the prediction sets and their settings."""
     left, right = st.columns([2, 3], gap="large")
@@ -46,8 +46,8 @@ def show(
             set_method="aps" if aps else "lac",
             set_per_class=each,
         )
-        for sentence in sets_words(found):
+        for sentence in sets_words(probabilities):
             muted(unbroken(sentence))
     with right:
-        rows = class_rows(project, gathered, found.sets.by_class)
+        rows = class_rows(project, gathered, probabilities.sets.by_class)
         st.html(fragment("probabilities", "sets", rows, settings.set_coverage))

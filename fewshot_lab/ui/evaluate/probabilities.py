@@ -74,38 +74,39 @@ def draw(project: Project, snapshot: Snapshot) -> None:
     """Draw what a snapshot's probabilities are worth."""
     settings = settings_of(project)
     gathered = gathered_once(project, snapshot, settings.unlike_share)
-    found = judge(gathered, settings)
-    if found is None:
+    probabilities = judge(gathered, settings)
+    if probabilities is None:
         why = "Nothing to judge the probabilities by yet: every class needs a second label."
         if empty(why, "Label images", key="probabilities"):
             pages.go("label", project.name)
         return
-    sentence, *rest = threshold_words(found)
+    sentence, *rest = threshold_words(probabilities)
     st.html(fragment("probabilities", "lead", unbroken(sentence), unbroken(" ".join(rest))))
     decision_settings(project, settings)
     left, right = st.columns(2, gap="large")
     for column, chart, key in (
-        (left, probability_charts.risk_coverage(found), "fl-risk"),
-        (right, probability_charts.reliability(found), "fl-reliability"),
+        (left, probability_charts.risk_coverage(probabilities), "fl-risk"),
+        (right, probability_charts.reliability(probabilities), "fl-reliability"),
     ):
         with column:
             st.plotly_chart(chart, config=probability_charts.CONFIG, key=key)
+    reliability = probabilities.reliability
     how = (
-        f"{reliability_words(found)} {gathered.calibration.sentence} Both charts: "
-        f"{found.evidence.words}. The error of the probabilities is over bins of equal numbers of "
-        f"images ({len(found.reliability.bins)} bins), less what chance alone would make of it "
-        f"(not corrected: {100 * found.reliability.plain:.1f} %)."
+        f"{reliability_words(probabilities)} {gathered.calibration.sentence} Both charts: "
+        f"{probabilities.evidence.words}. The error of the probabilities is over bins of "
+        f"equal numbers of images ({len(reliability.bins)} bins), less what chance alone would "
+        f"make of it (not corrected: {100 * reliability.plain:.1f} %)."
     )
     muted(unbroken(how), small=True)
     with st.popover("What these words mean", type="tertiary"):
         st.html(fragment("probabilities", "glossary", WORDS.items()))
-    if found.by_class:
-        rows = class_rows(project, gathered, found.by_class)
+    if probabilities.by_class:
+        rows = class_rows(project, gathered, probabilities.by_class)
         st.html(fragment("probabilities", "thresholds", rows))
     st.divider()
-    prediction_sets.show(project, settings, found, gathered)
+    prediction_sets.show(project, settings, probabilities, gathered)
     st.divider()
-    unlike_images.show(project, settings, found, gathered)
+    unlike_images.show(project, settings, probabilities, gathered)
     muted(
         "These settings are kept in the project; what they say goes "
         "into the bundle, its predict.py and its card.",

@@ -64,13 +64,13 @@ def choose(project: Project, used: dict[str, Any]) -> None:
         st.rerun()
 
 
-def draw(found: dict[str, Any]) -> None:
+def draw(result: dict[str, Any]) -> None:
     """Draw the curves and what each strategy cost."""
-    made = curve_charts.figure("labels", "balanced accuracy")
-    for row in found["strategies"]:
+    figure = curve_charts.figure("labels", "balanced accuracy")
+    for row in result["strategies"]:
         points = row["curve"]
         curve_charts.band(
-            made,
+            figure,
             [p["labels"] for p in points],
             [p["balanced_accuracy"] for p in points],
             [p["interval"][0] for p in points],
@@ -81,18 +81,19 @@ def draw(found: dict[str, Any]) -> None:
             words="labels",
             filled=row["strategy"] in (DEFAULT_STRATEGY, "random"),
         )
-    st.plotly_chart(made, config=curve_charts.CONFIG, key="fl-replay")
-    st.html(table(found))
-    kind = KINDS[found["labels"]]
-    by = "by itself in the background" if found.get("background") else "as asked"
+    st.plotly_chart(figure, config=curve_charts.CONFIG, key="fl-replay")
+    st.html(table(result))
+    kind = KINDS[result["labels"]]
+    by = "by itself in the background" if result.get("background") else "as asked"
     how = (
-        f"{count(found['images'])} images with {kind} labelled again {found['draws']} times, {by}; "
-        f"{count(found['test_images'])} set apart for testing in each. {found['leak_check']} "
-        "Intervals: 95 %, corrected for draws that share images (Nadeau & Bengio 2003)."
+        f"{count(result['images'])} images with {kind} labelled again {result['draws']} times, "
+        f"{by}; {count(result['test_images'])} set apart for testing in each. "
+        f"{result['leak_check']} Intervals: 95 %, corrected for draws that "
+        "share images (Nadeau & Bengio 2003)."
     )
     muted(how, small=True)
 
 
-def table(found: dict[str, Any]) -> str:
+def table(result: dict[str, Any]) -> str:
     """Return gains and costs of each strategy as HTML."""
-    return fragment("curves", "replay", found["strategies"])
+    return fragment("curves", "replay", result["strategies"])

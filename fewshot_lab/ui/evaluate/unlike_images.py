@@ -20,7 +20,7 @@ SHOWN = 12
 
 
 def show(
-    project: Project, settings: "Settings", found: "Probabilities", gathered: "Gathered"
+    project: Project, settings: "Settings", probabilities: "Probabilities", gathered: "Gathered"
 ) -> None:
     """Draw which images are unlike anything labelled."""
     left, right = st.columns([2, 3], gap="large")
@@ -34,7 +34,7 @@ def show(
             none="off",
         )
         keep(project, settings, unlike_share=share)
-        muted(unbroken(f"{unlike_words(found)} They are referred."))
+        muted(unbroken(f"{unlike_words(probabilities)} They are referred."))
     with right:
         if images := most_unlike(gathered):
             base, name = api_url(project.name), quote(project.name)
