@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -44,9 +43,9 @@ def backbones(
     from fewshot_lab.project import Project, backbone_shots
 
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
-        with closing(Project.open(project)) as opened:
+        with Project.open(project) as opened:
             wanted = shots_of(shots) if shots else backbone_shots(opened, labels)
-            comparison = opened.compare(
+            comparison = opened.studies.compare(
                 backbone or [], protocol=Protocol(wanted, draws), labels=labels, progress=report
             )
         costs = {row["backbone"]: row for row in comparison["costs"]}

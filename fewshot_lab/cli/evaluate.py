@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -40,8 +39,8 @@ def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
     """Measure the learning curve of the labels, and say what the next ones are worth."""
     from fewshot_lab.project import Project
 
-    with closing(Project.open(project)) as opened:
-        advice = opened.advise()
+    with Project.open(project) as opened:
+        advice = opened.studies.advise()
     result = advice.to_dict()
     lines = []
     if advice.curve is not None:
@@ -119,9 +118,9 @@ def probabilities(
 ) -> None:
     """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
     from fewshot_lab.evaluation import Settings
-    from fewshot_lab.project import Project, settings_of
+    from fewshot_lab.project import Project, keep_settings, settings_of
 
-    with closing(Project.open(project)) as opened:
+    with Project.open(project) as opened:
         asked = {
             "target_error": target_error,
             "per_class": per_class,
@@ -133,9 +132,9 @@ def probabilities(
         }
         given = {key: value for key, value in asked.items() if value is not None}
         settings = Settings.of({**settings_of(opened).to_dict(), **given})
-        result = opened.probabilities(settings)
+        result = opened.studies.probabilities(settings)
         if keep:
-            opened.keep_probabilities(settings.to_dict())
+            keep_settings(opened, settings.to_dict())
     tell({"project": project, **result}, _probability_text(result), as_json=json)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,8 +82,8 @@ def nshot(
     asked: dict[str, Any] = {} if classifier is None else {"classifiers": tuple(classifier)}
     protocol = Protocol(shots_of(shots), draws, min_class_size, seed=seed, **asked)
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
-        with closing(Project.open(project)) as opened:
-            curve = opened.nshot(
+        with Project.open(project) as opened:
+            curve = opened.studies.few_shot(
                 backbone,
                 protocol=protocol,
                 labels=labels,

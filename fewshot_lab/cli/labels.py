@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -39,8 +38,8 @@ def label(
     """
     from fewshot_lab.project import Project
 
-    with closing(Project.open(project)) as opened:
-        labelled, unmatched = opened.label_csv(csv, annotator)
+    with Project.open(project) as opened:
+        labelled, unmatched = opened.labels.add_csv(csv, annotator)
         opened.touch()
     result = {"labelled": labelled, "unmatched": unmatched}
     tell(result, f"{plural(labelled, 'image')} labelled.", as_json=json)
@@ -73,7 +72,7 @@ def labels(
     from fewshot_lab.project import Project
 
     moment = parse_moment(at) if at is not None else None
-    with closing(Project.open(project)) as opened:
+    with Project.open(project) as opened:
         if json and out is None:
             store = opened.store
             rows = store.export_opinions(moment) if opinions else store.export_labels(moment)
@@ -106,7 +105,7 @@ def history(
 
     from fewshot_lab.project import Project
 
-    with closing(Project.open(project)) as opened:
+    with Project.open(project) as opened:
         rows = opened.store.history(limit)
     result = {"history": [{**asdict(row), "time": row.time.isoformat()} for row in rows]}
     if not rows:

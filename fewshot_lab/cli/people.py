@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -91,10 +90,10 @@ def people(
     changes = {key: value for key, value in asked.items() if value is not None}
     if changes and by is None:
         raise FewshotLabError("Say with --by NAME who changes how people work together.")
-    with closing(Project.open(project)) as opened:
+    with Project.open(project) as opened:
         if changes and by is not None:
-            opened.set_team(by, **changes)
-        report = opened.people()
+            opened.team.agree(by, **changes)
+        report = opened.team.report()
     tell(report.to_dict(), _text(report), as_json=json)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,7 +38,7 @@ def create(
     """Make an empty project."""
     from fewshot_lab.project import Project
 
-    with closing(Project.create(name, backbone=backbone)) as project:
+    with Project.create(name, backbone=backbone) as project:
         result = {"name": project.name, "folder": str(project.folder)}
         tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -40,8 +39,8 @@ def replay(
     asked: dict[str, Any] = {} if not strategy else {"strategies": tuple(strategy)}
     plan = ReplayPlan(draws=draws, budget=budget, seed=seed, **asked)
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
-        with closing(Project.open(project)) as opened:
-            result = opened.replay(plan=plan, labels=labels, progress=report)
+        with Project.open(project) as opened:
+            result = opened.studies.replay(plan=plan, labels=labels, progress=report)
             used = strategy_of(opened)
         rows = [
             [
@@ -91,7 +90,7 @@ def strategy(
     """Show which strategy suggestions follow, or set it."""
     from fewshot_lab.project import Project, set_strategy, strategy_of
 
-    with closing(Project.open(project)) as opened:
+    with Project.open(project) as opened:
         if name is not None:
             set_strategy(opened, name)
         used = strategy_of(opened)

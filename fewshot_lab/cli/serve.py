@@ -6,7 +6,6 @@ import errno
 import os
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -97,7 +96,7 @@ def jobs(
     from fewshot_lab.jobs import list_jobs
     from fewshot_lab.project import Project
 
-    with closing(Project.open(project)) as opened:
+    with Project.open(project) as opened:
         found = list_jobs(opened.folder)
     if stop is not None:
         chosen = next((job for job in found if job.id == stop), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -82,7 +81,7 @@ def groups(
     from fewshot_lab.evaluation import GroupRule, noun_of
     from fewshot_lab.project import Project
 
-    with closing(Project.open(project)) as opened:
+    with Project.open(project) as opened:
         splits = opened.splits
         asked = [
             ("pattern", pattern), ("column", column), ("import", "" if imported else None),
@@ -198,7 +197,7 @@ def audit(
     """Show what the images drawn at random say of the classifier; draw more."""
     from fewshot_lab.project import Project
 
-    with closing(Project.open(project)) as opened:
+    with Project.open(project) as opened:
         drawn = (
             opened.audit.draw(draw, stratify=stratify, per_group=per_group)
             if draw is not None

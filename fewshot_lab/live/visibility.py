@@ -119,7 +119,7 @@ def _by_agreement(
     state: PageState, order: ImageOrder, annotator: str, team: Team, everybodys: LabelCodes
 ) -> Visibility:
     store, n = state.project.store, len(order.ids)
-    duties = state.project.lots.duties(team, annotator)
+    duties = state.project.team.assignment.duties(team, annotator)
     apart, blind, assigned = duties.apart[:n], duties.blind[:n], duties.mine[:n]
     own = np.zeros(n, dtype=np.uint16)
     others = np.zeros(n, dtype=np.int64)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live.visibility import Visibility
-from fewshot_lab.project import Project, conflicts, people_report
+from fewshot_lab.project import Project, conflicts
 from fewshot_lab.store import Label
 
 
@@ -77,6 +77,6 @@ def disagreeing_images(
     project: Project, visibility: Visibility, pair: Sequence[str | None], cell: tuple[int, int]
 ) -> list[str]:
     """Return the images that a cell of the disagreement matrix counts."""
-    ids = people_report(project).cells(*pair).get(cell, [])
+    ids = project.team.report().cells(*pair).get(cell, [])
     hidden = set() if visibility.is_senior else visibility.hidden_ids()
     return [image_id for image_id in ids if image_id not in hidden]

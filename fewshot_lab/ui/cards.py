@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from contextlib import closing
 
 import streamlit as st
 
@@ -135,7 +134,7 @@ def create(title: str) -> None:
     title = tidy_name(title)
     if not title:
         raise FewshotLabError("Type a name for the project.")
-    with closing(Project.create(folder_name(title))) as project:
+    with Project.create(folder_name(title)) as project:
         project.rename(title)
         project.touch()
     _ask_no_more()

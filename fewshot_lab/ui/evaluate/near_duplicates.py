@@ -25,10 +25,10 @@ def show(project: Project) -> None:
     if project.embeddings is None:
         muted("They are found once the images are embedded.")
         return
-    pairs = splits.pairs
+    pairs = splits.grouping.pairs
     muted(
         "Two images whose embeddings are this close (cosine, centred on the "
-        f"pool) stay together like a group. Threshold {splits.threshold.sentence}"
+        f"pool) stay together like a group. Threshold {splits.grouping.threshold.sentence}"
     )
     states = [pair.state for pair in pairs]
     if apart := states.count("apart"):
@@ -51,7 +51,7 @@ def show(project: Project) -> None:
 def threshold(project: Project) -> None:
     """Draw the similarity from which two images count as nearly the same."""
     splits = project.splits
-    used = splits.threshold.value
+    used = splits.grouping.threshold.value
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         value = st.number_input(
             "Threshold",
@@ -66,7 +66,8 @@ def threshold(project: Project) -> None:
         if st.button("Use", key="fl-near-use", disabled=abs(value - used) < 5e-4):
             splits.set_threshold(float(value))
             refit(project)
-        if splits.threshold_chosen and st.button("As the pool says", key="fl-near-auto"):
+        chosen = splits.chosen_threshold is not None
+        if chosen and st.button("As the pool says", key="fl-near-auto"):
             splits.set_threshold(None)
             st.session_state.pop("fl-near-threshold", None)
             refit(project)

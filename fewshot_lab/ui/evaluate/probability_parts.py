@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from fewshot_lab.project import Project, class_names
+from fewshot_lab.project import Project, class_names, keep_settings
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import Settings
@@ -36,7 +36,7 @@ def keep(project: Project, settings: "Settings", **values: object) -> None:
     """Store changed settings, and draw again by them."""
     new = {**settings.to_dict(), **values}
     if new != settings.to_dict():
-        project.keep_probabilities(new)
+        keep_settings(project, new)
         st.rerun(scope="fragment")
 
 
