@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.few_shot import shots_of
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 
@@ -16,19 +16,16 @@ def backbones(
     project: ProjectName,
     backbone: Annotated[
         list[str] | None,
-        typer.Option(
-            "--backbone",
-            help="Two or more; the others are compared with the first. Images are embedded where "
+        optional(
+            "Two or more; the others are compared with the first. Images are embedded where "
             "they are not yet.",
-            show_default=False,
+            "--backbone",
         ),
     ] = None,
     shots: Annotated[
         str | None,
-        typer.Option(
-            metavar="N,N,...",
-            help="Labels per class; what the smallest class can give by default.",
-            show_default=False,
+        optional(
+            "Labels per class; what the smallest class can give by default.", metavar="N,N,..."
         ),
     ] = None,
     draws: Annotated[int, typer.Option(help="Draws of labels.", min=2)] = 10,

@@ -8,7 +8,7 @@ import typer
 
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
 
@@ -66,49 +66,32 @@ def probabilities(
     project: ProjectName,
     target_error: Annotated[
         float | None,
-        typer.Option(
-            help="Error wanted among the images that are decided, 0 to 1; the project's setting "
-            "by default (0.05).",
-            show_default=False,
+        optional(
+            "Error wanted among the images that are decided, 0 to 1; the project's setting "
+            "by default (0.05)."
         ),
     ] = None,
     per_class: Annotated[
-        bool | None,
-        typer.Option(
-            "--per-class/--together",
-            help="A threshold for each predicted class.",
-            show_default=False,
-        ),
+        bool | None, optional("A threshold for each predicted class.", "--per-class/--together")
     ] = None,
     assure: Annotated[
         bool | None,
-        typer.Option(
+        optional(
+            "Assure the error with 95 % confidence where the audit set allows it.",
             "--assure/--estimate",
-            help="Assure the error with 95 % confidence where the audit set allows it.",
-            show_default=False,
         ),
     ] = None,
     coverage: Annotated[
-        float | None,
-        typer.Option(help="How often a prediction set holds the true class.", show_default=False),
+        float | None, optional("How often a prediction set holds the true class.")
     ] = None,
-    sets: Annotated[
-        str | None, typer.Option(help="lac (smallest sets) or aps.", show_default=False)
-    ] = None,
+    sets: Annotated[str | None, optional("lac (smallest sets) or aps.")] = None,
     sets_per_class: Annotated[
         bool | None,
-        typer.Option(
-            "--sets-per-class/--sets-together",
-            help="Each class keeps the coverage by itself.",
-            show_default=False,
-        ),
+        optional("Each class keeps the coverage by itself.", "--sets-per-class/--sets-together"),
     ] = None,
     unlike: Annotated[
         float | None,
-        typer.Option(
-            help="Share of the unlabelled pool that is called unlike the labelled images.",
-            show_default=False,
-        ),
+        optional("Share of the unlabelled pool that is called unlike the labelled images."),
     ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep these settings in the project, for its exports.")

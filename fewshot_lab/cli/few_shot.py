@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
@@ -20,29 +20,25 @@ def nshot(
     ] = "5,10,25,50,100",
     draws: Annotated[
         int | None,
-        typer.Option(
-            help="Draws of labels; by default the paper's: 50 up to 10 per class, 20 up to 100, "
+        optional(
+            "Draws of labels; by default the paper's: 50 up to 10 per class, 20 up to 100, "
             "5 above.",
             min=1,
-            show_default=False,
         ),
     ] = None,
     backbone: Annotated[
         list[str] | None,
-        typer.Option(
+        optional(
+            "Backbones whose embeddings are there; may be repeated. The project's own by default.",
             "--backbone",
-            help="Backbones whose embeddings are there; may be repeated. The project's own by "
-            "default.",
-            show_default=False,
         ),
     ] = None,
     classifier: Annotated[
         list[str] | None,
-        typer.Option(
-            "--classifier",
-            help="paper-svm, paper-knn, paper-logreg, default, stack, lda, logreg, rbf-svm; may "
+        optional(
+            "paper-svm, paper-knn, paper-logreg, default, stack, lda, logreg, rbf-svm; may "
             "be repeated.",
-            show_default=False,
+            "--classifier",
         ),
     ] = None,
     min_class_size: Annotated[
@@ -51,24 +47,20 @@ def nshot(
     labels: WhichLabels = "reference",
     split_csv: Annotated[
         Path | None,
-        typer.Option(
-            help="A CSV with the columns path and split (train, test); without it the project's "
-            "test set is tested on, or a third of each class.",
-            show_default=False,
+        optional(
+            "A CSV with the columns path and split (train, test); without it the project's "
+            "test set is tested on, or a third of each class."
         ),
     ] = None,
     reference: Annotated[
         str | None,
-        typer.Option(
-            help="Which data set of the paper this is, for its published figures: bone-marrow, "
-            "endoscopy, dermoscopy or none; told by the classes' names by default.",
-            show_default=False,
+        optional(
+            "Which data set of the paper this is, for its published figures: bone-marrow, "
+            "endoscopy, dermoscopy or none; told by the classes' names by default."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of split and draws.")] = 0,
-    out: Annotated[
-        Path | None, typer.Option(help="The JSON file to write.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, optional("The JSON file to write.")] = None,
     now: Now = False,
     home: Home = None,
     json: Json = False,

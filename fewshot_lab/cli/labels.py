@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import plural, table, tell
 
-CsvOut = Annotated[
-    Path | None, typer.Option(help="The CSV to write; stdout by default.", show_default=False)
-]
+CsvOut = Annotated[Path | None, optional("The CSV to write; stdout by default.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -55,11 +53,7 @@ def labels(
     out: CsvOut = None,
     at: Annotated[
         str | None,
-        typer.Option(
-            metavar="POSITION|TIME",
-            help="As they were at a position of the log or at a time.",
-            show_default=False,
-        ),
+        optional("As they were at a position of the log or at a time.", metavar="POSITION|TIME"),
     ] = None,
     opinions: Annotated[
         bool, typer.Option("--opinions", help="A row for each annotator's own opinion.")

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+
+def optional(help: str, *names: str, metavar: str | None = None, **limits: Any) -> Any:
+    """Return an option without a default of its own to show."""
+    return typer.Option(*names, help=help, metavar=metavar, show_default=False, **limits)
 
 
 def _use_home(home: Path | None) -> Path | None:
@@ -19,10 +24,7 @@ def _use_home(home: Path | None) -> Path | None:
 Home = Annotated[
     Path | None,
     typer.Option(
-        "--home",
-        help="The folder that holds the projects.",
-        callback=_use_home,
-        show_default=False,
+        "--home", help="The folder that holds the projects.", callback=_use_home, show_default=False
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 
@@ -16,16 +16,12 @@ def replay(
     labels: WhichLabels = "own",
     strategy: Annotated[
         list[str] | None,
-        typer.Option(
-            "--strategy",
-            help="mixed, cover, margin, entropy, random; may be repeated. All by default.",
-            show_default=False,
+        optional(
+            "mixed, cover, margin, entropy, random; may be repeated. All by default.", "--strategy"
         ),
     ] = None,
     draws: Annotated[int, typer.Option(help="Times that all begin anew.", min=2)] = 10,
-    budget: Annotated[
-        int | None, typer.Option(help="Labels given in each.", min=8, show_default=False)
-    ] = None,
+    budget: Annotated[int | None, optional("Labels given in each.", min=8)] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     now: Now = False,
     home: Home = None,

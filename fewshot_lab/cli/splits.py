@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -22,56 +22,40 @@ def groups(
     project: ProjectName,
     pattern: Annotated[
         str | None,
-        typer.Option(
-            help="A regular expression on the path; its first bracketed part is the group.",
-            show_default=False,
-        ),
+        optional("A regular expression on the path; its first bracketed part is the group."),
     ] = None,
-    column: Annotated[
-        str | None, typer.Option(help="A metadata column.", show_default=False)
-    ] = None,
+    column: Annotated[str | None, optional("A metadata column.")] = None,
     imported: Annotated[
         bool, typer.Option("--imported", help="As a manifest's column or a DICOM field said.")
     ] = False,
     none: Annotated[bool, typer.Option("--none", help="No groups.")] = False,
-    noun: Annotated[
-        str | None,
-        typer.Option(help="What a group is: patient, slide, video.", show_default=False),
-    ] = None,
+    noun: Annotated[str | None, optional("What a group is: patient, slide, video.")] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Show what it would find; change nothing.")
     ] = False,
     threshold: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COSINE|auto",
-            help="From which two images are nearly the same.",
-            show_default=False,
-        ),
+        str | None, optional("From which two images are nearly the same.", metavar="COSINE|auto")
     ] = None,
     release: Annotated[
         list[str] | None,
-        typer.Option(
+        optional(
+            "Two images, by path or id, that are not the same; may be repeated.",
             metavar="IMAGE,IMAGE",
-            help="Two images, by path or id, that are not the same; may be repeated.",
-            show_default=False,
         ),
     ] = None,
     test_set: Annotated[
         str | None,
-        typer.Option(
+        optional(
+            "The reference test set: it never trains, nor is it suggested.",
             metavar="COLUMN=VALUE|FOLDER|auto|none",
-            help="The reference test set: it never trains, nor is it suggested.",
-            show_default=False,
         ),
     ] = None,
     site: Annotated[
         str | None,
-        typer.Option(
-            metavar="COLUMN|auto|none",
-            help="The column that says site, scanner or laboratory: inner stages of the network "
+        optional(
+            "The column that says site, scanner or laboratory: inner stages of the network "
             "are then read only if they are as good on sites left out.",
-            show_default=False,
+            metavar="COLUMN|auto|none",
         ),
     ] = None,
     home: Home = None,
@@ -171,24 +155,19 @@ def _shown(found: Any, result: dict[str, Any]) -> str:
 
 def audit(
     project: ProjectName,
-    draw: Annotated[
-        int | None,
-        typer.Option(help="Draw so many images more, to be labelled.", show_default=False),
-    ] = None,
+    draw: Annotated[int | None, optional("Draw so many images more, to be labelled.")] = None,
     stratify: Annotated[
         str | None,
-        typer.Option(
+        optional(
+            "Draw from each part of the pool, so that rare ones come often enough.",
             metavar="predicted|COLUMN",
-            help="Draw from each part of the pool, so that rare ones come often enough.",
-            show_default=False,
         ),
     ] = None,
     per_group: Annotated[
         int | None,
-        typer.Option(
-            help="Images of each group to ask about; by default as few as leave enough to train "
-            "on, five at most.",
-            show_default=False,
+        optional(
+            "Images of each group to ask about; by default as few as leave enough to train "
+            "on, five at most."
         ),
     ] = None,
     home: Home = None,
