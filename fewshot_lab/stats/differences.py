@@ -158,3 +158,8 @@ def _design(influence: Float, groups: NDArray[Any], variance: float) -> float:
     return float((between + prior) / (variance + prior)) * float(
         (t.ppf(0.975, G - 1) / norm.ppf(0.975)) ** 2
     )
+
+
+def difference_word(low: float, high: float) -> str:
+    """Return what the interval of a difference says, in words."""
+    return "better" if low > 0 else "worse" if high < 0 else "not told apart"

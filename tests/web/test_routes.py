@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from fewshot_lab import jobs
 from fewshot_lab.backbones import EMBEDDED
-from fewshot_lab.live.page_state import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, NOTHING, forget
+from fewshot_lab.live import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, NO_CLASS, forget
 from fewshot_lab.project import Project, remember
 from fewshot_lab.web import api_url, plotly_url, routes, unpack, workspace_url
 
@@ -245,9 +245,9 @@ def test_an_audit_image_shows_no_prediction_before_it_is_labelled(
     drawn = page.codes & AUDIT != 0
     unlabelled = page.codes & KIND_MASK == 0
     assert (drawn & unlabelled).any()
-    assert (page.arrays["predicted"][drawn & unlabelled] == NOTHING).all()
+    assert (page.arrays["predicted"][drawn & unlabelled] == NO_CLASS).all()
     assert (page.arrays["confidence"][drawn & unlabelled] == 0).all()
-    assert (page.arrays["predicted"][~drawn] != NOTHING).all()
+    assert (page.arrays["predicted"][~drawn] != NO_CLASS).all()
 
 
 def test_classes_are_added_renamed_merged_retired_and_restored(page: Browser) -> None:
