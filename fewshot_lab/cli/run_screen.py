@@ -73,7 +73,7 @@ def _follow(run: Run, command: list[str], report: Progress) -> None:
     try:
         while process.poll() is None:
             status = run.status()
-            if run.job.in_line and status.message != said:
+            if run.job.waits_in_queue and status.message != said:
                 said = status.message
                 say_who_waits(said)
             elif status.state == "running":

@@ -39,7 +39,7 @@ def in_turn(
 @contextmanager
 def wait_in_line(work: dict[str, Any]) -> Iterator[None]:
     """Wait, say on stderr for whom, and keep the turn until the ``with`` block is left."""
-    from fewshot_lab.jobs import in_line
+    from fewshot_lab.jobs import queue_slot
 
     said = ""
 
@@ -50,7 +50,7 @@ def wait_in_line(work: dict[str, Any]) -> Iterator[None]:
             say_who_waits(sentence)
         return False
 
-    with in_line(work, waiting):
+    with queue_slot(work, waiting):
         yield
 
 

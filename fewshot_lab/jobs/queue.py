@@ -83,7 +83,7 @@ def first_word(spec: dict[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def in_line(spec: dict[str, Any], waiting: Callable[[str], bool]) -> Iterator[None]:
+def queue_slot(spec: dict[str, Any], waiting: Callable[[str], bool]) -> Iterator[None]:
     """Wait for one's turn, and keep it until the ``with`` block is left.
 
     Parameters

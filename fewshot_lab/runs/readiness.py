@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.jobs import begin
+from fewshot_lab.jobs import reset_folder
 from fewshot_lab.runs.rank_process import remember
 from fewshot_lab.runs.run import Run
 
@@ -30,4 +30,4 @@ def ready(run: Run, *, device: str | None = None, nproc: int | None = None) -> N
         )
     facts = {k: v for k, v in (("device", device), ("nproc", nproc)) if v is not None}
     remember(run.folder, launcher="local", **facts)
-    begin(run.folder)
+    reset_folder(run.folder)

@@ -176,7 +176,7 @@ def buttons(run: Run) -> None:
             ):
                 run.stop()
                 st.rerun(scope="app")
-            if run.job.in_line and st.button(
+            if run.job.waits_in_queue and st.button(
                 "Begin now",
                 key=f"fl-now-{run.name}",
                 help="Beside the other work: both will be slower, and must share the memory.",
