@@ -41,12 +41,12 @@ def wait_in_line(work: dict[str, Any]) -> Iterator[None]:
     """Wait, say on stderr for whom, and keep the turn until the ``with`` block is left."""
     from fewshot_lab.jobs import queue_slot
 
-    said = ""
+    last = ""
 
     def waiting(sentence: str) -> bool:
-        nonlocal said
-        if sentence != said:
-            said = sentence
+        nonlocal last
+        if sentence != last:
+            last = sentence
             say_who_waits(sentence)
         return False
 

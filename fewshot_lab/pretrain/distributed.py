@@ -25,7 +25,7 @@ _PATIENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Ranks:
+class ProcessGroup:
     """One process among those of its run.
 
     Attributes
@@ -75,7 +75,7 @@ class Ranks:
 
 
 @contextmanager
-def ranks(device: str = "cpu") -> Iterator[Ranks]:
+def process_group(device: str = "cpu") -> Iterator[ProcessGroup]:
     """Join the other processes of the run for the length of the ``with`` block.
 
     Parameters
@@ -100,7 +100,7 @@ def ranks(device: str = "cpu") -> Iterator[Ranks]:
             chosen = torch.device("cuda", local % torch.cuda.device_count())
         torch.cuda.set_device(chosen)
     if world == 1:
-        yield Ranks(0, 1, chosen)
+        yield ProcessGroup(0, 1, chosen)
         return
     _rendezvous()
     try:
@@ -114,7 +114,7 @@ def ranks(device: str = "cpu") -> Iterator[Ranks]:
         first = (str(error).splitlines() or [""])[0]
         raise FewshotLabError(f"The run's processes did not find each other: {first}") from error
     try:
-        yield Ranks(rank, world, chosen)
+        yield ProcessGroup(rank, world, chosen)
     finally:
         dist.destroy_process_group()
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fewshot_lab.files import write_atomically
-from fewshot_lab.pretrain.multi_crop_network import Embed
+from fewshot_lab.pretrain.multi_crop_network import MultiCropNetwork
 
 PICTURES = "pictures"
 CROPS = f"{PICTURES}/crops.png"
@@ -52,7 +52,9 @@ def draw_crops(path: Path, views: Sequence[Tensor], images: int) -> None:
 
 
 @torch.no_grad()
-def draw_attention(path: Path, network: Embed, pixels: Tensor, device: torch.device) -> bool:
+def draw_attention(
+    path: Path, network: MultiCropNetwork, pixels: Tensor, device: torch.device
+) -> bool:
     """Draw images and, below each, the same in the light of where the class token looks.
 
     The mean over the last block's heads of softmax(q k'), as in Caron et al. 2021, figure 1, from
