@@ -211,12 +211,12 @@ def list_jobs(folder: Path) -> list[Job]:
     runs = Path(folder) / "jobs"
     if not runs.is_dir():
         return []
-    found = []
+    jobs = []
     for run in sorted(runs.iterdir(), reverse=True):
         spec = read_spec(run)
         if spec is not None:
-            found.append(Job(run.name, str(spec.get("verb")), run, tuple(spec.get("args", ()))))
-    return found
+            jobs.append(Job(run.name, str(spec.get("verb")), run, tuple(spec.get("args", ()))))
+    return jobs
 
 
 def running(folder: Path, verb: str | None = None) -> list[Job]:

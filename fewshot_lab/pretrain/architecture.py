@@ -14,6 +14,8 @@ from fewshot_lab.errors import FewshotLabError
 if TYPE_CHECKING:
     from torch import nn
 
+    from fewshot_lab.backbones import Backbone
+
 _STARTS = ("imagenet", "scratch")
 
 
@@ -48,6 +50,11 @@ def registered(backbone: str) -> str:
     import timm
 
     return f"timm:{backbone}" if timm.is_model(backbone) else backbone
+
+
+def starting_weights(backbone: str, start: str) -> Backbone:
+    """Return the registered backbone whose weights a recipe starts from; not for scratch."""
+    return find(registered(backbone) if start == "imagenet" else start)
 
 
 def _is_file(start: str) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 from fewshot_lab.pretrain.recipe import Recipe
 
 State = Literal["good", "watch", "bad"]
-Action = Literal["noted", "paused", "rolled back"]
+Action = Literal["noted", "paused"]
 
 _RANK_EVERY = 50
 _LOOK_AGAIN = 100
@@ -35,7 +35,7 @@ class HealthFinding:
     state : "good", "watch" or "bad"
     sentence, advice : str
         What is seen, and the next change to try.
-    action : "noted", "paused" or "rolled back"
+    action : "noted" or "paused"
     since : int
         The step at which it began; what was stored before is good.
     changes : dict

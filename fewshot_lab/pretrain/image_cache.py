@@ -93,13 +93,10 @@ class DecodedImages:
     ----------
     pixels : CachedPixels
     images : tuple of RunImage, (n,)
-    unreadable : tuple of (RunImage, str)
-        Left out, each with the reason.
     """
 
     pixels: CachedPixels
     images: tuple[RunImage, ...]
-    unreadable: tuple[tuple[RunImage, str], ...]
 
 
 def decode_images(
@@ -143,14 +140,11 @@ def decode_images(
                     write_json(place / _STATE, {"done": done, "unreadable": reasons})
             del pixels
     progress("decoding", len(images), len(images))
-    bad = {int(row): reason for row, reason in reasons.items()}
-    good = [row for row in range(len(images)) if row not in bad]
+    good = [row for row in range(len(images)) if str(row) not in reasons]
     if not good:
         raise FewshotLabError("None of the images can be read.")
     return DecodedImages(
-        CachedPixels(file, shape, np.array(good)),
-        tuple(images[row] for row in good),
-        tuple((images[row], reason) for row, reason in bad.items()),
+        CachedPixels(file, shape, np.array(good)), tuple(images[row] for row in good)
     )
 
 

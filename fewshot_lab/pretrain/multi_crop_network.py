@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain.architecture import create, registered, stages
+from fewshot_lab.pretrain.architecture import create, stages, starting_weights
 from fewshot_lab.pretrain.projection_head import (
     PretrainedHead,
     ProjectionHead,
@@ -89,7 +89,7 @@ def starting_backbone(recipe: Recipe, stored: dict[str, Any] | None = None) -> S
         return StartingBackbone(
             create(architecture), architecture, preprocessing, "random weights", head
         )
-    known = find(registered(recipe.backbone) if recipe.start == "imagenet" else recipe.start)
+    known = starting_weights(recipe.backbone, recipe.start)
     return StartingBackbone(
         _any_size(known.network(), known.architecture),
         known.architecture,
@@ -121,8 +121,8 @@ def _architecture(recipe: Recipe) -> tuple[str, Preprocessing]:
     if timm.is_model(recipe.backbone):
         size = max(recipe.decoded_size, recipe.global_size)
         return recipe.backbone, Preprocessing(size=size, resize="squash", mean=HALF, std=HALF)
-    found = find(recipe.backbone)
-    return found.architecture, found.preprocessing
+    known = find(recipe.backbone)
+    return known.architecture, known.preprocessing
 
 
 def _any_size(network: nn.Module, architecture: str) -> nn.Module:
@@ -233,12 +233,8 @@ def _drop_paths(backbone: nn.Module, most: float) -> None:
     """Give the blocks a stochastic depth that grows with depth (Huang et al. 2016)."""
     from timm.layers import DropPath
 
-    blocks = [m for m in backbone.modules() if isinstance(getattr(m, "drop_path", None), nn.Module)]
-    for depth, block in enumerate(blocks):
-        rate = most * depth / max(1, len(blocks) - 1)
-        block.drop_path = DropPath(rate) if rate else nn.Identity()
-    for name in ("drop_path1", "drop_path2"):
-        chosen = [m for m in backbone.modules() if isinstance(getattr(m, name, None), nn.Module)]
-        for depth, block in enumerate(chosen):
-            rate = most * depth / max(1, len(chosen) - 1)
+    for name in ("drop_path", "drop_path1", "drop_path2"):
+        blocks = [m for m in backbone.modules() if isinstance(getattr(m, name, None), nn.Module)]
+        for depth, block in enumerate(blocks):
+            rate = most * depth / max(1, len(blocks) - 1)
             setattr(block, name, DropPath(rate) if rate else nn.Identity())

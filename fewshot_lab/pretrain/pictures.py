@@ -73,14 +73,14 @@ def draw_attention(
     block = _last_attention(network.backbone)
     if block is None:
         return False
-    heard: list[Tensor] = []
-    hook = block.register_forward_pre_hook(lambda _, args: heard.append(args[0]))
+    inputs: list[Tensor] = []
+    hook = block.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
     try:
         network.eval()
         network.embed(pixels.to(device).float() / 255)
     finally:
         hook.remove()
-    tokens = heard[0]
+    tokens = inputs[0]
     n, count, width = tokens.shape
     heads = int(block.num_heads)  # type: ignore[arg-type]
     qkv = block.qkv(tokens).view(n, count, 3, heads, width // heads)  # type: ignore[operator]
@@ -111,9 +111,8 @@ def _last_attention(backbone: nn.Module) -> nn.Module | None:
 
 
 def _pixels(crop: Tensor) -> NDArray[np.uint8]:
-    array = (crop.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
-    found: NDArray[np.uint8] = array
-    return found
+    pixels: NDArray[np.uint8] = (crop.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
+    return pixels
 
 
 def _write(path: Path, tiles: list[list[NDArray[np.uint8]]]) -> None:

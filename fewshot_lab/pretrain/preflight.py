@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fewshot_lab.backbones import find
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.architecture import (
     architecture_of,
     model_info,
-    registered,
     size_refusal,
+    starting_weights,
 )
 from fewshot_lab.pretrain.recipe import Recipe
 
@@ -69,27 +68,19 @@ def check_recipe(
 def _check_device(device: str, nproc: int) -> None:
     if device == "cpu":
         return
-    import torch
+    from fewshot_lab.pretrain.distributed import count_gpus
 
     if not device.startswith("cuda"):
         raise FewshotLabError(f"There is no device {device!r}: take cpu or cuda.")
-    if not torch.cuda.is_available():
-        raise FewshotLabError(
-            "A GPU was asked for, and this machine has none that torch can use: take --device "
-            "cpu, or start on a machine with an NVIDIA GPU and its driver."
-        )
-    if nproc > torch.cuda.device_count():
-        raise FewshotLabError(
-            f"{nproc} processes need {nproc} GPUs, and this machine has "
-            f"{torch.cuda.device_count()}."
-        )
+    if nproc > (gpus := count_gpus()):
+        raise FewshotLabError(f"{nproc} processes need {nproc} GPUs, and this machine has {gpus}.")
 
 
 def _check_weights(recipe: Recipe) -> None:
     if recipe.start == "scratch":
         return
-    found = find(registered(recipe.backbone) if recipe.start == "imagenet" else recipe.start)
-    usable, sentence = found.available()
+    known = starting_weights(recipe.backbone, recipe.start)
+    usable, sentence = known.available()
     if not usable:
         raise FewshotLabError(sentence)
 

@@ -127,7 +127,7 @@ def _of_file(start: str) -> PretrainedHead | None:
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # what cannot be read is told when the backbone is read
+    except Exception:  # the sentence comes when the backbone is read
         return None
     teacher = content.get("teacher") if isinstance(content, Mapping) else None
     if not isinstance(teacher, Mapping):
@@ -155,5 +155,5 @@ def _centre(content: Mapping[str, Any], prototypes: int) -> Tensor | None:
 
 
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor] | None:
-    found = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    return found or None
+    part = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    return part or None

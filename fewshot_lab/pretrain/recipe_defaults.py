@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.presets import preset
+
+if TYPE_CHECKING:
+    from fewshot_lab.pretrain.architecture import ModelInfo
 
 # lightly-train's rule: so many prototypes below so many images, and the last above all.
 _IMAGES = (20_000, 50_000, 100_000, 200_000)
@@ -57,8 +60,7 @@ class _Case:
         Random weights; those of ImageNet, by which the first stages know edges and colours.
     head : dict
         The sizes of the head that the start brings; empty where it has none.
-    patch, stages : int
-    transformer : bool
+    network : ModelInfo
     """
 
     n_images: int
@@ -66,9 +68,7 @@ class _Case:
     scratch: bool
     taught: bool
     head: dict[str, int]
-    patch: int
-    stages: int
-    transformer: bool
+    network: ModelInfo
 
 
 def choose_values(
@@ -107,16 +107,14 @@ def choose_values(
 
 
 def _start(chosen: Choices, backbone: str, start: str) -> None:
-    chosen.values |= {"backbone": backbone, "start": start}
-    chosen.reasons |= {
-        "backbone": "As chosen: what is trained."
-        if start in ("imagenet", "scratch")
-        else "As the start.",
-        "start": {
-            "imagenet": "The backbone's own weights, which few images cannot replace.",
-            "scratch": "As chosen; good weights get further with few images.",
-        }.get(start, "As chosen: weights that know such images already, perhaps."),
+    why = {
+        "imagenet": "The backbone's own weights, which few images cannot replace.",
+        "scratch": "As chosen; good weights get further with few images.",
     }
+    own = "As chosen: what is trained." if start in why else "As the start."
+    chosen.take("backbone", backbone, own)
+    other = "As chosen: weights that know such images already, perhaps."
+    chosen.take("start", start, why.get(start, other))
 
 
 def _modality(chosen: Choices, modality: str | None) -> None:
@@ -133,7 +131,6 @@ def _case(n_images: int, backbone: str, start: str, device: str) -> _Case:
     from fewshot_lab.pretrain.architecture import architecture_of, model_info
     from fewshot_lab.pretrain.projection_head import pretrained_head
 
-    network = model_info(architecture_of(backbone, start))
     head = pretrained_head(start)
     return _Case(
         n_images,
@@ -141,21 +138,20 @@ def _case(n_images: int, backbone: str, start: str, device: str) -> _Case:
         start == "scratch",
         start == "imagenet" and "dino" not in backbone.lower(),
         {} if head is None else head.sizes,
-        network.patch,
-        network.stages,
-        network.transformer,
+        model_info(architecture_of(backbone, start)),
     )
 
 
 def _crops(chosen: Choices, case: _Case) -> None:
-    patches = "" if case.patch == 1 else f" In patches of {case.patch} px."
-    why = "The size of ImageNet's and DINO's training." if case.on_gpu else "What a CPU can do."
-    side = _multiple(224 if case.on_gpu else 112, case.patch)
-    chosen.take("global_size", side, why + patches)
-    side = _multiple(96 if case.on_gpu else 56, case.patch)
-    chosen.take("local_size", side, "About half of a global crop's side, as in DINO." + patches)
-    views = 6 if case.on_gpu else 4
-    chosen.take("local_crops", views, "Each more costs time; beyond six little is gained.")
+    patch = case.network.patch
+    in_patches = "" if patch == 1 else f" In patches of {patch} px."
+    whole, part, crops, why = 112, 56, 4, "What a CPU can train on."
+    if case.on_gpu:
+        whole, part, crops, why = 224, 96, 6, "The size of ImageNet's and DINO's training."
+    half = "About half of a global crop's side, as in DINO."
+    chosen.take("global_size", _multiple(whole, patch), why + in_patches)
+    chosen.take("local_size", _multiple(part, patch), half + in_patches)
+    chosen.take("local_crops", crops, "Each more costs time; beyond six little is gained.")
     chosen.take_dinos(global_scale_low=0.4, local_scale_high=0.4)
     chosen.take("global_scale_high", 1.0, "DINO's: up to the whole image.")
     chosen.take("local_scale_low", 0.1, "A local crop still shows a part one can recognise.")
@@ -216,7 +212,7 @@ def _teacher(chosen: Choices, case: _Case, per_epoch: float) -> None:
 def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
     if case.scratch:
         rate, why = 5e-4 * batch / 256, "DINO's 5e-4 x batch / 256 from scratch."
-    elif case.on_gpu or case.transformer:
+    elif case.on_gpu or case.network.transformer:
         rate, why = 1e-4 * batch / 256, "1e-4 x batch / 256 from good weights."
     else:
         rate, why = 5e-4, "Few steps on a CPU: higher than DINO's, as measured on blood cells."
@@ -247,12 +243,12 @@ def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
     elif case.head:
         chosen.take("head_only_steps", 0, "The head is not new.")
         chosen.take("frozen_stages", 0, "Backbone and head already fit each other.")
-    elif case.taught and not case.on_gpu and not case.transformer:
+    elif case.taught and not case.on_gpu and not case.network.transformer:
         # As measured on blood cells.
         chosen.take("head_only_steps", 0, "The first stages rest instead.")
         chosen.take(
             "frozen_stages",
-            min(4, case.stages // 2),
+            min(4, case.network.stages // 2),
             "They see edges and colours, which ImageNet taught well; a third faster.",
         )
     else:
@@ -267,7 +263,7 @@ def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
 
 def _machine(chosen: Choices, case: _Case) -> None:
     gpu = case.on_gpu
-    drop = 0.1 if case.transformer and gpu else 0.0
+    drop = 0.1 if case.network.transformer and gpu else 0.0
     chosen.take("drop_path", drop, "For large transformers only.")
     chosen.take("precision", "bf16" if gpu else "float32", "Twice as fast." if gpu else "Exact.")
     chosen.take("gradient_checkpointing", False, "Slower; switch it on where memory is short.")

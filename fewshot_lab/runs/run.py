@@ -66,29 +66,29 @@ class Run:
         A run that ended without a word reads as "failed", with what to do; one that waits for
         Slurm as "queued".
         """
-        found = self.job.status()
+        status = self.job.status()
         step = newest_step(self.folder)
         if not self._has_run:
             # Slurm may have refused to go on with it, after its last state was forgotten.
-            found = Status("stopped") if step else Status("queued", message="Not started yet.")
+            status = Status("stopped") if step else Status("queued", message="Not started yet.")
         rows = read_metrics(self.folder)
         done = max([step, *(row["step"] for row in rows if row.get("kind") == "step")])
         total = self.recipe.steps
-        if found.stage != "pretraining" or found.state not in ("running", "queued"):
-            found = replace(found, done=done, total=total)
+        if status.stage != "pretraining" or status.state not in ("running", "queued"):
+            status = replace(status, done=done, total=total)
         if (
-            found.state in ("running", "queued", "lost", "stopped")
+            status.state in ("running", "queued", "lost", "stopped")
             and self.spec.get("launcher") == "slurm"
         ):
-            found = queue_state(self.folder, found)
-        if found.state == "lost":
+            status = queue_state(self.folder, status)
+        if status.state == "lost":
             again = f"from step {step:,}" if step else "from the start"
-            found = replace(
-                found,
+            status = replace(
+                status,
                 state="failed",
                 message=f"The process was ended from outside; resumed, it goes on {again}.",
             )
-        return found
+        return status
 
     @property
     def started(self) -> bool:

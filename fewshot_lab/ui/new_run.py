@@ -89,7 +89,7 @@ def show(project: Project) -> None:
 
 @dataclass(frozen=True)
 class _Proposal:
-    """What the form starts with; ``images`` and ``where`` are a clone's original's."""
+    """What the form proposes; a clone has the images of its original, so they are not given."""
 
     recommended: RecommendedRecipe
     target: ComputeTarget
