@@ -141,7 +141,8 @@ def pretrain(
     from fewshot_lab.project import Project
 
     for each in () if resume else project:
-        Project.open(each).close()  # before the seconds that torch takes to load
+        with Project.open(each):  # before the seconds that torch takes to load
+            pass
     from fewshot_lab.runs import launch_run, submit_new_run, submit_to_slurm
 
     chosen_gpus = _gpu_ids(gpu_ids)

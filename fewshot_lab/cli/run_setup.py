@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,8 @@ def new_run(
         run_images,
     )
 
-    opened = [Project.open(each) for each in projects]
-    try:
+    with ExitStack() as stack:
+        opened = [stack.enter_context(Project.open(each)) for each in projects]
         where = parse_filter(opened, only_where)
         labelled = run_images(opened, where=where)
         images = labelled[0]
@@ -88,9 +89,6 @@ def new_run(
             images=labelled,
             where=where,
         )
-    finally:
-        for each in opened:
-            each.close()
 
 
 def _explained(recommended: RecommendedRecipe) -> str:

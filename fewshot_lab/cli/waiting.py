@@ -32,8 +32,8 @@ def in_turn(
 
     if now or job is not None or "SLURM_JOB_ID" in os.environ:
         return None
-    Project.open(project).close()
-    return {"project": project, "device": device}
+    with Project.open(project):
+        return {"project": project, "device": device}
 
 
 @contextmanager

@@ -46,13 +46,10 @@ def try_backbone(project: ProjectCore, name: str, *, progress: Progress = silent
     from fewshot_lab.project import Studies
 
     for each in (project.backbone_name, name):
-        view = project.through(each)
-        try:
+        with project.through(each) as view:
             view.embed(progress=progress)
             view.make_map(progress=progress)
             fingerprint = view.backbone.fingerprint
-        finally:
-            view.close()
     trial: dict[str, Any] = {
         "before": project.backbone_name,
         "after": name,
