@@ -193,6 +193,15 @@ def test_another_process_with_the_same_number_is_not_the_job(project: Path) -> N
     job.stop()  # and nobody else is ended for it
 
 
+def test_a_process_as_an_earlier_version_named_it_is_known_by_its_number() -> None:
+    from fewshot_lab.jobs.processes import ProcessId, this_machine
+
+    stored = {"pid": os.getpid(), "started": "123456", "machine": this_machine()}
+    named = ProcessId.read(stored)
+    assert named is not None and named.process() is not None
+    assert ProcessId(os.getpid(), 0.5, this_machine()).process() is None
+
+
 def test_a_job_of_an_earlier_boot_is_judged_by_its_signs_of_life(project: Path) -> None:
     job = begin(project, "quick")
     ended(job)

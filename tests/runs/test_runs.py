@@ -10,6 +10,7 @@ import torch
 
 from fewshot_lab.backbones import find
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain import RunImage
 from fewshot_lab.project import Project
 from fewshot_lab.runs import (
     create_run,
@@ -17,6 +18,7 @@ from fewshot_lab.runs import (
     gpu_environment,
     launch_run,
     list_runs,
+    read_images,
     run_images,
     torchrun_command,
 )
@@ -123,6 +125,15 @@ def test_labels_are_for_the_check_alone_and_never_of_the_audit_set(project: Proj
     assert found[second] is None
     assert classes[found[third]] == names[third]
     assert all(image.file.is_absolute() for image in images)
+
+
+def test_images_as_an_earlier_version_listed_them_are_read(tmp_path: Path) -> None:
+    line = {"id": "a", "file": "/x/a.png", "label": 1, "project": "cells", "side": 40}
+    (tmp_path / "images.jsonl").write_text(json.dumps(line) + "\n")
+    assert read_images(tmp_path) == [RunImage("a", Path("/x/a.png"), label=1, side=40)]
+    (tmp_path / "images.jsonl").write_text('{"id": "a"}\n')
+    with pytest.raises(FewshotLabError, match=r"Line 1 of .* names no image"):
+        read_images(tmp_path)
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(new_run: NewRun) -> None:
