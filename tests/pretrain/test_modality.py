@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fewshot_lab.pretrain import PRESETS, likely_modality
+from fewshot_lab.pretrain import PRESETS, propose_modality
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
 # As a grey JPEG comes back: its channels differ a little.
@@ -24,7 +24,7 @@ GREY = np.repeat(COLOUR[..., :1] // 2 + 60, 3, -1) + np.array([0, 3, 6], np.uint
     ],
 )
 def test_it_is_proposed_or_left_open(names, pictures, kind, why):
-    likely = likely_modality(names, pictures)
-    assert likely.modality == kind
-    assert why in likely.why
+    proposal = propose_modality(names, pictures)
+    assert proposal.modality == kind
+    assert why in proposal.why
     assert kind is None or kind in PRESETS

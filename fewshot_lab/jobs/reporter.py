@@ -1,5 +1,6 @@
 """The worker's side of a job: says how far it is, and notices that it is to stop."""
 
+import json
 import os
 import signal
 import threading
@@ -11,11 +12,11 @@ from types import FrameType
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.files import full_disk
+from fewshot_lab.files import full_disk, write_json
+from fewshot_lab.jobs.job_folder import NOW, STATUS, STOP, read_spec
 from fewshot_lab.jobs.processes import ProcessId
-from fewshot_lab.jobs.queue import first_word, in_line, is_heavy
+from fewshot_lab.jobs.queue import first_word, is_heavy, queue_slot
 from fewshot_lab.jobs.rate import Rate
-from fewshot_lab.jobs.run_files import NOW, SPEC, STATUS, STOP, read_json, write_json, write_over
 from fewshot_lab.progress import Progress
 
 WRITE_SECONDS = 0.25
@@ -51,7 +52,7 @@ def worker(
         The callback for the work.
     """
     folder = Path(run_folder)
-    spec = read_json(folder / SPEC)
+    spec = read_spec(folder)
     if spec is None:
         raise FewshotLabError(f"{folder} is not the folder of a job.")
     heavy = is_heavy(spec)
@@ -60,18 +61,15 @@ def worker(
         stack.enter_context(report.listening((signal.SIGTERM, *also)))
         try:
             if heavy:
-                stack.enter_context(in_line(spec, report.waiting))
+                stack.enter_context(queue_slot(spec, report.waiting))
                 _step_back()
             report.set(state="running", message="")
             yield report.progress
-        except Stopped:
+        except (Stopped, KeyboardInterrupt):
             report.end("stopped", "Stopped; what was finished is kept.")
             raise
         except FewshotLabError as error:
             report.end("failed", str(error))
-            raise
-        except KeyboardInterrupt:
-            report.end("stopped", "Stopped; what was finished is kept.")
             raise
         except BaseException as error:
             unexpected = f"An unexpected error ({type(error).__name__}): see the log."
@@ -181,13 +179,15 @@ class _Reporter:
         self._status["heartbeat"] = time.time()
         # A full disk ends the work by itself, with its own sentence; a status that could not be
         # written does not. That sentence is the last word, and is to be read all the same.
+        path = self._folder / STATUS
         with suppress(OSError):
             try:
-                write_json(self._folder / STATUS, self._status, lasting=lasting)
+                if self._folder.is_dir():  # else it was deleted, and stays so
+                    write_json(path, self._status, lasting=lasting)
             except OSError:
                 if not lasting:
                     raise
-                write_over(self._folder / STATUS, self._status)
+                _write_over(path, self._status)
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
@@ -202,3 +202,12 @@ class _Reporter:
             os.kill(os.getpid(), number)
             return
         self._asked_to_stop = True
+
+
+def _write_over(path: Path, value: dict[str, Any]) -> None:
+    """Write into the room that a file has already: what is left to do on a full disk."""
+    with path.open("r+", encoding="utf-8") as file:
+        json.dump(value, file)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
