@@ -17,7 +17,6 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.errors import ExportRefused
 from fewshot_lab.export.facts import gather_facts
 from fewshot_lab.export.licence import check_backbone
-from fewshot_lab.export.model_card import model_card
 from fewshot_lab.export.onnx_graph import (
     REVISION,
     backbone_graph,
@@ -29,6 +28,7 @@ from fewshot_lab.export.parity import check
 from fewshot_lab.export.predict_script import predict_py
 from fewshot_lab.export.skops_file import dump, write_member
 from fewshot_lab.export.tables import labels_used_csv
+from fewshot_lab.export.templating import render
 from fewshot_lab.files import to_json
 from fewshot_lab.progress import Progress, silent
 
@@ -212,7 +212,8 @@ def _fill(
         if (folder / name).exists()
     }
     _store(folder / "bundle.json", _json(about))
-    _store(folder / "MODEL_CARD.md", model_card({**facts, "about": about}).encode())
+    card = render("model_card.md.jinja", {**facts, "about": about})
+    _store(folder / "MODEL_CARD.md", card.encode())
     return parity
 
 
