@@ -16,16 +16,11 @@ if TYPE_CHECKING:
     import torch
     from sklearn.base import BaseEstimator
 
-    from fewshot_lab.backbones import Card
-
 OPSET = 18
 ML_OPSET = 3
 IR_VERSION = 10
 REVISION = 1
 """Raised when the way a backbone is turned into ONNX changes: old cached graphs are then unused."""
-
-LIMIT_MB = 2147
-"""Protocol buffers, and so an ONNX file, end at 2 GB."""
 
 IMAGES, EMBEDDING, PROBABILITIES = "images", "embedding", "probabilities"
 
@@ -131,10 +126,10 @@ def _difference(model: torch.nn.Module, graph: onnx.ModelProto, size: int) -> fl
         pictures = rng.integers(0, 256, (n, size, size, 3), dtype=np.uint8)
         with torch.inference_mode():
             expected = model(torch.from_numpy(pictures)).float().numpy()
-        found = run(session, pictures, [EMBEDDING])[0]
-        if found.shape != expected.shape or not np.isfinite(found).all():
+        embedded = run(session, pictures, [EMBEDDING])[0]
+        if embedded.shape != expected.shape or not np.isfinite(embedded).all():
             return float("inf")
-        worst = max(worst, float(np.abs(found - expected).max() / np.abs(expected).max()))
+        worst = max(worst, float(np.abs(embedded - expected).max() / np.abs(expected).max()))
     return worst
 
 
@@ -329,20 +324,6 @@ def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
         producer_name="fewshot-lab",
         producer_version=__version__,
     )
-
-
-def refuse_too_large(card: Card) -> None:
-    """Refuse a backbone that no ONNX file can hold, before anything is computed.
-
-    Raises
-    ------
-    ExportRefused
-    """
-    if card.size_mb > LIMIT_MB:
-        raise ExportRefused(
-            f"{card.title} ({card.size_mb:,.0f} MB) is larger than the 2 GB that one ONNX file can "
-            "hold: it works in the app, but a bundle needs a smaller backbone."
-        )
 
 
 def serialise(model: onnx.ModelProto) -> bytes:
