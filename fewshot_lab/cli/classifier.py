@@ -61,15 +61,15 @@ def fit(
     }
     lines = [fitted.sentence or f"{fitted.fitted.title}."]
     for key, what in (("cross_validation", "cross-validation"), ("audit", "audit")):
-        found = measured[key]
-        value = found.get("balanced_accuracy")
+        part = measured[key]
+        value = part.get("balanced_accuracy")
         if value:
             lines.append(
                 f"Balanced accuracy by {what}: {value['value']:.3f} "
                 f"({value['low']:.3f} to {value['high']:.3f}, n = {value['n']:,})."
             )
         else:
-            reason = str(found["reason"])
+            reason = str(part["reason"])
             lines.append(f"{what.capitalize()}: {reason[:1].lower()}{reason[1:]}")
     tell(result, "\n".join(lines), as_json=json)
     opened.close()
@@ -179,10 +179,10 @@ def report(
     from fewshot_lab.export import write_report
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as said:
+    with progress(job, as_json=json) as report:
         opened = Project.open(project)
         try:
-            facts = write_report(opened, out, progress=said)
+            facts = write_report(opened, out, progress=report)
         finally:
             opened.close()
         result = {"out": str(out.absolute()), **facts}

@@ -139,11 +139,11 @@ def map_(
 
     with progress(job, as_json=json) as report:
         opened = Project.open(project)
-        made = opened.make_map(
+        layout = opened.make_map(
             neighbours=neighbours, min_dist=min_dist, fresh=fresh, progress=report
         )
-        result = {"images": len(made.ids), "method": made.method}
-        text = f"{plural(len(made.ids), 'image')} laid out by {made.method.upper()}."
+        result = {"images": len(layout.ids), "method": layout.method}
+        text = f"{plural(len(layout.ids), 'image')} laid out by {layout.method.upper()}."
         tell(result, text, as_json=json, job=job)
         opened.close()
 
@@ -185,10 +185,10 @@ def prepare_project(
     """
     if backbone is not None and project.map is not None:
         view = project.through(backbone)
-        found = prepare_project(view, neighbours=neighbours, min_dist=min_dist, report=report)
+        reports = prepare_project(view, neighbours=neighbours, min_dist=min_dist, report=report)
         view.close()
         project.use_backbone(backbone)
-        return found
+        return reports
     shown = backbone is not None  # until the switch, the map belongs to the old backbone
 
     def report_and_show(stage: str, done: int, total: int | None) -> None:
@@ -199,8 +199,8 @@ def prepare_project(
 
     embedded = project.embed(backbone=backbone, progress=report_and_show)
     listed(embedded.failed)
-    made = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
-    return {"embed": asdict(embedded), "map": {"images": len(made.ids), "method": made.method}}
+    layout = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
+    return {"embed": asdict(embedded), "map": {"images": len(layout.ids), "method": layout.method}}
 
 
 def try_backbone(
@@ -217,9 +217,9 @@ def try_backbone(
 
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         opened = Project.open(project)
-        found = compare(opened, backbone, progress=report)
+        verdict = compare(opened, backbone, progress=report)
         opened.close()
-    tell(found, found["reason"] or f"{backbone} is compared.", as_json=json, job=job)
+    tell(verdict, verdict["reason"] or f"{backbone} is compared.", as_json=json, job=job)
 
 
 def compare_backbones(
@@ -238,14 +238,14 @@ def compare_backbones(
         os.nice(10)
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         opened = Project.open(project)
-        found = better_backbone(
+        verdict = better_backbone(
             opened, backbone or (), within=UNASKED_SECONDS if behind else None, progress=report
         )
         opened.close()
-    tell(found, _compared(found), as_json=json, job=job)
+    tell(verdict, _compared(verdict), as_json=json, job=job)
 
 
-def _compared(found: dict[str, Any]) -> str:
+def _compared(verdict: dict[str, Any]) -> str:
     from fewshot_lab.project import points
 
     rows = [
@@ -254,12 +254,12 @@ def _compared(found: dict[str, Any]) -> str:
             "{:.2f} ({:.2f} to {:.2f})".format(*row["balanced_accuracy"]),
             points(row) if "gain" in row else "in use",
         ]
-        for row in found["rows"]
+        for row in verdict["rows"]
     ]
     lines = [table(["backbone", "balanced accuracy", "against the one in use"], rows), ""]
-    lines += [f"{row['backbone']}: {row['reason']}" for row in found["left_out"]]
-    lines.append(found["sentence"])
-    if found["better"]:
+    lines += [f"{row['backbone']}: {row['reason']}" for row in verdict["left_out"]]
+    lines.append(verdict["sentence"])
+    if verdict["better"]:
         lines.append("Nothing was switched: 'prepare PROJECT --backbone NAME' does it.")
     return "\n".join(lines)
 

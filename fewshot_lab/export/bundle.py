@@ -185,20 +185,20 @@ def predict_folder(
 
     out = Path(out)
     with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
-        found = scan(Path(folder), extract_to=Path(unpacked))
+        pictures = scan(Path(folder), extract_to=Path(unpacked))
         seen = 0
         referred: list[bool] = []
         unlike: list[bool] = []
 
         def counted() -> Iterator[Row]:
             nonlocal seen
-            for row in bundle.predict(found):
+            for row in bundle.predict(pictures):
                 seen += 1
                 if row.decided is not None:
                     referred.append(not row.decided)
                 if row.unlike is not None:
                     unlike.append(row.unlike)
-                progress("predicting", seen, max(found.total, seen))
+                progress("predicting", seen, max(pictures.total, seen))
                 yield row
             if not seen:
                 raise FewshotLabError(f"There is no picture in {folder}.")

@@ -79,24 +79,24 @@ def _tested(test: ReferenceTest | None, names: dict[int, str]) -> dict[str, Any]
     }
 
 
-def _figures(found: TestFigures, names: dict[int, str], noun: str = "group") -> dict[str, Any]:
+def _figures(figures: TestFigures, names: dict[int, str], noun: str = "group") -> dict[str, Any]:
     def each(intervals: dict[int, Interval]) -> dict[str, Any]:
         return {names[c]: plain(interval) for c, interval in intervals.items()}
 
-    why = found.why_not(names, noun)
+    why = figures.why_not(names, noun)
     return {
-        "balanced_accuracy": None if why else plain(found.balanced_accuracy),
+        "balanced_accuracy": None if why else plain(figures.balanced_accuracy),
         **({"reason": why} if why else {}),
-        "accuracy": plain(found.accuracy),
-        "recall": each(found.recall),
-        "precision": each(found.precision),
-        "prevalence": each(found.prevalence),
+        "accuracy": plain(figures.accuracy),
+        "recall": each(figures.recall),
+        "precision": each(figures.precision),
+        "prevalence": each(figures.prevalence),
         "confusion": {
-            "classes": [names[c] for c in found.class_ids],
-            "counts": found.confusion.tolist(),
+            "classes": [names[c] for c in figures.class_ids],
+            "counts": figures.confusion.tolist(),
         },
-        "n": found.n,
-        "independent": found.groups,
+        "n": figures.n,
+        "independent": figures.groups,
     }
 
 

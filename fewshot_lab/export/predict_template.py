@@ -175,11 +175,11 @@ class Classifier:
             while waiting:
                 reading, waiting = waiting, start()  # the next are read while these are computed
                 done = [(name, future.result()) for name, future in reading]
-                inputs = [found for _, found in done if not isinstance(found, str)]
+                inputs = [pixels for _, pixels in done if not isinstance(pixels, str)]
                 answers = iter(self.rows(*self.run(np.stack(inputs))) if inputs else ())
-                for name, found in done:
-                    if isinstance(found, str):
-                        yield Row(name, "", float("nan"), None, None, found)
+                for name, pixels in done:
+                    if isinstance(pixels, str):
+                        yield Row(name, "", float("nan"), None, None, pixels)
                         continue
                     yield replace(next(answers), path=name)
 
@@ -192,15 +192,15 @@ class Classifier:
         ]
         if self.decision is None:
             return rows
-        found = self.decision.apply(probabilities, embedding)
+        decision = self.decision.apply(probabilities, embedding)
         for i, row in enumerate(rows):
-            sets, similarity = found.sets, found.similarity
+            sets, similarity = decision.sets, decision.similarity
             inside = None if sets is None else np.flatnonzero(sets[i])
             rows[i] = replace(
                 row,
-                decided=None if self.decision.thresholds is None else bool(found.decided[i]),
+                decided=None if self.decision.thresholds is None else bool(decision.decided[i]),
                 classes=None if inside is None else tuple(self.names[k] for k in inside),
-                unlike=None if similarity is None else bool(found.unlike[i]),
+                unlike=None if similarity is None else bool(decision.unlike[i]),
                 similarity=None if similarity is None else float(similarity[i]),
             )
         return rows
@@ -238,20 +238,20 @@ def find_pictures(folder: str | Path) -> list[Candidate | Refused]:
     else:
         listing = Listing()
         list_file(listing, root.name, root, named=True)
-    found: list[Candidate | Refused] = list(listing.refused)
+    pictures: list[Candidate | Refused] = list(listing.refused)
     for path, file in listing.files:
         if _is_dicom(file):
-            found.append(Refused(path, "This is a DICOM file: predict it with fewshot-lab."))
+            pictures.append(Refused(path, "This is a DICOM file: predict it with fewshot-lab."))
             continue
         pages = 1
         with suppress(Unreadable), opened(file) as image:
             if image.format == "TIFF":
                 pages = sum(1 for _ in picture_pages(image))
-        found += [
+        pictures += [
             Candidate(f"{path}#{frame}" if pages > 1 else path, file, frame)
             for frame in range(pages)
         ]
-    return found
+    return pictures
 
 
 def _is_dicom(file: Path) -> bool:
@@ -335,8 +335,8 @@ def write_predictions(
                     count += 1
                     values = (f"{value:.6f}" for value in row.probabilities)
                     head = [row.path, row.predicted, f"{row.probability:.6f}"]
-                    told = ruled(row.decided, row.classes, row.unlike, row.similarity)
-                    writer.writerow([*head, *values, *told])
+                    rule = ruled(row.decided, row.classes, row.unlike, row.similarity)
+                    writer.writerow([*head, *values, *rule])
                 if progress is not None:
                     progress(count + len(errors))
         beside.replace(out)

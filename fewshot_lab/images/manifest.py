@@ -265,18 +265,18 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refuse
         if not value:
             yield Refused(f"{file.name}, row {line}", "The row names no file.")
             continue
-        found = resolve(value, file.parent)
+        target = resolve(value, file.parent)
         path = shown(value.replace("\\", "/"))
-        if found is None:
+        if target is None:
             yield Refused(path, "The file is not there: paths count from the manifest's folder.")
             continue
-        if found in seen:
+        if target in seen:
             yield Refused(path, "The manifest names this file twice; the first row counts.")
             continue
-        seen.add(found)
-        if Path(value).is_absolute() and found[0].is_relative_to(file.parent):
-            path = shown(found[0].relative_to(file.parent))
-        elif found[1] is not None:
+        seen.add(target)
+        if Path(value).is_absolute() and target[0].is_relative_to(file.parent):
+            path = shown(target[0].relative_to(file.parent))
+        elif target[1] is not None:
             path = path.rpartition("#")[0]
         meta = {
             name: float(row[at[name]]) if name in numeric else row[at[name]]
@@ -285,7 +285,7 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refuse
         }
         reference = row[at[columns.label]] if columns.label else ""
         group = row[at[columns.group]] if columns.group else ""
-        yield Row(path, found[0], found[1], reference or None, group or None, meta)
+        yield Row(path, target[0], target[1], reference or None, group or None, meta)
 
 
 def _is_number(text: str) -> bool:

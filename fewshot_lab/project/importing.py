@@ -85,7 +85,7 @@ class WithImports(WithSplits):
         Stopped
             Where ``progress`` raised it; what was read until then stays.
         """
-        from fewshot_lab.images import Found, Refused, examine, scan
+        from fewshot_lab.images import ExaminedImage, Refused, examine, scan
 
         began = time.monotonic()
         report = ImportReport()
@@ -135,7 +135,7 @@ class WithImports(WithSplits):
             for item in examine(candidates, skip=skip, progress=progress):
                 if isinstance(item, Refused):
                     refused.append((item.path, item.reason))
-                elif isinstance(item, Found):
+                elif isinstance(item, ExaminedImage):
                     batch.append(self._take_in(item, copy=copy))
                 if len(batch) >= 200 or time.monotonic() - flushed > 1:
                     flush()

@@ -2,8 +2,10 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +16,7 @@ from fewshot_lab.backbones import conditions, must_be_accepted
 from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
+from fewshot_lab.stats import Interval
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
@@ -57,14 +60,14 @@ def exports_folder(project: Project) -> Path:
 
 def past_exports(project: Project) -> list[Past]:
     """Return the bundles written so far, the newest first."""
-    found = []
+    bundles = []
     for about in exports_folder(project).glob("*/bundle.json"):
         if about.parent.name.startswith("."):
             continue
         try:
             facts = json.loads(about.read_text("utf-8"))
             parity = facts["parity"]
-            found.append(
+            bundles.append(
                 Past(
                     about.parent,
                     datetime.fromisoformat(facts["created"]).timestamp(),
@@ -75,7 +78,7 @@ def past_exports(project: Project) -> list[Past]:
             )
         except (OSError, ValueError, KeyError, TypeError):
             continue  # not a bundle of this version
-    return sorted(found, key=lambda past: -past.created)
+    return sorted(bundles, key=lambda past: -past.created)
 
 
 def show(project: Project) -> None:
@@ -129,45 +132,48 @@ def show(project: Project) -> None:
     with sentences():
         report(project, ready=snapshot.fitted is not None, busy=job is not None)
     st.divider()
+    tables(project, classified=snapshot.fitted is not None)
+
+
+def tables(project: Project, *, classified: bool) -> None:
+    """Draw the labels, opinions and predictions to download."""
     st.header("Tables")
     labelled = bool(project.store.labels())
-    labels, opinions, predictions = st.columns(3, gap="large")
-    with labels:
-        st.download_button(
-            "Labels as CSV",
-            lambda: labels_csv(project).encode(),
-            f"{project.name}-labels.csv",
-            "text/csv",
-            disabled=not labelled,
-            on_click="ignore",
-        )
-        st.caption("A row for each labelled image: the label that counts, whose it is, its split.")
-    with opinions:
-        st.download_button(
-            "Opinions as CSV",
-            lambda: opinions_csv(project).encode(),
-            f"{project.name}-opinions.csv",
-            "text/csv",
-            disabled=not labelled,
-            on_click="ignore",
-        )
-        st.caption(
+    downloads: tuple[tuple[str, Callable[[Project], str], bool, str], ...] = (
+        (
+            "Labels",
+            labels_csv,
+            labelled,
+            "A row for each labelled image: the label that counts, whose it is, its split.",
+        ),
+        (
+            "Opinions",
+            opinions_csv,
+            labelled,
             "A row for each person and image: what each one said, before the team's rule made one "
-            "label of it."
-        )
-    with predictions:
-        st.download_button(
-            "Predictions as CSV",
-            lambda: predictions_csv(project).encode(),
-            f"{project.name}-predictions.csv",
-            "text/csv",
-            disabled=snapshot.fitted is None,
-            on_click="ignore",
-        )
-        st.caption(
+            "label of it.",
+        ),
+        (
+            "Predictions",
+            predictions_csv,
+            classified,
             "A row for each image, labelled or not: the class predicted for it, its probability, "
-            "and whether the image trained the classifier."
-        )
+            "and whether the image trained the classifier.",
+        ),
+    )
+    for column, (name, csv_of, ready, caption) in zip(
+        st.columns(3, gap="large"), downloads, strict=True
+    ):
+        with column:
+            st.download_button(
+                f"{name} as CSV",
+                partial(csv_of, project),
+                f"{project.name}-{name.lower()}.csv",
+                "text/csv",
+                disabled=not ready,
+                on_click="ignore",
+            )
+            st.caption(caption)
 
 
 def licence(project: Project) -> bool:
@@ -227,20 +233,17 @@ def what_it_is(project: Project) -> str:
     if snapshot.sentence:
         rows.append(("Chosen", snapshot.sentence))
     if snapshot.cv is not None:
-        found = snapshot.cv.balanced_accuracy
-        rows.append(
-            (
-                "Balanced accuracy",
-                f"{interval(found.value, found.low, found.high)}, n = {count(found.n)}, "
-                "by cross-validation",
-            )
-        )
+        accuracy = _measured(snapshot.cv.balanced_accuracy)
+        rows.append(("Balanced accuracy", f"{accuracy}, by cross-validation"))
     if snapshot.audit is not None:
-        found = snapshot.audit
-        rows.append(("Audit", f"{interval(found.value, found.low, found.high)}, n = {found.n}"))
+        rows.append(("Audit", _measured(snapshot.audit)))
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
     lines = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows)
     return f'<dl class="fl-facts">{lines}</dl>'
+
+
+def _measured(accuracy: Interval) -> str:
+    return f"{interval(accuracy.value, accuracy.low, accuracy.high)}, n = {count(accuracy.n)}"
 
 
 def named(names: list[str]) -> str:
