@@ -14,16 +14,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export.classifier_onnx import classifier_graph
 from fewshot_lab.export.errors import ExportRefused
 from fewshot_lab.export.facts import gather_facts
 from fewshot_lab.export.licence import check_backbone
-from fewshot_lab.export.onnx_graph import (
-    REVISION,
-    backbone_graph,
-    classifier_graph,
-    join,
-    serialise,
-)
+from fewshot_lab.export.onnx_graph import REVISION, backbone_graph, join, serialise
 from fewshot_lab.export.parity import check
 from fewshot_lab.export.predict_script import predict_py
 from fewshot_lab.export.skops_file import dump, write_member

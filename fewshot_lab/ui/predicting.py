@@ -24,11 +24,11 @@ from fewshot_lab.home import home
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.empty import empty
-from fewshot_lab.ui.exporting import past_exports
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.sources import keep_drop
 from fewshot_lab.ui.words import count, escape, percent, plural
+from fewshot_lab.ui.written_bundles import written_bundles
 from fewshot_lab.web import api_url
 
 ANOTHER = "A ZIP from elsewhere"
@@ -107,8 +107,8 @@ def forget(job: "jobs.Job") -> None:
 
 def choose_bundle(project: Project | None, base: Path) -> Path | None:
     """Ask which bundle to use: one of the project's, or one from elsewhere."""
-    past = past_exports(project) if project is not None else []
-    if not past and not st.session_state.get("fl-elsewhere"):
+    bundles = written_bundles(project) if project is not None else []
+    if not bundles and not st.session_state.get("fl-elsewhere"):
         if project is None:
             st.session_state["fl-elsewhere"] = True
             st.rerun()
@@ -123,8 +123,8 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
             )
         return None
     chosen = ANOTHER
-    if past:
-        names = [one.folder.name for one in past]
+    if bundles:
+        names = [one.folder.name for one in bundles]
         wanted = st.session_state.get("fl-bundle")
         chosen = st.selectbox(
             "Bundle",
@@ -132,7 +132,7 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
             index=names.index(wanted) if wanted in names else 0,
         )
     if chosen != ANOTHER:
-        return next(one.folder for one in past if one.folder.name == chosen)
+        return next(one.folder for one in bundles if one.folder.name == chosen)
     file = st.file_uploader("A bundle as ZIP", type="zip", key="fl-bundle-zip")
     return kept_zip(base) if file is None else keep_zip(base, file)
 
