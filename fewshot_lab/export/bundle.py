@@ -19,7 +19,7 @@ from fewshot_lab.images import Candidate, Refused, read_rgb, scan
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fewshot_lab.export.predict_template import Classifier, Row
+    from fewshot_lab.export.predict_template import Classifier, Prediction
 
 
 class Bundle:
@@ -103,7 +103,7 @@ class Bundle:
         """The classes' names, in the order of the probabilities."""
         return self._classifier.names
 
-    def predict(self, pictures: Iterable[str | Path | Candidate | Refused]) -> Iterator[Row]:
+    def predict(self, pictures: Iterable[str | Path | Candidate | Refused]) -> Iterator[Prediction]:
         """Yield one row per picture, in order; DICOM, too.
 
         Parameters
@@ -113,7 +113,7 @@ class Bundle:
 
         Yields
         ------
-        Row
+        Prediction
             ``path``, ``predicted``, ``probability``, ``probabilities`` (K,), ``embedding`` (d,);
             ``reason`` where it cannot be read; ``decided``, ``classes``, ``unlike`` and
             ``similarity`` by the bundle's rule, None in bundles that have none.
@@ -190,7 +190,7 @@ def predict_folder(
         referred: list[bool] = []
         unlike: list[bool] = []
 
-        def counted() -> Iterator[Row]:
+        def counted() -> Iterator[Prediction]:
             nonlocal seen
             for row in bundle.predict(pictures):
                 seen += 1

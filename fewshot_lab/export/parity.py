@@ -51,7 +51,7 @@ class Parity:
     stored_difference: float
 
 
-def check(
+def check_parity(
     project: ProjectCore,
     fitted: Fitted,
     training_ids: Sequence[str],
@@ -76,9 +76,9 @@ def check(
 
     embeddings = project.require_embeddings()
     order = _sample_order(embeddings.ids, training_ids)
-    with loaded(folder) as module:
+    with loaded_script(folder) as module:
         classifier = module.Classifier(folder)
-        ids, inputs = _read(project, classifier, order, progress)
+        ids, inputs = _readable_inputs(project, classifier, order, progress)
         needed = min(AT_LEAST, len(order))
         if len(ids) < needed:
             raise ExportRefused(
@@ -110,13 +110,13 @@ def check(
             f"fit another classifier than {fitted.title}."
         )
     expected = again if recomputed else stored
-    _same_rule(decision, read_back, probabilities, embedded, expected)
+    _check_rule(decision, read_back, probabilities, embedded, expected)
     return Parity(
         float(difference[worst]), len(ids), recomputed, float(from_stored[_worst(from_stored)])
     )
 
 
-def _same_rule(
+def _check_rule(
     ours: Decision | None,
     theirs: Any,
     probabilities: np.ndarray,
@@ -166,7 +166,7 @@ def _sample_order(ids: Sequence[str], training_ids: Sequence[str]) -> list[str]:
     return both + trained[short:] + others[short:]
 
 
-def _read(
+def _readable_inputs(
     project: ProjectCore, classifier: Any, order: Sequence[str], progress: Progress
 ) -> tuple[list[str], np.ndarray]:
     """Return the first images that can be read, as the bundle's predict.py prepares them."""
@@ -206,7 +206,7 @@ def _embed(project: ProjectCore, inputs: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def loaded(folder: Path) -> Iterator[Any]:
+def loaded_script(folder: Path) -> Iterator[Any]:
     """Load the predict.py of a bundle that this process has just written."""
     path = folder / "predict.py"
     module = types.ModuleType(f"fewshot_lab_bundle_{uuid4().hex}")

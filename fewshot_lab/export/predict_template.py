@@ -47,7 +47,7 @@ Read = Callable[..., Image.Image]
 
 
 @dataclass(frozen=True)
-class Row:
+class Prediction:
     """What the classifier says of one picture.
 
     Attributes
@@ -161,7 +161,7 @@ class Classifier:
 
     def predict(
         self, pictures: Iterable[str | Path | Candidate | Refused], *, batch: int = BATCH
-    ) -> Iterator[Row]:
+    ) -> Iterator[Prediction]:
         """Yield one row per picture, in order; one that cannot be read never stops the others."""
         items = iter(pictures)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -179,15 +179,15 @@ class Classifier:
                 answers = iter(self.rows(*self.run(np.stack(inputs))) if inputs else ())
                 for name, pixels in done:
                     if isinstance(pixels, str):
-                        yield Row(name, "", float("nan"), None, None, pixels)
+                        yield Prediction(name, "", float("nan"), None, None, pixels)
                         continue
                     yield replace(next(answers), path=name)
 
-    def rows(self, probabilities: np.ndarray, embedding: np.ndarray) -> list[Row]:
+    def rows(self, probabilities: np.ndarray, embedding: np.ndarray) -> list[Prediction]:
         """Return what follows from probabilities (n, K) and embeddings (n, d), without paths."""
         best = probabilities.argmax(axis=1)
         rows = [
-            Row("", self.names[k], float(p[k]), p, e)
+            Prediction("", self.names[k], float(p[k]), p, e)
             for k, p, e in zip(best, probabilities, embedding, strict=True)
         ]
         if self.decision is None:
@@ -263,23 +263,23 @@ def _is_dicom(file: Path) -> bool:
     return kind == "dicom" or (kind is None and file.suffix.lower() in DICOM_SUFFIXES)
 
 
-RULED = ("decision", "prediction_set", "unlike", "similarity")
+RULE_COLUMNS = ("decision", "prediction_set", "unlike", "similarity")
 """Columns for what follows from a probability: "decided" or "referred"; classes, joined by "|";
 "yes" or "no"; the cosine to the labelled images."""
 
 
 def header(names: list[str]) -> list[str]:
     """Return the columns of a table of predictions."""
-    return ["path", "predicted", "probability", *(f"p_{name}" for name in names), *RULED]
+    return ["path", "predicted", "probability", *(f"p_{name}" for name in names), *RULE_COLUMNS]
 
 
-def ruled(
+def rule_cells(
     decided: bool | None,
     classes: tuple[str, ...] | None,
     unlike: bool | None,
     similarity: float | None,
 ) -> list[str]:
-    """Return the cells of :data:`RULED`; empty where there is no rule."""
+    """Return the cells of :data:`RULE_COLUMNS`; empty where there is no rule."""
     return [
         "" if decided is None else "decided" if decided else "referred",
         "" if classes is None else "|".join(classes),
@@ -289,7 +289,7 @@ def ruled(
 
 
 def write_predictions(
-    rows: Iterable[Row],
+    rows: Iterable[Prediction],
     names: list[str],
     out: str | Path,
     *,
@@ -299,12 +299,12 @@ def write_predictions(
 
     Parameters
     ----------
-    rows : iterable of Row
+    rows : iterable of Prediction
     names : list of str
         The classes, in the order of the probabilities.
     out : path
         The columns are path, predicted, probability, one ``p_`` column per class, then
-        :data:`RULED`, empty without a rule. Nothing is there before the last row is written.
+        :data:`RULE_COLUMNS`, empty without a rule. Nothing is there before the last row is written.
 
     Returns
     -------
@@ -335,7 +335,7 @@ def write_predictions(
                     count += 1
                     values = (f"{value:.6f}" for value in row.probabilities)
                     head = [row.path, row.predicted, f"{row.probability:.6f}"]
-                    rule = ruled(row.decided, row.classes, row.unlike, row.similarity)
+                    rule = rule_cells(row.decided, row.classes, row.unlike, row.similarity)
                     writer.writerow([*head, *values, *rule])
                 if progress is not None:
                     progress(count + len(errors))

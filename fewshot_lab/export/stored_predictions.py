@@ -199,7 +199,7 @@ def similar_images(
 
 def predictions_table(predictions: StoredPredictions) -> bytes:
     """Return the answers as CSV with one probability per class, and what follows from them."""
-    from fewshot_lab.export.predict_template import header, ruled
+    from fewshot_lab.export.predict_template import header, rule_cells
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -207,6 +207,6 @@ def predictions_table(predictions: StoredPredictions) -> bytes:
     for one in predictions.answers:
         values = [f"{one.probabilities[name]:.6f}" for name in predictions.names]
         head = [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}"]
-        rule = ruled(one.decided, one.classes, one.unlike, one.similarity)
+        rule = rule_cells(one.decided, one.classes, one.unlike, one.similarity)
         writer.writerow([*head, *values, *rule])
     return b"\xef\xbb\xbf" + text.getvalue().encode()

@@ -12,7 +12,7 @@ from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
-from fewshot_lab.images.manifest import ManifestColumns, Row, guess_columns, list_manifest
+from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
 from fewshot_lab.progress import Progress, silent
 
@@ -89,7 +89,7 @@ def scan(
         raise FewshotLabError(f"{group_field!r} cannot be the group; choose {fields}.")
     pictures = Scan()
     given = [source] if isinstance(source, str | Path) else source
-    sources = [_plain(Path(path)) for path in given]
+    sources = [_absolute(Path(path)) for path in given]
     for path in sources:
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
@@ -223,7 +223,7 @@ class _Opener:
 
         return items()
 
-    def _row(self, row: Row) -> Iterator[_Item]:
+    def _row(self, row: ManifestRow) -> Iterator[_Item]:
         if row.frame is not None:
             path = f"{row.path}#{row.frame}"
             yield Candidate(path, row.file, row.frame, row.reference, row.group, row.meta)
@@ -265,13 +265,13 @@ class _Opener:
     def _folder_for(self, source: Path) -> Path:
         if self.extract_to is None:
             raise FewshotLabError(f"There is no folder given to unpack {source.name} into.")
-        return _plain(Path(self.extract_to)) / source.name
+        return _absolute(Path(self.extract_to)) / source.name
 
 
 def _is_container(source: Path) -> bool:
     return source.is_dir() or source.suffix.lower() in (".zip", ".npz", ".csv", ".tsv")
 
 
-def _plain(path: Path) -> Path:
+def _absolute(path: Path) -> Path:
     """Make a path absolute and take ".." out; links stay as the user named them."""
     return Path(os.path.normpath(path.expanduser().absolute()))
