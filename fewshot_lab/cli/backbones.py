@@ -32,10 +32,11 @@ def try_backbone(
     from fewshot_lab.project import Project
     from fewshot_lab.runs import try_backbone as compare
 
-    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
-        opened = Project.open(project)
+    with (
+        progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report,
+        Project.open(project) as opened,
+    ):
         verdict = compare(opened, backbone, progress=report)
-        opened.close()
     tell(verdict, verdict["reason"] or f"{backbone} is compared.", as_json=json, job=job)
 
 
@@ -53,12 +54,13 @@ def compare_backbones(
 
     if behind and hasattr(os, "nice"):
         os.nice(10)
-    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
-        opened = Project.open(project)
+    with (
+        progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report,
+        Project.open(project) as opened,
+    ):
         verdict = better_backbone(
             opened, backbone or (), within=UNASKED_SECONDS if behind else None, progress=report
         )
-        opened.close()
     tell(verdict, _compared(verdict), as_json=json, job=job)
 
 

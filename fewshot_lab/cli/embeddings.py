@@ -80,8 +80,7 @@ def embed(
     # Whoever takes a part of the work runs beside the others.
     beside = part_of_run(part) != (0, 1)
     heavy = in_turn(project, job, now=now or beside, device=device)
-    with progress(job, as_json=json, heavy=heavy) as report:
-        opened = Project.open(project)
+    with progress(job, as_json=json, heavy=heavy) as report, Project.open(project) as opened:
         before = opened.backbone_name
         done = opened.embed(
             backbone=backbone,
@@ -96,7 +95,6 @@ def embed(
             text += f" {opened.name} now uses {opened.backbone_name}; its labels stay."
         tell(asdict(done), text, as_json=json, job=job)
         listed(done.failed)
-        opened.close()
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:
@@ -133,15 +131,13 @@ def map_(
     """Lay the images out in the plane."""
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report:
-        opened = Project.open(project)
+    with progress(job, as_json=json) as report, Project.open(project) as opened:
         layout = opened.make_map(
             neighbours=neighbours, min_dist=min_dist, fresh=fresh, progress=report
         )
         result = {"images": len(layout.ids), "method": layout.method}
         text = f"{plural(len(layout.ids), 'image')} laid out by {layout.method.upper()}."
         tell(result, text, as_json=json, job=job)
-        opened.close()
 
 
 def prepare(
@@ -157,13 +153,14 @@ def prepare(
     """Embed what is missing, then make the map."""
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
-        opened = Project.open(project)
+    with (
+        progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report,
+        Project.open(project) as opened,
+    ):
         result = prepare_project(
             opened, backbone=backbone, neighbours=neighbours, min_dist=min_dist, report=report
         )
         tell(result, "The map is ready.", as_json=json, job=job)
-        opened.close()
 
 
 def prepare_project(
@@ -180,9 +177,8 @@ def prepare_project(
     has a map keeps it, and its backbone, until another backbone has made its own.
     """
     if backbone is not None and project.map is not None:
-        view = project.through(backbone)
-        reports = prepare_project(view, neighbours=neighbours, min_dist=min_dist, report=report)
-        view.close()
+        with project.through(backbone) as view:
+            reports = prepare_project(view, neighbours=neighbours, min_dist=min_dist, report=report)
         project.use_backbone(backbone)
         return reports
     shown = backbone is not None  # until the switch, the map belongs to the old backbone
@@ -211,8 +207,8 @@ def demo(
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.images.demo import draw_demo
 
-    with progress(job, as_json=json, heavy=None if now else {"project": name}) as report:
-        project = _demo_project(name)
+    heavy = None if now else {"project": name}
+    with progress(job, as_json=json, heavy=heavy) as report, _demo_project(name) as project:
         drawn = project.folder / "images" / "drawn"
         draw_demo(drawn, n=images, progress=report)
         # The manifest gives the cell type as reference label and the slide as group.
@@ -230,7 +226,6 @@ def demo(
             as_json=json,
             job=job,
         )
-        project.close()
 
 
 def _demo_project(name: str) -> Project:

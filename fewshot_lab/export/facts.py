@@ -117,9 +117,9 @@ def _curve(project: ProjectCore, fitted: Fitted) -> dict[str, Any]:
 
 
 def _agreement(project: ProjectCore) -> dict[str, Any]:
-    from fewshot_lab.project import people_report
+    from fewshot_lab.project import ProjectTeam
 
-    team = people_report(project).to_dict()
+    team = ProjectTeam(project).report().to_dict()
     counts = {
         "annotators": len(team["people"]),
         "rule": team["rule"],
