@@ -31,7 +31,7 @@ def test_predictions_accepted_in_bulk_neither_train_nor_measure(project):
     project.embed()
     ids = project.store.ids()
     project.labels.add(dict(zip(ids[:8], ["a", "b"] * 4, strict=True)), annotator="kim")
-    a = project.classes()[0].id
+    a = project.store.classes()[0].id
     project.store.draw_audit(ids[8:10], pool_size=24)
     accepted = LabelAction("page", 1, "kim", "class", a, ids[8:20], "accept", machine=True)
     project.store.record(accepted)
@@ -60,7 +60,7 @@ def test_an_unknown_path_stores_nothing(project):
             dict(zip(project.store.ids()[:2], ["a", 3], strict=True)), annotator="kim"
         )
     assert project.store.labels() == {}
-    assert project.classes() == []
+    assert project.store.classes() == []
 
 
 def test_names_and_missing_projects_are_told_in_a_sentence(project, tmp_path):
@@ -170,7 +170,7 @@ def test_labels_of_which_one_can_be_no_class_store_nothing(project, labels, word
     ids = project.store.ids()[: len(labels)]
     with pytest.raises(FewshotLabError, match=words):
         project.labels.add(dict(zip(ids, labels, strict=True)), annotator="kim")
-    assert len(project.classes()) == 30 and project.store.position() == before
+    assert len(project.store.classes()) == 30 and project.store.position() == before
 
 
 def test_two_labels_for_one_image_are_refused_and_one_said_twice_is_not(project, tmp_path):
@@ -179,7 +179,7 @@ def test_two_labels_for_one_image_are_refused_and_one_said_twice_is_not(project,
     file.write_text(f"path,label\n{one},a\n{other},b\n{one},b\n")
     with pytest.raises(FewshotLabError, match=f"{one}: a, {one}: b. Leave one"):
         project.labels.add_csv(file, annotator="kim")
-    assert project.classes() == [] and project.store.labels() == {}
+    assert project.store.classes() == [] and project.store.labels() == {}
     file.write_text(f"path,label\n{one},a\n{other},Unsure\n{one},A\n")
     assert project.labels.add_csv(file, annotator="kim") == (2, [])
     assert {label.kind for label in project.store.labels().values()} == {"class", "unsure"}
@@ -202,7 +202,7 @@ def test_one_undo_takes_back_a_whole_file_of_labels(project):
     ids = project.store.ids()
     said = {ids[0]: "large  cell", ids[1]: "Large cell", ids[2]: "small", ids[3]: "unsure"}
     assert project.labels.add(said, annotator="kim") == 4
-    assert [row.name for row in project.classes()] == ["large cell", "small"]
+    assert [row.name for row in project.store.classes()] == ["large cell", "small"]
     project.store.undo("kim", client="test", q=1)
     assert project.store.labels() == {}
 
