@@ -16,7 +16,7 @@ import pytest
 
 from fewshot_lab.store import Store
 
-from .hands import Hand, picture
+from .annotators import Hand, picture
 
 _PLACES = ["/usr/lib/postgresql", "/usr/local/bin", "/usr/bin"]
 

@@ -6,7 +6,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import MAX_CLASSES, Store
 from fewshot_lab.store.colours import FIRST_EIGHT, colour_for
 
-from .hands import Hand, now
+from .annotators import Hand, now
 
 
 def test_ids_are_never_used_again(store: Store, kim: Hand) -> None:

@@ -5,7 +5,7 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import Store
 
-from .hands import Hand, image, picture
+from .annotators import Hand, image, picture
 
 
 def test_importing_again_changes_nothing(store: Store) -> None:

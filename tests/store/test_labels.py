@@ -8,7 +8,7 @@ from sqlalchemy import text
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import LabelAction, Store
 
-from .hands import Hand, image, now, picture
+from .annotators import Hand, image, now, picture
 
 
 def test_the_latest_label_wins_and_carries_who_and_when(store: Store, kim: Hand, bo: Hand) -> None:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fewshot_lab.store import Store, Team
 
-from .hands import Hand, image, now, picture
+from .annotators import Hand, image, now, picture
 
 IMAGES, CLASSES = 6, 4
 PEOPLE = ("kim", "bo", "ann")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import SCHEMA_VERSION, Store
 
-from .hands import Hand, now, picture
+from .annotators import Hand, now, picture
 
 
 def test_a_newer_schema_is_left_alone(store: Store, address: tuple[str, str | None]) -> None:

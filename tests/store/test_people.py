@@ -5,7 +5,7 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import Store, Team
 
-from .hands import Hand, image, now
+from .annotators import Hand, image, now
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fewshot_lab.store import LabelAction, Store
 
-from .hands import Hand, image
+from .annotators import Hand, image
 
 ROOT = Path(__file__).parents[2]
 

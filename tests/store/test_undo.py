@@ -2,7 +2,7 @@
 
 from fewshot_lab.store import Store
 
-from .hands import Hand, image, now, picture
+from .annotators import Hand, image, now, picture
 
 
 def test_undo_and_redo_walk_back_and_forth(store: Store, kim: Hand) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Integer, Table, text
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import SCHEMA_VERSION, Store, Team, schema
 
-from .hands import Hand, image, now
+from .annotators import Hand, image, now
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = Path(__file__).with_name("version_1.sql")
