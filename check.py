@@ -1,7 +1,8 @@
 """Check the project: ``python check.py``.
 
 Makes the virtual environment with what the tests need, then runs ruff, mypy, the unit tests and
-the tests in a real browser, as CI does, and prints by room which share of the code they ran.
+the tests in a real browser, as CI does, and prints by room which share of the code the unit tests
+ran.
 
 ``python check.py --quick``
     ruff, mypy and the tests that take minutes together: for every commit.
@@ -64,7 +65,7 @@ def print_coverage(python: str, data: Path) -> None:
         room[0] += file["summary"]["covered_lines"]
         room[1] += file["summary"]["num_statements"]
     rooms["in all"] = [sum(lines) for lines in zip(*rooms.values(), strict=True)]
-    print("\nLines that the tests ran, by room")
+    print("\nLines that the unit tests ran, by room")
     for room, (ran, lines) in rooms.items():
         low = f"  below {ENOUGH} %" if 100 * ran < ENOUGH * lines else ""
         print(f"{room:18}{ran:6} of {lines:6}{100 * ran / max(lines, 1):7.1f} %{low}", flush=True)
@@ -85,14 +86,16 @@ def main() -> int:
     measured = not quick and not arguments
     data = Path(tempfile.mkdtemp()) / "coverage"
     variables["COVERAGE_FILE"] = str(data)
-    pytest = [python, "-m", *(["coverage", "run", "-m"] if measured else []), "pytest"]
+    pytest = [python, "-m", "pytest"]
     which = ["-m", f"not ({' or '.join(LONG)})"] if quick else ["-m", "not e2e"]
     if arguments:
         tests = [[*pytest, *([] if with_browser else which), *arguments]]
     else:
         # Unit tests side by side; the browser tests alone, for a person's patience is their clock.
         workers = str(min(os.cpu_count() or 1, 8))
-        tests = [[*pytest, *which, "-n", workers, "--dist", "loadfile"]]
+        measure = ["coverage", "run", "-m"] if measured else []
+        unit = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
+        tests = [unit]
         if with_browser:
             tests.append([*pytest, "-m", "e2e"])
     steps = [
@@ -105,7 +108,7 @@ def main() -> int:
     for step in steps:
         print("\n$", " ".join(["python", *step[1:]]), flush=True)
         if subprocess.run(step, cwd=ROOT, env=variables).returncode:
-            failed.append(step[2] if step[2] != "coverage" else "pytest")
+            failed.append("pytest" if "pytest" in step else step[2])
     if measured:
         print_coverage(python, data)
     shutil.rmtree(data.parent)
