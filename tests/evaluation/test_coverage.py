@@ -13,6 +13,8 @@ from fewshot_lab.stats import Sample, mean_recall, share, wilson
 
 from .simulation import SEEDS, check
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 2001
 K = 4
 KINDS = ("accuracy", "balanced accuracy", "recall", "precision", "prevalence")

@@ -31,6 +31,8 @@ from fewshot_lab.stats.reliability import bins_for, calibration_error
 
 from .simulation import SEEDS, check
 
+pytestmark = pytest.mark.slow
+
 PROJECTS, DRAWS = 201, 10
 CLASSES = (2, 3, 4, 6, 8, 12, 20)
 EACH = {20: (2, 4), 100: (2, 5, 10), 500: (2, 5, 10, 20)}
