@@ -16,6 +16,8 @@ from fewshot_lab.cli.main import app, run
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

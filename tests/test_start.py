@@ -11,6 +11,8 @@ import pytest
 
 import start
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

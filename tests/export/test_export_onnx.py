@@ -16,6 +16,8 @@ from fewshot_lab.export.onnx_graph import (
 )
 from fewshot_lab.export.skops_file import dump
 
+pytestmark = pytest.mark.slow
+
 D = 24
 
 

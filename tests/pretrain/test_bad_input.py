@@ -13,6 +13,8 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain import Recipe, check_recipe, newest_step, ranks, train
 from fewshot_lab.progress import silent
 
+pytestmark = pytest.mark.slow
+
 SCRATCH = Recipe(backbone="test_vit", start="scratch", batch_size=16)
 
 

@@ -9,6 +9,8 @@ from fewshot_lab.progress import silent
 
 from .conftest import MakeRun, drawn
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(600)
 def test_knn_gains_ten_points_over_random_weights(

@@ -18,6 +18,8 @@ from fewshot_lab.pretrain.multi_crop_network import starting_backbone
 from fewshot_lab.pretrain.student_teacher import Pair
 from fewshot_lab.progress import silent
 
+pytestmark = pytest.mark.slow
+
 LENGTHS, CENTRE = torch.linspace(0.5, 2, 50), torch.linspace(-1, 1, 50)
 
 

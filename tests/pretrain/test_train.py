@@ -18,6 +18,8 @@ from fewshot_lab.pretrain import schedules as schedules
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.progress import silent
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ["-m", "fewshot_lab", "pretrain-rank"]
 ALONE = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

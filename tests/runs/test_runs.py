@@ -16,6 +16,8 @@ from fewshot_lab.runs.launch import command
 
 from .conftest import NewRun, first_process, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def training(step: int = 1):
     return lambda status: status.state == "running" and status.done >= step

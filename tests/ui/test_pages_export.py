@@ -20,6 +20,8 @@ from fewshot_lab.ui.predicting import answer_html, folder_of, start
 
 from .conftest import words
 
+pytestmark = pytest.mark.slow
+
 
 def bundle(folder: Path, created: str) -> None:
     folder.mkdir(parents=True)
