@@ -12,6 +12,8 @@ import pytest
 
 from fewshot_lab.images.demo import draw_demo
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

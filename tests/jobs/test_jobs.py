@@ -15,6 +15,8 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.jobs import Job, list_jobs, running, start, worker
 
+pytestmark = pytest.mark.slow
+
 ROOT = str(Path(__file__).parents[2])
 COMMAND = [sys.executable, str(Path(__file__).with_name("verbs.py"))]
 

@@ -14,6 +14,8 @@ from fewshot_lab.pretrain import Recipe, check_recipe, newest_step
 
 from .conftest import train_run
 
+pytestmark = pytest.mark.slow
+
 SCRATCH = Recipe(backbone="test_vit", start="scratch", batch_size=16)
 
 

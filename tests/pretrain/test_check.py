@@ -8,6 +8,8 @@ from fewshot_lab.pretrain import Recipe
 from fewshot_lab.pretrain.image_cache import RunImage
 from fewshot_lab.pretrain.label_check import LabelCheck, gain
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_gain_is_the_difference_of_balanced_accuracies():
     labels = np.array([0, 0, 0, 0, 1, 1])

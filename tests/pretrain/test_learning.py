@@ -8,6 +8,8 @@ from fewshot_lab.pretrain import read_metrics
 
 from .conftest import MakeRun, drawn, train_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(600)
 def test_knn_gains_ten_points_over_random_weights(

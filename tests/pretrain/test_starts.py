@@ -19,6 +19,8 @@ from fewshot_lab.pretrain.student_teacher import StudentTeacher
 
 from .conftest import train_run
 
+pytestmark = pytest.mark.slow
+
 LENGTHS, CENTRE = torch.linspace(0.5, 2, 50), torch.linspace(-1, 1, 50)
 
 

@@ -19,6 +19,8 @@ from fewshot_lab.pretrain.recipe import Recipe
 
 from .conftest import train_run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ["-m", "fewshot_lab", "pretrain-rank"]
 ALONE = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

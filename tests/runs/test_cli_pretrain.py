@@ -16,6 +16,8 @@ from fewshot_lab.runs import find_run, pretrain
 
 from .conftest import QUICK, NewRun
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SETS = [part for k, v in QUICK.items() for part in ("--set", f"{k}={v}")]
 TINY = ["--backbone", "test_vit", "--start", "scratch", "--batch-size", "8", *SETS]

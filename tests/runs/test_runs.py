@@ -25,6 +25,8 @@ from fewshot_lab.runs import (
 
 from .conftest import NewRun, first_process, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def training(step: int = 1):
     return lambda status: status.state == "running" and status.done >= step

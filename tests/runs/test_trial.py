@@ -1,9 +1,13 @@
 """A run's backbone beside the one in use, before anybody switches."""
 
+import pytest
+
 from fewshot_lab.project import Project
 from fewshot_lab.runs import read_trial, run_rank, try_backbone
 
 from .conftest import NewRun
+
+pytestmark = pytest.mark.slow
 
 
 def test_both_are_seen_on_the_same_labels_and_nothing_is_switched(

@@ -15,6 +15,8 @@ from fewshot_lab.ui import run_words, runs_table
 
 from .conftest import words
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def blood(home: Path, tmp_path: Path) -> Path:

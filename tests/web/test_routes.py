@@ -374,6 +374,7 @@ def test_addresses_that_people_type_lead_to_pages(
     )
 
 
+@pytest.mark.slow
 def test_an_offer_is_taken_given_back_and_declined(
     client: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
