@@ -16,13 +16,22 @@ export class Accept {
   enter(place) {
     this.excluded.clear();
     this.slider = h("input", {
-      type: "range", class: "ws-range ws-range-wide", min: 50, max: 100, step: 0.5, value: this.threshold * 100,
-      "aria-label": "Least confidence", oninput: () => this.set(Number(this.slider.value) / 100),
+      type: "range",
+      class: "ws-range ws-range-wide",
+      min: 50,
+      max: 100,
+      step: 0.5,
+      value: this.threshold * 100,
+      "aria-label": "Least confidence",
+      oninput: () => this.set(Number(this.slider.value) / 100),
     });
     this.figure = h("output", { class: "ws-figure" });
-    this.only = h("select", { class: "ws-select", "aria-label": "Only this class", onchange: () => this.choose(this.only.value) },
+    this.only = h(
+      "select",
+      { class: "ws-select", "aria-label": "Only this class", onchange: () => this.choose(this.only.value) },
       h("option", { value: "" }, "all classes"),
-      this.model.classes.map((c) => h("option", { value: c.id, selected: c.id === this.classId }, c.name)));
+      this.model.classes.map((c) => h("option", { value: c.id, selected: c.id === this.classId }, c.name)),
+    );
     this.button = h("button", { type: "button", class: "ws-button ws-button-strong", onclick: () => this.take() });
     refill(place, h("div", { class: "ws-accept" }, this.slider, this.figure, this.only, this.button));
   }
@@ -71,7 +80,9 @@ export class Accept {
   }
 
   taken() {
-    return this.grid.rows.filter((row) => !this.excluded.has(row) && !this.model.kind(row) && this.model.predictedId(row) !== null);
+    return this.grid.rows.filter(
+      (row) => !this.excluded.has(row) && !this.model.kind(row) && this.model.predictedId(row) !== null,
+    );
   }
 
   words() {
@@ -79,7 +90,9 @@ export class Accept {
     if (!model.model?.class_ids?.length) return ["There is no classifier yet: label images of two classes first."];
     if (!this.grid.rows.length) return [this.surest(), ...this.record()];
     return [
-      "Predictions that become labels, the least sure first. ", h("kbd", {}, "0"), " leaves an image out, a class key corrects it.",
+      "Predictions that become labels, the least sure first. ",
+      h("kbd", {}, "0"),
+      " leaves an image out, a class key corrects it.",
       ...this.record(),
     ];
   }
@@ -95,7 +108,13 @@ export class Accept {
   wayOut() {
     const most = Math.floor(this.most() * 200) / 200;
     if (most < 0.5) return null;
-    return [`Lower to ${halves(most)}`, () => { this.slider.value = most * 100; this.set(most); }];
+    return [
+      `Lower to ${halves(most)}`,
+      () => {
+        this.slider.value = most * 100;
+        this.set(most);
+      },
+    ];
   }
 
   figures() {
@@ -120,7 +139,9 @@ export class Accept {
     if (!steps) return [];
     const step = steps.filter((s) => s.above <= this.threshold + 1e-9).at(-1);
     if (!step || !step.n) return [" No labelled image was predicted that surely yet."];
-    return [` In cross-validation ${percent(step.right.value)} of those were right (${Math.round(100 * step.right.low)}–${percent(step.right.high)}, n = ${count(step.n)}).`];
+    return [
+      ` In cross-validation ${percent(step.right.value)} of those were right (${Math.round(100 * step.right.low)}–${percent(step.right.high)}, n = ${count(step.n)}).`,
+    ];
   }
 
   say() {

@@ -69,7 +69,9 @@ async function refuse(response) {
   let sentence = `The server answered ${response.status}.`;
   try {
     sentence = (await response.json()).error ?? sentence;
-  } catch { /* no JSON: the status must do */ }
+  } catch {
+    /* no JSON: the status must do */
+  }
   if (response.status < 500) throw new Refused(sentence);
   throw new Error(sentence);
 }

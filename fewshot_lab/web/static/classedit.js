@@ -9,7 +9,11 @@ export function openEditor(panel) {
   const list = h("ul", { class: "ws-edit-list" });
   const retired = h("div", {});
   const target = h("input", {
-    type: "number", class: "ws-field ws-number", min: 1, max: 100000, value: model.overview?.target ?? 100,
+    type: "number",
+    class: "ws-field ws-number",
+    min: 1,
+    max: 100000,
+    value: model.overview?.target ?? 100,
     "aria-label": "Labels wanted per class",
     onchange: async () => {
       try {
@@ -20,8 +24,14 @@ export function openEditor(panel) {
     },
   });
   const add = h("input", {
-    type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 60,
-    onkeydown: (event) => { if (event.key === "Enter") panel.add(add); },
+    type: "text",
+    class: "ws-field",
+    placeholder: "Add a class",
+    "aria-label": "Name of a new class",
+    maxlength: 60,
+    onkeydown: (event) => {
+      if (event.key === "Enter") panel.add(add);
+    },
   });
   let dragged = null;
 
@@ -35,10 +45,19 @@ export function openEditor(panel) {
 
   const line = (c, at) => {
     const name = h("input", {
-      type: "text", class: "ws-field", value: c.name, title: c.name, maxlength: 60, "aria-label": `Name of ${c.name}`,
+      type: "text",
+      class: "ws-field",
+      value: c.name,
+      title: c.name,
+      maxlength: 60,
+      "aria-label": `Name of ${c.name}`,
       onkeydown: (event) => {
         if (event.key === "Enter") name.blur();
-        if (event.key === "Escape") { name.value = c.name; name.blur(); event.stopPropagation(); }
+        if (event.key === "Escape") {
+          name.value = c.name;
+          name.blur();
+          event.stopPropagation();
+        }
       },
       onchange: async () => {
         const wanted = name.value.trim();
@@ -46,24 +65,50 @@ export function openEditor(panel) {
       },
     });
     const color = h("input", {
-      type: "color", class: "ws-color", value: c.color, "aria-label": `Colour of ${c.name}`,
+      type: "color",
+      class: "ws-color",
+      value: c.color,
+      "aria-label": `Colour of ${c.name}`,
       onchange: () => changes.make({ do: "recolour", id: c.id, color: color.value }),
     });
     const item = h(
       "li",
       {
         draggable: "true",
-        ondragstart: (event) => { dragged = c.id; event.dataTransfer.effectAllowed = "move"; item.classList.add("ws-dragged"); },
-        ondragend: () => { dragged = null; item.classList.remove("ws-dragged"); },
-        ondragover: (event) => { if (dragged !== null) { event.preventDefault(); item.classList.add("ws-drop"); } },
+        ondragstart: (event) => {
+          dragged = c.id;
+          event.dataTransfer.effectAllowed = "move";
+          item.classList.add("ws-dragged");
+        },
+        ondragend: () => {
+          dragged = null;
+          item.classList.remove("ws-dragged");
+        },
+        ondragover: (event) => {
+          if (dragged !== null) {
+            event.preventDefault();
+            item.classList.add("ws-drop");
+          }
+        },
         ondragleave: () => item.classList.remove("ws-drop"),
-        ondrop: (event) => { event.preventDefault(); item.classList.remove("ws-drop"); if (dragged !== null) move(dragged, at); },
+        ondrop: (event) => {
+          event.preventDefault();
+          item.classList.remove("ws-drop");
+          if (dragged !== null) move(dragged, at);
+        },
       },
-      h("span", { class: "ws-grip", "aria-hidden": "true", title: "Drag to reorder; the keys follow the order" }, icon("grip")),
+      h(
+        "span",
+        { class: "ws-grip", "aria-hidden": "true", title: "Drag to reorder; the keys follow the order" },
+        icon("grip"),
+      ),
       h("kbd", { title: "The key that labels with this class" }, keyOf(at)?.shown ?? ""),
-      color, name,
+      color,
+      name,
       iconButton("up", `Move ${c.name} up`, () => move(c.id, at - 1), { disabled: at === 0 }),
-      iconButton("down", `Move ${c.name} down`, () => move(c.id, at + 1), { disabled: at === model.classes.length - 1 }),
+      iconButton("down", `Move ${c.name} down`, () => move(c.id, at + 1), {
+        disabled: at === model.classes.length - 1,
+      }),
       iconButton("more", `More for ${c.name}`, (event) => more(c, event.currentTarget)),
     );
     return item;
@@ -73,26 +118,48 @@ export function openEditor(panel) {
   const more = (c, anchor) => {
     const others = model.classes.filter((o) => o.id !== c.id);
     const { counts } = model.counts();
-    const into = h("select", { class: "ws-select", "aria-label": `Merge ${c.name} into` },
-      h("option", { value: "" }, "merge into…"), others.map((o) => h("option", { value: o.id }, o.name)));
+    const into = h(
+      "select",
+      { class: "ws-select", "aria-label": `Merge ${c.name} into` },
+      h("option", { value: "" }, "merge into…"),
+      others.map((o) => h("option", { value: o.id }, o.name)),
+    );
     into.addEventListener("change", async () => {
       const n = counts.get(c.id) ?? 0;
       const other = model.name(Number(into.value));
       if (await changes.make({ do: "merge", id: c.id, into: Number(into.value) })) {
-        panel.toasts.show(`${c.name} is now part of ${other} (${count(n)} labels).`, { action: "Undo", onAction: () => panel.grid.labeller.undo() });
+        panel.toasts.show(`${c.name} is now part of ${other} (${count(n)} labels).`, {
+          action: "Undo",
+          onAction: () => panel.grid.labeller.undo(),
+        });
       }
     });
-    const box = h("div", { class: "ws-edit-more" },
-      h("button", { type: "button", class: "ws-link", onclick: () => panel.grid.open({ name: "class", classId: c.id }) }, "Show its images"),
+    const box = h(
+      "div",
+      { class: "ws-edit-more" },
+      h(
+        "button",
+        { type: "button", class: "ws-link", onclick: () => panel.grid.open({ name: "class", classId: c.id }) },
+        "Show its images",
+      ),
       others.length > 0 && into,
-      h("button", {
-        type: "button", class: "ws-link",
-        onclick: async () => {
-          if (await changes.make({ do: "retire", id: c.id })) {
-            panel.toasts.show(`${c.name} is retired; its labels rest until it is restored.`, { action: "Undo", onAction: () => panel.grid.labeller.undo() });
-          }
+      h(
+        "button",
+        {
+          type: "button",
+          class: "ws-link",
+          onclick: async () => {
+            if (await changes.make({ do: "retire", id: c.id })) {
+              panel.toasts.show(`${c.name} is retired; its labels rest until it is restored.`, {
+                action: "Undo",
+                onAction: () => panel.grid.labeller.undo(),
+              });
+            }
+          },
         },
-      }, "Retire"));
+        "Retire",
+      ),
+    );
     const item = anchor.closest("li");
     const shown = item.nextSibling?.classList?.contains("ws-edit-more-line");
     for (const other of list.querySelectorAll(".ws-edit-more-line")) other.remove();
@@ -108,22 +175,54 @@ export function openEditor(panel) {
     const at = document.activeElement?.getAttribute?.("aria-label");
     refill(list, model.classes.map(line));
     const gone = [...model.classOf.values()].filter((c) => c.retired);
-    refill(retired, gone.length > 0 && h("h3", {}, "Retired or merged"), gone.map((c) =>
-      h("div", { class: "ws-retired" },
-        h("i", { class: "ws-swatch", style: { background: c.color } }),
-        h("span", {}, c.name, c.merged_into !== null && h("small", {}, ` in ${model.name(c.merged_into)}`)),
-        h("button", { type: "button", class: "ws-link", onclick: () => changes.make({ do: "restore", id: c.id }) }, "Restore"))));
+    refill(
+      retired,
+      gone.length > 0 && h("h3", {}, "Retired or merged"),
+      gone.map((c) =>
+        h(
+          "div",
+          { class: "ws-retired" },
+          h("i", { class: "ws-swatch", style: { background: c.color } }),
+          h("span", {}, c.name, c.merged_into !== null && h("small", {}, ` in ${model.name(c.merged_into)}`)),
+          h(
+            "button",
+            { type: "button", class: "ws-link", onclick: () => changes.make({ do: "restore", id: c.id }) },
+            "Restore",
+          ),
+        ),
+      ),
+    );
     if (at) list.querySelector(`[aria-label="${CSS.escape(at)}"]`)?.focus();
     made?.arrange();
   };
   let made = null;
-  const listener = () => { if (made?.panel.isConnected) draw(); };
+  const listener = () => {
+    if (made?.panel.isConnected) draw();
+  };
   draw();
-  made = popover(panel.edit, h("div", { class: "ws-editor" },
-    h("header", {}, h("h2", {}, "Classes"), iconButton("close", "Close", () => made.close())),
-    list, add, retired,
-    h("label", { class: "ws-target" }, "Labels wanted per class ", target),
-    h("p", { class: "ws-quiet" }, "Keys follow the order. Every change here can be undone with ctrl+Z.")),
-  { place: "right", label: "Edit the classes", within: workspace, onClose: () => model.listeners.get("classes").delete(listener) });
+  made = popover(
+    panel.edit,
+    h(
+      "div",
+      { class: "ws-editor" },
+      h(
+        "header",
+        {},
+        h("h2", {}, "Classes"),
+        iconButton("close", "Close", () => made.close()),
+      ),
+      list,
+      add,
+      retired,
+      h("label", { class: "ws-target" }, "Labels wanted per class ", target),
+      h("p", { class: "ws-quiet" }, "Keys follow the order. Every change here can be undone with ctrl+Z."),
+    ),
+    {
+      place: "right",
+      label: "Edit the classes",
+      within: workspace,
+      onClose: () => model.listeners.get("classes").delete(listener),
+    },
+  );
   model.on("classes", listener);
 }

@@ -9,28 +9,47 @@ import { ShortNames, fits, sayName, whenFontsCome, widthIn } from "./names.js";
 const DOUBLE = 230;
 const COMPACT_FROM = 11;
 // What a name has for itself in the narrow list and in the wide one; so many names may have two lines.
-const NARROW = 104, WIDE = 142;
+const NARROW = 104,
+  WIDE = 142;
 const TWO_LINES_TO = 13;
 
 export class ClassPanel {
   constructor({ model, map, grid, changes, toasts, workspace }) {
     Object.assign(this, { model, map, grid, changes, toasts, workspace });
     this.rows = new Map();
-    this.list = h("ul", { class: "ws-classes", onkeydown: (event) => this.moved(event), onfocusin: (event) => this.reach(event.target) });
+    this.list = h("ul", {
+      class: "ws-classes",
+      onkeydown: (event) => this.moved(event),
+      onfocusin: (event) => this.reach(event.target),
+    });
     this.caption = h("span", { class: "ws-caption" });
     this.edit = h("button", { type: "button", class: "ws-link", onclick: () => openEditor(this) }, "Edit");
     this.field = h("input", {
-      type: "text", class: "ws-field", placeholder: "Add a class", "aria-label": "Name of a new class", maxlength: 60,
+      type: "text",
+      class: "ws-field",
+      placeholder: "Add a class",
+      "aria-label": "Name of a new class",
+      maxlength: 60,
       onkeydown: (event) => {
         if (event.key === "Enter") this.add(this.field);
-        if (event.key === "Escape") { this.field.value = ""; this.field.blur(); }
+        if (event.key === "Escape") {
+          this.field.value = "";
+          this.field.blur();
+        }
       },
     });
-    this.element = h("section", { class: "ws-class-panel", "aria-label": "Classes" },
+    this.element = h(
+      "section",
+      { class: "ws-class-panel", "aria-label": "Classes" },
       h("header", {}, h("h2", {}, "Classes"), this.caption, this.edit),
-      this.list, h("div", { class: "ws-add" }, this.field));
+      this.list,
+      h("div", { class: "ws-add" }, this.field),
+    );
     model.on("classes", () => this.build());
-    whenFontsCome(this.element, () => { this.font = this.built = null; this.build(); });
+    whenFontsCome(this.element, () => {
+      this.font = this.built = null;
+      this.build();
+    });
     model.on("labels scores selection colour hidden", () => this.count());
   }
 
@@ -52,33 +71,41 @@ export class ClassPanel {
     this.element.parentElement?.classList.toggle("ws-many", model.classes.length >= COMPACT_FROM);
     const { short, two } = this.shorten();
     const reached = model.classes.some((c) => c.id === this.reached) ? this.reached : model.classes[0]?.id;
-    refill(this.list, model.classes.map((c, at) => {
-      const parts = {
-        count: h("span", { class: "ws-count" }),
-        name: h("span", { class: "ws-name" }),
-        bar: h("i", {}),
-      };
-      parts.button = h(
-        "button",
-        {
-          type: "button", class: "ws-class", title: c.name, "aria-pressed": "true", tabindex: c.id === reached ? 0 : -1, "data-class": c.id,
-          onclick: (event) => {
-            if (event.shiftKey) this.alone(c.id);
-            else this.clicked(c.id);
-            // By mouse: the arrows belong to the images.
-            if (event.detail) this.grid.scroller.focus({ preventScroll: true });
+    refill(
+      this.list,
+      model.classes.map((c, at) => {
+        const parts = {
+          count: h("span", { class: "ws-count" }),
+          name: h("span", { class: "ws-name" }),
+          bar: h("i", {}),
+        };
+        parts.button = h(
+          "button",
+          {
+            type: "button",
+            class: "ws-class",
+            title: c.name,
+            "aria-pressed": "true",
+            tabindex: c.id === reached ? 0 : -1,
+            "data-class": c.id,
+            onclick: (event) => {
+              if (event.shiftKey) this.alone(c.id);
+              else this.clicked(c.id);
+              // By mouse: the arrows belong to the images.
+              if (event.detail) this.grid.scroller.focus({ preventScroll: true });
+            },
           },
-        },
-        h("kbd", {}, keyOf(at)?.shown ?? ""),
-        h("i", { class: "ws-swatch", style: { background: c.color } }),
-        parts.name,
-        parts.count,
-        h("span", { class: "ws-progress", style: { "--own": c.color } }, parts.bar),
-      );
-      (two ? sayName : say)(parts.name, short(c.name));
-      this.rows.set(c.id, parts);
-      return h("li", {}, parts.button);
-    }));
+          h("kbd", {}, keyOf(at)?.shown ?? ""),
+          h("i", { class: "ws-swatch", style: { background: c.color } }),
+          parts.name,
+          parts.count,
+          h("span", { class: "ws-progress", style: { "--own": c.color } }, parts.bar),
+        );
+        (two ? sayName : say)(parts.name, short(c.name));
+        this.rows.set(c.id, parts);
+        return h("li", {}, parts.button);
+      }),
+    );
     this.edit.hidden = !model.classOf.size;
     this.field.placeholder = model.classes.length ? "Add a class" : "Name your first class";
     this.count();
@@ -131,7 +158,9 @@ export class ClassPanel {
     clearTimeout(this.timer);
     this.first = id;
     this.toggle(id);
-    this.timer = setTimeout(() => { this.first = null; }, DOUBLE);
+    this.timer = setTimeout(() => {
+      this.first = null;
+    }, DOUBLE);
     return undefined;
   }
 
@@ -159,7 +188,8 @@ export class ClassPanel {
     const { counts, accepted } = model.counts();
     const target = model.overview?.target ?? 100;
     const { selection } = model;
-    let within = null, shown = null;
+    let within = null,
+      shown = null;
     if (selection?.rows.length) {
       const key = this.map.mode === "label" ? (row) => model.classId(row) : (row) => model.shownId(row);
       within = tally(selection.rows, key);
@@ -171,13 +201,13 @@ export class ClassPanel {
       if (!parts) continue;
       const n = counts.get(c.id) ?? 0;
       say(parts.count, within ? `${count(within.get(c.id) ?? 0)} / ${count(shown.get(c.id) ?? 0)}` : count(n));
-      const bulk = accepted.get(c.id) ?? 0, given = n - bulk;
+      const bulk = accepted.get(c.id) ?? 0,
+        given = n - bulk;
       const told = `${count(given)} of ${count(target)} labels${bulk ? ` and ${count(bulk)} accepted in bulk, which train nothing` : ""}`;
       parts.bar.style.width = `${Math.min(100, (100 * given) / target)}%`;
       const off = model.hidden.has(c.id);
       parts.button.setAttribute("aria-pressed", String(!off));
-      parts.button.setAttribute("aria-label",
-        `${c.name}: ${told}${off ? ", hidden on the map" : ""}`);
+      parts.button.setAttribute("aria-label", `${c.name}: ${told}${off ? ", hidden on the map" : ""}`);
       parts.button.title = `${c.name}: ${told}. Click hides it on the map; double click, or shift and click, shows it alone.`;
     }
   }

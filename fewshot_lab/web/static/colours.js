@@ -31,8 +31,10 @@ const EVEN = ["#00224e", "#1a386f", "#434e6c", "#5f656f", "#787877", "#948e77", 
 
 export function scale(share) {
   const at = Math.min(0.9999, Math.max(0, share)) * (EVEN.length - 1);
-  const low = Math.floor(at), part = at - low;
-  const a = rgb(EVEN[low]), b = rgb(EVEN[low + 1]);
+  const low = Math.floor(at),
+    part = at - low;
+  const a = rgb(EVEN[low]),
+    b = rgb(EVEN[low + 1]);
   const mixed = a.map((v, i) => Math.round(v + (b[i] - v) * part));
   return `#${mixed.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -2,9 +2,7 @@
 
 export function h(tag, attributes = {}, ...children) {
   const svg = tag === "svg" || tag === "path" || tag === "circle" || tag === "rect" || tag === "line" || tag === "g";
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-    : document.createElement(tag);
+  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
@@ -60,7 +58,14 @@ const PATHS = {
 export function icon(name) {
   return h(
     "svg",
-    { viewBox: "0 0 16 16", width: 16, height: 16, class: `ws-icon ws-icon-${name}`, "aria-hidden": "true", focusable: "false" },
+    {
+      viewBox: "0 0 16 16",
+      width: 16,
+      height: 16,
+      class: `ws-icon ws-icon-${name}`,
+      "aria-hidden": "true",
+      focusable: "false",
+    },
     h("path", { d: PATHS[name] }),
   );
 }
@@ -107,6 +112,11 @@ export function afterPaint(work) {
   return () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => setTimeout(() => { waiting = false; work(); }, 16));
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        waiting = false;
+        work();
+      }, 16),
+    );
   };
 }

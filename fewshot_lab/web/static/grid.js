@@ -39,13 +39,21 @@ export class Grid {
     this.reviewed = new Set();
     this.build();
     model.on("scores", () => this.rescored());
-    model.on("labels", () => { this.paint(); this.head(); });
-    model.on("classes", () => { this.layout(); this.head(); });
+    model.on("labels", () => {
+      this.paint();
+      this.head();
+    });
+    model.on("classes", () => {
+      this.layout();
+      this.head();
+    });
     model.on("selection", () => this.selected());
     model.on("images", () => this.layout());
     // Whoever points at the map has left the field they typed in: the keys label again.
     model.on("touched", () => this.scroller.focus({ preventScroll: true }));
-    model.on("overview", () => { if (this.view.name === "suggestions" && !this.rows.length) this.rescored(); });
+    model.on("overview", () => {
+      if (this.view.name === "suggestions" && !this.rows.length) this.rescored();
+    });
   }
 
   // -- structure -----------------------------------------------------------------------------------
@@ -53,45 +61,91 @@ export class Grid {
   build() {
     this.tabs = {};
     const tab = (name, text) => {
-      this.tabs[name] = h("button", {
-        type: "button", role: "tab", "data-view": name,
-        onclick: (event) => {
-          this.open({ name });
-          // By mouse: the keys belong to the images again. By keyboard the focus stays where it is.
-          if (event.detail) this.scroller.focus({ preventScroll: true });
+      this.tabs[name] = h(
+        "button",
+        {
+          type: "button",
+          role: "tab",
+          "data-view": name,
+          onclick: (event) => {
+            this.open({ name });
+            // By mouse: the keys belong to the images again. By keyboard the focus stays where it is.
+            if (event.detail) this.scroller.focus({ preventScroll: true });
+          },
         },
-      }, text);
+        text,
+      );
       return this.tabs[name];
     };
-    this.tabRow = h("div", { class: "ws-segments", role: "tablist", "aria-label": "What the grid shows" },
-      tab("suggestions", "Suggestions"), tab("selection", "Selection"), tab("neighbours", "Neighbours"), tab("suspects", "Suspects"), tab("conflicts", "Conflicts"));
+    this.tabRow = h(
+      "div",
+      { class: "ws-segments", role: "tablist", "aria-label": "What the grid shows" },
+      tab("suggestions", "Suggestions"),
+      tab("selection", "Selection"),
+      tab("neighbours", "Neighbours"),
+      tab("suspects", "Suspects"),
+      tab("conflicts", "Conflicts"),
+    );
     this.searchField = h("input", {
-      type: "search", class: "ws-field ws-search", placeholder: "File name", "aria-label": "Search images by name", hidden: true,
-      oninput: () => { clearTimeout(this.searching); this.searching = setTimeout(() => this.search(this.searchField.value), 180); },
-      onkeydown: (event) => { if (event.key === "Escape") this.closeSearch(); },
+      type: "search",
+      class: "ws-field ws-search",
+      placeholder: "File name",
+      "aria-label": "Search images by name",
+      hidden: true,
+      oninput: () => {
+        clearTimeout(this.searching);
+        this.searching = setTimeout(() => this.search(this.searchField.value), 180);
+      },
+      onkeydown: (event) => {
+        if (event.key === "Escape") this.closeSearch();
+      },
     });
-    this.acceptButton = h("button", {
-      type: "button", class: "ws-quiet-button", onclick: () => this.open({ name: "accept" }),
-      title: "Accept the predictions above a confidence",
-    }, "Accept…");
-    const top = h("div", { class: "ws-bar" }, this.tabRow, h("div", { class: "ws-bar-end" },
-      this.searchField, this.acceptButton,
-      iconButton("list", "Show all images of a class", (event) => this.classMenu(event.currentTarget)),
-      iconButton("search", "Search images by name", () => this.openSearch())));
+    this.acceptButton = h(
+      "button",
+      {
+        type: "button",
+        class: "ws-quiet-button",
+        onclick: () => this.open({ name: "accept" }),
+        title: "Accept the predictions above a confidence",
+      },
+      "Accept…",
+    );
+    const top = h(
+      "div",
+      { class: "ws-bar" },
+      this.tabRow,
+      h(
+        "div",
+        { class: "ws-bar-end" },
+        this.searchField,
+        this.acceptButton,
+        iconButton("list", "Show all images of a class", (event) => this.classMenu(event.currentTarget)),
+        iconButton("search", "Search images by name", () => this.openSearch()),
+      ),
+    );
 
     this.sentence = h("div", { class: "ws-sentence-text" });
     this.labelButton = h("button", {
-      type: "button", class: "ws-button", "aria-haspopup": "menu",
+      type: "button",
+      class: "ws-button",
+      "aria-haspopup": "menu",
       onclick: () => this.labelMenu(),
     });
     this.extra = h("div", { class: "ws-sentence-extra" });
-    this.sentenceBox = h("div", { class: "ws-sentence" }, h("div", { class: "ws-sentence-line" }, this.sentence, this.labelButton), this.extra);
+    this.sentenceBox = h(
+      "div",
+      { class: "ws-sentence" },
+      h("div", { class: "ws-sentence-line" }, this.sentence, this.labelButton),
+      this.extra,
+    );
 
     this.space = h("div", { class: "ws-space" });
     this.empty = h("div", { class: "ws-grid-empty" });
-    this.scroller = h("div", {
-      class: "ws-grid", role: "listbox", tabindex: "0", "aria-multiselectable": "true", "aria-label": "Images",
-    }, this.space);
+    this.scroller = h(
+      "div",
+      { class: "ws-grid", role: "listbox", tabindex: "0", "aria-multiselectable": "true", "aria-label": "Images" },
+      this.space,
+    );
     this.scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     this.scroller.addEventListener("pointerdown", (event) => this.pressed(event));
     this.scroller.addEventListener("dblclick", (event) => {
@@ -99,19 +153,44 @@ export class Grid {
       if (tile) this.onOpen(tile.row);
     });
 
-    this.sortField = h("select", { class: "ws-select", "aria-label": "Order of the images", onchange: () => this.order(this.sortField.value) },
-      SORTS.map(([value, text]) => h("option", { value }, text)));
+    this.sortField = h(
+      "select",
+      { class: "ws-select", "aria-label": "Order of the images", onchange: () => this.order(this.sortField.value) },
+      SORTS.map(([value, text]) => h("option", { value }, text)),
+    );
     this.sizeField = h("input", {
-      type: "range", min: 56, max: 240, step: 2, value: this.size, class: "ws-range", "aria-label": "Size of the thumbnails",
+      type: "range",
+      min: 56,
+      max: 240,
+      step: 2,
+      value: this.size,
+      class: "ws-range",
+      "aria-label": "Size of the thumbnails",
       oninput: () => this.resize(Number(this.sizeField.value)),
     });
     this.total = h("span", { class: "ws-total" });
-    const foot = h("div", { class: "ws-grid-foot" },
-      h("label", {}, "Order ", this.sortField), this.total, h("label", { class: "ws-size" }, "Size ", this.sizeField));
-    this.element = h("section", { class: "ws-right", "aria-label": "Images to label" }, top, this.sentenceBox, this.scroller, this.empty, foot);
+    const foot = h(
+      "div",
+      { class: "ws-grid-foot" },
+      h("label", {}, "Order ", this.sortField),
+      this.total,
+      h("label", { class: "ws-size" }, "Size ", this.sizeField),
+    );
+    this.element = h(
+      "section",
+      { class: "ws-right", "aria-label": "Images to label" },
+      top,
+      this.sentenceBox,
+      this.scroller,
+      this.empty,
+      foot,
+    );
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.scroller);
-    whenFontsCome(this.element, () => { this.font = null; this.layout(); });
+    whenFontsCome(this.element, () => {
+      this.font = null;
+      this.layout();
+    });
   }
 
   // -- views -----------------------------------------------------------------------------------------
@@ -147,12 +226,13 @@ export class Grid {
     } else if (view.name === "suspects") {
       this.rememberGuesses();
       rows = this.suspects();
-    }
-    else if (view.name === "class") rows = view.predicted ? predictedRows(this.model, view.classId) : classRows(this.model, view.classId);
+    } else if (view.name === "class")
+      rows = view.predicted ? predictedRows(this.model, view.classId) : classRows(this.model, view.classId);
     else if (view.name === "audit") rows = auditRows(this.model);
     else if (view.name === "search") rows = await this.found(view.text);
     else if (view.name === "cell") rows = this.model.rows(view.ids);
-    else if (view.name === "conflicts" || view.name === "between") rows = await this.differing(view.query ?? { what: "conflicts" });
+    else if (view.name === "conflicts" || view.name === "between")
+      rows = await this.differing(view.query ?? { what: "conflicts" });
     else if (view.name === "accept") {
       this.accept.enter(this.extra);
       rows = this.accept.rows();
@@ -165,7 +245,9 @@ export class Grid {
 
   // Neighbours keep the image itself first, so that it is clear what they are neighbours of.
   async neighbours({ id, unlabelled = true }) {
-    const answer = await this.ask(() => this.api.get(`image/${id}/neighbours`, { k: NEIGHBOURS, unlabelled: unlabelled ? 1 : 0 }));
+    const answer = await this.ask(() =>
+      this.api.get(`image/${id}/neighbours`, { k: NEIGHBOURS, unlabelled: unlabelled ? 1 : 0 }),
+    );
     if (!answer) return [];
     const own = this.model.rowOf.get(id);
     this.similarity = new Map([[own, 1]]);
@@ -181,7 +263,9 @@ export class Grid {
   // Images of which people say different things, with who says what; those not decided come first.
   async differing(query) {
     const answer = await this.ask(() => this.api.get("disagreement", query));
-    this.opinions = new Map(Object.entries(answer?.opinions ?? {}).map(([id, said]) => [this.model.rowOf.get(id), said]));
+    this.opinions = new Map(
+      Object.entries(answer?.opinions ?? {}).map(([id, said]) => [this.model.rowOf.get(id), said]),
+    );
     this.decided = new Set(this.model.rows(answer?.decided ?? []));
     return answer ? this.model.rows(answer.ids) : [];
   }
@@ -196,13 +280,19 @@ export class Grid {
   }
 
   suspects() {
-    return this.model.rows((this.model.model?.suspects ?? []).map(([id]) => id)).filter((row) => !this.reviewed.has(row));
+    return this.model
+      .rows((this.model.model?.suspects ?? []).map(([id]) => id))
+      .filter((row) => !this.reviewed.has(row));
   }
 
   // What a classifier says of the suspects that has not seen them.
   rememberGuesses() {
-    this.outOfFold = new Map((this.model.model?.suspects ?? []).map(([id, , predicted, probability]) =>
-      [this.model.rowOf.get(id), { id: predicted, probability }]));
+    this.outOfFold = new Map(
+      (this.model.model?.suspects ?? []).map(([id, , predicted, probability]) => [
+        this.model.rowOf.get(id),
+        { id: predicted, probability },
+      ]),
+    );
   }
 
   selected() {
@@ -290,12 +380,34 @@ export class Grid {
   // Where a view shows nothing, the sentence above says why; here is the way on.
   sayEmpty() {
     const { name } = this.view;
-    const bare = !this.rows.length && this.model.n > 0 && !["suggestions", "selection"].includes(name) && (name !== "search" || this.view.text);
+    const bare =
+      !this.rows.length &&
+      this.model.n > 0 &&
+      !["suggestions", "selection"].includes(name) &&
+      (name !== "search" || this.view.text);
     const key = bare ? `${name} ${name === "accept" ? this.accept.most() : ""}` : "";
     if (key === this.bare) return;
     this.bare = key;
-    const [text, act] = (name === "accept" && this.accept.wayOut()) || ["Show suggestions", () => this.open({ name: "suggestions" })];
-    refill(this.empty, bare && h("button", { type: "button", class: "ws-button", onclick: () => { act(); this.scroller.focus({ preventScroll: true }); } }, text));
+    const [text, act] = (name === "accept" && this.accept.wayOut()) || [
+      "Show suggestions",
+      () => this.open({ name: "suggestions" }),
+    ];
+    refill(
+      this.empty,
+      bare &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "ws-button",
+            onclick: () => {
+              act();
+              this.scroller.focus({ preventScroll: true });
+            },
+          },
+          text,
+        ),
+    );
     this.empty.hidden = !bare;
   }
 
@@ -303,51 +415,93 @@ export class Grid {
     const { view, model } = this;
     const n = this.rows.length;
     switch (view.name) {
-      case "suggestions": return this.suggestions.sentence(this.focusRow());
-      case "selection": return [selectionSentence(this.model, n, this.marked.size || (this.focusAt >= 0 ? 1 : n))];
+      case "suggestions":
+        return this.suggestions.sentence(this.focusRow());
+      case "selection":
+        return [selectionSentence(this.model, n, this.marked.size || (this.focusAt >= 0 ? 1 : n))];
       case "neighbours":
         if (!view.id) return ["Choose an image and press ", h("kbd", {}, "."), " to see the images most like it."];
         return [
-          view.unlabelled === false ? "The nearest images to the first one. " : "The nearest unlabelled images to the first one. ",
-          this.toggle(view.unlabelled === false ? "Unlabelled only" : "All images", () => this.open({ ...view, unlabelled: view.unlabelled === false })),
+          view.unlabelled === false
+            ? "The nearest images to the first one. "
+            : "The nearest unlabelled images to the first one. ",
+          this.toggle(view.unlabelled === false ? "Unlabelled only" : "All images", () =>
+            this.open({ ...view, unlabelled: view.unlabelled === false }),
+          ),
         ];
       case "suspects":
-        if (!n) return [model.model?.cv ? "No label is in doubt: the classifier agrees with all of them." : "Doubtful labels show up here once the classifier can be cross-validated."];
+        if (!n)
+          return [
+            model.model?.cv
+              ? "No label is in doubt: the classifier agrees with all of them."
+              : "Doubtful labels show up here once the classifier can be cross-validated.",
+          ];
         return this.suspectWords();
       case "class": {
-        const name = typeof view.classId === "number" ? model.name(view.classId) : { unsure: "unsure", reject: "unusable", skipped: "skipped" }[view.classId];
-        return [view.predicted ? `Predicted as ${name}, no label yet: ${images(n)}. ` : `Labelled ${name}: ${images(n)}. `,
-          typeof view.classId === "number" && this.toggle(view.predicted ? "Labelled ones" : "Predicted ones", () => this.open({ ...view, predicted: !view.predicted }))].filter(Boolean);
+        const name =
+          typeof view.classId === "number"
+            ? model.name(view.classId)
+            : { unsure: "unsure", reject: "unusable", skipped: "skipped" }[view.classId];
+        return [
+          view.predicted ? `Predicted as ${name}, no label yet: ${images(n)}. ` : `Labelled ${name}: ${images(n)}. `,
+          typeof view.classId === "number" &&
+            this.toggle(view.predicted ? "Labelled ones" : "Predicted ones", () =>
+              this.open({ ...view, predicted: !view.predicted }),
+            ),
+        ].filter(Boolean);
       }
-      case "search": return [view.text && !n ? `No image has “${view.text}” in its name.` : view.text ? `${n === 1000 ? "The first 1,000 images" : images(n)} with “${view.text}” in the name.` : "Type a part of a file name."];
+      case "search":
+        return [
+          view.text && !n
+            ? `No image has “${view.text}” in its name.`
+            : view.text
+              ? `${n === 1000 ? "The first 1,000 images" : images(n)} with “${view.text}” in the name.`
+              : "Type a part of a file name.",
+        ];
       case "audit": {
         const waiting = this.rows.filter((row) => !model.kind(row)).length;
-        return [waiting ? `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`
-          : "Every image drawn at random has a label."];
+        return [
+          waiting
+            ? `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`
+            : "Every image drawn at random has a label.",
+        ];
       }
-      case "cell": return [view.title, n ? `: ${images(n)}.` : ": no image that you may see before your own label is stored."];
-      case "between": return n ? [`${images(n)}: `, ...this.who()] : [view.title, ": no image."];
+      case "cell":
+        return [view.title, n ? `: ${images(n)}.` : ": no image that you may see before your own label is stored."];
+      case "between":
+        return n ? [`${images(n)}: `, ...this.who()] : [view.title, ": no image."];
       case "conflicts": {
         if (!n) return ["Nobody contradicts anybody: there is nothing to decide."];
         const left = this.rows.filter((row) => !this.decided.has(row)).length;
-        return [...this.who(), left ? `A class key decides; ${count(left)} of ${images(n)} left.` : `All ${images(n)} decided.`];
+        return [
+          ...this.who(),
+          left ? `A class key decides; ${count(left)} of ${images(n)} left.` : `All ${images(n)} decided.`,
+        ];
       }
-      case "accept": return this.accept.words();
-      default: return [""];
+      case "accept":
+        return this.accept.words();
+      default:
+        return [""];
     }
   }
 
   saidOf(row) {
-    return ["conflicts", "between"].includes(this.view.name) ? this.opinions?.get(row) ?? [] : [];
+    return ["conflicts", "between"].includes(this.view.name) ? (this.opinions?.get(row) ?? []) : [];
   }
 
   // Who says what of the image in focus.
   who() {
     const said = this.saidOf(this.focusRow());
     return said.flatMap(({ annotator, kind, class_id: id, decided }) => [
-      h("span", { class: "ws-opinion" }, `${annotator}${decided ? " (decided)" : ""} `,
+      h(
+        "span",
+        { class: "ws-opinion" },
+        `${annotator}${decided ? " (decided)" : ""} `,
         id !== null && h("i", { class: "ws-dot", style: { background: this.model.color(id) } }),
-        h("em", {}, id !== null ? this.model.name(id) : kind === "reject" ? "unusable" : kind)), " "]);
+        h("em", {}, id !== null ? this.model.name(id) : kind === "reject" ? "unusable" : kind),
+      ),
+      " ",
+    ]);
   }
 
   suspectWords() {
@@ -357,10 +511,23 @@ export class Grid {
     const keys = [h("kbd", {}, "Enter"), " takes the prediction, ", h("kbd", {}, "0"), " keeps the label."];
     const { cv, suspects } = model.model;
     // Where the classifier errs often, most of what it doubts is right.
-    const many = cv && suspects.length > 0.2 * cv.n ? [` The classifier doubts ${count(suspects.length)} of ${count(cv.n)} labels, so most of these are probably its own errors; the likeliest wrong ones come first.`] : [];
+    const many =
+      cv && suspects.length > 0.2 * cv.n
+        ? [
+            ` The classifier doubts ${count(suspects.length)} of ${count(cv.n)} labels, so most of these are probably its own errors; the likeliest wrong ones come first.`,
+          ]
+        : [];
     if (!suspect) return ["Labels the classifier does not agree with. ", ...keys, ...many];
     const [, label, predicted, probability] = suspect;
-    return ["Labelled ", h("em", {}, model.name(label)), ", looks like ", h("em", {}, model.name(predicted)), ` (${two(probability)}). `, ...keys, ...many];
+    return [
+      "Labelled ",
+      h("em", {}, model.name(label)),
+      ", looks like ",
+      h("em", {}, model.name(predicted)),
+      ` (${two(probability)}). `,
+      ...keys,
+      ...many,
+    ];
   }
 
   toggle(text, act) {
@@ -392,10 +559,15 @@ export class Grid {
     const font = `11px ${fontFamily}`;
     if (font !== this.font) {
       this.font = font;
-      this.shorts = { guess: new ShortNames(font), label: new ShortNames(`600 ${font}`), auto: new ShortNames(`600 ${font}`) };
+      this.shorts = {
+        guess: new ShortNames(font),
+        label: new ShortNames(`600 ${font}`),
+        auto: new ShortNames(`600 ${font}`),
+      };
     }
     const names = this.model.classes.map((c) => c.name);
-    const under = this.width - 12, chip = this.width - (this.width < 72 ? 22 : 26);
+    const under = this.width - 12,
+      chip = this.width - (this.width < 72 ? 22 : 26);
     const one = [under - DOT - FIGURE];
     const width = widthIn(font);
     this.twoLines = this.width >= 72 && names.some((name) => !fits(name, one, width));
@@ -413,7 +585,10 @@ export class Grid {
     const step = this.height + GAP;
     const top = this.scroller.scrollTop;
     const first = Math.max(0, Math.floor(top / step) - SPARE_LINES) * this.columns;
-    const last = Math.min(this.rows.length, (Math.ceil((top + this.scroller.clientHeight) / step) + SPARE_LINES) * this.columns);
+    const last = Math.min(
+      this.rows.length,
+      (Math.ceil((top + this.scroller.clientHeight) / step) + SPARE_LINES) * this.columns,
+    );
     const wanted = new Set();
     for (let at = first; at < last; at++) wanted.add(this.rows[at]);
     for (const [row, tile] of this.tiles) {
@@ -433,7 +608,12 @@ export class Grid {
         this.tiles.set(row, tile);
       }
       if (fresh || moved) {
-        tile.place(2 + (at % this.columns) * (this.width + GAP), 2 + Math.floor(at / this.columns) * step, this.width, this.height);
+        tile.place(
+          2 + (at % this.columns) * (this.width + GAP),
+          2 + Math.floor(at / this.columns) * step,
+          this.width,
+          this.height,
+        );
         tile.element.setAttribute("aria-posinset", at + 1);
         tile.element.setAttribute("aria-setsize", this.rows.length);
       }
@@ -475,7 +655,7 @@ export class Grid {
   // -- focus and marks -------------------------------------------------------------------------------------
 
   focusRow() {
-    return this.focusAt >= 0 ? this.rows[this.focusAt] ?? -1 : -1;
+    return this.focusAt >= 0 ? (this.rows[this.focusAt] ?? -1) : -1;
   }
 
   focus(at, { quiet = false } = {}) {
@@ -497,7 +677,8 @@ export class Grid {
     const top = Math.floor(at / this.columns) * step;
     const { scrollTop, clientHeight } = this.scroller;
     if (top < scrollTop) this.scroller.scrollTop = Math.max(0, top - GAP);
-    else if (top + this.height > scrollTop + clientHeight) this.scroller.scrollTop = top + this.height - clientHeight + GAP;
+    else if (top + this.height > scrollTop + clientHeight)
+      this.scroller.scrollTop = top + this.height - clientHeight + GAP;
   }
 
   firstOpen(from = 0) {
@@ -576,17 +757,29 @@ export class Grid {
 
   // The images that the next key labels: the marked ones in their order, else the focused one.
   target() {
-    if (this.marked.size) return this.marked.size === this.rows.length ? Array.from(this.rows) : this.rows.filter((row) => this.marked.has(row));
+    if (this.marked.size)
+      return this.marked.size === this.rows.length
+        ? Array.from(this.rows)
+        : this.rows.filter((row) => this.marked.has(row));
     const row = this.focusRow();
     return row >= 0 ? [row] : [];
   }
 
   context(rows) {
     const { name } = this.view;
-    const view = {
-      suggestions: "suggestion", selection: "map", neighbours: "neighbours", suspects: "suspects",
-      class: "class", search: "search", cell: "suspects", accept: "grid", audit: "suggestion", conflicts: "adjudication",
-    }[name] ?? "grid";
+    const view =
+      {
+        suggestions: "suggestion",
+        selection: "map",
+        neighbours: "neighbours",
+        suspects: "suspects",
+        class: "class",
+        search: "search",
+        cell: "suspects",
+        accept: "grid",
+        audit: "suggestion",
+        conflicts: "adjudication",
+      }[name] ?? "grid";
     const why = name === "suggestions" && rows.length === 1 ? this.suggestions.why.get(rows[0]) : null;
     return { view: name === "cell" ? "grid" : view, strategy: why?.strategy ?? (name === "audit" ? "audit" : null) };
   }
@@ -611,14 +804,17 @@ export class Grid {
     if (!rows.length) return;
     const single = rows.length === 1 && rows[0] === this.focusRow();
     if (this.view.name === "suspects") for (const row of rows) this.reviewed.add(row);
-    if (this.view.name === "conflicts") for (const row of rows) what.kind === "clear" ? this.decided.delete(row) : this.decided.add(row);
+    if (this.view.name === "conflicts")
+      for (const row of rows) what.kind === "clear" ? this.decided.delete(row) : this.decided.add(row);
     this.labeller.label(rows, what, this.context(rows));
     if (single && what.kind !== "clear") this.advance();
     this.head();
   }
 
   advance() {
-    const next = ["suggestions", "suspects", "audit", "conflicts"].includes(this.view.name) ? this.firstOpen(this.focusAt + 1) : this.focusAt + 1;
+    const next = ["suggestions", "suspects", "audit", "conflicts"].includes(this.view.name)
+      ? this.firstOpen(this.focusAt + 1)
+      : this.focusAt + 1;
     if (next >= 0 && next < this.rows.length) this.focus(next);
     else {
       const open = this.view.name === "suggestions" ? this.firstOpen(0) : -1;
@@ -660,26 +856,43 @@ export class Grid {
   labelMenu() {
     const rows = this.target();
     if (!rows.length) return;
-    menu(this.labelButton, [
-      ...this.model.classes.map((c, at) => ({
-        label: c.name, color: c.color, key: keyOf(at)?.shown, act: () => this.label({ kind: "class", classId: c.id }, rows),
-      })),
-      null,
-      { label: "Unsure", key: "U", act: () => this.label({ kind: "unsure" }, rows) },
-      { label: "Unusable image", key: "X", act: () => this.label({ kind: "reject" }, rows) },
-      { label: "Skip", key: "S", act: () => this.label({ kind: "skip" }, rows) },
-      { label: "Clear", key: "⌫", act: () => this.label({ kind: "clear" }, rows) },
-    ], { label: `Label ${images(rows.length)}`, within: this.workspace });
+    menu(
+      this.labelButton,
+      [
+        ...this.model.classes.map((c, at) => ({
+          label: c.name,
+          color: c.color,
+          key: keyOf(at)?.shown,
+          act: () => this.label({ kind: "class", classId: c.id }, rows),
+        })),
+        null,
+        { label: "Unsure", key: "U", act: () => this.label({ kind: "unsure" }, rows) },
+        { label: "Unusable image", key: "X", act: () => this.label({ kind: "reject" }, rows) },
+        { label: "Skip", key: "S", act: () => this.label({ kind: "skip" }, rows) },
+        { label: "Clear", key: "⌫", act: () => this.label({ kind: "clear" }, rows) },
+      ],
+      { label: `Label ${images(rows.length)}`, within: this.workspace },
+    );
   }
 
   classMenu(anchor) {
     const { counts, unsure, reject, skipped } = this.model.counts();
-    const item = (label, color, classId, n) => ({ label: `${label} (${count(n)})`, color, act: () => this.open({ name: "class", classId }) });
-    menu(anchor, [
-      ...this.model.classes.map((c) => item(c.name, c.color, c.id, counts.get(c.id) ?? 0)),
-      null,
-      item("Unsure", null, "unsure", unsure), item("Unusable", null, "reject", reject), item("Skipped", null, "skipped", skipped),
-    ], { label: "Show all images of a class", within: this.workspace });
+    const item = (label, color, classId, n) => ({
+      label: `${label} (${count(n)})`,
+      color,
+      act: () => this.open({ name: "class", classId }),
+    });
+    menu(
+      anchor,
+      [
+        ...this.model.classes.map((c) => item(c.name, c.color, c.id, counts.get(c.id) ?? 0)),
+        null,
+        item("Unsure", null, "unsure", unsure),
+        item("Unusable", null, "reject", reject),
+        item("Skipped", null, "skipped", skipped),
+      ],
+      { label: "Show all images of a class", within: this.workspace },
+    );
   }
 
   openSearch() {

@@ -8,8 +8,16 @@ const SHOWN = 3;
 // What is left of the panel for a sentence, in px, where the class list is narrow.
 const NARROW = 184;
 const VIEWS = {
-  map: "map", grid: "grid", suggestion: "suggestion", neighbours: "neighbours", suspects: "review",
-  class: "class", search: "search", import: "import", accept: "accepted", script: "script",
+  map: "map",
+  grid: "grid",
+  suggestion: "suggestion",
+  neighbours: "neighbours",
+  suspects: "review",
+  class: "class",
+  search: "search",
+  import: "import",
+  accept: "accepted",
+  script: "script",
 };
 
 export class History {
@@ -17,10 +25,17 @@ export class History {
     Object.assign(this, { model, api, labeller, workspace, toasts });
     this.list = h("ol", { class: "ws-history" });
     this.all = h("button", { type: "button", class: "ws-link", onclick: () => this.open() }, "All");
-    this.element = h("section", { class: "ws-history-panel", "aria-label": "History" },
-      h("header", {}, h("h2", {}, "History"), this.all), this.list);
+    this.element = h(
+      "section",
+      { class: "ws-history-panel", "aria-label": "History" },
+      h("header", {}, h("h2", {}, "History"), this.all),
+      this.list,
+    );
     model.on("overview", () => this.draw());
-    whenFontsCome(this.element, () => { this.drawn = null; this.draw(); });
+    whenFontsCome(this.element, () => {
+      this.drawn = null;
+      this.draw();
+    });
   }
 
   draw() {
@@ -32,10 +47,21 @@ export class History {
     this.all.hidden = !rows.length;
     // How a sentence ends matters as much as how it begins: "… undone".
     const width = widthIn(`13px ${getComputedStyle(this.workspace).fontFamily}`);
-    refill(this.list, rows.length
-      ? rows.slice(0, SHOWN).map((row) => h("li", { class: row.undone ? "ws-undone" : "" },
-        h("span", { class: "ws-name", title: row.sentence }, middled(row.sentence, [room], width)), h("small", {}, when(row))))
-      : h("li", { class: "ws-quiet" }, "Nothing done yet."));
+    refill(
+      this.list,
+      rows.length
+        ? rows
+            .slice(0, SHOWN)
+            .map((row) =>
+              h(
+                "li",
+                { class: row.undone ? "ws-undone" : "" },
+                h("span", { class: "ws-name", title: row.sentence }, middled(row.sentence, [room], width)),
+                h("small", {}, when(row)),
+              ),
+            )
+        : h("li", { class: "ws-quiet" }, "Nothing done yet."),
+    );
   }
 
   open() {
@@ -53,27 +79,84 @@ export class History {
         this.toasts.show(error.message, { tone: "warning" });
       }
     };
-    const made = popover(this.all, h("div", { class: "ws-drawer" },
-      h("header", {}, h("h2", {}, "History"),
-        h("button", { type: "button", class: "ws-link", onclick: () => { this.labeller.undo(); made.close(); } }, "Undo last"),
-        h("button", { type: "button", class: "ws-link", onclick: () => { this.labeller.redo(); made.close(); } }, "Redo"),
-        iconButton("close", "Close", () => made.close())),
-      body, more), { place: "right", label: "History", within: this.workspace });
+    const made = popover(
+      this.all,
+      h(
+        "div",
+        { class: "ws-drawer" },
+        h(
+          "header",
+          {},
+          h("h2", {}, "History"),
+          h(
+            "button",
+            {
+              type: "button",
+              class: "ws-link",
+              onclick: () => {
+                this.labeller.undo();
+                made.close();
+              },
+            },
+            "Undo last",
+          ),
+          h(
+            "button",
+            {
+              type: "button",
+              class: "ws-link",
+              onclick: () => {
+                this.labeller.redo();
+                made.close();
+              },
+            },
+            "Redo",
+          ),
+          iconButton("close", "Close", () => made.close()),
+        ),
+        body,
+        more,
+      ),
+      { place: "right", label: "History", within: this.workspace },
+    );
     load();
   }
 
   line(row) {
-    return h("li", { class: row.undone ? "ws-undone" : "" },
-      h("div", { class: "ws-history-line" },
+    return h(
+      "li",
+      { class: row.undone ? "ws-undone" : "" },
+      h(
+        "div",
+        { class: "ws-history-line" },
         h("span", {}, row.sentence, row.undone && h("small", {}, " (undone)")),
         h("small", {}, `${row.annotator} · ${when(row)}`),
-        row.examples.length > 0 && h("div", { class: "ws-strip" },
-          row.examples.slice(0, 4).map((id) => h("img", { src: this.api.thumb(id), alt: "", width: 32, height: 32, loading: "lazy" })),
-          row.n > 4 && h("small", {}, images(row.n)))),
-      h("a", {
-        class: "ws-icon-button", href: this.api.url("labels.csv", { at: row.id }), download: "", title: "Labels as of this moment (CSV)",
-        "aria-label": `Download the labels as of: ${row.sentence}`,
-      }, h("svg", { viewBox: "0 0 16 16", width: 16, height: 16, class: "ws-icon" }, h("path", { d: "M8 2v8M4.5 7L8 10.5L11.5 7M2.5 13.5h11" }))));
+        row.examples.length > 0 &&
+          h(
+            "div",
+            { class: "ws-strip" },
+            row.examples
+              .slice(0, 4)
+              .map((id) => h("img", { src: this.api.thumb(id), alt: "", width: 32, height: 32, loading: "lazy" })),
+            row.n > 4 && h("small", {}, images(row.n)),
+          ),
+      ),
+      h(
+        "a",
+        {
+          class: "ws-icon-button",
+          href: this.api.url("labels.csv", { at: row.id }),
+          download: "",
+          title: "Labels as of this moment (CSV)",
+          "aria-label": `Download the labels as of: ${row.sentence}`,
+        },
+        h(
+          "svg",
+          { viewBox: "0 0 16 16", width: 16, height: 16, class: "ws-icon" },
+          h("path", { d: "M8 2v8M4.5 7L8 10.5L11.5 7M2.5 13.5h11" }),
+        ),
+      ),
+    );
   }
 }
 

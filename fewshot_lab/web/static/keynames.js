@@ -14,5 +14,7 @@ export const keyOf = (at) => KEYS[at] ?? null;
 export function placeOf(event) {
   const key = event.key.toLowerCase();
   const digit = /^(Digit|Numpad)([1-9])$/.exec(event.code)?.[2];
-  return KEYS.findIndex((k) => (k.key === key || k.key === digit) && (/[1-9]/.test(k.key) || k.shift === event.shiftKey));
+  return KEYS.findIndex(
+    (k) => (k.key === key || k.key === digit) && (/[1-9]/.test(k.key) || k.shift === event.shiftKey),
+  );
 }

@@ -14,12 +14,21 @@ export class Keys {
 
   pressed(event) {
     if (event.isComposing || isTyping(event)) return;
-    const inside = this.workspace.contains(event.target) || event.target === document.body || event.target === document.documentElement;
+    const inside =
+      this.workspace.contains(event.target) ||
+      event.target === document.body ||
+      event.target === document.documentElement;
     if (!inside) return;
     if (this.act(event)) {
       event.preventDefault();
       event.stopImmediatePropagation();
-    } else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && /[a-z]/i.test(event.key)) {
+    } else if (
+      event.key.length === 1 &&
+      !event.ctrlKey &&
+      !event.metaKey &&
+      !event.altKey &&
+      /[a-z]/i.test(event.key)
+    ) {
       event.stopPropagation();
     }
   }
@@ -41,23 +50,51 @@ export class Keys {
     if (this.target(event, key)) return true;
     if (onButton && (key === "Enter" || key === " ")) return false;
     const onMap = event.target instanceof Element && event.target.closest(".ws-map");
-    if (["ArrowUp", "ArrowDown", "Home", "End"].includes(key) && event.target instanceof Element && event.target.closest(".ws-class")) return false;
+    if (
+      ["ArrowUp", "ArrowDown", "Home", "End"].includes(key) &&
+      event.target instanceof Element &&
+      event.target.closest(".ws-class")
+    )
+      return false;
     if (onMap && (key.startsWith("Arrow") || "+-=0".includes(key))) return false;
     switch (key) {
-      case " ": return run(() => (viewer.isOpen ? viewer.close() : this.enlarge()));
-      case "Enter": return run(() => { if (!viewer.isOpen || viewer.row === grid.focusRow()) grid.takePrediction(); });
-      case "0": return run(() => grid.keep());
-      case ".": return run(() => { viewer.isOpen && viewer.close(); grid.open({ name: "neighbours" }); });
-      case "?": return run(() => this.onHelp());
-      case "ArrowLeft": return run(() => grid.move(-1, 0, event.shiftKey));
-      case "ArrowRight": return run(() => grid.move(1, 0, event.shiftKey));
-      case "ArrowUp": return run(() => (viewer.isOpen ? grid.move(-1, 0) : grid.move(0, -1, event.shiftKey)));
-      case "ArrowDown": return run(() => (viewer.isOpen ? grid.move(1, 0) : grid.move(0, 1, event.shiftKey)));
-      case "PageDown": return run(() => grid.move(0, Math.max(1, Math.floor(grid.scroller.clientHeight / (grid.height + 8)) - 1), event.shiftKey));
-      case "PageUp": return run(() => grid.move(0, -Math.max(1, Math.floor(grid.scroller.clientHeight / (grid.height + 8)) - 1), event.shiftKey));
-      case "Home": return run(() => grid.move(-Infinity, 0, event.shiftKey));
-      case "End": return run(() => grid.move(grid.rows.length, 0, event.shiftKey));
-      default: return false;
+      case " ":
+        return run(() => (viewer.isOpen ? viewer.close() : this.enlarge()));
+      case "Enter":
+        return run(() => {
+          if (!viewer.isOpen || viewer.row === grid.focusRow()) grid.takePrediction();
+        });
+      case "0":
+        return run(() => grid.keep());
+      case ".":
+        return run(() => {
+          viewer.isOpen && viewer.close();
+          grid.open({ name: "neighbours" });
+        });
+      case "?":
+        return run(() => this.onHelp());
+      case "ArrowLeft":
+        return run(() => grid.move(-1, 0, event.shiftKey));
+      case "ArrowRight":
+        return run(() => grid.move(1, 0, event.shiftKey));
+      case "ArrowUp":
+        return run(() => (viewer.isOpen ? grid.move(-1, 0) : grid.move(0, -1, event.shiftKey)));
+      case "ArrowDown":
+        return run(() => (viewer.isOpen ? grid.move(1, 0) : grid.move(0, 1, event.shiftKey)));
+      case "PageDown":
+        return run(() =>
+          grid.move(0, Math.max(1, Math.floor(grid.scroller.clientHeight / (grid.height + 8)) - 1), event.shiftKey),
+        );
+      case "PageUp":
+        return run(() =>
+          grid.move(0, -Math.max(1, Math.floor(grid.scroller.clientHeight / (grid.height + 8)) - 1), event.shiftKey),
+        );
+      case "Home":
+        return run(() => grid.move(-Infinity, 0, event.shiftKey));
+      case "End":
+        return run(() => grid.move(grid.rows.length, 0, event.shiftKey));
+      default:
+        return false;
     }
   }
 

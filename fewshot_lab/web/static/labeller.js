@@ -15,8 +15,12 @@ export class Labeller {
     this.toasts = toasts;
     this.past = new Past();
     this.looking = performance.now();
-    model.on("focus", () => { this.looking = performance.now(); });
-    model.on("selection", () => { this.looking = performance.now(); });
+    model.on("focus", () => {
+      this.looking = performance.now();
+    });
+    model.on("selection", () => {
+      this.looking = performance.now();
+    });
   }
 
   // `context`: view, strategy; `classOf` gives every image a class of its own (accepted predictions).
@@ -49,13 +53,19 @@ export class Labeller {
     const { model } = this;
     const what = {
       class: action.class_of ? "labelled as predicted" : `→ ${model.name(action.class_id)}`,
-      unsure: "→ unsure", reject: "→ unusable", clear: "cleared", skip: "skipped",
+      unsure: "→ unsure",
+      reject: "→ unusable",
+      clear: "cleared",
+      skip: "skipped",
     }[action.kind];
     const share = n / model.n;
     const large = share >= LARGE_SHARE && n > 50;
     const warning = large ? ` That is ${percent(share)} of all ${count(model.n)} images.` : "";
     this.toasts.show(`${images(n)} ${what}.${warning}`, {
-      action: "Undo", onAction: () => this.undo(), tone: large ? "warning" : "plain", stays: large ? 15_000 : 6000,
+      action: "Undo",
+      onAction: () => this.undo(),
+      tone: large ? "warning" : "plain",
+      stays: large ? 15_000 : 6000,
     });
   }
 
@@ -63,10 +73,11 @@ export class Labeller {
   shown(rows) {
     const { model } = this;
     if (!model.model?.class_ids?.length) return undefined;
-    const classes = new Array(rows.length), probabilities = new Array(rows.length);
+    const classes = new Array(rows.length),
+      probabilities = new Array(rows.length);
     let any = false;
     for (let i = 0; i < rows.length; i++) {
-      const hidden = (model.codes[rows[i]] & AUDIT) && !(model.codes[rows[i]] & KIND);
+      const hidden = model.codes[rows[i]] & AUDIT && !(model.codes[rows[i]] & KIND);
       const predicted = hidden ? null : model.predictedId(rows[i]);
       classes[i] = predicted;
       probabilities[i] = predicted === null ? null : Math.round(model.probability(rows[i]) * 1e4) / 1e4;

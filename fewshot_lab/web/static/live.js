@@ -10,9 +10,7 @@ export class Live {
 
   have(hold) {
     const m = this.model;
-    return {
-      rev: m.rev, labels: m.labelsVersion, images: m.n, map: m.mapVersion, overview: m.overviewStamp, hold,
-    };
+    return { rev: m.rev, labels: m.labelsVersion, images: m.n, map: m.mapVersion, overview: m.overviewStamp, hold };
   }
 
   async start() {

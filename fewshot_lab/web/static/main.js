@@ -35,14 +35,33 @@ class Workspace {
     const prefs = new Prefs(data.project);
     const toasts = new Toasts();
     const outbox = (this.outbox = new Outbox({
-      api, project: data.project, annotator: () => this.data.annotator,
+      api,
+      project: data.project,
+      annotator: () => this.data.annotator,
       onAck: (ack, entry) => this.acknowledged(ack, entry),
-      onState: (state) => { truth.told(state); element.dataset.waiting = String(state.waiting); },
+      onState: (state) => {
+        truth.told(state);
+        element.dataset.waiting = String(state.waiting);
+      },
     }));
     const labeller = new Labeller({ model, outbox, toasts });
-    const map = (this.map = new MapView({ model, plotlyUrl: data.plotly, api, prefs, onOpen: (row) => viewer.open(row) }));
+    const map = (this.map = new MapView({
+      model,
+      plotlyUrl: data.plotly,
+      api,
+      prefs,
+      onOpen: (row) => viewer.open(row),
+    }));
     const bar = new MapBar({ model, map, api, toasts, workspace: element });
-    const grid = (this.grid = new Grid({ model, api, labeller, toasts, prefs, workspace: element, onOpen: (row) => viewer.open(row) }));
+    const grid = (this.grid = new Grid({
+      model,
+      api,
+      labeller,
+      toasts,
+      prefs,
+      workspace: element,
+      onOpen: (row) => viewer.open(row),
+    }));
     const viewer = (this.viewer = new Viewer({ model, api, grid, toasts }));
     const changes = new ClassChanges({ api, outbox, model, toasts, past: labeller.past });
     const classes = new ClassPanel({ model, map, grid, changes, toasts, workspace: element });
@@ -54,9 +73,19 @@ class Workspace {
     Object.assign(this, { toasts, labeller });
     map.element.append(emptiness.element, emptiness.strip);
     element.append(
-      h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, classes.element, keyHelp.element, history.element),
+      h(
+        "aside",
+        { class: "ws-left", "aria-label": "Classes, keys and history" },
+        classes.element,
+        keyHelp.element,
+        history.element,
+      ),
       h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
-      grid.element, offer.element, truth.element, viewer.element, toasts.element,
+      grid.element,
+      offer.element,
+      truth.element,
+      viewer.element,
+      toasts.element,
     );
     this.keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
     model.on("overview", () => this.firstClass(classes));
@@ -79,7 +108,9 @@ class Workspace {
       }
       this.element.dataset.images = String(this.model.n);
     });
-    this.model.on("labels", () => { this.element.dataset.position = String(this.model.position); });
+    this.model.on("labels", () => {
+      this.element.dataset.position = String(this.model.position);
+    });
     this.model.on("scores", () => {
       this.element.dataset.rev = String(this.model.rev);
       this.openAsked();
@@ -112,16 +143,24 @@ class Workspace {
   // Images that one person calls this and another that.
   between([, row, column, a, b]) {
     const name = (id) => (Number(id) < 0 ? "unusable" : this.model.name(Number(id)));
-    const title = a ? `${a}: ${name(row)}, ${b}: ${name(column)}`
-      : row === column ? `${name(row)} to two people` : `${name(row)} to one, ${name(column)} to another`;
-    return { name: "between", title: title.charAt(0).toUpperCase() + title.slice(1), query: { what: "cell", row, column, ...(a ? { a, b } : {}) } };
+    const title = a
+      ? `${a}: ${name(row)}, ${b}: ${name(column)}`
+      : row === column
+        ? `${name(row)} to two people`
+        : `${name(row)} to one, ${name(column)} to another`;
+    return {
+      name: "between",
+      title: title.charAt(0).toUpperCase() + title.slice(1),
+      query: { what: "cell", row, column, ...(a ? { a, b } : {}) },
+    };
   }
 
   // The first thing to do in a new project is to name a class: the field is ready for it.
   firstClass(classes) {
     if (this.greeted || !this.model.n) return;
     this.greeted = true;
-    if (!this.model.classes.length && document.activeElement === document.body) classes.field.focus({ preventScroll: true });
+    if (!this.model.classes.length && document.activeElement === document.body)
+      classes.field.focus({ preventScroll: true });
   }
 
   acknowledged(ack, entry) {
@@ -132,8 +171,10 @@ class Workspace {
       this.toasts.show(ack.error, { tone: "warning", stays: 12_000 });
     } else if (entry.do !== "label") {
       const nothing = entry.do === "undo" ? "Nothing to undo." : "Nothing to redo.";
-      this.toasts.show(ack.sentence ? ended(ack.sentence) : nothing,
-        ack.sentence && entry.do === "undo" ? { action: "Redo", onAction: () => this.labeller.redo() } : {});
+      this.toasts.show(
+        ack.sentence ? ended(ack.sentence) : nothing,
+        ack.sentence && entry.do === "undo" ? { action: "Redo", onAction: () => this.labeller.redo() } : {},
+      );
     }
   }
 
@@ -170,8 +211,13 @@ function stylesheet(url) {
   if (there.some((link) => link.href === href)) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const link = h("link", {
-      rel: "stylesheet", href, "data-fewshot": "1",
-      onload: () => { for (const old of there) old.remove(); resolve(); },
+      rel: "stylesheet",
+      href,
+      "data-fewshot": "1",
+      onload: () => {
+        for (const old of there) old.remove();
+        resolve();
+      },
       onerror: () => reject(new Error("The page's style could not be loaded.")),
     });
     document.head.append(link);

@@ -40,11 +40,20 @@ export class MapView {
     this.element = h(
       "div",
       {
-        class: "ws-map", role: "application", tabindex: "0",
-        "aria-label": "Map of all images: similar images lie close together. Plus and minus zoom, arrow keys move, 0 fits.",
+        class: "ws-map",
+        role: "application",
+        tabindex: "0",
+        "aria-label":
+          "Map of all images: similar images lie close together. Plus and minus zoom, arrow keys move, 0 fits.",
       },
-      this.probe, this.plot, this.overlay, this.pill, this.hint,
-      h("div", { class: "ws-map-buttons" },
+      this.probe,
+      this.plot,
+      this.overlay,
+      this.pill,
+      this.hint,
+      h(
+        "div",
+        { class: "ws-map-buttons" },
         iconButton("plus", "Zoom in", () => this.zoomBy(0.7)),
         iconButton("minus", "Zoom out", () => this.zoomBy(1 / 0.7)),
         iconButton("fit", "Fit the map", () => this.fit()),
@@ -56,7 +65,10 @@ export class MapView {
     this.setTool(this.tool);
     model.on("labels scores classes", () => this.repaintSoon());
     model.on("hidden", () => this.repaint());
-    model.on("selection", () => { this.drawSelection(); this.repaint(); });
+    model.on("selection", () => {
+      this.drawSelection();
+      this.repaint();
+    });
     model.on("focus", () => this.drawSelection());
     model.on("map", () => this.place());
     this.observer = new ResizeObserver(() => this.resized());
@@ -102,8 +114,14 @@ export class MapView {
       this.front(painted),
     ];
     await Plotly.newPlot(this.plot, traces, this.layout(), {
-      displayModeBar: false, showSendToCloud: false, plotlyServerURL: "", scrollZoom: true, doubleClick: false,
-      staticPlot: false, responsive: false, plotGlPixelRatio: Math.max(1, Math.min(2, devicePixelRatio)),
+      displayModeBar: false,
+      showSendToCloud: false,
+      plotlyServerURL: "",
+      scrollZoom: true,
+      doubleClick: false,
+      staticPlot: false,
+      responsive: false,
+      plotGlPixelRatio: Math.max(1, Math.min(2, devicePixelRatio)),
       showTips: false,
     });
     if (this.gone) return Plotly.purge(this.plot);
@@ -119,23 +137,36 @@ export class MapView {
     const [xr, yr] = this.fitted();
     const axis = { visible: false, fixedrange: false, zeroline: false, showgrid: false, autorange: false };
     return {
-      margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: false,
+      margin: { l: 0, r: 0, t: 0, b: 0 },
+      showlegend: false,
+      hovermode: false,
       dragmode: this.tool === "pan" ? "pan" : false,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      xaxis: { ...axis, range: xr }, yaxis: { ...axis, range: yr }, uirevision: "keep",
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      xaxis: { ...axis, range: xr },
+      yaxis: { ...axis, range: yr },
+      uirevision: "keep",
     };
   }
 
   // Ends with a point that is nowhere: Plotly drops a trace without points, and its scene with it.
   front({ rows, colors, dimmed }, x, y) {
     const { xy } = this.model;
-    const ink = this.edge(false), faint = this.edge(true);
-    const nowhere = (array) => { array[rows.length] = NaN; return array; };
+    const ink = this.edge(false),
+      faint = this.edge(true);
+    const nowhere = (array) => {
+      array[rows.length] = NaN;
+      return array;
+    };
     return {
       ...base,
       x: nowhere(Float32Array.from({ length: rows.length + 1 }, (_, i) => (x ? x[rows[i]] : xy[2 * rows[i]]))),
       y: nowhere(Float32Array.from({ length: rows.length + 1 }, (_, i) => (y ? y[rows[i]] : xy[2 * rows[i] + 1]))),
-      marker: { size: this.frontSize(), color: [...colors, CLEAR].map((s) => s.css), line: { width: 1, color: [...dimmed, false].map((d) => (d ? faint : ink).css) } },
+      marker: {
+        size: this.frontSize(),
+        color: [...colors, CLEAR].map((s) => s.css),
+        line: { width: 1, color: [...dimmed, false].map((d) => (d ? faint : ink).css) },
+      },
     };
   }
 
@@ -211,11 +242,15 @@ export class MapView {
         positions[2 * i] = front.x[i];
         positions[2 * i + 1] = front.y[i];
       }
-      const ink = this.edge(false).bytes, faint = this.edge(true).bytes;
+      const ink = this.edge(false).bytes,
+        faint = this.edge(true).bytes;
       const labelled = {
         // Plotly told the scene how many points there were: it would not draw, or thin out, what is more.
-        markers: null, snap: Number.MAX_SAFE_INTEGER,
-        colors: [...painted.colors, CLEAR].map((s) => s.bytes), borderColors: [...painted.dimmed, false].map((d) => (d ? faint : ink)), positions,
+        markers: null,
+        snap: Number.MAX_SAFE_INTEGER,
+        colors: [...painted.colors, CLEAR].map((s) => s.bytes),
+        borderColors: [...painted.dimmed, false].map((d) => (d ? faint : ink)),
+        positions,
       };
       scene.markerOptions[0].colors = painted.cloud.map((s) => s.bytes);
       Object.assign(scene.markerOptions[1], labelled);
@@ -235,14 +270,19 @@ export class MapView {
     const from = this.plot.data[0];
     const [tx, ty] = split(to);
     const same = before && from.x.length === tx.length;
-    const moving = same && model.n <= SLIDE_MOST && !matchMedia("(prefers-reduced-motion: reduce)").matches
-      && !document.hidden && this.placedVersion;
+    const moving =
+      same &&
+      model.n <= SLIDE_MOST &&
+      !matchMedia("(prefers-reduced-motion: reduce)").matches &&
+      !document.hidden &&
+      this.placedVersion;
     const whole = this.placedVersion !== model.mapVersion && this.movedFar(from, tx, ty);
     const [xr, yr] = this.fitted();
     const range0 = [...this.plot._fullLayout.xaxis.range, ...this.plot._fullLayout.yaxis.range];
     if (moving && whole) {
       this.sliding = true;
-      const x0 = Float32Array.from(from.x), y0 = Float32Array.from(from.y);
+      const x0 = Float32Array.from(from.x),
+        y0 = Float32Array.from(from.y);
       const began = performance.now();
       let share = 0;
       while (share < 1 && !this.gone) {
@@ -251,8 +291,10 @@ export class MapView {
         const e = share < 0.5 ? 4 * share ** 3 : 1 - (2 - 2 * share) ** 3 / 2;
         const at = (a, b) => a.map((v, i) => (v !== v ? b[i] : v + (b[i] - v) * e));
         await this.show(Plotly, at(x0, tx), at(y0, ty), [
-          range0[0] + (xr[0] - range0[0]) * e, range0[1] + (xr[1] - range0[1]) * e,
-          range0[2] + (yr[0] - range0[2]) * e, range0[3] + (yr[1] - range0[3]) * e,
+          range0[0] + (xr[0] - range0[0]) * e,
+          range0[1] + (xr[1] - range0[1]) * e,
+          range0[2] + (yr[0] - range0[2]) * e,
+          range0[3] + (yr[1] - range0[3]) * e,
         ]);
       }
       this.sliding = false;
@@ -263,8 +305,10 @@ export class MapView {
 
   // New images on an unchanged map leave the view alone; another layout is fitted again.
   movedFar(from, x, y) {
-    let moved = 0, seen = 0;
-    const n = Math.min(x.length, from.x.length), step = Math.max(1, Math.floor(n / 500));
+    let moved = 0,
+      seen = 0;
+    const n = Math.min(x.length, from.x.length),
+      step = Math.max(1, Math.floor(n / 500));
     for (let i = 0; i < n; i += step) {
       if (from.x[i] !== from.x[i] || x[i] !== x[i]) continue;
       seen++;
@@ -282,15 +326,24 @@ export class MapView {
         { ...base, x, y, marker: { size: this.size(), color: painted.cloud.map((s) => s.css), line: { width: 0 } } },
         this.front(painted, x, y),
       ],
-      { ...this.layout(), xaxis: { ...this.layout().xaxis, range: [x0, x1] }, yaxis: { ...this.layout().yaxis, range: [y0, y1] }, uirevision: Math.random() },
+      {
+        ...this.layout(),
+        xaxis: { ...this.layout().xaxis, range: [x0, x1] },
+        yaxis: { ...this.layout().yaxis, range: [y0, y1] },
+        uirevision: Math.random(),
+      },
     );
   }
 
   fitted() {
     const [left, right, low, high] = this.bins?.box ?? [0, 1, 0, 1];
-    const px = (right - left || 1) * 0.05, py = (high - low || 1) * 0.05;
+    const px = (right - left || 1) * 0.05,
+      py = (high - low || 1) * 0.05;
     // Below, the hint has a line of its own.
-    return [[left - px, right + px], [low - 1.8 * py, high + py]];
+    return [
+      [left - px, right + px],
+      [low - 1.8 * py, high + py],
+    ];
   }
 
   fit() {
@@ -309,7 +362,8 @@ export class MapView {
   shift(dx, dy) {
     if (!this.drawn) return;
     const [xr, yr] = this.ranges();
-    const sx = (xr[1] - xr[0]) * dx, sy = (yr[1] - yr[0]) * dy;
+    const sx = (xr[1] - xr[0]) * dx,
+      sy = (yr[1] - yr[0]) * dy;
     this.move([xr[0] + sx, xr[1] + sx], [yr[0] + sy, yr[1] + sy]);
   }
 
@@ -326,7 +380,11 @@ export class MapView {
     if (!this.drawn || !this.element.clientWidth) return;
     clearTimeout(this.resizing);
     this.resizing = setTimeout(() => {
-      if (!this.gone) this.Plotly.Plots.resize(this.plot).then(() => { this.drawSelection(); this.repaint(); });
+      if (!this.gone)
+        this.Plotly.Plots.resize(this.plot).then(() => {
+          this.drawSelection();
+          this.repaint();
+        });
     }, 80);
   }
 
@@ -369,7 +427,8 @@ export class MapView {
   at(event) {
     const box = this.plot.getBoundingClientRect();
     const { xaxis, yaxis } = this.plot._fullLayout;
-    const px = event.clientX - box.left, py = event.clientY - box.top;
+    const px = event.clientX - box.left,
+      py = event.clientY - box.top;
     return { px, py, x: xaxis.p2d(px - xaxis._offset), y: yaxis.p2d(py - yaxis._offset) };
   }
 
@@ -377,7 +436,8 @@ export class MapView {
     if (!this.drawn || !this.bins) return -1;
     const { x, y } = this.at(event);
     const { xaxis, yaxis } = this.plot._fullLayout;
-    const rx = Math.abs(xaxis.p2d(REACH) - xaxis.p2d(0)), ry = Math.abs(yaxis.p2d(REACH) - yaxis.p2d(0));
+    const rx = Math.abs(xaxis.p2d(REACH) - xaxis.p2d(0)),
+      ry = Math.abs(yaxis.p2d(REACH) - yaxis.p2d(0));
     return this.bins.nearest(x, y, rx, ry, this.visible());
   }
 
@@ -402,19 +462,23 @@ export class MapView {
       this.pointing = 0;
       this.card.hide();
     });
-    plot.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || !this.drawn) return;
-      this.model.tell("touched");
-      this.down = { x: event.clientX, y: event.clientY, still: true };
-      // Plotly covers the page while it pans: letting go is heard by the window.
-      window.addEventListener("pointerup", this.letGo, { capture: true, once: true });
-      if (this.tool === "pan") return;
-      event.preventDefault();
-      plot.setPointerCapture(event.pointerId);
-      const { x, y } = this.at(event);
-      this.drawing = { points: [x, y], px: [event.clientX, event.clientY], moved: false };
-      this.card.hide();
-    }, true);
+    plot.addEventListener(
+      "pointerdown",
+      (event) => {
+        if (event.button !== 0 || !this.drawn) return;
+        this.model.tell("touched");
+        this.down = { x: event.clientX, y: event.clientY, still: true };
+        // Plotly covers the page while it pans: letting go is heard by the window.
+        window.addEventListener("pointerup", this.letGo, { capture: true, once: true });
+        if (this.tool === "pan") return;
+        event.preventDefault();
+        plot.setPointerCapture(event.pointerId);
+        const { x, y } = this.at(event);
+        this.drawing = { points: [x, y], px: [event.clientX, event.clientY], moved: false };
+        this.card.hide();
+      },
+      true,
+    );
     this.letGo = (event) => {
       if (!this.down) return;
       this.strayed(event);
@@ -427,14 +491,22 @@ export class MapView {
         this.clicked(event);
       } else if (drawing) this.finish(drawing, event);
     };
-    plot.addEventListener("pointercancel", () => { this.drawing = null; this.down = null; this.drawSelection(); });
+    plot.addEventListener("pointercancel", () => {
+      this.drawing = null;
+      this.down = null;
+      this.drawSelection();
+    });
     element.addEventListener("keydown", (event) => {
       if (event.target !== element || event.ctrlKey || event.metaKey || event.altKey) return;
       const act = {
-        "+": () => this.zoomBy(0.7), "=": () => this.zoomBy(0.7), "-": () => this.zoomBy(1 / 0.7),
-        "0": () => this.fit(),
-        ArrowLeft: () => this.shift(-0.15, 0), ArrowRight: () => this.shift(0.15, 0),
-        ArrowUp: () => this.shift(0, 0.15), ArrowDown: () => this.shift(0, -0.15),
+        "+": () => this.zoomBy(0.7),
+        "=": () => this.zoomBy(0.7),
+        "-": () => this.zoomBy(1 / 0.7),
+        0: () => this.fit(),
+        ArrowLeft: () => this.shift(-0.15, 0),
+        ArrowRight: () => this.shift(0.15, 0),
+        ArrowUp: () => this.shift(0, 0.15),
+        ArrowDown: () => this.shift(0, -0.15),
       }[event.key];
       if (!act) return;
       event.preventDefault();
@@ -476,7 +548,9 @@ export class MapView {
     if (before && (event.shiftKey || event.altKey)) {
       const now = new Set(rows);
       const kept = Array.from(before.rows);
-      rows = event.altKey ? kept.filter((row) => !now.has(row)) : [...kept, ...rows.filter((row) => !before.set.has(row))];
+      rows = event.altKey
+        ? kept.filter((row) => !now.has(row))
+        : [...kept, ...rows.filter((row) => !before.set.has(row))];
       shape = null;
     }
     this.model.select(rows.length || shape ? { kind, rows, set: new Set(rows), polygon: shape } : null);
@@ -511,7 +585,8 @@ export class MapView {
       const { xaxis, yaxis } = this.plot._fullLayout;
       let d = "";
       for (let i = 0; i < drawn.length; i += 2) {
-        const px = xaxis._offset + xaxis.d2p(drawn[i]), py = yaxis._offset + yaxis.d2p(drawn[i + 1]);
+        const px = xaxis._offset + xaxis.d2p(drawn[i]),
+          py = yaxis._offset + yaxis.d2p(drawn[i + 1]);
         d += `${i ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
       }
       lines.push(h("path", { d: `${d}Z`, class: "ws-lasso" }));
@@ -525,7 +600,14 @@ export class MapView {
     }
     refill(this.overlay, lines);
     if (selection && !this.drawing) {
-      const kinds = { lasso: "Lasso", box: "Box", point: "Click", points: "Picked", cell: selection.title, class: selection.title };
+      const kinds = {
+        lasso: "Lasso",
+        box: "Box",
+        point: "Click",
+        points: "Picked",
+        cell: selection.title,
+        class: selection.title,
+      };
       refill(
         this.pill,
         h("span", {}, kinds[selection.kind] ?? "Selection"),
@@ -549,7 +631,8 @@ const base = { type: "scattergl", mode: "markers", hoverinfo: "skip", showlegend
 
 function split(xy) {
   const n = xy.length >> 1;
-  const x = new Float32Array(n), y = new Float32Array(n);
+  const x = new Float32Array(n),
+    y = new Float32Array(n);
   for (let i = 0; i < n; i++) {
     x[i] = xy[2 * i];
     y[i] = xy[2 * i + 1];
@@ -575,9 +658,11 @@ class HoverCard {
       refill(this.line, describe(this.model, row));
     }
     const box = within.getBoundingClientRect();
-    const left = event.clientX - box.left, top = event.clientY - box.top;
+    const left = event.clientX - box.left,
+      top = event.clientY - box.top;
     this.element.hidden = false;
-    const width = this.element.offsetWidth + 4, height = this.element.offsetHeight + 2;
+    const width = this.element.offsetWidth + 4,
+      height = this.element.offsetHeight + 2;
     this.element.style.left = `${left + width + 18 > box.width ? Math.max(2, left - width - 12) : left + 14}px`;
     this.element.style.top = `${top + height + 14 > box.height ? Math.max(2, top - height - 10) : top + 12}px`;
   }
@@ -591,7 +676,8 @@ class HoverCard {
 // Label, then prediction with its probability; in words as well as in colour.
 export function describe(model, row) {
   const lines = [];
-  const own = model.classId(row), kind = model.kind(row);
+  const own = model.classId(row),
+    kind = model.kind(row);
   if (own !== null) lines.push(swatchLine(model.color(own), model.name(own), "label"));
   else if (kind === 1) lines.push(swatchLine(null, "unsure", "label"));
   else if (kind === 2) lines.push(swatchLine(null, "unusable", "label"));
@@ -604,7 +690,13 @@ export function describe(model, row) {
 }
 
 function swatchLine(color, name, figure) {
-  return h("div", {}, color && h("i", { class: "ws-dot", style: { background: color } }), h("span", {}, name), h("b", {}, figure));
+  return h(
+    "div",
+    {},
+    color && h("i", { class: "ws-dot", style: { background: color } }),
+    h("span", {}, name),
+    h("b", {}, figure),
+  );
 }
 
 let plotly = null;
@@ -612,7 +704,14 @@ let plotly = null;
 function loadPlotly(url) {
   plotly ??= new Promise((resolve, reject) => {
     if (window.Plotly) return resolve(window.Plotly);
-    const script = h("script", { src: url, onload: () => resolve(window.Plotly), onerror: () => { plotly = null; reject(new Error("Plotly could not be loaded.")); } });
+    const script = h("script", {
+      src: url,
+      onload: () => resolve(window.Plotly),
+      onerror: () => {
+        plotly = null;
+        reject(new Error("Plotly could not be loaded."));
+      },
+    });
     document.head.append(script);
   });
   return plotly;

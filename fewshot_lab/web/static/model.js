@@ -1,7 +1,12 @@
 // What the page knows, in arrays along the project's images; whoever shows something listens here.
 
-export const UNSURE = 1, REJECT = 2, FIRST_CLASS = 16;
-export const KIND = 0x0fff, SKIPPED = 0x1000, MACHINE = 0x2000, AUDIT = 0x4000;
+export const UNSURE = 1,
+  REJECT = 2,
+  FIRST_CLASS = 16;
+export const KIND = 0x0fff,
+  SKIPPED = 0x1000,
+  MACHINE = 0x2000,
+  AUDIT = 0x4000;
 export const NONE = 255;
 
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
@@ -236,11 +241,15 @@ export class Model {
   }
 
   counts() {
-    const counts = new Map(), accepted = new Map();
+    const counts = new Map(),
+      accepted = new Map();
     const add = (to, id) => to.set(id, (to.get(id) ?? 0) + 1);
-    let unsure = 0, reject = 0, skipped = 0;
+    let unsure = 0,
+      reject = 0,
+      skipped = 0;
     for (let row = 0; row < this.n; row++) {
-      const code = this.codes[row], kind = code & KIND;
+      const code = this.codes[row],
+        kind = code & KIND;
       if (kind >= FIRST_CLASS) {
         add(counts, kind - FIRST_CLASS);
         if (code & MACHINE) add(accepted, kind - FIRST_CLASS);

@@ -18,7 +18,8 @@ const plain = (piece) => piece.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 
 // Whether a text fits into lines of these widths, broken between its pieces.
 export function fits(text, lines, width) {
-  let line = 0, held = "";
+  let line = 0,
+    held = "";
   for (const piece of text.split(PIECES)) {
     while (width((held + piece).trimEnd()) > lines[line]) {
       if (++line >= lines.length) return false;
@@ -34,12 +35,14 @@ export function shortened(name, names, lines, width) {
   if (fits(name, lines, width)) return name;
   const pieces = name.split(PIECES);
   const shared = new Map();
-  for (const other of names) for (const word of new Set(other.split(PIECES).map(plain))) shared.set(word, (shared.get(word) ?? 0) + 1);
+  for (const other of names)
+    for (const word of new Set(other.split(PIECES).map(plain))) shared.set(word, (shared.get(word) ?? 0) + 1);
   // The rarest words first; "of" and "in" only before a word that is there.
   const small = (piece) => plain(piece).length < 4;
   const rank = (piece) => (small(piece) ? names.length : 0) + (shared.get(plain(piece)) ?? 1);
   const order = [...pieces.keys()].sort((a, b) => rank(pieces[a]) - rank(pieces[b]) || a - b);
-  let kept = new Set(), best = "";
+  let kept = new Set(),
+    best = "";
   for (const at of order) {
     if (small(pieces[at]) && at + 1 < pieces.length && !kept.has(at + 1)) continue;
     const more = new Set(kept).add(at);
@@ -50,7 +53,8 @@ export function shortened(name, names, lines, width) {
 }
 
 function joined(pieces, kept) {
-  let text = "", gap = false;
+  let text = "",
+    gap = false;
   pieces.forEach((piece, at) => {
     if (kept.has(at)) {
       text += (gap ? "… " : "") + piece;

@@ -11,9 +11,25 @@ export class Offer {
   constructor({ model, api, toasts }) {
     Object.assign(this, { model, api, toasts });
     this.sentence = h("span", { class: "ws-offer-sentence" });
-    this.act = h("button", { type: "button", class: "ws-button", "data-act": "take-offer", onclick: () => this.answer("take") });
-    this.leave = h("button", { type: "button", class: "ws-quiet-button", "data-act": "decline-offer", onclick: () => this.answer("decline") });
-    this.element = h("section", { class: "ws-offer", role: "status", "aria-label": "Another backbone", hidden: true }, this.sentence, this.act, this.leave);
+    this.act = h("button", {
+      type: "button",
+      class: "ws-button",
+      "data-act": "take-offer",
+      onclick: () => this.answer("take"),
+    });
+    this.leave = h("button", {
+      type: "button",
+      class: "ws-quiet-button",
+      "data-act": "decline-offer",
+      onclick: () => this.answer("decline"),
+    });
+    this.element = h(
+      "section",
+      { class: "ws-offer", role: "status", "aria-label": "Another backbone", hidden: true },
+      this.sentence,
+      this.act,
+      this.leave,
+    );
     model.on("overview", () => this.draw());
   }
 

@@ -26,7 +26,10 @@ export class Outbox {
     this.closed = false;
     this.waiters = [];
     this.disk = openDisk();
-    this.wake = () => { this.failures = 0; this.pump(); };
+    this.wake = () => {
+      this.failures = 0;
+      this.pump();
+    };
     addEventListener("online", this.wake);
   }
 

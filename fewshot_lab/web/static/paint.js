@@ -18,7 +18,10 @@ class Shades {
     let shade = this.known.get(key);
     if (!shade) {
       const [r, g, b] = rgb(color);
-      shade = { css: `rgba(${r},${g},${b},${level / LEVELS})`, bytes: new Uint8Array([r, g, b, Math.round((255 * level) / LEVELS)]) };
+      shade = {
+        css: `rgba(${r},${g},${b},${level / LEVELS})`,
+        bytes: new Uint8Array([r, g, b, Math.round((255 * level) / LEVELS)]),
+      };
       this.known.set(key, shade);
     }
     return shade;
@@ -96,7 +99,9 @@ const shadeOf = (share) => steps[Math.round(Math.min(1, Math.max(0, share)) * 32
 // Fills `cloud` (one shade per row) and lists the labelled rows with theirs, drawn larger above it.
 export function paintAll({ model, way, visible, chosen, dim }) {
   const cloud = new Array(model.n);
-  const rows = [], colors = [], dimmed = [];
+  const rows = [],
+    colors = [],
+    dimmed = [];
   for (let row = 0; row < model.n; row++) {
     if (!visible(row)) {
       cloud[row] = CLEAR;

@@ -2,7 +2,10 @@
 
 // Even-odd rule; `polygon` is [x0, y0, x1, y1, ...], `xy` likewise. NaN points are outside.
 export function inside(xy, polygon) {
-  let left = Infinity, right = -Infinity, low = Infinity, high = -Infinity;
+  let left = Infinity,
+    right = -Infinity,
+    low = Infinity,
+    high = -Infinity;
   for (let i = 0; i < polygon.length; i += 2) {
     left = Math.min(left, polygon[i]);
     right = Math.max(right, polygon[i]);
@@ -12,11 +15,13 @@ export function inside(xy, polygon) {
   const rows = [];
   const n = polygon.length;
   for (let p = 0; p < xy.length; p += 2) {
-    const x = xy[p], y = xy[p + 1];
+    const x = xy[p],
+      y = xy[p + 1];
     if (!(x >= left && x <= right && y >= low && y <= high)) continue;
     let within = false;
     for (let i = 0, j = n - 2; i < n; j = i, i += 2) {
-      const yi = polygon[i + 1], yj = polygon[j + 1];
+      const yi = polygon[i + 1],
+        yj = polygon[j + 1];
       if (yi > y !== yj > y && x < ((polygon[j] - polygon[i]) * (y - yi)) / (yj - yi) + polygon[i]) within = !within;
     }
     if (within) rows.push(p >> 1);
@@ -29,9 +34,14 @@ export class Bins {
   constructor(xy) {
     this.xy = xy;
     const n = xy.length >> 1;
-    let left = Infinity, right = -Infinity, low = Infinity, high = -Infinity, placed = 0;
+    let left = Infinity,
+      right = -Infinity,
+      low = Infinity,
+      high = -Infinity,
+      placed = 0;
     for (let p = 0; p < xy.length; p += 2) {
-      const x = xy[p], y = xy[p + 1];
+      const x = xy[p],
+        y = xy[p + 1];
       if (x !== x) continue;
       placed++;
       if (x < left) left = x;
@@ -66,14 +76,18 @@ export class Bins {
 
   // The nearest accepted point within an ellipse of half axes rx, ry; -1 for none.
   nearest(x, y, rx, ry, accept) {
-    let best = -1, least = 1;
-    const c1 = this.column(x + rx), l0 = this.line(y - ry), l1 = this.line(y + ry);
+    let best = -1,
+      least = 1;
+    const c1 = this.column(x + rx),
+      l0 = this.line(y - ry),
+      l1 = this.line(y + ry);
     for (let l = l0; l <= l1; l++) {
       for (let c = this.column(x - rx); c <= c1; c++) {
         const b = c + this.side * l;
         for (let k = this.starts[b]; k < this.starts[b + 1]; k++) {
           const row = this.rows[k];
-          const dx = (this.xy[2 * row] - x) / rx, dy = (this.xy[2 * row + 1] - y) / ry;
+          const dx = (this.xy[2 * row] - x) / rx,
+            dy = (this.xy[2 * row + 1] - y) / ry;
           const d = dx * dx + dy * dy;
           if (d < least && accept(row)) {
             least = d;

@@ -13,12 +13,19 @@ export const popoverOpen = () => open !== null;
 // `place` is "below", "above" or "right" of the anchor; the panel is kept inside the page.
 export function popover(anchor, content, { place = "below", label, within, className = "", onClose } = {}) {
   closePopover();
-  const panel = h("div", { class: `ws-popover ${className}`, role: "dialog", "aria-label": label, tabindex: "-1" }, content);
+  const panel = h(
+    "div",
+    { class: `ws-popover ${className}`, role: "dialog", "aria-label": label, tabindex: "-1" },
+    content,
+  );
   within.append(panel);
   anchor.setAttribute("aria-expanded", "true");
   const arrange = () => {
-    const a = anchor.getBoundingClientRect(), w = within.getBoundingClientRect(), p = panel.getBoundingClientRect();
-    let left = a.left - w.left, top = a.bottom - w.top + 6;
+    const a = anchor.getBoundingClientRect(),
+      w = within.getBoundingClientRect(),
+      p = panel.getBoundingClientRect();
+    let left = a.left - w.left,
+      top = a.bottom - w.top + 6;
     if (place === "above") top = a.top - w.top - p.height - 6;
     if (place === "right") {
       left = a.right - w.left + 8;
@@ -59,8 +66,15 @@ export function menu(anchor, items, options) {
       : h(
           "button",
           {
-            type: "button", role: "menuitem", class: "ws-menu-item", disabled: item.disabled, "aria-checked": item.checked,
-            onclick: () => { made.close(); item.act(); },
+            type: "button",
+            role: "menuitem",
+            class: "ws-menu-item",
+            disabled: item.disabled,
+            "aria-checked": item.checked,
+            onclick: () => {
+              made.close();
+              item.act();
+            },
           },
           item.color && h("i", { class: "ws-swatch", style: { background: item.color } }),
           h("span", {}, item.label),

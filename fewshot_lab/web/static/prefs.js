@@ -19,6 +19,8 @@ export class Prefs {
     this.values[name] = value;
     try {
       localStorage.setItem(this.key, JSON.stringify(this.values));
-    } catch { /* a full or forbidden storage: the page works without */ }
+    } catch {
+      /* a full or forbidden storage: the page works without */
+    }
   }
 }

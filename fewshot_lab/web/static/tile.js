@@ -44,7 +44,8 @@ export class Tile {
   // `note` stands in for the prediction where a view has something better to say; `short` makes names fit.
   paint(model, { focused, marked, excluded, note, accepting, guess, short }) {
     const { row } = this;
-    const code = model.codes[row], kind = code & KIND;
+    const code = model.codes[row],
+      kind = code & KIND;
     const own = model.classId(row);
     const predicted = guess?.id ?? model.predictedId(row);
     const classes = ["ws-tile"];

@@ -12,17 +12,34 @@ export class Toasts {
   show(text, { action, onAction, tone = "plain", stays = STAYS } = {}) {
     if (action) this.outdate();
     while (this.element.children.length > 2) this.element.firstChild.remove();
-    const close = () => { clearTimeout(timer); toast.remove(); };
+    const close = () => {
+      clearTimeout(timer);
+      toast.remove();
+    };
     const toast = h(
       "div",
       { class: `ws-toast ws-toast-${tone}`, "data-acts": action ? "1" : null },
       h("span", {}, text),
-      action && h("button", { type: "button", class: "ws-link", onclick: () => { close(); onAction(); } }, action),
+      action &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "ws-link",
+            onclick: () => {
+              close();
+              onAction();
+            },
+          },
+          action,
+        ),
       iconButton("close", "Dismiss", close),
     );
     let timer = setTimeout(close, stays);
     toast.addEventListener("pointerenter", () => clearTimeout(timer));
-    toast.addEventListener("pointerleave", () => { timer = setTimeout(close, 2500); });
+    toast.addEventListener("pointerleave", () => {
+      timer = setTimeout(close, 2500);
+    });
     this.element.append(toast);
     return close;
   }

@@ -12,8 +12,11 @@ export class Viewer {
     Object.assign(this, { model, api, grid, toasts });
     this.row = -1;
     this.picture = h("img", { alt: "", draggable: "false", onerror: () => this.lost() });
-    this.missing = h("p", { class: "ws-missing", role: "status", hidden: true },
-      "The original cannot be read where it was imported from. Shown is its small copy.");
+    this.missing = h(
+      "p",
+      { class: "ws-missing", role: "status", hidden: true },
+      "The original cannot be read where it was imported from. Shown is its small copy.",
+    );
     this.stage = h("div", { class: "ws-stage", tabindex: "-1" }, this.picture);
     this.facts = h("dl", { class: "ws-facts" });
     this.state = h("div", { class: "ws-viewer-state" });
@@ -21,17 +24,47 @@ export class Viewer {
     this.title = h("h2", {});
     this.element = h(
       "div",
-      { class: "ws-viewer", role: "dialog", "aria-modal": "true", "aria-label": "Large view", hidden: true, tabindex: "-1" },
+      {
+        class: "ws-viewer",
+        role: "dialog",
+        "aria-modal": "true",
+        "aria-label": "Large view",
+        hidden: true,
+        tabindex: "-1",
+      },
       this.stage,
-      h("aside", { "aria-label": "About this image" },
-        h("header", {}, this.title, iconButton("close", "Close (Escape)", () => this.close())),
-        this.missing, this.state, this.facts,
-        h("h3", {}, "Most similar"), this.near,
-        h("p", { class: "ws-quiet" }, h("kbd", {}, "←"), h("kbd", {}, "→"), " next image, ", h("kbd", {}, "space"), " closes; class keys label.")),
+      h(
+        "aside",
+        { "aria-label": "About this image" },
+        h(
+          "header",
+          {},
+          this.title,
+          iconButton("close", "Close (Escape)", () => this.close()),
+        ),
+        this.missing,
+        this.state,
+        this.facts,
+        h("h3", {}, "Most similar"),
+        this.near,
+        h(
+          "p",
+          { class: "ws-quiet" },
+          h("kbd", {}, "←"),
+          h("kbd", {}, "→"),
+          " next image, ",
+          h("kbd", {}, "space"),
+          " closes; class keys label.",
+        ),
+      ),
     );
     this.listen();
-    model.on("labels scores", () => { if (this.row >= 0) this.tellState(); });
-    model.on("focus", (row) => { if (this.row >= 0 && row >= 0) this.show(row); });
+    model.on("labels scores", () => {
+      if (this.row >= 0) this.tellState();
+    });
+    model.on("focus", (row) => {
+      if (this.row >= 0 && row >= 0) this.show(row);
+    });
   }
 
   get isOpen() {
@@ -79,7 +112,8 @@ export class Viewer {
     refill(this.near);
     this.title.textContent = id.slice(0, 8);
     const [facts, near] = await Promise.allSettled([
-      this.api.get(`image/${id}`), this.api.get(`image/${id}/neighbours`, { k: 8 }),
+      this.api.get(`image/${id}`),
+      this.api.get(`image/${id}/neighbours`, { k: 8 }),
     ]);
     if (this.row !== row) return;
     if (facts.status === "fulfilled") this.tellFacts(facts.value);
@@ -94,7 +128,11 @@ export class Viewer {
   }
 
   tellState() {
-    refill(this.state, describe(this.model, this.row), this.model.isAudit(this.row) && h("div", { class: "ws-card-quiet" }, "Audit image: never trains the classifier."));
+    refill(
+      this.state,
+      describe(this.model, this.row),
+      this.model.isAudit(this.row) && h("div", { class: "ws-card-quiet" }, "Audit image: never trains the classifier."),
+    );
   }
 
   tellFacts(facts) {
@@ -105,30 +143,62 @@ export class Viewer {
     this.title.title = facts.path;
     const lines = [
       ["Path", facts.path],
-      ["Size", `${count(facts.width)} × ${count(facts.height)} px, ${count(Math.max(1, Math.round(facts.bytes / 1024)))} kB`],
+      [
+        "Size",
+        `${count(facts.width)} × ${count(facts.height)} px, ${count(Math.max(1, Math.round(facts.bytes / 1024)))} kB`,
+      ],
       // Whoever labels an audit image must not be swayed by anything.
       ["Reference", this.model.concealed(this.row) ? null : facts.reference],
       ["Group", facts.group],
       ...Object.entries(facts.meta),
       ["Labelled by", !told.length && facts.annotator && `${facts.annotator}, ${clock(facts.labelled_at)}`],
-      ...told.map((o) => [o.annotator,
-        `${o.class_id !== null ? this.model.name(o.class_id) : o.kind === "reject" ? "unusable" : o.kind}${o.decided ? ", decided" : ""}, ${clock(o.at)}`]),
+      ...told.map((o) => [
+        o.annotator,
+        `${o.class_id !== null ? this.model.name(o.class_id) : o.kind === "reject" ? "unusable" : o.kind}${o.decided ? ", decided" : ""}, ${clock(o.at)}`,
+      ]),
       ["Id", facts.id],
     ];
-    refill(this.facts, lines.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false)
-      .map(([key, value]) => [h("dt", {}, key), h("dd", {}, String(value))]));
+    refill(
+      this.facts,
+      lines
+        .filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false)
+        .map(([key, value]) => [h("dt", {}, key), h("dd", {}, String(value))]),
+    );
   }
 
   tellNear({ ids, similarity }) {
-    refill(this.near, ids.map((id, i) => {
-      const row = this.model.rowOf.get(id);
-      const shown = this.model.shownId(row);
-      return h("button", {
-        type: "button", title: `similarity ${two(similarity[i])}`, style: shown !== null ? { "--own": this.model.color(shown) } : {},
-        "aria-label": `Similar image, similarity ${two(similarity[i])}${shown !== null ? `, ${this.model.name(shown)}` : ""}`,
-        onclick: () => this.show(row),
-      }, h("img", { src: this.api.thumb(id), alt: "" }), h("small", {}, percent(similarity[i])));
-    }), h("button", { type: "button", class: "ws-link", onclick: () => { const id = this.model.ids[this.row]; this.close(); this.grid.open({ name: "neighbours", id }); } }, "Label its neighbours"));
+    refill(
+      this.near,
+      ids.map((id, i) => {
+        const row = this.model.rowOf.get(id);
+        const shown = this.model.shownId(row);
+        return h(
+          "button",
+          {
+            type: "button",
+            title: `similarity ${two(similarity[i])}`,
+            style: shown !== null ? { "--own": this.model.color(shown) } : {},
+            "aria-label": `Similar image, similarity ${two(similarity[i])}${shown !== null ? `, ${this.model.name(shown)}` : ""}`,
+            onclick: () => this.show(row),
+          },
+          h("img", { src: this.api.thumb(id), alt: "" }),
+          h("small", {}, percent(similarity[i])),
+        );
+      }),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "ws-link",
+          onclick: () => {
+            const id = this.model.ids[this.row];
+            this.close();
+            this.grid.open({ name: "neighbours", id });
+          },
+        },
+        "Label its neighbours",
+      ),
+    );
   }
 
   place() {
@@ -139,7 +209,8 @@ export class Viewer {
   zoomTo(zoom, event) {
     const next = Math.max(1, Math.min(MOST_ZOOM, zoom));
     const box = this.stage.getBoundingClientRect();
-    const px = event ? event.clientX - box.left - box.width / 2 : 0, py = event ? event.clientY - box.top - box.height / 2 : 0;
+    const px = event ? event.clientX - box.left - box.width / 2 : 0,
+      py = event ? event.clientY - box.top - box.height / 2 : 0;
     this.x = px - ((px - this.x) * next) / this.zoom;
     this.y = py - ((py - this.y) * next) / this.zoom;
     this.zoom = next;
@@ -159,10 +230,14 @@ export class Viewer {
 
   listen() {
     this.element.addEventListener("keydown", (event) => this.round(event));
-    this.stage.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoomTo(this.zoom * Math.exp(-event.deltaY / 400), event);
-    }, { passive: false });
+    this.stage.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        this.zoomTo(this.zoom * Math.exp(-event.deltaY / 400), event);
+      },
+      { passive: false },
+    );
     this.stage.addEventListener("pointerdown", (event) => {
       this.stage.setPointerCapture(event.pointerId);
       this.drag = { x: event.clientX - this.x, y: event.clientY - this.y };
@@ -173,7 +248,9 @@ export class Viewer {
       this.y = event.clientY - this.drag.y;
       this.place();
     });
-    this.stage.addEventListener("pointerup", () => { this.drag = null; });
+    this.stage.addEventListener("pointerup", () => {
+      this.drag = null;
+    });
     this.stage.addEventListener("dblclick", (event) => this.zoomTo(this.zoom > 1 ? 1 : 3, event));
   }
 }

@@ -24,10 +24,12 @@ export function sorted(rows, by, model, similarity) {
   }[by];
   if (!key) return rows;
   const keys = Float32Array.from(rows, key);
-  return Uint32Array.from(rows.keys()).sort((a, b) => keys[a] - keys[b] || a - b).reduce((out, at, i) => {
-    out[i] = rows[at];
-    return out;
-  }, new Array(rows.length));
+  return Uint32Array.from(rows.keys())
+    .sort((a, b) => keys[a] - keys[b] || a - b)
+    .reduce((out, at, i) => {
+      out[i] = rows[at];
+      return out;
+    }, new Array(rows.length));
 }
 
 // A suggestion is done once it has a label or was skipped after it came.
@@ -102,7 +104,10 @@ export class Suggestions {
 function otherWay(model) {
   const used = model.overview?.strategy;
   if (!used || (used.setting === "auto" && !used.switched)) return [];
-  return [" ", h("span", { title: used.sentence }, used.switched ? `Switched to ${used.title}.` : `By ${used.title}, as set.`)];
+  return [
+    " ",
+    h("span", { title: used.sentence }, used.switched ? `Switched to ${used.title}.` : `By ${used.title}, as set.`),
+  ];
 }
 
 // Before there are embeddings nothing can be suggested, but labelling can begin.
@@ -114,12 +119,17 @@ function firstOpen(model) {
 
 // The class names inside a reason stand out.
 function reasonParts(model, { reason, classes }) {
-  const names = classes.map((id) => model.name(id)).filter((name) => reason.includes(name)).sort((a, b) => b.length - a.length);
+  const names = classes
+    .map((id) => model.name(id))
+    .filter((name) => reason.includes(name))
+    .sort((a, b) => b.length - a.length);
   const text = reason.charAt(0).toUpperCase() + reason.slice(1) + (/[.!?]$/.test(reason) ? "" : ".");
   if (!names.length) return [text];
   const escaped = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   const places = new RegExp(`(${escaped.join("|")})`, "i");
-  return text.split(places).map((part) => (names.some((n) => n.toLowerCase() === part.toLowerCase()) ? h("em", {}, part) : part));
+  return text
+    .split(places)
+    .map((part) => (names.some((n) => n.toLowerCase() === part.toLowerCase()) ? h("em", {}, part) : part));
 }
 
 // Images drawn at random that have no label yet, by their id, which is as good as chance: whoever labels
@@ -135,10 +145,13 @@ export function classRows(model, what) {
   for (let row = 0; row < model.n; row++) {
     const kind = model.codes[row] & KIND;
     const fits =
-      what === "unsure" ? kind === UNSURE
-      : what === "reject" ? kind === REJECT
-      : what === "skipped" ? (model.codes[row] & SKIPPED) !== 0
-      : kind === FIRST_CLASS + what;
+      what === "unsure"
+        ? kind === UNSURE
+        : what === "reject"
+          ? kind === REJECT
+          : what === "skipped"
+            ? (model.codes[row] & SKIPPED) !== 0
+            : kind === FIRST_CLASS + what;
     if (fits) rows.push(row);
   }
   return rows;
@@ -153,7 +166,10 @@ export function predictedRows(model, classId) {
 }
 
 export const selectionSentence = (model, n, marked) =>
-  n === 0 && !model.selection ? "Draw a lasso on the map, or click an image there."
-  : n === 0 ? `No image lies inside.${model.hidden.size ? " Hidden classes are left out." : ""}`
-  : marked === n ? `${images(n)} selected. One key labels ${n === 1 ? "it" : "them all"}.`
-  : `${count(marked)} of ${images(n)} chosen.`;
+  n === 0 && !model.selection
+    ? "Draw a lasso on the map, or click an image there."
+    : n === 0
+      ? `No image lies inside.${model.hidden.size ? " Hidden classes are left out." : ""}`
+      : marked === n
+        ? `${images(n)} selected. One key labels ${n === 1 ? "it" : "them all"}.`
+        : `${count(marked)} of ${images(n)} chosen.`;
