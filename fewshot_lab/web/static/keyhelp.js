@@ -1,6 +1,7 @@
+// @ts-check
 // The keys that do not belong to a class: a few always in sight, all of them behind "?".
 
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 import { popover } from "./popover.js";
 
 const SHORT = [
@@ -29,9 +30,10 @@ const ALL = [
 ];
 
 export class KeyHelp {
-  constructor({ workspace }) {
+  /** @param {HTMLElement} workspace */
+  constructor(workspace) {
     this.workspace = workspace;
-    this.all = h("button", { type: "button", class: "ws-link", onclick: () => this.open() }, "All keys");
+    this.all = button("ws-link", { onclick: () => this.open() }, "All keys");
     this.element = h(
       "section",
       { class: "ws-keys", "aria-label": "Keys" },

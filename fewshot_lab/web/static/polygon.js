@@ -1,6 +1,12 @@
+// @ts-check
 // Which points lie inside a drawn line.
 
-// Even-odd rule; `polygon` is [x0, y0, x1, y1, ...], `xy` likewise. NaN points are outside.
+/**
+ * Even-odd rule; NaN points are outside.
+ * @param {ArrayLike<number>} xy x0, y0, x1, y1, ...
+ * @param {number[]} polygon likewise
+ * @returns {number[]} rows of the points inside
+ */
 export function inside(xy, polygon) {
   let left = Infinity,
     right = -Infinity,
@@ -29,8 +35,9 @@ export function inside(xy, polygon) {
   return rows;
 }
 
-// Points in square bins, so that the one under the pointer is found without looking at all.
+/** Points in square bins, so that the one under the pointer is found without looking at all. */
 export class Bins {
+  /** @param {Float32Array} xy */
   constructor(xy) {
     this.xy = xy;
     const n = xy.length >> 1;
@@ -64,17 +71,26 @@ export class Bins {
     for (let i = 0; i < n; i++) if (bin[i] >= 0) this.rows[at[bin[i]]++] = i;
   }
 
+  /** @param {number} x */
   column(x) {
     const [left, right] = this.box;
     return Math.max(0, Math.min(this.side - 1, Math.floor(((x - left) / (right - left || 1)) * this.side)));
   }
 
+  /** @param {number} y */
   line(y) {
     const [, , low, high] = this.box;
     return Math.max(0, Math.min(this.side - 1, Math.floor(((y - low) / (high - low || 1)) * this.side)));
   }
 
-  // The nearest accepted point within an ellipse of half axes rx, ry; -1 for none.
+  /**
+   * The nearest accepted point within an ellipse of half axes rx, ry; -1 for none.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} rx
+   * @param {number} ry
+   * @param {(row: number) => boolean} accept
+   */
   nearest(x, y, rx, ry, accept) {
     let best = -1,
       least = 1;
