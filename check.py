@@ -1,12 +1,13 @@
 """Check the project: ``python check.py``.
 
-Makes the virtual environment with what the tests need, then runs ruff, mypy, the unit tests and
-the tests in a real browser, as CI does. ``python check.py --no-browser`` leaves out the browser.
+Makes the virtual environment with what the tests need, then runs ruff, mypy, the unit tests, the
+tests in a real browser and the checks of the page's JavaScript (npm), as CI does.
+``python check.py --no-browser`` leaves out the browser.
 What follows goes to pytest: ``python check.py tests/store -x``.
 
 Environment: ``FEWSHOT_LAB_VENV`` (where the virtual environment is, else ``.venv``),
 ``FEWSHOT_LAB_TEST_DATA`` (real images, else ``../shared/datasets``), ``FEWSHOT_LAB_CHROMIUM`` (the
-browser), ``CI=true`` (a missing browser is a failure, not a skip).
+browser), ``CI=true`` (a missing browser or npm is a failure, not a skip).
 """
 
 import os
@@ -23,17 +24,36 @@ def browser() -> str | None:
     if chosen := os.environ.get("FEWSHOT_LAB_CHROMIUM"):
         return chosen
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found or not Path("/etc/debian_version").exists() or os.geteuid() != 0:
-        return found
-    print("Installing Debian's chromium for the browser tests", flush=True)
+    return next(filter(None, map(shutil.which, names)), None) or debian("chromium")
+
+
+def debian(program: str, *more: str) -> str | None:
+    """Return the path of a program, installing Debian's package of its name where that can be."""
+    if not Path("/etc/debian_version").exists() or os.geteuid() != 0:
+        return None
+    print(f"Installing Debian's {program}", flush=True)
     quiet = {
         "stdout": subprocess.DEVNULL,
         "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
     }
     subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
-    subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False, **quiet)
-    return shutil.which("chromium")
+    subprocess.run(["apt-get", "install", "-y", "-qq", program, *more], check=False, **quiet)
+    return shutil.which(program)
+
+
+def check_javascript() -> list[str]:
+    """Check the label page's JavaScript, where node is or can be installed; return what failed."""
+    npm = shutil.which("npm") or debian("npm", "nodejs")
+    if not npm:
+        print("\nThe label page's JavaScript is not checked: npm is missing.", flush=True)
+        return ["npm"] if os.environ.get("CI") == "true" else []
+    lock, installed = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
+    current = installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime
+    for step in [["run", "check"]] if current else [["ci"], ["run", "check"]]:
+        print("\n$ npm", *step, flush=True)
+        if subprocess.run([npm, *step], cwd=ROOT).returncode:
+            return ["npm"]
+    return []
 
 
 def main() -> int:
@@ -67,6 +87,7 @@ def main() -> int:
         print("\n$", " ".join(["python", *step[1:]]), flush=True)
         if subprocess.run(step, cwd=ROOT, env=variables).returncode:
             failed.append(step[2])
+    failed += check_javascript()
     if failed:
         print("\nFailed:", ", ".join(failed), flush=True)
     return 1 if failed else 0

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { AUDIT, FIRST_CLASS, NOTHING, UNSURE } from "../../fewshot_lab/web/static/labelcode.js";
+import { AUDIT, FIRST_CLASS, NO_CLASS, UNSURE } from "../../fewshot_lab/web/static/labelcodes.js";
 import { Model } from "../../fewshot_lab/web/static/model.js";
 
 const CLASSES = [
@@ -26,7 +26,7 @@ function loaded(codes) {
     arrays: {
       ids,
       codes: Uint16Array.from(codes),
-      predicted: Uint8Array.from(codes, (_, row) => (row === 2 ? NOTHING : row % 2)),
+      predicted: Uint8Array.from(codes, (_, row) => (row === 2 ? NO_CLASS : row % 2)),
       confidence: new Uint16Array(codes.length).fill(65535),
       doubt: new Uint8Array(codes.length),
     },
@@ -41,7 +41,7 @@ test("ids come as bytes, and later ones are added", () => {
   assert.deepEqual(model.ids, [id(0), id(1)]);
   model.update({ head: { images: { from: 2, n: 3 } }, arrays: { ids: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 9) } });
   assert.deepEqual(model.rows([id(9), "missing", id(0)]), [2, 0]);
-  assert.equal(model.predicted[2], NOTHING);
+  assert.equal(model.predicted[2], NO_CLASS);
 });
 
 test("what changes is told once, in an order that parts rely on", () => {

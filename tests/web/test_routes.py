@@ -207,9 +207,12 @@ def test_accepted_predictions_are_one_action_of_many_classes(
 def test_label_codes_are_those_that_the_browser_reads(page: Browser, project: Project) -> None:
     contract = json.loads((Path(__file__).parent / "label_codes.json").read_text())
     assert {name: getattr(page_state, name) for name in contract["bits"]} == contract["bits"]
+    assert contract["no_class"] == NOTHING
     assert page.change(do="add", name="platelet").json()["id"] == 1
     drawn = project.store.audit_ids()
-    images = {audit: iter([i for i in page.ids if (i in drawn) is audit]) for audit in (True, False)}
+    images = {
+        audit: iter([i for i in page.ids if (i in drawn) is audit]) for audit in (True, False)
+    }
     rows = []
     for case in contract["cases"]:
         image = next(images[case["audit"]])

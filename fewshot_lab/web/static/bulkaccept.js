@@ -2,7 +2,7 @@
 // "Accept above": the predictions above a confidence become labels, the least sure ones to be looked at first.
 
 import { button, count, h, images, percent, refill, setText } from "./dom.js";
-import { AUDIT, KIND_MASK, SKIPPED } from "./labelcode.js";
+import { AUDIT, KIND_MASK, SKIPPED } from "./labelcodes.js";
 
 /** @import { Grid } from "./grid.js" */
 /** @import { Labeller } from "./labeller.js" */

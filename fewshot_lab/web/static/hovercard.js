@@ -2,7 +2,7 @@
 // What is under the pointer, at once: the thumbnail is there before the pointer rests.
 
 import { h, percent, refill } from "./dom.js";
-import { REJECT, UNSURE } from "./labelcode.js";
+import { REJECT, UNSURE } from "./labelcodes.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { Model } from "./model.js" */

@@ -6,13 +6,13 @@ import {
   FIRST_CLASS,
   KIND_MASK,
   MACHINE,
-  NOTHING,
+  NO_CLASS,
   REJECT,
   SKIPPED,
   UNSURE,
   labelledCode,
   revertedCode,
-} from "./labelcode.js";
+} from "./labelcodes.js";
 
 /** @import { ClassRow, LabelAction, LegendKey, Overview, Reversion, Selection, Snapshot, Update } from "./types.d.ts" */
 /** @typedef {{ client: string, q: number, rows: number[], action?: LabelAction, reversion?: Reversion, position?: number }} Pending */
@@ -120,7 +120,7 @@ export class Model {
       this.ids.push(id);
     }
     this.n = n;
-    this.predicted = resized(this.predicted, n, NOTHING);
+    this.predicted = resized(this.predicted, n, NO_CLASS);
     this.confidence = resized(this.confidence, n, 0);
     this.doubt = resized(this.doubt, n, 0);
     this.storedCodes = resized(this.storedCodes, n, 0);
@@ -213,7 +213,7 @@ export class Model {
   /** @param {number} row */
   predictedId(row) {
     const place = this.predicted[row];
-    if (place === NOTHING || this.concealed(row)) return null;
+    if (place === NO_CLASS || this.concealed(row)) return null;
     return this.snapshot?.class_ids[place] ?? null;
   }
 

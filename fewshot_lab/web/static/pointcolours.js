@@ -2,7 +2,7 @@
 // What colour every point of the map has, for each way of colouring it.
 
 import { rgb, scale } from "./colours.js";
-import { FIRST_CLASS, REJECT, UNSURE } from "./labelcode.js";
+import { FIRST_CLASS, REJECT, UNSURE } from "./labelcodes.js";
 
 /** @import { Model } from "./model.js" */
 /** @import { Column, LegendKey } from "./types.d.ts" */

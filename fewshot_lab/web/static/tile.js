@@ -4,7 +4,7 @@
 
 import { textColour } from "./colours.js";
 import { h, percent, setText } from "./dom.js";
-import { MACHINE, REJECT, UNSURE } from "./labelcode.js";
+import { MACHINE, REJECT, UNSURE } from "./labelcodes.js";
 import { setName } from "./names.js";
 
 /** @import { Model } from "./model.js" */

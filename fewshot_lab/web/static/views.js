@@ -1,7 +1,7 @@
 // @ts-check
 // Lists of images that the grid can show, and their orders.
 
-import { FIRST_CLASS, REJECT, UNSURE } from "./labelcode.js";
+import { FIRST_CLASS, REJECT, UNSURE } from "./labelcodes.js";
 
 /** @import { Model } from "./model.js" */
 

@@ -12,7 +12,7 @@ export const KIND_MASK = 0x0fff,
   MACHINE = 0x2000,
   AUDIT = 0x4000;
 /** The place of a prediction where there is none. */
-export const NOTHING = 255;
+export const NO_CLASS = 255;
 
 /**
  * The code that a label action makes of an image's code; the server follows the same rule.
