@@ -260,7 +260,7 @@ def prepare(project: Project) -> None:
         for name in sorted(by_type)
         for i in rng.choice(by_type[name], PER_CLASS, replace=False)
     }
-    project.label(labels, "benchmark")
+    project.labels.add(labels, "benchmark")
     project.close()
 
 

@@ -42,13 +42,13 @@ def make_project(home: Path) -> None:
         for name in sorted(set(truth.values())):
             ids = [image for image, own in truth.items() if own == name]
             chosen = rng.choice(ids, PER_CLASS, replace=False).tolist()
-            project.label(dict.fromkeys(chosen, name), annotator="kim")
+            project.labels.add(dict.fromkeys(chosen, name), annotator="kim")
         session = LiveSession.of(project)
         session.wait(session.snapshot.rev, 60)
         session.close()
     audit = project.store.audit_ids() - set(project.store.labels())
     if audit:
-        project.label({image: truth[image] for image in audit}, annotator="kim")
+        project.labels.add({image: truth[image] for image in audit}, annotator="kim")
     project.close()
 
 

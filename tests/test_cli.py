@@ -362,7 +362,7 @@ def test_people_agree_on_how_they_work_and_it_is_said(terminal, home, cells):
     project = Project.open("shared")
     rows = project.store.images()
     for who, some in (("Kim Lee", rows[:12]), ("Ann", rows[4:16])):
-        project.label({row.id: str(row.reference) for row in some}, who)
+        project.labels.add({row.id: str(row.reference) for row in some}, who)
     project.close()
     _, out, _ = terminal("people", "shared")
     assert "what most say" in out

@@ -111,7 +111,7 @@ def nshot(
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         opened = Project.open(project)
         try:
-            found = opened.nshot(
+            found = opened.studies.few_shot(
                 backbone,
                 protocol=protocol,
                 labels=labels,
@@ -135,7 +135,7 @@ def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
 
     opened = Project.open(project)
     try:
-        advice = opened.advise()
+        advice = opened.studies.advise()
     finally:
         opened.close()
     found = advice.to_dict()
@@ -186,7 +186,7 @@ def replay(
     with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
         opened = Project.open(project)
         try:
-            found = opened.replay(plan=plan, labels=labels, progress=report)
+            found = opened.studies.replay(plan=plan, labels=labels, progress=report)
             used = strategy_of(opened)
         finally:
             opened.close()
@@ -285,7 +285,7 @@ def backbones(
         opened = Project.open(project)
         try:
             wanted = _shots(shots) if shots else backbone_shots(opened, labels)
-            found = opened.compare(
+            found = opened.studies.compare(
                 backbone or [], protocol=Protocol(wanted, draws), labels=labels, progress=report
             )
         finally:
@@ -429,7 +429,7 @@ def probabilities(
 ) -> None:
     """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
     from fewshot_lab.evaluation import Settings
-    from fewshot_lab.project import Project, settings_of
+    from fewshot_lab.project import Project, keep_settings, settings_of
 
     opened = Project.open(project)
     try:
@@ -444,9 +444,9 @@ def probabilities(
         }
         given = {key: value for key, value in asked.items() if value is not None}
         settings = Settings.of({**settings_of(opened).to_dict(), **given})
-        found = opened.probabilities(settings)
+        found = opened.studies.probabilities(settings)
         if keep:
-            opened.keep_probabilities(settings.to_dict())
+            keep_settings(opened, settings.to_dict())
     finally:
         opened.close()
     tell({"project": project, **found}, _acting(found), as_json=json)

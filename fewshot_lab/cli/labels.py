@@ -39,7 +39,7 @@ def label(
     from fewshot_lab.project import Project
 
     opened = Project.open(project)
-    labelled, unmatched = opened.label_csv(csv, annotator)
+    labelled, unmatched = opened.labels.add_csv(csv, annotator)
     opened.touch()
     result = {"labelled": labelled, "unmatched": unmatched}
     tell(result, f"{plural(labelled, 'image')} labelled.", as_json=json)

@@ -93,8 +93,8 @@ def people(
     opened = Project.open(project)
     try:
         if changes and by is not None:
-            opened.set_team(by, **changes)
-        report = opened.people()
+            opened.team.agree(by, **changes)
+        report = opened.team.report()
     finally:
         opened.close()
     tell(report.to_dict(), _text(report), as_json=json)

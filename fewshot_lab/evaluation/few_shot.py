@@ -30,7 +30,7 @@ DEFAULT = "default"
 Answer = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Predicted classes (m,) and probabilities (m, K) of the test images."""
 CLASSIFIERS = (*PAPER, DEFAULT)
-METHOD = 3
+METHOD = 4
 """Raised when the app chooses its classifier in another way: draws kept from before are no use."""
 TEST_SHARE = 3
 """One image (or group) in so many is for testing."""
@@ -210,7 +210,8 @@ def nshot(
     else:
         apart = _given(split, kept, code, names)
     curve = Curve(names, apart)
-    test_groups = None if groups is None else groups[kept][apart.test]
+    keys = None if groups is None else groups[kept]
+    test_groups = None if keys is None else keys[apart.test]
     total = len(backbones) * sum(protocol.draws_of(n) for n in protocol.shots)
     pools = [Pool(each.X[kept][apart.rest], parts=each.parts) for each in backbones]
     key = _digest(code, groups, apart, protocol)
@@ -225,7 +226,7 @@ def nshot(
                 for number, rows in enumerate(rows_of):
                     progress("drawing labels", done, total)
                     file = keep and keep / f"{key}-{mark}-{shots}-{number}.npz"
-                    one = _one_draw(X, code, rows, apart, pool, protocol.classifiers, file)
+                    one = _one_draw(X, code, keys, rows, apart, pool, protocol.classifiers, file)
                     for name, answer in one.items():
                         said.setdefault((each.name, name), []).append(answer)
                     done += 1
@@ -251,6 +252,7 @@ def _draws(
 def _one_draw(
     X: NDArray[Any],
     code: NDArray[np.int64],
+    groups: NDArray[Any] | None,
     rows: NDArray[np.int64],
     apart: Split,
     pool: Pool,
@@ -276,6 +278,8 @@ def _one_draw(
                 X[rows],
                 code[rows],
                 name="auto" if name == DEFAULT else name,
+                groups=None if groups is None else groups[rows],
+                near_duplicates=None,  # those that are known are among the groups
                 pool=pool,
                 rows=within,
             )

@@ -117,9 +117,9 @@ def _curve(project: ProjectCore, fitted: Fitted) -> dict[str, Any]:
 
 
 def _agreement(project: ProjectCore) -> dict[str, Any]:
-    from fewshot_lab.project import people_report
+    from fewshot_lab.project import ProjectTeam
 
-    found = people_report(project).to_dict()
+    found = ProjectTeam(project).report().to_dict()
     counts = {
         "annotators": len(found["people"]),
         "rule": found["rule"],

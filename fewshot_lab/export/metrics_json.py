@@ -40,7 +40,7 @@ def _cross_validated(classifier: TrainedClassifier, names: dict[int, str]) -> di
     cv = cross_validation(
         classifier.fitted,
         training.ids,
-        classifier.project.groups_of(training.ids),
+        classifier.project.splits.groups_of(training.ids),
         noun=splits.rule.noun,
         pairs=splits.apart_pairs(training.ids),
     )

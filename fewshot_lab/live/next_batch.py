@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.live.label_state import State
 from fewshot_lab.live.session_images import Images
-from fewshot_lab.project import AuditSet, ProjectLots
+from fewshot_lab.project import Assignment, AuditSet, LabelArrays
 from fewshot_lab.sampling import BATCH, Suggestion, suggest_by
 
 if TYPE_CHECKING:
@@ -23,12 +22,12 @@ class Next:
     def __init__(self, project: ProjectCore, audit: AuditSet) -> None:
         self._project = project
         self._audit = audit
-        self._people = ProjectLots(project)
+        self._assignment = Assignment(project)
 
     def suggest(
         self,
         images: Images,
-        state: State,
+        labels: LabelArrays,
         *,
         strategy: str,
         share: float,
@@ -39,7 +38,8 @@ class Next:
 
         Parameters
         ----------
-        images, state
+        images : Images
+        labels : LabelArrays
         strategy : str
             Of :data:`fewshot_lab.sampling.STRATEGIES`.
         share : float
@@ -51,15 +51,15 @@ class Next:
         """
         found: dict[str, Suggestion] = {}
         for mine in self._lots(images):
-            audit = self._random_share(images, state, share, mine)
-            free = ~state.marked & ~state.held & mine
-            eligible = free & ~state.skipped
+            audit = self._random_share(images, labels, share, mine)
+            free = ~labels.marked & ~labels.held & mine
+            eligible = free & ~labels.skipped
             if eligible.sum() < BATCH - len(audit):
                 eligible = free
             place = {class_id: k for k, class_id in enumerate(class_ids)}
             labelled = np.full(len(images.ids), -1, dtype=np.int64)
-            for row in np.flatnonzero(state.label >= 0):
-                labelled[row] = place.get(int(state.label[row]), 0)
+            for row in np.flatnonzero(labels.trains >= 0):
+                labelled[row] = place.get(int(labels.trains[row]), 0)
             chosen = suggest_by(
                 strategy,
                 images.pool,
@@ -68,12 +68,12 @@ class Next:
                 eligible=eligible,
                 probabilities=probabilities,
                 class_ids=class_ids,
-                names=[state.names.get(c, str(c)) for c in class_ids],
+                names=[labels.names.get(c, str(c)) for c in class_ids],
                 groups=images.quota,
                 n=BATCH - len(audit),
-                seed=state.position,
+                seed=labels.position,
             )
-            for each in _mixed(chosen, audit, state.position):
+            for each in _mixed(chosen, audit, labels.position):
                 found.setdefault(each.image_id, each)
         return tuple(found.values())
 
@@ -82,27 +82,27 @@ class Next:
         team = self._project.store.team()
         if not team.split:
             return [np.ones(len(images.ids), dtype=bool)]
-        return [self._people.mine(team, a, images.ids) for a in team.annotators]
+        return [self._assignment.mine(team, a, images.ids) for a in team.annotators]
 
-    def draw(self, images: Images, state: State, share: float) -> None:
+    def draw(self, images: Images, labels: LabelArrays, share: float) -> LabelArrays:
         """Draw audit images for whoever has too few to label; they train no more."""
         wanted = round(share * BATCH)
         # A small project keeps most of its images for training.
-        cap = int(share * (~images.away).sum())
-        before = int(state.audit.sum())
+        cap = int(share * (~images.view.away).sum())
         for mine in self._lots(images):
-            waiting = int((state.audit & ~state.marked & ~state.skipped & mine).sum())
-            new = self._audit.top_up(images.view, state.audit, state.marked, wanted - waiting, cap)
-            state.audit[new] = True
-        if state.audit.sum() > before:
-            state.held[images.view.held_out(state.audit)] = True
-            state.label[state.held] = -1
+            waiting = int((labels.audit & ~labels.marked & ~labels.skipped & mine).sum())
+            new = self._audit.top_up(
+                images.view, labels.audit, labels.marked, wanted - waiting, cap
+            )
+            if len(new):
+                labels = labels.with_audit(self._project.store.audit_ids())
+        return labels
 
     def _random_share(
-        self, images: Images, state: State, share: float, mine: NDArray[np.bool_]
+        self, images: Images, labels: LabelArrays, share: float, mine: NDArray[np.bool_]
     ) -> list[Suggestion]:
         """Return images drawn at random and not yet labelled, as suggestions."""
-        waiting = np.flatnonzero(state.audit & ~state.marked & ~state.skipped & mine)
+        waiting = np.flatnonzero(labels.audit & ~labels.marked & ~labels.skipped & mine)
         # In no order that means anything: if only some are labelled, they are a random part.
         order = np.random.default_rng(0).permutation(len(images.ids))
         waiting = waiting[np.argsort(order[waiting])]

@@ -17,11 +17,17 @@ from fewshot_lab.classifiers import Fitted, fit, soft_labels
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import CrossValidation, Suspect, cross_validation, suspects
 from fewshot_lab.live.advisor import Advisor
-from fewshot_lab.live.label_state import State, read
 from fewshot_lab.live.next_batch import Next
 from fewshot_lab.live.session_images import Images, look_at
 from fewshot_lab.live.snapshot import Snapshot
-from fewshot_lab.project import AuditSet, Predictions, audit_share, strategy_of
+from fewshot_lab.project import (
+    AuditSet,
+    LabelArrays,
+    Predictions,
+    audit_share,
+    label_arrays,
+    strategy_of,
+)
 from fewshot_lab.sampling import Suggestion
 
 if TYPE_CHECKING:
@@ -189,7 +195,8 @@ class LiveSession:
             self._fit_key = None
         self._images = images
         asked = _Asked.of(self._project)
-        key = (images.key, images.stamp) if images else None, self._project.store.position(), asked
+        held = (images.key, images.revision) if images else None
+        key = held, self._project.store.position(), asked
         self._attempt = key
         if key != self._done:
             self._publish(asked, quick=True)
@@ -226,13 +233,14 @@ class LiveSession:
             position = self._project.store.position()
             self._put(None, position, "The images have no embeddings yet.", began)
             return
-        state = read(self._project, images)
+        labels = label_arrays(self._project.store, images.view)
         # Once for the same labels: to look at a page again must not change its figures.
-        drawn_for = (state.position, images.key, images.stamp, asked.share)
+        drawn_for = (labels.position, images.key, images.revision, asked.share)
         if drawn_for != self._drawn_for:
-            self._next.draw(images, state, asked.share)
+            labels = self._next.draw(images, labels, asked.share)
             self._drawn_for = drawn_for
-        classes = len(np.unique(state.label[state.label >= 0]))
+        trained = labels.trains >= 0
+        classes = len(np.unique(labels.trains[trained]))
         if classes < 2:
             message = (
                 "All labels are of one class: label images of a second one."
@@ -240,28 +248,28 @@ class LiveSession:
                 else "Label images of at least two classes, and the classifier starts."
             )
             none = np.zeros(len(images.ids), dtype=bool)
-            told = Predictions(images.view, state.labels, (), None, none, images.group)
+            predictions = Predictions(labels, (), None, none, images.group)
             self._put(
                 images,
-                state.position,
+                labels.position,
                 message,
                 began,
-                audit_report=self._audit_set.report(told),
-                suggestions=self._suggest(images, state, asked),
+                audit_report=self._audit_set.report(predictions),
+                suggestions=self._suggest(images, labels, asked),
             )
             return
-        fitted, probabilities = self._fitted(images, state, asked.name, quick=quick)
+        fitted, probabilities = self._fitted(images, labels, asked.name, quick=quick)
         class_ids = tuple(int(c) for c in fitted.class_ids)
         top = np.partition(probabilities, -2, axis=1)[:, -2:]
         predicted = fitted.class_ids[probabilities.argmax(axis=1)]
-        trained = state.label >= 0
         ids = [images.ids[r] for r in np.flatnonzero(trained)]
-        told = Predictions(images.view, state.labels, class_ids, predicted, trained, images.group)
-        report, test = self._audit_set.report(told), self._audit_set.reference(told)
+        predictions = Predictions(labels, class_ids, predicted, trained, images.group)
+        report = self._audit_set.report(predictions)
+        test = self._audit_set.reference(predictions)
         last = self._snapshot
         self._put(
             images,
-            state.position,
+            labels.position,
             "",
             began,
             class_ids=class_ids,
@@ -273,8 +281,8 @@ class LiveSession:
             audit=report.balanced_accuracy,
             audit_report=report,
             test=test,
-            suspects=self._suspects(fitted, ids, state.position),
-            suggestions=self._suggest(images, state, asked, probabilities, class_ids),
+            suspects=self._suspects(fitted, ids, labels.position),
+            suggestions=self._suggest(images, labels, asked, probabilities, class_ids),
             sentence=fitted.sentence,
             name=fitted.name,
             fitted=fitted,
@@ -282,16 +290,16 @@ class LiveSession:
         self.advisor.take(fitted, images.key)
 
     def _fitted(
-        self, images: Images, state: State, name: str, *, quick: bool
+        self, images: Images, labels: LabelArrays, name: str, *, quick: bool
     ) -> tuple[Fitted, NDArray[np.float32]]:
         """Return a classifier of the labels, and its probabilities (N, K).
 
         Where the labels that train are those of the last snapshot, its classifier is good still.
         """
-        rows = np.flatnonzero(state.label >= 0)
-        y = state.label[rows]
-        shares = [state.shares.get(r, ()) for r in rows.tolist()] if state.shares else []
-        key = (images.key, images.stamp, rows.tobytes(), y.tobytes(), name, str(shares))
+        rows = np.flatnonzero(labels.trains >= 0)
+        y = labels.trains[rows]
+        shares = [labels.shares.get(r, ()) for r in rows.tolist()] if labels.shares else []
+        key = (images.key, images.revision, rows.tobytes(), y.tobytes(), name, str(shares))
         last = self._snapshot
         if quick and self._fit_key == key and last.fitted is not None:
             assert last.probabilities is not None
@@ -308,7 +316,7 @@ class LiveSession:
             soft=soft_labels(y, shares),
             sites=None if images.site is None else images.site[rows],
             quick=quick,
-            check=lambda: None if quick else self._check(state.position),
+            check=lambda: None if quick else self._check(labels.position),
         )
         probabilities = fitted.pool_probabilities(images.pool)
         self._fit_key = key
@@ -332,14 +340,14 @@ class LiveSession:
     def _suggest(
         self,
         images: Images,
-        state: State,
+        labels: LabelArrays,
         asked: _Asked,
         probabilities: NDArray[np.float32] | None = None,
         class_ids: tuple[int, ...] = (),
     ) -> tuple[Suggestion, ...]:
         return self._next.suggest(
             images,
-            state,
+            labels,
             strategy=asked.strategy,
             share=asked.share,
             probabilities=probabilities,
@@ -383,7 +391,7 @@ class LiveSession:
                 rev=self._snapshot.rev + 1,
                 position=position,
                 ids=ids,
-                row=images.row if images else {},
+                row=images.view.row if images else {},
                 message=message,
                 fit_seconds=time.perf_counter() - began if began is not None else 0.0,
                 at=time.time(),

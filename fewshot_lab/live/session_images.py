@@ -29,37 +29,28 @@ class Images:
     key : tuple
         Other embeddings have another one.
     ids : list of str
-    row : dict
-        Image id to row of every array here.
     pool : Pool
     built : float
         ``time.monotonic()``.
-    stamp : int
+    revision : int
         Of the decisions about groups and test set that hold.
-    code : array (N,) of int
-        Equal for images that stay together.
     quota : array (N,) of int, or None
-        The same, -1 for images that stand alone; None where all do.
+        A number for those that stay together, -1 for images that stand alone; None where all do.
     group : array (N,) of str, or None
     site : array (N,) of str, or None
         Where a column says it.
-    away : array (N,) of bool
-        The test set and what stays together with it.
     view : PoolView
-        For the audit set.
+        What stays together, and what must not train.
     """
 
     key: tuple[Any, ...]
     ids: list[str]
-    row: dict[str, int]
     pool: Pool
     built: float
-    stamp: int
-    code: NDArray[np.int64]
+    revision: int
     quota: NDArray[np.int64] | None
     group: NDArray[Any] | None
     site: NDArray[Any] | None
-    away: NDArray[np.bool_]
     view: PoolView
 
 
@@ -71,11 +62,11 @@ def look_at(project: ProjectCore, old: Images | None) -> Images | None:
         return None
     ids = embeddings.ids
     key = (embeddings.fingerprint, len(ids))
-    stamp = project.splits.stamp()
+    revision = project.splits.revision
     if old is not None and old.key == key:
-        if old.stamp == stamp:
+        if old.revision == revision:
             return old
-        return replace(old, stamp=stamp, **_together(project, old.ids))
+        return replace(old, revision=revision, **_together(project, old.ids))
     if old is not None and old.key[0] == key[0] and now - old.built < PAUSE:
         return old
     pool = project.pool
@@ -85,22 +76,19 @@ def look_at(project: ProjectCore, old: Images | None) -> Images | None:
     return Images(
         (key[0], count),
         ids,
-        {image_id: row for row, image_id in enumerate(ids)},
         pool,
         built=now,
-        stamp=stamp,
+        revision=revision,
         **_together(project, ids),
     )
 
 
 def _together(project: ProjectCore, ids: list[str]) -> dict[str, Any]:
     """Return what of these images must not be torn apart, and what must not train."""
-    splits, view = project.splits, PoolView.of(project, ids)
+    splits = project.splits
     return {
-        "code": view.code,
         "quota": splits.quota_codes(ids),
         "group": splits.groups_of(ids),
         "site": splits.sites.of(ids),
-        "away": view.away,
-        "view": view,
+        "view": splits.pool(ids),
     }

@@ -115,7 +115,7 @@ def sight(desk: Desk, roll: Roll, annotator: str) -> Sight:
 def _look(desk: Desk, roll: Roll, annotator: str, team: Team, base: Codes) -> Sight:
     project, store = desk.project, desk.project.store
     n = len(roll.ids)
-    duties = project.lots.duties(team, annotator)
+    duties = project.team.assignment.duties(team, annotator)
     apart, blind = duties.apart[:n], duties.blind[:n]
     opinions = store.opinions()
     own = np.zeros(n, dtype=np.uint16)

@@ -10,6 +10,7 @@ import numpy as np
 
 from fewshot_lab.evaluation import Advice, learning_curve, pace
 from fewshot_lab.project.audit_rate import audit_share
+from fewshot_lab.project.labels_as_arrays import label_arrays
 from fewshot_lab.sampling import COLD_LABELS_PER_CLASS
 
 if TYPE_CHECKING:
@@ -35,33 +36,32 @@ def advise(
     """
     began = time.process_time()
     store = project.store
-    position = store.position()
     pool = fitted.pool_read(project.pool)
-    place = {i: row for row, i in enumerate(project.require_embeddings().ids[: len(pool)])}
-    labels = {i: said.class_id for i, said in store.labels().items() if said.teaches and i in place}
-    drawn = store.audit_ids()
+    ids = list(project.require_embeddings().ids[: len(pool)])
+    labels = label_arrays(store, project.splits.pool(ids))
     # What shares a group with an audit image, and the test set, neither trains nor is tested on.
-    apart = project.splits.held_out(drawn) - drawn
-    ids = sorted(labels.keys() - apart, key=place.__getitem__)
+    rows = np.flatnonzero((labels.named >= 0) & (~labels.held | labels.audit))
     share = audit_share(project)
-    if len(drawn) >= share * len(pool):
+    if len(labels.audit_ids) >= share * len(pool):
         share = 0.0
     curve = None
-    if ids:
+    if len(rows):
+        y = labels.named[rows]
+        picked = int((~labels.audit[rows]).sum())
         curve = learning_curve(
             pool,
-            np.array([place[i] for i in ids], dtype=np.int64),
-            np.array([labels[i] for i in ids], dtype=np.int64),
-            audit=np.array([i in drawn for i in ids]),
-            groups=project.groups_of(ids),
+            rows,
+            y,
+            audit=labels.audit[rows],
+            groups=project.splits.groups_of([ids[k] for k in rows]),
             name=fitted.name,
             parameters=fitted.parameters,
             audit_share=share,
-            picked=len(set(ids) - drawn) >= COLD_LABELS_PER_CLASS * len({labels[i] for i in ids}),
+            picked=picked >= COLD_LABELS_PER_CLASS * len(np.unique(y)),
             check=check,
         )
     return Advice(
-        position=position,
+        position=labels.position,
         curve=curve,
         names={row.id: row.name for row in store.classes(include_retired=True)},
         pace=pace(store.events()),

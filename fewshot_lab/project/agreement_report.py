@@ -366,7 +366,7 @@ def _counts(
 
 
 def _groups(project: ProjectCore, ids: list[str]) -> dict[str, str] | None:
-    found = project.groups_of(ids) if ids else None
+    found = project.splits.groups_of(ids) if ids else None
     if found is None:
         return None
     return dict(zip(ids, found.astype(str).tolist(), strict=True))

@@ -87,8 +87,8 @@ def lot(purpose: str, key: str) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-class ProjectLots:
-    """The lots of a project's images, drawn anew only for images that are new.
+class Assignment:
+    """Which images of a project are whose, drawn anew only for images that are new.
 
     Parameters
     ----------
@@ -98,20 +98,20 @@ class ProjectLots:
     def __init__(self, project: ProjectCore):
         self._project = project
         self._lock = Lock()
-        self._made: tuple[tuple[int, int], Lots, dict[str, int]] | None = None
+        self._drawn: tuple[tuple[int, int], Lots, dict[str, int]] | None = None
 
     def _lots(self) -> tuple[Lots, dict[str, int]]:
         from fewshot_lab.evaluation import group_keys
 
         ids = self._project.store.ids()
-        key = (len(ids), self._project.splits.stamp())
+        key = (len(ids), self._project.splits.revision)
         with self._lock:
-            if self._made is None or self._made[0] != key:
+            if self._drawn is None or self._drawn[0] != key:
                 rows = {row.id: row for row in self._project.store.images()}
                 keys = group_keys([rows[i] for i in ids], self._project.splits.rule)
                 lots = Lots(ids, keys)
-                self._made = (key, lots, {image_id: at for at, image_id in enumerate(ids)})
-            return self._made[1], self._made[2]
+                self._drawn = (key, lots, {image_id: at for at, image_id in enumerate(ids)})
+            return self._drawn[1], self._drawn[2]
 
     def duties(self, team: Team, annotator: str) -> Duties:
         """Return an annotator's duties, along all images in the order of ``store.ids()``."""
@@ -120,5 +120,5 @@ class ProjectLots:
     def mine(self, team: Team, annotator: str, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Return which of some images are an annotator's to label."""
         lots, place = self._lots()
-        found = lots.duties(team, annotator).mine
-        return np.asarray(found[[place[image_id] for image_id in ids]])
+        mine = lots.duties(team, annotator).mine
+        return np.asarray(mine[[place[image_id] for image_id in ids]])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project.audit_pool import PoolView
+from fewshot_lab.project.pool_view import PoolView
 from fewshot_lab.sampling import (
     draw_further,
     draw_units,
@@ -116,7 +116,7 @@ class AuditDraws:
         if per_group is not None and per_group < 1:
             raise FewshotLabError("Ask for one image of each group at least.")
         project = self._project
-        pool = PoolView.of(project)
+        pool = project.splits.pool()
         inside = ~pool.away
         audit = project.store.audit_ids()
         drawn = np.array([i in audit for i in pool.ids], dtype=bool)
@@ -238,7 +238,7 @@ class AuditDraws:
         if stratify == "predicted":
             classifier = project.fit()
             found = classifier.fitted.class_ids[classifier.probabilities(pool.ids).argmax(axis=1)]
-            told = {row.id: row.name for row in project.classes()}
+            told = {row.id: row.name for row in project.store.classes()}
             values = [f"predicted {told.get(int(c), c)}" for c in found]
         else:
             column = project.store.column(stratify)

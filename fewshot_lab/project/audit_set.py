@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,12 @@ from fewshot_lab.evaluation import (
     test_figures,
 )
 from fewshot_lab.project.audit_draws import AuditDraws
-from fewshot_lab.project.audit_pool import PoolView
+from fewshot_lab.project.labels_as_arrays import LabelArrays, label_arrays
+from fewshot_lab.project.pool_view import PoolView
 from fewshot_lab.stats import Stratum, audit_weights
 
 if TYPE_CHECKING:
     from fewshot_lab.project.training import TrainedClassifier
-    from fewshot_lab.store import Label
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,17 @@ class Predictions:
 
     Attributes
     ----------
-    pool : PoolView
-    labels : mapping
-        By image id.
+    labels : LabelArrays
     class_ids : sequence of int
     predicted : array (N,) or None
         Class ids, by row of the pool; None without a classifier.
     trained : array (N,) of bool
         Images that the classifier learned from.
     groups : array (N,) of str, or None
-        As ``Project.groups_of`` returns it.
+        As :meth:`Splits.groups_of` returns it.
     """
 
-    pool: PoolView
-    labels: Mapping[str, Label]
+    labels: LabelArrays
     class_ids: Sequence[int]
     predicted: NDArray[np.int64] | None
     trained: NDArray[np.bool_]
@@ -62,87 +59,69 @@ class AuditSet(AuditDraws):
     are drawn and stay out of training as a whole.
     """
 
-    def report(self, told: Predictions) -> AuditReport:
+    def report(self, predictions: Predictions) -> AuditReport:
         """Return what the audit images say of predictions."""
-        pool, labels = told.pool, told.labels
-        everything = self._project.store.audit_ids()
-        row = {image_id: k for k, image_id in enumerate(pool.ids) if image_id in everything}
-        drawn = np.zeros(len(pool.ids), dtype=bool)
-        drawn[list(row.values())] = True
-        drawn &= ~pool.away
-        said = {i: labels.get(i) for i, k in row.items() if drawn[k]}
-        kinds = [label.kind if label is not None else "" for label in said.values()]
-        answered = {
-            i: int(label.class_id)
-            for i, label in said.items()
-            if label is not None and label.teaches and label.class_id is not None
-        }
+        labels = predictions.labels
+        pool = labels.pool
+        drawn = labels.audit & ~pool.away
+        said = [labels.labels.get(i) for i in pool.at(np.flatnonzero(drawn))]
+        kinds = [label.kind if label is not None else "" for label in said]
+        answered = drawn & (labels.named >= 0)
         counts = AuditCounts(
             pool=int((~pool.away).sum()),
             drawn=len(said),
-            labelled=len(answered),
+            labelled=int(answered.sum()),
             unsure=kinds.count("unsure"),
             rejected=kinds.count("reject"),
             waiting=kinds.count(""),
-            held_out=int((pool.held_out(drawn) & ~drawn & ~pool.away).sum()),
+            held_out=int((labels.held & ~drawn & ~pool.away).sum()),
         )
-        leaks, leaking = self._check(told, drawn)
-        ids = [i for i in answered if not leaking[row[i]]]
-        if told.predicted is None or not ids:
+        leaks, leaking = self._check(predictions, drawn)
+        at = np.flatnonzero(answered & ~leaking)
+        if predictions.predicted is None or not len(at):
             return AuditReport(counts, None, leaks)
-        design = self.design(pool.total, len(everything))
-        weights = audit_weights(design, set(ids), self._sizes(pool, design))
-        ids = [i for i in ids if i in weights]
-        if not ids:
+        design = self.design(pool.total, len(labels.audit_ids))
+        weights = audit_weights(design, set(pool.at(at)), self._sizes(pool, design))
+        at = np.array([pool.row[i] for i in pool.at(at) if i in weights], np.int64)
+        if not len(at):
             return AuditReport(counts, None, leaks)
-        at = np.array([row[i] for i in ids], np.int64)
+        weighted = [weights[i] for i in pool.at(at)]
         figures = test_figures(
-            np.array([answered[i] for i in ids], np.int64),
-            told.predicted[at],
-            told.class_ids,
-            weights=np.array([weights[i].weight for i in ids]),
+            labels.named[at],
+            predictions.predicted[at],
+            predictions.class_ids,
+            weights=np.array([each.weight for each in weighted]),
             groups=pool.code[at],
-            strata=np.unique([weights[i].stratum for i in ids], return_inverse=True)[1],
+            strata=np.unique([each.stratum for each in weighted], return_inverse=True)[1],
             pool=counts.pool,
-            lacking=_lacking(told, at),
+            lacking=_lacking(predictions, at),
         )
         return AuditReport(counts, figures, leaks)
 
-    def reference(self, told: Predictions) -> ReferenceTest | None:
+    def reference(self, predictions: Predictions) -> ReferenceTest | None:
         """Return what the reference test set says of predictions; None where there is none.
 
         What people said of an image counts, else the class that came with it.
         """
-        pool = told.pool
+        labels = predictions.labels
+        pool = labels.pool
         rows = np.flatnonzero(pool.test)
         if not len(rows):
             return None
-        by_name = {row.name.casefold(): row.id for row in self._project.classes()}
-        said = [told.labels.get(pool.ids[r]) for r in rows.tolist()]
-        y = np.array(
-            [
-                label.class_id
-                if label is not None and label.teaches and label.class_id is not None
-                else -1
-                for label in said
-            ],
-            np.int64,
-        )
-        labelled = y >= 0
-        came = [
-            by_name.get(pool.reference.get(pool.ids[r], "").casefold(), -1) for r in rows.tolist()
-        ]
-        y = np.where(labelled, y, np.array(came, np.int64))
-        leaks, leaking = self._check(told, pool.test)
+        by_name = {name.casefold(): class_id for class_id, name in labels.names.items()}
+        came = [pool.reference.get(i, "").casefold() for i in pool.at(rows)]
+        labelled = labels.named[rows] >= 0
+        y = np.where(labelled, labels.named[rows], [by_name.get(name, -1) for name in came])
+        leaks, leaking = self._check(predictions, pool.test)
         known = (y >= 0) & ~leaking[rows]
         figures = None
-        if told.predicted is not None and known.any():
+        if predictions.predicted is not None and known.any():
             at = rows[known]
             figures = test_figures(
-                y[known], told.predicted[at], told.class_ids, groups=pool.code[at]
+                y[known], predictions.predicted[at], predictions.class_ids, groups=pool.code[at]
             )
         return ReferenceTest(
-            self._project.splits.test_by,
+            pool.grouping.test_by,
             len(rows),
             int(labelled.sum()),
             int((~labelled & (y >= 0)).sum()),
@@ -152,30 +131,30 @@ class AuditSet(AuditDraws):
 
     def measure(self, classifier: TrainedClassifier) -> tuple[AuditReport, ReferenceTest | None]:
         """Return what the audit set and the reference test set say of a fitted classifier."""
-        project = self._project
-        pool = PoolView.of(project)
-        labels = project.store.labels()
+        labels = label_arrays(self._project.store, self._project.splits.pool())
+        ids = labels.pool.ids
         fitted = classifier.fitted
-        predicted = fitted.class_ids[classifier.probabilities(pool.ids).argmax(axis=1)]
-        learned = set(classifier.training.ids)
-        trained = np.array([i in learned for i in pool.ids], dtype=bool)
-        groups = project.groups_of(pool.ids)
-        told = Predictions(pool, labels, fitted.class_ids.tolist(), predicted, trained, groups)
-        return self.report(told), self.reference(told)
+        predictions = Predictions(
+            labels,
+            fitted.class_ids.tolist(),
+            fitted.class_ids[classifier.probabilities(ids).argmax(axis=1)],
+            labels.pool.mask(classifier.training.ids),
+            self._project.splits.groups_of(ids),
+        )
+        return self.report(predictions), self.reference(predictions)
 
     def _check(
-        self, told: Predictions, tested: NDArray[np.bool_]
+        self, predictions: Predictions, tested: NDArray[np.bool_]
     ) -> tuple[LeakCheck, NDArray[np.bool_]]:
         """Hold both sides against the groups; which tested rows leak (N,)."""
-        pool, trained, groups = told.pool, told.trained, told.groups
-        splits = self._project.splits
+        pool, trained, groups = predictions.labels.pool, predictions.trained, predictions.groups
         some = np.flatnonzero(trained | tested)
         leaks, torn = check_sides(
             None if groups is None else groups[some],
             trained[some],
             tested[some],
-            [pool.ids[k] for k in some.tolist()],
-            noun=splits.rule.noun,
+            pool.at(some),
+            noun=self._project.splits.rule.noun,
             pairs=_within(pool.apart, some, len(pool.ids)),
         )
         leaking = np.zeros(len(pool.ids), dtype=bool)
@@ -190,21 +169,16 @@ class AuditSet(AuditDraws):
         return sizes
 
 
-def _lacking(told: Predictions, at: NDArray[np.int64]) -> dict[int, int]:
+def _lacking(predictions: Predictions, at: NDArray[np.int64]) -> dict[int, int]:
     """Return the classes that rest on too few groups, given the labelled audit images."""
-    pool = told.pool
+    labels, predicted = predictions.labels, predictions.predicted
+    pool = labels.pool
     groups = len(np.unique(pool.code[at]))
-    if groups == len(at):
+    if groups == len(at) or predicted is None:
         return {}
-    assert told.predicted is not None
-    kind = told.predicted.astype(np.int64)
-    for k, image_id in enumerate(pool.ids):
-        label = told.labels.get(image_id)
-        if label is not None and label.teaches and label.class_id is not None:
-            kind[k] = label.class_id
-    inside = ~pool.away
+    kind = np.where(labels.named >= 0, labels.named, predicted)[~pool.away]
     return groups_lacking(
-        kind[inside], pool.code[inside], told.class_ids, groups=groups, images=len(at)
+        kind, pool.code[~pool.away], predictions.class_ids, groups=groups, images=len(at)
     )
 
 

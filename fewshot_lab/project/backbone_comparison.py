@@ -36,7 +36,7 @@ def backbones_of(
     labels: str = "reference",
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Compare backbones by the app's classifier, paired draw by draw; see ``Project.compare``."""
+    """Compare backbones by the app's classifier, paired draw by draw: :meth:`Studies.compare`."""
     names = list(dict.fromkeys(backbones))
     if len(names) < 2:
         raise FewshotLabError("A comparison needs two backbones: name each with --backbone.")

@@ -1,25 +1,39 @@
-"""An open project: its folder and its rows."""
+"""An open project: its folder, its rows, and its images to look at."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
+from typing import TYPE_CHECKING, Self
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import write_atomically
 from fewshot_lab.project.places import MARKER
 from fewshot_lab.store import Store
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
-class Opened:
-    """The lowest layer of a project."""
+    from fewshot_lab.embeddings import ImageItem
+
+
+class ProjectFolder:
+    """The lowest layer of a project; a context manager that lets go of the database."""
 
     def __init__(self, folder: Path, store: Store):
         self.folder = folder
         self.store = store
         self._lock = RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"Project({self.name!r}, home={str(self.folder.parent)!r})"
@@ -70,6 +84,50 @@ class Opened:
         self.store.drop()
         self.store.close()
         shutil.rmtree(self.folder)
+
+    def thumbnail_path(self, image_id: str) -> Path:
+        """Return where the thumbnail of an image lies."""
+        return self.folder / "thumbs" / image_id[:2] / f"{image_id}.webp"
+
+    def thumbnail(self, image_id: str) -> bytes:
+        """Return the thumbnail (WebP); it is made again where it was deleted."""
+        path = self.thumbnail_path(image_id)
+        if not path.exists():
+            from fewshot_lab.images import make_thumbnail
+
+            write_atomically(path, make_thumbnail(self.picture(image_id)))
+        return path.read_bytes()
+
+    def file_of(self, image_id: str) -> tuple[Path, int]:
+        """Return the file and the frame from which an image is read."""
+        row = self.store.image(image_id)
+        return self._absolute(row.file), row.frame
+
+    def picture(self, image_id: str, max_side: int | None = None) -> Image:
+        """Return an image as RGB, shrunk to ``max_side`` pixels where it is larger.
+
+        Raises
+        ------
+        UnreadableImage
+            Where its file has gone or can no longer be read.
+        """
+        from fewshot_lab.images import read_rgb
+
+        file, frame = self.file_of(image_id)
+        image = read_rgb(file, frame, at_least=max_side)
+        if max_side is not None and max(image.size) > max_side:
+            image.thumbnail((max_side, max_side))
+        return image
+
+    def items(self, ids: Sequence[str] | None = None) -> list[ImageItem]:
+        """Return images as an embedding run takes them; all of the project if None."""
+        from fewshot_lab.embeddings import ImageItem
+
+        rows = self.store.images()
+        if ids is not None:
+            row_of = {row.id: row for row in rows}
+            rows = [row_of[image_id] for image_id in ids]
+        return [ImageItem(row.id, self._absolute(row.file), row.frame) for row in rows]
 
     def _absolute(self, file: str) -> Path:
         path = Path(file)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project.pictures import WithPictures
+from fewshot_lab.project.base import ProjectFolder
 from fewshot_lab.project.places import database
 from fewshot_lab.store import Store
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Pool
-    from fewshot_lab.embeddings import Embeddings, EmbedReport, ImageItem, Index, Map
+    from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
 
 
-class WithEmbeddings(WithPictures):
+class EmbeddedProject(ProjectFolder):
     """Backbone, embeddings, index and map of a project."""
 
     def __init__(self, folder: Path, store: Store) -> None:
@@ -131,16 +131,6 @@ class WithEmbeddings(WithPictures):
             self._put_into_use(backbone or chosen.name)
         return report
 
-    def items(self, ids: Sequence[str] | None = None) -> list[ImageItem]:
-        """Return images as an embedding run takes them; all of the project if None."""
-        from fewshot_lab.embeddings import ImageItem
-
-        rows = self.store.images()
-        if ids is not None:
-            row_of = {row.id: row for row in rows}
-            rows = [row_of[image_id] for image_id in ids]
-        return [ImageItem(row.id, self._absolute(row.file), row.frame) for row in rows]
-
     def through(self, backbone: str) -> Self:
         """Return the project as another backbone sees it: its embeddings, its map.
 
@@ -166,12 +156,9 @@ class WithEmbeddings(WithPictures):
         FewshotLabError
             For an unknown backbone, or one that has not embedded every image.
         """
-        other = self.through(name)
-        try:
+        with self.through(name) as other:
             embedded = set(other.embeddings.ids) if other.embeddings else set()
             missing = len(set(self.store.ids()) - embedded)
-        finally:
-            other.close()
         if missing:
             raise FewshotLabError(
                 f"{name} has not embedded {missing:,} of the images: embed them first."

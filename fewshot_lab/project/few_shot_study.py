@@ -30,7 +30,7 @@ def nshot_of(
     reference: str | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Return the few-shot curve of a project; see ``Project.nshot``."""
+    """Return the few-shot curve of a project; see :meth:`Studies.few_shot`."""
     protocol = protocol or Protocol()
     truth = truth_of(project, labels)
     ids, embedded = embedded_of(project, backbones or [project.backbone_name], truth)
@@ -41,7 +41,7 @@ def nshot_of(
             f"{project.name!r} has those of {len(classes)}."
         )
     y = np.array([classes.index(truth[i]) for i in ids], dtype=np.int64)
-    groups = project.groups_of(ids)
+    groups = project.splits.groups_of(ids)
     split, said = _split(project, ids, groups, split_csv)
     recognise(classes, reference)  # a name that is none is said before the work
     curve = nshot(

@@ -1,33 +1,148 @@
-"""What must stay together in a project."""
+"""What of a project stays together at one moment, and the one rule of what may not train."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from fewshot_lab.project.embedded import WithEmbeddings
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from fewshot_lab.project.splits import Splits
+from fewshot_lab.evaluation import Threshold, Together, near_threshold, together
+from fewshot_lab.project.near_duplicates import Near
 
 
-class WithSplits(WithEmbeddings):
-    """Groups, near-duplicates and test set of a project."""
+@dataclass(frozen=True)
+class NearPair:
+    """Two images that are nearly the same.
 
-    @cached_property
-    def splits(self) -> Splits:
-        """What must not be torn apart: groups, near-duplicates, the reference test set."""
-        from fewshot_lab.project.splits import Splits
+    Attributes
+    ----------
+    a, b : str
+        Image ids.
+    cosine : float
+    state : {"joined", "released", "apart"}
+        "apart": of different groups, and joining all such would put too much in one.
+    """
 
-        return Splits(self)
+    a: str
+    b: str
+    cosine: float
+    state: str
 
-    def groups_of(self, ids: Sequence[str]) -> np.ndarray | None:
-        """Return the name of what each image must stay together with, in every split.
 
-        Its group by the project's rule, joined with its near-duplicates; see :attr:`splits`.
-        None where every image stands alone.
+@dataclass(frozen=True)
+class Grouping:
+    """Groups joined with near-duplicates, and the test set, along all n images of a project.
+
+    Attributes
+    ----------
+    ids : list (n,) of str
+    row : dict
+        Image id to row.
+    joined : Together
+    pairs : list of NearPair
+        The closest first.
+    apart : array (p, 2) of int
+        Rows of the pairs that are not joined.
+    threshold : Threshold
+    test : array (n,) of bool
+    test_by : str
+    """
+
+    ids: list[str]
+    row: dict[str, int]
+    joined: Together
+    pairs: list[NearPair]
+    apart: NDArray[np.int64]
+    threshold: Threshold
+    test: NDArray[np.bool_]
+    test_by: str
+
+    def rows(self, ids: Iterable[str]) -> NDArray[np.int64]:
+        """Return the row of each image, -1 for one that the project does not have."""
+        return np.array([self.row.get(i, -1) for i in ids], dtype=np.int64)
+
+    def codes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return a number for each row, equal for those that stay together; unknown ones alone."""
+        own = len(self.ids) + np.arange(len(rows))
+        return np.where(rows < 0, own, self.joined.code[rows] if len(self.ids) else own)
+
+    def held_out(self, audit: Iterable[str]) -> NDArray[np.bool_]:
+        """Return which images must not train (n,).
+
+        Test and audit images, what stays together with them (whether it is embedded or not), and
+        near-duplicates of theirs in another group.
         """
-        return self.splits.groups_of(ids)
+        tested = self.test.copy()
+        rows = self.rows(audit)
+        tested[rows[rows >= 0]] = True
+        held = np.isin(self.joined.code, self.joined.code[tested])
+        a, b = self.apart.T
+        held[a[tested[b]]] = True
+        held[b[tested[a]]] = True
+        return np.asarray(held)
+
+    def groups_of(self, ids: Sequence[str]) -> NDArray[np.object_] | None:
+        """Return the name of what each image stays together with; None where all stand alone."""
+        code = self.joined.code[[self.row[i] for i in ids]]
+        size = np.bincount(self.joined.code, minlength=len(self.joined.names))
+        if not (self.joined.named[code] | (size[code] > 1)).any():
+            return None
+        return np.array([self.joined.names[c] for c in code], dtype=object)
+
+
+def group(
+    ids: list[str],
+    keys: Sequence[str | None],
+    near: Near,
+    threshold: float | None,
+    released: set[tuple[str, str]],
+    test: tuple[NDArray[np.bool_], str],
+) -> Grouping:
+    """Join groups with near-duplicates.
+
+    Parameters
+    ----------
+    ids : list (n,) of str
+    keys : sequence (n,) of str or None
+        Group of each image by the project's rule.
+    near : Near
+        Pairs that are close enough to be asked about.
+    threshold : float, optional
+        The cosine that a person chose; by the distribution of ``near`` without it.
+    released : set of (str, str)
+        Pairs, in the order of :func:`ordered`, that are not joined whatever their cosine.
+    test : array (n,) of bool, str
+        The reference test set, and what makes it.
+    """
+    row = {image_id: k for k, image_id in enumerate(ids)}
+    limit = (
+        Threshold(threshold, f"{threshold:.3f}: chosen by hand.")
+        if threshold is not None
+        else near_threshold(near.nearest)
+    )
+    close = near.cosines >= limit.value
+    if threshold is None:
+        close |= near.stands_out
+    found = [
+        (near.ids[a], near.ids[b], float(cosine))
+        for (a, b), cosine in zip(near.pairs[close], near.cosines[close], strict=True)
+        if near.ids[a] in row and near.ids[b] in row
+    ]
+    wanted = [(a, b) for a, b, _ in found if ordered(a, b) not in released]
+    links = np.array([(row[a], row[b]) for a, b in wanted], np.int64).reshape(-1, 2)
+    joined = together(ids, keys, links)
+    apart = {ordered(*wanted[k]) for k in joined.apart}
+    pairs = []
+    for a, b, cosine in sorted(found, key=lambda pair: -pair[2]):
+        pair = ordered(a, b)
+        state = "released" if pair in released else "apart" if pair in apart else "joined"
+        pairs.append(NearPair(a, b, cosine, state))
+    between = np.array([(row[a], row[b]) for a, b in sorted(apart)], np.int64).reshape(-1, 2)
+    return Grouping(ids, row, joined, pairs, between, limit, *test)
+
+
+def ordered(a: str, b: str) -> tuple[str, str]:
+    """Return a pair of ids in the order in which pairs are stored."""
+    return (a, b) if a < b else (b, a)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project.grouping import WithSplits
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
     from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.project.training import ProjectCore
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
@@ -50,144 +50,144 @@ class ImportReport:
     seconds: float = 0.0
 
 
-class WithImports(WithSplits):
-    """How images come into a project."""
+def import_images(
+    project: ProjectCore,
+    source: Path | str | Sequence[Path],
+    *,
+    reference_labels: str | None = None,
+    columns: ManifestColumns | None = None,
+    group_field: str | None = None,
+    copy: bool = False,
+    progress: Progress = silent,
+) -> ImportReport:
+    """Bring in images; again with the same source, only what is new.
 
-    def import_images(
-        self,
-        source: Path | str | Sequence[Path],
-        *,
-        reference_labels: str | None = None,
-        columns: ManifestColumns | None = None,
-        group_field: str | None = None,
-        copy: bool = False,
-        progress: Progress = silent,
-    ) -> ImportReport:
-        """Bring in images; again with the same source, only what is new.
+    Parameters
+    ----------
+    project : ProjectCore
+    source : path or list of paths
+        A folder, a ZIP, a CSV manifest, a MedMNIST ``.npz``, an image, or a list of images.
+    reference_labels : "folders" or None
+        Take each file's folder name as its reference label.
+    columns : ManifestColumns, optional
+        For a manifest: which column is what; guessed where it is not given.
+    group_field : "PatientID" or "StudyInstanceUID", optional
+        The DICOM field that says which images belong together.
+    copy : bool
+        Keep a copy in the project. DICOM files are kept as PNG, without their header.
 
-        Parameters
-        ----------
-        source : path or list of paths
-            A folder, a ZIP, a CSV manifest, a MedMNIST ``.npz``, an image, or a list of images.
-        reference_labels : "folders" or None
-            Take each file's folder name as its reference label.
-        columns : ManifestColumns, optional
-            For a manifest: which column is what; guessed where it is not given.
-        group_field : "PatientID" or "StudyInstanceUID", optional
-            The DICOM field that says which images belong together.
-        copy : bool
-            Keep a copy in the project. DICOM files are kept as PNG, without their header.
+    Raises
+    ------
+    FewshotLabError
+        Where the source does not exist or holds no image.
+    Stopped
+        Where ``progress`` raised it; what was read until then stays.
+    """
+    from fewshot_lab.images import Found, Refused, examine, scan
 
-        Raises
-        ------
-        FewshotLabError
-            Where the source does not exist or holds no image.
-        Stopped
-            Where ``progress`` raised it; what was read until then stays.
-        """
-        from fewshot_lab.images import Found, Refused, examine, scan
+    began = time.monotonic()
+    report = ImportReport()
+    known = project.store.known_sources()
+    unchanged = 0
+    said: dict[tuple[str, int], tuple[str | None, str | None]] = {}
 
-        began = time.monotonic()
-        report = ImportReport()
-        known = self.store.known_sources()
-        unchanged = 0
-        said: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    def skip(candidate: Any) -> bool:
+        nonlocal unchanged
+        seen = known.get((str(candidate.file), candidate.frame))
+        if seen is None:
+            return False
+        stat = candidate.file.stat()
+        same = seen == (stat.st_size, stat.st_mtime_ns)
+        unchanged += same
+        if same and (candidate.reference or candidate.group):
+            said[str(candidate.file), candidate.frame] = (candidate.reference, candidate.group)
+        return same
 
-        def skip(candidate: Any) -> bool:
-            nonlocal unchanged
-            seen = known.get((str(candidate.file), candidate.frame))
-            if seen is None:
-                return False
-            stat = candidate.file.stat()
-            same = seen == (stat.st_size, stat.st_mtime_ns)
-            unchanged += same
-            if same and (candidate.reference or candidate.group):
-                said[str(candidate.file), candidate.frame] = (candidate.reference, candidate.group)
-            return same
+    batch: list[NewImage] = []
+    refused: list[tuple[str, str]] = []
+    flushed = time.monotonic()
 
-        batch: list[NewImage] = []
-        refused: list[tuple[str, str]] = []
+    def flush() -> None:
+        nonlocal flushed
+        if batch:
+            added = project.store.add_images(batch)
+            report.added += len(added.added)
+            report.duplicates += added.duplicates
+            report.known += added.known
+            report.conflicts += added.conflicts
+            batch.clear()
+        if refused:
+            project.store.add_refused(refused)
+            report.refused += refused
+            refused.clear()
         flushed = time.monotonic()
 
-        def flush() -> None:
-            nonlocal flushed
-            if batch:
-                added = self.store.add_images(batch)
-                report.added += len(added.added)
-                report.duplicates += added.duplicates
-                report.known += added.known
-                report.conflicts += added.conflicts
-                batch.clear()
-            if refused:
-                self.store.add_refused(refused)
-                report.refused += refused
-                refused.clear()
-            flushed = time.monotonic()
+    candidates = scan(
+        source if isinstance(source, (Path, str)) else list(source),
+        reference_labels=reference_labels,
+        columns=columns,
+        group_field=group_field,
+        extract_to=project.folder / "images",
+    )
+    try:
+        for item in examine(candidates, skip=skip, progress=progress):
+            if isinstance(item, Refused):
+                refused.append((item.path, item.reason))
+            elif isinstance(item, Found):
+                batch.append(_take_in(project, item, copy=copy))
+            if len(batch) >= 200 or time.monotonic() - flushed > 1:
+                flush()
+    finally:
+        flush()
+    report.known += unchanged
+    report.filled = project.store.fill_in(said) if said else 0
+    project.splits.imported(group_field or (columns.group if columns is not None else None))
+    report.seconds = time.monotonic() - began
+    if not (report.added or report.known or report.duplicates or report.refused):
+        raise FewshotLabError(f"No image was found in {source}.")
+    return report
 
-        candidates = scan(
-            source if isinstance(source, (Path, str)) else list(source),
-            reference_labels=reference_labels,
-            columns=columns,
-            group_field=group_field,
-            extract_to=self.folder / "images",
-        )
-        try:
-            for item in examine(candidates, skip=skip, progress=progress):
-                if isinstance(item, Refused):
-                    refused.append((item.path, item.reason))
-                elif isinstance(item, Found):
-                    batch.append(self._take_in(item, copy=copy))
-                if len(batch) >= 200 or time.monotonic() - flushed > 1:
-                    flush()
-        finally:
-            flush()
-        report.known += unchanged
-        report.filled = self.store.fill_in(said) if said else 0
-        self.splits.imported(group_field or (columns.group if columns is not None else None))
-        report.seconds = time.monotonic() - began
-        if not (report.added or report.known or report.duplicates or report.refused):
-            raise FewshotLabError(f"No image was found in {source}.")
-        return report
 
-    def _take_in(self, found: Any, *, copy: bool) -> NewImage:
-        """Store the thumbnail, and the copy if one is wanted; return the row to add."""
-        candidate = found.candidate
-        thumbnail = self.thumbnail_path(found.id)
-        if not thumbnail.exists():
-            write_atomically(thumbnail, found.thumbnail)
-        file, frame = str(candidate.file), candidate.frame
-        if copy and not candidate.file.is_relative_to(self.folder):
-            file, frame = self._keep_copy(found.id, candidate.file, candidate.frame)
-        return NewImage(
-            id=found.id,
-            path=candidate.path,
-            file=file,
-            frame=frame,
-            width=found.width,
-            height=found.height,
-            bytes=found.bytes,
-            mtime_ns=found.mtime_ns,
-            reference=candidate.reference,
-            group=candidate.group,
-            meta=dict(candidate.meta),
-            source=str(candidate.file),
-            source_frame=candidate.frame,
-        )
+def _take_in(project: ProjectCore, found: Any, *, copy: bool) -> NewImage:
+    """Store the thumbnail, and the copy if one is wanted; return the row to add."""
+    candidate = found.candidate
+    thumbnail = project.thumbnail_path(found.id)
+    if not thumbnail.exists():
+        write_atomically(thumbnail, found.thumbnail)
+    file, frame = str(candidate.file), candidate.frame
+    if copy and not candidate.file.is_relative_to(project.folder):
+        file, frame = _keep_copy(project, found.id, candidate.file, candidate.frame)
+    return NewImage(
+        id=found.id,
+        path=candidate.path,
+        file=file,
+        frame=frame,
+        width=found.width,
+        height=found.height,
+        bytes=found.bytes,
+        mtime_ns=found.mtime_ns,
+        reference=candidate.reference,
+        group=candidate.group,
+        meta=dict(candidate.meta),
+        source=str(candidate.file),
+        source_frame=candidate.frame,
+    )
 
-    def _keep_copy(self, image_id: str, file: Path, frame: int) -> tuple[str, int]:
-        from fewshot_lab.images import count_frames, read_rgb
 
-        plain = file.suffix.lower() in PICTURE_SUFFIXES and count_frames(file) == 1
-        suffix = file.suffix.lower() if plain else ".png"
-        kept = Path("images") / "copies" / image_id[:2] / f"{image_id}{suffix}"
-        target = self.folder / kept
-        if not target.exists():
-            if plain:
-                write_atomically(target, file.read_bytes())
-            else:
-                import io
+def _keep_copy(project: ProjectCore, image_id: str, file: Path, frame: int) -> tuple[str, int]:
+    from fewshot_lab.images import count_frames, read_rgb
 
-                buffer = io.BytesIO()
-                read_rgb(file, frame).save(buffer, "PNG")
-                write_atomically(target, buffer.getvalue())
-        return str(kept), 0
+    plain = file.suffix.lower() in PICTURE_SUFFIXES and count_frames(file) == 1
+    suffix = file.suffix.lower() if plain else ".png"
+    kept = Path("images") / "copies" / image_id[:2] / f"{image_id}{suffix}"
+    target = project.folder / kept
+    if not target.exists():
+        if plain:
+            write_atomically(target, file.read_bytes())
+        else:
+            import io
+
+            buffer = io.BytesIO()
+            read_rgb(file, frame).save(buffer, "PNG")
+            write_atomically(target, buffer.getvalue())
+    return str(kept), 0

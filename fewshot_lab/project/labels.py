@@ -1,22 +1,16 @@
-"""What people say of a project's images."""
+"""What people say of a project's images, by the names of classes."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import read_table
-from fewshot_lab.project.importing import WithImports
-from fewshot_lab.store import ClassRow, LabelAction
-
-if TYPE_CHECKING:
-    from fewshot_lab.store import Team
-
+from fewshot_lab.project.base import ProjectFolder
+from fewshot_lab.store import LabelAction
 
 MARKS = ("unsure", "reject")
 """What may be said of an image in place of a class."""
@@ -27,26 +21,23 @@ def _plain(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
-class WithLabels(WithImports):
-    """Classes, labels and annotators of a project."""
+class Labels:
+    """Labels given by a script, the terminal or a CSV file."""
 
-    def classes(self) -> list[ClassRow]:
-        """Return the classes in their order."""
-        return self.store.classes()
+    def __init__(self, project: ProjectFolder) -> None:
+        self._project = project
+        self._store = project.store
 
-    def label(
-        self,
-        labels: Mapping[str, str | None],
-        annotator: str,
-        *,
-        view: str = "script",
-    ) -> int:
+    def add(self, labels: Mapping[str, str | None], annotator: str, *, view: str = "script") -> int:
         """Label images by path or id; classes that do not exist yet are added.
 
         Parameters
         ----------
         labels : mapping
             From a path or an id to a class name, "unsure", "reject", or None (clears).
+        annotator : str
+        view : str
+            Where it was said, for the log.
 
         Returns
         -------
@@ -59,12 +50,13 @@ class WithLabels(WithImports):
             Where a path is unknown or leads to several images, or a label can be no class;
             nothing is stored then.
         """
-        known = self.store.find_many(list(labels))
+        store = self._store
+        known = store.find_many(list(labels))
         unknown = [key for key in labels if key not in known]
         if unknown:
             some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
             raise FewshotLabError(
-                f"{len(unknown)} of {len(labels)} images are not in {self.name!r}: {some}"
+                f"{len(unknown)} of {len(labels)} images are not in {self._project.name!r}: {some}"
             )
         for key, name in labels.items():
             if name is not None and not isinstance(name, str):
@@ -72,35 +64,35 @@ class WithLabels(WithImports):
                     f"The label of {key} is {name!r}: give the name of a class, or None to clear."
                 )
         ids: dict[str, int | str] = {word: word for word in MARKS}
-        ids |= {_plain(row.name): row.id for row in self.store.classes()}
+        ids |= {_plain(row.name): row.id for row in store.classes()}
         named: dict[str, str] = {}  # as the first writes it
         for name in labels.values():
             if name is not None:
                 named.setdefault(_plain(name), name)
         new = [plain for plain in named if plain not in ids]
-        added = self.store.add_classes([named[plain] for plain in new], annotator=annotator)
+        added = store.add_classes([named[plain] for plain in new], annotator=annotator)
         ids |= dict(zip(new, added, strict=True))
-        said = {
+        class_of = {
             known[key]: "clear" if name is None else ids[_plain(name)]
             for key, name in labels.items()
         }
-        if said:
+        if class_of:
             # One action, so that one undo takes all of it back.
-            self.store.record(
+            store.record(
                 LabelAction(
                     client=f"{view}-{uuid4().hex}",
                     q=0,
                     annotator=annotator,
                     kind="class",
                     class_id=None,
-                    image_ids=list(said),
+                    image_ids=list(class_of),
                     view=view,
-                    class_of=said,
+                    class_of=class_of,
                 )
             )
-        return len(said)
+        return len(class_of)
 
-    def label_csv(self, csv_path: Path | str, annotator: str) -> tuple[int, list[str]]:
+    def add_csv(self, csv_path: Path | str, annotator: str) -> tuple[int, list[str]]:
         """Label from a CSV with the columns ``path`` and ``label``.
 
         Returns
@@ -118,7 +110,7 @@ class WithLabels(WithImports):
         rows = [(row["path"], row["label"]) for _, row in table]
         if not rows:
             raise FewshotLabError(f"{Path(csv_path).name} has no row below its first line.")
-        known = self.store.find_many([path for path, _ in rows])
+        known = self._store.find_many([path for path, _ in rows])
         unmatched = [path for path, _ in rows if path not in known]
         labels = {path: label or None for path, label in rows if path in known}
         given: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
@@ -131,23 +123,4 @@ class WithLabels(WithImports):
                 f"{Path(csv_path).name} gives two labels to {len(torn):,} of its images: "
                 f"{', '.join(torn[0].values())}. Leave one of them."
             )
-        return (self.label(labels, annotator, view="import") if labels else 0), unmatched
-
-    def set_team(self, annotator: str, **changes: Any) -> Team:
-        """Agree on how several annotators share the project; what is not named stays.
-
-        Parameters
-        ----------
-        annotator : str
-            Who says so; it is kept in the log with the time.
-        changes
-            Fields of :class:`fewshot_lab.store.Team`.
-
-        Raises
-        ------
-        FewshotLabError
-            For what cannot be.
-        """
-        team = replace(self.store.team(), **changes)
-        self.store.set_team(team, annotator)
-        return team
+        return (self.add(labels, annotator, view="import") if labels else 0), unmatched

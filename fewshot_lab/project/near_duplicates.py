@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.evaluation import standing_out
 from fewshot_lab.files import write_atomically
-from fewshot_lab.project.embedded import WithEmbeddings
+from fewshot_lab.project.embedded import EmbeddedProject
 
 FLOOR = 0.95
 """Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
@@ -58,7 +58,7 @@ NOTHING = Near(
 class NearSearch:
     """Searches again only for other images, another backbone or a lower floor."""
 
-    def __init__(self, project: WithEmbeddings) -> None:
+    def __init__(self, project: EmbeddedProject) -> None:
         self._project = project
         self._kept: tuple[str, float, Near] | None = None
 

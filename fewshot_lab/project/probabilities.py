@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from fewshot_lab.evaluation import (
     make_reference,
     nearest,
 )
+from fewshot_lab.project.labels_as_arrays import label_arrays
 from fewshot_lab.stats import ENOUGH, Evidence, Interval
 
 if TYPE_CHECKING:
@@ -77,25 +78,22 @@ def gather(
     trained = set(training_ids)
     others = [i for i in embeddings.ids if i not in trained]
     X = embeddings.matrix(others).astype(np.float32)
-    labels = project.store.labels()
-    known = np.array([i in labels for i in others], dtype=bool)
+    labels = label_arrays(project.store, project.splits.pool(others))
     reference = None
     unlike, similarity = np.zeros(len(others), dtype=bool), None
     if share > 0:
         mine = embeddings.matrix(list(training_ids)).astype(np.float32)
-        reference = make_reference(project.pool.prepare, mine, X[~known], share=share)
+        reference = make_reference(
+            project.pool.prepare, mine, X[[i not in labels.labels for i in others]], share=share
+        )
         if reference is not None and len(others):
             similarity = nearest(reference, X)
             unlike = similarity < reference.cutoff
     p = fitted.probabilities(X) if len(others) else np.empty((0, len(fitted.class_ids)))
-    codes = _codes(project.groups_of(others), len(others))
+    codes = _codes(project.splits.groups_of(others), len(others))
     place = {int(c): k for k, c in enumerate(fitted.class_ids)}
-    drawn = project.store.audit_ids()
-    rows = np.array(
-        [r for r, i in enumerate(others) if i in drawn and i in labels and labels[i].teaches],
-        dtype=np.int64,
-    )
-    y = np.array([place.get(int(labels[others[r]].class_id or 0), -1) for r in rows], np.int64)
+    rows = np.flatnonzero(labels.audit & (labels.named >= 0))
+    y = np.array([place.get(int(c), -1) for c in labels.named[rows]], np.int64)
     audit = Evidence(p[rows], y, codes[rows], "audit", unlike[rows])
     left = fitted.out_of_fold
     seen = ~np.isnan(left.probabilities[0, :, 0])
@@ -132,6 +130,11 @@ def judge(gathered: Gathered, settings: Settings) -> Probabilities | None:
     if not len(evidence):
         return None
     return act(evidence, gathered.pool, gathered.reference, settings, audit=audit)
+
+
+def keep_settings(project: ProjectCore, settings: Mapping[str, Any]) -> None:
+    """Keep how probabilities are to be acted on: for the pages, the report and the bundle."""
+    project.store.set(SETTING, Settings.of(settings).to_dict())
 
 
 def settings_of(project: ProjectCore) -> Settings:

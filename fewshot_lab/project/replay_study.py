@@ -24,7 +24,7 @@ def replay_of(
     progress: Progress = silent,
     check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Return what each strategy would have cost on a project's labels; see ``Project.replay``."""
+    """Return what each strategy would have cost in labels; see :meth:`Studies.replay`."""
     truth = truth_of(project, labels)
     pool = project.pool
     place = {i: row for row, i in enumerate(project.require_embeddings().ids[: len(pool)])}
@@ -33,7 +33,7 @@ def replay_of(
     rows = np.array([place[i] for i in ids], dtype=np.int64)
     y = np.array([classes.index(truth[i]) for i in ids], dtype=np.int64)
     found = replay(
-        pool.rotated[rows], y, project.groups_of(ids), plan, progress=progress, check=check
+        pool.rotated[rows], y, project.splits.groups_of(ids), plan, progress=progress, check=check
     )
     found = as_known(project, ids, found)
     found = {"project": project.name, "labels": labels, "at": time.time(), **found}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project.embedded import WithEmbeddings
+from fewshot_lab.project.embedded import EmbeddedProject
 
 NAMES = ("site", "hospital", "centre", "center", "laboratory", "lab", "scanner", "institution")
 """Columns that are taken for the site where nothing else was chosen."""
@@ -24,7 +24,7 @@ class Sites:
     network, which carry scanner and stain (:mod:`fewshot_lab.classifiers.readings`).
     """
 
-    def __init__(self, project: WithEmbeddings, changed: Callable[[], None]) -> None:
+    def __init__(self, project: EmbeddedProject, changed: Callable[[], None]) -> None:
         self._project = project
         self._changed = changed
 

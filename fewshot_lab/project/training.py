@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project.labels import WithLabels
+from fewshot_lab.project.embedded import EmbeddedProject
+from fewshot_lab.project.labels import Labels
 
 if TYPE_CHECKING:
     import numpy as np
 
     from fewshot_lab.classifiers import Fitted, SoftLabels
+    from fewshot_lab.project.splits import Splits
 
 
 @dataclass(frozen=True)
@@ -60,33 +63,38 @@ class TrainedClassifier:
         return self.fitted.probabilities(matrix.astype(np.float32))
 
 
-class ProjectCore(WithLabels):
+class ProjectCore(EmbeddedProject):
     """What every project has: rows, images, embeddings, splits, labels, and a classifier.
 
-    Everything that looks at a project asks for this. ``Project`` adds the verbs by which a script,
-    the terminal or a page asks for such looks.
+    Everything that looks at a project asks for this; ``Project`` holds such looks.
     """
+
+    @cached_property
+    def splits(self) -> Splits:
+        """What must not be torn apart: groups, near-duplicates, the reference test set."""
+        from fewshot_lab.project.splits import Splits
+
+        return Splits(self)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """What people say of the images."""
+        return Labels(self)
 
     def training_set(self) -> TrainingSet:
         """Return the labelled images that a classifier may learn from."""
         import numpy as np
 
         from fewshot_lab.classifiers import soft_labels
+        from fewshot_lab.project.labels_as_arrays import label_arrays
 
-        embeddings = self.require_embeddings()
-        held_out = self.splits.held_out(self.store.audit_ids())
-        labels = self.store.labels()
-        ids = [
-            image_id
-            for image_id in embeddings.ids
-            if (label := labels.get(image_id)) is not None
-            and label.teaches
-            and image_id not in held_out
-        ]
-        y = np.array([labels[i].class_id for i in ids], dtype=np.int64)
-        X = embeddings.matrix(ids).astype(np.float32)
-        soft = soft_labels(y, [labels[i].shares for i in ids])
-        return TrainingSet(ids, X, y, self.groups_of(ids), soft)
+        labels = label_arrays(self.store, self.splits.pool())
+        rows = np.flatnonzero(labels.trains >= 0)
+        ids = labels.pool.at(rows)
+        y = labels.trains[rows]
+        X = self.require_embeddings().matrix(ids).astype(np.float32)
+        soft = soft_labels(y, [labels.shares.get(int(k), ()) for k in rows])
+        return TrainingSet(ids, X, y, self.splits.groups_of(ids), soft)
 
     def fit(self, name: str | None = None) -> TrainedClassifier:
         """Fit a classifier on the labels.

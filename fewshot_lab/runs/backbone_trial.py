@@ -43,7 +43,7 @@ def try_backbone(project: ProjectCore, name: str, *, progress: Progress = silent
     Stopped
     """
     from fewshot_lab.evaluation import Protocol
-    from fewshot_lab.project import nshot_of
+    from fewshot_lab.project import Studies
 
     for each in (project.backbone_name, name):
         view = project.through(each)
@@ -69,8 +69,7 @@ def try_backbone(project: ProjectCore, name: str, *, progress: Progress = silent
     else:
         smallest = min(sizes) * 2 // 3
         shots = tuple(n for n in SHOTS if n <= smallest)
-        found["curve"] = nshot_of(
-            project,
+        found["curve"] = Studies(project).few_shot(
             [project.backbone_name, name],
             protocol=Protocol(shots, DRAWS, LEAST, ("default",)),
             labels=kind,

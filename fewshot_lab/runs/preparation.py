@@ -47,7 +47,7 @@ def images_of(
         labels = project.store.labels()
         held_out = project.splits.held_out(project.store.audit_ids())
         rows = project.store.images()
-        groups = project.groups_of([row.id for row in rows])
+        groups = project.splits.groups_of([row.id for row in rows])
         for number, row in enumerate(rows):
             said = labels.get(row.id)
             name = row.reference

@@ -29,7 +29,7 @@ def show(project: Project) -> None:
         pressed = st.form_submit_button("Save", type="primary")
     if pressed:
         try:
-            project.set_team(annotator(), **asked)
+            project.team.agree(annotator(), **asked)
         except FewshotLabError as error:
             alert(str(error))
         else:

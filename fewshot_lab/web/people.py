@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import Desk, sight, who
-from fewshot_lab.project import conflicts, people_report
+from fewshot_lab.project import conflicts
 from fewshot_lab.web.guard import FRESH
 
 
@@ -47,7 +47,7 @@ def disagreement(desk: Desk, request: Request) -> Response:
             )
         found = [(c.image_id, c.decided) for c in conflicts(desk.project)]
     elif query["what"] == "cell":
-        report = people_report(desk.project)
+        report = desk.project.team.report()
         cells = report.cells(query.get("a"), query.get("b"))
         unseen = seen.unseen(roll) if seen.annotator not in seen.team.seniors else set()
         ids = cells.get((int(query["row"]), int(query["column"])), [])

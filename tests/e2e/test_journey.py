@@ -66,7 +66,7 @@ def test_from_a_folder_to_predictions_elsewhere(
 
     # The bundle, written in the page and used without the app.
     by_type = {i: name for i, name in reference.items() if i not in project.store.audit_ids()}
-    project.label(dict(list(by_type.items())[::4]), "kim")
+    project.labels.add(dict(list(by_type.items())[::4]), "kim")
     page.get_by_role("link", name="Export").click()
     page.get_by_role("button", name="Write the bundle").click()
     with page.expect_download(timeout=180_000) as download:

@@ -115,7 +115,7 @@ def start(project: Project, per_class: int = 5, classes: int = 3) -> None:
         if row.id not in audit:
             by_type.setdefault(str(row.reference), []).append(row.id)
     chosen = {i: name for name in sorted(by_type)[:classes] for i in by_type[name][:per_class]}
-    project.label(chosen, "kim")
+    project.labels.add(chosen, "kim")
 
 
 def test_a_lasso_and_one_key_label_what_lies_inside_and_undo_takes_it_back(
@@ -483,7 +483,7 @@ def test_long_names_that_begin_alike_can_be_told_apart(
     types = sorted({row.reference for row in rows})[: len(names)]
     title = dict(zip(types, names, strict=True))
     labels = {row.id: title[row.reference] for row in rows[::3] if row.reference in title}
-    project.label(labels, "kim")
+    project.labels.add(labels, "kim")
     page = open_label_page()
     expect(page.locator(".ws-tile .ws-guess b", has_text="%").first).to_be_visible()
     shown = page.evaluate(

@@ -63,7 +63,7 @@ def test_dropped_images_are_answered_with_the_labelled_ones_most_like_them(
     page: Page, server: Server, project: Project, cells: Path, tmp_path: Path
 ) -> None:
     rows = project.store.images()
-    project.label({row.id: row.reference for row in rows[::3]}, "kim")
+    project.labels.add({row.id: row.reference for row in rows[::3]}, "kim")
     export_bundle(project, project.folder / "exports" / "first", zip=True)
     new = [Path(row.file) for row in rows[1:9:3]]
     (tmp_path / "broken.png").write_bytes(new[0].read_bytes()[:500])

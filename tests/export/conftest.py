@@ -29,10 +29,12 @@ def project(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     by_type: dict[str, list[str]] = {}
     for row in made.store.images():
         by_type.setdefault(str(row.reference), []).append(row.id)
-    made.label({i: name for name, ids in by_type.items() for i in ids[:SHOTS]}, annotator="kim")
+    made.labels.add(
+        {i: name for name, ids in by_type.items() for i in ids[:SHOTS]}, annotator="kim"
+    )
     audit = [ids[SHOTS] for ids in by_type.values()]
     made.store.draw_audit(audit, pool_size=len(made.store.ids()))
-    made.label({ids[SHOTS]: name for name, ids in by_type.items()}, annotator="robin")
+    made.labels.add({ids[SHOTS]: name for name, ids in by_type.items()}, annotator="robin")
     yield made
     made.close()
 

@@ -93,7 +93,7 @@ def test_a_kappa_that_cannot_be_told_is_said_in_words(tmp_path, cells):
     made.import_images(cells)
     shared = made.store.ids()[0]
     for annotator in ("kim", "robin"):
-        made.label({shared: "monocyte"}, annotator)
+        made.labels.add({shared: "monocyte"}, annotator)
     assert agreed(_agreement(made)) == (
         "Cohen's kappa cannot be told, since all gave them one class, raw agreement 1.00 "
         "(0.21 to 1.00), on 1 image that two or more labelled independently."
@@ -194,7 +194,7 @@ def test_a_project_whose_every_image_trains(cells, tmp_path):
     made = Project.create("all", home=tmp_path)
     made.import_images(cells, reference_labels="folders")
     made.embed(workers=1)
-    made.label({row.id: row.reference for row in made.store.images()}, "kim")
+    made.labels.add({row.id: row.reference for row in made.store.images()}, "kim")
     classifier = made.fit("lda")
     export_bundle(made, tmp_path / "all-bundle", classifier=classifier)
     write_report(made, tmp_path / "all.html")

@@ -201,7 +201,7 @@ def test_in_a_fresh_environment_with_three_packages(
         chosen = [p for c in sorted(source.iterdir()) for p in sorted(c.glob("*.jpg"))[:6]]
         made.import_images(chosen, reference_labels="folders")
         made.embed(workers=1)
-        made.label(
+        made.labels.add(
             {r.id: r.reference for i, r in enumerate(made.store.images()) if i % 2}, annotator="kim"
         )
         project, classifier, target = made, made.fit(), tmp_path / "real-bundle"

@@ -45,7 +45,7 @@ def licensed(cells: Path, home: Path, tmp_path: Path) -> Callable[[str], Project
         for row in project.store.images():
             by_type.setdefault(str(row.reference), []).append(row.id)
         names = sorted(by_type)[:2]
-        project.label({i: name for name in names for i in by_type[name][:4]}, annotator="kim")
+        project.labels.add({i: name for name in names for i in by_type[name][:4]}, annotator="kim")
         return project
 
     return make

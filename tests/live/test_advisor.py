@@ -225,5 +225,5 @@ def test_a_project_s_test_set_is_tested_on_and_groups_stay_apart(project):
     assert not set(groups[split.rest]) & set(groups[split.test])
     assert "2 images to draw from were left out" in split.sentence
     assert split.sentence.endswith("are tested (p39).")
-    found = project.nshot(protocol=Protocol((2,), 1, classifiers=("lda",)))
+    found = project.studies.few_shot(protocol=Protocol((2,), 1, classifiers=("lda",)))
     assert found["split"] == "a third of each class, drawn by chance"

@@ -50,7 +50,7 @@ def project(home, tmp_path, backbone):
         text = json.dumps(header).encode()
         path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
     ids = with_images.store.ids()
-    with_images.label({i: "one" if n < 30 else "two" for n, i in enumerate(ids[:60])}, "Ada")
+    with_images.labels.add({i: "one" if n < 30 else "two" for n, i in enumerate(ids[:60])}, "Ada")
     with_images.close()
     opened = Project.open("old")
     yield opened

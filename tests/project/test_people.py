@@ -82,7 +82,7 @@ def test_repeats_come_back_once_at_the_asked_rate(project: Project) -> None:
     store, kim = project.store, Reader(project, "kim")
     for n in range(30):
         kim.say(n, 1)
-    project.set_team("lead", repeats=0.2)
+    project.team.agree("lead", repeats=0.2)
     repeats = repeats_of(store, store.team(), "kim")
     assert repeats is not None and repeats.due(store) == {}
     done: list[str] = []
@@ -115,7 +115,7 @@ def test_agreement_counts_what_was_said_apart(project: Project) -> None:
         bo.say(n, 1 + (n if n % 8 else n + 1) % 3, apart=[image(n)])
     for n in range(40, 60):
         bo.say(n, 1 + n % 3)  # with kim's label in sight: no evidence of agreement
-    report = project.people()
+    report = project.team.report()
     assert (report.images, report.seen, report.kind) == (40, 20, "Cohen's kappa")
     (pair,) = report.pairs
     assert report.kappa == pair.kappa and 0.7 < pair.kappa.value < 0.9
@@ -131,10 +131,10 @@ def test_agreement_counts_what_was_said_apart(project: Project) -> None:
     }  # fmt: skip
     # Seeing the other's label and giving in changes no agreement.
     bo.say(8, 1 + 8 % 3, view="grid")
-    assert project.people().agreement == report.agreement
+    assert project.team.report().agreement == report.agreement
     ann.say(0, 1, apart=[image(0)])
-    assert project.people().kind.startswith("Fleiss' kappa, generalised")
-    assert project.people().to_dict()["agreement"]["n"] == 40
+    assert project.team.report().kind.startswith("Fleiss' kappa, generalised")
+    assert project.team.report().to_dict()["agreement"]["n"] == 40
 
 
 def test_agreement_with_oneself(project: Project) -> None:
@@ -144,13 +144,13 @@ def test_agreement_with_oneself(project: Project) -> None:
     first = {event.image_id: event.id for event in project.store.events()}
     for n in range(20):
         kim.say(n, 1 + (n + (n < 2)) % 3, repeats={image(n): first[image(n)]})
-    (person,) = project.people().people
+    (person,) = project.team.report().people
     assert (person.repeats, person.self_agreement.value) == (20, 0.9)
     assert person.self_kappa.low < person.self_kappa.value == pytest.approx(0.85, abs=0.02)
 
 
 def test_conflicts_wait_for_a_senior(project: Project) -> None:
-    project.set_team("lead", rule="majority", seniors=("ann",))
+    project.team.agree("lead", rule="majority", seniors=("ann",))
     kim, bo, ann = (Reader(project, who) for who in ("kim", "bo", "ann"))
     for n in range(3):
         kim.say(n, 1)
@@ -162,21 +162,21 @@ def test_conflicts_wait_for_a_senior(project: Project) -> None:
     assert (first.image_id, second.image_id, second.decided) == (image(2), image(1), True)
     assert second.label.class_id == 2 and second.label.decided
     # A decision is no independent label: it counts for nobody's agreement.
-    assert {p.name: p.shared for p in project.people().people} == {"kim": 3, "bo": 3, "ann": 0}
+    assert {p.name: p.shared for p in project.team.report().people} == {"kim": 3, "bo": 3, "ann": 0}
 
 
 def test_what_a_prediction_in_sight_does(project: Project) -> None:
-    project.set_team("lead", blind=0.3)
+    project.team.agree("lead", blind=0.3)
     kim = Reader(project, "kim")
     looks = {True: 0, False: 0}
-    blind = project.lots.duties(project.store.team(), "kim").blind
+    blind = project.team.assignment.duties(project.store.team(), "kim").blind
     for n in range(N // 2):
         looks[bool(blind[n])] += 1
         follows = looks[bool(blind[n])] % 10 < (6 if blind[n] else 9)
         said = {image(n): (1, 0.8)}
         more = {"concealed": said, "apart": [image(n)]} if blind[n] else {"shown": said}
         kim.say(n, 1 if follows else 2, **more)
-    effect = project.people().effect
+    effect = project.team.report().effect
     assert effect.how == "random" and effect.seen.n + effect.hidden.n == N // 2
     assert effect.difference.low < 0.3 < effect.difference.high
     assert effect.difference.low > 0
@@ -190,11 +190,11 @@ def test_without_a_lot_the_comparison_says_so(project: Project) -> None:
         said = {image(n): (1, sure)}
         more = {"concealed": said} if n % 4 < 2 else {"shown": said}
         kim.say(n, 1 if sure > 0.5 else 2, **more)
-    effect = project.people().effect
+    effect = project.team.report().effect
     assert effect.how == "alike" and effect.difference.value == 0
     assert "Nobody drew by lot" in effect.caveat
     few = Project.create("few", home=project.folder.parent)
-    assert few.people().effect.how == "" and few.people().to_dict()["kappa"] is None
+    assert few.team.report().effect.how == "" and few.team.report().to_dict()["kappa"] is None
     few.close()
 
 
@@ -206,15 +206,15 @@ def test_the_training_set_follows_the_rule(project: Project) -> None:
     ids = [image(n) for n in range(N)]
     vectors = rng.normal(size=(N, 16)).astype(np.float16)
     write_shard(folder, ids, vectors, [], fingerprint=project.backbone.fingerprint, dtype="float32")
-    project.label({image(n): "ab"[n // 4 % 2] for n in range(40)}, "kim")
-    project.label({image(n): "b" for n in range(4)}, "bo")
+    project.labels.add({image(n): "ab"[n // 4 % 2] for n in range(40)}, "kim")
+    project.labels.add({image(n): "b" for n in range(4)}, "bo")
     assert project.training_set().y[:4].tolist() == [2] * 4  # the newest
-    project.set_team("lead", rule="majority")
+    project.team.agree("lead", rule="majority")
     assert project.training_set().ids[0] == image(4)
-    project.set_team("lead", rule="soft")
+    project.team.agree("lead", rule="soft")
     training = project.training_set()
     assert len(training.ids) == 40 and training.soft is not None
     assert training.soft.own[:4].tolist() == [0.5] * 4 and len(training.soft.at) == 4
     assert project.fit("lda").fitted.out_of_fold.y.shape == (40,)
-    project.set_team("lead", rule="senior", seniors=("kim",))
+    project.team.agree("lead", rule="senior", seniors=("kim",))
     assert project.training_set().y[:4].tolist() == [1] * 4

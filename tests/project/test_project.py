@@ -9,7 +9,7 @@ import pytest
 
 from fewshot_lab import FewshotLabError, Project
 from fewshot_lab.images.demo import draw_demo
-from fewshot_lab.project import whole
+from fewshot_lab.project import project as project_file
 from fewshot_lab.store import LabelAction
 
 
@@ -30,8 +30,8 @@ def project(tmp_path, cells):
 def test_predictions_accepted_in_bulk_neither_train_nor_measure(project):
     project.embed()
     ids = project.store.ids()
-    project.label(dict(zip(ids[:8], ["a", "b"] * 4, strict=True)), annotator="kim")
-    a = project.classes()[0].id
+    project.labels.add(dict(zip(ids[:8], ["a", "b"] * 4, strict=True)), annotator="kim")
+    a = project.store.classes()[0].id
     project.store.draw_audit(ids[8:10], pool_size=24)
     accepted = LabelAction("page", 1, "kim", "class", a, ids[8:20], "accept", machine=True)
     project.store.record(accepted)
@@ -54,11 +54,13 @@ def test_a_second_import_adds_only_what_is_new(project, cells, tmp_path):
 
 def test_an_unknown_path_stores_nothing(project):
     with pytest.raises(FewshotLabError, match=r"1 of 2 images are not in 'blood': nowhere\.png"):
-        project.label({project.store.ids()[0]: "a", "nowhere.png": "b"}, annotator="kim")
+        project.labels.add({project.store.ids()[0]: "a", "nowhere.png": "b"}, annotator="kim")
     with pytest.raises(FewshotLabError, match="is 3: give the name of a class"):
-        project.label(dict(zip(project.store.ids()[:2], ["a", 3], strict=True)), annotator="kim")
+        project.labels.add(
+            dict(zip(project.store.ids()[:2], ["a", 3], strict=True)), annotator="kim"
+        )
     assert project.store.labels() == {}
-    assert project.classes() == []
+    assert project.store.classes() == []
 
 
 def test_names_and_missing_projects_are_told_in_a_sentence(project, tmp_path):
@@ -76,7 +78,7 @@ def test_what_could_not_be_made_leaves_its_name_free(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(whole, "write_atomically", full)
+        patched.setattr(project_file, "write_atomically", full)
         with pytest.raises(OSError, match="No space left"):
             Project.create("new", home=tmp_path)
     with pytest.raises(FewshotLabError, match="no backbone 'nothing'"):
@@ -110,7 +112,7 @@ def test_an_umlaut_is_one_letter_however_a_computer_writes_it(tmp_path):
     assert project.import_images(source / "list.csv").added == 8
     assert {row.reference for row in project.store.images()} == {"Nävus"}
     said = {decomposed("Läsion 0.png"): decomposed("Nävus"), "Läsion 1.png": "Nävus"}
-    assert project.label(said, "kim") == 2
+    assert project.labels.add(said, "kim") == 2
     assert [row.name for row in project.store.classes()] == ["Nävus"]
     assert len(project.store.search(decomposed("läsion"))) == 8
     project.close()
@@ -142,13 +144,13 @@ def test_labelling_by_a_file_of_paths(project, tmp_path):
     file = tmp_path / "labels.csv"
     lines = [f"{paths[0]},a", f"{paths[1]},unsure", "gone.png,a", f"{paths[2]},"]
     file.write_text("\n".join(["path,label", *lines]))
-    done, unmatched = project.label_csv(file, annotator="kim")
+    done, unmatched = project.labels.add_csv(file, annotator="kim")
     assert (done, unmatched) == (3, ["gone.png"])
     kinds = {label.kind for label in project.store.labels().values()}
     assert kinds == {"class", "unsure"}
     file.write_text("file,label\na,b\n")
     with pytest.raises(FewshotLabError, match="no column path"):
-        project.label_csv(file, annotator="kim")
+        project.labels.add_csv(file, annotator="kim")
 
 
 @pytest.mark.parametrize(
@@ -167,8 +169,8 @@ def test_labels_of_which_one_can_be_no_class_store_nothing(project, labels, word
     before = project.store.position()
     ids = project.store.ids()[: len(labels)]
     with pytest.raises(FewshotLabError, match=words):
-        project.label(dict(zip(ids, labels, strict=True)), annotator="kim")
-    assert len(project.classes()) == 30 and project.store.position() == before
+        project.labels.add(dict(zip(ids, labels, strict=True)), annotator="kim")
+    assert len(project.store.classes()) == 30 and project.store.position() == before
 
 
 def test_two_labels_for_one_image_are_refused_and_one_said_twice_is_not(project, tmp_path):
@@ -176,10 +178,10 @@ def test_two_labels_for_one_image_are_refused_and_one_said_twice_is_not(project,
     file = tmp_path / "labels.csv"
     file.write_text(f"path,label\n{one},a\n{other},b\n{one},b\n")
     with pytest.raises(FewshotLabError, match=f"{one}: a, {one}: b. Leave one"):
-        project.label_csv(file, annotator="kim")
-    assert project.classes() == [] and project.store.labels() == {}
+        project.labels.add_csv(file, annotator="kim")
+    assert project.store.classes() == [] and project.store.labels() == {}
     file.write_text(f"path,label\n{one},a\n{other},Unsure\n{one},A\n")
-    assert project.label_csv(file, annotator="kim") == (2, [])
+    assert project.labels.add_csv(file, annotator="kim") == (2, [])
     assert {label.kind for label in project.store.labels().values()} == {"class", "unsure"}
 
 
@@ -187,20 +189,20 @@ def test_labels_from_a_spreadsheet_and_a_file_that_is_no_table(project, tmp_path
     paths = [row.path for row in project.store.files()][:2]
     file = tmp_path / "labels.csv"
     file.write_text(f'path;label\n{paths[0]};"a, b"\n{paths[1]};c\n')
-    assert project.label_csv(file, annotator="kim") == (2, [])
+    assert project.labels.add_csv(file, annotator="kim") == (2, [])
     assert {row.name for row in project.store.classes()} >= {"a, b", "c"}
     file.write_bytes("path,label\nx,Größe\n".encode("cp1252"))
     with pytest.raises(FewshotLabError, match="save it as a CSV in UTF-8"):
-        project.label_csv(file, annotator="kim")
+        project.labels.add_csv(file, annotator="kim")
     with pytest.raises(FewshotLabError, match=r"gone\.csv cannot be read: No such file"):
-        project.label_csv(tmp_path / "gone.csv", annotator="kim")
+        project.labels.add_csv(tmp_path / "gone.csv", annotator="kim")
 
 
 def test_one_undo_takes_back_a_whole_file_of_labels(project):
     ids = project.store.ids()
     said = {ids[0]: "large  cell", ids[1]: "Large cell", ids[2]: "small", ids[3]: "unsure"}
-    assert project.label(said, annotator="kim") == 4
-    assert [row.name for row in project.classes()] == ["large cell", "small"]
+    assert project.labels.add(said, annotator="kim") == 4
+    assert [row.name for row in project.store.classes()] == ["large cell", "small"]
     project.store.undo("kim", client="test", q=1)
     assert project.store.labels() == {}
 

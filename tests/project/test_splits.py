@@ -44,6 +44,7 @@ def vectors():
 @pytest.fixture
 def project(home):
     made = Project.create("cells")
+    made.store.set("created", "2026-01-01")  # what is drawn by chance follows from it
     made.store.add_images(
         [
             NewImage(
@@ -66,10 +67,10 @@ def project(home):
 
 
 def test_near_duplicates_are_found_and_joined(project):
-    pairs = project.splits.pairs
+    pairs = project.splits.grouping.pairs
     assert {(p.a, p.b) for p in pairs} == {(ident(1), ident(41)), (ident(2), ident(82))}
     assert all(p.state == "joined" and p.cosine > 0.99 for p in pairs)
-    groups = project.groups_of([ident(1), ident(41), ident(5)])
+    groups = project.splits.groups_of([ident(1), ident(41), ident(5)])
     assert groups.tolist() == [f"near:{ident(1)}", f"near:{ident(1)}", f"image:{ident(5)}"]
 
 
@@ -83,21 +84,21 @@ def test_a_copy_that_stands_out_is_joined_below_the_threshold(project):
         [NewImage(ident(i), f"{i}.png", f"{i}.png", 0, 8, 8, 1, 1) for i in range(N)]
     )
     embedded(again, X)
-    (pair,) = [p for p in again.splits.pairs if ident(30) in (p.a, p.b)]
+    (pair,) = [p for p in again.splits.grouping.pairs if ident(30) in (p.a, p.b)]
     assert {pair.a, pair.b} == {ident(30), ident(90)} and pair.state == "joined"
-    assert 0.9 < pair.cosine < again.splits.threshold.value
-    assert "each other's nearest" in again.splits.threshold.sentence
-    assert len(again.splits.pairs) == 3
+    assert 0.9 < pair.cosine < again.splits.grouping.threshold.value
+    assert "each other's nearest" in again.splits.grouping.threshold.sentence
+    assert len(again.splits.grouping.pairs) == 3
     # Whoever chooses a threshold gets that one alone.
     again.splits.set_threshold(0.97)
-    assert len(again.splits.pairs) == 2
+    assert len(again.splits.grouping.pairs) == 2
     again.close()
 
 
 def test_other_groups_that_leave_no_label_to_train_are_said(project, capsys):
     """Half of all images are of each site, and audit images of both."""
     project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
-    project.label({ident(i): ("a", "b")[i % 2] for i in range(60)}, "kim")
+    project.labels.add({ident(i): ("a", "b")[i % 2] for i in range(60)}, "kim")
     project.audit.draw(16)
     assert run(["groups", "cells", "--pattern", r"(site\d)", "--noun", "site"]) == 0
     said = capsys.readouterr().out
@@ -108,12 +109,12 @@ def test_other_groups_that_leave_no_label_to_train_are_said(project, capsys):
 
 
 def test_look_alikes_alone_are_not_counted_as_groups(project):
-    project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
+    project.labels.add({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
     protocol = Protocol(shots=(2,), draws=1, classifiers=("paper-knn",))
-    said = project.nshot(protocol=protocol, labels="own")["leak_check"]
+    said = project.studies.few_shot(protocol=protocol, labels="own")["leak_check"]
     assert said.startswith("No groups are known: images of one patient may be on both sides")
     project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
-    said = project.nshot(protocol=protocol, labels="own")["leak_check"]
+    said = project.studies.few_shot(protocol=protocol, labels="own")["leak_check"]
     assert said.endswith(" patients; none on both sides.")
 
 
@@ -129,35 +130,35 @@ def test_published_figures_stand_beside_all_the_papers_classes_alone(project):
         "squamous",
     ]
     label = {ident(i): names[i % 8 if i < 80 else i % 3] for i in range(100)}
-    project.label(label, "kim")
+    project.labels.add(label, "kim")
     some = {"shots": (2,), "draws": 1, "classifiers": ("paper-knn",)}
-    found = project.nshot(protocol=Protocol(**some), labels="own")
+    found = project.studies.few_shot(protocol=Protocol(**some), labels="own")
     assert found["published"]["name"] == "dermoscopy" and found["images"] == 100
-    fewer = project.nshot(protocol=Protocol(**some, min_class_size=12), labels="own")
+    fewer = project.studies.few_shot(protocol=Protocol(**some, min_class_size=12), labels="own")
     assert fewer["classes"] == ["basal", "melanoma", "nevus"] and fewer["published"] is None
     assert fewer["images"] == sum(name in fewer["classes"] for name in label.values())
 
 
 def test_a_released_pair_stays_released_under_another_backbone(project):
     project.splits.release([(ident(41), ident(1))])
-    assert [p.state for p in project.splits.pairs].count("released") == 1
-    assert project.groups_of([ident(1), ident(41)]) is None
+    assert [p.state for p in project.splits.grouping.pairs].count("released") == 1
+    assert project.splits.groups_of([ident(1), ident(41)]) is None
     # New embeddings, of which the pair is a pair again: the decision is kept by id.
     folder = project.folder / "embeddings" / project.backbone.fingerprint
     for shard in folder.iterdir():
         shard.unlink()
     embedded(project, vectors()[:, ::-1].copy())
     again = Project.open("cells")
-    assert {p.state for p in again.splits.pairs if p.a == ident(1)} == {"released"}
+    assert {p.state for p in again.splits.grouping.pairs if p.a == ident(1)} == {"released"}
     again.splits.take_back([(ident(1), ident(41))])
-    assert again.groups_of([ident(1), ident(41)]) is not None
+    assert again.splits.groups_of([ident(1), ident(41)]) is not None
     again.close()
 
 
 def test_groups_by_pattern_hang_together_with_look_alikes(project):
     found = project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
     assert found.groups == 15
-    names = project.groups_of([ident(i) for i in (0, 1, 41, 47, 90)])
+    names = project.splits.groups_of([ident(i) for i in (0, 1, 41, 47, 90)])
     assert names[0] == names[1] == names[2] == names[3] == "P00 + P05 + P10"
     assert names[4] == "P11"
 
@@ -165,7 +166,7 @@ def test_groups_by_pattern_hang_together_with_look_alikes(project):
 def test_what_goes_with_audit_and_test_images_never_trains(project):
     project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
     project.store.draw_audit([ident(0)], N)
-    project.label({ident(i): ("a", "b")[i % 2] for i in range(N)}, "kim")
+    project.labels.add({ident(i): ("a", "b")[i % 2] for i in range(N)}, "kim")
     held = {*range(8), *range(40, 48)}  # the audit image's patient, and the one with its twin
     held |= {*range(80, 88)}  # P10, where the twin of image 2 is
     trained = {int(i, 16) for i in project.training_set().ids}
@@ -185,7 +186,7 @@ def test_a_planted_leak_is_caught_and_named(project):
 
 
 def test_the_fit_keeps_released_pairs_apart_and_others_together(project):
-    project.label({ident(i): ("a", "b")[i % 2] for i in range(N)}, "kim")
+    project.labels.add({ident(i): ("a", "b")[i % 2] for i in range(N)}, "kim")
     fitted = project.fit("lda").fitted
     ids = project.training_set().ids
     a, b = ids.index(ident(1)), ids.index(ident(41))
@@ -217,10 +218,10 @@ def test_the_test_set_can_be_chosen_or_turned_off(project):
 
 
 def test_a_stratified_draw_is_weighted_back(project):
-    project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
+    project.labels.add({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
     drawn = project.audit.draw(30, stratify="predicted")
     assert 20 <= drawn <= 32
-    project.label({i: ("a", "b")[int(i, 16) % 2] for i in project.store.audit_ids()}, "kim")
+    project.labels.add({i: ("a", "b")[int(i, 16) % 2] for i in project.store.audit_ids()}, "kim")
     report, test = project.audit.measure(project.fit("lda"))
     assert report.counts.labelled == drawn
     assert report.counts.pool == 112
@@ -232,7 +233,7 @@ def test_a_stratified_draw_is_weighted_back(project):
 
 
 def test_an_audit_set_leaves_a_quarter_of_the_pool_to_train(project):
-    project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
+    project.labels.add({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
     with pytest.raises(FewshotLabError, match="112 of the 112 images from training") as refused:
         project.audit.draw(1_000_000)
     assert not project.store.audit_ids()
@@ -246,14 +247,14 @@ def test_an_audit_set_leaves_a_quarter_of_the_pool_to_train(project):
 
 def test_what_never_trains_is_said_where_no_classifier_can_be_fitted(project):
     project.store.draw_audit([ident(0), ident(1)], 112)
-    project.label({ident(0): "a", ident(1): "b", ident(2): "a"}, "kim")
+    project.labels.add({ident(0): "a", ident(1): "b", ident(2): "a"}, "kim")
     with pytest.raises(FewshotLabError, match="labels of 1, beside 2 on images that never train"):
         project.fit()
 
 
 def test_groups_that_would_take_many_labels_from_training_say_so(project):
     """The audit set was drawn image by image; with sites as groups it stands in both of them."""
-    project.label({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
+    project.labels.add({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
     project.audit.draw(6)
     asked = GroupRule("pattern", r"(site\d)/", "site")
     left = len({ident(i) for i in range(40)} - project.store.audit_ids())
@@ -296,7 +297,7 @@ def test_at_the_terminal(project, capsys):
     assert found["test_set"]["images"] == 8
     assert run(["groups", "cells", "--pattern", "("]) == 1
     assert "cannot be read" in capsys.readouterr().err
-    project.label({ident(i): ("a", "b")[i % 2] for i in range(100)}, "kim")
+    project.labels.add({ident(i): ("a", "b")[i % 2] for i in range(100)}, "kim")
     found = told("audit", "cells", "--draw", "20")
     assert found["drawn_now"] > 0
     assert found["figures"]["accuracy"]["n"] == found["counts"]["labelled"]

@@ -108,7 +108,7 @@ def test_chosen_gpus_are_all_that_its_processes_see(project: Project, new_run: N
 def test_labels_are_for_the_check_alone_and_never_of_the_audit_set(project: Project) -> None:
     names = {row.id: row.reference for row in project.store.images()}
     first, second, third, *_ = names
-    project.label({first: "mine"}, "kim")
+    project.labels.add({first: "mine"}, "kim")
     project.store.draw_audit([second], 48)
     images, classes = images_of([project])
     found = {image.id: image.label for image in images}

@@ -62,7 +62,7 @@ def test_a_licence_that_forbids_to_pass_on_wants_a_tick(
     project = Project.open("cells")
     project.embed(backbone=str(tmp_path / "borrowed.safetensors"), workers=1)
     rows = project.store.images()
-    project.label({row.id: str(row.reference) for row in rows}, annotator="kim")
+    project.labels.add({row.id: str(row.reference) for row in rows}, annotator="kim")
     project.close()
     started: list[list[str]] = []
     monkeypatch.setattr(

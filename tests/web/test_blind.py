@@ -20,7 +20,7 @@ from fewshot_lab.web import api_url, routes, unpack
 def project(template: Path, home: Path) -> Iterator[Project]:
     shutil.copytree(template, home / "cells")
     opened = Project.open("cells")
-    opened.label({row.id: row.reference for row in opened.store.images()[::2]}, "kim")
+    opened.labels.add({row.id: row.reference for row in opened.store.images()[::2]}, "kim")
     yield opened
     forget("cells")
 
@@ -62,7 +62,7 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     ids = ids_of(project)
     _, open_arrays = Eyes("bo").look()
     assert (open_arrays["predicted"] != NOTHING).any()
-    project.set_team("lead", blind=1.0)
+    project.team.agree("lead", blind=1.0)
     bo = Eyes("bo")
     head, arrays = bo.look()
     audit = arrays["codes"] & AUDIT
@@ -95,7 +95,7 @@ def test_ones_own_label_lifts_the_veil_of_that_image(project: Project) -> None:
     kims = next(i for i in ids[::2] if i not in project.store.audit_ids())
     label = project.store.labels()[kims]
     other = next(row.id for row in project.store.classes() if row.id != label.class_id)
-    project.set_team("lead", blind=1.0, rule="majority")
+    project.team.agree("lead", blind=1.0, rule="majority")
     bo = Eyes("bo")
     bo.look()
     assert "error" not in bo.label(kims, other)
@@ -122,9 +122,9 @@ def test_conflicts_are_for_seniors(project: Project) -> None:
     ids = ids_of(project)
     label = project.store.labels()[ids[0]]
     other = next(row.id for row in project.store.classes() if row.id != label.class_id)
-    project.set_team("lead", blind=1.0, rule="majority")
+    project.team.agree("lead", blind=1.0, rule="majority")
     assert "No senior is named" in Eyes("bo").get("disagreement", what="conflicts").json()["error"]
-    project.set_team("lead", seniors=("ann",))
+    project.team.agree("lead", seniors=("ann",))
     Eyes("bo").label(ids[0], other)
     refused = Eyes("bo").get("disagreement", what="conflicts")
     assert refused.status_code == 400 and refused.json()["error"].endswith("differ: ann.")
@@ -144,17 +144,17 @@ def test_conflicts_are_for_seniors(project: Project) -> None:
 
 def test_a_share_a_second_reader_and_repeats(project: Project) -> None:
     ids = ids_of(project)
-    project.set_team("lead", annotators=("kim", "bo"), split=True, double=1.0)
+    project.team.agree("lead", annotators=("kim", "bo"), split=True, double=1.0)
     seen, _ = Eyes("bo").look()
     listed = [s["id"] for s in seen["model"]["suggestions"]]
     waiting = [s for s in seen["model"]["suggestions"] if s["strategy"] == "several"]
     assert waiting and all(s["id"] in ids[::2] for s in waiting)  # kim has labelled them
     assert len(set(listed)) == len(listed)
-    project.set_team("lead", double=0.0)
-    mine = project.lots.mine(project.store.team(), "bo", ids)
+    project.team.agree("lead", double=0.0)
+    mine = project.team.assignment.mine(project.store.team(), "bo", ids)
     seen, _ = Eyes("bo").look()
     assert all(mine[ids.index(s["id"])] for s in seen["model"]["suggestions"])
-    project.set_team("lead", split=False, repeats=1.0)
+    project.team.agree("lead", split=False, repeats=1.0)
     kim = Eyes("kim")
     for image_id in ids[1:9:2]:
         kim.label(image_id, project.store.classes()[0].id)

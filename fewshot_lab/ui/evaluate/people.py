@@ -26,7 +26,7 @@ BESIDE = 9
 def show(project: Project) -> None:
     """Draw the view."""
     with sentences():
-        report = project.people()
+        report = project.team.report()
         if not report.people:
             if empty("Nobody has labelled anything yet.", "Label images", key="people"):
                 pages.go("label", project.name)

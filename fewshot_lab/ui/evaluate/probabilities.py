@@ -13,6 +13,7 @@ from fewshot_lab.project import (
     class_names,
     gather,
     judge,
+    keep_settings,
     reliability_words,
     sets_words,
     settings_of,
@@ -164,7 +165,7 @@ def keep(project: Project, settings: "Settings", **values: object) -> None:
     """Store changed settings, and draw again by them."""
     new = {**settings.to_dict(), **values}
     if new != settings.to_dict():
-        project.keep_probabilities(new)
+        keep_settings(project, new)
         st.rerun(scope="fragment")
 
 

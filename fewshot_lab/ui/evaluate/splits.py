@@ -239,7 +239,7 @@ def near(project: Project) -> None:
     if project.embeddings is None:
         st.html("<div class='fl-muted'>They are found once the images are embedded.</div>")
         return
-    pairs, threshold = splits.pairs, splits.threshold
+    pairs, threshold = splits.grouping.pairs, splits.grouping.threshold
     states = [pair.state for pair in pairs]
     st.html(
         "<div class='fl-muted'>Two images whose embeddings are this close (cosine, centred on the "
@@ -270,7 +270,8 @@ def near(project: Project) -> None:
             splits.set_threshold(float(value))
             LiveSession.of(project).notify()
             st.rerun()
-        if splits.threshold_chosen and st.button("As the pool says", key="fl-near-auto"):
+        chosen = splits.chosen_threshold is not None
+        if chosen and st.button("As the pool says", key="fl-near-auto"):
             splits.set_threshold(None)
             LiveSession.of(project).notify()
             st.session_state.pop("fl-near-threshold", None)

@@ -1,4 +1,4 @@
-"""Longer studies of a project: few-shot curves, replays, comparisons."""
+"""Longer studies of a project: few-shot curves, replays, comparisons, advice."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project.measured import WithFigures
 
 if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Advice, Protocol, ReplayPlan
+    from fewshot_lab.evaluation import Advice, Protocol, ReplayPlan, Settings
+    from fewshot_lab.project.training import ProjectCore
 
 
-class WithStudies(WithFigures):
-    """Studies of a :class:`Project`."""
+class Studies:
+    """Longer studies of a project, each kept as the newest of its kind where pages show it."""
 
-    def nshot(
+    def __init__(self, project: ProjectCore) -> None:
+        self._project = project
+
+    def few_shot(
         self,
         backbones: Sequence[str] | None = None,
         *,
@@ -49,7 +52,7 @@ class WithStudies(WithFigures):
         from fewshot_lab.project.few_shot_study import nshot_of
 
         return nshot_of(
-            self,
+            self._project,
             backbones,
             protocol=protocol,
             labels=labels,
@@ -77,10 +80,10 @@ class WithStudies(WithFigures):
         from fewshot_lab.project.replay_study import replay_of
         from fewshot_lab.project.suggestion_strategy import take_evidence
 
-        found = replay_of(self, plan=plan, labels=labels, progress=progress)
-        remember(self, "replay", found)
-        take_evidence(self, found)
-        return found
+        costs = replay_of(self._project, plan=plan, labels=labels, progress=progress)
+        remember(self._project, "replay", costs)
+        take_evidence(self._project, costs)
+        return costs
 
     def compare(
         self,
@@ -97,13 +100,31 @@ class WithStudies(WithFigures):
         from fewshot_lab.project.backbone_comparison import backbones_of
         from fewshot_lab.project.kept_studies import remember
 
-        found = backbones_of(self, backbones, protocol=protocol, labels=labels, progress=progress)
-        remember(self, "backbones", found)
+        found = backbones_of(
+            self._project, backbones, protocol=protocol, labels=labels, progress=progress
+        )
+        remember(self._project, "backbones", found)
         return found
 
     def advise(self) -> Advice:
         """Measure the learning curve of the labels, and say what the next ones are worth."""
         from fewshot_lab.project.advice import advise
 
-        fitted = self.fit().fitted
-        return advise(self, fitted)
+        return advise(self._project, self._project.fit().fitted)
+
+    def probabilities(self, settings: Settings | None = None) -> dict[str, Any]:
+        """Return what the probabilities are worth: calibration, threshold, sets, unlike images.
+
+        Parameters
+        ----------
+        settings : Settings, optional
+            The project's own where they are not given.
+
+        Raises
+        ------
+        FewshotLabError
+            With labels of fewer than two classes, or none that could be held out.
+        """
+        from fewshot_lab.project.probabilities import told_of
+
+        return told_of(self._project, self._project.fit(), settings)

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError, NoProject, Stopped
 from fewshot_lab.files import write_atomically
+from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.importing import ImportReport, import_images
 from fewshot_lab.project.places import MARKER, database, existing, folder_of, folders
-from fewshot_lab.project.studied import WithStudies
+from fewshot_lab.project.studies import Studies
+from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
+
+if TYPE_CHECKING:
+    from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.project.audit_set import AuditSet
+    from fewshot_lab.project.team import ProjectTeam
 
 
 @dataclass(frozen=True)
@@ -28,11 +39,52 @@ class ProjectInfo:
     examples: tuple[str, ...]
 
 
-class Project(WithStudies):
+class Project(ProjectCore):
     """Images, labels and everything derived from them, in one folder.
 
-    Use :meth:`create` and :meth:`open`, not the constructor.
+    Use :meth:`create` and :meth:`open`, not the constructor; as a context manager it lets go of
+    its database at the end.
     """
+
+    @cached_property
+    def audit(self) -> AuditSet:
+        """The images drawn at random, to measure and never to train."""
+        from fewshot_lab.project.audit_set import AuditSet
+
+        return AuditSet(self)
+
+    @cached_property
+    def team(self) -> ProjectTeam:
+        """Several annotators: who labels what, and how far they agree."""
+        from fewshot_lab.project.team import ProjectTeam
+
+        return ProjectTeam(self)
+
+    @cached_property
+    def studies(self) -> Studies:
+        """Few-shot curve, replay, comparison of backbones, advice, worth of probabilities."""
+        return Studies(self)
+
+    def import_images(
+        self,
+        source: Path | str | Sequence[Path],
+        *,
+        reference_labels: str | None = None,
+        columns: ManifestColumns | None = None,
+        group_field: str | None = None,
+        copy: bool = False,
+        progress: Progress = silent,
+    ) -> ImportReport:
+        """Bring in images; see :func:`fewshot_lab.project.importing.import_images`."""
+        return import_images(
+            self,
+            source,
+            reference_labels=reference_labels,
+            columns=columns,
+            group_field=group_field,
+            copy=copy,
+            progress=progress,
+        )
 
     @classmethod
     def create(
@@ -114,11 +166,10 @@ class Project(WithStudies):
         infos = []
         for folder in folders(home):
             try:
-                project = cls.open(folder)
+                with cls.open(folder) as project:
+                    infos.append(project.info())
             except FewshotLabError:
                 continue
-            infos.append(project.info())
-            project.close()
         return sorted(infos, key=lambda info: -info.last_used)
 
     def info(self) -> ProjectInfo:
