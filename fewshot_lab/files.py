@@ -73,16 +73,17 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
 
     What json does not know, such as a path, is given as its text.
     """
-    return json.dumps(_finite(value), indent=indent, default=str, ensure_ascii=False)
+    return json.dumps(finite(value), indent=indent, default=str, ensure_ascii=False)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return a value of JSON with None for what is not a finite number."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return value
 
 

@@ -18,6 +18,7 @@ from fewshot_lab.errors import FewshotLabError, NoProject
 
 if TYPE_CHECKING:
     from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.project import ImportReport
 
 
 def register(app: typer.Typer) -> None:
@@ -123,39 +124,28 @@ def import_(
             opened = Project.open(project)
         except NoProject as error:
             raise FewshotLabError(f"{error} To make it: fewshot-lab create {project}") from None
-        columns = _columns(
-            source, reference_labels, path_column, label_column, group_column, metadata_column
-        )
-        done = opened.import_images(
-            source if len(source) > 1 else source[0],
-            reference_labels="folders" if reference_labels == "folders" else None,
-            columns=columns,
-            group_field=group_field,
-            copy=copy,
-            progress=report,
-        )
-        if done.refused and not opened.store.ids():
+        with opened:
+            columns = _columns(
+                source, reference_labels, path_column, label_column, group_column, metadata_column
+            )
+            done = opened.import_images(
+                source if len(source) > 1 else source[0],
+                reference_labels="folders" if reference_labels == "folders" else None,
+                columns=columns,
+                group_field=group_field,
+                copy=copy,
+                progress=report,
+            )
+            if done.refused and not opened.store.ids():
+                listed(done.refused)
+                raise FewshotLabError(_none_of(done.refused))
+            result: dict[str, Any] = asdict(done)
+            tell(result, _summary(done), as_json=json and not prepare, job=job)
             listed(done.refused)
-            raise FewshotLabError(_none_of(done.refused))
-        result: dict[str, Any] = asdict(done)
-        words = [f"{plural(done.added, 'image')} added"]
-        if done.known:
-            words.append(f"{plural(done.known, 'file')} known already")
-        if done.filled:
-            words.append(f"{plural(done.filled, 'image')} given a reference label or group")
-        if done.duplicates:
-            words.append(f"{plural(len(done.duplicates), 'duplicate')} linked to the first")
-        if done.conflicts:
-            words.append(f"{plural(len(done.conflicts), 'duplicate')} with another reference label")
-        if done.refused:
-            words.append(f"{plural(len(done.refused), 'file')} refused")
-        tell(result, ", ".join(words) + ".", as_json=json and not prepare, job=job)
-        listed(done.refused)
-        if prepare:
-            result |= prepare_project(opened, backbone=backbone, report=report)
-            tell(result, "The map is ready.", as_json=json, job=job)
-        opened.touch()
-        opened.close()
+            if prepare:
+                result |= prepare_project(opened, backbone=backbone, report=report)
+                tell(result, "The map is ready.", as_json=json, job=job)
+            opened.touch()
     if done.refused and not (done.added or done.known or done.duplicates):
         raise typer.Exit(1)
 
@@ -165,6 +155,21 @@ def _none_of(refused: Sequence[tuple[str, str]]) -> str:
     (reason, times), *others = Counter(reason for _, reason in refused).most_common()
     why = reason if not others else f"{times:,} times: {reason}"
     return f"No image was imported, of {plural(len(refused), 'file')}. {why}"
+
+
+def _summary(done: ImportReport) -> str:
+    words = [f"{plural(done.added, 'image')} added"]
+    if done.known:
+        words.append(f"{plural(done.known, 'file')} known already")
+    if done.filled:
+        words.append(f"{plural(done.filled, 'image')} given a reference label or group")
+    if done.duplicates:
+        words.append(f"{plural(len(done.duplicates), 'duplicate')} linked to the first")
+    if done.conflicts:
+        words.append(f"{plural(len(done.conflicts), 'duplicate')} with another reference label")
+    if done.refused:
+        words.append(f"{plural(len(done.refused), 'file')} refused")
+    return ", ".join(words) + "."
 
 
 def _columns(

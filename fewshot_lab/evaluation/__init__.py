@@ -17,7 +17,7 @@ from fewshot_lab.evaluation.cross_validation import (
     suspects,
 )
 from fewshot_lab.evaluation.curves import LearningCurve
-from fewshot_lab.evaluation.decision_policy import Pool, Probabilities, Settings, act
+from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, Settings, act
 from fewshot_lab.evaluation.decisions import Decision, Verdicts
 from fewshot_lab.evaluation.few_shot import (
     CLASSIFIERS,
@@ -43,7 +43,11 @@ from fewshot_lab.evaluation.grouping import (
 from fewshot_lab.evaluation.labelling_time import Pace, pace
 from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sides
 from fewshot_lab.evaluation.learning_curve import learning_curve
-from fewshot_lab.evaluation.near_duplicate_threshold import Threshold, near_threshold, standing_out
+from fewshot_lab.evaluation.near_duplicate_threshold import (
+    NearThreshold,
+    near_threshold,
+    standing_out,
+)
 from fewshot_lab.evaluation.out_of_distribution import make_reference, nearest
 from fewshot_lab.evaluation.paper_results import recognise
 from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay, verdict
@@ -69,8 +73,9 @@ __all__ = [
     "Leak",
     "LeakCheck",
     "LearningCurve",
+    "NearThreshold",
     "Pace",
-    "Pool",
+    "PoolProbabilities",
     "Probabilities",
     "Protocol",
     "ReferenceTest",
@@ -80,7 +85,6 @@ __all__ = [
     "Suspect",
     "TestFigures",
     "TestRule",
-    "Threshold",
     "Together",
     "Verdicts",
     "act",

@@ -92,7 +92,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Pool:
+class PoolProbabilities:
     """The images that a classifier is for: those of the pool that did not train it.
 
     Attributes
@@ -147,7 +147,7 @@ class Probabilities:
 
 def act(
     evidence: Evidence,
-    pool: Pool,
+    pool: PoolProbabilities,
     reference: Reference | None,
     settings: Settings | None = None,
     *,
@@ -159,7 +159,7 @@ def act(
     ----------
     evidence : Evidence
         At least one image.
-    pool : Pool
+    pool : PoolProbabilities
     reference : Reference or None
         Tells what is unlike the labelled images.
     settings : Settings, optional
@@ -232,7 +232,7 @@ def _together(
     thresholds: Float,
     confidence: Float,
     best: NDArray[np.int64],
-    pool: Pool,
+    pool: PoolProbabilities,
     settings: Settings,
 ) -> Threshold:
     """Return the thresholds of all classes as one rule."""

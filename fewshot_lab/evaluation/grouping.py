@@ -97,7 +97,7 @@ def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
             known = sorted({name for row in rows for name in row.meta})
             there = f"there are: {', '.join(known)}" if known else "the images have none"
             raise FewshotLabError(f"No image has a column {rule.value!r}; {there}.")
-        return [_plain(row.meta.get(rule.value)) for row in rows]
+        return [_key(row.meta.get(rule.value)) for row in rows]
     if rule.kind == "pattern":
         try:
             pattern = re.compile(rule.value)
@@ -112,7 +112,7 @@ def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
     raise FewshotLabError(f"{rule.kind!r} is no source of groups: {', '.join(KINDS)}.")
 
 
-def _plain(value: str | float | None) -> str | None:
+def _key(value: str | float | None) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, float) and value.is_integer():

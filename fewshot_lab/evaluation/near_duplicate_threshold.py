@@ -16,7 +16,7 @@ FEWEST = 20
 
 
 @dataclass(frozen=True)
-class Threshold:
+class NearThreshold:
     """A cosine of centred embeddings, and where it comes from.
 
     Attributes
@@ -31,7 +31,7 @@ class Threshold:
     sentence: str
 
 
-def near_threshold(nearest: NDArray[np.floating]) -> Threshold:
+def near_threshold(nearest: NDArray[np.floating]) -> NearThreshold:
     """Return the threshold that a pool's own nearest neighbours suggest.
 
     Backbones differ in how close they put images that are alike, so no one number fits all. What
@@ -48,7 +48,7 @@ def near_threshold(nearest: NDArray[np.floating]) -> Threshold:
         Cosine of each image to its nearest neighbour.
     """
     if len(nearest) < FEWEST:
-        return Threshold(
+        return NearThreshold(
             HIGHEST, f"{HIGHEST:.2f}: too few images to tell what is usual among them."
         )
     distance = np.log(np.clip(1 - nearest.astype(np.float64), 1e-6, None))
@@ -67,7 +67,7 @@ def near_threshold(nearest: NDArray[np.floating]) -> Threshold:
         "Below it two images are joined, too, that are each other's nearest and "
         f"{1 / STANDS_OUT:.1f} times as near as any third"
     )
-    return Threshold(value, f"{value:.3f}: {why}. {below}.")
+    return NearThreshold(value, f"{value:.3f}: {why}. {below}.")
 
 
 def standing_out(

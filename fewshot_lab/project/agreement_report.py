@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewshot_lab.evaluation import Pace, pace
+from fewshot_lab.files import finite
 from fewshot_lab.project.answers import UNUSABLE, Records, read
 from fewshot_lab.project.prediction_effect import Effect, effect_of_predictions
 from fewshot_lab.stats import Interval, cohen_kappa, fleiss_kappa, raw_agreement
@@ -188,7 +189,7 @@ class PeopleReport:
             }
             for each in self.conflicts
         ]
-        return _plain(found)
+        return dict(finite(found))
 
 
 def people_report(project: ProjectCore) -> PeopleReport:
@@ -391,12 +392,3 @@ def _since(changes: list[Any], team: Team) -> str:
     if found is None:
         return ""
     return f"{found.annotator}, {found.time.astimezone():%Y-%m-%d %H:%M}"
-
-
-def _plain(value: Any) -> Any:
-    """Put None in place of NaN, which JSON does not know."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and value != value else value

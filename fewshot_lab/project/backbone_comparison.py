@@ -41,13 +41,10 @@ def backbones_of(
     if len(names) < 2:
         raise FewshotLabError("A comparison needs two backbones: name each with --backbone.")
     for name in names:
-        view = project.through(name)
-        try:
+        with project.through(name) as view:
             there = view.embeddings
             if there is None or not set(project.store.ids()) <= set(there.ids):
                 view.embed(progress=progress)
-        finally:
-            view.close()
     protocol = protocol or Protocol(backbone_shots(project, labels), 10)
     protocol = replace(protocol, classifiers=(DEFAULT,))
     found = nshot_of(project, names, protocol=protocol, labels=labels, progress=progress)
@@ -84,23 +81,16 @@ def backbone_shots(project: ProjectCore, labels: str) -> tuple[int, ...]:
 
 def _embedding_seconds(project: ProjectCore, name: str) -> float:
     """Measure the seconds that 1,000 images would take, by a sample of them."""
-    from fewshot_lab.embeddings import ImageItem, embed
+    from fewshot_lab.embeddings import embed
 
-    view = project.through(name)
-    try:
-        rows = view.store.images()
-        step = max(1, len(rows) // SAMPLE)
-        items = [
-            ImageItem(row.id, _file(view, row.file), row.frame) for row in rows[::step][:SAMPLE]
-        ]
-        with tempfile.TemporaryDirectory() as folder:
-            # The first images wait for the network to be loaded: they are not counted.
-            embed(items[:2], view.backbone, Path(folder) / "first")
-            began = time.perf_counter()
-            embed(items, view.backbone, Path(folder) / "sample")
-            return (time.perf_counter() - began) / len(items) * 1000
-    finally:
-        view.close()
+    with project.through(name) as view, tempfile.TemporaryDirectory() as folder:
+        ids = view.store.ids()
+        items = view.items(ids[:: max(1, len(ids) // SAMPLE)][:SAMPLE])
+        # The first images wait for the network to be loaded: they are not counted.
+        embed(items[:2], view.backbone, Path(folder) / "first")
+        began = time.perf_counter()
+        embed(items, view.backbone, Path(folder) / "sample")
+        return (time.perf_counter() - began) / len(items) * 1000
 
 
 def _cost(project: ProjectCore, name: str, labels: str, shots: int) -> dict[str, Any]:
@@ -123,11 +113,6 @@ def _cost(project: ProjectCore, name: str, labels: str, shots: int) -> dict[str,
         "fit_labels": len(rows_),
         "dimensions": X.shape[1],
     }
-
-
-def _file(project: ProjectCore, file: str) -> Path:
-    path = Path(file)
-    return path if path.is_absolute() else project.folder / path
 
 
 def _titles(names: Sequence[str]) -> dict[str, str]:

@@ -96,13 +96,13 @@ def better_backbone(
     rows: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
     for name in (project.backbone_name, *(n for n in wanted if n != project.backbone_name)):
-        view = project.through(name)
         try:
-            card = view.backbone.card
-            row: dict[str, Any] = {"backbone": name, "title": card.title, "leaks": card.leaks}
-            X, parts, each = _embedded(view, ids, within, progress)
-            row["seconds_per_image"] = each or speeds.get(name, 0.0)
-            there = set(view.embeddings.ids) if view.embeddings else set()
+            with project.through(name) as view:
+                card = view.backbone.card
+                row: dict[str, Any] = {"backbone": name, "title": card.title, "leaks": card.leaks}
+                X, parts, each = _embedded(view, ids, within, progress)
+                row["seconds_per_image"] = each or speeds.get(name, 0.0)
+                there = set(view.embeddings.ids) if view.embeddings else set()
             row["missing"] = len(set(project.store.ids()) - there)
             progress("comparing", len(rates), len(wanted) + 1)
             fitted = _fitted(X, y, parts, groups)
@@ -117,8 +117,6 @@ def better_backbone(
             if name == project.backbone_name:
                 raise
             left_out.append({"backbone": name, "title": name, "reason": str(error)})
-        finally:
-            view.close()
     _judge(rows, rates, y, groups)
     clear = [row for row in rows[1:] if row["low"] > 0]
     most = max((row["gain"] for row in clear), default=0.0)
@@ -217,12 +215,9 @@ def put_into_use(project: ProjectCore, name: str) -> bool:
         decline_offer(project)
     else:
         project.store.set(TAKEN, name)
-    view = project.through(name)
-    try:
+    with project.through(name) as view:
         there = set(view.embeddings.ids) if view.embeddings else set()
         ready = view.map is not None and set(project.store.ids()) <= there
-    finally:
-        view.close()
     if ready:
         project.use_backbone(name)
     return ready

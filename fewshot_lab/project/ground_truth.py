@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,8 +41,10 @@ def embedded_of(
     project: ProjectCore, backbones: Sequence[str], truth: Mapping[str, str]
 ) -> tuple[list[str], list[Embedded]]:
     """Return the images with a label that every backbone has embedded, and their embeddings."""
-    views = {name: project.through(name) for name in dict.fromkeys(backbones)}
-    try:
+    with ExitStack() as stack:
+        views = {
+            name: stack.enter_context(project.through(name)) for name in dict.fromkeys(backbones)
+        }
         ids = sorted(truth)
         for view in views.values():
             there = set(view.require_embeddings().ids)
@@ -55,9 +58,6 @@ def embedded_of(
             )
             for name, view in views.items()
         ]
-    finally:
-        for view in views.values():
-            view.close()
     return ids, embedded
 
 

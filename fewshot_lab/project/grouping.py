@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.evaluation import Threshold, Together, near_threshold, together
+from fewshot_lab.evaluation import NearThreshold, Together, near_threshold, together
 from fewshot_lab.project.near_duplicates import Near
 
 
@@ -45,7 +45,7 @@ class Grouping:
         The closest first.
     apart : array (p, 2) of int
         Rows of the pairs that are not joined.
-    threshold : Threshold
+    threshold : NearThreshold
     test : array (n,) of bool
     test_by : str
     """
@@ -55,7 +55,7 @@ class Grouping:
     joined: Together
     pairs: list[NearPair]
     apart: NDArray[np.int64]
-    threshold: Threshold
+    threshold: NearThreshold
     test: NDArray[np.bool_]
     test_by: str
 
@@ -118,7 +118,7 @@ def group(
     """
     row = {image_id: k for k, image_id in enumerate(ids)}
     limit = (
-        Threshold(threshold, f"{threshold:.3f}: chosen by hand.")
+        NearThreshold(threshold, f"{threshold:.3f}: chosen by hand.")
         if threshold is not None
         else near_threshold(near.nearest)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
@@ -10,15 +9,15 @@ from uuid import uuid4
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import read_table
 from fewshot_lab.project.base import ProjectFolder
-from fewshot_lab.store import LabelAction
+from fewshot_lab.store import LabelAction, tidy_name
 
 MARKS = ("unsure", "reject")
 """What may be said of an image in place of a class."""
 
 
-def _plain(name: str) -> str:
+def _key(name: str) -> str:
     """Return what two spellings of one label have in common."""
-    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+    return tidy_name(name).casefold()
 
 
 class Labels:
@@ -64,17 +63,16 @@ class Labels:
                     f"The label of {key} is {name!r}: give the name of a class, or None to clear."
                 )
         ids: dict[str, int | str] = {word: word for word in MARKS}
-        ids |= {_plain(row.name): row.id for row in store.classes()}
+        ids |= {_key(row.name): row.id for row in store.classes()}
         named: dict[str, str] = {}  # as the first writes it
         for name in labels.values():
             if name is not None:
-                named.setdefault(_plain(name), name)
-        new = [plain for plain in named if plain not in ids]
-        added = store.add_classes([named[plain] for plain in new], annotator=annotator)
+                named.setdefault(_key(name), name)
+        new = [key for key in named if key not in ids]
+        added = store.add_classes([named[key] for key in new], annotator=annotator)
         ids |= dict(zip(new, added, strict=True))
         class_of = {
-            known[key]: "clear" if name is None else ids[_plain(name)]
-            for key, name in labels.items()
+            known[key]: "clear" if name is None else ids[_key(name)] for key, name in labels.items()
         }
         if class_of:
             # One action, so that one undo takes all of it back.
@@ -116,7 +114,7 @@ class Labels:
         given: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
         for path, label in rows:
             if path in known:
-                given.setdefault(known[path], {}).setdefault(_plain(label), f"{path}: {label}")
+                given.setdefault(known[path], {}).setdefault(_key(label), f"{path}: {label}")
         torn = [each for each in given.values() if len(each) > 1]
         if torn:
             raise FewshotLabError(

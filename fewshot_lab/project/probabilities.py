@@ -12,7 +12,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import (
     NEVER,
     Decision,
-    Pool,
+    PoolProbabilities,
     Probabilities,
     Settings,
     act,
@@ -39,7 +39,7 @@ class Gathered:
         Labelled audit images; may be none.
     out_of_fold : Evidence
         Labelled images left out in cross-validation; may be none.
-    pool : Pool
+    pool : PoolProbabilities
         Embedded images that did not train.
     reference : Reference or None
     calibration : Calibration
@@ -52,7 +52,7 @@ class Gathered:
 
     audit: Evidence
     out_of_fold: Evidence
-    pool: Pool
+    pool: PoolProbabilities
     reference: Any
     calibration: Calibration
     class_ids: np.ndarray
@@ -104,7 +104,7 @@ def gather(
         "out-of-fold",
         np.zeros(int(seen.sum()), dtype=bool),
     )
-    pool = Pool(p, codes, unlike)
+    pool = PoolProbabilities(p, codes, unlike)
     return Gathered(
         audit,
         out_of_fold,
@@ -221,14 +221,14 @@ def told(found: Probabilities, gathered: Gathered, names: Sequence[str]) -> dict
             "sentence": reliability_words(found),
         },
         "threshold": {
-            "value": _plain(threshold.value),
+            "value": _threshold_value(threshold.value),
             "target_error": threshold.target,
             "rule": threshold.rule,
             "coverage": asdict(threshold.coverage),
             "error": asdict(threshold.error),
             "by_class": {
                 names[k]: {
-                    "value": _plain(each.value),
+                    "value": _threshold_value(each.value),
                     "rule": each.rule,
                     "coverage": asdict(each.coverage),
                     "error": asdict(each.error),
@@ -266,7 +266,7 @@ def told(found: Probabilities, gathered: Gathered, names: Sequence[str]) -> dict
     }
 
 
-def _plain(value: float) -> float | None:
+def _threshold_value(value: float) -> float | None:
     return None if np.isnan(value) or value >= NEVER else float(value)
 
 

@@ -67,9 +67,8 @@ def compare(project: Project, name: str, trial: dict) -> None:
     titles = {before: find(before).card.title, name: find(name).card.title}
     colours = _colours(project)
     for column, each in zip(st.columns(2, gap="medium"), (before, name), strict=True):
-        view = project.through(each)
-        layout = view.map
-        view.close()
+        with project.through(each) as view:
+            layout = view.map
         word = "Now" if each == before else "New"
         if layout is None:
             column.caption(f"{titles[each]} has no map yet.")

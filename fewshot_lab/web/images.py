@@ -3,13 +3,13 @@
 An id names its pixels, so that pictures can be kept for ever.
 """
 
-import math
 from io import BytesIO
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import finite
 from fewshot_lab.live import PageState, visible_facts, visible_neighbours
 from fewshot_lab.web.guard import IMMUTABLE, json_answer, visibility_for
 from fewshot_lab.web.people import opinion_rows
@@ -54,16 +54,12 @@ def facts(state: PageState, request: Request) -> Response:
             **{name: getattr(row, name) for name in ("id", "path", "width", "height", "bytes")},
             "group": row.group,
             "reference": row.reference,
-            "meta": {key: _finite(value) for key, value in row.meta.items()},
+            "meta": finite(row.meta),
             "annotator": label.annotator if label else None,
             "labelled_at": label.time.timestamp() if label else None,
             "opinions": opinion_rows(known["opinions"]),
         }
     )
-
-
-def _finite(value: str | float) -> str | float | None:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def neighbours(state: PageState, request: Request) -> Response:

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import Decision, Pool, Settings, act, make_reference, nearest
+from fewshot_lab.evaluation import (
+    Decision,
+    PoolProbabilities,
+    Settings,
+    act,
+    make_reference,
+    nearest,
+)
 from fewshot_lab.evaluation.decision_policy import Reference
 from fewshot_lab.evaluation.decisions import set_scores
 from fewshot_lab.evaluation.prediction_sets import prediction_sets
@@ -240,7 +247,7 @@ def test_one_rule_for_all_or_one_for_each_class():
     p[np.arange(n), best] = rng.uniform(0.5, 0.9, n)
     p /= p.sum(axis=1, keepdims=True)
     found = Evidence(p, y, np.arange(n), "audit", np.zeros(n, dtype=bool))
-    pool = Pool(p, None, np.zeros(n, dtype=bool))
+    pool = PoolProbabilities(p, None, np.zeros(n, dtype=bool))
     together = act(found, pool, None, Settings(target_error=0.2))
     each = act(found, pool, None, Settings(target_error=0.2, per_class=True))
     assert together.threshold.rule == "assured" and len(set(together.decision.thresholds)) == 1

@@ -214,13 +214,13 @@ def test_images_are_embedded_beside_the_project_and_slow_ones_are_left_out(
 def test_a_switch_comes_once_the_other_map_is_made(home, capsys):
     project = make(home, {TWIN: 2.0, DINO: 2.0, IMAGENET: 2.0})
     project.make_map()
-    assert terminal.run(["prepare", "cells", "--backbone", DINO, "--now"]) == 0
+    assert terminal(["prepare", "cells", "--backbone", DINO, "--now"]) == 0
     assert project.backbone_name == DINO and project.map is not None
     assert project.store.get("backbone_before") == TWIN
-    assert terminal.run(["backbones", "--compare", "cells", "--now"]) == 0
+    assert terminal(["backbones", "--compare", "cells", "--now"]) == 0
     text = capsys.readouterr().out
     assert DINO in text and "points (" in text and "No other backbone is clearly better" in text
     assert put_into_use(project, TWIN) and project.backbone_name == TWIN
-    assert terminal.run(["backbones"]) == 0
+    assert terminal(["backbones"]) == 0
     assert "+stages" in capsys.readouterr().out
     project.close()
