@@ -48,12 +48,16 @@ def sqlite_engine(file: Path) -> Engine:
         connection = sqlite3.connect(
             file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        # In WAL mode, FULL syncs the log at every commit: an acknowledged label outlives a
-        # killed process and a power cut.
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA temp_store = MEMORY")
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            # In WAL mode, FULL syncs the log at every commit: an acknowledged label outlives a
+            # killed process and a power cut.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA temp_store = MEMORY")
+        except sqlite3.DatabaseError:  # no database at all
+            connection.close()
+            raise
         return connection
 
     try:

@@ -5,7 +5,7 @@ import streamlit as st
 from fewshot_lab import jobs
 from fewshot_lab.backbones import find
 from fewshot_lab.project import Project
-from fewshot_lab.runs import trial_of
+from fewshot_lab.runs import read_trial
 from fewshot_lab.stats import difference_word
 from fewshot_lab.store import colour_for
 from fewshot_lab.ui import pages, run_charts, work
@@ -32,7 +32,7 @@ def show(project: Project, name: str) -> None:
         newest = work.latest(project, ("try-backbone",))
         if newest is not None:
             work.show_ending(project, newest)
-        trial = trial_of(project, name)
+        trial = read_trial(project, name)
         if trial is None:
             st.caption(
                 f"{plural(n, 'image')} of {project.name} are embedded by it in the background. "

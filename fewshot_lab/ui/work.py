@@ -114,7 +114,9 @@ def show(base: Project | Path, job: "jobs.Job") -> None:
             with st.container(horizontal=True, gap="medium"):
                 if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
                     job.stop()
-                if job.in_line and st.button("Begin now", key=f"now-{job.id}", type="tertiary"):
+                if job.waits_in_queue and st.button(
+                    "Begin now", key=f"now-{job.id}", type="tertiary"
+                ):
                     job.begin_now()
             if job.stopping:
                 st.caption("Stopping; what is finished is kept.")

@@ -72,7 +72,10 @@ def test_names_of_folders_may_hold_anything(tmp_path: Path) -> None:
     store = Store.open(path, create=True)
     store.set("a", 1)
     store.close()
-    assert path.exists() and Store.open(path).get("a") == 1
+    assert path.exists()
+    store = Store.open(path)
+    assert store.get("a") == 1
+    store.close()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

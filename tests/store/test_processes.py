@@ -9,9 +9,13 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from fewshot_lab.store import LabelAction, Store
 
 from .annotators import Annotator, image
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,6 +4,7 @@ import re
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from fewshot_lab.evaluation import (
     AuditCounts,
@@ -18,6 +19,8 @@ from fewshot_lab.live import Snapshot
 from fewshot_lab.stats import Interval
 from fewshot_lab.store import ClassRow
 from fewshot_lab.ui.evaluate import accuracy, audit_part, curve, few_shot, few_shot_figures
+
+pytestmark = pytest.mark.slow
 
 NONE = Interval(float("nan"), 0.0, 1.0, 0)
 

@@ -15,6 +15,8 @@ from fewshot_lab.live import AUDIT, FIRST_CLASS, KIND_MASK, NO_CLASS, forget
 from fewshot_lab.project import Project
 from fewshot_lab.web import api_url, routes, unpack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(template: Path, home: Path) -> Iterator[Project]:

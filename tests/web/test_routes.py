@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from fewshot_lab import jobs
 from fewshot_lab.backbones import EMBEDDED
-from fewshot_lab.live import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, NO_CLASS, forget
+from fewshot_lab.live import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, NO_CLASS, forget, label_codes
 from fewshot_lab.project import Project, remember
 from fewshot_lab.web import api_url, plotly_url, routes, unpack, workspace_url
 
@@ -203,6 +203,24 @@ def test_accepted_predictions_are_one_action_of_many_classes(
     assert project.store.labels() == {}
 
 
+def test_label_codes_are_those_that_the_browser_reads(page: Browser, project: Project) -> None:
+    contract = json.loads((Path(__file__).parent / "label_codes.json").read_text())
+    assert {name: getattr(label_codes, name) for name in contract["bits"]} == contract["bits"]
+    assert contract["no_class"] == NO_CLASS
+    assert page.change(do="add", name="platelet").json()["id"] == 1
+    drawn = project.store.audit_ids()
+    images = {
+        audit: iter([i for i in page.ids if (i in drawn) is audit]) for audit in (True, False)
+    }
+    rows = []
+    for case in contract["cases"]:
+        image = next(images[case["audit"]])
+        rows.append(page.ids.index(image))
+        page.send(*(page.label([image], **action) for action in case["actions"]))
+    page.listen()
+    assert page.codes[rows].tolist() == [case["code"] for case in contract["cases"]]
+
+
 def test_a_refit_sends_a_few_bytes_for_each_image_and_no_coordinates(
     page: Browser, project: Project
 ) -> None:
@@ -374,6 +392,7 @@ def test_addresses_that_people_type_lead_to_pages(
     )
 
 
+@pytest.mark.slow
 def test_an_offer_is_taken_given_back_and_declined(
     client: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
