@@ -422,7 +422,7 @@ def test_labels_of_another_process_are_noticed(bench):
     code = (
         "import sys; from fewshot_lab.project import Project\n"
         "p = Project.open(sys.argv[1], home=sys.argv[2])\n"
-        "p.label({i: n for i, n in (a.split('=') for a in sys.argv[3:])}, 'lee')\n"
+        "p.labels.add({i: n for i, n in (a.split('=') for a in sys.argv[3:])}, 'lee')\n"
     )
     given = [f"{r:020x}=class{b.truth[r]}" for r in b.per_class(4)]
     home = b.project.folder.parent
