@@ -1,21 +1,35 @@
 """Check the project: ``python check.py``.
 
-Makes the virtual environment with what the tests need, then runs ruff, mypy, the unit tests and
-the tests in a real browser, as CI does. ``python check.py --no-browser`` leaves out the browser.
-What follows goes to pytest: ``python check.py tests/store -x``.
+Makes the virtual environment with what the tests need, then runs ruff, mypy, the unit tests, the
+tests in a real browser, the checks of the page's JavaScript (npm) and the docs, as CI does, and
+prints by room which share of the code the unit tests ran.
 
-Environment: ``FEWSHOT_LAB_VENV`` (where the virtual environment is, else ``.venv``),
+``python check.py --quick``
+    ruff, mypy and the tests that take minutes together: for every commit.
+``python check.py --no-browser``
+    All but the tests in a browser.
+``python check.py tests/store -x``
+    What follows goes to pytest.
+
+Environment: ``FEWSHOT_LAB_VENV`` and ``FEWSHOT_LAB_PYTHON`` (see ``start.py``),
 ``FEWSHOT_LAB_TEST_DATA`` (real images, else ``../shared/datasets``), ``FEWSHOT_LAB_CHROMIUM`` (the
-browser), ``CI=true`` (a missing browser is a failure, not a skip).
+browser), ``CI=true`` (a missing browser or npm is a failure, not a skip).
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections import defaultdict
 from pathlib import Path
 
 from start import ROOT, environment
+
+LONG = ("slow", "data", "slurm", "postgresql", "e2e")
+ENOUGH = 85
+"""Percent of a room's lines that the tests are to run."""
 
 
 def browser() -> str | None:
@@ -23,37 +37,92 @@ def browser() -> str | None:
     if chosen := os.environ.get("FEWSHOT_LAB_CHROMIUM"):
         return chosen
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found or not Path("/etc/debian_version").exists() or os.geteuid() != 0:
-        return found
-    print("Installing Debian's chromium for the browser tests", flush=True)
+    return next(filter(None, map(shutil.which, names)), None) or debian("chromium")
+
+
+def debian(program: str, *more: str) -> str | None:
+    """Return the path of a program, installing Debian's package of its name where that can be."""
+    if not Path("/etc/debian_version").exists() or os.geteuid() != 0:
+        return None
+    print(f"Installing Debian's {program}", flush=True)
     quiet = {
         "stdout": subprocess.DEVNULL,
         "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
     }
     subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
-    subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False, **quiet)
-    return shutil.which("chromium")
+    subprocess.run(["apt-get", "install", "-y", "-qq", program, *more], check=False, **quiet)
+    return shutil.which(program)
+
+
+def check_javascript() -> list[str]:
+    """Check the label page's JavaScript, where node is or can be installed; return what failed."""
+    npm = shutil.which("npm") or debian("npm", "nodejs")
+    if not npm:
+        print("\nThe label page's JavaScript is not checked: npm is missing.", flush=True)
+        return ["npm"] if os.environ.get("CI") == "true" else []
+    lock, installed = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
+    current = installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime
+    for step in [["run", "check"]] if current else [["ci"], ["run", "check"]]:
+        print("\n$ npm", *step, flush=True)
+        if subprocess.run([npm, *step], cwd=ROOT).returncode:
+            return ["npm"]
+    return []
+
+
+def check_docs(python: str) -> list[str]:
+    """Build the docs' site, warnings as errors and links checked; return what failed."""
+    print("\n$ python -m mkdocs build --strict", flush=True)
+    variables = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    build = [python, "-m", "mkdocs", "build", "--quiet", "--strict"]
+    return ["mkdocs"] if subprocess.run(build, cwd=ROOT, env=variables).returncode else []
+
+
+def print_coverage(python: str, data: Path) -> None:
+    """Print the share of lines that the tests ran, by room."""
+    report = data.with_suffix(".json")
+    variables = {**os.environ, "COVERAGE_FILE": str(data)}
+    for step in (["combine", "--quiet"], ["json", "--quiet", "-o", str(report)]):
+        subprocess.run([python, "-m", "coverage", *step], cwd=ROOT, env=variables)
+    if not report.exists():
+        return
+    rooms: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for name, file in json.loads(report.read_text())["files"].items():
+        parts = Path(name).parts
+        room = rooms[f"{parts[1]}/" if len(parts) > 2 else "fewshot_lab/*.py"]
+        room[0] += file["summary"]["covered_lines"]
+        room[1] += file["summary"]["num_statements"]
+    rooms["in all"] = [sum(lines) for lines in zip(*rooms.values(), strict=True)]
+    print("\nLines that the unit tests ran, by room")
+    for room, (ran, lines) in rooms.items():
+        low = f"  below {ENOUGH} %" if 100 * ran < ENOUGH * lines else ""
+        print(f"{room:18}{ran:6} of {lines:6}{100 * ran / max(lines, 1):7.1f} %{low}", flush=True)
 
 
 def main() -> int:
     """Run every check, also after one has failed, and return 1 if any did."""
     arguments = sys.argv[1:]
-    with_browser = "--no-browser" not in arguments
-    arguments = [argument for argument in arguments if argument != "--no-browser"]
+    quick, with_browser = "--quick" in arguments, "--no-browser" not in arguments
+    arguments = [a for a in arguments if a not in ("--quick", "--no-browser")]
     python = str(environment("requirements-dev.txt"))
 
     variables = dict(os.environ)
     variables.setdefault("FEWSHOT_LAB_TEST_DATA", str(ROOT.parent / "shared" / "datasets"))
+    with_browser = with_browser and not quick
     if with_browser and (path := browser()):
         variables["FEWSHOT_LAB_CHROMIUM"] = path
+    measured = not quick and not arguments
+    data = Path(tempfile.mkdtemp()) / "coverage"
+    variables["COVERAGE_FILE"] = str(data)
     pytest = [python, "-m", "pytest"]
+    which = ["-m", f"not ({' or '.join(LONG)})"] if quick else ["-m", "not e2e"]
     if arguments:
-        tests = [[*pytest, *([] if with_browser else ["-m", "not e2e"]), *arguments]]
+        tests = [[*pytest, *([] if with_browser else which), *arguments]]
     else:
         # Unit tests side by side; the browser tests alone, for a person's patience is their clock.
         workers = str(min(os.cpu_count() or 1, 8))
-        tests = [[*pytest, "-m", "not e2e", "-n", workers, "--dist", "loadfile"]]
+        measure = ["coverage", "run", "-m"] if measured else []
+        unit = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
+        tests = [unit]
         if with_browser:
             tests.append([*pytest, "-m", "e2e"])
     steps = [
@@ -66,7 +135,13 @@ def main() -> int:
     for step in steps:
         print("\n$", " ".join(["python", *step[1:]]), flush=True)
         if subprocess.run(step, cwd=ROOT, env=variables).returncode:
-            failed.append(step[2])
+            failed.append("pytest" if "pytest" in step else step[2])
+    if measured:
+        print_coverage(python, data)
+    shutil.rmtree(data.parent)
+    if not arguments:
+        failed += check_javascript()
+        failed += [] if quick else check_docs(python)
     if failed:
         print("\nFailed:", ", ".join(failed), flush=True)
     return 1 if failed else 0

@@ -1,8 +1,12 @@
 """Start Fewshot Lab from a clean clone: ``python start.py``.
 
-Makes a virtual environment in ``.venv`` (or ``$FEWSHOT_LAB_VENV``), installs what the app needs,
-and opens the app. Later starts go straight to the app. Needs nothing but Python itself.
-What follows goes to ``python -m fewshot_lab serve``: ``--port``, ``--host``, ``--home``.
+Makes a virtual environment in ``.venv``, installs what the app needs in the releases of
+``requirements.lock``, and opens the app. Later starts go straight to the app. Needs nothing but
+Python itself. What follows goes to ``python -m fewshot_lab serve``: ``--port``, ``--host``,
+``--home``.
+
+Environment: ``FEWSHOT_LAB_VENV`` (where the virtual environment is), ``FEWSHOT_LAB_PYTHON`` (the
+Python that it is made with, in ``.venv-NAME`` then, else the one that runs this).
 """
 
 import sys
@@ -19,6 +23,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+LOCK = "requirements.lock"
 
 
 def environment(requirements: str) -> Path:
@@ -26,7 +31,9 @@ def environment(requirements: str) -> Path:
 
     A stamp in the environment remembers what was installed, so that a second call is quick.
     """
-    folder = Path(os.environ.get("FEWSHOT_LAB_VENV") or ROOT / ".venv").expanduser().absolute()
+    chosen = os.environ.get("FEWSHOT_LAB_PYTHON")
+    place = ROOT / (f".venv-{Path(chosen).name}" if chosen else ".venv")
+    folder = Path(os.environ.get("FEWSHOT_LAB_VENV") or place).expanduser().absolute()
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     wanted = _stamp(ROOT / requirements)
     stamp = folder / f".installed-{Path(requirements).stem}"
@@ -36,14 +43,15 @@ def environment(requirements: str) -> Path:
     # An environment whose making was interrupted has a Python but no pip.
     if not python.exists() or subprocess.run([*pip, "--version"], capture_output=True).returncode:
         print(f"Making a virtual environment in {folder}", flush=True)
-        if subprocess.run([sys.executable, "-m", "venv", str(folder)]).returncode:
+        if subprocess.run([chosen or sys.executable, "-m", "venv", str(folder)]).returncode:
             sys.exit(
                 "The virtual environment could not be made: see the lines above (on Debian and "
                 "Ubuntu the package python3-venv is needed)."
             )
     print(f"Installing {requirements}: some minutes the first time", flush=True)
     quiet = [] if sys.stdout.isatty() else ["--quiet"]
-    if subprocess.run([*pip, "install", *quiet, "-r", str(ROOT / requirements)]).returncode:
+    install = [*pip, "install", *quiet, "-r", str(ROOT / requirements), "-c", str(ROOT / LOCK)]
+    if subprocess.run(install).returncode:
         sys.exit(
             "Installing did not work: see the lines above; with a connection to the internet, "
             "run this again and it goes on."
@@ -64,7 +72,7 @@ def _files(requirements: Path) -> list[Path]:
 
 def _stamp(requirements: Path) -> str:
     digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
-    for file in _files(requirements):
+    for file in [ROOT / LOCK, *_files(requirements)]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

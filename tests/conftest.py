@@ -6,11 +6,15 @@ import socket
 import subprocess
 import venv
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
+NEEDS = {"data_folder": "data", "slurm": "slurm", "postgres": "postgresql"}
+"""Fixtures, and the marker of a test that needs one."""
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "FEWSHOT_LAB_COMPARE": "0",  # no comparison of backbones unasked
@@ -28,11 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the browser tests and run them last."""
+    """Mark the browser tests, and run them last; mark those that need real images or a server."""
     folder = ROOT / "tests" / "e2e"
     for item in items:
         if folder in item.path.parents:
             item.add_marker("e2e")
+        for fixture in NEEDS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(NEEDS[fixture])
     items.sort(key=lambda item: folder in item.path.parents)
 
 
@@ -110,17 +116,30 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the Python of a fresh environment with what ``predict.py`` needs and no more."""
+    """Return the Python of a fresh environment with what ``predict.py`` needs and no more.
+
+    The packages are those of these tests, linked: no network is asked.
+    """
     folder = tmp_path_factory.mktemp("bare") / "venv"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    venv.create(folder, with_pip=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    installed = subprocess.run(
-        [*pip, "onnxruntime", "numpy", "pillow"], capture_output=True, text=True
-    )
-    if installed.returncode:
-        pytest.skip("onnxruntime, numpy and pillow cannot be installed without a network")
+    venv.create(folder)
+    where = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = Path(subprocess.run(where, capture_output=True, text=True, check=True).stdout.strip())
+    for name in _with_dependencies("onnxruntime", "numpy", "pillow"):
+        package = metadata.distribution(name)
+        for top in {file.parts[0] for file in package.files or []} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(package.locate_file(top))).resolve())
     return python
+
+
+def _with_dependencies(*names: str) -> set[str]:
+    wanted = set(names)
+    for name in names:
+        asked = [Requirement(line) for line in metadata.requires(name) or []]
+        needed = [r.name for r in asked if r.marker is None or r.marker.evaluate({"extra": ""})]
+        wanted |= _with_dependencies(*needed)
+    return wanted
 
 
 @pytest.fixture(scope="session")

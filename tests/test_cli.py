@@ -64,6 +64,7 @@ def module(*arguments: object, **options: object) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
     """The lines of the manual, in order."""
     assert terminal("create", "blood")[0] == 0
@@ -252,12 +253,13 @@ def test_a_job_reports_to_its_run_folder(terminal, home, cells):
     assert [(row["verb"], row["state"]) for row in listed] == [("import", "finished")]
 
 
+@pytest.mark.slow
 def test_heavy_work_at_the_terminal_waits_in_line(terminal, home, cells):
-    from fewshot_lab.jobs import in_line
+    from fewshot_lab.jobs import queue_slot
 
     terminal("create", "w")
     terminal("import", "w", cells)
-    with in_line({"project": "night", "device": "cpu"}, lambda sentence: False):
+    with queue_slot({"project": "night", "device": "cpu"}, lambda sentence: False):
         waits = module("embed", "w", "--device", "cpu")
         assert waits.stderr is not None
         said = waits.stderr.readline()
@@ -306,6 +308,7 @@ def test_help_is_there_for_every_verb():
         assert f" {heavy}\n" not in loaded
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT is not sent to one process on Windows")
 def test_ctrl_c_leaves_no_traceback_and_a_project_that_goes_on(home, tmp_path, terminal):
     draw_demo(tmp_path / "many", n=400)
@@ -335,6 +338,7 @@ def test_a_taken_port_is_said_before_anything_starts(terminal, home):
     assert str(port) in err
 
 
+@pytest.mark.slow
 def test_the_demo_is_whole_and_goes_on_where_it_stopped(terminal, home):
     made = terminal.json("demo", "--images", "32")
     assert (made["name"], made["added"]) == ("demo", 32)

@@ -1,6 +1,7 @@
 """The first command: from Python alone to an environment, and quickly from then on."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import start
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,8 +27,10 @@ def clone(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone whose requirements can be met without a network."""
     (made / "requirements.txt").write_text("# nothing\n")
     (made / "requirements-dev.txt").write_text("-r requirements.txt\n")
+    (made / "requirements.lock").write_text("# nothing\n")
     monkeypatch.setattr(start, "ROOT", made)
     monkeypatch.delenv("FEWSHOT_LAB_VENV", raising=False)
+    monkeypatch.delenv("FEWSHOT_LAB_PYTHON", raising=False)
     return made
 
 
@@ -61,6 +66,11 @@ def test_the_environment_is_made_once_and_again_when_requirements_change(clone, 
     start.environment("requirements-dev.txt")
     assert [call[4] for call in calls] == ["--version", "install"]
 
+    calls.clear()
+    (clone / "requirements.lock").write_text("nothing==1\n")
+    start.environment("requirements.txt")
+    assert calls[1][-2:] == ["-c", str(clone / "requirements.lock")]
+
 
 def test_an_installation_that_failed_is_done_again(clone):
     (clone / "requirements.txt").write_text("./missing-package\n")
@@ -85,6 +95,28 @@ def test_the_environment_can_live_elsewhere(clone, monkeypatch, tmp_path):
     monkeypatch.setenv("FEWSHOT_LAB_VENV", str(elsewhere))
     assert start.environment("requirements.txt").is_relative_to(elsewhere)
     assert not (clone / ".venv").exists()
+
+
+def test_another_python_gets_an_environment_of_its_own(clone, monkeypatch):
+    folder = clone / ".venv-python3.99"
+    calls = []
+
+    def run(command, **rest):
+        calls.append(command)
+        folder.mkdir(exist_ok=True)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(start.subprocess, "run", run)
+    monkeypatch.setenv("FEWSHOT_LAB_PYTHON", "/opt/python3.99")
+    assert start.environment("requirements.txt").is_relative_to(folder)
+    assert calls[0] == ["/opt/python3.99", "-m", "venv", str(folder)]
+
+
+def test_the_lock_holds_a_release_of_all_that_is_asked_for():
+    lock = (ROOT / "requirements.lock").read_text()
+    for file in ("requirements.txt", "requirements-dev.txt"):
+        for name in re.findall(r"^[a-zA-Z][\w-]*", (ROOT / file).read_text(), re.MULTILINE):
+            assert re.search(rf"^{name.replace('_', '-')}==", lock, re.MULTILINE), name
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX script")

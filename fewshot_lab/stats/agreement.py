@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.stats.intervals import Interval, effective_size, wilson
+from fewshot_lab.stats.intervals import Interval, codes, effective_size, wilson
 
 Float = NDArray[np.float64]
 UNKNOWN = (-1.0, 1.0)
@@ -44,11 +44,11 @@ def cohen_kappa(
     """
     if not len(first):
         return Interval(float("nan"), *UNKNOWN, 0)
-    _, code = np.unique(np.concatenate([first, second]).astype(str), return_inverse=True)
+    code = codes(np.concatenate([first, second]))
     K = int(code.max(initial=0)) + 1
     own = np.eye(K)
     parts = cohen_parts(own[code[: len(first)]], own[code[len(first) :]])
-    return kappa_interval(parts, _codes(groups, len(first)))
+    return kappa_interval(parts, _grouped(groups, len(first)))
 
 
 def fleiss_kappa(counts: NDArray[Any], groups: NDArray[Any] | None = None) -> Interval:
@@ -68,7 +68,7 @@ def fleiss_kappa(counts: NDArray[Any], groups: NDArray[Any] | None = None) -> In
     several = counts.sum(axis=1) >= 2
     if not several.any():
         return Interval(float("nan"), *UNKNOWN, 0)
-    code = _codes(None if groups is None else np.asarray(groups)[several], int(several.sum()))
+    code = _grouped(None if groups is None else np.asarray(groups)[several], int(several.sum()))
     return kappa_interval(fleiss_parts(counts[several]), code)
 
 
@@ -87,7 +87,7 @@ def raw_agreement(counts: NDArray[Any], groups: NDArray[Any] | None = None) -> I
     n = len(agree)
     if not n:
         return Interval(float("nan"), 0.0, 1.0, 0)
-    code = _codes(None if groups is None else np.asarray(groups)[several], n)
+    code = _grouped(None if groups is None else np.asarray(groups)[several], n)
     size = effective_size(agree, np.arange(n) if code is None else code)
     return wilson(float(agree.mean()) * size, size, images=n)
 
@@ -176,8 +176,5 @@ def limits(parts: _Parts, code: NDArray[np.int64] | None = None) -> tuple[Float,
     return np.clip(low, -1, 1), np.clip(high, -1, 1)
 
 
-def _codes(groups: NDArray[Any] | None, n: int) -> NDArray[np.int64] | None:
-    if groups is None or not n:
-        return None
-    _, code = np.unique(np.asarray(groups).astype(str), return_inverse=True)
-    return code.astype(np.int64)
+def _grouped(groups: NDArray[Any] | None, n: int) -> NDArray[np.int64] | None:
+    return None if groups is None or not n else codes(groups)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.stats.intervals import Interval, wilson
+from fewshot_lab.stats.intervals import Z95, Interval, codes, student, wilson
 
 Float = NDArray[np.float64]
 UNKNOWN = Interval(float("nan"), -1.0, 1.0, 0)
@@ -93,7 +93,7 @@ def paired_difference(
     factor = 1.0
     if groups is not None:
         factor = _design((d - d.mean()) / n, np.asarray(groups), variance)
-    half = 1.959963984540054 * float(np.sqrt(variance * factor))
+    half = Z95 * float(np.sqrt(variance * factor))
     return Interval(gain / n, max(-1.0, middle - half), min(1.0, middle + half), n)
 
 
@@ -146,15 +146,16 @@ def paired_gain(
 
 def _design(influence: Float, groups: NDArray[Any], variance: float) -> float:
     """Return by what groups multiply the variance, and few of them the square of the quantile."""
-    from scipy.stats import norm, t
-
-    _, code = np.unique(groups.astype(str), return_inverse=True)
+    code = codes(groups)
     G = int(code.max()) + 1
     if G < 2:
         return float(len(influence))
     summed = np.bincount(code, weights=influence, minlength=G)
     between = float((summed**2).sum()) * G / (G - 1)
     prior = 0.5 / len(influence) ** 2
-    return float((between + prior) / (variance + prior)) * float(
-        (t.ppf(0.975, G - 1) / norm.ppf(0.975)) ** 2
-    )
+    return float((between + prior) / (variance + prior)) * (student(G - 1) / Z95) ** 2
+
+
+def difference_word(low: float, high: float) -> str:
+    """Return what the interval of a difference says, in words."""
+    return "better" if low > 0 else "worse" if high < 0 else "not told apart"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Z95 = 1.959963984540054
 
@@ -100,6 +100,13 @@ def balanced(correct: NDArray[np.float64], n: NDArray[np.float64], *, images: in
     middle = float(smooth.mean())
     size = middle * (1 - middle) / variance
     return wilson(float((correct / n).mean()) * size, size, images=images)
+
+
+def codes(values: ArrayLike) -> NDArray[np.int64]:
+    """Return 0 to K - 1 for each of some values (n,), equal where they are."""
+    array = np.asarray(values)
+    # Objects of several types cannot be sorted; numbers as text would take ten times as long.
+    return np.unique(array.astype(str) if array.dtype == object else array, return_inverse=True)[1]
 
 
 def effective_size(hits: NDArray[np.float64], groups: NDArray[np.int64]) -> float:

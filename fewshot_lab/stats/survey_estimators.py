@@ -80,7 +80,7 @@ class Sample:
         total, squares = np.bincount(self.stratum, z), np.bincount(self.stratum, z * z)
         spread = np.maximum(squares - total * total / n, 0)
         if prior is not None:
-            return float(spread.sum()) + prior * self.one_each()
+            return float(spread.sum()) + prior * float((self.one_each() ** 2).sum())
         return float((n / np.maximum(n - 1, 1) * spread).sum())
 
     def most(self, images: float) -> float:
@@ -89,11 +89,10 @@ class Sample:
             return images
         return images * min(4.0, 1 + self.free / 30)  # few images cannot prove the gain
 
-    def one_each(self) -> float:
-        """Return the squared weights of one image of each stratum, together."""
+    def one_each(self) -> Float:
+        """Return the weight of one image of each stratum (H,)."""
         of = self.stratum[self.cluster]
-        mean = np.bincount(of, self.weight) / np.bincount(of)
-        return float((mean**2).sum())
+        return np.bincount(of, self.weight) / np.bincount(of)
 
     @property
     def stratified(self) -> bool:
@@ -154,8 +153,9 @@ def share(
     sample : Sample
     unseen : bool
         Whether more of those asked about, all of them misses, may be in any stratum: some of an
-        image is then added to each in the variance. (A miss of a rare class is one heavy image
-        in the stratum of a common one, and is mostly not drawn.)
+        image is then added to each in the variance; where no miss was drawn, the images are worth
+        no more than as many of the heaviest. (A miss of a rare class is one heavy image in the
+        stratum of a common one, and is mostly not drawn.)
     told : bool
         Whether the strata nearly tell what is counted, as predicted classes tell the class: then
         all that they gain is believed, less the doubt of one image in each.
@@ -179,7 +179,7 @@ def share(
     variance = sample.variance(z, prior) * sample.inflation(having)
     variance = sample.believed(variance, smooth * (1 - smooth) / clusters, having)
     if unseen and sample.stratified:
-        variance += UNSEEN * sample.one_each() * (value / size) ** 2
+        variance += UNSEEN * float((sample.one_each() ** 2).sum()) * (value / size) ** 2
     # Where there are groups, belief stands for what Student's t would add.
     free = np.inf if sample.grouped else m - 1 if doubted else sample.free
     # A prior against a variance that holds one too, else what was seen against what was seen.
@@ -190,6 +190,9 @@ def share(
     some = bool(0 < hit.sum() < m)
     most = images if not some else np.inf if doubted else sample.most(images)
     least = 1.0 if some and sample.stratified and not sample.grouped else clusters
+    if unseen and sample.stratified and hit.sum() == m:
+        # A miss that was not drawn may be one of those that stand for most images.
+        least = most = min(clusters, size / sample.one_each().max())
     # Not squared: the bounds hold a part of the doubt already.
     n = float(np.clip(n * Z95 / student(free), least, most))
     return wilson(value * n, n, images=m)
@@ -242,7 +245,7 @@ def mean_rate(y: NDArray[np.int64], hit: Float, sample: Sample) -> Interval:
         variance *= student(2 * variance**2 / float((z**4).sum())) / Z95
     if sample.stratified and K > 1:
         miss = float(((recall / size / K) ** 2).sum())
-        variance += UNSEEN_OF_TWO / (K - 1) ** 2 * sample.one_each() * miss
+        variance += UNSEEN_OF_TWO / (K - 1) ** 2 * float((sample.one_each() ** 2).sum()) * miss
     variance = max(variance, low)
     middle = float(smooth.mean())
     worth = middle * (1 - middle) / variance

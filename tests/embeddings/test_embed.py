@@ -24,6 +24,8 @@ from fewshot_lab.images import read_rgb
 
 from .conftest import draw
 
+pytestmark = pytest.mark.slow
+
 WORKER = Path(__file__).with_name("worker.py")
 # What a worker is run with: it has to find the package without its being installed.
 ELSEWHERE = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}

@@ -27,6 +27,8 @@ from fewshot_lab.embeddings import (
 from fewshot_lab.embeddings.shards import write_shard
 from fewshot_lab.errors import FewshotLabError, Stopped
 
+pytestmark = pytest.mark.slow
+
 Clusters = tuple[npt.NDArray[np.float16], npt.NDArray[np.int64]]
 
 

@@ -83,6 +83,7 @@ def test_planted_errors_are_suspected_first():
     assert gaps[0] > gaps[-1]
 
 
+@pytest.mark.slow
 def test_the_interval_allows_for_patients_of_whom_all_classes_fail():
     """Fifty patients of six images; one in ten is got wrong throughout."""
     rng = np.random.default_rng(0)

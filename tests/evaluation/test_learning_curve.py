@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -73,6 +74,7 @@ def test_a_fold_in_which_nothing_is_asked_stops_no_other():
         assert (found[1, 80:] >= 0).all()
 
 
+@pytest.mark.slow
 def test_the_gain_holds_the_real_one_at_the_stated_rate():
     """Forty times: labels at random, the next 50 predicted, then really labelled."""
     X, y = cells()
@@ -94,6 +96,7 @@ def test_the_gain_holds_the_real_one_at_the_stated_rate():
     assert np.mean(predicted) == pytest.approx(np.mean(real), abs=0.012)
 
 
+@pytest.mark.slow
 def test_the_gain_of_a_class_holds_the_real_one_at_the_stated_rate():
     """As above, with 20 more labels of one class alone."""
     X, y = cells()
@@ -140,8 +143,7 @@ def test_hard_labels_are_brought_to_the_height_of_the_audit():
 
 
 def test_no_group_and_no_near_duplicate_is_on_both_sides(monkeypatch):
-    from fewshot_lab.evaluation import learning_curve as module
-
+    module = import_module("fewshot_lab.evaluation.learning_curve")
     X, y = cells(160)
     X[1], y[1] = X[0] * 1.0001, y[0]
     groups = np.array([f"p{i // 4}" for i in range(160)], dtype=object)

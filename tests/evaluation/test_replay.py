@@ -28,6 +28,7 @@ def found():
     return replay(X, y, plan=plan)
 
 
+@pytest.mark.slow
 def test_a_replay_says_what_labels_would_have_been_saved(found):
     json.dumps(found)
     rows = {row["strategy"]: row for row in found["strategies"]}

@@ -25,6 +25,8 @@ from fewshot_lab.export.facts import _agreement
 from fewshot_lab.export.templating import environment
 from fewshot_lab.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 def read(folder, name):
     return json.loads((folder / name).read_text("utf-8"))

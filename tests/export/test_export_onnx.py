@@ -10,6 +10,8 @@ from fewshot_lab.export.classifier_onnx import classifier_graph
 from fewshot_lab.export.onnx_graph import backbone_graph, join, open_session, run, serialise
 from fewshot_lab.export.skops_file import dump
 
+pytestmark = pytest.mark.slow
+
 D = 24
 
 

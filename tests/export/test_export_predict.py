@@ -21,6 +21,8 @@ from fewshot_lab.export.parity import loaded_script
 from fewshot_lab.export.predict_script import predict_py
 from fewshot_lab.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory, cells):

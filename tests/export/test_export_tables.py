@@ -9,6 +9,8 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import labels_csv, parse_moment, predictions_csv
 
+pytestmark = pytest.mark.slow
+
 
 def read(text):
     return list(csv.DictReader(io.StringIO(text)))

@@ -12,6 +12,8 @@ from fewshot_lab.export import figures, write_report
 from fewshot_lab.export.facts import log_digest
 from fewshot_lab.export.templating import environment, render
 
+pytestmark = pytest.mark.slow
+
 
 class Reader(HTMLParser):
     """Checks that every element is closed, and notes what is asked of other places."""

@@ -80,6 +80,7 @@ def hasty(monkeypatch):
     monkeypatch.setattr(module, "REPLAY", ReplayPlan(("mixed", "cover"), draws=2, budget=24))
 
 
+@pytest.mark.slow
 def test_the_session_measures_the_curve_by_itself(project, hasty):
     session = LiveSession.of(project)
     try:
@@ -171,6 +172,7 @@ def say(capsys, *arguments):
     return ended.value.code, out, err
 
 
+@pytest.mark.slow
 def test_curve_nshot_and_replay_at_the_terminal(project, tmp_path, capsys):
     code, out, _ = say(capsys, "evaluate", "curve", "cells", "--json")
     assert code == 0 and json.loads(out)["next"]["gain"]["low"] <= 0.2

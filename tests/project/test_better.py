@@ -21,6 +21,8 @@ from fewshot_lab.project.backbone_suggestion import _fitted, hits
 from fewshot_lab.stats import paired_gain
 from fewshot_lab.store import LabelAction, NewImage
 
+pytestmark = pytest.mark.slow
+
 TWIN, DINO, IMAGENET = EMBEDDED
 D = 24
 

@@ -18,6 +18,8 @@ from fewshot_lab.backbones import Preprocessing, with_stages
 from fewshot_lab.cli.main import run
 from fewshot_lab.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory):

@@ -142,6 +142,7 @@ def test_identical_images_give_one_suggestion():
     assert 1 <= len(ask(Pool(X), n=10)[1]) <= 2
 
 
+@pytest.mark.slow
 def test_it_needs_fewer_labels_than_random():
     X, y = clusters((400, 400, 60, 60, 30, 30), spread=0.8, d=16)
     pool = Pool(X)

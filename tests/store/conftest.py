@@ -16,7 +16,7 @@ import pytest
 
 from fewshot_lab.store import Store
 
-from .hands import Hand, picture
+from .annotators import Annotator, picture
 
 _PLACES = ["/usr/lib/postgresql", "/usr/local/bin", "/usr/bin"]
 
@@ -77,7 +77,7 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str | None]]:
     """Where a project's database is: (URL or path, schema)."""
     if request.param == "sqlite":
@@ -99,10 +99,10 @@ def store(address: tuple[str, str | None]) -> Iterator[Store]:
 
 
 @pytest.fixture
-def kim(store: Store) -> Hand:
-    return Hand(store, "kim")
+def kim(store: Store) -> Annotator:
+    return Annotator(store, "kim")
 
 
 @pytest.fixture
-def bo(store: Store) -> Hand:
-    return Hand(store, "bo")
+def bo(store: Store) -> Annotator:
+    return Annotator(store, "bo")

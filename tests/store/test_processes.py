@@ -9,9 +9,13 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from fewshot_lab.store import LabelAction, Store
 
-from .hands import Hand, image
+from .annotators import Annotator, image
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +42,7 @@ def of(store: Store, client: str) -> dict[int, int]:
 
 
 def test_nothing_acknowledged_is_lost_by_kill_9(
-    store: Store, kim: Hand, address: tuple[str, str | None]
+    store: Store, kim: Annotator, address: tuple[str, str | None]
 ) -> None:
     kim.add("a")
     chance = random.Random()
@@ -66,7 +70,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(
 
 
 def test_two_processes_write_at_once(
-    store: Store, kim: Hand, address: tuple[str, str | None]
+    store: Store, kim: Annotator, address: tuple[str, str | None]
 ) -> None:
     kim.add("a")
     processes = [writer(address, client, 0, 40) for client in ("one", "two")]
@@ -83,7 +87,7 @@ def test_two_processes_write_at_once(
 
 
 def test_two_processes_send_the_same(
-    store: Store, kim: Hand, address: tuple[str, str | None]
+    store: Store, kim: Annotator, address: tuple[str, str | None]
 ) -> None:
     kim.add("a")
     processes = [writer(address, "same", 0, 25) for _ in range(2)]
@@ -95,7 +99,7 @@ def test_two_processes_send_the_same(
     assert len(store.events()) == sum(1 + q % 3 for q in range(25))
 
 
-def test_many_threads_share_a_store(store: Store, kim: Hand) -> None:
+def test_many_threads_share_a_store(store: Store, kim: Annotator) -> None:
     class_id = kim.add("a")
     wrong: list[BaseException] = []
 

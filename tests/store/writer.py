@@ -4,7 +4,7 @@ import sys
 
 from fewshot_lab.store import LabelAction, Store
 
-from .hands import image
+from .annotators import image
 
 
 def main(url: str, schema: str, client: str, *numbers: str) -> None:

@@ -14,6 +14,8 @@ from fewshot_lab.ui.backbone_cards import facts, groups, headline, switch
 
 from .conftest import words
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_backbone_in_use_is_shown_in_full(open_app: Callable[..., AppTest], home: Path) -> None:
     Project.create("blood").close()

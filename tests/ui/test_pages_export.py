@@ -21,6 +21,8 @@ from fewshot_lab.ui.written_bundles import written_bundles
 
 from .conftest import words
 
+pytestmark = pytest.mark.slow
+
 
 def bundle(folder: Path, created: str) -> None:
     folder.mkdir(parents=True)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import jobs
@@ -11,6 +12,8 @@ from fewshot_lab.project import Project
 from fewshot_lab.ui.import_result import as_csv, sentence
 
 from .conftest import words
+
+pytestmark = pytest.mark.slow
 
 
 def button(app: AppTest, label: str):

@@ -12,6 +12,8 @@ from fewshot_lab.ui import cards
 
 from .conftest import words
 
+pytestmark = pytest.mark.slow
+
 PAGES = ["import_images.py", "backbone.py", "evaluate.py", "export.py", "predict.py"]
 
 

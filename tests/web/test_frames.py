@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -13,6 +14,7 @@ NUMBERS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(min_size=1, max_size=8), NUMBERS, max_size=4), st.text())
 def test_a_message_comes_back_as_it_was_sent(sent: dict[str, np.ndarray], word: str) -> None:
     head, found = unpack(pack({"word": word}, sent))
