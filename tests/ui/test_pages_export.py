@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
 from fewshot_lab.backbones import Preprocessing
-from fewshot_lab.export import Answer, Answers, table
+from fewshot_lab.export import ImagePrediction, StoredPredictions, predictions_table
 from fewshot_lab.project import Project
 from fewshot_lab.ui.exporting import Opener, difference
 from fewshot_lab.ui.predicting import answer_html, folder_of, start
@@ -102,9 +102,11 @@ def test_a_bundle_is_opened_only_when_it_is_downloaded(tmp_path: Path) -> None:
 
 def test_predictions_as_a_table() -> None:
     odds = {"mono": 0.75, "lympho": 0.25}
-    answer = Answer("a,b.png", "mono", odds, "0.webp", (), False, ("mono", "lympho"), False, 0.61)
-    found = Answers("bundle", ["mono", "lympho"], {}, [answer], [], False)
-    rows = list(csv.DictReader(io.StringIO(table(found).decode("utf-8-sig"))))
+    answer = ImagePrediction(
+        "a,b.png", "mono", odds, "0.webp", (), False, ("mono", "lympho"), False, 0.61
+    )
+    predictions = StoredPredictions("bundle", ["mono", "lympho"], {}, [answer], [], False)
+    rows = list(csv.DictReader(io.StringIO(predictions_table(predictions).decode("utf-8-sig"))))
     assert rows == [
         {
             "path": "a,b.png",
@@ -122,7 +124,7 @@ def test_predictions_as_a_table() -> None:
 
 def test_an_answer_shows_the_most_probable_classes_first_and_escapes_names(tmp_path: Path) -> None:
     (tmp_path / "0.webp").write_bytes(b"")
-    answer = Answer("<x>.png", "b<i>", {"a": 0.2, "b<i>": 0.8}, "0.webp", ())
+    answer = ImagePrediction("<x>.png", "b<i>", {"a": 0.2, "b<i>": 0.8}, "0.webp", ())
     html = answer_html(answer, {}, "", tmp_path)
     assert html.index("b&lt;i&gt;") < html.index("'low' title='a'")
     assert "<x>" not in html
@@ -135,7 +137,7 @@ class Dropped(io.BytesIO):
 
 
 def test_another_tab_does_not_delete_what_is_being_predicted(home: Path) -> None:
-    """Answers are forgotten when new images are dropped, but never those still being made."""
+    """Predictions are forgotten when new images are dropped, but never those still being made."""
     project = Project.create("blood")
     bundle(project.folder / "exports" / "first", "2026-03-01T10:00:00+00:00")
     first = start(project.folder, project.folder / "exports" / "first", [Dropped(b"pixels")])
