@@ -1,8 +1,8 @@
 """Check the project: ``python check.py``.
 
-Makes the virtual environment with what the tests need, then runs ruff, mypy, the unit tests and
-the tests in a real browser, as CI does, and prints by room which share of the code the unit tests
-ran.
+Makes the virtual environment with what the tests need, then runs ruff, mypy, the unit tests, the
+tests in a real browser, the checks of the page's JavaScript (npm) and the docs, as CI does, and
+prints by room which share of the code the unit tests ran.
 
 ``python check.py --quick``
     ruff, mypy and the tests that take minutes together: for every commit.
@@ -13,7 +13,7 @@ ran.
 
 Environment: ``FEWSHOT_LAB_VENV`` and ``FEWSHOT_LAB_PYTHON`` (see ``start.py``),
 ``FEWSHOT_LAB_TEST_DATA`` (real images, else ``../shared/datasets``), ``FEWSHOT_LAB_CHROMIUM`` (the
-browser), ``CI=true`` (a missing browser is a failure, not a skip).
+browser), ``CI=true`` (a missing browser or npm is a failure, not a skip).
 """
 
 import json
@@ -37,17 +37,44 @@ def browser() -> str | None:
     if chosen := os.environ.get("FEWSHOT_LAB_CHROMIUM"):
         return chosen
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found or not Path("/etc/debian_version").exists() or os.geteuid() != 0:
-        return found
-    print("Installing Debian's chromium for the browser tests", flush=True)
+    return next(filter(None, map(shutil.which, names)), None) or debian("chromium")
+
+
+def debian(program: str, *more: str) -> str | None:
+    """Return the path of a program, installing Debian's package of its name where that can be."""
+    if not Path("/etc/debian_version").exists() or os.geteuid() != 0:
+        return None
+    print(f"Installing Debian's {program}", flush=True)
     quiet = {
         "stdout": subprocess.DEVNULL,
         "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
     }
     subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
-    subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False, **quiet)
-    return shutil.which("chromium")
+    subprocess.run(["apt-get", "install", "-y", "-qq", program, *more], check=False, **quiet)
+    return shutil.which(program)
+
+
+def check_javascript() -> list[str]:
+    """Check the label page's JavaScript, where node is or can be installed; return what failed."""
+    npm = shutil.which("npm") or debian("npm", "nodejs")
+    if not npm:
+        print("\nThe label page's JavaScript is not checked: npm is missing.", flush=True)
+        return ["npm"] if os.environ.get("CI") == "true" else []
+    lock, installed = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
+    current = installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime
+    for step in [["run", "check"]] if current else [["ci"], ["run", "check"]]:
+        print("\n$ npm", *step, flush=True)
+        if subprocess.run([npm, *step], cwd=ROOT).returncode:
+            return ["npm"]
+    return []
+
+
+def check_docs(python: str) -> list[str]:
+    """Build the docs' site, warnings as errors and links checked; return what failed."""
+    print("\n$ python -m mkdocs build --strict", flush=True)
+    variables = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    build = [python, "-m", "mkdocs", "build", "--quiet", "--strict"]
+    return ["mkdocs"] if subprocess.run(build, cwd=ROOT, env=variables).returncode else []
 
 
 def print_coverage(python: str, data: Path) -> None:
@@ -112,6 +139,9 @@ def main() -> int:
     if measured:
         print_coverage(python, data)
     shutil.rmtree(data.parent)
+    if not arguments:
+        failed += check_javascript()
+        failed += [] if quick else check_docs(python)
     if failed:
         print("\nFailed:", ", ".join(failed), flush=True)
     return 1 if failed else 0

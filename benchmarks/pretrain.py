@@ -19,7 +19,6 @@ no longer the same work; the last line says where our time goes.
 """
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -30,22 +29,22 @@ import torch
 from _embeddings import DATA
 from scipy import stats
 
-from fewshot_lab.pretrain import Recipe, ranks, read_metrics, train
+from fewshot_lab.pretrain import Recipe, RunImage, process_group, read_metrics, train
 from fewshot_lab.pretrain import schedules as schedules
-from fewshot_lab.pretrain.image_cache import decode, read_sources
-from fewshot_lab.pretrain.label_check import Check
+from fewshot_lab.pretrain.image_cache import decode_images
+from fewshot_lab.pretrain.label_check import LabelCheck
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone
 
 WARM = 3
 """First steps, which are not timed."""
 
 
-def images(folder: Path, n: int) -> list[dict]:
+def images(folder: Path, n: int) -> list[RunImage]:
     """Return n images of a folder of classes, drawn at random."""
     classes = sorted(path for path in folder.iterdir() if path.is_dir())
     found = [(file, k) for k, c in enumerate(classes) for file in sorted(c.iterdir())]
     chosen = np.random.default_rng(0).permutation(len(found))[:n]
-    return [{"id": str(i), "file": str(found[i][0]), "label": found[i][1]} for i in chosen]
+    return [RunImage(str(i), found[i][0], label=found[i][1]) for i in chosen]
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
@@ -72,14 +71,12 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     )
 
 
-def ours(recipe: Recipe, rows: list[dict], home: Path, name: str) -> dict:
+def ours(recipe: Recipe, rows: list[RunImage], home: Path, name: str) -> dict:
     """Train by this package; return images per second, kNN and how the time splits."""
     folder = home / name
     folder.mkdir()
-    (folder / "images.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "spec.json").write_text(json.dumps({"recipe": recipe.to_dict()}))
     began = time.perf_counter()
-    decode(read_sources(folder / "images.jsonl"), recipe.decoded_size, home / ".cache")
+    decode_images(rows, recipe.decoded_size, home / ".cache")
     decoding = time.perf_counter() - began
     processor: dict[int, float] = {}
 
@@ -87,8 +84,8 @@ def ours(recipe: Recipe, rows: list[dict], home: Path, name: str) -> dict:
         if stage == "pretraining":
             processor[done] = time.process_time()
 
-    with ranks() as mine:
-        train(folder, mine, progress=progress)
+    with process_group() as mine:
+        train(folder, recipe, rows, mine, progress=progress)
     metrics = read_metrics(folder)
     last = recipe.steps
     per_step = (processor[last] - processor[WARM]) / (last - WARM)
@@ -105,7 +102,7 @@ def ours(recipe: Recipe, rows: list[dict], home: Path, name: str) -> dict:
     }
 
 
-def theirs(recipe: Recipe, rows: list[dict], home: Path, workers: int) -> dict:
+def theirs(recipe: Recipe, rows: list[RunImage], home: Path, workers: int) -> dict:
     """Train by lightly's parts, put together as in its example."""
     import copy
 
@@ -143,7 +140,7 @@ def theirs(recipe: Recipe, rows: list[dict], home: Path, workers: int) -> dict:
             return len(rows)
 
         def __getitem__(self, row: int) -> list[torch.Tensor]:
-            with Image.open(rows[row]["file"]) as image:
+            with Image.open(rows[row].file) as image:
                 return transform(image.convert("RGB"))
 
     def head() -> torch.nn.Module:
@@ -201,10 +198,8 @@ def theirs(recipe: Recipe, rows: list[dict], home: Path, workers: int) -> dict:
         optimiser.zero_grad()
         seconds.append(time.perf_counter() - began)
         processor.append(time.process_time() - used)
-    listed = home / f"theirs-{recipe.seed}.jsonl"
-    listed.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    data = decode(read_sources(listed), recipe.decoded_size, home / ".cache")
-    check = Check(data, recipe)
+    data = decode_images(rows, recipe.decoded_size, home / ".cache")
+    check = LabelCheck(data, recipe)
     mean = torch.tensor(start.preprocessing.mean).view(1, 3, 1, 1)
     std = torch.tensor(start.preprocessing.std).view(1, 3, 1, 1)
 

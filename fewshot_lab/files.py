@@ -14,8 +14,14 @@ from uuid import uuid4
 from fewshot_lab.errors import FewshotLabError
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes | memoryview, *, lasting: bool = True) -> None:
     """Write beside, fsync, rename: readers see the old file or the new one.
+
+    Parameters
+    ----------
+    path, data
+    lasting
+        Wait until it is on the disk; what is written a few times a second need not.
 
     Raises
     ------
@@ -27,8 +33,9 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         with beside.open("wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:  # of the file that was asked for: nobody knows the one beside it
         raise OSError(error.errno, error.strerror, str(path)) from error
@@ -44,6 +51,21 @@ def full_disk(error: BaseException) -> str | None:
             "finished until then is kept."
         )
     return None
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return what a file holds; None where it is missing or is not a JSON object."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def write_json(path: Path, value: Mapping[str, Any], *, lasting: bool = True) -> None:
+    """Write a JSON object that a person can read, too; see :func:`write_atomically`."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    write_atomically(path, text.encode(), lasting=lasting)
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.runs import find_run, list_runs
-from fewshot_lab.ui import new_run, run_view
+from fewshot_lab.ui import new_run, run_view, runs_table
 from fewshot_lab.ui.empty import project_or_stop, stop_without_images
 from fewshot_lab.ui.on_error import sentences
 
@@ -27,7 +27,7 @@ if st.session_state.get("fl-clone"):
 if wanted in [*names, NEW]:
     st.session_state["fl-chosen-run"] = wanted
 elif st.session_state.get("fl-chosen-run") not in [*names, NEW]:
-    st.session_state["fl-chosen-run"] = run_view.foremost(runs) or NEW
+    st.session_state["fl-chosen-run"] = runs_table.foremost_run(runs) or NEW
 
 if runs:
     left, right = st.columns([1, 4], gap="large")
@@ -57,4 +57,4 @@ with right, sentences():
 if len(runs) > 1:
     st.divider()
     st.header("All runs")
-    run_view.overview(runs)
+    runs_table.show(runs)

@@ -255,11 +255,11 @@ def test_a_job_reports_to_its_run_folder(terminal, home, cells):
 
 @pytest.mark.slow
 def test_heavy_work_at_the_terminal_waits_in_line(terminal, home, cells):
-    from fewshot_lab.jobs import in_line
+    from fewshot_lab.jobs import queue_slot
 
     terminal("create", "w")
     terminal("import", "w", cells)
-    with in_line({"project": "night", "device": "cpu"}, lambda sentence: False):
+    with queue_slot({"project": "night", "device": "cpu"}, lambda sentence: False):
         waits = module("embed", "w", "--device", "cpu")
         assert waits.stderr is not None
         said = waits.stderr.readline()

@@ -4,7 +4,7 @@ Each has a card, its own preprocessing and a fingerprint that changes whenever a
 """
 
 from fewshot_lab.backbones.backbone import Backbone
-from fewshot_lab.backbones.card import Card
+from fewshot_lab.backbones.card import BUNDLE_LIMIT_MB, Card
 from fewshot_lab.backbones.checkpoints import SUFFIXES
 from fewshot_lab.backbones.licence import conditions, must_be_accepted
 from fewshot_lab.backbones.networks import register as register_networks
@@ -13,6 +13,7 @@ from fewshot_lab.backbones.preprocessing import Preprocessing
 from fewshot_lab.backbones.registry import EMBEDDED, cards, default_name, find, with_stages
 
 __all__ = [
+    "BUNDLE_LIMIT_MB",
     "EMBEDDED",
     "FINAL",
     "SUFFIXES",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fewshot_lab.backbones.checkpoints import adapt, differences
+from fewshot_lab.backbones.loading import adapt, differences
 from fewshot_lab.backbones.networks import NETWORKS, register
 from fewshot_lab.errors import FewshotLabError
 
@@ -75,11 +75,11 @@ def infer(tensors: dict[str, Tensor], name: str) -> str:
         with torch.device("meta"):
             network = timm.create_model(candidate, pretrained=False, num_classes=0)
         try:
-            found = differences(network, adapt(network, tensors))
+            misfits = differences(network, adapt(network, tensors))
         # A filter written for another family may stumble over these keys in any way.
         except Exception:
             continue
-        if all(_only_position(entry) for entry in found):
+        if all(_only_position(entry) for entry in misfits):
             return candidate
     raise FewshotLabError(
         f"{name} fits none of the usual architectures; name its timm architecture after two "

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.backbones.card import Card
+from fewshot_lab.backbones.checkpoints import read
 from fewshot_lab.backbones.fingerprint import fingerprint
+from fewshot_lab.backbones.loading import build, load_strictly
 from fewshot_lab.backbones.parts import Parts
 from fewshot_lab.backbones.pooling import pooled, with_pooling
 from fewshot_lab.backbones.preprocessing import Preprocessing
@@ -33,18 +35,68 @@ class Backbone(ABC):
     def weights(self) -> Path | None:
         """Return the file with the weights, or None while it is not on this machine."""
 
-    @abstractmethod
     def network(self) -> nn.Module:
         """Return the bare timm network with its weights, on the CPU, in eval mode.
 
         Takes normalised (B, 3, size, size) float32 and returns (B, d). Layers are as timm builds
-        them, so that training can go on from it.
+        them, so that training can go on from it. Downloads the weights if they are not here.
         """
+        path = self.fetched()
+        network = build(self.architecture, self.preprocessing.size)
+        return load_strictly(network, read(path).tensors, path.name)
+
+    def available(self) -> tuple[bool, str]:
+        """Return whether the backbone can be used now, and a sentence.
+
+        Returns
+        -------
+        bool
+            True if the weights are here or can be downloaded.
+        str
+            What would happen (a download, its size) or what is in the way; empty if nothing.
+        """
+        return (True, "") if self.weights() is not None else self.downloadable()
 
     def fetch(self, progress: Progress = silent) -> None:
-        """Download the weights if they are not here; backbones that cannot say so."""
+        """Download the weights if they are not here.
+
+        Raises
+        ------
+        FewshotLabError
+            If they cannot be downloaded.
+        """
         if self.weights() is None:
-            raise FewshotLabError(f"The weights of {self._card.name} are not on this machine.")
+            ready, sentence = self.available()
+            if not ready:
+                raise FewshotLabError(sentence)
+            self.download(progress)
+
+    def fetched(self) -> Path:
+        """Return the file with the weights, downloaded if it was not here."""
+        self.fetch()
+        path = self.weights()
+        if path is None:
+            raise FewshotLabError(f"The weights of {self.name} have just disappeared; try again.")
+        return path
+
+    def downloadable(self) -> tuple[bool, str]:
+        """Return whether weights that are not here could be downloaded now, and a sentence."""
+        return False, f"The weights of {self.name} are not on this machine."
+
+    def download(self, progress: Progress) -> None:
+        """Download the weights; asked for only where :meth:`downloadable` says that it works."""
+        raise NotImplementedError
+
+    def will_download(self) -> str:
+        """Say that a download is ahead."""
+        return f"{self._card.title} will be downloaded once ({self._card.size_mb:,.0f} MB)."
+
+    def no_network(self, instead: str) -> str:
+        """Say that a download is needed and there is no network, and what to do instead."""
+        return (
+            f"{self._card.title} must be downloaded once ({self._card.size_mb:,.0f} MB) and there "
+            f"is no network; {instead}."
+        )
 
     @property
     def card(self) -> Card:
@@ -69,26 +121,9 @@ class Backbone(ABC):
 
         Downloads the weights if they are not here, because only they can tell.
         """
-        self.fetch()
-        weights = self.weights()
-        if weights is None:
-            raise FewshotLabError(f"The weights of {self._card.name} have just disappeared.")
+        weights = self.fetched()
         built = with_pooling(self.architecture, self._card.pooling)
         return fingerprint(weights, built, self.preprocessing, self.extra)
-
-    def available(self) -> tuple[bool, str]:
-        """Return whether the backbone can be used now, and a sentence.
-
-        Returns
-        -------
-        bool
-            True if the weights are here or can be downloaded.
-        str
-            What would happen (a download, its size) or what is in the way; empty if nothing.
-        """
-        if self.weights() is not None:
-            return True, ""
-        return False, f"The weights of {self._card.name} are not on this machine."
 
     def reader(self) -> nn.Module:
         """Return what embeds: normalised (B, 3, size, size) float32 to (B, d)."""

@@ -6,6 +6,9 @@ from fewshot_lab.backbones.licence import LicenceClass
 from fewshot_lab.backbones.pooling import Pooling
 from fewshot_lab.backbones.preprocessing import Preprocessing
 
+BUNDLE_LIMIT_MB = 2147
+"""Protocol buffers, and so an ONNX file and a bundle, end at 2 GB."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -55,7 +58,7 @@ class Card:
     size_mb: float
     dimensions: int
     preprocessing: Preprocessing
-    offline: bool
+    offline: bool = False
     note: str = ""
     fingerprint: str = ""
     domain: str = ""

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from fewshot_lab.backbones import nielsen
 from fewshot_lab.backbones.architectures import infer
 from fewshot_lab.backbones.backbone import Backbone
 from fewshot_lab.backbones.card import Card
 from fewshot_lab.backbones.catalogue import SHIPPED
-from fewshot_lab.backbones.checkpoints import build, load_strictly, metadata_of, read
+from fewshot_lab.backbones.checkpoints import read
 from fewshot_lab.backbones.fingerprint import file_digest
 from fewshot_lab.backbones.input_size import check_size
 from fewshot_lab.backbones.licence import CLASSES, classify
+from fewshot_lab.backbones.metadata import metadata_of
 from fewshot_lab.backbones.networks import register
 from fewshot_lab.backbones.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from fewshot_lab.backbones.timm_config import preprocessing_of
 from fewshot_lab.errors import FewshotLabError
-
-if TYPE_CHECKING:
-    from torch import nn
 
 SEPARATOR = "::"
 """Between a file and the architecture it is of: ``weights.pth::vit_small_patch16_224``."""
@@ -52,58 +51,61 @@ class FileBackbone(Backbone):
         name: str | None = None,
     ) -> None:
         self.path = path.expanduser().absolute()
-        said = SHIPPED.get(name or "", {}) | metadata_of(self.path)
-        given = architecture or said.get("architecture")
-        if given is None or (preprocessing is None and "preprocessing" not in said):
+        metadata = SHIPPED.get(name or "", {}) | metadata_of(self.path)
+        fitting = architecture or metadata.get("architecture")
+        from_paper = False
+        if fitting is None or (preprocessing is None and "preprocessing" not in metadata):
             checkpoint = read(self.path)
-            given = given or infer(checkpoint.tensors, self.path.name)
-            from_paper = checkpoint.layout == "backbone." and given == nielsen.ARCHITECTURE
+            fitting = fitting or infer(checkpoint.tensors, self.path.name)
+            from_paper = checkpoint.layout == "backbone." and fitting == nielsen.ARCHITECTURE
             # Several hundred megabytes that nobody needs while only the card is looked at.
             del checkpoint
-        else:
-            from_paper = False
         if preprocessing is None:
-            if "preprocessing" in said:
-                preprocessing = Preprocessing.from_dict(said["preprocessing"])
+            if "preprocessing" in metadata:
+                preprocessing = Preprocessing.from_dict(metadata["preprocessing"])
             else:
-                preprocessing = nielsen.PREPROCESSING if from_paper else usual(given)
-        check_size(given, preprocessing.size)
-        note = str(said.get("note", ""))
-        if from_paper:
-            digest = file_digest(self.path, "md5")
-            among = "one" if digest in nielsen.MD5 else "none"
-            note = f"Layout of Nielsen et al. 2023; md5 {digest} is {among} of the published."
-        licence = str(said.get("licence", "not stated"))
-        licence_class = said.get("licence_class")
+                preprocessing = nielsen.PREPROCESSING if from_paper else usual(fitting)
+        check_size(fitting, preprocessing.size)
+        facts: dict[str, Any] = {
+            "title": self.path.stem,
+            "source": self.path,
+            "licence": "not stated",
+            "training": "not stated in the file",
+            **(_of_the_paper(self.path) if from_paper else {}),
+            **metadata,
+        }
+        texts: dict[str, Any] = {key: str(facts[key]) for key in _TEXTS if key in facts}
+        stated_class = facts.get("licence_class")
         card = Card(
             name=name
             or f"{self.path}{SEPARATOR + architecture if architecture is not None else ''}",
-            title=title or str(said.get("title", self.path.stem)),
-            source=str(said.get("source", self.path)),
-            licence=licence,
-            training=str(
-                said.get("training", nielsen.TRAINING if from_paper else "not stated in the file")
-            ),
+            title=title or str(facts["title"]),
             size_mb=round(self.path.stat().st_size / 1e6, 1),
-            dimensions=int(said.get("dimensions") or _dimensions(given)),
+            dimensions=int(metadata.get("dimensions") or _dimensions(fitting)),
             preprocessing=preprocessing,
-            offline=True,
-            note=note,
-            domain=str(said.get("domain", "")),
-            good_for=str(said.get("good_for", "")),
-            leaks=str(said.get("leaks", "")),
-            licence_class=licence_class if licence_class in CLASSES else classify(licence),
+            licence_class=stated_class if stated_class in CLASSES else classify(texts["licence"]),
+            **texts,
         )
-        super().__init__(card, given)
+        super().__init__(card, fitting)
 
     def weights(self) -> Path | None:
         """Return the file, if it still is there."""
         return self.path if self.path.is_file() else None
 
-    def network(self) -> nn.Module:
-        """Return the network with the file's weights, checked strictly."""
-        network = build(self.architecture, self.preprocessing.size)
-        return load_strictly(network, read(self.path).tensors, self.path.name)
+    def downloadable(self) -> tuple[bool, str]:
+        """Return that there is no such file any more."""
+        return False, f"There is no file {self.path}."
+
+
+_TEXTS = ("source", "licence", "training", "note", "domain", "good_for", "leaks")
+
+
+def _of_the_paper(path: Path) -> dict[str, str]:
+    """Return what is known of a file in the layout of Nielsen et al. 2023."""
+    digest = file_digest(path, "md5")
+    among = "one" if digest in nielsen.MD5 else "none"
+    note = f"Layout of Nielsen et al. 2023; md5 {digest} is {among} of the published."
+    return {"training": nielsen.TRAINING, "note": note}
 
 
 def usual(architecture: str) -> Preprocessing:
@@ -122,15 +124,7 @@ def usual(architecture: str) -> Preprocessing:
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
         )
-    squash = config.crop_pct >= 1
-    return Preprocessing(
-        size=int(config.input_size[-1]),
-        resize="squash" if squash else "crop",
-        crop=1.0 if squash else float(config.crop_pct),
-        interpolation="bilinear" if config.interpolation == "bilinear" else "bicubic",
-        mean=tuple(config.mean),  # type: ignore[arg-type]
-        std=tuple(config.std),  # type: ignore[arg-type]
-    )
+    return preprocessing_of(config.to_dict())
 
 
 def _dimensions(architecture: str) -> int:

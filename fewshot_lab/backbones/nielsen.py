@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones.backbone import Backbone
 from fewshot_lab.backbones.card import Card
-from fewshot_lab.backbones.catalogue import BLOOD
 from fewshot_lab.backbones.downloads import download, downloads, reachable
 from fewshot_lab.backbones.preprocessing import HALF, Preprocessing
-from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.progress import Progress, silent
-
-if TYPE_CHECKING:
-    from torch import nn
+from fewshot_lab.progress import Progress
 
 ARCHITECTURE = "xcit_small_12_p8_224"
 # As published: nearest neighbour to 256 x 256 before anything else, then values to [-1, 1].
@@ -51,8 +45,7 @@ def card_of(name: str) -> Card:
         size_mb=192.9,
         dimensions=384,
         preprocessing=PREPROCESSING,
-        offline=(downloads() / file).is_file(),
-        domain=BLOOD if name.endswith("marrow") else images,
+        domain="blood cells" if name.endswith("marrow") else images,
         good_for=f"{images.capitalize()}.",
         note="Its file may also be put into the backbones folder by hand, or named by its path.",
     )
@@ -69,32 +62,16 @@ class NielsenBackbone(Backbone):
         """Return the downloaded file."""
         return self.file if self.file.is_file() else None
 
-    def available(self) -> tuple[bool, str]:
-        """Return whether the file is here or the record answers."""
-        if self.weights() is not None:
-            return True, ""
+    def downloadable(self) -> tuple[bool, str]:
+        """Return whether the record answers."""
         if reachable(_RECORD):
-            return True, f"{self._card.title} will be downloaded once (193 MB)."
-        return False, (
-            f"{self._card.title} must be downloaded once (193 MB) and there is no network; "
-            f"bring {self.file.name} from {self._card.source.split(',')[0]} and put it into "
-            f"{self.file.parent}."
+            return True, self.will_download()
+        source = self._card.source.split(",")[0]
+        return False, self.no_network(
+            f"bring {self.file.name} from {source} and put it into {self.file.parent}"
         )
 
-    def fetch(self, progress: Progress = silent) -> None:
-        """Download the file if it is not here, and check its md5."""
-        if self.weights() is not None:
-            return
-        ready, sentence = self.available()
-        if not ready:
-            raise FewshotLabError(sentence)
+    def download(self, progress: Progress) -> None:
+        """Download the file and check its md5."""
         url = f"{_RECORD}/files/{self.file.name}?download=1"
         download(url, self.file, md5=MD5, progress=progress)
-
-    def network(self) -> nn.Module:
-        """Return the network; downloads the weights if they are not here."""
-        from fewshot_lab.backbones.checkpoints import build, load_strictly, read
-
-        self.fetch()
-        network = build(ARCHITECTURE, PREPROCESSING.size)
-        return load_strictly(network, read(self.file).tensors, self.file.name)

@@ -108,7 +108,7 @@ class Preprocessing:
         """
         try:
             mean, std = (tuple(float(v) for v in values[key]) for key in ("mean", "std"))
-            made = cls(
+            preprocessing = cls(
                 size=int(values["size"]),
                 resize=values.get("resize", "squash"),
                 crop=float(values.get("crop", 1.0)),
@@ -119,13 +119,13 @@ class Preprocessing:
         except (KeyError, TypeError, ValueError) as error:
             raise FewshotLabError(f"The preprocessing cannot be read: {error!r}.") from error
         sensible = (
-            8 <= made.size <= 4096
-            and made.resize in ("squash", "crop")
-            and made.interpolation in _FILTERS
-            and 0 < made.crop <= 1
-            and len(made.mean) == len(made.std) == 3
-            and all(s > 0 for s in made.std)
+            8 <= preprocessing.size <= 4096
+            and preprocessing.resize in ("squash", "crop")
+            and preprocessing.interpolation in _FILTERS
+            and 0 < preprocessing.crop <= 1
+            and len(preprocessing.mean) == len(preprocessing.std) == 3
+            and all(s > 0 for s in preprocessing.std)
         )
         if not sensible:
             raise FewshotLabError(f"The preprocessing {values} makes no sense.")
-        return made
+        return preprocessing

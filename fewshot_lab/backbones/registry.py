@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from fewshot_lab.backbones import embedded, nielsen, published, timm_models, twin
+from fewshot_lab.backbones import catalogue, embedded, nielsen, published, timm_models, twin
 from fewshot_lab.backbones.backbone import Backbone
 from fewshot_lab.backbones.card import Card
 from fewshot_lab.backbones.checkpoints import SUFFIXES
@@ -33,14 +33,16 @@ def default_name() -> str:
 
 def cards() -> list[Card]:
     """Return the cards of all backbones known by name, the default first."""
-    found = [twin.TwinBackbone().card]
-    found += [_file(path, name=name).card for name, path in _shipped().items()]
-    found.append(embedded.EmbeddedEfficientNet().card)
-    found += [timm_models.TimmBackbone(card).card for card in timm_models.CARDS]
-    found += [published.PublishedBackbone(name).card for name in published.ROWS]
-    found += [nielsen.NielsenBackbone(name).card for name in nielsen.NAMES]
-    found += [_file(path, name=name).card for name, path in _runs().items()]
-    return found
+    backbones: list[Backbone] = [
+        twin.TwinBackbone(),
+        *(_file(path, name=name) for name, path in _shipped().items()),
+        embedded.EmbeddedEfficientNet(),
+        *(timm_models.TimmBackbone(card) for card in catalogue.TIMM),
+        *(published.PublishedBackbone(name) for name in published.ROWS),
+        *(nielsen.NielsenBackbone(name) for name in nielsen.NAMES),
+        *(_file(path, name=name) for name, path in _runs().items()),
+    ]
+    return [backbone.card for backbone in backbones]
 
 
 def find(name_or_file: str | Path) -> Backbone:
@@ -84,13 +86,13 @@ def _find(name: str) -> Backbone:
         return _file(shipped[name], name=name)
     if name.startswith(RUN):
         return _of_run(name)
-    if name.startswith(timm_models.PREFIX):
-        return timm_models.TimmBackbone(timm_models.card_of(name.removeprefix(timm_models.PREFIX)))
+    if name.startswith(catalogue.PREFIX):
+        return timm_models.TimmBackbone(timm_models.card_of(name.removeprefix(catalogue.PREFIX)))
     file, _, architecture = name.partition("::")
     if Path(file).suffix.lower() in SUFFIXES or Path(file).expanduser().is_file():
         return _file(Path(file), architecture or None)
     known = [twin.NAME, embedded.NAME, *shipped, *_runs(), *published.ROWS, *nielsen.NAMES]
-    known += [card.name for card in timm_models.CARDS]
+    known += [card.name for card in catalogue.TIMM]
     raise FewshotLabError(f"There is no backbone {name!r}{_close(name, known)}")
 
 

@@ -39,7 +39,6 @@ CARD = Card(
     size_mb=32.5,
     dimensions=2560,
     preprocessing=Preprocessing(size=160, resize="squash", mean=HALF, std=HALF),
-    offline=True,
     note="The default. Works with no network, and fast without a GPU.",
     leaks=SHIPPED[DINO]["leaks"],
     good_for="Any kind of image; best of what comes with the app on most kinds tried.",
@@ -59,9 +58,9 @@ class TwinBackbone(Backbone):
         """Return the shipped half's file; None while the other half's package is missing."""
         return DINO_WEIGHTS if self._imagenet.weights() is not None else None
 
-    def available(self) -> tuple[bool, str]:
-        """Return whether the other half's package is installed."""
-        return self._imagenet.available()
+    def downloadable(self) -> tuple[bool, str]:
+        """Return that the other half's package is to be installed."""
+        return self._imagenet.downloadable()
 
     def network(self) -> nn.Module:
         """Refuse: pretraining starts from one network."""

@@ -170,11 +170,11 @@ class Machine:
         svc = self.svc
         K = rbf(cosines, float(svc.gamma))
         n_classes = len(svc.classes_)
-        dual, intercept = svc._dual_coef_, svc._intercept_
+        dual, intercept = svc.dual_coef_, svc.intercept_
         ends = np.cumsum(svc.n_support_)
         parts = [slice(end - count, end) for end, count in zip(ends, svc.n_support_, strict=True)]
         if n_classes == 2:
-            decision = -(K @ dual[0] + intercept[0])
+            decision = K @ dual[0] + intercept[0]
             return self.map(_two_columns(decision))
         votes = np.zeros((len(K), n_classes))
         sums = np.zeros((len(K), n_classes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,12 +45,12 @@ def fit(
     from fewshot_lab.export import figures
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    began = time.monotonic()
-    fitted = opened.fit(classifier)
-    seconds = time.monotonic() - began
-    measured = figures(opened, fitted)
-    names = {row.id: row.name for row in opened.store.classes(include_retired=True)}
+    with Project.open(project) as opened:
+        began = time.monotonic()
+        fitted = opened.fit(classifier)
+        seconds = time.monotonic() - began
+        measured = figures(opened, fitted)
+        names = {row.id: row.name for row in opened.store.classes(include_retired=True)}
     result = {
         "name": fitted.fitted.name,
         "title": fitted.fitted.title,
@@ -61,18 +62,17 @@ def fit(
     }
     lines = [fitted.sentence or f"{fitted.fitted.title}."]
     for key, what in (("cross_validation", "cross-validation"), ("audit", "audit")):
-        found = measured[key]
-        value = found.get("balanced_accuracy")
+        part = measured[key]
+        value = part.get("balanced_accuracy")
         if value:
             lines.append(
                 f"Balanced accuracy by {what}: {value['value']:.3f} "
                 f"({value['low']:.3f} to {value['high']:.3f}, n = {value['n']:,})."
             )
         else:
-            reason = str(found["reason"])
+            reason = str(part["reason"])
             lines.append(f"{what.capitalize()}: {reason[:1].lower()}{reason[1:]}")
     tell(result, "\n".join(lines), as_json=json)
-    opened.close()
 
 
 def predictions(
@@ -89,14 +89,13 @@ def predictions(
     from fewshot_lab.export import predictions_csv
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    text = predictions_csv(opened, classifier=opened.fit(classifier))
+    with Project.open(project) as opened:
+        text = predictions_csv(opened, classifier=opened.fit(classifier))
     if json and out is None:
         rows = list(csv.DictReader(io.StringIO(text)))
         tell({"predictions": rows}, "", as_json=True)
     else:
         write_csv(text, out, as_json=json)
-    opened.close()
 
 
 def export(
@@ -127,8 +126,7 @@ def export(
     from fewshot_lab.export import check_backbone, export_bundle
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report:
-        opened = Project.open(project)
+    with progress(job, as_json=json) as report, Project.open(project) as opened:
         check_backbone(opened.backbone.card, licence_accepted)  # or refuse, before the fit
         report("fitting", 0, None)
         done = export_bundle(
@@ -155,7 +153,6 @@ def export(
             f"{done.max_difference:.1g} on {plural(done.n_images, 'stored image')}."
         )
         tell(result, f"{text} {done.note}".strip(), as_json=json, job=job)
-        opened.close()
 
 
 def _user() -> str:
@@ -179,12 +176,8 @@ def report(
     from fewshot_lab.export import write_report
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as said:
-        opened = Project.open(project)
-        try:
-            facts = write_report(opened, out, progress=said)
-        finally:
-            opened.close()
+    with progress(job, as_json=json) as report, Project.open(project) as opened:
+        facts = write_report(opened, out, progress=report)
         result = {"out": str(out.absolute()), **facts}
         audit = facts["metrics"]["audit"].get("balanced_accuracy")
         text = f"Written to {out}."
@@ -250,9 +243,7 @@ def predict_dropped(
     from fewshot_lab.project import Project
 
     with progress(job, as_json=json) as report:
-        opened = None if project.startswith(".") else Project.open(project)
-        done = predict_them(bundle, folder, opened, progress=report)
+        with nullcontext() if project.startswith(".") else Project.open(project) as opened:
+            done = predict_them(bundle, folder, opened, progress=report)
         result = {"predicted": len(done.answers), "errors": done.refused}
         tell(result, f"{plural(len(done.answers), 'image')} predicted.", as_json=json, job=job)
-        if opened is not None:
-            opened.close()

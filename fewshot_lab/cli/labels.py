@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import plural, table, tell
 
-CsvOut = Annotated[
-    Path | None, typer.Option(help="The CSV to write; stdout by default.", show_default=False)
-]
+CsvOut = Annotated[Path | None, optional("The CSV to write; stdout by default.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,12 +36,11 @@ def label(
     """
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    labelled, unmatched = opened.labels.add_csv(csv, annotator)
-    opened.touch()
+    with Project.open(project) as opened:
+        labelled, unmatched = opened.labels.add_csv(csv, annotator)
+        opened.touch()
     result = {"labelled": labelled, "unmatched": unmatched}
     tell(result, f"{plural(labelled, 'image')} labelled.", as_json=json)
-    opened.close()
     if unmatched:
         some = ", ".join(unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
         are = "is" if len(unmatched) == 1 else "are"
@@ -56,11 +53,7 @@ def labels(
     out: CsvOut = None,
     at: Annotated[
         str | None,
-        typer.Option(
-            metavar="POSITION|TIME",
-            help="As they were at a position of the log or at a time.",
-            show_default=False,
-        ),
+        optional("As they were at a position of the log or at a time.", metavar="POSITION|TIME"),
     ] = None,
     opinions: Annotated[
         bool, typer.Option("--opinions", help="A row for each annotator's own opinion.")
@@ -72,16 +65,15 @@ def labels(
     from fewshot_lab.export import labels_csv, opinions_csv, parse_moment
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
     moment = parse_moment(at) if at is not None else None
-    if json and out is None:
-        store = opened.store
-        rows = store.export_opinions(moment) if opinions else store.export_labels(moment)
-        tell({"at": at, "opinions" if opinions else "labels": rows}, "", as_json=True)
-    else:
-        table_of = opinions_csv if opinions else labels_csv
-        write_csv(table_of(opened, at=moment), out, as_json=json)
-    opened.close()
+    with Project.open(project) as opened:
+        if json and out is None:
+            store = opened.store
+            rows = store.export_opinions(moment) if opinions else store.export_labels(moment)
+            tell({"at": at, "opinions" if opinions else "labels": rows}, "", as_json=True)
+        else:
+            table_of = opinions_csv if opinions else labels_csv
+            write_csv(table_of(opened, at=moment), out, as_json=json)
 
 
 def write_csv(text: str, out: Path | None, *, as_json: bool) -> None:
@@ -107,9 +99,8 @@ def history(
 
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    rows = opened.store.history(limit)
-    opened.close()
+    with Project.open(project) as opened:
+        rows = opened.store.history(limit)
     result = {"history": [{**asdict(row), "time": row.time.isoformat()} for row in rows]}
     if not rows:
         tell(result, "Nothing has been labelled yet.", as_json=json)

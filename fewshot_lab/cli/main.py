@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from fewshot_lab.cli import (
+    backbones,
     classifier,
     embeddings,
     evaluate,
@@ -39,6 +40,7 @@ app = typer.Typer(
 for room in (
     projects,
     embeddings,
+    backbones,
     labels,
     people,
     classifier,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+
+def optional(help: str, *names: str, metavar: str | None = None, **limits: Any) -> Any:
+    """Return an option without a default of its own to show."""
+    return typer.Option(*names, help=help, metavar=metavar, show_default=False, **limits)
 
 
 def _use_home(home: Path | None) -> Path | None:
@@ -19,14 +24,14 @@ def _use_home(home: Path | None) -> Path | None:
 Home = Annotated[
     Path | None,
     typer.Option(
-        "--home",
-        help="The folder that holds the projects.",
-        callback=_use_home,
-        show_default=False,
+        "--home", help="The folder that holds the projects.", callback=_use_home, show_default=False
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 JobFolder = Annotated[Path | None, typer.Option("--job", hidden=True)]
 ProjectName = Annotated[
     str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
+]
+WhichLabels = Annotated[
+    str, typer.Option(help="reference: reference labels; own: what people said here.")
 ]

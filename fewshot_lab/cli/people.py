@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import plural, table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -23,51 +23,30 @@ def register(app: typer.Typer) -> None:
 def people(
     project: ProjectName,
     rule: Annotated[
-        str | None,
-        typer.Option(
-            help="What trains where opinions differ: latest, majority, senior or soft.",
-            show_default=False,
-        ),
+        str | None, optional("What trains where opinions differ: latest, majority, senior or soft.")
     ] = None,
     seniors: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,NAME", help="Who decides where opinions differ.", show_default=False
-        ),
+        str | None, optional("Who decides where opinions differ.", metavar="NAME,NAME")
     ] = None,
-    annotators: Annotated[
-        str | None, typer.Option(metavar="NAME,NAME", help="Who labels.", show_default=False)
-    ] = None,
+    annotators: Annotated[str | None, optional("Who labels.", metavar="NAME,NAME")] = None,
     split: Annotated[
         bool | None,
-        typer.Option(
-            "--split/--no-split",
-            help="Give each annotator a share of the images, or all to everyone.",
-            show_default=False,
+        optional(
+            "Give each annotator a share of the images, or all to everyone.", "--split/--no-split"
         ),
     ] = None,
     double: Annotated[
-        float | None,
-        typer.Option(help="Share of the images labelled by several (0.1).", show_default=False),
+        float | None, optional("Share of the images labelled by several (0.1).")
     ] = None,
-    per_image: Annotated[
-        int | None, typer.Option(help="How many label each of those.", show_default=False)
-    ] = None,
+    per_image: Annotated[int | None, optional("How many label each of those.")] = None,
     blind: Annotated[
         float | None,
-        typer.Option(
-            help="Share labelled without sight of predictions and others' labels (1: all).",
-            show_default=False,
-        ),
+        optional("Share labelled without sight of predictions and others' labels (1: all)."),
     ] = None,
     repeats: Annotated[
-        float | None,
-        typer.Option(help="Own images that come back unmarked, per label.", show_default=False),
+        float | None, optional("Own images that come back unmarked, per label.")
     ] = None,
-    by: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Who changes any of this.", show_default=False),
-    ] = None,
+    by: Annotated[str | None, optional("Who changes any of this.", metavar="NAME")] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -90,13 +69,10 @@ def people(
     changes = {key: value for key, value in asked.items() if value is not None}
     if changes and by is None:
         raise FewshotLabError("Say with --by NAME who changes how people work together.")
-    opened = Project.open(project)
-    try:
+    with Project.open(project) as opened:
         if changes and by is not None:
             opened.team.agree(by, **changes)
         report = opened.team.report()
-    finally:
-        opened.close()
     tell(report.to_dict(), _text(report), as_json=json)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cli.embeddings import prepare_project
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import listed, plural, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError, NoProject
@@ -29,19 +29,16 @@ def register(app: typer.Typer) -> None:
 
 def create(
     name: ProjectName,
-    backbone: Annotated[
-        str | None, typer.Option(help="The backbone to embed with.", show_default=False)
-    ] = None,
+    backbone: Annotated[str | None, optional("The backbone to embed with.")] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Make an empty project."""
     from fewshot_lab.project import Project
 
-    project = Project.create(name, backbone=backbone)
-    result = {"name": project.name, "folder": str(project.folder)}
-    tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
-    project.close()
+    with Project.create(name, backbone=backbone) as project:
+        result = {"name": project.name, "folder": str(project.folder)}
+        tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
 
 
 def projects(home: Home = None, json: Json = False) -> None:
@@ -79,48 +76,36 @@ def import_(
     ],
     reference_labels: Annotated[
         str | None,
-        typer.Option(
+        optional(
+            "Take folder names, or a column of the manifest, as reference labels.",
             metavar="folders|COLUMN",
-            help="Take folder names, or a column of the manifest, as reference labels.",
-            show_default=False,
         ),
     ] = None,
     copy: Annotated[
         bool, typer.Option("--copy", help="Keep copies instead of reading the files in place.")
     ] = False,
-    path_column: Annotated[
-        str | None, typer.Option(help="CSV: the column with the paths.", show_default=False)
-    ] = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="CSV: the column with reference labels.", show_default=False)
-    ] = None,
+    path_column: Annotated[str | None, optional("CSV: the column with the paths.")] = None,
+    label_column: Annotated[str | None, optional("CSV: the column with reference labels.")] = None,
     group_column: Annotated[
-        str | None,
-        typer.Option(help="CSV: the column with the patient or slide.", show_default=False),
+        str | None, optional("CSV: the column with the patient or slide.")
     ] = None,
     metadata_column: Annotated[
         list[str] | None,
-        typer.Option(
-            "--metadata-column",
-            "--meta-column",
-            help="CSV: a further column to keep; may be repeated.",
-            show_default=False,
+        optional(
+            "CSV: a further column to keep; may be repeated.", "--metadata-column", "--meta-column"
         ),
     ] = None,
     group_field: Annotated[
         str | None,
-        typer.Option(
+        optional(
+            "DICOM: the field that says which images belong together.",
             metavar="PatientID|StudyInstanceUID",
-            help="DICOM: the field that says which images belong together.",
-            show_default=False,
         ),
     ] = None,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="Then embed and make the map.")
     ] = False,
-    backbone: Annotated[
-        str | None, typer.Option(help="With --prepare: the backbone.", show_default=False)
-    ] = None,
+    backbone: Annotated[str | None, optional("With --prepare: the backbone.")] = None,
     now: Now = False,
     home: Home = None,
     json: Json = False,

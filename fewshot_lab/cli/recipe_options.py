@@ -32,13 +32,13 @@ def values_of(pairs: list[str] | None) -> dict[str, Any]:
     typer.BadParameter
         For one without "=".
     """
-    found = {}
+    values = {}
     for pair in pairs or []:
         name, sign, value = pair.partition("=")
         if not sign:
             raise typer.BadParameter(f"--set takes NAME=VALUE, and {pair!r} has no '='")
-        found[name.strip().replace("-", "_")] = value.strip()
-    return found
+        values[name.strip().replace("-", "_")] = value.strip()
+    return values
 
 
 def values_in(path: Path | None) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def values_in(path: Path | None) -> dict[str, Any]:
     if str(path) == "paper":
         return Recipe.paper().to_dict()
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        values: dict[str, Any] = found.get("recipe", found)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = content.get("recipe", content)
         Recipe.from_dict(values)
         return dict(values)
     except OSError as error:
@@ -68,9 +68,9 @@ def values_in(path: Path | None) -> dict[str, Any]:
         ) from None
 
 
-def asked_of(said: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Put what the options of their own say above the same names among the other values."""
-    if said["epochs"] is not None:
+def recipe_request(options: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Put the options that a value has of its own above the same names among the other values."""
+    if options["epochs"] is not None:
         values.pop("steps", None)
-    asked = {name: values.pop(name, None) if v is None else v for name, v in said.items()}
+    asked = {name: values.pop(name, None) if v is None else v for name, v in options.items()}
     return {**asked, "start": asked["start"] or "imagenet", "values": values}

@@ -31,19 +31,21 @@ def in_foreground(
     FewshotLabError
         Where training ended by itself.
     """
-    from fewshot_lab.runs import ready, run_rank, torchrun
+    from fewshot_lab.runs import run_rank, torchrun_command
 
-    ready(run, device=device, nproc=nproc)
+    run.make_ready(device=device, nproc=nproc)
     if now:
         run.job.begin_now()
     print(f"{run.name}: {run.folder}", file=sys.stderr)
     processes = int(run.spec.get("nproc", 1))
     try:
-        with on_terminal(words=lambda stage: _said(run, stage)) as report:
+        with on_terminal(
+            words=lambda stage: in_words(run) if stage == "pretraining" else ""
+        ) as report:
             if processes == 1:
                 run_rank(run.folder, also=report, waits=say_who_waits)
             else:
-                _follow(run, torchrun(run, processes), report)
+                _follow(run, torchrun_command(run, processes), report)
     except Stopped:
         raise Stopped(
             f"Stopped at step {run.status().done:,}; go on with: python -m fewshot_lab pretrain "
@@ -54,7 +56,7 @@ def in_foreground(
 
 def _follow(run: Run, command: list[str], report: Progress) -> None:
     """Start several processes and show how far the first is; Ctrl+C stops them all."""
-    from fewshot_lab.runs import environment
+    from fewshot_lab.runs import gpu_environment
 
     with (run.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
@@ -62,20 +64,20 @@ def _follow(run: Run, command: list[str], report: Progress) -> None:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, **environment(run)},
+            env={**os.environ, **gpu_environment(run)},
         )
 
     def ask(*_: object) -> None:
         run.job.ask_to_stop()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    said = ""
+    last_message = ""
     try:
         while process.poll() is None:
             status = run.status()
-            if run.job.in_line and status.message != said:
-                said = status.message
-                say_who_waits(said)
+            if run.job.waits_in_queue and status.message != last_message:
+                last_message = status.message
+                say_who_waits(last_message)
             elif status.state == "running":
                 report(status.stage, status.done, status.total)
             time.sleep(0.3)
@@ -87,7 +89,3 @@ def _follow(run: Run, command: list[str], report: Progress) -> None:
         raise Stopped("")
     if status.state != "finished":
         raise FewshotLabError(status.message or f"The run ended ({run.folder}/log.txt says why).")
-
-
-def _said(run: Run, stage: str) -> str:
-    return in_words(run) if stage == "pretraining" else ""

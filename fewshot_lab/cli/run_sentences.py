@@ -59,14 +59,9 @@ def in_words(run: Run) -> str:
         if last["loss"] is not None:
             words.append(f"loss {last['loss']:.3f}")
         words.append(f"{last['images_per_second']:.1f} images/s")
-    if checks and (helping := judged(checks)):
-        words.append(helping)
-    health = run.health()
-    if health and health["state"] == "watch":
-        words.append(f"perhaps {health['name']}")
-    elif health and health["state"] == "bad":
-        words.append(health["name"])
-    return ", ".join(words)
+    if checks:
+        words.append(judged(checks))
+    return ", ".join([*words, *filter(None, [run.ailment])])
 
 
 def judged(checks: list[dict[str, Any]]) -> str:
@@ -85,11 +80,9 @@ def judged(checks: list[dict[str, Any]]) -> str:
     return f"{words}, gain {100 * gain['value']:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
-def health_word(health: dict[str, Any]) -> str:
-    """Return health in one or two words."""
-    if health.get("state") == "watch":
-        return f"perhaps {health['name']}"
-    return str(health.get("name") or health.get("state") or "")
+def started_sentence(run: Run) -> str:
+    """Return that a run has been started, and how to look at it."""
+    return f"Started {run.name}; 'runs {run.name}' shows how far it is."
 
 
 def about(run: Run) -> str:

@@ -12,7 +12,7 @@ from fewshot_lab.cli.options import Home, Json
 from fewshot_lab.cli.recipe_options import Detach, RecipeValues, values_of
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.run_screen import in_foreground
-from fewshot_lab.cli.run_sentences import about, described, health_word, judged, state_line
+from fewshot_lab.cli.run_sentences import about, described, judged, started_sentence, state_line
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run's name.", show_default=False)]
 
@@ -38,8 +38,8 @@ def runs(
     from fewshot_lab.runs import find_run, list_runs
 
     if run is not None:
-        found = find_run(run)
-        tell(described(found), about(found), as_json=json)
+        one = find_run(run)
+        tell(described(one), about(one), as_json=json)
         return
     every = list_runs()
     rows = []
@@ -51,7 +51,7 @@ def runs(
                 each.name,
                 status.state,
                 f"{status.done:,}/{status.total:,}",
-                health_word(health),
+                each.ailment or health.get("state", ""),
                 judged(each.checks()) if each.checks() else "",
                 str(each.backbone or ""),
             ]
@@ -70,15 +70,15 @@ def stop(
     """Stop a run; it writes a checkpoint first and can be resumed."""
     from fewshot_lab.runs import find_run
 
-    found = find_run(run)
-    found.stop()
+    stopped = find_run(run)
+    stopped.stop()
     until = time.monotonic() + wait
-    while (status := found.status()).active and time.monotonic() < until:
+    while (status := stopped.status()).active and time.monotonic() < until:
         time.sleep(0.2)
-    text = state_line(found, status)
+    text = state_line(stopped, status)
     if status.active:
-        text = f"{found.name} was asked to stop and will after its step in hand."
-    tell(described(found), text, as_json=json)
+        text = f"{stopped.name} was asked to stop and will after its step in hand."
+    tell(described(stopped), text, as_json=json)
 
 
 def clone_run(
@@ -99,19 +99,18 @@ def clone_run(
 ) -> None:
     """Train on the same images once more, with other values of the recipe."""
     from fewshot_lab.pretrain import check_recipe
-    from fewshot_lab.runs import find_run, free_name, launch_again
+    from fewshot_lab.runs import find_run, free_name, relaunch_run
 
-    found = find_run(run)
+    original = find_run(run)
     changes = values_of(set_)
-    spec = found.spec
-    check_recipe(found.recipe.changed(**changes), int(spec["images"]), nproc=int(spec["nproc"]))
-    made = found.clone(name or free_name(found.name), without=without or (), **changes)
+    spec = original.spec
+    check_recipe(original.recipe.changed(**changes), int(spec["images"]), nproc=int(spec["nproc"]))
+    clone = original.clone(name or free_name(original.name), without=without or (), **changes)
     if detach or spec.get("launcher") == "slurm":
-        launch_again(made)
-        text = f"Started {made.name}; 'runs {made.name}' shows how far it is."
-        tell(described(made), text, as_json=json)
-        return
-    in_foreground(made, device=None, nproc=None, now=False, as_json=json)
+        relaunch_run(clone)
+        tell(described(clone), started_sentence(clone), as_json=json)
+    else:
+        in_foreground(clone, device=None, nproc=None, now=False, as_json=json)
 
 
 def delete_run(
@@ -122,9 +121,9 @@ def delete_run(
     """Delete a run with its checkpoints and its backbone; projects that use it keep a copy."""
     from fewshot_lab.runs import find_run
 
-    found = find_run(run)
-    found.delete()
-    tell({"deleted": found.name}, f"{found.name} is deleted.", as_json=json)
+    deleted = find_run(run)
+    deleted.delete()
+    tell({"deleted": deleted.name}, f"{deleted.name} is deleted.", as_json=json)
 
 
 def pretrain_rank(

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -24,10 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     port: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=65535, help="The first free one from 8501 by default.", show_default=False
-        ),
+        int | None, optional("The first free one from 8501 by default.", min=1, max=65535)
     ] = None,
     host: Annotated[
         str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")
@@ -84,9 +81,7 @@ def _free_port(host: str, wanted: int | None) -> int:
 
 def jobs(
     project: ProjectName,
-    stop: Annotated[
-        str | None, typer.Option(metavar="ID", help="Stop this one.", show_default=False)
-    ] = None,
+    stop: Annotated[str | None, optional("Stop this one.", metavar="ID")] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -96,9 +91,8 @@ def jobs(
     from fewshot_lab.jobs import list_jobs
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    found = list_jobs(opened.folder)
-    opened.close()
+    with Project.open(project) as opened:
+        found = list_jobs(opened.folder)
     if stop is not None:
         chosen = next((job for job in found if job.id == stop), None)
         if chosen is None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -22,56 +22,40 @@ def groups(
     project: ProjectName,
     pattern: Annotated[
         str | None,
-        typer.Option(
-            help="A regular expression on the path; its first bracketed part is the group.",
-            show_default=False,
-        ),
+        optional("A regular expression on the path; its first bracketed part is the group."),
     ] = None,
-    column: Annotated[
-        str | None, typer.Option(help="A metadata column.", show_default=False)
-    ] = None,
+    column: Annotated[str | None, optional("A metadata column.")] = None,
     imported: Annotated[
         bool, typer.Option("--imported", help="As a manifest's column or a DICOM field said.")
     ] = False,
     none: Annotated[bool, typer.Option("--none", help="No groups.")] = False,
-    noun: Annotated[
-        str | None,
-        typer.Option(help="What a group is: patient, slide, video.", show_default=False),
-    ] = None,
+    noun: Annotated[str | None, optional("What a group is: patient, slide, video.")] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Show what it would find; change nothing.")
     ] = False,
     threshold: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COSINE|auto",
-            help="From which two images are nearly the same.",
-            show_default=False,
-        ),
+        str | None, optional("From which two images are nearly the same.", metavar="COSINE|auto")
     ] = None,
     release: Annotated[
         list[str] | None,
-        typer.Option(
+        optional(
+            "Two images, by path or id, that are not the same; may be repeated.",
             metavar="IMAGE,IMAGE",
-            help="Two images, by path or id, that are not the same; may be repeated.",
-            show_default=False,
         ),
     ] = None,
     test_set: Annotated[
         str | None,
-        typer.Option(
+        optional(
+            "The reference test set: it never trains, nor is it suggested.",
             metavar="COLUMN=VALUE|FOLDER|auto|none",
-            help="The reference test set: it never trains, nor is it suggested.",
-            show_default=False,
         ),
     ] = None,
     site: Annotated[
         str | None,
-        typer.Option(
-            metavar="COLUMN|auto|none",
-            help="The column that says site, scanner or laboratory: inner stages of the network "
+        optional(
+            "The column that says site, scanner or laboratory: inner stages of the network "
             "are then read only if they are as good on sites left out.",
-            show_default=False,
+            metavar="COLUMN|auto|none",
         ),
     ] = None,
     home: Home = None,
@@ -81,8 +65,7 @@ def groups(
     from fewshot_lab.evaluation import GroupRule, noun_of
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    try:
+    with Project.open(project) as opened:
         splits = opened.splits
         asked = [
             ("pattern", pattern), ("column", column), ("import", "" if imported else None),
@@ -110,8 +93,6 @@ def groups(
             splits.sites.choose({"auto": None, "none": ""}.get(site, site))
         result = splits.to_dict() | {"groups": found.to_dict()}
         tell(result, _shown(found, result), as_json=json)
-    finally:
-        opened.close()
 
 
 def _cosine(text: str) -> float | None:
@@ -174,24 +155,19 @@ def _shown(found: Any, result: dict[str, Any]) -> str:
 
 def audit(
     project: ProjectName,
-    draw: Annotated[
-        int | None,
-        typer.Option(help="Draw so many images more, to be labelled.", show_default=False),
-    ] = None,
+    draw: Annotated[int | None, optional("Draw so many images more, to be labelled.")] = None,
     stratify: Annotated[
         str | None,
-        typer.Option(
+        optional(
+            "Draw from each part of the pool, so that rare ones come often enough.",
             metavar="predicted|COLUMN",
-            help="Draw from each part of the pool, so that rare ones come often enough.",
-            show_default=False,
         ),
     ] = None,
     per_group: Annotated[
         int | None,
-        typer.Option(
-            help="Images of each group to ask about; by default as few as leave enough to train "
-            "on, five at most.",
-            show_default=False,
+        optional(
+            "Images of each group to ask about; by default as few as leave enough to train "
+            "on, five at most."
         ),
     ] = None,
     home: Home = None,
@@ -200,8 +176,7 @@ def audit(
     """Show what the images drawn at random say of the classifier; draw more."""
     from fewshot_lab.project import Project
 
-    opened = Project.open(project)
-    try:
+    with Project.open(project) as opened:
         drawn = (
             opened.audit.draw(draw, stratify=stratify, per_group=per_group)
             if draw is not None
@@ -230,19 +205,15 @@ def audit(
                     for key in ("recall", "precision", "prevalence")
                 },
             }
-        tell(result, _told(result), as_json=json)
-    finally:
-        opened.close()
+        outlook = found.outlook(names, opened.splits.rule.noun) if found is not None else ""
+        tell(result, _audit_text(result, outlook), as_json=json)
 
 
 def _figure(interval: Any) -> dict[str, Any]:
-    told = asdict(interval)
-    return {**told, "value": None} if not interval.n else told
+    return asdict(interval) if interval.n else {**asdict(interval), "value": None}
 
 
-def _told(result: dict[str, Any]) -> str:
-    from fewshot_lab.evaluation import FEW_TO_PLAN
-
+def _audit_text(result: dict[str, Any], outlook: str) -> str:
     counts, found = result["counts"], result["figures"]
     lines = []
     if result["drawn_now"]:
@@ -266,14 +237,4 @@ def _told(result: dict[str, Any]) -> str:
     keys = ("recall", "precision", "prevalence")
     rows = [[name, *(shown(found[key][name]) for key in keys)] for name in found["recall"]]
     lines.append(table(["class", *keys], rows))
-    more = found["labels_to_halve"]
-    if found["why_not"]:
-        return "\n".join(lines)
-    lines.append(
-        "Too few to say yet how many more would halve the interval of the balanced accuracy."
-        if found["n"] < FEW_TO_PLAN
-        else f"{more:,} more audit labels would halve the interval of the balanced accuracy."
-        if more is not None
-        else "The pool has too few images to halve the interval of the balanced accuracy."
-    )
-    return "\n".join(lines)
+    return "\n".join(lines if found["why_not"] else [*lines, outlook])

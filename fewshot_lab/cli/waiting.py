@@ -32,25 +32,25 @@ def in_turn(
 
     if now or job is not None or "SLURM_JOB_ID" in os.environ:
         return None
-    Project.open(project).close()
-    return {"project": project, "device": device}
+    with Project.open(project):
+        return {"project": project, "device": device}
 
 
 @contextmanager
 def wait_in_line(work: dict[str, Any]) -> Iterator[None]:
     """Wait, say on stderr for whom, and keep the turn until the ``with`` block is left."""
-    from fewshot_lab.jobs import in_line
+    from fewshot_lab.jobs import queue_slot
 
-    said = ""
+    last = ""
 
     def waiting(sentence: str) -> bool:
-        nonlocal said
-        if sentence != said:
-            said = sentence
+        nonlocal last
+        if sentence != last:
+            last = sentence
             say_who_waits(sentence)
         return False
 
-    with in_line(work, waiting):
+    with queue_slot(work, waiting):
         yield
 
 

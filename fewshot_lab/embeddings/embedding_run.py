@@ -12,28 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fewshot_lab.backbones import Backbone
 from fewshot_lab.embeddings.claims import Claims
 from fewshot_lab.embeddings.decoding import ImageItem
 from fewshot_lab.embeddings.device import choose_device, part_of_run, precision
 from fewshot_lab.embeddings.forward_pass import Forward
-from fewshot_lab.embeddings.pipelines import Batch, lanes, pipeline
-from fewshot_lab.embeddings.shards import read_header, shard_files, write_shard
+from fewshot_lab.embeddings.pipelines import lanes, pipeline
+from fewshot_lab.embeddings.shard_writer import ShardWriter
+from fewshot_lab.embeddings.work_left import WrittenShards, claimed_chunks
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 
-CHUNK = 512
-"""Images that are taken at once by one of several processes."""
-
 CPU_BATCH, GPU_BATCH = 16, 256
 CPU_SHARD, GPU_SHARD = 512, 1024
 """Images per shard file: what a killed process loses at most."""
-
-PATIENCE = 30.0
-"""Seconds after which what is finished is written even if the shard is not full."""
 
 WORTH_PROCESSES = 4_000
 """Images from which on the seconds pay that worker processes take to start."""
@@ -117,7 +110,7 @@ def embed(
     if (batch_size is not None and batch_size < 1) or (workers is not None and workers < 1):
         raise FewshotLabError("The batch size and the number of workers must be at least 1.")
     mine = list({item.id: item for item in images[part::parts]}.values())
-    written = _Written(folder)
+    written = WrittenShards(folder)
     todo = sum(written.lacks(item, retry_failed) for item in mine)
     report = EmbedReport()
     if todo:
@@ -128,7 +121,7 @@ def embed(
         backbone.fetch(progress)
         _write_manifest(folder, backbone)
         with Claims(folder) as claims:
-            chunks = _chunks(mine, written, claims, retry_failed)
+            chunks = claimed_chunks(mine, written, claims, retry_failed)
             _run(
                 chunks,
                 todo,
@@ -140,7 +133,7 @@ def embed(
                 report=report,
                 progress=progress,
             )
-        written.look()
+        written.refresh()
     recorded = [(i.id, written.failed[i.id]) for i in mine if i.id in written.failed]
     report.failed = recorded + [entry for entry in report.failed if entry[0] not in written.failed]
     report.skipped = len(mine) - report.done - len(report.failed)
@@ -148,60 +141,15 @@ def embed(
     return report
 
 
-class _Written:
-    """Which images the folder's shards have, by whichever process."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.done: set[str] = set()
-        self.failed: dict[str, str] = {}
-        self._seen: set[str] = set()
-        self.look()
-
-    def look(self) -> None:
-        """Take in shards written since."""
-        for path in shard_files(self.folder):
-            if path.name not in self._seen and (shard := read_header(path)) is not None:
-                self._seen.add(path.name)
-                self.done.update(shard.ids)
-                self.failed |= dict(shard.failed)
-        for image_id in self.done & self.failed.keys():
-            del self.failed[image_id]
-
-    def lacks(self, item: ImageItem, retry_failed: bool) -> bool:
-        return item.id not in self.done and (retry_failed or item.id not in self.failed)
-
-
-def _chunks(
-    mine: Sequence[ImageItem], written: _Written, claims: Claims, retry_failed: bool
-) -> Iterator[list[ImageItem]]:
-    """Yield what is to do, piece by piece, each taken by this process alone."""
-    # The grid lies over all images, done or not, so that every process sees the same pieces.
-    pieces = [mine[start : start + CHUNK] for start in range(0, len(mine), CHUNK)]
-    # Twice: who held a piece the first time round may have been killed since.
-    for _ in range(2):
-        taken_by_others = []
-        for piece in pieces:
-            if not any(written.lacks(item, retry_failed) for item in piece):
-                continue
-            if not claims.take([item.id for item in piece]):
-                taken_by_others.append(piece)
-                continue
-            written.look()
-            missing = [item for item in piece if written.lacks(item, retry_failed)]
-            if missing:
-                yield missing
-        pieces = taken_by_others
-
-
 def _write_manifest(folder: Path, backbone: Backbone) -> None:
     """Say whose embeddings these are, or refuse a folder that is another's."""
     path = folder / "manifest.json"
     if path.is_file():
-        said = json.loads(path.read_text(encoding="utf-8")).get("fingerprint")
-        if said != backbone.fingerprint:
+        fingerprint = json.loads(path.read_text(encoding="utf-8")).get("fingerprint")
+        if fingerprint != backbone.fingerprint:
             raise FewshotLabError(
-                f"{folder} holds embeddings by another backbone ({said}); use another folder."
+                f"{folder} holds embeddings by another backbone ({fingerprint}); "
+                "use another folder."
             )
         return
     card = backbone.card
@@ -256,7 +204,7 @@ def _run(
         )
     began = time.monotonic()
     waited = worked = 0.0
-    shard = _ShardInHand(folder, backbone, dtype, CPU_SHARD if on_cpu else GPU_SHARD)
+    shard = ShardWriter(folder, backbone, dtype, CPU_SHARD if on_cpu else GPU_SHARD)
     progress("embedding", 0, todo)
     try:
         for batch in batches:
@@ -271,59 +219,6 @@ def _run(
         seconds = time.monotonic() - began
         report.images_per_second = report.done / seconds if seconds else 0.0
         report.waiting_share = waited / (waited + worked) if worked else 0.0
-
-
-class _ShardInHand:
-    """Collects embeddings until they are worth a file."""
-
-    def __init__(self, folder: Path, backbone: Backbone, dtype: str, size: int) -> None:
-        self._folder, self._dtype, self._size = folder, dtype, size
-        self._fingerprint, self._parts = backbone.fingerprint, backbone.parts
-        self.seen = 0
-        self._empty()
-
-    def _empty(self) -> None:
-        self._ids: list[str] = []
-        self._vectors: list[Any] = []
-        self._failed: list[tuple[str, str]] = []
-        self._since = time.monotonic()
-
-    def add(self, batch: Batch) -> None:
-        self.seen += len(batch.ids) + len(batch.failed) + len(batch.absent)
-        self._failed += batch.failed
-        if batch.ids:
-            finite = np.isfinite(batch.vectors).all(axis=1)
-            if not finite.all():
-                self._failed += [
-                    (i, "Its embedding is not finite.")
-                    for i, good in zip(batch.ids, finite, strict=True)
-                    if not good
-                ]
-                batch.ids = [i for i, good in zip(batch.ids, finite, strict=True) if good]
-                batch.vectors = batch.vectors[finite]
-            self._ids += batch.ids
-            self._vectors.append(batch.vectors)
-        full = len(self._ids) + len(self._failed) >= self._size
-        if full or time.monotonic() - self._since > PATIENCE:
-            self.write()
-
-    def write(self) -> None:
-        if self._ids or self._failed:
-            vectors = (
-                np.concatenate(self._vectors)
-                if self._ids
-                else np.zeros((0, self._parts.dimensions), np.float16)
-            )
-            write_shard(
-                self._folder,
-                self._ids,
-                vectors,
-                self._failed,
-                parts=self._parts,
-                fingerprint=self._fingerprint,
-                dtype=self._dtype,
-            )
-        self._empty()
 
 
 def readers_for_gpu() -> int:

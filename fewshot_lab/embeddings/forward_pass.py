@@ -105,7 +105,7 @@ class Forward:
             return time.perf_counter()
 
         began = now()
-        found = self._run(piece)
+        vectors = self._run(piece)
         self._batches += 1
         self._left = max(0, self._left - len(piece))
         if self._batches > WARM:
@@ -114,7 +114,7 @@ class Forward:
             if worth_compiling(self._seconds / (TIMED * len(piece)), self._left):
                 self._compiled = torch.compile(self.module, dynamic=False)
             self._left = 0
-        return found
+        return vectors
 
     def _run(self, piece: torch.Tensor) -> torch.Tensor:
         import torch

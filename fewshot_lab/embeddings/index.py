@@ -159,7 +159,7 @@ def _trained_ivf(faiss: Any, matrix: npt.NDArray[Any]) -> Any:
     n, d = matrix.shape
     cells = max(1, round(math.sqrt(n)))
     # Beyond 64 points per cell the cells hardly change, but learning them costs in proportion.
-    sample = normalised(matrix[_spread(n, 64 * cells)])
+    sample = normalised(matrix[evenly_spread(n, 64 * cells)])
     quantiser = faiss.IndexFlatIP(d)
     # Two bytes a number: the shards hold no more than that either.
     index = faiss.IndexIVFScalarQuantizer(
@@ -191,6 +191,6 @@ def _to_gpu(faiss: Any, index: Any, device: str | None) -> tuple[Any, Any] | Non
         return None
 
 
-def _spread(n: int, at_most: int) -> npt.NDArray[np.int64]:
+def evenly_spread(n: int, at_most: int) -> npt.NDArray[np.int64]:
     """Return at most so many of n rows, evenly spread, ascending."""
     return np.unique(np.linspace(0, n - 1, min(n, at_most)).astype(np.int64))

@@ -54,15 +54,15 @@ def _file(folder: Path) -> Path:
     return Path(folder) / "map.npz"
 
 
-def save_map(folder: Path, made: Map) -> None:
+def save_map(folder: Path, map_: Map) -> None:
     """Write a map, whole or not at all."""
-    said = {"method": made.method, "settings": made.settings, "fingerprint": made.fingerprint}
+    facts = {"method": map_.method, "settings": map_.settings, "fingerprint": map_.fingerprint}
     buffer = io.BytesIO()
     np.savez(
         buffer,
-        ids=np.array(made.ids, dtype=np.str_),
-        xy=np.asarray(made.xy, np.float32),
-        said=np.array(json.dumps(said)),
+        ids=np.array(map_.ids, dtype=np.str_),
+        xy=np.asarray(map_.xy, np.float32),
+        said=np.array(json.dumps(facts)),
     )
     write_atomically(_file(folder), buffer.getvalue())
 
@@ -73,11 +73,11 @@ def load_map(folder: Path) -> Map | None:
         # Read first: numpy leaves a damaged file open.
         data = io.BytesIO(_file(folder).read_bytes())
         with np.load(data, allow_pickle=False) as content:
-            said = json.loads(str(content["said"]))
+            facts = json.loads(str(content["said"]))
             ids, xy = content["ids"].tolist(), content["xy"].astype(np.float32)
-        if xy.shape != (len(ids), 2) or said["method"] not in ("pca", "umap"):
+        if xy.shape != (len(ids), 2) or facts["method"] not in ("pca", "umap"):
             return None
-        return Map(ids, xy, said["method"], said["settings"], said["fingerprint"])
+        return Map(ids, xy, facts["method"], facts["settings"], facts["fingerprint"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
 
@@ -142,9 +142,9 @@ def make_map(
         matrix, neighbours=neighbours, min_dist=min_dist, seed=seed, progress=progress
     )
     settings["laid_out"] = len(ids)
-    made = Map(ids, layout.xy, layout.method, settings, embeddings.fingerprint)
-    save_map(folder, made)
-    return made
+    map_ = Map(ids, layout.xy, layout.method, settings, embeddings.fingerprint)
+    save_map(folder, map_)
+    return map_
 
 
 def _extendable(old: Map, settings: dict[str, Any], ids: list[str]) -> bool:
@@ -165,12 +165,12 @@ def _extended(
     xy = old.xy[[k for k, i in enumerate(old.ids[: old.settings["laid_out"]]) if i in set(anchors)]]
     layout = layout_of(xy, old.method, vectors(anchors))
     placed = place_new(layout, vectors(new))
-    made = Map(
+    map_ = Map(
         [*old.ids, *new],
         np.concatenate([old.xy, placed]),
         old.method,
         old.settings,
         old.fingerprint,
     )
-    save_map(folder, made)
-    return made
+    save_map(folder, map_)
+    return map_

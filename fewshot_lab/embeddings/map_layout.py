@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fewshot_lab.embeddings.index import Index, _spread, build_index, normalised
+from fewshot_lab.embeddings.index import Index, build_index, evenly_spread, normalised
 from fewshot_lab.embeddings.neighbours import neighbour_graph
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.progress import Progress, silent
@@ -67,7 +67,7 @@ def pca_map(matrix: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     xy = np.zeros((n, 2), np.float32)
     if n < 2:
         return xy
-    sample = normalised(matrix[_spread(n, 10_000)])
+    sample = normalised(matrix[evenly_spread(n, 10_000)])
     mean = sample.mean(axis=0)
     sample -= mean
     axes = _two_axes(sample)
@@ -88,8 +88,8 @@ def _two_axes(centred: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     axes = np.zeros((d, 2), np.float32)
     if min(n, d) <= 8:
         _, lengths, vectors = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
-        found = vectors[:2][lengths[:2] > 1e-6]
-        axes[:, : len(found)] = found.T
+        leading = vectors[:2][lengths[:2] > 1e-6]
+        axes[:, : len(leading)] = leading.T
     else:
         # Lanczos needs some dozen products with the data; all d components would need d of them.
         operator = LinearOperator(
@@ -242,12 +242,12 @@ def _umap() -> Any:
 class _Bar:
     """Looks like the terminal to tqdm and hears which epoch it is."""
 
-    def __init__(self, told: Callable[[int], None]) -> None:
-        self._told = told
+    def __init__(self, report: Callable[[int], None]) -> None:
+        self._report = report
 
     def write(self, text: str) -> None:
         if (epoch := text.strip()).isdecimal():
-            self._told(int(epoch))
+            self._report(int(epoch))
 
     def flush(self) -> None:
         pass

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fewshot_lab.embeddings.index import Index, _spread, build_index, gpus, normalised
+from fewshot_lab.embeddings.index import Index, build_index, evenly_spread, gpus, normalised
 from fewshot_lab.progress import Progress, silent
 
 EXACT_WORK = 4e11
@@ -54,35 +54,36 @@ def neighbour_graph(
     step = max(256, min(4096, n // 50))
     for start in range(0, n, step):
         block = slice(start, min(n, start + step))
-        similarity, found = index.search(queries[block], k)
+        similarity, nearest = index.search(queries[block], k)
         own = np.arange(block.start, block.stop)
-        rows[block], distances[block] = _self_first(own, found, similarity)
+        rows[block], distances[block] = _self_first(own, nearest, similarity)
         progress("neighbours", block.stop, n)
     return rows, distances
 
 
 def _self_first(
-    own: npt.NDArray[Any], found: npt.NDArray[np.int64], similarity: npt.NDArray[np.float32]
+    own: npt.NDArray[Any], nearest: npt.NDArray[np.int64], similarity: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Put each row itself first, where twins or an approximate search left it elsewhere."""
     distance = np.maximum(1 - similarity, 0)
-    distance[found < 0] = np.inf
-    itself = found == own[:, None]
+    distance[nearest < 0] = np.inf
+    itself = nearest == own[:, None]
     distance[itself] = -1
     # A row that did not find itself gives up its farthest find.
     lost = ~itself.any(axis=1)
-    found[lost, -1] = own[lost]
+    nearest[lost, -1] = own[lost]
     distance[lost, -1] = -1
     order = np.argsort(distance, axis=1, kind="stable")
-    found, distance = np.take_along_axis(found, order, 1), np.take_along_axis(distance, order, 1)
+    nearest = np.take_along_axis(nearest, order, 1)
+    distance = np.take_along_axis(distance, order, 1)
     distance[:, 0] = 0
     # What an approximate search did not find stands as far as the farthest it did find.
     missing = ~np.isfinite(distance)
     if missing.any():
         farthest = np.where(missing, 0, distance).max(axis=1, keepdims=True)
         distance = np.where(missing, farthest, distance)
-        found = np.where(missing, own[:, None], found)
-    return found, distance
+        nearest = np.where(missing, own[:, None], nearest)
+    return nearest, distance
 
 
 def reduced(matrix: npt.NDArray[Any], dimensions: int) -> npt.NDArray[np.float32]:
@@ -102,7 +103,7 @@ def reduced(matrix: npt.NDArray[Any], dimensions: int) -> npt.NDArray[np.float32
     n, d = matrix.shape
     if d <= dimensions:
         return normalised(matrix)
-    sample = normalised(matrix[_spread(n, 10_000)])
+    sample = normalised(matrix[evenly_spread(n, 10_000)])
     _, directions = np.linalg.eigh(sample.T @ sample)
     strongest = np.ascontiguousarray(directions[:, -dimensions:], np.float32)
     out = np.empty((n, dimensions), np.float32)
@@ -141,11 +142,11 @@ def near_pairs(
         full = []
         for start in range(0, len(todo), 4096):
             rows = todo[start : start + 4096]
-            similarity, found = index.search(matrix[rows], k)
-            close = (similarity >= threshold) & (found >= 0)
-            at, column = np.nonzero(close & (found != rows[:, None]))
+            similarity, nearest = index.search(matrix[rows], k)
+            close = (similarity >= threshold) & (nearest >= 0)
+            at, column = np.nonzero(close & (nearest != rows[:, None]))
             left.append(rows[at])
-            right.append(found[at, column])
+            right.append(nearest[at, column])
             cosines.append(similarity[at, column])
             full.append(rows[close.all(axis=1)])
         todo = np.concatenate(full) if k < min(n, _MOST) else np.array([], np.int64)

@@ -155,11 +155,11 @@ def pipeline(
     try:
         while True:
             began = time.perf_counter()
-            got = next(batches, None)
+            reading = next(batches, None)
             waited = time.perf_counter() - began
-            if got is None:
+            if reading is None:
                 break
-            batch, pixels = got
+            batch, pixels = reading
             batch.waited = waited
             started = time.perf_counter()
             vectors = None if pixels is None else forward(pixels)
@@ -209,8 +209,8 @@ def _stacked(read: Sequence[tuple[str, Any]]) -> tuple[Batch, torch.Tensor | Non
     good = []
     for image_id, pixels in read:
         if isinstance(pixels, Unread):
-            found = batch.failed if pixels.lasting else batch.absent
-            found.append((image_id, pixels.reason))
+            unread = batch.failed if pixels.lasting else batch.absent
+            unread.append((image_id, pixels.reason))
         else:
             good.append((image_id, pixels))
     if not good:

@@ -106,21 +106,21 @@ def read_header(path: Path) -> Shard | None:
             if not 0 < length <= size - 8:
                 return None
             header = json.loads(file.read(length))
-        tensor, said = header["vectors"], header["__metadata__"]
+        tensor, metadata = header["vectors"], header["__metadata__"]
         n, d = tensor["shape"]
-        ids = json.loads(said["ids"])
+        ids = json.loads(metadata["ids"])
         # Shards of the first version say nothing of parts: they have but one.
-        parts = Parts.of(json.loads(said["parts"])) if "parts" in said else Parts.final(d)
+        parts = Parts.of(json.loads(metadata["parts"])) if "parts" in metadata else Parts.final(d)
         whole = tensor["dtype"] == "F16" and n == len(ids) and size == 8 + length + 2 * n * d
         if not whole or (n and parts.dimensions != d):
             return None
         return Shard(
             path=path,
             ids=ids,
-            failed=[(str(i), str(reason)) for i, reason in json.loads(said["failed"])],
+            failed=[(str(i), str(reason)) for i, reason in json.loads(metadata["failed"])],
             parts=parts,
-            fingerprint=said["fingerprint"],
-            dtype=said["dtype"],
+            fingerprint=metadata["fingerprint"],
+            dtype=metadata["dtype"],
             offset=8 + length,
         )
     except (OSError, ValueError, KeyError, TypeError):

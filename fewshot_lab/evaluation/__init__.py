@@ -2,7 +2,6 @@
 
 from fewshot_lab.evaluation.advice import Advice
 from fewshot_lab.evaluation.audit_estimates import (
-    FEW_TO_PLAN,
     AuditCounts,
     AuditReport,
     ReferenceTest,
@@ -55,7 +54,6 @@ from fewshot_lab.evaluation.test_set import TestRule, test_rows
 __all__ = [
     "CLASSIFIERS",
     "DEFAULT",
-    "FEW_TO_PLAN",
     "NEVER",
     "SHOTS",
     "Advice",

@@ -104,6 +104,20 @@ class TestFigures:
             f"for {some}, of which most {noun}s show many images or none. {do}"
         )
 
+    def outlook(self, names: Mapping[int, str], noun: str) -> str:
+        """Say how many more labels halve the balanced accuracy's interval, or why none is known."""
+        if self.lacking:
+            return self.why_not(names, noun)
+        if self.n < FEW_TO_PLAN:
+            return "Too few to say yet how many would make the intervals narrow."
+        if self.more is None:
+            return (
+                "Even all images of the pool would not halve the interval of the balanced accuracy."
+            )
+        of = f" of further {noun}s" if self.groups < self.n else ""
+        labels = "audit label" if self.more == 1 else "audit labels"
+        return f"{self.more:,} more {labels}{of} would halve the interval of the balanced accuracy."
+
 
 @dataclass(frozen=True)
 class AuditReport:

@@ -62,6 +62,31 @@ class CrossValidation:
         """The column of the class predicted of each image (n,); -1 where it was never held out."""
         return _columns(self.out_of_fold)
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The column of the class that each image is labelled as (n,)."""
+        return np.searchsorted(self.class_ids, self.y)
+
+    def cells(self) -> dict[tuple[int, int], list[str]]:
+        """Return the images of each cell of the confusion matrix, the surest first.
+
+        Keys are class ids: as labelled, as predicted.
+        """
+        labels, predicted = self.labels, self.predicted
+        cells: dict[tuple[int, int], list[str]] = {}
+        for at in np.argsort(-np.nan_to_num(self.out_of_fold).max(axis=1), kind="stable"):
+            if predicted[at] >= 0:
+                key = (int(self.class_ids[labels[at]]), int(self.class_ids[predicted[at]]))
+                cells.setdefault(key, []).append(self.ids[at])
+        return cells
+
+    def accuracy_above(self, probability: float) -> Interval | None:
+        """Return how many of the predictions at least that sure are right; None without any."""
+        held = ~np.isnan(self.out_of_fold[:, 0])
+        sure = self.out_of_fold[held].max(axis=1) >= probability
+        right = self.out_of_fold[held].argmax(axis=1) == self.labels[held]
+        return wilson(int(right[sure].sum()), int(sure.sum())) if sure.any() else None
+
 
 @dataclass(frozen=True)
 class Suspect:

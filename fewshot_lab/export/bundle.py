@@ -19,7 +19,7 @@ from fewshot_lab.images import Candidate, Refused, read_rgb, scan
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fewshot_lab.export.predict_template import Classifier, Row
+    from fewshot_lab.export.predict_template import Classifier, Prediction
 
 
 class Bundle:
@@ -103,7 +103,7 @@ class Bundle:
         """The classes' names, in the order of the probabilities."""
         return self._classifier.names
 
-    def predict(self, pictures: Iterable[str | Path | Candidate | Refused]) -> Iterator[Row]:
+    def predict(self, pictures: Iterable[str | Path | Candidate | Refused]) -> Iterator[Prediction]:
         """Yield one row per picture, in order; DICOM, too.
 
         Parameters
@@ -113,7 +113,7 @@ class Bundle:
 
         Yields
         ------
-        Row
+        Prediction
             ``path``, ``predicted``, ``probability``, ``probabilities`` (K,), ``embedding`` (d,);
             ``reason`` where it cannot be read; ``decided``, ``classes``, ``unlike`` and
             ``similarity`` by the bundle's rule, None in bundles that have none.
@@ -185,20 +185,20 @@ def predict_folder(
 
     out = Path(out)
     with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
-        found = scan(Path(folder), extract_to=Path(unpacked))
+        pictures = scan(Path(folder), extract_to=Path(unpacked))
         seen = 0
         referred: list[bool] = []
         unlike: list[bool] = []
 
-        def counted() -> Iterator[Row]:
+        def counted() -> Iterator[Prediction]:
             nonlocal seen
-            for row in bundle.predict(found):
+            for row in bundle.predict(pictures):
                 seen += 1
                 if row.decided is not None:
                     referred.append(not row.decided)
                 if row.unlike is not None:
                     unlike.append(row.unlike)
-                progress("predicting", seen, max(found.total, seen))
+                progress("predicting", seen, max(pictures.total, seen))
                 yield row
             if not seen:
                 raise FewshotLabError(f"There is no picture in {folder}.")

@@ -14,21 +14,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export.classifier_onnx import classifier_graph
 from fewshot_lab.export.errors import ExportRefused
 from fewshot_lab.export.facts import gather_facts
 from fewshot_lab.export.licence import check_backbone
-from fewshot_lab.export.model_card import model_card
-from fewshot_lab.export.onnx_graph import (
-    REVISION,
-    backbone_graph,
-    classifier_graph,
-    join,
-    serialise,
-)
-from fewshot_lab.export.parity import check
+from fewshot_lab.export.onnx_graph import REVISION, backbone_graph, join, serialise
+from fewshot_lab.export.parity import check_parity
 from fewshot_lab.export.predict_script import predict_py
 from fewshot_lab.export.skops_file import dump, write_member
 from fewshot_lab.export.tables import labels_used_csv
+from fewshot_lab.export.templating import render
 from fewshot_lab.files import to_json
 from fewshot_lab.progress import Progress, silent
 
@@ -128,17 +123,17 @@ def export_bundle(
     if classifier is None:
         progress("fitting", 0, None)
         classifier = project.fit()
-    _clear(home)
+    _clear_leftovers(home)
     beside = home.with_name(f".{home.name}.{uuid4().hex[:8]}.part")
     try:
         try:
             beside.mkdir(parents=True)
-            report = _fill(beside, project, classifier, accepted, progress)
-            packed = _pack(beside, home.name, zip_path) if zip_path is not None else None
+            report = _write_files(beside, project, classifier, accepted, progress)
+            zipped = _zip(beside, home.name, zip_path) if zip_path is not None else None
             if not only_zip:
-                _put(beside, home)
-            if packed is not None and zip_path is not None:
-                packed.replace(zip_path)
+                _put_in_place(beside, home)
+            if zipped is not None and zip_path is not None:
+                zipped.replace(zip_path)
         except OSError as error:
             raise FewshotLabError(
                 f"{target} cannot be written: {error.strerror or error}."
@@ -146,7 +141,7 @@ def export_bundle(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         if zip_path is not None:
-            _packing(zip_path).unlink(missing_ok=True)
+            _unfinished_zip(zip_path).unlink(missing_ok=True)
     return BundleReport(
         folder=None if only_zip else home,
         zip_path=zip_path,
@@ -162,7 +157,7 @@ def export_bundle(
     )
 
 
-def _fill(
+def _write_files(
     folder: Path,
     project: ProjectCore,
     classifier: TrainedClassifier,
@@ -201,7 +196,7 @@ def _fill(
     _store(folder / "predict.py", predict_py().encode())
 
     parity = asdict(
-        check(project, fitted, classifier.training.ids, folder, decision, progress=progress)
+        check_parity(project, fitted, classifier.training.ids, folder, decision, progress=progress)
     )
     about = {**facts["about"], "parity": parity}
     about["licence"] = {**about["licence"], "accepted": accepted}
@@ -212,7 +207,8 @@ def _fill(
         if (folder / name).exists()
     }
     _store(folder / "bundle.json", _json(about))
-    _store(folder / "MODEL_CARD.md", model_card({**facts, "about": about}).encode())
+    card = render("model_card.md.jinja", {**facts, "about": about})
+    _store(folder / "MODEL_CARD.md", card.encode())
     return parity
 
 
@@ -254,14 +250,14 @@ def _must_be_free(folder: Path, force: bool) -> None:
         raise FewshotLabError(f"{folder} exists: choose another name, or replace it (--force).")
 
 
-def _clear(folder: Path) -> None:
+def _clear_leftovers(folder: Path) -> None:
     """Remove what exports to the same place left that were killed, an hour ago or more."""
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.????????.part"):
         if left.stat().st_mtime < time.time() - 3600:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _put(beside: Path, folder: Path) -> None:
+def _put_in_place(beside: Path, folder: Path) -> None:
     """Rename the finished bundle into place; an old one is there until then."""
     old = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.old")
     if folder.exists():
@@ -275,18 +271,18 @@ def _put(beside: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _packing(zip_path: Path) -> Path:
+def _unfinished_zip(zip_path: Path) -> Path:
     return zip_path.with_name(f".{zip_path.name}.{os.getpid()}.part")
 
 
-def _pack(folder: Path, name: str, zip_path: Path) -> Path:
+def _zip(folder: Path, name: str, zip_path: Path) -> Path:
     """Write the ZIP under another name; return that."""
-    packing = _packing(zip_path)
-    with packing.open("wb") as file:
+    unfinished = _unfinished_zip(zip_path)
+    with unfinished.open("wb") as file:
         with zipfile.ZipFile(file, "w") as archive:
             for member in FILES:
                 if (folder / member).exists():
                     write_member(archive, f"{name}/{member}", (folder / member).read_bytes())
         file.flush()
         os.fsync(file.fileno())
-    return packing
+    return unfinished

@@ -93,8 +93,8 @@ def _strategy(project: ProjectCore) -> dict[str, Any]:
 
 
 def _splits(project: ProjectCore) -> dict[str, Any]:
-    found = project.splits.to_dict()
-    groups = found["groups"]
+    splits = project.splits.to_dict()
+    groups = splits["groups"]
     return {
         "groups": {
             "noun": groups["rule"]["noun"],
@@ -102,9 +102,9 @@ def _splits(project: ProjectCore) -> dict[str, Any]:
             "count": groups["groups"],
             "without": groups["without"],
         },
-        "near_duplicates": found["near_duplicates"],
+        "near_duplicates": splits["near_duplicates"],
         "test_set": {
-            key: value for key, value in found["test_set"].items() if isinstance(value, int)
+            key: value for key, value in splits["test_set"].items() if isinstance(value, int)
         },
     }
 
@@ -119,29 +119,29 @@ def _curve(project: ProjectCore, fitted: Fitted) -> dict[str, Any]:
 def _agreement(project: ProjectCore) -> dict[str, Any]:
     from fewshot_lab.project import ProjectTeam
 
-    found = ProjectTeam(project).report().to_dict()
+    team = ProjectTeam(project).report().to_dict()
     counts = {
-        "annotators": len(found["people"]),
-        "rule": found["rule"],
-        "conflicts": len(found["conflicts"]),
-        "decided": sum(each["decided"] for each in found["conflicts"]),
+        "annotators": len(team["people"]),
+        "rule": team["rule"],
+        "conflicts": len(team["conflicts"]),
+        "decided": sum(each["decided"] for each in team["conflicts"]),
     }
-    if found["kappa"] is None:
+    if team["kappa"] is None:
         why = (
             "One person labelled."
-            if len(found["people"]) < 2
+            if len(team["people"]) < 2
             else "No image was labelled by two people without sight of each other's label."
         )
         return {**counts, "reason": why}
-    repeated = [p for p in found["people"] if p["self_agreement"] is not None]
+    repeated = [p for p in team["people"] if p["self_agreement"] is not None]
     return {
         **counts,
-        "kind": found["kind"],
-        "kappa": found["kappa"],
-        "agreement": found["agreement"],
-        "images": found["images"],
-        "pairs": len(found["pairs"]),
-        "effect": found["effect"],
+        "kind": team["kind"],
+        "kappa": team["kappa"],
+        "agreement": team["agreement"],
+        "images": team["images"],
+        "pairs": len(team["pairs"]),
+        "effect": team["effect"],
         "with_themselves": [
             {"agreement": p["self_agreement"], "kappa": p["self_kappa"], "images": p["repeats"]}
             for p in repeated

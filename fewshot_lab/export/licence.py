@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.backbones import conditions, must_be_accepted
+from fewshot_lab.backbones import BUNDLE_LIMIT_MB, conditions, must_be_accepted
 from fewshot_lab.export.errors import ExportRefused
 
 if TYPE_CHECKING:
@@ -54,13 +54,9 @@ def check_backbone(card: Card, accepted: bool, by: str = "") -> dict[str, Any] |
     ------
     ExportRefused
     """
-    from fewshot_lab.export.onnx_graph import refuse_too_large
-
-    refuse_too_large(card)
+    if card.size_mb > BUNDLE_LIMIT_MB:
+        raise ExportRefused(
+            f"{card.title} ({card.size_mb:,.0f} MB) is larger than the 2 GB that one ONNX file can "
+            "hold: it works in the app, but a bundle needs a smaller backbone."
+        )
     return accept_licence(card, accepted, by)
-
-
-def acceptance_words(accepted: dict[str, Any]) -> str:
-    """Return an acceptance as a sentence."""
-    who = f" by {accepted['by']}" if accepted["by"] else ""
-    return f"Accepted{who} on {accepted['at']}: {accepted['licence']}."

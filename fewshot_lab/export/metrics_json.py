@@ -45,11 +45,11 @@ def _cross_validated(classifier: TrainedClassifier, names: dict[int, str]) -> di
         pairs=splits.apart_pairs(training.ids),
     )
     if not cv.n:
-        return _nothing("Every class needs labels of at least two groups to hold one out.")
+        return _not_measured("Every class needs labels of at least two groups to hold one out.")
     classes = [names[int(i)] for i in cv.class_ids]
     return {
-        "balanced_accuracy": plain(cv.balanced_accuracy),
-        "recall": {names[int(i)]: plain(interval) for i, interval in cv.recall.items()},
+        "balanced_accuracy": as_json(cv.balanced_accuracy),
+        "recall": {names[int(i)]: as_json(interval) for i, interval in cv.recall.items()},
         "confusion": {"classes": classes, "counts": cv.confusion.tolist()},
         "n": cv.n,
         "repeats": cv.repeats,
@@ -59,7 +59,7 @@ def _cross_validated(classifier: TrainedClassifier, names: dict[int, str]) -> di
 
 def _drawn(report: AuditReport, names: dict[int, str], noun: str) -> dict[str, Any]:
     if report.figures is None:
-        return _nothing("No image drawn at random for the audit has been labelled yet.")
+        return _not_measured("No image drawn at random for the audit has been labelled yet.")
     return {
         **_figures(report.figures, names, noun),
         "drawn": asdict(report.counts),
@@ -69,7 +69,7 @@ def _drawn(report: AuditReport, names: dict[int, str], noun: str) -> dict[str, A
 
 def _tested(test: ReferenceTest | None, names: dict[int, str]) -> dict[str, Any]:
     if test is None or test.figures is None:
-        return _nothing("The project has no reference test set with known classes.")
+        return _not_measured("The project has no reference test set with known classes.")
     return {
         **_figures(test.figures, names),
         "by": test.by,
@@ -79,32 +79,32 @@ def _tested(test: ReferenceTest | None, names: dict[int, str]) -> dict[str, Any]
     }
 
 
-def _figures(found: TestFigures, names: dict[int, str], noun: str = "group") -> dict[str, Any]:
+def _figures(figures: TestFigures, names: dict[int, str], noun: str = "group") -> dict[str, Any]:
     def each(intervals: dict[int, Interval]) -> dict[str, Any]:
-        return {names[c]: plain(interval) for c, interval in intervals.items()}
+        return {names[c]: as_json(interval) for c, interval in intervals.items()}
 
-    why = found.why_not(names, noun)
+    why = figures.why_not(names, noun)
     return {
-        "balanced_accuracy": None if why else plain(found.balanced_accuracy),
+        "balanced_accuracy": None if why else as_json(figures.balanced_accuracy),
         **({"reason": why} if why else {}),
-        "accuracy": plain(found.accuracy),
-        "recall": each(found.recall),
-        "precision": each(found.precision),
-        "prevalence": each(found.prevalence),
+        "accuracy": as_json(figures.accuracy),
+        "recall": each(figures.recall),
+        "precision": each(figures.precision),
+        "prevalence": each(figures.prevalence),
         "confusion": {
-            "classes": [names[c] for c in found.class_ids],
-            "counts": found.confusion.tolist(),
+            "classes": [names[c] for c in figures.class_ids],
+            "counts": figures.confusion.tolist(),
         },
-        "n": found.n,
-        "independent": found.groups,
+        "n": figures.n,
+        "independent": figures.groups,
     }
 
 
-def _nothing(reason: str) -> dict[str, Any]:
+def _not_measured(reason: str) -> dict[str, Any]:
     return {"balanced_accuracy": None, "reason": reason, "n": 0}
 
 
-def plain(interval: Interval) -> dict[str, float | int | None]:
+def as_json(interval: Interval) -> dict[str, float | int | None]:
     """Return an interval as JSON; null where nothing could be estimated."""
     value = None if math.isnan(interval.value) else float(interval.value)
     return {

@@ -14,18 +14,12 @@ if TYPE_CHECKING:
     import numpy as np
     import onnx
     import torch
-    from sklearn.base import BaseEstimator
-
-    from fewshot_lab.backbones import Card
 
 OPSET = 18
 ML_OPSET = 3
 IR_VERSION = 10
 REVISION = 1
 """Raised when the way a backbone is turned into ONNX changes: old cached graphs are then unused."""
-
-LIMIT_MB = 2147
-"""Protocol buffers, and so an ONNX file, end at 2 GB."""
 
 IMAGES, EMBEDDING, PROBABILITIES = "images", "embedding", "probabilities"
 
@@ -61,10 +55,10 @@ def backbone_graph(
     # out of torch and can bake in a size: so it is tried first and its graph is checked.
     for export in (_trace, _capture):
         try:
-            graph = _clean(export(model, size))
+            graph = cleaned(export(model, size))
             difference = _difference(model, graph, size)
         except Exception as error:
-            failures.append(_reason(error))
+            failures.append(first_line(error))
             continue
         if difference <= 1e-4:
             if cache is not None:
@@ -131,117 +125,11 @@ def _difference(model: torch.nn.Module, graph: onnx.ModelProto, size: int) -> fl
         pictures = rng.integers(0, 256, (n, size, size, 3), dtype=np.uint8)
         with torch.inference_mode():
             expected = model(torch.from_numpy(pictures)).float().numpy()
-        found = run(session, pictures, [EMBEDDING])[0]
-        if found.shape != expected.shape or not np.isfinite(found).all():
+        embedded = run(session, pictures, [EMBEDDING])[0]
+        if embedded.shape != expected.shape or not np.isfinite(embedded).all():
             return float("inf")
-        worst = max(worst, float(np.abs(found - expected).max() / np.abs(expected).max()))
+        worst = max(worst, float(np.abs(embedded - expected).max() / np.abs(expected).max()))
     return worst
-
-
-def classifier_graph(estimator: BaseEstimator, dimensions: int) -> onnx.ModelProto:
-    """Return a fitted scikit-learn classifier as a graph from ``embedding`` to ``probabilities``.
-
-    Raises
-    ------
-    ExportRefused
-        Where skl2onnx has no conversion for a part of it.
-    """
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
-
-    estimator, knots = _without_isotonic(estimator)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # skl2onnx reads attributes that sklearn deprecates
-            graph = convert_sklearn(
-                estimator,
-                name="classifier",
-                initial_types=[(EMBEDDING, FloatTensorType([None, dimensions]))],
-                options={"zipmap": False},
-                target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
-            )
-    except Exception as error:
-        raise ExportRefused(
-            f"The classifier cannot be written as ONNX ({_reason(error)})."
-        ) from error
-    return _with_isotonic(_clean(graph), knots) if knots else _clean(graph)
-
-
-def _without_isotonic(estimator: Any) -> tuple[Any, list[tuple[np.ndarray, np.ndarray]]]:
-    """Return a pipeline without its isotonic maps, and their knots.
-
-    skl2onnx turns an isotonic map, a broken line, into steps.
-    """
-    from sklearn.pipeline import Pipeline
-
-    *steps, (name, head) = estimator.steps
-    if getattr(head, "method", None) != "isotonic":
-        return estimator, []
-    (part,) = head.calibrated_classifiers_
-    bare = part.estimator.estimators_[0]
-    knots = [(each.X_thresholds_, each.y_thresholds_) for each in part.calibrators]
-    return Pipeline([*steps, (name, bare)]), knots
-
-
-def _with_isotonic(
-    model: onnx.ModelProto, knots: list[tuple[np.ndarray, np.ndarray]]
-) -> onnx.ModelProto:
-    """Map ``probabilities`` by a broken line per class, and normalise.
-
-    A broken line is a sum of ramps: ``y0 + sum(rise * clip((p - x) / width, 0, 1))``.
-    """
-    import numpy as np
-    from onnx import helper, numpy_helper
-
-    graph = model.graph
-    for node in graph.node:
-        for i, name in enumerate(node.output):
-            if name == PROBABILITIES:
-                node.output[i] = "uncalibrated"
-    binary = len(knots) == 1
-    ramps = max(2, *(len(x) for x, _ in knots)) - 1
-    # Where a class has fewer knots, ramps that rise by nothing.
-    start, width = np.zeros((len(knots), ramps)), np.ones((len(knots), ramps))
-    rise, base = np.zeros((len(knots), ramps)), np.zeros(len(knots))
-    for k, (x, y) in enumerate(knots):
-        x, y, base[k] = np.asarray(x, float), np.asarray(y, float), y[0]
-        start[k, : len(x) - 1], width[k, : len(x) - 1] = x[:-1], np.diff(x)
-        rise[k, : len(x) - 1] = np.diff(y)
-    constants = {
-        "ramp_start": start, "ramp_width": width, "ramp_rise": rise, "ramp_base": base,
-        "ramp_low": np.array(0.0), "ramp_high": np.array(1.0),
-    }  # fmt: skip
-    for name, value in constants.items():
-        graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
-    for name, whole in (("last_axis", 2), ("second" if binary else "classes", 1)):
-        graph.initializer.append(numpy_helper.from_array(np.array([whole]), name))
-    make = helper.make_node
-    first = [make("Gather", ["uncalibrated", "second"], ["own"], axis=1)] if binary else []
-    last = (
-        [
-            make("Sub", ["ramp_high", "mapped"], ["other"]),
-            make("Concat", ["other", "mapped"], [PROBABILITIES], axis=1),
-        ]
-        if binary
-        else [
-            make("ReduceSum", ["mapped", "classes"], ["total"], keepdims=1),
-            make("Div", ["mapped", "total"], [PROBABILITIES]),
-        ]
-    )
-    graph.node.extend(
-        [
-            *first,
-            make("Unsqueeze", ["own" if binary else "uncalibrated", "last_axis"], ["deep"]),
-            make("Sub", ["deep", "ramp_start"], ["from_start"]),
-            make("Div", ["from_start", "ramp_width"], ["along"]),
-            make("Clip", ["along", "ramp_low", "ramp_high"], ["ramp"]),
-            make("Mul", ["ramp", "ramp_rise"], ["risen"]),
-            make("ReduceSum", ["risen", "last_axis"], ["above"], keepdims=0),
-            make("Add", ["above", "ramp_base"], ["mapped"]),
-            *last,
-        ]
-    )
-    return model
 
 
 def join(backbone: onnx.ModelProto, classifier: onnx.ModelProto, n_classes: int) -> onnx.ModelProto:
@@ -282,12 +170,13 @@ def join(backbone: onnx.ModelProto, classifier: onnx.ModelProto, n_classes: int)
     return joined
 
 
-def _reason(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return an error's kind and the first line of its message."""
     lines = str(error).splitlines() or ["no reason given"]
     return f"{type(error).__name__}: {lines[0]}"
 
 
-def _clean(model: onnx.ModelProto) -> onnx.ModelProto:
+def cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
     """Keep what computes: no stack traces with this machine's paths, no tool names, one order."""
     import onnx
 
@@ -305,13 +194,13 @@ def _clean(model: onnx.ModelProto) -> onnx.ModelProto:
     for value in (*graph.input, *graph.output):
         value.doc_string = ""
         value.ClearField("metadata_props")
-    cleaned = _model(graph)
-    cleaned.functions.extend(model.functions)
-    domains = {entry.domain for entry in cleaned.opset_import}
-    cleaned.opset_import.extend(
+    bare = _model(graph)
+    bare.functions.extend(model.functions)
+    domains = {entry.domain for entry in bare.opset_import}
+    bare.opset_import.extend(
         entry for entry in model.opset_import if entry.domain not in (*domains, "ai.onnx")
     )
-    return cleaned
+    return bare
 
 
 def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
@@ -329,20 +218,6 @@ def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
         producer_name="fewshot-lab",
         producer_version=__version__,
     )
-
-
-def refuse_too_large(card: Card) -> None:
-    """Refuse a backbone that no ONNX file can hold, before anything is computed.
-
-    Raises
-    ------
-    ExportRefused
-    """
-    if card.size_mb > LIMIT_MB:
-        raise ExportRefused(
-            f"{card.title} ({card.size_mb:,.0f} MB) is larger than the 2 GB that one ONNX file can "
-            "hold: it works in the app, but a bundle needs a smaller backbone."
-        )
 
 
 def serialise(model: onnx.ModelProto) -> bytes:

@@ -51,7 +51,7 @@ class Parity:
     stored_difference: float
 
 
-def check(
+def check_parity(
     project: ProjectCore,
     fitted: Fitted,
     training_ids: Sequence[str],
@@ -76,9 +76,9 @@ def check(
 
     embeddings = project.require_embeddings()
     order = _sample_order(embeddings.ids, training_ids)
-    with loaded(folder) as module:
+    with loaded_script(folder) as module:
         classifier = module.Classifier(folder)
-        ids, inputs = _read(project, classifier, order, progress)
+        ids, inputs = _readable_inputs(project, classifier, order, progress)
         needed = min(AT_LEAST, len(order))
         if len(ids) < needed:
             raise ExportRefused(
@@ -86,20 +86,20 @@ def check(
                 "check needs can still be read; put the image files back where they were."
             )
         batches = [inputs[i : i + 8] for i in range(0, len(inputs), 8)]
-        ran = [classifier.run(batch) for batch in batches]
-        found = np.concatenate([probabilities for probabilities, _ in ran])
-        embedded = np.concatenate([embedding for _, embedding in ran])
+        outputs = [classifier.run(batch) for batch in batches]
+        probabilities = np.concatenate([batch for batch, _ in outputs])
+        embedded = np.concatenate([batch for _, batch in outputs])
         read_back = classifier.decision
         columns = [int(row["id"]) for row in classifier.classes]
     stored = embeddings.matrix(ids).astype(np.float32)
     position = {class_id: i for i, class_id in enumerate(fitted.class_ids)}
     take = [position[class_id] for class_id in columns]
-    from_stored = np.abs(found - fitted.probabilities(stored)[:, take])
+    from_stored = np.abs(probabilities - fitted.probabilities(stored)[:, take])
     recomputed = str(embeddings.dtype_computed) not in ("float32", "fp32")
     difference = from_stored
     if recomputed:
         again = _embed(project, inputs)
-        difference = np.abs(found - fitted.probabilities(again)[:, take])
+        difference = np.abs(probabilities - fitted.probabilities(again)[:, take])
     worst = _worst(difference)
     if not difference[worst] <= LIMIT:  # NaN is refused, too
         row = project.store.image(ids[worst[0]])
@@ -109,14 +109,14 @@ def check(
             f"from the app's by {difference[worst]:.2g}, and {LIMIT:g} is the limit; "
             f"fit another classifier than {fitted.title}."
         )
-    told = again if recomputed else stored
-    _same_rule(decision, read_back, found, embedded, told)
+    expected = again if recomputed else stored
+    _check_rule(decision, read_back, probabilities, embedded, expected)
     return Parity(
         float(difference[worst]), len(ids), recomputed, float(from_stored[_worst(from_stored)])
     )
 
 
-def _same_rule(
+def _check_rule(
     ours: Decision | None,
     theirs: Any,
     probabilities: np.ndarray,
@@ -166,7 +166,7 @@ def _sample_order(ids: Sequence[str], training_ids: Sequence[str]) -> list[str]:
     return both + trained[short:] + others[short:]
 
 
-def _read(
+def _readable_inputs(
     project: ProjectCore, classifier: Any, order: Sequence[str], progress: Progress
 ) -> tuple[list[str], np.ndarray]:
     """Return the first images that can be read, as the bundle's predict.py prepares them."""
@@ -206,7 +206,7 @@ def _embed(project: ProjectCore, inputs: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def loaded(folder: Path) -> Iterator[Any]:
+def loaded_script(folder: Path) -> Iterator[Any]:
     """Load the predict.py of a bundle that this process has just written."""
     path = folder / "predict.py"
     module = types.ModuleType(f"fewshot_lab_bundle_{uuid4().hex}")

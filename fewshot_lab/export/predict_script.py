@@ -53,10 +53,10 @@ def _inline(module: str, imports: list[str], bodies: list[str], seen: set[str]) 
         bodies.append(f'"""{docstring}"""\0{body}')
     else:
         heading = f"# {'-' * 20} {module.removeprefix(PACKAGE + '.')} {'-' * 20}"
-        told = "".join(
+        comment = "".join(
             f"# {line}".rstrip() + "\n" for line in (docstring or "").strip().split("\n")
         )
-        bodies.append(f"{heading}\n{told}\n{body}")
+        bodies.append(f"{heading}\n{comment}\n{body}")
 
 
 def _merged(lines: object) -> list[str]:

@@ -47,7 +47,7 @@ Read = Callable[..., Image.Image]
 
 
 @dataclass(frozen=True)
-class Row:
+class Prediction:
     """What the classifier says of one picture.
 
     Attributes
@@ -161,7 +161,7 @@ class Classifier:
 
     def predict(
         self, pictures: Iterable[str | Path | Candidate | Refused], *, batch: int = BATCH
-    ) -> Iterator[Row]:
+    ) -> Iterator[Prediction]:
         """Yield one row per picture, in order; one that cannot be read never stops the others."""
         items = iter(pictures)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -175,32 +175,32 @@ class Classifier:
             while waiting:
                 reading, waiting = waiting, start()  # the next are read while these are computed
                 done = [(name, future.result()) for name, future in reading]
-                inputs = [found for _, found in done if not isinstance(found, str)]
+                inputs = [pixels for _, pixels in done if not isinstance(pixels, str)]
                 answers = iter(self.rows(*self.run(np.stack(inputs))) if inputs else ())
-                for name, found in done:
-                    if isinstance(found, str):
-                        yield Row(name, "", float("nan"), None, None, found)
+                for name, pixels in done:
+                    if isinstance(pixels, str):
+                        yield Prediction(name, "", float("nan"), None, None, pixels)
                         continue
                     yield replace(next(answers), path=name)
 
-    def rows(self, probabilities: np.ndarray, embedding: np.ndarray) -> list[Row]:
+    def rows(self, probabilities: np.ndarray, embedding: np.ndarray) -> list[Prediction]:
         """Return what follows from probabilities (n, K) and embeddings (n, d), without paths."""
         best = probabilities.argmax(axis=1)
         rows = [
-            Row("", self.names[k], float(p[k]), p, e)
+            Prediction("", self.names[k], float(p[k]), p, e)
             for k, p, e in zip(best, probabilities, embedding, strict=True)
         ]
         if self.decision is None:
             return rows
-        found = self.decision.apply(probabilities, embedding)
+        decision = self.decision.apply(probabilities, embedding)
         for i, row in enumerate(rows):
-            sets, similarity = found.sets, found.similarity
+            sets, similarity = decision.sets, decision.similarity
             inside = None if sets is None else np.flatnonzero(sets[i])
             rows[i] = replace(
                 row,
-                decided=None if self.decision.thresholds is None else bool(found.decided[i]),
+                decided=None if self.decision.thresholds is None else bool(decision.decided[i]),
                 classes=None if inside is None else tuple(self.names[k] for k in inside),
-                unlike=None if similarity is None else bool(found.unlike[i]),
+                unlike=None if similarity is None else bool(decision.unlike[i]),
                 similarity=None if similarity is None else float(similarity[i]),
             )
         return rows
@@ -238,20 +238,20 @@ def find_pictures(folder: str | Path) -> list[Candidate | Refused]:
     else:
         listing = Listing()
         list_file(listing, root.name, root, named=True)
-    found: list[Candidate | Refused] = list(listing.refused)
+    pictures: list[Candidate | Refused] = list(listing.refused)
     for path, file in listing.files:
         if _is_dicom(file):
-            found.append(Refused(path, "This is a DICOM file: predict it with fewshot-lab."))
+            pictures.append(Refused(path, "This is a DICOM file: predict it with fewshot-lab."))
             continue
         pages = 1
         with suppress(Unreadable), opened(file) as image:
             if image.format == "TIFF":
                 pages = sum(1 for _ in picture_pages(image))
-        found += [
+        pictures += [
             Candidate(f"{path}#{frame}" if pages > 1 else path, file, frame)
             for frame in range(pages)
         ]
-    return found
+    return pictures
 
 
 def _is_dicom(file: Path) -> bool:
@@ -263,23 +263,23 @@ def _is_dicom(file: Path) -> bool:
     return kind == "dicom" or (kind is None and file.suffix.lower() in DICOM_SUFFIXES)
 
 
-RULED = ("decision", "prediction_set", "unlike", "similarity")
+RULE_COLUMNS = ("decision", "prediction_set", "unlike", "similarity")
 """Columns for what follows from a probability: "decided" or "referred"; classes, joined by "|";
 "yes" or "no"; the cosine to the labelled images."""
 
 
 def header(names: list[str]) -> list[str]:
     """Return the columns of a table of predictions."""
-    return ["path", "predicted", "probability", *(f"p_{name}" for name in names), *RULED]
+    return ["path", "predicted", "probability", *(f"p_{name}" for name in names), *RULE_COLUMNS]
 
 
-def ruled(
+def rule_cells(
     decided: bool | None,
     classes: tuple[str, ...] | None,
     unlike: bool | None,
     similarity: float | None,
 ) -> list[str]:
-    """Return the cells of :data:`RULED`; empty where there is no rule."""
+    """Return the cells of :data:`RULE_COLUMNS`; empty where there is no rule."""
     return [
         "" if decided is None else "decided" if decided else "referred",
         "" if classes is None else "|".join(classes),
@@ -289,7 +289,7 @@ def ruled(
 
 
 def write_predictions(
-    rows: Iterable[Row],
+    rows: Iterable[Prediction],
     names: list[str],
     out: str | Path,
     *,
@@ -299,12 +299,12 @@ def write_predictions(
 
     Parameters
     ----------
-    rows : iterable of Row
+    rows : iterable of Prediction
     names : list of str
         The classes, in the order of the probabilities.
     out : path
         The columns are path, predicted, probability, one ``p_`` column per class, then
-        :data:`RULED`, empty without a rule. Nothing is there before the last row is written.
+        :data:`RULE_COLUMNS`, empty without a rule. Nothing is there before the last row is written.
 
     Returns
     -------
@@ -335,8 +335,8 @@ def write_predictions(
                     count += 1
                     values = (f"{value:.6f}" for value in row.probabilities)
                     head = [row.path, row.predicted, f"{row.probability:.6f}"]
-                    told = ruled(row.decided, row.classes, row.unlike, row.similarity)
-                    writer.writerow([*head, *values, *told])
+                    rule = rule_cells(row.decided, row.classes, row.unlike, row.similarity)
+                    writer.writerow([*head, *values, *rule])
                 if progress is not None:
                     progress(count + len(errors))
         beside.replace(out)

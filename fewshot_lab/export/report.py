@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.facts import gather_facts
-from fewshot_lab.export.report_html import report_html
+from fewshot_lab.export.templating import render
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 
@@ -51,7 +51,7 @@ def write_report(
         classifier = project.fit()
     facts, _ = gather_facts(project, classifier, progress=progress)
     try:
-        write_atomically(path, report_html(facts).encode())
+        write_atomically(path, render("report.html.jinja", facts).encode())
     except OSError as error:
         raise FewshotLabError(f"{path} cannot be written: {error.strerror or error}.") from None
     return facts

@@ -23,7 +23,7 @@ from fewshot_lab.progress import Progress, silent
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore
 
-ALIKE = 3
+SIMILAR = 3
 _ANSWERS = "answers.json"
 _SOURCES = "sources.json"
 _TABLE = "predictions.csv"
@@ -31,7 +31,7 @@ _DROPPED = "uploads"
 
 
 @dataclass(frozen=True)
-class Alike:
+class SimilarImage:
     """A labelled image that is like a new one."""
 
     image_id: str
@@ -40,8 +40,8 @@ class Alike:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a bundle says of one image; ``thumbnail`` is a file of the folder.
+class ImagePrediction:
+    """The prediction of one image; ``thumbnail`` is a file of the folder.
 
     ``decided``, ``classes`` (the prediction set), ``unlike`` and ``similarity`` follow from the
     bundle's rule; None where it has none.
@@ -51,7 +51,7 @@ class Answer:
     predicted: str
     probabilities: dict[str, float]
     thumbnail: str
-    alike: tuple[Alike, ...]
+    alike: tuple[SimilarImage, ...]
     decided: bool | None = None
     classes: tuple[str, ...] | None = None
     unlike: bool | None = None
@@ -59,8 +59,8 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a bundle says of all images of a folder.
+class StoredPredictions:
+    """The predictions of all images of a folder.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Answers:
     names : list of str
     colours : dict
         Of the classes.
-    answers : list of Answer
+    answers : list of ImagePrediction
     refused : list of (str, str)
         Files that could not be read, with the reason.
     compared : bool
@@ -79,12 +79,12 @@ class Answers:
     bundle: str
     names: list[str]
     colours: dict[str, str]
-    answers: list[Answer]
+    answers: list[ImagePrediction]
     refused: list[tuple[str, str]]
     compared: bool
 
 
-def remember_sources(folder: Path, sources: Sequence[Path]) -> None:
+def write_sources(folder: Path, sources: Sequence[Path]) -> None:
     """Write down what is to be predicted."""
     text = json.dumps([str(path) for path in sources])
     write_atomically(folder / _SOURCES, text.encode())
@@ -96,8 +96,8 @@ def predict_dropped(
     project: ProjectCore | None = None,
     *,
     progress: Progress = silent,
-) -> Answers:
-    """Predict what :func:`remember_sources` wrote down; the answers stay in the folder.
+) -> StoredPredictions:
+    """Predict what :func:`write_sources` wrote down; the answers stay in the folder.
 
     The dropped images themselves are deleted when the answers are written: thumbnails remain.
 
@@ -112,14 +112,14 @@ def predict_dropped(
     except (OSError, ValueError):
         raise FewshotLabError("There are no images to predict: drop them again.") from None
     progress("listing", 0, None)
-    found = list(scan(sources, extract_to=folder / "unpacked"))
-    by_path = {item.path: item for item in found if not isinstance(item, Refused)}
+    pictures = list(scan(sources, extract_to=folder / "unpacked"))
+    by_path = {item.path: item for item in pictures if not isinstance(item, Refused)}
     (folder / "thumbs").mkdir(exist_ok=True)
-    answers: list[Answer] = []
+    answers: list[ImagePrediction] = []
     embeddings: list[np.ndarray] = []
     refused: list[tuple[str, str]] = []
     with Bundle.open(bundle) as opened:
-        for number, row in enumerate(opened.predict(found), 1):
+        for number, row in enumerate(opened.predict(pictures), 1):
             if row.probabilities is None or row.embedding is None:
                 refused.append((row.path, row.reason))
             else:
@@ -129,46 +129,46 @@ def predict_dropped(
                 (folder / thumbnail).write_bytes(make_thumbnail(picture))
                 odds = dict(zip(opened.names, map(float, row.probabilities), strict=True))
                 rule = (row.decided, row.classes, row.unlike, row.similarity)
-                answers.append(Answer(row.path, row.predicted, odds, thumbnail, (), *rule))
+                answers.append(ImagePrediction(row.path, row.predicted, odds, thumbnail, (), *rule))
                 embeddings.append(row.embedding)
-            progress("predicting", number, len(found))
-        like = alike(project, str(opened.about["backbone"]["fingerprint"]), embeddings)
-        if like is not None:
-            answers = [replace(a, alike=near) for a, near in zip(answers, like, strict=True)]
+            progress("predicting", number, len(pictures))
+        similar = similar_images(project, str(opened.about["backbone"]["fingerprint"]), embeddings)
+        if similar is not None:
+            answers = [replace(a, alike=near) for a, near in zip(answers, similar, strict=True)]
         colours = {str(row["name"]): str(row["color"]) for row in opened.classes}
-        result = Answers(
-            opened.name, list(opened.names), colours, answers, refused, like is not None
+        result = StoredPredictions(
+            opened.name, list(opened.names), colours, answers, refused, similar is not None
         )
-    write_atomically(folder / _TABLE, table(result))
+    write_atomically(folder / _TABLE, predictions_table(result))
     write_atomically(folder / _ANSWERS, json.dumps(asdict(result)).encode())
     for left in (folder / _DROPPED, folder / "unpacked"):
         shutil.rmtree(left, ignore_errors=True)
     return result
 
 
-def read_answers(folder: Path) -> Answers | None:
+def read_predictions(folder: Path) -> StoredPredictions | None:
     """Return what was predicted; None where it is not finished."""
     try:
         stored: dict[str, Any] = json.loads((folder / _ANSWERS).read_text(encoding="utf-8"))
         stored["answers"] = [
-            Answer(
+            ImagePrediction(
                 **{
                     **row,
-                    "alike": tuple(Alike(**one) for one in row["alike"]),
+                    "alike": tuple(SimilarImage(**one) for one in row["alike"]),
                     "classes": None if row.get("classes") is None else tuple(row["classes"]),
                 }
             )
             for row in stored["answers"]
         ]
         stored["refused"] = [(str(path), str(reason)) for path, reason in stored["refused"]]
-        return Answers(**stored)
+        return StoredPredictions(**stored)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def alike(
+def similar_images(
     project: ProjectCore | None, fingerprint: str, embeddings: Sequence[np.ndarray]
-) -> list[tuple[Alike, ...]] | None:
+) -> list[tuple[SimilarImage, ...]] | None:
     """Return the labelled images most like each new one; None where they are not at hand."""
     if project is None or not embeddings:
         return None
@@ -185,10 +185,11 @@ def alike(
     if not ids:
         return None
     index = build_index(project.vectors(ids))
-    similarity, rows = index.search(project.pool.rotate(np.stack(embeddings)), min(ALIKE, len(ids)))
+    queries = project.pool.rotate(np.stack(embeddings))
+    similarity, rows = index.search(queries, min(SIMILAR, len(ids)))
     return [
         tuple(
-            Alike(ids[j], names.get(labels[ids[j]].class_id or -1, ""), float(s))
+            SimilarImage(ids[j], names.get(labels[ids[j]].class_id or -1, ""), float(s))
             for s, j in zip(near, which, strict=True)
             if j >= 0
         )
@@ -196,16 +197,16 @@ def alike(
     ]
 
 
-def table(found: Answers) -> bytes:
+def predictions_table(predictions: StoredPredictions) -> bytes:
     """Return the answers as CSV with one probability per class, and what follows from them."""
-    from fewshot_lab.export.predict_template import header, ruled
+    from fewshot_lab.export.predict_template import header, rule_cells
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header(found.names))
-    for one in found.answers:
-        values = [f"{one.probabilities[name]:.6f}" for name in found.names]
+    writer.writerow(header(predictions.names))
+    for one in predictions.answers:
+        values = [f"{one.probabilities[name]:.6f}" for name in predictions.names]
         head = [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}"]
-        told = ruled(one.decided, one.classes, one.unlike, one.similarity)
-        writer.writerow([*head, *values, *told])
+        rule = rule_cells(one.decided, one.classes, one.unlike, one.similarity)
+        writer.writerow([*head, *values, *rule])
     return b"\xef\xbb\xbf" + text.getvalue().encode()

@@ -54,7 +54,7 @@ def labels_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str
         empty), machine (accepted in bulk from predictions). Exact duplicates have a row each.
     """
     rows = _sided(project, project.store.export_labels(at))
-    return _csv(LABEL_COLUMNS, (_said(row) for row in rows))
+    return _csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
 
 
 def _sided(project: ProjectCore, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -84,8 +84,8 @@ def opinions_csv(project: ProjectCore, *, at: int | datetime | None = None) -> s
         (the label that follows from all opinions by the rule in force then).
     """
     rows = project.store.export_opinions(at)
-    said = ({**_said(row), "decided": _truth(row["decided"])} for row in rows)
-    return _csv(OPINION_COLUMNS, said)
+    texts = ({**_as_text(row), "decided": _truth(row["decided"])} for row in rows)
+    return _csv(OPINION_COLUMNS, texts)
 
 
 def labels_used_csv(project: ProjectCore, classifier: TrainedClassifier) -> str:
@@ -103,7 +103,7 @@ def labels_used_csv(project: ProjectCore, classifier: TrainedClassifier) -> str:
             rows.append({**row, "label": trained[row["image"]], "split": "train"})
         elif row["split"] == "audit" and row["kind"] == "class" and not row["machine"]:
             rows.append(row)
-    return _csv(LABEL_COLUMNS, (_said(row) for row in rows))
+    return _csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
 
 
 def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | None = None) -> str:
@@ -155,7 +155,7 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
     return _csv(PREDICTION_COLUMNS, rows)
 
 
-def _said(row: dict[str, Any]) -> dict[str, Any]:
+def _as_text(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "machine": _truth(row["machine"])}
 
 

@@ -1,6 +1,6 @@
 """Images: found in what the user brings, read to 8-bit RGB, named by their pixels."""
 
-from fewshot_lab.images.candidates import Candidate, Found, Refused
+from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
@@ -12,7 +12,7 @@ from fewshot_lab.images.scanning import Scan, scan
 __all__ = [
     "GROUP_FIELDS",
     "Candidate",
-    "Found",
+    "ExaminedImage",
     "ManifestColumns",
     "Refused",
     "Scan",

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images.candidates import Refused
-from fewshot_lab.images.durable_files import Parts
+from fewshot_lab.images.durable_files import DurableFiles
 from fewshot_lab.images.file_types import (
     HEAD,
     has_picture_suffix,
@@ -134,12 +134,12 @@ def unpack(
             f"The ZIP unpacks to {needed / 2**30:.1f} GiB but only {free / 2**30:.1f} GiB are free."
         )
     done: list[tuple[str, Path] | Refused] = []
-    with Parts(folder) as parts:
+    with DurableFiles(folder) as files:
         for path, entry in listing.entries:
             try:
-                done.append((path, _unpack_one(archive, path, entry, folder, parts)))
-                if parts.full:
-                    parts.settle()
+                done.append((path, _unpack_one(archive, path, entry, folder, files)))
+                if files.full:
+                    files.settle()
             except OSError as error:
                 if error.errno == errno.ENOSPC:
                     raise FewshotLabError("The disk is full; make room and start again.") from None
@@ -148,33 +148,33 @@ def unpack(
             except Exception:  # zipfile and zlib raise many things on damaged archives
                 reason = "This entry of the ZIP is damaged or its compression unknown."
                 done.append(Refused(path, reason))
-            if not parts:
+            if not files:
                 yield from done
                 done.clear()
-        parts.settle()
+        files.settle()
         yield from done
 
 
 def _unpack_one(
-    archive: zipfile.ZipFile, path: str, entry: zipfile.ZipInfo, folder: Path, parts: Parts
+    archive: zipfile.ZipFile, path: str, entry: zipfile.ZipInfo, folder: Path, files: DurableFiles
 ) -> Path:
     if os.name == "nt":
         path = path.translate(dict.fromkeys(map(ord, '<>:"|?*'), "_"))
     target = folder / path
-    if target in parts:  # the same name twice in one ZIP
-        parts.settle()
+    if target in files:  # the same name twice in one ZIP
+        files.settle()
     if target.exists():
         if _same(target, entry):
             return target
         target = target.with_name(f"{target.stem}~{entry.CRC:08x}{target.suffix}")
-        if target in parts or (target.exists() and _same(target, entry)):
+        if target in files or (target.exists() and _same(target, entry)):
             return target
-    part = parts.write(target, entry.file_size)
+    part = files.write(target, entry.file_size)
     try:
         with archive.open(entry) as source, part.open("wb") as out:
             shutil.copyfileobj(source, out, 2**20)
     except BaseException:
-        parts.drop(target)
+        files.drop(target)
         raise
     return target
 

@@ -34,7 +34,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Found:
+class ExaminedImage:
     """A picture that was read.
 
     Attributes

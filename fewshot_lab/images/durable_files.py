@@ -10,7 +10,7 @@ from uuid import uuid4
 _FILES, _BYTES = 128, 128 * 2**20
 
 
-class Parts:
+class DurableFiles:
     """Files that are written beside their final names and put in place a batch at a time.
 
     Use as a context manager; what was not settled when it ends is removed, and so is what a
@@ -26,7 +26,7 @@ class Parts:
         # waits of several threads are met by one commit of the file system
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="settle")
 
-    def __enter__(self) -> "Parts":
+    def __enter__(self) -> "DurableFiles":
         return self
 
     def __exit__(

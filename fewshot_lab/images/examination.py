@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from fewshot_lab.images.candidates import Candidate, Found, Refused
+from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.reading import make_thumbnail, pixel_id, read_rgb
 from fewshot_lab.progress import Progress, silent
@@ -22,7 +22,7 @@ def examine(
     skip: Callable[[Candidate], bool] = _never,
     workers: int | None = None,
     progress: Progress = silent,
-) -> Iterator[Found | Refused]:
+) -> Iterator[ExaminedImage | Refused]:
     """Read every candidate in full, in threads; results come in the candidates' order.
 
     Parameters
@@ -42,11 +42,11 @@ def examine(
 
     Yields
     ------
-    Found or Refused
+    ExaminedImage or Refused
     """
     workers = workers or min(8, os.cpu_count() or 1)
     report = _Report(candidates, progress)
-    waiting: deque[Future[Found | Refused] | Refused | None] = deque()
+    waiting: deque[Future[ExaminedImage | Refused] | Refused | None] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="examine") as pool:
         try:
             source = iter(candidates)
@@ -101,11 +101,11 @@ class _Report:
             self.next = time.monotonic() + 0.2
 
 
-def _look(candidate: Candidate) -> Found | Refused:
+def _look(candidate: Candidate) -> ExaminedImage | Refused:
     try:
         status = candidate.file.stat()
         image = read_rgb(candidate.file, candidate.frame)
-        return Found(
+        return ExaminedImage(
             candidate=candidate,
             id=pixel_id(image),
             width=image.width,

@@ -27,7 +27,7 @@ class Listing:
     ignored: int = 0
 
 
-def list_folder(folder: Path, heard: Callable[[int], None] = lambda n: None) -> Listing:
+def list_folder(folder: Path, report: Callable[[int], None] = lambda n: None) -> Listing:
     """List the pictures below a folder, sorted by path.
 
     Hidden files and folders and what systems leave behind (Thumbs.db, __MACOSX) are passed over
@@ -37,7 +37,7 @@ def list_folder(folder: Path, heard: Callable[[int], None] = lambda n: None) -> 
     Parameters
     ----------
     folder : Path
-    heard : callable
+    report : callable
         Gets the number of pictures so far, after each folder.
     """
     listing = Listing()
@@ -59,7 +59,7 @@ def list_folder(folder: Path, heard: Callable[[int], None] = lambda n: None) -> 
             if not is_noise(name):
                 file = Path(where, name)
                 list_file(listing, shown(os.path.relpath(file, folder)), file)
-        heard(len(listing.files))
+        report(len(listing.files))
     return listing
 
 

@@ -83,7 +83,7 @@ class ManifestColumns:
 
 
 @dataclass(frozen=True)
-class Row:
+class ManifestRow:
     """One row of a manifest that names an existing file."""
 
     path: str
@@ -187,12 +187,12 @@ def guess_columns(file: Path) -> ManifestColumns:
     return ManifestColumns(path, label, group, metadata)
 
 
-def _plain(name: str) -> str:
+def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _rank(name: str, known: list[str]) -> int:
-    return known.index(_plain(name)) if _plain(name) in known else len(known)
+    return known.index(_letters(name)) if _letters(name) in known else len(known)
 
 
 def _named(header: list[str], known: list[str]) -> str | None:
@@ -214,26 +214,26 @@ def resolve(value: str, folder: Path) -> tuple[Path, int | None] | None:
     try:
         for variant in variants:
             if (file := folder / variant).is_file():
-                return _plainly(file), None
+                return _normalised(file), None
             base, mark, frame = variant.rpartition("#")
             if mark and frame.isdigit() and (file := folder / base).is_file():
-                return _plainly(file), int(frame)
+                return _normalised(file), int(frame)
         last = value.replace("\\", "/").rpartition("/")[2]
         if last and not has_picture_suffix(last):
             for variant, suffix in product(variants, _TRIED_SUFFIXES):
                 if (file := folder / (variant + suffix)).is_file():
-                    return _plainly(file), None
+                    return _normalised(file), None
     except (OSError, ValueError):  # a name too long, or with a zero byte
         pass
     return None
 
 
-def _plainly(file: Path) -> Path:
+def _normalised(file: Path) -> Path:
     """Take ".." out, so that one file has one name."""
     return Path(os.path.normpath(file))
 
 
-def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refused]:
+def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ManifestRow | Refused]:
     """Yield the rows of a manifest, in order; those whose file is missing as refused.
 
     Columns whose filled cells are all numbers become numbers, unless one has a leading zero (an
@@ -265,18 +265,18 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refuse
         if not value:
             yield Refused(f"{file.name}, row {line}", "The row names no file.")
             continue
-        found = resolve(value, file.parent)
+        target = resolve(value, file.parent)
         path = shown(value.replace("\\", "/"))
-        if found is None:
+        if target is None:
             yield Refused(path, "The file is not there: paths count from the manifest's folder.")
             continue
-        if found in seen:
+        if target in seen:
             yield Refused(path, "The manifest names this file twice; the first row counts.")
             continue
-        seen.add(found)
-        if Path(value).is_absolute() and found[0].is_relative_to(file.parent):
-            path = shown(found[0].relative_to(file.parent))
-        elif found[1] is not None:
+        seen.add(target)
+        if Path(value).is_absolute() and target[0].is_relative_to(file.parent):
+            path = shown(target[0].relative_to(file.parent))
+        elif target[1] is not None:
             path = path.rpartition("#")[0]
         meta = {
             name: float(row[at[name]]) if name in numeric else row[at[name]]
@@ -285,7 +285,7 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[Row | Refuse
         }
         reference = row[at[columns.label]] if columns.label else ""
         group = row[at[columns.group]] if columns.group else ""
-        yield Row(path, found[0], found[1], reference or None, group or None, meta)
+        yield ManifestRow(path, target[0], target[1], reference or None, group or None, meta)
 
 
 def _is_number(text: str) -> bool:

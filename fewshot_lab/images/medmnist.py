@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images.durable_files import Parts
+from fewshot_lab.images.durable_files import DurableFiles
 from fewshot_lab.images.pillow_decoder import to_8bit
 
 # The class names of the MedMNIST collection (Yang et al. 2023, doi 10.1038/s41597-022-01721-8),
@@ -155,7 +155,7 @@ class MedMnist:
         labels = self._labels[split]
         shape, dtype, stream = _array_header(archive, f"{split}_images")
         assert shape is not None and stream is not None
-        with stream, Parts(folder) as parts:
+        with stream, DurableFiles(folder) as files:
             size = int(np.prod(shape[1:])) * dtype.itemsize
             done: list[Picture] = []
             for number in range(shape[0]):
@@ -166,16 +166,16 @@ class MedMnist:
                 target = folder / path
                 if not target.is_file():
                     values = to_8bit(np.frombuffer(raw, dtype).reshape(shape[1:]))
-                    part = parts.write(target, size)
+                    part = files.write(target, size)
                     Image.fromarray(values).save(part, "PNG", compress_level=1)
                 reference, meta = self._label(labels, number)
                 done.append(Picture(path, target, reference, {"split": split, **meta}))
-                if parts.full:
-                    parts.settle()
-                if not parts:
+                if files.full:
+                    files.settle()
+                if not files:
                     yield from done
                     done.clear()
-            parts.settle()
+            files.settle()
             yield from done
 
     def _label(

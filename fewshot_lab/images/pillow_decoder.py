@@ -55,7 +55,7 @@ _MAGIC = {
     b"GIF8": "GIF",
     b"BM": "BMP",
 }
-_TRANSPOSE = {
+TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -172,14 +172,14 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
         image.draft(None, (2 * at_least, 2 * at_least))
     low = _low_bytes(image, frame)
     image.load()
-    turned = _TRANSPOSE.get(_orientation(image))
+    turned = TRANSPOSITIONS.get(_orientation(image))
     if low is not None:
         values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
         image = Image.frombytes(image.mode, image.size, to_8bit(values).tobytes())
     elif image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = to_8bit(np.asarray(image))
         image = Image.fromarray(255 - grey if inverted else grey)
-    rgb = _over_white(image)
+    rgb = over_white(image)
     return rgb if turned is None else rgb.transpose(turned)
 
 
@@ -268,7 +268,8 @@ def stretch(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
-def _over_white(image: Image.Image) -> Image.Image:
+def over_white(image: Image.Image) -> Image.Image:
+    """Lay a picture with alpha over white; return it as RGB."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in ("La", "RGBa"):

@@ -16,8 +16,8 @@ from fewshot_lab.images.memory_limit import memory_for
 def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
     """Read a picture as 8-bit RGB, upright.
 
-    How each kind of value becomes 8 bit is told in ``_pillow`` (ordinary formats and TIFF) and
-    ``_dicom``.
+    How each kind of value becomes 8 bit is told in ``pillow_decoder`` (ordinary formats and
+    TIFF) and ``dicom``.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
-from fewshot_lab.images.manifest import ManifestColumns, Row, guess_columns, list_manifest
+from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
 from fewshot_lab.progress import Progress, silent
 
@@ -87,18 +87,18 @@ def scan(
     if group_field is not None and group_field not in GROUP_FIELDS:
         fields = " or ".join(GROUP_FIELDS)
         raise FewshotLabError(f"{group_field!r} cannot be the group; choose {fields}.")
-    found = Scan()
+    pictures = Scan()
     given = [source] if isinstance(source, str | Path) else source
-    sources = [_plain(Path(path)) for path in given]
+    sources = [_absolute(Path(path)) for path in given]
     for path in sources:
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
-    opener = _Opener(found, reference_labels, columns, extract_to, group_field, progress)
+    opener = _Opener(pictures, reference_labels, columns, extract_to, group_field, progress)
     if len(sources) == 1:
-        found._items = opener.open(sources[0])
+        pictures._items = opener.open(sources[0])
     else:
-        found._items = opener.open_all(sources)
-    return found
+        pictures._items = opener.open_all(sources)
+    return pictures
 
 
 class _Opener:
@@ -106,14 +106,14 @@ class _Opener:
 
     def __init__(
         self,
-        found: Scan,
+        scan: Scan,
         reference_labels: str | None,
         columns: ManifestColumns | None,
         extract_to: Path | None,
         group_field: str | None,
         progress: Progress,
     ) -> None:
-        self.found = found
+        self.scan = scan
         self.by_folder = reference_labels == "folders"
         self.columns = columns
         self.extract_to = extract_to
@@ -122,7 +122,7 @@ class _Opener:
 
     def open(self, source: Path) -> Iterator[_Item]:
         if source.is_dir():
-            return self._listed(list_folder(source, self._heard))
+            return self._listed(list_folder(source, self._report))
         suffix = source.suffix.lower()
         if suffix == ".zip":
             return self._archive(source)
@@ -148,7 +148,7 @@ class _Opener:
             parts.append(self._listed(listing))
         for source in apart:
             if source.is_dir():
-                listing = list_folder(source, self._heard)
+                listing = list_folder(source, self._report)
                 name = shown(source.name)
                 listing.files = [(f"{name}/{path}", file) for path, file in listing.files]
                 listing.refused = [Refused(f"{name}/{r.path}", r.reason) for r in listing.refused]
@@ -157,12 +157,12 @@ class _Opener:
                 parts.append(self.open(source))
         return (item for part in parts for item in part)
 
-    def _heard(self, number: int) -> None:
+    def _report(self, number: int) -> None:
         self.progress("listing", number, None)
 
     def _listed(self, listing: Listing) -> Iterator[_Item]:
-        self.found.total += len(listing.files) + len(listing.refused)
-        self.found.ignored += listing.ignored
+        self.scan.total += len(listing.files) + len(listing.refused)
+        self.scan.ignored += listing.ignored
         labels = folder_labels(p for p, _ in listing.files) if self.by_folder else {}
 
         def items() -> Iterator[_Item]:
@@ -185,8 +185,8 @@ class _Opener:
         except BaseException:
             archive.close()
             raise
-        self.found.total += len(listing.entries) + len(listing.refused)
-        self.found.ignored += listing.ignored
+        self.scan.total += len(listing.entries) + len(listing.refused)
+        self.scan.ignored += listing.ignored
         labels = folder_labels(p for p, _ in listing.entries) if self.by_folder else {}
 
         def items() -> Iterator[_Item]:
@@ -203,7 +203,7 @@ class _Opener:
     def _medmnist(self, source: Path) -> Iterator[_Item]:
         folder = self._folder_for(source)
         data = MedMnist(source)
-        self.found.total += data.total
+        self.scan.total += data.total
         return (
             Candidate(p.path, p.file, reference=p.reference, meta=p.meta)
             for p in data.pictures(folder)
@@ -212,7 +212,7 @@ class _Opener:
     def _manifest(self, source: Path) -> Iterator[_Item]:
         columns = self.columns or guess_columns(source)
         rows = list(list_manifest(source, columns))
-        self.found.total += len(rows)
+        self.scan.total += len(rows)
 
         def items() -> Iterator[_Item]:
             for row in rows:
@@ -223,7 +223,7 @@ class _Opener:
 
         return items()
 
-    def _row(self, row: Row) -> Iterator[_Item]:
+    def _row(self, row: ManifestRow) -> Iterator[_Item]:
         if row.frame is not None:
             path = f"{row.path}#{row.frame}"
             yield Candidate(path, row.file, row.frame, row.reference, row.group, row.meta)
@@ -257,7 +257,7 @@ class _Opener:
             return
         except OSError:
             pass  # reading it says why
-        self.found.total += frames - 1
+        self.scan.total += frames - 1
         for frame in range(frames):
             name = path if frames == 1 else f"{path}#{frame}"
             yield Candidate(name, file, frame, reference, group, meta)
@@ -265,13 +265,13 @@ class _Opener:
     def _folder_for(self, source: Path) -> Path:
         if self.extract_to is None:
             raise FewshotLabError(f"There is no folder given to unpack {source.name} into.")
-        return _plain(Path(self.extract_to)) / source.name
+        return _absolute(Path(self.extract_to)) / source.name
 
 
 def _is_container(source: Path) -> bool:
     return source.is_dir() or source.suffix.lower() in (".zip", ".npz", ".csv", ".tsv")
 
 
-def _plain(path: Path) -> Path:
+def _absolute(path: Path) -> Path:
     """Make a path absolute and take ".." out; links stay as the user named them."""
     return Path(os.path.normpath(path.expanduser().absolute()))

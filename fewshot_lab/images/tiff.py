@@ -9,9 +9,9 @@ from PIL import Image
 
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.pillow_decoder import (
-    _TRANSPOSE,
+    TRANSPOSITIONS,
     Unreadable,
-    _over_white,
+    over_white,
     picture_pages,
     refuse_too_large,
     to_8bit,
@@ -21,7 +21,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is rais
 
 
 def count_tiff_pictures(path: Path) -> int:
-    """Count the pages that are pictures of their own (the rule is in ``_pillow``)."""
+    """Count the pages that are pictures of their own (the rule is in ``pillow_decoder``)."""
     try:
         with path.open("rb") as stream, Image.open(stream, formats=("TIFF",)) as image:
             return sum(1 for _ in picture_pages(image))
@@ -69,8 +69,8 @@ def read_tiff(path: Path, frame: int) -> Image.Image:
         raise UnreadableImage(
             "The file is truncated, damaged, or a kind of TIFF that cannot be read."
         ) from error
-    rgb = _over_white(_to_image(values, photometric, alpha, colormap))
-    turned = _TRANSPOSE.get(orientation)
+    rgb = over_white(_to_image(values, photometric, alpha, colormap))
+    turned = TRANSPOSITIONS.get(orientation)
     return rgb if turned is None else rgb.transpose(turned)
 
 

@@ -1,17 +1,21 @@
 """Long work in processes of its own: started, watched and stopped through files."""
 
-from fewshot_lab.jobs.job import Job, State, Status, begin, launch, list_jobs, running, start
-from fewshot_lab.jobs.queue import in_line
-from fewshot_lab.jobs.worker_side import worker
+from fewshot_lab.jobs.job import Job, State, Status, list_jobs, running
+from fewshot_lab.jobs.job_folder import change_spec, read_spec
+from fewshot_lab.jobs.queue import queue_slot
+from fewshot_lab.jobs.reporter import worker
+from fewshot_lab.jobs.starting import launch, reset_folder, start
 
 __all__ = [
     "Job",
     "State",
     "Status",
-    "begin",
-    "in_line",
+    "change_spec",
     "launch",
     "list_jobs",
+    "queue_slot",
+    "read_spec",
+    "reset_folder",
     "running",
     "start",
     "worker",

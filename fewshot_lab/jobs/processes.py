@@ -1,14 +1,17 @@
 """Telling a living process from a dead one, a zombie, and another one with the same number."""
 
-import os
 import socket
-import subprocess
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
+
 _PROC = Path("/proc")
+_CLOCK_SECONDS = 1.0
+"""By which the start of one process may seem to differ from one look to the next."""
 
 
 @dataclass(frozen=True)
@@ -18,27 +21,29 @@ class ProcessId:
     Attributes
     ----------
     pid : int
-    started : str or None
-        When it began, as the system says it.
+    after_boot : float or None
+        When it began, in seconds after the machine did: the machine's clock may be set anew.
     machine : str
         Host, boot and namespace in which the number means something.
     """
 
     pid: int
-    started: str | None
+    after_boot: float | None
     machine: str
 
     @classmethod
     def of(cls, pid: int) -> Self:
         """Name a process that lives now."""
-        found = _look(pid)
-        return cls(pid, found[1] if found else None, this_machine())
+        after_boot = None
+        with suppress(psutil.Error):
+            after_boot = _after_boot(psutil.Process(pid))
+        return cls(pid, after_boot, this_machine())
 
     @classmethod
     def read(cls, stored: Any) -> Self | None:
         """Return what :meth:`stored` had made; None for anything else."""
         try:
-            return cls(int(stored["pid"]), stored["started"], str(stored["machine"]))
+            return cls(int(stored["pid"]), stored.get("after_boot"), str(stored["machine"]))
         except (TypeError, KeyError, ValueError):
             return None
 
@@ -46,39 +51,40 @@ class ProcessId:
         """Return it as JSON can hold it."""
         return asdict(self)
 
-    def alive(self) -> bool | None:
-        """Say whether it lives; None where that cannot be seen from here.
+    @property
+    def here(self) -> bool:
+        """Whether its number means something on this machine."""
+        return self.machine == this_machine()
+
+    def process(self) -> psutil.Process | None:
+        """Return the process while it lives here.
 
         A zombie is dead: it has ended and only waits for its parent to take note.
         """
-        if self.machine != this_machine():
+        if not self.here:
             return None
-        if os.name != "posix":  # asking by a signal would end it there
-            return None
-        found = _look(self.pid)
-        if found is None:
-            return False
-        state, started = found
-        return state != "Z" and (self.started is None or started == self.started)
-
-
-def _look(pid: int) -> tuple[str, str] | None:
-    """Return (state letter, start) of a process, or None where there is none."""
-    if _PROC.joinpath("self", "stat").exists():
         try:
-            stat = _PROC.joinpath(str(pid), "stat").read_text()
-        except OSError:
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            began = self.after_boot
+            same = began is None or abs(_after_boot(process) - began) < _CLOCK_SECONDS
+        except psutil.NoSuchProcess:
             return None
-        # The name stands in brackets and may hold anything, brackets too.
-        fields = stat.rpartition(")")[2].split()
-        return fields[0], fields[19]
-    if os.name != "posix":
-        return None
-    asked = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    state, _, started = asked.stdout.strip().partition(" ")
-    return (state[0], started.strip()) if state else None
+        return process if same else None
+
+    def kill_tree(self) -> None:
+        """End it at once, with all that it started."""
+        with suppress(psutil.NoSuchProcess):
+            process = self.process()
+            for each in (*process.children(recursive=True), process) if process else ():
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+
+
+def _after_boot(process: psutil.Process) -> float:
+    boot: float = psutil.boot_time()
+    return float(process.create_time()) - boot
 
 
 @lru_cache(maxsize=1)
@@ -91,12 +97,7 @@ def _boot() -> str:
     try:
         return (_PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
     except OSError:
-        pass
-    try:
-        asked = ["sysctl", "-n", "kern.boottime"]
-        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    except OSError:
-        return ""
+        return str(round(psutil.boot_time()))
 
 
 def _namespace() -> str:

@@ -68,11 +68,11 @@ def uses(spec: dict[str, Any]) -> list[str]:
 
 def _gpus() -> list[str]:
     """Return the GPUs that a process started now would see, without loading torch."""
-    said = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if said is not None:
-        return [gpu.strip() for gpu in said.split(",") if gpu.strip() not in ("", "-1")]
-    found = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
-    return sorted((name for name in found if name.isdecimal()), key=int)
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [gpu.strip() for gpu in chosen.split(",") if gpu.strip() not in ("", "-1")]
+    names = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+    return sorted((name for name in names if name.isdecimal()), key=int)
 
 
 def first_word(spec: dict[str, Any]) -> dict[str, str]:
@@ -83,7 +83,7 @@ def first_word(spec: dict[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def in_line(spec: dict[str, Any], waiting: Callable[[str], bool]) -> Iterator[None]:
+def queue_slot(spec: dict[str, Any], waiting: Callable[[str], bool]) -> Iterator[None]:
     """Wait for one's turn, and keep it until the ``with`` block is left.
 
     Parameters

@@ -1,21 +1,48 @@
-"""The labelling session: labels in, a background refit, an immutable snapshot out."""
+"""The labelling session: labels in, a background refit, a snapshot out; what each may see."""
 
-from fewshot_lab.live.page_state import GOOD_FOR, KIND_MASK, Desk, Roll, desk_of, forget
+from fewshot_lab.live.image_order import ImageOrder
+from fewshot_lab.live.image_scores import NO_CLASS, image_scores
+from fewshot_lab.live.label_codes import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, SKIPPED
+from fewshot_lab.live.labelling_conditions import LabellingConditions
+from fewshot_lab.live.page_state import REREAD_SECONDS, PageState, forget, page_state_of
 from fewshot_lab.live.session import LiveSession
 from fewshot_lab.live.snapshot import Snapshot
-from fewshot_lab.live.visibility import Sight, sight, suggestions, who
+from fewshot_lab.live.suggestion_list import suggestion_list
+from fewshot_lab.live.visibility import Visibility, visibility_of
+from fewshot_lab.live.visible_data import (
+    disagreeing_images,
+    images_to_decide,
+    shared_opinions,
+    visible_column,
+    visible_facts,
+    visible_labels,
+    visible_neighbours,
+)
 
 __all__ = [
-    "GOOD_FOR",
+    "AUDIT",
+    "FIRST_CLASS",
     "KIND_MASK",
-    "Desk",
+    "MACHINE",
+    "NO_CLASS",
+    "REREAD_SECONDS",
+    "SKIPPED",
+    "ImageOrder",
+    "LabellingConditions",
     "LiveSession",
-    "Roll",
-    "Sight",
+    "PageState",
     "Snapshot",
-    "desk_of",
+    "Visibility",
+    "disagreeing_images",
     "forget",
-    "sight",
-    "suggestions",
-    "who",
+    "image_scores",
+    "images_to_decide",
+    "page_state_of",
+    "shared_opinions",
+    "suggestion_list",
+    "visibility_of",
+    "visible_column",
+    "visible_facts",
+    "visible_labels",
+    "visible_neighbours",
 ]

@@ -1,8 +1,10 @@
-"""Which network of timm a recipe trains, and how it is built."""
+"""Which network of timm a recipe trains, how it is built, and what it takes."""
 
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,8 @@ from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from fewshot_lab.backbones import Backbone
 
 _STARTS = ("imagenet", "scratch")
 
@@ -48,6 +52,11 @@ def registered(backbone: str) -> str:
     return f"timm:{backbone}" if timm.is_model(backbone) else backbone
 
 
+def starting_weights(backbone: str, start: str) -> Backbone:
+    """Return the registered backbone whose weights a recipe starts from; not for scratch."""
+    return find(registered(backbone) if start == "imagenet" else start)
+
+
 def _is_file(start: str) -> bool:
     path = Path(start.partition("::")[0]).expanduser()
     return path.suffix.lower() in SUFFIXES or path.is_file()
@@ -75,3 +84,59 @@ def stages(backbone: nn.Module) -> list[list[str]]:
         return [[name for name, _ in backbone.named_parameters()]]
     grouped = group_parameters(backbone, matcher(coarse=True))
     return [grouped[key] for key in sorted(grouped)]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Facts about an architecture of timm.
+
+    Attributes
+    ----------
+    patch : int
+        Crops must be multiples of it, in pixels; 1 for convolutions.
+    transformer : bool
+    stages : int
+        How many there are from the input on, stem included.
+    parameters : int
+    """
+
+    patch: int
+    transformer: bool
+    stages: int
+    parameters: int
+
+
+@lru_cache(maxsize=32)
+def model_info(architecture: str) -> ModelInfo:
+    """Look at an architecture, without making its weights."""
+    network = _without_weights(architecture)
+    patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
+    side = patch[0] if isinstance(patch, tuple) else patch if isinstance(patch, int) else 1
+    return ModelInfo(
+        side,
+        hasattr(network, "patch_embed") and hasattr(network, "blocks"),
+        len(stages(network)),
+        sum(p.numel() for p in network.parameters()),
+    )
+
+
+@lru_cache(maxsize=64)
+def size_refusal(architecture: str, size: int) -> str:
+    """Return why a network does not take crops of a size, or an empty text if it does."""
+    import torch
+
+    network = _without_weights(architecture).eval()
+    try:
+        with torch.device("meta"), torch.no_grad():
+            network(torch.empty(1, 3, size, size))
+    # Whatever a network says of a size it was not made for.
+    except Exception as error:
+        return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return ""
+
+
+def _without_weights(architecture: str) -> nn.Module:
+    import torch
+
+    with torch.device("meta"):
+        return create(architecture)

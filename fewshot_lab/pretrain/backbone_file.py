@@ -6,18 +6,20 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.backbones import Preprocessing, must_be_accepted
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import write_atomically, write_json
 from fewshot_lab.pretrain import metrics as metrics
-from fewshot_lab.pretrain.checkpoint_files import newest_step
-from fewshot_lab.pretrain.image_cache import Decoded
-from fewshot_lab.pretrain.multi_crop_network import Start
+from fewshot_lab.pretrain.checkpoints import newest_step
 from fewshot_lab.pretrain.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from fewshot_lab.pretrain.image_cache import DecodedImages
+    from fewshot_lab.pretrain.multi_crop_network import StartingBackbone
 
 BACKBONE = "backbone.safetensors"
 LAST = "last.safetensors"
@@ -68,8 +70,7 @@ def write_backbone(
     }
     try:
         write_atomically(path, data)
-        text = json.dumps(card, indent=1, ensure_ascii=False)
-        write_atomically(path.with_name(CARD), text.encode())
+        write_json(path.with_name(CARD), card)
     except OSError as error:
         raise FewshotLabError(
             f"{path} could not be written ({error.strerror}): make room and resume the run; it "
@@ -77,12 +78,12 @@ def write_backbone(
         ) from error
 
 
-def hand_over(
+def write_teacher(
     path: Path,
     backbone: nn.Module,
-    start: Start,
+    start: StartingBackbone,
     recipe: Recipe,
-    data: Decoded,
+    data: DecodedImages,
     best: dict[str, Any],
     step: int,
 ) -> None:
@@ -100,7 +101,7 @@ def hand_over(
     step
     """
     size = recipe.decoded_size
-    digest = hashlib.sha256("".join(sorted(s.id for s in data.sources)).encode()).hexdigest()
+    digest = hashlib.sha256("".join(sorted(image.id for image in data.images)).encode()).hexdigest()
     seen = step * recipe.batch_size
     name = path.parent.name
     # Position embeddings fix the size of what goes in.
@@ -123,11 +124,11 @@ def hand_over(
             if must_be_accepted(start.licence_class) or start.licence_class == "share-alike"
             else "not stated",
             "training": (
-                f"DINO without labels on {len(data.sources):,} images, {seen:,} seen, "
+                f"DINO without labels on {len(data.images):,} images, {seen:,} seen, "
                 f"from {start.sentence}"
             ),
             "recipe": recipe.to_dict(),
-            "data": {"images": len(data.sources), "digest": digest[:16]},
+            "data": {"images": len(data.images), "digest": digest[:16]},
             "step": str(step),
             "best": {"step": best["step"], "value": best["value"]},
             "curves": metrics.curves(path.parent),

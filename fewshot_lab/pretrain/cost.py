@@ -14,22 +14,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.checkpoints import newest
-from fewshot_lab.pretrain.crops import Crops, Views, collate
-from fewshot_lab.pretrain.loss import dino_loss, target
+from fewshot_lab.pretrain.crops import CropDataset, Views, by_view, collate, coloured_views
+from fewshot_lab.pretrain.loss import dino_loss, teacher_target
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone, student_and_teacher
 from fewshot_lab.pretrain.recipe import Recipe
-from fewshot_lab.pretrain.views import by_view, coloured_views
 
 _MOST_ON_CPU = 32
 """Images tried at once where there is no GPU: more tell nothing new, and take longer."""
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostEstimate:
     """A forecast.
 
     Attributes
@@ -48,7 +46,7 @@ class Cost:
     sentence: str
 
 
-def estimate_cost(recipe: Recipe, *, device: str = "cpu", seconds: float = 10.0) -> Cost:
+def estimate_cost(recipe: Recipe, *, device: str = "cpu", seconds: float = 10.0) -> CostEstimate:
     """Train on drawn noise for a few seconds and scale up; nothing is kept.
 
     In a process of its own, so that the memory is the run's and a page stays quick.
@@ -82,10 +80,10 @@ def estimate_cost(recipe: Recipe, *, device: str = "cpu", seconds: float = 10.0)
         raise FewshotLabError(f"The cost could not be measured: {last}") from None
     if "error" in answer:
         raise FewshotLabError(answer["error"])
-    return Cost(**answer)
+    return CostEstimate(**answer)
 
 
-def measure(recipe: Recipe, device: str, seconds: float) -> Cost:
+def measure(recipe: Recipe, device: str, seconds: float) -> CostEstimate:
     """Do in this process what :func:`estimate_cost` promises."""
     here = torch.device(device)
     part = recipe.batch_size // recipe.accumulate
@@ -104,13 +102,13 @@ def measure(recipe: Recipe, device: str, seconds: float) -> Cost:
             trained += time.perf_counter() - clock
             done += 1
     except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         memory = None
     else:
         memory = _memory(here)
     if memory is None:
-        raise FewshotLabError(too_large(recipe, here, part))
+        raise FewshotLabError(out_of_memory_sentence(recipe, here, part))
     cores = os.cpu_count() or 1
     if here.type == "cuda":
         # Workers draw the next views meanwhile.
@@ -122,7 +120,7 @@ def measure(recipe: Recipe, device: str, seconds: float) -> Cost:
         f"About {1 / per_image:,.0f} images a second here, so {_duration(hours)} for "
         f"{recipe.steps:,} steps of {recipe.batch_size}; {memory:.1f} GB of memory."
     )
-    return Cost(1 / per_image, hours, memory, sentence)
+    return CostEstimate(1 / per_image, hours, memory, sentence)
 
 
 class _Trial:
@@ -134,7 +132,7 @@ class _Trial:
         self._recipe, self._device = recipe, device
         side = recipe.decoded_size
         noise = np.random.default_rng(0).integers(0, 255, (4, side, side, 3), dtype=np.uint8)
-        self._crops = Crops(noise, recipe)
+        self._crops = CropDataset(noise, recipe)
         self._student, self._teacher = student_and_teacher(
             recipe, starting_backbone(recipe, stored)
         )
@@ -149,23 +147,24 @@ class _Trial:
     def step(self, batch: Views) -> None:
         recipe = self._recipe
         views = coloured_views(batch, 0, 1, self._device)
+        images = batch["global"].shape[1]
         bf16 = recipe.precision == "bf16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
             with torch.no_grad():
-                said = self._teacher(views[:1])
-            outputs = self._student(views)
-        none: Tensor = torch.zeros(recipe.prototypes, device=self._device)
-        said = said.float().view(2, -1, recipe.prototypes)
-        goal = target(said, none, recipe.teacher_temperature)
-        student = by_view(outputs, recipe)
-        dino_loss(student, goal.probabilities, recipe.student_temperature).backward()
+                teacher_outputs = self._teacher(views[:1])
+            student_outputs = self._student(views)
+        centre = torch.zeros(recipe.prototypes, device=self._device)
+        teacher_outputs = by_view(teacher_outputs, images)
+        target = teacher_target(teacher_outputs, centre, recipe.teacher_temperature)
+        student_outputs = by_view(student_outputs, images)
+        dino_loss(student_outputs, target.probabilities, recipe.student_temperature).backward()
         self._optimiser.step()
         self._optimiser.zero_grad()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an error is for want of memory, the GPU's or the machine's."""
     words = str(error)
     return (
@@ -175,7 +174,7 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-def fitting(
+def images_that_fit(
     recipe: Recipe, device: torch.device, part: int, stored: dict[str, Any] | None = None
 ) -> int:
     """Return how many images at once fit into memory, by halving and trying; 0 if none do."""
@@ -189,12 +188,14 @@ def fitting(
             trial.step(trial.views(images))
             return images
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
     return 0
 
 
-def too_large(recipe: Recipe, device: torch.device, part: int, folder: Path | None = None) -> str:
+def out_of_memory_sentence(
+    recipe: Recipe, device: torch.device, part: int, folder: Path | None = None
+) -> str:
     """Return a sentence for a batch that does not fit, with one that does.
 
     Parameters
@@ -206,8 +207,8 @@ def too_large(recipe: Recipe, device: torch.device, part: int, folder: Path | No
         The run's: what it started from may be gone, but for its checkpoints.
     """
     whose = "The GPU's memory" if device.type == "cuda" else "The memory"
-    stored = newest(folder, recipe) if folder is not None else None
-    fits = fitting(recipe, device, part, stored)
+    stored = newest(folder, recipe.to_dict()) if folder is not None else None
+    fits = images_that_fit(recipe, device, part, stored)
     if not fits:
         return (
             f"{whose} is too small for this network at {recipe.global_size} px, even one image at "

@@ -1,4 +1,4 @@
-"""Views of an image: where they lie, how they are turned, and the numbers for their colours.
+"""Views of an image: where its crops lie, how they are turned and coloured.
 
 Every random number is drawn from (seed, epoch, image): the same step shows the same views after
 a resume, and on however many processes.
@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional
 
-from fewshot_lab.pretrain.colour import draw_colours
-from fewshot_lab.pretrain.image_cache import Pixels
+from fewshot_lab.pretrain.colour import coloured, draw_colours
+from fewshot_lab.pretrain.image_cache import CachedPixels
 from fewshot_lab.pretrain.recipe import Recipe
 
 GLOBAL_CROPS = 2
@@ -25,7 +25,7 @@ Views = dict[str, Tensor]
 """``global`` (2, 3, G, G) and ``local`` (L, 3, S, S), uint8, and their ``..._colours``."""
 
 
-class Crops(Dataset[Views]):
+class CropDataset(Dataset[Views]):
     """The views of the images of a run.
 
     Parameters
@@ -35,7 +35,7 @@ class Crops(Dataset[Views]):
     recipe
     """
 
-    def __init__(self, pixels: NDArray[np.uint8] | Pixels, recipe: Recipe) -> None:
+    def __init__(self, pixels: NDArray[np.uint8] | CachedPixels, recipe: Recipe) -> None:
         self._pixels = pixels
         self._recipe = recipe
 
@@ -49,16 +49,16 @@ class Crops(Dataset[Views]):
         recipe = self._recipe
         random = np.random.default_rng([recipe.seed, 1, epoch, row])
         image = torch.from_numpy(np.array(self._pixels[row])).permute(2, 0, 1)
-        found = {}
+        views = {}
         for name, count, size, scale in (
             ("global", GLOBAL_CROPS, recipe.global_size, _scale(recipe, "global")),
             ("local", recipe.local_crops, recipe.local_size, _scale(recipe, "local")),
         ):
             if count:
                 crops = [_view(image, size, scale, recipe, random) for _ in range(count)]
-                found[name] = torch.stack(crops)
-                found[f"{name}_colours"] = draw_colours(count, recipe, random)
-        return found
+                views[name] = torch.stack(crops)
+                views[f"{name}_colours"] = draw_colours(count, recipe, random)
+        return views
 
 
 def collate(items: list[Views]) -> Views:
@@ -114,3 +114,20 @@ def crop_box(
     top = int(random.integers(side - height + 1))
     left = int(random.integers(side - width + 1))
     return top, left, height, width
+
+
+def coloured_views(batch: Views, part: int, parts: int, device: torch.device) -> list[Tensor]:
+    """Return the coloured crops of a part of the batch: [globals, locals], views first."""
+    views = []
+    for name in ("global", "local"):
+        if name in batch:
+            crops, colours = (batch[key].chunk(parts, 1)[part] for key in (name, f"{name}_colours"))
+            pixels = crops.flatten(0, 1).to(device, non_blocking=True)
+            moved = coloured(pixels, colours.flatten(0, 1))
+            views.append(moved.contiguous(memory_format=torch.channels_last))
+    return views
+
+
+def by_view(outputs: Tensor, images: int) -> Tensor:
+    """Return (views x B, K) outputs for B images as (views, B, K), in float32."""
+    return outputs.float().unflatten(0, (-1, images))

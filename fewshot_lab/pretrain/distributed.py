@@ -25,7 +25,7 @@ _PATIENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Ranks:
+class ProcessGroup:
     """One process among those of its run.
 
     Attributes
@@ -64,9 +64,9 @@ class Ranks:
         """Return everybody's value, in the order of their ranks."""
         if self.world == 1:
             return [value]
-        found: list[Any] = [None] * self.world
-        dist.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
 
     def wait(self) -> None:
         """Wait until all have come here."""
@@ -75,7 +75,7 @@ class Ranks:
 
 
 @contextmanager
-def ranks(device: str = "cpu") -> Iterator[Ranks]:
+def process_group(device: str = "cpu") -> Iterator[ProcessGroup]:
     """Join the other processes of the run for the length of the ``with`` block.
 
     Parameters
@@ -91,16 +91,12 @@ def ranks(device: str = "cpu") -> Iterator[Ranks]:
     rank, local, world = _numbers()
     chosen = torch.device(device)
     if chosen.type == "cuda":
-        if not torch.cuda.is_available():
-            raise FewshotLabError(
-                "A GPU was asked for, and this machine has none that torch can use: take "
-                "--device cpu, or start on a machine with an NVIDIA GPU and its driver."
-            )
+        gpus = count_gpus()
         if chosen.index is None:
-            chosen = torch.device("cuda", local % torch.cuda.device_count())
+            chosen = torch.device("cuda", local % gpus)
         torch.cuda.set_device(chosen)
     if world == 1:
-        yield Ranks(0, 1, chosen)
+        yield ProcessGroup(0, 1, chosen)
         return
     _rendezvous()
     try:
@@ -114,9 +110,25 @@ def ranks(device: str = "cpu") -> Iterator[Ranks]:
         first = (str(error).splitlines() or [""])[0]
         raise FewshotLabError(f"The run's processes did not find each other: {first}") from error
     try:
-        yield Ranks(rank, world, chosen)
+        yield ProcessGroup(rank, world, chosen)
     finally:
         dist.destroy_process_group()
+
+
+def count_gpus() -> int:
+    """Return how many GPUs torch can use here.
+
+    Raises
+    ------
+    FewshotLabError
+        If there is none.
+    """
+    if not torch.cuda.is_available():
+        raise FewshotLabError(
+            "A GPU was asked for, and this machine has none that torch can use: take --device "
+            "cpu, or start on a machine with an NVIDIA GPU and its driver."
+        )
+    return torch.cuda.device_count()
 
 
 def _numbers() -> tuple[int, int, int]:

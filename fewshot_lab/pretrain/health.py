@@ -14,7 +14,7 @@ from torch import Tensor
 from fewshot_lab.pretrain.recipe import Recipe
 
 State = Literal["good", "watch", "bad"]
-Action = Literal["noted", "paused", "rolled back"]
+Action = Literal["noted", "paused"]
 
 _RANK_EVERY = 50
 _LOOK_AGAIN = 100
@@ -25,7 +25,7 @@ _LEARNT = 30
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthFinding:
     """Something the numbers say.
 
     Attributes
@@ -35,7 +35,7 @@ class Finding:
     state : "good", "watch" or "bad"
     sentence, advice : str
         What is seen, and the next change to try.
-    action : "noted", "paused" or "rolled back"
+    action : "noted" or "paused"
     since : int
         The step at which it began; what was stored before is good.
     changes : dict
@@ -66,7 +66,7 @@ def effective_rank(embedded: Tensor) -> float:
     return float(torch.exp(-(shares * shares.log()).sum()))
 
 
-class Health:
+class HealthCheck:
     """Looks at the numbers of a run, row by row.
 
     DINO fails in two ways (Caron et al. 2021, section 5.3): the teacher says the same for all
@@ -104,7 +104,7 @@ class Health:
         since = self._state["since"]
         return min(since.values()) if since else None
 
-    def look(self, numbers: dict[str, Any]) -> list[Finding]:
+    def look(self, numbers: dict[str, Any]) -> list[HealthFinding]:
         """Return what is new in this row.
 
         Parameters
@@ -114,14 +114,14 @@ class Health:
         """
         step = int(numbers["step"])
         if not math.isfinite(numbers["loss"]) or not math.isfinite(numbers["gradient_norm"]):
-            found = self._not_a_number(step, numbers)
-            self._state["now"] = dataclasses.asdict(found)
-            return [found]
+            finding = self._not_a_number(step, numbers)
+            self._state["now"] = dataclasses.asdict(finding)
+            return [finding]
         if "rank" in numbers:
             self._state["rank"] = max(self._state["rank"], numbers["rank"])
         since: dict[str, int] = self._state["since"]
-        new: list[Finding] = []
-        worst: Finding | None = None
+        new: list[HealthFinding] = []
+        worst: HealthFinding | None = None
         for name, seen in self._signs(numbers).items():
             if seen is None:  # nothing to judge it by in this row
                 pass
@@ -136,7 +136,7 @@ class Health:
             lasting = step - since[name] >= _LOOK_AGAIN
             if name == "diverging":
                 lasting = lasting and self._full_steps(step) >= _LEARNT
-            finding = self._words(name, numbers, since[name], lasting)
+            finding = self._finding(name, numbers, since[name], lasting)
             if worst is None or lasting:
                 worst = finding
             if lasting and name not in self._state["named"]:
@@ -152,8 +152,8 @@ class Health:
             sentence = "The teacher tells images apart, and its outputs use many prototypes."
             good = {"state": "good", "name": "", "sentence": sentence, "advice": "", "changes": {}}
             return {**good, "step": step}
-        said = ("state", "name", "sentence", "advice", "changes")
-        return {key: now[key] for key in said} | {"step": step}
+        names = ("state", "name", "sentence", "advice", "changes")
+        return {name: now[name] for name in names} | {"step": step}
 
     def _signs(self, numbers: dict[str, Any]) -> dict[str, bool | None]:
         one, mean = numbers["teacher_entropy"], numbers["mean_entropy"]
@@ -171,7 +171,9 @@ class Health:
         warm = min(step, warmup)
         return warm * (warm + 1) / (2 * warmup) + max(0, step - warmup)
 
-    def _words(self, name: str, numbers: dict[str, Any], since: int, lasting: bool) -> Finding:
+    def _finding(
+        self, name: str, numbers: dict[str, Any], since: int, lasting: bool
+    ) -> HealthFinding:
         loss, top = numbers["loss"], self._top
         sentence, advice = {
             "uniform collapse": (
@@ -204,7 +206,7 @@ class Health:
                 "Lower the learning rate to a tenth, or warm up for longer.",
             ),
         }[name]
-        return Finding(
+        return HealthFinding(
             name,
             "bad" if lasting else "watch",
             f"{sentence} So it has been since step {since:,}.",
@@ -215,7 +217,7 @@ class Health:
         )
 
     def _changes(self, name: str, numbers: dict[str, Any]) -> dict[str, Any]:
-        """Return what :meth:`_words` advises, as values of the recipe."""
+        """Return what :meth:`_finding` advises, as values of the recipe."""
         if name == "uniform collapse" and numbers["teacher_temperature"] > 0.05:
             low = min(0.04, self._recipe.teacher_temperature_start)
             return {"teacher_temperature": 0.04, "teacher_temperature_start": low}
@@ -227,7 +229,7 @@ class Health:
         names = ("learning_rate", "head_learning_rate")
         return {name: float(f"{getattr(self._recipe, name) / by:.2g}") for name in names}
 
-    def _not_a_number(self, step: int, numbers: dict[str, Any]) -> Finding:
+    def _not_a_number(self, step: int, numbers: dict[str, Any]) -> HealthFinding:
         images = numbers.get("bad_images") or []
         of = f" It comes with {' and '.join(images[:3])}." if images else ""
         advice = (
@@ -235,7 +237,7 @@ class Health:
             if images
             else "Lower the learning rate to a third, or train in float32."
         )
-        return Finding(
+        return HealthFinding(
             "not a number",
             "bad",
             f"Loss or gradient is not a number at step {step:,}.{of}",

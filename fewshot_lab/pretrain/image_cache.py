@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import read_json, write_json
 from fewshot_lab.images import UnreadableImage, read_rgb
 from fewshot_lab.progress import Progress, silent
 
@@ -27,10 +27,11 @@ except ImportError:  # Windows: two runs that begin at once decode twice
 
 _BLOCK = 256
 _VERSION = 1
+_STATE = "state.json"
 
 
 @dataclass(frozen=True)
-class Source:
+class RunImage:
     """An image of a run.
 
     Attributes
@@ -41,6 +42,9 @@ class Source:
     label : int or None
         For the check alone; training never sees it.
     group : str or None
+        Patient or slide: kept on one side of every split of the check.
+    side : int
+        The shorter one, in pixels; 0 if not known.
     """
 
     id: str
@@ -48,9 +52,10 @@ class Source:
     frame: int = 0
     label: int | None = None
     group: str | None = None
+    side: int = 0
 
 
-class Pixels:
+class CachedPixels:
     """The decoded images, on the disk: ``pixels[row]`` or ``pixels[rows]``, uint8.
 
     Parameters
@@ -81,55 +86,22 @@ class Pixels:
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedImages:
     """The images that could be read.
 
     Attributes
     ----------
-    pixels : Pixels
-    sources : tuple of Source, (n,)
-    unreadable : tuple of (Source, str)
-        Left out, each with the reason.
+    pixels : CachedPixels
+    images : tuple of RunImage, (n,)
     """
 
-    pixels: Pixels
-    sources: tuple[Source, ...]
-    unreadable: tuple[tuple[Source, str], ...]
+    pixels: CachedPixels
+    images: tuple[RunImage, ...]
 
 
-def read_sources(path: Path) -> list[Source]:
-    """Read a run's ``images.jsonl``.
-
-    Raises
-    ------
-    FewshotLabError
-        If it is missing or a line is none.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise FewshotLabError(f"{path} cannot be read: {error.strerror}.") from None
-    found = []
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            found.append(
-                Source(
-                    str(row["id"]),
-                    Path(row["file"]),
-                    int(row.get("frame", 0)),
-                    row.get("label"),
-                    row.get("group"),
-                )
-            )
-        except (ValueError, KeyError, TypeError):
-            raise FewshotLabError(f"Line {number} of {path} names no image.") from None
-    return found
-
-
-def decode(
-    sources: Sequence[Source], side: int, folder: Path, *, progress: Progress = silent
-) -> Decoded:
+def decode_images(
+    images: Sequence[RunImage], side: int, folder: Path, *, progress: Progress = silent
+) -> DecodedImages:
     """Return the images at `side` x `side` px, decoding what is not yet in the cache.
 
     The aspect ratio is not kept: a crop would lose what lies at the border, and DINO's crops
@@ -141,22 +113,23 @@ def decode(
         Where caches are kept; one is made in it for these images and this size.
     """
     digest = hashlib.sha256(
-        json.dumps([_VERSION, side, [(s.id, s.frame) for s in sources]]).encode()
+        json.dumps([_VERSION, side, [(i.id, i.frame) for i in images]]).encode()
     ).hexdigest()[:16]
     place = folder / digest
     place.mkdir(parents=True, exist_ok=True)
-    shape = (len(sources), side, side, 3)
+    shape = (len(images), side, side, 3)
     file = place / "pixels.u8"
     with _alone(place):
-        done, reasons = _state(place)
-        if done < len(sources):
+        stored = read_json(place / _STATE) or {}
+        done, reasons = int(stored.get("done", 0)), dict(stored.get("unreadable", {}))
+        if done < len(images):
             _make_room(file, int(np.prod(shape)))
             pixels = np.memmap(file, np.uint8, "r+", shape=shape)
             with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-                while done < len(sources):
-                    progress("decoding", done, len(sources))
-                    block = range(done, min(done + _BLOCK, len(sources)))
-                    read = pool.map(lambda row: _square(sources[row], side), block)
+                while done < len(images):
+                    progress("decoding", done, len(images))
+                    block = range(done, min(done + _BLOCK, len(images)))
+                    read = pool.map(lambda row: _square(images[row], side), block)
                     for row, result in zip(block, read, strict=True):
                         if isinstance(result, str):
                             reasons[str(row)] = result
@@ -164,41 +137,25 @@ def decode(
                             pixels[row] = result
                     pixels.flush()
                     done = block.stop
-                    _write_state(place, done, reasons)
+                    write_json(place / _STATE, {"done": done, "unreadable": reasons})
             del pixels
-    progress("decoding", len(sources), len(sources))
-    bad = {int(row): reason for row, reason in reasons.items()}
-    good = [row for row in range(len(sources)) if row not in bad]
+    progress("decoding", len(images), len(images))
+    good = [row for row in range(len(images)) if str(row) not in reasons]
     if not good:
         raise FewshotLabError("None of the images can be read.")
-    return Decoded(
-        Pixels(file, shape, np.array(good)),
-        tuple(sources[row] for row in good),
-        tuple((sources[row], reason) for row, reason in bad.items()),
+    return DecodedImages(
+        CachedPixels(file, shape, np.array(good)), tuple(images[row] for row in good)
     )
 
 
-def _square(source: Source, side: int) -> NDArray[np.uint8] | str:
+def _square(image: RunImage, side: int) -> NDArray[np.uint8] | str:
     try:
-        picture = read_rgb(source.file, source.frame, at_least=side)
+        picture = read_rgb(image.file, image.frame, at_least=side)
     except (UnreadableImage, OSError) as error:
         return str(error)
     from PIL import Image
 
     return np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0))
-
-
-def _state(place: Path) -> tuple[int, dict[str, str]]:
-    try:
-        stored = json.loads((place / "state.json").read_text(encoding="utf-8"))
-        return int(stored["done"]), dict(stored["unreadable"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0, {}
-
-
-def _write_state(place: Path, done: int, reasons: dict[str, str]) -> None:
-    text = json.dumps({"done": done, "unreadable": reasons})
-    write_atomically(place / "state.json", text.encode())
 
 
 def _make_room(file: Path, size: int) -> None:

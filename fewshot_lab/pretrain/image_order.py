@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 
-def seen(n_images: int, batch_size: int, step: int, seed: int) -> list[tuple[int, int]]:
+def images_of_step(n_images: int, batch_size: int, step: int, seed: int) -> list[tuple[int, int]]:
     """Return the (epoch, row) pairs of a step's whole batch.
 
     Epochs follow one another without a gap: a batch may end one and begin the next, and every
@@ -57,7 +57,7 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         """Yield (epoch, row) pairs, step by step."""
         for step in self._steps:
-            yield seen(self._n_images, self._batch_size, step, self._seed)[self._mine]
+            yield images_of_step(self._n_images, self._batch_size, step, self._seed)[self._mine]
 
     def __len__(self) -> int:
         """Return the number of steps that are left."""

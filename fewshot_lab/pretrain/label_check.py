@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fewshot_lab.classifiers import one_blas_thread
 from fewshot_lab.pretrain.health import effective_rank
-from fewshot_lab.pretrain.image_cache import Decoded
+from fewshot_lab.pretrain.image_cache import DecodedImages
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.stats import balanced
 
@@ -24,7 +24,7 @@ MOST = 2000
 Embedding = Callable[[Tensor], Tensor]
 
 
-class Check:
+class LabelCheck:
     """Judges embeddings by the labels of a run's images.
 
     Parameters
@@ -33,19 +33,21 @@ class Check:
     recipe
     """
 
-    def __init__(self, data: Decoded, recipe: Recipe) -> None:
+    def __init__(self, data: DecodedImages, recipe: Recipe) -> None:
         random = np.random.default_rng([recipe.seed, 2])
-        n = len(data.sources)
+        n = len(data.images)
         rows = np.sort(random.choice(n, min(PROBE, n), replace=False))
         self.probe = _tensor(data.pixels[rows])
-        labelled = np.array([row for row, s in enumerate(data.sources) if s.label is not None], int)
+        labelled = np.array(
+            [row for row, image in enumerate(data.images) if image.label is not None], int
+        )
         if len(labelled) > MOST:
             labelled = np.sort(random.choice(labelled, MOST, replace=False))
         self._pixels = data.pixels
         self._rows = labelled
-        self._labels = np.array([data.sources[row].label for row in labelled])
+        self._labels = np.array([data.images[row].label for row in labelled])
         # An image without a group is a group of its own.
-        self._groups = np.array([data.sources[row].group or f"#{row}" for row in labelled], str)
+        self._groups = np.array([data.images[row].group or f"#{row}" for row in labelled], str)
         self._seed = recipe.seed
         self._first: dict[str, Tensor] = {}
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 @dataclass(frozen=True)
-class Target:
+class TeacherTarget:
     """What the teacher says of the global views.
 
     Attributes
@@ -28,7 +28,7 @@ class Target:
     mean: Tensor
 
 
-def target(outputs: Tensor, centre: Tensor, temperature: float) -> Target:
+def teacher_target(outputs: Tensor, centre: Tensor, temperature: float) -> TeacherTarget:
     """Centre and sharpen the teacher's outputs.
 
     Parameters
@@ -43,7 +43,7 @@ def target(outputs: Tensor, centre: Tensor, temperature: float) -> Target:
     log_p = functional.log_softmax((_wide(outputs) - centre) / temperature, dim=-1)
     p = log_p.exp()
     entropy = -(p * log_p).sum(-1).mean()
-    return Target(p, entropy, p.mean((0, 1)))
+    return TeacherTarget(p, entropy, p.mean((0, 1)))
 
 
 def dino_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

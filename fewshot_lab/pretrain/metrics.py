@@ -1,4 +1,4 @@
-"""The run's diary: one JSON object per line."""
+"""The metrics of a run, as a file of JSON lines, and what its health check last said."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fewshot_lab.files import to_json, write_atomically
+from fewshot_lab.files import read_json, to_json, write_atomically
 
 METRICS = "metrics.jsonl"
 HEALTH = "health.json"
 
 
-class _Read:
+class _GrowingFile:
     """The rows of a file read so far: a run's diary grows, and is looked at every two seconds."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class _Read:
         self.offset = 0
         self.rows: list[dict[str, Any]] = []
 
-    def go_on(self, path: Path) -> list[dict[str, Any]]:
+    def read_on(self, path: Path) -> list[dict[str, Any]]:
         with path.open("rb") as file:
             stat = os.fstat(file.fileno())
             identity = (stat.st_dev, stat.st_ino)
@@ -46,17 +46,17 @@ class _Read:
 
 
 @lru_cache(maxsize=32)
-def _reader(path: Path) -> tuple[_Read, threading.Lock]:
-    return _Read(), threading.Lock()
+def _reader(path: Path) -> tuple[_GrowingFile, threading.Lock]:
+    return _GrowingFile(), threading.Lock()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Return the rows, oldest first; a last line cut off by a crash is left out."""
     path = folder / METRICS
-    read, lock = _reader(path.absolute())
+    file, lock = _reader(path.absolute())
     try:
         with lock:
-            return read.go_on(path)
+            return file.read_on(path)
     except OSError:
         return []
 
@@ -93,8 +93,4 @@ def cut(folder: Path, step: int) -> None:
 
 def read_health(folder: Path) -> dict[str, Any] | None:
     """Return what ``health.json`` says, or None before there is one."""
-    try:
-        found = json.loads((folder / HEALTH).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+    return read_json(folder / HEALTH)

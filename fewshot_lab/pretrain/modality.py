@@ -37,7 +37,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Likely:
+class ModalityProposal:
     """A proposal.
 
     Attributes
@@ -45,14 +45,16 @@ class Likely:
     modality : str or None
         One of the presets; None where nothing tells, or names tell different things.
     why : str
-        What told it, in a sentence.
+        By what, in a sentence.
     """
 
     modality: str | None
     why: str
 
 
-def likely_modality(names: Iterable[str], pictures: Iterable[NDArray[np.uint8]]) -> Likely:
+def propose_modality(
+    names: Iterable[str], pictures: Iterable[NDArray[np.uint8]]
+) -> ModalityProposal:
     """Propose a modality.
 
     Colours tell grey from the rest and no more: a stain, a skin and a bowel can be equally red.
@@ -67,15 +69,17 @@ def likely_modality(names: Iterable[str], pictures: Iterable[NDArray[np.uint8]])
     """
     seen = [_is_grey(picture) for picture in pictures]
     if seen and all(seen):
-        return Likely("radiology grey", "The images have no colour.")
+        return ModalityProposal("radiology grey", "The images have no colour.")
     words = {word for name in names for word in re.findall(r"[a-z]{3,}", name.lower())}
-    found = {kind: sorted(w for w in words if _speaks(w, kind)) for kind in _WORDS}
-    order = sorted(found, key=lambda kind: len(found[kind]), reverse=True)
+    matches = {kind: sorted(w for w in words if _speaks(w, kind)) for kind in _WORDS}
+    order = sorted(matches, key=lambda kind: len(matches[kind]), reverse=True)
     first, second = order[:2]
-    if len(found[first]) == len(found[second]):
-        return Likely(None, "Neither colours nor names tell what kind of image these are.")
-    told = ", ".join(f"“{word}”" for word in found[first][:3])
-    return Likely(first, f"{PRESETS[first].title} by the names: {told}.")
+    if len(matches[first]) == len(matches[second]):
+        return ModalityProposal(
+            None, "Neither colours nor names tell what kind of image these are."
+        )
+    named = ", ".join(f"“{word}”" for word in matches[first][:3])
+    return ModalityProposal(first, f"{PRESETS[first].title} by the names: {named}.")
 
 
 def _is_grey(picture: NDArray[np.uint8]) -> bool:

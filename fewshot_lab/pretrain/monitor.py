@@ -1,30 +1,29 @@
-"""What a run says of itself: how it goes, whether it helps, and what it has made so far."""
+"""Watching a run: its metrics, its health, whether it helps, and the backbone so far."""
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import write_json
 from fewshot_lab.pretrain import checkpoints as checkpoints
 from fewshot_lab.pretrain import metrics as metrics
-from fewshot_lab.pretrain.backbone_file import BACKBONE, LAST, hand_over
-from fewshot_lab.pretrain.distributed import Ranks
-from fewshot_lab.pretrain.health import Health, effective_rank
-from fewshot_lab.pretrain.image_cache import Decoded
-from fewshot_lab.pretrain.label_check import Check
-from fewshot_lab.pretrain.multi_crop_network import Start
+from fewshot_lab.pretrain.backbone_file import BACKBONE, LAST, write_teacher
+from fewshot_lab.pretrain.distributed import ProcessGroup
+from fewshot_lab.pretrain.health import HealthCheck, effective_rank
+from fewshot_lab.pretrain.image_cache import DecodedImages
+from fewshot_lab.pretrain.label_check import LabelCheck
+from fewshot_lab.pretrain.multi_crop_network import StartingBackbone
 from fewshot_lab.pretrain.pictures import attention_file, draw_attention
 from fewshot_lab.pretrain.recipe import Recipe
-from fewshot_lab.pretrain.student_teacher import Pair
+from fewshot_lab.pretrain.student_teacher import StudentTeacher
 
 _IN_PICTURES = 8
 
 
-class Course:
-    """Diary, health, check and results of a run; the first process alone writes.
+class RunMonitor:
+    """Metrics, health, check and backbone of a run; the first process alone writes.
 
     Parameters
     ----------
@@ -33,17 +32,23 @@ class Course:
     recipe
     start
     data
-    pair
-    ranks
+    networks
+    processes
     """
 
     def __init__(
-        self, folder: Path, recipe: Recipe, start: Start, data: Decoded, pair: Pair, ranks: Ranks
+        self,
+        folder: Path,
+        recipe: Recipe,
+        start: StartingBackbone,
+        data: DecodedImages,
+        networks: StudentTeacher,
+        processes: ProcessGroup,
     ) -> None:
         self._folder, self._recipe, self._start, self._data = folder, recipe, start, data
-        self._pair, self._ranks = pair, ranks
-        self._health = Health(recipe)
-        self._check = Check(data, recipe) if ranks.first else None
+        self._networks, self._processes = networks, processes
+        self._health = HealthCheck(recipe)
+        self._check = LabelCheck(data, recipe) if processes.first else None
         self._best: dict[str, Any] = {"value": -math.inf, "step": 0}
 
     @property
@@ -66,9 +71,9 @@ class Course:
         if self._check is not None:
             self._check.load_state_dict(state.get("check", {}))
 
-    def begun(self, step: int, *, resumed: bool) -> None:
+    def begin(self, step: int, *, resumed: bool) -> None:
         """Write down where the run begins; what was measured after that is no longer so."""
-        if not self._ranks.first:
+        if not self._processes.first:
             return
         metrics.cut(self._folder, step if resumed else -1)
         if resumed:
@@ -80,13 +85,13 @@ class Course:
         values = {"advice": "", "action": "noted", **more}
         metrics.append(self._folder, "event", step, name=name, sentence=sentence, **values)
 
-    def look(self, step: int) -> None:
+    def check(self, step: int) -> None:
         """Answer “is it helping?” and write the backbone as it is now."""
         if self._check is None:
             return
-        recipe, folder, pair = self._recipe, self._folder, self._pair
-        answer = self._check(pair.embed)
-        epoch = step * recipe.batch_size / len(self._data.sources)
+        recipe, folder, networks = self._recipe, self._folder, self._networks
+        answer = self._check(networks.embed)
+        epoch = step * recipe.batch_size / len(self._data.images)
         metrics.append(folder, "check", step, epoch=epoch, **answer)
         if step == 0:
             self._health.begin(answer["rank"])
@@ -95,11 +100,12 @@ class Course:
         if better:
             self._best.update(value=value, step=step)
         probe = self._check.probe[:_IN_PICTURES]
-        draw_attention(folder / attention_file(step), pair.teacher, probe, self._ranks.device)
+        device = self._processes.device
+        draw_attention(folder / attention_file(step), networks.teacher, probe, device)
         for name in (BACKBONE, LAST) if better else (LAST,):
-            hand_over(
+            write_teacher(
                 folder / name,
-                pair.teacher.backbone,
+                networks.teacher.backbone,
                 self._start,
                 recipe,
                 self._data,
@@ -117,26 +123,25 @@ class Course:
         """
         sound = math.isfinite(numbers["loss"]) and math.isfinite(numbers["gradient_norm"])
         if self._check is not None and sound and self._health.wants_rank(step):
-            numbers["rank"] = effective_rank(self._pair.embed(self._check.probe))
+            numbers["rank"] = effective_rank(self._networks.embed(self._check.probe))
         findings = self._health.look({"step": step, **numbers})
-        if self._ranks.first:
+        if self._processes.first:
             row = {k: v for k, v in numbers.items() if k != "bad_images"}
             metrics.append(self._folder, "step", step, **row)
-            text = json.dumps(self._health.summary(step), ensure_ascii=False)
-            write_atomically(self._folder / metrics.HEALTH, text.encode())
-            for found in findings:
+            write_json(self._folder / metrics.HEALTH, self._health.summary(step))
+            for finding in findings:
                 self._event(
                     step,
-                    found.name,
-                    found.sentence,
-                    advice=found.advice,
-                    action=found.action,
-                    changes=found.changes,
+                    finding.name,
+                    finding.sentence,
+                    advice=finding.advice,
+                    action=finding.action,
+                    changes=finding.changes,
                     bad_images=numbers.get("bad_images", []),
                 )
-        worst = next((found for found in findings if found.action != "noted"), None)
+        worst = next((each for each in findings if each.action != "noted"), None)
         if worst is None:
             return None
-        back = checkpoints.roll_back(self._folder, worst.since) if self._ranks.first else None
+        back = checkpoints.roll_back(self._folder, worst.since) if self._processes.first else None
         where = "" if back is None else f" The checkpoint of step {back:,}, from before, is kept."
         return f"{worst.sentence} {worst.advice}{where}"

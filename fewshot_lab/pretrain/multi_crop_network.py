@@ -11,16 +11,20 @@ from torch import Tensor, nn
 
 from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain.architecture import create, registered, stages
-from fewshot_lab.pretrain.head import Head
-from fewshot_lab.pretrain.heads import Brought, brought_by, of_teacher
+from fewshot_lab.pretrain.architecture import create, stages, starting_weights
+from fewshot_lab.pretrain.projection_head import (
+    PretrainedHead,
+    ProjectionHead,
+    pretrained_head,
+    teacher_head,
+)
 from fewshot_lab.pretrain.recipe import Recipe
 
 HALF = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)
-class Start:
+class StartingBackbone:
     """The backbone a run begins with.
 
     Attributes
@@ -35,7 +39,7 @@ class Start:
         Where the weights come from.
     licence, licence_class : str
         Theirs; empty for random weights.
-    brought : Brought or None
+    head : PretrainedHead or None
         The head to go on with, where there is one.
     """
 
@@ -43,7 +47,7 @@ class Start:
     architecture: str
     preprocessing: Preprocessing
     sentence: str
-    brought: Brought | None = None
+    head: PretrainedHead | None = None
     licence: str = ""
     licence_class: str = ""
 
@@ -59,7 +63,7 @@ class Start:
         }
 
 
-def starting_backbone(recipe: Recipe, stored: dict[str, Any] | None = None) -> Start:
+def starting_backbone(recipe: Recipe, stored: dict[str, Any] | None = None) -> StartingBackbone:
     """Build the backbone a recipe asks for, with the weights it starts from.
 
     Parameters
@@ -75,35 +79,37 @@ def starting_backbone(recipe: Recipe, stored: dict[str, Any] | None = None) -> S
         For an unknown backbone or start, or weights that do not fit.
     """
     if stored is not None and "start" in stored:
-        return _gone_on(stored)
-    brought = brought_by(recipe.start)
-    if brought is not None and any(getattr(recipe, k) != n for k, n in brought.sizes.items()):
-        brought = None  # a head of other sizes than asked for: a new one learns
+        return _stored_backbone(stored)
+    head = pretrained_head(recipe.start)
+    if head is not None and any(getattr(recipe, k) != n for k, n in head.sizes.items()):
+        head = None  # a head of other sizes than asked for: a new one learns
     if recipe.start == "scratch":
         architecture, preprocessing = _architecture(recipe)
         torch.manual_seed(recipe.seed)
-        return Start(create(architecture), architecture, preprocessing, "random weights", brought)
-    found = find(registered(recipe.backbone) if recipe.start == "imagenet" else recipe.start)
-    return Start(
-        _any_size(found.network(), found.architecture),
-        found.architecture,
-        found.preprocessing,
-        found.card.title,
-        brought,
-        found.card.licence,
-        found.card.licence_class,
+        return StartingBackbone(
+            create(architecture), architecture, preprocessing, "random weights", head
+        )
+    known = starting_weights(recipe.backbone, recipe.start)
+    return StartingBackbone(
+        _any_size(known.network(), known.architecture),
+        known.architecture,
+        known.preprocessing,
+        known.card.title,
+        head,
+        known.card.licence,
+        known.card.licence_class,
     )
 
 
-def _gone_on(stored: dict[str, Any]) -> Start:
+def _stored_backbone(stored: dict[str, Any]) -> StartingBackbone:
     """Return what a checkpoint's networks are built from; their weights are loaded after that."""
     facts = stored["start"]
-    return Start(
+    return StartingBackbone(
         create(facts["architecture"], **facts["options"]),
         facts["architecture"],
         Preprocessing.from_dict(facts["preprocessing"]),
         facts["sentence"],
-        of_teacher(stored),
+        teacher_head(stored),
         facts.get("licence", ""),
         facts.get("licence_class", ""),
     )
@@ -115,8 +121,8 @@ def _architecture(recipe: Recipe) -> tuple[str, Preprocessing]:
     if timm.is_model(recipe.backbone):
         size = max(recipe.decoded_size, recipe.global_size)
         return recipe.backbone, Preprocessing(size=size, resize="squash", mean=HALF, std=HALF)
-    found = find(recipe.backbone)
-    return found.architecture, found.preprocessing
+    known = find(recipe.backbone)
+    return known.architecture, known.preprocessing
 
 
 def _any_size(network: nn.Module, architecture: str) -> nn.Module:
@@ -133,7 +139,7 @@ def _options(network: nn.Module) -> dict[str, Any]:
     return {"img_size": network.patch_embed.img_size}  # type: ignore[union-attr]
 
 
-class Embed(nn.Module):
+class MultiCropNetwork(nn.Module):
     """A backbone and a head, which take 0 to 1 crops; normalisation inside."""
 
     mean: Tensor
@@ -161,14 +167,16 @@ class Embed(nn.Module):
         return outputs
 
 
-def student_and_teacher(recipe: Recipe, start: Start) -> tuple[Embed, Embed]:
+def student_and_teacher(
+    recipe: Recipe, start: StartingBackbone
+) -> tuple[MultiCropNetwork, MultiCropNetwork]:
     """Return the two, equal in every weight; the teacher takes no gradient and drops no path."""
     torch.manual_seed(recipe.seed + 1)
     width = int(start.network.num_features)  # type: ignore[arg-type]
-    head = Head(width, recipe.head_hidden, recipe.head_bottleneck, recipe.prototypes)
-    if start.brought is not None and start.brought.head["mlp.0.weight"].shape[1] == width:
-        head.bring(start.brought.head)
-    student = Embed(start.network, head, start.preprocessing)
+    head = ProjectionHead(width, recipe.head_hidden, recipe.head_bottleneck, recipe.prototypes)
+    if start.head is not None and start.head.weights["mlp.0.weight"].shape[1] == width:
+        head.take_over(start.head.weights)
+    student = MultiCropNetwork(start.network, head, start.preprocessing)
     teacher = copy.deepcopy(student).requires_grad_(False)
     freeze_stages(student.backbone, recipe.frozen_stages)
     if recipe.drop_path:
@@ -205,7 +213,7 @@ def freeze_stages(backbone: nn.Module, count: int) -> None:
             parameter.requires_grad_(False)
 
 
-def train_mode(network: Embed, frozen: set[str]) -> None:
+def train_mode(network: MultiCropNetwork, frozen: set[str]) -> None:
     """Set train mode, but for the normalisation layers of frozen stages.
 
     Parameters
@@ -225,12 +233,8 @@ def _drop_paths(backbone: nn.Module, most: float) -> None:
     """Give the blocks a stochastic depth that grows with depth (Huang et al. 2016)."""
     from timm.layers import DropPath
 
-    blocks = [m for m in backbone.modules() if isinstance(getattr(m, "drop_path", None), nn.Module)]
-    for depth, block in enumerate(blocks):
-        rate = most * depth / max(1, len(blocks) - 1)
-        block.drop_path = DropPath(rate) if rate else nn.Identity()
-    for name in ("drop_path1", "drop_path2"):
-        chosen = [m for m in backbone.modules() if isinstance(getattr(m, name, None), nn.Module)]
-        for depth, block in enumerate(chosen):
-            rate = most * depth / max(1, len(chosen) - 1)
+    for name in ("drop_path", "drop_path1", "drop_path2"):
+        blocks = [m for m in backbone.modules() if isinstance(getattr(m, name, None), nn.Module)]
+        for depth, block in enumerate(blocks):
+            rate = most * depth / max(1, len(blocks) - 1)
             setattr(block, name, DropPath(rate) if rate else nn.Identity())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fewshot_lab.files import write_atomically
-from fewshot_lab.pretrain.multi_crop_network import Embed
+from fewshot_lab.pretrain.multi_crop_network import MultiCropNetwork
 
 PICTURES = "pictures"
 CROPS = f"{PICTURES}/crops.png"
@@ -52,7 +52,9 @@ def draw_crops(path: Path, views: Sequence[Tensor], images: int) -> None:
 
 
 @torch.no_grad()
-def draw_attention(path: Path, network: Embed, pixels: Tensor, device: torch.device) -> bool:
+def draw_attention(
+    path: Path, network: MultiCropNetwork, pixels: Tensor, device: torch.device
+) -> bool:
     """Draw images and, below each, the same in the light of where the class token looks.
 
     The mean over the last block's heads of softmax(q k'), as in Caron et al. 2021, figure 1, from
@@ -71,14 +73,14 @@ def draw_attention(path: Path, network: Embed, pixels: Tensor, device: torch.dev
     block = _last_attention(network.backbone)
     if block is None:
         return False
-    heard: list[Tensor] = []
-    hook = block.register_forward_pre_hook(lambda _, args: heard.append(args[0]))
+    inputs: list[Tensor] = []
+    hook = block.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
     try:
         network.eval()
         network.embed(pixels.to(device).float() / 255)
     finally:
         hook.remove()
-    tokens = heard[0]
+    tokens = inputs[0]
     n, count, width = tokens.shape
     heads = int(block.num_heads)  # type: ignore[arg-type]
     qkv = block.qkv(tokens).view(n, count, 3, heads, width // heads)  # type: ignore[operator]
@@ -109,9 +111,8 @@ def _last_attention(backbone: nn.Module) -> nn.Module | None:
 
 
 def _pixels(crop: Tensor) -> NDArray[np.uint8]:
-    array = (crop.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
-    found: NDArray[np.uint8] = array
-    return found
+    pixels: NDArray[np.uint8] = (crop.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
+    return pixels
 
 
 def _write(path: Path, tiles: list[list[NDArray[np.uint8]]]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from fewshot_lab.backbones import find
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain.architecture import architecture_of, registered
-from fewshot_lab.pretrain.model_info import refuses, traits_of
+from fewshot_lab.pretrain.architecture import (
+    architecture_of,
+    model_info,
+    size_refusal,
+    starting_weights,
+)
 from fewshot_lab.pretrain.recipe import Recipe
 
 
 def check_recipe(
-    recipe: Recipe, n_images: int, *, device: str = "cpu", nproc: int = 1, usual_side: int = 0
+    recipe: Recipe, n_images: int, *, device: str = "cpu", nproc: int = 1, median_side: int = 0
 ) -> list[str]:
     """Check a recipe against the images and the machine.
 
@@ -22,7 +25,7 @@ def check_recipe(
         "cpu", "cuda" or "cuda:i".
     nproc
         Processes, each with an equal part of a batch.
-    usual_side
+    median_side
         The shorter side that half of the images do not exceed, in pixels; 0 if not known.
 
     Returns
@@ -51,11 +54,11 @@ def check_recipe(
     _check_weights(recipe)
     _check_sizes(recipe, architecture)
     warnings = []
-    if 0 < usual_side < recipe.global_size * 0.6:
+    if 0 < median_side < recipe.global_size * 0.6:
         warnings.append(
-            f"Half of the images have {usual_side} px a side or fewer and are enlarged to crops of "
-            f"{recipe.global_size} px: smaller crops (global_size, local_size) would learn as much "
-            "in less time."
+            f"Half of the images have {median_side} px a side or fewer and are enlarged to crops "
+            f"of {recipe.global_size} px: smaller crops (global_size, local_size) would learn as "
+            "much in less time."
         )
     if device == "cpu" and recipe.steps * recipe.batch_size * recipe.global_size**2 > 2e11:
         warnings.append("This will take days without a GPU.")
@@ -65,33 +68,25 @@ def check_recipe(
 def _check_device(device: str, nproc: int) -> None:
     if device == "cpu":
         return
-    import torch
+    from fewshot_lab.pretrain.distributed import count_gpus
 
     if not device.startswith("cuda"):
         raise FewshotLabError(f"There is no device {device!r}: take cpu or cuda.")
-    if not torch.cuda.is_available():
-        raise FewshotLabError(
-            "A GPU was asked for, and this machine has none that torch can use: take --device "
-            "cpu, or start on a machine with an NVIDIA GPU and its driver."
-        )
-    if nproc > torch.cuda.device_count():
-        raise FewshotLabError(
-            f"{nproc} processes need {nproc} GPUs, and this machine has "
-            f"{torch.cuda.device_count()}."
-        )
+    if nproc > (gpus := count_gpus()):
+        raise FewshotLabError(f"{nproc} processes need {nproc} GPUs, and this machine has {gpus}.")
 
 
 def _check_weights(recipe: Recipe) -> None:
     if recipe.start == "scratch":
         return
-    found = find(registered(recipe.backbone) if recipe.start == "imagenet" else recipe.start)
-    usable, sentence = found.available()
+    known = starting_weights(recipe.backbone, recipe.start)
+    usable, sentence = known.available()
     if not usable:
         raise FewshotLabError(sentence)
 
 
 def _check_sizes(recipe: Recipe, architecture: str) -> None:
-    step = traits_of(architecture).patch
+    step = model_info(architecture).patch
     for name in ("global_size", "local_size"):
         size = getattr(recipe, name)
         if name == "local_size" and not recipe.local_crops:
@@ -101,7 +96,7 @@ def _check_sizes(recipe: Recipe, architecture: str) -> None:
                 f"{name} is {size}, but {architecture} cuts images into patches of {step} px: "
                 f"take {max(step, round(size / step) * step)}."
             )
-        if reason := refuses(architecture, size):
+        if reason := size_refusal(architecture, size):
             raise FewshotLabError(
                 f"{name} is {size}, which {architecture} does not take ({reason}): take a network "
                 "that works at any size, such as a ViT, an XCiT or one of convolutions."

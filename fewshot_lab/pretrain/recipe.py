@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain.recipe_defaults import choose
+from fewshot_lab.pretrain.recipe_defaults import choose_values
 
 
 def _value(
@@ -213,7 +213,7 @@ class Recipe:
         device: str = "cpu",
         epochs: float | None = None,
         **fixed: Any,
-    ) -> Advice:
+    ) -> RecommendedRecipe:
         """Return a recipe filled from the size of the data, with the reason for each value.
 
         Parameters
@@ -235,12 +235,14 @@ class Recipe:
         FewshotLabError
             For fewer than two images, an unknown modality or a value a recipe cannot take.
         """
-        chosen = choose(n_images, backbone, start, modality, device=device, epochs=epochs, **fixed)
-        return Advice(cls.from_dict(chosen.values), chosen.reasons)
+        chosen = choose_values(
+            n_images, backbone, start, modality, device=device, epochs=epochs, **fixed
+        )
+        return RecommendedRecipe(cls.from_dict(chosen.values), chosen.reasons)
 
 
 @dataclass(frozen=True)
-class Advice:
+class RecommendedRecipe:
     """A recipe and why it is so.
 
     Attributes

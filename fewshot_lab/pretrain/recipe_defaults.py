@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.presets import preset
 
-_PROTOTYPES = ((20_000, 1024), (50_000, 2048), (100_000, 4096), (200_000, 16_384))
+if TYPE_CHECKING:
+    from fewshot_lab.pretrain.architecture import ModelInfo
+
+# lightly-train's rule: so many prototypes below so many images, and the last above all.
+_IMAGES = (20_000, 50_000, 100_000, 200_000)
+_PROTOTYPES = (1024, 2048, 4096, 16_384, 65_536)
 
 
 @dataclass
@@ -36,6 +42,11 @@ class Choices:
         self.values[name], self.reasons[name] = value, reason
         return value
 
+    def take_dinos(self, **values: Any) -> None:
+        """Take the values of DINO's own code."""
+        for name, value in values.items():
+            self.take(name, value, "DINO's.")
+
 
 @dataclass(frozen=True)
 class _Case:
@@ -49,8 +60,7 @@ class _Case:
         Random weights; those of ImageNet, by which the first stages know edges and colours.
     head : dict
         The sizes of the head that the start brings; empty where it has none.
-    patch, stages : int
-    transformer : bool
+    network : ModelInfo
     """
 
     n_images: int
@@ -58,12 +68,10 @@ class _Case:
     scratch: bool
     taught: bool
     head: dict[str, int]
-    patch: int
-    stages: int
-    transformer: bool
+    network: ModelInfo
 
 
-def choose(
+def choose_values(
     n_images: int,
     backbone: str,
     start: str,
@@ -99,16 +107,14 @@ def choose(
 
 
 def _start(chosen: Choices, backbone: str, start: str) -> None:
-    chosen.values |= {"backbone": backbone, "start": start}
-    chosen.reasons |= {
-        "backbone": "As chosen: what is trained."
-        if start in ("imagenet", "scratch")
-        else "As the start.",
-        "start": {
-            "imagenet": "The backbone's own weights, which few images cannot replace.",
-            "scratch": "As chosen; good weights get further with few images.",
-        }.get(start, "As chosen: weights that know such images already, perhaps."),
+    why = {
+        "imagenet": "The backbone's own weights, which few images cannot replace.",
+        "scratch": "As chosen; good weights get further with few images.",
     }
+    own = "As chosen: what is trained." if start in why else "As the start."
+    chosen.take("backbone", backbone, own)
+    other = "As chosen: weights that know such images already, perhaps."
+    chosen.take("start", start, why.get(start, other))
 
 
 def _modality(chosen: Choices, modality: str | None) -> None:
@@ -122,72 +128,48 @@ def _modality(chosen: Choices, modality: str | None) -> None:
 
 def _case(n_images: int, backbone: str, start: str, device: str) -> _Case:
     # Need timm and torch, which the terminal's help does not.
-    from fewshot_lab.pretrain.architecture import architecture_of
-    from fewshot_lab.pretrain.heads import brought_by
-    from fewshot_lab.pretrain.model_info import traits_of
+    from fewshot_lab.pretrain.architecture import architecture_of, model_info
+    from fewshot_lab.pretrain.projection_head import pretrained_head
 
-    network = traits_of(architecture_of(backbone, start))
-    brought = brought_by(start)
+    head = pretrained_head(start)
     return _Case(
         n_images,
         device.startswith("cuda"),
         start == "scratch",
         start == "imagenet" and "dino" not in backbone.lower(),
-        {} if brought is None else brought.sizes,
-        network.patch,
-        network.stages,
-        network.transformer,
+        {} if head is None else head.sizes,
+        model_info(architecture_of(backbone, start)),
     )
 
 
 def _crops(chosen: Choices, case: _Case) -> None:
-    patches = "" if case.patch == 1 else f" In patches of {case.patch} px."
-    imagenets = "The size of ImageNet's and DINO's training."
-    chosen.take(
-        "global_size",
-        _multiple(224 if case.on_gpu else 112, case.patch),
-        (imagenets if case.on_gpu else "What a CPU can train on.") + patches,
-    )
-    chosen.take(
-        "local_size",
-        _multiple(96 if case.on_gpu else 56, case.patch),
-        "About half of a global crop's side, as in DINO." + patches,
-    )
-    chosen.take(
-        "local_crops",
-        6 if case.on_gpu else 4,
-        "Each more costs time; beyond six little is gained.",
-    )
-    chosen.take("global_scale_low", 0.4, "DINO's.")
+    patch = case.network.patch
+    in_patches = "" if patch == 1 else f" In patches of {patch} px."
+    whole, part, crops, why = 112, 56, 4, "What a CPU can train on."
+    if case.on_gpu:
+        whole, part, crops, why = 224, 96, 6, "The size of ImageNet's and DINO's training."
+    half = "About half of a global crop's side, as in DINO."
+    chosen.take("global_size", _multiple(whole, patch), why + in_patches)
+    chosen.take("local_size", _multiple(part, patch), half + in_patches)
+    chosen.take("local_crops", crops, "Each more costs time; beyond six little is gained.")
+    chosen.take_dinos(global_scale_low=0.4, local_scale_high=0.4)
     chosen.take("global_scale_high", 1.0, "DINO's: up to the whole image.")
     chosen.take("local_scale_low", 0.1, "A local crop still shows a part one can recognise.")
-    chosen.take("local_scale_high", 0.4, "DINO's.")
     chosen.take("cache_size", 0, "Images are kept as large as the crops need.")
 
 
 def _length(chosen: Choices, case: _Case, epochs: float | None) -> tuple[int, int]:
     """Choose the batch and the number of steps, and return them."""
-    batch = int(
-        chosen.take(
-            "batch_size",
-            min(128 if case.on_gpu else 64, _below(case.n_images)),
-            "Usual on one GPU; the measured cost tells whether it fits."
-            if case.on_gpu
-            else "Small steps learn sooner on few images.",
-        )
-    )
+    most, why = 64, "Small steps learn sooner on few images."
+    if case.on_gpu:
+        most, why = 128, "Usual on one GPU; the measured cost tells whether it fits."
+    batch = int(chosen.take("batch_size", min(most, _below(case.n_images)), why))
     chosen.take("accumulate", 1, "The batch goes through in one piece; more pieces save memory.")
     usual = 100.0 if case.on_gpu else 400_000 / case.n_images
     passes = epochs or min(100.0, max(20.0, usual))
-    steps = int(
-        chosen.take(
-            "steps",
-            steps_for(passes, case.n_images, batch),
-            f"{passes:.0f} passes over the images"
-            + (" as asked." if epochs else ": small sets need many to settle."),
-        )
-    )
-    return batch, steps
+    why = " as asked." if epochs else ": small sets need many to settle."
+    steps = steps_for(passes, case.n_images, batch)
+    return batch, int(chosen.take("steps", steps, f"{passes:.0f} passes over the images{why}"))
 
 
 def _head(chosen: Choices, case: _Case, steps: int) -> None:
@@ -196,12 +178,10 @@ def _head(chosen: Choices, case: _Case, steps: int) -> None:
         for name, value in case.head.items():
             chosen.take(name, value, why)
     else:
-        chosen.take(
-            "prototypes", _prototypes(case.n_images), "lightly-train's rule for data of this size."
-        )
-        chosen.take("head_hidden", 2048, "DINO's.")
-        chosen.take("head_bottleneck", 256, "DINO's.")
-    chosen.take("student_temperature", 0.1, "DINO's.")
+        prototypes = _PROTOTYPES[bisect_right(_IMAGES, case.n_images)]
+        chosen.take("prototypes", prototypes, "lightly-train's rule for data of this size.")
+        chosen.take_dinos(head_hidden=2048, head_bottleneck=256)
+    chosen.take_dinos(student_temperature=0.1, centre_momentum=0.9)
     temperature = _temperature(case.n_images)
     chosen.take(
         "teacher_temperature",
@@ -217,12 +197,12 @@ def _head(chosen: Choices, case: _Case, steps: int) -> None:
 
 
 def _teacher(chosen: Choices, case: _Case, per_epoch: float) -> None:
-    chosen.take("centre_momentum", 0.9, "DINO's.")
     chosen.take("centring", True, "Without it the teacher comes to say the same of every image.")
     wanted = 1.0 if case.scratch else 2.0
+    momentum = math.exp(math.log(0.5) / (wanted * per_epoch))
     chosen.take(
         "ema_start",
-        round(min(0.9995, max(0.98, math.exp(math.log(0.5) / (wanted * per_epoch)))), 5),
+        round(min(0.9995, max(0.98, momentum)), 5),
         f"Half of the teacher is new after about {wanted:.0f} "
         f"epoch{'s' if wanted != 1 else ''} (usual: {'0.5-2' if case.scratch else '2-8'}).",
     )
@@ -232,7 +212,7 @@ def _teacher(chosen: Choices, case: _Case, per_epoch: float) -> None:
 def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
     if case.scratch:
         rate, why = 5e-4 * batch / 256, "DINO's 5e-4 x batch / 256 from scratch."
-    elif case.on_gpu or case.transformer:
+    elif case.on_gpu or case.network.transformer:
         rate, why = 1e-4 * batch / 256, "1e-4 x batch / 256 from good weights."
     else:
         rate, why = 5e-4, "Few steps on a CPU: higher than DINO's, as measured on blood cells."
@@ -243,7 +223,7 @@ def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
         chosen.take("head_learning_rate", rate, "As the backbone's: it is not new.")
     else:
         chosen.take("head_learning_rate", 4 * rate, "The head begins with random weights: faster.")
-    chosen.take("final_learning_rate", min(1e-6, rate), "DINO's.")
+    chosen.take_dinos(final_learning_rate=min(1e-6, rate))
     chosen.take("warmup_steps", max(1, round(0.1 * steps)), "A tenth of the run, as in DINO.")
     chosen.take("weight_decay", 0.04, "DINO's at its start.")
     if case.scratch:
@@ -263,12 +243,12 @@ def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
     elif case.head:
         chosen.take("head_only_steps", 0, "The head is not new.")
         chosen.take("frozen_stages", 0, "Backbone and head already fit each other.")
-    elif case.taught and not case.on_gpu and not case.transformer:
+    elif case.taught and not case.on_gpu and not case.network.transformer:
         # As measured on blood cells.
         chosen.take("head_only_steps", 0, "The first stages rest instead.")
         chosen.take(
             "frozen_stages",
-            min(4, case.stages // 2),
+            min(4, case.network.stages // 2),
             "They see edges and colours, which ImageNet taught well; a third faster.",
         )
     else:
@@ -283,7 +263,7 @@ def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
 
 def _machine(chosen: Choices, case: _Case) -> None:
     gpu = case.on_gpu
-    drop = 0.1 if case.transformer and gpu else 0.0
+    drop = 0.1 if case.network.transformer and gpu else 0.0
     chosen.take("drop_path", drop, "For large transformers only.")
     chosen.take("precision", "bf16" if gpu else "float32", "Twice as fast." if gpu else "Exact.")
     chosen.take("gradient_checkpointing", False, "Slower; switch it on where memory is short.")
@@ -315,13 +295,6 @@ def _multiple(size: int, patch: int) -> int:
 def _below(n: int) -> int:
     """Return the greatest power of two up to n."""
     return 1 << max(1, n.bit_length() - 1)
-
-
-def _prototypes(n_images: int) -> int:
-    for most, prototypes in _PROTOTYPES:
-        if n_images < most:
-            return prototypes
-    return 65_536
 
 
 def _temperature(n_images: int) -> float:

@@ -69,12 +69,3 @@ def teacher_temperature(recipe: Recipe, step: int) -> float:
         return recipe.teacher_temperature
     first, last = recipe.teacher_temperature_start, recipe.teacher_temperature
     return first + (last - first) * step / warmup
-
-
-def half_life(momentum_value: float, steps_per_epoch: float) -> float:
-    """Return after how many epochs half of the teacher's weights have been replaced."""
-    if momentum_value >= 1:
-        return math.inf
-    if momentum_value <= 0:
-        return 0.0
-    return math.log(0.5) / math.log(momentum_value) / steps_per_epoch

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from fewshot_lab.pretrain import schedules as schedules
-from fewshot_lab.pretrain.distributed import Ranks
-from fewshot_lab.pretrain.multi_crop_network import Start, student_and_teacher
+from fewshot_lab.pretrain.distributed import ProcessGroup
+from fewshot_lab.pretrain.multi_crop_network import StartingBackbone, student_and_teacher
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.pretrain.synced_norm import synced_norms
 
 
-class Pair:
+class StudentTeacher:
     """The two networks, the optimiser of the one, the centre of the other.
 
     Parameters
@@ -26,12 +26,12 @@ class Pair:
     recipe
     start
         The backbone they begin with, and the head where it brings one.
-    ranks
+    processes
         The device, and whether BatchNorm speaks for several processes.
 
     Attributes
     ----------
-    student, teacher : Embed
+    student, teacher : MultiCropNetwork
     optimiser : AdamW
     centre : Tensor
         (K,), the running mean of the teacher's outputs.
@@ -41,18 +41,18 @@ class Pair:
         The two, compiled as asked for; the student shares its gradients among processes.
     """
 
-    def __init__(self, recipe: Recipe, start: Start, ranks: Ranks) -> None:
-        self._recipe, self._ranks = recipe, ranks
+    def __init__(self, recipe: Recipe, start: StartingBackbone, processes: ProcessGroup) -> None:
+        self._recipe, self._processes = recipe, processes
         self.student, self.teacher = student_and_teacher(recipe, start)
         for network in (self.student, self.teacher):
-            if ranks.world > 1:
-                synced_norms(network, ranks.device)
-            network.to(ranks.device)
+            if processes.world > 1:
+                synced_norms(network, processes.device)
+            network.to(processes.device)
         backbone = self.student.backbone
         self.resting = {n for n, p in backbone.named_parameters() if not p.requires_grad}
         self._learning = [p for n, p in backbone.named_parameters() if n not in self.resting]
         self.optimiser = torch.optim.AdamW(
-            self._groups(), lr=0.0, fused=ranks.device.type == "cuda"
+            self._groups(), lr=0.0, fused=processes.device.type == "cuda"
         )
         self._followed = [
             (mine, theirs)
@@ -61,14 +61,14 @@ class Pair:
             )
             if name.removeprefix("backbone.") not in self.resting
         ]
-        self._compiles = recipe.compile and ranks.device.type == "cuda"
+        self._compiles = recipe.compile and processes.device.type == "cuda"
         self.run_student: Callable[[list[Tensor]], Tensor] = self.student
         self.run_teacher: Callable[[list[Tensor]], Tensor] = (
             torch.compile(self.teacher) if self._compiles else self.teacher
         )
-        self.centre = torch.zeros(recipe.prototypes, device=ranks.device)
-        if start.brought is not None and start.brought.centre is not None:
-            self.centre.copy_(start.brought.centre)
+        self.centre = torch.zeros(recipe.prototypes, device=processes.device)
+        if start.head is not None and start.head.centre is not None:
+            self.centre.copy_(start.head.centre)
 
     def _groups(self) -> list[dict[str, Any]]:
         """Return what the optimiser moves; biases and norms do not decay (as in DINO)."""
@@ -79,8 +79,8 @@ class Pair:
                 continue
             groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
         return [
-            {"params": found, "part": part, "decays": decays}
-            for (part, decays), found in groups.items()
+            {"params": parameters, "part": part, "decays": decays}
+            for (part, decays), parameters in groups.items()
         ]
 
     def rest_backbone(self, rest: bool) -> None:
@@ -90,9 +90,9 @@ class Pair:
         """
         for parameter in self._learning:
             parameter.requires_grad_(not rest)
-        device = self._ranks.device
+        device = self._processes.device
         module: Any = torch.compile(self.student) if self._compiles else self.student
-        if self._ranks.world > 1:
+        if self._processes.world > 1:
             ids = [device.index] if device.type == "cuda" else None
             with warnings.catch_warnings():
                 # Newer torch has another word for it, which does not yet do the same.
@@ -138,7 +138,7 @@ class Pair:
     def embed(self, pixels: Tensor) -> Tensor:
         """Return the teacher's (n, d) embeddings of uint8 (n, 3, h, w) pixels, as at inference."""
         self.teacher.eval()
-        device = self._ranks.device
+        device = self._processes.device
         parts = [
             self.teacher.embed(part.to(device).float() / 255).float().cpu()
             for part in pixels.split(64)

@@ -9,7 +9,7 @@ import torch
 PARTS = ("data", "forward", "backward", "update")
 
 
-class Laps:
+class StepTimer:
     """Sums seconds by part.
 
     A GPU works behind the program's back, so there its own events are timed, which costs no

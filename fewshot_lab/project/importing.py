@@ -83,7 +83,7 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import Found, Refused, examine, scan
+    from fewshot_lab.images import ExaminedImage, Refused, examine, scan
 
     began = time.monotonic()
     report = ImportReport()
@@ -133,7 +133,7 @@ def import_images(
         for item in examine(candidates, skip=skip, progress=progress):
             if isinstance(item, Refused):
                 refused.append((item.path, item.reason))
-            elif isinstance(item, Found):
+            elif isinstance(item, ExaminedImage):
                 batch.append(_take_in(project, item, copy=copy))
             if len(batch) >= 200 or time.monotonic() - flushed > 1:
                 flush()

@@ -1,69 +1,71 @@
-"""Pretraining runs: made from a project's images, started here, on several GPUs, or by Slurm."""
+"""Pretraining runs: made from a project's images, started here, on several GPUs, or by Slurm.
 
-from fewshot_lab.runs.backbone_trial import trial_of, try_backbone
-from fewshot_lab.runs.creation import RunImage, create_run
-from fewshot_lab.runs.folders import free_name
-from fewshot_lab.runs.image_filter import Where, columns_of, where_of
+``prepare_run`` makes a run, ``launch_run`` starts its process, ``run_rank`` is what that does.
+"""
+
+from fewshot_lab.runs.backbone_trial import read_trial, try_backbone
+from fewshot_lab.runs.image_filter import ImageFilter, filter_columns, parse_filter
 from fewshot_lab.runs.launch import (
-    Place,
-    environment,
-    launch_again,
+    ComputeTarget,
+    gpu_environment,
     launch_run,
-    start_at,
-    submit_new,
-    torchrun,
+    relaunch_run,
+    start_run,
+    submit_new_run,
+    torchrun_command,
 )
 from fewshot_lab.runs.preparation import (
-    images_of,
-    kind_of,
+    create_run,
+    median_side,
+    modality_of,
     prepare_run,
-    recommend,
-    start_named,
-    usual_side,
+    recommend_recipe,
+    resolve_start,
+    run_images,
 )
 from fewshot_lab.runs.pretraining import pretrain
 from fewshot_lab.runs.rank_process import run_rank
-from fewshot_lab.runs.readiness import ready
 from fewshot_lab.runs.run import Run, find_run, list_runs
+from fewshot_lab.runs.run_folder import free_name, read_images, write_images
 from fewshot_lab.runs.slurm import (
     SlurmOptions,
-    keep_slurm_settings,
-    slurm_settings,
-    submit,
-    submitted_with,
+    read_slurm_settings,
+    slurm_options_of,
+    submit_to_slurm,
+    write_slurm_settings,
 )
 
 __all__ = [
-    "Place",
+    "ComputeTarget",
+    "ImageFilter",
     "Run",
-    "RunImage",
     "SlurmOptions",
-    "Where",
-    "columns_of",
     "create_run",
-    "environment",
+    "filter_columns",
     "find_run",
     "free_name",
-    "images_of",
-    "keep_slurm_settings",
-    "kind_of",
-    "launch_again",
+    "gpu_environment",
     "launch_run",
     "list_runs",
+    "median_side",
+    "modality_of",
+    "parse_filter",
     "prepare_run",
     "pretrain",
-    "ready",
-    "recommend",
+    "read_images",
+    "read_slurm_settings",
+    "read_trial",
+    "recommend_recipe",
+    "relaunch_run",
+    "resolve_start",
+    "run_images",
     "run_rank",
-    "slurm_settings",
-    "start_at",
-    "start_named",
-    "submit",
-    "submit_new",
-    "submitted_with",
-    "torchrun",
-    "trial_of",
+    "slurm_options_of",
+    "start_run",
+    "submit_new_run",
+    "submit_to_slurm",
+    "torchrun_command",
     "try_backbone",
-    "usual_side",
-    "where_of",
+    "write_images",
+    "write_slurm_settings",
 ]

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.files import read_json, write_json
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.runs.json_files import read_object, write_object
 
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore
@@ -35,7 +35,7 @@ def try_backbone(project: ProjectCore, name: str, *, progress: Progress = silent
     -------
     dict
         ``before`` and ``after`` (names), and ``curve`` as :meth:`Project.nshot` returns it, or None
-        with a ``reason``. Kept; :func:`trial_of` reads it.
+        with a ``reason``. Kept; :func:`read_trial` reads it.
 
     Raises
     ------
@@ -46,14 +46,11 @@ def try_backbone(project: ProjectCore, name: str, *, progress: Progress = silent
     from fewshot_lab.project import Studies
 
     for each in (project.backbone_name, name):
-        view = project.through(each)
-        try:
+        with project.through(each) as view:
             view.embed(progress=progress)
             view.make_map(progress=progress)
             fingerprint = view.backbone.fingerprint
-        finally:
-            view.close()
-    found: dict[str, Any] = {
+    trial: dict[str, Any] = {
         "before": project.backbone_name,
         "after": name,
         "made": time.time(),
@@ -62,28 +59,28 @@ def try_backbone(project: ProjectCore, name: str, *, progress: Progress = silent
     }
     kind, sizes = _labels(project)
     if len(sizes) < 2:
-        found["reason"] = (
+        trial["reason"] = (
             f"A few-shot curve needs two classes with {LEAST} labelled images each; there are "
             f"{len(sizes)}."
         )
     else:
         smallest = min(sizes) * 2 // 3
         shots = tuple(n for n in SHOTS if n <= smallest)
-        found["curve"] = Studies(project).few_shot(
+        trial["curve"] = Studies(project).few_shot(
             [project.backbone_name, name],
             protocol=Protocol(shots, DRAWS, LEAST, ("default",)),
             labels=kind,
             progress=progress,
         )
-    write_object(_file(project, fingerprint), found)
-    return found
+    write_json(_file(project, fingerprint), trial)
+    return trial
 
 
-def trial_of(project: ProjectCore, name: str) -> dict[str, Any] | None:
-    """Return what :func:`try_backbone` found for a backbone, or None."""
+def read_trial(project: ProjectCore, name: str) -> dict[str, Any] | None:
+    """Return what :func:`try_backbone` kept of a backbone, or None."""
     from fewshot_lab.backbones import find
 
-    return read_object(_file(project, find(name).fingerprint))
+    return read_json(_file(project, find(name).fingerprint))
 
 
 def _labels(project: ProjectCore) -> tuple[str, list[int]]:

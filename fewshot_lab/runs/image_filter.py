@@ -11,7 +11,7 @@ from fewshot_lab.errors import FewshotLabError
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore
 
-Where = tuple[str, set[str]]
+ImageFilter = tuple[str, set[str]]
 """A column (group, reference label, or one of the metadata) and the values that are wanted."""
 
 _GROUP, _REFERENCE = "group", "reference label"
@@ -19,12 +19,12 @@ _MOST_VALUES = 200
 _NAMED = 8
 
 
-def columns_of(projects: Sequence[ProjectCore]) -> dict[str, list[str]]:
+def filter_columns(projects: Sequence[ProjectCore]) -> dict[str, list[str]]:
     """Return the columns by which images can be chosen, with their values."""
     return {c: v for c, v in _all_columns(projects).items() if 1 < len(v) <= _MOST_VALUES}
 
 
-def where_of(projects: Sequence[ProjectCore], asked: Sequence[str]) -> Where | None:
+def parse_filter(projects: Sequence[ProjectCore], asked: Sequence[str]) -> ImageFilter | None:
     """Read a filter as it is written at a terminal.
 
     Parameters
@@ -89,9 +89,9 @@ def cells_of(row: Any) -> dict[str, str]:
 
 
 def _all_columns(projects: Sequence[ProjectCore]) -> dict[str, list[str]]:
-    found: dict[str, set[str]] = {}
+    columns: dict[str, set[str]] = {}
     for project in projects:
         for row in project.store.images():
             for column, value in cells_of(row).items():
-                found.setdefault(column, set()).add(value)
-    return {column: sorted(values) for column, values in found.items()}
+                columns.setdefault(column, set()).add(value)
+    return {column: sorted(values) for column, values in columns.items()}

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.home import home
 from fewshot_lab.jobs import launch
-from fewshot_lab.runs.readiness import ready
 from fewshot_lab.runs.run import Run
-from fewshot_lab.runs.slurm import SlurmOptions, keep_slurm_settings, submit, submitted_with
+from fewshot_lab.runs.slurm import (
+    SlurmOptions,
+    slurm_options_of,
+    submit_to_slurm,
+    write_slurm_settings,
+)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a run is trained.
+class ComputeTarget:
+    """The machine, GPUs or cluster that trains a run.
 
     Attributes
     ----------
@@ -40,8 +44,10 @@ class Place:
         return self.slurm.processes if self.slurm else max(1, len(self.gpus))
 
 
-def start_at(run: Run, place: Place) -> str:
-    """Start a new run at a place; what a cluster was asked for is kept for the next time.
+def start_run(run: Run, target: ComputeTarget) -> str:
+    """Start a new run where it is to be trained.
+
+    What a cluster was asked for is kept for the next time.
 
     Returns
     -------
@@ -53,20 +59,20 @@ def start_at(run: Run, place: Place) -> str:
     FewshotLabError
         If Slurm is not here, or refuses the job.
     """
-    if place.slurm is None:
+    if target.slurm is None:
         launch_run(run)
         return ""
-    keep_slurm_settings(place.slurm)
-    return submit_new(run, place.slurm, by_hand=place.by_hand)
+    write_slurm_settings(target.slurm)
+    return submit_new_run(run, target.slurm, by_hand=target.by_hand)
 
 
-def submit_new(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
+def submit_new_run(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
     """Hand a new run to Slurm; one that it refuses leaves nothing behind, not even its name.
 
-    See :func:`fewshot_lab.runs.submit`.
+    See :func:`fewshot_lab.runs.submit_to_slurm`.
     """
     try:
-        return submit(run, options, by_hand=by_hand)
+        return submit_to_slurm(run, options, by_hand=by_hand)
     except FewshotLabError:
         run.delete()
         raise
@@ -80,11 +86,14 @@ def launch_run(run: Run, *, device: str | None = None, nproc: int | None = None)
     FewshotLabError
         If it is running, or has come to its end.
     """
-    ready(run, device=device, nproc=nproc)
-    launch(run.folder, command(run), home=home(), environment=environment(run))
+    run.make_ready(device=device, nproc=nproc)
+    nproc = int(run.spec.get("nproc", 1))
+    alone = [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(run.folder)]
+    command = torchrun_command(run, nproc) if nproc > 1 else alone
+    launch(run.folder, command, home=home(), environment=gpu_environment(run))
 
 
-def launch_again(run: Run) -> None:
+def relaunch_run(run: Run) -> None:
     """Start or resume a run as it was started before: here, or by Slurm.
 
     Raises
@@ -92,29 +101,20 @@ def launch_again(run: Run) -> None:
     FewshotLabError
         If it is running, has come to its end, or Slurm refuses it.
     """
-    options = submitted_with(run)
+    options = slurm_options_of(run)
     if options is not None and run.spec.get("launcher") == "slurm":
-        submit(run, options)
+        submit_to_slurm(run, options)
     else:
         launch_run(run)
 
 
-def command(run: Run) -> list[str]:
-    """Return the command line that trains a run here."""
-    spec = run.spec
-    nproc = int(spec.get("nproc", 1))
-    if nproc > 1:
-        return torchrun(run, nproc)
-    return [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(run.folder)]
-
-
-def environment(run: Run) -> dict[str, str]:
+def gpu_environment(run: Run) -> dict[str, str]:
     """Return the variables that show a run's processes its chosen GPUs alone."""
     gpus = run.spec.get("gpus") or []
     return {"CUDA_VISIBLE_DEVICES": ",".join(str(gpu) for gpu in gpus)} if gpus else {}
 
 
-def torchrun(run: Run, nproc: int) -> list[str]:
+def torchrun_command(run: Run, nproc: int) -> list[str]:
     """Return the command line for several processes on this machine."""
     return [
         sys.executable,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,17 @@ import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import UnreadableImage, read_rgb
-from fewshot_lab.pretrain import Advice, Likely, Recipe, likely_modality
-from fewshot_lab.runs.creation import RunImage, create_run
-from fewshot_lab.runs.folders import free_name
-from fewshot_lab.runs.image_filter import Where, cells_of
+from fewshot_lab.jobs import change_spec
+from fewshot_lab.pretrain import (
+    ModalityProposal,
+    Recipe,
+    RecommendedRecipe,
+    RunImage,
+    propose_modality,
+)
+from fewshot_lab.runs.image_filter import ImageFilter, cells_of
 from fewshot_lab.runs.run import Run, find_run
+from fewshot_lab.runs.run_folder import free_name, new_folder, write_images
 
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore
@@ -26,8 +32,8 @@ if TYPE_CHECKING:
 _LOOKED_AT, _SMALL = 24, 64
 
 
-def images_of(
-    projects: Sequence[ProjectCore], *, where: Where | None = None
+def run_images(
+    projects: Sequence[ProjectCore], *, where: ImageFilter | None = None
 ) -> tuple[list[RunImage], dict[int, str]]:
     """Return what a run may learn from, and the names of the labels for its check.
 
@@ -41,7 +47,7 @@ def images_of(
         Only images with one of these values in this column.
     """
     numbers: dict[str, int] = {}
-    found: dict[str, RunImage] = {}
+    images: dict[str, RunImage] = {}
     for project in projects:
         names = {row.id: row.name for row in project.store.classes(include_retired=True)}
         labels = project.store.labels()
@@ -49,75 +55,70 @@ def images_of(
         rows = project.store.images()
         groups = project.splits.groups_of([row.id for row in rows])
         for number, row in enumerate(rows):
-            said = labels.get(row.id)
+            label = labels.get(row.id)
             name = row.reference
-            if said is not None and said.kind in ("unsure", "reject"):
-                name = None
-            elif said is not None and said.teaches and said.class_id is not None:
-                name = names[said.class_id]
-            if row.id in held_out:
-                name = None
-            if said is not None and said.kind == "reject":
+            if label is not None and label.kind == "reject":
                 continue
             if where is not None and cells_of(row).get(where[0]) not in where[1]:
                 continue
+            if row.id in held_out or (label is not None and label.kind == "unsure"):
+                name = None
+            elif label is not None and label.teaches and label.class_id is not None:
+                name = names[label.class_id]
             file, frame = project.file_of(row.id)
-            found.setdefault(
+            image = RunImage(
                 row.id,
-                RunImage(
-                    row.id,
-                    str(file.absolute()),
-                    frame,
-                    None if name is None else numbers.setdefault(name, len(numbers)),
-                    None if groups is None else f"{project.name}/{groups[number]}",
-                    project.name,
-                    min(row.width, row.height),
-                ),
+                file.absolute(),
+                frame,
+                label=None if name is None else numbers.setdefault(name, len(numbers)),
+                group=None if groups is None else f"{project.name}/{groups[number]}",
+                side=min(row.width, row.height),
             )
-    return list(found.values()), {number: name for name, number in numbers.items()}
+            images.setdefault(row.id, image)
+    return list(images.values()), {number: name for name, number in numbers.items()}
 
 
-def usual_side(images: Sequence[RunImage]) -> int:
+def median_side(images: Sequence[RunImage]) -> int:
     """Return the median of the images' shorter sides, in pixels; 0 if not known."""
     return int(np.median([image.side for image in images])) if images else 0
 
 
-def kind_of(projects: Sequence[ProjectCore], images: Sequence[RunImage]) -> Likely:
+def modality_of(projects: Sequence[ProjectCore], images: Sequence[RunImage]) -> ModalityProposal:
     """Propose the kind of image from the colours of a few and from all names there are."""
     names = {project.name for project in projects}
     for project in projects:
         names |= {row.name for row in project.store.classes(include_retired=True)}
         names |= {row.reference for row in project.store.images() if row.reference}
     for image in images:
-        names.update(Path(image.file).parts[-3:])
+        names.update(image.file.parts[-3:])
     some = images[:: max(1, len(images) // _LOOKED_AT)][:_LOOKED_AT]
-    return likely_modality(names, _seen(tuple((image.file, image.frame) for image in some)))
+    return propose_modality(names, _thumbnails(tuple((image.file, image.frame) for image in some)))
 
 
 @lru_cache(maxsize=16)
-def _seen(files: tuple[tuple[str, int], ...]) -> list[Any]:
+def _thumbnails(files: tuple[tuple[Path, int], ...]) -> list[Any]:
     """Return a few small pictures; a page asks for the same ones with every click."""
-    found = []
+    pictures = []
     for file, frame in files:
         with suppress(UnreadableImage, OSError):
-            picture = read_rgb(Path(file), frame, at_least=_SMALL)
-            found.append(np.asarray(picture.resize((_SMALL, _SMALL))))
-    return found
+            picture = read_rgb(file, frame, at_least=_SMALL)
+            pictures.append(np.asarray(picture.resize((_SMALL, _SMALL))))
+    return pictures
 
 
-def recommend(
+def recommend_recipe(
     n_images: int,
     *,
     backbone: str | None = None,
     start: str = "imagenet",
     modality: str | None = None,
-    likely: Likely | None = None,
+    proposal: ModalityProposal | None = None,
     steps: int | None = None,
     epochs: float | None = None,
     batch_size: int | None = None,
     device: str = "cpu",
     values: dict[str, Any] | None = None,
-) -> Advice:
+) -> RecommendedRecipe:
     """Return a recipe for so many images, with what was asked for put in.
 
     Parameters
@@ -125,11 +126,11 @@ def recommend(
     start
         As in a recipe; the bare name of a run counts, too.
     likely
-        What :func:`kind_of` proposes; it counts where no modality is asked for.
+        What :func:`modality_of` proposes; it counts where no modality is asked for.
     values
         Further fields of the recipe.
     """
-    start = start_named(start)
+    start = resolve_start(start)
     fixed = dict(values or {})
     if batch_size is not None:
         fixed["batch_size"] = batch_size
@@ -139,23 +140,20 @@ def recommend(
     modality = modality or fixed.get("modality")
     for key in ("backbone", "start", "modality"):
         fixed.pop(key, None)
-    kind = modality or (likely.modality if likely is not None else None)
-    advice = Recipe.for_dataset(n_images, name, start, kind, device=device, epochs=epochs, **fixed)
-    if likely is not None and modality is None:
-        advice = replace(advice, reasons={**advice.reasons, "modality": _proposed(likely)})
+    kind = modality or (proposal.modality if proposal is not None else None)
+    recommended = Recipe.for_dataset(
+        n_images, name, start, kind, device=device, epochs=epochs, **fixed
+    )
+    recipe, reasons = recommended.recipe, dict(recommended.reasons)
+    if proposal is not None and modality is None:
+        safe = " So the one with safe colours; --modality says another."
+        reasons["modality"] = proposal.why + ("" if proposal.modality else safe)
     if steps is not None and "check_steps" not in fixed:
-        recipe = advice.recipe
-        often = max(1, min(recipe.check_steps, steps))
-        advice = replace(advice, recipe=recipe.changed(check_steps=often))
-    return advice
+        recipe = recipe.changed(check_steps=max(1, min(recipe.check_steps, steps)))
+    return RecommendedRecipe(recipe, reasons)
 
 
-def _proposed(likely: Likely) -> str:
-    taken = "" if likely.modality else " So the one with safe colours; --modality says another."
-    return f"{likely.why}{taken}"
-
-
-def start_named(start: str) -> str:
+def resolve_start(start: str) -> str:
     """Return a start as a recipe takes it: a run with its prefix, a file with its whole path."""
     if start in ("imagenet", "scratch") or start.startswith("run:"):
         return start
@@ -168,7 +166,7 @@ def start_named(start: str) -> str:
 
 def prepare_run(
     projects: Sequence[ProjectCore],
-    advice: Advice,
+    recommended: RecommendedRecipe,
     *,
     name: str | None = None,
     device: str = "cpu",
@@ -176,9 +174,9 @@ def prepare_run(
     gpus: Sequence[int] = (),
     check_device: bool = True,
     images: tuple[list[RunImage], dict[int, str]] | None = None,
-    where: Where | None = None,
+    where: ImageFilter | None = None,
 ) -> Run:
-    """Check what is asked and make the run.
+    """Check what is asked and make the run; :func:`fewshot_lab.runs.launch_run` starts it.
 
     Parameters
     ----------
@@ -187,7 +185,7 @@ def prepare_run(
     check_device
         Whether the run will be trained here: a cluster's GPUs cannot be seen from here.
     images
-        As :func:`images_of` returned them for this filter; it is asked where not given.
+        As :func:`run_images` returned them for this filter; it is asked where not given.
     where
         The filter by which images are chosen, kept with the run.
 
@@ -198,17 +196,71 @@ def prepare_run(
     """
     from fewshot_lab.pretrain import check_recipe
 
-    found, classes = images or images_of(projects, where=where)
+    chosen, classes = images or run_images(projects, where=where)
     names = [project.name for project in projects]
-    check_recipe(advice.recipe, len(found), device=device if check_device else "cpu", nproc=nproc)
+    here = device if check_device else "cpu"
+    check_recipe(recommended.recipe, len(chosen), device=here, nproc=nproc)
     return create_run(
         name or free_name(names[0]),
         names,
-        found,
-        advice,
+        chosen,
+        recommended,
         classes=classes,
         device=device,
         nproc=nproc,
         gpus=list(gpus),
         where=where and {"column": where[0], "values": sorted(where[1])},
     )
+
+
+def create_run(
+    name: str,
+    projects: Sequence[str],
+    images: Sequence[RunImage],
+    recipe: Recipe | RecommendedRecipe,
+    *,
+    classes: dict[int, str] | None = None,
+    **about: Any,
+) -> Run:
+    """Make a run that can be launched.
+
+    Parameters
+    ----------
+    name
+    projects
+        Where the images come from.
+    images
+        Each once.
+    recipe
+    classes
+        Names of the labels.
+    about
+        Further facts to keep (``launcher``, ``device``, ``nproc``, ``nodes``, ...).
+
+    Raises
+    ------
+    FewshotLabError
+        For a bad or taken name.
+    """
+    folder = new_folder(name)
+    if isinstance(recipe, Recipe):
+        recipe = RecommendedRecipe(recipe, {})
+    write_images(folder, images)
+    spec = {
+        "verb": "pretrain",
+        "name": name,
+        "project": ", ".join(projects),
+        "projects": list(projects),
+        "created": time.time(),
+        "launcher": "local",
+        "device": "cpu",
+        "nproc": 1,
+        "nodes": 1,
+        "recipe": recipe.recipe.to_dict(),
+        "reasons": recipe.reasons,
+        "classes": {str(k): v for k, v in (classes or {}).items()},
+        "images": len(images),
+        **about,
+    }
+    change_spec(folder, **spec)
+    return Run(name, folder)

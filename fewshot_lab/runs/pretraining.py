@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.runs.image_filter import Where
+from fewshot_lab.runs.image_filter import ImageFilter
 from fewshot_lab.runs.launch import launch_run
-from fewshot_lab.runs.preparation import images_of, prepare_run, recommend
+from fewshot_lab.runs.preparation import prepare_run, recommend_recipe, run_images
 from fewshot_lab.runs.rank_process import run_rank
-from fewshot_lab.runs.readiness import ready
 from fewshot_lab.runs.run import Run
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def pretrain(
     device: str = "cpu",
     nproc: int = 1,
     name: str | None = None,
-    where: Where | None = None,
+    where: ImageFilter | None = None,
     detach: bool = False,
     progress: Progress = silent,
     **values: Any,
@@ -65,8 +64,8 @@ def pretrain(
         For what cannot work, before anything starts.
     Stopped
     """
-    images = images_of([project], where=where)
-    advice = recommend(
+    images = run_images([project], where=where)
+    recommended = recommend_recipe(
         len(images[0]),
         backbone=backbone,
         start=start,
@@ -79,7 +78,7 @@ def pretrain(
     )
     run = prepare_run(
         [project],
-        advice,
+        recommended,
         name=name,
         device=device,
         nproc=nproc,
@@ -89,6 +88,6 @@ def pretrain(
     if detach or nproc > 1:
         launch_run(run)
     else:
-        ready(run)
+        run.make_ready()
         run_rank(run.folder, also=progress)
     return run

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.jobs import worker
+from fewshot_lab.files import read_json
+from fewshot_lab.jobs import read_spec, worker
 from fewshot_lab.progress import Progress
-from fewshot_lab.runs.json_files import SPEC, read_object, write_object
+from fewshot_lab.runs.run_folder import read_images
 
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGUSR1") if hasattr(signal, name)
@@ -46,7 +48,7 @@ def run_rank(
     FewshotLabError
     Stopped
     """
-    spec = read_object(folder / SPEC)
+    spec = read_spec(folder)
     if spec is None:
         raise FewshotLabError(f"{folder} is not the folder of a run.")
     first = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
@@ -63,23 +65,31 @@ def run_rank(
                 also(stage, done, total)
             report(stage, done, total)
 
-        _train(folder, str(spec.get("device", "cpu")), progress)
+        _train(folder, spec, progress)
 
 
-def _train(folder: Path, device: str, progress: Progress) -> None:
+def _train(folder: Path, spec: dict[str, Any], progress: Progress) -> None:
     import torch
 
-    from fewshot_lab.pretrain import Recipe, newest_step, out_of_memory, ranks, too_large, train
+    from fewshot_lab.pretrain import (
+        Recipe,
+        is_out_of_memory,
+        newest_step,
+        out_of_memory_sentence,
+        process_group,
+        train,
+    )
 
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads:
         torch.set_num_threads(int(threads))
+    recipe, images = Recipe.from_dict(spec["recipe"]), read_images(folder)
     crowded = False
-    with ranks(device) as mine:
+    with process_group(str(spec.get("device", "cpu"))) as mine:
         try:
-            train(folder, mine, progress=progress)
+            train(folder, recipe, images, mine, progress=progress)
         except (RuntimeError, MemoryError) as error:
-            crowded = out_of_memory(error)
+            crowded = is_out_of_memory(error)
             if not crowded and (mine.world == 1 or "onnection" not in str(error)):
                 raise
             if not crowded:
@@ -89,9 +99,8 @@ def _train(folder: Path, device: str, progress: Progress) -> None:
                 ) from None
     if crowded:
         # Out of the except block: while the error lives, so does all that filled the memory.
-        recipe = Recipe.from_dict((read_object(folder / SPEC) or {})["recipe"])
         part = recipe.batch_size // (mine.world * recipe.accumulate)
-        raise FewshotLabError(too_large(recipe, mine.device, part, folder))
+        raise FewshotLabError(out_of_memory_sentence(recipe, mine.device, part, folder))
 
 
 @contextmanager
@@ -118,9 +127,9 @@ def _wait_for_the_first(folder: Path, progress: Progress) -> None:
 
     Slurm has a queue of its own, and there the file of an earlier try may still lie about.
     """
-    while (read_object(folder / SPEC) or {}).get("launcher") != "slurm":
-        said = read_object(folder / "status.json")
-        if said is not None and said.get("state") != "queued":
+    while (read_spec(folder) or {}).get("launcher") != "slurm":
+        status = read_json(folder / "status.json")
+        if status is not None and status.get("state") != "queued":
             return
         progress("pretraining", 0, None)
         time.sleep(0.2)
@@ -143,8 +152,3 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="watch the launcher", daemon=True).start()
-
-
-def remember(folder: Path, **facts: object) -> None:
-    """Keep further facts in the run's spec."""
-    write_object(folder / SPEC, {**(read_object(folder / SPEC) or {}), **facts})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import write_atomically
 from fewshot_lab.home import RUNS, home
-from fewshot_lab.jobs import Job, Status
-from fewshot_lab.pretrain import Recipe, newest_step, read_health, read_metrics
-from fewshot_lab.runs.folders import new_folder
-from fewshot_lab.runs.json_files import SPEC, read_object, write_object
+from fewshot_lab.jobs import Job, Status, change_spec, read_spec, reset_folder
+from fewshot_lab.pretrain import (
+    BACKBONE,
+    Recipe,
+    newest_step,
+    read_health,
+    read_metrics,
+    recipe_differences,
+)
+from fewshot_lab.runs.run_folder import IMAGES, new_folder, read_images, write_images
 from fewshot_lab.runs.squeue import SUBMITTED, cancel_queued, in_queue, queue_state
-
-BACKBONE = "backbone.safetensors"
-IMAGES = "images.jsonl"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Run:
     @property
     def spec(self) -> dict[str, Any]:
         """What it was started with."""
-        return read_object(self.folder / SPEC) or {}
+        return read_spec(self.folder) or {}
 
     @property
     def recipe(self) -> Recipe:
@@ -65,29 +66,29 @@ class Run:
         A run that ended without a word reads as "failed", with what to do; one that waits for
         Slurm as "queued".
         """
-        found = self.job.status()
+        status = self.job.status()
         step = newest_step(self.folder)
         if not self._has_run:
             # Slurm may have refused to go on with it, after its last state was forgotten.
-            found = Status("stopped") if step else Status("queued", message="Not started yet.")
+            status = Status("stopped") if step else Status("queued", message="Not started yet.")
         rows = read_metrics(self.folder)
         done = max([step, *(row["step"] for row in rows if row.get("kind") == "step")])
         total = self.recipe.steps
-        if found.stage != "pretraining" or found.state not in ("running", "queued"):
-            found = replace(found, done=done, total=total)
+        if status.stage != "pretraining" or status.state not in ("running", "queued"):
+            status = replace(status, done=done, total=total)
         if (
-            found.state in ("running", "queued", "lost", "stopped")
+            status.state in ("running", "queued", "lost", "stopped")
             and self.spec.get("launcher") == "slurm"
         ):
-            found = queue_state(self.folder, found)
-        if found.state == "lost":
+            status = queue_state(self.folder, status)
+        if status.state == "lost":
             again = f"from step {step:,}" if step else "from the start"
-            found = replace(
-                found,
+            status = replace(
+                status,
                 state="failed",
                 message=f"The process was ended from outside; resumed, it goes on {again}.",
             )
-        return found
+        return status
 
     @property
     def started(self) -> bool:
@@ -117,6 +118,13 @@ class Run:
         """Return the last word on its health."""
         return read_health(self.folder)
 
+    @property
+    def ailment(self) -> str:
+        """What its health check has seen, in two or three words; empty where all is well."""
+        health = self.health() or {}
+        name = str(health.get("name") or "")
+        return f"perhaps {name}" if health.get("state") == "watch" else name
+
     def log(self, last: int = 200) -> str:
         """Return the last lines that it wrote."""
         return self.job.log(last)
@@ -127,7 +135,7 @@ class Run:
         path = self.folder / BACKBONE
         return path if path.is_file() else None
 
-    def go_on_with(self, **values: Any) -> None:
+    def update_recipe(self, **values: Any) -> None:
         """Take over values that may change where a run goes on, such as ``checkpoint_steps``.
 
         Raises
@@ -135,17 +143,39 @@ class Run:
         FewshotLabError
             For any other that is not as the run has it.
         """
-        from fewshot_lab.pretrain import differences
-
         changed = self.recipe.changed(**values)
-        other = differences(changed, self.recipe.to_dict())
+        other = recipe_differences(changed.to_dict(), self.recipe.to_dict())
         if other:
             raise FewshotLabError(
                 f"The run {self.name!r} goes on with the recipe it has ({other[0]}): leave that "
                 f"out, or train with other values by 'clone-run {self.name}'."
             )
-        if changed != self.recipe:
-            write_object(self.folder / SPEC, {**self.spec, "recipe": changed.to_dict()})
+        change_spec(self.folder, recipe=changed.to_dict())
+
+    def make_ready(self, *, device: str | None = None, nproc: int | None = None) -> None:
+        """Make the folder ready for a new process, here unless Slurm is asked after that.
+
+        Raises
+        ------
+        FewshotLabError
+            If the run is running, or has come to its end.
+        """
+        status = self.status()
+        if self.underway:
+            raise FewshotLabError(
+                f"The run {self.name!r} is {status.state} already."
+                if status.active
+                else f"Slurm is still ending the run {self.name!r}: try again in a few seconds."
+            )
+        if status.state == "finished":
+            raise FewshotLabError(
+                f"The run {self.name!r} has finished its {status.total:,} steps: clone it with "
+                f"more steps, or start another from it (--start {self.name})."
+            )
+        facts = {"device": device, "nproc": nproc}
+        given = {name: value for name, value in facts.items() if value is not None}
+        change_spec(self.folder, launcher="local", **given)
+        reset_folder(self.folder)
 
     def stop(self) -> None:
         """Ask it to write a checkpoint and stop.
@@ -193,12 +223,12 @@ class Run:
             has not.
         """
         recipe = self.recipe.changed(**changes)
-        lines = (self.folder / IMAGES).read_text(encoding="utf-8").splitlines(keepends=True)
-        left = [line for line in lines if Path(json.loads(line)["file"]).name not in without]
-        if without and len(left) == len(lines):
+        images = read_images(self.folder)
+        left = [image for image in images if image.file.name not in without]
+        if without and len(left) == len(images):
             raise FewshotLabError(f"The run {self.name!r} has no image {' or '.join(without)}.")
         folder = new_folder(name)
-        write_atomically(folder / IMAGES, "".join(left).encode())
+        write_images(folder, left)
         was = self.recipe.to_dict()
         reasons = {
             key: f"Changed from {was[key]!s} in the clone of {self.name}."
@@ -208,7 +238,7 @@ class Run:
         spec = self.spec
         spec |= {"name": name, "recipe": recipe.to_dict(), "images": len(left)}
         spec |= {"reasons": {**spec.get("reasons", {}), **reasons}, "clone_of": self.name}
-        write_object(folder / SPEC, spec)
+        change_spec(folder, **spec)
         return Run(name, folder)
 
 
@@ -217,12 +247,11 @@ def list_runs() -> list[Run]:
     folder = home() / RUNS
     if not folder.is_dir():
         return []
-    found = [path for path in folder.iterdir() if (path / SPEC).is_file()]
-    found.sort(key=_made, reverse=True)
-    return [Run(path.name, path) for path in found]
+    folders = [path for path in folder.iterdir() if read_spec(path) is not None]
+    return [Run(path.name, path) for path in sorted(folders, key=_created, reverse=True)]
 
 
-def _made(folder: Path) -> float:
+def _created(folder: Path) -> float:
     try:
         return (folder / IMAGES).stat().st_mtime
     except OSError:

@@ -13,12 +13,11 @@ from typing import Any
 
 import fewshot_lab
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import read_json, write_json
 from fewshot_lab.home import RUNS, home
-from fewshot_lab.runs.json_files import read_object, write_object
-from fewshot_lab.runs.rank_process import remember
-from fewshot_lab.runs.readiness import ready
+from fewshot_lab.jobs import change_spec
 from fewshot_lab.runs.run import Run
-from fewshot_lab.runs.squeue import forget, submitted
+from fewshot_lab.runs.squeue import forget_job_id, keep_job_id
 
 SCRIPT = "job.sbatch"
 SETTINGS = "slurm.json"
@@ -60,28 +59,28 @@ class SlurmOptions:
         return self.nodes * (self.gpus or self.nproc)
 
 
-def slurm_settings() -> SlurmOptions:
+def read_slurm_settings() -> SlurmOptions:
     """Return what was kept for this cluster; what is missing or makes no sense is the default."""
-    stored = read_object(home() / RUNS / SETTINGS) or {}
+    stored = read_json(home() / RUNS / SETTINGS) or {}
     usual = SlurmOptions()
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for known in fields(SlurmOptions):
         value = stored.get(known.name, getattr(usual, known.name))
         if known.name == "extra":
             value = tuple(str(line) for line in value) if isinstance(value, list | tuple) else ()
         elif type(value) is not type(getattr(usual, known.name)):
             value = getattr(usual, known.name)
-        found[known.name] = value
-    return SlurmOptions(**found)
+        options[known.name] = value
+    return SlurmOptions(**options)
 
 
-def keep_slurm_settings(options: SlurmOptions) -> None:
+def write_slurm_settings(options: SlurmOptions) -> None:
     """Keep what this cluster wants for the next time."""
     (home() / RUNS).mkdir(parents=True, exist_ok=True)
-    write_object(home() / RUNS / SETTINGS, asdict(options))
+    write_json(home() / RUNS / SETTINGS, asdict(options))
 
 
-def submitted_with(run: Run) -> SlurmOptions | None:
+def slurm_options_of(run: Run) -> SlurmOptions | None:
     """Return what the cluster was asked for a run the last time; None if it never was."""
     stored = run.spec.get("slurm")
     if not stored:
@@ -89,7 +88,7 @@ def submitted_with(run: Run) -> SlurmOptions | None:
     return SlurmOptions(**{**stored, "extra": tuple(stored.get("extra", ()))})
 
 
-def submit(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
+def submit_to_slurm(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
     """Write a run's ``job.sbatch`` and hand it to Slurm.
 
     Parameters
@@ -112,12 +111,12 @@ def submit(run: Run, options: SlurmOptions, *, by_hand: bool = False) -> str:
             "There is no Slurm here (no sbatch): start from a login node of the cluster, or "
             "leave out --slurm."
         )
-    ready(run, device="cuda" if options.gpus else "cpu", nproc=options.processes)
-    remember(run.folder, launcher="slurm", nodes=options.nodes, slurm=asdict(options))
+    run.make_ready(device="cuda" if options.gpus else "cpu", nproc=options.processes)
+    change_spec(run.folder, launcher="slurm", nodes=options.nodes, slurm=asdict(options))
     script = run.folder / SCRIPT
     script.write_text(render(run, options), encoding="utf-8")
     # An earlier job says nothing of this one.
-    forget(run.folder)
+    forget_job_id(run.folder)
     if by_hand:
         return f"Submit it with: sbatch {shlex.quote(str(script))}"
     return _sbatch(run.folder, script)
@@ -131,7 +130,7 @@ def _sbatch(folder: Path, script: Path) -> str:
         reason = (asked.stderr.strip().splitlines() or ["it gave no reason"])[-1]
         raise FewshotLabError(f"Slurm did not take the job: {reason}")
     number = asked.stdout.strip().split(";")[0]
-    submitted(folder, number)
+    keep_job_id(folder, number)
     return f"Slurm has it as job {number}."
 
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from fewshot_lab.files import read_json, write_json
 from fewshot_lab.jobs import Status
-from fewshot_lab.runs.json_files import read_object, write_object
 
 SUBMITTED = "slurm.json"
 _ENDED_BY_SLURM = 60.0
@@ -32,20 +32,20 @@ _ASK_EVERY = 2.0
 """Seconds; a page asks several times at once, and a cluster's controller is not to be pestered."""
 
 
-def submitted(folder: Path, number: str) -> None:
+def keep_job_id(folder: Path, number: str) -> None:
     """Note the number that Slurm gave a run's job."""
     _asked.cache_clear()
-    write_object(folder / SUBMITTED, {"job_id": number, "submitted": time.time()})
+    write_json(folder / SUBMITTED, {"job_id": number, "submitted": time.time()})
 
 
-def forget(folder: Path) -> None:
+def forget_job_id(folder: Path) -> None:
     """Forget an earlier job of a run: it says nothing of the next."""
     (folder / SUBMITTED).unlink(missing_ok=True)
 
 
 def job_id(folder: Path) -> str | None:
     """Return the number Slurm gave a run's job."""
-    stored = read_object(folder / SUBMITTED)
+    stored = read_json(folder / SUBMITTED)
     return str(stored["job_id"]) if stored and stored.get("job_id") else None
 
 
@@ -86,10 +86,10 @@ def in_queue(folder: Path) -> bool:
     _asked.cache_clear()
     number = job_id(folder)
     try:
-        said = squeue(number) if number else None
+        known = squeue(number) if number else None
     except LookupError:
         return False
-    return said is not None and said[0] not in (*_GONE, "COMPLETING")
+    return known is not None and known[0] not in (*_GONE, "COMPLETING")
 
 
 def queue_state(folder: Path, status: Status) -> Status:
@@ -98,19 +98,19 @@ def queue_state(folder: Path, status: Status) -> Status:
     if number is None:
         return status
     try:
-        said = squeue(number)
+        known = squeue(number)
     except LookupError:
         return status
-    if said is not None and said[0] in _GONE:
-        said = None
-    if status.state == "stopped" and not (said and (said[0] in _WAITING or _began_again(folder))):
+    if known is not None and known[0] in _GONE:
+        known = None
+    if status.state == "stopped" and not (known and (known[0] in _WAITING or _began_again(folder))):
         ending = f"{status.message} Slurm is ending job {number}, or queues it again."
-        return replace(status, message=ending.lstrip()) if said else status
-    if said is None:
+        return replace(status, message=ending.lstrip()) if known else status
+    if known is None:
         if status.state == "running" and status.quiet_seconds < _ENDED_BY_SLURM:
             return status
         return replace(status, state="lost")
-    state, reason = said
+    state, reason = known
     if state in _WAITING:
         word = re.sub(r"[()]", "", reason)
         why = f"{_REASONS[word]} ({word})" if word in _REASONS else f"({word})"
@@ -123,9 +123,9 @@ def queue_state(folder: Path, status: Status) -> Status:
 
 def _began_again(folder: Path) -> bool:
     """Say whether Slurm has started the job once more since the run last stopped."""
-    submitted, status = folder / SUBMITTED, folder / "status.json"
+    job, status = folder / SUBMITTED, folder / "status.json"
     try:
-        return not status.exists() or submitted.stat().st_mtime > status.stat().st_mtime
+        return not status.exists() or job.stat().st_mtime > status.stat().st_mtime
     except OSError:
         return False
 
@@ -134,8 +134,8 @@ def cancel_queued(folder: Path) -> None:
     """Take a job that has not begun out of the queue; one that runs stops by itself."""
     number = job_id(folder)
     try:
-        said = squeue(number) if number else None
+        known = squeue(number) if number else None
     except LookupError:
         return
-    if number and said and said[0] in _WAITING:
+    if number and known and known[0] in _WAITING:
         subprocess.run(["scancel", number], capture_output=True, check=False)

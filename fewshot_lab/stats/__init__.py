@@ -4,7 +4,12 @@ from fewshot_lab.stats.agreement import cohen_kappa, fleiss_kappa, raw_agreement
 from fewshot_lab.stats.audit_design import Stratum, Unit
 from fewshot_lab.stats.audit_weights import Weighted, audit_weights
 from fewshot_lab.stats.bootstrap import Resamples, percentile
-from fewshot_lab.stats.differences import difference, paired_difference, paired_gain
+from fewshot_lab.stats.differences import (
+    difference,
+    difference_word,
+    paired_difference,
+    paired_gain,
+)
 from fewshot_lab.stats.evidence import ENOUGH, Evidence
 from fewshot_lab.stats.intervals import Z95, Interval, balanced, effective_size, widened, wilson
 from fewshot_lab.stats.metrics import BINS, auroc, balanced_accuracy, calibration_error, macro_f1
@@ -32,6 +37,7 @@ __all__ = [
     "calibration_error",
     "cohen_kappa",
     "difference",
+    "difference_word",
     "effective_size",
     "fit_power_laws",
     "fleiss_kappa",

@@ -154,3 +154,8 @@ def _design(influence: Float, groups: NDArray[Any], variance: float) -> float:
     between = float((summed**2).sum()) * G / (G - 1)
     prior = 0.5 / len(influence) ** 2
     return float((between + prior) / (variance + prior)) * (student(G - 1) / Z95) ** 2
+
+
+def difference_word(low: float, high: float) -> str:
+    """Return what the interval of a difference says, in words."""
+    return "better" if low > 0 else "worse" if high < 0 else "not told apart"

@@ -2,22 +2,19 @@
 
 from fewshot_lab.store.class_states import MAX_CLASSES
 from fewshot_lab.store.colours import colour_for
-from fewshot_lab.store.label_rules import in_conflict
-from fewshot_lab.store.rows import (
-    AddReport,
-    AuditDraw,
+from fewshot_lab.store.image_rows import AddReport, AuditDraw, FileRow, ImageRow, NewImage
+from fewshot_lab.store.label_rows import (
     ClassRow,
-    Counts,
     Event,
-    FileRow,
     HistoryRow,
-    ImageRow,
-    Kind,
     Label,
     LabelAction,
-    NewImage,
-    Undone,
+    LabelCounts,
+    LabelKind,
+    UndoResult,
 )
+from fewshot_lab.store.label_rules import in_conflict
+from fewshot_lab.store.names import tidy_name
 from fewshot_lab.store.schema import SCHEMA_VERSION
 from fewshot_lab.store.store import Store
 from fewshot_lab.store.team import LONGEST_NAME, RULES, Team, TeamChange
@@ -30,19 +27,20 @@ __all__ = [
     "AddReport",
     "AuditDraw",
     "ClassRow",
-    "Counts",
     "Event",
     "FileRow",
     "HistoryRow",
     "ImageRow",
-    "Kind",
     "Label",
     "LabelAction",
+    "LabelCounts",
+    "LabelKind",
     "NewImage",
     "Store",
     "Team",
     "TeamChange",
-    "Undone",
+    "UndoResult",
     "colour_for",
     "in_conflict",
+    "tidy_name",
 ]

@@ -13,7 +13,7 @@ from fewshot_lab.store.schema import actions
 
 
 @dataclass(frozen=True)
-class By:
+class Author:
     """Who acts, and the name of the action by which a resend is known."""
 
     annotator: str
@@ -27,7 +27,7 @@ class By:
             raise FewshotLabError("An action is named by client and q together.")
 
 
-def seen(connection: Connection, by: By) -> RowMapping | None:
+def find(connection: Connection, by: Author) -> RowMapping | None:
     """Return the action that carries this name already, if any."""
     if by.client is None:
         return None
@@ -37,7 +37,7 @@ def seen(connection: Connection, by: By) -> RowMapping | None:
 
 def append(
     connection: Connection,
-    by: By,
+    by: Author,
     *,
     what: str,
     sentence: str,

@@ -7,11 +7,11 @@ from sqlalchemy import Connection
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.action_log import images_word
-from fewshot_lab.store.class_states import ClassState, resolve
+from fewshot_lab.store.class_states import ClassState, live_targets
 from fewshot_lab.store.current_labels import DECISION, team_at
+from fewshot_lab.store.label_rows import LabelAction
 from fewshot_lab.store.label_rules import LABELLED
-from fewshot_lab.store.queries import Current
-from fewshot_lab.store.rows import LabelAction
+from fewshot_lab.store.queries import OwnLabel
 
 
 def check_decision(connection: Connection, batch: LabelAction) -> None:
@@ -24,7 +24,7 @@ def check_decision(connection: Connection, batch: LabelAction) -> None:
         raise FewshotLabError(f"Only a senior decides where opinions differ ({who}).")
 
 
-def said_in(
+def label_values(
     batch: LabelAction, image_ids: Sequence[str], states: Mapping[int, ClassState]
 ) -> dict[str, tuple[str, int | None]]:
     """Return kind and class for each image.
@@ -34,9 +34,9 @@ def said_in(
     FewshotLabError
         For a class that is not there, and for an image without a class.
     """
-    targets = resolve(states)
+    targets = live_targets(states)
 
-    def one(value: int | str | None) -> tuple[str, int | None]:
+    def value_of(value: int | str | None) -> tuple[str, int | None]:
         if isinstance(value, str):
             if value not in (*LABELLED[1:], "clear"):
                 raise FewshotLabError(f"“{value}” is not a class id, unsure, reject or clear.")
@@ -54,32 +54,32 @@ def said_in(
 
     if batch.class_of is not None:
         answers: dict[Any, tuple[str, int | None]] = {}
-        said = {}
+        answers = {}
         for image_id in image_ids:
             value = batch.class_of.get(image_id)
             if value not in answers:
-                answers[value] = one(value)
-            said[image_id] = answers[value]
-        return said
+                answers[value] = value_of(value)
+            answers[image_id] = answers[value]
+        return answers
     if batch.kind == "class":
-        return dict.fromkeys(image_ids, one(batch.class_id))
+        return dict.fromkeys(image_ids, value_of(batch.class_id))
     return dict.fromkeys(image_ids, (batch.kind, None))
 
 
 def sentence_of(
     batch: LabelAction,
     image_ids: Sequence[str],
-    said: Mapping[str, tuple[str, int | None]],
+    answers: Mapping[str, tuple[str, int | None]],
     states: Mapping[int, ClassState],
 ) -> str:
     """Return an action in words."""
     n = images_word(len(image_ids))
-    what = {said[image_id] for image_id in image_ids}
+    what = {answers[image_id] for image_id in image_ids}
     if len(what) > 1:
         if batch.machine:
             return f"{n} accepted as predicted"
         return f"{n} → {len(what)} different labels"
-    kind, class_id = said[image_ids[0]] if image_ids else (batch.kind, None)
+    kind, class_id = answers[image_ids[0]] if image_ids else (batch.kind, None)
     if kind == "clear":
         return f"{n} cleared"
     if kind == "skip":
@@ -90,7 +90,7 @@ def sentence_of(
     return f"{n} accepted → {name}" if batch.machine else f"{n} → {name}"
 
 
-def carries_label(current: Current, targets: Mapping[int, int | None]) -> bool:
+def carries_label(current: OwnLabel, targets: Mapping[int, int | None]) -> bool:
     """Say whether what an annotator says of an image labels it."""
     if current.kind == "class" and current.class_id is not None:
         return targets[current.class_id] is not None

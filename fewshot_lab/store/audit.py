@@ -7,12 +7,12 @@ from sqlalchemy import func, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import Database, chunks, next_key
-from fewshot_lab.store.queries import ordinals_of
-from fewshot_lab.store.rows import AuditDraw, moment
+from fewshot_lab.store.image_rows import AuditDraw
+from fewshot_lab.store.queries import moment, ordinals_of
 from fewshot_lab.store.schema import actions, audit_draws, audit_images, images
 
 
-class Audit:
+class AuditSet:
     """The part of the store that deals with the audit set."""
 
     _database: Database

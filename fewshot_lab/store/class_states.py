@@ -1,6 +1,5 @@
 """What a class is at a moment, and which changes may be made to it."""
 
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -8,6 +7,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import next_key
+from fewshot_lab.store.names import tidy_name
 from fewshot_lab.store.schema import class_events
 
 MAX_CLASSES = 50
@@ -87,7 +87,7 @@ def in_order(states: Mapping[int, ClassState]) -> list[ClassState]:
     return sorted(live, key=lambda state: (state.position, state.id))
 
 
-def resolve(states: Mapping[int, ClassState]) -> dict[int, int | None]:
+def live_targets(states: Mapping[int, ClassState]) -> dict[int, int | None]:
     """Return for every class the live one that its labels count for.
 
     None for a class that is retired or withdrawn, or was merged into such a one: its labels rest.
@@ -111,7 +111,7 @@ def check_name(name: str, states: Mapping[int, ClassState], *, but: int | None =
     FewshotLabError
         Where it is empty, too long, a word with another meaning, or taken by a live class.
     """
-    clean = " ".join(unicodedata.normalize("NFC", name).split())
+    clean = tidy_name(name)
     if not clean:
         raise FewshotLabError("A class needs a name.")
     if not clean.isprintable():
@@ -139,7 +139,7 @@ def check_room(states: Mapping[int, ClassState]) -> None:
         )
 
 
-def conflict(states: Mapping[int, ClassState]) -> str | None:
+def conflict_reason(states: Mapping[int, ClassState]) -> str | None:
     """Return why these states cannot stand together, as the end of a sentence."""
     names: dict[str, str] = {}
     for state in states.values():
@@ -163,7 +163,7 @@ def conflict(states: Mapping[int, ClassState]) -> str | None:
     return None
 
 
-def turned_back(current: ClassState, now: ClassState, then: ClassState) -> ClassState:
+def reverted(current: ClassState, now: ClassState, then: ClassState) -> ClassState:
     """Return ``current`` with what differs from ``then`` to ``now`` set back to ``then``.
 
     A field that someone else has changed since stays as it is.

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import action_log
-from fewshot_lab.store.action_log import By
+from fewshot_lab.store.action_log import Author
 from fewshot_lab.store.class_states import (
     MAX_CLASSES,
     ClassState,
@@ -15,12 +15,12 @@ from fewshot_lab.store.class_states import (
     check_room,
     class_states,
     in_order,
-    resolve,
+    live_targets,
     store_states,
 )
 from fewshot_lab.store.colours import FIRST_EIGHT, check_colour, colour_for
 from fewshot_lab.store.database import Database, next_key
-from fewshot_lab.store.rows import ClassRow
+from fewshot_lab.store.label_rows import ClassRow
 from fewshot_lab.store.schema import class_events
 
 _Change = Callable[[dict[int, ClassState]], tuple[str, list[ClassState]]]
@@ -59,7 +59,7 @@ class Classes:
     def class_targets(self) -> dict[int, int | None]:
         """Return for every class id the live class its labels count for, None while they rest."""
         with self._database.read() as connection:
-            return resolve(class_states(connection))
+            return live_targets(class_states(connection))
 
     def add_class(
         self,
@@ -82,9 +82,9 @@ class Classes:
         FewshotLabError
             For a bad name or colour, or beyond 50 classes.
         """
-        by = By(annotator, client, q)
+        by = Author(annotator, client, q)
         with self._database.write() as connection:
-            if (done := action_log.seen(connection, by)) is not None:
+            if (done := action_log.find(connection, by)) is not None:
                 query = select(class_events.c.class_id).where(class_events.c.action == done["id"])
                 if (known := connection.scalar(query)) is not None:
                     return int(known)
@@ -108,7 +108,7 @@ class Classes:
                     f"{len(names):,} new classes beside {there} are too many: {MAX_CLASSES} are "
                     f"the most. The first are {', '.join(names[:3])}: are these classes?"
                 )
-            return [_add(connection, By(annotator, None, None), name, None) for name in names]
+            return [_add(connection, Author(annotator, None, None), name, None) for name in names]
 
     def rename_class(
         self,
@@ -126,7 +126,7 @@ class Classes:
             clean = check_name(name, states, but=class_id)
             return f"renaming {state.name} to {clean}", [replace(state, name=clean)]
 
-        return self._change(By(annotator, client, q), change)
+        return self._change(Author(annotator, client, q), change)
 
     def recolour_class(
         self,
@@ -143,7 +143,7 @@ class Classes:
             state = _there(states, class_id)
             return f"another colour for {state.name}", [replace(state, color=check_colour(color))]
 
-        return self._change(By(annotator, client, q), change)
+        return self._change(Author(annotator, client, q), change)
 
     def reorder_classes(
         self,
@@ -172,7 +172,7 @@ class Classes:
                 for place, class_id in enumerate(class_ids)
             ]
 
-        return self._change(By(annotator, client, q), change)
+        return self._change(Author(annotator, client, q), change)
 
     def merge_class(
         self,
@@ -194,7 +194,7 @@ class Classes:
                 raise FewshotLabError("A class cannot be merged into itself.")
             return f"merging {state.name} into {target.name}", [replace(state, merged_into=into)]
 
-        return self._change(By(annotator, client, q), change)
+        return self._change(Author(annotator, client, q), change)
 
     def retire_class(
         self,
@@ -213,7 +213,7 @@ class Classes:
             state = _live(states, class_id)
             return f"retiring {state.name}", [replace(state, retired=True)]
 
-        return self._change(By(annotator, client, q), change)
+        return self._change(Author(annotator, client, q), change)
 
     def restore_class(
         self,
@@ -233,11 +233,11 @@ class Classes:
             check_name(state.name, states, but=class_id)
             return f"restoring {state.name}", [replace(state, retired=False, merged_into=None)]
 
-        return self._change(By(annotator, client, q), change)
+        return self._change(Author(annotator, client, q), change)
 
-    def _change(self, by: By, change: _Change) -> int:
+    def _change(self, by: Author, change: _Change) -> int:
         with self._database.write() as connection:
-            if (done := action_log.seen(connection, by)) is not None:
+            if (done := action_log.find(connection, by)) is not None:
                 return int(done["id"])
             states = class_states(connection)
             sentence, wanted = change(states)
@@ -263,7 +263,7 @@ def _live(states: dict[int, ClassState], class_id: int) -> ClassState:
     return state
 
 
-def _add(connection: Connection, by: By, name: str, color: str | None) -> int:
+def _add(connection: Connection, by: Author, name: str, color: str | None) -> int:
     states = class_states(connection)
     check_room(states)
     clean = check_name(name, states)

@@ -10,10 +10,11 @@ from threading import Lock
 
 from sqlalchemy import Connection, Select, func, select
 
-from fewshot_lab.store.class_states import class_states, resolve
+from fewshot_lab.store.class_states import class_states, live_targets
 from fewshot_lab.store.database import chunks
+from fewshot_lab.store.label_rows import Label
 from fewshot_lab.store.label_rules import LABELLED, counted, training_label
-from fewshot_lab.store.rows import Label, moment
+from fewshot_lab.store.queries import moment
 from fewshot_lab.store.schema import actions, events, images, team_events
 from fewshot_lab.store.team import Team
 
@@ -71,38 +72,38 @@ def team_at(connection: Connection, position: int | None = None) -> Team:
     return Team.from_json(text) if text else Team()
 
 
-def said_by(
+def labels_at(
     connection: Connection, position: int | None = None, ordinals: Sequence[int] | None = None
 ) -> dict[str, Label]:
     """Return the label of each image at a position of the log (now by default)."""
     team = team_at(connection, position)
-    targets = resolve(class_states(connection, position))
-    said = statements(connection, position, ordinals)
-    return _labels(said, team, targets)
+    targets = live_targets(class_states(connection, position))
+    statements = statements_at(connection, position, ordinals)
+    return _labels(statements, team, targets)
 
 
-def opinions_by(
+def opinions_at(
     connection: Connection, position: int | None = None, ordinals: Sequence[int] | None = None
 ) -> Statements:
     """Return each annotator's opinion of each image, at a position of the log."""
-    targets = resolve(class_states(connection, position))
-    return _opinions(statements(connection, position, ordinals), targets)
+    targets = live_targets(class_states(connection, position))
+    return _opinions(statements_at(connection, position, ordinals), targets)
 
 
-def statements(
+def statements_at(
     connection: Connection, position: int | None = None, ordinals: Sequence[int] | None = None
 ) -> Statements:
     """Return what each annotator says of each image, classes as they were given."""
-    found: Statements = {}
+    by_image: Statements = {}
     for (image_id, annotator), label in _states(
         connection, latest_events(position, ordinals)
     ).items():
         if label is not None:
-            found.setdefault(image_id, {})[annotator] = label
-    return found
+            by_image.setdefault(image_id, {})[annotator] = label
+    return by_image
 
 
-class Present:
+class CurrentLabels:
     """The labels as they are now, brought up to date by the events that are new.
 
     It holds nothing that the log does not: a query over the whole log at each call would give the
@@ -112,7 +113,7 @@ class Present:
     def __init__(self) -> None:
         self._lock = Lock()
         self._position = 0
-        self._said: Statements = {}
+        self._statements: Statements = {}
         self._team = Team()
         self._targets: dict[int, int | None] = {}
         self._labels: dict[str, Label] = {}
@@ -143,8 +144,8 @@ class Present:
             self._catch_up(connection)
             return {
                 image_id
-                for image_id, said in self._said.items()
-                if annotator in said and said[annotator].kind == "skip"
+                for image_id, by_annotator in self._statements.items()
+                if annotator in by_annotator and by_annotator[annotator].kind == "skip"
             }
 
     def team(self, connection: Connection) -> Team:
@@ -162,21 +163,21 @@ class Present:
         self._position = position
         changed: dict[str, dict[str, Label]] = {}
         for (image_id, annotator), label in new.items():
-            said = changed.get(image_id)
-            if said is None:
-                said = changed[image_id] = dict(self._said.get(image_id, ()))
+            by_annotator = changed.get(image_id)
+            if by_annotator is None:
+                by_annotator = changed[image_id] = dict(self._statements.get(image_id, ()))
             if label is None:
-                said.pop(annotator, None)
+                by_annotator.pop(annotator, None)
             else:
-                said[annotator] = label
-        self._said.update(changed)
+                by_annotator[annotator] = label
+        self._statements.update(changed)
         team = team_at(connection)
-        targets = resolve(class_states(connection))
+        targets = live_targets(class_states(connection))
         if targets != self._targets or team != self._team:
             self._targets, self._team = targets, team
-            self._labels = _labels(self._said, team, targets)
-            self._opinions = _opinions(self._said, targets)
-            self._skipped = _skipped(self._said, self._labels, self._said)
+            self._labels = _labels(self._statements, team, targets)
+            self._opinions = _opinions(self._statements, targets)
+            self._skipped = _skipped(self._statements, self._labels, self._statements)
             return
         self._skipped.difference_update(changed)
         for image_id in changed:
@@ -187,37 +188,37 @@ class Present:
         self._skipped |= _skipped(changed, self._labels, changed)
 
 
-def _labels(said: Statements, team: Team, targets: _Targets) -> dict[str, Label]:
-    found = {}
-    for image_id, by in said.items():
-        if (label := training_label(by.values(), team, targets)) is not None:
-            found[image_id] = label
-    return found
+def _labels(statements: Statements, team: Team, targets: _Targets) -> dict[str, Label]:
+    labels = {}
+    for image_id, by_annotator in statements.items():
+        if (label := training_label(by_annotator.values(), team, targets)) is not None:
+            labels[image_id] = label
+    return labels
 
 
-def _opinions(said: Statements, targets: _Targets) -> Statements:
-    found: Statements = {}
-    for image_id, by in said.items():
+def _opinions(statements: Statements, targets: _Targets) -> Statements:
+    opinions: Statements = {}
+    for image_id, by_annotator in statements.items():
         held = {
             annotator: label
-            for annotator, statement in by.items()
+            for annotator, statement in by_annotator.items()
             if statement.kind in LABELLED and (label := counted(statement, targets)) is not None
         }
         if held:
-            found[image_id] = held
-    return found
+            opinions[image_id] = held
+    return opinions
 
 
-def _skipped(said: Statements, labels: Mapping[str, Label], among: Iterable[str]) -> set[str]:
+def _skipped(statements: Statements, labels: Mapping[str, Label], among: Iterable[str]) -> set[str]:
     """Return which images have no label, the newest statement about them being a skip."""
-    found = set()
+    skipped = set()
     for image_id in among:
-        if image_id in labels or not said[image_id]:
+        if image_id in labels or not statements[image_id]:
             continue
-        newest = max(said[image_id].values(), key=lambda label: label.event_id)
+        newest = max(statements[image_id].values(), key=lambda label: label.event_id)
         if newest.kind == "skip":
-            found.add(image_id)
-    return found
+            skipped.add(image_id)
+    return skipped
 
 
 def _states(
@@ -254,16 +255,16 @@ def _states(
             who.where(actions.c.id.in_(some))
         ):
             by[action] = (annotator, moment(at), bool(machine), view == DECISION)
-    found: dict[tuple[str, str], Label | None] = {}
+    states: dict[tuple[str, str], Label | None] = {}
     for image_id, kind, class_id, origin, event_id, action in rows:
         annotator = by[action][0]
         if origin is None:
-            found[image_id, annotator] = None
+            states[image_id, annotator] = None
             continue
         author, at, machine, decided = by[action if origin == event_id else action_of[origin]]
-        found[image_id, annotator] = (
+        states[image_id, annotator] = (
             Label(kind, class_id, annotator, origin, at, machine, decided)
             if author == annotator
             else None
         )
-    return found
+    return states

@@ -1,24 +1,26 @@
 """One connection to one database, with the little in which SQLite and PostgreSQL differ."""
 
-import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Engine, create_engine, event, func, inspect, select, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import Column, Connection, Engine, func, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import schema
+from fewshot_lab.store.engines import (
+    BUSY_SECONDS,
+    parse_url,
+    postgres_engine,
+    sqlite_engine,
+    turn_on_wal,
+)
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 30
 _CHUNK = 5000  # below SQLite's 32,766 and PostgreSQL's 65,535 parameters
 
 
@@ -44,34 +46,18 @@ class Database:
         self.file: Path | None = None
         self.schema: str | None = None
         self._write_lock = RLock()
-        given = str(url_or_path)
-        if "://" in given:
-            try:
-                url = make_url(given)
-            except ArgumentError:
-                raise FewshotLabError(
-                    "The database URL cannot be read; "
-                    "write it like postgresql+psycopg://user:password@host/name."
-                ) from None
-            if url.get_backend_name() == "sqlite":
-                self.file = Path(url.database or "")
-            elif url.get_backend_name() == "postgresql":
-                self.schema = schema
-                if url.drivername == "postgresql":
-                    url = url.set(drivername="postgresql+psycopg")
-            else:
-                raise FewshotLabError(
-                    f"The database must be SQLite or PostgreSQL, not {url.get_backend_name()}."
-                )
-        else:
+        url = parse_url(str(url_or_path)) if "://" in str(url_or_path) else None
+        if url is None:
             self.file = Path(url_or_path).absolute()
-
+        elif url.get_backend_name() == "sqlite":
+            self.file = Path(url.database or "")
         if self.file is not None:
             if not create and not self.file.exists():
                 raise FewshotLabError(f"There is no project database at {self.file}.")
-            self.engine = _sqlite_engine(self.file)
-        else:
-            self.engine = _postgres_engine(url, self.schema)
+            self.engine = sqlite_engine(self.file)
+        elif url is not None:
+            self.schema = schema
+            self.engine = postgres_engine(url, schema)
         try:
             self._prepare(create)
         except BaseException:
@@ -131,22 +117,22 @@ class Database:
             # A snapshot for reads; a writer must see what was committed while it waited.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         try:
-            found = self._version()
-            if found is None:
+            version = self._version()
+            if version is None:
                 if not create:
                     where = self.file or f"schema {self.schema}"
                     raise FewshotLabError(f"{where} is not the database of a project.")
                 self._create()
-                found = self._version()
+                version = self._version()
         except DBAPIError as error:
             raise self._as_sentence(error, "open") from error
-        if found is not None and found > schema.SCHEMA_VERSION:
+        if version is not None and version > schema.SCHEMA_VERSION:
             raise FewshotLabError(
                 "This project was written by a newer version of Fewshot Lab "
-                f"(data format {found}, this version reads up to {schema.SCHEMA_VERSION}): "
+                f"(data format {version}, this version reads up to {schema.SCHEMA_VERSION}): "
                 "update Fewshot Lab to open it."
             )
-        if found is not None and found < schema.SCHEMA_VERSION:
+        if version is not None and version < schema.SCHEMA_VERSION:
             try:
                 self._upgrade()
             except DBAPIError as error:
@@ -160,7 +146,7 @@ class Database:
 
     def _create(self) -> None:
         if self.file is not None:
-            _turn_on_wal(self.file)
+            turn_on_wal(self.file)
         with self._writer.connect() as connection, connection.begin():
             if self.file is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
@@ -179,18 +165,18 @@ class Database:
             if self.file is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
             version = schema.schema_version.c.version
-            found = connection.scalar(select(func.max(version))) or 0
+            current = connection.scalar(select(func.max(version))) or 0
             at = f'"{self.schema}".' if self.schema else ""
             # Another process may have been first: then nothing is left to do.
-            for step in range(found + 1, schema.SCHEMA_VERSION + 1):
-                made = schema.UPGRADES[step]
-                for column in made.columns:
+            for step in range(current + 1, schema.SCHEMA_VERSION + 1):
+                upgrade = schema.UPGRADES[step]
+                for column in upgrade.columns:
                     kind = column.type.compile(self.engine.dialect)
                     connection.exec_driver_sql(
                         f"ALTER TABLE {at}{column.table.name} ADD COLUMN {column.name} {kind}"
                     )
-                schema.metadata.create_all(connection, tables=made.tables, checkfirst=False)
-                names = tuple(t.name for t in made.tables if t.name in schema.APPEND_ONLY)
+                schema.metadata.create_all(connection, tables=upgrade.tables, checkfirst=False)
+                names = tuple(t.name for t in upgrade.tables if t.name in schema.APPEND_ONLY)
                 for statement in self._guards(names):
                     connection.exec_driver_sql(statement)
                 connection.execute(schema.schema_version.insert().values(version=step))
@@ -246,70 +232,3 @@ def chunks(values: Sequence[T], size: int = _CHUNK) -> Iterator[Sequence[T]]:
 def next_key(connection: Connection, column: Column[Any]) -> int:
     """Return the key for the next row; only for whoever holds the write lock."""
     return (connection.scalar(select(func.max(column))) or 0) + 1
-
-
-def _sqlite_engine(file: Path) -> Engine:
-    def connect() -> sqlite3.Connection:
-        # Paths with "?" or "%" are taken as they are, unlike in a URL. Transactions are begun
-        # by the listener below, not guessed by the driver.
-        connection = sqlite3.connect(
-            file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-            connection.execute("PRAGMA foreign_keys = ON")
-            # In WAL mode, FULL syncs the log at every commit: an acknowledged label outlives a
-            # killed process and a power cut.
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA temp_store = MEMORY")
-        except sqlite3.DatabaseError:  # no database at all
-            connection.close()
-            raise
-        return connection
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FewshotLabError(f"{file.parent} cannot be made: {error.strerror}.") from None
-    # A connection serves one thread at a time, and each thread gets one.
-    engine = create_engine(
-        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=56
-    )
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # IMMEDIATE: a writer waits at the door instead of failing when it turns from reading
-        # to writing after someone else has written.
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-def _turn_on_wal(file: Path) -> None:
-    """Switch the file to WAL, which is kept in it; two who do it at once may have to repeat."""
-    for attempt in range(50):
-        connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or attempt == 49:
-                raise FewshotLabError(f"{file} cannot be written: {error}.") from None
-            time.sleep(0.05)
-        except sqlite3.DatabaseError:
-            raise FewshotLabError(f"{file} is not the database of a project.") from None
-        finally:
-            connection.close()
-
-
-def _postgres_engine(url: Any, schema: str | None) -> Engine:
-    try:
-        engine = create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True)
-    except NoSuchModuleError:
-        raise FewshotLabError(f"There is no driver named {url.drivername}.") from None
-    except ModuleNotFoundError as error:
-        raise FewshotLabError(
-            f"PostgreSQL needs the package {error.name}: pip install 'psycopg[binary]'."
-        ) from None
-    return engine.execution_options(schema_translate_map={None: schema}) if schema else engine

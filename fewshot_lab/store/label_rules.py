@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from fewshot_lab.store.rows import Label
+from fewshot_lab.store.label_rows import Label
 from fewshot_lab.store.team import Team
 
 LABELLED = ("class", "unsure", "reject")

@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import func, select
 
 from fewshot_lab.store.class_states import class_states
-from fewshot_lab.store.current_labels import opinions_by, said_by
+from fewshot_lab.store.current_labels import labels_at, opinions_at
 from fewshot_lab.store.database import Database
-from fewshot_lab.store.queries import position_at
-from fewshot_lab.store.rows import Label, microseconds
+from fewshot_lab.store.label_rows import Label
+from fewshot_lab.store.queries import microseconds, position_at
 from fewshot_lab.store.schema import audit_draws, audit_images, files, images
 
 
-class Tables:
+class LabelTables:
     """The part of the store that writes labels out."""
 
     _database: Database
@@ -38,7 +38,7 @@ class Tables:
         """
         with self._database.read() as connection:
             position = position_at(connection, at)
-            found = said_by(connection, position)
+            labels = labels_at(connection, position)
             names = {state.id: state.name for state in class_states(connection, position).values()}
             drawn = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
             if isinstance(at, datetime):
@@ -53,7 +53,7 @@ class Tables:
             ).all()
         rows = []
         for image_id, path in every:
-            label = found.get(image_id)
+            label = labels.get(image_id)
             if label is None and not include_unlabelled:
                 continue
             kind = label.kind if label else ""
@@ -84,8 +84,8 @@ class Tables:
         """
         with self._database.read() as connection:
             position = position_at(connection, at)
-            found = opinions_by(connection, position)
-            labels = said_by(connection, position)
+            opinions = opinions_at(connection, position)
+            labels = labels_at(connection, position)
             names = {state.id: state.name for state in class_states(connection, position).values()}
             first = select(func.min(files.c.seq)).group_by(files.c.image)
             every = connection.execute(
@@ -113,5 +113,5 @@ class Tables:
                 "trains": named(labels.get(image_id)),
             }
             for image_id, path in every
-            for annotator, label in sorted(found.get(image_id, {}).items())
+            for annotator, label in sorted(opinions.get(image_id, {}).items())
         ]

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, func, select
 
 from fewshot_lab.store import action_log
 from fewshot_lab.store.database import Database
-from fewshot_lab.store.queries import position_at
-from fewshot_lab.store.rows import Event, HistoryRow, moment
+from fewshot_lab.store.label_rows import Event, HistoryRow
+from fewshot_lab.store.queries import moment, position_at
 from fewshot_lab.store.schema import actions, events, images
 
 _EXAMPLES = 4
@@ -138,7 +138,7 @@ def _examples(connection: Connection, action_ids: Sequence[int]) -> dict[int, li
         .where(ranked.c.n <= _EXAMPLES)
         .order_by(ranked.c.id)
     )
-    found: dict[int, list[str]] = {}
+    examples: dict[int, list[str]] = {}
     for action_id, image_id in connection.execute(query):
-        found.setdefault(action_id, []).append(image_id)
-    return found
+        examples.setdefault(action_id, []).append(image_id)
+    return examples

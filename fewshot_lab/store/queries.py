@@ -2,17 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
 from fewshot_lab.store.database import chunks
-from fewshot_lab.store.rows import microseconds
 from fewshot_lab.store.schema import actions, events, images
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(microseconds: int) -> datetime:
+    """Turn a stored time into a datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds(at: datetime) -> int:
+    """Turn a datetime into a stored time; one without a zone is local time."""
+    return (at.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Current:
+class OwnLabel:
     """What an annotator says of an image: the event that said it, None where none did."""
 
     origin: int | None
@@ -20,27 +31,27 @@ class Current:
     class_id: int | None
 
 
-NOTHING = Current(None, "clear", None)
+NO_LABEL = OwnLabel(None, "clear", None)
 
 
 def ordinals_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Return the row numbers of images, in the order of ``ids``; unknown ones are left out."""
-    found: dict[str, int] = {}
+    ordinals: dict[str, int] = {}
     for some in chunks(ids):
         query = select(images.c.id, images.c.ordinal).where(images.c.id.in_(some))
-        found.update((row[0], row[1]) for row in connection.execute(query))
-    return {image_id: found[image_id] for image_id in ids if image_id in found}
+        ordinals.update((row[0], row[1]) for row in connection.execute(query))
+    return {image_id: ordinals[image_id] for image_id in ids if image_id in ordinals}
 
 
-def current_of(
+def own_labels(
     connection: Connection, ordinals: Sequence[int], annotator: str
-) -> dict[int, Current]:
+) -> dict[int, OwnLabel]:
     """Return what an annotator says of images; those of which they have said nothing are left out.
 
     What an undo of version 1 brought back may be the word of somebody else: that is nothing.
     """
-    found: dict[int, Current] = {}
-    said = events.alias("said")
+    current: dict[int, OwnLabel] = {}
+    source = events.alias("said")
     author = actions.alias("author")
     for some in chunks(ordinals):
         latest = (
@@ -53,23 +64,23 @@ def current_of(
         query = (
             select(events.c.image, events.c.origin, events.c.kind, events.c.class_id)
             .join(latest, latest.c.id == events.c.id)
-            .join(said, said.c.id == events.c.origin)
-            .join(author, author.c.id == said.c.action)
+            .join(source, source.c.id == events.c.origin)
+            .join(author, author.c.id == source.c.action)
             .where(author.c.annotator == annotator)
         )
         for image, origin, kind, class_id in connection.execute(query):
-            found[image] = Current(origin, kind, class_id)
-    return found
+            current[image] = OwnLabel(origin, kind, class_id)
+    return current
 
 
-def states_of(connection: Connection, event_ids: Iterable[int]) -> dict[int, Current]:
+def own_labels_of_events(connection: Connection, event_ids: Iterable[int]) -> dict[int, OwnLabel]:
     """Return what events of annotators said."""
-    found: dict[int, Current] = {}
+    labels: dict[int, OwnLabel] = {}
     for some in chunks(list(event_ids)):
         query = select(events.c.id, events.c.kind, events.c.class_id).where(events.c.id.in_(some))
         for event_id, kind, class_id in connection.execute(query):
-            found[event_id] = Current(event_id, kind, class_id)
-    return found
+            labels[event_id] = OwnLabel(event_id, kind, class_id)
+    return labels
 
 
 def position_at(connection: Connection, at: int | datetime | None) -> int | None:

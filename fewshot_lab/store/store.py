@@ -1,4 +1,4 @@
-"""The store of one project: its rooms joined in one object."""
+"""The store of one project: its parts joined in one object."""
 
 import json
 import weakref
@@ -9,20 +9,21 @@ from typing import Any, Self
 from sqlalchemy import delete, select
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.store.audit import Audit
+from fewshot_lab.store.audit import AuditSet
 from fewshot_lab.store.classes import Classes
-from fewshot_lab.store.current_labels import Present
+from fewshot_lab.store.current_labels import CurrentLabels
 from fewshot_lab.store.database import Database
+from fewshot_lab.store.image_import import ImageImport
 from fewshot_lab.store.images import Images
-from fewshot_lab.store.label_table import Tables
+from fewshot_lab.store.label_table import LabelTables
 from fewshot_lab.store.labels import Labels
 from fewshot_lab.store.log import Log
 from fewshot_lab.store.schema import settings
-from fewshot_lab.store.team_history import People
+from fewshot_lab.store.team_history import TeamHistory
 from fewshot_lab.store.undo import Undo
 
 
-class Store(Images, Classes, Labels, Log, Tables, Undo, Audit, People):
+class Store(Images, ImageImport, Classes, Labels, Log, LabelTables, Undo, AuditSet, TeamHistory):
     """A project's images, classes and labels, in SQLite or PostgreSQL.
 
     Any number of threads and processes may hold one at a time. Labels and class changes are
@@ -31,7 +32,7 @@ class Store(Images, Classes, Labels, Log, Tables, Undo, Audit, People):
 
     def __init__(self, database: Database):
         self._database = database
-        self._present = Present()
+        self._current = CurrentLabels()
         self._ids: list[str] = []
         self._ids_lock = Lock()
         # Whoever forgets to close it leaves no connection open.

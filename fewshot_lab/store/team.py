@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.store.names import tidy_name
 
 RULES = {
     "latest": "the newest opinion",
@@ -54,7 +55,7 @@ class Team:
 
     def __post_init__(self) -> None:
         for field in ("annotators", "seniors"):
-            names = tuple(" ".join(str(name).split()) for name in getattr(self, field))
+            names = tuple(tidy_name(str(name)) for name in getattr(self, field))
             object.__setattr__(self, field, tuple(dict.fromkeys(name for name in names if name)))
             for name in getattr(self, field):
                 if len(name) > LONGEST_NAME:
@@ -101,28 +102,30 @@ class Team:
 
     def changes(self, before: Team) -> str:
         """Return in words what differs from an earlier agreement; "" where nothing does."""
-        said = []
+        parts = []
         if self.rule != before.rule:
-            said.append(f"training label: {RULES[self.rule]}")
+            parts.append(f"training label: {RULES[self.rule]}")
         if self.seniors != before.seniors:
-            said.append(f"seniors: {', '.join(self.seniors) or 'none'}")
+            parts.append(f"seniors: {', '.join(self.seniors) or 'none'}")
         if self.annotators != before.annotators:
-            said.append(f"annotators: {', '.join(self.annotators) or 'anybody'}")
+            parts.append(f"annotators: {', '.join(self.annotators) or 'anybody'}")
         if self.split != before.split:
-            said.append(
+            parts.append(
                 "images split among annotators" if self.split else "all images for everyone"
             )
         if (self.double, self.per_image) != (before.double, before.per_image):
-            said.append(
+            parts.append(
                 f"{_percent(self.double)} labelled by {self.per_image}"
                 if self.double
                 else "no image labelled by several on purpose"
             )
         if self.blind != before.blind:
-            said.append(f"{_percent(self.blind)} labelled blind" if self.blind else "nothing blind")
+            parts.append(
+                f"{_percent(self.blind)} labelled blind" if self.blind else "nothing blind"
+            )
         if self.repeats != before.repeats:
-            said.append(f"{_percent(self.repeats)} repeated" if self.repeats else "no repeats")
-        return "; ".join(said)
+            parts.append(f"{_percent(self.repeats)} repeated" if self.repeats else "no repeats")
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True)

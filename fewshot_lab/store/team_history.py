@@ -3,24 +3,24 @@
 from sqlalchemy import select
 
 from fewshot_lab.store import action_log
-from fewshot_lab.store.action_log import By
-from fewshot_lab.store.current_labels import Present, team_at
+from fewshot_lab.store.action_log import Author
+from fewshot_lab.store.current_labels import CurrentLabels, team_at
 from fewshot_lab.store.database import Database, next_key
-from fewshot_lab.store.rows import moment
+from fewshot_lab.store.queries import moment
 from fewshot_lab.store.schema import actions, team_events
 from fewshot_lab.store.team import Team, TeamChange
 
 
-class People:
+class TeamHistory:
     """The part of the store that deals with who labels, and whose word trains."""
 
     _database: Database
-    _present: Present
+    _current: CurrentLabels
 
     def team(self, at: int | None = None) -> Team:
         """Return what is agreed now, or was at a position of the log."""
         with self._database.read() as connection:
-            return self._present.team(connection) if at is None else team_at(connection, at)
+            return self._current.team(connection) if at is None else team_at(connection, at)
 
     def set_team(
         self, team: Team, annotator: str, *, client: str | None = None, q: int | None = None
@@ -30,9 +30,9 @@ class People:
         An action of the log, so that time and author are kept, every label of then can be rebuilt,
         and everybody who looks notices. Undo passes it over: a change back is a change.
         """
-        by = By(annotator, client, q)
+        by = Author(annotator, client, q)
         with self._database.write() as connection:
-            if (done := action_log.seen(connection, by)) is not None:
+            if (done := action_log.find(connection, by)) is not None:
                 return int(done["id"])
             sentence = team.changes(team_at(connection))
             position = action_log.append(

@@ -11,19 +11,19 @@ from dataclasses import replace
 from sqlalchemy import Connection, RowMapping, func, select
 
 from fewshot_lab.store import action_log
-from fewshot_lab.store.action_log import By, images_word
+from fewshot_lab.store.action_log import Author, images_word
 from fewshot_lab.store.class_states import (
     ClassState,
     class_states,
-    conflict,
+    conflict_reason,
+    reverted,
     state_of,
     store_states,
-    turned_back,
 )
 from fewshot_lab.store.current_labels import latest_events, team_at
 from fewshot_lab.store.database import Database, chunks, next_key
-from fewshot_lab.store.queries import NOTHING, current_of, states_of
-from fewshot_lab.store.rows import Undone
+from fewshot_lab.store.label_rows import UndoResult
+from fewshot_lab.store.queries import NO_LABEL, own_labels, own_labels_of_events
 from fewshot_lab.store.schema import actions, class_events, events, images
 
 _PAST = {"undo": "undone", "redo": "redone"}
@@ -34,38 +34,38 @@ class Undo:
 
     _database: Database
 
-    def undo(self, annotator: str, *, client: str | None, q: int | None) -> Undone | None:
+    def undo(self, annotator: str, *, client: str | None, q: int | None) -> UndoResult | None:
         """Take back the annotator's last action that is in force, whenever it was made.
 
         Returns
         -------
-        Undone or None
+        UndoResult or None
             None where there is nothing to undo. Resent with the same ``client`` and ``q``, the
             same answer, and nothing changes.
         """
-        return self._turn("undo", By(annotator, client, q))
+        return self._revert("undo", Author(annotator, client, q))
 
-    def redo(self, annotator: str, *, client: str | None, q: int | None) -> Undone | None:
+    def redo(self, annotator: str, *, client: str | None, q: int | None) -> UndoResult | None:
         """Bring back what the annotator undid last, unless they did something new after it."""
-        return self._turn("redo", By(annotator, client, q))
+        return self._revert("redo", Author(annotator, client, q))
 
     def can_undo(self, annotator: str) -> str | None:
         """Return the sentence of the action that undo would take back."""
         with self._database.read() as connection:
-            found = action_log.undoable(connection, annotator)
-        return str(found["sentence"]) if found else None
+            action = action_log.undoable(connection, annotator)
+        return str(action["sentence"]) if action else None
 
     def can_redo(self, annotator: str) -> str | None:
         """Return the sentence of the action that redo would bring back."""
         with self._database.read() as connection:
-            found = action_log.redoable(connection, annotator)
-        return str(found["sentence"]) if found else None
+            action = action_log.redoable(connection, annotator)
+        return str(action["sentence"]) if action else None
 
-    def _turn(self, verb: str, by: By) -> Undone | None:
+    def _revert(self, verb: str, by: Author) -> UndoResult | None:
         find: Callable[[Connection, str], RowMapping | None]
         find = action_log.undoable if verb == "undo" else action_log.redoable
         with self._database.write() as connection:
-            if (done := action_log.seen(connection, by)) is not None:
+            if (done := action_log.find(connection, by)) is not None:
                 return _answer(connection, done)
             action = find(connection, by.annotator)
             if action is None:
@@ -74,30 +74,32 @@ class Undo:
                     action_log.append(connection, by, what="nothing", sentence=f"nothing to {verb}")
                 return None
             if action["what"] == "class":
-                position = _turn_classes(connection, verb, by, action)
+                position = _revert_classes(connection, verb, by, action)
             else:
-                position = _turn_labels(connection, verb, by, action)
-            made = select(actions).where(actions.c.id == position)
-            return _answer(connection, connection.execute(made).mappings().one())
+                position = _revert_labels(connection, verb, by, action)
+            stored = select(actions).where(actions.c.id == position)
+            return _answer(connection, connection.execute(stored).mappings().one())
 
 
-def _turn_labels(connection: Connection, verb: str, by: By, action: RowMapping) -> int:
+def _revert_labels(connection: Connection, verb: str, by: Author, action: RowMapping) -> int:
     query = select(events.c.id, events.c.image, events.c.before).where(
         events.c.action == action["id"]
     )
-    said = connection.execute(query.order_by(events.c.id)).all()
-    holds = current_of(connection, [event.image for event in said], by.annotator)
-    earlier = _own_before(connection, by.annotator, [(e.id, e.before, e.image) for e in said])
+    acted = connection.execute(query.order_by(events.c.id)).all()
+    holds = own_labels(connection, [event.image for event in acted], by.annotator)
+    earlier = _own_before(connection, by.annotator, [(e.id, e.before, e.image) for e in acted])
     changes = []  # (image, the origin that is left, the origin that comes back, the event)
-    for event in said:
+    for event in acted:
         now, then = event.id, earlier[event.id]
         if verb == "redo":
             now, then = then, now
-        if holds.get(event.image, NOTHING).origin == now:
+        if holds.get(event.image, NO_LABEL).origin == now:
             changes.append((event.image, now, then, event.id))
-    states = states_of(connection, {then for _, _, then, _ in changes if then is not None})
+    states = own_labels_of_events(
+        connection, {then for _, _, then, _ in changes if then is not None}
+    )
 
-    kept = len(said) - len(changes) + len(_overlaid(connection, by.annotator, changes))
+    kept = len(acted) - len(changes) + len(_overlaid(connection, by.annotator, changes))
     sentence = f"{action['sentence']} {_PAST[verb]}"
     if not changes:
         sentence = f"{action['sentence']} not {_PAST[verb]}: labelled again since"
@@ -117,7 +119,7 @@ def _turn_labels(connection: Connection, verb: str, by: By, action: RowMapping) 
     first = next_key(connection, events.c.id)
     rows = []
     for offset, (image, now, then, _) in enumerate(changes):
-        state = states[then] if then is not None else NOTHING
+        state = states[then] if then is not None else NO_LABEL
         rows.append(
             {
                 "id": first + offset,
@@ -135,13 +137,13 @@ def _turn_labels(connection: Connection, verb: str, by: By, action: RowMapping) 
 
 
 def _own_before(
-    connection: Connection, annotator: str, said: list[tuple[int, int | None, int]]
+    connection: Connection, annotator: str, acted: list[tuple[int, int | None, int]]
 ) -> dict[int, int | None]:
     """Return what the annotator said of each event's image before it, as the event that said it.
 
     Events of version 1 point to what anybody had said: there the annotator's own is looked up.
     """
-    before = {event_id: origin for event_id, origin, _ in said}
+    before = {event_id: origin for event_id, origin, _ in acted}
     authors: dict[int, str] = {}
     for some in chunks([origin for origin in before.values() if origin is not None]):
         query = select(events.c.id, actions.c.annotator).join(
@@ -149,7 +151,7 @@ def _own_before(
         )
         rows = connection.execute(query.where(events.c.id.in_(some)))
         authors |= {row[0]: row[1] for row in rows}
-    for event_id, origin, image in said:
+    for event_id, origin, image in acted:
         if origin is None or authors[origin] == annotator:
             continue
         own = (
@@ -160,15 +162,15 @@ def _own_before(
             .order_by(events.c.id.desc())
             .limit(1)
         )
-        found = connection.scalar(own)
-        if found is not None:
+        last = connection.scalar(own)
+        if last is not None:
             author = (
                 select(actions.c.annotator)
                 .join(events, events.c.action == actions.c.id)
-                .where(events.c.id == found)
+                .where(events.c.id == last)
             )
-            found = found if connection.scalar(author) == annotator else None
-        before[event_id] = found
+            last = last if connection.scalar(author) == annotator else None
+        before[event_id] = last
     return before
 
 
@@ -183,7 +185,7 @@ def _overlaid(
     if team.rule != "latest" or team.blind or team.double:
         return set()
     event_of = {image: event_id for image, _, _, event_id in changes}
-    found = set()
+    overlaid = set()
     for some in chunks(list(event_of)):
         latest = latest_events(None, some).subquery()
         query = (
@@ -194,13 +196,13 @@ def _overlaid(
         )
         for image, origin in connection.execute(query):
             if origin is not None and origin > event_of[image]:
-                found.add(image)
-    return found
+                overlaid.add(image)
+    return overlaid
 
 
-def _turn_classes(connection: Connection, verb: str, by: By, action: RowMapping) -> int:
-    made = select(class_events).where(class_events.c.action == action["id"])
-    rows = connection.execute(made.order_by(class_events.c.id)).mappings().all()
+def _revert_classes(connection: Connection, verb: str, by: Author, action: RowMapping) -> int:
+    query = select(class_events).where(class_events.c.action == action["id"])
+    rows = connection.execute(query.order_by(class_events.c.id)).mappings().all()
     earlier = _earlier(connection, [row["before"] for row in rows])
     states = class_states(connection)
     wanted: dict[int, ClassState] = {}
@@ -208,11 +210,11 @@ def _turn_classes(connection: Connection, verb: str, by: By, action: RowMapping)
         after = state_of(row)
         before = earlier[row["before"]] if row["before"] else replace(after, withdrawn=True)
         now, then = (after, before) if verb == "undo" else (before, after)
-        turned = turned_back(states[after.id], now, then)
+        turned = reverted(states[after.id], now, then)
         if turned != states[after.id]:
             wanted[after.id] = turned
 
-    reason = conflict({**states, **wanted}) or _in_use(connection, states, wanted)
+    reason = conflict_reason({**states, **wanted}) or _in_use(connection, states, wanted)
     sentence = f"{action['sentence']} {_PAST[verb]}"
     if reason:
         wanted = {}
@@ -251,7 +253,7 @@ def _in_use(
     return None
 
 
-def _answer(connection: Connection, done: RowMapping) -> Undone | None:
+def _answer(connection: Connection, done: RowMapping) -> UndoResult | None:
     if done["what"] not in ("undo", "redo"):
         return None
     query = (
@@ -261,4 +263,4 @@ def _answer(connection: Connection, done: RowMapping) -> Undone | None:
         .order_by(events.c.id)
     )
     ids = list(connection.scalars(query))
-    return Undone(done["target"], done["sentence"], ids, done["id"])
+    return UndoResult(done["target"], done["sentence"], ids, done["id"])

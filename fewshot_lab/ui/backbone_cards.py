@@ -7,8 +7,9 @@ from fewshot_lab.backbones import EMBEDDED, Backbone, Card, cards, find, with_st
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.ui import backbone_verdict, pages
+from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import count, escape, plain, size
+from fewshot_lab.ui.words import count, plain, size
 
 STAGES = "+stages"
 LICENCES = {
@@ -53,17 +54,17 @@ def show(project: Project, *, busy: bool) -> None:
 def groups(known: list[Card]) -> list[tuple[str, list[Card]]]:
     """Return the cards under their headings: what comes with the app, what is here, the rest."""
     embedded = {name.partition(STAGES)[0] for name in EMBEDDED}
-    found: dict[str, list[Card]] = {"Comes with the app": [], "On this machine": []}
+    headings: dict[str, list[Card]] = {"Comes with the app": [], "On this machine": []}
     later: dict[str, list[Card]] = {}
     for card in known:
         if card.name in embedded:
-            found["Comes with the app"].append(card)
+            headings["Comes with the app"].append(card)
         elif card.offline:
-            found["On this machine"].append(card)
+            headings["On this machine"].append(card)
         else:
             later.setdefault(card.domain or "anything else", []).append(card)
-    found |= {f"To download, for {field}": group for field, group in later.items()}
-    return [(title, group) for title, group in found.items() if group]
+    headings |= {f"To download, for {field}": group for field, group in later.items()}
+    return [(title, group) for title, group in headings.items() if group]
 
 
 def row(project: Project, card: Card, *, busy: bool) -> None:
@@ -173,12 +174,4 @@ def facts(backbone: Backbone) -> str:
         ("Preprocessing", f"{how.size} × {how.size} px, {shape}, {how.interpolation}"),
         ("Fingerprint", card.fingerprint or "known once the weights are here"),
     ]
-    return (
-        f"{_list(first)}<details class='fl-more'><summary>Technical facts</summary>"
-        f"{_list(technical)}</details>"
-    )
-
-
-def _list(rows: list[tuple[str, str]]) -> str:
-    lines = "".join(f"<dt>{a}</dt><dd>{escape(str(b))}</dd>" for a, b in rows if b)
-    return f'<dl class="fl-facts">{lines}</dl>'
+    return fragment("backbones", "facts", first, technical)

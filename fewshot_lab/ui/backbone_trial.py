@@ -5,11 +5,13 @@ import streamlit as st
 from fewshot_lab import jobs
 from fewshot_lab.backbones import find
 from fewshot_lab.project import Project
-from fewshot_lab.runs import trial_of
+from fewshot_lab.runs import read_trial
+from fewshot_lab.stats import difference_word
 from fewshot_lab.store import colour_for
 from fewshot_lab.ui import pages, run_charts, work
+from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import note, sentences
-from fewshot_lab.ui.words import count, escape, plural, signed
+from fewshot_lab.ui.words import count, plural, signed
 
 
 def show(project: Project, name: str) -> None:
@@ -30,8 +32,8 @@ def show(project: Project, name: str) -> None:
         newest = work.latest(project, ("try-backbone",))
         if newest is not None:
             work.show_ending(project, newest)
-        found = trial_of(project, name)
-        if found is None:
+        trial = read_trial(project, name)
+        if trial is None:
             st.caption(
                 f"{plural(n, 'image')} of {project.name} are embedded by it in the background. "
                 "Labels stay, and nothing is switched before you have compared."
@@ -40,7 +42,7 @@ def show(project: Project, name: str) -> None:
                 jobs.start(project.folder, "try-backbone", ["--backbone", name])
                 st.rerun()
             return
-        compare(project, name, found)
+        compare(project, name, trial)
 
 
 def in_use(project: Project) -> None:
@@ -59,9 +61,9 @@ def switch(project: Project, name: str) -> None:
     st.rerun()
 
 
-def compare(project: Project, name: str, found: dict) -> None:
+def compare(project: Project, name: str, trial: dict) -> None:
     """Draw both maps and both curves, with the button that switches."""
-    before = found["before"]
+    before = trial["before"]
     titles = {before: find(before).card.title, name: find(name).card.title}
     colours = _colours(project)
     for column, each in zip(st.columns(2, gap="medium"), (before, name), strict=True):
@@ -75,9 +77,9 @@ def compare(project: Project, name: str, found: dict) -> None:
             figure = run_charts.small_map(layout, colours, f"{word}: {titles[each]}")
             column.plotly_chart(figure, config=run_charts.CONFIG, key=f"fl-map-{each}")
     st.html(legend(colours))
-    curve = found["curve"]
+    curve = trial["curve"]
     if curve is None:
-        st.caption(found["reason"])
+        st.caption(trial["reason"])
     else:
         st.plotly_chart(
             run_charts.few_shot(curve, titles), config=run_charts.CONFIG, key="fl-few-shot"
@@ -90,12 +92,7 @@ def compare(project: Project, name: str, found: dict) -> None:
 
 def legend(colours: dict[str, tuple[str, str]]) -> str:
     """Return which class has which colour on the maps, as HTML."""
-    named = sorted(set(colours.values()))
-    dots = "".join(
-        f'<span><i class="fl-dot" style="background:{escape(colour)}"></i>{escape(name)}</span>'
-        for name, colour in named
-    )
-    return f'<div class="fl-legend">{dots}</div>' if dots else ""
+    return fragment("backbones", "legend", sorted(set(colours.values()))) if colours else ""
 
 
 def _is_worse(curve: dict, name: str) -> bool:
@@ -110,7 +107,7 @@ def _verdict(curve: dict, name: str) -> str:
         return ""
     last = max(gains, key=lambda d: d["shots"])
     low, high = (100 * v for v in last["interval"])
-    word = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+    word = difference_word(low, high)
     return (
         f"At {last['shots']} labels per class: {signed(100 * last['difference'])} points "
         f"({signed(low)} to {signed(high)}), {word}; by the app's classifier on {kind}, "
@@ -122,13 +119,13 @@ def _verdict(curve: dict, name: str) -> str:
 def _colours(project: Project) -> dict[str, tuple[str, str]]:
     """Return class name and colour of each labelled image; reference labels where none is."""
     classes = {row.id: row for row in project.store.classes(include_retired=True)}
-    found = {
+    labelled = {
         image_id: (classes[label.class_id].name, classes[label.class_id].color)
         for image_id, label in project.store.labels().items()
         if label.class_id is not None
     }
-    if len(found) >= 10:
-        return found
+    if len(labelled) >= 10:
+        return labelled
     reference = {row.id: row.reference for row in project.store.images() if row.reference}
     names = sorted(set(reference.values()))
     colour = {name: colour_for(number) for number, name in enumerate(names)}

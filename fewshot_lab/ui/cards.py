@@ -9,15 +9,18 @@ import streamlit as st
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project, ProjectInfo
+from fewshot_lab.store import tidy_name
 from fewshot_lab.ui import pages, session
+from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import ago, count, escape, plural
+from fewshot_lab.ui.words import ago, count, plain, plural, shortened
 from fewshot_lab.web import api_url
 
 COLUMNS = 3
 AT_FIRST = 24
 FILTER_FROM = 13
 LONGEST_TITLE = 80
+LONGEST_ON_CARD = 44
 ASKING = "fl-asking-name"
 
 
@@ -29,12 +32,12 @@ def folder_name(title: str) -> str:
     FewshotLabError
         For a title without a single letter or digit that a folder's name may have.
     """
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z0-9._ -]+", " ", plain)
-    plain = re.sub(r"\s+", " ", plain).strip(" .-_")[:64].strip(" .-_")
-    if not plain:
+    letters = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    name = " ".join(re.sub(r"[^A-Za-z0-9._ -]+", " ", letters).split())
+    name = name.strip(" .-_")[:64].strip(" .-_")
+    if not name:
         raise FewshotLabError("A project's name needs at least one letter from a to z or a digit.")
-    return plain
+    return name
 
 
 def grid(infos: Sequence[ProjectInfo]) -> None:
@@ -49,7 +52,7 @@ def grid(infos: Sequence[ProjectInfo]) -> None:
         )
         shown = [i for i in infos if wanted.casefold() in f"{i.title} {i.name}".casefold()]
         if not shown:
-            st.html(f'<div class="fl-muted">No project is called “{escape(wanted)}”.</div>')
+            muted(f"No project is called “{wanted}”.")
     rest = len(shown) - AT_FIRST
     if rest > 0 and not st.session_state.get("fl-all"):
         shown = shown[:AT_FIRST]
@@ -67,31 +70,24 @@ def card(info: ProjectInfo) -> None:
     with st.container(key=f"fl-card-{info.name}"):
         st.html(strip(info))
         with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
-            pages.link("label" if info.images else "import", shortened(info.title), info.name)
+            pages.link("label" if info.images else "import", card_title(info.title), info.name)
             if st.button("Edit", key=f"fl-edit-{info.name}", type="tertiary"):
                 edit_dialog(info)
         st.html(f'<div class="fl-small fl-muted fl-number">{facts(info)}</div>')
 
 
-def shortened(title: str, longest: int = 44) -> str:
+def card_title(title: str) -> str:
     """Return a title that fits a card, as Markdown that shows it unchanged."""
-    cut = title if len(title) <= longest else title[: longest - 1].rstrip() + "…"
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~:$])", r"\\\1", cut)
+    return plain(shortened(title, LONGEST_ON_CARD))
 
 
 def strip(info: ProjectInfo) -> str:
     """Return four thumbnails as HTML, with blanks where there are fewer images."""
-    base = api_url(info.name)
-    images = [
-        f'<img src="{base}/thumb/{image_id}.webp" alt="" loading="lazy">'
-        for image_id in info.examples
-    ]
-    images += ["<span></span>"] * (4 - len(images))
-    return f'<div class="fl-strip">{"".join(images)}</div>'
+    return fragment("projects", "strip", api_url(info.name), info.examples)
 
 
 def facts(info: ProjectInfo) -> str:
-    """Return "5,119 images · 420 labelled · 3 hours ago" as HTML."""
+    """Return "5,119 images · 420 labelled · 3 hours ago"."""
     if not info.images:
         return f"No images yet · {ago(info.last_used)}"
     return (
@@ -135,13 +131,12 @@ def _ask_no_more() -> None:
 
 def create(title: str) -> None:
     """Create a project and go on to its import."""
-    title = " ".join(title.split())
+    title = tidy_name(title)
     if not title:
         raise FewshotLabError("Type a name for the project.")
-    project = Project.create(folder_name(title))
-    project.rename(title)
-    project.touch()
-    project.close()
+    with Project.create(folder_name(title)) as project:
+        project.rename(title)
+        project.touch()
     _ask_no_more()
     pages.go("import", folder_name(title))
 

@@ -15,8 +15,8 @@ HEIGHT = 400
 
 def figure(x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
     """Return an empty figure with its axes named."""
-    made = go.Figure()
-    made.update_layout(
+    chart = go.Figure()
+    chart.update_layout(
         height=height,
         margin={"l": 52, "r": 12, "t": 28, "b": 44},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
@@ -25,13 +25,13 @@ def figure(x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )
-    made.update_xaxes(title={"text": x, "standoff": 6}, zeroline=False, showgrid=False)
-    made.update_yaxes(title={"text": y, "standoff": 6}, zeroline=False, tickformat=".2f")
-    return made
+    chart.update_xaxes(title={"text": x, "standoff": 6}, zeroline=False, showgrid=False)
+    chart.update_yaxes(title={"text": y, "standoff": 6}, zeroline=False, tickformat=".2f")
+    return chart
 
 
 def band(
-    made: go.Figure,
+    chart: go.Figure,
     x: Sequence[float],
     value: Sequence[float],
     low: Sequence[float],
@@ -55,7 +55,7 @@ def band(
     filled : bool
         Whether the band is drawn; the hover text has the interval all the same.
     """
-    made.add_scatter(
+    chart.add_scatter(
         visible=filled,
         x=[*x, *reversed(x)],
         y=[*high, *reversed(low)],
@@ -67,7 +67,7 @@ def band(
         showlegend=False,
         legendgroup=group or name,
     )
-    made.add_scatter(
+    chart.add_scatter(
         x=list(x),
         y=list(value),
         mode="lines+markers" if dash == "solid" else "lines",
@@ -91,14 +91,14 @@ def rgba(colour: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
-def reference(made: go.Figure, x: float, rows: Sequence[dict[str, Any]], words: str) -> None:
+def reference(chart: go.Figure, x: float, rows: Sequence[dict[str, Any]], words: str) -> None:
     """Draw published values at one x as thin grey lines, each named where there is room."""
     last = math.inf
     for row in sorted(rows, key=lambda each: -each["value"]):
         value, doubt = row["value"], row["doubt"]
         crowded = last - value < 0.02
         last = value
-        made.add_scatter(
+        chart.add_scatter(
             x=[x / 1.2, x * 1.2],
             y=[value, value],
             mode="lines+text",
@@ -110,12 +110,12 @@ def reference(made: go.Figure, x: float, rows: Sequence[dict[str, Any]], words: 
             hovertemplate=f"{row['name']}: {value:.3f} ± {doubt:.2f}<br>{words}<extra></extra>",
             cliponaxis=False,
         )
-    made.update_layout(margin_r=130)
+    chart.update_layout(margin_r=130)
 
 
-def log_ticks(made: go.Figure, at: Sequence[int]) -> None:
+def log_ticks(chart: go.Figure, at: Sequence[int]) -> None:
     """Put the x axis on a logarithmic scale with ticks where something was measured."""
-    made.update_xaxes(type="log", tickvals=list(at), ticktext=[f"{n:,}" for n in at])
+    chart.update_xaxes(type="log", tickvals=list(at), ticktext=[f"{n:,}" for n in at])
 
 
 def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Figure:
@@ -130,9 +130,9 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
     x = [each["labels"] for each in advice["sizes"]]
     bands = own["recall"] if own else [each["balanced_accuracy"] for each in advice["sizes"]]
     title = f"recall of {own['name']}" if own else "balanced accuracy"
-    made = figure("labels that train", title)
+    chart = figure("labels that train", title)
     band(
-        made,
+        chart,
         x,
         *_columns(bands),
         name="measured (95 %)",
@@ -143,7 +143,7 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
         # From the last point that was measured on: the laws run through all of them, near each.
         ahead = [advice["sizes"][-1], *(a for a in advice["ahead"] if a["labels"] > x[-1])]
         band(
-            made,
+            chart,
             [each["labels"] for each in ahead],
             *_columns([each["balanced_accuracy"] for each in ahead]),
             name="extrapolated (95 %)",
@@ -152,8 +152,8 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
             faint=0.08,
             words="labels",
         )
-        made.add_vline(x=advice["labels"], line={"color": GREY, "width": 1, "dash": "dot"})
-        made.add_annotation(
+        chart.add_vline(x=advice["labels"], line={"color": GREY, "width": 1, "dash": "dot"})
+        chart.add_annotation(
             x=math.log10(advice["labels"]),  # on such an axis an annotation wants the logarithm
             y=0,
             yref="paper",
@@ -165,8 +165,8 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
             font={"size": 11, "color": GREY},
         )
         x = [*x, *(each["labels"] for each in ahead[1:])]
-    log_ticks(made, _apart(x))
-    return made
+    log_ticks(chart, _apart(x))
+    return chart
 
 
 def _columns(bands: Sequence[dict[str, float]]) -> tuple[list[float], list[float], list[float]]:

@@ -1,9 +1,9 @@
 """The export page: what a bundle will hold, writing it, and those written before."""
 
-import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,11 +14,13 @@ from fewshot_lab.backbones import conditions, must_be_accepted
 from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
+from fewshot_lab.stats import Interval
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.words import count, escape, interval, plural, size
+from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
 
 NAMED = 10
 CONTENTS = [
@@ -34,50 +36,6 @@ CONTENTS = [
 ]
 
 
-@dataclass(frozen=True)
-class Past:
-    """A bundle that was written before."""
-
-    folder: Path
-    created: float
-    difference: float
-    n_images: int
-    classifier: str
-
-    @property
-    def zip_path(self) -> Path:
-        """The bundle as a ZIP; may not exist."""
-        return self.folder.with_name(f"{self.folder.name}.zip")
-
-
-def exports_folder(project: Project) -> Path:
-    """Return where a project's bundles lie."""
-    return project.folder / "exports"
-
-
-def past_exports(project: Project) -> list[Past]:
-    """Return the bundles written so far, the newest first."""
-    found = []
-    for about in exports_folder(project).glob("*/bundle.json"):
-        if about.parent.name.startswith("."):
-            continue
-        try:
-            facts = json.loads(about.read_text("utf-8"))
-            parity = facts["parity"]
-            found.append(
-                Past(
-                    about.parent,
-                    datetime.fromisoformat(facts["created"]).timestamp(),
-                    float(parity["max_difference"]),
-                    int(parity["n_images"]),
-                    str(facts["classifier"]["title"]),
-                )
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # not a bundle of this version
-    return sorted(found, key=lambda past: -past.created)
-
-
 def show(project: Project) -> None:
     """Draw the page."""
     session = LiveSession.of(project)
@@ -85,7 +43,7 @@ def show(project: Project) -> None:
     if snapshot.position < project.store.position():
         session.notify()
         snapshot = session.wait(snapshot.rev, 2.0)
-    past = past_exports(project)
+    bundles = written_bundles(project)
     job = work.active(project, ("export",))
     left, right = st.columns([3, 2], gap="large")
     with left, sentences():
@@ -120,54 +78,57 @@ def show(project: Project) -> None:
             )
     st.divider()
     st.header("Bundles")
-    if not past:
+    if not bundles:
         st.html('<div class="fl-muted">None has been written yet.</div>')
-    for number, one in enumerate(past):
+    for number, bundle in enumerate(bundles):
         with sentences():
-            row(project, one, number)
+            row(project, bundle, number)
     st.divider()
     with sentences():
         report(project, ready=snapshot.fitted is not None, busy=job is not None)
     st.divider()
+    tables(project, classified=snapshot.fitted is not None)
+
+
+def tables(project: Project, *, classified: bool) -> None:
+    """Draw the labels, opinions and predictions to download."""
     st.header("Tables")
     labelled = bool(project.store.labels())
-    labels, opinions, predictions = st.columns(3, gap="large")
-    with labels:
-        st.download_button(
-            "Labels as CSV",
-            lambda: labels_csv(project).encode(),
-            f"{project.name}-labels.csv",
-            "text/csv",
-            disabled=not labelled,
-            on_click="ignore",
-        )
-        st.caption("A row for each labelled image: the label that counts, whose it is, its split.")
-    with opinions:
-        st.download_button(
-            "Opinions as CSV",
-            lambda: opinions_csv(project).encode(),
-            f"{project.name}-opinions.csv",
-            "text/csv",
-            disabled=not labelled,
-            on_click="ignore",
-        )
-        st.caption(
+    downloads: tuple[tuple[str, Callable[[Project], str], bool, str], ...] = (
+        (
+            "Labels",
+            labels_csv,
+            labelled,
+            "A row for each labelled image: the label that counts, whose it is, its split.",
+        ),
+        (
+            "Opinions",
+            opinions_csv,
+            labelled,
             "A row for each person and image: what each one said, before the team's rule made one "
-            "label of it."
-        )
-    with predictions:
-        st.download_button(
-            "Predictions as CSV",
-            lambda: predictions_csv(project).encode(),
-            f"{project.name}-predictions.csv",
-            "text/csv",
-            disabled=snapshot.fitted is None,
-            on_click="ignore",
-        )
-        st.caption(
+            "label of it.",
+        ),
+        (
+            "Predictions",
+            predictions_csv,
+            classified,
             "A row for each image, labelled or not: the class predicted for it, its probability, "
-            "and whether the image trained the classifier."
-        )
+            "and whether the image trained the classifier.",
+        ),
+    )
+    for column, (name, csv_of, ready, caption) in zip(
+        st.columns(3, gap="large"), downloads, strict=True
+    ):
+        with column:
+            st.download_button(
+                f"{name} as CSV",
+                partial(csv_of, project),
+                f"{project.name}-{name.lower()}.csv",
+                "text/csv",
+                disabled=not ready,
+                on_click="ignore",
+            )
+            st.caption(caption)
 
 
 def licence(project: Project) -> bool:
@@ -227,20 +188,17 @@ def what_it_is(project: Project) -> str:
     if snapshot.sentence:
         rows.append(("Chosen", snapshot.sentence))
     if snapshot.cv is not None:
-        found = snapshot.cv.balanced_accuracy
-        rows.append(
-            (
-                "Balanced accuracy",
-                f"{interval(found.value, found.low, found.high)}, n = {count(found.n)}, "
-                "by cross-validation",
-            )
-        )
+        accuracy = _measured(snapshot.cv.balanced_accuracy)
+        rows.append(("Balanced accuracy", f"{accuracy}, by cross-validation"))
     if snapshot.audit is not None:
-        found = snapshot.audit
-        rows.append(("Audit", f"{interval(found.value, found.low, found.high)}, n = {found.n}"))
+        rows.append(("Audit", _measured(snapshot.audit)))
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
     lines = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows)
     return f'<dl class="fl-facts">{lines}</dl>'
+
+
+def _measured(accuracy: Interval) -> str:
+    return f"{interval(accuracy.value, accuracy.low, accuracy.high)}, n = {count(accuracy.n)}"
 
 
 def named(names: list[str]) -> str:
@@ -259,29 +217,29 @@ def start(project: Project) -> "jobs.Job":
     return jobs.start(project.folder, "export", options)
 
 
-def row(project: Project, past: Past, number: int) -> None:
+def row(project: Project, bundle: WrittenBundle, number: int) -> None:
     """Draw one bundle that was written before."""
-    when = time.strftime("%-d %b %Y, %H:%M", time.localtime(past.created))
+    when = time.strftime("%-d %b %Y, %H:%M", time.localtime(bundle.created))
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         st.html(
-            f'<div class="fl-number"><b>{escape(past.folder.name)}</b> · {when}<br>'
-            f'<span class="fl-muted">{escape(past.classifier)}. Checked on '
-            f"{plural(past.n_images, 'image')}: {difference(past.difference)}.</span></div>"
+            f'<div class="fl-number"><b>{escape(bundle.folder.name)}</b> · {when}<br>'
+            f'<span class="fl-muted">{escape(bundle.classifier)}. Checked on '
+            f"{plural(bundle.n_images, 'image')}: {difference(bundle.difference)}.</span></div>"
         )
         with st.container(horizontal=True, gap="medium", width="content"):
-            if past.zip_path.exists():
+            if bundle.zip_path.exists():
                 st.download_button(
-                    f"Download ZIP, {size(past.zip_path.stat().st_size)}",
-                    Opener(past.zip_path),
-                    past.zip_path.name,
+                    f"Download ZIP, {size(bundle.zip_path.stat().st_size)}",
+                    Opener(bundle.zip_path),
+                    bundle.zip_path.name,
                     "application/zip",
-                    key=f"fl-zip-{past.folder.name}",
+                    key=f"fl-zip-{bundle.folder.name}",
                     on_click="ignore",
                 )
             if st.button("Predict with it", type="tertiary", key=f"fl-with-{number}"):
-                st.session_state["fl-bundle"] = past.folder.name
+                st.session_state["fl-bundle"] = bundle.folder.name
                 pages.go("predict", project.name)
 
 

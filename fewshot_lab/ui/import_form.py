@@ -12,9 +12,10 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import ManifestColumns, guess_columns, named_dicom, read_table
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, sources
+from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import count, escape, plural, size
+from fewshot_lab.ui.words import count, plural, size
 
 HERE, DROP = "From this machine", "From my browser"
 GROUPS = {"None": None, "Patient": "PatientID", "Study": "StudyInstanceUID"}
@@ -61,7 +62,7 @@ def from_machine(project: Project) -> None:
     if typed.strip():
         try:
             source = sources.look(typed)
-            st.html(f'<div class="fl-muted">{escape(source.sentence)}</div>')
+            muted(source.sentence)
         except FewshotLabError as error:
             alert(str(error))
     if source is not None and source.folders:
@@ -127,10 +128,7 @@ def from_browser(project: Project) -> None:
     dropped = [*(files or []), *(folder or [])]
     if dropped:
         total = sum(file.size for file in dropped)
-        st.html(
-            f'<div class="fl-muted fl-number">{plural(len(dropped), "file")}, {size(total)}. '
-            "They are copied into the project.</div>"
-        )
+        muted(f"{plural(len(dropped), 'file')}, {size(total)}. They are copied into the project.")
     manifests = [f for f in files or [] if sources.CONTAINERS.get(Path(f.name).suffix) == "csv"]
     columns = None
     if len(manifests) == 1:
@@ -245,10 +243,7 @@ def say_what_follows(project: Project) -> None:
     backbone = project.backbone
     there = len(project.store.ids())
     also = f" The {count(there)} images that are there stay as they are." if there else ""
-    st.html(
-        '<div class="fl-muted">Then they are embedded with '
-        f"<b>{escape(backbone.card.title)}</b> and laid out on the map.{also}</div>"
-    )
+    muted(f"Then they are embedded with {backbone.card.title} and laid out on the map.{also}")
     usable, sentence = backbone.available()
     if sentence:
         alert(sentence) if not usable else st.caption(sentence)

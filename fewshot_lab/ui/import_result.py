@@ -9,8 +9,9 @@ import streamlit as st
 
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, work
+from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import note
-from fewshot_lab.ui.words import escape, plural
+from fewshot_lab.ui.words import plural
 
 LISTED = 500
 VERBS = ("import", "demo", "prepare", "embed", "map")
@@ -73,8 +74,8 @@ def failed_to_embed(report: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Return the images without an embedding, by id, and why."""
     if report is None:
         return []
-    found = report.get("embed", report).get("failed", [])
-    return [(str(image_id), str(reason)) for image_id, reason in found]
+    failed = report.get("embed", report).get("failed", [])
+    return [(str(image_id), str(reason)) for image_id, reason in failed]
 
 
 def paths_of(project: Project, ids: Sequence[str]) -> dict[str, str]:
@@ -122,14 +123,7 @@ def files_table(
 
 def table_html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table as HTML that scrolls where it is long or wide."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return (
-        f"<div class='fl-scroll'><table class='fl-table'><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    return fragment("projects", "files", columns, rows)
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:

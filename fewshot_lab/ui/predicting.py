@@ -11,17 +11,24 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export import Answer, Answers, Bundle, read_answers, remember_sources, table
+from fewshot_lab.export import (
+    Bundle,
+    ImagePrediction,
+    StoredPredictions,
+    predictions_table,
+    read_predictions,
+    write_sources,
+)
 from fewshot_lab.files import write_atomically
 from fewshot_lab.home import home
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.empty import empty
-from fewshot_lab.ui.exporting import past_exports
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.sources import keep_drop
 from fewshot_lab.ui.words import count, escape, percent, plural
+from fewshot_lab.ui.written_bundles import written_bundles
 from fewshot_lab.web import api_url
 
 ANOTHER = "A ZIP from elsewhere"
@@ -41,8 +48,8 @@ def show(project: Project | None) -> None:
         if job is not None:
             work.show_ending(base, job)
         ask(project, base)
-        if job is not None and (found := read_answers(folder_of(job))) is not None:
-            draw(found, folder_of(job), job, project)
+        if job is not None and (predictions := read_predictions(folder_of(job))) is not None:
+            draw(predictions, folder_of(job), job, project)
 
 
 def base_folder(project: Project | None) -> Path:
@@ -85,7 +92,7 @@ def start(base: Path, bundle: Path, dropped: Sequence[Any]) -> "jobs.Job":
     folder = base / "predictions" / f"{time.time_ns()}"
     folder.mkdir(parents=True)
     try:
-        remember_sources(folder, keep_drop(dropped, folder))
+        write_sources(folder, keep_drop(dropped, folder))
         return jobs.start(base, VERB, [str(folder), str(bundle)])
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -100,8 +107,8 @@ def forget(job: "jobs.Job") -> None:
 
 def choose_bundle(project: Project | None, base: Path) -> Path | None:
     """Ask which bundle to use: one of the project's, or one from elsewhere."""
-    past = past_exports(project) if project is not None else []
-    if not past and not st.session_state.get("fl-elsewhere"):
+    bundles = written_bundles(project) if project is not None else []
+    if not bundles and not st.session_state.get("fl-elsewhere"):
         if project is None:
             st.session_state["fl-elsewhere"] = True
             st.rerun()
@@ -116,8 +123,8 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
             )
         return None
     chosen = ANOTHER
-    if past:
-        names = [one.folder.name for one in past]
+    if bundles:
+        names = [one.folder.name for one in bundles]
         wanted = st.session_state.get("fl-bundle")
         chosen = st.selectbox(
             "Bundle",
@@ -125,7 +132,7 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
             index=names.index(wanted) if wanted in names else 0,
         )
     if chosen != ANOTHER:
-        return next(one.folder for one in past if one.folder.name == chosen)
+        return next(one.folder for one in bundles if one.folder.name == chosen)
     file = st.file_uploader("A bundle as ZIP", type="zip", key="fl-bundle-zip")
     return kept_zip(base) if file is None else keep_zip(base, file)
 
@@ -166,46 +173,49 @@ def kept_zip(base: Path) -> Path | None:
     return path
 
 
-def draw(found: Answers, folder: Path, job: "jobs.Job", project: Project | None) -> None:
+def draw(
+    predictions: StoredPredictions, folder: Path, job: "jobs.Job", project: Project | None
+) -> None:
     """Draw the answers, the files that could not be read, and the CSV."""
+    images = predictions.answers
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
-        said = f"<b>{plural(len(found.answers), 'image')}</b> by {escape(found.bundle)}"
-        if found.answers and found.answers[0].decided is not None:
-            said += f" · {verdict(found.answers)}"
-        st.html(said)
+        summary = f"<b>{plural(len(images), 'image')}</b> by {escape(predictions.bundle)}"
+        if images and images[0].decided is not None:
+            summary += f" · {verdict(images)}"
+        st.html(summary)
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             if st.button("Delete these answers", type="tertiary", key="fl-forget"):
                 forget(job)
                 st.rerun()
-            if found.answers:
+            if images:
                 st.download_button(
                     "Download as CSV",
-                    table(found),
+                    predictions_table(predictions),
                     "predictions.csv",
                     "text/csv",
                     on_click="ignore",
                 )
     files_table(
-        f"{plural(len(found.refused), 'file')} could not be read",
+        f"{plural(len(predictions.refused), 'file')} could not be read",
         ("File", "Reason"),
-        found.refused,
+        predictions.refused,
         "unreadable.csv",
-        expanded=not found.answers,
+        expanded=not images,
     )
-    if found.answers and not found.compared:
+    if images and not predictions.compared:
         st.caption("The labelled images of this bundle are not in the open project.")
     everything = st.session_state.get("fl-every-answer", False)
-    shown = found.answers if everything else found.answers[:SHOWN]
+    shown = images if everything else images[:SHOWN]
     base = api_url(project.name) if project is not None else ""
-    st.html("".join(answer_html(one, found.colours, base, folder) for one in shown))
-    if len(shown) < len(found.answers):
-        rest = len(found.answers) - len(shown)
+    st.html("".join(answer_html(one, predictions.colours, base, folder) for one in shown))
+    if len(shown) < len(images):
+        rest = len(images) - len(shown)
         st.button(f"Show {rest:,} more", type="tertiary", key="fl-more", on_click=_everything)
 
 
-def verdict(answers: Sequence[Answer]) -> str:
+def verdict(answers: Sequence[ImagePrediction]) -> str:
     """Return how many images are decided, referred and unlike anything labelled."""
     referred = sum(one.decided is False for one in answers)
     unlike = sum(bool(one.unlike) for one in answers)
@@ -213,7 +223,7 @@ def verdict(answers: Sequence[Answer]) -> str:
     return words + (f", {count(unlike)} unlike anything labelled" if unlike else "")
 
 
-def rule_html(answer: Answer) -> str:
+def rule_html(answer: ImagePrediction) -> str:
     """Return what the bundle's rule says of an image, as HTML; nothing for bundles without one."""
     parts = []
     if answer.decided is not None:
@@ -235,7 +245,7 @@ def _everything() -> None:
     st.session_state["fl-every-answer"] = True
 
 
-def answer_html(answer: Answer, colours: dict[str, str], base: str, folder: Path) -> str:
+def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, folder: Path) -> str:
     """Return one answer as HTML: the image, its odds, the labelled images like it."""
     picture = base64.b64encode((folder / answer.thumbnail).read_bytes()).decode()
     ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])

@@ -30,9 +30,9 @@ def _figure(title: str, x: str, y: str) -> go.Figure:
     return figure
 
 
-def risk_coverage(found: "Probabilities") -> go.Figure:
+def risk_coverage(probabilities: "Probabilities") -> go.Figure:
     """Return the error among the decided images over the share decided, with its interval."""
-    curve, threshold = found.curve, found.threshold
+    curve, threshold = probabilities.curve, probabilities.threshold
     figure = _figure("Error, the more is decided", "share of images decided", "wrong among them")
     figure.add_scatter(
         x=100 * np.concatenate([curve.coverage, curve.coverage[::-1]]),
@@ -59,9 +59,10 @@ def risk_coverage(found: "Probabilities") -> go.Figure:
         annotation={"text": "error wanted", "font": {"size": 10, "color": GREY}},
         annotation_position="bottom left",
     )
-    if not found.by_class and threshold.rule != "none":
-        share = float((found.evidence.confidence[~found.evidence.unlike] >= threshold.value).sum())
-        at = share / max(len(found.evidence), 1)
+    if not probabilities.by_class and threshold.rule != "none":
+        evidence = probabilities.evidence
+        decided = evidence.confidence[~evidence.unlike] >= threshold.value
+        at = float(decided.sum()) / max(len(evidence), 1)
         figure.add_vline(
             x=100 * at,
             line={"color": ACCENT, "width": 1},
@@ -77,9 +78,9 @@ def risk_coverage(found: "Probabilities") -> go.Figure:
     return figure
 
 
-def reliability(found: "Probabilities") -> go.Figure:
+def reliability(probabilities: "Probabilities") -> go.Figure:
     """Return accuracy over confidence in bins of equal numbers of images."""
-    bins = found.reliability.bins
+    bins = probabilities.reliability.bins
     figure = _figure("Right as often as the probability says?", "probability", "share right")
     figure.add_scatter(
         x=[0, 100], y=[0, 100], mode="lines", line={"color": GREY, "width": 1, "dash": "dot"},

@@ -7,11 +7,14 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fewshot_lab.runs import Run
+from fewshot_lab.ui.words import shortened
 
 # Colours that tell apart on light and dark ground, also for most colour-blind eyes.
 COLOURS = ("#0f9488", "#d97706", "#6d7fd6", "#c2527b", "#7c8a2e", "#8b6fc0")
 GREY = "#8a949b"
 HEIGHT = 230
+LEGEND = 32
+"""Letters of a run's name that a legend has room for."""
 MOST_POINTS = 800
 """Of a curve: a night logs tens of thousands, and the page draws anew every two seconds."""
 CONFIG = {"displayModeBar": False, "responsive": True}
@@ -49,11 +52,6 @@ def _compared(figure: go.Figure, runs: Sequence[Run]) -> go.Figure:
         below = {"x": 0, "xanchor": "left", "y": -0.24, "yanchor": "top"}
         figure.update_layout(legend=below, height=HEIGHT + 20 * len(runs))
     return figure
-
-
-def _short(name: str) -> str:
-    """Return a name that a legend has room for; both ends tell runs apart."""
-    return name if len(name) <= 32 else f"{name[:19]}…{name[-12:]}"
 
 
 def _line(
@@ -103,7 +101,7 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
             continue
         x = [row["step"] for row in checks]
         low, value, high = ([row[key][part] for row in checks] for part in ("low", "value", "high"))
-        name = _short(run.name) if len(runs) > 1 else "this run"
+        name = shortened(run.name, LEGEND) if len(runs) > 1 else "this run"
         figure.add_scatter(
             x=[*x, *x[::-1]],
             y=[*high, *low[::-1]],
@@ -145,7 +143,7 @@ def loss_share(runs: Sequence[Run]) -> go.Figure:
         top = math.log(run.recipe.prototypes)
         steps = [row for row in run.metrics() if row.get("loss") is not None]
         rows = [{"step": row["step"], "loss": row["loss"] / top} for row in steps]
-        _line(figure, rows, "loss", _short(run.name), colour)
+        _line(figure, rows, "loss", shortened(run.name, LEGEND), colour)
     _level(figure, 1.0, "a guess")
     figure.update_yaxes(rangemode="tozero")
     return _compared(figure, runs)
@@ -177,7 +175,9 @@ def rank(runs: Sequence[Run]) -> go.Figure:
     figure = _over_steps("Effective rank (RankMe)", runs)
     for run, colour in zip(runs, COLOURS, strict=False):
         rows = [row for row in run.metrics() if row.get("kind") in ("step", "check")]
-        _line(figure, rows, "rank", _short(run.name) if len(runs) > 1 else "rank", colour)
+        _line(
+            figure, rows, "rank", shortened(run.name, LEGEND) if len(runs) > 1 else "rank", colour
+        )
     figure.update_yaxes(rangemode="tozero")
     return _compared(figure, runs)
 

@@ -2,21 +2,13 @@
 
 import streamlit as st
 
-from fewshot_lab.jobs import Status
 from fewshot_lab.pretrain import pictures_of
 from fewshot_lab.project import Project
-from fewshot_lab.runs import Run, launch_again
+from fewshot_lab.runs import Run, relaunch_run
 from fewshot_lab.ui import backbone_trial, run_charts
 from fewshot_lab.ui.on_error import alert, note, sentences
-from fewshot_lab.ui.words import ago, count, duration, escape, signed
-
-STATES = {
-    "queued": "waiting",
-    "running": "training",
-    "stopped": "stopped",
-    "failed": "failed",
-    "finished": "finished",
-}
+from fewshot_lab.ui.run_words import helping_html, last_step_sentence, progress_bar, recipe_value
+from fewshot_lab.ui.words import ago, count
 
 WATCHED = "A run may look so for a while; what lasts 100 steps pauses it."
 
@@ -30,60 +22,30 @@ def show(project: Project, run: Run) -> None:
         with sentences():
             if active and not run.status().active:
                 st.rerun()
-            draw(run)
+            draw_progress(run)
 
     @st.fragment(run_every=10.0 if active else None)
-    def look() -> None:
+    def illustrate() -> None:
         with sentences():
-            pictures(run)
+            draw_pictures(run)
 
     watch()
-    look()
+    illustrate()
     if run.backbone is not None:
         st.divider()
         backbone_trial.show(project, f"run:{run.name}")
-    details(run)
+    draw_details(run)
 
 
-def headline(run: Run) -> str:
-    """Return state, progress and health as HTML."""
-    status = run.status()
-    total = status.total or run.recipe.steps
-    steps = f"{count(status.done)} of {count(total)} steps"
-    left = ""
-    if status.state == "running" and status.stage == "pretraining" and status.seconds_left:
-        left = f" · {duration(status.seconds_left)} left"
-    words = state_word(run, status)
-    share = 100 * status.done / total if total else 0
-    if status.state == "running" and status.stage not in ("", "pretraining"):
-        words = "reading the images" if status.stage == "decoding" else status.stage
-        stage = run.job.status()
-        if stage.total:
-            steps = f"{count(stage.done)} of {count(stage.total)}"
-            share = 100 * stage.done / stage.total
-    line = f"<span>{escape(words[:1].upper() + words[1:])}</span><span>{steps}{left}</span>"
-    return (
-        f'<div class="fl-job" role="status"><div class="line">{line}</div>'
-        f'<div class="fl-bar"><i style="width:{share:.1f}%"></i></div></div>'
-    )
-
-
-def state_word(run: Run, status: Status) -> str:
-    """Return the state of a run in a word or two."""
-    if status.state == "failed" and (run.health() or {}).get("state") == "bad":
-        return "paused by its health check"
-    return STATES.get(status.state, status.state)
-
-
-def draw(run: Run) -> None:
+def draw_progress(run: Run) -> None:
     """Draw what changes while a run is active."""
     status = run.status()
-    st.html(headline(run))
+    st.html(progress_bar(run))
     if status.state == "failed" and status.message:
         alert(status.message)
     elif status.message and status.state != "finished":
         st.caption(status.message)
-    buttons(run)
+    draw_buttons(run)
     health = run.health()
     # A run that paused for its health has said so above.
     if health is not None and health["state"] == "good":
@@ -96,7 +58,7 @@ def draw(run: Run) -> None:
         st.caption(f"Health: {health['name']}.")
     checks = run.checks()
     if checks:
-        st.html(said(checks))
+        st.html(helping_html(checks))
     rows = [row for row in run.metrics() if row.get("kind") == "step"]
     if not rows and not checks:
         st.caption("The curves begin with the first steps.")
@@ -112,60 +74,10 @@ def draw(run: Run) -> None:
                 figure, config=run_charts.CONFIG, key=f"fl-{run.name}-{figure.layout.title.text}"
             )
     if rows:
-        st.caption(lately(rows[-1]))
+        st.caption(last_step_sentence(rows[-1]))
 
 
-def lately(row: dict) -> str:
-    """Return what no chart shows of the last look, in a sentence."""
-    norm = row["gradient_norm"]
-    words = [f"learning rate {row['learning_rate']:.2g}"]
-    words += [f"gradient norm {norm:.2g}"] if norm is not None else []
-    words += [f"{100 * row['waiting_share']:.0f} % of the time spent waiting for data"]
-    return f"At step {count(row['step'])}: {', '.join(words)}."
-
-
-def gained(checks: list[dict]) -> dict[str, float]:
-    """Return the gain in kNN's balanced accuracy over the frozen start, with its interval.
-
-    It is paired; of runs that did not keep it, the start's value counts as if it were sure.
-    """
-    first, last = checks[0]["knn"], checks[-1]["knn"]
-    kept: dict[str, float] | None = checks[-1].get("knn_gain")
-    return kept or {k: last[k] - first["value"] for k in ("value", "low", "high")}
-
-
-def said(checks: list[dict]) -> str:
-    """Return “is it helping?” in a sentence, as HTML."""
-    first, last = checks[0], checks[-1]
-    if not last.get("knn") or not first.get("knn"):
-        return (
-            '<div class="fl-muted">Without labels of two classes nothing can tell whether it '
-            f"helps; the effective rank is {last['rank']:.0f}, after {first['rank']:.0f} at the "
-            "start.</div>"
-        )
-    knn, start, gain = last["knn"], first["knn"], gained(checks)
-    between = f"({knn['low']:.3f}–{knn['high']:.3f}, n = {count(knn['n'])})"
-    if len(checks) == 1:
-        return (
-            f'<div>The frozen start: kNN {knn["value"]:.3f} <span class="fl-muted">{between}</span>'
-            "; no later look yet.</div>"
-        )
-    word = "Not told apart from the start so far"
-    if gain["low"] > 0:
-        word = "It helps"
-    elif gain["high"] < 0:
-        word = "It does harm"
-    points = "{value} points ({low} to {high})".format(
-        **{key: signed(100 * value) for key, value in gain.items()}
-    )
-    return (
-        f"<div>{word}: kNN {knn['value']:.3f} "
-        f'<span class="fl-muted">{between}</span>'
-        f", {points} against the frozen start's {start['value']:.3f}.</div>"
-    )
-
-
-def buttons(run: Run) -> None:
+def draw_buttons(run: Run) -> None:
     """Draw stop, resume, clone and delete."""
     status = run.status()
     with st.container(horizontal=True, gap="small"):
@@ -176,7 +88,7 @@ def buttons(run: Run) -> None:
             ):
                 run.stop()
                 st.rerun(scope="app")
-            if run.job.in_line and st.button(
+            if run.job.waits_in_queue and st.button(
                 "Begin now",
                 key=f"fl-now-{run.name}",
                 help="Beside the other work: both will be slower, and must share the memory.",
@@ -195,7 +107,7 @@ def buttons(run: Run) -> None:
             key=f"fl-resume-{run.name}",
             type="secondary" if advised else "primary",
         ):
-            launch_again(run)
+            relaunch_run(run)
             st.rerun(scope="app")
         if st.button("Clone with changes", key=f"fl-clone-{run.name}"):
             _clone(run, {})
@@ -214,7 +126,7 @@ def _clone(run: Run, changes: dict) -> None:
     st.rerun(scope="app")
 
 
-def pictures(run: Run) -> None:
+def draw_pictures(run: Run) -> None:
     """Draw the last lines of the log, the crops, and where a transformer looks over time."""
     lines = [line for line in run.log(30).splitlines() if line.strip()][-6:]
     events = [row for row in run.metrics() if row.get("kind") == "event"][-6:]
@@ -245,7 +157,7 @@ def pictures(run: Run) -> None:
             )
 
 
-def details(run: Run) -> None:
+def draw_details(run: Run) -> None:
     """Draw the recipe and the job's script, folded."""
     script = run.folder / "job.sbatch"
     if script.is_file():
@@ -256,101 +168,9 @@ def details(run: Run) -> None:
         reasons = run.spec.get("reasons", {})
         st.dataframe(
             [
-                {"value": name, "is": plain(value), "why": reasons.get(name, "")}
+                {"value": name, "is": recipe_value(value), "why": reasons.get(name, "")}
                 for name, value in run.recipe.to_dict().items()
             ],
             hide_index=True,
             width="stretch",
         )
-
-
-def plain(value: object) -> str:
-    """Return a value of a recipe as people write it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def foremost(runs: list[Run]) -> str | None:
-    """Return the run to look at first: one that trains, else one that waits, else the newest."""
-    order = {"running": 0, "queued": 1}
-    first = min(runs, key=lambda run: order.get(run.status().state, 2), default=None)
-    return first.name if first is not None else None
-
-
-def overview(runs: list[Run]) -> None:
-    """Draw the table of all runs, anew every few seconds while one is active, and compare some."""
-    active = any(run.started and run.status().active for run in runs)
-
-    @st.fragment(run_every=5.0 if active else None)
-    def table() -> None:
-        with sentences():
-            st.html(listed(runs))
-
-    table()
-    begun = [run.name for run in runs if run.metrics()]
-    if len(begun) < 2:
-        return
-    compared = st.multiselect(
-        "Compare", begun, default=begun[:3], max_selections=6, key="fl-compare"
-    )
-    picked = [run for run in runs if run.name in compared]
-    if len(picked) > 1:
-        figures = [run_charts.helping(picked), run_charts.rank(picked)]
-        figures += [run_charts.loss_share(picked)]
-        shown = [figure for figure in figures if figure is not None]
-        for column, figure in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
-            column.plotly_chart(figure, config=run_charts.CONFIG)
-
-
-def health_word(health: dict) -> str:
-    """Return what ails a run in two or three words, empty where nothing does."""
-    name = str(health.get("name") or "")
-    return f"perhaps {name}" if health.get("state") == "watch" else name
-
-
-def listed(runs: list[Run]) -> str:
-    """Return all runs as a table, as HTML."""
-    rows = ""
-    for run in runs:
-        status = run.status()
-        total = status.total or run.recipe.steps
-        checks = run.checks()
-        knn = "</td><td>"
-        if checks and checks[-1].get("knn") and checks[0].get("knn"):
-            found, last = gained(checks), checks[-1]["knn"]
-            between = f"{last['low']:.3f}–{last['high']:.3f}, n = {count(last['n'])}"
-            points = (
-                f"{signed(100 * found['value'])} <span class='fl-muted'>"
-                f"({signed(100 * found['low'])} to {signed(100 * found['high'])})</span>"
-                if len(checks) > 1
-                else ""
-            )
-            knn = (
-                f"{last['value']:.3f} <span class='fl-muted'>({between})</span>"
-                f"</td><td class='n'>{points}"
-            )
-        health = run.health() or {}
-        rows += (
-            f"<tr><td>{escape(run.name)}</td><td>{escape(state_word(run, status))}"
-            f"</td><td class='n'>{count(status.done)} / {count(total)}</td><td class='n'>{knn}</td>"
-            f"<td>{escape(health_word(health))}</td>"
-            f"<td>{escape(run.source)}</td></tr>"
-        )
-    head = "".join(
-        f"<th{' class=n' if n else ''}>{t}</th>"
-        for t, n in (
-            ("Run", 0),
-            ("State", 0),
-            ("Steps", 1),
-            ("kNN", 1),
-            ("Gain, points", 1),
-            ("Health", 0),
-            ("Images of", 0),
-        )
-    )
-    return (
-        f'<div class="fl-wide"><table class="fl-table runs"><tr>{head}</tr>{rows}</table></div>'
-        if rows
-        else ""
-    )

@@ -6,10 +6,10 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-from fewshot_lab import home
+from fewshot_lab import home, live
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import MARKER, Project
-from fewshot_lab.store import LONGEST_NAME
+from fewshot_lab.store import LONGEST_NAME, tidy_name
 
 COOKIE = "fewshot_annotator"
 
@@ -24,16 +24,12 @@ def project_names() -> list[str]:
 
 def project_named(name: str) -> Project:
     """Return a project; one object per process, shared with the label page's routes."""
-    from fewshot_lab.live import desk_of
-
-    return desk_of(name).project
+    return live.page_state_of(name).project
 
 
 def forget(name: str) -> None:
     """Let go of a project that is about to be deleted."""
-    from fewshot_lab.live import forget
-
-    forget(name)
+    live.forget(name)
 
 
 def open_project(*, last_used: bool = True) -> Project | None:
@@ -97,5 +93,5 @@ def annotator_is_chosen() -> bool:
 
 def set_annotator(name: str) -> None:
     """Keep a name typed by the visitor; an empty one goes back to the system's user."""
-    name = " ".join(name.split())[:LONGEST_NAME]
+    name = tidy_name(name)[:LONGEST_NAME]
     st.session_state["annotator"] = name or default_annotator()

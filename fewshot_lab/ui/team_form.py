@@ -7,9 +7,9 @@ import streamlit as st
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.store import RULES, Team
+from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import alert
 from fewshot_lab.ui.session import annotator
-from fewshot_lab.ui.words import ago, count, escape
 
 RULE_NAMES = {
     "latest": "Newest opinion",
@@ -36,14 +36,7 @@ def show(project: Project) -> None:
             st.rerun()
     changes = project.store.team_changes()
     if changes:
-        rows = "".join(
-            f"<tr><td>{escape(c.sentence)}</td><td class='n'>{escape(c.annotator)}</td>"
-            f"<td class='n'>{ago(c.time.timestamp())}</td></tr>"
-            for c in changes[:SHOWN]
-        )
-        more = len(changes) - SHOWN
-        rest = f"<div class='fl-small fl-muted'>and {count(more)} before</div>" if more > 0 else ""
-        st.html(f"<table class='fl-table'><tbody>{rows}</tbody></table>{rest}")
+        st.html(fragment("projects", "agreements", changes[:SHOWN], len(changes) - SHOWN))
 
 
 def fields(team: Team, there: list[str]) -> dict[str, Any]:

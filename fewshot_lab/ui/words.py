@@ -12,6 +12,7 @@ __all__ = [
     "percent",
     "plain",
     "plural",
+    "points",
     "shortened",
     "signed",
     "size",
@@ -62,6 +63,11 @@ def signed(value: float) -> str:
     """Return -0.42 as "−0.4", 3 as "+3.0", with a true minus; what rounds to none has no sign."""
     text = f"{value:+.1f}"
     return "0.0" if float(text) == 0 else text.replace("-", "−")
+
+
+def points(share: float) -> str:
+    """Return 0.052 as "+5.2"."""
+    return signed(100 * share)
 
 
 def duration(seconds: float) -> str:

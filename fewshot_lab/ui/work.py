@@ -6,8 +6,9 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.project import Project
+from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import count, duration, escape, plural
+from fewshot_lab.ui.words import count, duration
 
 STAGES = {
     "drawing": "Drawing cells",
@@ -96,14 +97,8 @@ def what_follows(status: "jobs.Status", verb: str = "") -> str:
 
 def bar(status: "jobs.Status") -> str:
     """Return the bar of a job as HTML."""
-    words = f'<div class="line"><span>{escape(stage_words(status))}</span>'
-    words += f"<span>{escape(progress_words(status))}</span></div>"
-    if status.total:
-        share = min(100.0, 100 * status.done / status.total)
-        line = f'<div class="fl-bar"><i style="width:{share:.1f}%"></i></div>'
-    else:
-        line = '<div class="fl-bar unknown"><i></i></div>'
-    return f'<div class="fl-job" role="status">{words}{line}</div>'
+    share = min(100.0, 100 * status.done / status.total) if status.total else None
+    return fragment("projects", "job", stage_words(status), progress_words(status), share)
 
 
 def show(base: Project | Path, job: "jobs.Job") -> None:
@@ -119,7 +114,9 @@ def show(base: Project | Path, job: "jobs.Job") -> None:
             with st.container(horizontal=True, gap="medium"):
                 if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
                     job.stop()
-                if job.in_line and st.button("Begin now", key=f"now-{job.id}", type="tertiary"):
+                if job.waits_in_queue and st.button(
+                    "Begin now", key=f"now-{job.id}", type="tertiary"
+                ):
                     job.begin_now()
             if job.stopping:
                 st.caption("Stopping; what is finished is kept.")
@@ -170,22 +167,16 @@ def corner(project: Project) -> None:
     def line() -> None:
         with sentences():
             status = job.status() if job is not None else None
-            st.html(_busy(status) + _where(project))
+            st.html(corner_html(project, status))
 
     line()
 
 
-def _busy(status: "jobs.Status | None") -> str:
-    if status is None or not status.active:
-        return ""
-    share = f" {100 * status.done // status.total} %" if status.total else ""
-    return f'<span class="fl-busy">{escape(stage_words(status))}{share}</span>'
-
-
-def _where(project: Project) -> str:
-    title = escape(project.title)
-    images = plural(len(project.store.ids()), "image")
-    return (
-        f'<span class="fl-where" title="{title}">{title}</span>'
-        f'<span class="fl-number"> · {images}</span>'
-    )
+def corner_html(project: Project, status: "jobs.Status | None") -> str:
+    """Return what runs, which project is open and how many images it has, as HTML."""
+    stage, share = "", None
+    if status is not None and status.active:
+        stage = stage_words(status)
+        share = 100 * status.done // status.total if status.total else None
+    images = len(project.store.ids())
+    return fragment("projects", "corner", project.title, images, stage, share)

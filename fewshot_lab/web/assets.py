@@ -17,7 +17,7 @@ TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf
 
 def workspace_url(name: str) -> str:
     """Return the address of a file of the workspace; a changed file changes it."""
-    return f"{PREFIX}/workspace/{_stamp()}/{name}"
+    return f"{PREFIX}/workspace/{_revision()}/{name}"
 
 
 @cache
@@ -28,7 +28,7 @@ def plotly_url() -> str:
     return f"{PREFIX}/plotly-{plotly.__version__}.min.js"
 
 
-def _stamp() -> str:
+def _revision() -> str:
     # One address for all modules, as they import each other by relative names. Stat only: this
     # runs with every mount of the page.
     digest = hashlib.sha256()
@@ -45,8 +45,8 @@ async def workspace_file(request: Request) -> Response:
     path = WORKSPACE / name
     if path.parent != WORKSPACE or path.suffix not in TYPES or not path.is_file():
         return Response("There is no such file.", 404)
-    # An outdated stamp must not store today's file for ever under yesterday's address.
-    headers = IMMUTABLE if request.path_params["stamp"] == _stamp() else {}
+    # An outdated revision must not store today's file for ever under yesterday's address.
+    headers = IMMUTABLE if request.path_params["revision"] == _revision() else {}
     return Response(path.read_bytes(), media_type=TYPES[path.suffix], headers=headers)
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live import Desk, desk_of
+from fewshot_lab.live import PageState, Visibility, page_state_of, visibility_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _log = logging.getLogger(__name__)
@@ -23,28 +23,28 @@ IMMUTABLE = {
 }
 
 
-def reading(work: Callable[[Desk, Request], Response]) -> Endpoint:
+def reading(work: Callable[[PageState, Request], Response]) -> Endpoint:
     """Return an endpoint that runs ``work`` in a thread, with the project that the path names."""
 
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(_answer, lambda: work(_desk(request), request))
+        return await run_in_threadpool(_answer, lambda: work(_state(request), request))
 
     return endpoint
 
 
-def writing(work: Callable[[Desk, dict[str, Any]], Response]) -> Endpoint:
+def writing(work: Callable[[PageState, dict[str, Any]], Response]) -> Endpoint:
     """Return an endpoint for a POST of JSON, refused when another site's page sends it."""
 
     async def endpoint(request: Request) -> Response:
         if sentence := foreign(request):
-            return JSONResponse({"error": sentence}, 403, FRESH)
+            return json_answer({"error": sentence}, 403)
         try:
             body = json.loads(await request.body())
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            return JSONResponse({"error": "The request's body must be a JSON object."}, 400, FRESH)
-        return await run_in_threadpool(_answer, lambda: work(_desk(request), body))
+            return json_answer({"error": "The request's body must be a JSON object."}, 400)
+        return await run_in_threadpool(_answer, lambda: work(_state(request), body))
 
     return endpoint
 
@@ -68,20 +68,35 @@ def foreign(request: Request) -> str | None:
     return None
 
 
-def _desk(request: Request) -> Desk:
-    return desk_of(request.path_params["project"])
+def visibility_for(state: PageState, request: Request) -> Visibility:
+    """Return what whoever asks may see; somebody unnamed is shown least."""
+    return visibility_of(state, state.order(), request.query_params.get("annotator", ""))
+
+
+def json_answer(content: Any, status: int = 200) -> JSONResponse:
+    """Return an answer that no browser keeps."""
+    return JSONResponse(content, status, FRESH)
+
+
+def arrays_answer(message: bytes) -> Response:
+    """Return a packed message as an answer that no browser keeps."""
+    return Response(message, media_type="application/octet-stream", headers=FRESH)
+
+
+def _state(request: Request) -> PageState:
+    return page_state_of(request.path_params["project"])
 
 
 def _answer(work: Callable[[], Response]) -> Response:
     try:
         return work()
     except FewshotLabError as error:
-        return JSONResponse({"error": str(error)}, 400, FRESH)
+        return json_answer({"error": str(error)}, 400)
     except (KeyError, TypeError, ValueError) as error:
         _log.exception("A request could not be understood")
         sentence = f"The request cannot be understood ({type(error).__name__}: {error})."
-        return JSONResponse({"error": sentence}, 400, FRESH)
+        return json_answer({"error": sentence}, 400)
     except Exception:
         _log.exception("A request failed")
         sentence = "The server could not do this; its log says why."
-        return JSONResponse({"error": sentence}, 500, FRESH)
+        return json_answer({"error": sentence}, 500)

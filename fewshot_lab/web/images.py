@@ -1,173 +1,90 @@
-"""Questions about images: one image's facts, its neighbours, a search, a column."""
+"""Images: thumbnail, large view, facts, neighbours, search.
+
+An id names its pixels, so that pictures can be kept for ever.
+"""
 
 import math
-from pathlib import PurePosixPath
-from typing import Any
+from io import BytesIO
 
-import numpy as np
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live import KIND_MASK, Desk, sight, who
-from fewshot_lab.store import colour_for
-from fewshot_lab.web.frames import pack
-from fewshot_lab.web.guard import FRESH
-from fewshot_lab.web.people import opinions_of
+from fewshot_lab.live import PageState, visible_facts, visible_neighbours
+from fewshot_lab.web.guard import IMMUTABLE, json_answer, visibility_for
+from fewshot_lab.web.people import opinion_rows
 
+LARGEST_SIDE = 2400
+LOSSLESS_PIXELS = 1_000_000
 MOST_NEIGHBOURS = 500
-NO_VALUE = 0xFFFF
-# More different values than this are shown as one "other" group: no eye tells so many colours.
-MOST_VALUES = 40
+MOST_HITS = 1000
 
 
-def facts(desk: Desk, request: Request) -> Response:
+def thumbnail(state: PageState, request: Request) -> Response:
+    """Serve a thumbnail (WebP, at most 256 px)."""
+    data = state.project.thumbnail(_image_id(request))
+    return Response(data, media_type="image/webp", headers=IMMUTABLE)
+
+
+def picture(state: PageState, request: Request) -> Response:
+    """Serve the image itself, at most 2,400 px a side: as WebP without loss, large ones as JPEG."""
+    image = state.project.picture(_image_id(request), max_side=LARGEST_SIDE)
+    buffer = BytesIO()
+    if image.width * image.height > LOSSLESS_PIXELS:
+        image.save(buffer, "JPEG", quality=92)
+        return Response(buffer.getvalue(), media_type="image/jpeg", headers=IMMUTABLE)
+    image.save(buffer, "WEBP", lossless=True, method=1)
+    return Response(buffer.getvalue(), media_type="image/webp", headers=IMMUTABLE)
+
+
+def _image_id(request: Request) -> str:
+    image_id = str(request.path_params["image"]).removesuffix(".webp")
+    if len(image_id) != 20 or not set(image_id) <= set("0123456789abcdef"):
+        raise FewshotLabError(f"{image_id!r} is not an image id.")
+    return image_id
+
+
+def facts(state: PageState, request: Request) -> Response:
     """Answer with what is known of one image beside its pixels."""
-    store = desk.project.store
-    image_id = request.path_params["image"]
-    row = store.image(image_id)
-    roll = desk.roll()
-    seen = sight(desk, roll, who(request))
-    label = None if seen.hides(roll, image_id) else store.labels_of([image_id]).get(image_id)
-    # Whoever labels it must not be swayed: a folder is often named after what is in it.
-    concealed = seen.conceals(roll, image_id)
-    return JSONResponse(
+    visibility = visibility_for(state, request)
+    known = visible_facts(state.project, visibility, request.path_params["image"])
+    row, label = known["row"], known["label"]
+    return json_answer(
         {
-            "id": row.id,
-            "path": PurePosixPath(row.path).name if concealed else row.path,
-            "width": row.width,
-            "height": row.height,
-            "bytes": row.bytes,
+            **{name: getattr(row, name) for name in ("id", "path", "width", "height", "bytes")},
             "group": row.group,
-            "reference": None if concealed else row.reference,
-            "meta": {key: _plain(value) for key, value in (row.meta or {}).items()},
+            "reference": row.reference,
+            "meta": {key: _finite(value) for key, value in row.meta.items()},
             "annotator": label.annotator if label else None,
-            "labelled_at": _seconds(label.time) if label else None,
-            "opinions": [] if seen.hides(roll, image_id) else opinions_of(desk, image_id),
-        },
-        headers=FRESH,
+            "labelled_at": label.time.timestamp() if label else None,
+            "opinions": opinion_rows(known["opinions"]),
+        }
     )
 
 
-def neighbours(desk: Desk, request: Request) -> Response:
+def _finite(value: str | float) -> str | float | None:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def neighbours(state: PageState, request: Request) -> Response:
     """Answer with the images most like one, the nearest first."""
     query = request.query_params
-    k = min(MOST_NEIGHBOURS, int(query.get("k", 60)))
-    image_id, unlabelled = request.path_params["image"], query.get("unlabelled") == "1"
-    roll = desk.roll()
-    seen = sight(desk, roll, who(request))
-    if unlabelled and seen.hidden is not None:
-        # Unlabelled as far as whoever asks can see.
-        found = [
-            (other, similarity)
-            for other, similarity in desk.project.neighbours(image_id, len(roll.ids))
-            if not seen.codes.codes[roll.row[other]] & KIND_MASK
-        ][:k]
-    else:
-        found = desk.project.neighbours(image_id, k, unlabelled_only=unlabelled)
-    return JSONResponse(
+    similar = visible_neighbours(
+        state.project,
+        visibility_for(state, request),
+        request.path_params["image"],
+        min(MOST_NEIGHBOURS, int(query.get("k", 60))),
+        unlabelled=query.get("unlabelled") == "1",
+    )
+    return json_answer(
         {
-            "ids": [image_id for image_id, _ in found],
-            "similarity": [round(similarity, 4) for _, similarity in found],
-        },
-        headers=FRESH,
+            "ids": [image_id for image_id, _ in similar],
+            "similarity": [round(similarity, 4) for _, similarity in similar],
+        }
     )
 
 
-def search(desk: Desk, request: Request) -> Response:
+def search(state: PageState, request: Request) -> Response:
     """Answer with the images whose path holds a text."""
     text = request.query_params.get("text", "").strip()
-    ids = desk.project.store.search(text, limit=1000) if text else []
-    return JSONResponse({"ids": ids}, headers=FRESH)
-
-
-def column(desk: Desk, request: Request) -> Response:
-    """Answer with one value for every image: a number, or the place in a list of names.
-
-    ``name`` is a metadata column, or ``@reference`` or ``@group``.
-    """
-    name = request.query_params["name"]
-    store = desk.project.store
-    values: dict[str, Any]
-    if name in ("@reference", "@group"):
-        field = name[1:]
-        values = {row.id: getattr(row, field) for row in store.images()}
-        if field == "reference":
-            roll = desk.roll()
-            seen = sight(desk, roll, who(request))
-            values = {i: None if seen.veils(roll, i) else v for i, v in values.items()}
-    elif name in store.columns():
-        values = store.column(name)
-    else:
-        raise FewshotLabError(f"There is no column {name!r}.")
-    listed = [values.get(image_id) for image_id in desk.roll().ids]
-    numbers = _as_numbers(listed)
-    if numbers is not None:
-        finite = numbers[np.isfinite(numbers)]
-        head = {"kind": "number", "low": float(finite.min()), "high": float(finite.max())}
-        return _binary(pack(head, {"values": numbers}))
-    names, codes = _as_names(listed)
-    # More colours than names: those that classes of the same name have are not used again.
-    colors = [colour_for(place) for place in range(2 * len(names))]
-    return _binary(pack({"kind": "names", "names": names, "colors": colors}, {"values": codes}))
-
-
-def _as_numbers(values: list[Any]) -> np.ndarray | None:
-    """Return float32 numbers, NaN where there is none; None where a value is no number."""
-    numbers = np.full(len(values), np.nan, dtype=np.float32)
-    some = False
-    for at, value in enumerate(values):
-        if value is None or value == "":
-            continue
-        try:
-            numbers[at] = float(value)
-        except (TypeError, ValueError):
-            return None
-        some = True
-    few = len(np.unique(numbers[np.isfinite(numbers)])) <= 12
-    whole = bool(np.all(np.mod(numbers[np.isfinite(numbers)], 1) == 0))
-    # A handful of whole numbers is a code (site 1, 2, 3), not a quantity.
-    return numbers if some and not (few and whole) else None
-
-
-def _as_names(values: list[Any]) -> tuple[list[str], np.ndarray]:
-    texts = [None if v is None or v == "" else _text(v) for v in values]
-    counts: dict[str, int] = {}
-    for text in texts:
-        if text is not None:
-            counts[text] = counts.get(text, 0) + 1
-    ranked = sorted(counts, key=lambda text: (-counts[text], text))
-    kept = sorted(ranked[:MOST_VALUES], key=_natural)
-    place = {text: at for at, text in enumerate(kept)}
-    if len(ranked) > MOST_VALUES:
-        kept.append(f"{len(ranked) - MOST_VALUES:,} others")
-    rest = len(kept) - 1
-    codes = [NO_VALUE if t is None else place.get(t, rest) for t in texts]
-    return kept, np.array(codes, dtype=np.uint16)
-
-
-def _natural(text: str) -> tuple[int, float, str]:
-    try:
-        return 0, float(text), text
-    except ValueError:
-        return 1, 0.0, text.casefold()
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def _seconds(time: Any) -> float:
-    return float(time.timestamp()) if hasattr(time, "timestamp") else float(time)
-
-
-def _binary(message: bytes) -> Response:
-    return Response(message, media_type="application/octet-stream", headers=FRESH)
+    return json_answer({"ids": state.project.store.search(text, limit=MOST_HITS)})

@@ -1,20 +1,26 @@
-"""Taking label actions in: in order, each exactly once."""
+"""Labels and classes: taken in, each action exactly once; looked back on in the history."""
 
-from dataclasses import replace
+import csv
+from io import StringIO
 from typing import Any
+from urllib.parse import quote
 
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live import Desk, Sight, sight
-from fewshot_lab.store import LabelAction
-from fewshot_lab.web.guard import FRESH
+from fewshot_lab.live import LabellingConditions, PageState, visible_labels
+from fewshot_lab.store import HistoryRow, LabelAction
+from fewshot_lab.web.guard import FRESH, json_answer, visibility_for
 
 ID_LENGTH = 20
-LONGEST_BATCH = 500
+MOST_ACTIONS = 500
+HISTORY_ROWS = 50
+MOST_IMAGES_TOLD = 200
+COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine")
 
 
-def actions(desk: Desk, body: dict[str, Any]) -> Response:
+def actions(state: PageState, body: dict[str, Any]) -> Response:
     """Store a batch of actions and answer with one acknowledgement for each.
 
     An action names itself by ``(client, q)``: one that comes again changes nothing and gets the
@@ -22,81 +28,36 @@ def actions(desk: Desk, body: dict[str, Any]) -> Response:
     not hold up those behind it.
     """
     batch = body["actions"]
-    if len(batch) > LONGEST_BATCH:
-        raise FewshotLabError(f"At most {LONGEST_BATCH} actions fit into one request.")
-    before = Before(desk)
-    answers = [_take(desk, body["annotator"], action, before) for action in batch]
-    desk.live.notify()
-    return JSONResponse({"acks": answers, "position": desk.project.store.position()}, headers=FRESH)
+    if len(batch) > MOST_ACTIONS:
+        raise FewshotLabError(f"At most {MOST_ACTIONS} actions fit into one request.")
+    conditions = LabellingConditions(state)
+    acks = [_store(state, body["annotator"], action, conditions) for action in batch]
+    state.live.notify()
+    return json_answer({"acks": acks, "position": state.project.store.position()})
 
 
-def _take(desk: Desk, annotator: str, action: dict[str, Any], before: "Before") -> dict[str, Any]:
+def _store(
+    state: PageState, annotator: str, action: dict[str, Any], conditions: LabellingConditions
+) -> dict[str, Any]:
     client, q = str(action["client"]), int(action["q"])
     annotator = str(action.get("annotator") or annotator)
-    answer: dict[str, Any] = {"client": client, "q": q}
-    store = desk.project.store
+    ack: dict[str, Any] = {"client": client, "q": q}
+    store = state.project.store
     try:
         match action["do"]:
             case "label":
-                made = label_action(client, q, annotator, action)
-                answer["position"] = store.record(before.told(made))
+                label = label_action(client, q, annotator, action)
+                ack["position"] = store.record(conditions.added_to(label))
             case "undo" | "redo" as verb:
                 done = getattr(store, verb)(annotator, client=client, q=q)
-                answer["position"] = done.position if done else store.position()
-                answer["sentence"] = done.sentence if done else None
-                answer["images"] = list(done.image_ids)[:200] if done else []
+                ack["position"] = done.position if done else store.position()
+                ack["sentence"] = done.sentence if done else None
+                ack["images"] = list(done.image_ids)[:MOST_IMAGES_TOLD] if done else []
             case other:
                 raise FewshotLabError(f"There is no action {other!r}.")
     except FewshotLabError as error:
-        answer["error"] = str(error)
-    return answer
-
-
-class Before:
-    """What the annotators of one request had in sight before it, to be kept with their labels."""
-
-    def __init__(self, desk: Desk):
-        self._desk = desk
-        self._sights: dict[str, Sight] = {}
-        self._repeated: set[tuple[str, str]] = set()
-
-    def told(self, action: LabelAction) -> LabelAction:
-        """Return an action with what was hidden from whoever labelled."""
-        desk = self._desk
-        roll = desk.roll()
-        seen = self._sights.get(action.annotator)
-        if seen is None:
-            seen = self._sights[action.annotator] = sight(desk, roll, action.annotator)
-        concealed = {}
-        snapshot = desk.live.snapshot
-        if len(snapshot.class_ids):
-            for image_id in action.image_ids:
-                row = snapshot.row.get(image_id)
-                if row is not None and seen.conceals(roll, image_id):
-                    concealed[image_id] = (
-                        int(snapshot.predicted[row]),
-                        float(snapshot.confidence[row]),
-                    )
-        repeats = {}
-        for image_id in action.image_ids:
-            key = (action.annotator, image_id)
-            if image_id in seen.repeats and key not in self._repeated and action.kind != "skip":
-                repeats[image_id] = seen.repeats[image_id]
-                self._repeated.add(key)
-        strategy = action.strategy
-        if strategy is None and action.view == "suggestion" and len(action.image_ids) == 1:
-            (image_id,) = action.image_ids
-            strategy = "repeat" if image_id in repeats else desk.strategies.get(image_id)
-            if strategy is None and roll.row.get(image_id) in seen.waiting:
-                strategy = "several"
-        return replace(
-            action,
-            shown={i: p for i, p in (action.shown or {}).items() if i not in concealed} or None,
-            strategy=strategy,
-            concealed=concealed or None,
-            apart=[i for i in action.image_ids if seen.hides(roll, i)],
-            repeats=repeats or None,
-        )
+        ack["error"] = str(error)
+    return ack
 
 
 def label_action(client: str, q: int, annotator: str, action: dict[str, Any]) -> LabelAction:
@@ -129,3 +90,89 @@ def _shown(ids: list[str], shown: list[list[Any]]) -> dict[str, tuple[int, float
         for image_id, class_id, probability in zip(ids, class_ids, probabilities, strict=True)
         if class_id is not None
     }
+
+
+def change_classes(state: PageState, body: dict[str, Any]) -> Response:
+    """Add, rename, recolour, reorder, merge, retire or restore a class."""
+    store = state.project.store
+    signed: dict[str, Any] = {
+        "annotator": str(body["annotator"]),
+        "client": str(body["client"]),
+        "q": int(body["q"]),
+    }
+    answer: dict[str, Any] = {}
+    match body["do"]:
+        case "add":
+            answer["id"] = store.add_class(str(body["name"]), color=body.get("color"), **signed)
+        case "rename":
+            store.rename_class(int(body["id"]), str(body["name"]), **signed)
+        case "recolour":
+            store.recolour_class(int(body["id"]), str(body["color"]), **signed)
+        case "reorder":
+            store.reorder_classes([int(c) for c in body["ids"]], **signed)
+        case "merge":
+            store.merge_class(int(body["id"]), int(body["into"]), **signed)
+        case "retire":
+            store.retire_class(int(body["id"]), **signed)
+        case "restore":
+            store.restore_class(int(body["id"]), **signed)
+        case other:
+            raise FewshotLabError(f"There is no change of classes named {other!r}.")
+    state.live.notify()
+    return json_answer(answer | {"classes": class_rows(state), "position": store.position()})
+
+
+def class_rows(state: PageState) -> list[dict[str, Any]]:
+    """Return all classes, those that are no longer in the list too: old labels need their name."""
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "color": row.color,
+            "position": row.position,
+            "retired": bool(row.retired) or row.merged_into is not None,
+            "merged_into": row.merged_into,
+        }
+        for row in state.project.store.classes(include_retired=True)
+    ]
+
+
+def history(state: PageState, request: Request) -> Response:
+    """Answer with the actions before one, the newest first."""
+    before = request.query_params.get("before")
+    rows = state.project.store.history(
+        limit=HISTORY_ROWS,
+        before=int(before) if before else None,
+        annotator=visibility_for(state, request).history_of,
+    )
+    return json_answer({"rows": [history_row(row) for row in rows]})
+
+
+def history_row(row: HistoryRow) -> dict[str, Any]:
+    """Return one action of the log."""
+    return {
+        "id": row.action_id,
+        "time": row.time.timestamp(),
+        "annotator": row.annotator,
+        "sentence": row.sentence,
+        "view": row.view,
+        "n": row.n_images,
+        "undone": row.undone,
+        "examples": list(row.example_ids),
+    }
+
+
+def labels_csv(state: PageState, request: Request) -> Response:
+    """Answer with the labels as of an action, as CSV."""
+    at = request.query_params.get("at")
+    visibility = visibility_for(state, request)
+    text = StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(visible_labels(state.project, visibility, int(at) if at else None))
+    name = f"{state.project.name}-labels{f'-{at}' if at else ''}.csv"
+    return Response(
+        text.getvalue(),
+        media_type="text/csv; charset=utf-8",
+        headers={**FRESH, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
+    )

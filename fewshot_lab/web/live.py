@@ -7,16 +7,17 @@ import time
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live import Desk, desk_of, sight
+from fewshot_lab.live import PageState, image_scores, page_state_of, visibility_of
 from fewshot_lab.web.frames import pack
-from fewshot_lab.web.guard import FRESH
+from fewshot_lab.web.guard import arrays_answer, json_answer
 from fewshot_lab.web.model import model_head
-from fewshot_lab.web.overview import overview
+from fewshot_lab.web.project import overview
 
 # Long enough to spare idle traffic, short enough that a stopping server is not held up.
 LONGEST_HOLD = 2.0
@@ -34,20 +35,20 @@ async def live(request: Request) -> Response:
     """
     have = dict(request.query_params)
     try:
-        desk = desk_of(request.path_params["project"])
-        message = await run_in_threadpool(_wait, desk, have)
+        state = page_state_of(request.path_params["project"])
+        message = await run_in_threadpool(_wait, state, have)
     except FewshotLabError as error:
-        return JSONResponse({"error": str(error)}, 400, FRESH)
+        return json_answer({"error": str(error)}, 400)
     except ValueError:
-        return JSONResponse({"error": "The request cannot be understood."}, 400, FRESH)
-    return Response(message, media_type="application/octet-stream", headers=FRESH)
+        return json_answer({"error": "The request cannot be understood."}, 400)
+    return arrays_answer(message)
 
 
-def _wait(desk: Desk, have: dict[str, str]) -> bytes:
+def _wait(state: PageState, have: dict[str, str]) -> bytes:
     end = time.monotonic() + min(LONGEST_HOLD, float(have.get("hold", LONGEST_HOLD)))
-    session, store = desk.live, desk.project.store
+    session, store = state.live, state.project.store
     rev = session.snapshot.rev
-    message = news(desk, have)
+    message = news(state, have)
     while message is None and (left := end - time.monotonic()) > 0:
         # New labels and a new snapshot are told at once, the slower rest twice a second.
         position = store.position()
@@ -55,72 +56,69 @@ def _wait(desk: Desk, have: dict[str, str]) -> bytes:
         while time.monotonic() < until:
             if session.wait(rev, GLANCE).rev != rev or store.position() != position:
                 break
-        message = news(desk, have)
+        message = news(state, have)
     return message or pack({"same": True}, {})
 
 
-def news(desk: Desk, have: dict[str, str]) -> bytes | None:
+def news(state: PageState, have: dict[str, str]) -> bytes | None:
     """Return what the page lacks, packed; None where it has everything."""
     head: dict[str, Any] = {}
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    order = state.order()
+    visibility = visibility_of(state, order, have.get("annotator", ""))
 
-    roll = desk.roll()
-    ids = roll.ids
-    known = int(have.get("images", 0))
-    if known != len(ids):
-        known = known if known < len(ids) else 0
-        head["images"] = {"from": known, "n": len(ids)}
-        arrays["ids"] = np.frombuffer(bytes.fromhex("".join(ids[known:])), dtype=np.uint8)
+    n, known = len(order.ids), int(have.get("images", 0))
+    anew = known != n
+    if anew:
+        known = known if known < n else 0
+        head["images"] = {"from": known, "n": n}
+        arrays["ids"] = np.frombuffer(bytes.fromhex("".join(order.ids[known:])), dtype=np.uint8)
 
-    layout = desk.layout(roll)
+    layout = state.layout(order)
     version = layout.version if layout else ""
-    if version != have.get("map", "") or (layout and "images" in head):
-        head["map"] = {"version": version} | (layout.head if layout else {})
+    if version != have.get("map", "") or (layout and anew):
+        head["map"] = {"version": version}
         if layout:
+            head["map"] |= {"method": layout.source.method, "settings": layout.source.settings}
             arrays["xy"] = layout.xy.ravel()
 
-    seen = sight(desk, roll, have.get("annotator", ""))
-    labels = seen.codes
-    if labels.version != have.get("labels") or "images" in head:
+    labels = visibility.codes
+    if labels.version != have.get("labels") or anew:
         head["labels"] = {"version": labels.version, "position": labels.position}
-        _add_codes(desk, have, head, arrays, labels.codes)
+        before = None if anew else state.codes_at(have.get("labels", ""))
+        changed = _changed_labels(before, labels.codes)
+        if changed is not None:
+            head["labels"]["from"] = have["labels"]
+        arrays |= changed or {"codes": labels.codes}
 
-    snapshot = desk.live.snapshot
+    snapshot = state.live.snapshot
     # Snapshots are counted from 0 in every process: a restarted server's are other ones.
     rev = f"{PROCESS}.{snapshot.rev}"
-    if seen.hidden is not None:
+    if visibility.labels_hidden is not None:
         # What may be told of a prediction, and what is due, changes with one's own labels.
         rev += f".{labels.version}"
-    if rev != have.get("rev") or "images" in head:
-        head["rev"] = rev
-        head["model"] = model_head(desk, snapshot, roll, seen)
-        arrays |= desk.scores(roll, snapshot, labels.codes, seen.hidden, seen.veiled)
+    if rev != have.get("rev") or anew:
+        head |= {"rev": rev, "model": model_head(state, snapshot, visibility)}
+        arrays |= image_scores(state, snapshot, visibility)
 
     # New colours are not held up by the rest: it comes with the next answer, which is asked for
     # at once.
     if "rev" not in head or not have.get("overview"):
-        told = overview(desk, labels.position, seen)
-        stamp = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+        facts = overview(state, labels.position, visibility)
+        stamp = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         if stamp != have.get("overview"):
-            head["overview"] = told | {"stamp": stamp}
+            head["overview"] = facts | {"stamp": stamp}
 
     return pack(head, arrays) if head else None
 
 
-def _add_codes(
-    desk: Desk,
-    have: dict[str, str],
-    head: dict[str, Any],
-    arrays: dict[str, np.ndarray],
-    codes: np.ndarray,
-) -> None:
-    """Add the labels: only the changed ones where the page's state is still at hand."""
-    before = desk.codes_at(have.get("labels", ""))
-    if before is not None and len(before) == len(codes) and "images" not in head:
-        changed = np.flatnonzero(before != codes)
-        if len(changed) * 3 < len(codes):
-            head["labels"]["from"] = have["labels"]
-            arrays["changed_rows"] = changed.astype(np.uint32)
-            arrays["changed_codes"] = codes[changed]
-            return
-    arrays["codes"] = codes
+def _changed_labels(
+    before: NDArray[np.uint16] | None, codes: NDArray[np.uint16]
+) -> dict[str, NDArray[Any]] | None:
+    """Return the labels that changed; None where it is as short to send all."""
+    if before is None or len(before) != len(codes):
+        return None
+    rows = np.flatnonzero(before != codes)
+    if len(rows) * 3 >= len(codes):
+        return None
+    return {"changed_rows": rows.astype(np.uint32), "changed_codes": codes[rows]}

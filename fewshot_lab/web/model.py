@@ -1,40 +1,27 @@
-"""What a snapshot says in words and figures; its arrays travel beside it."""
+"""What the classifier says in words and figures, and the backbone that is offered for it.
+
+Its arrays travel beside it.
+"""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
+from starlette.responses import Response
 
-from fewshot_lab.live import Desk, Roll, Sight, suggestions
-from fewshot_lab.stats import wilson
+from fewshot_lab import jobs
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import CrossValidation
+from fewshot_lab.live import PageState, Snapshot, Visibility, suggestion_list
+from fewshot_lab.project import backbone_offer, decline_offer, put_into_use
+from fewshot_lab.stats import Interval
+from fewshot_lab.web.guard import json_answer
 
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import CrossValidation
-    from fewshot_lab.live import Snapshot
-    from fewshot_lab.stats import Interval
-
-KEPT_STRATEGIES = 500
 STEPS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 1.0)
 
 
-def model_head(desk: Desk, snapshot: "Snapshot", roll: Roll, seen: Sight) -> dict[str, Any]:
+def model_head(state: PageState, snapshot: Snapshot, visibility: Visibility) -> dict[str, Any]:
     """Return the snapshot's figures, suspects and suggestions as one annotator may see them."""
-    unseen = seen.unseen(roll)
-    listed: list[dict[str, Any]] = [
-        {
-            "id": s.image_id,
-            "reason": s.reason,
-            "strategy": s.strategy,
-            "audit": bool(s.audit),
-            "classes": [int(c) for c in s.classes],
-        }
-        for s in snapshot.suggestions
-    ]
-    # Whoever may not be told why an image was suggested sends none along with the label.
-    newest = {s.image_id: s.strategy for s in snapshot.suggestions}
-    desk.strategies = newest | {i: s for i, s in desk.strategies.items() if i not in newest}
-    while len(desk.strategies) > KEPT_STRATEGIES:
-        desk.strategies.popitem()
+    hidden = visibility.hidden_ids()
     return {
         "name": snapshot.name,
         "sentence": snapshot.sentence,
@@ -43,69 +30,64 @@ def model_head(desk: Desk, snapshot: "Snapshot", roll: Roll, seen: Sight) -> dic
         "at": snapshot.at,
         "seconds": _number(snapshot.fit_seconds),
         "class_ids": [int(c) for c in snapshot.class_ids],
-        "cv": _cross_validation(snapshot.cv, unseen) if snapshot.cv else None,
-        "audit": _interval(snapshot.audit) if snapshot.audit else None,
+        "cv": _cross_validation(snapshot.cv, hidden) if snapshot.cv else None,
+        "audit": _interval(snapshot.audit),
         "suspects": [
             [s.image_id, int(s.label), int(s.predicted), round(float(s.probability), 4)]
             for s in snapshot.suspects
-            if s.image_id not in unseen
+            if s.image_id not in hidden
         ],
-        "suggestions": suggestions(roll, listed, seen),
+        "suggestions": suggestion_list(state, snapshot, visibility),
     }
 
 
-def _cross_validation(cv: "CrossValidation", unseen: set[str]) -> dict[str, Any]:
-    place = {int(c): k for k, c in enumerate(cv.class_ids)}
-    labels = np.array([place[int(c)] for c in cv.y], dtype=np.int64)
+def _cross_validation(cv: CrossValidation, hidden: set[str]) -> dict[str, Any]:
+    cells = {
+        f"{label},{predicted}": [image_id for image_id in ids if image_id not in hidden]
+        for (label, predicted), ids in cv.cells().items()
+    }
     return {
         "accuracy": _interval(cv.balanced_accuracy),
         "leaks": cv.leaks.sentence,
         "class_ids": [int(c) for c in cv.class_ids],
         "recall": {str(int(c)): _interval(i) for c, i in cv.recall.items()},
         "confusion": cv.confusion.tolist(),
-        "cells": _cells(cv, labels, unseen),
-        "accepted": _accepted(cv, labels),
+        "cells": {key: ids for key, ids in cells.items() if ids},
+        "accepted": [_step(cv, above) for above in STEPS],
         "n": int(cv.n),
         "repeats": int(cv.repeats),
     }
 
 
-def _cells(cv: "CrossValidation", labels: np.ndarray, unseen: set[str]) -> dict[str, list[str]]:
-    """Return the images that each cell of the confusion matrix counts, the surest first."""
-    predicted = cv.predicted
-    cells: dict[str, list[str]] = {}
-    for at in np.argsort(-np.nan_to_num(cv.out_of_fold).max(axis=1), kind="stable"):
-        if predicted[at] >= 0:
-            key = f"{int(cv.class_ids[labels[at]])},{int(cv.class_ids[predicted[at]])}"
-            if cv.ids[at] not in unseen:
-                cells.setdefault(key, []).append(cv.ids[at])
-    return cells
+def _step(cv: CrossValidation, above: float) -> dict[str, Any]:
+    right = cv.accuracy_above(above)
+    return {"above": above, "n": right.n if right else 0, "right": _interval(right)}
 
 
-def _accepted(cv: "CrossValidation", labels: np.ndarray) -> list[dict[str, Any]]:
-    """Return how many of the predictions at least that sure were right, out of fold."""
-    held = ~np.isnan(cv.out_of_fold[:, 0])
-    sure = cv.out_of_fold[held].max(axis=1)
-    right = cv.out_of_fold[held].argmax(axis=1) == labels[held]
-    steps = []
-    for above in STEPS:
-        taken = sure >= above
-        n = int(taken.sum())
-        hits = int(right[taken].sum())
-        steps.append({"above": above, "n": n, "right": _interval(wilson(hits, n)) if n else None})
-    return steps
-
-
-def _interval(interval: "Interval") -> dict[str, Any]:
-    return {
-        "value": _number(interval.value),
-        "low": _number(interval.low),
-        "high": _number(interval.high),
-        "n": int(interval.n),
-    }
-
-
-def _number(value: float | None) -> float | None:
-    if value is None or not math.isfinite(value):
+def _interval(interval: Interval | None) -> dict[str, Any] | None:
+    if interval is None:
         return None
-    return round(float(value), 5)
+    bounds = {name: _number(getattr(interval, name)) for name in ("value", "low", "high")}
+    return bounds | {"n": int(interval.n)}
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 5) if math.isfinite(value) else None
+
+
+def answer_offer(state: PageState, body: dict[str, Any]) -> Response:
+    """Switch to the backbone offered, or go back to the one before, or offer nothing for long."""
+    project = state.project
+    match body["do"]:
+        case "take":
+            offer = backbone_offer(project)
+            if offer is None or offer["backbone"] != body["backbone"]:
+                raise FewshotLabError("This offer has been overtaken; look again.")
+            if not put_into_use(project, offer["backbone"]):
+                jobs.start(project.folder, "prepare", ["--backbone", offer["backbone"]])
+        case "decline":
+            decline_offer(project)
+        case other:
+            raise FewshotLabError(f"There is no answer {other!r} to an offer.")
+    state.live.notify()
+    return json_answer({"offer": state.offer(fresh=True)})

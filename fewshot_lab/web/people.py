@@ -3,62 +3,45 @@
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live import Desk, sight, who
-from fewshot_lab.project import conflicts
-from fewshot_lab.web.guard import FRESH
+from fewshot_lab.live import PageState, disagreeing_images, images_to_decide, shared_opinions
+from fewshot_lab.store import Label
+from fewshot_lab.web.guard import json_answer, visibility_for
 
 
-def opinions_of(desk: Desk, image_id: str) -> list[dict[str, Any]]:
-    """Return what each annotator says of an image, where more than one has said something."""
-    by = desk.project.store.opinions().get(image_id, {})
-    if len(by) < 2:
-        return []
+def opinion_rows(opinions: list[Label]) -> list[dict[str, Any]]:
+    """Return what each annotator says of an image."""
     return [
         {
-            "annotator": annotator,
+            "annotator": label.annotator,
             "kind": label.kind,
             "class_id": label.class_id,
             "at": label.time.timestamp(),
             "decided": label.decided,
         }
-        for annotator, label in sorted(by.items(), key=lambda item: item[1].event_id)
+        for label in opinions
     ]
 
 
-def disagreement(desk: Desk, request: Request) -> Response:
-    """Answer with images people disagree on: all "conflicts", or one "cell" of the matrix.
-
-    To a senior all conflicts are shown, to anybody else those that they have labelled themselves,
-    as far as others' labels are hidden before.
-    """
-    query = request.query_params
-    roll = desk.roll()
-    seen = sight(desk, roll, who(request))
-    if query["what"] == "conflicts":
-        if seen.annotator not in seen.team.seniors:
-            names = ", ".join(seen.team.seniors)
-            raise FewshotLabError(
-                f"Only a senior decides where opinions differ: {names}."
-                if names
-                else "No senior is named yet: Evaluate, People says who decides."
-            )
-        found = [(c.image_id, c.decided) for c in conflicts(desk.project)]
-    elif query["what"] == "cell":
-        report = desk.project.team.report()
-        cells = report.cells(query.get("a"), query.get("b"))
-        unseen = seen.unseen(roll) if seen.annotator not in seen.team.seniors else set()
-        ids = cells.get((int(query["row"]), int(query["column"])), [])
-        found = [(image_id, False) for image_id in ids if image_id not in unseen]
-    else:
-        raise FewshotLabError(f"There is nothing named {query['what']!r} to show.")
-    return JSONResponse(
+def disagreement(state: PageState, request: Request) -> Response:
+    """Answer with images people disagree on: all "conflicts", or one "cell" of the matrix."""
+    query, visibility = request.query_params, visibility_for(state, request)
+    match query["what"]:
+        case "conflicts":
+            images = images_to_decide(state.project, visibility)
+        case "cell":
+            pair = query.get("a"), query.get("b")
+            cell = int(query["row"]), int(query["column"])
+            ids = disagreeing_images(state.project, visibility, pair, cell)
+            images = [(image_id, False) for image_id in ids]
+        case other:
+            raise FewshotLabError(f"There is nothing named {other!r} to show.")
+    return json_answer(
         {
-            "ids": [image_id for image_id, _ in found],
-            "decided": [image_id for image_id, decided in found if decided],
-            "opinions": {image_id: opinions_of(desk, image_id) for image_id, _ in found},
-        },
-        headers=FRESH,
+            "ids": [image_id for image_id, _ in images],
+            "decided": [image_id for image_id, decided in images if decided],
+            "opinions": {i: opinion_rows(shared_opinions(state.project, i)) for i, _ in images},
+        }
     )

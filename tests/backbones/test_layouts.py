@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from fewshot_lab.backbones import find
 from fewshot_lab.backbones.architectures import infer
-from fewshot_lab.backbones.checkpoints import build, load_strictly, read
+from fewshot_lab.backbones.checkpoints import read
+from fewshot_lab.backbones.loading import build, load_strictly
 from fewshot_lab.backbones.networks import NETWORKS, register
 from fewshot_lab.errors import FewshotLabError
 

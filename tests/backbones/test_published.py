@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fewshot_lab.backbones import (
+    BUNDLE_LIMIT_MB,
     Backbone,
     Preprocessing,
     conditions,
@@ -26,7 +27,7 @@ from fewshot_lab.backbones.input_size import check_size
 from fewshot_lab.backbones.licence import classify
 from fewshot_lab.backbones.published import ROWS, PublishedBackbone
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export.onnx_graph import LIMIT_MB, backbone_graph, serialise
+from fewshot_lab.export.onnx_graph import backbone_graph, serialise
 
 from .checkpoints import shaken
 from .dinov2 import SIDE, WIDTH, forward, huggingface
@@ -51,7 +52,7 @@ def test_a_rows_facts_are_those_of_its_network(name: str) -> None:
     room = 700 if name == "biomedclip" else 8
     assert 0 <= row.card.size_mb - megabytes + 2 < room
     assert row.card.licence_class == classify(row.card.licence)
-    assert (row.card.note == LARGE) == (row.card.size_mb > LIMIT_MB)
+    assert (row.card.note == LARGE) == (row.card.size_mb > BUNDLE_LIMIT_MB)
 
 
 @pytest.mark.parametrize(

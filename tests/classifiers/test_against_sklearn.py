@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import PowerTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from fewshot_lab.classifiers import Pool, fit
@@ -125,8 +126,6 @@ def test_scores_that_are_never_wrong_do_not_run_away():
 
 @pytest.mark.parametrize("positive", [False, True])
 def test_the_power_transform_is_sklearns(blobs, positive):
-    from sklearn.preprocessing import PowerTransformer
-
     X = blobs((20, 20), d=10, positive=positive)[0]
     X[:, 3] = 0
     X[:, 4] = 7
@@ -136,6 +135,14 @@ def test_the_power_transform_is_sklearns(blobs, positive):
     np.testing.assert_allclose(ours.lambdas_, reference.lambdas_, atol=1e-3)
     more = blobs((20, 20), d=10, positive=positive, seed=1)[0]
     np.testing.assert_allclose(ours.transform(more), reference.transform(more), atol=1e-3)
+
+
+def test_the_private_scaler_of_the_transform_is_where_it_was(blobs):
+    # The one private part of scikit-learn that is set, in yeo_johnson.py.
+    X = blobs((20, 20), d=4)[0]
+    ours, reference = fit_power(X), PowerTransformer().fit(X)
+    assert vars(ours).keys() >= vars(reference).keys()
+    assert type(reference._scaler) is type(ours._scaler) is StandardScaler
 
 
 @pytest.mark.parametrize("name", ["paper-svm", "paper-knn", "paper-logreg"])

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from fewshot_lab.project import Project
-from fewshot_lab.runs import launch_run, prepare_run, recommend
+from fewshot_lab.runs import launch_run, prepare_run, recommend_recipe
 
 from .conftest import Server, Watch
 from .test_label_page import until
@@ -28,7 +28,7 @@ def test_a_run_is_watched_stopped_resumed_and_its_backbone_used_and_left(
     project: Project, server: Server, page: Page, watch: Watch
 ) -> None:
     n = len(project.store.ids())
-    advice = recommend(
+    advice = recommend_recipe(
         n, backbone="test_vit", start="scratch", steps=50_000, batch_size=8, values=QUICK
     )
     run = prepare_run([project], advice, name="tiny")

@@ -15,9 +15,10 @@ import pytest
 import torch
 
 from fewshot_lab.backbones import Backbone
-from fewshot_lab.embeddings import ImageItem, embed, embedding_run, open_embeddings, pipelines
+from fewshot_lab.embeddings import ImageItem, embed, open_embeddings, pipelines
 from fewshot_lab.embeddings.device import choose_device, part_of_run
 from fewshot_lab.embeddings.forward_pass import Forward
+from fewshot_lab.embeddings.shards import read_header
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.images import read_rgb
 
@@ -201,9 +202,7 @@ def test_two_processes_with_one_list_share_the_work(tmp_path: Path, backbone: Ba
         for _ in range(2)
     ]
     said = [json.loads(process.communicate(timeout=240)[0]) for process in both]
-    written = [
-        shard for path in folder.glob("*.safetensors") if (shard := embedding_run.read_header(path))
-    ]
+    written = [shard for path in folder.glob("*.safetensors") if (shard := read_header(path))]
     assert sum(len(shard.ids) for shard in written) == 400, "an image was embedded twice"
     assert said[0]["done"] + said[1]["done"] == 400
     assert len(open_embeddings(folder).ids) == 400

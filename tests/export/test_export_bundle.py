@@ -22,7 +22,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import Bundle, ExportRefused, export_bundle, predict_folder, write_report
 from fewshot_lab.export.bundle_writer import FILES
 from fewshot_lab.export.facts import _agreement
-from fewshot_lab.export.model_card import _quotable, agreed
+from fewshot_lab.export.templating import environment
 from fewshot_lab.project import Project
 
 pytestmark = pytest.mark.slow
@@ -96,7 +96,8 @@ def test_a_kappa_that_cannot_be_told_is_said_in_words(tmp_path, cells):
     shared = made.store.ids()[0]
     for annotator in ("kim", "robin"):
         made.labels.add({shared: "monocyte"}, annotator)
-    assert agreed(_agreement(made)) == (
+    words = environment(html=False).get_template("shared.jinja").module
+    assert words.agreement_sentence(_agreement(made)) == (
         "Cohen's kappa cannot be told, since all gave them one class, raw agreement 1.00 "
         "(0.21 to 1.00), on 1 image that two or more labelled independently."
     )
@@ -104,11 +105,13 @@ def test_a_kappa_that_cannot_be_told_is_said_in_words(tmp_path, cells):
 
 
 def test_the_card_lets_no_audit_be_quoted_that_misses_a_class():
+    quotability = environment(html=False).get_template("shared.jinja").module.quotability
     seen = {"recall": {"a": {"n": 3}, "b": {"n": 1}}}
-    assert _quotable(seen) == "This is the figure to quote."
+    assert quotability(seen) == "This is the figure to quote."
     seen["recall"]["c"] = {"n": 0}
-    assert _quotable(seen).startswith("Not yet one to quote: no audit image of 1 of the 3 classes")
-    assert "(c)" in _quotable(seen)
+    sentence = quotability(seen)
+    assert sentence.startswith("Not yet one to quote: no audit image of 1 of the 3 classes")
+    assert "(c)" in sentence
 
 
 def test_probabilities_are_the_ones_the_app_shows(bundle, project, classifier):

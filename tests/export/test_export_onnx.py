@@ -6,14 +6,8 @@ import torch
 from torch import nn
 
 from fewshot_lab.classifiers import TITLES, fit
-from fewshot_lab.export.onnx_graph import (
-    backbone_graph,
-    classifier_graph,
-    join,
-    open_session,
-    run,
-    serialise,
-)
+from fewshot_lab.export.classifier_onnx import classifier_graph
+from fewshot_lab.export.onnx_graph import backbone_graph, join, open_session, run, serialise
 from fewshot_lab.export.skops_file import dump
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from fewshot_lab.embeddings import ImageItem
 from fewshot_lab.embeddings.decoding import decode
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import Bundle, export_bundle, predict_folder
-from fewshot_lab.export.parity import loaded
+from fewshot_lab.export.parity import loaded_script
 from fewshot_lab.export.predict_script import predict_py
 from fewshot_lab.project import Project
 
@@ -69,7 +69,7 @@ def rows_of(path):
 def test_its_preprocessing_is_the_apps_for_every_format(zoo, bundle, project):
     """Also for JPEGs decoded at a reduced scale, turned ones, 16 bit and TIFF pages."""
     seen = 0
-    with loaded(bundle) as module:
+    with loaded_script(bundle) as module:
         classifier = module.Classifier(bundle)
         for item in module.find_pictures(zoo):
             expected = decode(ImageItem("x", item.file, item.frame), project.backbone.preprocessing)
@@ -140,7 +140,7 @@ def test_dicom_through_the_app(bundle, cells, tmp_path):
     dicom, png = rows_of(tmp_path / "out.csv")
     assert report.errors == []
     assert {**dicom, "path": ""} == {**png, "path": ""}
-    with loaded(bundle) as module:
+    with loaded_script(bundle) as module:
         refused = module.find_pictures(folder)[0]
     assert "DICOM" in refused.reason
 
@@ -241,7 +241,7 @@ def test_the_rule_is_the_apps_on_every_stored_image(bundle, project, classifier)
     assert found is not None
     ids = project.store.ids()
     told = {}
-    with loaded(bundle) as module:
+    with loaded_script(bundle) as module:
         script = module.Classifier(bundle)
         for row in script.predict([project.file_of(i)[0] for i in ids]):
             told[Path(row.path)] = row

@@ -96,7 +96,7 @@ def test_a_backbone_too_large_for_a_bundle_is_refused_before_anything_is_fitted(
     licensed: Callable[[str], Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = licensed(LICENCES["open"])
-    monkeypatch.setattr("fewshot_lab.export.onnx_graph.LIMIT_MB", 0)
+    monkeypatch.setattr("fewshot_lab.export.licence.BUNDLE_LIMIT_MB", 0)
     monkeypatch.setattr(project, "fit", lambda: pytest.fail("it was fitted first"))
     with pytest.raises(ExportRefused, match=r"Borrowed.*larger than the 2 GB"):
         export_bundle(project, tmp_path / "bundle")

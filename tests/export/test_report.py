@@ -1,5 +1,6 @@
 """The report: everything that is known, on one page that needs nothing else."""
 
+import copy
 import html
 import re
 from html.parser import HTMLParser
@@ -9,7 +10,7 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import figures, write_report
 from fewshot_lab.export.facts import log_digest
-from fewshot_lab.export.report_html import MANY, _confusion
+from fewshot_lab.export.templating import environment, render
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +72,18 @@ def test_it_says_what_the_figures_say(report, project, classifier):
     assert flow["images"] == flow["unlabelled"] + flow["labelled"] + flow["unsure"] + flow["reject"]
 
 
+def test_names_are_text_in_the_page_and_in_the_card(report):
+    facts, _ = report
+    facts = copy.deepcopy(facts)
+    facts["about"]["classes"][0]["name"] = "<b>a|b</b> & c"
+    facts["about"] |= {"parity": {"n_images": 1, "max_difference": 0.0, "recomputed": False}}
+    facts["about"]["classifier"]["skops_trusted"] = []
+    page = render("report.html.jinja", facts)
+    assert "&lt;b&gt;a|b&lt;/b&gt; &amp; c" in page and "<b>a|b" not in page
+    card = render("model_card.md.jinja", facts)
+    assert "<b>a\\|b</b> & c |" in card and "&lt;" not in card and "&amp;" not in card
+
+
 def test_it_names_no_file_and_no_annotator(report, project):
     _, page = report
     assert "robin" not in page and "kim" not in page
@@ -97,14 +110,15 @@ def test_where_it_cannot_be_written_a_sentence_says_so(project, classifier, tmp_
 
 def test_the_columns_of_many_classes_are_numbered():
     """Names on end would need more room than a printed page has."""
-    for size in (MANY, MANY + 1):
+    tables = environment(html=True).get_template("tables.html.jinja").module
+    for size in (12, 13):
         names = [f"class {k}" for k in range(size)]
         counts = [[int(i == j) for j in range(size)] for i in range(size)]
-        page = _confusion({"classes": names, "counts": counts})
+        page = tables.confusion({"classes": names, "counts": counts})
         heads = re.findall("<th class=col>([^<]*)</th>", page)
-        assert heads == (names if size == MANY else [str(k + 1) for k in range(size)])
+        assert heads == (names if size == 12 else [str(k + 1) for k in range(size)])
         rows = re.findall("<th class=row>([^<]*)</th>", page)
-        assert rows == (names if size == MANY else [f"{n} · {k + 1}" for k, n in enumerate(names)])
+        assert rows == (names if size == 12 else [f"{n} · {k + 1}" for k, n in enumerate(names)])
 
 
 def test_a_share_of_nothing_for_the_audit_is_told_as_nothing(project, classifier, tmp_path):

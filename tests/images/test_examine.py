@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fewshot_lab.errors import Stopped
-from fewshot_lab.images import Candidate, Found, Refused, examine, pixel_id, read_rgb, scan
+from fewshot_lab.images import Candidate, ExaminedImage, Refused, examine, pixel_id, read_rgb, scan
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_the_order_is_kept_and_bad_files_stop_nothing(folder, workers):
     assert names == [f"{k:03d}.png" for k in range(60)]
     assert [r.path for r in results if isinstance(r, Refused)] == ["010.png", "020.png"]
     for found in results:
-        if isinstance(found, Found):
+        if isinstance(found, ExaminedImage):
             picture = read_rgb(found.candidate.file)
             assert found.id == pixel_id(picture)
             assert (found.width, found.height) == picture.size
@@ -106,5 +106,5 @@ def test_real_blood_cells_by_folder_and_by_manifest(pbc8):
     assert len(set(by_folder.values())) == 8
     some = [c for k, c in enumerate(scan(source)) if k % 40 == 0]
     results = list(examine(some))
-    assert all(isinstance(r, Found) and max(r.width, r.height) == 224 for r in results)
+    assert all(isinstance(r, ExaminedImage) and max(r.width, r.height) == 224 for r in results)
     assert len({r.id for r in results}) == len(results)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import Candidate, Found, Refused, examine, scan
+from fewshot_lab.images import Candidate, ExaminedImage, Refused, examine, scan
 
 
 def png(value: int = 0) -> bytes:
@@ -61,7 +61,7 @@ def test_pictures_are_unpacked_under_their_own_folder(tmp_path):
         "cells/mono/a.png": "mono",
     }
     assert all(c.file.is_relative_to(tmp_path / "out" / "cells.zip") for c in items)
-    assert all(isinstance(r, Found) for r in examine(items))
+    assert all(isinstance(r, ExaminedImage) for r in examine(items))
     assert len(files_below(tmp_path / "out")) == 2
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from fewshot_lab.errors import FewshotLabError
@@ -103,13 +104,22 @@ def test_a_stop_right_after_the_start_counts(project: Path) -> None:
     assert ended(job).state == "stopped"
 
 
-def test_what_does_not_listen_can_be_ended(project: Path) -> None:
+def test_what_does_not_listen_can_be_ended_with_all_it_started(project: Path) -> None:
     job = begin(project, "deaf")
     until(lambda: reached(job))
     job.stop()
     assert job.status().active
+    child = psutil.Process(int((job.folder / "child").read_text()))
     job.stop(force=True)
     assert ended(job).state == "stopped"
+
+    def gone() -> bool:
+        try:
+            return child.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    until(gone)
 
 
 def test_a_killed_job_reads_as_lost_and_can_be_started_again(project: Path) -> None:
@@ -185,6 +195,15 @@ def test_another_process_with_the_same_number_is_not_the_job(project: Path) -> N
     job.stop()  # and nobody else is ended for it
 
 
+def test_a_process_as_an_earlier_version_named_it_is_known_by_its_number() -> None:
+    from fewshot_lab.jobs.processes import ProcessId, this_machine
+
+    stored = {"pid": os.getpid(), "started": "123456", "machine": this_machine()}
+    named = ProcessId.read(stored)
+    assert named is not None and named.process() is not None
+    assert ProcessId(os.getpid(), 0.5, this_machine()).process() is None
+
+
 def test_a_job_of_an_earlier_boot_is_judged_by_its_signs_of_life(project: Path) -> None:
     job = begin(project, "quick")
     ended(job)
@@ -237,7 +256,7 @@ def test_on_a_full_disk_the_last_word_is_still_read(
 
     with pytest.raises(OSError, match="No space left"), worker(run) as progress:
         progress("reading", 3, 10)
-        monkeypatch.setattr(worker, "write_json", cannot)
+        monkeypatch.setattr("fewshot_lab.jobs.reporter.write_json", cannot)
         raise full
     status = Job("one", "import", run).status()
     assert (status.state, status.done) == ("failed", 3)
@@ -280,17 +299,17 @@ def test_who_waits_may_begin_all_the_same(project: Path) -> None:
     first = begin(project, "slow", "embed")
     until(lambda: reached(first))
     second = begin(project, "quick", "embed")
-    until(lambda: second.in_line)
+    until(lambda: second.waits_in_queue)
     second.begin_now()
     assert ended(second).state == "finished"
-    assert not second.in_line
+    assert not second.waits_in_queue
     assert first.status().state == "running"
     first.stop()
     ended(first)
 
 
 def test_jobs_wait_for_those_that_use_the_same(tmp_path: Path, monkeypatch) -> None:
-    from fewshot_lab.jobs.queue import in_line, is_heavy, uses
+    from fewshot_lab.jobs.queue import is_heavy, queue_slot, uses
 
     def spec(**facts):
         return {"verb": "pretrain", "project": "blood", "name": "night", **facts}
@@ -314,10 +333,10 @@ def test_jobs_wait_for_those_that_use_the_same(tmp_path: Path, monkeypatch) -> N
 
     def meets(facts) -> bool:
         met.clear()
-        with in_line(facts, waiting):
+        with queue_slot(facts, waiting):
             return bool(met)
 
-    with in_line(mine, waiting), in_line(spec(device="cuda", gpus=[0, 1]), waiting):
+    with queue_slot(mine, waiting), queue_slot(spec(device="cuda", gpus=[0, 1]), waiting):
         assert not met
         assert meets(mine)
         assert meets(spec(device="cuda", gpus=[1]))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,9 @@ def main() -> None:
         elif what == "slow":
             count(progress, run, 0.02)
         elif what == "deaf":
+            sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+            child = subprocess.Popen(sleep, start_new_session=True)
+            (run / "child").write_text(str(child.pid))
             (run / "reached").write_text("0")
             progress("thinking", 0, None)
             time.sleep(600)

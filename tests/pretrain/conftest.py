@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 
 from fewshot_lab.images.demo import draw_demo
-from fewshot_lab.pretrain import Recipe
+from fewshot_lab.jobs import read_spec
+from fewshot_lab.pretrain import Recipe, process_group, train
+from fewshot_lab.progress import Progress, silent
+from fewshot_lab.runs import read_images
 
 MakeRun = Callable[..., Path]
 
@@ -47,6 +50,13 @@ def drawn(folder: Path, n: int, side: int = 48) -> Path:
         lines.append(json.dumps(row) + "\n")
     (folder / "images.jsonl").write_text("".join(lines), encoding="utf-8")
     return folder / "images.jsonl"
+
+
+def train_run(folder: Path, progress: Progress = silent) -> None:
+    """Train the run of a folder in this process, as ``pretrain-rank`` does."""
+    recipe = Recipe.from_dict(read_spec(folder)["recipe"])
+    with process_group() as alone:
+        train(folder, recipe, read_images(folder), alone, progress=progress)
 
 
 @pytest.fixture(scope="session")

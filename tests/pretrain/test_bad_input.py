@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain import Recipe, check_recipe, newest_step, ranks, train
-from fewshot_lab.progress import silent
+from fewshot_lab.pretrain import Recipe, check_recipe, newest_step
+
+from .conftest import train_run
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,7 @@ def test_a_gpu_that_is_not_there():
 
 
 def test_small_images_are_a_warning():
-    (warning,) = check_recipe(SCRATCH, 100, usual_side=20)
+    (warning,) = check_recipe(SCRATCH, 100, median_side=20)
     assert "have 20 px a side or fewer" in warning
 
 
@@ -83,8 +84,7 @@ def test_grey_16_bit_tiny_and_broken_images(make_run, tmp_path, cells):
     listed = tmp_path / "mixed.jsonl"
     listed.write_text("".join(rows))
     folder = make_run(images=listed, steps=3)
-    with ranks() as mine:
-        train(folder, mine, progress=silent)
+    train_run(folder)
     assert newest_step(folder) == 3
     assert '"images": 39' in (folder / "card.json").read_text()
 
@@ -100,12 +100,11 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_stored(step, make_run, monke
         true(fd)
 
     monkeypatch.setattr(os, "fsync", full)
-    with ranks() as mine, pytest.raises(FewshotLabError, match=f"it goes on from step {step}"):
-        train(folder, mine, progress=silent)
+    with pytest.raises(FewshotLabError, match=f"it goes on from step {step}"):
+        train_run(folder)
     monkeypatch.setattr(os, "fsync", true)
     assert newest_step(folder) == step
-    with ranks() as mine:
-        train(folder, mine, progress=silent)
+    train_run(folder)
     assert newest_step(folder) == 9
 
 
@@ -113,7 +112,7 @@ def test_too_little_memory_says_what_would_fit(make_run, monkeypatch):
     from fewshot_lab.pretrain import multi_crop_network
     from fewshot_lab.runs import run_rank
 
-    true = multi_crop_network.Embed.forward
+    true = multi_crop_network.MultiCropNetwork.forward
 
     def small(self, crops):
         # The memory holds six images, of which a step shows two global views each.
@@ -121,7 +120,7 @@ def test_too_little_memory_says_what_would_fit(make_run, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return true(self, crops)
 
-    monkeypatch.setattr(multi_crop_network.Embed, "forward", small)
+    monkeypatch.setattr(multi_crop_network.MultiCropNetwork, "forward", small)
     folder = make_run(steps=3)
     with pytest.raises(FewshotLabError, match="for 16 images at once; 4 fit: take --batch-size 4,"):
         run_rank(folder)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fewshot_lab.pretrain import Recipe
-from fewshot_lab.pretrain.image_cache import Source
-from fewshot_lab.pretrain.label_check import Check, gain
+from fewshot_lab.pretrain.image_cache import RunImage
+from fewshot_lab.pretrain.label_check import LabelCheck, gain
 
 pytestmark = pytest.mark.slow
 
@@ -44,8 +44,8 @@ class _Data:
         self.labels = random.integers(0, 2, n)
         noise = random.integers(0, 40, (n, 8, 8, 3))
         self.pixels = (noise + 150 * self.labels[:, None, None, None]).astype(np.uint8)
-        self.sources = tuple(
-            Source(str(i), None, label=int(label), group=f"p{i // 2}")
+        self.images = tuple(
+            RunImage(str(i), None, label=int(label), group=f"p{i // 2}")
             for i, label in enumerate(self.labels)
         )
 
@@ -61,10 +61,10 @@ def seeing(pixels: torch.Tensor) -> torch.Tensor:
 
 def test_it_tells_a_gain_from_none_and_goes_on_after_a_resume():
     data = _Data(120)
-    check = Check(data, Recipe())
+    check = LabelCheck(data, Recipe())
     first = check(blind)
     assert (first["knn_gain"]["value"], first["logistic_gain"]["value"]) == (0, 0)
-    resumed = Check(data, Recipe())
+    resumed = LabelCheck(data, Recipe())
     resumed.load_state_dict(check.state_dict())
     for each in (check, resumed):
         found = each(seeing)
@@ -81,14 +81,14 @@ def test_images_of_a_patient_are_never_on_both_sides():
         number = torch.arange(len(pixels)) // 2
         return torch.nn.functional.one_hot(number, 60).float()
 
-    found = Check(data, Recipe())(by_heart)
+    found = LabelCheck(data, Recipe())(by_heart)
     assert found["knn"]["value"] < 0.7
 
 
 def test_without_labels_the_rank_alone_decides():
     data = _Data(120)
-    data.sources = tuple(Source(s.id, s.file) for s in data.sources)
-    check = Check(data, Recipe())
+    data.images = tuple(RunImage(image.id, image.file) for image in data.images)
+    check = LabelCheck(data, Recipe())
     found = check(seeing)
     assert (found["knn"], found["logistic"]) == (None, None)
     assert check.measure(found) == found["rank"]

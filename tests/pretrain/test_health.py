@@ -8,16 +8,15 @@ import torch
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain import (
-    Health,
+    HealthCheck,
     Recipe,
     effective_rank,
     newest_step,
-    ranks,
     read_health,
     read_metrics,
-    train,
 )
-from fewshot_lab.progress import silent
+
+from .conftest import train_run
 
 RUN = {
     "steps": 260,
@@ -28,11 +27,6 @@ RUN = {
     "learning_rate": 5e-4,
     "head_learning_rate": 5e-4,
 }
-
-
-def run_here(folder):
-    with ranks() as mine:
-        train(folder, mine, progress=silent)
 
 
 def events(folder):
@@ -59,7 +53,7 @@ def events(folder):
 def test_a_fault_is_named_and_pauses_the_run(make_run, fault, names, advice):
     folder = make_run(**RUN | fault)
     with pytest.raises(FewshotLabError, match=advice):
-        run_here(folder)
+        train_run(folder)
     found = events(folder)
     assert found[-1]["name"] in names
     assert found[-1]["action"] == "paused"
@@ -72,7 +66,7 @@ def test_a_fault_is_named_and_pauses_the_run(make_run, fault, names, advice):
 
 def test_a_sound_run_is_not_accused(make_run):
     folder = make_run(**RUN | {"steps": 130})
-    run_here(folder)
+    train_run(folder)
     assert events(folder) == []
     assert read_health(folder)["state"] == "good"
 
@@ -81,7 +75,7 @@ def test_not_a_number_is_named_with_its_image(make_run, monkeypatch):
     from fewshot_lab.pretrain import crops
 
     folder = make_run(**RUN | {"steps": 10, "checkpoint_steps": 1})
-    true = crops.Crops.__getitem__
+    true = crops.CropDataset.__getitem__
 
     def damaged(self, place):
         views = true(self, place)
@@ -89,9 +83,9 @@ def test_not_a_number_is_named_with_its_image(make_run, monkeypatch):
             views["global_colours"][:] = math.nan
         return views
 
-    monkeypatch.setattr(crops.Crops, "__getitem__", damaged)
+    monkeypatch.setattr(crops.CropDataset, "__getitem__", damaged)
     with pytest.raises(FewshotLabError, match="not a number") as error:
-        run_here(folder)
+        train_run(folder)
     assert "00007.png" in str(error.value)
     (event,) = events(folder)
     assert event["name"] == "not a number"
@@ -124,7 +118,7 @@ def rows(**changes):
     ],
 )
 def test_each_is_named_once_within_200_steps_and_watched_before(name, changes):
-    health = Health(Recipe())
+    health = HealthCheck(Recipe())
     health.begin(100.0)
     found = []
     for row in rows(**changes):
@@ -137,7 +131,7 @@ def test_each_is_named_once_within_200_steps_and_watched_before(name, changes):
 
 
 def test_a_long_warm_up_is_given_time_to_leave_the_loss_it_began_with():
-    health = Health(Recipe(steps=50_000, warmup_steps=5000))
+    health = HealthCheck(Recipe(steps=50_000, warmup_steps=5000))
     assert [found for row in rows(loss=9.0) for found in health.look(row)] == []
     assert health.summary(200)["state"] == "watch"
     late = [
@@ -147,11 +141,11 @@ def test_a_long_warm_up_is_given_time_to_leave_the_loss_it_began_with():
 
 
 def test_what_passes_is_forgotten():
-    health = Health(Recipe())
+    health = HealthCheck(Recipe())
     for row in rows(loss=9.0)[:5] + rows()[5:]:
         assert health.look(row) == []
     assert health.summary(200)["state"] == "good"
-    again = Health(Recipe())
+    again = HealthCheck(Recipe())
     again.load_state_dict(health.state_dict())
     assert again.troubled_since is None
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_lab.pretrain import ranks, read_metrics, train
-from fewshot_lab.progress import silent
+from fewshot_lab.pretrain import read_metrics
 
-from .conftest import MakeRun, drawn
+from .conftest import MakeRun, drawn, train_run
 
 pytestmark = pytest.mark.slow
 
@@ -34,8 +33,7 @@ def test_knn_gains_ten_points_over_random_weights(
         check_steps=50,
         checkpoint_steps=150,
     )
-    with ranks() as mine:
-        train(folder, mine, progress=silent)
+    train_run(folder)
     checks = [row for row in read_metrics(folder) if row["kind"] == "check"]
     start, best = checks[0]["knn"], max(row["knn"]["value"] for row in checks)
     assert best > start["value"] + 0.10

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from fewshot_lab.pretrain.loss import dino_loss, entropy, target
+from fewshot_lab.pretrain.loss import dino_loss, entropy, teacher_target
 
 
 def softmax(values: list[float], temperature: float) -> list[float]:
@@ -36,7 +36,7 @@ def test_it_is_the_papers(views, batch, k, t_s, t_t, dtype):
     student = torch.rand(views, batch, k, generator=generator, dtype=dtype) * 2 - 1
     teacher = torch.rand(2, batch, k, generator=generator, dtype=dtype) * 2 - 1
     centre = torch.rand(k, generator=generator, dtype=dtype) - 0.5
-    ours = dino_loss(student, target(teacher, centre, t_t).probabilities, t_s)
+    ours = dino_loss(student, teacher_target(teacher, centre, t_t).probabilities, t_s)
     theirs = reference(student.tolist(), teacher.tolist(), centre.tolist(), t_s, t_t)
     assert ours.dtype == dtype
     assert abs(float(ours) - theirs) < (1e-6 if dtype == torch.float64 else 1e-6 * max(1, theirs))
@@ -45,7 +45,7 @@ def test_it_is_the_papers(views, batch, k, t_s, t_t, dtype):
 def test_a_guess_costs_ln_k_and_its_gradient_is_that_of_the_loops():
     student = torch.zeros(4, 3, 50, dtype=torch.float64, requires_grad=True)
     said = torch.randn(2, 3, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    goal = target(said, torch.zeros(50), 0.1)
+    goal = teacher_target(said, torch.zeros(50), 0.1)
     loss = dino_loss(student, goal.probabilities, 0.1)
     assert float(loss.detach()) == pytest.approx(math.log(50), abs=1e-9)
     (gradient,) = torch.autograd.grad(loss, student)
@@ -58,15 +58,15 @@ def test_a_guess_costs_ln_k_and_its_gradient_is_that_of_the_loops():
 
 
 def test_entropies_tell_uniform_and_constant_apart():
-    flat = target(torch.zeros(2, 4, 16), torch.zeros(16), 0.04)
+    flat = teacher_target(torch.zeros(2, 4, 16), torch.zeros(16), 0.04)
     assert float(flat.entropy) == pytest.approx(math.log(16))
     one = torch.full((2, 4, 16), -1.0)
     one[..., 3] = 1.0
-    sharp = target(one, torch.zeros(16), 0.04)
+    sharp = teacher_target(one, torch.zeros(16), 0.04)
     assert float(sharp.entropy) == pytest.approx(0, abs=1e-6)
     assert float(entropy(sharp.mean)) == pytest.approx(0, abs=1e-6)
     own = -torch.ones(2, 8, 16)
     own[0, range(8), range(8)] = 1
     own[1, range(8), range(8, 16)] = 1
-    spread = target(own, torch.zeros(16), 0.04)
+    spread = teacher_target(own, torch.zeros(16), 0.04)
     assert float(entropy(spread.mean)) == pytest.approx(math.log(16), abs=1e-6)

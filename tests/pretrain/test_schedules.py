@@ -54,4 +54,3 @@ def test_momentum_ends_at_its_end():
     assert schedules.momentum(recipe, 0) == pytest.approx(0.9)
     assert schedules.momentum(recipe, 49) == pytest.approx(1.0)
     assert schedules.weight_decay(recipe, 49) == pytest.approx(0.4)
-    assert schedules.half_life(0.5, 10) == pytest.approx(0.1)

@@ -10,13 +10,14 @@ from safetensors.torch import save_file
 
 from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.pretrain import Recipe, ranks, train
+from fewshot_lab.pretrain import Recipe
 from fewshot_lab.pretrain.architecture import create
-from fewshot_lab.pretrain.distributed import Ranks
-from fewshot_lab.pretrain.head import Head
+from fewshot_lab.pretrain.distributed import ProcessGroup
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone
-from fewshot_lab.pretrain.student_teacher import Pair
-from fewshot_lab.progress import silent
+from fewshot_lab.pretrain.projection_head import ProjectionHead
+from fewshot_lab.pretrain.student_teacher import StudentTeacher
+
+from .conftest import train_run
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ def full_checkpoint(path):
     """
     torch.manual_seed(3)
     network = timm.create_model("vit_tiny_patch16_224", num_classes=0)
-    head = Head(192, 96, 32, 50)
+    head = ProjectionHead(192, 96, 32, 50)
     named = {f"module.backbone.{k}": v for k, v in network.state_dict().items()}
     for k, v in head.state_dict().items():
         if k == "prototypes":
@@ -52,12 +53,14 @@ def test_metas_full_checkpoint_brings_its_head(tmp_path):
     sizes = (advice.recipe.prototypes, advice.recipe.head_bottleneck, advice.recipe.head_hidden)
     assert sizes == (50, 32, 96)
     assert advice.recipe.head_only_steps == 0
-    pair = Pair(advice.recipe, starting_backbone(advice.recipe), Ranks(0, 1, torch.device("cpu")))
-    assert torch.equal(pair.centre, CENTRE)
-    teacher = pair.teacher
+    networks = StudentTeacher(
+        advice.recipe, starting_backbone(advice.recipe), ProcessGroup(0, 1, torch.device("cpu"))
+    )
+    assert torch.equal(networks.centre, CENTRE)
+    teacher = networks.teacher
     embedding = torch.randn(4, 192)
     with torch.no_grad():
-        for ours in (pair.student, teacher):
+        for ours in (networks.student, teacher):
             said = ours.head(embedding)
             assert torch.allclose(said, head(embedding) * LENGTHS, atol=1e-6)
         crops = torch.rand(2, 3, 224, 224)
@@ -65,7 +68,7 @@ def test_metas_full_checkpoint_brings_its_head(tmp_path):
             teacher.eval().backbone(crops), network.eval()(crops), atol=1e-5, rtol=1e-4
         )
     # With other sizes asked for it begins anew.
-    assert starting_backbone(advice.recipe.changed(prototypes=64)).brought is None
+    assert starting_backbone(advice.recipe.changed(prototypes=64)).head is None
 
 
 def test_a_run_from_a_learnt_head_goes_on_after_a_stop(make_run, tmp_path):
@@ -78,10 +81,9 @@ def test_a_run_from_a_learnt_head_goes_on_after_a_stop(make_run, tmp_path):
             raise Stopped("")
 
     folder = make_run(start=start, backbone=start, steps=2, batch_size=2, **sizes)
-    with ranks() as mine:
-        with pytest.raises(Stopped):
-            train(folder, mine, progress=stop)
-        train(folder, mine, progress=silent)
+    with pytest.raises(Stopped):
+        train_run(folder, stop)
+    train_run(folder)
     path = folder / "checkpoints" / "step-000000002.pt"
     assert torch.equal(torch.load(path, weights_only=True)["teacher"]["head.lengths"], LENGTHS)
 
@@ -95,9 +97,8 @@ def test_what_is_made_of_borrowed_weights_is_no_freer_than_they_are(make_run, tm
     start = str(tmp_path / "borrowed.safetensors")
     save_file(timm.create_model("test_vit", num_classes=0).state_dict(), start, header)
     folders = make_run("borrowed", start=start, backbone=start, steps=1), make_run("own", steps=1)
-    with ranks() as mine:
-        for folder in folders:
-            train(folder, mine, progress=silent)
+    for folder in folders:
+        train_run(folder)
     borrowed, own = (find(folder / "backbone.safetensors").card for folder in folders)
     assert borrowed.licence_class == "no-derivatives"
     assert borrowed.licence.endswith("starting weights: CC BY-NC-ND 4.0")
@@ -119,8 +120,7 @@ def test_a_start_that_is_gone_is_not_missed(make_run, tmp_path, monkeypatch, kin
         gone, start = tmp_path / "full.pth", f"{tmp_path / 'full.pth'}::vit_tiny_patch16_224"
         options |= {"prototypes": 50, "head_hidden": 96, "head_bottleneck": 32}
     else:
-        with ranks() as mine:
-            train(make_run("first", steps=2), mine, progress=silent)
+        train_run(make_run("first", steps=2))
         gone, start = tmp_path / "home" / ".runs" / "first", "run:first"
         (tmp_path / "runs").rename(gone.parent)
 
@@ -131,14 +131,13 @@ def test_a_start_that_is_gone_is_not_missed(make_run, tmp_path, monkeypatch, kin
     options |= {"start": start, "backbone": start, "drop_path": 0.1}
     never, torn = make_run("never", **options), make_run("torn", **options)
     late = make_run("late", **options)
-    with ranks() as mine:
-        train(never, mine, progress=silent)
-        with pytest.raises(Stopped):
-            train(torn, mine, progress=stop)
-        gone.rename(tmp_path / "elsewhere")
-        train(torn, mine, progress=silent)
-        with pytest.raises(FewshotLabError, match="Without a checkpoint the run cannot"):
-            train(late, mine, progress=silent)
+    train_run(never)
+    with pytest.raises(Stopped):
+        train_run(torn, stop)
+    gone.rename(tmp_path / "elsewhere")
+    train_run(torn)
+    with pytest.raises(FewshotLabError, match="Without a checkpoint the run cannot"):
+        train_run(late)
     one, other = (
         torch.load(folder / "checkpoints" / "step-000000004.pt", weights_only=True)
         for folder in (never, torn)
@@ -159,11 +158,9 @@ def test_a_run_goes_on_from_another_with_its_head(make_run, tmp_path, monkeypatc
     (tmp_path / "home").mkdir()
     first.parent.rename(tmp_path / "home" / ".runs")
     first = tmp_path / "home" / ".runs" / "first"
-    with ranks() as mine:
-        train(first, mine, progress=silent)
+    train_run(first)
     second = make_run("second", steps=2, start="run:first", checkpoint_steps=1, keep=5)
-    with ranks() as mine:
-        train(second, mine, progress=silent)
+    train_run(second)
     ended = torch.load(first / "checkpoints" / "step-000000003.pt", weights_only=True)["teacher"]
     began = torch.load(second / "checkpoints" / "step-000000000.pt", weights_only=True)["student"]
     assert torch.equal(began["head.prototypes"], ended["head.prototypes"])
@@ -173,8 +170,7 @@ def test_pictures_are_made_for_people(make_run):
     from PIL import Image
 
     folder = make_run(steps=2, check_steps=1)
-    with ranks() as mine:
-        train(folder, mine, progress=silent)
+    train_run(folder)
     with Image.open(folder / "pictures" / "crops.png") as crops:
         assert crops.height > 4 * 100
     names = sorted(p.name for p in (folder / "pictures").glob("attention-*.png"))

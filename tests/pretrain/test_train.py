@@ -13,21 +13,17 @@ import torch
 
 from fewshot_lab.backbones import find
 from fewshot_lab.errors import Stopped
-from fewshot_lab.pretrain import newest_step, ranks, read_metrics, train
+from fewshot_lab.pretrain import newest_step, read_metrics
 from fewshot_lab.pretrain import schedules as schedules
 from fewshot_lab.pretrain.recipe import Recipe
-from fewshot_lab.progress import silent
+
+from .conftest import train_run
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ["-m", "fewshot_lab", "pretrain-rank"]
 ALONE = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-
-
-def run_here(folder, progress=silent):
-    with ranks() as mine:
-        train(folder, mine, progress=progress)
 
 
 def checkpoint(folder, step):
@@ -54,7 +50,7 @@ def furthest(one, other):
 
 def test_the_first_step_is_what_the_recipe_says(make_run):
     folder = make_run(steps=3, checkpoint_steps=1, keep=9, warmup_steps=2)
-    run_here(folder)
+    train_run(folder)
     start = checkpoint(folder, 0)
     for name, value in start["student"].items():
         assert torch.equal(value, start["teacher"][name]), name
@@ -80,14 +76,14 @@ def test_the_first_step_is_what_the_recipe_says(make_run):
 def test_accumulated_parts_are_one_batch(make_run):
     whole = make_run("whole", steps=4, learning_rate=1e-4, head_learning_rate=1e-4)
     parts = make_run("parts", steps=4, accumulate=4, learning_rate=1e-4, head_learning_rate=1e-4)
-    run_here(whole)
-    run_here(parts)
+    train_run(whole)
+    train_run(parts)
     assert furthest(weights(checkpoint(whole, 4)), weights(checkpoint(parts, 4))) < 1e-5
 
 
 def test_a_frozen_last_layer_and_frozen_stages_stay(make_run):
     folder = make_run(steps=4, frozen_last_layer_steps=4, frozen_stages=1, checkpoint_steps=4)
-    run_here(folder)
+    train_run(folder)
     before, after = checkpoint(folder, 0)["student"], checkpoint(folder, 4)["student"]
     assert torch.equal(before["head.prototypes"], after["head.prototypes"])
     name = "backbone.patch_embed.proj.weight"
@@ -99,7 +95,7 @@ def test_a_frozen_last_layer_and_frozen_stages_stay(make_run):
 
 def test_the_head_learns_alone_first(make_run):
     folder = make_run(steps=6, head_only_steps=3, checkpoint_steps=3, keep=9)
-    run_here(folder)
+    train_run(folder)
     start, rested, moved = (checkpoint(folder, s)["student"] for s in (0, 3, 6))
     name = "backbone.blocks.0.mlp.fc1.weight"
     assert torch.equal(start[name], rested[name])
@@ -150,7 +146,7 @@ def test_two_processes_are_one_with_the_whole_batch(make_run, backbone):
     # In parts, too, where no BatchNorm looks at the whole batch.
     parts = 2 if backbone == "test_vit" else 1
     one, two = make_run("one", **options), make_run("two", **options, accumulate=parts)
-    run_here(one)
+    train_run(one)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
         [*command, *SCRIPT, str(two)], env=ALONE, cwd=ROOT, capture_output=True, text=True
@@ -172,7 +168,7 @@ def test_a_stop_writes_the_checkpoint_of_that_step(make_run):
             raise Stopped("enough")
 
     with pytest.raises(Stopped):
-        run_here(folder, stop)
+        train_run(folder, stop)
     assert newest_step(folder) == 7
 
 
@@ -183,14 +179,14 @@ def test_a_stop_in_the_last_step_comes_too_late(make_run):
         if stage == "pretraining" and done == 4:
             raise Stopped("enough")
 
-    run_here(folder, stop)
+    train_run(folder, stop)
     assert newest_step(folder) == 4
     assert (folder / "backbone.safetensors").is_file()
 
 
 def test_the_result_is_a_backbone_of_the_app(make_run):
     folder = make_run(steps=4, check_steps=2)
-    run_here(folder)
+    train_run(folder)
     backbone = find(folder / "backbone.safetensors")
     assert backbone.architecture == "test_vit"
     assert "96 images" in backbone.card.training

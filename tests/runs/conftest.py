@@ -10,7 +10,7 @@ import pytest
 
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
-from fewshot_lab.runs import Run, list_runs, prepare_run, recommend
+from fewshot_lab.runs import Run, list_runs, prepare_run, recommend_recipe
 
 QUICK = {
     "global_size": 32,
@@ -61,7 +61,7 @@ def project(home: Path, cells: Path) -> Iterator[Project]:
 @pytest.fixture
 def new_run(project: Project) -> NewRun:
     def make(name: str = "run", steps: int = 30, **values: Any) -> Run:
-        advice = recommend(
+        advice = recommend_recipe(
             48,
             backbone="test_vit",
             start="scratch",

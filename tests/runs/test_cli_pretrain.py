@@ -75,10 +75,10 @@ def test_a_run_that_collapses_says_which_clone_to_try(
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.usefixtures("project")
 def test_in_the_foreground_a_run_says_for_whom_it_waits(processes: int) -> None:
-    from fewshot_lab.jobs import in_line
+    from fewshot_lab.jobs import queue_slot
 
     line = [*TINY, "--steps", "2", "--device", "cpu", "--nproc", str(processes)]
-    with in_line({"project": "night", "device": "cpu"}, lambda sentence: False):
+    with queue_slot({"project": "night", "device": "cpu"}, lambda sentence: False):
         child = subprocess.Popen(
             [sys.executable, "-m", "fewshot_lab", "pretrain", "cells", *line],
             cwd=ROOT,

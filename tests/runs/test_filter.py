@@ -7,21 +7,21 @@ import pytest
 from fewshot_lab.cli.main import run as verb
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
-from fewshot_lab.runs import columns_of, find_run, images_of, where_of
+from fewshot_lab.runs import filter_columns, find_run, parse_filter, run_images
 
 from .test_cli_pretrain import TINY
 
 
 def test_what_is_written_means_what_is_chosen_on_the_page(project: Project) -> None:
-    values = columns_of([project])["reference label"]
+    values = filter_columns([project])["reference label"]
     some = values[:2]
-    where = where_of([project], [f"reference label={value}" for value in some])
+    where = parse_filter([project], [f"reference label={value}" for value in some])
     assert where == ("reference label", set(some))
-    found, _ = images_of([project], where=where)
+    found, _ = run_images([project], where=where)
     wanted = {row.id for row in project.store.images() if row.reference in some}
     assert {image.id for image in found} == wanted
     assert 0 < len(wanted) < 48
-    assert where_of([project], []) is None
+    assert parse_filter([project], []) is None
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_is_written_means_what_is_chosen_on_the_page(project: Project) -> N
 )
 def test_what_no_image_has_is_named(project: Project, asked: list[str], words: str) -> None:
     with pytest.raises(FewshotLabError) as found:
-        where_of([project], asked)
+        parse_filter([project], asked)
     assert words in str(found.value)
 
 

@@ -10,9 +10,18 @@ import torch
 
 from fewshot_lab.backbones import find
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain import RunImage
 from fewshot_lab.project import Project
-from fewshot_lab.runs import create_run, environment, find_run, images_of, launch_run, list_runs
-from fewshot_lab.runs.launch import command
+from fewshot_lab.runs import (
+    create_run,
+    find_run,
+    gpu_environment,
+    launch_run,
+    list_runs,
+    read_images,
+    run_images,
+    torchrun_command,
+)
 
 from .conftest import NewRun, first_process, wait_for
 
@@ -101,10 +110,10 @@ def test_a_clone_has_the_same_images_and_other_values(new_run: NewRun) -> None:
 
 def test_chosen_gpus_are_all_that_its_processes_see(project: Project, new_run: NewRun) -> None:
     run = new_run()
-    assert environment(run) == {}
+    assert gpu_environment(run) == {}
     other = create_run("gpus", ["cells"], [], run.recipe, device="cuda", nproc=2, gpus=[1, 3])
-    assert environment(other) == {"CUDA_VISIBLE_DEVICES": "1,3"}
-    assert "--nproc-per-node=2" in command(other)
+    assert gpu_environment(other) == {"CUDA_VISIBLE_DEVICES": "1,3"}
+    assert "--nproc-per-node=2" in torchrun_command(other, 2)
 
 
 def test_labels_are_for_the_check_alone_and_never_of_the_audit_set(project: Project) -> None:
@@ -112,12 +121,21 @@ def test_labels_are_for_the_check_alone_and_never_of_the_audit_set(project: Proj
     first, second, third, *_ = names
     project.labels.add({first: "mine"}, "kim")
     project.store.draw_audit([second], 48)
-    images, classes = images_of([project])
+    images, classes = run_images([project])
     found = {image.id: image.label for image in images}
     assert classes[found[first]] == "mine"
     assert found[second] is None
     assert classes[found[third]] == names[third]
-    assert all(Path(image.file).is_absolute() for image in images)
+    assert all(image.file.is_absolute() for image in images)
+
+
+def test_images_as_an_earlier_version_listed_them_are_read(tmp_path: Path) -> None:
+    line = {"id": "a", "file": "/x/a.png", "label": 1, "project": "cells", "side": 40}
+    (tmp_path / "images.jsonl").write_text(json.dumps(line) + "\n")
+    assert read_images(tmp_path) == [RunImage("a", Path("/x/a.png"), label=1, side=40)]
+    (tmp_path / "images.jsonl").write_text('{"id": "a"}\n')
+    with pytest.raises(FewshotLabError, match=r"Line 1 of .* names no image"):
+        read_images(tmp_path)
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(new_run: NewRun) -> None:

@@ -15,12 +15,12 @@ from fewshot_lab.project import Project
 from fewshot_lab.runs import (
     Run,
     SlurmOptions,
-    keep_slurm_settings,
     list_runs,
-    slurm_settings,
+    read_slurm_settings,
     squeue,
-    submit,
-    submit_new,
+    submit_new_run,
+    submit_to_slurm,
+    write_slurm_settings,
 )
 from fewshot_lab.runs.slurm import SCRIPT, render
 
@@ -60,11 +60,11 @@ def slurm(data_folder: Path) -> Iterator[None]:
 def test_two_nodes_train_are_cancelled_resumed_and_lose_a_process(new_run: NewRun) -> None:
     run = new_run(steps=60_000)
     two = SlurmOptions(nodes=2)
-    submit(run, two)
+    submit_to_slurm(run, two)
     number = (run.folder / "slurm.json").read_text()
     assert wait_for(run, lambda s: s.state == "running" and s.done > 1, 240).state == "running"
     with pytest.raises(FewshotLabError, match="running already"):
-        submit(run, two)
+        submit_to_slurm(run, two)
 
     job = "".join(c for c in number.split(":")[1] if c.isdigit())
     # As when its time is up, or another job needs the nodes: a checkpoint, and back into the queue.
@@ -79,7 +79,7 @@ def test_two_nodes_train_are_cancelled_resumed_and_lose_a_process(new_run: NewRu
     assert run.folder.joinpath(f"checkpoints/step-{cancelled.done:09d}.pt").exists()
 
     wait_for_queue()
-    submit(run, two)
+    submit_to_slurm(run, two)
     wait_for(run, lambda s: s.state == "running" and s.done > cancelled.done + 5, 240)
     assert resumed(run)[1:] == [cancelled.done]
 
@@ -133,7 +133,7 @@ def test_the_script_can_be_read_edited_and_submitted_by_hand(
     monkeypatch.setenv("FEWSHOT_LAB_SBATCH", "#SBATCH --constraint=a100; module load cuda")
     run = new_run()
     options = SlurmOptions(2, 4, partition="gpu", time="12:00:00", account="path", cpus=16)
-    sentence = submit(run, options, by_hand=True)
+    sentence = submit_to_slurm(run, options, by_hand=True)
     script = run.folder / SCRIPT
     assert str(script) in sentence
     text = script.read_text()
@@ -155,12 +155,14 @@ def test_the_script_can_be_read_edited_and_submitted_by_hand(
 
 @pytest.mark.usefixtures("home")
 def test_what_a_cluster_wants_is_kept(home: Path) -> None:
-    assert slurm_settings() == SlurmOptions()
+    assert read_slurm_settings() == SlurmOptions()
     options = SlurmOptions(2, 4, partition="gpu", extra=("#SBATCH --mem=64G", "module load cuda"))
-    keep_slurm_settings(options)
-    assert slurm_settings() == options
+    write_slurm_settings(options)
+    assert read_slurm_settings() == options
     (home / ".runs" / "slurm.json").write_text('{"nodes": "two", "partition": "long"}')
-    assert slurm_settings() == SlurmOptions(partition="long")  # what makes no sense is left out
+    assert read_slurm_settings() == SlurmOptions(
+        partition="long"
+    )  # what makes no sense is left out
 
 
 def test_a_job_in_the_queue_is_not_submitted_again(
@@ -182,13 +184,13 @@ def test_a_job_in_the_queue_is_not_submitted_again(
 
     slurm_says("PENDING|(Resources)", 0)
     run = new_run()
-    assert "job 77" in submit(run, SlurmOptions())
+    assert "job 77" in submit_to_slurm(run, SlurmOptions())
     status = run.status()
     assert (status.state, status.message) == (
         "queued",
         "Slurm job 77 waits for free nodes (Resources).",
     )
-    for asked in (lambda: submit(run, SlurmOptions()), run.delete):
+    for asked in (lambda: submit_to_slurm(run, SlurmOptions()), run.delete):
         with pytest.raises(FewshotLabError, match=r"already|still running"):
             asked()
     assert run.started
@@ -209,7 +211,7 @@ def test_resumed_it_asks_for_the_same_nodes_unless_told_otherwise(
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     run = new_run()
-    submit(run, SlurmOptions(2, partition="long"))
+    submit_to_slurm(run, SlurmOptions(2, partition="long"))
     again = ["pretrain", "cells", "--name", run.name, "--resume", "--slurm"]
     assert verb(again) == 0
     assert "#SBATCH --nodes=2" in (run.folder / SCRIPT).read_text()
@@ -222,5 +224,5 @@ def test_resumed_it_asks_for_the_same_nodes_unless_told_otherwise(
 def test_without_slurm_it_says_so(new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(FewshotLabError, match="no Slurm here"):
-        submit_new(new_run(), SlurmOptions())
+        submit_new_run(new_run(), SlurmOptions())
     assert list_runs() == []

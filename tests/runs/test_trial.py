@@ -3,7 +3,7 @@
 import pytest
 
 from fewshot_lab.project import Project
-from fewshot_lab.runs import run_rank, trial_of, try_backbone
+from fewshot_lab.runs import read_trial, run_rank, try_backbone
 
 from .conftest import NewRun
 
@@ -15,10 +15,10 @@ def test_both_are_seen_on_the_same_labels_and_nothing_is_switched(
 ) -> None:
     run_rank(new_run("first", steps=2).folder)
     before = project.backbone_name
-    assert trial_of(project, "run:first") is None
+    assert read_trial(project, "run:first") is None
     # Nothing is embedded yet, not even by the backbone in use.
     made = try_backbone(project, "run:first")
-    found = trial_of(project, "run:first")
+    found = read_trial(project, "run:first")
     assert found is not None
     assert found["made"] == made["made"]
     assert project.backbone_name == before

@@ -15,7 +15,7 @@ def image(n: int) -> str:
     return f"{n:020x}"
 
 
-class Hand:
+class Annotator:
     """An annotator at a screen: numbers the actions like a browser does."""
 
     def __init__(self, store: Store, annotator: str):

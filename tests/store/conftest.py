@@ -16,7 +16,7 @@ import pytest
 
 from fewshot_lab.store import Store
 
-from .annotators import Hand, picture
+from .annotators import Annotator, picture
 
 _PLACES = ["/usr/lib/postgresql", "/usr/local/bin", "/usr/bin"]
 
@@ -99,10 +99,10 @@ def store(address: tuple[str, str | None]) -> Iterator[Store]:
 
 
 @pytest.fixture
-def kim(store: Store) -> Hand:
-    return Hand(store, "kim")
+def kim(store: Store) -> Annotator:
+    return Annotator(store, "kim")
 
 
 @pytest.fixture
-def bo(store: Store) -> Hand:
-    return Hand(store, "bo")
+def bo(store: Store) -> Annotator:
+    return Annotator(store, "bo")

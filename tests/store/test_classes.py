@@ -6,10 +6,10 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import MAX_CLASSES, Store
 from fewshot_lab.store.colours import FIRST_EIGHT, colour_for
 
-from .annotators import Hand, now
+from .annotators import Annotator, now
 
 
-def test_ids_are_never_used_again(store: Store, kim: Hand) -> None:
+def test_ids_are_never_used_again(store: Store, kim: Annotator) -> None:
     a = kim.add("a")
     kim.undo()
     b = kim.add("b")
@@ -28,7 +28,7 @@ def test_ids_are_never_used_again(store: Store, kim: Hand) -> None:
         ("MONOCYTE ", "already a class named monocyte"),
     ],
 )
-def test_bad_names_are_refused(store: Store, kim: Hand, name: str, said: str) -> None:
+def test_bad_names_are_refused(store: Store, kim: Annotator, name: str, said: str) -> None:
     kim.add("monocyte")
     other = kim.add("other")
     with pytest.raises(FewshotLabError, match=said):
@@ -38,13 +38,15 @@ def test_bad_names_are_refused(store: Store, kim: Hand, name: str, said: str) ->
     assert [row.name for row in store.classes()] == ["monocyte", "other"]
 
 
-def test_names_are_tidied_and_may_change_their_case(store: Store, kim: Hand) -> None:
+def test_names_are_tidied_and_may_change_their_case(store: Store, kim: Annotator) -> None:
     a = kim.add("  red   cell ")
     store.rename_class(a, "Red Cell", **kim.says())
     assert [row.name for row in store.classes()] == ["Red Cell"]
 
 
-def test_the_name_of_a_retired_class_is_free_until_it_comes_back(store: Store, kim: Hand) -> None:
+def test_the_name_of_a_retired_class_is_free_until_it_comes_back(
+    store: Store, kim: Annotator
+) -> None:
     a = kim.add("a")
     kim.label(0, a)
     store.retire_class(a, **kim.says())
@@ -59,7 +61,7 @@ def test_the_name_of_a_retired_class_is_free_until_it_comes_back(store: Store, k
         store.restore_class(a, **kim.says())
 
 
-def test_at_most_fifty_live_classes(store: Store, kim: Hand) -> None:
+def test_at_most_fifty_live_classes(store: Store, kim: Annotator) -> None:
     ids = [kim.add(f"class {n}") for n in range(MAX_CLASSES)]
     with pytest.raises(FewshotLabError, match="50 classes already"):
         kim.add("one more")
@@ -72,7 +74,7 @@ def test_at_most_fifty_live_classes(store: Store, kim: Hand) -> None:
     assert len({row.color for row in rows}) == MAX_CLASSES
 
 
-def test_order_and_places(store: Store, kim: Hand) -> None:
+def test_order_and_places(store: Store, kim: Annotator) -> None:
     a, b, c = (kim.add(name) for name in "abc")
     store.reorder_classes([c, a, b], **kim.says())
     assert [(row.id, row.position) for row in store.classes()] == [(c, 0), (a, 1), (b, 2)]
@@ -89,7 +91,7 @@ def test_order_and_places(store: Store, kim: Hand) -> None:
     ]
 
 
-def test_merge_needs_two_live_classes(store: Store, kim: Hand) -> None:
+def test_merge_needs_two_live_classes(store: Store, kim: Annotator) -> None:
     a, b = kim.add("a"), kim.add("b")
     with pytest.raises(FewshotLabError, match="into itself"):
         store.merge_class(a, a, **kim.says())
@@ -106,13 +108,13 @@ def test_merge_needs_two_live_classes(store: Store, kim: Hand) -> None:
     assert [row.id for row in store.classes()] == [a, b]
 
 
-def test_a_change_that_changes_nothing_is_not_a_step_to_undo(store: Store, kim: Hand) -> None:
+def test_a_change_that_changes_nothing_is_not_a_step_to_undo(store: Store, kim: Annotator) -> None:
     a = kim.add("a")
     store.rename_class(a, "a", **kim.says())
     assert store.can_undo("kim") == "new class a"
 
 
-def test_colours(store: Store, kim: Hand) -> None:
+def test_colours(store: Store, kim: Annotator) -> None:
     a, b = kim.add("a"), kim.add("b", color="#abcdef")
     assert [row.color for row in store.classes()] == [FIRST_EIGHT[0], "#ABCDEF"]
     store.retire_class(a, **kim.says())

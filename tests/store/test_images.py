@@ -5,7 +5,7 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import Store
 
-from .annotators import Hand, image, picture
+from .annotators import Annotator, image, picture
 
 
 def test_importing_again_changes_nothing(store: Store) -> None:
@@ -72,7 +72,7 @@ def test_what_a_picture_lacks_is_filled_in_and_what_it_has_stays(store: Store) -
 
 
 def test_a_source_that_holds_another_picture_now(store: Store) -> None:
-    kim = Hand(store, "kim")
+    kim = Annotator(store, "kim")
     kim.label(0, kim.add("a"))
     changed = picture(70, path="cells/0000.png", file="/data/cells/0000.png", mtime_ns=2)
     assert store.add_images([changed]).added == [image(70)]

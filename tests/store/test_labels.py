@@ -8,10 +8,12 @@ from sqlalchemy import text
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import LabelAction, Store
 
-from .annotators import Hand, image, now, picture
+from .annotators import Annotator, image, now, picture
 
 
-def test_the_latest_label_wins_and_carries_who_and_when(store: Store, kim: Hand, bo: Hand) -> None:
+def test_the_latest_label_wins_and_carries_who_and_when(
+    store: Store, kim: Annotator, bo: Annotator
+) -> None:
     mono, lymph = kim.add("monocyte"), kim.add("lymphocyte")
     began = datetime.now(UTC) - timedelta(seconds=1)
     kim.label([0, 1, 2], mono)
@@ -26,7 +28,7 @@ def test_the_latest_label_wins_and_carries_who_and_when(store: Store, kim: Hand,
     assert store.labels_of([image(1), image(9), "nowhere"]) == {image(1): label}
 
 
-def test_counts_name_every_class(store: Store, kim: Hand) -> None:
+def test_counts_name_every_class(store: Store, kim: Annotator) -> None:
     mono, lymph = kim.add("monocyte"), kim.add("lymphocyte")
     kim.label([0, 1, 2], mono)
     kim.label(3, "unsure")
@@ -36,7 +38,7 @@ def test_counts_name_every_class(store: Store, kim: Hand) -> None:
     assert store.counts(at=0).classes == {}
 
 
-def test_clear_takes_the_label_and_the_skip_away(store: Store, kim: Hand) -> None:
+def test_clear_takes_the_label_and_the_skip_away(store: Store, kim: Annotator) -> None:
     mono = kim.add("monocyte")
     kim.label([0, 1], mono)
     kim.label(2, "skip")
@@ -45,7 +47,7 @@ def test_clear_takes_the_label_and_the_skip_away(store: Store, kim: Hand) -> Non
     assert store.skipped() == set()
 
 
-def test_skip_leaves_a_labelled_image_alone(store: Store, kim: Hand) -> None:
+def test_skip_leaves_a_labelled_image_alone(store: Store, kim: Annotator) -> None:
     mono = kim.add("monocyte")
     kim.label(0, mono)
     kim.label([0, 1], "skip")
@@ -57,7 +59,7 @@ def test_skip_leaves_a_labelled_image_alone(store: Store, kim: Hand) -> None:
     assert store.skipped() == {image(1)}
 
 
-def test_a_resent_action_changes_nothing(store: Store, kim: Hand) -> None:
+def test_a_resent_action_changes_nothing(store: Store, kim: Annotator) -> None:
     mono, lymph = kim.add("monocyte"), kim.add("lymphocyte")
     action = LabelAction("tab", 7, "kim", "class", mono, [image(0), image(1)])
     position = store.record(action)
@@ -71,7 +73,7 @@ def test_a_resent_action_changes_nothing(store: Store, kim: Hand) -> None:
     assert store.rename_class(mono, "mono", annotator="kim", client="tab", q=9) == place
 
 
-def test_many_classes_in_one_action(store: Store, kim: Hand) -> None:
+def test_many_classes_in_one_action(store: Store, kim: Annotator) -> None:
     a, b = kim.add("a"), kim.add("b")
     kim.label(2, b)
     store.record(
@@ -92,7 +94,7 @@ def test_many_classes_in_one_action(store: Store, kim: Hand) -> None:
     assert now(store) == {2: b}
 
 
-def test_everything_about_an_event_is_kept(store: Store, kim: Hand) -> None:
+def test_everything_about_an_event_is_kept(store: Store, kim: Annotator) -> None:
     mono = kim.add("monocyte")
     position = store.position()
     kim.label(
@@ -113,7 +115,7 @@ def test_everything_about_an_event_is_kept(store: Store, kim: Hand) -> None:
     assert second.id == first.id + 1
 
 
-def test_the_log_cannot_be_rewritten(store: Store, kim: Hand) -> None:
+def test_the_log_cannot_be_rewritten(store: Store, kim: Annotator) -> None:
     kim.label(0, kim.add("monocyte"))
     for statement in ("UPDATE events SET kind = 'clear'", "DELETE FROM actions"):
         if store._database.schema:
@@ -124,7 +126,7 @@ def test_the_log_cannot_be_rewritten(store: Store, kim: Hand) -> None:
     assert len(now(store)) == 1
 
 
-def test_any_past_moment_can_be_rebuilt(store: Store, kim: Hand, bo: Hand) -> None:
+def test_any_past_moment_can_be_rebuilt(store: Store, kim: Annotator, bo: Annotator) -> None:
     seen: list[tuple[int, datetime, dict, dict]] = []
 
     def look() -> None:
@@ -159,7 +161,7 @@ def test_any_past_moment_can_be_rebuilt(store: Store, kim: Hand, bo: Hand) -> No
     assert store.labels() == fresh
 
 
-def test_a_past_moment_has_the_names_of_then(store: Store, kim: Hand) -> None:
+def test_a_past_moment_has_the_names_of_then(store: Store, kim: Annotator) -> None:
     mono, band = kim.add("mono"), kim.add("band")
     kim.label(0, mono)
     kim.label(1, band)
@@ -173,7 +175,9 @@ def test_a_past_moment_has_the_names_of_then(store: Store, kim: Hand) -> None:
     assert [row.name for row in store.classes(at=then)] == ["mono", "band"]
 
 
-def test_a_clock_set_back_does_not_reorder_the_log(store: Store, kim: Hand, monkeypatch) -> None:
+def test_a_clock_set_back_does_not_reorder_the_log(
+    store: Store, kim: Annotator, monkeypatch
+) -> None:
     mono, lymph = kim.add("monocyte"), kim.add("lymphocyte")
     kim.label(0, mono)
     noon = store.labels()[image(0)].time
@@ -183,7 +187,9 @@ def test_a_clock_set_back_does_not_reorder_the_log(store: Store, kim: Hand, monk
     assert store.labels()[image(0)].time == noon
 
 
-def test_export_has_a_row_for_each_file_and_tells_audit_from_train(store: Store, kim: Hand) -> None:
+def test_export_has_a_row_for_each_file_and_tells_audit_from_train(
+    store: Store, kim: Annotator
+) -> None:
     store.add_images([picture(0, path="copy/0000.png", file="/data/copy/0000.png")])
     mono = kim.add("monocyte")
     kim.label([0, 1], mono)
@@ -211,7 +217,7 @@ def test_export_has_a_row_for_each_file_and_tells_audit_from_train(store: Store,
     assert len(every) == 21 and sum(not row["kind"] for row in every) == 16
 
 
-def test_history_tells_what_was_done(store: Store, kim: Hand, bo: Hand) -> None:
+def test_history_tells_what_was_done(store: Store, kim: Annotator, bo: Annotator) -> None:
     mono = kim.add("monocyte")
     kim.label([5, 4, 3, 2, 1], mono, view="map")
     bo.label(0, "reject")
@@ -245,14 +251,14 @@ def test_history_tells_what_was_done(store: Store, kim: Hand, bo: Hand) -> None:
         ({"kind": "class", "class_of": {image(0): "maybe"}}, "not a class id"),
     ],
 )
-def test_nonsense_is_refused_whole(store: Store, kim: Hand, change: dict, said: str) -> None:
+def test_nonsense_is_refused_whole(store: Store, kim: Annotator, change: dict, said: str) -> None:
     action = {"kind": "unsure", "class_id": None, "image_ids": [image(0), image(1)]}
     with pytest.raises(FewshotLabError, match=said):
         store.record(LabelAction(**{**kim.says(), **action, **change}))
     assert store.position() == 0 and store.events() == []
 
 
-def test_a_label_for_a_class_that_was_merged_meanwhile_counts(store: Store, kim: Hand) -> None:
+def test_a_label_for_a_class_that_was_merged_meanwhile_counts(store: Store, kim: Annotator) -> None:
     a, b = kim.add("a"), kim.add("b")
     store.merge_class(a, b, **kim.says())
     kim.label(0, a)
@@ -262,20 +268,20 @@ def test_a_label_for_a_class_that_was_merged_meanwhile_counts(store: Store, kim:
         kim.label(1, b)
 
 
-def test_whoever_gets_the_labels_may_change_the_dict(store: Store, kim: Hand) -> None:
+def test_whoever_gets_the_labels_may_change_the_dict(store: Store, kim: Annotator) -> None:
     kim.label(0, kim.add("monocyte"))
     store.labels().clear()
     assert len(store.labels()) == 1
 
 
 def test_another_process_sees_it_at_once(
-    store: Store, kim: Hand, address: tuple[str, str | None]
+    store: Store, kim: Annotator, address: tuple[str, str | None]
 ) -> None:
     mono = kim.add("monocyte")
     other = Store.open(*address)
     assert now(other) == {}
     kim.label([0, 1], mono)
     assert now(other) == {0: mono, 1: mono}
-    Hand(other, "bo").label(1, "clear")
+    Annotator(other, "bo").label(1, "clear")
     assert now(store) == {0: mono}
     other.close()

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fewshot_lab.store import Store, Team
 
-from .annotators import Hand, image, now, picture
+from .annotators import Annotator, image, now, picture
 
 IMAGES, CLASSES = 6, 4
 PEOPLE = ("kim", "bo", "ann")
@@ -139,17 +139,17 @@ class LogMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="fewshot-log-", dir=where))
         self.store = Store.open(self.folder / "project.sqlite", create=True)
         self.store.add_images([picture(n) for n in range(IMAGES)])
-        admin = Hand(self.store, "admin")
+        admin = Annotator(self.store, "admin")
         self.classes = [admin.add(f"class {n}") for n in range(CLASSES)]
         self.model = Model(self.classes)
-        self.hands = {who: Hand(self.store, who) for who in PEOPLE}
+        self.annotators = {who: Annotator(self.store, who) for who in PEOPLE}
         self.past = {self.store.position(): {}}
 
     @rule(who=annotators, images=some_images, place=places)
     def give_a_class(self, who: str, images: list[int], place: int) -> None:
         target = self.model.target(self.classes[place])
         if target is not None:
-            self.hands[who].label(images, self.classes[place])
+            self.annotators[who].label(images, self.classes[place])
             self.model.say(who, images, target)
 
     @rule(
@@ -158,28 +158,28 @@ class LogMachine(RuleBasedStateMachine):
         said=st.sampled_from(["unsure", "reject", "clear", "skip"]),
     )
     def say_something_else(self, who: str, images: list[int], said: str) -> None:
-        self.hands[who].label(images, said)
+        self.annotators[who].label(images, said)
         self.model.say(who, images, said)
 
     @rule(who=annotators, a=places, b=places)
     def merge(self, who: str, a: int, b: int) -> None:
         source, into = self.classes[a], self.classes[b]
         if a != b and self.model.live(source) and self.model.live(into):
-            self.store.merge_class(source, into, **self.hands[who].says())
+            self.store.merge_class(source, into, **self.annotators[who].says())
             self.model.act(who, self.model.into, {source: into})
 
     @rule(who=annotators, place=places)
     def retire(self, who: str, place: int) -> None:
         class_id = self.classes[place]
         if self.model.live(class_id):
-            self.store.retire_class(class_id, **self.hands[who].says())
+            self.store.retire_class(class_id, **self.annotators[who].says())
             self.model.act(who, self.model.retired, {class_id: True})
 
     @rule(who=annotators)
     def undo(self, who: str) -> None:
         before = now(self.store), self.store.skipped()
         assert (self.store.can_undo(who) is None) == (not self.model.done[who])
-        undone = self.hands[who].undo()
+        undone = self.annotators[who].undo()
         assert (undone is None) == (not self.model.done[who])
         self.model.undo(who)
         if undone is None:
@@ -188,7 +188,7 @@ class LogMachine(RuleBasedStateMachine):
     @rule(who=annotators)
     def redo(self, who: str) -> None:
         assert (self.store.can_redo(who) is None) == (not self.model.undone[who])
-        redone = self.hands[who].redo()
+        redone = self.annotators[who].redo()
         assert (redone is None) == (not self.model.undone[who])
         self.model.redo(who)
 
@@ -201,8 +201,8 @@ class LogMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.store.close()
         self.store = Store.open(self.folder / "project.sqlite")
-        for hand in self.hands.values():
-            hand.store = self.store
+        for annotator in self.annotators.values():
+            annotator.store = self.store
 
     @precondition(lambda self: hasattr(self, "store"))
     @invariant()

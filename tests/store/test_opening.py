@@ -11,7 +11,7 @@ from sqlalchemy import text
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import SCHEMA_VERSION, Store
 
-from .annotators import Hand, now, picture
+from .annotators import Annotator, now, picture
 
 
 def test_a_newer_schema_is_left_alone(store: Store, address: tuple[str, str | None]) -> None:
@@ -57,7 +57,7 @@ def test_a_url_that_leads_nowhere(url: str) -> None:
 def test_two_projects_share_a_server_and_nothing_else(postgres: str) -> None:
     one, two = (Store.open(postgres, name, create=True) for name in ("blood_1", "skin_2"))
     one.add_images([picture(0), picture(1)])
-    kim = Hand(one, "kim")
+    kim = Annotator(one, "kim")
     kim.label(0, kim.add("a"))
     assert two.ids() == [] and two.classes() == [] and now(two) == {}
     one.drop()

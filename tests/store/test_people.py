@@ -5,19 +5,21 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import Store, Team
 
-from .annotators import Hand, image, now
+from .annotators import Annotator, image, now
 
 
 @pytest.fixture
-def ann(store: Store) -> Hand:
-    return Hand(store, "ann")
+def ann(store: Store) -> Annotator:
+    return Annotator(store, "ann")
 
 
-def test_a_rule_turns_opinions_into_labels(store: Store, kim: Hand, bo: Hand, ann: Hand) -> None:
+def test_a_rule_turns_opinions_into_labels(
+    store: Store, kim: Annotator, bo: Annotator, ann: Annotator
+) -> None:
     a, b = kim.add("a"), kim.add("b")
-    for hand, said in ((kim, (a, a, a, a, "unsure")), (bo, (a, b, b, "reject", "unsure"))):
-        for n, to in enumerate(said):
-            hand.label(n, to)
+    for who, answers in ((kim, (a, a, a, a, "unsure")), (bo, (a, b, b, "reject", "unsure"))):
+        for n, to in enumerate(answers):
+            who.label(n, to)
     ann.label([1, 4], b)
     assert now(store) == {0: a, 1: b, 2: b, 3: "reject", 4: b}  # the newest
     store.set_team(Team(rule="majority"), "lead")
@@ -33,7 +35,9 @@ def test_a_rule_turns_opinions_into_labels(store: Store, kim: Hand, bo: Hand, an
     assert labels[image(3)].shares == ((a, 0.5),)
 
 
-def test_opinions_that_a_merge_makes_equal_are_equal(store: Store, kim: Hand, bo: Hand) -> None:
+def test_opinions_that_a_merge_makes_equal_are_equal(
+    store: Store, kim: Annotator, bo: Annotator
+) -> None:
     a, b = kim.add("a"), kim.add("b")
     kim.label(0, a)
     bo.label(0, b)
@@ -46,7 +50,7 @@ def test_opinions_that_a_merge_makes_equal_are_equal(store: Store, kim: Hand, bo
 
 
 def test_what_was_accepted_in_bulk_outvotes_nobody(
-    store: Store, kim: Hand, bo: Hand, ann: Hand
+    store: Store, kim: Annotator, bo: Annotator, ann: Annotator
 ) -> None:
     a, b = kim.add("a"), kim.add("b")
     store.set_team(Team(rule="majority"), "lead")
@@ -56,7 +60,9 @@ def test_what_was_accepted_in_bulk_outvotes_nobody(
     assert now(store) == {0: a, 1: b}
 
 
-def test_a_senior_settles_an_image(store: Store, kim: Hand, bo: Hand, ann: Hand) -> None:
+def test_a_senior_settles_an_image(
+    store: Store, kim: Annotator, bo: Annotator, ann: Annotator
+) -> None:
     a, b = kim.add("a"), kim.add("b")
     store.set_team(Team(rule="majority", seniors=("ann",)), "lead")
     kim.label(0, a)
@@ -67,14 +73,16 @@ def test_a_senior_settles_an_image(store: Store, kim: Hand, bo: Hand, ann: Hand)
     assert store.history(limit=1)[0].sentence == "1 image decided → b"
     label = store.labels()[image(0)]
     assert (label.class_id, label.annotator, label.decided) == (b, "ann", True)
-    Hand(store, "eve").label(0, a)  # two against one, and yet settled
-    Hand(store, "joe").label(0, a)
+    Annotator(store, "eve").label(0, a)  # two against one, and yet settled
+    Annotator(store, "joe").label(0, a)
     assert now(store) == {0: b}
     ann.undo()
     assert now(store) == {0: a}
 
 
-def test_agreements_are_on_record_and_rebuild_the_past(store: Store, kim: Hand, bo: Hand) -> None:
+def test_agreements_are_on_record_and_rebuild_the_past(
+    store: Store, kim: Annotator, bo: Annotator
+) -> None:
     a, b = kim.add("a"), kim.add("b")
     kim.label(0, a)
     bo.label(0, b)
@@ -116,7 +124,9 @@ def test_an_agreement_that_cannot_be(asked: dict, said: str) -> None:
         Team(**asked)
 
 
-def test_what_was_hidden_is_kept_with_the_label(store: Store, kim: Hand, bo: Hand) -> None:
+def test_what_was_hidden_is_kept_with_the_label(
+    store: Store, kim: Annotator, bo: Annotator
+) -> None:
     a = kim.add("a")
     kim.label(0, a)
     first = store.events()[-1].id
@@ -127,7 +137,7 @@ def test_what_was_hidden_is_kept_with_the_label(store: Store, kim: Hand, bo: Han
     assert (three.repeats, three.origin) == (first, three.id)
 
 
-def test_a_skip_is_ones_own(store: Store, kim: Hand, bo: Hand) -> None:
+def test_a_skip_is_ones_own(store: Store, kim: Annotator, bo: Annotator) -> None:
     a = kim.add("a")
     kim.label(0, a)
     bo.label(0, "skip")

@@ -13,7 +13,7 @@ import pytest
 
 from fewshot_lab.store import LabelAction, Store
 
-from .annotators import Hand, image
+from .annotators import Annotator, image
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def of(store: Store, client: str) -> dict[int, int]:
 
 
 def test_nothing_acknowledged_is_lost_by_kill_9(
-    store: Store, kim: Hand, address: tuple[str, str | None]
+    store: Store, kim: Annotator, address: tuple[str, str | None]
 ) -> None:
     kim.add("a")
     chance = random.Random()
@@ -70,7 +70,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(
 
 
 def test_two_processes_write_at_once(
-    store: Store, kim: Hand, address: tuple[str, str | None]
+    store: Store, kim: Annotator, address: tuple[str, str | None]
 ) -> None:
     kim.add("a")
     processes = [writer(address, client, 0, 40) for client in ("one", "two")]
@@ -87,7 +87,7 @@ def test_two_processes_write_at_once(
 
 
 def test_two_processes_send_the_same(
-    store: Store, kim: Hand, address: tuple[str, str | None]
+    store: Store, kim: Annotator, address: tuple[str, str | None]
 ) -> None:
     kim.add("a")
     processes = [writer(address, "same", 0, 25) for _ in range(2)]
@@ -99,7 +99,7 @@ def test_two_processes_send_the_same(
     assert len(store.events()) == sum(1 + q % 3 for q in range(25))
 
 
-def test_many_threads_share_a_store(store: Store, kim: Hand) -> None:
+def test_many_threads_share_a_store(store: Store, kim: Annotator) -> None:
     class_id = kim.add("a")
     wrong: list[BaseException] = []
 

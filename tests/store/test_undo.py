@@ -2,10 +2,10 @@
 
 from fewshot_lab.store import Store
 
-from .annotators import Hand, image, now, picture
+from .annotators import Annotator, image, now, picture
 
 
-def test_undo_and_redo_walk_back_and_forth(store: Store, kim: Hand) -> None:
+def test_undo_and_redo_walk_back_and_forth(store: Store, kim: Annotator) -> None:
     a, b = kim.add("a"), kim.add("b")
     kim.label([0, 1], a)
     kim.label([1, 2], b)
@@ -26,7 +26,7 @@ def test_undo_and_redo_walk_back_and_forth(store: Store, kim: Hand) -> None:
     assert [row.id for row in store.classes()] == [a, b]
 
 
-def test_an_undone_label_comes_back_as_it_was(store: Store, kim: Hand, bo: Hand) -> None:
+def test_an_undone_label_comes_back_as_it_was(store: Store, kim: Annotator, bo: Annotator) -> None:
     a, b = kim.add("a"), kim.add("b")
     bo.label([0, 1], a, machine=True)
     before = store.labels()
@@ -37,7 +37,7 @@ def test_an_undone_label_comes_back_as_it_was(store: Store, kim: Hand, bo: Hand)
     assert {label.annotator for label in store.labels().values()} == {"kim"}
 
 
-def test_something_new_cuts_redo(store: Store, kim: Hand, bo: Hand) -> None:
+def test_something_new_cuts_redo(store: Store, kim: Annotator, bo: Annotator) -> None:
     a = kim.add("a")
     kim.label(0, a)
     kim.label(1, a)
@@ -54,7 +54,7 @@ def test_something_new_cuts_redo(store: Store, kim: Hand, bo: Hand) -> None:
     assert [row.id for row in store.classes()] == [a]  # bo uses it
 
 
-def test_each_undoes_only_their_own(store: Store, kim: Hand, bo: Hand) -> None:
+def test_each_undoes_only_their_own(store: Store, kim: Annotator, bo: Annotator) -> None:
     a, b = kim.add("a"), kim.add("b")
     kim.label(0, a)
     bo.label(1, b)
@@ -65,7 +65,7 @@ def test_each_undoes_only_their_own(store: Store, kim: Hand, bo: Hand) -> None:
 
 
 def test_what_someone_labelled_since_keeps_its_newer_label(
-    store: Store, kim: Hand, bo: Hand
+    store: Store, kim: Annotator, bo: Annotator
 ) -> None:
     a, b = kim.add("a"), kim.add("b")
     kim.label(1, b)
@@ -89,7 +89,9 @@ def test_what_someone_labelled_since_keeps_its_newer_label(
     assert store.can_undo("kim") == "1 image → b"  # ctrl+Z is not stuck on it
 
 
-def test_a_bulk_undo_under_anothers_undone_label(store: Store, kim: Hand, bo: Hand) -> None:
+def test_a_bulk_undo_under_anothers_undone_label(
+    store: Store, kim: Annotator, bo: Annotator
+) -> None:
     a, b = kim.add("a"), kim.add("b")
     kim.label([0, 1], a)
     bo.label(0, b)
@@ -105,20 +107,22 @@ def test_a_bulk_undo_under_anothers_undone_label(store: Store, kim: Hand, bo: Ha
     assert now(store) == {0: b, 1: a}
 
 
-def test_undo_survives_a_restart(store: Store, kim: Hand, address: tuple[str, str | None]) -> None:
+def test_undo_survives_a_restart(
+    store: Store, kim: Annotator, address: tuple[str, str | None]
+) -> None:
     a = kim.add("a")
     kim.label([0, 1, 2], a)
     kim.label([0, 1], "clear")
     store.close()
     again = Store.open(*address)
-    later = Hand(again, "kim")
+    later = Annotator(again, "kim")
     assert later.undo().sentence == "2 images cleared undone"
     assert now(again) == {0: a, 1: a, 2: a}
-    assert Hand(again, "kim").redo().sentence == "2 images cleared redone"
+    assert Annotator(again, "kim").redo().sentence == "2 images cleared redone"
     again.close()
 
 
-def test_a_resent_undo_undoes_once(store: Store, kim: Hand) -> None:
+def test_a_resent_undo_undoes_once(store: Store, kim: Annotator) -> None:
     a = kim.add("a")
     kim.label(0, a)
     kim.label(1, a)
@@ -130,7 +134,7 @@ def test_a_resent_undo_undoes_once(store: Store, kim: Hand) -> None:
     assert now(store) == {0: a, 1: a}
 
 
-def test_an_undo_that_found_nothing_finds_nothing_when_resent(store: Store, kim: Hand) -> None:
+def test_an_undo_that_found_nothing_finds_nothing_when_resent(store: Store, kim: Annotator) -> None:
     assert store.undo("kim", client="tab", q=1) is None
     a = kim.add("a")
     kim.label(0, a)
@@ -138,7 +142,7 @@ def test_an_undo_that_found_nothing_finds_nothing_when_resent(store: Store, kim:
     assert now(store) == {0: a}
 
 
-def test_more_images_than_one_statement_holds(store: Store, kim: Hand, monkeypatch) -> None:
+def test_more_images_than_one_statement_holds(store: Store, kim: Annotator, monkeypatch) -> None:
     monkeypatch.setattr("fewshot_lab.store.database.chunks.__defaults__", (70,))
     store.add_images([picture(n) for n in range(20, 600)])
     a, b = kim.add("a"), kim.add("b")
@@ -156,7 +160,7 @@ def test_more_images_than_one_statement_holds(store: Store, kim: Hand, monkeypat
 # -- classes ----------------------------------------------------------------------------------
 
 
-def test_every_change_to_classes_can_be_undone(store: Store, kim: Hand) -> None:
+def test_every_change_to_classes_can_be_undone(store: Store, kim: Annotator) -> None:
     ids = [kim.add(name) for name in ("a", "b", "c")]
     a, b, c = ids
     kim.label(0, a)
@@ -189,7 +193,9 @@ def test_every_change_to_classes_can_be_undone(store: Store, kim: Hand) -> None:
     assert all_of_it() == retired
 
 
-def test_a_class_that_others_use_is_not_withdrawn(store: Store, kim: Hand, bo: Hand) -> None:
+def test_a_class_that_others_use_is_not_withdrawn(
+    store: Store, kim: Annotator, bo: Annotator
+) -> None:
     a = kim.add("a")
     bo.label([0, 1], a)
     assert kim.undo().sentence == "new class a not undone: 2 images carry it"
@@ -197,7 +203,7 @@ def test_a_class_that_others_use_is_not_withdrawn(store: Store, kim: Hand, bo: H
 
 
 def test_undo_of_a_change_leaves_what_others_changed_since(
-    store: Store, kim: Hand, bo: Hand
+    store: Store, kim: Annotator, bo: Annotator
 ) -> None:
     a, b = kim.add("a"), kim.add("b")
     store.reorder_classes([b, a], **kim.says())
@@ -211,7 +217,7 @@ def test_undo_of_a_change_leaves_what_others_changed_since(
 
 
 def test_undo_never_makes_two_classes_of_one_name_or_a_ring(
-    store: Store, kim: Hand, bo: Hand
+    store: Store, kim: Annotator, bo: Annotator
 ) -> None:
     a, b = kim.add("a"), kim.add("b")
     store.retire_class(a, **kim.says())
@@ -226,7 +232,7 @@ def test_undo_never_makes_two_classes_of_one_name_or_a_ring(
     assert [row.id for row in store.classes()] == [a, other]
 
 
-def test_merging_chains_and_comes_apart_again(store: Store, kim: Hand) -> None:
+def test_merging_chains_and_comes_apart_again(store: Store, kim: Annotator) -> None:
     a, b, c = (kim.add(name) for name in "abc")
     kim.label(0, a)
     kim.label(1, b)

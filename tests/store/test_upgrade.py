@@ -14,7 +14,7 @@ from sqlalchemy import Column, Integer, Table, text
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import SCHEMA_VERSION, Store, Team, schema
 
-from .annotators import Hand, image, now
+from .annotators import Annotator, image, now
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = Path(__file__).with_name("version_1.sql")
@@ -65,7 +65,7 @@ def test_an_old_project_says_what_it_said(old: Path) -> None:
 def test_old_actions_are_undone_as_ones_own(old: Path) -> None:
     store = Store.open(old)
     mono, lymph = (row.id for row in store.classes())
-    kim, bo = Hand(store, "kim"), Hand(store, "bo")
+    kim, bo = Annotator(store, "kim"), Annotator(store, "bo")
     bo.undo()  # the clearing of image 4
     assert now(store)[4] == mono
     bo.undo()  # image 3, over which kim said unsure
@@ -101,7 +101,7 @@ def set_back(store: Store, address: tuple[str, str | None]) -> Callable[[], None
 
 
 def test_both_databases_are_upgraded(
-    store: Store, kim: Hand, bo: Hand, address: tuple[str, str | None], set_back: Callable
+    store: Store, kim: Annotator, bo: Annotator, address: tuple[str, str | None], set_back: Callable
 ) -> None:
     a, b = kim.add("a"), kim.add("b")
     kim.label([0, 1], a)
@@ -111,7 +111,7 @@ def test_both_databases_are_upgraded(
     assert now(again) == {0: a, 1: b}
     again.set_team(Team(rule="majority"), "lead")
     assert now(again) == {0: a}
-    Hand(again, "ann").label(1, b, apart=[image(1)])
+    Annotator(again, "ann").label(1, b, apart=[image(1)])
     assert now(again) == {0: a, 1: b} and again.events()[-1].apart
     with pytest.raises(FewshotLabError, match="append-only"), again._database.write() as c:
         c.execute(text(f"DELETE FROM {_at(address)}team_events"))
@@ -125,7 +125,7 @@ def _at(address: tuple[str, str | None]) -> str:
 
 def test_an_upgrade_that_fails_changes_nothing(
     store: Store,
-    kim: Hand,
+    kim: Annotator,
     address: tuple[str, str | None],
     set_back: Callable,
     monkeypatch: pytest.MonkeyPatch,

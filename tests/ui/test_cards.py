@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import NAME
-from fewshot_lab.ui.cards import folder_name, shortened
+from fewshot_lab.ui.cards import card_title, folder_name
 
 
 @pytest.mark.parametrize(
@@ -33,5 +33,5 @@ def test_every_name_is_one_that_a_project_may_have(title: str) -> None:
 
 
 def test_markdown_in_a_title_is_shown_as_typed() -> None:
-    assert shortened("a*b*") == r"a\*b\*"
-    assert len(shortened("x" * 200)) == 44
+    assert card_title("a*b*") == r"a\*b\*"
+    assert len(card_title("x" * 200)) == 44

@@ -18,7 +18,7 @@ from fewshot_lab.evaluation import (
 from fewshot_lab.live import Snapshot
 from fewshot_lab.stats import Interval
 from fewshot_lab.store import ClassRow
-from fewshot_lab.ui.evaluate import accuracy, audit_part, curve, few_shot
+from fewshot_lab.ui.evaluate import accuracy, audit_part, curve, few_shot, few_shot_figures
 
 pytestmark = pytest.mark.slow
 
@@ -95,7 +95,7 @@ def test_the_audit_says_what_it_rests_on() -> None:
     assert "4 unsure, 1 unusable (in no figure), 5 still without a label" in audit_part.standing(
         report, "patient"
     )
-    assert "more audit labels</b> of further patients" in audit_part.halving(report, {}, "patient")
+    assert "more audit labels of further patients" in audit_part.halving(report, {}, "patient")
     few = AuditReport(counts, figures_of(y[:4], y[:4]), LeakCheck(4))
     assert audit_part.halving(few, {}, "patient").startswith("Too few")
     assert "20 patients; none on both sides." in audit_part.leak_line(report.leaks)
@@ -137,7 +137,7 @@ def test_shots_that_no_class_has_any_more_are_not_drawn_twice() -> None:
     assert few_shot.exhausted(found) == [100]
     left = few_shot.without(found, [100])
     assert [row["shots"] for row in left["results"]] == [10, 25, 50]
-    assert few_shot.shortage(left) == (
+    assert few_shot_figures.shortage(left) == (
         " Fewer than 25 labels to draw: c (20)."
         " Fewer than 50 labels to draw: 3 of 3 classes (20 to 40)."
     )

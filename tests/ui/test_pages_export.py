@@ -15,8 +15,9 @@ from streamlit.testing.v1 import AppTest
 from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.export import Answer, Answers, table
 from fewshot_lab.project import Project
-from fewshot_lab.ui.exporting import Opener, difference, past_exports
+from fewshot_lab.ui.exporting import Opener, difference
 from fewshot_lab.ui.predicting import answer_html, folder_of, start
+from fewshot_lab.ui.written_bundles import written_bundles
 
 from .conftest import words
 
@@ -41,7 +42,7 @@ def test_past_bundles_are_listed_the_newest_first(home: Path) -> None:
     bundle(exports / ".half.part", "2026-03-03T10:00:00+00:00")
     (exports / "broken").mkdir()
     (exports / "broken" / "bundle.json").write_text("{")
-    assert [past.folder.name for past in past_exports(project)] == ["new", "old"]
+    assert [bundle.folder.name for bundle in written_bundles(project)] == ["new", "old"]
     project.close()
 
 

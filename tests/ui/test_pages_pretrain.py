@@ -8,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fewshot_lab.images.demo import draw_demo
-from fewshot_lab.pretrain import Recipe
+from fewshot_lab.pretrain import Recipe, RunImage
 from fewshot_lab.project import Project
-from fewshot_lab.runs import RunImage, create_run, list_runs
-from fewshot_lab.ui import run_view
+from fewshot_lab.runs import create_run, list_runs
+from fewshot_lab.ui import run_words, runs_table
 
 from .conftest import words
 
@@ -53,8 +53,8 @@ def test_runs_are_told_apart_by_what_became_of_them(open_app: Callable[..., AppT
     Project.create("blood").close()
     recipe = Recipe(steps=100)
     for name in ("one", "two"):
-        create_run(name, ["blood"], [RunImage("a", "/nowhere/a.png")], recipe)
-    table = run_view.listed(list_runs())
+        create_run(name, ["blood"], [RunImage("a", Path("/nowhere/a.png"))], recipe)
+    table = runs_table.table_html(list_runs())
     assert table.count("waiting") == 2
     assert "0 / 100" in table
 
@@ -68,26 +68,26 @@ def checks(start: float, low: float, high: float) -> list[dict]:
 
 
 def test_whether_it_helps_is_said_with_its_doubt() -> None:
-    assert "It helps" in run_view.said(checks(0.5, 0.6, 0.8))
-    assert "It does harm" in run_view.said(checks(0.5, 0.2, 0.4))
-    assert "Not told apart" in run_view.said(checks(0.5, 0.45, 0.7))
-    assert "0.600–0.800, n = 50" in run_view.said(checks(0.5, 0.6, 0.8))
+    assert "It helps" in run_words.helping_html(checks(0.5, 0.6, 0.8))
+    assert "It does harm" in run_words.helping_html(checks(0.5, 0.2, 0.4))
+    assert "Not told apart" in run_words.helping_html(checks(0.5, 0.45, 0.7))
+    assert "0.600–0.800, n = 50" in run_words.helping_html(checks(0.5, 0.6, 0.8))
     first, last = checks(0.5, 0.45, 0.7)
     last["knn_gain"] = {"value": 0.075, "low": 0.01, "high": 0.14}
-    paired = run_view.said([first, last])
+    paired = run_words.helping_html([first, last])
     assert "It helps" in paired
     assert "+7.5 points (+1.0 to +14.0) against the frozen start's 0.500" in paired
-    alone = run_view.said([first])
+    alone = run_words.helping_html([first])
     assert "The frozen start: kNN 0.500" in alone
     assert "points" not in alone
     without = [{"rank": 9.0, "knn": None}, {"rank": 8.0, "knn": None}]
-    assert "effective rank is 8, after 9" in run_view.said(without)
+    assert "effective rank is 8, after 9" in run_words.helping_html(without)
 
 
 @pytest.mark.usefixtures("blood")
 def test_the_advised_change_is_one_click_away(open_app: Callable[..., AppTest]) -> None:
     recipe = Recipe(steps=100, teacher_temperature=0.3)
-    run = create_run("hot", ["blood"], [RunImage("a", "/nowhere/a.png")], recipe)
+    run = create_run("hot", ["blood"], [RunImage("a", Path("/nowhere/a.png"))], recipe)
     health = {
         "state": "bad",
         "name": "uniform collapse",

@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from fewshot_lab.live.page_state import AUDIT, FIRST_CLASS, KIND_MASK, NOTHING, forget
+from fewshot_lab.live import AUDIT, FIRST_CLASS, KIND_MASK, NO_CLASS, forget
 from fewshot_lab.project import Project
 from fewshot_lab.web import api_url, routes, unpack
 
@@ -63,13 +63,13 @@ def ids_of(project: Project) -> list[str]:
 def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     ids = ids_of(project)
     _, open_arrays = Eyes("bo").look()
-    assert (open_arrays["predicted"] != NOTHING).any()
+    assert (open_arrays["predicted"] != NO_CLASS).any()
     project.team.agree("lead", blind=1.0)
     bo = Eyes("bo")
     head, arrays = bo.look()
     audit = arrays["codes"] & AUDIT
     assert (arrays["codes"] == audit).all()  # kim's 32 labels are not there
-    assert (arrays["predicted"] == NOTHING).all() and not arrays["confidence"].any()
+    assert (arrays["predicted"] == NO_CLASS).all() and not arrays["confidence"].any()
     assert not arrays["doubt"].any()
     model = head["model"]
     assert model["suspects"] == [] and not any(model["cv"]["cells"].values())
@@ -89,7 +89,7 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     assert column["names"] == []
     # Somebody who does not say who they are sees no more.
     nobody = Eyes("")
-    assert (nobody.look()[1]["predicted"] == NOTHING).all()
+    assert (nobody.look()[1]["predicted"] == NO_CLASS).all()
 
 
 def test_ones_own_label_lifts_the_veil_of_that_image(project: Project) -> None:
@@ -106,9 +106,9 @@ def test_ones_own_label_lifts_the_veil_of_that_image(project: Project) -> None:
     _, arrays = bo.look()
     row = ids.index(kims)
     assert arrays["codes"][row] & KIND_MASK == FIRST_CLASS + other
-    assert arrays["predicted"][row] != NOTHING
+    assert arrays["predicted"][row] != NO_CLASS
     others = np.delete(arrays["predicted"], row)
-    assert (others == NOTHING).all()
+    assert (others == NO_CLASS).all()
     facts = bo.get(f"image/{kims}").json()
     assert {o["annotator"]: o["class_id"] for o in facts["opinions"]} == {
         "kim": label.class_id, "bo": other,

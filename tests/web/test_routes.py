@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from fewshot_lab import jobs
 from fewshot_lab.backbones import EMBEDDED
-from fewshot_lab.live.page_state import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, NOTHING, forget
+from fewshot_lab.live import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, NO_CLASS, forget, label_codes
 from fewshot_lab.project import Project, remember
 from fewshot_lab.web import api_url, plotly_url, routes, unpack, workspace_url
 
@@ -203,6 +203,24 @@ def test_accepted_predictions_are_one_action_of_many_classes(
     assert project.store.labels() == {}
 
 
+def test_label_codes_are_those_that_the_browser_reads(page: Browser, project: Project) -> None:
+    contract = json.loads((Path(__file__).parent / "label_codes.json").read_text())
+    assert {name: getattr(label_codes, name) for name in contract["bits"]} == contract["bits"]
+    assert contract["no_class"] == NO_CLASS
+    assert page.change(do="add", name="platelet").json()["id"] == 1
+    drawn = project.store.audit_ids()
+    images = {
+        audit: iter([i for i in page.ids if (i in drawn) is audit]) for audit in (True, False)
+    }
+    rows = []
+    for case in contract["cases"]:
+        image = next(images[case["audit"]])
+        rows.append(page.ids.index(image))
+        page.send(*(page.label([image], **action) for action in case["actions"]))
+    page.listen()
+    assert page.codes[rows].tolist() == [case["code"] for case in contract["cases"]]
+
+
 def test_a_refit_sends_a_few_bytes_for_each_image_and_no_coordinates(
     page: Browser, project: Project
 ) -> None:
@@ -245,9 +263,9 @@ def test_an_audit_image_shows_no_prediction_before_it_is_labelled(
     drawn = page.codes & AUDIT != 0
     unlabelled = page.codes & KIND_MASK == 0
     assert (drawn & unlabelled).any()
-    assert (page.arrays["predicted"][drawn & unlabelled] == NOTHING).all()
+    assert (page.arrays["predicted"][drawn & unlabelled] == NO_CLASS).all()
     assert (page.arrays["confidence"][drawn & unlabelled] == 0).all()
-    assert (page.arrays["predicted"][~drawn] != NOTHING).all()
+    assert (page.arrays["predicted"][~drawn] != NO_CLASS).all()
 
 
 def test_classes_are_added_renamed_merged_retired_and_restored(page: Browser) -> None:

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from fewshot_lab.images.demo.cells import CELLS, REACH, Brush, platelet
+from fewshot_lab.images.demo.brush import Brush
+from fewshot_lab.images.demo.cells import CELLS, REACH, platelet
 from fewshot_lab.images.demo.field import AXIS, SIDE, WIDTH, inside, window
 from fewshot_lab.images.demo.stain import Dyes, Slide
 from fewshot_lab.images.demo.textures import Textures

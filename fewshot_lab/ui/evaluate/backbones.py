@@ -14,7 +14,8 @@ from fewshot_lab.ui.evaluate.parts import (
     results_and_job,
     too_few,
 )
-from fewshot_lab.ui.words import count, duration, escape, signed
+from fewshot_lab.ui.fragments import fragment, lead, muted
+from fewshot_lab.ui.words import count
 
 VERB = "evaluate-backbones"
 
@@ -29,9 +30,9 @@ def show(project: Project) -> None:
     if busy:
         return
     if not there:
-        st.html(
-            '<div class="fl-muted">The same labels drawn for each backbone, the same images for '
-            "testing: what differs is the backbone alone.</div>"
+        muted(
+            "The same labels drawn for each backbone, the same images for "
+            "testing: what differs is the backbone alone."
         )
     titles = backbone_titles(project, all_known=True)
     own = project.backbone_name
@@ -63,19 +64,19 @@ def show(project: Project) -> None:
         st.caption("Only one backbone is at hand: pretrain one, or choose another for the project.")
 
 
-def draw(found: dict[str, Any]) -> None:
+def draw(comparison: dict[str, Any]) -> None:
     """Draw verdict, curves and table."""
-    titles = found["titles"]
-    for sentence in found["sentences"]:
-        st.html(f'<p class="fl-lead">{escape(sentence)}</p>')
-    made = curve_charts.figure("labels per class", "balanced accuracy")
+    titles = comparison["titles"]
+    for sentence in comparison["sentences"]:
+        lead(sentence)
+    figure = curve_charts.figure("labels per class", "balanced accuracy")
     colours = (curve_charts.GREY, *curve_charts.COLOURS)
     for (name, title), colour in zip(titles.items(), colours, strict=False):
         rows = sorted(
-            (r for r in found["results"] if r["backbone"] == name), key=lambda r: r["shots"]
+            (r for r in comparison["results"] if r["backbone"] == name), key=lambda r: r["shots"]
         )
         curve_charts.band(
-            made,
+            figure,
             [r["shots"] for r in rows],
             [r["balanced_accuracy"] for r in rows],
             [r["interval"][0] for r in rows],
@@ -84,71 +85,42 @@ def draw(found: dict[str, Any]) -> None:
             colour=colour,
             words="labels per class",
         )
-    curve_charts.log_ticks(made, sorted({r["shots"] for r in found["results"]}))
+    curve_charts.log_ticks(figure, sorted({r["shots"] for r in comparison["results"]}))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.plotly_chart(made, config=curve_charts.CONFIG, key="fl-backbones")
+        st.plotly_chart(figure, config=curve_charts.CONFIG, key="fl-backbones")
     with right:
-        st.html(costs(found))
-    st.html(table(found))
-    draws = found["results"][0]["draws"]
-    told = (
-        f"By the app's classifier on {KINDS[found['labels']]}, {draws} paired draws, "
-        f"{count(found['test_images'])} images for testing. {found['leak_check']} Seconds on this "
-        f"machine, by {found['costs'][0]['embedded_sample']} images."
+        st.html(costs(comparison))
+    st.html(table(comparison))
+    draws = comparison["results"][0]["draws"]
+    how = (
+        f"By the app's classifier on {KINDS[comparison['labels']]}, {draws} paired draws, "
+        f"{count(comparison['test_images'])} images for testing. {comparison['leak_check']} "
+        f"Seconds on this machine, by {comparison['costs'][0]['embedded_sample']} images."
     )
-    st.html(f'<div class="fl-small fl-muted">{escape(told)}</div>')
+    muted(how, small=True)
 
 
-def costs(found: dict[str, Any]) -> str:
+def costs(comparison: dict[str, Any]) -> str:
     """Return what each backbone costs, as HTML."""
-    rows = "".join(
-        f"<tr><td>{escape(found['titles'][row['backbone']])}</td>"
-        f"<td class='n'>{duration(row['embed_seconds_per_1000'])}</td>"
-        f"<td class='n'>{row['fit_seconds']:.2f} s</td>"
-        f"<td class='n'>{count(row['dimensions'])}</td></tr>"
-        for row in found["costs"]
-    )
-    n = count(found["costs"][0]["fit_labels"])
-    return (
-        "<table class='fl-table'><thead><tr><th>Backbone</th><th class='n'>1,000 images</th>"
-        f"<th class='n'>a fit, {n} labels</th><th class='n'>dimensions</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
-    )
+    rows = [(comparison["titles"][row["backbone"]], row) for row in comparison["costs"]]
+    return fragment("curves", "backbone_costs", rows, comparison["costs"][0]["fit_labels"])
 
 
-def table(found: dict[str, Any]) -> str:
+def table(comparison: dict[str, Any]) -> str:
     """Return accuracy and differences, a row for each number of labels, as HTML."""
-    titles = found["titles"]
-    results = {(r["backbone"], r["shots"]): r for r in found["results"]}
-    gaps = {(d["backbone"], d["shots"]): d for d in found["differences"]}
-    first, *others = titles
-    head = f"<th class='n'>{escape(titles[first])}</th>"
-    for name in others:
-        head += f"<th class='n'>{escape(titles[name])}</th>"
-        head += "<th class='n'>points against the first</th>"
-    body = []
-    for shots in sorted({r["shots"] for r in found["results"]}):
-        cells = _accuracy(results[first, shots])
-        for name in others:
-            cells += _accuracy(results[name, shots])
-            gap = gaps[name, shots]
-            low, high = (100 * v for v in gap["interval"])
-            cells += (
-                f"<td class='n'>{signed(100 * gap['difference'])} <span class='fl-muted'>"
-                f"{signed(low)} to {signed(high)}</span></td>"
-            )
-        body.append(f"<tr><td class='n'>{count(shots)}</td>{cells}</tr>")
-    return (
-        "<div class='fl-wide'><table class='fl-table dense'><thead><tr>"
-        f"<th class='n'>per class</th>{head}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _accuracy(row: dict[str, Any]) -> str:
-    low, high = row["interval"]
-    return (
-        f"<td class='n'>{row['balanced_accuracy']:.3f} <span class='fl-muted'>{low:.3f}–{high:.3f}"
-        "</span></td>"
-    )
+    accuracy = {
+        (r["backbone"], r["shots"]): (r["balanced_accuracy"], *r["interval"])
+        for r in comparison["results"]
+    }
+    gains = {
+        (d["backbone"], d["shots"]): (d["difference"], *d["interval"])
+        for d in comparison["differences"]
+    }
+    first, *others = comparison["titles"]
+    rows = [
+        (n, accuracy[first, n], [(accuracy[name, n], gains[name, n]) for name in others])
+        for n in sorted({r["shots"] for r in comparison["results"]})
+    ]
+    titles = [comparison["titles"][name] for name in others]
+    return fragment("curves", "backbones", comparison["titles"][first], titles, rows)

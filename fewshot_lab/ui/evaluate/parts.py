@@ -12,21 +12,23 @@ from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project, newest
 from fewshot_lab.runs import list_runs
 from fewshot_lab.ui import work
+from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.words import escape, shortened
+from fewshot_lab.ui.words import escape
 
 KINDS = {"reference": "reference labels", "own": "your labels"}
-ROW, COLUMN = 38, 29  # characters of a class's name that a matrix has room for
+
+TOAST = "fl-splits-done"
 
 
 def kinds_of_labels(project: Project) -> dict[str, str]:
     """Return which labels of two classes at least there are: "reference", "own"."""
-    found = {}
+    kinds = {}
     if len({row.reference for row in project.store.images() if row.reference}) > 1:
-        found["reference"] = KINDS["reference"]
+        kinds["reference"] = KINDS["reference"]
     if sum(n > 0 for n in project.store.counts().classes.values()) > 1:
-        found["own"] = KINDS["own"]
-    return found
+        kinds["own"] = KINDS["own"]
+    return kinds
 
 
 def too_few(sentence: str) -> None:
@@ -57,7 +59,15 @@ def follow_labels(project: Project, draw: Callable[[Snapshot, bool], None]) -> N
 
 def learning() -> None:
     """Say that the newest labels are not in yet."""
-    st.html('<div class="fl-muted">The classifier is learning from the newest labels.</div>')
+    muted("The classifier is learning from the newest labels.")
+
+
+def refit(project: Project, done: str | None = None) -> None:
+    """Draw again after a change that figures depend on, and say what was done."""
+    LiveSession.of(project).notify()
+    if done is not None:
+        st.session_state[TOAST] = done
+    st.rerun()
 
 
 def results_and_job(
@@ -71,15 +81,15 @@ def results_and_job(
         Whether there is a result, and whether a job is at work (then no form is wanted).
     """
     job = work.active(project, (verb,))
-    found = newest(project, kind)
-    if found is not None:
-        draw(found)
+    result = newest(project, kind)
+    if result is not None:
+        draw(result)
         st.divider()
     if job is not None:
         work.show(project, job)
     elif (last := work.latest(project, (verb,))) is not None:
         work.show_ending(project, last)
-    return found is not None, job is not None
+    return result is not None, job is not None
 
 
 def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, str]:
@@ -92,31 +102,18 @@ def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, s
     """
     folder = project.folder / "embeddings"
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    found = {}
+    titles = {}
     for card in cards():
         if card.fingerprint in there or (all_known and card.offline):
-            found[card.name] = card.title
+            titles[card.name] = card.title
     for run in list_runs():
         name = f"run:{run.name}"
         try:
             if find(name).fingerprint in there or all_known:
-                found[name] = f"run {run.name}"
+                titles[name] = f"run {run.name}"
         except FewshotLabError:
             continue  # it has no weights yet
-    if project.backbone_name not in found:
+    if project.backbone_name not in titles:
         with suppress(FewshotLabError):
-            found[project.backbone_name] = project.backbone.card.title
-    return found
-
-
-def row_head(name: str) -> str:
-    """Return the heading of a matrix's row as HTML."""
-    return f"<th class='row' scope='row' title='{escape(name)}'>{escape(shortened(name, ROW))}</th>"
-
-
-def column_head(name: str) -> str:
-    """Return the heading of a matrix's column as HTML."""
-    return (
-        f"<th class='col' scope='col'><div><span title='{escape(name)}'>"
-        f"{escape(shortened(name, COLUMN))}</span></div></th>"
-    )
+            titles[project.backbone_name] = project.backbone.card.title
+    return titles

@@ -9,7 +9,8 @@ from fewshot_lab.project import Project, set_strategy, strategy_of
 from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES
 from fewshot_lab.ui import curve_charts
 from fewshot_lab.ui.evaluate.parts import KINDS, kinds_of_labels, results_and_job, too_few
-from fewshot_lab.ui.words import count, escape, signed
+from fewshot_lab.ui.fragments import fragment, lead, muted
+from fewshot_lab.ui.words import count
 
 VERB = "evaluate-replay"
 COLOURS = dict(zip(STRATEGIES, curve_charts.COLOURS, strict=False)) | {"random": curve_charts.GREY}
@@ -19,14 +20,13 @@ def show(project: Project) -> None:
     """Draw the newest replay, the strategy in use, and the form for another."""
     kinds = kinds_of_labels(project)
     used = strategy_of(project)
-    said = used["sentence"] or f"Suggestions by {used['title']}."
-    st.html(f'<p class="fl-lead">{escape(said)}</p>')
+    lead(used["sentence"] or f"Suggestions by {used['title']}.")
     choose(project, used)
     if not used["sentence"]:
-        st.html(
-            "<div class='fl-muted'>A replay labels images again whose labels are known, by each "
+        muted(
+            "A replay labels images again whose labels are known, by each "
             "strategy from the start, and says what each would have cost in labels against "
-            "random ones. Where one is better beyond doubt, suggestions follow it.</div>"
+            "random ones. Where one is better beyond doubt, suggestions follow it."
         )
     if not kinds:
         too_few("A replay needs 60 labelled images of two classes: yours, or reference labels.")
@@ -64,13 +64,13 @@ def choose(project: Project, used: dict[str, Any]) -> None:
         st.rerun()
 
 
-def draw(found: dict[str, Any]) -> None:
+def draw(result: dict[str, Any]) -> None:
     """Draw the curves and what each strategy cost."""
-    made = curve_charts.figure("labels", "balanced accuracy")
-    for row in found["strategies"]:
+    figure = curve_charts.figure("labels", "balanced accuracy")
+    for row in result["strategies"]:
         points = row["curve"]
         curve_charts.band(
-            made,
+            figure,
             [p["labels"] for p in points],
             [p["balanced_accuracy"] for p in points],
             [p["interval"][0] for p in points],
@@ -81,51 +81,19 @@ def draw(found: dict[str, Any]) -> None:
             words="labels",
             filled=row["strategy"] in (DEFAULT_STRATEGY, "random"),
         )
-    st.plotly_chart(made, config=curve_charts.CONFIG, key="fl-replay")
-    st.html(table(found))
-    kind = KINDS[found["labels"]]
-    by = "by itself in the background" if found.get("background") else "as asked"
-    told = (
-        f"{count(found['images'])} images with {kind} labelled again {found['draws']} times, {by}; "
-        f"{count(found['test_images'])} set apart for testing in each. {found['leak_check']} "
-        "Intervals: 95 %, corrected for draws that share images (Nadeau & Bengio 2003)."
+    st.plotly_chart(figure, config=curve_charts.CONFIG, key="fl-replay")
+    st.html(table(result))
+    kind = KINDS[result["labels"]]
+    by = "by itself in the background" if result.get("background") else "as asked"
+    how = (
+        f"{count(result['images'])} images with {kind} labelled again {result['draws']} times, "
+        f"{by}; {count(result['test_images'])} set apart for testing in each. "
+        f"{result['leak_check']} Intervals: 95 %, corrected for draws that "
+        "share images (Nadeau & Bengio 2003)."
     )
-    st.html(f'<div class="fl-small fl-muted">{escape(told)}</div>')
+    muted(how, small=True)
 
 
-def table(found: dict[str, Any]) -> str:
+def table(result: dict[str, Any]) -> str:
     """Return gains and costs of each strategy as HTML."""
-    targets = [c["accuracy"] for c in found["strategies"][0]["cost"]]
-    head = "".join(f"<th class='n'>labels to {t:.2f} (share of random's)</th>" for t in targets)
-    rows = []
-    for row in found["strategies"]:
-        gain = {key: 100 * v for key, v in row["than_random"].items()}
-        points = "–"
-        compared = row["strategy"] != "random"
-        if compared:
-            points = (
-                f"{signed(gain['value'])} <span class='fl-muted'>{signed(gain['low'])} to "
-                f"{signed(gain['high'])}</span>"
-            )
-        costs = "".join(f"<td class='n'>{cost(c, compared=compared)}</td>" for c in row["cost"])
-        rows.append(f"<tr><td>{escape(row['title'])}</td><td class='n'>{points}</td>{costs}</tr>")
-    return (
-        "<table class='fl-table'><thead><tr><th>Strategy</th>"
-        f"<th class='n'>points against random (95 %)</th>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table>"
-    )
-
-
-def cost(row: dict[str, Any], *, compared: bool) -> str:
-    """Return the labels needed, and how that compares with random."""
-    if row["labels"] is None:
-        return "<span class='fl-muted'>not reached</span>"
-    if not compared:
-        return f"{row['labels']:.0f}"
-    if row["share"] is None:
-        return f"some {row['labels']:.0f} <span class='fl-muted'>too unsure</span>"
-    share = row["share"]
-    return (
-        f"{row['labels']:.0f} <span class='fl-muted'>{share['value']:.2f} "
-        f"({share['low']:.2f}–{share['high']:.2f})</span>"
-    )
+    return fragment("curves", "replay", result["strategies"])

@@ -1,75 +1,103 @@
+// @ts-check
 // Talking to the server: JSON out, JSON or packed arrays in.
 
-export class Refused extends Error {}
+/** An answer that says what is wrong; asking again would not help. */
+export class RequestError extends Error {}
 
-const SIZES = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
+/** @typedef {Record<string, string | number>} Query */
 
-export function unpack(buffer) {
-  const view = new DataView(buffer);
-  const length = view.getUint32(0, true);
+const ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
+
+/**
+ * @param {ArrayBuffer} buffer
+ * @returns {{ head: any, arrays: Record<string, any> }}
+ */
+function unpack(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   let at = 4 + length;
   at += -at & 3;
-  const arrays = {};
+  const arrays = /** @type {Record<string, any>} */ ({});
   for (const { name, dtype, length: n } of head.arrays) {
-    const Kind = SIZES[dtype];
-    arrays[name] = new Kind(buffer, at, n);
-    const size = n * Kind.BYTES_PER_ELEMENT;
+    const TypedArray = ARRAYS[/** @type {keyof typeof ARRAYS} */ (dtype)];
+    arrays[name] = new TypedArray(buffer, at, n);
+    const size = n * TypedArray.BYTES_PER_ELEMENT;
     at += size + (-size & 3);
   }
   return { head, arrays };
 }
 
 export class Api {
-  // The server shows everybody only what they may see, so every question says who asks.
+  /**
+   * The server shows everybody only what they may see, so every question says who asks.
+   * @param {string} base
+   * @param {() => string} annotator
+   */
   constructor(base, annotator) {
     this.base = new URL(base, document.baseURI).href;
     this.annotator = annotator;
   }
 
+  /**
+   * @param {string} path
+   * @param {Query} [query]
+   */
   url(path, query = {}) {
-    return `${this.base}/${path}?${new URLSearchParams({ ...query, annotator: this.annotator() })}`;
+    const values = /** @type {Record<string, string>} */ ({ ...query, annotator: this.annotator() });
+    return `${this.base}/${path}?${new URLSearchParams(values)}`;
   }
 
-  thumb(id) {
+  /** @param {string} id */
+  thumbnail(id) {
     return `${this.base}/thumb/${id}.webp`;
   }
 
+  /** @param {string} id */
   picture(id) {
     return `${this.base}/picture/${id}`;
   }
 
-  async get(path, query, signal) {
-    const response = await fetch(this.url(path, query), { signal });
-    await refuse(response);
-    return response.json();
+  /**
+   * @param {string} path
+   * @param {Query} [query]
+   */
+  async get(path, query) {
+    return (await checked(fetch(this.url(path, query)))).json();
   }
 
+  /**
+   * @param {string} path
+   * @param {Query} query
+   * @param {AbortSignal} [signal]
+   */
   async arrays(path, query, signal) {
-    const response = await fetch(this.url(path, query), { signal });
-    await refuse(response);
-    return unpack(await response.arrayBuffer());
+    return unpack(await (await checked(fetch(this.url(path, query), { signal }))).arrayBuffer());
   }
 
+  /**
+   * @param {string} path
+   * @param {object} body
+   * @param {AbortSignal} [signal]
+   */
   async post(path, body, signal) {
-    const response = await fetch(`${this.base}/${path}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Fewshot": "1" },
-      body: JSON.stringify(body),
-      signal,
-    });
-    await refuse(response);
-    return response.json();
+    const headers = { "Content-Type": "application/json", "X-Fewshot": "1" };
+    const request = { method: "POST", headers, body: JSON.stringify(body), signal };
+    return (await checked(fetch(`${this.base}/${path}`, request))).json();
   }
 }
 
-// A 4xx is an answer (the sentence says what is wrong); a 5xx or no connection is not.
-async function refuse(response) {
-  if (response.ok) return;
+/**
+ * A 4xx is an answer (the sentence says what is wrong); a 5xx or no connection is not.
+ * @param {Promise<Response>} answer
+ */
+async function checked(answer) {
+  const response = await answer;
+  if (response.ok) return response;
   let sentence = `The server answered ${response.status}.`;
   try {
     sentence = (await response.json()).error ?? sentence;
-  } catch { /* no JSON: the status must do */ }
-  if (response.status < 500) throw new Refused(sentence);
-  throw new Error(sentence);
+  } catch {
+    /* no JSON: the status must do */
+  }
+  throw response.status < 500 ? new RequestError(sentence) : new Error(sentence);
 }

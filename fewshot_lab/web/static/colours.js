@@ -1,39 +1,48 @@
+// @ts-check
 // Colours: a class has one, everything else is quiet. Never the only sign of anything.
 
-const parsed = new Map();
+const parsed = /** @type {Map<string, number[]>} */ (new Map());
 
+/**
+ * @param {string} color as CSS writes it: #rgb, #rrggbb or rgb(…)
+ * @returns {number[]} red, green, blue
+ */
 export function rgb(color) {
-  let found = parsed.get(color);
-  if (!found) {
+  let channels = parsed.get(color);
+  if (!channels) {
     if (color.startsWith("#")) {
       const text = color.slice(1);
       const full = text.length === 3 ? [...text].map((c) => c + c).join("") : text;
-      found = [0, 2, 4].map((at) => parseInt(full.slice(at, at + 2), 16) || 0);
-    } else found = (color.match(/[\d.]+/g) ?? [0, 0, 0]).slice(0, 3).map((v) => Math.round(Number(v)));
-    parsed.set(color, found);
+      channels = [0, 2, 4].map((at) => parseInt(full.slice(at, at + 2), 16) || 0);
+    } else channels = (color.match(/[\d.]+/g) ?? [0, 0, 0]).slice(0, 3).map((v) => Math.round(Number(v)));
+    parsed.set(color, channels);
   }
-  return found;
+  return channels;
 }
 
+/** @param {number[]} color */
 function luminance([r, g, b]) {
   const linear = [r, g, b].map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
 }
 
-// White where that is easy to read (WCAG AA for small text), else black.
-export function inkOn(color) {
-  const l = luminance(rgb(color));
-  return 1.05 / (l + 0.05) >= 4.5 ? "#ffffff" : "#14191c";
+/** White where that is easy to read (WCAG AA for small text), else black. @param {string} color */
+export function textColour(color) {
+  return 1.05 / (luminance(rgb(color)) + 0.05) >= 4.5 ? "#ffffff" : "#14191c";
 }
 
-// Perceptually even (cividis): reads the same with and without red-green vision, light or dark.
-const EVEN = ["#00224e", "#1a386f", "#434e6c", "#5f656f", "#787877", "#948e77", "#b2a570", "#d3be62", "#fde737"];
+// Perceptually even: reads the same with and without red-green vision, light or dark.
+const CIVIDIS = ["#00224e", "#1a386f", "#434e6c", "#5f656f", "#787877", "#948e77", "#b2a570", "#d3be62", "#fde737"];
 
+/** @param {number} share */
 export function scale(share) {
-  const at = Math.min(0.9999, Math.max(0, share)) * (EVEN.length - 1);
-  const low = Math.floor(at), part = at - low;
-  const a = rgb(EVEN[low]), b = rgb(EVEN[low + 1]);
+  const at = Math.min(0.9999, Math.max(0, share)) * (CIVIDIS.length - 1);
+  const low = Math.floor(at),
+    part = at - low;
+  const a = rgb(CIVIDIS[low]),
+    b = rgb(CIVIDIS[low + 1]);
   const mixed = a.map((v, i) => Math.round(v + (b[i] - v) * part));
   return `#${mixed.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
 }
-export const scaleCss = `linear-gradient(90deg, ${EVEN.join(",")})`;
+
+export const scaleCss = `linear-gradient(90deg, ${CIVIDIS.join(",")})`;

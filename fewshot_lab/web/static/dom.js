@@ -1,41 +1,78 @@
+// @ts-check
 // Making elements, and the few helpers that every part of the page needs.
 
+/** @import { Attributes, Child } from "./types.d.ts" */
+
+const SVG_TAGS = new Set(["svg", "path", "circle", "line"]);
+const PROPERTIES = new Set(["value", "checked", "disabled", "hidden"]);
+
+/**
+ * A new element; an attribute that is undefined, null or false is left out.
+ * @template {string} K
+ * @param {K} tag
+ * @param {Attributes} [attributes]
+ * @param {...Child} children
+ * @returns {K extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[K] : SVGElement}
+ */
 export function h(tag, attributes = {}, ...children) {
-  const svg = tag === "svg" || tag === "path" || tag === "circle" || tag === "rect" || tag === "line" || tag === "g";
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-    : document.createElement(tag);
+  const element = /** @type {any} */ (
+    SVG_TAGS.has(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag)
+  );
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "class") element.setAttribute("class", value);
-    else if (name === "style" && typeof value === "object") {
-      for (const [key, v] of Object.entries(value)) element.style.setProperty(key, v);
-    } else if (name === "value" || name === "checked" || name === "disabled" || name === "hidden") {
-      element[name] = value;
-    } else element.setAttribute(name, value === true ? "" : value);
+    else if (name === "style") for (const [key, v] of Object.entries(value)) element.style.setProperty(key, v);
+    else if (PROPERTIES.has(name)) element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
   }
-  put(element, ...children);
+  append(element, children);
   return element;
 }
 
-export function put(element, ...children) {
-  for (const child of children.flat(Infinity)) {
+/**
+ * @param {string} className
+ * @param {Attributes} attributes
+ * @param {...Child} children
+ */
+export function button(className, attributes, ...children) {
+  return h("button", { type: "button", class: className, ...attributes }, ...children);
+}
+
+/**
+ * @param {Element} element
+ * @param {readonly Child[]} children
+ */
+function append(element, children) {
+  for (const child of /** @type {any} */ (children).flat(Infinity)) {
     if (child === undefined || child === null || child === false) continue;
-    element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+    element.append(child instanceof Node ? child : String(child));
   }
-  return element;
 }
 
+/**
+ * @param {Element} element
+ * @param {...Child} children
+ */
 export function refill(element, ...children) {
   element.replaceChildren();
-  return put(element, ...children);
+  append(element, children);
 }
 
-// A change of text only where it differs: a line that stands still is not touched by a refit.
-export function say(element, text) {
+/**
+ * A change of text only where it differs: a line that stands still is not touched by a refit.
+ * @param {Element} element
+ * @param {string} text
+ */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/**
+ * @param {Event} event
+ * @param {string} selector
+ */
+export const closest = (event, selector) =>
+  event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest(selector)) : null;
 
 const PATHS = {
   close: "M4 4l8 8M12 4l-8 8",
@@ -45,40 +82,42 @@ const PATHS = {
   more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
   up: "M4 10l4-4l4 4",
   down: "M4 6l4 4l4-4",
-  check: "M3 8.5l3.5 3.5L13 4.5",
-  undo: "M5 3L2 6l3 3M2.5 6H10a4 4 0 0 1 0 8H6",
-  hidden: "M2 8s2.2-4 6-4s6 4 6 4s-2.2 4-6 4s-6-4-6-4zM2.5 13.5l11-11",
   grip: "M6 4h.01M10 4h.01M6 8h.01M10 8h.01M6 12h.01M10 12h.01",
   list: "M2 4h12M2 8h12M2 12h12",
-  large: "M9 2h5v5M7 14H2V9M14 2L9 7M2 14l5-5",
-  near: "M8 6.2a1.8 1.8 0 1 1 0 3.6a1.8 1.8 0 0 1 0-3.6M8 1.5v2M8 12.5v2M1.5 8h2M12.5 8h2",
   minus: "M3 8h10",
   plus: "M8 3v10M3 8h10",
   download: "M8 2v8M4.5 7L8 10.5L11.5 7M2.5 13.5h11",
 };
 
+/** @param {keyof typeof PATHS} name */
 export function icon(name) {
-  return h(
-    "svg",
-    { viewBox: "0 0 16 16", width: 16, height: 16, class: `ws-icon ws-icon-${name}`, "aria-hidden": "true", focusable: "false" },
-    h("path", { d: PATHS[name] }),
-  );
+  const attributes = { width: 16, height: 16, class: `ws-icon ws-icon-${name}`, "aria-hidden": "true" };
+  return h("svg", { viewBox: "0 0 16 16", focusable: "false", ...attributes }, h("path", { d: PATHS[name] }));
 }
 
+/**
+ * @param {keyof typeof PATHS} name
+ * @param {string} label
+ * @param {Attributes["onclick"]} onclick
+ * @param {Attributes} [attributes]
+ */
 export function iconButton(name, label, onclick, attributes = {}) {
-  return h(
-    "button",
-    { type: "button", class: "ws-icon-button", "aria-label": label, title: label, onclick, ...attributes },
-    icon(name),
-  );
+  return button("ws-icon-button", { "aria-label": label, title: label, onclick, ...attributes }, icon(name));
 }
 
 const figures = new Intl.NumberFormat("en-US");
+/** @param {number} n */
 export const count = (n) => figures.format(n);
+/** @param {number} n */
 export const images = (n) => `${count(n)} ${n === 1 ? "image" : "images"}`;
+/** @param {number} p */
 export const percent = (p) => `${Math.round(p * 100)}\u00a0%`;
+/** @param {number} x */
 export const two = (x) => x.toFixed(2);
+/** @param {string} text */
+export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** @param {number} seconds */
 export function ago(seconds) {
   if (seconds < 1) return `${Math.max(0.1, seconds).toFixed(1)} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
@@ -86,6 +125,7 @@ export function ago(seconds) {
   return `${Math.round(seconds / 3600)} h`;
 }
 
+/** @param {number} time seconds since 1970 */
 export function clock(time) {
   const date = new Date(time * 1000);
   const hours = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -93,20 +133,26 @@ export function clock(time) {
   return today ? hours : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${hours}`;
 }
 
+/** @param {Event} event */
 export function isTyping(event) {
-  const target = event.composedPath ? event.composedPath()[0] : event.target;
-  if (!(target instanceof Element)) return false;
-  if (target.isContentEditable) return true;
-  if (target.tagName === "TEXTAREA" || target.tagName === "SELECT") return true;
-  return target.tagName === "INPUT" && !["checkbox", "radio", "button"].includes(target.type);
+  const [target] = event.composedPath();
+  if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLInputElement) return !["checkbox", "radio", "button"].includes(target.type);
+  return target.isContentEditable || target.tagName === "TEXTAREA" || target.tagName === "SELECT";
 }
 
-// Runs at most once a frame, after the browser had the chance to paint what was asked before.
+/**
+ * Runs at most once a frame, after the browser had the chance to paint what was asked before.
+ * @param {() => void} work
+ */
 export function afterPaint(work) {
   let waiting = false;
+  const run = () => {
+    waiting = false;
+    work();
+  };
   return () => {
-    if (waiting) return;
+    if (!waiting) requestAnimationFrame(() => setTimeout(run, 16));
     waiting = true;
-    requestAnimationFrame(() => setTimeout(() => { waiting = false; work(); }, 16));
   };
 }

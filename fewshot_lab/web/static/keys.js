@@ -1,99 +1,134 @@
+// @ts-check
 // The keyboard. Nothing here listens while somebody types into a field.
 
-import { isTyping } from "./dom.js";
-import { placeOf } from "./keynames.js";
+import { placeOf } from "./classkeys.js";
+import { closest, isTyping } from "./dom.js";
 import { closePopover, popoverOpen } from "./popover.js";
 
+/** @import { Grid } from "./grid.js" */
+/** @import { Labeller } from "./labeller.js" */
+/** @import { Model } from "./model.js" */
+/** @import { LabelKind } from "./types.d.ts" */
+/** @import { Viewer } from "./viewer.js" */
+
+/** @type {Record<string, LabelKind>} */
+const LABEL_KEYS = { u: "unsure", x: "reject", s: "skip", Backspace: "clear", Delete: "clear" };
+
 export class Keys {
+  /**
+   * @param {{
+   *   model: Model,
+   *   grid: Grid,
+   *   viewer: Viewer,
+   *   labeller: Labeller,
+   *   workspace: HTMLElement,
+   *   onHelp: () => void,
+   * }} parts
+   */
   constructor({ model, grid, viewer, labeller, workspace, onHelp }) {
-    Object.assign(this, { model, grid, viewer, labeller, workspace, onHelp });
+    this.model = model;
+    this.grid = grid;
+    this.viewer = viewer;
+    this.labeller = labeller;
+    this.workspace = workspace;
+    this.onHelp = onHelp;
+    /** @param {KeyboardEvent} event */
     this.listener = (event) => this.pressed(event);
     // First in line, before Streamlit's own keys (r runs the script again, c clears its cache).
     window.addEventListener("keydown", this.listener, true);
   }
 
+  /** @param {KeyboardEvent} event */
   pressed(event) {
     if (event.isComposing || isTyping(event)) return;
-    const inside = this.workspace.contains(event.target) || event.target === document.body || event.target === document.documentElement;
-    if (!inside) return;
-    if (this.act(event)) {
+    const target = /** @type {Node} */ (event.target);
+    if (!this.workspace.contains(target) && target !== document.body && target !== document.documentElement) return;
+    const act = this.actOf(event);
+    if (act) {
+      act();
       event.preventDefault();
       event.stopImmediatePropagation();
-    } else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && /[a-z]/i.test(event.key)) {
-      event.stopPropagation();
-    }
+    } else if (/^[a-z]$/i.test(event.key) && !event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
   }
 
-  act(event) {
+  /**
+   * What a key does here; null where it is left to the browser.
+   * @param {KeyboardEvent} event
+   * @returns {(() => void) | null}
+   */
+  actOf(event) {
     const { grid, viewer, labeller } = this;
-    const command = event.ctrlKey || event.metaKey;
+    const { cursor, labelling, rows, tiles } = grid;
+    const { shiftKey } = event;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (command) {
-      if (key === "z") return run(() => (event.shiftKey ? labeller.redo() : labeller.undo()));
-      if (key === "y") return run(() => labeller.redo());
-      if (key === "a" && !viewer.isOpen) return run(() => grid.markAll());
-      return false;
+    if (event.ctrlKey || event.metaKey) {
+      if (key === "z") return () => labeller.revert(shiftKey ? "redo" : "undo");
+      if (key === "y") return () => labeller.revert("redo");
+      return key === "a" && !viewer.isOpen ? () => cursor.markAll() : null;
     }
-    if (event.altKey) return false;
-    const onButton = event.target instanceof Element && event.target.closest("button, a, summary, [role=menuitem]");
+    if (event.altKey) return null;
     if (key === "Escape") return this.escape();
-    if (popoverOpen()) return false;
-    if (this.target(event, key)) return true;
-    if (onButton && (key === "Enter" || key === " ")) return false;
-    const onMap = event.target instanceof Element && event.target.closest(".ws-map");
-    if (["ArrowUp", "ArrowDown", "Home", "End"].includes(key) && event.target instanceof Element && event.target.closest(".ws-class")) return false;
-    if (onMap && (key.startsWith("Arrow") || "+-=0".includes(key))) return false;
-    switch (key) {
-      case " ": return run(() => (viewer.isOpen ? viewer.close() : this.enlarge()));
-      case "Enter": return run(() => { if (!viewer.isOpen || viewer.row === grid.focusRow()) grid.takePrediction(); });
-      case "0": return run(() => grid.keep());
-      case ".": return run(() => { viewer.isOpen && viewer.close(); grid.open({ name: "neighbours" }); });
-      case "?": return run(() => this.onHelp());
-      case "ArrowLeft": return run(() => grid.move(-1, 0, event.shiftKey));
-      case "ArrowRight": return run(() => grid.move(1, 0, event.shiftKey));
-      case "ArrowUp": return run(() => (viewer.isOpen ? grid.move(-1, 0) : grid.move(0, -1, event.shiftKey)));
-      case "ArrowDown": return run(() => (viewer.isOpen ? grid.move(1, 0) : grid.move(0, 1, event.shiftKey)));
-      case "PageDown": return run(() => grid.move(0, Math.max(1, Math.floor(grid.scroller.clientHeight / (grid.height + 8)) - 1), event.shiftKey));
-      case "PageUp": return run(() => grid.move(0, -Math.max(1, Math.floor(grid.scroller.clientHeight / (grid.height + 8)) - 1), event.shiftKey));
-      case "Home": return run(() => grid.move(-Infinity, 0, event.shiftKey));
-      case "End": return run(() => grid.move(grid.rows.length, 0, event.shiftKey));
-      default: return false;
-    }
+    if (popoverOpen()) return null;
+    const label = this.labelOf(event, key);
+    if (label) return label;
+    if ((key === "Enter" || key === " ") && closest(event, "button, a, summary, [role=menuitem]")) return null;
+    if (["ArrowUp", "ArrowDown", "Home", "End"].includes(key) && closest(event, ".ws-class")) return null;
+    if ((key.startsWith("Arrow") || "+-=0".includes(key)) && closest(event, ".ws-map")) return null;
+    /** @type {Record<string, () => void>} */
+    const acts = {
+      " ": () => (viewer.isOpen ? viewer.close() : this.enlarge()),
+      Enter: () => {
+        if (!viewer.isOpen || viewer.row === cursor.row) labelling.takePrediction();
+      },
+      0: () => labelling.keep(),
+      ".": () => {
+        if (viewer.isOpen) viewer.close();
+        grid.open({ name: "neighbours" });
+      },
+      "?": () => this.onHelp(),
+      ArrowLeft: () => cursor.move(-1, 0, shiftKey),
+      ArrowRight: () => cursor.move(1, 0, shiftKey),
+      ArrowUp: () => (viewer.isOpen ? cursor.move(-1, 0) : cursor.move(0, -1, shiftKey)),
+      ArrowDown: () => (viewer.isOpen ? cursor.move(1, 0) : cursor.move(0, 1, shiftKey)),
+      PageDown: () => cursor.move(0, tiles.page, shiftKey),
+      PageUp: () => cursor.move(0, -tiles.page, shiftKey),
+      Home: () => cursor.move(-Infinity, 0, shiftKey),
+      End: () => cursor.move(rows.length, 0, shiftKey),
+    };
+    return acts[key] ?? null;
   }
 
-  // Class keys and the reserved ones.
-  target(event, key) {
+  /**
+   * Class keys and the reserved ones.
+   * @param {KeyboardEvent} event
+   * @param {string} key
+   */
+  labelOf(event, key) {
     // The large view may show an image that is not in the grid: what one sees is what is labelled.
     const rows = this.viewer.isOpen ? [this.viewer.row] : undefined;
-    const what = { u: "unsure", x: "reject", s: "skip", Backspace: "clear", Delete: "clear" }[key];
-    if (what && !event.shiftKey) return run(() => this.grid.label({ kind: what }, rows));
-    if (key.length !== 1 || key === "0") return false;
-    const found = this.model.classes[placeOf(event)];
-    if (!found) return false;
-    if (event.repeat) return true;
-    return run(() => this.grid.label({ kind: "class", classId: found.id }, rows));
+    const kind = event.shiftKey ? undefined : LABEL_KEYS[key];
+    if (kind) return () => this.grid.labelling.label({ kind }, rows);
+    const row = key.length === 1 && key !== "0" ? this.model.classes[placeOf(event)] : null;
+    if (!row) return null;
+    return () => {
+      if (!event.repeat) this.grid.labelling.label({ kind: "class", classId: row.id }, rows);
+    };
   }
 
   escape() {
-    if (popoverOpen()) return run(closePopover);
-    if (this.viewer.isOpen) return run(() => this.viewer.close());
-    if (this.grid.marked.size && this.grid.view.name !== "selection") return run(() => this.grid.unmark());
-    if (this.model.selection) return run(() => this.model.select(null));
-    return false;
+    const { grid, model, viewer } = this;
+    if (popoverOpen()) return closePopover;
+    if (viewer.isOpen) return () => viewer.close();
+    if (grid.cursor.marked.size && grid.view.name !== "selection") return () => grid.cursor.unmark();
+    return model.selection ? () => model.select(null) : null;
   }
 
   enlarge() {
-    const row = this.grid.focusRow();
-    if (row >= 0) this.viewer.open(row);
-    else if (this.grid.rows.length) this.viewer.open(this.grid.rows[0]);
+    const row = this.grid.cursor.row >= 0 ? this.grid.cursor.row : this.grid.rows[0];
+    if (row !== undefined) this.viewer.open(row);
   }
 
   close() {
     window.removeEventListener("keydown", this.listener, true);
   }
-}
-
-function run(act) {
-  act();
-  return true;
 }

@@ -1,60 +1,70 @@
+// @ts-check
 // Listening: one bounded request after the other; each answer brings only what is new.
 
+/** @import { Api } from "./api.js" */
+/** @import { Model } from "./model.js" */
+
 export class Live {
-  constructor(api, model, { onState }) {
+  /**
+   * @param {Api} api
+   * @param {Model} model
+   * @param {(lost: boolean) => void} onConnection
+   */
+  constructor(api, model, onConnection) {
     this.api = api;
     this.model = model;
-    this.onState = onState;
+    this.onConnection = onConnection;
     this.controller = new AbortController();
+    this.request = new AbortController();
   }
 
-  have(hold) {
-    const m = this.model;
-    return {
-      rev: m.rev, labels: m.labelsVersion, images: m.n, map: m.mapVersion, overview: m.overviewStamp, hold,
-    };
+  /** @param {number} hold for how long the server may wait for news, in seconds */
+  query(hold) {
+    const { rev, labelsVersion, n, mapVersion, overview } = this.model;
+    return { rev, labels: labelsVersion, images: n, map: mapVersion, overview: overview?.stamp ?? "", hold };
   }
 
   async start() {
+    const { signal } = this.controller;
     let failures = 0;
     let hold = 0;
-    while (!this.controller.signal.aborted) {
+    while (!signal.aborted) {
+      const request = (this.request = new AbortController());
       try {
-        this.asking = new AbortController();
-        const asking = this.asking.signal;
-        const news = await this.api.arrays("live", this.have(hold), asking).catch((error) => {
-          if (asking.aborted) return null;
-          throw error;
-        });
-        if (this.controller.signal.aborted) return;
-        if (!news) continue;
-        if (!news.head.same) this.model.take(news);
-        if (failures) this.onState({ lost: false });
+        const update = await this.api.arrays("live", this.query(hold), request.signal);
+        if (signal.aborted) return;
+        if (!update.head.same) this.model.update(update);
+        if (failures) this.onConnection(false);
         failures = 0;
         hold = 2;
-        if (document.hidden) await visible(this.controller.signal);
-      } catch (error) {
-        if (this.controller.signal.aborted) return;
+        if (document.hidden) await pageVisible(signal);
+      } catch {
+        if (signal.aborted) return;
+        if (request.signal.aborted) continue;
         failures++;
-        this.onState({ lost: true, sentence: error.message });
+        this.onConnection(true);
         await new Promise((resolve) => setTimeout(resolve, Math.min(4000, 400 * failures)));
       }
     }
   }
 
-  // Do not wait for the answer under way: ask anew.
-  again() {
-    this.asking?.abort();
+  /** Do not wait for the answer under way: ask anew. */
+  restart() {
+    this.request.abort();
   }
 
   stop() {
     this.controller.abort();
-    this.asking?.abort();
+    this.request.abort();
   }
 }
 
-// A page in the background asks for nothing.
-function visible(signal) {
+/**
+ * A page in the background asks for nothing.
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
+function pageVisible(signal) {
   return new Promise((resolve) => {
     const look = () => {
       if (document.hidden && !signal.aborted) return;

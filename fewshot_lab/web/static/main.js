@@ -1,155 +1,196 @@
+// @ts-check
 // The label page: its parts put together.
 
-import { h } from "./dom.js";
 import { Api } from "./api.js";
-import { Model } from "./model.js";
-import { Outbox } from "./outbox.js";
-import { Live } from "./live.js";
-import { Prefs } from "./prefs.js";
-import { Toasts } from "./toast.js";
-import { Labeller } from "./labeller.js";
-import { MapView } from "./map.js";
-import { MapBar } from "./mapbar.js";
-import { ClassChanges, ClassPanel } from "./classes.js";
+import { BackboneOffer } from "./backboneoffer.js";
+import { ClassChanges } from "./classchanges.js";
+import { ClassPanel } from "./classpanel.js";
+import { capitalised, h } from "./dom.js";
+import { EmptyState } from "./emptystate.js";
 import { Grid } from "./grid.js";
-import { Viewer } from "./viewer.js";
-import { TruthLine } from "./truth.js";
-import { Offer } from "./offer.js";
 import { History } from "./history.js";
 import { KeyHelp } from "./keyhelp.js";
 import { Keys } from "./keys.js";
-import { Emptiness } from "./empty.js";
+import { Labeller } from "./labeller.js";
+import { Live } from "./live.js";
+import { MapView } from "./map.js";
+import { MapBar } from "./mapbar.js";
+import { Model } from "./model.js";
+import { Outbox } from "./outbox.js";
 import { closePopover } from "./popover.js";
+import { Preferences } from "./preferences.js";
+import { StatusBar } from "./statusbar.js";
+import { Toasts } from "./toast.js";
+import { Viewer } from "./viewer.js";
 
+/** @import { Ack, Entry, PageData, View } from "./types.d.ts" */
+
+/**
+ * @param {HTMLElement} root
+ * @param {PageData} data
+ */
 export async function mount(root, data) {
-  await stylesheet(data.css);
+  await loadStylesheet(data.css);
   return new Workspace(root, data);
 }
 
 class Workspace {
+  /**
+   * @param {HTMLElement} root
+   * @param {PageData} data
+   */
   constructor(root, data) {
     this.data = data;
-    const element = (this.element = h("div", { class: "ws-workspace", "data-project": data.project }));
-    const model = (this.model = new Model());
-    const api = new Api(data.api, () => this.data.annotator);
-    const prefs = new Prefs(data.project);
+    this.opened = false;
+    const element = h("div", { class: "ws-workspace", "data-project": data.project });
+    const annotator = () => this.data.annotator;
+    const model = new Model();
+    const api = new Api(data.api, annotator);
+    const preferences = new Preferences(data.project);
     const toasts = new Toasts();
-    const outbox = (this.outbox = new Outbox({
-      api, project: data.project, annotator: () => this.data.annotator,
-      onAck: (ack, entry) => this.acknowledged(ack, entry),
-      onState: (state) => { truth.told(state); element.dataset.waiting = String(state.waiting); },
-    }));
+    const outbox = new Outbox({
+      api,
+      project: data.project,
+      annotator,
+      onAck: (ack, entry) => this.acknowledge(ack, entry),
+      onState: (state) => {
+        statusBar.setOutbox(state);
+        element.dataset.waiting = String(state.waiting);
+      },
+    });
     const labeller = new Labeller({ model, outbox, toasts });
-    const map = (this.map = new MapView({ model, plotlyUrl: data.plotly, api, prefs, onOpen: (row) => viewer.open(row) }));
+    /** @param {number} row */
+    const onOpen = (row) => viewer.open(row);
+    const map = new MapView({ model, plotlyUrl: data.plotly, api, preferences, onOpen });
     const bar = new MapBar({ model, map, api, toasts, workspace: element });
-    const grid = (this.grid = new Grid({ model, api, labeller, toasts, prefs, workspace: element, onOpen: (row) => viewer.open(row) }));
-    const viewer = (this.viewer = new Viewer({ model, api, grid, toasts }));
-    const changes = new ClassChanges({ api, outbox, model, toasts, past: labeller.past });
-    const classes = new ClassPanel({ model, map, grid, changes, toasts, workspace: element });
+    const grid = new Grid({ model, api, labeller, toasts, preferences, workspace: element, onOpen });
+    const viewer = new Viewer({ model, api, grid });
+    const changes = new ClassChanges({ api, outbox, model, toasts, undoStack: labeller.undoStack });
+    const classes = new ClassPanel({ model, map, grid, changes, labeller, toasts, workspace: element });
     const history = new History({ model, api, labeller, workspace: element, toasts });
-    const keyHelp = new KeyHelp({ workspace: element });
-    const truth = (this.truth = new TruthLine({ model, grid, workspace: element }));
-    const offer = new Offer({ model, api, toasts });
-    const emptiness = new Emptiness({ model, api, pages: data.pages, toasts });
-    Object.assign(this, { toasts, labeller });
-    map.element.append(emptiness.element, emptiness.strip);
+    const keyHelp = new KeyHelp(element);
+    const statusBar = new StatusBar({ model, grid, workspace: element });
+    const offer = new BackboneOffer({ model, api, toasts });
+    const empty = new EmptyState({ model, api, toasts, importPage: data.pages.import });
+    const keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
+    map.element.append(empty.element, empty.strip);
+    const left = [classes.element, keyHelp.element, history.element];
     element.append(
-      h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, classes.element, keyHelp.element, history.element),
+      h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, left),
       h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
-      grid.element, offer.element, truth.element, viewer.element, toasts.element,
+      grid.element,
+      offer.element,
+      statusBar.element,
+      viewer.element,
+      toasts.element,
     );
-    this.keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
-    model.on("overview", () => this.firstClass(classes));
+    this.element = element;
+    this.model = model;
+    this.toasts = toasts;
+    this.outbox = outbox;
+    this.labeller = labeller;
+    this.map = map;
+    this.grid = grid;
+    this.classField = classes.field;
+    this.statusBar = statusBar;
+    this.live = new Live(api, model, (lost) => statusBar.setConnection(lost));
+    this.parts = [map, grid, statusBar, outbox, keys];
     root.replaceChildren(element);
     document.documentElement.classList.add("ws-has-workspace");
-    this.scheme = matchMedia("(prefers-color-scheme: dark)");
-    this.live = new Live(api, model, { onState: ({ lost }) => truth.reachable(lost) });
-    this.parts = [map, grid, truth, outbox, this.keys];
     this.start();
   }
 
   async start() {
-    const left = await this.outbox.restore();
-    this.model.on("images", () => {
+    const { element, grid, labeller, model, outbox } = this;
+    const stop = model.on("overview", () => {
+      // The first thing to do in a new project is to name a class: the field is ready for it.
+      if (!model.n) return;
+      stop();
+      const idle = document.activeElement === document.body;
+      if (!model.classes.length && idle) this.classField.focus({ preventScroll: true });
+    });
+    const left = await outbox.restore();
+    model.on("images", () => {
       // What an earlier page could not deliver is shown before the server has it; but not what it has got
       // meanwhile, whose acknowledgement will not come again.
       for (const entry of left.splice(0)) {
-        if (!this.outbox.holds(entry)) continue;
-        this.labeller.paint(entry, this.model.rows(entry.images?.match(/.{20}/g) ?? []));
+        const ids = entry.do === "label" ? entry.images.match(/.{20}/g) : null;
+        if (outbox.holds(entry)) labeller.paint(entry, model.rows(ids ?? []));
       }
-      this.element.dataset.images = String(this.model.n);
     });
-    this.model.on("labels", () => { this.element.dataset.position = String(this.model.position); });
-    this.model.on("scores", () => {
-      this.element.dataset.rev = String(this.model.rev);
-      this.openAsked();
-      if (this.grid.view.name === "suggestions" && !this.grid.rows.length) this.grid.open({ name: "suggestions" });
+    model.on("scores", () => {
+      element.dataset.rev = model.rev;
+      const view = model.snapshot && this.askedView();
+      if (view) grid.open(view);
+      else if (grid.view.name === "suggestions" && !grid.rows.length) grid.open({ name: "suggestions" });
     });
     this.live.start();
   }
 
-  // Another page may have sent people here to look at something: audit, suspects, or cell-LABEL-PREDICTED.
-  openAsked() {
-    const asked = this.data.open ?? "";
-    const { model } = this.model;
-    if (!asked || this.opened || !model) return;
+  /**
+   * What another page has sent people here to look at: audit, conflicts, suspects, cell-LABEL-PREDICTED, or
+   * people|LABEL|LABEL|ANNOTATOR|ANNOTATOR. Once only; null where nothing is asked for, or not there yet.
+   * @returns {View | null}
+   */
+  askedView() {
+    const { model } = this;
+    const asked = this.opened ? "" : this.data.open;
     const people = /^people\|(-?\d+)\|(-?\d+)(?:\|([^|]*)\|([^|]*))?$/.exec(asked);
-    if (asked === "audit" || asked === "conflicts" || people) {
-      this.opened = true;
-      this.grid.open(people ? this.between(people) : { name: asked });
-      return;
-    }
-    if (!model.cv?.cells) return;
+    const cells = model.snapshot?.cv?.cells;
+    if (!asked || (!people && !["audit", "conflicts"].includes(asked) && !cells)) return null;
     this.opened = true;
+    if (people) return this.betweenView(people);
     const [, label, predicted] = /^cell-(\d+)-(\d+)$/.exec(asked) ?? [];
-    if (label !== undefined) {
-      const title = `${this.model.name(Number(label))} predicted as ${this.model.name(Number(predicted))}`;
-      const ids = model.cv.cells[`${label},${predicted}`] ?? [];
-      this.grid.open({ name: "cell", ids, title: title.charAt(0).toUpperCase() + title.slice(1) });
-    } else if (asked === "suspects") this.grid.open({ name: "suspects" });
+    if (label === undefined) return ["audit", "conflicts", "suspects"].includes(asked) ? { name: asked } : null;
+    const title = capitalised(`${model.name(Number(label))} predicted as ${model.name(Number(predicted))}`);
+    return { name: "cell", ids: cells?.[`${label},${predicted}`] ?? [], title };
   }
 
-  // Images that one person calls this and another that.
-  between([, row, column, a, b]) {
-    const name = (id) => (Number(id) < 0 ? "unusable" : this.model.name(Number(id)));
-    const title = a ? `${a}: ${name(row)}, ${b}: ${name(column)}`
-      : row === column ? `${name(row)} to two people` : `${name(row)} to one, ${name(column)} to another`;
-    return { name: "between", title: title.charAt(0).toUpperCase() + title.slice(1), query: { what: "cell", row, column, ...(a ? { a, b } : {}) } };
+  /**
+   * Images that one person calls this and another that.
+   * @param {string[]} match
+   * @returns {View}
+   */
+  betweenView([, row, column, a, b]) {
+    const [first, second] = [row, column].map((id) => (Number(id) < 0 ? "unusable" : this.model.name(Number(id))));
+    const title = a
+      ? `${a}: ${first}, ${b}: ${second}`
+      : row === column
+        ? `${first} to two people`
+        : `${first} to one, ${second} to another`;
+    return { name: "between", title: capitalised(title), query: { what: "cell", row, column, ...(a ? { a, b } : {}) } };
   }
 
-  // The first thing to do in a new project is to name a class: the field is ready for it.
-  firstClass(classes) {
-    if (this.greeted || !this.model.n) return;
-    this.greeted = true;
-    if (!this.model.classes.length && document.activeElement === document.body) classes.field.focus({ preventScroll: true });
-  }
-
-  acknowledged(ack, entry) {
+  /**
+   * @param {Ack} ack
+   * @param {Entry} entry
+   */
+  acknowledge(ack, entry) {
     this.model.settle(ack.client, ack.q, ack.position, Boolean(ack.error));
     this.element.dataset.acked = `${ack.client} ${ack.q}`;
     if (ack.error) {
-      this.labeller.past.refused(entry);
+      this.labeller.undoStack.remove(entry);
       this.toasts.show(ack.error, { tone: "warning", stays: 12_000 });
     } else if (entry.do !== "label") {
-      const nothing = entry.do === "undo" ? "Nothing to undo." : "Nothing to redo.";
-      this.toasts.show(ack.sentence ? ended(ack.sentence) : nothing,
-        ack.sentence && entry.do === "undo" ? { action: "Redo", onAction: () => this.labeller.redo() } : {});
+      if (!ack.sentence) return this.toasts.show(`Nothing to ${entry.do}.`);
+      const redo = { action: "Redo", onAction: () => this.labeller.revert("redo") };
+      const sentence = /[.!?]$/.test(ack.sentence) ? ack.sentence : `${ack.sentence}.`;
+      this.toasts.show(sentence, entry.do === "undo" ? redo : {});
     }
   }
 
-  // A later script run: the same project, perhaps another annotator or theme.
+  /** A later script run: the same project, perhaps another annotator or theme. @param {PageData} data */
   update(data) {
-    const theme = this.data.theme !== data.theme;
-    const other = this.data.annotator !== data.annotator;
+    const { annotator, theme } = this.data;
     this.data = data;
-    this.truth.draw();
+    this.statusBar.draw();
     // Somebody else sits here now: what is theirs to label, and to see, may be another.
-    if (other) {
-      this.live.again();
+    if (data.annotator !== annotator) {
+      this.live.restart();
       this.grid.suggestions.rows = [];
       this.grid.open({ name: "suggestions" });
     }
-    if (theme) this.map.restyle();
+    if (data.theme !== theme) this.map.restyle();
   }
 
   close() {
@@ -162,18 +203,20 @@ class Workspace {
   }
 }
 
-const ended = (sentence) => (/[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
-
-function stylesheet(url) {
-  const href = new URL(url, document.baseURI).href;
-  const there = [...document.querySelectorAll("link[data-fewshot]")];
-  if (there.some((link) => link.href === href)) return Promise.resolve();
+/**
+ * @param {string} url
+ * @returns {Promise<void>}
+ */
+function loadStylesheet(url) {
+  const { href } = new URL(url, document.baseURI);
+  const links = /** @type {HTMLLinkElement[]} */ ([...document.querySelectorAll("link[data-fewshot]")]);
+  if (links.some((link) => link.href === href)) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    const link = h("link", {
-      rel: "stylesheet", href, "data-fewshot": "1",
-      onload: () => { for (const old of there) old.remove(); resolve(); },
-      onerror: () => reject(new Error("The page's style could not be loaded.")),
-    });
-    document.head.append(link);
+    const onload = () => {
+      for (const link of links) link.remove();
+      resolve();
+    };
+    const onerror = () => reject(new Error("The page's style could not be loaded."));
+    document.head.append(h("link", { rel: "stylesheet", href, "data-fewshot": "1", onload, onerror }));
   });
 }

@@ -1,100 +1,114 @@
+// @ts-check
 // What the page knows, in arrays along the project's images; whoever shows something listens here.
 
-export const UNSURE = 1, REJECT = 2, FIRST_CLASS = 16;
-export const KIND = 0x0fff, SKIPPED = 0x1000, MACHINE = 0x2000, AUDIT = 0x4000;
-export const NONE = 255;
+import {
+  AUDIT,
+  FIRST_CLASS,
+  KIND_MASK,
+  MACHINE,
+  NO_CLASS,
+  REJECT,
+  SKIPPED,
+  UNSURE,
+  labelledCode,
+  revertedCode,
+} from "./labelcodes.js";
+
+/** @import { ClassRow, LabelAction, LegendKey, Overview, Reversion, Selection, Snapshot, Update } from "./types.d.ts" */
+/** @typedef {{ client: string, q: number, rows: number[], action?: LabelAction, reversion?: Reversion, position?: number }} Pending */
 
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 const ID_BYTES = 10;
 
-// What a label action makes of an image's code; the same rule the server's answer will follow.
-export function labelled(code, action) {
-  const audit = code & AUDIT;
-  if (action.kind === "class") return audit | (FIRST_CLASS + action.class_id) | (action.machine ? MACHINE : 0);
-  if (action.kind === "unsure") return audit | UNSURE;
-  if (action.kind === "reject") return audit | REJECT;
-  if (action.kind === "skip") return code & KIND ? code : code | SKIPPED;
-  return audit;
-}
-
-// Undo and redo: an image that has got another label since keeps it.
-export function turned(code, from, to) {
-  return (code & ~AUDIT) === (from & ~AUDIT) ? (code & AUDIT) | (to & ~AUDIT) : code;
-}
-
 export class Model {
   constructor() {
     this.n = 0;
-    this.ids = [];
-    this.rowOf = new Map();
+    this.ids = /** @type {string[]} */ ([]);
+    this.rowOf = /** @type {Map<string, number>} */ (new Map());
     this.xy = new Float32Array(0);
     this.mapVersion = "";
-    this.map = null;
+    this.map = /** @type {{ version: string, method: string } | null} */ (null);
     this.position = -1;
     this.labelsVersion = "";
-    this.base = new Uint16Array(0);
+    this.storedCodes = new Uint16Array(0);
     this.codes = new Uint16Array(0);
-    this.pending = [];
+    this.pending = /** @type {Pending[]} */ ([]);
     this.rev = "";
-    this.model = null;
+    this.snapshot = /** @type {Snapshot | null} */ (null);
     this.predicted = new Uint8Array(0);
     this.confidence = new Uint16Array(0);
     this.doubt = new Uint8Array(0);
-    this.overview = null;
-    this.overviewStamp = "";
-    this.classes = [];
-    this.classOf = new Map();
-    this.hidden = new Set();
-    this.selection = null;
+    this.overview = /** @type {Overview | null} */ (null);
+    this.classes = /** @type {ClassRow[]} */ ([]);
+    this.classOf = /** @type {Map<number, ClassRow>} */ (new Map());
+    this.hidden = /** @type {Set<LegendKey>} */ (new Set());
+    this.selection = /** @type {Selection | null} */ (null);
     this.focusRow = -1;
-    this.listeners = new Map();
+    this.listeners = /** @type {Map<string, Set<(detail?: any) => void>>} */ (new Map());
   }
 
+  /**
+   * @param {string} names
+   * @param {(detail?: any) => void} listener
+   * @returns {() => void} stops listening
+   */
   on(names, listener) {
     for (const name of names.split(" ")) {
       if (!this.listeners.has(name)) this.listeners.set(name, new Set());
-      this.listeners.get(name).add(listener);
+      this.listeners.get(name)?.add(listener);
     }
+    return () => this.listeners.forEach((listeners) => listeners.delete(listener));
   }
 
-  tell(name, detail) {
+  /**
+   * @param {string} name
+   * @param {any} [detail]
+   */
+  emit(name, detail) {
     for (const listener of this.listeners.get(name) ?? []) listener(detail);
   }
 
   // -- what comes from the server ---------------------------------------------------------------
 
-  take({ head, arrays }) {
-    const told = new Set();
-    if (head.images) this.takeIds(head.images, arrays.ids, told);
+  /** @param {Update} update */
+  update({ head, arrays }) {
+    const changed = new Set();
+    if (head.images) {
+      this.updateIds(head.images, arrays.ids);
+      changed.add("images");
+    }
     if (head.map) {
       this.mapVersion = head.map.version;
       this.map = head.map.version ? head.map : null;
       this.xy = arrays.xy ?? new Float32Array(2 * this.n).fill(NaN);
-      told.add("map");
+      changed.add("map");
     }
     if (head.overview) {
       this.overview = head.overview;
-      this.overviewStamp = head.overview.stamp;
-      this.takeClasses(head.overview.classes);
-      told.add("overview").add("classes");
+      this.updateClasses(head.overview.classes);
+      changed.add("overview").add("classes");
     }
-    if (head.labels && this.takeCodes(head.labels, arrays)) told.add("labels");
+    if (head.labels && this.updateCodes(head.labels, arrays)) changed.add("labels");
     if (head.rev !== undefined) {
       this.rev = head.rev;
-      this.model = head.model;
+      this.snapshot = head.model ?? null;
       if (arrays.predicted) {
         this.predicted = arrays.predicted;
         this.confidence = arrays.confidence;
         this.doubt = arrays.doubt;
       }
-      told.add("scores");
+      changed.add("scores");
     }
     for (const name of ["images", "classes", "map", "labels", "scores", "overview"]) {
-      if (told.has(name)) this.tell(name);
+      if (changed.has(name)) this.emit(name);
     }
   }
 
-  takeIds({ from, n }, bytes, told) {
+  /**
+   * @param {{ from: number, n: number }} range
+   * @param {Uint8Array} bytes
+   */
+  updateIds({ from, n }, bytes) {
     if (from === 0) {
       this.ids = [];
       this.rowOf.clear();
@@ -106,32 +120,36 @@ export class Model {
       this.ids.push(id);
     }
     this.n = n;
-    this.predicted = grown(this.predicted, n, NONE);
-    this.confidence = grown(this.confidence, n, 0);
-    this.doubt = grown(this.doubt, n, 0);
-    this.base = grown(this.base, n, 0);
-    this.codes = grown(this.codes, n, 0);
-    this.xy = grown(this.xy, 2 * n, NaN);
-    told.add("images");
+    this.predicted = resized(this.predicted, n, NO_CLASS);
+    this.confidence = resized(this.confidence, n, 0);
+    this.doubt = resized(this.doubt, n, 0);
+    this.storedCodes = resized(this.storedCodes, n, 0);
+    this.codes = resized(this.codes, n, 0);
+    this.xy = resized(this.xy, 2 * n, NaN);
   }
 
-  takeCodes({ version, position, from }, arrays) {
-    if (arrays.codes) this.base = arrays.codes.slice();
+  /**
+   * @param {{ version: string, position: number, from?: string }} labels
+   * @param {Record<string, any>} arrays
+   */
+  updateCodes({ version, position, from }, arrays) {
+    if (arrays.codes) this.storedCodes = arrays.codes.slice();
     else {
       // Changes against a state that is no longer this one: the next answer brings them again.
       if (from !== this.labelsVersion) return false;
       for (let i = 0; i < arrays.changed_rows.length; i++) {
-        this.base[arrays.changed_rows[i]] = arrays.changed_codes[i];
+        this.storedCodes[arrays.changed_rows[i]] = arrays.changed_codes[i];
       }
     }
     this.labelsVersion = version;
     this.position = position;
     this.pending = this.pending.filter((p) => p.position === undefined || p.position > position);
-    this.overlay();
+    this.rebuildCodes();
     return true;
   }
 
-  takeClasses(classes) {
+  /** @param {ClassRow[]} classes */
+  updateClasses(classes) {
     this.classes = classes.filter((c) => !c.retired).sort((a, b) => a.position - b.position);
     this.classOf = new Map(classes.map((c) => [c.id, c]));
     for (const id of this.hidden) if (typeof id === "number" && !this.classOf.has(id)) this.hidden.delete(id);
@@ -139,108 +157,134 @@ export class Model {
 
   // -- what the person does, until the server has it -----------------------------------------------
 
-  expect(client, q, action, rows) {
-    const pending = { client, q, action, rows };
+  /** @param {Pending} pending a label action, or undo and redo as far as this page knows what they revert */
+  addPending(pending) {
     this.pending.push(pending);
-    this.applied(pending);
-    this.tell("labels", rows);
+    this.applyPending(pending);
+    this.emit("labels");
   }
 
-  // Undo and redo, as far as this page knows what they turn back.
-  expectTurn(client, q, turn) {
-    const pending = { client, q, turn, rows: turn.rows };
-    this.pending.push(pending);
-    this.applied(pending);
-    this.tell("labels", turn.rows);
+  /** @param {Pending} pending */
+  applyPending({ action, reversion, rows }) {
+    rows.forEach((row, i) => {
+      if (reversion) this.codes[row] = revertedCode(this.codes[row], reversion.from[i], reversion.to[i]);
+      else if (action) {
+        const class_id = action.class_of ? action.class_of[i] : action.class_id;
+        this.codes[row] = labelledCode(this.codes[row], { ...action, class_id });
+      }
+    });
   }
 
-  applied({ action, turn, rows }) {
-    if (turn) {
-      for (let i = 0; i < rows.length; i++) this.codes[rows[i]] = turned(this.codes[rows[i]], turn.from[i], turn.to[i]);
-      return;
-    }
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i];
-      const one = action.class_of ? { ...action, class_id: action.class_of[i] } : action;
-      this.codes[row] = labelled(this.codes[row], one);
-    }
+  rebuildCodes() {
+    this.codes = this.storedCodes.slice();
+    for (const pending of this.pending) this.applyPending(pending);
   }
 
-  overlay() {
-    this.codes = this.base.slice();
-    for (const pending of this.pending) this.applied(pending);
-  }
-
+  /**
+   * @param {string} client
+   * @param {number} q
+   * @param {number} position
+   * @param {boolean} failed
+   */
   settle(client, q, position, failed) {
     const at = this.pending.findIndex((p) => p.client === client && p.q === q);
     if (at < 0) return;
     if (failed || position <= this.position) {
-      const [{ turn }] = this.pending.splice(at, 1);
-      this.overlay();
+      const [{ reversion }] = this.pending.splice(at, 1);
+      this.rebuildCodes();
       // What was shown may have been wrong: an action refused, another one undone than was thought.
-      if (failed || turn) this.tell("labels");
+      if (failed || reversion) this.emit("labels");
     } else this.pending[at].position = position;
   }
 
   // -- reading -------------------------------------------------------------------------------------
 
+  /** @param {number} row */
   kind(row) {
-    return this.codes[row] & KIND;
+    return this.codes[row] & KIND_MASK;
   }
 
+  /** @param {number} row */
   classId(row) {
-    const kind = this.codes[row] & KIND;
+    const kind = this.kind(row);
     return kind >= FIRST_CLASS ? kind - FIRST_CLASS : null;
   }
 
+  /** @param {number} row */
   predictedId(row) {
     const place = this.predicted[row];
-    if (place === NONE || this.concealed(row)) return null;
-    return this.model?.class_ids[place] ?? null;
+    if (place === NO_CLASS || this.concealed(row)) return null;
+    return this.snapshot?.class_ids[place] ?? null;
   }
 
+  /** @param {number} row */
   probability(row) {
     return this.confidence[row] / 65535;
   }
 
-  // An audit image shows no prediction before it is labelled.
+  /** An audit image shows no prediction before it is labelled. @param {number} row */
   concealed(row) {
-    const code = this.codes[row];
-    return (code & AUDIT) !== 0 && (code & KIND) === 0;
+    return this.isAudit(row) && !this.kind(row);
   }
 
+  /** @param {number} row */
   isAudit(row) {
     return (this.codes[row] & AUDIT) !== 0;
   }
 
-  name(classId) {
-    return this.classOf.get(classId)?.name ?? "a removed class";
+  /** @param {number} row */
+  isSkipped(row) {
+    return (this.codes[row] & SKIPPED) !== 0;
   }
 
+  hasClassifier() {
+    return Boolean(this.snapshot?.class_ids.length);
+  }
+
+  /** @param {number | null} classId */
+  name(classId) {
+    return this.classOf.get(Number(classId))?.name ?? "a removed class";
+  }
+
+  /** @param {number} classId */
   color(classId) {
     return this.classOf.get(classId)?.color ?? "#8a949b";
   }
 
-  // The label where there is one, else the prediction: what an image counts as.
+  /** The label where there is one, else the prediction: what an image counts as. @param {number} row */
   shownId(row) {
     return this.classId(row) ?? (this.kind(row) ? null : this.predictedId(row));
   }
 
+  /**
+   * @param {Iterable<string>} ids
+   * @returns {number[]} rows of those that are here
+   */
   rows(ids) {
-    const found = [];
-    for (const id of ids) {
-      const row = this.rowOf.get(id);
-      if (row !== undefined) found.push(row);
-    }
-    return found;
+    return Array.from(ids, (id) => this.rowOf.get(id) ?? -1).filter((row) => row >= 0);
+  }
+
+  /**
+   * @param {(row: number) => boolean} test
+   * @returns {number[]}
+   */
+  rowsWhere(test) {
+    const rows = [];
+    for (let row = 0; row < this.n; row++) if (test(row)) rows.push(row);
+    return rows;
   }
 
   counts() {
-    const counts = new Map(), accepted = new Map();
+    const counts = /** @type {Map<number, number>} */ (new Map());
+    const accepted = /** @type {Map<number, number>} */ (new Map());
+    /** @param {Map<number, number>} to @param {number} id */
     const add = (to, id) => to.set(id, (to.get(id) ?? 0) + 1);
-    let unsure = 0, reject = 0, skipped = 0;
+    let unsure = 0,
+      reject = 0,
+      skipped = 0;
     for (let row = 0; row < this.n; row++) {
-      const code = this.codes[row], kind = code & KIND;
+      const code = this.codes[row],
+        kind = code & KIND_MASK;
       if (kind >= FIRST_CLASS) {
         add(counts, kind - FIRST_CLASS);
         if (code & MACHINE) add(accepted, kind - FIRST_CLASS);
@@ -251,21 +295,30 @@ export class Model {
     return { counts, accepted, unsure, reject, skipped };
   }
 
+  /** @param {number} row */
   focus(row) {
     if (row === this.focusRow) return;
     this.focusRow = row;
-    this.tell("focus", row);
+    this.emit("focus", row);
   }
 
+  /** @param {Selection | null} selection */
   select(selection) {
     this.selection = selection;
-    this.tell("selection");
+    this.emit("selection");
   }
 }
 
-function grown(array, length, fill) {
+/**
+ * @template {Uint8Array | Uint16Array | Float32Array} T
+ * @param {T} array
+ * @param {number} length
+ * @param {number} fill
+ * @returns {T}
+ */
+function resized(array, length, fill) {
   if (array.length === length) return array;
-  const next = new array.constructor(length).fill(fill);
+  const next = new /** @type {any} */ (array.constructor)(length).fill(fill);
   next.set(array.subarray(0, Math.min(length, array.length)));
   return next;
 }

@@ -1,24 +1,38 @@
+// @ts-check
 // Class names where there is little room: broken after "_" and "-", and shortened in their middle so that
 // what tells one class from the others stays.
 
 const PIECES = /(?<=[\s_\-/,;])(?=[^\s_\-/,;])/;
 const CACHED = 2000;
-let pen = null;
+let context = /** @type {CanvasRenderingContext2D | null} */ (null);
 
-// How wide a text is drawn, in px; `font` as in CSS.
+/** @typedef {(text: string) => number} Width in px */
+
+/**
+ * How wide a text is drawn.
+ * @param {string} font as in CSS
+ * @returns {Width}
+ */
 export function widthIn(font) {
-  pen ??= document.createElement("canvas").getContext("2d");
+  const pen = /** @type {CanvasRenderingContext2D} */ (context ??= document.createElement("canvas").getContext("2d"));
   return (text) => {
     pen.font = font;
     return pen.measureText(text).width;
   };
 }
 
+/** @param {string} piece */
 const plain = (piece) => piece.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 
-// Whether a text fits into lines of these widths, broken between its pieces.
+/**
+ * Whether a text fits into lines of these widths, broken between its pieces.
+ * @param {string} text
+ * @param {number[]} lines
+ * @param {Width} width
+ */
 export function fits(text, lines, width) {
-  let line = 0, held = "";
+  let line = 0,
+    held = "";
   for (const piece of text.split(PIECES)) {
     while (width((held + piece).trimEnd()) > lines[line]) {
       if (++line >= lines.length) return false;
@@ -29,28 +43,43 @@ export function fits(text, lines, width) {
   return true;
 }
 
-// `name` as it fits: whole, or without the words that it shares with most of the other `names`.
+/**
+ * `name` as it fits: whole, or without the words that it shares with most of the other `names`.
+ * @param {string} name
+ * @param {string[]} names
+ * @param {number[]} lines
+ * @param {Width} width
+ */
 export function shortened(name, names, lines, width) {
   if (fits(name, lines, width)) return name;
   const pieces = name.split(PIECES);
-  const shared = new Map();
-  for (const other of names) for (const word of new Set(other.split(PIECES).map(plain))) shared.set(word, (shared.get(word) ?? 0) + 1);
+  const shared = /** @type {Map<string, number>} */ (new Map());
+  for (const other of names)
+    for (const word of new Set(other.split(PIECES).map(plain))) shared.set(word, (shared.get(word) ?? 0) + 1);
   // The rarest words first; "of" and "in" only before a word that is there.
+  /** @param {string} piece */
   const small = (piece) => plain(piece).length < 4;
+  /** @param {string} piece */
   const rank = (piece) => (small(piece) ? names.length : 0) + (shared.get(plain(piece)) ?? 1);
   const order = [...pieces.keys()].sort((a, b) => rank(pieces[a]) - rank(pieces[b]) || a - b);
-  let kept = new Set(), best = "";
+  let kept = /** @type {Set<number>} */ (new Set());
+  let best = "";
   for (const at of order) {
     if (small(pieces[at]) && at + 1 < pieces.length && !kept.has(at + 1)) continue;
     const more = new Set(kept).add(at);
     const text = joined(pieces, more);
     if (fits(text, lines, width)) [kept, best] = [more, text];
   }
-  return best || middled(name, lines, width);
+  return best || elided(name, lines, width);
 }
 
+/**
+ * @param {string[]} pieces
+ * @param {Set<number>} kept
+ */
 function joined(pieces, kept) {
-  let text = "", gap = false;
+  let text = "",
+    gap = false;
   pieces.forEach((piece, at) => {
     if (kept.has(at)) {
       text += (gap ? "… " : "") + piece;
@@ -63,8 +92,13 @@ function joined(pieces, kept) {
   return gap ? `${text.trimEnd()}…` : text;
 }
 
-// A text as it fits: whole, or its beginning and its end.
-export function middled(name, lines, width) {
+/**
+ * A text as it fits: whole, or its beginning and its end.
+ * @param {string} name
+ * @param {number[]} lines
+ * @param {Width} width
+ */
+export function elided(name, lines, width) {
   if (fits(name, lines, width)) return name;
   for (let n = name.length - 1; n > 4; n--) {
     const head = Math.ceil((n - 1) / 2);
@@ -74,39 +108,53 @@ export function middled(name, lines, width) {
   return `${name.slice(0, 3)}…`;
 }
 
-// Calls `work` again when a font has come after `element` was drawn in another one.
-export function whenFontsCome(element, work) {
-  const heard = () => {
+/**
+ * Calls `work` again when a font has come after `element` was drawn in another one.
+ * @param {Element} element
+ * @param {() => void} work
+ */
+export function onFontsLoaded(element, work) {
+  const loaded = () => {
     if (element.isConnected) work();
-    else document.fonts.removeEventListener("loadingdone", heard);
+    else document.fonts.removeEventListener("loadingdone", loaded);
   };
-  document.fonts.addEventListener("loadingdone", heard);
+  document.fonts.addEventListener("loadingdone", loaded);
 }
 
-// The short forms of a list of names, found once for a list, a font and a room.
+/** The short forms of a list of names, made once for a list, a font and a room. */
 export class ShortNames {
+  /** @param {string} font */
   constructor(font) {
     this.width = widthIn(font);
-    this.found = new Map();
+    this.cache = /** @type {Map<string, string>} */ (new Map());
+    this.key = "";
   }
 
+  /**
+   * @param {string[]} names
+   * @param {number[]} lines
+   */
   in(names, lines) {
     const key = `${lines.join()} ${names.join("\n")}`;
-    if (key !== this.key) this.found.clear();
+    if (key !== this.key) this.cache.clear();
     this.key = key;
-    return (name) => {
-      let text = this.found.get(name);
+    return (/** @type {string} */ name) => {
+      let text = this.cache.get(name);
       if (text === undefined) {
         text = shortened(name, names, lines, this.width);
-        if (this.found.size < CACHED) this.found.set(name, text);
+        if (this.cache.size < CACHED) this.cache.set(name, text);
       }
       return text;
     };
   }
 }
 
-// Writes a name into an element of several lines; the browser may break it where a reader would.
-export function sayName(element, name) {
+/**
+ * Writes a name into an element of several lines; the browser may break it where a reader would.
+ * @param {Element} element
+ * @param {string} name
+ */
+export function setName(element, name) {
   if (element.textContent === name) return;
   element.replaceChildren();
   for (const piece of name.split(PIECES)) {

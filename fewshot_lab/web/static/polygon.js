@@ -1,8 +1,17 @@
+// @ts-check
 // Which points lie inside a drawn line.
 
-// Even-odd rule; `polygon` is [x0, y0, x1, y1, ...], `xy` likewise. NaN points are outside.
+/**
+ * Even-odd rule; NaN points are outside.
+ * @param {ArrayLike<number>} xy x0, y0, x1, y1, ...
+ * @param {number[]} polygon likewise
+ * @returns {number[]} rows of the points inside
+ */
 export function inside(xy, polygon) {
-  let left = Infinity, right = -Infinity, low = Infinity, high = -Infinity;
+  let left = Infinity,
+    right = -Infinity,
+    low = Infinity,
+    high = -Infinity;
   for (let i = 0; i < polygon.length; i += 2) {
     left = Math.min(left, polygon[i]);
     right = Math.max(right, polygon[i]);
@@ -12,11 +21,13 @@ export function inside(xy, polygon) {
   const rows = [];
   const n = polygon.length;
   for (let p = 0; p < xy.length; p += 2) {
-    const x = xy[p], y = xy[p + 1];
+    const x = xy[p],
+      y = xy[p + 1];
     if (!(x >= left && x <= right && y >= low && y <= high)) continue;
     let within = false;
     for (let i = 0, j = n - 2; i < n; j = i, i += 2) {
-      const yi = polygon[i + 1], yj = polygon[j + 1];
+      const yi = polygon[i + 1],
+        yj = polygon[j + 1];
       if (yi > y !== yj > y && x < ((polygon[j] - polygon[i]) * (y - yi)) / (yj - yi) + polygon[i]) within = !within;
     }
     if (within) rows.push(p >> 1);
@@ -24,14 +35,20 @@ export function inside(xy, polygon) {
   return rows;
 }
 
-// Points in square bins, so that the one under the pointer is found without looking at all.
+/** Points in square bins, so that the one under the pointer is found without looking at all. */
 export class Bins {
+  /** @param {Float32Array} xy */
   constructor(xy) {
     this.xy = xy;
     const n = xy.length >> 1;
-    let left = Infinity, right = -Infinity, low = Infinity, high = -Infinity, placed = 0;
+    let left = Infinity,
+      right = -Infinity,
+      low = Infinity,
+      high = -Infinity,
+      placed = 0;
     for (let p = 0; p < xy.length; p += 2) {
-      const x = xy[p], y = xy[p + 1];
+      const x = xy[p],
+        y = xy[p + 1];
       if (x !== x) continue;
       placed++;
       if (x < left) left = x;
@@ -54,26 +71,39 @@ export class Bins {
     for (let i = 0; i < n; i++) if (bin[i] >= 0) this.rows[at[bin[i]]++] = i;
   }
 
+  /** @param {number} x */
   column(x) {
     const [left, right] = this.box;
     return Math.max(0, Math.min(this.side - 1, Math.floor(((x - left) / (right - left || 1)) * this.side)));
   }
 
+  /** @param {number} y */
   line(y) {
     const [, , low, high] = this.box;
     return Math.max(0, Math.min(this.side - 1, Math.floor(((y - low) / (high - low || 1)) * this.side)));
   }
 
-  // The nearest accepted point within an ellipse of half axes rx, ry; -1 for none.
+  /**
+   * The nearest accepted point within an ellipse of half axes rx, ry; -1 for none.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} rx
+   * @param {number} ry
+   * @param {(row: number) => boolean} accept
+   */
   nearest(x, y, rx, ry, accept) {
-    let best = -1, least = 1;
-    const c1 = this.column(x + rx), l0 = this.line(y - ry), l1 = this.line(y + ry);
+    let best = -1,
+      least = 1;
+    const c1 = this.column(x + rx),
+      l0 = this.line(y - ry),
+      l1 = this.line(y + ry);
     for (let l = l0; l <= l1; l++) {
       for (let c = this.column(x - rx); c <= c1; c++) {
         const b = c + this.side * l;
         for (let k = this.starts[b]; k < this.starts[b + 1]; k++) {
           const row = this.rows[k];
-          const dx = (this.xy[2 * row] - x) / rx, dy = (this.xy[2 * row + 1] - y) / ry;
+          const dx = (this.xy[2 * row] - x) / rx,
+            dy = (this.xy[2 * row + 1] - y) / ry;
           const d = dx * dx + dy * dy;
           if (d < least && accept(row)) {
             least = d;

@@ -1,24 +1,33 @@
+// @ts-check
 // A panel over the page that closes by Escape or a click elsewhere and gives the focus back.
 
-import { h } from "./dom.js";
+import { button, closest, h } from "./dom.js";
 
-let open = null;
+/** @import { Child } from "./types.d.ts" */
+/** @typedef {{ label: string, within: HTMLElement, place?: "below" | "above" | "right", onClose?: () => void }} Options */
 
-export function closePopover() {
-  open?.();
-}
+let closeOpen = /** @type {(() => void) | null} */ (null);
 
-export const popoverOpen = () => open !== null;
+export const closePopover = () => closeOpen?.();
+export const popoverOpen = () => closeOpen !== null;
 
-// `place` is "below", "above" or "right" of the anchor; the panel is kept inside the page.
-export function popover(anchor, content, { place = "below", label, within, className = "", onClose } = {}) {
+/**
+ * Opens a panel beside its anchor, inside the page; returns what closes it.
+ * @param {HTMLElement} anchor
+ * @param {Child} content
+ * @param {Options} options
+ */
+export function popover(anchor, content, { place = "below", label, within, onClose }) {
   closePopover();
-  const panel = h("div", { class: `ws-popover ${className}`, role: "dialog", "aria-label": label, tabindex: "-1" }, content);
+  const panel = h("div", { class: "ws-popover", role: "dialog", "aria-label": label, tabindex: "-1" }, content);
   within.append(panel);
   anchor.setAttribute("aria-expanded", "true");
   const arrange = () => {
-    const a = anchor.getBoundingClientRect(), w = within.getBoundingClientRect(), p = panel.getBoundingClientRect();
-    let left = a.left - w.left, top = a.bottom - w.top + 6;
+    const a = anchor.getBoundingClientRect(),
+      w = within.getBoundingClientRect(),
+      p = panel.getBoundingClientRect();
+    let left = a.left - w.left,
+      top = a.bottom - w.top + 6;
     if (place === "above") top = a.top - w.top - p.height - 6;
     if (place === "right") {
       left = a.right - w.left + 8;
@@ -30,54 +39,70 @@ export function popover(anchor, content, { place = "below", label, within, class
   arrange();
   const observer = new ResizeObserver(arrange);
   observer.observe(panel);
-  const outside = (event) => {
-    if (!panel.contains(event.target) && !anchor.contains(event.target) && within.contains(event.target)) close();
+  /** @param {PointerEvent} event */
+  const outside = ({ target }) => {
+    if (!(target instanceof Node) || panel.contains(target) || anchor.contains(target)) return;
+    if (within.contains(target)) close();
   };
   const close = () => {
-    if (open !== close) return;
-    open = null;
+    if (closeOpen !== close) return;
+    closeOpen = null;
     observer.disconnect();
     document.removeEventListener("pointerdown", outside, true);
-    const had = panel.contains(document.activeElement);
+    const focused = panel.contains(document.activeElement);
     panel.remove();
     anchor.setAttribute("aria-expanded", "false");
-    if (had && anchor.isConnected) anchor.focus();
+    if (focused && anchor.isConnected) anchor.focus();
     onClose?.();
   };
-  open = close;
+  closeOpen = close;
   document.addEventListener("pointerdown", outside, true);
-  (panel.querySelector("[autofocus]") ?? panel).focus({ preventScroll: true });
-  return { panel, close, arrange };
+  const first = /** @type {HTMLElement | null} */ (panel.querySelector("[autofocus]"));
+  (first ?? panel).focus({ preventScroll: true });
+  return close;
 }
 
-// A menu of plain choices under a button; `null` draws a line.
+/** @typedef {{ label: string, act: () => void, color?: string | null, key?: string, checked?: boolean }} Item */
+
+/**
+ * A menu of plain choices under a button; `null` draws a line.
+ * @param {HTMLElement} anchor
+ * @param {(Item | null)[]} items
+ * @param {Options} options
+ */
 export function menu(anchor, items, options) {
-  let made = null;
-  const buttons = items.map((item) =>
-    item === null
-      ? h("hr", {})
-      : h(
-          "button",
-          {
-            type: "button", role: "menuitem", class: "ws-menu-item", disabled: item.disabled, "aria-checked": item.checked,
-            onclick: () => { made.close(); item.act(); },
+  const choices = items.map(
+    (item) =>
+      item &&
+      button(
+        "ws-menu-item",
+        {
+          role: "menuitem",
+          "aria-checked": item.checked,
+          onclick: () => {
+            closePopover();
+            item.act();
           },
-          item.color && h("i", { class: "ws-swatch", style: { background: item.color } }),
-          h("span", {}, item.label),
-          item.key && h("kbd", {}, item.key),
-        ),
+        },
+        item.color && h("i", { class: "ws-swatch", style: { background: item.color } }),
+        h("span", {}, item.label),
+        item.key && h("kbd", {}, item.key),
+      ),
   );
-  const list = h("div", { class: "ws-menu", role: "menu" }, buttons);
+  const list = h(
+    "div",
+    { class: "ws-menu", role: "menu" },
+    choices.map((choice) => choice ?? h("hr")),
+  );
+  const buttons = /** @type {HTMLElement[]} */ (choices.filter((choice) => choice !== null));
   list.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
     event.stopPropagation();
-    const choices = [...list.querySelectorAll("button:not(:disabled)")];
-    const at = choices.indexOf(document.activeElement);
-    choices[(at + step + choices.length) % choices.length]?.focus();
+    const at = buttons.findIndex((choice) => choice === closest(event, "button"));
+    buttons[(at + step + buttons.length) % buttons.length].focus();
   });
-  made = popover(anchor, list, options);
-  list.querySelector("button:not(:disabled)")?.focus({ preventScroll: true });
-  return made;
+  popover(anchor, list, options);
+  buttons[0]?.focus({ preventScroll: true });
 }

@@ -1,31 +1,50 @@
+// @ts-check
 // One image of the grid. The image is the card: a label is a solid chip on it, a prediction a quiet
 // line under it.
 
-import { h, say, percent } from "./dom.js";
-import { inkOn } from "./colours.js";
-import { sayName } from "./names.js";
-import { UNSURE, REJECT, MACHINE, SKIPPED, KIND } from "./model.js";
+import { textColour } from "./colours.js";
+import { h, percent, setText } from "./dom.js";
+import { MACHINE, REJECT, UNSURE } from "./labelcodes.js";
+import { setName } from "./names.js";
+
+/** @import { Model } from "./model.js" */
+/** @typedef {(name: string) => string} Shorten */
+/** How names fit on a tile. @typedef {{ twoLines: boolean, guess: Shorten, label: Shorten, auto: Shorten }} ShortForms */
+/**
+ * @typedef {object} Look
+ * @property {{ id: number, probability: number }} [guess] in place of the prediction
+ * @property {string | null} note in place of the probability
+ * @property {ShortForms} short
+ * @property {boolean} focused
+ * @property {boolean} marked
+ * @property {boolean} excluded
+ * @property {boolean} accepting
+ */
 
 export class Tile {
   constructor() {
     this.row = -1;
     this.picture = h("img", { alt: "", decoding: "async", draggable: "false" });
-    this.audit = h("span", { class: "ws-audit", title: "Audit image: drawn at random, never used for training" }, "A");
+    const title = "Audit image: drawn at random, never used for training";
+    this.audit = h("span", { class: "ws-audit", title }, "A");
     this.chip = h("span", { class: "ws-chip" });
-    this.check = h("span", { class: "ws-check", "aria-hidden": "true" });
     this.dot = h("i", { class: "ws-dot" });
     this.name = h("span", { class: "ws-name" });
     this.figure = h("b", {});
-    this.line = h("div", { class: "ws-guess" }, this.figure, this.dot, this.name);
+    const check = h("span", { class: "ws-check", "aria-hidden": "true" });
     this.element = h(
       "div",
       { class: "ws-tile", role: "option" },
-      h("div", { class: "ws-picture" }, this.picture, this.audit, this.chip, this.check),
-      this.line,
+      h("div", { class: "ws-picture" }, this.picture, this.audit, this.chip, check),
+      h("div", { class: "ws-guess" }, this.figure, this.dot, this.name),
     );
-    this.element.tile = this;
   }
 
+  /**
+   * @param {number} row
+   * @param {string} id
+   * @param {string} url
+   */
   show(row, id, url) {
     if (this.row === row) return;
     this.row = row;
@@ -34,6 +53,12 @@ export class Tile {
     this.picture.src = url;
   }
 
+  /**
+   * @param {number} left
+   * @param {number} top
+   * @param {number} width
+   * @param {number} height
+   */
   place(left, top, width, height) {
     const { style } = this.element;
     style.transform = `translate(${left}px, ${top}px)`;
@@ -41,55 +66,54 @@ export class Tile {
     style.height = `${height}px`;
   }
 
-  // `note` stands in for the prediction where a view has something better to say; `short` makes names fit.
+  /**
+   * @param {Model} model
+   * @param {Look} look
+   */
   paint(model, { focused, marked, excluded, note, accepting, guess, short }) {
     const { row } = this;
-    const code = model.codes[row], kind = code & KIND;
+    const kind = model.kind(row);
     const own = model.classId(row);
-    const predicted = guess?.id ?? model.predictedId(row);
-    const classes = ["ws-tile"];
-    if (focused) classes.push("ws-focused");
-    if (marked) classes.push("ws-marked");
-    if (excluded) classes.push("ws-excluded");
-    if (accepting) classes.push("ws-accepting");
-    if (code & SKIPPED && !kind) classes.push("ws-skipped");
+    const skipped = model.isSkipped(row) && !kind;
     let label = "";
     if (own !== null) {
       const color = model.color(own);
       label = model.name(own);
-      classes.push("ws-labelled");
       this.element.style.setProperty("--own", color);
       this.chip.style.background = color;
-      this.chip.style.color = inkOn(color);
+      this.chip.style.color = textColour(color);
     } else if (kind === UNSURE || kind === REJECT) {
       label = kind === UNSURE ? "unsure" : "unusable";
-      classes.push("ws-set-aside");
       this.chip.style.background = this.chip.style.color = "";
     }
-    const auto = Boolean(code & MACHINE && label);
-    sayName(this.chip, auto ? `${short.auto(label)} (auto)` : short.label(label));
+    const auto = Boolean(model.codes[row] & MACHINE && label);
+    setName(this.chip, auto ? `${short.auto(label)} (auto)` : short.label(label));
     this.chip.hidden = !label;
     this.chip.title = auto ? `${label}, accepted by machine` : label;
     this.audit.hidden = !model.isAudit(row);
-    const probability = guess?.probability ?? model.probability(row);
+    const predicted = guess?.id ?? model.predictedId(row);
+    const probability = percent(guess?.probability ?? model.probability(row));
+    this.dot.hidden = predicted === null;
     if (predicted !== null) {
       this.dot.style.background = model.color(predicted);
-      this.dot.hidden = false;
-      (short.twoLines ? sayName : say)(this.name, short.guess(model.name(predicted)));
+      (short.twoLines ? setName : setText)(this.name, short.guess(model.name(predicted)));
       this.name.title = model.name(predicted);
-      say(this.figure, percent(probability));
-    } else {
-      this.dot.hidden = true;
-      say(this.name, code & SKIPPED && !kind ? "skipped" : "");
-      say(this.figure, "");
-    }
-    if (note) say(this.figure, note);
-    const name = classes.join(" ");
-    if (this.element.className !== name) this.element.className = name;
-    this.element.setAttribute("aria-selected", marked || focused ? "true" : "false");
+    } else setText(this.name, skipped ? "skipped" : "");
+    setText(this.figure, note ?? (predicted === null ? "" : probability));
+    const states = {
+      focused,
+      marked,
+      excluded,
+      accepting,
+      skipped,
+      labelled: own !== null,
+      "set-aside": own === null && label !== "",
+    };
+    for (const [name, on] of Object.entries(states)) this.element.classList.toggle(`ws-${name}`, on);
+    this.element.setAttribute("aria-selected", String(marked || focused));
     const words = [label ? `labelled ${label}` : "no label"];
     if (model.isAudit(row)) words.push("audit image");
-    if (predicted !== null) words.push(`predicted ${model.name(predicted)} ${percent(probability)}`);
+    if (predicted !== null) words.push(`predicted ${model.name(predicted)} ${probability}`);
     this.element.setAttribute("aria-label", `Image ${model.ids[row].slice(0, 6)}: ${words.join(", ")}`);
   }
 }

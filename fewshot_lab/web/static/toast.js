@@ -1,6 +1,7 @@
+// @ts-check
 // Short messages that say what changed, with the one act that takes it back.
 
-import { h, iconButton } from "./dom.js";
+import { button, h, iconButton } from "./dom.js";
 
 const STAYS = 6000;
 
@@ -9,26 +10,43 @@ export class Toasts {
     this.element = h("div", { class: "ws-toasts", role: "status", "aria-live": "polite" });
   }
 
+  /**
+   * @param {string} text
+   * @param {{ action?: string, onAction?: () => void, tone?: "plain" | "warning", stays?: number }} [options]
+   */
   show(text, { action, onAction, tone = "plain", stays = STAYS } = {}) {
-    if (action) this.outdate();
-    while (this.element.children.length > 2) this.element.firstChild.remove();
-    const close = () => { clearTimeout(timer); toast.remove(); };
+    if (action) this.removeActions();
+    while (this.element.children.length > 2) this.element.firstChild?.remove();
+    const close = () => {
+      clearTimeout(timer);
+      toast.remove();
+    };
+    const act = () => {
+      close();
+      onAction?.();
+    };
     const toast = h(
       "div",
       { class: `ws-toast ws-toast-${tone}`, "data-acts": action ? "1" : null },
       h("span", {}, text),
-      action && h("button", { type: "button", class: "ws-link", onclick: () => { close(); onAction(); } }, action),
+      action && button("ws-link", { onclick: act }, action),
       iconButton("close", "Dismiss", close),
     );
     let timer = setTimeout(close, stays);
     toast.addEventListener("pointerenter", () => clearTimeout(timer));
-    toast.addEventListener("pointerleave", () => { timer = setTimeout(close, 2500); });
+    toast.addEventListener("pointerleave", () => {
+      timer = setTimeout(close, 2500);
+    });
     this.element.append(toast);
-    return close;
   }
 
-  // "Undo" means the last act: once there is a newer one, what offers to take back an older one goes.
-  outdate() {
+  /** @param {unknown} error */
+  warn(error) {
+    this.show(error instanceof Error ? error.message : String(error), { tone: "warning" });
+  }
+
+  /** "Undo" means the last act: once there is a newer one, what offers to take back an older one goes. */
+  removeActions() {
     for (const toast of this.element.querySelectorAll("[data-acts]")) toast.remove();
   }
 }

@@ -1,0 +1,79 @@
+"""Backbones on the same labels and draws: evaluate backbones."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.few_shot import shots_of
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
+from fewshot_lab.cli.reporting import progress, table, tell
+from fewshot_lab.cli.waiting import Now, in_turn
+
+
+def backbones(
+    project: ProjectName,
+    backbone: Annotated[
+        list[str] | None,
+        optional(
+            "Two or more; the others are compared with the first. Images are embedded where "
+            "they are not yet.",
+            "--backbone",
+        ),
+    ] = None,
+    shots: Annotated[
+        str | None,
+        optional(
+            "Labels per class; what the smallest class can give by default.", metavar="N,N,..."
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Draws of labels.", min=2)] = 10,
+    labels: WhichLabels = "reference",
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Compare backbones on the same labels and draws, with intervals and cost."""
+    from fewshot_lab.evaluation import Protocol
+    from fewshot_lab.project import Project, backbone_shots
+
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
+        with Project.open(project) as opened:
+            wanted = shots_of(shots) if shots else backbone_shots(opened, labels)
+            comparison = opened.studies.compare(
+                backbone or [], protocol=Protocol(wanted, draws), labels=labels, progress=report
+            )
+        costs = {row["backbone"]: row for row in comparison["costs"]}
+        gaps = {(d["backbone"], d["shots"]): d for d in comparison["differences"]}
+        rows = [
+            [
+                str(each["shots"]),
+                each["backbone"],
+                f"{each['balanced_accuracy']:.3f}",
+                "{:.3f}-{:.3f}".format(*each["interval"]),
+                _gap(gaps.get((each["backbone"], each["shots"]))),
+                f"{costs[each['backbone']]['embed_seconds_per_1000']:.1f}",
+                f"{costs[each['backbone']]['fit_seconds']:.2f}",
+            ]
+            for each in comparison["results"]
+        ]
+        head = [
+            "n",
+            "backbone",
+            "bal. acc.",
+            "95 %",
+            "against the first",
+            "s/1,000 images",
+            "s/fit",
+        ]
+        lines = [table(head, rows), *comparison["sentences"]]
+        lines.append(f"{comparison['test_images']:,} test images. {comparison['leak_check']}")
+        tell(comparison, "\n".join(lines), as_json=json, job=job)
+
+
+def _gap(gap: dict[str, Any] | None) -> str:
+    if gap is None:
+        return ""
+    return "{:+.3f} ({:+.3f} to {:+.3f})".format(gap["difference"], *gap["interval"])

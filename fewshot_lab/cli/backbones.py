@@ -1,0 +1,133 @@
+"""Backbones: listing them, and comparing them on a project's labels."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.reporting import progress, table, tell
+from fewshot_lab.cli.waiting import Now, in_turn
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command(name="try-backbone", hidden=True)(try_backbone)
+    app.command(name="compare-backbones", hidden=True)(compare_backbones)
+    app.command()(backbones)
+
+
+def try_backbone(
+    project: ProjectName,
+    backbone: Annotated[str, typer.Option("--backbone", help="The one to compare with.")],
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Embed by another backbone and compare both on the same labels; switches nothing."""
+    from fewshot_lab.project import Project
+    from fewshot_lab.runs import try_backbone as compare
+
+    with (
+        progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report,
+        Project.open(project) as opened,
+    ):
+        verdict = compare(opened, backbone, progress=report)
+    tell(verdict, verdict["reason"] or f"{backbone} is compared.", as_json=json, job=job)
+
+
+def compare_backbones(
+    project: ProjectName,
+    backbone: Annotated[list[str] | None, typer.Option("--backbone")] = None,
+    behind: Annotated[bool, typer.Option("--behind", help="Give way to everything else.")] = False,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Say whether another backbone that comes with the app tells the classes apart better."""
+    from fewshot_lab.project import UNASKED_SECONDS, Project, better_backbone
+
+    if behind and hasattr(os, "nice"):
+        os.nice(10)
+    with (
+        progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report,
+        Project.open(project) as opened,
+    ):
+        verdict = better_backbone(
+            opened, backbone or (), within=UNASKED_SECONDS if behind else None, progress=report
+        )
+    tell(verdict, _compared(verdict), as_json=json, job=job)
+
+
+def _compared(verdict: dict[str, Any]) -> str:
+    from fewshot_lab.project import points
+
+    rows = [
+        [
+            row["backbone"],
+            "{:.2f} ({:.2f} to {:.2f})".format(*row["balanced_accuracy"]),
+            points(row) if "gain" in row else "in use",
+        ]
+        for row in verdict["rows"]
+    ]
+    lines = [table(["backbone", "balanced accuracy", "against the one in use"], rows), ""]
+    lines += [f"{row['backbone']}: {row['reason']}" for row in verdict["left_out"]]
+    lines.append(verdict["sentence"])
+    if verdict["better"]:
+        lines.append("Nothing was switched: 'prepare PROJECT --backbone NAME' does it.")
+    return "\n".join(lines)
+
+
+def backbones(
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROJECT",
+            help="Compare those that come with the app on a project's labels instead.",
+            show_default=False,
+        ),
+    ] = None,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List the backbones, the default first."""
+    from fewshot_lab.backbones import cards, default_name, find
+
+    if compare is not None:
+        compare_backbones(compare, now=now, json=json)
+        return
+    default = default_name()
+    result = []
+    grouped: dict[str, list[list[str]]] = {}
+    for card in cards():
+        usable, sentence = find(card.name).available()
+        result.append(
+            {
+                **asdict(card),
+                "default": card.name == default,
+                "available": usable,
+                "availability": sentence,
+            }
+        )
+        state = "here" if card.offline else "to download" if usable else "not available now"
+        licence = card.licence_class + (", gated" if card.gated else "")
+        row = [f"  {card.name}", str(card.dimensions), f"{card.size_mb:,.0f}", licence, state]
+        grouped.setdefault(card.domain or "your own", []).append(row)
+    rows = [row for domain, group in grouped.items() for row in ([domain, *[""] * 4], *group)]
+    text = table(["backbone", "dims", "MB", "licence", "weights"], rows)
+    tell({"backbones": result}, f"{text}\n\n{_MORE}", as_json=json)
+
+
+_MORE = (
+    "Licence: what it asks of a classifier made with the backbone; gated: access is asked for.\n"
+    "--json says what each is good for, what it was trained on, which public sets it has seen.\n"
+    "--compare PROJECT says whether another that comes with the app does better on your labels.\n"
+    "+stages behind a name reads the network's inner stages too, which most often tells classes\n"
+    "apart better; the default does so already."
+)

@@ -1,0 +1,94 @@
+"""What each suggestion strategy would have cost, and which is used: evaluate replay, strategy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
+from fewshot_lab.cli.reporting import progress, table, tell
+from fewshot_lab.cli.waiting import Now, in_turn
+
+
+def replay(
+    project: ProjectName,
+    labels: WhichLabels = "own",
+    strategy: Annotated[
+        list[str] | None,
+        optional(
+            "mixed, cover, margin, entropy, random; may be repeated. All by default.", "--strategy"
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Times that all begin anew.", min=2)] = 10,
+    budget: Annotated[int | None, optional("Labels given in each.", min=8)] = None,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Label known images again by each strategy: what it would have cost, against random."""
+    from fewshot_lab.evaluation import ReplayPlan
+    from fewshot_lab.project import Project, strategy_of
+
+    asked: dict[str, Any] = {} if not strategy else {"strategies": tuple(strategy)}
+    plan = ReplayPlan(draws=draws, budget=budget, seed=seed, **asked)
+    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
+        with Project.open(project) as opened:
+            result = opened.studies.replay(plan=plan, labels=labels, progress=report)
+            used = strategy_of(opened)
+        rows = [
+            [
+                each["strategy"],
+                f"{100 * each['than_random']['value']:+.1f}",
+                "{low:+.1f} to {high:+.1f}".format(
+                    **{key: 100 * v for key, v in each["than_random"].items()}
+                ),
+                *(_cost(cost) for cost in each["cost"]),
+            ]
+            for each in result["strategies"]
+        ]
+        head = ["strategy", "points", "95 %"]
+        head += [f"labels to {c['accuracy']:.2f}" for c in result["strategies"][0]["cost"]]
+        lines = [
+            table(head, rows),
+            f"{result['draws']} draws of {result['images']:,} images, {result['test_images']:,} "
+            f"for testing, up to {result['budget']} labels; points: mean over the curve against "
+            f"random; in brackets labels as a share of random's. {result['leak_check']}",
+            result["verdict"]["sentence"],
+            f"In use: {used['strategy']} ({used['setting']}).",
+        ]
+        tell(result, "\n".join(lines), as_json=json, job=job)
+
+
+def _cost(cost: dict[str, Any]) -> str:
+    if cost["labels"] is None:
+        return "not reached"
+    if cost["share"] is None:
+        return f"some {cost['labels']:.0f}, too unsure"
+    share = cost["share"]
+    return f"{cost['labels']:.0f} ({share['value']:.2f}, {share['low']:.2f}-{share['high']:.2f})"
+
+
+def strategy(
+    project: ProjectName,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="auto (follows the evidence of replays), mixed, cover, margin, entropy or random.",
+            show_default=False,
+        ),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show which strategy suggestions follow, or set it."""
+    from fewshot_lab.project import Project, set_strategy, strategy_of
+
+    with Project.open(project) as opened:
+        if name is not None:
+            set_strategy(opened, name)
+        used = strategy_of(opened)
+    sentence = used["sentence"] or f"Suggestions by {used['title']}."
+    tell(used, f"{sentence} (Setting: {used['setting']}.)", as_json=json)

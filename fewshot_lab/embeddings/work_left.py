@@ -1,0 +1,60 @@
+"""Which images a process still has to embed, beside others that do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fewshot_lab.embeddings.claims import Claims
+from fewshot_lab.embeddings.decoding import ImageItem
+from fewshot_lab.embeddings.shards import read_header, shard_files
+
+CHUNK = 512
+"""Images that are taken at once by one of several processes."""
+
+
+class WrittenShards:
+    """Which images the folder's shards have, by whichever process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.done: set[str] = set()
+        self.failed: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in shards written since."""
+        for path in shard_files(self.folder):
+            if path.name not in self._seen and (shard := read_header(path)) is not None:
+                self._seen.add(path.name)
+                self.done.update(shard.ids)
+                self.failed |= dict(shard.failed)
+        for image_id in self.done & self.failed.keys():
+            del self.failed[image_id]
+
+    def lacks(self, item: ImageItem, retry_failed: bool) -> bool:
+        """Return whether an image is still to be embedded."""
+        return item.id not in self.done and (retry_failed or item.id not in self.failed)
+
+
+def claimed_chunks(
+    images: Sequence[ImageItem], written: WrittenShards, claims: Claims, retry_failed: bool
+) -> Iterator[list[ImageItem]]:
+    """Yield what is to do, piece by piece, each taken by this process alone."""
+    # The grid lies over all images, done or not, so that every process sees the same pieces.
+    pieces = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
+    # Twice: who held a piece the first time round may have been killed since.
+    for _ in range(2):
+        taken_by_others = []
+        for piece in pieces:
+            if not any(written.lacks(item, retry_failed) for item in piece):
+                continue
+            if not claims.take([item.id for item in piece]):
+                taken_by_others.append(piece)
+                continue
+            written.refresh()
+            missing = [item for item in piece if written.lacks(item, retry_failed)]
+            if missing:
+                yield missing
+        pieces = taken_by_others

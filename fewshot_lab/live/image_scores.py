@@ -1,0 +1,57 @@
+"""What the classifier says of every image, as far as one annotator may see it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.live.label_codes import FIRST_CLASS, KIND_MASK
+from fewshot_lab.live.page_state import PageState
+from fewshot_lab.live.snapshot import Snapshot
+from fewshot_lab.live.visibility import Visibility
+
+NO_CLASS = 255
+
+
+def image_scores(
+    state: PageState, snapshot: Snapshot, visibility: Visibility
+) -> dict[str, NDArray[np.integer]]:
+    """Return what the classifier says of every image, as whole numbers.
+
+    Returns
+    -------
+    dict
+        ``predicted`` (n,) uint8: place in ``snapshot.class_ids``, 255 for none;
+        ``confidence`` (n,) uint16: its probability, 65535 for 1;
+        ``doubt`` (n,) uint8: how much it disagrees with the image's label, 255 for wholly.
+    """
+    order, codes = visibility.order, visibility.codes.codes
+    n = len(codes)
+    predicted = np.full(n, NO_CLASS, dtype=np.uint8)
+    confidence = np.zeros(n, dtype=np.uint16)
+    doubt = np.zeros(n, dtype=np.uint8)
+    P = snapshot.probabilities
+    if P is not None and len(snapshot.class_ids):
+        rows = state.rows_of(snapshot.ids, order)
+        here = rows >= 0
+        rows, P = rows[here], P[here]
+        place = np.full(max(snapshot.class_ids) + 2, NO_CLASS, dtype=np.int64)
+        place[list(snapshot.class_ids)] = np.arange(len(snapshot.class_ids))
+        predicted[rows] = place[np.asarray(snapshot.predicted)[here]]
+        confidence[rows] = np.round(np.clip(snapshot.confidence[here], 0, 1) * 65535)
+
+        kind = (codes[rows] & KIND_MASK).astype(np.int64)
+        label = np.where(kind >= FIRST_CLASS, kind - FIRST_CLASS, len(place) - 1)
+        column = place[np.minimum(label, len(place) - 1)]
+        known = column != NO_CLASS
+        of_label = P[np.flatnonzero(known), column[known]]
+        doubt[rows[known]] = np.round((1 - np.clip(of_label, 0, 1)) * 255)
+        # For labelled images the doubt of a classifier that has not seen them weighs more.
+        for suspect in snapshot.suspects:
+            if (row := order.row.get(suspect.image_id)) is not None:
+                doubt[row] = max(int(doubt[row]), round(255 * float(suspect.probability)))
+
+    hidden = visibility.predictions_hidden()
+    predicted[hidden] = NO_CLASS
+    confidence[hidden] = 0
+    if visibility.labels_hidden is not None:
+        doubt[visibility.labels_hidden | hidden] = 0
+    return {"predicted": predicted, "confidence": confidence, "doubt": doubt}

@@ -1,0 +1,82 @@
+"""Facts about images and labels, as far as one annotator may see them.
+
+Whoever labels an image must not be swayed: not by what others said of it, and where it is labelled
+blind or measures, not by what tells of its class, as the folder it lies in often does.
+"""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.live.visibility import Visibility
+from fewshot_lab.project import Project, conflicts
+from fewshot_lab.store import Label
+
+
+def visible_facts(project: Project, visibility: Visibility, image_id: str) -> dict[str, Any]:
+    """Return what may be told of one image beside its pixels: its row, label and opinions."""
+    row = project.store.image(image_id)
+    if visibility.hides_prediction(image_id):
+        row = row._replace(path=PurePosixPath(row.path).name, reference=None)
+    if visibility.hides_labels(image_id):
+        return {"row": row, "label": None, "opinions": []}
+    label = project.store.labels_of([image_id]).get(image_id)
+    return {"row": row, "label": label, "opinions": shared_opinions(project, image_id)}
+
+
+def shared_opinions(project: Project, image_id: str) -> list[Label]:
+    """Return what each annotator says of an image, where more than one has said something."""
+    by = project.store.opinions().get(image_id, {})
+    return sorted(by.values(), key=lambda label: label.event_id) if len(by) > 1 else []
+
+
+def visible_neighbours(
+    project: Project, visibility: Visibility, image_id: str, k: int, *, unlabelled: bool
+) -> list[tuple[str, float]]:
+    """Return the images most like one; unlabelled ones are those without a label in sight."""
+    if not unlabelled or visibility.labels_hidden is None:
+        return project.neighbours(image_id, k, unlabelled_only=unlabelled)
+    nearest = project.neighbours(image_id, len(visibility.order.ids))
+    return [(other, s) for other, s in nearest if not visibility.is_labelled(other)][:k]
+
+
+def visible_column(project: Project, visibility: Visibility, name: str) -> dict[str, Any]:
+    """Return a metadata column by image, or ``@reference`` or ``@group``."""
+    if name == "@reference":
+        values = project.store.column("reference")
+        return {i: value for i, value in values.items() if not visibility.is_blind(i)}
+    if name == "@group":
+        return project.store.column("group")
+    if name not in project.store.columns():
+        raise FewshotLabError(f"There is no column {name!r}.")
+    return project.store.column(name)
+
+
+def visible_labels(
+    project: Project, visibility: Visibility, at: int | None = None
+) -> list[dict[str, Any]]:
+    """Return the labels of now, or as of an action, as rows of a table."""
+    hidden = visibility.hidden_ids()
+    return [row for row in project.store.export_labels(at=at) if row["image"] not in hidden]
+
+
+def images_to_decide(project: Project, visibility: Visibility) -> list[tuple[str, bool]]:
+    """Return the images people disagree on, and whether each is decided; for seniors alone."""
+    if visibility.is_senior:
+        return [(each.image_id, each.decided) for each in conflicts(project)]
+    seniors = ", ".join(visibility.team.seniors)
+    raise FewshotLabError(
+        f"Only a senior decides where opinions differ: {seniors}."
+        if seniors
+        else "No senior is named yet: Evaluate, People says who decides."
+    )
+
+
+def disagreeing_images(
+    project: Project, visibility: Visibility, pair: Sequence[str | None], cell: tuple[int, int]
+) -> list[str]:
+    """Return the images that a cell of the disagreement matrix counts."""
+    ids = project.team.report().cells(*pair).get(cell, [])
+    hidden = set() if visibility.is_senior else visibility.hidden_ids()
+    return [image_id for image_id in ids if image_id not in hidden]

@@ -1,0 +1,108 @@
+"""Engines: how SQLite and PostgreSQL are connected to."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from fewshot_lab.errors import FewshotLabError
+
+BUSY_SECONDS = 30
+
+
+def parse_url(text: str) -> URL:
+    """Return a database URL; that of PostgreSQL names its driver.
+
+    Raises
+    ------
+    FewshotLabError
+        Where it cannot be read, or is of another kind of database.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise FewshotLabError(
+            "The database URL cannot be read; "
+            "write it like postgresql+psycopg://user:password@host/name."
+        ) from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise FewshotLabError(
+            f"The database must be SQLite or PostgreSQL, not {url.get_backend_name()}."
+        )
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+
+
+def sqlite_engine(file: Path) -> Engine:
+    """Return an engine on a file that need not exist yet.
+
+    A connection serves one thread at a time, and each thread gets one.
+    """
+
+    def connect() -> sqlite3.Connection:
+        # Paths with "?" or "%" are taken as they are, unlike in a URL. Transactions are begun
+        # by the listener below, not guessed by the driver.
+        connection = sqlite3.connect(
+            file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            # In WAL mode, FULL syncs the log at every commit: an acknowledged label outlives a
+            # killed process and a power cut.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA temp_store = MEMORY")
+        except sqlite3.DatabaseError:  # no database at all
+            connection.close()
+            raise
+        return connection
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FewshotLabError(f"{file.parent} cannot be made: {error.strerror}.") from None
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=56
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE: a writer waits at the door instead of failing when it turns from reading
+        # to writing after someone else has written.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def turn_on_wal(file: Path) -> None:
+    """Switch the file to WAL, which is kept in it; two who do it at once may have to repeat."""
+    for attempt in range(50):
+        connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == 49:
+                raise FewshotLabError(f"{file} cannot be written: {error}.") from None
+            time.sleep(0.05)
+        except sqlite3.DatabaseError:
+            raise FewshotLabError(f"{file} is not the database of a project.") from None
+        finally:
+            connection.close()
+
+
+def postgres_engine(url: URL, schema: str | None) -> Engine:
+    """Return an engine on a server, its tables in a schema where one is named."""
+    try:
+        engine = create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True)
+    except NoSuchModuleError:
+        raise FewshotLabError(f"There is no driver named {url.drivername}.") from None
+    except ModuleNotFoundError as error:
+        raise FewshotLabError(
+            f"PostgreSQL needs the package {error.name}: pip install 'psycopg[binary]'."
+        ) from None
+    return engine.execution_options(schema_translate_map={None: schema}) if schema else engine

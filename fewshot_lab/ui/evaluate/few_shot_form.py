@@ -1,0 +1,127 @@
+"""What can be chosen for a few-shot curve, and the job that measures it."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from fewshot_lab import jobs
+from fewshot_lab.evaluation import CLASSIFIERS, SHOTS
+from fewshot_lab.project import Project
+from fewshot_lab.ui.evaluate.parts import backbone_titles
+
+VERB = "evaluate-nshot"
+TITLES = {
+    "paper-svm": "SVM (Nielsen et al.)",
+    "paper-knn": "kNN (Nielsen et al.)",
+    "paper-logreg": "LogReg (Nielsen et al.)",
+    "default": "the app's choice",
+    "stack": "LDA + LogReg",
+    "lda": "LDA",
+    "logreg": "LogReg",
+    "rbf-svm": "RBF-SVM",
+}
+REFERENCES = {
+    "": "told by the classes",
+    "none": "none of them",
+    "bone-marrow": "bone marrow",
+    "endoscopy": "endoscopy",
+    "dermoscopy": "dermoscopy",
+}
+
+
+def form(project: Project, kinds: dict[str, str]) -> None:
+    """Draw what can be chosen, and the button that starts."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        chosen = _labels_and_draws(kinds)
+    with right:
+        chosen |= _compared(project)
+    ready = all(chosen[key] for key in ("shots", "backbones", "classifiers"))
+    if st.button("Measure", type="primary", disabled=not ready, key="fl-nshot-start"):
+        jobs.start(project.folder, VERB, arguments(project, chosen))
+        st.rerun()
+
+
+def _labels_and_draws(kinds: dict[str, str]) -> dict[str, Any]:
+    return {
+        "shots": st.multiselect(
+            "Labels per class", SHOTS, default=[5, 10, 25, 50, 100], key="fl-nshot-shots"
+        ),
+        "draws": st.number_input(
+            "Draws",
+            0,
+            200,
+            10,
+            key="fl-nshot-draws",
+            help="0 for the paper's: 50 up to 10 labels per class, 20 up to 100, 5 above.",
+        ),
+        "least": st.number_input(
+            "Leave out classes with fewer images than", 0, 100_000, 0, key="fl-nshot-least"
+        ),
+        "labels": st.radio(
+            "Labels",
+            list(kinds),
+            format_func=kinds.__getitem__,
+            horizontal=True,
+            key="fl-nshot-labels",
+        ),
+    }
+
+
+def _compared(project: Project) -> dict[str, Any]:
+    titles = backbone_titles(project)
+    return {
+        "backbones": st.multiselect(
+            "Backbones",
+            list(titles),
+            default=[project.backbone_name] if project.backbone_name in titles else None,
+            format_func=titles.__getitem__,
+            key="fl-nshot-backbones",
+        ),
+        "classifiers": st.multiselect(
+            "Classifiers",
+            list(TITLES),
+            default=list(CLASSIFIERS),
+            format_func=lambda name: TITLES[name].replace("Nielsen et al.", "paper"),
+            key="fl-nshot-classifiers",
+        ),
+        "reference": st.selectbox(
+            "Data set of the paper",
+            list(REFERENCES),
+            format_func=REFERENCES.__getitem__,
+            key="fl-nshot-reference",
+        ),
+        "split": st.file_uploader(
+            "Split list (CSV with the columns path, split)",
+            type="csv",
+            max_upload_size=50,
+            key="fl-nshot-split",
+        ),
+    }
+
+
+def arguments(project: Project, chosen: dict[str, Any]) -> list[str]:
+    """Return the arguments of the job for what was chosen."""
+    args = ["--shots", ",".join(map(str, sorted(chosen["shots"]))), "--labels", chosen["labels"]]
+    args += ["--min-class-size", str(chosen["least"])]
+    if chosen["draws"]:
+        args += ["--draws", str(chosen["draws"])]
+    for name in chosen["backbones"]:
+        args += ["--backbone", name]
+    for name in chosen["classifiers"]:
+        args += ["--classifier", name]
+    if chosen["reference"]:
+        args += ["--reference", chosen["reference"]]
+    if (dropped := chosen["split"]) is not None:
+        args += ["--split-csv", str(kept(project, dropped.name, dropped.getvalue()))]
+    return args
+
+
+def kept(project: Project, name: str, content: bytes) -> Path:
+    """Keep a dropped split list where the job finds it, also when it is started again."""
+    folder = project.folder / "uploads" / "splits"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / Path(name).name
+    file.write_bytes(content)
+    return file

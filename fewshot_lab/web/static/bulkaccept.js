@@ -1,0 +1,169 @@
+// @ts-check
+// "Accept above": the predictions above a confidence become labels, the least sure ones to be looked at first.
+
+import { button, count, h, images, percent, refill, setText } from "./dom.js";
+import { AUDIT, KIND_MASK, SKIPPED } from "./labelcodes.js";
+
+/** @import { Grid } from "./grid.js" */
+/** @import { Labeller } from "./labeller.js" */
+/** @import { Model } from "./model.js" */
+
+/** @param {number} share */
+const halves = (share) => `${Math.round(share * 200) / 2}\u00a0%`;
+
+export class BulkAccept {
+  /** @param {{ model: Model, labeller: Labeller, grid: Grid }} parts */
+  constructor({ model, labeller, grid }) {
+    this.model = model;
+    this.labeller = labeller;
+    this.grid = grid;
+    this.threshold = 0.95;
+    this.classId = /** @type {number | null} */ (null);
+    this.excluded = /** @type {Set<number>} */ (new Set());
+    this.frame = 0;
+    /** @type {HTMLInputElement} */
+    this.slider = h("input", {
+      type: "range",
+      class: "ws-range ws-range-wide",
+      min: 50,
+      max: 100,
+      step: 0.5,
+      "aria-label": "Least confidence",
+      oninput: () => this.setThreshold(Number(this.slider.value) / 100),
+    });
+    this.figure = h("output", { class: "ws-figure" });
+    /** @type {HTMLSelectElement} */
+    this.classField = h("select", {
+      class: "ws-select",
+      "aria-label": "Only this class",
+      onchange: () => this.choose(this.classField.value),
+    });
+    this.button = button("ws-button ws-button-strong", { onclick: () => this.accept() });
+    this.element = h("div", { class: "ws-accept" }, this.slider, this.figure, this.classField, this.button);
+  }
+
+  open() {
+    this.excluded.clear();
+    this.slider.value = String(this.threshold * 100);
+    refill(
+      this.classField,
+      h("option", { value: "" }, "all classes"),
+      this.model.classes.map((c) => h("option", { value: c.id, selected: c.id === this.classId }, c.name)),
+    );
+  }
+
+  /** @param {number} threshold */
+  setThreshold(threshold) {
+    this.threshold = threshold;
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.grid.put(this.rows(), { top: true }));
+  }
+
+  /** @param {string} value */
+  choose(value) {
+    this.classId = value === "" ? null : Number(value);
+    this.grid.put(this.rows(), { top: true });
+  }
+
+  /** Images that a prediction could label: neither labelled nor skipped nor of the audit. */
+  candidates() {
+    const { model, classId } = this;
+    return model.rowsWhere((row) => {
+      const predicted = model.codes[row] & (KIND_MASK | AUDIT | SKIPPED) ? null : model.predictedId(row);
+      return predicted !== null && (classId === null || predicted === classId);
+    });
+  }
+
+  /** Those above the threshold, the least sure first. */
+  rows() {
+    const { confidence } = this.model;
+    const least = Math.round(this.threshold * 65535);
+    return this.candidates()
+      .filter((row) => confidence[row] >= least)
+      .sort((a, b) => confidence[a] - confidence[b]);
+  }
+
+  /** Rows that were labelled by hand meanwhile stay in sight; they are not taken again. */
+  renew() {
+    this.grid.put([...this.rows(), ...this.grid.rows.filter((row) => this.model.kind(row))]);
+  }
+
+  /** @param {number} row */
+  toggle(row) {
+    if (!this.excluded.delete(row)) this.excluded.add(row);
+    this.grid.tiles.paint();
+    this.grid.header.draw();
+  }
+
+  accepted() {
+    return this.grid.rows.filter(
+      (row) => !this.excluded.has(row) && !this.model.kind(row) && this.model.predictedId(row) !== null,
+    );
+  }
+
+  sentence() {
+    if (!this.model.hasClassifier()) return ["There is no classifier yet: label images of two classes first."];
+    if (!this.grid.rows.length) return [this.surest(), ...this.record()];
+    return [
+      "Predictions that become labels, the least sure first. ",
+      h("kbd", {}, "0"),
+      " leaves an image out, a class key corrects it.",
+      ...this.record(),
+    ];
+  }
+
+  /** Where nothing is that sure: how sure the surest is. */
+  surest() {
+    const highest = this.highest();
+    const predicted = this.classId === null ? "" : ` as ${this.model.name(this.classId)}`;
+    const rest = highest ? `; the surest has ${percent(highest)}` : "";
+    return `No image without a label is predicted${predicted} with ${halves(this.threshold)} or more${rest}.`;
+  }
+
+  /**
+   * What to do where nothing is that sure: words for a button, and the act.
+   * @returns {[string, () => void] | null}
+   */
+  wayOut() {
+    const threshold = Math.floor(this.highest() * 200) / 200;
+    if (threshold < 0.5) return null;
+    const lower = () => {
+      this.slider.value = String(threshold * 100);
+      this.setThreshold(threshold);
+    };
+    return [`Lower to ${halves(threshold)}`, lower];
+  }
+
+  highest() {
+    return this.candidates().reduce((highest, row) => Math.max(highest, this.model.probability(row)), 0);
+  }
+
+  /** What cross-validation says of predictions that sure: a promise with its doubt. */
+  record() {
+    const steps = this.model.snapshot?.cv?.accepted;
+    if (!steps) return [];
+    const step = steps.filter((s) => s.above <= this.threshold + 1e-9).at(-1);
+    if (!step?.right) return [" No labelled image was predicted that surely yet."];
+    const { value, low, high } = step.right;
+    const interval = `${Math.round(100 * Number(low))}–${percent(Number(high))}, n = ${count(step.right.n)}`;
+    return [` In cross-validation ${percent(Number(value))} of those were right (${interval}).`];
+  }
+
+  draw() {
+    const n = this.accepted().length;
+    setText(this.figure, `≥ ${halves(this.threshold)}`);
+    setText(this.button, n ? `Accept ${count(n)}` : "Accept");
+    this.button.disabled = !n;
+    this.button.title = n ? `${images(n)} get their prediction as label, marked as accepted by machine` : "";
+  }
+
+  accept() {
+    const rows = this.accepted();
+    if (!rows.length) return;
+    const classOf = rows.map((row) => this.model.predictedId(row));
+    // What was left out stays left out.
+    this.labeller.label(rows, { kind: "class", classOf, machine: true }, { view: "accept" });
+    this.grid.put(this.rows(), { top: true });
+    this.grid.cursor.focus(-1, { quiet: true });
+  }
+}

@@ -1,0 +1,173 @@
+// @ts-check
+// The bottom line: how good the classifier is and how far that can be trusted. A refit changes digits,
+// not the layout.
+
+import { ago, button, count, h, setText, two } from "./dom.js";
+import { popover } from "./popover.js";
+import { QualityPanel } from "./qualitypanel.js";
+
+/** @import { Grid } from "./grid.js" */
+/** @import { Model } from "./model.js" */
+/** @import { OutboxState } from "./outbox.js" */
+/** @import { Interval } from "./types.d.ts" */
+
+const ABOUT =
+  "On the labelled images, which are harder than the rest where the classifier's doubt picked them; the audit says what the rest is like. Click: recall of each class, confusion matrix.";
+const AUDIT = "On labelled images that were drawn at random and never trained the classifier";
+
+export class StatusBar {
+  /** @param {{ model: Model, grid: Grid, workspace: HTMLElement }} parts */
+  constructor({ model, grid, workspace }) {
+    this.model = model;
+    this.workspace = workspace;
+    this.panel = new QualityPanel({ model, grid, workspace });
+    this.panelOpen = false;
+    this.outbox = /** @type {OutboxState} */ ({ waiting: 0, failing: false, refused: null });
+    this.connectionLost = false;
+    this.accuracy = h("b");
+    this.accuracyDoubt = h("span");
+    this.accuracyButton = button(
+      "ws-truth-button",
+      { "aria-haspopup": "dialog", "aria-expanded": "false", title: ABOUT, onclick: () => this.openPanel() },
+      h("span", {}, "Balanced accuracy "),
+      this.accuracy,
+      this.accuracyDoubt,
+    );
+    this.audit = h("b");
+    this.auditDoubt = h("span");
+    this.auditPart = h("span", { title: AUDIT }, "Audit ", this.audit, this.auditDoubt);
+    this.nextLabels = h("span");
+    this.gain = h("b");
+    this.gainDoubt = h("span");
+    const next = { class: "ws-next-part", target: "_self", hidden: true };
+    this.nextPart = h("a", next, this.nextLabels, " ", this.gain, this.gainDoubt);
+    this.choice = h("span", { class: "ws-choice" });
+    this.refitState = h("span", { class: "ws-fresh", role: "status" });
+    this.message = h("span", { class: "ws-message" });
+    this.element = h(
+      "section",
+      { class: "ws-truth", "aria-label": "How good the classifier is" },
+      this.message,
+      this.accuracyButton,
+      this.auditPart,
+      this.nextPart,
+      this.choice,
+      this.refitState,
+    );
+    model.on("scores overview", () => this.draw());
+    model.on("labels", () => this.drawRefitState());
+    this.timer = setInterval(() => this.drawRefitState(), 1000);
+  }
+
+  draw() {
+    const { n, snapshot } = this.model;
+    if (!snapshot) return;
+    const { audit, cv } = snapshot;
+    const known = cv !== null && cv.accuracy.value !== null;
+    const ask = "Label a few images of two classes: the accuracy appears with its interval.";
+    const message = (!n && "No images yet.") || snapshot.message || ask;
+    this.message.hidden = known;
+    this.accuracyButton.hidden = !known;
+    if (known) {
+      setText(this.accuracy, two(Number(cv.accuracy.value)));
+      setText(this.accuracyDoubt, doubtOf(cv.accuracy, ", by cross-validation"));
+      this.accuracyButton.title = `${ABOUT} Leak check: ${cv.leaks}`;
+    } else setText(this.message, message);
+    this.auditPart.hidden = !audit || audit.value === null;
+    if (audit && audit.value !== null) {
+      setText(this.audit, two(audit.value));
+      setText(this.auditDoubt, doubtOf(audit));
+    }
+    this.drawNext(known);
+    setText(this.choice, snapshot.sentence);
+    this.choice.title = snapshot.sentence;
+    this.drawRefitState();
+    if (this.panelOpen) this.panel.draw();
+  }
+
+  /**
+   * What the next labels are worth: measured beside the refits, so it may be some labels behind.
+   * @param {boolean} known
+   */
+  drawNext(known) {
+    const advice = this.model.overview?.advice;
+    const next = advice?.next;
+    this.nextPart.hidden = !known || !next;
+    if (!known || !next) return;
+    const { value, low, high } = next.gain;
+    const points = pointsOf(value);
+    const small = advice.done || value < 0.005;
+    setText(this.nextLabels, advice.done ? `Little in sight: ${next.labels} more add` : `Next ${next.labels} labels:`);
+    setText(this.gain, small ? "under half a point" : `about +${points} ${points === "1" ? "point" : "points"}`);
+    const time = next.minutes ? `, ${next.minutes.value < 1 ? "<1" : Math.round(next.minutes.value)} min` : "";
+    setText(this.gainDoubt, ` (${pointsOf(low)} to ${pointsOf(high)}${time})`);
+    const project = encodeURIComponent(this.workspace.dataset.project ?? "");
+    this.nextPart.href = `evaluate?project=${project}&view=Curve`;
+    this.nextPart.title = `${advice.sentence} Tested on ${advice.tested_on}. Click: the curve, and each class.`;
+  }
+
+  /** @param {OutboxState} outbox */
+  setOutbox(outbox) {
+    this.outbox = outbox;
+    this.drawRefitState();
+  }
+
+  /** @param {boolean} lost */
+  setConnection(lost) {
+    this.connectionLost = lost;
+    this.drawRefitState();
+  }
+
+  drawRefitState() {
+    const [text, state] = this.refitWords();
+    this.refitState.dataset.state = state;
+    this.refitState.hidden = !text;
+    setText(this.refitState, text);
+  }
+
+  refitWords() {
+    const { snapshot, position, pending } = this.model;
+    const { waiting, failing, refused } = this.outbox;
+    if (refused) return [refused, "lost"];
+    if (waiting && (failing || this.connectionLost)) {
+      return [
+        `${count(waiting)} ${waiting === 1 ? "change is" : "changes are"} kept here until the server answers`,
+        "lost",
+      ];
+    }
+    if (this.connectionLost) return ["The server does not answer", "lost"];
+    if (!snapshot?.class_ids.length) return ["", "fresh"];
+    if (snapshot.position < position || pending.length || waiting) return ["refitting…", "busy"];
+    return [`refitted ${ago(Date.now() / 1000 - snapshot.at)} ago`, "fresh"];
+  }
+
+  openPanel() {
+    this.panelOpen = true;
+    this.panel.draw();
+    popover(this.accuracyButton, this.panel.element, {
+      place: "above",
+      label: "How good the classifier is",
+      within: this.workspace,
+      onClose: () => {
+        this.panelOpen = false;
+      },
+    });
+  }
+
+  close() {
+    clearInterval(this.timer);
+  }
+}
+
+/**
+ * @param {Interval} interval
+ * @param {string} [method]
+ */
+const doubtOf = ({ low, high, n }, method = "") =>
+  ` (${low === null ? "" : `${two(low)}–${two(Number(high))}, `}n = ${count(n)}${method})`;
+
+/** @param {number} share as percentage points */
+function pointsOf(share) {
+  const points = 100 * Math.abs(share);
+  return (share < 0 ? "−" : "") + points.toFixed(points < 3 ? 1 : 0).replace(/\.0$/, "");
+}

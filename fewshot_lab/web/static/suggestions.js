@@ -1,0 +1,110 @@
+// @ts-check
+// The images to label next, and why: what is under the person's eyes stays, what lies ahead is renewed.
+
+import { capitalised, h } from "./dom.js";
+
+/** @import { Model } from "./model.js" */
+/** @import { Child, Suggestion } from "./types.d.ts" */
+
+// How many suggestions from the focus on stand still when fresh ones arrive.
+const AHEAD = 4;
+const PLAIN = 200;
+
+/**
+ * A suggestion is done once it has a label or was skipped after it came.
+ * @param {Model} model
+ * @param {number} row
+ */
+const isDone = (model, row) => model.kind(row) !== 0 || model.isSkipped(row);
+
+export class Suggestions {
+  /** @param {Model} model */
+  constructor(model) {
+    this.model = model;
+    this.rows = /** @type {number[]} */ ([]);
+    this.reasons = /** @type {Map<number, Suggestion>} */ (new Map());
+    // Images as imported, where there are no suggestions yet.
+    this.plain = false;
+  }
+
+  fresh() {
+    const { model } = this;
+    const rows = [];
+    for (const suggestion of model.snapshot?.suggestions ?? []) {
+      const row = model.rowOf.get(suggestion.id);
+      if (row === undefined || isDone(model, row)) continue;
+      rows.push(row);
+      this.reasons.set(row, suggestion);
+    }
+    return rows;
+  }
+
+  /**
+   * @param {number} focusRow
+   * @returns {boolean} whether the whole list is another one
+   */
+  renew(focusRow) {
+    const { model } = this;
+    const fresh = this.fresh();
+    const open = this.rows.filter((row) => !isDone(model, row));
+    const at = Math.max(this.rows.indexOf(focusRow), this.rows.indexOf(open[0]));
+    // Images that were listed before there were suggestions go, unless somebody has begun on them.
+    if (!open.length || (this.plain && fresh.length && at <= 0)) {
+      if (!fresh.length && this.rows.length && !this.plain) return false;
+      this.plain = !fresh.length && !model.overview?.embedded;
+      const before = this.rows;
+      this.rows = this.plain ? model.rowsWhere((row) => !isDone(model, row)).slice(0, PLAIN) : fresh;
+      return before.length !== this.rows.length || before.some((row, i) => row !== this.rows[i]);
+    }
+    if (this.plain && !fresh.length) return false;
+    this.plain = false;
+    const kept = this.rows.slice(0, at + 1 + AHEAD);
+    const rest = fresh.filter((row) => !kept.includes(row)).slice(0, Math.max(0, this.rows.length - kept.length));
+    this.rows = [...kept, ...rest];
+    return false;
+  }
+
+  /**
+   * @param {number} row in focus
+   * @returns {Child[]}
+   */
+  sentence(row) {
+    const { model } = this;
+    const total = this.rows.length;
+    if (!model.n) return ["The images to label appear here."];
+    if (this.plain && model.map) return ["The suggestions come in a moment; until then the first images, as imported."];
+    if (this.plain) return ["Not embedded yet: the first images, as imported. Labels given now count later."];
+    if (!total) return [model.snapshot?.message || "There is nothing left to suggest."];
+    if (!model.classes.length) return ["Name a class at the left; its key then labels the image in focus."];
+    const done = this.rows.filter((r) => isDone(model, r)).length;
+    if (done === total) return [`All ${total} done: the next ones come with the refit.`];
+    const audit = this.rows.some((r) => model.isAudit(r));
+    const end = [
+      ...(audit
+        ? [`${done} of ${total} done; `, h("em", {}, "A"), " marks the audit draw."]
+        : [`${done} of ${total} done.`]),
+      ...this.strategy(),
+    ];
+    const suggestion = this.reasons.get(row);
+    return suggestion?.reason ? [...this.reason(suggestion), " ", ...end] : end;
+  }
+
+  /** Where suggestions do not follow the usual mixture, that is said, with why on hover. */
+  strategy() {
+    const used = this.model.overview?.strategy;
+    if (!used || (used.setting === "auto" && !used.switched)) return [];
+    const sentence = used.switched ? `Switched to ${used.title}.` : `By ${used.title}, as set.`;
+    return [" ", h("span", { title: used.sentence }, sentence)];
+  }
+
+  /** The class names inside a reason stand out. @param {Suggestion} suggestion */
+  reason({ reason, classes }) {
+    const names = classes.map((id) => this.model.name(id)).filter((name) => reason.includes(name));
+    names.sort((a, b) => b.length - a.length);
+    const text = capitalised(reason) + (/[.!?]$/.test(reason) ? "" : ".");
+    if (!names.length) return [text];
+    const escaped = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    const parts = text.split(new RegExp(`(${escaped.join("|")})`, "i"));
+    return parts.map((part, i) => (i % 2 ? h("em", {}, part) : part));
+  }
+}

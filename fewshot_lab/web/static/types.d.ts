@@ -1,0 +1,273 @@
+// Shapes that cross files: what the server sends (fewshot_lab/web/ writes it), and what the parts hand each other.
+
+export interface Interval {
+  value: number | null;
+  low: number | null;
+  high: number | null;
+  n: number;
+}
+
+export interface ClassRow {
+  id: number;
+  name: string;
+  color: string;
+  position: number;
+  retired: boolean;
+  merged_into: number | null;
+}
+
+export interface Suggestion {
+  id: string;
+  reason: string;
+  strategy: string;
+  audit: boolean;
+  classes: number[];
+}
+
+export interface CrossValidation {
+  accuracy: Interval;
+  leaks: string;
+  class_ids: number[];
+  recall: Record<string, Interval>;
+  confusion: number[][];
+  /** Ids by "label,predicted". */
+  cells: Record<string, string[]>;
+  accepted: { above: number; n: number; right: Interval | null }[];
+  n: number;
+  repeats: number;
+}
+
+/** The newest classifier: its figures; its arrays come beside it. */
+export interface Snapshot {
+  sentence: string;
+  message: string;
+  position: number;
+  at: number;
+  class_ids: number[];
+  cv: CrossValidation | null;
+  audit: Interval | null;
+  suspects: [id: string, label: number, predicted: number, probability: number][];
+  suggestions: Suggestion[];
+}
+
+export interface Job {
+  id: string;
+  verb: string;
+  state: string;
+  stage: string;
+  done: number;
+  total: number;
+  seconds_left: number | null;
+  message: string;
+}
+
+export interface HistoryRow {
+  id: number;
+  time: number;
+  annotator: string;
+  sentence: string;
+  view: string | null;
+  n: number;
+  undone: boolean;
+  examples: string[];
+}
+
+export interface Offer {
+  kind: "switch" | "stages" | "back";
+  sentence: string;
+  backbone: string;
+}
+
+export interface Advice {
+  sentence: string;
+  done: boolean;
+  tested_on: string;
+  next: {
+    labels: number;
+    gain: { value: number; low: number; high: number };
+    minutes: { value: number } | null;
+  } | null;
+}
+
+export interface Overview {
+  stamp: string;
+  classes: ClassRow[];
+  history: HistoryRow[];
+  conflicts?: number;
+  target: number;
+  map_settings: { neighbours: number; min_dist: number };
+  backbone_title: string;
+  offer: Offer | null;
+  embedded: number;
+  advice: Advice | null;
+  strategy: { setting: string; switched: boolean; title: string; sentence: string } | null;
+  columns: string[];
+  has_reference: boolean;
+  has_group: boolean;
+  jobs: Job[];
+}
+
+/** One message of the server; each part only where the page lacks it. */
+export interface Update {
+  head: {
+    same?: boolean;
+    images?: { from: number; n: number };
+    map?: { version: string; method: string };
+    labels?: { version: string; position: number; from?: string };
+    rev?: string;
+    model?: Snapshot;
+    overview?: Overview;
+  };
+  arrays: Record<string, any>;
+}
+
+export interface Opinion {
+  annotator: string;
+  kind: string;
+  class_id: number | null;
+  at: number;
+  decided: boolean;
+}
+
+export interface ImageFacts {
+  id: string;
+  path: string;
+  width: number;
+  height: number;
+  bytes: number;
+  group: string | null;
+  reference: string | null;
+  meta: Record<string, unknown>;
+  annotator: string | null;
+  labelled_at: number;
+  opinions: Opinion[];
+}
+
+export type Column =
+  | { kind: "number"; low: number; high: number; values: Float32Array }
+  | { kind: "names"; names: string[]; colors: string[]; values: Uint16Array };
+
+export type LabelKind = "class" | "unsure" | "reject" | "clear" | "skip";
+
+/** What a key asks for; `classOf` gives each image a class of its own. */
+export interface LabelRequest {
+  kind: LabelKind;
+  classId?: number | null;
+  classOf?: (number | null)[];
+  machine?: boolean;
+}
+
+export interface LabelAction {
+  do: "label";
+  kind: LabelKind;
+  class_id: number | null;
+  class_of?: (number | null)[];
+  machine: boolean;
+  images: string;
+  view: string;
+  strategy: string | null;
+  shown?: [(number | null)[], (number | null)[]];
+  spent_ms: number;
+}
+
+export interface RevertAction {
+  do: "undo" | "redo";
+}
+
+export type Action = LabelAction | RevertAction;
+
+/** An action on its way to the server, named by (client, q). */
+export type Entry = Action & {
+  project: string;
+  client: string;
+  q: number;
+  annotator: string;
+  at: number;
+  saved?: Promise<void>;
+};
+
+export interface Ack {
+  client: string;
+  q: number;
+  position: number;
+  error?: string;
+  sentence?: string | null;
+}
+
+/** Codes of some rows before and after an action is reverted. */
+export interface Reversion {
+  rows: number[];
+  from: ArrayLike<number>;
+  to: ArrayLike<number>;
+}
+
+/** What was chosen on the map. */
+export interface Selection {
+  kind: "lasso" | "box" | "point" | "points";
+  rows: number[];
+  set: Set<number>;
+  polygon: number[] | null;
+}
+
+/** Which list the grid shows, with what it needs. */
+export interface View {
+  name: string;
+  id?: string | null;
+  unlabelled?: boolean;
+  classId?: number | string;
+  predicted?: boolean;
+  text?: string;
+  ids?: string[];
+  title?: string;
+  query?: Record<string, string>;
+}
+
+/** What the class list and the map hide by: a class, "unsure", "reject", "audit", or a value of a column. */
+export type LegendKey = number | string | null;
+
+/** What Streamlit hands over. */
+export interface PageData {
+  project: string;
+  annotator: string;
+  api: string;
+  main: string;
+  css: string;
+  plotly: string;
+  open: string;
+  pages: { import: string };
+  theme: string;
+}
+
+type Handlers = {
+  [K in keyof GlobalEventHandlersEventMap as `on${K}`]?: (
+    event: GlobalEventHandlersEventMap[K] & { currentTarget: HTMLElement },
+  ) => unknown;
+};
+
+export interface Attributes extends Handlers {
+  [name: string]: any;
+}
+
+export type Child = Node | string | number | boolean | null | undefined | readonly Child[];
+
+/** The part of Plotly that the map uses. */
+export interface PlotlyApi {
+  newPlot(plot: PlotElement, traces: Trace[], layout: object, config: object): Promise<unknown>;
+  react(plot: PlotElement, traces: Trace[], layout: object): Promise<unknown>;
+  redraw(plot: PlotElement): Promise<unknown>;
+  relayout(plot: PlotElement, change: object): Promise<unknown>;
+  purge(plot: PlotElement): void;
+  Plots: { resize(plot: PlotElement): Promise<unknown> };
+}
+
+export interface Trace {
+  x: Float32Array;
+  y: Float32Array;
+  marker: { size: number; color: string[]; line: object };
+}
+
+export interface PlotElement extends HTMLDivElement {
+  data: Trace[];
+  _fullLayout: any;
+  on(event: string, listener: () => void): void;
+}
