@@ -81,7 +81,7 @@ def print_coverage(python: str, data: Path) -> None:
     """Print the share of lines that the tests ran, by room."""
     report = data.with_suffix(".json")
     variables = {**os.environ, "COVERAGE_FILE": str(data)}
-    for step in (["combine", "--quiet"], ["json", "--quiet", "-o", str(report)]):
+    for step in (["combine", "-q"], ["json", "-q", "-o", str(report)]):
         subprocess.run([python, "-m", "coverage", *step], cwd=ROOT, env=variables)
     if not report.exists():
         return

@@ -15,6 +15,8 @@ from fewshot_lab.errors import FewshotLabError
 
 from .checkpoints import full_checkpoint, head, meta_xcit_names, shaken
 
+pytestmark = pytest.mark.slow
+
 
 def embedded(network: nn.Module, pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     """What the network says, normalised by hand."""

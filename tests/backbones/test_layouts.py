@@ -18,6 +18,8 @@ from fewshot_lab.errors import FewshotLabError
 from .checkpoints import shaken
 from .dinov2 import DEPTH, HEADS, SIDE, WIDTH, forward, huggingface
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"embed_dim": WIDTH, "depth": DEPTH, "num_heads": HEADS}
 GATED = {"mlp_ratio": 2 * 176 / WIDTH, "swiglu": True}
 TINY = {

@@ -33,6 +33,8 @@ from .checkpoints import shaken
 from .dinov2 import SIDE, WIDTH, forward, huggingface
 from .test_layouts import TINY
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(ROWS)
 
 

@@ -79,6 +79,7 @@ def test_the_sentence_says_what_was_chosen_and_by_how_much(blobs):
     assert fit(X, y, name="lda").sentence == "LDA, as chosen by hand."
 
 
+@pytest.mark.slow
 def test_out_of_fold_images_were_not_seen(blobs):
     """Labels without meaning are learnt by heart, but not predicted out of fold."""
     rng = np.random.default_rng(0)
@@ -157,6 +158,7 @@ def test_identical_embeddings_and_missing_values_do_not_break_it(name):
     assert np.isfinite(fit(X, y, name=name).probabilities(X)).all()
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(1, 7), min_size=2, max_size=6),
     st.integers(0, 1000),

@@ -47,6 +47,7 @@ def test_onnx(blobs, name, sizes, positive):
     np.testing.assert_allclose(found, fitted.probabilities(more), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NAMES, "paper-knn"])
 def test_skops(blobs, name, tmp_path):
     import skops.io
