@@ -192,7 +192,7 @@ class Pair:
             if patched is None:
                 score(key, auto(both, yy, away, pool, half, known))
                 continue
-            from fewshot_lab.classifiers.readings import Reading
+            from fewshot_lab.classifiers.stage_choice import Reading
 
             with mock.patch(TAKEN, return_value=Reading(patched, "", False)):
                 score(key, auto(both, yy, away, pool, half))

@@ -12,7 +12,7 @@ from fewshot_lab.backbones import catalogue, embedded, nielsen, published, timm_
 from fewshot_lab.backbones.backbone import Backbone
 from fewshot_lab.backbones.card import Card
 from fewshot_lab.backbones.checkpoints import SUFFIXES
-from fewshot_lab.backbones.staged import SUFFIX, StagedBackbone, split_name
+from fewshot_lab.backbones.staged_backbone import SUFFIX, StagedBackbone, split_name
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.home import RUNS, home
 

@@ -35,9 +35,9 @@ from fewshot_lab.classifiers.paper_classifiers import fit_paper, paper_out_of_fo
 from fewshot_lab.classifiers.pool import Pool
 from fewshot_lab.classifiers.pooled_lda import FEW, IMAGES
 from fewshot_lab.classifiers.probability_maps import Map, Softmax, Vector
-from fewshot_lab.classifiers.readings import FINAL_ONLY, Reading, choose_reading
 from fewshot_lab.classifiers.soft_labels import SoftLabels
 from fewshot_lab.classifiers.stacking import Stack, stack
+from fewshot_lab.classifiers.stage_choice import FINAL_ONLY, Reading, choose_reading
 from fewshot_lab.classifiers.svm import Machine, Sigmoid
 from fewshot_lab.classifiers.threads import one_blas_thread
 from fewshot_lab.errors import FewshotLabError

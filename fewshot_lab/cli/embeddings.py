@@ -50,7 +50,7 @@ def embed(
         typer.Option(
             metavar="i/n",
             help="Embed only the i-th of n parts, from 0, so that machines share the work; under "
-            "torchrun_command, srun or in a Slurm array as these say.",
+            "torchrun, srun or in a Slurm array as these say.",
             show_default=False,
         ),
     ] = None,

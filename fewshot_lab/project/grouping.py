@@ -1,4 +1,4 @@
-"""What of a project stays together at one moment, and the one rule of what may not train."""
+"""What of a project stays together at one moment: groups joined with near-duplicates."""
 
 from __future__ import annotations
 
@@ -67,21 +67,6 @@ class Grouping:
         """Return a number for each row, equal for those that stay together; unknown ones alone."""
         own = len(self.ids) + np.arange(len(rows))
         return np.where(rows < 0, own, self.joined.code[rows] if len(self.ids) else own)
-
-    def held_out(self, audit: Iterable[str]) -> NDArray[np.bool_]:
-        """Return which images must not train (n,).
-
-        Test and audit images, what stays together with them (whether it is embedded or not), and
-        near-duplicates of theirs in another group.
-        """
-        tested = self.test.copy()
-        rows = self.rows(audit)
-        tested[rows[rows >= 0]] = True
-        held = np.isin(self.joined.code, self.joined.code[tested])
-        a, b = self.apart.T
-        held[a[tested[b]]] = True
-        held[b[tested[a]]] = True
-        return np.asarray(held)
 
     def groups_of(self, ids: Sequence[str]) -> NDArray[np.object_] | None:
         """Return the name of what each image stays together with; None where all stand alone."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.project.grouping import Grouping
+from fewshot_lab.project.held_out import held_out
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class PoolView:
         return mask
 
     def held_out(self, audit: Iterable[str]) -> NDArray[np.bool_]:
-        """Return what must not train (N,): see :meth:`Grouping.held_out`."""
-        return along(self.grouping.held_out(audit), self.place - 1)
+        """Return what must not train (N,): see :func:`held_out`."""
+        return along(held_out(self.grouping, audit), self.place - 1)
 
 
 def along(mask: NDArray[np.bool_], rows: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ class Sites:
     """The site of each image, where a column says it.
 
     The labels of other sites then decide whether a classifier may read inner stages of the
-    network, which carry scanner and stain (:mod:`fewshot_lab.classifiers.readings`).
+    network, which carry scanner and stain (:mod:`fewshot_lab.classifiers.stage_choice`).
     """
 
     def __init__(self, project: EmbeddedProject, changed: Callable[[], None]) -> None:

@@ -24,6 +24,7 @@ from fewshot_lab.evaluation import (
 )
 from fewshot_lab.project.embedded import EmbeddedProject
 from fewshot_lab.project.grouping import Grouping, group, ordered
+from fewshot_lab.project.held_out import held_out
 from fewshot_lab.project.near_duplicates import FLOOR, NearSearch
 from fewshot_lab.project.pool_view import PoolView, along
 from fewshot_lab.project.sites import Sites
@@ -210,7 +211,7 @@ class Splits:
             self.in_named_group(ids),
             rows + 1,
             test,
-            along(grouping.held_out(()), rows),
+            along(held_out(grouping, ()), rows),
             {i: str(came[i]) for i, tested in zip(ids, test, strict=True) if tested and i in came},
             len(grouping.ids),
             self.apart_pairs(ids),
@@ -252,9 +253,9 @@ class Splits:
         return self.grouping.groups_of(ids)
 
     def held_out(self, audit: Iterable[str]) -> set[str]:
-        """Return the images that may not train: see :meth:`Grouping.held_out`."""
+        """Return the images that may not train; see :mod:`fewshot_lab.project.held_out`."""
         grouping = self.grouping
-        return {grouping.ids[k] for k in np.flatnonzero(grouping.held_out(audit))}
+        return {grouping.ids[k] for k in np.flatnonzero(held_out(grouping, audit))}
 
     def check(self, trained: Iterable[str], tested: Iterable[str]) -> tuple[LeakCheck, set[str]]:
         """Check two sides against each other.

@@ -1,6 +1,8 @@
 """What to label next, and what is drawn by chance to measure."""
 
-from fewshot_lab.sampling.audit_sample import (
+from fewshot_lab.sampling.strategies import DEFAULT as DEFAULT_STRATEGY
+from fewshot_lab.sampling.strategies import STRATEGIES, suggest_by
+from fewshot_lab.sampling.successive_sampling import (
     draw_further,
     draw_units,
     images_per_group,
@@ -8,8 +10,6 @@ from fewshot_lab.sampling.audit_sample import (
     write_more,
     write_strata,
 )
-from fewshot_lab.sampling.strategies import DEFAULT as DEFAULT_STRATEGY
-from fewshot_lab.sampling.strategies import STRATEGIES, suggest_by
 from fewshot_lab.sampling.suggestions import BATCH, COLD_LABELS_PER_CLASS, Suggestion, suggest
 
 __all__ = [

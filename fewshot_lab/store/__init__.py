@@ -13,11 +13,11 @@ from fewshot_lab.store.label_rows import (
     LabelKind,
     UndoResult,
 )
-from fewshot_lab.store.label_rules import in_conflict
 from fewshot_lab.store.names import tidy_name
 from fewshot_lab.store.schema import SCHEMA_VERSION
 from fewshot_lab.store.store import Store
 from fewshot_lab.store.team import LONGEST_NAME, RULES, Team, TeamChange
+from fewshot_lab.store.training_label import in_conflict
 
 __all__ = [
     "LONGEST_NAME",

@@ -10,8 +10,8 @@ from fewshot_lab.store.action_log import images_word
 from fewshot_lab.store.class_states import ClassState, live_targets
 from fewshot_lab.store.current_labels import DECISION, team_at
 from fewshot_lab.store.label_rows import LabelAction
-from fewshot_lab.store.label_rules import LABELLED
 from fewshot_lab.store.queries import OwnLabel
+from fewshot_lab.store.training_label import LABELLED
 
 
 def check_decision(connection: Connection, batch: LabelAction) -> None:

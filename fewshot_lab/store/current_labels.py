@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Select, func, select
 from fewshot_lab.store.class_states import class_states, live_targets
 from fewshot_lab.store.database import chunks
 from fewshot_lab.store.label_rows import Label
-from fewshot_lab.store.label_rules import LABELLED, counted, training_label
 from fewshot_lab.store.queries import moment
 from fewshot_lab.store.schema import actions, events, images, team_events
 from fewshot_lab.store.team import Team
+from fewshot_lab.store.training_label import LABELLED, counted, training_label
 
 DECISION = "adjudication"
 """The view of an action by which a senior settles an image."""

@@ -6,7 +6,7 @@ import pytest
 from fewshot_lab import FewshotLabError
 from fewshot_lab.backbones import EMBEDDED, find
 from fewshot_lab.classifiers import Pool
-from fewshot_lab.cli import main as terminal
+from fewshot_lab.cli.main import run as terminal
 from fewshot_lab.embeddings.shards import write_shard
 from fewshot_lab.project import (
     Project,
