@@ -1,4 +1,4 @@
-"""Make the README's screenshots: ``python docs/make_screenshots.py [HOME]``.
+"""Make the README's screenshots and its animation: ``python docs/make_screenshots.py [HOME]``.
 
 Makes the demo project, labels a part of it as its manifest says, starts the app, and photographs
 the pages in light and dark at 1366 x 768. Needs what ``requirements-dev.txt`` lists and Chromium.
@@ -97,6 +97,79 @@ def photograph(page: Page, url: str, scheme: str) -> None:
         save(page, f"{name}-{scheme}")
 
 
+def film(page: Page, url: str) -> None:
+    """Save the loop as an animation: a lasso around a cluster, its key, and what follows."""
+    page.goto(f"{url}/label?project=demo")
+    page.wait_for_selector(".ws-map[data-drawn]")
+    page.wait_for_timeout(4000)
+    frames: list[tuple[Image.Image, int]] = []
+
+    def shoot(milliseconds: int) -> None:
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        frames.append((picture.resize((1024, 576), Image.Resampling.LANCZOS), milliseconds))
+
+    shoot(1200)
+    number, middle, radius = a_cluster()
+    angles = np.linspace(0, 2 * np.pi, 17)
+    ring = middle + radius * np.column_stack([np.cos(angles), np.sin(angles)])
+    pixels = page.evaluate(
+        """points => {
+          const plot = document.querySelector('.ws-plot'), box = plot.getBoundingClientRect();
+          const {xaxis, yaxis} = plot._fullLayout;
+          return points.map(([x, y]) => [box.left + xaxis.d2p(x), box.top + yaxis.d2p(y)]);
+        }""",
+        ring.tolist(),
+    )
+    page.mouse.move(*pixels[0])
+    page.mouse.down()
+    for at, (x, y) in enumerate(pixels[1:]):
+        page.mouse.move(x, y, steps=3)
+        if at % 4 == 3:
+            shoot(250)
+    page.mouse.up()
+    page.wait_for_timeout(2000)
+    shoot(1500)
+    page.keyboard.press(str(number))
+    page.wait_for_timeout(150)
+    shoot(1200)
+    page.wait_for_timeout(6000)
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1500)
+    shoot(2500)
+    pictures, durations = zip(*frames, strict=True)
+    file = IMAGES / "loop.webp"
+    pictures[0].save(
+        file,
+        save_all=True,
+        append_images=pictures[1:],
+        duration=durations,
+        loop=0,
+        quality=70,
+        method=6,
+    )
+    print(f"{file.name}: {file.stat().st_size // 1024} kB")
+    page.keyboard.press("Control+z")
+    page.wait_for_timeout(1000)
+
+
+def a_cluster() -> tuple[int, np.ndarray, float]:
+    """Return the key of a class, and middle and radius of its images on the map."""
+    from fewshot_lab import Project
+
+    with Project.open("demo") as project:
+        layout, labels = project.map, project.store.labels()
+        truth = {row.id: str(row.reference) for row in project.store.images()}
+        best = (np.inf, 0, np.zeros(2), 0.0)
+        for number, row in enumerate(project.store.classes(), start=1):
+            own = np.array([truth[i] == row.name and i not in labels for i in layout.ids])
+            middle = np.median(layout.xy[own], axis=0)
+            away = np.linalg.norm(layout.xy - middle, axis=1)
+            radius = float(np.quantile(away[own], 0.8))
+            foreign = float((away[~own] < radius).sum())
+            best = min(best, (foreign, number, middle, radius), key=lambda found: found[0])
+        return best[1:]
+
+
 def main() -> None:
     """Make all of them."""
     kept = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else None
@@ -116,6 +189,8 @@ def main() -> None:
                 context.set_default_timeout(120_000)
                 page = context.new_page()
                 photograph(page, url, scheme)
+                if scheme == "light":
+                    film(page, url)
                 context.close()
             browser.close()
     finally:
