@@ -19,15 +19,15 @@ from fewshot_lab.evaluation.cross_validation import (
 from fewshot_lab.evaluation.curves import LearningCurve
 from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, Settings, act
 from fewshot_lab.evaluation.decisions import Decision, Verdicts
-from fewshot_lab.evaluation.few_shot import (
+from fewshot_lab.evaluation.few_shot import nshot
+from fewshot_lab.evaluation.few_shot_curve import Curve
+from fewshot_lab.evaluation.few_shot_protocol import (
     CLASSIFIERS,
     DEFAULT,
     SHOTS,
-    Curve,
     Embedded,
     Protocol,
     Split,
-    nshot,
     split_by_group,
 )
 from fewshot_lab.evaluation.group_sufficiency import groups_lacking

@@ -4,157 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.backbones import Parts
 from fewshot_lab.classifiers import PAPER, Pool, fit, one_blas_thread, paper_answers
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.progress import Progress, silent
-from fewshot_lab.stats import (
-    BINS,
-    Resamples,
-    auroc,
-    balanced_accuracy,
-    calibration_error,
-    macro_f1,
-    percentile,
+from fewshot_lab.evaluation.few_shot_curve import Curve, _summarise
+from fewshot_lab.evaluation.few_shot_protocol import (
+    DEFAULT,
+    Answer,
+    Embedded,
+    Protocol,
+    Split,
+    split_by_group,
 )
+from fewshot_lab.progress import Progress, silent
 
-SHOTS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
-DEFAULT = "default"
-Answer = tuple[NDArray[np.int64], NDArray[np.float64]]
-"""Predicted classes (m,) and probabilities (m, K) of the test images."""
-CLASSIFIERS = (*PAPER, DEFAULT)
 METHOD = 4
 """Raised when the app chooses its classifier in another way: draws kept from before are no use."""
-TEST_SHARE = 3
-"""One image (or group) in so many is for testing."""
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """The same images by one backbone.
-
-    Attributes
-    ----------
-    name, fingerprint : str
-    X : array (n, d)
-    parts : Parts or None
-        What the d numbers are; one final embedding if None.
-    """
-
-    name: str
-    fingerprint: str
-    X: NDArray[Any]
-    parts: Parts | None = None
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """What is drawn, and how often.
-
-    Attributes
-    ----------
-    shots : tuple of int
-        Labels per class.
-    draws : int or None
-        None for the paper's: 50 up to 10 per class, 20 up to 100, 5 above.
-    min_class_size : int
-        Classes with fewer images are left out.
-    classifiers : tuple of str
-        The paper's, "default" for the app's own choice, or any name that ``fit`` takes.
-    seed : int
-    """
-
-    shots: tuple[int, ...] = (5, 10, 25, 50, 100)
-    draws: int | None = None
-    min_class_size: int = 0
-    classifiers: tuple[str, ...] = CLASSIFIERS
-    seed: int = 0
-
-    def draws_of(self, shots: int) -> int:
-        """Return how often labels are drawn for so many per class."""
-        if self.draws is not None:
-            return self.draws
-        return 50 if shots <= 10 else 20 if shots <= 100 else 5
-
-
-@dataclass(frozen=True)
-class Split:
-    """Images to draw labels from, and images for testing; no group on both sides.
-
-    Attributes
-    ----------
-    rest, test : array of int
-        Rows.
-    sentence : str
-        What was checked, to be printed beside every figure.
-    """
-
-    rest: NDArray[np.int64]
-    test: NDArray[np.int64]
-    sentence: str
-
-
-def split_by_group(y: NDArray[np.int64], groups: NDArray[Any] | None, seed: int = 0) -> Split:
-    """Set a third of each class apart for testing, whole groups together.
-
-    Raises
-    ------
-    FewshotLabError
-        If a class then is on one side alone.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    try:
-        if groups is None:
-            plain = StratifiedKFold(TEST_SHARE, shuffle=True, random_state=seed)
-            rest, test = next(plain.split(np.zeros(len(y)), y))
-        else:
-            grouped = StratifiedGroupKFold(TEST_SHARE, shuffle=True, random_state=seed)
-            rest, test = next(grouped.split(np.zeros(len(y)), y, groups))
-        rest, test = np.sort(rest), np.sort(test)
-    except ValueError as error:
-        raise FewshotLabError(f"The images cannot be split for testing: {error}") from None
-    missing = set(np.unique(y)) - (set(y[rest]) & set(y[test]))
-    if missing:
-        raise FewshotLabError(
-            f"{len(missing)} of {len(np.unique(y))} classes have images of too few groups to be "
-            "trained on and tested: leave them out with --min-class-size, or give more groups."
-        )
-    if groups is None:
-        return Split(rest, test, "No groups are known: images of one patient may be on both sides.")
-    both = set(groups[rest]) & set(groups[test])
-    if both:  # never seen; every figure would be worthless
-        raise AssertionError(f"groups on both sides of the split: {sorted(map(str, both))[:3]}")
-    return Split(rest, test, f"{len(set(groups)):,} groups; none on both sides.")
-
-
-@dataclass
-class Curve:
-    """What :func:`nshot` found; see :meth:`to_dict`."""
-
-    classes: list[str]
-    split: Split
-    results: list[dict[str, Any]] = field(default_factory=list)
-    differences: list[dict[str, Any]] = field(default_factory=list)
-    short: list[dict[str, Any]] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
-        return {
-            "classes": self.classes,
-            "leak_check": self.split.sentence,
-            "test_images": len(self.split.test),
-            "results": self.results,
-            "differences": self.differences,
-            "short": self.short,
-        }
 
 
 def nshot(
@@ -299,75 +169,6 @@ def _one_draw(
 
 def _rounded(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return probabilities.astype(np.float32).astype(np.float64)
-
-
-def _summarise(
-    curve: Curve,
-    said: dict[tuple[str, str], list[Answer]],
-    code: NDArray[np.int64],
-    groups: NDArray[Any] | None,
-    shots: int,
-    draws: int,
-    protocol: Protocol,
-) -> None:
-    y = code[curve.split.test]
-    resamples = Resamples(y, groups, draws, seed=protocol.seed)
-    replicates, means = {}, {}
-    for (backbone, name), answers in said.items():
-        predicted = np.stack([p for p, _ in answers])
-        probabilities = [p for _, p in answers]
-        values = np.array([balanced_accuracy(y, p) for p in predicted])
-        replicates[backbone, name] = resamples.balanced_accuracy(predicted == y)
-        means[backbone, name] = float(values.mean())
-        stacked = np.stack(probabilities)
-        error = float(np.mean([calibration_error(y, p) for p in probabilities]))
-        others = {
-            "macro_f1": percentile(
-                float(np.mean([macro_f1(y, p) for p in predicted])),
-                resamples.macro_f1(predicted),
-            ),
-            "auroc": percentile(
-                float(np.mean([auroc(y, p) for p in probabilities])), resamples.auroc(stacked)
-            ),
-            "ece": percentile(error, resamples.calibration_error(stacked, BINS, error)),
-        }
-        interval = percentile(means[backbone, name], replicates[backbone, name])
-        curve.results.append(
-            {
-                "backbone": backbone,
-                "classifier": name,
-                "shots": shots,
-                "draws": draws,
-                "labels": shots * len(curve.classes),
-                "balanced_accuracy": interval["value"],
-                "interval": [interval["low"], interval["high"]],
-                "by_draw": [float(v) for v in values],
-                **others,
-            }
-        )
-    first = next(iter(said))[0]
-    for backbone, name in said:
-        against = []
-        if name == DEFAULT:
-            against += [(backbone, other) for other in PAPER if (backbone, other) in said]
-        if backbone != first:
-            against.append((first, name))
-        for other in against:
-            difference = percentile(
-                means[backbone, name] - means[other],
-                replicates[backbone, name] - replicates[other],
-            )
-            curve.differences.append(
-                {
-                    "shots": shots,
-                    "backbone": backbone,
-                    "classifier": name,
-                    "than_backbone": other[0],
-                    "than_classifier": other[1],
-                    "difference": difference["value"],
-                    "interval": [difference["low"], difference["high"]],
-                }
-            )
 
 
 def _given(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool, fit, one_blas_thread
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation.few_shot import TEST_SHARE, split_by_group
+from fewshot_lab.evaluation.few_shot_protocol import TEST_SHARE, split_by_group
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES, Suggestion, suggest_by
 from fewshot_lab.stats import balanced_accuracy

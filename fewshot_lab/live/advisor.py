@@ -63,7 +63,7 @@ class Advisor:
         self._closed = self._measuring = False
         self._thread: Thread | None = None
         self._advice: Advice | None = None
-        self._told: dict[str, Any] | None = None
+        self._as_json: dict[str, Any] | None = None
 
     @property
     def advice(self) -> Advice | None:
@@ -76,9 +76,9 @@ class Advisor:
         return self._wanted is not None or self._measuring
 
     @property
-    def told(self) -> dict[str, Any] | None:
+    def as_json(self) -> dict[str, Any] | None:
         """The same as JSON can hold it."""
-        return self._told
+        return self._as_json
 
     def take(self, fitted: Fitted, images: Any) -> None:
         """Take a new classifier; returns at once.
@@ -111,7 +111,7 @@ class Advisor:
             _, fitted = wanted
             try:
                 advice = advise(self._project, fitted, check=self._give_way)
-                self._told = advice.to_dict()
+                self._as_json = advice.to_dict()
                 self._advice = advice
             except _Closed:
                 return

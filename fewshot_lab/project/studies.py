@@ -125,6 +125,6 @@ class Studies:
         FewshotLabError
             With labels of fewer than two classes, or none that could be held out.
         """
-        from fewshot_lab.project.probabilities import told_of
+        from fewshot_lab.project.probability_report import probabilities_report
 
-        return told_of(self._project, self._project.fit(), settings)
+        return probabilities_report(self._project, self._project.fit(), settings)

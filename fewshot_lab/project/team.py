@@ -6,7 +6,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.project.agreement_report import PeopleReport, people_report
+from fewshot_lab.project.agreement import people_report
+from fewshot_lab.project.agreement_report import PeopleReport
 from fewshot_lab.project.assignment import Assignment
 
 if TYPE_CHECKING:

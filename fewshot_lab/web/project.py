@@ -49,7 +49,7 @@ def _beside_log(state: PageState) -> dict[str, Any]:
         "backbone_title": _if_known(lambda: project.backbone.card.title, project.backbone_name),
         "offer": state.offer(),
         "embedded": len(state.live.snapshot.ids),
-        "advice": state.live.advisor.told,
+        "advice": state.live.advisor.as_json,
         "strategy": _if_known(lambda: strategy_of(project), None),
         "columns": store.columns(),
         "has_reference": state.has("reference"),

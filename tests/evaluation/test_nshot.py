@@ -23,7 +23,7 @@ from sklearn.svm import SVC
 from fewshot_lab.classifiers import paper_answers
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.evaluation import Embedded, Protocol, few_shot, nshot, split_by_group
-from fewshot_lab.evaluation.few_shot import Split
+from fewshot_lab.evaluation.few_shot_protocol import Split
 from fewshot_lab.evaluation.paper_results import recognise
 from fewshot_lab.evaluation.split_list import read_split
 from fewshot_lab.stats import Resamples

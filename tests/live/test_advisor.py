@@ -85,7 +85,7 @@ def test_the_session_measures_the_curve_by_itself(project, hasty):
     session = LiveSession.of(project)
     try:
         session.notify()
-        told = wait_for(lambda: session.advisor.told)
+        told = wait_for(lambda: session.advisor.as_json)
         assert told["position"] == project.store.position()
         assert told["next"]["labels"] == 50 and told["next"]["trains"] == 50
         assert told["next"]["minutes"]["value"] == pytest.approx(2.5)

@@ -17,7 +17,7 @@ from fewshot_lab.project import (
     put_into_use,
     verdict,
 )
-from fewshot_lab.project.backbone_suggestion import _fitted, hits
+from fewshot_lab.project.embedded_comparison import _fitted, hits
 from fewshot_lab.stats import paired_gain
 from fewshot_lab.store import LabelAction, NewImage
 
