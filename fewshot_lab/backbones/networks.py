@@ -63,7 +63,8 @@ def _register(name: str, base: str, options: Mapping[str, Any]) -> None:
         changed |= {"mlp_layer": SwiGLUPacked, "act_layer": nn.SiLU}
 
     def make(pretrained: bool = False, **asked: Any) -> nn.Module:
-        return model_entrypoint(base)(pretrained, **{**changed, **asked})
+        result: nn.Module = model_entrypoint(base)(pretrained, **{**changed, **asked})
+        return result
 
     known = timm.get_pretrained_cfg(base)
     assert known is not None

@@ -44,7 +44,8 @@ class Embedder(nn.Module):
         """
         # The permuted view already lies in channels_last order: nothing is copied but the cast.
         x = pixels.permute(0, 3, 1, 2).float() * self.scale + self.shift
-        return self.network(x).float()
+        result: Tensor = self.network(x).float()
+        return result
 
 
 class ClassAndMean(nn.Module):

@@ -258,5 +258,5 @@ def coefficients(family: str, setting: Any, labels: Labels) -> Float:
             tolerance=WEAK_TOLERANCE if setting > max(PENALTIES) else CLOSE,
         )[0]
     if labels.axes is None:
-        return W
+        return np.asarray(W)
     return np.concatenate([labels.axes @ W[:-1], W[-1:]])

@@ -55,7 +55,7 @@ def leak_groups(
     i, j = np.concatenate(rows), np.concatenate(columns)
     graph = coo_matrix((np.ones(len(i), dtype=np.int8), (i, j)), shape=(n, n))
     _, component = connected_components(graph, directed=False)
-    return component.astype(np.int64)
+    return np.asarray(component.astype(np.int64))
 
 
 def stratified_folds(

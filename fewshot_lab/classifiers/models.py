@@ -59,11 +59,12 @@ class Linear:
 
     def scores(self, X: NDArray[Any]) -> Float:
         """Return scores (n, K) of embeddings (n, d)."""
-        return self.prepare(X) @ self.coefficients[:-1] + self.coefficients[-1]
+        return np.asarray(self.prepare(X) @ self.coefficients[:-1] + self.coefficients[-1])
 
     def pool_scores(self, pool: Pool) -> Float:
         """Return scores (N, K) of all images of the pool."""
-        return pool.rotated @ self.rotated_coefficients[:-1] + self.rotated_coefficients[-1]
+        slopes, offset = self.rotated_coefficients[:-1], self.rotated_coefficients[-1]
+        return np.asarray(pool.rotated @ slopes + offset)
 
     def probabilities(self, X: NDArray[Any]) -> Float:
         """Return (n, K) for embeddings (n, d)."""

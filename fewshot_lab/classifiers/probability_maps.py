@@ -140,7 +140,7 @@ class Isotonic:
             second = np.interp(p[:, 1], *self.knots[0])
             return np.stack([1 - second, second], axis=1).astype(np.float32)
         out = np.stack([np.interp(p[:, k], *self.knots[k]) for k in range(K)], axis=1)
-        return (out / out.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray((out / out.sum(axis=1, keepdims=True)).astype(np.float32))
 
     @classmethod
     def fit(cls, scores: Float, y: NDArray[np.int64], weights: Float) -> Isotonic:
@@ -196,7 +196,7 @@ class Sigmoids:
         p = 1 / (1 + np.exp(np.clip(z, -700, 700)))
         if p.shape[1] == 1:
             return np.concatenate([1 - p, p], axis=1).astype(np.float32)
-        return (p / np.maximum(p.sum(axis=1, keepdims=True), 1e-300)).astype(np.float32)
+        return np.asarray((p / np.maximum(p.sum(axis=1, keepdims=True), 1e-300)).astype(np.float32))
 
     @classmethod
     def fit(cls, decisions: Float, y: NDArray[np.int64], weights: Float) -> Sigmoids:

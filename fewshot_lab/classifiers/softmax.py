@@ -16,7 +16,7 @@ def softmax(scores: Float) -> Float:
     shifted = scores - scores.max(axis=-1, keepdims=True)
     np.exp(shifted, out=shifted)
     shifted /= shifted.sum(axis=-1, keepdims=True)
-    return shifted
+    return np.asarray(shifted)
 
 
 def balanced_weights(y: NDArray[np.int64], n_classes: int, mask: NDArray[np.bool_]) -> Float:
@@ -129,12 +129,12 @@ def fit_softmax(
         rho = np.where(curve > 1e-10, 1 / np.maximum(curve, 1e-10), 0).astype(np.float32)
         history.append((moved, change, rho))
         V, loss, gradient = trial, trial_loss, trial_gradient
-    return (V * scale).transpose(1, 2, 0)
+    return np.asarray((V * scale).transpose(1, 2, 0))
 
 
 def _dot(a: Float, b: Float) -> Float:
     """Return the inner product of every problem's variables (K, J, p), (K, J, p) -> (J,)."""
-    return np.einsum("kjp,kjp->j", a, b)
+    return np.asarray(np.einsum("kjp,kjp->j", a, b))
 
 
 def _two_loop(gradient: Float, history: deque[tuple[Float, Float, Float]]) -> Float:

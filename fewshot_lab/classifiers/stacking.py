@@ -164,4 +164,4 @@ def stack_weights(
 
 
 def _centred(scores: Float) -> Float:
-    return scores - scores.mean(axis=-1, keepdims=True)
+    return np.asarray(scores - scores.mean(axis=-1, keepdims=True))

@@ -70,7 +70,7 @@ def _exponents(X: NDArray[np.float32]) -> NDArray[np.float64]:
     def unlikelihood(exponents: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             v = _from_logs(up, down, exponents).var(axis=0)
-            return n / 2 * np.log(v) - (exponents - 1) * jacobian
+            return np.asarray(n / 2 * np.log(v) - (exponents - 1) * jacobian)
 
     a, b = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     fa, fb = unlikelihood(a), unlikelihood(b)

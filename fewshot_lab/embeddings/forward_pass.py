@@ -131,19 +131,21 @@ class Forward:
         )
         with torch.inference_mode(), reduced:
             if self._compiled is None:
-                return self.module(piece).half()
+                embedded: torch.Tensor = self.module(piece).half()
+                return embedded
             # Compiled for one shape: the last batch is filled up rather than compiled anew.
             count = len(piece)
             if count < self.batch_size:
                 piece = torch.cat([piece, piece[-1:].expand(self.batch_size - count, -1, -1, -1)])
             try:
-                return self._compiled(piece)[:count].half()
+                embedded = self._compiled(piece)[:count].half()
             except torch.OutOfMemoryError:
                 raise
             # The compiler needs a C compiler and a GPU it knows; the module itself does not.
             except Exception:
                 self._compiled = None
-                return self.module(piece[:count]).half()
+                embedded = self.module(piece[:count]).half()
+            return embedded
 
 
 def worth_compiling(seconds_per_image: float, images: int) -> bool:

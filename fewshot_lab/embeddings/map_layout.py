@@ -288,7 +288,7 @@ def place_new(layout: Layout, vectors: npt.NDArray[Any], *, k: int = 10) -> npt.
         gap = np.linalg.norm(points - at[:, None], axis=2)
         pull = weight / np.maximum(gap, 1e-6)
         at = (pull[..., None] * points).sum(axis=1) / pull.sum(axis=1)[:, None]
-    return at.astype(np.float32)
+    return np.asarray(at.astype(np.float32))
 
 
 def layout_of(

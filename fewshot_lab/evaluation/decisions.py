@@ -69,7 +69,7 @@ class Reference:
             Z = np.sqrt(np.maximum(Z * np.float32(self.gain), 0) + 1)
         Z = Z - self.centre
         length = np.linalg.norm(Z, axis=1, keepdims=True)
-        return Z / np.where(length == 0, 1, length)
+        return np.asarray(Z / np.where(length == 0, 1, length))
 
     def similarity(self, embeddings: np.ndarray) -> np.ndarray:
         """Return the cosine of each embedding (n, d) to its k-th nearest labelled image (n,)."""

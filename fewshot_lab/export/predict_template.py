@@ -27,6 +27,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -127,7 +128,8 @@ class Classifier:
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
         with _reading("classes.json"):
-            self.classes: list[dict] = json.loads((folder / "classes.json").read_text("utf-8"))
+            text = (folder / "classes.json").read_text("utf-8")
+            self.classes: list[dict[str, Any]] = json.loads(text)
             self.names: list[str] = [str(row["name"]) for row in self.classes]
         with _reading("preprocessing.json"):
             self.preprocessing = Preprocessing.from_dict(
@@ -166,7 +168,7 @@ class Classifier:
         items = iter(pictures)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
 
-            def start() -> list[tuple[str, Future]]:
+            def start() -> list[tuple[str, Future[Any]]]:
                 return [
                     (_name(item), pool.submit(self._attempt, item)) for item in islice(items, batch)
                 ]

@@ -233,7 +233,8 @@ def _low_bytes(image: Any, frame: int) -> Image.Image | None:
         seek_picture(again, frame)
     again.tile = tiles
     again.load()
-    return again
+    result: Image.Image | None = again
+    return result
 
 
 def _orientation(image: Image.Image) -> int:
@@ -254,11 +255,11 @@ def to_8bit(values: np.ndarray) -> np.ndarray:
         return stretch(values, low, high)
     if values.dtype.kind == "f":
         if high <= 1:
-            return np.rint(values * 255).astype(np.uint8)
+            return np.asarray(np.rint(values * 255).astype(np.uint8))
         values, high = np.rint(values).astype(np.uint16), round(high)
     top = next(2**bits - 1 for bits in (8, 10, 12, 14, 16) if high < 2**bits)
     table = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)
-    return table[values]
+    return np.asarray(table[values])
 
 
 def stretch(values: np.ndarray, low: float, high: float) -> np.ndarray:

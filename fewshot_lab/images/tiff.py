@@ -81,8 +81,8 @@ def _refuse_truncated(page: Any, size: int) -> None:
         raise UnreadableImage("The file is truncated: the end of the picture is missing.")
 
 
-def _picture_pages(pages: "object") -> list:
-    pictures: list = []
+def _picture_pages(pages: "object") -> list[Any]:
+    pictures: list[Any] = []
     for page in pages:  # type: ignore[attr-defined]
         full = getattr(page, "aspage", lambda page=page: page)()
         same_size = not pictures or full.shaped[2:4] == pictures[0].shaped[2:4]

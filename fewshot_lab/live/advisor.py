@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,7 @@ class Advisor:
                 continue
             finally:
                 self._measuring = False
-            for step in (lambda: self._replay(advice), self._compare):  # noqa: B023
+            for step in (partial(self._replay, advice), self._compare):
                 try:
                     step()
                 except _Closed:

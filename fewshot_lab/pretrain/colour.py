@@ -76,7 +76,8 @@ def _mixing(saturation: Tensor, hue: Tensor) -> Tensor:
     turn[:, 0, 0] = 1
     turn[:, 1, 1], turn[:, 1, 2] = cos, -sin
     turn[:, 2, 1], turn[:, 2, 2] = sin, cos
-    return torch.linalg.inv(to) @ turn @ to
+    result: Tensor = torch.linalg.inv(to) @ turn @ to
+    return result
 
 
 def _blurred(x: Tensor, sigma: Tensor) -> Tensor:

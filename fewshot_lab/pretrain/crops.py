@@ -96,7 +96,8 @@ def _view(
         view = view.flip(dims)
     if recipe.quarter_turns and turns:
         view = view.rot90(turns, (1, 2))
-    return view.contiguous()
+    result: Tensor = view.contiguous()
+    return result
 
 
 def crop_box(
@@ -130,4 +131,5 @@ def coloured_views(batch: Views, part: int, parts: int, device: torch.device) ->
 
 def by_view(outputs: Tensor, images: int) -> Tensor:
     """Return (views x B, K) outputs for B images as (views, B, K), in float32."""
-    return outputs.float().unflatten(0, (-1, images))
+    result: Tensor = outputs.float().unflatten(0, (-1, images))
+    return result

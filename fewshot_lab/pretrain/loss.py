@@ -80,4 +80,5 @@ def _wide(x: Tensor) -> Tensor:
 
 def entropy(p: Tensor) -> Tensor:
     """Return the entropy of (..., K) probabilities, in nats; 0 ln 0 is 0."""
-    return torch.special.entr(p).sum(-1)
+    result: Tensor = torch.special.entr(p).sum(-1)
+    return result

@@ -116,7 +116,7 @@ class Recipe:
         if self.cache_size:
             return self.cache_size
         middle = (self.global_scale_low + self.global_scale_high) / 2
-        return 16 * round(self.global_size / middle**0.5 / 16 + 0.49)
+        return int(16 * round(self.global_size / middle**0.5 / 16 + 0.49))
 
     def epochs(self, n_images: int) -> float:
         """Return how often each of `n_images` images is seen."""
@@ -258,7 +258,7 @@ class RecommendedRecipe:
 
 def _converted(known: dataclasses.Field[Any], value: Any) -> Any:
     """Return a value of JSON or of a command line as the field's own type."""
-    kind = type(known.default)
+    kind: type[Any] = type(known.default)
     try:
         if kind is bool:
             words = {"true": True, "yes": True, "on": True, "1": True}

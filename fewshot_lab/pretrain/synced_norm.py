@@ -66,7 +66,8 @@ def synced_norms(network: nn.Module, device: torch.device) -> nn.Module:
     if device.type == "cuda":
         from timm.layers import convert_sync_batchnorm
 
-        return convert_sync_batchnorm(network)
+        result: nn.Module = convert_sync_batchnorm(network)
+        return result
     for parent in list(network.modules()):
         for child in parent.children():
             if isinstance(child, nn.BatchNorm2d):
@@ -88,4 +89,5 @@ class _SyncedNormAct(_SyncedNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise and activate (B, C, H, W)."""
-        return self.act(self.drop(super().forward(x)))
+        result: Tensor = self.act(self.drop(super().forward(x)))
+        return result

@@ -149,7 +149,7 @@ class _Chooser:
         """Return each row's cosine to the nearest image chosen so far (-1 where none is)."""
         if not self.taken:
             return np.full(len(rows), -1, dtype=np.float32)
-        return (self.unit(rows) @ self.unit(np.array(self.taken)).T).max(axis=1)
+        return np.asarray((self.unit(rows) @ self.unit(np.array(self.taken)).T).max(axis=1))
 
     def known(self, row: int) -> bool:
         """Whether a row all but repeats a labelled or chosen image."""

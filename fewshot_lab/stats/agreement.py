@@ -112,7 +112,7 @@ def fleiss_parts(counts: Float) -> _Parts:
 
 def _pairs_that_agree(counts: Float) -> Float:
     n = counts.sum(axis=-1)
-    return (counts * (counts - 1)).sum(axis=-1) / np.maximum(n * (n - 1), 1)
+    return np.asarray((counts * (counts - 1)).sum(axis=-1) / np.maximum(n * (n - 1), 1))
 
 
 def _parts(agree: Float, by_chance: Float, moved: Float) -> _Parts:

@@ -60,7 +60,7 @@ class Evidence:
     @cached_property
     def confidence(self) -> NDArray[np.float64]:
         """Its probability (n,)."""
-        return self.probabilities.max(axis=1).astype(np.float64)
+        return np.asarray(self.probabilities.max(axis=1).astype(np.float64))
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:

@@ -142,7 +142,9 @@ class Database:
         with self.engine.connect() as connection:
             if not inspect(connection).has_table("schema_version", schema=self.schema):
                 return None
-            return connection.scalar(select(func.max(schema.schema_version.c.version)))
+            newest = select(func.max(schema.schema_version.c.version))
+            version: int | None = connection.scalar(newest)
+            return version
 
     def _create(self) -> None:
         if self.file is not None:

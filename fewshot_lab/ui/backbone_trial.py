@@ -1,5 +1,7 @@
 """“Use this backbone”: both maps and both few-shot curves on the same labels, then the switch."""
 
+from typing import Any
+
 import streamlit as st
 
 from fewshot_lab import jobs
@@ -61,7 +63,7 @@ def switch(project: Project, name: str) -> None:
     st.rerun()
 
 
-def compare(project: Project, name: str, trial: dict) -> None:
+def compare(project: Project, name: str, trial: dict[str, Any]) -> None:
     """Draw both maps and both curves, with the button that switches."""
     before = trial["before"]
     titles = {before: find(before).card.title, name: find(name).card.title}
@@ -94,12 +96,12 @@ def legend(colours: dict[str, tuple[str, str]]) -> str:
     return fragment("backbones", "legend", sorted(set(colours.values()))) if colours else ""
 
 
-def _is_worse(curve: dict, name: str) -> bool:
+def _is_worse(curve: dict[str, Any], name: str) -> bool:
     gains = [d for d in curve["differences"] if d["backbone"] == name]
     return bool(gains) and max(gains, key=lambda d: d["shots"])["interval"][1] < 0
 
 
-def _verdict(curve: dict, name: str) -> str:
+def _verdict(curve: dict[str, Any], name: str) -> str:
     gains = [d for d in curve["differences"] if d["backbone"] == name]
     kind = "your labels" if curve["labels"] == "own" else "the reference labels"
     if not gains:

@@ -1,5 +1,7 @@
 """One pretraining run on the page: how far, how healthy, whether it helps, and what to do."""
 
+from typing import Any
+
 import streamlit as st
 
 from fewshot_lab.pretrain import pictures_of
@@ -119,7 +121,7 @@ def draw_buttons(run: Run) -> None:
                 st.rerun(scope="app")
 
 
-def _clone(run: Run, changes: dict) -> None:
+def _clone(run: Run, changes: dict[str, Any]) -> None:
     st.session_state["fl-clone"] = run.name
     st.session_state["fl-clone-changes"] = changes
     st.session_state.pop("fl-run", None)

@@ -1,5 +1,7 @@
 """A pretraining run in words: state, progress, and whether it helps."""
 
+from typing import Any
+
 from fewshot_lab.jobs import Status
 from fewshot_lab.runs import Run
 from fewshot_lab.ui.words import count, duration, escape, signed
@@ -43,7 +45,7 @@ def state_word(run: Run, status: Status) -> str:
     return STATES.get(status.state, status.state)
 
 
-def last_step_sentence(row: dict) -> str:
+def last_step_sentence(row: dict[str, Any]) -> str:
     """Return what no chart shows of the last look, in a sentence."""
     norm = row["gradient_norm"]
     words = [f"learning rate {row['learning_rate']:.2g}"]
@@ -52,7 +54,7 @@ def last_step_sentence(row: dict) -> str:
     return f"At step {count(row['step'])}: {', '.join(words)}."
 
 
-def knn_gain(checks: list[dict]) -> dict[str, float]:
+def knn_gain(checks: list[dict[str, Any]]) -> dict[str, float]:
     """Return the gain in kNN's balanced accuracy over the frozen start, with its interval.
 
     It is paired; of runs that did not keep it, the start's value counts as if it were sure.
@@ -62,7 +64,7 @@ def knn_gain(checks: list[dict]) -> dict[str, float]:
     return kept or {k: last[k] - first["value"] for k in ("value", "low", "high")}
 
 
-def helping_html(checks: list[dict]) -> str:
+def helping_html(checks: list[dict[str, Any]]) -> str:
     """Return “is it helping?” in a sentence, as HTML."""
     first, last = checks[0], checks[-1]
     if not last.get("knn") or not first.get("knn"):

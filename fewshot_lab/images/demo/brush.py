@@ -131,7 +131,7 @@ def add_nucleus(
     for _, below in cell.amounts:
         below *= 1 - np.float32(0.75) * cover
     cell.add("chromatin", np.float32(amount) * texture * cover)
-    return cover
+    return np.asarray(cover)
 
 
 def band(rng: np.random.Generator, frame: Frame, radius: float, *, thickness: float) -> np.ndarray:

@@ -86,7 +86,7 @@ def join(first: np.ndarray, second: np.ndarray, softness: float) -> np.ndarray:
     """Unite two outlines with a fillet of about ``softness`` µm."""
     k = np.float32(softness)
     h = np.maximum(k - np.abs(first - second), 0) / k
-    return np.minimum(first, second) - h * h * k * np.float32(0.25)
+    return np.asarray(np.minimum(first, second) - h * h * k * np.float32(0.25))
 
 
 def inside(distance: np.ndarray, edge: float) -> np.ndarray:

@@ -78,7 +78,7 @@ def _noise(rng: np.random.Generator, sigma: float) -> np.ndarray:
     side = SIDE * 3
     white = rng.standard_normal((side, side)).astype(np.float32)
     smooth = gaussian_filter(white, sigma * PIXELS_PER_UM, mode="wrap")
-    return (smooth - smooth.mean()) / smooth.std()
+    return np.asarray((smooth - smooth.mean()) / smooth.std())
 
 
 def _granules(rng: np.random.Generator, spacing: float) -> Granules:
