@@ -1,11 +1,13 @@
 """Check the project: ``python check.py``.
 
 Makes the virtual environment with what the tests need, then runs ruff, mypy, the unit tests, the
-tests in a real browser, the checks of the page's JavaScript (npm) and the docs, as CI does, and
-prints by room which share of the code the unit tests ran.
+tests in a real browser, the checks of the page's JavaScript (npm) and the docs, as CI does.
 
 ``python check.py --quick``
     ruff, mypy and the tests that take minutes together: for every commit.
+``python check.py --exhaustive``
+    Also the tests that take minutes each, and by room the share of the code that the unit tests
+    ran: before a release.
 ``python check.py --no-browser``
     All but the tests in a browser.
 ``python check.py tests/store -x``
@@ -27,7 +29,8 @@ from pathlib import Path
 
 from start import ROOT, environment
 
-LONG = ("slow", "data", "slurm", "postgresql", "e2e")
+LONG = ("slow", "exhaustive", "data", "slurm", "postgresql", "e2e")
+OPTIONS = ("quick", "exhaustive", "no-browser")
 ENOUGH = 85
 """Percent of a room's lines that the tests are to run."""
 
@@ -101,20 +104,20 @@ def print_coverage(python: str, data: Path) -> None:
 def main() -> int:
     """Run every check, also after one has failed, and return 1 if any did."""
     arguments = sys.argv[1:]
-    quick, with_browser = "--quick" in arguments, "--no-browser" not in arguments
-    arguments = [a for a in arguments if a not in ("--quick", "--no-browser")]
+    quick, measured, no_browser = (f"--{word}" in arguments for word in OPTIONS)
+    arguments = [a for a in arguments if a.removeprefix("--") not in OPTIONS]
     python = str(environment("requirements-dev.txt"))
 
     variables = dict(os.environ)
     variables.setdefault("FEWSHOT_LAB_TEST_DATA", str(ROOT.parent / "shared" / "datasets"))
-    with_browser = with_browser and not quick
+    with_browser = not (no_browser or quick)
     if with_browser and (path := browser()):
         variables["FEWSHOT_LAB_CHROMIUM"] = path
-    measured = not quick and not arguments
     data = Path(tempfile.mkdtemp()) / "coverage"
     variables["COVERAGE_FILE"] = str(data)
     pytest = [python, "-m", "pytest"]
-    which = ["-m", f"not ({' or '.join(LONG)})"] if quick else ["-m", "not e2e"]
+    left_out = LONG if quick else ("e2e",) if measured else ("e2e", "exhaustive")
+    which = ["-m", f"not ({' or '.join(left_out)})"]
     if arguments:
         tests = [[*pytest, *([] if with_browser else which), *arguments]]
     else:

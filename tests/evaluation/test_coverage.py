@@ -13,7 +13,7 @@ from fewshot_lab.stats import Sample, mean_recall, share, wilson
 
 from .simulation import SEEDS, check
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 TRIALS = 2001
 K = 4

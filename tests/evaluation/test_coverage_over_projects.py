@@ -31,7 +31,7 @@ from fewshot_lab.stats.reliability import bins_for, calibration_error
 
 from .simulation import SEEDS, check
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 PROJECTS, DRAWS = 201, 10
 CLASSES = (2, 3, 4, 6, 8, 12, 20)
