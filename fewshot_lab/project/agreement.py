@@ -35,10 +35,10 @@ def people_report(project: ProjectCore) -> PeopleReport:
     events = store.events()
     records = read(events, store.class_targets())
     answers = {
-        image_id: said
+        image_id: independent
         for image_id, by in records.items()
         if len(
-            said := {
+            independent := {
                 who: look.value
                 for who, record in by.items()
                 if (look := record.first) is not None and look.value is not None

@@ -139,10 +139,10 @@ class PeopleReport:
         found: dict[tuple[int, int], list[str]] = {}
         for image_id, by in self.answers.items():
             if a is not None and b is not None:
-                said = {(by[a], by[b])} if a in by and b in by else set()
+                cells_of_image = {(by[a], by[b])} if a in by and b in by else set()
             else:
-                said = {(by[x], by[y]) for x in by for y in by if x != y}
-            for cell in said:
+                cells_of_image = {(by[x], by[y]) for x in by for y in by if x != y}
+            for cell in cells_of_image:
                 found.setdefault(cell, []).append(image_id)
         return found
 

@@ -153,8 +153,8 @@ class AuditDraws:
                 "training, for good, and that is more than three quarters: "
                 + (f"ask for {fits:,} at most." if fits else "no more can be drawn.")
             )
-        told = [(names[k], until, units) for k, units in found]
-        rows = self._record(pool, int(fresh.sum()), told)
+        drawn_by_stratum = [(names[k], until, units) for k, units in found]
+        rows = self._record(pool, int(fresh.sum()), drawn_by_stratum)
         project.splits.changed()
         return len(rows)
 
@@ -209,10 +209,10 @@ class AuditDraws:
         return out
 
     def _record(
-        self, pool: PoolView, of: int, told: Sequence[tuple[str, int, list[Any]]]
+        self, pool: PoolView, of: int, drawn: Sequence[tuple[str, int, list[Any]]]
     ) -> NDArray[np.int64]:
         """Put a draw on record before anybody sees it: a drawn image can never train any more."""
-        rows = [int(row) for _, _, units in told for unit in units for row in unit[0]]
+        rows = [int(row) for _, _, units in drawn for unit in units for row in unit[0]]
         if not rows:
             return np.empty(0, np.int64)
         strata = [
@@ -224,7 +224,7 @@ class AuditDraws:
                     for rows_, size, left, usual in units
                 ),
             )
-            for name, until, units in told
+            for name, until, units in drawn
         ]
         self._project.store.draw_audit([pool.ids[r] for r in rows], of, write_strata(strata))
         return np.array(rows, np.int64)
@@ -238,8 +238,8 @@ class AuditDraws:
         if stratify == "predicted":
             classifier = project.fit()
             found = classifier.fitted.class_ids[classifier.probabilities(pool.ids).argmax(axis=1)]
-            told = {row.id: row.name for row in project.store.classes()}
-            values = [f"predicted {told.get(int(c), c)}" for c in found]
+            class_name = {row.id: row.name for row in project.store.classes()}
+            values = [f"predicted {class_name.get(int(c), c)}" for c in found]
         else:
             column = project.store.column(stratify)
             if not column:

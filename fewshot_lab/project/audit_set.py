@@ -64,12 +64,12 @@ class AuditSet(AuditDraws):
         labels = predictions.labels
         pool = labels.pool
         drawn = labels.audit & ~pool.away
-        said = [labels.labels.get(i) for i in pool.at(np.flatnonzero(drawn))]
-        kinds = [label.kind if label is not None else "" for label in said]
+        given = [labels.labels.get(i) for i in pool.at(np.flatnonzero(drawn))]
+        kinds = [label.kind if label is not None else "" for label in given]
         answered = drawn & (labels.named >= 0)
         counts = AuditCounts(
             pool=int((~pool.away).sum()),
-            drawn=len(said),
+            drawn=len(given),
             labelled=int(answered.sum()),
             unsure=kinds.count("unsure"),
             rejected=kinds.count("reject"),

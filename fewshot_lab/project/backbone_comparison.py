@@ -123,7 +123,7 @@ def _titles(names: Sequence[str]) -> dict[str, str]:
 
 def sentences(found: dict[str, Any]) -> list[str]:
     """Say of each further backbone whether it is better than the first, and what it costs."""
-    said = []
+    words = []
     costs = {row["backbone"]: row for row in found["costs"]}
     first = found["costs"][0]["backbone"]
     titles = found["titles"]
@@ -139,8 +139,8 @@ def sentences(found: dict[str, Any]) -> list[str]:
             )
         own, other = (costs[n]["embed_seconds_per_1000"] for n in (name, first))
         gains = " and ".join(dict.fromkeys(parts)).replace("-", "−")
-        said.append(
+        words.append(
             f"{titles[name]} against {titles[first]}: {gains}. "
             f"Embedding 1,000 images takes {own:.0f} s here, against {other:.0f} s."
         )
-    return said
+    return words

@@ -42,7 +42,7 @@ def nshot_of(
         )
     y = np.array([classes.index(truth[i]) for i in ids], dtype=np.int64)
     groups = project.splits.groups_of(ids)
-    split, said = _split(project, ids, groups, split_csv)
+    split, origin = _split(project, ids, groups, split_csv)
     recognise(classes, reference)  # a name that is none is said before the work
     curve = nshot(
         embedded,
@@ -60,7 +60,7 @@ def nshot_of(
         "labels": labels,
         "images": sum(truth[i] in kept for i in ids),
         "protocol": asdict(protocol),
-        "split": said,
+        "split": origin,
         "published": recognise(kept, reference),
         "at": time.time(),
         **as_known(project, ids, curve.to_dict()),
@@ -78,20 +78,20 @@ def _split(
         test = np.array([side.get(i) == "test" for i in ids], dtype=bool)
         rest = np.array([side.get(i) == "train" for i in ids], dtype=bool)
         lost = len(sides) - len(known)
-        said = (
+        origin = (
             f"{Path(split_csv).name}: {int(rest.sum()):,} to draw from, {int(test.sum()):,} to test"
         )
         if lost:
-            said += f", {lost:,} of its paths are not in the project"
+            origin += f", {lost:,} of its paths are not in the project"
     else:
         of_test = project.splits.test_ids()
         test = np.array([i in of_test for i in ids], dtype=bool)
         if not test.any() or test.all():
             return None, "a third of each class, drawn by chance"
-        rest, said = ~test, "the reference test set"
+        rest, origin = ~test, "the reference test set"
     if not test.any() or not rest.any():
         raise FewshotLabError(
-            f"{said}. Both sides need labelled images: the column path must hold paths as they "
+            f"{origin}. Both sides need labelled images: the column path must hold paths as they "
             "were imported, the column split train or test."
         )
     sentence = "No groups are known: images of one patient may be on both sides."
@@ -105,4 +105,4 @@ def _split(
                 f" {lost:,} images to draw from were left out, because images of their groups "
                 f"are tested ({', '.join(map(str, both[:3]))}{', ...' if len(both) > 3 else ''})."
             )
-    return Split(np.flatnonzero(rest), np.flatnonzero(test), sentence), said
+    return Split(np.flatnonzero(rest), np.flatnonzero(test), sentence), origin

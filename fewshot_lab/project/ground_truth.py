@@ -66,12 +66,12 @@ def as_known(project: ProjectCore, ids: Sequence[str], found: dict[str, Any]) ->
 
     It counts none where near-duplicates alone make them.
     """
-    said = str(found["leak_check"])
-    counted = re.match(r"[\d,]+ groups; none on both sides\.", said)
+    sentence = str(found["leak_check"])
+    counted = re.match(r"[\d,]+ groups; none on both sides\.", sentence)
     if counted is None:
         return found
     if project.splits.in_named_group(ids).any():
-        named = said.replace(" groups;", f" {project.splits.rule.noun}s;", 1)
+        named = sentence.replace(" groups;", f" {project.splits.rule.noun}s;", 1)
         return found | {"leak_check": named}
     alone = "No groups are known: images of one patient may be on both sides, near-duplicates not."
-    return found | {"leak_check": alone + said[counted.end() :]}
+    return found | {"leak_check": alone + sentence[counted.end() :]}

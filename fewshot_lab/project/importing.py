@@ -89,7 +89,7 @@ def import_images(
     report = ImportReport()
     known = project.store.known_sources()
     unchanged = 0
-    said: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    facts: dict[tuple[str, int], tuple[str | None, str | None]] = {}
 
     def skip(candidate: Any) -> bool:
         nonlocal unchanged
@@ -100,7 +100,7 @@ def import_images(
         same = seen == (stat.st_size, stat.st_mtime_ns)
         unchanged += same
         if same and (candidate.reference or candidate.group):
-            said[str(candidate.file), candidate.frame] = (candidate.reference, candidate.group)
+            facts[str(candidate.file), candidate.frame] = (candidate.reference, candidate.group)
         return same
 
     batch: list[NewImage] = []
@@ -140,7 +140,7 @@ def import_images(
     finally:
         flush()
     report.known += unchanged
-    report.filled = project.store.fill_in(said) if said else 0
+    report.filled = project.store.fill_in(facts) if facts else 0
     project.splits.imported(group_field or (columns.group if columns is not None else None))
     report.seconds = time.monotonic() - began
     if not (report.added or report.known or report.duplicates or report.refused):

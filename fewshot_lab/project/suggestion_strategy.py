@@ -68,10 +68,10 @@ def set_strategy(project: ProjectCore, name: str) -> None:
 
 def take_evidence(project: ProjectCore, found: dict[str, Any]) -> dict[str, Any]:
     """Keep what a replay says about the strategies; with "auto" suggestions follow it."""
-    said = verdict(found)
+    evidence = verdict(found)
     project.store.set(
         EVIDENCE,
-        said
+        evidence
         | {
             "fingerprint": project.backbone.fingerprint,
             "images": found["images"],
@@ -79,4 +79,4 @@ def take_evidence(project: ProjectCore, found: dict[str, Any]) -> dict[str, Any]
             "at": time.time(),
         },
     )
-    return said
+    return evidence
