@@ -1,0 +1,89 @@
+"""Shares of a pool from a sample, against the textbook's formulas written out image by image."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fewshot_lab.stats import Sample, paired_gain, share, wilson
+
+
+def test_a_plain_sample_gives_wilsons_interval():
+    hit = np.array([True, True, False, True])
+    found = share(hit, np.ones(4, dtype=bool), Sample.of(np.full(4, 7.0)))
+    expected = wilson(3, 4)
+    assert (found.value, found.low, found.high, found.n) == (
+        expected.value,
+        expected.low,
+        expected.high,
+        4,
+    )
+
+
+def test_weights_make_hajeks_ratio_at_kishs_number_of_images():
+    weight = np.array([1.0, 1.0, 4.0, 2.0])
+    hit = np.array([True, False, True, False])
+    found = share(hit, np.ones(4, dtype=bool), Sample.of(weight))
+    assert found.value == pytest.approx(5 / 8)
+    assert found.n == 4
+    kish = weight.sum() ** 2 / (weight**2).sum()
+    # Linearised: sum of (w (y - p) / W)^2, times m / (m - 1); never worth more than Kish's number.
+    z = weight * (hit - 5 / 8) / 8
+    variance = 4 / 3 * (z**2).sum() - 4 / 3 * z.sum() ** 2 / 4
+    n = 5 / 8 * 3 / 8 / variance
+    n = min(max(n * (1.959963984540054 / stats.t.ppf(0.975, 3)), kish), kish)
+    expected = wilson(5 / 8 * n, n)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_a_stratified_share_has_the_variance_of_the_strata():
+    rng = np.random.default_rng(0)
+    stratum = np.repeat([0, 1, 2], [60, 80, 100])
+    weight = np.repeat([5.0, 2.0, 9.0], [60, 80, 100])
+    hit = rng.random(240) < np.repeat([0.5, 0.7, 0.6], [60, 80, 100])
+    found = share(hit, np.ones(240, dtype=bool), Sample.of(weight, strata=stratum))
+    total = weight.sum()
+    value = sum(weight[i] * hit[i] for i in range(240)) / total
+    variance = 0.0
+    for h in range(3):
+        z = [weight[i] * (hit[i] - value) / total for i in range(240) if stratum[i] == h]
+        mean = sum(z) / len(z)
+        variance += len(z) / (len(z) - 1) * sum((each - mean) ** 2 for each in z)
+    n = value * (1 - value) / variance * 1.959963984540054 / stats.t.ppf(0.975, 240 - 3)
+    assert found.value == pytest.approx(value)
+    expected = wilson(value * n, n)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_a_class_is_a_share_of_its_own_images():
+    hit = np.array([True, True, False, False, True, False])
+    among = np.array([True, True, True, False, False, False])
+    found = share(hit, among, Sample.of(np.array([1.0, 2.0, 3.0, 9.0, 9.0, 9.0])))
+    assert found.value == pytest.approx(3 / 6)
+    assert found.n == 3
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_paired_gain_has_nadeau_and_bengios_variance(grouped):
+    rng = np.random.default_rng(1)
+    y = np.repeat([0, 1], [30, 50])
+    gain = rng.choice([-1.0, 0.0, 0.0, 1.0], size=80)
+    groups = np.arange(80) // 2 if grouped else None
+    found = paired_gain(y, gain, groups)
+    means = [gain[y == k].mean() for k in (0, 1)]
+    parts = [
+        (gain[i] - means[y[i]]) / (2 * math.sqrt((30, 50)[y[i]] * ((30, 50)[y[i]] - 1)))
+        for i in range(80)
+    ]
+    if grouped:
+        units = 40
+        variance = sum((parts[2 * k] + parts[2 * k + 1]) ** 2 for k in range(40)) * 40 / 39
+    else:
+        units = 80
+        variance = sum(part**2 for part in parts)
+    # One further image that one way alone gets right, shared out among the classes.
+    variance += (1 / 30**2 + 1 / 50**2) / 2**3
+    half = stats.t.ppf(0.975, units - 2) * math.sqrt(variance * (1 + 5 / 4))
+    assert found.value == pytest.approx(sum(means) / 2)
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half))
