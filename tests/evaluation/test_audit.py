@@ -60,7 +60,7 @@ def pool(rng):
     return centres[y] + rng.normal(size=(500, 4)), y
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_audit_is_unbiased_where_cross_validation_is_not():
     """Labels are picked by the app's own suggestions, a third of the audit by predicted class."""
     audit, naive, held = [], [], []

@@ -74,7 +74,7 @@ def test_a_fold_in_which_nothing_is_asked_stops_no_other():
         assert (found[1, 80:] >= 0).all()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_gain_holds_the_real_one_at_the_stated_rate():
     """Forty times: labels at random, the next 50 predicted, then really labelled."""
     X, y = cells()
@@ -96,7 +96,7 @@ def test_the_gain_holds_the_real_one_at_the_stated_rate():
     assert np.mean(predicted) == pytest.approx(np.mean(real), abs=0.012)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_gain_of_a_class_holds_the_real_one_at_the_stated_rate():
     """As above, with 20 more labels of one class alone."""
     X, y = cells()

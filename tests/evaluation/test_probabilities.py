@@ -75,7 +75,7 @@ class Population:
         return self.confidence[at : at + n], self.groups[at : at + n]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("n", [20, 100, 500])
 def test_intervals_hold_the_truth(n, grouped):

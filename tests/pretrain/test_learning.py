@@ -8,7 +8,7 @@ from fewshot_lab.pretrain import read_metrics
 
 from .conftest import MakeRun, drawn, train_run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 @pytest.mark.timeout(600)

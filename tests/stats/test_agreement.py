@@ -171,7 +171,7 @@ def test_intervals_of_kappa_cover(K, accuracy, n, kind):
         assert 0.92 <= covered / total <= most
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("n", [20, 100, 500])
 def test_intervals_of_differences_cover(n, grouped):
