@@ -47,7 +47,6 @@ from .probabilities import judge as judge
 from .probabilities import keep_settings as keep_settings
 from .probabilities import probabilities_of as probabilities_of
 from .probabilities import settings_of as settings_of
-from .probability_report import as_report as as_report
 from .probability_report import between as between
 from .probability_report import probabilities_report as probabilities_report
 from .probability_report import reliability_words as reliability_words

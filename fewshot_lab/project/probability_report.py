@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore, TrainedClassifier
 
 
-def as_report(found: Probabilities, gathered: Gathered, names: Sequence[str]) -> dict[str, Any]:
+def _figures(found: Probabilities, gathered: Gathered, names: Sequence[str]) -> dict[str, Any]:
     """Return the figures as JSON, with a sentence for each."""
     from dataclasses import asdict
 
@@ -228,7 +228,7 @@ def rule(
     if found is None:
         bare = Decision(None, None, None, gathered.reference)
         return bare, {"reason": NOTHING, "calibration": gathered.calibration.sentence}
-    return found.decision, as_report(found, gathered, names)
+    return found.decision, _figures(found, gathered, names)
 
 
 def probabilities_report(
@@ -247,4 +247,4 @@ def probabilities_report(
     found = judge(gathered, settings)
     if found is None:
         raise FewshotLabError(NOTHING)
-    return as_report(found, gathered, class_names(project, gathered.class_ids))
+    return _figures(found, gathered, class_names(project, gathered.class_ids))
