@@ -35,7 +35,7 @@ export class StatusBar {
     );
     this.auditPart = h("span", { class: "ws-audit-part" });
     this.suspectsButton = button(
-      "ws-truth-button ws-disagreement",
+      "ws-disagreement",
       { hidden: true, onclick: () => grid.open({ name: "suspects" }) },
       "Cross-validation and audit disagree: look at the suspects",
     );
