@@ -11,6 +11,7 @@ from fewshot_lab.cli.few_shot import nshot
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.cli.site_audit import site_audit
 
 evaluate = typer.Typer(
     name="evaluate",
@@ -22,7 +23,7 @@ evaluate = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
-    for verb in (nshot, curve, replay, strategy, backbones, probabilities):
+    for verb in (nshot, curve, replay, strategy, backbones, probabilities, site_audit):
         evaluate.command()(verb)
     app.add_typer(evaluate)
     # What runs as a job is named by one word.

@@ -54,6 +54,7 @@ from fewshot_lab.evaluation.out_of_distribution import make_reference, nearest
 from fewshot_lab.evaluation.paper_results import recognise
 from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay, verdict
 from fewshot_lab.evaluation.selective import NEVER
+from fewshot_lab.evaluation.site_audit import SiteAudit, site_audit
 from fewshot_lab.evaluation.split_list import read_split
 from fewshot_lab.evaluation.test_set import TestRule, test_rows
 
@@ -84,6 +85,7 @@ __all__ = [
     "ReferenceTest",
     "ReplayPlan",
     "Settings",
+    "SiteAudit",
     "Split",
     "Suspect",
     "TestFigures",
@@ -111,6 +113,7 @@ __all__ = [
     "read_split",
     "recognise",
     "replay",
+    "site_audit",
     "split_by_group",
     "standing_out",
     "suspects",

@@ -57,6 +57,8 @@ from .probability_report import unlike_words as unlike_words
 from .project import Project as Project
 from .project import ProjectInfo as ProjectInfo
 from .replay_study import replay_of as replay_of
+from .site_audits import audit_site as audit_site
+from .site_audits import site_audits as site_audits
 from .studies import Studies as Studies
 from .suggestion_strategy import set_strategy as set_strategy
 from .suggestion_strategy import strategy_of as strategy_of

@@ -7,6 +7,7 @@ from fewshot_lab.stats.bootstrap import Resamples, percentile
 from fewshot_lab.stats.differences import (
     difference,
     difference_word,
+    interval_difference,
     paired_difference,
     paired_gain,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "effective_size",
     "fit_power_laws",
     "fleiss_kappa",
+    "interval_difference",
     "macro_f1",
     "mean_rate",
     "mean_recall",
