@@ -11,6 +11,7 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import HEADLINE
 from fewshot_lab.export import (
     Bundle,
     ImagePrediction,
@@ -229,10 +230,8 @@ def rule_html(answer: ImagePrediction) -> str:
     if answer.decided is not None:
         word = "Decided" if answer.decided else "Referred to a person"
         parts.append(f"<b class='{'yes' if answer.decided else 'no'}'>{word}</b>")
-    if answer.unlike:
-        parts.append(
-            f"<b class='no' title='similarity {answer.similarity:.2f}'>Unlike anything labelled</b>"
-        )
+    if answer.why:
+        parts.append(f"<span>{escape(answer.why)}</span>")
     if answer.classes:
         parts.append(
             "<span title='Holds the true class as often as the card of the bundle says'>"
@@ -249,8 +248,9 @@ def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, fol
     """Return one answer as HTML: the image, its odds, the labelled images like it."""
     picture = base64.b64encode((folder / answer.thumbnail).read_bytes()).decode()
     ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
+    named = 0 if answer.unlike else 1
     odds = "".join(
-        f"<span class='{'' if i == 0 else 'low'}' title='{escape(name)}'>{escape(name)}</span>"
+        f"<span class='{'' if i < named else 'low'}' title='{escape(name)}'>{escape(name)}</span>"
         f"<div><i style='width:{100 * p:.1f}%;"
         f"background:{escape(colours.get(name, ''))}'></i></div>"
         f"<em>{percent(p)}</em>"
@@ -267,8 +267,10 @@ def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, fol
         like = (
             f"<div><p class='fl-small'>Most like it</p><div class='fl-alike'>{figures}</div></div>"
         )
+    # What is unlike anything labelled is of no class that could stand in large letters.
+    headline = HEADLINE if answer.unlike else answer.predicted
     return (
         f"<div class='fl-answer'><img src='data:image/webp;base64,{picture}' alt=''>"
-        f"<div><h2>{escape(answer.predicted)}<small>{escape(answer.path)}</small></h2>"
+        f"<div><h2>{escape(headline)}<small>{escape(answer.path)}</small></h2>"
         f"{rule_html(answer)}<div class='fl-odds'>{odds}</div></div>{like}</div>"
     )
