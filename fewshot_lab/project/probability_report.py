@@ -223,8 +223,10 @@ def unlike_words(found: Probabilities) -> str:
         return "Images unlike anything labelled are not looked for."
     kind = ""
     if found.decision.kind is not None:
-        levels = _listed([level.name for level in found.decision.kind.levels])
-        kind = f", or as another kind of picture (by {levels})"
+        stages = sum(level.columns is not None for level in found.decision.kind.levels)
+        seen = ["light, colours and sharpness"] if found.decision.kind.needs_statistics else []
+        seen += [f"{stages} inner stages of the network"] if stages else []
+        kind = f", or as another kind of picture by {' and by '.join(seen)}"
     which = {1: "most similar", 2: "second most similar", 3: "third most similar"}.get(
         reference.k, f"{reference.k}th most similar"
     )
@@ -235,11 +237,6 @@ def unlike_words(found: Probabilities) -> str:
         f"{between(found.unlike)} of the pool's {found.unlike.n:,} images that did not train are "
         f"flagged, by {by}."
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return "a, b and c"."""
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def rule(

@@ -221,7 +221,7 @@ def verdict(answers: Sequence[ImagePrediction]) -> str:
     referred = sum(one.decided is False for one in answers)
     unlike = sum(bool(one.unlike) for one in answers)
     words = f"{count(len(answers) - referred)} decided, {count(referred)} referred to a person"
-    return words + (f", {count(unlike)} unlike anything labelled" if unlike else "")
+    return words + (f", of these {count(unlike)} unlike anything labelled" if unlike else "")
 
 
 def rule_html(answer: ImagePrediction) -> str:
@@ -231,8 +231,9 @@ def rule_html(answer: ImagePrediction) -> str:
         word = "Decided" if answer.decided else "Referred to a person"
         parts.append(f"<b class='{'yes' if answer.decided else 'no'}'>{word}</b>")
     if answer.why:
-        parts.append(f"<span>{escape(answer.why)}</span>")
-    if answer.classes:
+        words = answer.why.removeprefix(f"{HEADLINE}: ")
+        parts.append(f"<span>{escape(words[:1].upper() + words[1:])}</span>")
+    if answer.classes and not answer.unlike:
         parts.append(
             "<span title='Holds the true class as often as the card of the bundle says'>"
             f"Prediction set: {escape(', '.join(answer.classes))}</span>"
@@ -248,9 +249,8 @@ def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, fol
     """Return one answer as HTML: the image, its odds, the labelled images like it."""
     picture = base64.b64encode((folder / answer.thumbnail).read_bytes()).decode()
     ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
-    named = 0 if answer.unlike else 1
     odds = "".join(
-        f"<span class='{'' if i < named else 'low'}' title='{escape(name)}'>{escape(name)}</span>"
+        f"<span class='{'' if i == 0 else 'low'}' title='{escape(name)}'>{escape(name)}</span>"
         f"<div><i style='width:{100 * p:.1f}%;"
         f"background:{escape(colours.get(name, ''))}'></i></div>"
         f"<em>{percent(p)}</em>"
@@ -267,10 +267,11 @@ def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, fol
         like = (
             f"<div><p class='fl-small'>Most like it</p><div class='fl-alike'>{figures}</div></div>"
         )
-    # What is unlike anything labelled is of no class that could stand in large letters.
-    headline = HEADLINE if answer.unlike else answer.predicted
+    headline, bars = answer.predicted, f"<div class='fl-odds'>{odds}</div>"
+    if answer.unlike:  # of no class that could be named; the table holds the probabilities
+        headline, bars = HEADLINE, ""
     return (
         f"<div class='fl-answer'><img src='data:image/webp;base64,{picture}' alt=''>"
         f"<div><h2>{escape(headline)}<small>{escape(answer.path)}</small></h2>"
-        f"{rule_html(answer)}<div class='fl-odds'>{odds}</div></div>{like}</div>"
+        f"{rule_html(answer)}{bars}</div>{like}</div>"
     )

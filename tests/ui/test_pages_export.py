@@ -140,8 +140,8 @@ def test_what_is_unlike_anything_labelled_shows_no_class_in_large_letters(tmp_pa
     )
     html = answer_html(answer, {}, "", tmp_path)
     headline = html[html.index("<h2>") : html.index("</h2>")]
-    assert "covid" not in headline and "Unlike anything labelled" in headline
-    assert why in html and "Referred to a person" in html
+    assert "covid" not in html and "Unlike anything labelled" in headline
+    assert "Another kind of picture, by its light" in html and "Referred to a person" in html
 
 
 class Dropped(io.BytesIO):
