@@ -87,7 +87,8 @@ def gather(
     unlike = np.zeros(len(others), dtype=bool)
     if share > 0:
         mine = embeddings.matrix(list(training_ids)).astype(np.float32)
-        fresh = np.array([i not in labels.labels for i in others], dtype=bool)
+        # Nor is a reference test set looked at.
+        fresh = np.array([i not in labels.labels for i in others], bool) & ~labels.pool.away
         reference = make_reference(project.pool.prepare, mine, X[fresh], share=share * NEAR)
         if reference is not None and len(others):
             similarity = nearest(reference, X)
@@ -132,7 +133,7 @@ def _kind(
     fresh: np.ndarray,
     share: float,
 ) -> tuple[Any, Any]:
-    """Learn the pool's kind of picture, on what trains and what nobody has labelled.
+    """Learn the pool's kind of picture, on what trains and what is fresh.
 
     Returns
     -------
