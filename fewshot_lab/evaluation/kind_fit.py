@@ -80,7 +80,7 @@ def fit_kind(
     """
     rng = np.random.default_rng(0)
     n = len(embeddings)
-    rows = np.arange(n) if n <= MOST else np.sort(rng.permutation(n)[:MOST])
+    rows = np.arange(n) if n <= MOST else _drawn(y, rng)
     levels = _levels(parts, statistics is not None)
     if n < FEWEST or not levels or not share:
         return None
@@ -107,6 +107,16 @@ def fit_kind(
     held_out = np.mean(scores, axis=0)
     cutoff = float(np.quantile(held_out, 1 - share, method="higher"))
     return KindFit(KindDistance(tuple(fitted), cutoff), rows, held_out)
+
+
+def _drawn(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return :data:`MOST` rows, what trains before the others, but at most half of them."""
+    trained, others = (
+        rng.permutation(np.flatnonzero(y >= 0)),
+        rng.permutation(np.flatnonzero(y < 0)),
+    )
+    trained = trained[: max(MOST // 2, MOST - len(others))]
+    return np.sort(np.concatenate([trained, others[: MOST - len(trained)]]))
 
 
 def _levels(parts: Parts, statistics: bool) -> list[tuple[str, tuple[int, int] | None]]:

@@ -1,5 +1,7 @@
 """Pictures of another kind are told by light, colour, sharpness and the network's stages."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -158,3 +160,29 @@ def test_how_many_audit_images_are_missing(source, n, wrong, missing):
     found = act(evidence, pool, None, Settings(target_error=0.05))
     assert found.decision.more_audit == missing
     assert found.referred == ({NOT_ASSURED: n} if wrong else {})
+
+
+def test_a_rule_of_an_earlier_version_still_says_why(tmp_path):
+    """Its decision.json knows neither the kind of picture nor the error wanted."""
+    pool = embedded(100, np.random.default_rng(0))
+    kind = fit_kind(pool, None, PARTS, np.full(100, -1), share=0.02).distance
+    rule = Decision(np.array([2.0, 0.8]), None, None, None, kind, 0.05, 41)
+    values = json.loads(rule.files()["decision.json"])
+    for key in ("kind", "target_error", "more_audit"):
+        del values[key]
+    (tmp_path / "decision.json").write_text(json.dumps(values))
+    old = Decision.load(tmp_path)
+    p = np.array([[0.9, 0.1], [0.3, 0.7]])
+    verdicts = old.apply(p, pool[:2])
+    assert verdicts.reasons == [NOT_ASSURED, CLOSE] and not verdicts.unlike.any()
+    assert old.sentence(NOT_ASSURED, p[0], ["a", "b"]).startswith("No threshold can assure the")
+
+
+def test_of_a_large_pool_what_trains_is_kept_and_every_class_has_its_mean():
+    rng = np.random.default_rng(0)
+    y = np.full(6_000, -1)
+    y[rng.permutation(6_000)[:60]] = np.repeat([0, 1, 2], 20)
+    fitted = fit_kind(embedded(6_000, rng), None, PARTS, y, share=0.05)
+    assert len(fitted.rows) == len(fitted.held_out) == 1_500
+    assert set(np.flatnonzero(y >= 0)) <= set(fitted.rows)
+    assert all(len(level.centres) == 3 for level in fitted.distance.levels)
