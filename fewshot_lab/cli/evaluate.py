@@ -92,7 +92,7 @@ def probabilities(
     ] = None,
     unlike: Annotated[
         float | None,
-        optional("Share of the unlabelled pool that is called unlike the labelled images."),
+        optional("Share of the pool's own images that is called unlike anything labelled."),
     ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep these settings in the project, for its exports.")
@@ -125,6 +125,7 @@ def probabilities(
 def _probability_text(result: dict[str, Any]) -> str:
     lines = [
         result["threshold"]["sentence"],
+        result["referred"]["sentence"],
         result["reliability"]["sentence"],
         result["calibration"]["sentence"],
         result["sets"]["sentence"],

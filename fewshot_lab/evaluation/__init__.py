@@ -42,6 +42,7 @@ from fewshot_lab.evaluation.grouping import (
     preview_groups,
     together,
 )
+from fewshot_lab.evaluation.kind_fit import KindFit, fit_kind
 from fewshot_lab.evaluation.labelling_time import Pace, pace
 from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sides
 from fewshot_lab.evaluation.learning_curve import learning_curve
@@ -50,8 +51,14 @@ from fewshot_lab.evaluation.near_duplicate_threshold import (
     near_threshold,
     standing_out,
 )
-from fewshot_lab.evaluation.out_of_distribution import make_reference, nearest
+from fewshot_lab.evaluation.out_of_distribution import NEAR, make_reference, nearest
 from fewshot_lab.evaluation.paper_results import recognise
+from fewshot_lab.evaluation.referral import (
+    HEADLINE,
+    NOT_ASSURED,
+    referral_sentence,
+    referred_sentence,
+)
 from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay, verdict
 from fewshot_lab.evaluation.selective import NEVER
 from fewshot_lab.evaluation.site_audit import SiteAudit, site_audit
@@ -61,7 +68,10 @@ from fewshot_lab.evaluation.test_set import TestRule, test_rows
 __all__ = [
     "CLASSIFIERS",
     "DEFAULT",
+    "HEADLINE",
+    "NEAR",
     "NEVER",
+    "NOT_ASSURED",
     "SHOTS",
     "Advice",
     "AuditCounts",
@@ -74,6 +84,7 @@ __all__ = [
     "Embedded",
     "GroupPreview",
     "GroupRule",
+    "KindFit",
     "Leak",
     "LeakCheck",
     "LearningCurve",
@@ -98,6 +109,7 @@ __all__ = [
     "check_sides",
     "cross_validation",
     "disagreement",
+    "fit_kind",
     "group_keys",
     "groups_lacking",
     "labels_to_halve",
@@ -112,6 +124,8 @@ __all__ = [
     "preview_groups",
     "read_split",
     "recognise",
+    "referral_sentence",
+    "referred_sentence",
     "replay",
     "site_audit",
     "split_by_group",

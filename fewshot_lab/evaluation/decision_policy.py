@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.decisions import Decision, Reference
+from fewshot_lab.evaluation.kind_distance import KindDistance
 from fewshot_lab.evaluation.prediction_sets import PredictionSets, prediction_sets
+from fewshot_lab.evaluation.referral import CLOSE, NOT_ASSURED, UNLIKE
 from fewshot_lab.evaluation.selective import (
     NEVER,
     RiskCoverage,
@@ -21,7 +23,15 @@ from fewshot_lab.evaluation.selective import (
     risk_coverage,
     share_above,
 )
-from fewshot_lab.stats import Evidence, Interval, Reliability, effective_size, reliability, wilson
+from fewshot_lab.stats import (
+    ENOUGH,
+    Evidence,
+    Interval,
+    Reliability,
+    effective_size,
+    reliability,
+    wilson,
+)
 
 Float = NDArray[np.floating[Any]]
 
@@ -45,7 +55,7 @@ class Settings:
     set_per_class : bool
         Each class keeps the promise by itself.
     unlike_share : float
-        Share of the pool's unlabelled images that is called unlike the labelled ones.
+        Share of the pool's own images that is called unlike anything labelled.
     """
 
     target_error: float = 0.05
@@ -54,7 +64,7 @@ class Settings:
     set_coverage: float = 0.9
     set_method: str = "lac"
     set_per_class: bool = False
-    unlike_share: float = 0.01
+    unlike_share: float = 0.04
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
@@ -130,6 +140,8 @@ class Probabilities:
         Share of the pool that is unlike the labelled images.
     decision : Decision
         The rule that travels.
+    referred : dict
+        Reason (:mod:`fewshot_lab.evaluation.referral`) to images of the pool referred for it.
     """
 
     settings: Settings
@@ -143,6 +155,7 @@ class Probabilities:
     sets_measured: Interval | None
     unlike: Interval
     decision: Decision
+    referred: dict[str, int]
 
 
 def act(
@@ -151,6 +164,7 @@ def act(
     reference: Reference | None,
     settings: Settings | None = None,
     *,
+    kind: KindDistance | None = None,
     audit: Evidence | None = None,
 ) -> Probabilities:
     """Measure what the probabilities are worth, and make the rule.
@@ -163,6 +177,8 @@ def act(
     reference : Reference or None
         Tells what is unlike the labelled images.
     settings : Settings, optional
+    kind : KindDistance, optional
+        Tells another kind of picture.
     audit : Evidence, optional
         Audit images too few to calibrate on: they still measure sets calibrated on others.
     """
@@ -203,7 +219,15 @@ def act(
         method=settings.set_method,
         per_class=settings.set_per_class,
     )
-    decision = Decision(thresholds, sets.method, sets.limits, reference)
+    decision = Decision(
+        thresholds,
+        sets.method,
+        sets.limits,
+        reference,
+        kind,
+        settings.target_error,
+        _more_audit(evidence, audit, thresholds, threshold.least),
+    )
     measured = None
     if audit is not None and len(audit) and evidence.source != "audit":
         inside = decision.prediction_sets(audit.probabilities.astype(np.float64))
@@ -223,7 +247,40 @@ def act(
         measured,
         share_above(pool.unlike.astype(np.float64), 0.5, pool.groups),
         decision,
+        _referred(pool, thresholds),
     )
+
+
+def _referred(pool: PoolProbabilities, thresholds: Float) -> dict[str, int]:
+    """Return how many images of the pool are referred, by reason."""
+    if not len(pool.probabilities):
+        return {}
+    best = pool.probabilities.argmax(axis=1)
+    asked, top = thresholds[best], pool.probabilities.max(axis=1)
+    never = ~pool.unlike & (asked >= NEVER)
+    counts = {
+        UNLIKE: int(pool.unlike.sum()),
+        NOT_ASSURED: int(never.sum()),
+        CLOSE: int((~pool.unlike & ~never & (top < asked)).sum()),
+    }
+    return {reason: count for reason, count in counts.items() if count}
+
+
+def _more_audit(
+    evidence: Evidence, audit: Evidence | None, thresholds: Float, least: int
+) -> int | None:
+    """Return how many audit images are missing at the least where nothing can be decided."""
+    never = np.flatnonzero(thresholds >= NEVER)
+    drawn = evidence if evidence.source == "audit" else audit
+    if not len(never):
+        return None
+    if drawn is None or not len(drawn):
+        return max(least, ENOUGH)
+    if evidence.source != "audit":
+        return max(least, ENOUGH) - len(drawn)
+    each = len(never) < len(thresholds)  # a threshold for each predicted class
+    seen = max((drawn.predicted == k).sum() for k in never) if each else len(drawn)
+    return int(least - seen) if seen < least else None
 
 
 def _together(

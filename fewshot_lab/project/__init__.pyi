@@ -49,6 +49,7 @@ from .probabilities import probabilities_of as probabilities_of
 from .probabilities import settings_of as settings_of
 from .probability_report import between as between
 from .probability_report import probabilities_report as probabilities_report
+from .probability_report import referred_words as referred_words
 from .probability_report import reliability_words as reliability_words
 from .probability_report import rule as rule
 from .probability_report import sets_words as sets_words
