@@ -10,6 +10,8 @@ from fewshot_lab.evaluation.audit_estimates import (
     labels_to_halve,
     test_figures,
 )
+from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
+from fewshot_lab.evaluation.confounding import Confounding, LabelledImages, confounding
 from fewshot_lab.evaluation.cross_validation import (
     CrossValidation,
     Suspect,
@@ -51,6 +53,7 @@ from fewshot_lab.evaluation.near_duplicate_threshold import (
 from fewshot_lab.evaluation.out_of_distribution import make_reference, nearest
 from fewshot_lab.evaluation.paper_results import recognise
 from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay, verdict
+from fewshot_lab.evaluation.robustness_index import RobustnessIndex, robustness_index
 from fewshot_lab.evaluation.selective import NEVER
 from fewshot_lab.evaluation.split_list import read_split
 from fewshot_lab.evaluation.test_set import TestRule, test_rows
@@ -64,12 +67,14 @@ __all__ = [
     "AuditCounts",
     "AuditReport",
     "Choose",
+    "Confounding",
     "CrossValidation",
     "Curve",
     "Decision",
     "Embedded",
     "GroupPreview",
     "GroupRule",
+    "LabelledImages",
     "Leak",
     "LeakCheck",
     "LearningCurve",
@@ -80,6 +85,7 @@ __all__ = [
     "Protocol",
     "ReferenceTest",
     "ReplayPlan",
+    "RobustnessIndex",
     "Settings",
     "Split",
     "Suspect",
@@ -91,6 +97,8 @@ __all__ = [
     "audit_estimate",
     "check_folds",
     "check_sides",
+    "confounding",
+    "confounding_report",
     "cross_validation",
     "group_keys",
     "groups_lacking",
@@ -106,11 +114,13 @@ __all__ = [
     "read_split",
     "recognise",
     "replay",
+    "robustness_index",
     "split_by_group",
     "standing_out",
     "suspects",
     "test_figures",
     "test_rows",
     "together",
+    "unmeasured",
     "verdict",
 ]

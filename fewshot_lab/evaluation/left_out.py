@@ -1,0 +1,191 @@
+"""What a classifier loses at a site that it did not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from fewshot_lab.classifiers import Pool, stratified_folds, subset_predictions
+from fewshot_lab.stats import Z95, Interval, Sample, mean_rate, student
+
+Codes = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+FEWEST, FEWEST_GROUPS = 10, 3
+"""Labelled images, and groups, of a value with fewer of which nothing is tested on it."""
+FOLDS, REPEATS = 5, 4
+BLOCKS = 8
+"""Parts of the other values' images that are left out, too, to see what hangs on each."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How well the images of one value are recognised with and without it in training.
+
+    Attributes
+    ----------
+    without, among : Interval
+        Balanced accuracy on the same images: learnt from the other values alone; and from as many
+        labels of each class of which some are of this value, other groups.
+    gain : Interval
+        The first less the second.
+    surely_worse : bool
+        Whether that is below 0 at the level that was asked for.
+    """
+
+    without: Interval
+    among: Interval
+    gain: Interval
+    surely_worse: bool
+
+
+def left_out(
+    pool: Pool,
+    rows: Codes,
+    y: Codes,
+    value: Codes,
+    groups: Codes,
+    *,
+    name: str = "lda",
+    parameters: Mapping[str, float] | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    check: Callable[[], None] = lambda: None,
+) -> dict[int, LeftOut]:
+    """Leave each value out of training in turn, and test on it.
+
+    Fewer labels alone would make a classifier worse. So it is compared, image by image, with ones
+    that learnt from as many labels of each class, drawn from all values, and of groups that are
+    not tested (five folds, four draws).
+
+    Parameters
+    ----------
+    pool : Pool
+    rows, y, value, groups : array (n,) of int
+        Labelled images: row in the pool, class index, value, and what stays together.
+    name, parameters
+        Of the classifier in use; see :func:`subset_predictions`.
+    level : float
+        At which a loss is called sure.
+
+    Returns
+    -------
+    dict
+        By value; one is missing that has too few images of classes that others have, too.
+    """
+    rng = np.random.default_rng(seed)
+    plan: list[tuple[int, Codes]] = []
+    train, test = [], []
+    for v in range(int(value.max()) + 1):
+        at_home = value == v
+        others = ~at_home & ~np.isin(groups, groups[at_home])
+        asked = np.flatnonzero(at_home & np.isin(y, y[others]))
+        few = len(asked) < FEWEST or len(np.unique(groups[asked])) < FEWEST_GROUPS
+        if few or len(np.unique(y[others])) < 2:
+            continue
+        plan.append((v, asked))
+        block = rng.permutation(int(groups.max()) + 1)[groups] % BLOCKS
+        for b in (-1, *range(BLOCKS)):
+            train.append(others & (block != b))
+            test.append(_mask(asked, len(y)))
+        wanted = np.bincount(y[others], minlength=int(y.max()) + 1)
+        for repeat in range(REPEATS):
+            together = np.unique(groups[asked], return_inverse=True)[1]
+            fold = stratified_folds(np.zeros_like(asked), together, k=FOLDS, seed=seed + repeat)
+            for f in range(FOLDS):
+                held = asked[fold == f]
+                free = ~np.isin(groups, groups[held])
+                train.append(_drawn(free, y, wanted, rng))
+                test.append(_mask(held, len(y)))
+    if not plan:
+        return {}
+    predicted = subset_predictions(
+        pool,
+        rows,
+        y,
+        np.stack(train),
+        np.stack(test),
+        name=name,
+        parameters=parameters,
+        check=check,
+    )
+    each = 1 + BLOCKS + REPEATS * FOLDS
+    results = {}
+    for number, (v, asked) in enumerate(plan):
+        answers = predicted[number * each : (number + 1) * each, asked]
+        hits = answers == y[asked]
+        results[v] = _compared(
+            y[asked],
+            hits[: 1 + BLOCKS].astype(np.float64),
+            hits[1 + BLOCKS :].sum(axis=0) / REPEATS,
+            groups[asked],
+            level,
+        )
+    return results
+
+
+def _mask(rows: Codes, n: int) -> NDArray[np.bool_]:
+    mask = np.zeros(n, dtype=bool)
+    mask[rows] = True
+    return mask
+
+
+def _drawn(
+    free: NDArray[np.bool_], y: Codes, wanted: Codes, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return so many images of each class, drawn from those that are free."""
+    chosen = [
+        rng.choice(mine, min(count, len(mine)), replace=False)
+        for k, count in enumerate(wanted)
+        if len(mine := np.flatnonzero(free & (y == k)))
+    ]
+    return _mask(np.concatenate(chosen), len(y))
+
+
+def _compared(y: Codes, without: Float, among: Float, groups: Codes, level: float) -> LeftOut:
+    """Compare hits (1 + BLOCKS, n), the first learnt from all of the others, with others' (n,).
+
+    To the doubt from the images comes that from what was learnt from, by a jackknife over blocks.
+    """
+    sample = Sample.of(np.ones(len(y)), groups)
+    code = np.unique(y, return_inverse=True)[1]
+    n = np.bincount(code)
+    K = len(n)
+
+    def balanced(hits: Float) -> float:
+        return float((np.bincount(code, hits) / n).mean())
+
+    units = len(sample.stratum)
+    changes = (without[1:] - without[1:].mean(axis=0)) / (n[code] * K)
+    together = changes.sum(axis=1)
+    apart = np.array([np.bincount(sample.cluster, each, minlength=units) for each in changes])
+    # What changes image by image is in the doubt from the images already.
+    common = float((together**2).sum() - (apart**2).sum())
+    learning = 2 * max(0.0, common) * (BLOCKS - 1) / BLOCKS
+    gain = without[0] - among
+    part = (gain - (np.bincount(code, gain) / n)[code]) / (n[code] * K)
+    of_units = np.bincount(sample.cluster, part, minlength=units)
+    # One image more that one of the two alone gets right, shared out among the classes.
+    unseen = float((1 / n**2).sum()) / K**3
+    images = float((of_units**2).sum()) * units / max(units - 1, 1) + unseen
+    spread = float(np.sqrt(images + learning))
+    value = balanced(gain)
+    half = student(units - K) * spread
+    alone = mean_rate(y, without[0], sample)
+    own = max((alone.high - alone.low) / (2 * Z95), 1e-9)
+    return LeftOut(
+        without=_stretched(alone, float(np.sqrt(1 + learning / own**2))),
+        among=mean_rate(y, among, sample),
+        gain=Interval(value, max(-1.0, value - half), min(1.0, value + half), len(y)),
+        surely_worse=value < -float(stdtrit(max(1, units - K), (1 + level) / 2)) * spread,
+    )
+
+
+def _stretched(found: Interval, factor: float) -> Interval:
+    low = found.value - factor * (found.value - found.low)
+    high = found.value + factor * (found.high - found.value)
+    return Interval(found.value, max(0.0, low), min(1.0, high), found.n)
