@@ -11,7 +11,7 @@ from fewshot_lab.evaluation.confounding import MOST, Confounding, ValueFigures
 from fewshot_lab.evaluation.left_out import FEWEST, LeftOut
 from fewshot_lab.stats import Interval
 
-HARM = ("classes", "left_out", "accuracy", "calibration")
+HARM = ("left_out", "accuracy", "calibration")
 NEUTRAL = 0.5
 
 
@@ -121,19 +121,22 @@ def _verdict(result: Confounding, known: Sequence[ValueFigures]) -> str:
     column = result.column
     if result.probe is None:
         return _nothing_to_compare(result)
-    harmed = any(key in result.named for key in HARM)
-    shown = "telling" in result.named
-    if harmed and shown:
-        return f"The images show their {column}, and it makes a difference to this classifier."
-    if harmed:
-        return f"The {column} makes a difference to this classifier."
+    shown, one_sided = "telling" in result.named, "classes" in result.named
+    start = f"The images show their {column}" if shown else ""
+    apart = f"there class and {column} cannot be told apart by these labels"
+    if any(key in result.named for key in HARM):
+        also = f" A class goes with it: {apart}." if one_sided else ""
+        subject = f"{start}, and it makes" if shown else f"The {column} makes"
+        return f"{subject} a difference to this classifier.{also}"
+    if one_sided:
+        subject = (
+            f"{start}, and a class goes with it" if shown else f"A class goes with the {column}"
+        )
+        return f"{subject}: {apart}."
     if shown:
         untested = all(v.left_out is None for v in known)
         but = "; how it does without one could not be tried" if untested else ""
-        return (
-            f"The images show their {column}, but nothing says that this classifier is the worse "
-            f"for it{but}."
-        )
+        return f"{start}, but nothing says that this classifier is the worse for it{but}."
     if not result.can_tell:
         return (
             f"Too few {result.noun}s of each {column} and class to say whether the {column} plays "

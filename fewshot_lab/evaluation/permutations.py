@@ -1,4 +1,4 @@
-"""Chance, by dealing the values of a column anew: within the classes, patients kept whole."""
+"""Chance, by dealing the values of a column anew: within the classes, from patient to patient."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ COUNT = 999
 class Permutations:
     """The values as they are, and as chance might have dealt them.
 
-    What is dealt is the value of a block: the images of one group that share a value. Blocks of one
-    class swap values among themselves, so that what the class alone tells of the value is part of
-    chance. Where a group has several values its blocks are dealt apart, which errs on the careful
-    side (by simulation).
+    Each group is given the values of another group that is mostly of the same class: its images of
+    a class those of the other's images of that class, as far as it has any. So what the class alone
+    tells of the value is part of chance, and groups stay as much of one value, or as mixed, as they
+    are.
 
     Attributes
     ----------
@@ -40,23 +40,33 @@ class Permutations:
     ) -> Permutations:
         """Deal values (n,) anew, within classes ``y`` where these are given."""
         rng = np.random.default_rng(seed)
-        pairs = np.stack([groups, value], axis=1)
-        _, first, block = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-        block = block.reshape(-1)
-        own = value[first]
-        stratum = np.zeros(len(own), dtype=np.int64)
-        if y is not None:
-            of_class = np.zeros((len(own), int(y.max()) + 1))
-            np.add.at(of_class, (block, y), 1)
-            stratum = of_class.argmax(axis=1)
-        dealt = np.tile(own, (count + 1, 1))
-        arrangements = 0.0
+        y = np.zeros_like(value) if y is None else y
+        K, G = int(y.max()) + 1, int(groups.max()) + 1
+        order = np.lexsort((rng.random(len(value)), y, groups))  # by group, then class
+        of_class = np.bincount(groups * K + y, minlength=G * K).reshape(G, K)
+        size = of_class.sum(axis=1)
+        start = np.cumsum(of_class).reshape(G, K) - of_class
+        of_value = np.zeros((G, int(value.max()) + 1))
+        np.add.at(of_value, (groups, value), 1)
+        donor = np.tile(np.arange(G), (count, 1))
+        stratum, arrangements = of_class.argmax(axis=1), 0.0
         for each in np.unique(stratum):
             mine = np.flatnonzero(stratum == each)
-            dealt[1:, mine] = rng.permuted(dealt[1:, mine], axis=1)
-            sizes = np.unique(own[mine], return_counts=True)[1]
-            arrangements += lgamma(len(mine) + 1) - sum(lgamma(s + 1) for s in sizes)
-        return cls(dealt[:, block], arrangements)
+            donor[:, mine] = rng.permuted(donor[:, mine], axis=1)
+            alike = np.unique(of_value[mine].argmax(axis=1), return_counts=True)[1]
+            arrangements += lgamma(len(mine) + 1) - sum(lgamma(m + 1) for m in alike)
+        dealt = np.empty((count + 1, len(value)), dtype=value.dtype)
+        dealt[0], source = value, value[order]
+        for g, k in np.argwhere(of_class):
+            rows = order[start[g, k] : start[g, k] + of_class[g, k]]
+            given = donor[:, g]
+            have = of_class[given, k]
+            first = np.where(have > 0, start[given, k], start[given, 0])
+            have = np.where(have > 0, have, size[given])
+            turn = rng.integers(0, have)
+            place = (turn[:, None] + np.arange(len(rows))) % have[:, None]
+            dealt[1:, rows] = source[first[:, None] + place]
+        return cls(dealt, arrangements)
 
     def can_tell(self, level: float) -> bool:
         """Whether there are enough arrangements for any figure to be rarer than a level."""

@@ -6,7 +6,15 @@ import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import Snapshot
-from fewshot_lab.project import Project, confounders_of, confounding_of, set_confounders
+from fewshot_lab.project import (
+    Project,
+    confounders_of,
+    confounding_of,
+    set_confounders,
+    set_strategy,
+    strategy_of,
+)
+from fewshot_lab.sampling import GAPS
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate.parts import follow_labels, learning
@@ -29,6 +37,7 @@ def show(project: Project) -> None:
         return
     choose(project, columns)
     if confounders_of(project):
+        gaps(project)
         follow_labels(project, lambda snapshot, stale: _draw_if_any(project, snapshot, stale))
     else:
         muted(
@@ -48,7 +57,7 @@ def choose(project: Project, columns: list[str]) -> None:
         default=named,
         placeholder="Site, scanner, stain, batch, age, sex",
         help="Columns that should not matter for the class. They are kept in the project; report "
-        "and card show what was found, and suggestions can fill their gaps (Evaluate, Replay).",
+        "and card show what was found.",
         key="fl-confounders",
         width=640,
     )
@@ -59,6 +68,21 @@ def choose(project: Project, columns: list[str]) -> None:
             st.error(str(error))
         else:
             st.rerun()
+
+
+def gaps(project: Project) -> None:
+    """Draw whether suggestions fill the gaps of class by site, and keep what is chosen."""
+    filled = strategy_of(project)["setting"] == GAPS
+    chosen = st.toggle(
+        "Suggestions fill gaps first",
+        value=filled,
+        help="Images likely of a class that has few labels at a site come first, so that class and "
+        "site can be told apart.",
+        key="fl-gaps",
+    )
+    if chosen != filled:
+        set_strategy(project, GAPS if chosen else "auto")
+        st.rerun()
 
 
 def _draw_if_any(project: Project, snapshot: Snapshot, stale: bool) -> None:
