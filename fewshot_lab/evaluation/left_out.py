@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,8 +173,8 @@ def _compared(y: Codes, without: Float, among: Float, groups: Codes, level: floa
     alone = _stretched(alone, float(np.sqrt(1 + learning / own**2)))
     agreement = _agreement(
         *(
-            np.bincount(sample.cluster, h - np.bincount(code, h)[code] / n[code], minlength=units)
-            for h in (without[0], among)
+            np.bincount(sample.cluster, hits - (np.bincount(code, hits) / n)[code])
+            for hits in (without[0], among)
         )
     )
     gain = alone.value - beside.value
@@ -193,7 +194,7 @@ def _compared(y: Codes, without: Float, among: Float, groups: Codes, level: floa
     )
 
 
-def _agreement(one: Float, other: Float) -> float:
+def _agreement(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Return how two looks at the same groups agree, 0 where one of them is always the same."""
     if min(one.std(), other.std()) < 1e-9:
         return 0.0

@@ -53,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory):
                 "serial": f"S{number}",
             }
         )
-    with open(base / "manifest.csv", "w", newline="") as out:
+    with (base / "manifest.csv").open("w", newline="") as out:
         writer = csv.DictWriter(out, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -22,7 +22,7 @@ def cells(home, tmp_path):
     draw_demo(tmp_path / "cells", n=64)
     files = sorted((tmp_path / "cells").rglob("*.png"))
     rng = np.random.default_rng(0)
-    with open(tmp_path / "m.csv", "w", newline="") as out:
+    with (tmp_path / "m.csv").open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["file", "class", "site", "serial"])
         for k, file in enumerate(files):
