@@ -143,7 +143,7 @@ def test_a_site_that_shows_in_the_images_is_told_and_named():
 
 
 def test_a_site_where_classes_look_otherwise_is_found_by_leaving_it_out():
-    report = World(3, groups=120, shift=0.5, turned=1.2).report()
+    report = World(2, groups=120, shift=0.5, turned=2.0).report()
     assert "left_out" in report["named"]
     assert "makes a difference" in report["sentence"]
     worse = [v for v in report["values"] if v["left_out"]["gain"]["high"] < 0]
