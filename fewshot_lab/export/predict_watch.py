@@ -1,0 +1,111 @@
+"""Counts of what a classifier sees, kept from run to run: no picture, no name.
+
+predict.py in a bundle carries this text.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation.drift import PoolReference, StreamCounts, judge_stream
+
+TO_LABEL = 30
+"""Images drawn at random whose labels tell how right the classifier still is."""
+
+
+class Watch:
+    """What one run adds to the counts of a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Where counts are kept, a small file a run; made where it is not there.
+    reference : PoolReference or None
+        What the pool looked like to the classifier.
+    names : list of str
+        The classes, in the order of the probabilities.
+
+    Raises
+    ------
+    FewshotLabError
+        Where the bundle has no reference, or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, reference: PoolReference | None, names: list[str]):
+        if reference is None:
+            raise FewshotLabError("This bundle cannot watch: export the classifier anew.")
+        self.folder, self._reference, self._names = folder, reference, names
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        self._file = folder / f"counts-{stamp}.json"
+        try:  # said before any picture is looked at
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file.touch()
+            self._file.unlink()
+        except OSError as error:
+            raise FewshotLabError(
+                f"{folder} cannot be written ({error.strerror}): choose another folder to watch in."
+            ) from None
+        self._probabilities: list[np.ndarray] = []
+        self._unlike: list[bool] = []
+        self._drawn: list[str] = []
+
+    def passing(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """Yield predictions as they come, and count those that have one."""
+        draw = random.SystemRandom()
+        for row in rows:
+            if row.probabilities is not None:
+                self._probabilities.append(row.probabilities)
+                self._unlike.append(bool(row.unlike))
+                # Each image has the same chance, however many will come (Vitter 1985, ACM TOMS 11).
+                at = draw.randrange(len(self._unlike))
+                if len(self._drawn) < TO_LABEL:
+                    self._drawn.append(row.path)
+                elif at < TO_LABEL:
+                    self._drawn[at] = row.path
+            yield row
+
+    def finish(self, out: Path) -> str:
+        """Keep the counts, and say what all of them tell.
+
+        Parameters
+        ----------
+        out : path
+            The CSV of predictions; where the images are no longer like the pool, a list of some
+            to label is written beside it, as ``NAME.label.csv``.
+        """
+        if self._unlike:
+            counts = self._reference.count(np.array(self._probabilities), np.array(self._unlike))
+            self._file.write_text(json.dumps(counts.to_dict()) + "\n", encoding="utf-8")
+        looks, unreadable = [], []
+        for file in sorted(self.folder.glob("counts-*.json")):
+            try:
+                look = StreamCounts.of_dict(json.loads(file.read_text("utf-8")))
+                if len(look.predicted) != len(self._names):
+                    raise ValueError
+                looks.append(look)
+            except (OSError, ValueError, KeyError, TypeError):
+                unreadable.append(file.name)
+        drift = judge_stream(self._reference, looks, self._names)
+        sentence = f"Watch: {drift.sentence}"
+        if unreadable:
+            sentence += f" Left out, since not counts of this classifier: {', '.join(unreadable)}."
+        if drift.changed and self._drawn:
+            listed = out.with_name(f"{out.stem}.label.csv")
+            with listed.open("w", newline="", encoding="utf-8") as stream:
+                writer = csv.writer(stream, lineterminator="\n")
+                writer.writerow(["path", "label"])
+                writer.writerows([path, ""] for path in sorted(self._drawn))
+            sentence += (
+                f" To settle it, label the {len(self._drawn)} images in {listed}, drawn at random, "
+                "without looking at their predictions; the app takes them as an audit of this site."
+            )
+        return sentence
