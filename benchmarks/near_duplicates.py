@@ -4,7 +4,7 @@
 
 Images are copied, changed as copies in archives are, embedded by a backbone and added to the pool,
 one kind of copy at a time; then the app's own search runs. Printed is the share of copies joined
-with their original: by the embeddings (the pool's threshold, or standing out), by the pixels of
+with their original: by the embeddings (the pool's threshold), by the pixels of
 the thumbnails, and by either, as the app does; and how many copies were joined with another image
 by their pixels. The last line counts the pairs that are joined in the pool as it is.
 """
@@ -57,9 +57,8 @@ COPIES = {
 
 
 def joined(near: Near) -> np.ndarray:
-    """Return the pairs joined by their embeddings: by the threshold, or by standing out."""
-    close = near.cosines >= near_threshold(near.nearest).value
-    return near.pairs[close | near.stands_out]
+    """Return the pairs joined by their embeddings."""
+    return near.pairs[near.cosines >= near_threshold(near.nearest).value]
 
 
 def gray(image: Image.Image) -> np.ndarray:

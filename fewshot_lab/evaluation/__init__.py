@@ -51,7 +51,6 @@ from fewshot_lab.evaluation.learning_curve import learning_curve
 from fewshot_lab.evaluation.near_duplicate_threshold import (
     NearThreshold,
     near_threshold,
-    standing_out,
 )
 from fewshot_lab.evaluation.out_of_distribution import NEAR, make_reference, nearest
 from fewshot_lab.evaluation.paper_results import recognise
@@ -138,7 +137,6 @@ __all__ = [
     "robustness_index",
     "site_audit",
     "split_by_group",
-    "standing_out",
     "suspects",
     "test_figures",
     "test_rows",

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 LOWEST, HIGHEST = 0.95, 0.99
 """Between these the threshold is set by the pool itself."""
 SPREADS = 3.0
-STANDS_OUT, ALIKE = 0.4, 0.9
 FEWEST = 20
 """Images from which on it can be told what is usual among them."""
 
@@ -63,39 +62,4 @@ def near_threshold(nearest: NDArray[np.floating]) -> NearThreshold:
         if value != asked
         else f"{usual}; this is three spreads closer than that"
     )
-    below = (
-        "Below it two images are joined, too, that are each other's nearest and "
-        f"{1 / STANDS_OUT:.1f} times as near as any third"
-    )
-    return NearThreshold(value, f"{value:.3f}: {why}. {below}.")
-
-
-def standing_out(
-    similarity: NDArray[np.float32], rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return pairs far more alike than either is to a third image.
-
-    Copies that a threshold for the whole pool misses: two images, each the other's nearest, at
-    less than :data:`STANDS_OUT` of the distance at which either has a third (the test of Lowe
-    2004, IJCV 60, on whole images), and with a cosine of :data:`ALIKE` at least.
-
-    Parameters
-    ----------
-    similarity, rows : array (n, 2 or more)
-        Of each image to the others, the most similar first.
-
-    Returns
-    -------
-    pairs : array (p, 2) of int
-        The smaller row first; none among fewer than 20 images.
-    cosines : array (p,)
-    """
-    n = len(rows)
-    if n < FEWEST:
-        return np.empty((0, 2), np.int64), np.empty(0, np.float32)
-    distance, other = 1 - similarity, rows[:, 0]
-    third = np.minimum(distance[:, 1], distance[other, 1])
-    found = (rows[other, 0] == np.arange(n)) & (np.arange(n) < other) & (other >= 0)
-    found &= (distance[:, 0] < STANDS_OUT * third) & (similarity[:, 0] >= ALIKE)
-    a = np.flatnonzero(found)
-    return np.stack([a, other[a]], axis=1), similarity[a, 0]
+    return NearThreshold(value, f"{value:.3f}: {why}.")

@@ -110,10 +110,7 @@ def group(
         if threshold is not None
         else near_threshold(near.nearest)
     )
-    close = near.cosines >= limit.value
-    if threshold is None:
-        close |= near.stands_out
-    close |= near.copies
+    close = near.copies | (near.cosines >= limit.value)
     found = [
         (near.ids[a], near.ids[b], float(cosine), bool(copy))
         for (a, b), cosine, copy in zip(

@@ -12,7 +12,6 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.evaluation import standing_out
 from fewshot_lab.files import write_atomically
 from fewshot_lab.project.copies import Copies
 from fewshot_lab.project.embedded import EmbeddedProject
@@ -34,10 +33,8 @@ class Near(NamedTuple):
     nearest : array (n,), float32
         Each image's cosine with the one most like it.
     pairs : array (p, 2) of int
-        Rows of two images whose cosine is above the floor of the search, or who stand out.
+        Rows of two images whose cosine is above the floor of the search, or who are copies.
     cosines : array (p,), float32
-    stands_out : array (p,) of bool
-        Whether they are far more alike than either is to any third image.
     copies : array (p,) of bool
         Whether their pixels say that one is a copy of the other: see :func:`find_copies`.
     """
@@ -46,7 +43,6 @@ class Near(NamedTuple):
     nearest: NDArray[np.float32]
     pairs: NDArray[np.int64]
     cosines: NDArray[np.float32]
-    stands_out: NDArray[np.bool_]
     copies: NDArray[np.bool_]
 
 
@@ -55,7 +51,6 @@ NOTHING = Near(
     np.empty(0, np.float32),
     np.empty((0, 2), np.int64),
     np.empty(0, np.float32),
-    np.empty(0, bool),
     np.empty(0, bool),
 )
 
@@ -111,23 +106,10 @@ def find_near(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) ->
 
     n, d = rotated.shape
     index = build_index(rotated, kind="ivf" if 2.0 * n * n * d > EXACT else "auto")
-    similarity, rows = index.search(rotated, 3)
-    similarity = np.where(rows == np.arange(n)[:, None], -1, similarity)
-    order = np.argsort(-similarity, axis=1, kind="stable")
-    similarity = np.take_along_axis(similarity, order, axis=1)
-    rows = np.take_along_axis(rows, order, axis=1)
+    similarity, rows = index.search(rotated, 2)
+    nearest = np.where(rows == np.arange(n)[:, None], -1, similarity).max(axis=1)
     pairs, cosines = near_pairs(rotated, index, floor)
-    out, alike = standing_out(similarity, rows)
-    key = pairs @ [n, 1]
-    more = ~np.isin(out @ [n, 1], key)
-    return Near(
-        ids,
-        similarity[:, 0].astype(np.float32),
-        np.concatenate([pairs, out[more]]),
-        np.concatenate([cosines, alike[more]]).astype(np.float32),
-        np.concatenate([np.isin(key, out @ [n, 1]), np.ones(int(more.sum()), dtype=bool)]),
-        np.zeros(len(pairs) + int(more.sum()), dtype=bool),
-    )
+    return Near(ids, nearest.astype(np.float32), pairs, cosines, np.zeros(len(pairs), dtype=bool))
 
 
 def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: EmbeddedProject) -> Near:
@@ -148,7 +130,6 @@ def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: Embedde
         near.nearest,
         np.concatenate([near.pairs, more]),
         np.concatenate([near.cosines, cosines]).astype(np.float32),
-        np.concatenate([near.stands_out, np.zeros(len(more), dtype=bool)]),
         np.isin(np.concatenate([near.pairs, more]) @ [n, 1], found @ [n, 1]),
     )
 
@@ -166,7 +147,6 @@ def _write(file: Path, near: Near, floor: float) -> None:
         nearest=near.nearest,
         pairs=near.pairs,
         cosines=near.cosines,
-        stands_out=near.stands_out,
     )
     file.parent.mkdir(exist_ok=True)
     write_atomically(file, buffer.getvalue())
@@ -177,8 +157,7 @@ def _read(file: Path, ids: Sequence[str], floor: float) -> Near | None:
         with np.load(file) as kept:
             if int(kept["mark"]) != _mark(ids) or float(kept["floor"]) > floor:
                 return None
-            names = ("nearest", "pairs", "cosines", "stands_out")
-            nearest, pairs, cosines, stands_out = (kept[name] for name in names)
-        return Near(ids, nearest, pairs, cosines, stands_out, np.zeros(len(pairs), dtype=bool))
+            nearest, pairs, cosines = kept["nearest"], kept["pairs"], kept["cosines"]
+        return Near(ids, nearest, pairs, cosines, np.zeros(len(pairs), dtype=bool))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

@@ -74,27 +74,6 @@ def test_near_duplicates_are_found_and_joined(project):
     assert groups.tolist() == [f"near:{ident(1)}", f"near:{ident(1)}", f"image:{ident(5)}"]
 
 
-def test_a_copy_that_stands_out_is_joined_below_the_threshold(project):
-    X = vectors()
-    X[90] = X[30] + 0.58 * np.linalg.norm(X[30]) / np.sqrt(D) * np.random.default_rng(1).normal(
-        size=D
-    )
-    again = Project.create("poor copy")
-    again.store.add_images(
-        [NewImage(ident(i), f"{i}.png", f"{i}.png", 0, 8, 8, 1, 1) for i in range(N)]
-    )
-    embedded(again, X)
-    (pair,) = [p for p in again.splits.grouping.pairs if ident(30) in (p.a, p.b)]
-    assert {pair.a, pair.b} == {ident(30), ident(90)} and pair.state == "joined"
-    assert 0.9 < pair.cosine < again.splits.grouping.threshold.value
-    assert "each other's nearest" in again.splits.grouping.threshold.sentence
-    assert len(again.splits.grouping.pairs) == 3
-    # Whoever chooses a threshold gets that one alone.
-    again.splits.set_threshold(0.97)
-    assert len(again.splits.grouping.pairs) == 2
-    again.close()
-
-
 def test_other_groups_that_leave_no_label_to_train_are_said(project, capsys):
     """Half of all images are of each site, and audit images of both."""
     project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
