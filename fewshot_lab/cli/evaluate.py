@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.backbone_comparison import backbones
+from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.cli.site_audit import site_audit
 
 evaluate = typer.Typer(
     name="evaluate",
@@ -22,7 +24,8 @@ evaluate = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
-    for verb in (nshot, curve, replay, strategy, backbones, probabilities):
+    verbs = (nshot, curve, replay, strategy, backbones, probabilities, confounders, site_audit)
+    for verb in verbs:
         evaluate.command()(verb)
     app.add_typer(evaluate)
     # What runs as a job is named by one word.

@@ -11,6 +11,8 @@ from fewshot_lab.evaluation.audit_estimates import (
     labels_until_narrow,
     test_figures,
 )
+from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
+from fewshot_lab.evaluation.confounding import Confounding, LabelledImages, confounding
 from fewshot_lab.evaluation.cross_validation import (
     CrossValidation,
     Suspect,
@@ -60,7 +62,9 @@ from fewshot_lab.evaluation.referral import (
     referred_sentence,
 )
 from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay, verdict
+from fewshot_lab.evaluation.robustness_index import RobustnessIndex, robustness_index
 from fewshot_lab.evaluation.selective import NEVER
+from fewshot_lab.evaluation.site_audit import SiteAudit, site_audit
 from fewshot_lab.evaluation.split_list import read_split
 from fewshot_lab.evaluation.test_set import TestRule, test_rows
 
@@ -76,6 +80,7 @@ __all__ = [
     "AuditCounts",
     "AuditReport",
     "Choose",
+    "Confounding",
     "CrossValidation",
     "Curve",
     "Decision",
@@ -84,6 +89,7 @@ __all__ = [
     "GroupPreview",
     "GroupRule",
     "KindFit",
+    "LabelledImages",
     "Leak",
     "LeakCheck",
     "LearningCurve",
@@ -94,7 +100,9 @@ __all__ = [
     "Protocol",
     "ReferenceTest",
     "ReplayPlan",
+    "RobustnessIndex",
     "Settings",
+    "SiteAudit",
     "Split",
     "Suspect",
     "TestFigures",
@@ -105,6 +113,8 @@ __all__ = [
     "audit_estimate",
     "check_folds",
     "check_sides",
+    "confounding",
+    "confounding_report",
     "cross_validation",
     "disagreement",
     "fit_kind",
@@ -125,11 +135,14 @@ __all__ = [
     "referral_sentence",
     "referred_sentence",
     "replay",
+    "robustness_index",
+    "site_audit",
     "split_by_group",
     "standing_out",
     "suspects",
     "test_figures",
     "test_rows",
     "together",
+    "unmeasured",
     "verdict",
 ]

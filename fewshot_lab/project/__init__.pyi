@@ -21,6 +21,10 @@ from .backbone_suggestion import decline_offer as decline_offer
 from .backbone_suggestion import is_due as is_due
 from .backbone_suggestion import put_into_use as put_into_use
 from .backbone_suggestion import verdict as verdict
+from .confounders import confounder_values as confounder_values
+from .confounders import confounders_of as confounders_of
+from .confounders import confounding_of as confounding_of
+from .confounders import set_confounders as set_confounders
 from .embedded_comparison import better_backbone as better_backbone
 from .embedded_comparison import candidates as candidates
 from .embedded_comparison import points as points
@@ -58,8 +62,11 @@ from .probability_report import unlike_words as unlike_words
 from .project import Project as Project
 from .project import ProjectInfo as ProjectInfo
 from .replay_study import replay_of as replay_of
+from .site_audits import audit_site as audit_site
+from .site_audits import site_audits as site_audits
 from .studies import Studies as Studies
 from .suggestion_strategy import set_strategy as set_strategy
+from .suggestion_strategy import strategies_of as strategies_of
 from .suggestion_strategy import strategy_of as strategy_of
 from .suggestion_strategy import take_evidence as take_evidence
 from .team import ProjectTeam as ProjectTeam
