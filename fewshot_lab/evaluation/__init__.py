@@ -10,6 +10,8 @@ from fewshot_lab.evaluation.audit_estimates import (
     labels_to_halve,
     test_figures,
 )
+from fewshot_lab.evaluation.costed_evidence import by_cost
+from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.cross_validation import (
     CrossValidation,
     Suspect,
@@ -30,6 +32,17 @@ from fewshot_lab.evaluation.few_shot_protocol import (
     Split,
     split_by_group,
 )
+from fewshot_lab.evaluation.group_accuracy import (
+    GroupFigures,
+    GroupImages,
+    RuleComparison,
+    answers,
+    compare_rules,
+    group_figures,
+    group_labels,
+    severity,
+)
+from fewshot_lab.evaluation.group_answers import RULES, GroupAnswers
 from fewshot_lab.evaluation.group_sufficiency import groups_lacking
 from fewshot_lab.evaluation.grouping import (
     GroupPreview,
@@ -59,6 +72,7 @@ __all__ = [
     "CLASSIFIERS",
     "DEFAULT",
     "NEVER",
+    "RULES",
     "SHOTS",
     "Advice",
     "AuditCounts",
@@ -68,6 +82,9 @@ __all__ = [
     "Curve",
     "Decision",
     "Embedded",
+    "GroupAnswers",
+    "GroupFigures",
+    "GroupImages",
     "GroupPreview",
     "GroupRule",
     "Leak",
@@ -80,6 +97,7 @@ __all__ = [
     "Protocol",
     "ReferenceTest",
     "ReplayPlan",
+    "RuleComparison",
     "Settings",
     "Split",
     "Suspect",
@@ -88,11 +106,18 @@ __all__ = [
     "Together",
     "Verdicts",
     "act",
+    "answers",
     "audit_estimate",
+    "by_cost",
+    "check_costs",
     "check_folds",
     "check_sides",
+    "choose",
+    "compare_rules",
     "cross_validation",
+    "group_figures",
     "group_keys",
+    "group_labels",
     "groups_lacking",
     "labels_to_halve",
     "learning_curve",
@@ -106,6 +131,7 @@ __all__ = [
     "read_split",
     "recognise",
     "replay",
+    "severity",
     "split_by_group",
     "standing_out",
     "suspects",

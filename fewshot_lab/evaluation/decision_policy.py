@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation.costed_evidence import by_cost
+from fewshot_lab.evaluation.costs import certainty, choose
 from fewshot_lab.evaluation.decisions import Decision, Reference
 from fewshot_lab.evaluation.prediction_sets import PredictionSets, prediction_sets
 from fewshot_lab.evaluation.selective import (
@@ -152,6 +154,7 @@ def act(
     settings: Settings | None = None,
     *,
     audit: Evidence | None = None,
+    costs: Float | None = None,
 ) -> Probabilities:
     """Measure what the probabilities are worth, and make the rule.
 
@@ -165,17 +168,20 @@ def act(
     settings : Settings, optional
     audit : Evidence, optional
         Audit images too few to calibrate on: they still measure sets calibrated on others.
+    costs : array (K, K), optional
+        What errors cost; all the same without it.
     """
+    plain, evidence = evidence, by_cost(evidence, costs)
+    best = choose(pool.probabilities, costs)
     settings = settings or Settings()
     K = evidence.probabilities.shape[1]
     confidence = (
-        np.where(pool.unlike, 0.0, pool.probabilities.max(axis=1))
+        np.where(pool.unlike, 0.0, certainty(pool.probabilities, best, costs))
         if len(pool.probabilities)
         else np.empty(0)
     )
     by_class: dict[int, Threshold] = {}
     if settings.per_class:
-        best = pool.probabilities.argmax(axis=1) if len(confidence) else np.empty(0, int)
         for k in range(K):
             mine = best == k
             by_class[k] = find_threshold(
@@ -198,12 +204,12 @@ def act(
             evidence, settings.target_error, confidence, pool.groups, assure=False
         )
     sets = prediction_sets(
-        evidence,
+        plain,
         settings.set_coverage,
         method=settings.set_method,
         per_class=settings.set_per_class,
     )
-    decision = Decision(thresholds, sets.method, sets.limits, reference)
+    decision = Decision(thresholds, sets.method, sets.limits, reference, costs)
     measured = None
     if audit is not None and len(audit) and evidence.source != "audit":
         inside = decision.prediction_sets(audit.probabilities.astype(np.float64))
@@ -214,7 +220,7 @@ def act(
     return Probabilities(
         settings,
         evidence,
-        reliability(evidence),
+        reliability(plain),
         threshold,
         estimated,
         by_class,

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fewshot_lab.evaluation.costs import certainty, check_costs, choose
+from fewshot_lab.evaluation.group_answers import GroupAnswers
+
 DECISION, REFERENCE = "decision.json", "reference.npz"
 
 
@@ -96,18 +99,24 @@ class Decision:
         the classes up to it, by falling probability, add up to its limit at most. The most
         probable class is always in it.
     reference : Reference or None
+    costs : array (K, K) or None
+        What errors cost, as :func:`choose` takes it; None where all are equal.
+    groups : GroupAnswers or None
+        How the images of a patient become one answer; None where that was not measured.
     """
 
     thresholds: np.ndarray | None
     sets: str | None
     limits: np.ndarray | None
     reference: Reference | None
+    costs: np.ndarray | None = None
+    groups: GroupAnswers | None = None
 
     def apply(self, probabilities: np.ndarray, embeddings: np.ndarray | None = None) -> Verdicts:
         """Return what follows for pictures with probabilities (n, K) and embeddings (n, d)."""
         n = len(probabilities)
-        best = probabilities.argmax(axis=1)
-        top = probabilities[np.arange(n), best]
+        best = choose(probabilities, self.costs)
+        top = certainty(probabilities, best, self.costs)
         similarity, unlike = None, np.zeros(n, dtype=bool)
         if self.reference is not None and embeddings is not None:
             similarity = self.reference.similarity(embeddings)
@@ -123,6 +132,8 @@ class Decision:
             return None
         inside = set_scores(probabilities, self.sets) <= self.limits
         inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
+        if self.costs is not None:  # what is decided is in the set, too
+            inside[np.arange(len(inside)), choose(probabilities, self.costs)] = True
         return inside
 
     def reordered(self, columns: list[int]) -> Decision:
@@ -132,6 +143,8 @@ class Decision:
             self.sets,
             None if self.limits is None else self.limits[columns],
             self.reference,
+            None if self.costs is None else self.costs[np.ix_(columns, columns)],
+            None if self.groups is None else self.groups.reordered(columns),
         )
 
     def files(self) -> dict[str, bytes]:
@@ -147,6 +160,8 @@ class Decision:
             "unlike": None
             if reference is None
             else {"k": reference.k, "cutoff": reference.cutoff, "gain": reference.gain},
+            "costs": None if self.costs is None else self.costs.tolist(),
+            "groups": None if self.groups is None else self.groups.to_dict(),
         }
         out = {DECISION: (json.dumps(told, indent=1) + "\n").encode()}
         if reference is not None:
@@ -169,6 +184,7 @@ class Decision:
             return None
         told = json.loads(path.read_text("utf-8"))
         reference, unlike = None, told["unlike"]
+        costs, groups = told.get("costs"), told.get("groups")
         if unlike is not None:
             with np.load(folder / REFERENCE, allow_pickle=False) as file:
                 reference = Reference(
@@ -181,6 +197,8 @@ class Decision:
             if told["limits"] is None
             else np.array([np.inf if x is None else x for x in told["limits"]]),
             reference,
+            None if costs is None else check_costs(costs, len(costs)),
+            GroupAnswers.of(groups, len(groups["ranking"])) if groups else None,
         )
 
 

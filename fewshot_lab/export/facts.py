@@ -32,8 +32,9 @@ def gather_facts(
     -------
     dict
         ``about`` (data, backbone, classifier, versions), ``metrics`` (cross-validation, audit,
-        probabilities), ``flow`` (how many images came how far), ``strategy``, ``splits``,
-        ``curve`` and ``agreement`` (each with ``reason``, a sentence, where there is none).
+        probabilities, patients, grades, costs), ``flow`` (how many images came how far),
+        ``strategy``, ``splits``, ``curve`` and ``agreement`` (each with ``reason``, a sentence,
+        where there is none).
     Decision or None
     """
     fitted, training = classifier.fitted, classifier.training
@@ -44,7 +45,8 @@ def gather_facts(
     ]
     progress("measuring", 0, None)
     metrics = figures(project, classifier)
-    decision, metrics["probabilities"] = rule(project, fitted, training.ids)
+    decision, rule_figures = rule(project, fitted, training.ids)
+    metrics |= rule_figures
     facts = {
         "about": _about(project, classifier, classes),
         "metrics": metrics,

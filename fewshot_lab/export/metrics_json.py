@@ -35,6 +35,7 @@ def figures(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, An
 
 def _cross_validated(classifier: TrainedClassifier, names: dict[int, str]) -> dict[str, Any]:
     from fewshot_lab.evaluation import cross_validation
+    from fewshot_lab.project import costs_of
 
     training, splits = classifier.training, classifier.project.splits
     cv = cross_validation(
@@ -43,6 +44,7 @@ def _cross_validated(classifier: TrainedClassifier, names: dict[int, str]) -> di
         classifier.project.splits.groups_of(training.ids),
         noun=splits.rule.noun,
         pairs=splits.apart_pairs(training.ids),
+        costs=costs_of(classifier.project, classifier.fitted.class_ids),
     )
     if not cv.n:
         return _not_measured("Every class needs labels of at least two groups to hold one out.")

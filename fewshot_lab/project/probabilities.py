@@ -16,6 +16,7 @@ from fewshot_lab.evaluation import (
     make_reference,
     nearest,
 )
+from fewshot_lab.project.costs import costs_of
 from fewshot_lab.project.labels_as_arrays import label_arrays
 from fewshot_lab.stats import ENOUGH, Evidence
 
@@ -45,6 +46,8 @@ class Gathered:
         The pool's images.
     similarity : array (N,) or None
         Of each to the labelled images.
+    costs : array (K, K) or None
+        What errors cost; None where all are equal.
     """
 
     audit: Evidence
@@ -55,6 +58,13 @@ class Gathered:
     class_ids: np.ndarray
     ids: list[str]
     similarity: np.ndarray | None
+    costs: np.ndarray | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the classifier is judged on: audit images, once there are enough of them."""
+        enough = len(self.audit) >= ENOUGH or not len(self.out_of_fold)
+        return self.audit if enough else self.out_of_fold
 
 
 def gather(
@@ -111,6 +121,7 @@ def gather(
         fitted.class_ids,
         others,
         similarity,
+        costs_of(project, fitted.class_ids),
     )
 
 
@@ -122,11 +133,16 @@ def _codes(groups: Any, n: int) -> np.ndarray:
 
 def judge(gathered: Gathered, settings: Settings) -> Probabilities | None:
     """Return what the probabilities are worth; None where there is nothing to judge them by."""
-    audit, left = gathered.audit, gathered.out_of_fold
-    evidence = audit if len(audit) >= ENOUGH or not len(left) else left
-    if not len(evidence):
+    if not len(gathered.evidence):
         return None
-    return act(evidence, gathered.pool, gathered.reference, settings, audit=audit)
+    return act(
+        gathered.evidence,
+        gathered.pool,
+        gathered.reference,
+        settings,
+        audit=gathered.audit,
+        costs=gathered.costs,
+    )
 
 
 def keep_settings(project: ProjectCore, settings: Mapping[str, Any]) -> None:

@@ -11,6 +11,13 @@ from fewshot_lab.stats.differences import (
     paired_gain,
 )
 from fewshot_lab.stats.evidence import ENOUGH, Evidence
+from fewshot_lab.stats.grades import (
+    AtLeast,
+    at_least,
+    grade_error,
+    quadratic_agreement,
+    quadratic_kappa,
+)
 from fewshot_lab.stats.intervals import Z95, Interval, balanced, effective_size, widened, wilson
 from fewshot_lab.stats.metrics import BINS, auroc, balanced_accuracy, calibration_error, macro_f1
 from fewshot_lab.stats.power_law import PowerLaws, fit_power_laws
@@ -21,6 +28,7 @@ __all__ = [
     "BINS",
     "ENOUGH",
     "Z95",
+    "AtLeast",
     "Evidence",
     "Interval",
     "PowerLaws",
@@ -30,6 +38,7 @@ __all__ = [
     "Stratum",
     "Unit",
     "Weighted",
+    "at_least",
     "audit_weights",
     "auroc",
     "balanced",
@@ -41,12 +50,15 @@ __all__ = [
     "effective_size",
     "fit_power_laws",
     "fleiss_kappa",
+    "grade_error",
     "macro_f1",
     "mean_rate",
     "mean_recall",
     "paired_difference",
     "paired_gain",
     "percentile",
+    "quadratic_agreement",
+    "quadratic_kappa",
     "raw_agreement",
     "reliability",
     "share",
