@@ -34,7 +34,7 @@ def patients(
             set_own_class(opened, None if own_class == "auto" else own_class)
         classifier = opened.fit()
         found = patient_figures(opened, classifier.fitted, classifier.training.ids).to_dict()
-    lines = [found["sentence"], found["truth"], found["on_audit"]]
+    lines = [found[key] for key in ("sentence", "truth", "on_audit", "caution")]
     rows = [[name, _figure(recall), str(recall["n"])] for name, recall in found["recall"].items()]
     lines.append(table(["class", "recall", "n"], rows))
     tell({"project": project, **found}, "\n".join(filter(None, lines)), as_json=json)

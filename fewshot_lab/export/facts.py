@@ -140,6 +140,7 @@ def _agreement(project: ProjectCore) -> dict[str, Any]:
         **counts,
         "kind": team["kind"],
         "kappa": team["kappa"],
+        "weighted": team["weighted"],
         "agreement": team["agreement"],
         "images": team["images"],
         "pairs": len(team["pairs"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,9 @@ class PatientFigures:
     colours : list of str
     comparison : RuleComparison
     audit : GroupFigures or None
-        On patients drawn at random, none of whose images trained.
+        On patients drawn at random, none of whose images trained; None for few of them.
+    shown, all_images : float
+        How many images of a patient were labelled and left out, and how many there are: medians.
     without : int
         Labelled images that belong to no patient.
     """
@@ -65,6 +68,8 @@ class PatientFigures:
     colours: list[str]
     comparison: RuleComparison
     audit: GroupFigures | None
+    shown: float
+    all_images: float
     without: int
 
     @property
@@ -74,19 +79,19 @@ class PatientFigures:
         rates = self.comparison.by_rule
         noun, rule = chosen.noun, chosen.rule
         others = ", ".join(
-            f"{RULE_WORDS[name].removeprefix('the ')} {_points(rate)}"
-            for name, rate in rates.items()
-            if name != rule
+            f"{RULE_WORDS[name]} {_points(rate)}" for name, rate in rates.items() if name != rule
         )
         why = (
-            "it stays unless another one is better by more than chance may make of it"
+            f"no other way is better by more than chance may make of it ({others})"
             if rule == "log_odds"
-            else "it is better than the mean of the log-odds by more than chance may make of it"
+            else f"that is better than {RULE_WORDS['log_odds']} by more than chance may make of it "
+            f"({others})"
         )
         return (
-            f"One answer for each {noun} by {RULE_WORDS[rule]}: {why} (balanced accuracy "
-            f"{_points(rates[rule])}; {others}). It is right for {_between(figures.accuracy)} of "
-            f"{figures.accuracy.n:,} {noun}s left out in cross-validation, {_worth(figures)}."
+            f"One answer for each {noun}, by {RULE_WORDS[rule]} (balanced accuracy "
+            f"{_points(rates[rule])}): {why}. It is right for {_between(figures.accuracy)} of "
+            f"{figures.accuracy.n:,} {noun}s left out in cross-validation; image by image, "
+            f"{_between(figures.image_accuracy)} of their {figures.images:,} images are."
         )
 
     @property
@@ -103,6 +108,18 @@ class PatientFigures:
         words = f"A {noun}'s own class is {how}"
         words += f"; {mixed:,} {noun}s have labels of several classes" if mixed else ""
         return f"{words}. From the mildest class to the worst: {ranking}."
+
+    @property
+    def caution(self) -> str:
+        """Say where more images for each patient would answer otherwise than was measured."""
+        chosen = self.comparison.chosen
+        if chosen.rule != "worst" or self.all_images < 1.5 * self.shown:
+            return ""
+        return (
+            f"Measured on {self.shown:g} labelled images of a {chosen.noun} (median), which has "
+            f"{self.all_images:g}: the more images, the likelier one of them reaches a worse "
+            f"class. Label all images of some {chosen.noun}s to measure that."
+        )
 
     @property
     def on_audit(self) -> str:
@@ -129,6 +146,7 @@ class PatientFigures:
             "sentence": self.sentence,
             "truth": self.truth,
             "on_audit": self.on_audit,
+            "caution": self.caution,
         }
         return dict(finite(found))
 
@@ -218,12 +236,16 @@ def patient_figures(
     ranking = severity(images.y, images.groups, K, order, costs)
     comparison = compare_rules(images, ranking, by, noun=rule.noun, costs=costs)
     classes = {row.id: row for row in project.store.classes(include_retired=True)}
+    of_patient = Counter(keys.values())
+    labelled = Counter(keys[i] for i in ids if i in keys)
     return PatientFigures(
         by,
         [classes[int(i)].name for i in fitted.class_ids],
         [classes[int(i)].color for i in fitted.class_ids],
         comparison,
         _audit(project, fitted, keys, comparison.chosen, by, costs),
+        float(np.median(list(labelled.values()))),
+        float(np.median([of_patient[key] for key in labelled])),
         without,
     )
 
@@ -249,7 +271,7 @@ def _audit(
     labels = label_arrays(project.store, project.splits.pool())
     rows = np.flatnonzero(labels.audit & (labels.named >= 0))
     ids = labels.pool.at(rows)
-    if not any(i in keys for i in ids):
+    if len({keys[i] for i in ids if i in keys}) < FEWEST:
         return None
     place = {int(c): k for k, c in enumerate(fitted.class_ids)}
     y = np.array([place.get(int(c), -1) for c in labels.named[rows]], np.int64)
@@ -265,7 +287,3 @@ def _points(interval: Interval) -> str:
 
 def _between(interval: Interval) -> str:
     return f"{100 * interval.value:.0f} % ({100 * interval.low:.0f}–{100 * interval.high:.0f})"
-
-
-def _worth(figures: GroupFigures) -> str:
-    return f"where {_between(figures.image_accuracy)} of their {figures.images:,} images are"

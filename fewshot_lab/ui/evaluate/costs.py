@@ -51,13 +51,13 @@ def add(project: Project, by_id: dict[int, str], known: tuple[ErrorCost, ...]) -
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         true = st.selectbox("Calling", ids, format_func=by_id.__getitem__, key="fl-cost-true")
         called = st.selectbox(
-            "by the name of",
+            "a",
             [i for i in ids if i != true],
             format_func=by_id.__getitem__,
             key="fl-cost-called",
         )
         times = st.number_input(
-            "is times worse", 0.1, 1000.0, TIMES, step=1.0, format="%g", key="fl-cost-times"
+            "is so many times worse", 0.1, 1000.0, TIMES, step=1.0, format="%g", key="fl-cost-times"
         )
         if st.button("Add", key="fl-cost-add") and called is not None:
             others = [c for c in known if (c.true, c.called) != (true, called)]

@@ -34,8 +34,8 @@ def show(project: Project, snapshot: Snapshot) -> None:
     plainly(unbroken(found.sentence))
     figures = found.comparison.figures
     st.html(fragment("clinical", "patients", figures, noun))
-    if found.on_audit:
-        plainly(unbroken(found.on_audit))
+    for sentence in filter(None, (found.on_audit, found.caution)):
+        plainly(unbroken(sentence))
     left, right = st.columns(2, gap="large")
     with left:
         st.html("<h3>Recall</h3>" + recall_table(found, noun))
