@@ -37,6 +37,9 @@ class Pool:
         Prepare the embeddings levelled; see :class:`Preparation`.
     parts : Parts, optional
         What the d numbers are; one final embedding where it is not given.
+    learnt : array (n,) of int, optional
+        Rows that centre, scale and axes are learnt from, where not all: a reference test set must
+        not be looked at.
 
     Attributes
     ----------
@@ -55,28 +58,33 @@ class Pool:
         components: int = COMPONENTS,
         levelled: bool = False,
         parts: Parts | None = None,
+        learnt: NDArray[np.int64] | None = None,
     ):
         self.X = X
         self.parts = parts or Parts.final(X.shape[1])
+        self._learnt = learnt
         n = len(X)
         with one_blas_thread():
-            self.prepare = Preparation.of(X, self.parts, levelled=levelled)
-            self.variance, self.rotation = self._axes(components)
+            seen = X if learnt is None else X[learnt]
+            self.prepare = Preparation.of(seen, self.parts, levelled=levelled)
+            self.variance, self.rotation = self._axes(seen, components)
             self.rotated = np.empty((n, self.rotation.shape[1]), dtype=np.float32)
             for start in range(0, n, CHUNK):
                 self.rotated[start : start + CHUNK] = self.rotate(X[start : start + CHUNK])
         self._dots: tuple[dict[int, int], NDArray[np.float32]] = ({}, np.empty((0, n), np.float32))
 
-    def _axes(self, components: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _axes(
+        self, X: NDArray[Any], components: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the mean square along the leading axes (p,), and the axes (d, p)."""
-        n, large = len(self.X), self.parts.dimensions > LARGE
+        n, large = len(X), self.parts.dimensions > LARGE
         rows = np.linspace(0, n - 1, min(n, SAMPLE_OF_LARGE if large else SAMPLE)).astype(np.int64)
         p = max(1, min(components, self.parts.dimensions, max(n, 1)))
         if large:
-            return _leading_of(self.prepare(self.X[rows]), p)
+            return _leading_of(self.prepare(X[rows]), p)
         scatter = np.zeros((self.parts.dimensions,) * 2, dtype=np.float32)
         for start in range(0, len(rows), CHUNK):
-            Z = self.prepare(self.X[rows[start : start + CHUNK]])
+            Z = self.prepare(X[rows[start : start + CHUNK]])
             scatter += (Z.T @ Z).astype(np.float32)
         return _leading(scatter / max(len(rows), 1), p)
 
@@ -86,14 +94,15 @@ class Pool:
     @cached_property
     def levelled(self) -> Pool:
         """A second view of the same embeddings, levelled; made when first asked for."""
-        return Pool(self.X, components=self.rotation.shape[1], levelled=True, parts=self.parts)
+        p = self.rotation.shape[1]
+        return Pool(self.X, components=p, levelled=True, parts=self.parts, learnt=self._learnt)
 
     @cached_property
     def finals(self) -> Pool:
         """The pool by the final embeddings alone; made when first asked for."""
         if not self.parts.has_stages:
             return self
-        return Pool(self.X, components=COMPONENTS, parts=self.parts.finals)
+        return Pool(self.X, parts=self.parts.finals, learnt=self._learnt)
 
     def rotate(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return the leading components (n, p) of prepared embeddings."""

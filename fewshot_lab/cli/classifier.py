@@ -65,8 +65,9 @@ def fit(
         part = measured[key]
         value = part.get("balanced_accuracy")
         if value:
+            title = part.get("balanced_title", "Balanced accuracy")
             lines.append(
-                f"Balanced accuracy by {what}: {value['value']:.3f} "
+                f"{title} by {what}: {value['value']:.3f} "
                 f"({value['low']:.3f} to {value['high']:.3f}, n = {value['n']:,})."
             )
         else:

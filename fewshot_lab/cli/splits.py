@@ -197,6 +197,8 @@ def audit(
                 "independent": found.groups,
                 "labels_to_halve": found.more,
                 "groups_lacking": {names[c]: n for c, n in found.lacking.items()},
+                "labels_until_narrow": found.until_narrow,
+                "balanced_title": found.balanced_title,
                 "why_not": found.why_not(names, opened.splits.rule.noun),
                 "accuracy": asdict(found.accuracy),
                 "balanced_accuracy": _figure(found.balanced_accuracy),
@@ -232,7 +234,9 @@ def _audit_text(result: dict[str, Any], outlook: str) -> str:
             return "-"
         return f"{i['value']:.3f} ({i['low']:.3f}-{i['high']:.3f}), n = {i['n']}"
 
-    lines.append(found["why_not"] or f"Balanced accuracy {shown(found['balanced_accuracy'])}")
+    lines.append(
+        found["why_not"] or f"{found['balanced_title']} {shown(found['balanced_accuracy'])}"
+    )
     lines.append(f"Accuracy {shown(found['accuracy'])}")
     keys = ("recall", "precision", "prevalence")
     rows = [[name, *(shown(found[key][name]) for key in keys)] for name in found["recall"]]

@@ -8,6 +8,7 @@ from fewshot_lab.evaluation.audit_estimates import (
     TestFigures,
     audit_estimate,
     labels_to_halve,
+    labels_until_narrow,
     test_figures,
 )
 from fewshot_lab.evaluation.costed_evidence import by_cost
@@ -21,6 +22,7 @@ from fewshot_lab.evaluation.cross_validation import (
 from fewshot_lab.evaluation.curves import LearningCurve
 from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, Settings, act
 from fewshot_lab.evaluation.decisions import Decision, Verdicts
+from fewshot_lab.evaluation.disagreement import Disagreement, disagreement
 from fewshot_lab.evaluation.few_shot import nshot
 from fewshot_lab.evaluation.few_shot_curve import Curve
 from fewshot_lab.evaluation.few_shot_protocol import (
@@ -81,6 +83,7 @@ __all__ = [
     "CrossValidation",
     "Curve",
     "Decision",
+    "Disagreement",
     "Embedded",
     "GroupAnswers",
     "GroupFigures",
@@ -115,11 +118,13 @@ __all__ = [
     "choose",
     "compare_rules",
     "cross_validation",
+    "disagreement",
     "group_figures",
     "group_keys",
     "group_labels",
     "groups_lacking",
     "labels_to_halve",
+    "labels_until_narrow",
     "learning_curve",
     "make_reference",
     "near_threshold",

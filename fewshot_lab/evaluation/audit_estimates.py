@@ -56,6 +56,9 @@ class TestFigures:
     more : int or None
         Further labels that would halve the interval of the balanced accuracy; None where the
         pool has not as many images.
+    until_narrow : int or None
+        Further labels until the interval of the accuracy is narrow enough to mean something; 0
+        where it is, None where the pool has not as many images.
     weighted : bool
         Whether some images stand for more of the pool than others.
     lacking : dict of class id to int
@@ -76,8 +79,16 @@ class TestFigures:
     n: int
     groups: int
     more: int | None
+    until_narrow: int | None
     weighted: bool
     lacking: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def balanced_title(self) -> str:
+        """What the balanced accuracy is of: not of classes of which no image came."""
+        known = len(self.class_ids)
+        some = f" of {known - len(self.missing)} of {known} classes" if self.missing else ""
+        return f"Balanced accuracy{some}"
 
     def why_not(self, names: Mapping[int, str], noun: str) -> str:
         """Say why there is no balanced accuracy; "" where there is one.
@@ -213,8 +224,9 @@ def test_figures(
     if lacking:
         recalls = Interval(math.nan, 0.0, 1.0, 0)
     present = set(y.tolist())
+    accuracy = share(hit, everything, sample)
     return TestFigures(
-        accuracy=share(hit, everything, sample),
+        accuracy=accuracy,
         balanced_accuracy=recalls,
         recall={c: share(hit, y == c, sample, unseen=True) for c in classes},
         precision={c: share(hit, predicted == c, sample) for c in classes},
@@ -225,6 +237,7 @@ def test_figures(
         n=n,
         groups=len(sample.stratum),
         more=labels_to_halve(recalls, pool),
+        until_narrow=labels_until_narrow(accuracy, pool),
         weighted=bool(n) and bool(np.ptp(weight) > 1e-6 * weight.max()),
         lacking=dict(lacking or {}),
     )
@@ -256,6 +269,10 @@ FEW_TO_PLAN = 10
 """With fewer labels the number to halve the interval would be another after each label."""
 
 
+NARROW = 0.2
+"""Width from which on an accuracy means something: ten points to either side."""
+
+
 def labels_to_halve(found: Interval, pool: int | None = None) -> int | None:
     """Return how many further labels would make an interval half as wide, at the same value.
 
@@ -270,24 +287,43 @@ def labels_to_halve(found: Interval, pool: int | None = None) -> int | None:
     """
     if not found.n or math.isnan(found.value) or found.high <= found.low:
         return None
-    width = found.high - found.low
-
-    def wide(size: float) -> float:
-        at = wilson(found.value * size, size)
-        return at.high - at.low
-
-    size = _solve(wide, width)
-    half = _solve(wide, width / 2)
-    more = math.ceil(found.n * half / size) - found.n
-    return None if pool is not None and found.n + more > pool else more
+    return _further(found, found.value, (found.high - found.low) / 2, pool)
 
 
-def _solve(wide: object, width: float) -> float:
-    """Return the size at which an interval is so wide; it shrinks with the size."""
+def labels_until_narrow(accuracy: Interval, pool: int | None = None) -> int | None:
+    """Return how many further labels an accuracy needs before its interval means something.
+
+    At most ``NARROW`` wide, at the value that Laplace's rule expects of further images: of few
+    labels all may be right by chance.
+
+    Parameters
+    ----------
+    accuracy : Interval
+    pool : int, optional
+        Images there are; None is returned where they do not suffice.
+    """
+    if accuracy.high - accuracy.low <= NARROW:
+        return 0
+    value = 0.5
+    if accuracy.n:
+        value = (accuracy.value * accuracy.n + 1) / (accuracy.n + 2)
+    return _further(accuracy, value, NARROW, pool)
+
+
+def _further(found: Interval, value: float, width: float, pool: int | None) -> int | None:
+    """Return the labels that lack until an interval at a value is so wide."""
+    size = _size(found.value, found.high - found.low) if found.n else 1.0
+    more = math.ceil(max(found.n, 1) * _size(value, width) / size) - found.n
+    return None if pool is not None and found.n + more > pool else max(more, 1)
+
+
+def _size(value: float, width: float) -> float:
+    """Return the number of independent images at which an interval is so wide."""
     low, high = 1e-3, 1e9
     for _ in range(80):
         middle = math.sqrt(low * high)
-        if wide(middle) > width:  # type: ignore[operator]
+        at = wilson(value * middle, middle)
+        if at.high - at.low > width:
             low = middle
         else:
             high = middle

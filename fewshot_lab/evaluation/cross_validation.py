@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +28,7 @@ class CrossValidation:
     Attributes
     ----------
     balanced_accuracy : Interval
-        Mean recall over the classes that could be held out.
+        Mean recall over all classes; ``n`` 0 where one of them could not be held out.
     recall : dict
         Class id to recall; ``n`` 0 where a class could not be held out (one label, or one
         group).
@@ -60,6 +61,20 @@ class CrossValidation:
     y: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64), repr=False)
     leaks: LeakCheck = field(default_factory=lambda: LeakCheck(0))
     costs: NDArray[np.float64] | None = field(default=None, repr=False)
+
+    def why_not(self, names: Mapping[int, str], noun: str = "group") -> str:
+        """Say why there is no balanced accuracy; "" where there is one."""
+        untested = [names.get(c, str(c)) for c, recall in self.recall.items() if not recall.n]
+        if not untested:
+            return ""
+        some = ", ".join(untested[:3])
+        if len(untested) > 3:
+            some += f" and {len(untested) - 3} more"
+        return (
+            f"No balanced accuracy yet: {some} could not be tested. Every class needs labels of at "
+            f"least two images{'' if noun == 'group' else f', of two {noun}s'}, so that one can be "
+            "held out."
+        )
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -162,7 +177,9 @@ def cross_validation(
         recall[int(fitted.class_ids[k])] = wilson(right, size, images=len(mine))
     together = Sample.of(np.ones(int(scored.sum())), found.groups[scored])
     accuracy = mean_rate(found.y[scored], rate[scored], together)
-    if not together.grouped:  # groups are given more than that already
+    if not all(interval.n for interval in recall.values()):
+        accuracy = Interval(math.nan, 0.0, 1.0, 0)
+    elif not together.grouped:  # groups are given more than that already
         accuracy = widened(accuracy, accuracy.n - K)
     columns = _columns(found.mean, costs)
     confusion = np.zeros((K, K), np.int64)
@@ -189,31 +206,36 @@ def _columns(
     return np.where(np.isnan(out_of_fold[:, 0]), -1, best)
 
 
-def suspects(fitted: Fitted, image_ids: Sequence[str]) -> tuple[Suspect, ...]:
+def suspects(
+    fitted: Fitted, image_ids: Sequence[str], doubtful: Collection[str] = ()
+) -> tuple[Suspect, ...]:
     """Return the labels contradicted out of fold, the most confident contradiction first.
 
-    Sorted by how much more probable the predicted class is than the label.
+    Sorted by how much more probable another class is than the label.
 
     Parameters
     ----------
     fitted : Fitted
     image_ids : sequence (n,) of str
         The labelled images, in the order in which they were given to ``fit``.
+    doubtful : collection of str, optional
+        Images whose label is listed even where nothing contradicts it.
     """
     found = fitted.out_of_fold
     scored = np.flatnonzero(found.scored)
-    p = found.mean[scored]
-    y = found.y[scored]
-    predicted = p.argmax(axis=1)
-    gap = p.max(axis=1) - p[np.arange(len(y)), y]
-    order = np.argsort(-gap, kind="stable")
+    rows, y = np.arange(len(scored)), found.y[scored]
+    others = found.mean[scored].copy()
+    own = others[rows, y].copy()
+    others[rows, y] = -1.0
+    predicted = others.argmax(axis=1)
+    gap = others.max(axis=1) - own
     return tuple(
         Suspect(
             image_ids[scored[i]],
             int(fitted.class_ids[y[i]]),
             int(fitted.class_ids[predicted[i]]),
-            float(p[i, predicted[i]]),
+            float(others[i, predicted[i]]),
         )
-        for i in order
-        if predicted[i] != y[i]
+        for i in np.argsort(-gap, kind="stable")
+        if gap[i] > 0 or image_ids[scored[i]] in doubtful
     )

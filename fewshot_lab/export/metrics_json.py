@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fewshot_lab.evaluation import AuditReport, ReferenceTest, TestFigures
+    from fewshot_lab.evaluation import AuditReport, CrossValidation, ReferenceTest, TestFigures
     from fewshot_lab.project import ProjectCore, TrainedClassifier
     from fewshot_lab.stats import Interval
 
@@ -21,36 +21,40 @@ def figures(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, An
         ``cross_validation``, ``audit`` and ``test_set``, each with ``balanced_accuracy``,
         ``recall`` per class name, ``confusion`` (``classes`` by ``classes``, labels in rows), ``n``
         and ``leak_check``; or with ``balanced_accuracy`` None and ``reason``, the sentence why.
+        ``disagreement`` is a sentence where the first claims more than the second bears out.
+        ``missing`` names the classes of which no image came: the balanced accuracy is that of the
+        others.
     """
-    from fewshot_lab.project import AuditSet
+    from fewshot_lab.evaluation import cross_validation, disagreement
+    from fewshot_lab.project import AuditSet, costs_of
 
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     audit, test = AuditSet(project).measure(classifier)
+    noun = project.splits.rule.noun
+    cv = cross_validation(
+        classifier.fitted,
+        classifier.training.ids,
+        project.splits.groups_of(classifier.training.ids),
+        noun=noun,
+        pairs=project.splits.apart_pairs(classifier.training.ids),
+        costs=costs_of(project, classifier.fitted.class_ids),
+    )
+    apart = disagreement(cv, audit.figures)
     return {
-        "cross_validation": _cross_validated(classifier, names),
-        "audit": _drawn(audit, names, project.splits.rule.noun),
+        "cross_validation": _cross_validated(cv, names, noun),
+        "audit": _drawn(audit, names, noun),
         "test_set": _tested(test, names),
+        "disagreement": None if apart is None else apart.sentence,
     }
 
 
-def _cross_validated(classifier: TrainedClassifier, names: dict[int, str]) -> dict[str, Any]:
-    from fewshot_lab.evaluation import cross_validation
-    from fewshot_lab.project import costs_of
-
-    training, splits = classifier.training, classifier.project.splits
-    cv = cross_validation(
-        classifier.fitted,
-        training.ids,
-        classifier.project.splits.groups_of(training.ids),
-        noun=splits.rule.noun,
-        pairs=splits.apart_pairs(training.ids),
-        costs=costs_of(classifier.project, classifier.fitted.class_ids),
-    )
+def _cross_validated(cv: CrossValidation, names: dict[int, str], noun: str) -> dict[str, Any]:
+    why = cv.why_not(names, noun)
     if not cv.n:
-        return _not_measured("Every class needs labels of at least two groups to hold one out.")
+        return _not_measured(why)
     classes = [names[int(i)] for i in cv.class_ids]
     return {
-        "balanced_accuracy": as_json(cv.balanced_accuracy),
+        **_balanced(cv.balanced_accuracy, why),
         "recall": {names[int(i)]: as_json(interval) for i, interval in cv.recall.items()},
         "confusion": {"classes": classes, "counts": cv.confusion.tolist()},
         "n": cv.n,
@@ -87,8 +91,9 @@ def _figures(figures: TestFigures, names: dict[int, str], noun: str = "group") -
 
     why = figures.why_not(names, noun)
     return {
-        "balanced_accuracy": None if why else as_json(figures.balanced_accuracy),
-        **({"reason": why} if why else {}),
+        **_balanced(figures.balanced_accuracy, why),
+        "balanced_title": figures.balanced_title,
+        "missing": [names[c] for c in figures.missing],
         "accuracy": as_json(figures.accuracy),
         "recall": each(figures.recall),
         "precision": each(figures.precision),
@@ -100,6 +105,12 @@ def _figures(figures: TestFigures, names: dict[int, str], noun: str = "group") -
         "n": figures.n,
         "independent": figures.groups,
     }
+
+
+def _balanced(interval: Interval, why_not: str) -> dict[str, Any]:
+    if why_not:
+        return {"balanced_accuracy": None, "reason": why_not}
+    return {"balanced_accuracy": as_json(interval)}
 
 
 def _not_measured(reason: str) -> dict[str, Any]:

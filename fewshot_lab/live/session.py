@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Fitted, fit, soft_labels
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import CrossValidation, Suspect, choose, cross_validation, suspects
+from fewshot_lab.evaluation import CrossValidation, choose, cross_validation, disagreement
 from fewshot_lab.live.advisor import Advisor
 from fewshot_lab.live.next_batch import Next
 from fewshot_lab.live.session_images import Images, look_at
 from fewshot_lab.live.snapshot import Snapshot
+from fewshot_lab.live.suspects import Suspects
 from fewshot_lab.project import (
     AuditSet,
     ErrorCost,
@@ -97,8 +98,7 @@ class LiveSession:
         self._attempt: tuple[Any, ...] | None = None
         self._fit_key: tuple[Any, ...] | None = None
         self._thorough_at: float | None = None
-        self._kept: dict[str, bool] = {}
-        self._kept_position = 0
+        self._suspects = Suspects(project.store)
         self._working = False
         self._snapshot = Snapshot(rev=0, position=-1, ids=[], row={}, message="Getting ready.")
         self.advisor = Advisor(project, self._busy)
@@ -277,6 +277,8 @@ class LiveSession:
         report = self._audit_set.report(predictions)
         test = self._audit_set.reference(predictions)
         last = self._snapshot
+        cv = last.cv if fitted is last.fitted else self._validated(fitted, images, trained)
+        apart = disagreement(cv, report.figures)
         self._put(
             images,
             labels.position,
@@ -287,13 +289,11 @@ class LiveSession:
             predicted=predicted,
             confidence=sure,
             margin=top[:, 1] - top[:, 0],
-            cv=last.cv
-            if fitted is last.fitted
-            else self._validated(fitted, images, trained, costs),
-            audit=report.balanced_accuracy,
+            cv=cv,
             audit_report=report,
+            disagreement=apart,
             test=test,
-            suspects=self._suspects(fitted, ids, labels.position),
+            suspects=self._suspects.of(fitted, ids, labels.position, disagreeing=apart is not None),
             suggestions=self._suggest(images, labels, asked, probabilities, class_ids),
             sentence=fitted.sentence,
             name=fitted.name,
@@ -340,11 +340,7 @@ class LiveSession:
         return fitted, probabilities
 
     def _validated(
-        self,
-        fitted: Fitted,
-        images: Images,
-        trained: NDArray[np.bool_],
-        costs: NDArray[np.float64] | None,
+        self, fitted: Fitted, images: Images, trained: NDArray[np.bool_]
     ) -> CrossValidation:
         splits = self._project.splits
         ids = [images.ids[r] for r in np.flatnonzero(trained)]
@@ -354,7 +350,7 @@ class LiveSession:
             None if images.group is None else images.group[trained],
             noun=splits.rule.noun,
             pairs=splits.apart_pairs(ids),
-            costs=costs,
+            costs=costs_of(self._project, fitted.class_ids),
         )
 
     def _suggest(
@@ -382,13 +378,6 @@ class LiveSession:
         """Give way to newer labels."""
         if self._closed or (self._wake.is_set() and self._project.store.position() != position):
             raise _Overtaken
-
-    def _suspects(self, fitted: Fitted, ids: list[str], position: int) -> tuple[Suspect, ...]:
-        """Return the suspects but for those whose label a person has looked at and kept."""
-        for event in self._project.store.events(after=self._kept_position):
-            self._kept[event.image_id] = event.view == "suspects"
-        self._kept_position = position
-        return tuple(s for s in suspects(fitted, ids) if not self._kept.get(s.image_id))
 
     def _put(
         self,

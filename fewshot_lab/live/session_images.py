@@ -66,7 +66,8 @@ def look_at(project: ProjectCore, old: Images | None) -> Images | None:
     if old is not None and old.key == key:
         if old.revision == revision:
             return old
-        return replace(old, revision=revision, **_together(project, old.ids))
+        pool = project.pool
+        return replace(old, revision=revision, pool=pool, **_together(project, old.ids))
     if old is not None and old.key[0] == key[0] and now - old.built < PAUSE:
         return old
     pool = project.pool

@@ -8,9 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Fitted
-from fewshot_lab.evaluation import AuditReport, CrossValidation, ReferenceTest, Suspect
+from fewshot_lab.evaluation import (
+    AuditReport,
+    CrossValidation,
+    Disagreement,
+    ReferenceTest,
+    Suspect,
+)
 from fewshot_lab.sampling import Suggestion
-from fewshot_lab.stats import Interval
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,10 @@ class Snapshot:
     confidence, margin : array (N,)
         The probability of what is predicted, and how far the highest is above the second.
     cv : CrossValidation or None
-    audit : Interval or None
-        Balanced accuracy on the labelled audit images.
     audit_report : AuditReport or None
         All that the audit set says.
+    disagreement : Disagreement or None
+        Where cross-validation claims more than the audit bears out.
     test : ReferenceTest or None
         What the reference test set says; None where there is none.
     suspects : tuple of Suspect
@@ -70,8 +75,8 @@ class Snapshot:
         default_factory=lambda: np.empty(0, dtype=np.float32), repr=False
     )
     cv: CrossValidation | None = None
-    audit: Interval | None = None
     audit_report: AuditReport | None = field(default=None, repr=False)
+    disagreement: Disagreement | None = None
     test: ReferenceTest | None = field(default=None, repr=False)
     suspects: tuple[Suspect, ...] = field(default=(), repr=False)
     suggestions: tuple[Suggestion, ...] = field(default=(), repr=False)

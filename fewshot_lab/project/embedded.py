@@ -11,6 +11,7 @@ from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.base import ProjectFolder
 from fewshot_lab.project.places import database
+from fewshot_lab.project.reference_test import reference_test
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class EmbeddedProject(ProjectFolder):
         self._embeddings: tuple[str, Embeddings] | None = None
         self._index: tuple[Any, Index] | None = None
         self._map: tuple[Any, Map] | None = None
-        self._pool: tuple[Any, Pool] | None = None
+        self._pool: tuple[Any, bytes, Pool] | None = None
         self._through: str | None = None
 
     @property
@@ -194,11 +195,10 @@ class EmbeddedProject(ProjectFolder):
         """The FAISS index over the embeddings, rows in their order; rebuilt when they change."""
         from fewshot_lab.embeddings import build_index
 
-        embeddings = self.require_embeddings()
         with self._lock:
-            key = (embeddings.fingerprint, len(embeddings.ids))
-            if self._index is None or self._index[0] != key:
-                self._index = (key, build_index(self.pool.rotated))
+            pool = self.pool
+            if self._index is None or self._index[0] is not pool:
+                self._index = (pool, build_index(pool.rotated))
             return self._index[1]
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
@@ -211,15 +211,36 @@ class EmbeddedProject(ProjectFolder):
 
     @property
     def pool(self) -> Pool:
-        """What classifiers need of all embedded images; made again when they change."""
+        """What classifiers need of all embedded images; made again when they change.
+
+        It learns nothing from the reference test set.
+        """
         from fewshot_lab.classifiers import Pool
 
         embeddings = self.require_embeddings()
         with self._lock:
-            key = (embeddings.fingerprint, len(embeddings.ids))
+            key = (embeddings.fingerprint, len(embeddings.ids), self.store.get("splits_rev"))
             if self._pool is None or self._pool[0] != key:
-                self._pool = (key, Pool(embeddings.matrix(), parts=embeddings.parts))
-            return self._pool[1]
+                learnt = self._learnt_from(embeddings)
+                rows = b"" if learnt is None else learnt.tobytes()
+                kept = self._pool
+                if kept is None or kept[0][:2] != key[:2] or kept[1] != rows:
+                    pool = Pool(embeddings.matrix(), parts=embeddings.parts, learnt=learnt)
+                else:
+                    pool = kept[2]
+                self._pool = (key, rows, pool)
+            return self._pool[2]
+
+    def _learnt_from(self, embeddings: Embeddings) -> NDArray[np.int64] | None:
+        """Return the rows that are not of the reference test set; None where all are not."""
+        import numpy as np
+
+        test, _ = reference_test(self.store)
+        if not test.any():
+            return None
+        apart = {i for i, tested in zip(self.store.ids(), test, strict=False) if tested}
+        rows = [row for row, image_id in enumerate(embeddings.ids) if image_id not in apart]
+        return np.array(rows, dtype=np.int64) if rows else None
 
     def neighbours(
         self, image_id: str, k: int = 30, *, unlabelled_only: bool = False

@@ -27,6 +27,7 @@ from fewshot_lab.project.grouping import Grouping, group, ordered
 from fewshot_lab.project.held_out import held_out
 from fewshot_lab.project.near_duplicates import FLOOR, NearSearch
 from fewshot_lab.project.pool_view import PoolView, along
+from fewshot_lab.project.reference_test import reference_test, test_rule
 from fewshot_lab.project.sites import Sites
 
 LOWEST = 0.8
@@ -116,7 +117,7 @@ class Splits:
     @property
     def test_rule(self) -> TestRule:
         """Which images are the reference test set."""
-        return TestRule.from_dict(self._store.get("test_set"))
+        return test_rule(self._store)
 
     def set_test_rule(self, rule: TestRule) -> int:
         """Choose the reference test set; returns how many images are in it.
@@ -190,13 +191,16 @@ class Splits:
             keys = group_keys(rows, self.rule)
         except FewshotLabError:  # a column whose images have gone
             keys = [None] * len(rows)
-        try:
-            test = test_rows(rows, self.test_rule)
-        except FewshotLabError:
-            test = np.zeros(len(rows), dtype=bool), ""
         chosen = self.chosen_threshold
         near = self._near.found(FLOOR if chosen is None else min(FLOOR, chosen))
-        return group([row.id for row in rows], keys, near, chosen, self._released(), test)
+        return group(
+            [row.id for row in rows],
+            keys,
+            near,
+            chosen,
+            self._released(),
+            reference_test(self._store),
+        )
 
     def pool(self, ids: Sequence[str] | None = None) -> PoolView:
         """Look at embedded images as they stay together now, at all where none are named."""

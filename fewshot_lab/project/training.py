@@ -96,6 +96,22 @@ class ProjectCore(EmbeddedProject):
         soft = soft_labels(y, [labels.shares.get(int(k), ()) for k in rows])
         return TrainingSet(ids, X, y, self.splits.groups_of(ids), soft)
 
+    def _beside(self) -> str:
+        """Say which labels train nothing now, and why; "" where there are none."""
+        from fewshot_lab.project.labels_as_arrays import label_arrays
+
+        labels = label_arrays(self.store, self.splits.pool())
+        named = {i: label for i, label in labels.labels.items() if label.kind == "class"}
+        teaching = [i for i, label in named.items() if label.teaches]
+        pending = sum(i not in labels.pool.row for i in teaching)
+        counts = {
+            "on images without an embedding": pending,
+            "on images that never train": int((labels.held & (labels.named >= 0)).sum()),
+            "accepted from predictions in bulk": len(named) - len(teaching),
+        }
+        reasons = [f"{n:,} {why}" for why, n in counts.items() if n]
+        return f", beside {', '.join(reasons)}" if reasons else ""
+
     def fit(self, name: str | None = None) -> TrainedClassifier:
         """Fit a classifier on the labels.
 
@@ -116,12 +132,9 @@ class ProjectCore(EmbeddedProject):
 
         training = self.training_set()
         if len(set(training.y.tolist())) < 2:
-            named = sum(label.kind == "class" for label in self.store.labels().values())
-            others = named - len(training.ids)
             raise FewshotLabError(
                 "A classifier needs labelled images of at least two classes to learn from; "
-                f"{self.name!r} has labels of {len(set(training.y.tolist()))}"
-                + (f", beside {others:,} on images that never train." if others else ".")
+                f"{self.name!r} has labels of {len(set(training.y.tolist()))}{self._beside()}."
             )
         pool = self.pool
         embedded = self.require_embeddings().ids

@@ -188,10 +188,12 @@ def what_it_is(project: Project) -> str:
     if snapshot.sentence:
         rows.append(("Chosen", snapshot.sentence))
     if snapshot.cv is not None:
-        accuracy = _measured(snapshot.cv.balanced_accuracy)
-        rows.append(("Balanced accuracy", f"{accuracy}, by cross-validation"))
-    if snapshot.audit is not None:
-        rows.append(("Audit", _measured(snapshot.audit)))
+        why = snapshot.cv.why_not(names, project.splits.rule.noun)
+        accuracy = f"{_measured(snapshot.cv.balanced_accuracy)}, by cross-validation"
+        rows.append(("Balanced accuracy", why or accuracy))
+    audit = snapshot.audit_report.figures if snapshot.audit_report is not None else None
+    if audit is not None:
+        rows.append(("Accuracy", f"{_measured(audit.accuracy)}, on images drawn at random"))
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
     lines = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows)
     return f'<dl class="fl-facts">{lines}</dl>'

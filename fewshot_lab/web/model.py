@@ -30,8 +30,9 @@ def model_head(state: PageState, snapshot: Snapshot, visibility: Visibility) -> 
         "at": snapshot.at,
         "seconds": _number(snapshot.fit_seconds),
         "class_ids": [int(c) for c in snapshot.class_ids],
-        "cv": _cross_validation(snapshot.cv, hidden) if snapshot.cv else None,
-        "audit": _interval(snapshot.audit),
+        "cv": _cross_validation(state, snapshot.cv, hidden) if snapshot.cv else None,
+        "audit": _audit(snapshot),
+        "disagreement": snapshot.disagreement.sentence if snapshot.disagreement else None,
         "suspects": [
             [s.image_id, int(s.label), int(s.predicted), round(float(s.probability), 4)]
             for s in snapshot.suspects
@@ -41,13 +42,27 @@ def model_head(state: PageState, snapshot: Snapshot, visibility: Visibility) -> 
     }
 
 
-def _cross_validation(cv: CrossValidation, hidden: set[str]) -> dict[str, Any]:
+def _audit(snapshot: Snapshot) -> dict[str, Any] | None:
+    """Return what images drawn at random say; no figure before it can mean something."""
+    figures = snapshot.audit_report.figures if snapshot.audit_report else None
+    if figures is None or not snapshot.class_ids:
+        return None
+    return {
+        "accuracy": None if figures.until_narrow != 0 else _interval(figures.accuracy),
+        "until_narrow": figures.until_narrow,
+        "n": figures.n,
+    }
+
+
+def _cross_validation(state: PageState, cv: CrossValidation, hidden: set[str]) -> dict[str, Any]:
+    names = {row.id: row.name for row in state.project.store.classes(include_retired=True)}
     cells = {
         f"{label},{predicted}": [image_id for image_id in ids if image_id not in hidden]
         for (label, predicted), ids in cv.cells().items()
     }
     return {
         "accuracy": _interval(cv.balanced_accuracy),
+        "why_not": cv.why_not(names, state.project.splits.rule.noun),
         "leaks": cv.leaks.sentence,
         "class_ids": [int(c) for c in cv.class_ids],
         "recall": {str(int(c)): _interval(i) for c, i in cv.recall.items()},

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from fewshot_lab.classifiers import Pool, fit
-from fewshot_lab.evaluation import cross_validation, labels_to_halve, test_figures
+from fewshot_lab.evaluation import (
+    cross_validation,
+    labels_to_halve,
+    labels_until_narrow,
+    test_figures,
+)
 from fewshot_lab.sampling import BATCH, draw_units, suggest
 from fewshot_lab.stats import Stratum, Unit, audit_weights, wilson
 
@@ -19,8 +24,27 @@ def test_as_many_labels_halve_the_interval_as_it_says(correct, n):
     assert labels_to_halve(now, pool=n + more - 1) is None
 
 
+@pytest.mark.parametrize(("right", "n"), [(9, 12), (12, 12), (3, 4), (30, 40)])
+def test_a_figure_waits_for_as_many_labels_as_make_it_mean_something(right, n):
+    more = labels_until_narrow(wilson(right, n))
+    expected = (right + 1) / (n + 2)
+    there = wilson(expected * (n + more), n + more)
+    assert there.high - there.low == pytest.approx(0.2, abs=0.005)
+    assert labels_until_narrow(there) <= 1
+    assert labels_until_narrow(wilson(right, n), pool=n + more - 1) is None
+
+
+def test_patients_that_fail_together_need_more_labels():
+    hits = np.tile([1, 1, 1, 0], 10)
+    y = np.zeros(40, int)
+    alone = test_figures(y, 1 - hits, [0, 1])
+    together = test_figures(y, 1 - np.sort(hits), [0, 1], groups=np.repeat(np.arange(10), 4))
+    assert 0 < alone.until_narrow < together.until_narrow
+
+
 def test_classes_that_never_came_are_named():
     found = test_figures(np.array([1, 1, 2]), np.array([1, 3, 2]), [1, 2, 3])
+    assert found.balanced_title == "Balanced accuracy of 2 of 3 classes"
     assert found.missing == (3,)
     assert not found.recall[3].n
     assert found.precision[3].value == 0

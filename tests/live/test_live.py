@@ -11,6 +11,7 @@ import pytest
 from fewshot_lab.embeddings.shards import write_shard
 from fewshot_lab.evaluation import GroupRule
 from fewshot_lab.live import LiveSession
+from fewshot_lab.live.suspects import Suspects
 from fewshot_lab.project import Project
 from fewshot_lab.store import LabelAction, NewImage
 
@@ -202,7 +203,7 @@ def test_audit_images_never_train_and_measure(bench):
     audit = [int(s.image_id, 16) for s in first.suggestions if s.audit]
     b.label(b.per_class(10, without=audit))
     without = b.settled()
-    assert without.audit is None
+    assert without.audit_report.figures is None
     b.label(audit)
     snapshot = b.settled()
     # What a later draw takes of the labelled ones measures from then on, and trains no more.
@@ -210,7 +211,7 @@ def test_audit_images_never_train_and_measure(bench):
     assert set(snapshot.cv.ids) == set(without.cv.ids) - gone
     assert gone <= b.store.audit_ids()
     assert not set(snapshot.cv.ids) & {f"{r:020x}" for r in audit}
-    assert snapshot.audit.n == len(audit) + len(gone)
+    assert snapshot.audit_report.figures.n == len(audit) + len(gone)
     if not gone:
         np.testing.assert_array_equal(snapshot.probabilities, without.probabilities)
     # The labelled ones have made room for newly drawn ones.
@@ -231,7 +232,7 @@ def test_an_image_that_is_drawn_after_it_was_labelled_trains_no_more_and_measure
     while not (both := b.store.audit_ids() & set(labelled := b.store.labels())):
         b.label([next(others)])
         snapshot = b.settled()
-    assert snapshot.audit.n == len(both)
+    assert snapshot.audit_report.figures.n == len(both)
     assert not both & set(snapshot.cv.ids)
     assert snapshot.cv.n == len(labelled) - len(both)
 
@@ -244,9 +245,9 @@ def test_where_most_is_labelled_images_are_drawn_only_when_asked(bench):
     assert b.store.audit_ids() == set()
     assert b.project.audit.draw(30) == 30
     b.session.notify()
-    snapshot = b.settled(done=lambda s: s.audit is not None)
+    snapshot = b.settled(done=lambda s: s.audit_report.figures is not None)
     assert snapshot.audit_report.counts.drawn == 30
-    assert snapshot.cv.n + snapshot.audit.n == len(b.store.labels())
+    assert snapshot.cv.n + snapshot.audit_report.figures.n == len(b.store.labels())
 
 
 def test_looking_again_draws_no_further_images(bench):
@@ -270,7 +271,7 @@ def test_patients_are_drawn_and_held_out_as_a_whole(bench):
     drawn = {int(i, 16) // 8 for i in b.store.audit_ids()}
     assert len(b.store.audit_ids()) == len(drawn) == 5
     b.label(range(0, 240, 2))
-    snapshot = b.settled(done=lambda s: s.audit is not None)
+    snapshot = b.settled(done=lambda s: s.audit_report.figures is not None)
     drawn = {int(i, 16) // 8 for i in b.store.audit_ids()}
     assert not drawn & {int(i, 16) // 8 for i in snapshot.cv.ids}
     assert not drawn & {int(s.image_id, 16) // 8 for s in snapshot.suggestions if not s.audit}
@@ -534,3 +535,21 @@ def test_without_embeddings_it_says_so(tmp_path):
     assert snapshot.ids == []
     session.close()
     project.close()
+
+
+def test_where_audit_and_cross_validation_disagree_labels_given_many_at_once_are_listed(bench):
+    """A lasso's wrong labels confirm each other; what was labelled one by one is not in doubt."""
+    b = bench()
+    b.label(b.per_class(10))
+    lasso = [r for r in range(N) if f"{r:020x}" not in b.store.labels()][:25]
+    b.label(lasso, k=1)
+    fitted = b.project.fit("logreg")
+    ids, position = fitted.training.ids, b.store.position()
+    together = {f"{r:020x}" for r in lasso} & set(ids)
+    plain = Suspects(b.store).of(fitted.fitted, ids, position, disagreeing=False)
+    listed = Suspects(b.store).of(fitted.fitted, ids, position, disagreeing=True)
+    assert {s.image_id for s in listed} == {s.image_id for s in plain} | together
+    b.label(lasso[:1], view="suspects")  # looked at, and kept
+    again = Suspects(b.store)
+    listed = again.of(b.project.fit("logreg").fitted, ids, b.store.position(), disagreeing=True)
+    assert f"{lasso[0]:020x}" not in {s.image_id for s in listed}

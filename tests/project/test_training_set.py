@@ -1,5 +1,7 @@
 """What may train is decided once: a script's classifier and the label page's are the same."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -85,3 +87,32 @@ def test_a_script_and_the_label_page_train_on_the_same_images_alone(project):
     np.testing.assert_allclose(
         snapshot.probabilities, classifier.probabilities(snapshot.ids), atol=1e-5
     )
+
+
+def test_the_reference_test_set_is_not_looked_at(project):
+    """Other pictures in it change neither what classifiers see nor what they say."""
+
+    def learnt():
+        with Project.open("cells") as opened:
+            return opened.pool, opened.fit("lda").probabilities([ident(i) for i in range(8)])
+
+    pool, before = learnt()
+    assert project.pool is project.pool
+    embeddings = project.require_embeddings()
+    X = embeddings.matrix().copy()
+    X[-2 * PATIENT :] += 30
+    shutil.rmtree(project.embedding_folder)
+    write_shard(
+        project.embedding_folder,
+        embeddings.ids,
+        X,
+        [],
+        fingerprint=embeddings.fingerprint,
+        dtype="float32",
+    )
+    moved, after = learnt()
+    np.testing.assert_array_equal(moved.prepare(X[:8]), pool.prepare(X[:8]))
+    np.testing.assert_array_equal(moved.rotation, pool.rotation)
+    np.testing.assert_array_equal(after, before)
+    project.splits.set_test_rule(TestRule("none"))
+    assert not np.allclose(project.pool.prepare(X[:8]), pool.prepare(X[:8]))

@@ -56,7 +56,9 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
         audit_part.show_test(snapshot.test, classes, noun)
     st.divider()
     st.header("By cross-validation on the training labels")
-    st.html(headline(snapshot))
+    if snapshot.disagreement is not None:
+        st.warning(snapshot.disagreement.sentence)
+    st.html(headline(snapshot, {c: row.name for c, row in classes.items()}, noun))
     if snapshot.suspects:
         pages.link("label", "Look at the suspects", project.name, open="suspects")
     if len(cv.class_ids) > WIDE:
@@ -70,7 +72,7 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
             st.html("<h3>Confusion</h3>" + confusion(cv, classes, project.name))
 
 
-def headline(snapshot: Snapshot) -> str:
+def headline(snapshot: Snapshot, names: dict[int, str], noun: str) -> str:
     """Return the cross-validated figures, and what they are, as HTML."""
     assert snapshot.cv is not None
     explained = EXPLAINED.get(snapshot.name, "")
@@ -78,6 +80,7 @@ def headline(snapshot: Snapshot) -> str:
         "accuracy",
         "headline",
         snapshot.cv.balanced_accuracy,
+        snapshot.cv.why_not(names, noun),
         len(snapshot.suspects),
         snapshot.sentence,
         explained,

@@ -105,10 +105,11 @@ export class BulkAccept {
     if (!this.model.hasClassifier()) return ["There is no classifier yet: label images of two classes first."];
     if (!this.grid.rows.length) return [this.surest(), ...this.record()];
     return [
-      "Predictions that become labels, the least sure first. ",
+      "Predictions that become labels, the least sure first.",
+      ...this.record(),
+      " ",
       h("kbd", {}, "0"),
       " leaves an image out, a class key corrects it.",
-      ...this.record(),
     ];
   }
 
@@ -145,8 +146,10 @@ export class BulkAccept {
     const step = steps.filter((s) => s.above <= this.threshold + 1e-9).at(-1);
     if (!step?.right) return [" No labelled image was predicted that surely yet."];
     const { value, low, high } = step.right;
-    const interval = `${Math.round(100 * Number(low))}–${percent(Number(high))}, n = ${count(step.right.n)}`;
-    return [` In cross-validation ${percent(Number(value))} of those were right (${interval}).`];
+    const interval = `${Math.round(100 * Number(low))}–${Math.round(100 * Number(high))}, n = ${count(step.right.n)}`;
+    // One piece: where the line ends early, the figure does not stand without its interval.
+    const figure = h("span", { class: "ws-whole" }, `${percent(Number(value))} (${interval})`);
+    return [" Of labelled images predicted that surely ", figure, " were right in cross-validation."];
   }
 
   draw() {

@@ -2,18 +2,18 @@
 // The bottom line: how good the classifier is and how far that can be trusted. A refit changes digits,
 // not the layout.
 
-import { ago, button, count, h, setText, two } from "./dom.js";
+import { ago, button, count, h, images, percent, refill, setText } from "./dom.js";
 import { popover } from "./popover.js";
 import { QualityPanel } from "./qualitypanel.js";
 
 /** @import { Grid } from "./grid.js" */
 /** @import { Model } from "./model.js" */
 /** @import { OutboxState } from "./outbox.js" */
-/** @import { Interval } from "./types.d.ts" */
+/** @import { Interval, Snapshot } from "./types.d.ts" */
 
 const ABOUT =
-  "On the labelled images, which are harder than the rest where the classifier's doubt picked them; the audit says what the rest is like. Click: recall of each class, confusion matrix.";
-const AUDIT = "On labelled images that were drawn at random and never trained the classifier";
+  "Balanced accuracy (the mean over the classes) on labelled images, each predicted by a classifier that did not see it. They are harder than the rest where the classifier's doubt picked them. Click: recall of each class, confusion matrix.";
+const AUDIT = "Accuracy on images that were drawn at random and never train the classifier, with its 95 % interval";
 
 export class StatusBar {
   /** @param {{ model: Model, grid: Grid, workspace: HTMLElement }} parts */
@@ -29,13 +29,16 @@ export class StatusBar {
     this.accuracyButton = button(
       "ws-truth-button",
       { "aria-haspopup": "dialog", "aria-expanded": "false", title: ABOUT, onclick: () => this.openPanel() },
-      h("span", {}, "Balanced accuracy "),
+      h("span", {}, "Cross-validation "),
       this.accuracy,
       this.accuracyDoubt,
     );
-    this.audit = h("b");
-    this.auditDoubt = h("span");
-    this.auditPart = h("span", { title: AUDIT }, "Audit ", this.audit, this.auditDoubt);
+    this.auditPart = h("span", { class: "ws-audit-part" });
+    this.suspectsButton = button(
+      "ws-disagreement",
+      { hidden: true, onclick: () => grid.open({ name: "suspects" }) },
+      "Cross-validation and audit disagree: look at the suspects",
+    );
     this.nextLabels = h("span");
     this.gain = h("b");
     this.gainDoubt = h("span");
@@ -48,8 +51,9 @@ export class StatusBar {
       "section",
       { class: "ws-truth", "aria-label": "How good the classifier is" },
       this.message,
-      this.accuracyButton,
       this.auditPart,
+      this.accuracyButton,
+      this.suspectsButton,
       this.nextPart,
       this.choice,
       this.refitState,
@@ -62,27 +66,46 @@ export class StatusBar {
   draw() {
     const { n, snapshot } = this.model;
     if (!snapshot) return;
-    const { audit, cv } = snapshot;
+    const { audit, cv, disagreement } = snapshot;
     const known = cv !== null && cv.accuracy.value !== null;
     const ask = "Label a few images of two classes: the accuracy appears with its interval.";
-    const message = (!n && "No images yet.") || snapshot.message || ask;
+    const message = (!n && "No images yet.") || snapshot.message || cv?.why_not || ask;
     this.message.hidden = known;
     this.accuracyButton.hidden = !known;
     if (known) {
-      setText(this.accuracy, two(Number(cv.accuracy.value)));
-      setText(this.accuracyDoubt, doubtOf(cv.accuracy, ", by cross-validation"));
+      setText(this.accuracy, percent(Number(cv.accuracy.value)));
+      setText(this.accuracyDoubt, doubtOf(cv.accuracy));
       this.accuracyButton.title = `${ABOUT} Leak check: ${cv.leaks}`;
     } else setText(this.message, message);
-    this.auditPart.hidden = !audit || audit.value === null;
-    if (audit && audit.value !== null) {
-      setText(this.audit, two(audit.value));
-      setText(this.auditDoubt, doubtOf(audit));
-    }
+    this.drawAudit(audit);
+    this.suspectsButton.hidden = !disagreement;
+    this.suspectsButton.title = disagreement ?? "";
     this.drawNext(known);
     setText(this.choice, snapshot.sentence);
     this.choice.title = snapshot.sentence;
     this.drawRefitState();
     if (this.panelOpen) this.panel.draw();
+  }
+
+  /**
+   * First what images drawn at random say, once it can mean something; before, what lacks, last.
+   * @param {Snapshot["audit"]} audit
+   */
+  drawAudit(audit) {
+    const { auditPart } = this;
+    auditPart.hidden = !audit;
+    if (!audit) return;
+    const { accuracy, n, until_narrow: more } = audit;
+    auditPart.dataset.carries = String(accuracy !== null);
+    if (accuracy) {
+      const right = h("b", {}, percent(Number(accuracy.value)));
+      refill(auditPart, "Right in ", right, `${doubtOf(accuracy)} of images drawn at random`);
+      auditPart.title = AUDIT;
+    } else {
+      refill(auditPart, more === null ? "Audit: too few images" : `Audit: about ${count(more)} more labels`);
+      const labelled = `${images(n)} drawn at random ${n === 1 ? "has" : "have"} a label: too few to say how often the classifier is right`;
+      auditPart.title = more === null ? `${labelled}, and there are not enough.` : `${labelled} within ten points.`;
+    }
   }
 
   /**
@@ -159,12 +182,9 @@ export class StatusBar {
   }
 }
 
-/**
- * @param {Interval} interval
- * @param {string} [method]
- */
-const doubtOf = ({ low, high, n }, method = "") =>
-  ` (${low === null ? "" : `${two(low)}–${two(Number(high))}, `}n = ${count(n)}${method})`;
+/** @param {Interval} interval */
+const doubtOf = ({ low, high, n }) =>
+  ` (${low === null ? "" : `${Math.round(100 * low)}–${Math.round(100 * Number(high))}, `}n = ${count(n)})`;
 
 /** @param {number} share as percentage points */
 function pointsOf(share) {

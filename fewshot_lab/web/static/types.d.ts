@@ -26,6 +26,8 @@ export interface Suggestion {
 
 export interface CrossValidation {
   accuracy: Interval;
+  /** Why there is no accuracy; "" where there is one. */
+  why_not: string;
   leaks: string;
   class_ids: number[];
   recall: Record<string, Interval>;
@@ -45,7 +47,9 @@ export interface Snapshot {
   at: number;
   class_ids: number[];
   cv: CrossValidation | null;
-  audit: Interval | null;
+  /** Its accuracy is null while too few labels carry it; `until_narrow` more would do. */
+  audit: { accuracy: Interval | null; until_narrow: number | null; n: number } | null;
+  disagreement: string | null;
   suspects: [id: string, label: number, predicted: number, probability: number][];
   suggestions: Suggestion[];
 }

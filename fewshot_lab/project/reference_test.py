@@ -1,0 +1,28 @@
+"""Which images of a project are the reference test set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import TestRule, test_rows
+
+if TYPE_CHECKING:
+    from fewshot_lab.store import Store
+
+
+def test_rule(store: Store) -> TestRule:
+    """Return the rule that is in use."""
+    return TestRule.from_dict(store.get("test_set"))
+
+
+def reference_test(store: Store) -> tuple[NDArray[np.bool_], str]:
+    """Return which of all images are in it (n,), and by what; none where its column has gone."""
+    rows = store.images()
+    try:
+        return test_rows(rows, test_rule(store))
+    except FewshotLabError:
+        return np.zeros(len(rows), dtype=bool), ""
