@@ -81,5 +81,5 @@ class GroupAnswers:
     def of(cls, stored: Mapping[str, Any] | None, classes: int) -> GroupAnswers:
         """Return a stored rule; the mean log probability where none was measured."""
         if not stored:
-            return cls(RULES[0], tuple(range(classes)))
+            return cls(RULES[0], tuple(range(classes)), "patient")
         return cls(stored["rule"], tuple(stored["ranking"]), stored["noun"])

@@ -111,3 +111,27 @@ def test_dropped_images_of_a_patient_become_one_answer() -> None:
         ("1", "1", "0"),
     ]
     assert predicted_groups.groups_table(tally).decode("utf-8-sig").count("\n") == 3
+
+
+def predicted_page() -> None:
+    """Draw the answers for two patients; runs by itself."""
+    from fewshot_lab.export import ImagePrediction, StoredPredictions
+    from fewshot_lab.ui import predicted_groups
+
+    answers = [
+        ImagePrediction(path, "sick", {"sick": p, "well": 1 - p}, "", ())
+        for path, p in (("P1/a.png", 0.9), ("P1/b.png", 0.8), ("P2/a.png", 0.1))
+    ]
+    predicted_groups.show(StoredPredictions("b", ["sick", "well"], {}, answers, [], False))
+
+
+def test_the_predict_page_asks_what_tells_the_patients() -> None:
+    app = AppTest.from_function(predicted_page, default_timeout=60).run()
+    assert not app.exception and "nobody measured" not in words(app)
+    app.selectbox(key="fl-predict-groups").select("Its folder").run()
+    said = words(app)
+    assert "2 patients" in said and "nobody measured how good this is" in said
+    assert said.count("<tr><td>P") == 2
+    app.selectbox(key="fl-predict-groups").select("An expression of your own").run()
+    app.text_input(key="fl-predict-pattern").input("(").run()
+    assert "cannot be read" in app.error[0].value
