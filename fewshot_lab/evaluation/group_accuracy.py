@@ -123,8 +123,8 @@ def group_labels(images: GroupImages, ranking: tuple[int, ...], by: str) -> Ints
 def answers(images: GroupImages, rule: GroupAnswers, costs: Float | None) -> Ints:
     """Return the answer for each group (G,)."""
     order = np.argsort(images.groups, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(images.groups[order])) + 1)
-    return np.array([rule.answer(images.probabilities[rows], costs)[0] for rows in parts])
+    starts = np.flatnonzero(np.diff(images.groups[order], prepend=-1))
+    return rule.answer_each(images.probabilities[order], starts, costs)[0]
 
 
 def compare_rules(

@@ -52,22 +52,40 @@ class GroupAnswers:
             As :func:`choose` takes them. They decide by the mean log probabilities and for each
             image that has a share; of the worst image they only say which class is worse.
         """
+        best, scores = self.answer_each(probabilities, np.zeros(1, np.int64), costs)
+        return int(best[0]), scores[0]
+
+    def answer_each(
+        self, probabilities: np.ndarray, starts: np.ndarray, costs: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the class (G,) and the scores (G, K) of groups whose images lie together.
+
+        Parameters
+        ----------
+        probabilities : array (n, K)
+        starts : array (G,) of int
+            The row of the first image of each group.
+        costs : array (K, K), optional
+        """
         p = probabilities.astype(np.float64)
-        logs = np.log(np.maximum(p, FLOOR)).mean(axis=0)
-        mean = np.exp(logs - logs.max())
-        mean /= mean.sum()
+        size = np.diff(np.append(starts, len(p)))[:, None]
+        logs = np.add.reduceat(np.log(np.maximum(p, FLOOR)), starts) / size
+        mean = np.exp(logs - logs.max(axis=1, keepdims=True))
+        mean /= mean.sum(axis=1, keepdims=True)
         if self.rule == "log_odds":
-            return int(choose(mean[None], costs)[0]), mean
+            return choose(mean, costs), mean
         if self.rule == "share":
-            votes = np.bincount(choose(p, costs), minlength=p.shape[1]) / len(p)
-            most = np.flatnonzero(votes == votes.max())
-            return int(most[mean[most].argmax()]), votes
+            votes = np.add.reduceat(np.eye(p.shape[1])[choose(p, costs)], starts) / size
+            most = votes == votes.max(axis=1, keepdims=True)
+            return np.where(most, mean, -1.0).argmax(axis=1), votes
         order = list(self.ranking)
-        reached = p[:, order][:, ::-1].cumsum(axis=1)[:, ::-1].max(axis=0)
-        reached[0] = 1.0
-        scores = np.empty(len(order))
-        scores[order] = reached - np.append(reached[1:], 0.0)
-        return order[int(np.flatnonzero(reached >= REACHED)[-1])], scores
+        tails = p[:, order][:, ::-1].cumsum(axis=1)[:, ::-1]
+        reached = np.maximum.reduceat(tails, starts)
+        reached[:, 0] = 1.0
+        scores = np.empty_like(reached)
+        scores[:, order] = reached - np.pad(reached[:, 1:], ((0, 0), (0, 1)))
+        place = len(order) - 1 - (reached[:, ::-1] >= REACHED).argmax(axis=1)
+        return np.array(order)[place], scores
 
     def reordered(self, columns: list[int]) -> GroupAnswers:
         """Return the rule for probabilities whose columns come in another order."""
