@@ -4,8 +4,9 @@
 
 Images are copied, changed as copies in archives are, embedded by a backbone and added to the pool,
 one kind of copy at a time; then the app's own search runs. Printed is the share of copies joined
-with their original: by the pool's threshold, and by it or by standing out, as the app does. The
-last line counts the pairs that it joins in the pool as it is.
+with their original: by the embeddings (the pool's threshold, or standing out), by the pixels of
+the thumbnails, and by either, as the app does; and how many copies were joined with another image
+by their pixels. The last line counts the pairs that are joined in the pool as it is.
 """
 
 import argparse
@@ -18,8 +19,9 @@ from PIL import Image, ImageChops, ImageEnhance
 
 from fewshot_lab.backbones import default_name, find
 from fewshot_lab.classifiers import Pool
-from fewshot_lab.embeddings import build_index
+from fewshot_lab.embeddings import COPY_SIDE, build_index, describe_picture, find_copies
 from fewshot_lab.evaluation import near_threshold
+from fewshot_lab.images import make_thumbnail
 from fewshot_lab.project.near_duplicates import FLOOR, Near, find_near
 
 
@@ -46,14 +48,31 @@ COPIES = {
     "JPEG, quality 85": lambda i: saved(i, 85),
     "JPEG, quality 70": lambda i: saved(i, 70),
     "JPEG, quality 50": lambda i: saved(i, 50),
+    "JPEG, quality 30": lambda i: saved(i, 30),
+    "mirrored": lambda i: i.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "upside down": lambda i: i.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    "a quarter turn": lambda i: i.transpose(Image.Transpose.ROTATE_90),
+    "mirrored, JPEG 50": lambda i: saved(i.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 50),
 }
 
 
-def joined(near: Near) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs joined by the threshold, and by it or by standing out."""
+def joined(near: Near) -> np.ndarray:
+    """Return the pairs joined by their embeddings: by the threshold, or by standing out."""
     close = near.cosines >= near_threshold(near.nearest).value
-    return near.pairs[close], near.pairs[close | near.stands_out]
+    return near.pairs[close | near.stands_out]
+
+
+def gray(image: Image.Image) -> np.ndarray:
+    """Return what the app compares of an image, read from its thumbnail."""
+    thumbnail = Image.open(io.BytesIO(make_thumbnail(image))).convert("L")
+    return np.asarray(thumbnail.resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BOX), np.float32)
+
+
+def copies_among(grays: list[np.ndarray], start: int) -> set[tuple[int, int]]:
+    """Return the pairs of copies of which one comes at ``start`` or later."""
+    descriptions = np.stack([describe_picture(each) for each in grays])
+    found = find_copies(grays.__getitem__, descriptions, np.arange(start, len(grays)))
+    return {(a, b) for a, b in found.tolist()}
 
 
 def main() -> None:
@@ -82,20 +101,25 @@ def main() -> None:
         known = build_index(seen.rotated)
         first = known.search(seen.rotate(embedded(originals)), 1)[1][:, 0]
         print(f"{name}, {len(pool):,} images", flush=True)
+        grays = [gray(Image.open(path).convert("RGB")) for path in paths]
+        print(f"  {'':<28}embedding  pixels  either  with another")
         for kind, changed in COPIES.items():
-            X = np.concatenate([pool, embedded([changed(image) for image in originals])])
+            after = [changed(image) for image in originals]
+            X = np.concatenate([pool, embedded(after)])
             near = find_near([str(i) for i in range(len(X))], Pool(X, parts=parts).rotated, FLOOR)
-            shares = []
-            for pairs in joined(near):
-                found = {tuple(pair) for pair in pairs.tolist()}
-                shares.append(np.mean([(a, len(pool) + k) in found for k, a in enumerate(first)]))
-            print(f"  {kind:<28}{100 * shares[0]:4.0f} %  {100 * shares[1]:4.0f} %", flush=True)
+            by_embedding = {tuple(pair) for pair in joined(near).tolist()}
+            by_pixels = copies_among(grays + [gray(image) for image in after], len(pool))
+            right = [(int(a), len(pool) + k) for k, a in enumerate(first)]
+            own = [(int(a), len(pool) + k) for k, a in enumerate(some)]
+            other = len(by_pixels - set(right) - set(own))
+            embedding = np.array([a in by_embedding for a in right])
+            pixels = np.array([bool({a, b} & by_pixels) for a, b in zip(right, own, strict=True)])
+            shares = embedding.mean(), pixels.mean(), (embedding | pixels).mean()
+            told = "".join(f"{100 * share:7.0f} %" for share in shares)
+            print(f"  {kind:<28}{told}{other:8}", flush=True)
         near = find_near([str(i) for i in range(len(pool))], seen.rotated, FLOOR)
-        plain, both = joined(near)
-        threshold = near_threshold(near.nearest).value
-        print(
-            f"  pairs in the pool as it is: {len(plain)} above {threshold:.3f}, {len(both)} in all"
-        )
+        plain, pixels = len(joined(near)), len(copies_among(grays, 0))
+        print(f"  pairs in the pool as it is: {plain} by embedding, {pixels} by pixels", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 The shards are the one source; index and map can be deleted and rebuilt at any time.
 """
 
+from fewshot_lab.embeddings.copies import COPY_SIDE, describe_picture, find_copies
 from fewshot_lab.embeddings.decoding import ImageItem
 from fewshot_lab.embeddings.device import part_of_run
 from fewshot_lab.embeddings.embedding_run import EmbedReport, embed
@@ -13,6 +14,7 @@ from fewshot_lab.embeddings.map_layout import Layout, pca_map, place_new, umap_m
 from fewshot_lab.embeddings.neighbours import near_duplicates, near_pairs, neighbour_graph
 
 __all__ = [
+    "COPY_SIDE",
     "EmbedReport",
     "Embeddings",
     "ImageItem",
@@ -20,7 +22,9 @@ __all__ = [
     "Layout",
     "Map",
     "build_index",
+    "describe_picture",
     "embed",
+    "find_copies",
     "load_map",
     "make_map",
     "map_stamp",

@@ -11,7 +11,6 @@ from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.base import ProjectFolder
 from fewshot_lab.project.places import database
-from fewshot_lab.project.reference_test import reference_test
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
@@ -130,6 +129,10 @@ class EmbeddedProject(ProjectFolder):
         # Kept by name from the first time on: another default later changes no project.
         if self._through is None and (backbone or self.store.get("backbone") is None):
             self._put_into_use(backbone or chosen.name)
+        if self._through is None and shard is None:
+            from fewshot_lab.project.copies import Copies
+
+            Copies(self).compare(progress)
         return report
 
     def through(self, backbone: str) -> Self:
@@ -216,10 +219,11 @@ class EmbeddedProject(ProjectFolder):
         It learns nothing from the reference test set.
         """
         from fewshot_lab.classifiers import Pool
+        from fewshot_lab.project.split_settings import revision
 
         embeddings = self.require_embeddings()
         with self._lock:
-            key = (embeddings.fingerprint, len(embeddings.ids), self.store.get("splits_rev"))
+            key = (embeddings.fingerprint, len(embeddings.ids), revision(self.store))
             if self._pool is None or self._pool[0] != key:
                 learnt = self._learnt_from(embeddings)
                 rows = b"" if learnt is None else learnt.tobytes()
@@ -234,6 +238,8 @@ class EmbeddedProject(ProjectFolder):
     def _learnt_from(self, embeddings: Embeddings) -> NDArray[np.int64] | None:
         """Return the rows that are not of the reference test set; None where all are not."""
         import numpy as np
+
+        from fewshot_lab.project.split_settings import reference_test
 
         test, _ = reference_test(self.store)
         if not test.any():

@@ -23,12 +23,15 @@ class NearPair:
     cosine : float
     state : {"joined", "released", "apart"}
         "apart": of different groups, and joining all such would put too much in one.
+    copy : bool
+        Their pixels say that one is a copy of the other.
     """
 
     a: str
     b: str
     cosine: float
     state: str
+    copy: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Grouping:
         Image id to row.
     joined : Together
     pairs : list of NearPair
-        The closest first.
+        Copies first, then the closest.
     apart : array (p, 2) of int
         Rows of the pairs that are not joined.
     threshold : NearThreshold
@@ -110,20 +113,23 @@ def group(
     close = near.cosines >= limit.value
     if threshold is None:
         close |= near.stands_out
+    close |= near.copies
     found = [
-        (near.ids[a], near.ids[b], float(cosine))
-        for (a, b), cosine in zip(near.pairs[close], near.cosines[close], strict=True)
+        (near.ids[a], near.ids[b], float(cosine), bool(copy))
+        for (a, b), cosine, copy in zip(
+            near.pairs[close], near.cosines[close], near.copies[close], strict=True
+        )
         if near.ids[a] in row and near.ids[b] in row
     ]
-    wanted = [(a, b) for a, b, _ in found if ordered(a, b) not in released]
+    wanted = [(a, b) for a, b, *_ in found if ordered(a, b) not in released]
     links = np.array([(row[a], row[b]) for a, b in wanted], np.int64).reshape(-1, 2)
     joined = together(ids, keys, links)
     apart = {ordered(*wanted[k]) for k in joined.apart}
     pairs = []
-    for a, b, cosine in sorted(found, key=lambda pair: -pair[2]):
+    for a, b, cosine, copy in sorted(found, key=lambda pair: (-pair[3], -pair[2])):
         pair = ordered(a, b)
         state = "released" if pair in released else "apart" if pair in apart else "joined"
-        pairs.append(NearPair(a, b, cosine, state))
+        pairs.append(NearPair(a, b, cosine, state, copy))
     between = np.array([(row[a], row[b]) for a, b in sorted(apart)], np.int64).reshape(-1, 2)
     return Grouping(ids, row, joined, pairs, between, limit, *test)
 

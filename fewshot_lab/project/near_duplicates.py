@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.evaluation import standing_out
 from fewshot_lab.files import write_atomically
+from fewshot_lab.project.copies import Copies
 from fewshot_lab.project.embedded import EmbeddedProject
 
 FLOOR = 0.95
@@ -37,6 +38,8 @@ class Near(NamedTuple):
     cosines : array (p,), float32
     stands_out : array (p,) of bool
         Whether they are far more alike than either is to any third image.
+    copies : array (p,) of bool
+        Whether their pixels say that one is a copy of the other: see :func:`find_copies`.
     """
 
     ids: Sequence[str]
@@ -44,6 +47,7 @@ class Near(NamedTuple):
     pairs: NDArray[np.int64]
     cosines: NDArray[np.float32]
     stands_out: NDArray[np.bool_]
+    copies: NDArray[np.bool_]
 
 
 NOTHING = Near(
@@ -51,6 +55,7 @@ NOTHING = Near(
     np.empty(0, np.float32),
     np.empty((0, 2), np.int64),
     np.empty(0, np.float32),
+    np.empty(0, bool),
     np.empty(0, bool),
 )
 
@@ -61,9 +66,13 @@ class NearSearch:
     def __init__(self, project: EmbeddedProject) -> None:
         self._project = project
         self._kept: tuple[str, float, Near] | None = None
+        self._copies = Copies(project)
 
     def found(self, floor: float) -> Near:
-        """Return the pairs above a cosine, and each image's nearest."""
+        """Return the pairs above a cosine and those of copies, and each image's nearest."""
+        return _with_copies(self._by_embedding(floor), self._copies.pairs(), self._project)
+
+    def _by_embedding(self, floor: float) -> Near:
         project = self._project
         embeddings = project.embeddings
         if embeddings is None or len(embeddings.ids) < 2:
@@ -117,6 +126,30 @@ def find_near(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) ->
         np.concatenate([pairs, out[more]]),
         np.concatenate([cosines, alike[more]]).astype(np.float32),
         np.concatenate([np.isin(key, out @ [n, 1]), np.ones(int(more.sum()), dtype=bool)]),
+        np.zeros(len(pairs) + int(more.sum()), dtype=bool),
+    )
+
+
+def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: EmbeddedProject) -> Near:
+    """Return the same with pairs of copies, among the others or beside them."""
+    row = {image_id: k for k, image_id in enumerate(near.ids)}
+    there = [sorted((row[a], row[b])) for a, b in copies if a in row and b in row]
+    if not there:
+        return near
+    found = np.array(there, dtype=np.int64)
+    n = len(near.ids)
+    known = np.isin(found @ [n, 1], near.pairs @ [n, 1])
+    more, rotated = found[~known], project.pool.rotated
+    a, b = rotated[more[:, 0]], rotated[more[:, 1]]
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosines = (a * b).sum(axis=1) / np.maximum(lengths, 1e-6)
+    return Near(
+        near.ids,
+        near.nearest,
+        np.concatenate([near.pairs, more]),
+        np.concatenate([near.cosines, cosines]).astype(np.float32),
+        np.concatenate([near.stands_out, np.zeros(len(more), dtype=bool)]),
+        np.isin(np.concatenate([near.pairs, more]) @ [n, 1], found @ [n, 1]),
     )
 
 
@@ -144,7 +177,8 @@ def _read(file: Path, ids: Sequence[str], floor: float) -> Near | None:
         with np.load(file) as kept:
             if int(kept["mark"]) != _mark(ids) or float(kept["floor"]) > floor:
                 return None
-            found = (kept[name] for name in ("nearest", "pairs", "cosines", "stands_out"))
-            return Near(ids, *found)
+            names = ("nearest", "pairs", "cosines", "stands_out")
+            nearest, pairs, cosines, stands_out = (kept[name] for name in names)
+        return Near(ids, nearest, pairs, cosines, stands_out, np.zeros(len(pairs), dtype=bool))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

@@ -27,8 +27,8 @@ from fewshot_lab.project.grouping import Grouping, group, ordered
 from fewshot_lab.project.held_out import held_out
 from fewshot_lab.project.near_duplicates import FLOOR, NearSearch
 from fewshot_lab.project.pool_view import PoolView, along
-from fewshot_lab.project.reference_test import reference_test, test_rule
 from fewshot_lab.project.sites import Sites
+from fewshot_lab.project.split_settings import changed, reference_test, revision, test_rule
 
 LOWEST = 0.8
 MANY_LOST = 0.2
@@ -55,11 +55,11 @@ class Splits:
     @property
     def revision(self) -> int:
         """A number that grows with every decision."""
-        return int(self._store.get("splits_rev") or 0)
+        return revision(self._store)
 
     def changed(self) -> None:
         """Note that groups may be others now."""
-        self._store.set("splits_rev", self.revision + 1)
+        changed(self._store)
 
     def _decide(self, key: str, value: Any) -> None:
         self._store.set(key, value)

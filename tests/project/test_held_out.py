@@ -53,6 +53,7 @@ def test_pairs_of_images_that_have_gone_are_left_out():
         np.array([[0, 1], [1, 2], [0, 2]]),
         np.array([0.99, 0.99, 0.98], np.float32),
         np.zeros(3, dtype=bool),
+        np.zeros(3, dtype=bool),
     )
     found = group(IDS, KEYS, near, 0.9, set(), (np.zeros(8, dtype=bool), ""))
     assert [(pair.a, pair.b) for pair in found.pairs] == [("0", "4")]

@@ -27,8 +27,9 @@ def show(project: Project) -> None:
         return
     pairs = splits.grouping.pairs
     muted(
-        "Two images whose embeddings are this close (cosine, centred on the "
-        f"pool) stay together like a group. Threshold {splits.grouping.threshold.sentence}"
+        "Copies of one picture (also mirrored, turned, cut or saved anew) and images whose "
+        "embeddings are this close (cosine, centred on the pool) stay together like a group. "
+        f"Threshold {splits.grouping.threshold.sentence}"
     )
     states = [pair.state for pair in pairs]
     if apart := states.count("apart"):
@@ -108,4 +109,4 @@ def side_by_side(project: Project, pair: "NearPair", paths: list[str]) -> str:
         (image, path, path.rpartition("/")[2])
         for image, path in zip((pair.a, pair.b), paths, strict=True)
     ]
-    return fragment("splits", "pair", images, api_url(project.name), pair.cosine)
+    return fragment("splits", "pair", images, api_url(project.name), pair.cosine, pair.copy)

@@ -1,4 +1,4 @@
-"""Which images of a project are the reference test set."""
+"""What is stored of how a project is split, and the reference test set that follows from it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,16 @@ from fewshot_lab.evaluation import TestRule, test_rows
 
 if TYPE_CHECKING:
     from fewshot_lab.store import Store
+
+
+def revision(store: Store) -> int:
+    """Return a number that grows with every decision about groups, copies and test set."""
+    return int(store.get("splits_rev") or 0)
+
+
+def changed(store: Store) -> None:
+    """Note that groups may be others now."""
+    store.set("splits_rev", revision(store) + 1)
 
 
 def test_rule(store: Store) -> TestRule:
