@@ -51,10 +51,10 @@ export class StatusBar {
       "section",
       { class: "ws-truth", "aria-label": "How good the classifier is" },
       this.message,
-      this.auditPart,
       this.accuracyButton,
       this.suspectsButton,
       this.nextPart,
+      this.auditPart,
       this.choice,
       this.refitState,
     );
@@ -77,6 +77,7 @@ export class StatusBar {
       setText(this.accuracyDoubt, doubtOf(cv.accuracy));
       this.accuracyButton.title = `${ABOUT} Leak check: ${cv.leaks}`;
     } else setText(this.message, message);
+    this.message.title = message;
     this.drawAudit(audit);
     this.suspectsButton.hidden = !disagreement;
     this.suspectsButton.title = disagreement ?? "";
