@@ -57,7 +57,7 @@ def add(project: Project, by_id: dict[int, str], known: tuple[ErrorCost, ...]) -
             key="fl-cost-called",
         )
         times = st.number_input(
-            "is so many times worse", 0.1, 1000.0, TIMES, step=1.0, format="%g", key="fl-cost-times"
+            "times worse", 0.1, 1000.0, TIMES, step=1.0, format="%g", key="fl-cost-times"
         )
         if st.button("Add", key="fl-cost-add") and called is not None:
             others = [c for c in known if (c.true, c.called) != (true, called)]
