@@ -109,6 +109,10 @@ def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
     assert "not drawn at random" in acting["threshold"]["sentence"] or (
         acting["threshold"]["rule"] == "none"
     )
+    code, _, err = terminal("evaluate", "confounders", "blood")
+    assert code == 1 and "No suspected confounder is named" in err
+    code, _, err = terminal("evaluate", "confounders", "blood", "--column", "site")
+    assert code == 1 and "No image has a column 'site'" in err
     code, _, err = terminal("evaluate", "probabilities", "blood", "--target-error", "5")
     assert code == 1 and "between 0 and 1" in err
     assert [row["path"] for row in rows] == files

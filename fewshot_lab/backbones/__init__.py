@@ -9,6 +9,7 @@ from fewshot_lab.backbones.checkpoints import SUFFIXES
 from fewshot_lab.backbones.licence import conditions, must_be_accepted
 from fewshot_lab.backbones.networks import register as register_networks
 from fewshot_lab.backbones.parts import FINAL, Parts
+from fewshot_lab.backbones.picture_statistics import picture_statistics
 from fewshot_lab.backbones.preprocessing import Preprocessing
 from fewshot_lab.backbones.registry import EMBEDDED, cards, default_name, find, with_stages
 
@@ -26,6 +27,7 @@ __all__ = [
     "default_name",
     "find",
     "must_be_accepted",
+    "picture_statistics",
     "register_networks",
     "with_stages",
 ]

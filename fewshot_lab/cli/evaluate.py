@@ -8,10 +8,12 @@ import typer
 
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
+from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.cli.site_audit import site_audit
 
 evaluate = typer.Typer(
     name="evaluate",
@@ -23,17 +25,8 @@ evaluate = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
-    for verb in (
-        nshot,
-        curve,
-        replay,
-        strategy,
-        backbones,
-        probabilities,
-        patients,
-        grades,
-        costs,
-    ):
+    verbs = (nshot, curve, replay, strategy, backbones, probabilities, confounders, site_audit)
+    for verb in (*verbs, patients, grades, costs):
         evaluate.command()(verb)
     app.add_typer(evaluate)
     # What runs as a job is named by one word.
@@ -102,7 +95,7 @@ def probabilities(
     ] = None,
     unlike: Annotated[
         float | None,
-        optional("Share of the unlabelled pool that is called unlike the labelled images."),
+        optional("Share of the pool's own images that is called unlike anything labelled."),
     ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep these settings in the project, for its exports.")
@@ -135,6 +128,7 @@ def probabilities(
 def _probability_text(result: dict[str, Any]) -> str:
     lines = [
         result["threshold"]["sentence"],
+        result["referred"]["sentence"],
         result["reliability"]["sentence"],
         result["calibration"]["sentence"],
         result["sets"]["sentence"],

@@ -76,7 +76,8 @@ def strategy(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="auto (follows the evidence of replays), mixed, cover, margin, entropy or random.",
+            help="auto (follows the evidence of replays), mixed, cover, margin, entropy or random; "
+            "gaps, where a suspected confounder is named.",
             show_default=False,
         ),
     ] = None,

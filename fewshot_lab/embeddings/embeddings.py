@@ -34,6 +34,7 @@ class Embeddings:
         self._failed: dict[str, str] = {}
         self._pending: list[tuple[Shard, npt.NDArray[np.intp]]] = []
         self._matrix: npt.NDArray[np.float16] | None = None
+        self._shards: list[Shard] = []
         self._parts = Parts(())
         self._fingerprint = ""
         self._dtype = ""
@@ -83,6 +84,7 @@ class Embeddings:
                     continue
                 self._seen.add(path.name)
                 self._check(shard)
+                self._shards.append(shard)
                 # An image embedded by two processes at once counts once, as first found.
                 keep = []
                 for position, image_id in enumerate(shard.ids):
@@ -136,6 +138,21 @@ class Embeddings:
             except KeyError as error:
                 raise FewshotLabError(f"Image {error.args[0]} has no embedding yet.") from None
             return matrix[rows]
+
+    def statistics(self, ids: Sequence[str]) -> npt.NDArray[np.float16] | None:
+        """Return the pictures' statistics (n, s); None where an image has none.
+
+        Images embedded by earlier versions have none: what needs them goes without.
+        """
+        row: dict[str, npt.NDArray[np.float16]] = {}
+        with self._lock:
+            shards = list(self._shards)
+        for shard in reversed(shards):  # an image embedded twice counts as first found
+            if (table := shard.statistics()) is not None:
+                row.update(zip(shard.ids, table, strict=True))
+        if not ids or not all(image_id in row for image_id in ids):
+            return None
+        return np.stack([row[image_id] for image_id in ids])
 
     def _whole(self) -> npt.NDArray[np.float16]:
         if self._matrix is None or self._pending:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fewshot_lab.backbones import Preprocessing
+from fewshot_lab.backbones import Preprocessing, picture_statistics
 from fewshot_lab.embeddings.decoding import ImageItem, Unread, decode
 from fewshot_lab.embeddings.forward_pass import Forward, to_numpy
 from fewshot_lab.signals import leave_to_parent
@@ -38,6 +38,8 @@ class Batch:
     ----------
     ids, vectors
         The images that have an embedding, and the float16 (n, d) vectors.
+    statistics
+        Of the same pictures, float16 (n, s).
     failed, absent
         The others, with the reason: those at fault themselves, and those that are not there.
     waited, worked
@@ -47,6 +49,7 @@ class Batch:
 
     ids: list[str] = field(default_factory=list)
     vectors: Any = None
+    statistics: Any = None
     failed: list[tuple[str, str]] = field(default_factory=list)
     absent: list[tuple[str, str]] = field(default_factory=list)
     waited: float = 0.0
@@ -199,24 +202,34 @@ def _cut(chunks: Chunks, size: int) -> Iterator[list[ImageItem]]:
 def _read(
     items: Sequence[ImageItem], preprocessing: Preprocessing
 ) -> tuple[Batch, torch.Tensor | None]:
-    return _stacked([(item.id, decode(item, preprocessing)) for item in items])
+    return _stacked([_described(item, preprocessing) for item in items])
 
 
-def _stacked(read: Sequence[tuple[str, Any]]) -> tuple[Batch, torch.Tensor | None]:
+Described = tuple[str, Any, Any]
+
+
+def _described(item: ImageItem, preprocessing: Preprocessing) -> Described:
+    """Return id, pixels and statistics of an image; why there are no pixels, and None."""
+    pixels = decode(item, preprocessing)
+    return item.id, pixels, None if isinstance(pixels, Unread) else picture_statistics(pixels)
+
+
+def _stacked(read: Sequence[Described]) -> tuple[Batch, torch.Tensor | None]:
     import torch
 
     batch = Batch()
     good = []
-    for image_id, pixels in read:
+    for image_id, pixels, statistics in read:
         if isinstance(pixels, Unread):
             unread = batch.failed if pixels.lasting else batch.absent
             unread.append((image_id, pixels.reason))
         else:
-            good.append((image_id, pixels))
+            good.append((image_id, pixels, statistics))
     if not good:
         return batch, None
-    batch.ids = [i for i, _ in good]
-    return batch, torch.from_numpy(np.stack([pixels for _, pixels in good]))
+    ids, pixels, statistics = zip(*good, strict=True)
+    batch.ids, batch.statistics = list(ids), np.stack(statistics)
+    return batch, torch.from_numpy(np.stack(pixels))
 
 
 Reading = Generator[tuple[Batch, "torch.Tensor | None"], None, None]
@@ -227,7 +240,7 @@ def _read_by_threads(
 ) -> Reading:
     """Read batches ahead in threads, in order."""
     with ThreadPoolExecutor(workers) as pool:
-        ahead: list[tuple[list[ImageItem], list[Future[Any]]]] = []
+        ahead: list[list[Future[Described]]] = []
         try:
             exhausted = False
             while ahead or not exhausted:
@@ -236,14 +249,11 @@ def _read_by_threads(
                     if items is None:
                         exhausted = True
                     else:
-                        futures = [pool.submit(decode, item, preprocessing) for item in items]
-                        ahead.append((items, futures))
+                        ahead.append([pool.submit(_described, i, preprocessing) for i in items])
                 if ahead:
-                    items, futures = ahead.pop(0)
-                    read = [(i.id, f.result()) for i, f in zip(items, futures, strict=True)]
-                    yield _stacked(read)
+                    yield _stacked([future.result() for future in ahead.pop(0)])
         finally:
-            for _, futures in ahead:
+            for futures in ahead:
                 for future in futures:
                     future.cancel()
 

@@ -34,6 +34,7 @@ class ShardWriter:
     def _empty(self) -> None:
         self._ids: list[str] = []
         self._vectors: list[Any] = []
+        self._statistics: list[Any] = []
         self._failed: list[tuple[str, str]] = []
         self._since = time.monotonic()
 
@@ -51,8 +52,10 @@ class ShardWriter:
                 ]
                 batch.ids = [i for i, good in zip(batch.ids, finite, strict=True) if good]
                 batch.vectors = batch.vectors[finite]
+                batch.statistics = batch.statistics[finite]
             self._ids += batch.ids
             self._vectors.append(batch.vectors)
+            self._statistics.append(batch.statistics)
         full = len(self._ids) + len(self._failed) >= self._size
         if full or time.monotonic() - self._since > PATIENCE:
             self.write()
@@ -71,6 +74,7 @@ class ShardWriter:
                 vectors,
                 self._failed,
                 parts=self._parts,
+                statistics=np.concatenate(self._statistics) if self._ids else None,
                 fingerprint=self._fingerprint,
                 dtype=self._dtype,
             )

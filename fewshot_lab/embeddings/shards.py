@@ -1,7 +1,8 @@
 """Embeddings on disk: many small files, each written whole, none ever changed.
 
-A shard is a safetensors file with one tensor ``vectors`` (n, d) in fp16; its header lists the n
-image ids, the images that could not be embedded, with the reason, and the parts of a vector. Each
+A shard is a safetensors file with a tensor ``vectors`` (n, d) in fp16, and beside it, where they
+were taken, ``statistics`` (n, s) of the same pictures; its header lists the n image ids, the images
+that could not be embedded, with the reason, and the parts of a vector. Each
 process writes shards of its own, so any number of them may write into one folder at once without a
 common list to lock: the manifest is the union of the headers.
 """
@@ -26,7 +27,11 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class Shard:
-    """The header of one shard file; ``offset`` is where its vectors begin."""
+    """The header of one shard file.
+
+    ``offset`` is where its vectors begin; ``statistics_at`` where the pictures' statistics do, and
+    how many there are of each; None in shards of earlier versions.
+    """
 
     path: Path
     ids: list[str]
@@ -35,14 +40,21 @@ class Shard:
     fingerprint: str
     dtype: str
     offset: int
+    statistics_at: tuple[int, int] | None = None
 
     def vectors(self) -> npt.NDArray[np.float16]:
         """Return the vectors (n, d), read into memory."""
-        shape = (len(self.ids), self.parts.dimensions)
+        return self._read(self.offset, self.parts.dimensions)
+
+    def statistics(self) -> npt.NDArray[np.float16] | None:
+        """Return the pictures' statistics (n, s), read into memory; None where there are none."""
+        return None if self.statistics_at is None else self._read(*self.statistics_at)
+
+    def _read(self, offset: int, width: int) -> npt.NDArray[np.float16]:
+        shape = (len(self.ids), width)
         if not self.ids:
             return np.zeros(shape, np.float16)
-        count = shape[0] * shape[1]
-        return np.fromfile(self.path, np.float16, count, offset=self.offset).reshape(shape)
+        return np.fromfile(self.path, np.float16, shape[0] * width, offset=offset).reshape(shape)
 
 
 def write_shard(
@@ -52,6 +64,7 @@ def write_shard(
     failed: Sequence[tuple[str, str]],
     *,
     parts: Parts | None = None,
+    statistics: npt.NDArray[np.float16] | None = None,
     fingerprint: str,
     dtype: str,
 ) -> Path:
@@ -69,6 +82,8 @@ def write_shard(
         Images without an embedding, and why.
     parts
         Of a vector; one, the final embedding, if None.
+    statistics
+        Of the pictures (n, s), if they were taken.
     fingerprint
         Of the backbone.
     dtype
@@ -78,8 +93,11 @@ def write_shard(
 
     if vectors.shape[0] != len(ids):
         raise ValueError(f"{len(ids)} ids for {vectors.shape[0]} vectors")
+    tensors = {"vectors": np.ascontiguousarray(vectors, np.float16)}
+    if statistics is not None:
+        tensors["statistics"] = np.ascontiguousarray(statistics, np.float16)
     data = save(
-        {"vectors": np.ascontiguousarray(vectors, np.float16)},
+        tensors,
         metadata={
             "ids": json.dumps(list(ids)),
             "failed": json.dumps(list(failed)),
@@ -107,11 +125,14 @@ def read_header(path: Path) -> Shard | None:
                 return None
             header = json.loads(file.read(length))
         tensor, metadata = header["vectors"], header["__metadata__"]
+        beside = header.get("statistics")
         n, d = tensor["shape"]
         ids = json.loads(metadata["ids"])
         # Shards of the first version say nothing of parts: they have but one.
         parts = Parts.of(json.loads(metadata["parts"])) if "parts" in metadata else Parts.final(d)
-        whole = tensor["dtype"] == "F16" and n == len(ids) and size == 8 + length + 2 * n * d
+        tensors = [tensor] if beside is None else [tensor, beside]
+        whole = all(each["dtype"] == "F16" and each["shape"][0] == len(ids) for each in tensors)
+        whole &= size == 8 + length + sum(2 * n * each["shape"][1] for each in tensors)
         if not whole or (n and parts.dimensions != d):
             return None
         return Shard(
@@ -121,7 +142,9 @@ def read_header(path: Path) -> Shard | None:
             parts=parts,
             fingerprint=metadata["fingerprint"],
             dtype=metadata["dtype"],
-            offset=8 + length,
+            offset=8 + length + tensor["data_offsets"][0],
+            statistics_at=beside
+            and (8 + length + beside["data_offsets"][0], int(beside["shape"][1])),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

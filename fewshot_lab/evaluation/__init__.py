@@ -11,6 +11,8 @@ from fewshot_lab.evaluation.audit_estimates import (
     labels_until_narrow,
     test_figures,
 )
+from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
+from fewshot_lab.evaluation.confounding import Confounding, LabelledImages, confounding
 from fewshot_lab.evaluation.costed_evidence import by_cost
 from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.cross_validation import (
@@ -55,6 +57,7 @@ from fewshot_lab.evaluation.grouping import (
     preview_groups,
     together,
 )
+from fewshot_lab.evaluation.kind_fit import KindFit, fit_kind
 from fewshot_lab.evaluation.labelling_time import Pace, pace
 from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sides
 from fewshot_lab.evaluation.learning_curve import learning_curve
@@ -63,23 +66,35 @@ from fewshot_lab.evaluation.near_duplicate_threshold import (
     near_threshold,
     standing_out,
 )
-from fewshot_lab.evaluation.out_of_distribution import make_reference, nearest
+from fewshot_lab.evaluation.out_of_distribution import NEAR, make_reference, nearest
 from fewshot_lab.evaluation.paper_results import recognise
+from fewshot_lab.evaluation.referral import (
+    HEADLINE,
+    NOT_ASSURED,
+    referral_sentence,
+    referred_sentence,
+)
 from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay, verdict
+from fewshot_lab.evaluation.robustness_index import RobustnessIndex, robustness_index
 from fewshot_lab.evaluation.selective import NEVER
+from fewshot_lab.evaluation.site_audit import SiteAudit, site_audit
 from fewshot_lab.evaluation.split_list import read_split
 from fewshot_lab.evaluation.test_set import TestRule, test_rows
 
 __all__ = [
     "CLASSIFIERS",
     "DEFAULT",
+    "HEADLINE",
+    "NEAR",
     "NEVER",
+    "NOT_ASSURED",
     "RULES",
     "SHOTS",
     "Advice",
     "AuditCounts",
     "AuditReport",
     "Choose",
+    "Confounding",
     "CrossValidation",
     "Curve",
     "Decision",
@@ -90,6 +105,8 @@ __all__ = [
     "GroupImages",
     "GroupPreview",
     "GroupRule",
+    "KindFit",
+    "LabelledImages",
     "Leak",
     "LeakCheck",
     "LearningCurve",
@@ -100,8 +117,10 @@ __all__ = [
     "Protocol",
     "ReferenceTest",
     "ReplayPlan",
+    "RobustnessIndex",
     "RuleComparison",
     "Settings",
+    "SiteAudit",
     "Split",
     "Suspect",
     "TestFigures",
@@ -117,8 +136,11 @@ __all__ = [
     "check_sides",
     "choose",
     "compare_rules",
+    "confounding",
+    "confounding_report",
     "cross_validation",
     "disagreement",
+    "fit_kind",
     "group_figures",
     "group_keys",
     "group_labels",
@@ -135,13 +157,18 @@ __all__ = [
     "preview_groups",
     "read_split",
     "recognise",
+    "referral_sentence",
+    "referred_sentence",
     "replay",
+    "robustness_index",
     "severity",
+    "site_audit",
     "split_by_group",
     "standing_out",
     "suspects",
     "test_figures",
     "test_rows",
     "together",
+    "unmeasured",
     "verdict",
 ]

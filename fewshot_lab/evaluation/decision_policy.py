@@ -13,7 +13,9 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.costed_evidence import by_cost
 from fewshot_lab.evaluation.costs import certainty, choose
 from fewshot_lab.evaluation.decisions import Decision, Reference
+from fewshot_lab.evaluation.kind_distance import KindDistance
 from fewshot_lab.evaluation.prediction_sets import PredictionSets, prediction_sets
+from fewshot_lab.evaluation.referral import CLOSE, NOT_ASSURED, UNLIKE
 from fewshot_lab.evaluation.selective import (
     NEVER,
     RiskCoverage,
@@ -23,7 +25,15 @@ from fewshot_lab.evaluation.selective import (
     risk_coverage,
     share_above,
 )
-from fewshot_lab.stats import Evidence, Interval, Reliability, effective_size, reliability, wilson
+from fewshot_lab.stats import (
+    ENOUGH,
+    Evidence,
+    Interval,
+    Reliability,
+    effective_size,
+    reliability,
+    wilson,
+)
 
 Float = NDArray[np.floating[Any]]
 
@@ -47,7 +57,7 @@ class Settings:
     set_per_class : bool
         Each class keeps the promise by itself.
     unlike_share : float
-        Share of the pool's unlabelled images that is called unlike the labelled ones.
+        Share of the pool's own images that is called unlike anything labelled.
     """
 
     target_error: float = 0.05
@@ -56,7 +66,7 @@ class Settings:
     set_coverage: float = 0.9
     set_method: str = "lac"
     set_per_class: bool = False
-    unlike_share: float = 0.01
+    unlike_share: float = 0.04
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
@@ -132,6 +142,8 @@ class Probabilities:
         Share of the pool that is unlike the labelled images.
     decision : Decision
         The rule that travels.
+    referred : dict
+        Reason (:mod:`fewshot_lab.evaluation.referral`) to images of the pool referred for it.
     """
 
     settings: Settings
@@ -145,6 +157,7 @@ class Probabilities:
     sets_measured: Interval | None
     unlike: Interval
     decision: Decision
+    referred: dict[str, int]
 
 
 def act(
@@ -153,6 +166,7 @@ def act(
     reference: Reference | None,
     settings: Settings | None = None,
     *,
+    kind: KindDistance | None = None,
     audit: Evidence | None = None,
     costs: Float | None = None,
 ) -> Probabilities:
@@ -166,6 +180,8 @@ def act(
     reference : Reference or None
         Tells what is unlike the labelled images.
     settings : Settings, optional
+    kind : KindDistance, optional
+        Tells another kind of picture.
     audit : Evidence, optional
         Audit images too few to calibrate on: they still measure sets calibrated on others.
     costs : array (K, K), optional
@@ -209,7 +225,16 @@ def act(
         method=settings.set_method,
         per_class=settings.set_per_class,
     )
-    decision = Decision(thresholds, sets.method, sets.limits, reference, costs)
+    decision = Decision(
+        thresholds,
+        sets.method,
+        sets.limits,
+        reference,
+        kind,
+        settings.target_error,
+        _more_audit(evidence, audit, thresholds, threshold.least),
+        costs,
+    )
     measured = None
     if audit is not None and len(audit) and evidence.source != "audit":
         inside = decision.prediction_sets(audit.probabilities.astype(np.float64))
@@ -229,7 +254,41 @@ def act(
         measured,
         share_above(pool.unlike.astype(np.float64), 0.5, pool.groups),
         decision,
+        _referred(pool, thresholds, best, confidence),
     )
+
+
+def _referred(
+    pool: PoolProbabilities, thresholds: Float, best: NDArray[np.int64], confidence: Float
+) -> dict[str, int]:
+    """Return how many images of the pool are referred, by reason."""
+    if not len(pool.probabilities):
+        return {}
+    asked = thresholds[best]
+    never = ~pool.unlike & (asked >= NEVER)
+    counts = {
+        UNLIKE: int(pool.unlike.sum()),
+        NOT_ASSURED: int(never.sum()),
+        CLOSE: int((~pool.unlike & ~never & (confidence < asked)).sum()),
+    }
+    return {reason: count for reason, count in counts.items() if count}
+
+
+def _more_audit(
+    evidence: Evidence, audit: Evidence | None, thresholds: Float, least: int
+) -> int | None:
+    """Return how many audit images are missing at the least where nothing can be decided."""
+    never = np.flatnonzero(thresholds >= NEVER)
+    drawn = evidence if evidence.source == "audit" else audit
+    if not len(never):
+        return None
+    if drawn is None or not len(drawn):
+        return max(least, ENOUGH)
+    if evidence.source != "audit":
+        return max(least, ENOUGH) - len(drawn)
+    each = len(never) < len(thresholds)  # a threshold for each predicted class
+    seen = max((drawn.predicted == k).sum() for k in never) if each else len(drawn)
+    return int(least - seen) if seen < least else None
 
 
 def _together(

@@ -8,13 +8,21 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from fewshot_lab.evaluation.costs import certainty, check_costs, choose
 from fewshot_lab.evaluation.group_answers import GroupAnswers
+from fewshot_lab.evaluation.kind_distance import KindDistance
+from fewshot_lab.evaluation.referral import (
+    ANOTHER_KIND,
+    CLOSE,
+    NOT_ASSURED,
+    UNLIKE,
+    referral_sentence,
+)
 
 DECISION, REFERENCE = "decision.json", "reference.npz"
 
@@ -33,12 +41,16 @@ class Verdicts:
         Unlike anything labelled.
     similarity : array (n,) or None
         To the labelled images, -1 to 1.
+    reasons : list (n,) of str
+        Why each is left to a person, as in :mod:`fewshot_lab.evaluation.referral`; empty where it
+        is decided.
     """
 
     decided: np.ndarray
     sets: np.ndarray | None
     unlike: np.ndarray
     similarity: np.ndarray | None
+    reasons: list[str]
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,12 @@ class Decision:
         the classes up to it, by falling probability, add up to its limit at most. The most
         probable class is always in it.
     reference : Reference or None
+    kind : KindDistance or None
+        Tells another kind of picture.
+    target_error : float or None
+        The error wanted among decided pictures.
+    more_audit : int or None
+        Audit images missing at the least before the error can be assured.
     costs : array (K, K) or None
         What errors cost, as :func:`choose` takes it; None where all are equal.
     groups : GroupAnswers or None
@@ -109,22 +127,64 @@ class Decision:
     sets: str | None
     limits: np.ndarray | None
     reference: Reference | None
+    kind: KindDistance | None = None
+    target_error: float | None = None
+    more_audit: int | None = None
     costs: np.ndarray | None = None
     groups: GroupAnswers | None = None
 
-    def apply(self, probabilities: np.ndarray, embeddings: np.ndarray | None = None) -> Verdicts:
-        """Return what follows for pictures with probabilities (n, K) and embeddings (n, d)."""
+    def apply(
+        self,
+        probabilities: np.ndarray,
+        embeddings: np.ndarray | None = None,
+        statistics: np.ndarray | None = None,
+    ) -> Verdicts:
+        """Return what follows for pictures.
+
+        Parameters
+        ----------
+        probabilities : array (n, K)
+        embeddings : array (n, d), optional
+        statistics : array (n, s), optional
+            Of the pictures, where :attr:`kind` asks for them.
+        """
         n = len(probabilities)
         best = choose(probabilities, self.costs)
         top = certainty(probabilities, best, self.costs)
-        similarity, unlike = None, np.zeros(n, dtype=bool)
+        similarity, unlike, another = None, np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         if self.reference is not None and embeddings is not None:
             similarity = self.reference.similarity(embeddings)
             unlike = similarity < self.reference.cutoff
-        decided = ~unlike
-        if self.thresholds is not None:
-            decided = decided & (top >= self.thresholds[best])
-        return Verdicts(decided, self.prediction_sets(probabilities), unlike, similarity)
+        if self.kind is not None and embeddings is not None:
+            another = self.kind.score(embeddings, statistics) > self.kind.cutoff
+        threshold = np.zeros(n) if self.thresholds is None else self.thresholds[best]
+        reasons = np.select(
+            [another, unlike, threshold > 1, top < threshold],
+            [ANOTHER_KIND, UNLIKE, NOT_ASSURED, CLOSE],
+            "",
+        ).tolist()
+        decided = np.array([not reason for reason in reasons], dtype=bool)
+        sets = self.prediction_sets(probabilities)
+        return Verdicts(decided, sets, unlike | another, similarity, reasons)
+
+    @property
+    def tells_unlike(self) -> bool:
+        """Whether pictures unlike anything labelled are looked for."""
+        return self.reference is not None or self.kind is not None
+
+    def sentence(self, reason: str, probabilities: np.ndarray, names: list[str]) -> str:
+        """Say why a picture with probabilities (K,) is referred; empty where it is not."""
+        best = int(choose(probabilities[None], self.costs)[0])
+        if reason == CLOSE and self.costs is not None:
+            return f"Calling it {names[best]} might be an error that costs too much."
+        threshold = None if self.thresholds is None else self.thresholds[best]
+        return referral_sentence(
+            reason,
+            dict(zip(names, probabilities.tolist(), strict=True)),
+            threshold=threshold,
+            error=self.target_error,
+            more_audit=self.more_audit,
+        )
 
     def prediction_sets(self, probabilities: np.ndarray) -> np.ndarray | None:
         """Return the classes in the prediction set of each picture (n, K) of bool."""
@@ -138,19 +198,18 @@ class Decision:
 
     def reordered(self, columns: list[int]) -> Decision:
         """Return the rule for probabilities whose columns come in another order."""
-        return Decision(
-            None if self.thresholds is None else self.thresholds[columns],
-            self.sets,
-            None if self.limits is None else self.limits[columns],
-            self.reference,
-            None if self.costs is None else self.costs[np.ix_(columns, columns)],
-            None if self.groups is None else self.groups.reordered(columns),
+        return replace(
+            self,
+            thresholds=None if self.thresholds is None else self.thresholds[columns],
+            limits=None if self.limits is None else self.limits[columns],
+            costs=None if self.costs is None else self.costs[np.ix_(columns, columns)],
+            groups=None if self.groups is None else self.groups.reordered(columns),
         )
 
     def files(self) -> dict[str, bytes]:
         """Return the files that hold the rule, by name."""
         reference = self.reference
-        told = {
+        values = {
             "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
             "sets": self.sets,
             # JSON has no infinity: null for a limit that every class meets.
@@ -160,16 +219,22 @@ class Decision:
             "unlike": None
             if reference is None
             else {"k": reference.k, "cutoff": reference.cutoff, "gain": reference.gain},
+            "kind": None if self.kind is None else self.kind.to_dict(),
+            "target_error": self.target_error,
+            "more_audit": self.more_audit,
             "costs": None if self.costs is None else self.costs.tolist(),
             "groups": None if self.groups is None else self.groups.to_dict(),
         }
-        out = {DECISION: (json.dumps(told, indent=1) + "\n").encode()}
+        arrays = {} if self.kind is None else self.kind.arrays()
         if reference is not None:
+            arrays |= {"vectors": reference.vectors, "centre": reference.centre}
+        out = {DECISION: (json.dumps(values, indent=1) + "\n").encode()}
+        if arrays:
             buffer = io.BytesIO()
             with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name in ("vectors", "centre"):
+                for name, array in arrays.items():
                     part = io.BytesIO()
-                    np.save(part, getattr(reference, name), allow_pickle=False)
+                    np.save(part, array, allow_pickle=False)
                     # A fixed time: the same rule gives the same bytes.
                     entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
                     archive.writestr(entry, part.getvalue())
@@ -183,13 +248,20 @@ class Decision:
         if not path.is_file():
             return None
         told = json.loads(path.read_text("utf-8"))
+        # Bundles of earlier versions have no kind, and no error to name.
         reference, unlike = None, told["unlike"]
+        kind, values = None, told.get("kind")
         costs, groups = told.get("costs"), told.get("groups")
-        if unlike is not None:
+        if unlike is not None or values is not None:
             with np.load(folder / REFERENCE, allow_pickle=False) as file:
+                arrays = dict(file)
+            if unlike is not None:
+                vectors, centre = arrays["vectors"], arrays["centre"]
                 reference = Reference(
-                    file["vectors"], unlike["gain"], file["centre"], unlike["k"], unlike["cutoff"]
+                    vectors, unlike["gain"], centre, unlike["k"], unlike["cutoff"]
                 )
+            if values is not None:
+                kind = KindDistance.of(values, arrays)
         return cls(
             None if told["thresholds"] is None else np.array(told["thresholds"]),
             told["sets"],
@@ -197,6 +269,9 @@ class Decision:
             if told["limits"] is None
             else np.array([np.inf if x is None else x for x in told["limits"]]),
             reference,
+            kind,
+            told.get("target_error"),
+            told.get("more_audit"),
             None if costs is None else check_costs(costs, len(costs)),
             GroupAnswers.of(groups, len(groups["ranking"])) if groups else None,
         )

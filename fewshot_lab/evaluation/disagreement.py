@@ -9,7 +9,7 @@ import numpy as np
 
 from fewshot_lab.evaluation.audit_estimates import TestFigures
 from fewshot_lab.evaluation.cross_validation import CrossValidation
-from fewshot_lab.stats import Interval
+from fewshot_lab.stats import Interval, interval_difference
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def recall_gap(
 ) -> Disagreement | None:
     """Return the difference of the mean recalls over the classes that both have tested.
 
-    Its interval combines those of the recalls (MOVER; Zou and Donner 2008, Statistics in Medicine
-    27): labelled and drawn images share no group.
+    Labelled and drawn images share no group: see :func:`interval_difference`.
 
     Parameters
     ----------
@@ -72,11 +71,6 @@ def recall_gap(
     pairs = [(first, second) for first, second in pairs if first.n and second.n]
     if not pairs:
         return None
-    value, low, high = np.array([[[i.value, i.low, i.high] for i in pair] for pair in pairs]).T
-    mine, theirs = value.mean(axis=1)
-    down = np.linalg.norm([value[0] - low[0], high[1] - value[1]]) / len(pairs)
-    up = np.linalg.norm([high[0] - value[0], value[1] - low[1]]) / len(pairs)
-    gap = float(mine - theirs)
-    n = sum(second.n for _, second in pairs)
-    interval = Interval(gap, max(-1.0, gap - float(down)), min(1.0, gap + float(up)), n)
-    return Disagreement(float(mine), float(theirs), interval)
+    gap = interval_difference(*zip(*pairs, strict=True))
+    mine, theirs = (float(np.mean([i.value for i in each])) for each in zip(*pairs, strict=True))
+    return Disagreement(mine, theirs, gap)

@@ -16,6 +16,8 @@ Float = NDArray[np.floating[Any]]
 
 NEIGHBOUR = 3
 SHARE = 0.01
+NEAR = 0.25
+"""Of the share of a pool that is called unlike, the part by this measure; the rest is by kind."""
 MOST = 4096
 """Labelled images kept in a reference; of more, a spread-out selection."""
 

@@ -78,8 +78,8 @@ def upper_bound(wrong: Float, n: Float, confidence: float) -> Float:
 
 
 def least_images(target: float, confidence: float = ASSURANCE) -> int:
-    """Return how many images without one error assure a target."""
-    return int(np.ceil(np.log(1 - confidence) / np.log1p(-target)))
+    """Return how many images without one error assure a target, by :func:`largest_sure`."""
+    return int(np.ceil(np.log((1 - confidence) / len(STARTS)) / np.log1p(-target)))
 
 
 def largest_sure(wrong: Float, target: float, confidence: float, worth: float) -> int:

@@ -123,7 +123,8 @@ class Bundle:
         Prediction
             ``path``, ``predicted``, ``probability``, ``probabilities`` (K,), ``embedding`` (d,);
             ``reason`` where it cannot be read; ``decided``, ``classes``, ``unlike`` and
-            ``similarity`` by the bundle's rule, None in bundles that have none.
+            ``similarity`` by the bundle's rule, None in bundles that have none; ``why`` it is
+            referred.
         """
         return self._classifier.predict(pictures)
 
@@ -188,7 +189,7 @@ def predict_folder(
         Whatever can be imported can be predicted.
     out : path
         CSV with the columns path (relative to ``folder``), predicted, probability, a ``p_``
-        column per class, decision, prediction_set, unlike and similarity. What could not be
+        column per class, decision, prediction_set, unlike, similarity and why. What could not be
         read is listed beside it in ``NAME.errors.csv``.
     find : callable, optional
         Tells the patient of a path, as :func:`group_finder` returns it: then a second CSV has one

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.export.licence import licence_facts
 from fewshot_lab.export.metrics_json import figures
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project import audit_share, rule
+from fewshot_lab.project import audit_share, confounding_of, rule
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Fitted
@@ -32,9 +32,9 @@ def gather_facts(
     -------
     dict
         ``about`` (data, backbone, classifier, versions), ``metrics`` (cross-validation, audit,
-        probabilities, patients, grades, costs), ``flow`` (how many images came how far),
-        ``strategy``, ``splits``, ``curve`` and ``agreement`` (each with ``reason``, a sentence,
-        where there is none).
+        confounders, probabilities, patients, grades, costs), ``flow`` (how many images came how
+        far), ``strategy``, ``splits``, ``curve`` and ``agreement`` (each with ``reason``, a
+        sentence, where there is none).
     Decision or None
     """
     fitted, training = classifier.fitted, classifier.training
@@ -45,6 +45,7 @@ def gather_facts(
     ]
     progress("measuring", 0, None)
     metrics = figures(project, classifier)
+    metrics["confounders"] = confounding_of(project, fitted, training.ids)
     decision, rule_figures = rule(project, fitted, training.ids)
     metrics |= rule_figures
     facts = {

@@ -22,11 +22,12 @@ def figures(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, An
         ``recall`` per class name, ``confusion`` (``classes`` by ``classes``, labels in rows), ``n``
         and ``leak_check``; or with ``balanced_accuracy`` None and ``reason``, the sentence why.
         ``disagreement`` is a sentence where the first claims more than the second bears out.
+        ``other_sites`` lists what labels of other sites' images said.
         ``missing`` names the classes of which no image came: the balanced accuracy is that of the
         others.
     """
     from fewshot_lab.evaluation import cross_validation, disagreement
-    from fewshot_lab.project import AuditSet, costs_of
+    from fewshot_lab.project import AuditSet, costs_of, site_audits
 
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     audit, test = AuditSet(project).measure(classifier)
@@ -44,6 +45,7 @@ def figures(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, An
         "cross_validation": _cross_validated(cv, names, noun),
         "audit": _drawn(audit, names, noun),
         "test_set": _tested(test, names),
+        "other_sites": site_audits(project),
         "disagreement": None if apart is None else apart.sentence,
     }
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LIMIT = 1e-4
 SIMILARITY_LIMIT = 1e-3
+KIND_LIMIT = 0.02
+"""In spreads of the distance over the pool: what rounding to fp16 may do to it."""
 AT_LEAST = 20
 SAMPLE = 32
 
@@ -69,7 +71,8 @@ def check_parity(
     ------
     ExportRefused
         Where a probability differs by more than 1e-4, naming the image; where the similarity to
-        the labelled images differs by more than 1e-3; where the rule read back decides otherwise
+        the labelled images differs by more than 1e-3, or the distance from their kind of picture
+        by more than 0.02 of its spread over the pool; where the rule read back decides otherwise
         on the same probabilities; or where too few images can still be read.
     """
     import numpy as np
@@ -90,6 +93,7 @@ def check_parity(
         probabilities = np.concatenate([batch for batch, _ in outputs])
         embedded = np.concatenate([batch for _, batch in outputs])
         read_back = classifier.decision
+        statistics = classifier.statistics(inputs)
         columns = [int(row["id"]) for row in classifier.classes]
     stored = embeddings.matrix(ids).astype(np.float32)
     position = {class_id: i for i, class_id in enumerate(fitted.class_ids)}
@@ -110,7 +114,8 @@ def check_parity(
             f"fit another classifier than {fitted.title}."
         )
     expected = again if recomputed else stored
-    _check_rule(decision, read_back, probabilities, embedded, expected)
+    theirs = (read_back, (probabilities, embedded, statistics))
+    _check_rule(decision, *theirs, (expected, embeddings.statistics(ids)))
     return Parity(
         float(difference[worst]), len(ids), recomputed, float(from_stored[_worst(from_stored)])
     )
@@ -119,20 +124,23 @@ def check_parity(
 def _check_rule(
     ours: Decision | None,
     theirs: Any,
-    probabilities: np.ndarray,
-    embedded: np.ndarray,
-    stored: np.ndarray,
+    seen: tuple[Any, Any, Any],
+    stored: tuple[Any, Any],
 ) -> None:
-    """Refuse a bundle whose rule does not say what the app's says of the same images."""
+    """Refuse a bundle whose rule does not say what the app's says of the same images.
+
+    Seen are probabilities, embeddings and statistics by the bundle; stored, the latter two by the
+    app.
+    """
     import numpy as np
 
     if (ours is None) != (theirs is None):
         raise ExportRefused("The bundle is not offered: its decision rule cannot be read back.")
     if ours is None:
         return
-    a, b = ours.apply(probabilities, embedded), theirs.apply(probabilities, embedded)
+    a, b = ours.apply(*seen), theirs.apply(*seen)
     same = (
-        np.array_equal(a.decided, b.decided)
+        a.reasons == b.reasons
         and np.array_equal(a.unlike, b.unlike)
         and (a.sets is None) == (b.sets is None)
         and (a.sets is None or np.array_equal(a.sets, b.sets))
@@ -140,12 +148,19 @@ def _check_rule(
     if not same:
         raise ExportRefused("The bundle is not offered: its decision rule decides otherwise.")
     if ours.reference is not None:
-        far = float(np.abs(b.similarity - ours.reference.similarity(stored)).max())
+        far = float(np.abs(b.similarity - ours.reference.similarity(stored[0])).max())
         # An embedding is rounded to fp16: a similarity moves by as much.
         if not far <= SIMILARITY_LIMIT:
             raise ExportRefused(
                 "The bundle is not offered: its similarity to the labelled images differs from "
                 f"the app's by {far:.2g}, and {SIMILARITY_LIMIT:g} is the limit."
+            )
+    if ours.kind is not None:
+        far = float(np.abs(theirs.kind.score(*seen[1:]) - ours.kind.score(*stored)).max())
+        if not far <= KIND_LIMIT:
+            raise ExportRefused(
+                "The bundle is not offered: its distance from the labelled kind of picture differs "
+                f"from the app's by {far:.2g}, and {KIND_LIMIT:g} is the limit."
             )
 
 

@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from fewshot_lab.backbones.picture_statistics import picture_statistics
 from fewshot_lab.backbones.preprocessing import Preprocessing
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.costs import check_costs, choose
@@ -78,6 +79,8 @@ class Prediction:
         Whether the picture is unlike anything labelled.
     similarity : float or None
         To the labelled images.
+    why : str
+        Why it is referred, in a sentence; empty where it is decided.
     """
 
     path: str
@@ -90,6 +93,7 @@ class Prediction:
     classes: tuple[str, ...] | None = None
     unlike: bool | None = None
     similarity: float | None = None
+    why: str = ""
 
 
 class Classifier:
@@ -167,6 +171,13 @@ class Classifier:
         )
         return probabilities, embedding
 
+    def statistics(self, inputs: np.ndarray) -> np.ndarray | None:
+        """Return the pictures' statistics (n, s) where the rule asks for them."""
+        kind = None if self.decision is None else self.decision.kind
+        if kind is None or not kind.needs_statistics:
+            return None
+        return np.stack([picture_statistics(pixels) for pixels in inputs])
+
     def predict(
         self, pictures: Iterable[str | Path | Candidate | Refused], *, batch: int = BATCH
     ) -> Iterator[Prediction]:
@@ -184,15 +195,16 @@ class Classifier:
                 reading, waiting = waiting, start()  # the next are read while these are computed
                 done = [(name, future.result()) for name, future in reading]
                 inputs = [pixels for _, pixels in done if not isinstance(pixels, str)]
-                answers = iter(self.rows(*self.run(np.stack(inputs))) if inputs else ())
+                answers = iter(self.answers(np.stack(inputs)) if inputs else ())
                 for name, pixels in done:
                     if isinstance(pixels, str):
                         yield Prediction(name, "", float("nan"), None, None, pixels)
                         continue
                     yield replace(next(answers), path=name)
 
-    def rows(self, probabilities: np.ndarray, embedding: np.ndarray) -> list[Prediction]:
-        """Return what follows from probabilities (n, K) and embeddings (n, d), without paths."""
+    def answers(self, inputs: np.ndarray) -> list[Prediction]:
+        """Return the predictions of uint8 inputs (n, size, size, 3), without paths."""
+        probabilities, embedding = self.run(inputs)
         best = choose(probabilities, None if self.decision is None else self.decision.costs)
         rows = [
             Prediction("", self.names[k], float(p[k]), p, e)
@@ -200,7 +212,7 @@ class Classifier:
         ]
         if self.decision is None:
             return rows
-        decision = self.decision.apply(probabilities, embedding)
+        decision = self.decision.apply(probabilities, embedding, self.statistics(inputs))
         for i, row in enumerate(rows):
             sets, similarity = decision.sets, decision.similarity
             inside = None if sets is None else np.flatnonzero(sets[i])
@@ -208,8 +220,9 @@ class Classifier:
                 row,
                 decided=None if self.decision.thresholds is None else bool(decision.decided[i]),
                 classes=None if inside is None else tuple(self.names[k] for k in inside),
-                unlike=None if similarity is None else bool(decision.unlike[i]),
+                unlike=bool(decision.unlike[i]) if self.decision.tells_unlike else None,
                 similarity=None if similarity is None else float(similarity[i]),
+                why=self.decision.sentence(decision.reasons[i], probabilities[i], self.names),
             )
         return rows
 
@@ -271,9 +284,9 @@ def _is_dicom(file: Path) -> bool:
     return kind == "dicom" or (kind is None and file.suffix.lower() in DICOM_SUFFIXES)
 
 
-RULE_COLUMNS = ("decision", "prediction_set", "unlike", "similarity")
+RULE_COLUMNS = ("decision", "prediction_set", "unlike", "similarity", "why")
 """Columns for what follows from a probability: "decided" or "referred"; classes, joined by "|";
-"yes" or "no"; the cosine to the labelled images."""
+"yes" or "no"; the cosine to the labelled images; why it is referred."""
 
 
 def header(names: list[str]) -> list[str]:
@@ -286,6 +299,7 @@ def rule_cells(
     classes: tuple[str, ...] | None,
     unlike: bool | None,
     similarity: float | None,
+    why: str,
 ) -> list[str]:
     """Return the cells of :data:`RULE_COLUMNS`; empty where there is no rule."""
     return [
@@ -293,6 +307,7 @@ def rule_cells(
         "" if classes is None else "|".join(classes),
         "" if unlike is None else "yes" if unlike else "no",
         "" if similarity is None else f"{similarity:.4f}",
+        why,
     ]
 
 
@@ -343,7 +358,7 @@ def write_predictions(
                     count += 1
                     values = (f"{value:.6f}" for value in row.probabilities)
                     head = [row.path, row.predicted, f"{row.probability:.6f}"]
-                    rule = rule_cells(row.decided, row.classes, row.unlike, row.similarity)
+                    rule = rule_cells(row.decided, row.classes, row.unlike, row.similarity, row.why)
                     writer.writerow([*head, *values, *rule])
                 if progress is not None:
                     progress(count + len(errors))

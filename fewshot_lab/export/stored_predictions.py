@@ -45,7 +45,7 @@ class ImagePrediction:
     """The prediction of one image; ``thumbnail`` is a file of the folder.
 
     ``decided``, ``classes`` (the prediction set), ``unlike`` and ``similarity`` follow from the
-    bundle's rule; None where it has none.
+    bundle's rule; None where it has none. ``why`` says why it is referred.
     """
 
     path: str
@@ -57,6 +57,7 @@ class ImagePrediction:
     classes: tuple[str, ...] | None = None
     unlike: bool | None = None
     similarity: float | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class StoredPredictions:
         """Return as much of the bundle's rule as an answer for a patient needs."""
         costs = None if self.costs is None else np.array(self.costs)
         groups = GroupAnswers.of(self.groups, len(self.names)) if self.groups else None
-        return Decision(None, None, None, None, costs, groups)
+        return Decision(None, None, None, None, costs=costs, groups=groups)
 
     def probabilities(self, answer: ImagePrediction) -> np.ndarray:
         """Return the probabilities of an image (K,), in the order of ``names``."""
@@ -143,7 +144,7 @@ def predict_dropped(
                 picture = read_rgb(candidate.file, candidate.frame, at_least=256)
                 (folder / thumbnail).write_bytes(make_thumbnail(picture))
                 odds = dict(zip(opened.names, map(float, row.probabilities), strict=True))
-                verdict = (row.decided, row.classes, row.unlike, row.similarity)
+                verdict = (row.decided, row.classes, row.unlike, row.similarity, row.why)
                 answers.append(
                     ImagePrediction(row.path, row.predicted, odds, thumbnail, (), *verdict)
                 )
@@ -232,6 +233,6 @@ def predictions_table(predictions: StoredPredictions) -> bytes:
     for one in predictions.answers:
         values = [f"{one.probabilities[name]:.6f}" for name in predictions.names]
         head = [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}"]
-        rule = rule_cells(one.decided, one.classes, one.unlike, one.similarity)
+        rule = rule_cells(one.decided, one.classes, one.unlike, one.similarity, one.why)
         writer.writerow([*head, *values, *rule])
     return b"\xef\xbb\xbf" + text.getvalue().encode()

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live.session_images import Images
-from fewshot_lab.project import Assignment, AuditSet, LabelArrays
-from fewshot_lab.sampling import BATCH, Suggestion, suggest_by
+from fewshot_lab.project import (
+    Assignment,
+    AuditSet,
+    LabelArrays,
+    confounder_values,
+    confounders_of,
+)
+from fewshot_lab.sampling import BATCH, GAPS, Confounder, Suggestion, suggest_by
 
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore
@@ -50,6 +58,7 @@ class Next:
             Its columns.
         """
         found: dict[str, Suggestion] = {}
+        confounders = self._confounders(images) if strategy == GAPS else ()
         for mine in self._lots(images):
             audit = self._random_share(images, labels, share, mine)
             free = ~labels.marked & ~labels.held & mine
@@ -70,12 +79,22 @@ class Next:
                 class_ids=class_ids,
                 names=[labels.names.get(c, str(c)) for c in class_ids],
                 groups=images.quota,
+                confounders=confounders,
                 n=BATCH - len(audit),
                 seed=labels.position,
             )
             for each in _mixed(chosen, audit, labels.position):
                 found.setdefault(each.image_id, each)
         return tuple(found.values())
+
+    def _confounders(self, images: Images) -> tuple[Confounder, ...]:
+        """Return the suspected confounders that can still be read."""
+        readable = []
+        for column in confounders_of(self._project):
+            with suppress(FewshotLabError):  # by now it may have too many values
+                values = confounder_values(self._project, column, images.ids)
+                readable.append(Confounder(column, *values))
+        return tuple(readable)
 
     def _lots(self, images: Images) -> list[NDArray[np.bool_]]:
         """Return the images of each annotator (N,), where they are split; else all, once."""

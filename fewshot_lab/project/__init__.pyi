@@ -23,6 +23,10 @@ from .backbone_suggestion import put_into_use as put_into_use
 from .backbone_suggestion import verdict as verdict
 from .clinical import clinical_figures as clinical_figures
 from .clinical import clinical_report as clinical_report
+from .confounders import confounder_values as confounder_values
+from .confounders import confounders_of as confounders_of
+from .confounders import confounding_of as confounding_of
+from .confounders import set_confounders as set_confounders
 from .costs import ErrorCost as ErrorCost
 from .costs import cost_figures as cost_figures
 from .costs import cost_words as cost_words
@@ -68,6 +72,7 @@ from .probabilities import probabilities_of as probabilities_of
 from .probabilities import settings_of as settings_of
 from .probability_report import between as between
 from .probability_report import probabilities_report as probabilities_report
+from .probability_report import referred_words as referred_words
 from .probability_report import reliability_words as reliability_words
 from .probability_report import rule as rule
 from .probability_report import sets_words as sets_words
@@ -76,8 +81,11 @@ from .probability_report import unlike_words as unlike_words
 from .project import Project as Project
 from .project import ProjectInfo as ProjectInfo
 from .replay_study import replay_of as replay_of
+from .site_audits import audit_site as audit_site
+from .site_audits import site_audits as site_audits
 from .studies import Studies as Studies
 from .suggestion_strategy import set_strategy as set_strategy
+from .suggestion_strategy import strategies_of as strategies_of
 from .suggestion_strategy import strategy_of as strategy_of
 from .suggestion_strategy import take_evidence as take_evidence
 from .team import ProjectTeam as ProjectTeam

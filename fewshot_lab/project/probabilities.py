@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewshot_lab.evaluation import (
+    NEAR,
     PoolProbabilities,
     Probabilities,
     Settings,
     act,
+    fit_kind,
     make_reference,
     nearest,
 )
@@ -46,6 +48,9 @@ class Gathered:
         The pool's images.
     similarity : array (N,) or None
         Of each to the labelled images.
+    kind : KindDistance or None
+    kind_score : array (N,) or None
+        How far each is from the pool's kind of picture; by a fit on other images.
     costs : array (K, K) or None
         What errors cost; None where all are equal.
     """
@@ -58,6 +63,8 @@ class Gathered:
     class_ids: np.ndarray
     ids: list[str]
     similarity: np.ndarray | None
+    kind: Any
+    kind_score: np.ndarray | None
     costs: np.ndarray | None = None
 
     @property
@@ -79,23 +86,26 @@ def gather(
     training_ids : sequence of str
         What it was fitted on, in order.
     share : float
-        Share of the unlabelled pool that is called unlike the labelled images.
+        Share of the pool's own images that is called unlike anything labelled.
     """
     embeddings = project.require_embeddings()
     trained = set(training_ids)
     others = [i for i in embeddings.ids if i not in trained]
     X = embeddings.matrix(others).astype(np.float32)
     labels = label_arrays(project.store, project.splits.pool(others))
-    reference = None
-    unlike, similarity = np.zeros(len(others), dtype=bool), None
+    reference = kind = similarity = score = None
+    unlike = np.zeros(len(others), dtype=bool)
     if share > 0:
         mine = embeddings.matrix(list(training_ids)).astype(np.float32)
-        reference = make_reference(
-            project.pool.prepare, mine, X[[i not in labels.labels for i in others]], share=share
-        )
+        # Nor is a reference test set looked at.
+        fresh = np.array([i not in labels.labels for i in others], bool) & ~labels.pool.away
+        reference = make_reference(project.pool.prepare, mine, X[fresh], share=share * NEAR)
         if reference is not None and len(others):
             similarity = nearest(reference, X)
             unlike = similarity < reference.cutoff
+        kind, score = _kind(project, training_ids, others, fresh, share * (1 - NEAR))
+        if kind is not None:
+            unlike |= score > kind.cutoff
     p = fitted.probabilities(X) if len(others) else np.empty((0, len(fitted.class_ids)))
     codes = _codes(project.splits.groups_of(others), len(others))
     place = {int(c): k for k, c in enumerate(fitted.class_ids)}
@@ -121,8 +131,46 @@ def gather(
         fitted.class_ids,
         others,
         similarity,
+        kind,
+        score,
         costs_of(project, fitted.class_ids),
     )
+
+
+def _kind(
+    project: ProjectCore,
+    training_ids: Sequence[str],
+    others: list[str],
+    fresh: np.ndarray,
+    share: float,
+) -> tuple[Any, Any]:
+    """Learn the pool's kind of picture, on what trains and what is fresh.
+
+    Returns
+    -------
+    KindDistance or None, array (N,) or None
+        With the scores of the others, each by a fit on other images.
+    """
+    embeddings = project.require_embeddings()
+    trained = list(training_ids)
+    ids = [*trained, *others]
+    X, statistics = embeddings.matrix(ids), embeddings.statistics(ids)
+    learns = np.append(np.ones(len(trained), dtype=bool), fresh)
+    y = np.full(len(ids), -1, dtype=np.int64)
+    y[: len(trained)] = label_arrays(project.store, project.splits.pool(trained)).named
+    fitted = fit_kind(
+        X[learns],
+        None if statistics is None else statistics[learns],
+        embeddings.parts,
+        y[learns],
+        groups=project.splits.codes(ids)[learns],
+        share=share,
+    )
+    if fitted is None:
+        return None, None
+    score = fitted.distance.score(X, statistics)
+    score[np.flatnonzero(learns)[fitted.rows]] = fitted.held_out
+    return fitted.distance, score[len(trained) :]
 
 
 def _codes(groups: Any, n: int) -> np.ndarray:
@@ -140,6 +188,7 @@ def judge(gathered: Gathered, settings: Settings) -> Probabilities | None:
         gathered.pool,
         gathered.reference,
         settings,
+        kind=gathered.kind,
         audit=gathered.audit,
         costs=gathered.costs,
     )

@@ -11,9 +11,12 @@ import numpy as np
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import (
     NEVER,
+    NOT_ASSURED,
     Decision,
     Probabilities,
     Settings,
+    referral_sentence,
+    referred_sentence,
 )
 from fewshot_lab.project.clinical import clinical_figures
 from fewshot_lab.project.probabilities import (
@@ -96,8 +99,15 @@ def _figures(found: Probabilities, gathered: Gathered, names: Sequence[str]) -> 
             "share": asdict(found.unlike),
             "k": None if found.decision.reference is None else found.decision.reference.k,
             "cutoff": None if found.decision.reference is None else found.decision.reference.cutoff,
+            "kind": None
+            if found.decision.kind is None
+            else {
+                "cutoff": found.decision.kind.cutoff,
+                "looked_at": [level.name for level in found.decision.kind.levels],
+            },
             "sentence": unlike_words(found),
         },
+        "referred": {**found.referred, "sentence": referred_words(found)},
     }
 
 
@@ -173,6 +183,15 @@ def threshold_words(found: Probabilities) -> tuple[str, ...]:
     return first, seen, last
 
 
+def referred_words(found: Probabilities) -> str:
+    """Say how many images of the pool are referred, and why."""
+    decision = found.decision
+    not_assured = referral_sentence(
+        NOT_ASSURED, {}, error=decision.target_error, more_audit=decision.more_audit
+    )
+    return referred_sentence(found.referred, not_assured)
+
+
 def sets_words(found: Probabilities) -> tuple[str, ...]:
     """Say what the prediction sets promise, and for which images."""
     sets = found.sets
@@ -205,18 +224,21 @@ def unlike_words(found: Probabilities) -> str:
     reference = found.decision.reference
     if reference is None:
         return "Images unlike anything labelled are not looked for."
+    kind = ""
+    if found.decision.kind is not None:
+        stages = sum(level.columns is not None for level in found.decision.kind.levels)
+        seen = ["light, colours and sharpness"] if found.decision.kind.needs_statistics else []
+        seen += [f"{stages} inner stages of the network"] if stages else []
+        kind = f", or as another kind of picture by {' and by '.join(seen)}"
     which = {1: "most similar", 2: "second most similar", 3: "third most similar"}.get(
         reference.k, f"{reference.k}th most similar"
     )
+    by = f"similarity to the {which} labelled image below {reference.cutoff:.2f}{kind}"
     if not found.unlike.n:
-        return (
-            f"An image whose similarity to the {which} labelled image is below "
-            f"{reference.cutoff:.2f} is flagged; every image of this pool trains."
-        )
+        return f"An image is flagged by its {by}; every image of this pool trains."
     return (
-        f"{percent(found.unlike.value)} of the pool's {found.unlike.n:,} images that did not train "
-        f"are flagged: their similarity to the {which} labelled image is below "
-        f"{reference.cutoff:.2f}."
+        f"{between(found.unlike)} of the pool's {found.unlike.n:,} images that did not train are "
+        f"flagged, by {by}."
     )
 
 
@@ -237,7 +259,15 @@ def rule(
     names = class_names(project, gathered.class_ids)
     clinical, groups = clinical_figures(project, fitted, training_ids, gathered)
     if found is None:
-        bare = Decision(None, None, None, gathered.reference, gathered.costs, groups)
+        bare = Decision(
+            None,
+            None,
+            None,
+            gathered.reference,
+            gathered.kind,
+            costs=gathered.costs,
+            groups=groups,
+        )
         why = {"reason": NOTHING, "calibration": gathered.calibration.sentence}
         return bare, {"probabilities": why, **clinical}
     figures = {"probabilities": _figures(found, gathered, names), **clinical}

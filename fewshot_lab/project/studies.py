@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -128,3 +129,27 @@ class Studies:
         from fewshot_lab.project.probability_report import probabilities_report
 
         return probabilities_report(self._project, self._project.fit(), settings)
+
+    def confounding(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return whether the classifier goes by the disease or by a site, scanner or stain.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Those that the project names where they are not given.
+
+        Raises
+        ------
+        FewshotLabError
+            With labels of fewer than two classes, for an unknown column, or where none is named.
+        """
+        from fewshot_lab.project.confounders import confounders_of, confounding_of
+
+        columns = confounders_of(self._project) if columns is None else columns
+        if not columns:
+            raise FewshotLabError(
+                "No suspected confounder is named: choose a column that says site, scanner, "
+                "stain, batch, age or sex."
+            )
+        classifier = self._project.fit()
+        return confounding_of(self._project, classifier.fitted, classifier.training.ids, columns)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import verdict
-from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES
+from fewshot_lab.project.confounders import confounders_of
+from fewshot_lab.sampling import DEFAULT_STRATEGY, OF_CONFOUNDERS, STRATEGIES
 
 if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 SETTING = "strategy"
 EVIDENCE = "strategy_evidence"
 AUTO = "auto"
+
+
+def strategies_of(project: ProjectCore) -> dict[str, str]:
+    """Return the strategies that a project can use, and what they are in words."""
+    return STRATEGIES | (OF_CONFOUNDERS if confounders_of(project) else {})
 
 
 def strategy_of(project: ProjectCore) -> dict[str, Any]:
@@ -27,12 +33,13 @@ def strategy_of(project: ProjectCore) -> dict[str, Any]:
         be empty) and ``switched`` (whether evidence moved it away from the usual one).
     """
     setting = str(project.store.get(SETTING) or AUTO)
-    if setting in STRATEGIES:
+    offered = STRATEGIES if setting in STRATEGIES else strategies_of(project)
+    if setting in offered:
         return {
             "setting": setting,
             "strategy": setting,
-            "title": STRATEGIES[setting],
-            "sentence": f"Suggestions by {STRATEGIES[setting]}, as chosen by hand.",
+            "title": offered[setting],
+            "sentence": f"Suggestions by {offered[setting]}, as chosen by hand.",
             "switched": False,
         }
     evidence = project.store.get(EVIDENCE) or {}
@@ -59,9 +66,15 @@ def set_strategy(project: ProjectCore, name: str) -> None:
     FewshotLabError
         For an unknown name.
     """
-    if name != AUTO and name not in STRATEGIES:
+    offered = strategies_of(project)
+    if name in OF_CONFOUNDERS and name not in offered:
         raise FewshotLabError(
-            f"{name!r} is no strategy: choose {AUTO} or one of {', '.join(STRATEGIES)}."
+            f"{name!r} needs a suspected confounder: name a column that says site, scanner or "
+            "stain first (Evaluate, Disease or site)."
+        )
+    if name != AUTO and name not in offered:
+        raise FewshotLabError(
+            f"{name!r} is no strategy: choose {AUTO} or one of {', '.join(offered)}."
         )
     project.store.set(SETTING, name)
 

@@ -1,7 +1,8 @@
 """What to label next, and what is drawn by chance to measure."""
 
+from fewshot_lab.sampling.gaps import Confounder
 from fewshot_lab.sampling.strategies import DEFAULT as DEFAULT_STRATEGY
-from fewshot_lab.sampling.strategies import STRATEGIES, suggest_by
+from fewshot_lab.sampling.strategies import GAPS, OF_CONFOUNDERS, STRATEGIES, suggest_by
 from fewshot_lab.sampling.successive_sampling import (
     draw_further,
     draw_units,
@@ -16,7 +17,10 @@ __all__ = [
     "BATCH",
     "COLD_LABELS_PER_CLASS",
     "DEFAULT_STRATEGY",
+    "GAPS",
+    "OF_CONFOUNDERS",
     "STRATEGIES",
+    "Confounder",
     "Suggestion",
     "draw_further",
     "draw_units",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.sampling.gaps import Confounder
 from fewshot_lab.sampling.suggestions import BATCH, Suggestion, suggest
 
 Float = NDArray[np.floating[Any]]
@@ -23,6 +24,9 @@ STRATEGIES = {
     "random": "at random",
 }
 """Names, and what they are in words."""
+GAPS = "gaps"
+OF_CONFOUNDERS = {GAPS: "class-by-site gaps first, then doubt, spread out"}
+"""Further ones, where a project names suspected confounders."""
 
 
 def suggest_by(
@@ -36,10 +40,13 @@ def suggest_by(
     class_ids: Sequence[int] = (),
     names: Sequence[str] = (),
     groups: NDArray[np.int64] | None = None,
+    confounders: Sequence[Confounder] = (),
     n: int = BATCH,
     seed: int = 0,
 ) -> list[Suggestion]:
     """Choose images to label by a strategy of :data:`STRATEGIES`; see :func:`suggest`.
+
+    "gaps" is "mixed" that begins with classes that have few labels at a site.
 
     "margin" and "entropy" are uncertainty sampling as in the text books (Settles 2009), without
     cold start and diversity: what others are to be measured against.
@@ -49,20 +56,21 @@ def suggest_by(
     FewshotLabError
         For an unknown strategy.
     """
-    if strategy not in STRATEGIES:
+    if strategy not in STRATEGIES | OF_CONFOUNDERS:
         raise FewshotLabError(
             f"{strategy!r} is no strategy: choose one of {', '.join(STRATEGIES)}."
         )
-    if strategy in ("mixed", "cover"):
+    if strategy in ("mixed", "cover", GAPS):
         return suggest(
             pool,
             ids,
             labelled=labelled,
             eligible=eligible,
-            probabilities=probabilities if strategy == "mixed" else None,
+            probabilities=None if strategy == "cover" else probabilities,
             class_ids=class_ids,
             names=names,
             groups=groups,
+            confounders=confounders if strategy == GAPS else (),
             n=n,
             seed=seed,
         )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import NEAR_DUPLICATE, Pool, one_blas_thread
+from fewshot_lab.sampling.gaps import Confounder, fill_gaps
 
 Float = NDArray[np.floating[Any]]
 Rows = NDArray[np.int64]
@@ -38,7 +39,7 @@ class Suggestion:
     reason : str
         In words, with the classes' names at the time.
     strategy : str
-        "cover", "margin", "rare" or "audit".
+        "cover", "margin", "rare", "gaps" or "audit".
     audit : bool
         Whether the image was drawn at random and will never train.
     classes : tuple of int
@@ -70,6 +71,7 @@ def suggest(
     class_ids: Sequence[int] = (),
     names: Sequence[str] = (),
     groups: NDArray[np.int64] | None = None,
+    confounders: Sequence[Confounder] = (),
     n: int = BATCH,
     seed: int = 0,
 ) -> list[Suggestion]:
@@ -95,6 +97,8 @@ def suggest(
         Ids and names of the columns of ``probabilities``.
     groups : array (N,) of int, optional
         At most an eighth of the suggestions (but one at least) come from one group; -1: none.
+    confounders : sequence of Confounder
+        Classes that have few labels at a site come first, of sites that are suspected confounders.
     n : int
     seed : int
 
@@ -111,9 +115,19 @@ def suggest(
         picks: list[_Pick] = []
         if not cold:
             assert probabilities is not None
-            n_rare = round(RARE_SHARE * n)
-            picks += _rare(chooser, probabilities, counts, class_ids, names, n_rare)
             n_cover = round(COVER_SHARE * n)
+            gaps = fill_gaps(
+                confounders,
+                labelled,
+                lambda: chooser.open,
+                chooser.take,
+                probabilities,
+                names,
+                n - n_cover,
+            )
+            picks += [_Pick(row, why, "gaps", (int(class_ids[k]),)) for row, why, k in gaps]
+            n_rare = min(round(RARE_SHARE * n), n - n_cover - len(picks))
+            picks += _rare(chooser, probabilities, counts, class_ids, names, n_rare)
             picks += _margin(chooser, probabilities, class_ids, names, n - n_cover - len(picks))
         picks += _cover(chooser, n - len(picks), seed)
     return [Suggestion(ids[p.row], p.reason, p.strategy, False, p.classes) for p in picks]

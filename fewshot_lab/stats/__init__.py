@@ -7,6 +7,7 @@ from fewshot_lab.stats.bootstrap import Resamples, percentile
 from fewshot_lab.stats.differences import (
     difference,
     difference_word,
+    interval_difference,
     paired_difference,
     paired_gain,
 )
@@ -18,7 +19,15 @@ from fewshot_lab.stats.grades import (
     quadratic_agreement,
     quadratic_kappa,
 )
-from fewshot_lab.stats.intervals import Z95, Interval, balanced, effective_size, widened, wilson
+from fewshot_lab.stats.intervals import (
+    Z95,
+    Interval,
+    balanced,
+    effective_size,
+    student,
+    widened,
+    wilson,
+)
 from fewshot_lab.stats.metrics import BINS, auroc, balanced_accuracy, calibration_error, macro_f1
 from fewshot_lab.stats.power_law import PowerLaws, fit_power_laws
 from fewshot_lab.stats.reliability import Reliability, reliability
@@ -51,6 +60,7 @@ __all__ = [
     "fit_power_laws",
     "fleiss_kappa",
     "grade_error",
+    "interval_difference",
     "macro_f1",
     "mean_rate",
     "mean_recall",
@@ -62,6 +72,7 @@ __all__ = [
     "raw_agreement",
     "reliability",
     "share",
+    "student",
     "widened",
     "wilson",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,25 @@ def difference(
     low = value - float(np.hypot(a.value - a.low, b.high - b.value))
     high = value + float(np.hypot(a.high - a.value, b.value - b.low))
     return Interval(value, max(-1.0, low), min(1.0, high), int(n.sum()))
+
+
+def interval_difference(first: Sequence[Interval], second: Sequence[Interval]) -> Interval:
+    """Return the mean of some estimates less that of as many others, independent of all of them.
+
+    Its interval combines theirs (MOVER; Zou and Donner 2008, Statistics in Medicine 27); for two
+    Wilson intervals it is Newcombe's.
+
+    Parameters
+    ----------
+    first, second : sequence (k,) of Interval
+        Each with an estimate.
+    """
+    a, b = (np.array([[i.value, i.low, i.high] for i in each]).T for each in (first, second))
+    value = float((a[0] - b[0]).mean())
+    down = float(np.linalg.norm([a[0] - a[1], b[2] - b[0]])) / len(first)
+    up = float(np.linalg.norm([a[2] - a[0], b[0] - b[1]])) / len(first)
+    n = sum(i.n for i in second)
+    return Interval(value, max(-1.0, value - down), min(1.0, value + up), n)
 
 
 def paired_difference(

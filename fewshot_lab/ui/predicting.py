@@ -11,6 +11,7 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import HEADLINE
 from fewshot_lab.export import (
     Bundle,
     ImagePrediction,
@@ -222,7 +223,7 @@ def verdict(answers: Sequence[ImagePrediction]) -> str:
     referred = sum(one.decided is False for one in answers)
     unlike = sum(bool(one.unlike) for one in answers)
     words = f"{count(len(answers) - referred)} decided, {count(referred)} referred to a person"
-    return words + (f", {count(unlike)} unlike anything labelled" if unlike else "")
+    return words + (f", of these {count(unlike)} unlike anything labelled" if unlike else "")
 
 
 def rule_html(answer: ImagePrediction) -> str:
@@ -231,11 +232,10 @@ def rule_html(answer: ImagePrediction) -> str:
     if answer.decided is not None:
         word = "Decided" if answer.decided else "Referred to a person"
         parts.append(f"<b class='{'yes' if answer.decided else 'no'}'>{word}</b>")
-    if answer.unlike:
-        parts.append(
-            f"<b class='no' title='similarity {answer.similarity:.2f}'>Unlike anything labelled</b>"
-        )
-    if answer.classes:
+    if answer.why:
+        words = answer.why.removeprefix(f"{HEADLINE}: ")
+        parts.append(f"<span>{escape(words[:1].upper() + words[1:])}</span>")
+    if answer.classes and not answer.unlike:
         parts.append(
             "<span title='Holds the true class as often as the card of the bundle says'>"
             f"Prediction set: {escape(', '.join(answer.classes))}</span>"
@@ -269,8 +269,11 @@ def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, fol
         like = (
             f"<div><p class='fl-small'>Most like it</p><div class='fl-alike'>{figures}</div></div>"
         )
+    headline, bars = answer.predicted, f"<div class='fl-odds'>{odds}</div>"
+    if answer.unlike:  # of no class that could be named; the table holds the probabilities
+        headline, bars = HEADLINE, ""
     return (
         f"<div class='fl-answer'><img src='data:image/webp;base64,{picture}' alt=''>"
-        f"<div><h2>{escape(answer.predicted)}<small>{escape(answer.path)}</small></h2>"
-        f"{rule_html(answer)}<div class='fl-odds'>{odds}</div></div>{like}</div>"
+        f"<div><h2>{escape(headline)}<small>{escape(answer.path)}</small></h2>"
+        f"{rule_html(answer)}{bars}</div>{like}</div>"
     )

@@ -72,7 +72,7 @@ def test_costs_make_the_costly_error_rare_and_refer_more():
 
 
 def test_the_bundles_rule_keeps_the_costs_when_columns_are_reordered(tmp_path):
-    rule = Decision(np.full(3, 0.5), "lac", np.full(3, 0.9), None, COSTS)
+    rule = Decision(np.full(3, 0.5), "lac", np.full(3, 0.9), None, costs=COSTS)
     for name, data in rule.reordered([2, 0, 1]).files().items():
         (tmp_path / name).write_bytes(data)
     read = Decision.load(tmp_path)

@@ -96,7 +96,7 @@ def test_a_folder_from_app_and_script(zoo, bundle, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "app.csv").read_text() == (tmp_path / "script.csv").read_text()
     rows = rows_of(tmp_path / "app.csv")
-    ruled = ["decision", "prediction_set", "unlike", "similarity"]
+    ruled = ["decision", "prediction_set", "unlike", "similarity", "why"]
     plain = ["path", "predicted", "probability", *(f"p_{n}" for n in names)]
     assert list(rows[0]) == [*plain, *ruled]
     paths = [row["path"] for row in rows]
@@ -110,6 +110,8 @@ def test_a_folder_from_app_and_script(zoo, bundle, tmp_path):
         assert row["decision"] in ("decided", "referred")
         assert row["predicted"] in row["prediction_set"].split("|")
         assert row["unlike"] == "no" or row["decision"] == "referred"
+        assert bool(row["why"]) == (row["decision"] == "referred")
+        assert (row["unlike"] == "yes") == row["why"].startswith("Unlike anything labelled")
     assert {path for path, _ in report.errors} == BAD
     assert {row["path"] for row in rows_of(tmp_path / "script.errors.csv")} == BAD
     for path in BAD:
@@ -247,7 +249,8 @@ def test_the_rule_is_the_apps_on_every_stored_image(bundle, project, classifier)
             told[Path(row.path)] = row
         names = script.names
     stored = project.require_embeddings().matrix(ids).astype(np.float32)
-    app = found.decision.apply(classifier.probabilities(ids), stored)
+    statistics = project.require_embeddings().statistics(ids)
+    app = found.decision.apply(classifier.probabilities(ids), stored, statistics)
     order = [int(c) for c in classifier.fitted.class_ids]
     by_id = {row.id: row.name for row in project.store.classes()}
     assert names == [by_id[c] for c in order]
@@ -255,6 +258,7 @@ def test_the_rule_is_the_apps_on_every_stored_image(bundle, project, classifier)
         row = told[project.file_of(image_id)[0]]
         assert row.decided == app.decided[k]
         assert row.unlike == app.unlike[k]
+        assert bool(row.why) == bool(app.reasons[k])
         assert row.classes == tuple(np.array(names)[app.sets[k]])
         assert row.similarity == pytest.approx(app.similarity[k], abs=1e-3)
     assert app.unlike.any() and not app.unlike.all()

@@ -103,7 +103,7 @@ def test_a_bundle_is_opened_only_when_it_is_downloaded(tmp_path: Path) -> None:
 def test_predictions_as_a_table() -> None:
     odds = {"mono": 0.75, "lympho": 0.25}
     answer = ImagePrediction(
-        "a,b.png", "mono", odds, "0.webp", (), False, ("mono", "lympho"), False, 0.61
+        "a,b.png", "mono", odds, "0.webp", (), False, ("mono", "lympho"), False, 0.61, "Close."
     )
     predictions = StoredPredictions("bundle", ["mono", "lympho"], {}, [answer], [], False)
     rows = list(csv.DictReader(io.StringIO(predictions_table(predictions).decode("utf-8-sig"))))
@@ -118,6 +118,7 @@ def test_predictions_as_a_table() -> None:
             "prediction_set": "mono|lympho",
             "unlike": "no",
             "similarity": "0.6100",
+            "why": "Close.",
         }
     ]
 
@@ -128,6 +129,19 @@ def test_an_answer_shows_the_most_probable_classes_first_and_escapes_names(tmp_p
     html = answer_html(answer, {}, "", tmp_path)
     assert html.index("b&lt;i&gt;") < html.index("'low' title='a'")
     assert "<x>" not in html
+
+
+def test_what_is_unlike_anything_labelled_shows_no_class_in_large_letters(tmp_path: Path) -> None:
+    (tmp_path / "0.webp").write_bytes(b"")
+    odds = {"covid": 0.86, "normal": 0.14}
+    why = "Unlike anything labelled: another kind of picture, by its light, colours or texture."
+    answer = ImagePrediction(
+        "slide.png", "covid", odds, "0.webp", (), False, ("covid",), True, 0.4, why
+    )
+    html = answer_html(answer, {}, "", tmp_path)
+    headline = html[html.index("<h2>") : html.index("</h2>")]
+    assert "covid" not in html and "Unlike anything labelled" in headline
+    assert "Another kind of picture, by its light" in html and "Referred to a person" in html
 
 
 class Dropped(io.BytesIO):

@@ -11,6 +11,7 @@ VIEWS = {
     "accuracy": "Accuracy",
     "curve": "Curve",
     "probabilities": "Probabilities",
+    "confounders": "Disease or site",
     "clinical": "Patients, grades, costs",
     "few_shot": "Few-shot",
     "backbones": "Backbones",

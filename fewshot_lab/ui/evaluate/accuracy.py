@@ -9,7 +9,7 @@ from fewshot_lab.live import Snapshot
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.empty import empty
-from fewshot_lab.ui.evaluate import audit_part
+from fewshot_lab.ui.evaluate import audit_part, other_sites
 from fewshot_lab.ui.evaluate.parts import follow_labels, learning
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.words import count, percent, plural
@@ -54,6 +54,8 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
     if snapshot.test is not None:
         st.divider()
         audit_part.show_test(snapshot.test, classes, noun)
+    st.divider()
+    other_sites.show(project)
     st.divider()
     st.header("By cross-validation on the training labels")
     if snapshot.disagreement is not None:

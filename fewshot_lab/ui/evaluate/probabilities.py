@@ -10,6 +10,7 @@ from fewshot_lab.project import (
     error_costs,
     gather,
     judge,
+    referred_words,
     reliability_words,
     settings_of,
     threshold_words,
@@ -81,7 +82,7 @@ def draw(project: Project, snapshot: Snapshot) -> None:
         if empty(why, "Label images", key="probabilities"):
             pages.go("label", project.name)
         return
-    sentence, *rest = threshold_words(probabilities)
+    sentence, *rest = (*threshold_words(probabilities), referred_words(probabilities))
     st.html(fragment("probabilities", "lead", unbroken(sentence), unbroken(" ".join(rest))))
     decision_settings(project, settings)
     left, right = st.columns(2, gap="large")

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.project import Project, set_strategy, strategy_of
+from fewshot_lab.project import Project, set_strategy, strategies_of, strategy_of
 from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES
 from fewshot_lab.ui import curve_charts
 from fewshot_lab.ui.evaluate.parts import KINDS, kinds_of_labels, results_and_job, too_few
@@ -50,7 +50,7 @@ def show(project: Project) -> None:
 
 def choose(project: Project, used: dict[str, Any]) -> None:
     """Draw the setting; "auto" follows the evidence."""
-    options = {"auto": "as the evidence says"} | STRATEGIES
+    options = {"auto": "as the evidence says"} | strategies_of(project)
     picked = st.selectbox(
         "Suggestions",
         list(options),

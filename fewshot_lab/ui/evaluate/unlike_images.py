@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from fewshot_lab.evaluation import Probabilities, Settings
     from fewshot_lab.project import Gathered
 
-SHARES = [0, 0.5, 1, 2, 5, 10]
-SHOWN = 12
+SHARES = [0, 0.5, 1, 2, 4, 10]
+SHOWN = 6
 
 
 def show(
@@ -27,7 +27,7 @@ def show(
     with left:
         st.header("Unlike anything labelled")
         share = percent_slider(
-            "Share of the unlabelled pool that is flagged",
+            "Share of the pool's own images that is flagged",
             SHARES,
             settings.unlike_share,
             key="fl-unlike",
@@ -36,14 +36,34 @@ def show(
         keep(project, settings, unlike_share=share)
         muted(unbroken(f"{unlike_words(probabilities)} They are referred."))
     with right:
-        if images := most_unlike(gathered):
-            base, name = api_url(project.name), quote(project.name)
-            st.html(fragment("probabilities", "unlike", images, base, name))
+        base, name = api_url(project.name), quote(project.name)
+        for images, caption in most_unlike(gathered):
+            st.html(fragment("probabilities", "unlike", images, caption, base, name))
 
 
-def most_unlike(gathered: "Gathered") -> list[tuple[str, float]]:
-    """Return the pool's images that are most unlike the labelled ones."""
-    if gathered.similarity is None:
-        return []
-    order = np.argsort(gathered.similarity)[:SHOWN]
-    return [(gathered.ids[i], float(gathered.similarity[i])) for i in order]
+def most_unlike(gathered: "Gathered") -> list[tuple[list[tuple[str, str]], str]]:
+    """Return rows of the pool's most unlike images, each with a caption; flagged ones say so."""
+    rows = []
+    if gathered.kind_score is not None and len(gathered.ids):
+        flagged = gathered.kind_score > gathered.kind.cutoff
+        rows.append(
+            (
+                _images(gathered.ids, -gathered.kind_score, flagged),
+                "Likest to another kind of picture: by light, colour, sharpness and texture.",
+            )
+        )
+    if gathered.similarity is not None:
+        flagged = gathered.similarity < gathered.reference.cutoff
+        rows.append(
+            (
+                _images(gathered.ids, gathered.similarity, flagged),
+                "Farthest from any labelled image: perhaps of a class not named yet.",
+            )
+        )
+    return rows
+
+
+def _images(ids: list[str], likeness: np.ndarray, flagged: np.ndarray) -> list[tuple[str, str]]:
+    """Return the images least like the labelled ones, with a word under those flagged."""
+    order = np.argsort(likeness)[:SHOWN]
+    return [(ids[i], "flagged" if flagged[i] else "") for i in order]

@@ -1,0 +1,71 @@
+"""Whether a classifier goes by the disease or by the site: evaluate confounders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.reporting import table, tell
+
+
+def confounders(
+    project: ProjectName,
+    column: Annotated[
+        list[str] | None,
+        optional(
+            "A metadata column: site, scanner, stain, batch, age, sex; may be repeated. Those that "
+            "the project names by default.",
+            "--column",
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Name these columns in the project, for its reports.")
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Name no column in the project any more.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Say whether the classifier goes by the disease or by the site, scanner or stain."""
+    from fewshot_lab.project import Project, set_confounders
+
+    with Project.open(project) as opened:
+        if forget:
+            set_confounders(opened, [])
+            text = "No suspected confounder is named any more."
+            tell({"project": project, "confounders": []}, text, as_json=json)
+            return
+        if keep and column:
+            set_confounders(opened, column)
+        reports = opened.studies.confounding(column or None)
+    text = "\n\n".join(_text(each) for each in reports)
+    tell({"project": project, "confounders": reports}, text, as_json=json)
+
+
+def _text(report: dict[str, Any]) -> str:
+    lines = [f"{report['column']}: {report['sentence']}", *report["findings"], *report["warnings"]]
+    for part in ("telling", "robustness"):
+        if report[part] is not None and report[part]["sentence"] not in lines:
+            lines.append(report[part]["sentence"])
+    head = [report["column"], "images", "accuracy", "calibration error"]
+    head += ["left out", "among", "gain"]
+    rows = []
+    for each in report["values"]:
+        row = [each["value"], f"{each['images']:,}"]
+        if "reason" in each:
+            rows.append([*row, "-", "-", "-", "-", "-"])
+            continue
+        loss = each["left_out"] or {}
+        row += [_figure(each["accuracy"]), _figure(each["calibration_error"])]
+        rows.append(row + [_figure(loss.get(key)) for key in ("without", "among", "gain")])
+    lines += [table(head, rows), *report["notes"]]
+    return "\n".join(lines)
+
+
+def _figure(interval: dict[str, float] | None) -> str:
+    if interval is None or interval["value"] is None:
+        return "-"
+    return "{value:.2f} ({low:.2f} to {high:.2f})".format(**interval)

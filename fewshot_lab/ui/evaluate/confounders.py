@@ -1,0 +1,131 @@
+"""Is it the disease or the site? What suspected confounders have to do with the classifier."""
+
+from typing import Any
+
+import streamlit as st
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.live import Snapshot
+from fewshot_lab.project import (
+    Project,
+    confounders_of,
+    confounding_of,
+    set_confounders,
+    set_strategy,
+    strategy_of,
+)
+from fewshot_lab.sampling import GAPS
+from fewshot_lab.ui import pages
+from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.evaluate.parts import follow_labels, learning
+from fewshot_lab.ui.evaluate.probability_parts import unbroken
+from fewshot_lab.ui.fragments import fragment, lead, muted
+
+SHOWN_CLASSES = 8
+"""More classes than this are listed below one another."""
+
+
+def show(project: Project) -> None:
+    """Draw the choice of columns, then what each has to do with the classifier."""
+    columns = project.store.columns()
+    if not columns:
+        lead("No image has a metadata column.")
+        muted(
+            "Bring site, scanner, stain, batch, age or sex with a manifest (a CSV with a column "
+            "for each), and this page says whether the classifier goes by them."
+        )
+        return
+    choose(project, columns)
+    if confounders_of(project):
+        gaps(project)
+        follow_labels(project, lambda snapshot, stale: _draw_if_any(project, snapshot, stale))
+    else:
+        muted(
+            "A classifier may recognise the hospital, the scanner or the stain instead of the "
+            "disease: it is then right here and wrong elsewhere. Name the columns that could be "
+            "such a giveaway, and this page looks for them in the images, the accuracy and the "
+            "probabilities."
+        )
+
+
+def choose(project: Project, columns: list[str]) -> None:
+    """Draw which columns are suspected, and keep what is chosen."""
+    named = confounders_of(project)
+    chosen = st.multiselect(
+        "Suspected confounders",
+        columns,
+        default=named,
+        placeholder="Site, scanner, stain, batch, age, sex",
+        help="Columns that should not matter for the class. They are kept in the project; report "
+        "and card show what was found.",
+        key="fl-confounders",
+        width=640,
+    )
+    if chosen != named:
+        try:
+            set_confounders(project, chosen)
+        except FewshotLabError as error:
+            st.error(str(error))
+        else:
+            st.rerun()
+
+
+def gaps(project: Project) -> None:
+    """Draw whether suggestions fill the gaps of class by site, and keep what is chosen."""
+    filled = strategy_of(project)["setting"] == GAPS
+    chosen = st.toggle(
+        "Suggestions fill gaps first",
+        value=filled,
+        help="Images likely of a class that has few labels at a site come first, so that class and "
+        "site can be told apart.",
+        key="fl-gaps",
+    )
+    if chosen != filled:
+        set_strategy(project, GAPS if chosen else "auto")
+        st.rerun()
+
+
+def _draw_if_any(project: Project, snapshot: Snapshot, stale: bool) -> None:
+    if snapshot.fitted is not None and snapshot.cv is not None:
+        for number, report in enumerate(reports_once(project, snapshot)):
+            if number:
+                st.divider()
+            draw(report)
+    elif stale:
+        learning()
+    else:
+        why = snapshot.message or "There is no classifier yet: label two classes."
+        if empty(why, "Label images", key="confounders"):
+            pages.go("label", project.name)
+
+
+# The last ones of each project: they take seconds, and are drawn again at every visit.
+_KEPT: dict[str, tuple[tuple[object, ...], list[dict[str, Any]]]] = {}
+
+
+def reports_once(project: Project, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Return what was found with a snapshot's classifier, computed once."""
+    assert snapshot.fitted is not None and snapshot.cv is not None
+    place = str(project.folder)
+    columns = confounders_of(project)
+    key = (id(snapshot.fitted), snapshot.position, project.splits.revision, *columns)
+    if place not in _KEPT or _KEPT[place][0] != key:
+        with st.spinner("Looking for them in images, accuracy and probabilities"):
+            _KEPT[place] = (key, confounding_of(project, snapshot.fitted, snapshot.cv.ids, columns))
+    return _KEPT[place][1]
+
+
+def draw(report: dict[str, Any]) -> None:
+    """Draw a column: the verdict in words, then its figures."""
+    st.header(str(report["column"]))
+    st.html(unbroken(fragment("confounders", "verdict", report)))
+    if report["telling"] is None:
+        return
+    st.html(unbroken(fragment("confounders", "figures", report)))
+    st.html(fragment("confounders", "values", report))
+    if len(report["classes"]) <= SHOWN_CLASSES:
+        st.html(fragment("confounders", "counts", report))
+    else:
+        with st.expander("Labelled images by class"):
+            st.html(fragment("confounders", "counts", report))
+    st.html(fragment("confounders", "notes", report))
