@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.labels import CsvOut, write_csv
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import listed, plural, progress, tell
 
 ClassifierName = Annotated[
@@ -197,6 +197,23 @@ def predict(
         typer.Argument(help="Images: a folder (recursive), a ZIP, a file.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("predictions.csv"),
+    group_pattern: Annotated[
+        str | None,
+        optional(
+            "One row for each patient, too: an expression that finds the patient in a path, by "
+            "its first bracketed part.",
+            metavar="REGEX",
+        ),
+    ] = None,
+    group_column: Annotated[
+        str | None, optional("The same by a column of the manifest.", metavar="COLUMN")
+    ] = None,
+    manifest: Annotated[
+        Path | None, optional("A CSV with a column path and that column; FOLDER if it is one.")
+    ] = None,
+    groups_out: Annotated[
+        Path | None, optional("The CSV of patients; beside --out as NAME.groups.csv by default.")
+    ] = None,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
@@ -206,10 +223,15 @@ def predict(
     Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 where
     there is no other.
     """
-    from fewshot_lab.export import Bundle, predict_folder
+    from fewshot_lab.export import Bundle, group_finder, predict_folder
 
+    if manifest is None and folder.suffix.lower() in (".csv", ".tsv"):
+        manifest = folder
+    find = group_finder(group_pattern, group_column, manifest)
     with progress(job, as_json=json) as report, Bundle.open(bundle) as opened:
-        done = predict_folder(opened, folder, out, progress=report)
+        done = predict_folder(
+            opened, folder, out, find=find, groups_out=groups_out, progress=report
+        )
         result = {
             "predicted": done.predicted,
             "errors": done.errors,
@@ -217,6 +239,7 @@ def predict(
             "errors_file": str(done.errors_file) if done.errors_file else None,
             "referred": done.referred,
             "unlike": done.unlike,
+            "groups_out": str(done.groups_out) if done.groups_out else None,
         }
         text = f"{plural(done.predicted, 'image')} predicted: {done.out}."
         if done.referred is not None:
@@ -225,7 +248,7 @@ def predict(
             text += f" {plural(done.unlike, 'image')} unlike anything labelled."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
-        tell(result, text, as_json=json, job=job)
+        tell(result, f"{text} {done.groups}".strip(), as_json=json, job=job)
         listed(done.errors)
     if not done.predicted:
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.backbone_comparison import backbones
+from fewshot_lab.cli.clinical import costs, grades, patients
 from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
@@ -25,7 +26,7 @@ evaluate = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
     verbs = (nshot, curve, replay, strategy, backbones, probabilities, confounders, site_audit)
-    for verb in verbs:
+    for verb in (*verbs, patients, grades, costs):
         evaluate.command()(verb)
     app.add_typer(evaluate)
     # What runs as a job is named by one word.

@@ -103,6 +103,8 @@ def _text(report: PeopleReport) -> str:
         lines.append("No image was labelled by two people apart: agreement cannot be told.")
     else:
         lines.append(f"{report.kind}: {_kappa(report.kappa)}")
+        if report.weighted is not None:
+            lines.append(f"By grade, quadratic-weighted kappa: {_kappa(report.weighted)}")
         lines.append(f"Raw agreement: {_figure(report.agreement)}")
     if len(report.pairs) > 1:
         lines += [f"{pair.a}, {pair.b}: {_kappa(pair.kappa)}" for pair in report.pairs]

@@ -13,6 +13,8 @@ from fewshot_lab.evaluation.audit_estimates import (
 )
 from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
 from fewshot_lab.evaluation.confounding import Confounding, LabelledImages, confounding
+from fewshot_lab.evaluation.costed_evidence import by_cost
+from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.cross_validation import (
     CrossValidation,
     Suspect,
@@ -34,6 +36,17 @@ from fewshot_lab.evaluation.few_shot_protocol import (
     Split,
     split_by_group,
 )
+from fewshot_lab.evaluation.group_accuracy import (
+    GroupFigures,
+    GroupImages,
+    RuleComparison,
+    answers,
+    compare_rules,
+    group_figures,
+    group_labels,
+    severity,
+)
+from fewshot_lab.evaluation.group_answers import RULES, GroupAnswers
 from fewshot_lab.evaluation.group_sufficiency import groups_lacking
 from fewshot_lab.evaluation.grouping import (
     GroupPreview,
@@ -74,6 +87,7 @@ __all__ = [
     "NEAR",
     "NEVER",
     "NOT_ASSURED",
+    "RULES",
     "SHOTS",
     "Advice",
     "AuditCounts",
@@ -85,6 +99,9 @@ __all__ = [
     "Decision",
     "Disagreement",
     "Embedded",
+    "GroupAnswers",
+    "GroupFigures",
+    "GroupImages",
     "GroupPreview",
     "GroupRule",
     "KindFit",
@@ -100,6 +117,7 @@ __all__ = [
     "ReferenceTest",
     "ReplayPlan",
     "RobustnessIndex",
+    "RuleComparison",
     "Settings",
     "SiteAudit",
     "Split",
@@ -109,15 +127,22 @@ __all__ = [
     "Together",
     "Verdicts",
     "act",
+    "answers",
     "audit_estimate",
+    "by_cost",
+    "check_costs",
     "check_folds",
     "check_sides",
+    "choose",
+    "compare_rules",
     "confounding",
     "confounding_report",
     "cross_validation",
     "disagreement",
     "fit_kind",
+    "group_figures",
     "group_keys",
+    "group_labels",
     "groups_lacking",
     "labels_to_halve",
     "labels_until_narrow",
@@ -135,6 +160,7 @@ __all__ = [
     "referred_sentence",
     "replay",
     "robustness_index",
+    "severity",
     "site_audit",
     "split_by_group",
     "suspects",

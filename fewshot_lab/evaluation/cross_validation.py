@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Fitted, OutOfFold
+from fewshot_lab.evaluation.costs import choose
 from fewshot_lab.evaluation.leaks import LeakCheck, check_folds
 from fewshot_lab.stats import Interval, Sample, effective_size, mean_rate, widened, wilson
 
@@ -45,6 +46,8 @@ class CrossValidation:
         Their class ids.
     leaks : LeakCheck
         What came out when the folds were held against the groups.
+    costs : array (K, K) or None
+        By which an image's class is decided; without them it is the most probable one.
     """
 
     balanced_accuracy: Interval
@@ -57,6 +60,7 @@ class CrossValidation:
     ids: tuple[str, ...] = field(default=(), repr=False)
     y: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64), repr=False)
     leaks: LeakCheck = field(default_factory=lambda: LeakCheck(0))
+    costs: NDArray[np.float64] | None = field(default=None, repr=False)
 
     def why_not(self, names: Mapping[int, str], noun: str = "group") -> str:
         """Say why there is no balanced accuracy; "" where there is one."""
@@ -75,7 +79,7 @@ class CrossValidation:
     @property
     def predicted(self) -> NDArray[np.int64]:
         """The column of the class predicted of each image (n,); -1 where it was never held out."""
-        return _columns(self.out_of_fold)
+        return _columns(self.out_of_fold, self.costs)
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -98,8 +102,9 @@ class CrossValidation:
     def accuracy_above(self, probability: float) -> Interval | None:
         """Return how many of the predictions at least that sure are right; None without any."""
         held = ~np.isnan(self.out_of_fold[:, 0])
-        sure = self.out_of_fold[held].max(axis=1) >= probability
-        right = self.out_of_fold[held].argmax(axis=1) == self.labels[held]
+        predicted = self.predicted[held]
+        sure = self.out_of_fold[held, predicted] >= probability
+        right = predicted == self.labels[held]
         return wilson(int(right[sure].sum()), int(sure.sum())) if sure.any() else None
 
 
@@ -129,6 +134,7 @@ def cross_validation(
     *,
     noun: str = "group",
     pairs: NDArray[np.int64] | None = None,
+    costs: NDArray[np.float64] | None = None,
 ) -> CrossValidation:
     """Return the figures of the cross-validation by which a classifier was fitted.
 
@@ -144,6 +150,8 @@ def cross_validation(
         What must stay together, as ``Project.groups_of`` returns it.
     noun, pairs
         See :func:`check_folds`.
+    costs : array (K, K), optional
+        What errors cost.
     """
     found: OutOfFold = fitted.out_of_fold
     R, n, K = found.probabilities.shape
@@ -156,7 +164,7 @@ def cross_validation(
     for repeat in range(R):
         p = found.probabilities[repeat]
         known = ~np.isnan(p[:, 0])
-        predicted = p[known].argmax(axis=1)
+        predicted = choose(p[known], costs)
         hits[known] += predicted == found.y[known]
         held += known
     scored = held > 0
@@ -173,7 +181,7 @@ def cross_validation(
         accuracy = Interval(math.nan, 0.0, 1.0, 0)
     elif not together.grouped:  # groups are given more than that already
         accuracy = widened(accuracy, accuracy.n - K)
-    columns = _columns(found.mean)
+    columns = _columns(found.mean, costs)
     confusion = np.zeros((K, K), np.int64)
     np.add.at(confusion, (found.y[columns >= 0], columns[columns >= 0]), 1)
     return CrossValidation(
@@ -187,11 +195,14 @@ def cross_validation(
         ids=tuple(image_ids),
         y=fitted.class_ids[found.y],
         leaks=leaks,
+        costs=costs,
     )
 
 
-def _columns(out_of_fold: NDArray[np.float32]) -> NDArray[np.int64]:
-    best = np.nan_to_num(out_of_fold).argmax(axis=1)
+def _columns(
+    out_of_fold: NDArray[np.float32], costs: NDArray[np.float64] | None
+) -> NDArray[np.int64]:
+    best = choose(np.nan_to_num(out_of_fold), costs)
     return np.where(np.isnan(out_of_fold[:, 0]), -1, best)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation.costed_evidence import by_cost
+from fewshot_lab.evaluation.costs import certainty, choose
 from fewshot_lab.evaluation.decisions import Decision, Reference
 from fewshot_lab.evaluation.kind_distance import KindDistance
 from fewshot_lab.evaluation.prediction_sets import PredictionSets, prediction_sets
@@ -166,6 +168,7 @@ def act(
     *,
     kind: KindDistance | None = None,
     audit: Evidence | None = None,
+    costs: Float | None = None,
 ) -> Probabilities:
     """Measure what the probabilities are worth, and make the rule.
 
@@ -181,17 +184,20 @@ def act(
         Tells another kind of picture.
     audit : Evidence, optional
         Audit images too few to calibrate on: they still measure sets calibrated on others.
+    costs : array (K, K), optional
+        What errors cost; all the same without it.
     """
+    plain, evidence = evidence, by_cost(evidence, costs)
+    best = choose(pool.probabilities, costs)
     settings = settings or Settings()
     K = evidence.probabilities.shape[1]
     confidence = (
-        np.where(pool.unlike, 0.0, pool.probabilities.max(axis=1))
+        np.where(pool.unlike, 0.0, certainty(pool.probabilities, best, costs))
         if len(pool.probabilities)
         else np.empty(0)
     )
     by_class: dict[int, Threshold] = {}
     if settings.per_class:
-        best = pool.probabilities.argmax(axis=1) if len(confidence) else np.empty(0, int)
         for k in range(K):
             mine = best == k
             by_class[k] = find_threshold(
@@ -214,7 +220,7 @@ def act(
             evidence, settings.target_error, confidence, pool.groups, assure=False
         )
     sets = prediction_sets(
-        evidence,
+        plain,
         settings.set_coverage,
         method=settings.set_method,
         per_class=settings.set_per_class,
@@ -227,6 +233,7 @@ def act(
         kind,
         settings.target_error,
         _more_audit(evidence, audit, thresholds, threshold.least),
+        costs,
     )
     measured = None
     if audit is not None and len(audit) and evidence.source != "audit":
@@ -238,7 +245,7 @@ def act(
     return Probabilities(
         settings,
         evidence,
-        reliability(evidence),
+        reliability(plain),
         threshold,
         estimated,
         by_class,
@@ -247,21 +254,22 @@ def act(
         measured,
         share_above(pool.unlike.astype(np.float64), 0.5, pool.groups),
         decision,
-        _referred(pool, thresholds),
+        _referred(pool, thresholds, best, confidence),
     )
 
 
-def _referred(pool: PoolProbabilities, thresholds: Float) -> dict[str, int]:
+def _referred(
+    pool: PoolProbabilities, thresholds: Float, best: NDArray[np.int64], confidence: Float
+) -> dict[str, int]:
     """Return how many images of the pool are referred, by reason."""
     if not len(pool.probabilities):
         return {}
-    best = pool.probabilities.argmax(axis=1)
-    asked, top = thresholds[best], pool.probabilities.max(axis=1)
+    asked = thresholds[best]
     never = ~pool.unlike & (asked >= NEVER)
     counts = {
         UNLIKE: int(pool.unlike.sum()),
         NOT_ASSURED: int(never.sum()),
-        CLOSE: int((~pool.unlike & ~never & (top < asked)).sum()),
+        CLOSE: int((~pool.unlike & ~never & (confidence < asked)).sum()),
     }
     return {reason: count for reason, count in counts.items() if count}
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fewshot_lab.evaluation.costs import certainty, check_costs, choose
+from fewshot_lab.evaluation.group_answers import GroupAnswers
 from fewshot_lab.evaluation.kind_distance import KindDistance
 from fewshot_lab.evaluation.referral import (
     ANOTHER_KIND,
@@ -115,6 +117,10 @@ class Decision:
         The error wanted among decided pictures.
     more_audit : int or None
         Audit images missing at the least before the error can be assured.
+    costs : array (K, K) or None
+        What errors cost, as :func:`choose` takes it; None where all are equal.
+    groups : GroupAnswers or None
+        How the images of a patient become one answer; None where that was not measured.
     """
 
     thresholds: np.ndarray | None
@@ -124,6 +130,8 @@ class Decision:
     kind: KindDistance | None = None
     target_error: float | None = None
     more_audit: int | None = None
+    costs: np.ndarray | None = None
+    groups: GroupAnswers | None = None
 
     def apply(
         self,
@@ -141,8 +149,8 @@ class Decision:
             Of the pictures, where :attr:`kind` asks for them.
         """
         n = len(probabilities)
-        best = probabilities.argmax(axis=1)
-        top = probabilities[np.arange(n), best]
+        best = choose(probabilities, self.costs)
+        top = certainty(probabilities, best, self.costs)
         similarity, unlike, another = None, np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         if self.reference is not None and embeddings is not None:
             similarity = self.reference.similarity(embeddings)
@@ -166,7 +174,10 @@ class Decision:
 
     def sentence(self, reason: str, probabilities: np.ndarray, names: list[str]) -> str:
         """Say why a picture with probabilities (K,) is referred; empty where it is not."""
-        threshold = None if self.thresholds is None else self.thresholds[probabilities.argmax()]
+        best = int(choose(probabilities[None], self.costs)[0])
+        if reason == CLOSE and self.costs is not None:
+            return f"Calling it {names[best]} might be an error that costs too much."
+        threshold = None if self.thresholds is None else self.thresholds[best]
         return referral_sentence(
             reason,
             dict(zip(names, probabilities.tolist(), strict=True)),
@@ -181,6 +192,8 @@ class Decision:
             return None
         inside = set_scores(probabilities, self.sets) <= self.limits
         inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
+        if self.costs is not None:  # what is decided is in the set, too
+            inside[np.arange(len(inside)), choose(probabilities, self.costs)] = True
         return inside
 
     def reordered(self, columns: list[int]) -> Decision:
@@ -189,6 +202,8 @@ class Decision:
             self,
             thresholds=None if self.thresholds is None else self.thresholds[columns],
             limits=None if self.limits is None else self.limits[columns],
+            costs=None if self.costs is None else self.costs[np.ix_(columns, columns)],
+            groups=None if self.groups is None else self.groups.reordered(columns),
         )
 
     def files(self) -> dict[str, bytes]:
@@ -207,6 +222,8 @@ class Decision:
             "kind": None if self.kind is None else self.kind.to_dict(),
             "target_error": self.target_error,
             "more_audit": self.more_audit,
+            "costs": None if self.costs is None else self.costs.tolist(),
+            "groups": None if self.groups is None else self.groups.to_dict(),
         }
         arrays = {} if self.kind is None else self.kind.arrays()
         if reference is not None:
@@ -234,6 +251,7 @@ class Decision:
         # Bundles of earlier versions have no kind, and no error to name.
         reference, unlike = None, told["unlike"]
         kind, values = None, told.get("kind")
+        costs, groups = told.get("costs"), told.get("groups")
         if unlike is not None or values is not None:
             with np.load(folder / REFERENCE, allow_pickle=False) as file:
                 arrays = dict(file)
@@ -254,6 +272,8 @@ class Decision:
             kind,
             told.get("target_error"),
             told.get("more_audit"),
+            None if costs is None else check_costs(costs, len(costs)),
+            GroupAnswers.of(groups, len(groups["ranking"])) if groups else None,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.evaluation.costed_evidence import losses
 from fewshot_lab.stats import Evidence, Interval, effective_size, wilson
 
 Float = NDArray[np.floating[Any]]
@@ -93,7 +94,7 @@ def largest_sure(wrong: Float, target: float, confidence: float, worth: float) -
     Parameters
     ----------
     wrong : array (n,)
-        1 where wrong, images by falling confidence.
+        1 where wrong (or a part of 1), images by falling confidence.
     worth : float
         How many independent images one image is worth, at most 1 (groups).
     """
@@ -127,6 +128,7 @@ def find_threshold(
     Parameters
     ----------
     evidence : Evidence
+        With costs, an error counts towards the target as often as it costs.
     target : float
         In (0, 1).
     pool : array (N,)
@@ -141,6 +143,8 @@ def find_threshold(
     order = np.argsort(-confidence, kind="stable")
     wrong = (~evidence.right[order]).astype(np.float64)
     worth = effective_size(wrong, evidence.groups[order]) / max(len(wrong), 1)
+    loss, worst, typical = losses(evidence)
+    loss = loss[order]
     rules: list[tuple[Rule, float]] = [("estimated", 0.5)]
     if assure and evidence.source == "audit":
         rules.insert(0, ("assured", ASSURANCE))
@@ -148,9 +152,9 @@ def find_threshold(
     decided = 0
     for rule, level in rules:
         if rule == "assured":
-            decided = largest_sure(wrong, target, level, worth)
+            decided = largest_sure(loss / worst, target / worst, level, worth)
         else:
-            decided = _estimated(wrong, target, worth)
+            decided = _estimated(loss / typical, target / typical, worth)
         if decided:
             break
     else:
@@ -162,7 +166,7 @@ def find_threshold(
     if not len(pool):
         pool, pool_groups = confidence, evidence.groups
     coverage = share_above(pool, value, pool_groups)
-    return Threshold(value, target, rule, error, coverage, least_images(target))
+    return Threshold(value, target, rule, error, coverage, least_images(target / worst))
 
 
 def _just_below(falling: Float, decided: int) -> float:

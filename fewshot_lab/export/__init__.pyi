@@ -6,6 +6,9 @@ from .bundle_writer import export_bundle as export_bundle
 from .errors import ExportRefused as ExportRefused
 from .licence import check_backbone as check_backbone
 from .metrics_json import figures as figures
+from .predict_groups import FindGroup as FindGroup
+from .predict_groups import GroupTally as GroupTally
+from .predict_groups import group_finder as group_finder
 from .report import write_report as write_report
 from .stored_predictions import ImagePrediction as ImagePrediction
 from .stored_predictions import SimilarImage as SimilarImage

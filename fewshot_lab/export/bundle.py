@@ -19,6 +19,8 @@ from fewshot_lab.images import Candidate, Refused, read_rgb, scan
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from fewshot_lab.evaluation import Decision
+    from fewshot_lab.export.predict_groups import FindGroup
     from fewshot_lab.export.predict_template import Classifier, Prediction
 
 
@@ -103,6 +105,11 @@ class Bundle:
         """The classes' names, in the order of the probabilities."""
         return self._classifier.names
 
+    @property
+    def decision(self) -> Decision | None:
+        """What follows from a probability; None in old bundles."""
+        return self._classifier.decision
+
     def predict(self, pictures: Iterable[str | Path | Candidate | Refused]) -> Iterator[Prediction]:
         """Yield one row per picture, in order; DICOM, too.
 
@@ -148,6 +155,10 @@ class PredictReport:
     referred, unlike : int or None
         Pictures that the bundle's rule leaves to a person, and those unlike anything labelled;
         None without a rule.
+    groups_out : Path or None
+        The answers for each patient, where they were asked for.
+    groups : str
+        What is in it, as a sentence.
     """
 
     predicted: int
@@ -156,6 +167,8 @@ class PredictReport:
     errors_file: Path | None
     referred: int | None = None
     unlike: int | None = None
+    groups_out: Path | None = None
+    groups: str = ""
 
 
 def predict_folder(
@@ -163,6 +176,8 @@ def predict_folder(
     folder: Path | str,
     out: Path | str,
     *,
+    find: FindGroup | None = None,
+    groups_out: Path | None = None,
     progress: Progress = silent,
 ) -> PredictReport:
     """Predict every picture of a folder (a ZIP, a manifest, one file) into a CSV.
@@ -176,15 +191,23 @@ def predict_folder(
         CSV with the columns path (relative to ``folder``), predicted, probability, a ``p_``
         column per class, decision, prediction_set, unlike, similarity and why. What could not be
         read is listed beside it in ``NAME.errors.csv``.
+    find : callable, optional
+        Tells the patient of a path, as :func:`group_finder` returns it: then a second CSV has one
+        row for each patient.
+    groups_out : path, optional
+        That CSV; beside ``out`` as ``NAME.groups.csv`` by default.
 
     Raises
     ------
     FewshotLabError
         Where there is no picture, or ``out`` cannot be written. Nothing is written then.
     """
+    from fewshot_lab.export.predict_groups import GroupTally, groups_file
     from fewshot_lab.export.predict_template import write_predictions
 
     out = Path(out)
+    tally = None if find is None else GroupTally(find, bundle.names, bundle.decision)
+    beside = None if tally is None else groups_out or groups_file(out)
     with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
         pictures = scan(Path(folder), extract_to=Path(unpacked))
         seen = 0
@@ -205,7 +228,10 @@ def predict_folder(
                 raise FewshotLabError(f"There is no picture in {folder}.")
 
         try:
-            predicted, errors = write_predictions(counted(), bundle.names, out)
+            rows = counted() if tally is None else tally.watch(counted())
+            predicted, errors = write_predictions(rows, bundle.names, out)
+            if tally is not None and beside is not None:
+                tally.write(beside)
         except OSError as error:
             raise FewshotLabError(f"{out} cannot be written: {error.strerror or error}.") from None
     listed = out.with_name(f"{out.stem}.errors.csv")
@@ -216,6 +242,8 @@ def predict_folder(
         listed if errors else None,
         sum(referred) if referred else None,
         sum(unlike) if unlike else None,
+        beside,
+        "" if tally is None or beside is None else tally.sentence(beside),
     )
 
 

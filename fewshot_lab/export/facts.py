@@ -32,9 +32,9 @@ def gather_facts(
     -------
     dict
         ``about`` (data, backbone, classifier, versions), ``metrics`` (cross-validation, audit,
-        confounders, probabilities), ``flow`` (how many images came how far), ``strategy``,
-        ``splits``, ``curve`` and ``agreement`` (each with ``reason``, a sentence, where there is
-        none).
+        confounders, probabilities, patients, grades, costs), ``flow`` (how many images came how
+        far), ``strategy``, ``splits``, ``curve`` and ``agreement`` (each with ``reason``, a
+        sentence, where there is none).
     Decision or None
     """
     fitted, training = classifier.fitted, classifier.training
@@ -46,7 +46,8 @@ def gather_facts(
     progress("measuring", 0, None)
     metrics = figures(project, classifier)
     metrics["confounders"] = confounding_of(project, fitted, training.ids)
-    decision, metrics["probabilities"] = rule(project, fitted, training.ids)
+    decision, rule_figures = rule(project, fitted, training.ids)
+    metrics |= rule_figures
     facts = {
         "about": _about(project, classifier, classes),
         "metrics": metrics,
@@ -140,6 +141,7 @@ def _agreement(project: ProjectCore) -> dict[str, Any]:
         **counts,
         "kind": team["kind"],
         "kappa": team["kappa"],
+        "weighted": team["weighted"],
         "agreement": team["agreement"],
         "images": team["images"],
         "pairs": len(team["pairs"]),

@@ -27,7 +27,7 @@ def figures(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, An
         others.
     """
     from fewshot_lab.evaluation import cross_validation, disagreement
-    from fewshot_lab.project import AuditSet, site_audits
+    from fewshot_lab.project import AuditSet, costs_of, site_audits
 
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     audit, test = AuditSet(project).measure(classifier)
@@ -38,6 +38,7 @@ def figures(project: ProjectCore, classifier: TrainedClassifier) -> dict[str, An
         project.splits.groups_of(classifier.training.ids),
         noun=noun,
         pairs=project.splits.apart_pairs(classifier.training.ids),
+        costs=costs_of(project, classifier.fitted.class_ids),
     )
     apart = disagreement(cv, audit.figures)
     return {

@@ -1,6 +1,7 @@
 """Predict the classes of images with the classifier in this folder.
 
     python predict.py FOLDER --out predictions.csv
+    python predict.py FOLDER --group-pattern '([^/]+)/[^/]+$'   # one row per patient, too
 
 It needs Python 3.11 or later and three packages: onnxruntime, numpy and pillow. From Python::
 
@@ -35,7 +36,9 @@ from PIL import Image
 from fewshot_lab.backbones.picture_statistics import picture_statistics
 from fewshot_lab.backbones.preprocessing import Preprocessing
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.decisions import Decision
+from fewshot_lab.export.predict_groups import GroupTally, group_finder, groups_file
 from fewshot_lab.images.candidates import Candidate, Refused
 from fewshot_lab.images.file_types import DICOM_SUFFIXES, HEAD, head_kind
 from fewshot_lab.images.folder import Listing, list_file, list_folder
@@ -56,7 +59,8 @@ class Prediction:
     ----------
     path : str
     predicted : str
-        The name of the most probable class; empty where the picture cannot be read.
+        The name of the most probable class, or of that of least expected cost where errors differ
+        in cost; empty where the picture cannot be read.
     probability : float
         Its calibrated probability; NaN where the picture cannot be read.
     probabilities : array (K,), float32, or None
@@ -141,6 +145,8 @@ class Classifier:
             )
         with _reading("decision.json, or reference.npz with it,"):
             self.decision = Decision.load(folder)
+            if self.decision is not None and self.decision.costs is not None:
+                check_costs(self.decision.costs, len(self.classes))
         with _reading("model.onnx"):
             self._session = onnxruntime.InferenceSession(
                 str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
@@ -199,7 +205,7 @@ class Classifier:
     def answers(self, inputs: np.ndarray) -> list[Prediction]:
         """Return the predictions of uint8 inputs (n, size, size, 3), without paths."""
         probabilities, embedding = self.run(inputs)
-        best = probabilities.argmax(axis=1)
+        best = choose(probabilities, None if self.decision is None else self.decision.costs)
         rows = [
             Prediction("", self.names[k], float(p[k]), p, e)
             for k, p, e in zip(best, probabilities, embedding, strict=True)
@@ -377,12 +383,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=Path("predictions.csv"), help="the CSV: %(default)s"
     )
+    parser.add_argument(
+        "--group-pattern",
+        metavar="REGEX",
+        help="one row for each patient, too: finds the patient in a path by its first brackets",
+    )
+    parser.add_argument(
+        "--group-column", metavar="COLUMN", help="the same by a column of the manifest"
+    )
+    parser.add_argument(
+        "--manifest", type=Path, help="a CSV with a column path, relative to FOLDER, and COLUMN"
+    )
+    parser.add_argument(
+        "--groups-out", type=Path, help="the CSV of patients: beside --out, as NAME.groups.csv"
+    )
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     options = parser.parse_args(arguments)
     if not options.folder.exists():
         print(f"{options.folder} is not there.", file=sys.stderr)
         return 1
     try:
+        find = group_finder(options.group_pattern, options.group_column, options.manifest)
         classifier = Classifier(threads=options.threads)
         pictures = find_pictures(options.folder)
         if not pictures:
@@ -394,7 +415,14 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"\r{done} of {len(pictures)}", end="", file=sys.stderr, flush=True)
 
         rows = classifier.predict(pictures)
+        tally = None
+        if find is not None:
+            tally = GroupTally(find, classifier.names, classifier.decision)
+            rows = tally.watch(rows)
         count, errors = write_predictions(rows, classifier.names, options.out, progress=show)
+        if tally is not None:
+            groups_out = options.groups_out or groups_file(options.out)
+            tally.write(groups_out)
     except FewshotLabError as error:
         print(error, file=sys.stderr)
         return 1
@@ -409,6 +437,8 @@ def main(arguments: list[str] | None = None) -> int:
     for path, reason in errors:
         print(f"{path}: {reason}", file=sys.stderr)
     print(f"{count} predicted, {len(errors)} could not be read: {options.out}")
+    if tally is not None:
+        print(tally.sentence(groups_out))
     return 0 if count else 1
 
 

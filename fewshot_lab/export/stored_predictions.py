@@ -15,6 +15,7 @@ import numpy as np
 
 from fewshot_lab.embeddings import build_index
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import Decision, GroupAnswers
 from fewshot_lab.export.bundle import Bundle
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images import Refused, make_thumbnail, read_rgb, scan
@@ -75,6 +76,8 @@ class StoredPredictions:
         Files that could not be read, with the reason.
     compared : bool
         Whether the labelled images that are alike could be looked for.
+    costs, groups
+        Of the bundle's rule, as JSON; None in answers of earlier versions.
     """
 
     bundle: str
@@ -83,6 +86,18 @@ class StoredPredictions:
     answers: list[ImagePrediction]
     refused: list[tuple[str, str]]
     compared: bool
+    costs: list[list[float]] | None = None
+    groups: dict[str, Any] | None = None
+
+    def decision(self) -> Decision:
+        """Return as much of the bundle's rule as an answer for a patient needs."""
+        costs = None if self.costs is None else np.array(self.costs)
+        groups = GroupAnswers.of(self.groups, len(self.names)) if self.groups else None
+        return Decision(None, None, None, None, costs=costs, groups=groups)
+
+    def probabilities(self, answer: ImagePrediction) -> np.ndarray:
+        """Return the probabilities of an image (K,), in the order of ``names``."""
+        return np.array([answer.probabilities[name] for name in self.names], dtype=np.float32)
 
 
 def write_sources(folder: Path, sources: Sequence[Path]) -> None:
@@ -129,16 +144,26 @@ def predict_dropped(
                 picture = read_rgb(candidate.file, candidate.frame, at_least=256)
                 (folder / thumbnail).write_bytes(make_thumbnail(picture))
                 odds = dict(zip(opened.names, map(float, row.probabilities), strict=True))
-                rule = (row.decided, row.classes, row.unlike, row.similarity, row.why)
-                answers.append(ImagePrediction(row.path, row.predicted, odds, thumbnail, (), *rule))
+                verdict = (row.decided, row.classes, row.unlike, row.similarity, row.why)
+                answers.append(
+                    ImagePrediction(row.path, row.predicted, odds, thumbnail, (), *verdict)
+                )
                 embeddings.append(row.embedding)
             progress("predicting", number, len(pictures))
         similar = similar_images(project, str(opened.about["backbone"]["fingerprint"]), embeddings)
         if similar is not None:
             answers = [replace(a, alike=near) for a, near in zip(answers, similar, strict=True)]
         colours = {str(row["name"]): str(row["color"]) for row in opened.classes}
+        rule = opened.decision
         result = StoredPredictions(
-            opened.name, list(opened.names), colours, answers, refused, similar is not None
+            opened.name,
+            list(opened.names),
+            colours,
+            answers,
+            refused,
+            similar is not None,
+            None if rule is None or rule.costs is None else rule.costs.tolist(),
+            None if rule is None or rule.groups is None else rule.groups.to_dict(),
         )
     write_atomically(folder / _TABLE, predictions_table(result))
     write_atomically(folder / _ANSWERS, json.dumps(asdict(result)).encode())

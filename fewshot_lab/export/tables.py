@@ -126,10 +126,12 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
     FewshotLabError
         Where no classifier can be fitted.
     """
-    import numpy as np
+    from fewshot_lab.evaluation import choose
+    from fewshot_lab.project import costs_of
 
     if classifier is None:
         classifier = project.fit()
+    costs = costs_of(project, classifier.fitted.class_ids)
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     class_names = [names[int(i)] for i in classifier.fitted.class_ids]
     ids = list(project.require_embeddings().ids)
@@ -137,7 +139,7 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
     for start in range(0, len(ids), 4096):
         part = ids[start : start + 4096]
         probabilities = classifier.probabilities(part)
-        best = np.argmax(probabilities, axis=1)
+        best = choose(probabilities, costs)
         for image_id, row, column in zip(part, probabilities, best.tolist(), strict=True):
             predicted[image_id] = (class_names[column], float(row[column]))
     trained = set(classifier.training.ids)

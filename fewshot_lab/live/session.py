@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Fitted, fit, soft_labels
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import CrossValidation, cross_validation, disagreement
+from fewshot_lab.evaluation import CrossValidation, choose, cross_validation, disagreement
 from fewshot_lab.live.advisor import Advisor
 from fewshot_lab.live.next_batch import Next
 from fewshot_lab.live.session_images import Images, look_at
@@ -23,9 +23,12 @@ from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.live.suspects import Suspects
 from fewshot_lab.project import (
     AuditSet,
+    ErrorCost,
     LabelArrays,
     Predictions,
     audit_share,
+    costs_of,
+    error_costs,
     label_arrays,
     strategy_of,
 )
@@ -54,11 +57,14 @@ class _Asked:
     name: str
     share: float
     strategy: str
+    costs: tuple[ErrorCost, ...]
 
     @classmethod
     def of(cls, project: ProjectCore) -> _Asked:
         name = str(project.store.get("classifier") or "auto")
-        return cls(name, audit_share(project), strategy_of(project)["strategy"])
+        return cls(
+            name, audit_share(project), strategy_of(project)["strategy"], error_costs(project)
+        )
 
 
 class LiveSession:
@@ -258,10 +264,14 @@ class LiveSession:
                 suggestions=self._suggest(images, labels, asked),
             )
             return
-        fitted, probabilities = self._fitted(images, labels, asked.name, quick=quick)
+        fitted, probabilities = self._fitted(images, labels, asked, quick=quick)
         class_ids = tuple(int(c) for c in fitted.class_ids)
         top = np.partition(probabilities, -2, axis=1)[:, -2:]
-        predicted = fitted.class_ids[probabilities.argmax(axis=1)]
+        costs = costs_of(self._project, fitted.class_ids)
+        best = choose(probabilities, costs)
+        predicted = fitted.class_ids[best]
+        # Where costs decide, the class need not be the most probable one.
+        sure = top[:, 1] if costs is None else probabilities[np.arange(len(best)), best]
         ids = [images.ids[r] for r in np.flatnonzero(trained)]
         predictions = Predictions(labels, class_ids, predicted, trained, images.group)
         report = self._audit_set.report(predictions)
@@ -277,7 +287,7 @@ class LiveSession:
             class_ids=class_ids,
             probabilities=probabilities,
             predicted=predicted,
-            confidence=top[:, 1],
+            confidence=sure,
             margin=top[:, 1] - top[:, 0],
             cv=cv,
             audit_report=report,
@@ -292,7 +302,7 @@ class LiveSession:
         self.advisor.take(fitted, images.key)
 
     def _fitted(
-        self, images: Images, labels: LabelArrays, name: str, *, quick: bool
+        self, images: Images, labels: LabelArrays, asked: _Asked, *, quick: bool
     ) -> tuple[Fitted, NDArray[np.float32]]:
         """Return a classifier of the labels, and its probabilities (N, K).
 
@@ -301,7 +311,10 @@ class LiveSession:
         rows = np.flatnonzero(labels.trains >= 0)
         y = labels.trains[rows]
         shares = [labels.shares.get(r, ()) for r in rows.tolist()] if labels.shares else []
-        key = (images.key, images.revision, rows.tobytes(), y.tobytes(), name, str(shares))
+        name = asked.name
+        trained_on = (rows.tobytes(), y.tobytes(), str(shares))
+        # Costs change no classifier, but what is measured of it.
+        key = (images.key, images.revision, *trained_on, name, asked.costs)
         last = self._snapshot
         if quick and self._fit_key == key and last.fitted is not None:
             assert last.probabilities is not None
@@ -337,6 +350,7 @@ class LiveSession:
             None if images.group is None else images.group[trained],
             noun=splits.rule.noun,
             pairs=splits.apart_pairs(ids),
+            costs=costs_of(self._project, fitted.class_ids),
         )
 
     def _suggest(

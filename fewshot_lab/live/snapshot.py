@@ -38,7 +38,7 @@ class Snapshot:
     predicted : array (N,)
         Class ids, -1 without a classifier.
     confidence, margin : array (N,)
-        The highest probability, and how far it is above the second.
+        The probability of what is predicted, and how far the highest is above the second.
     cv : CrossValidation or None
     audit_report : AuditReport or None
         All that the audit set says.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,16 @@ import numpy as np
 
 from fewshot_lab.evaluation import pace
 from fewshot_lab.project.answers import UNUSABLE, Records, read
+from fewshot_lab.project.grades import grades_of
 from fewshot_lab.project.prediction_effect import effect_of_predictions
-from fewshot_lab.stats import cohen_kappa, fleiss_kappa, raw_agreement
+from fewshot_lab.stats import (
+    Interval,
+    cohen_kappa,
+    fleiss_kappa,
+    quadratic_agreement,
+    quadratic_kappa,
+    raw_agreement,
+)
 from fewshot_lab.store import RULES, Team, in_conflict
 
 if TYPE_CHECKING:
@@ -58,17 +66,18 @@ def people_report(project: ProjectCore) -> PeopleReport:
     counts, ids = _counts(answers, list(categories))
     groups = _keys(ids, group_of)
     raters = {who for by in answers.values() for who in by}
+    order = grades_of(project)
     kappa, kind = None, ""
     if len(raters) == 2:
         a, b = sorted(raters)
         kind = COHEN
-        kappa = _pair(a, b, answers, group_of).kappa
+        kappa = _pair(a, b, answers, group_of, order).kappa
     elif raters:
         kind = FLEISS if len(set(counts.sum(axis=1))) == 1 else GENERAL
         kappa = fleiss_kappa(counts, groups)
     everyone = {person.name: person.labels for person in people}
     pairs = [
-        _pair(a, b, answers, group_of)
+        _pair(a, b, answers, group_of, order)
         for a, b in combinations(sorted(raters, key=lambda who: -everyone.get(who, 0)), 2)
     ]
     seen = sum(
@@ -94,6 +103,7 @@ def people_report(project: ProjectCore) -> PeopleReport:
         rule=RULES[team.rule],
         rule_since=_since(changes, team),
         answers=answers,
+        weighted=_weighted(answers, order, group_of),
     )
 
 
@@ -181,13 +191,39 @@ def _pair(
     b: str,
     answers: Mapping[str, Mapping[str, int]],
     group_of: Mapping[str, str] | None,
+    order: Sequence[int],
 ) -> Pair:
     ids = [image_id for image_id, by in answers.items() if a in by and b in by]
     first = np.array([answers[i][a] for i in ids], dtype=np.int64)
     second = np.array([answers[i][b] for i in ids], dtype=np.int64)
     groups = _keys(ids, group_of)
     agreement = raw_agreement(_two(first, second), groups)
-    return Pair(a, b, cohen_kappa(first, second, groups), agreement)
+    both = {i: {a: answers[i][a], b: answers[i][b]} for i in ids}
+    weighted = _weighted(both, order, group_of)
+    return Pair(a, b, cohen_kappa(first, second, groups), agreement, weighted)
+
+
+def _weighted(
+    answers: Mapping[str, Mapping[str, int]],
+    order: Sequence[int],
+    group_of: Mapping[str, str] | None,
+) -> Interval | None:
+    """Return the quadratic-weighted kappa of what was given a grade; None without any.
+
+    Of two annotators it is Cohen's, of more Fleiss' with weights, as the unweighted ones are.
+    """
+    place = {value: grade for grade, value in enumerate(order)}
+    graded = {i: {w: place[v] for w, v in by.items() if v in place} for i, by in answers.items()}
+    graded = {i: by for i, by in graded.items() if len(by) > 1}
+    if not graded:
+        return None
+    groups = _keys(list(graded), group_of)
+    raters = sorted({who for by in graded.values() for who in by})
+    if len(raters) == 2:
+        first, second = (np.array([by[who] for by in graded.values()]) for who in raters)
+        return quadratic_kappa(first, second, len(order), groups)
+    counts, _ = _counts(graded, list(range(len(order))))
+    return quadratic_agreement(counts, groups)
 
 
 def _counts(

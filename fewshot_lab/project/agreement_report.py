@@ -52,12 +52,16 @@ class Person:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two annotators on the images that both labelled."""
+    """Two annotators on the images that both labelled.
+
+    ``weighted`` is their quadratic-weighted kappa where classes are grades.
+    """
 
     a: str
     b: str
     kappa: Interval
     agreement: Interval
+    weighted: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,9 @@ class PeopleReport:
         Of all annotators; None without an image that two labelled independently.
     kind : str
         Which kappa it is.
+    weighted : Interval or None
+        Quadratic-weighted kappa of all annotators, on what they gave a grade; None where classes
+        are no grades, or no image has two.
     pairs : tuple of Pair
     conflicts : tuple of Conflict
         Those without a decision first, and of them those that the rule leaves open.
@@ -126,6 +133,7 @@ class PeopleReport:
     rule: str
     rule_since: str
     answers: Mapping[str, Mapping[str, int]] = field(repr=False, default_factory=dict)
+    weighted: Interval | None = None
 
     def cells(self, a: str | None = None, b: str | None = None) -> dict[tuple[int, int], list[str]]:
         """Return the images behind each cell of the disagreement matrix.

@@ -15,10 +15,12 @@ from fewshot_lab.evaluation import (
     LeakCheck,
     ReferenceTest,
     check_sides,
+    choose,
     groups_lacking,
     test_figures,
 )
 from fewshot_lab.project.audit_draws import AuditDraws
+from fewshot_lab.project.costs import costs_of
 from fewshot_lab.project.labels_as_arrays import LabelArrays, label_arrays
 from fewshot_lab.project.pool_view import PoolView
 from fewshot_lab.stats import Stratum, audit_weights
@@ -134,10 +136,11 @@ class AuditSet(AuditDraws):
         labels = label_arrays(self._project.store, self._project.splits.pool())
         ids = labels.pool.ids
         fitted = classifier.fitted
+        costs = costs_of(self._project, fitted.class_ids)
         predictions = Predictions(
             labels,
             fitted.class_ids.tolist(),
-            fitted.class_ids[classifier.probabilities(ids).argmax(axis=1)],
+            fitted.class_ids[choose(classifier.probabilities(ids), costs)],
             labels.pool.mask(classifier.training.ids),
             self._project.splits.groups_of(ids),
         )

@@ -18,6 +18,7 @@ from fewshot_lab.evaluation import (
     make_reference,
     nearest,
 )
+from fewshot_lab.project.costs import costs_of
 from fewshot_lab.project.labels_as_arrays import label_arrays
 from fewshot_lab.stats import ENOUGH, Evidence
 
@@ -50,6 +51,8 @@ class Gathered:
     kind : KindDistance or None
     kind_score : array (N,) or None
         How far each is from the pool's kind of picture; by a fit on other images.
+    costs : array (K, K) or None
+        What errors cost; None where all are equal.
     """
 
     audit: Evidence
@@ -62,6 +65,13 @@ class Gathered:
     similarity: np.ndarray | None
     kind: Any
     kind_score: np.ndarray | None
+    costs: np.ndarray | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the classifier is judged on: audit images, once there are enough of them."""
+        enough = len(self.audit) >= ENOUGH or not len(self.out_of_fold)
+        return self.audit if enough else self.out_of_fold
 
 
 def gather(
@@ -123,6 +133,7 @@ def gather(
         similarity,
         kind,
         score,
+        costs_of(project, fitted.class_ids),
     )
 
 
@@ -170,12 +181,16 @@ def _codes(groups: Any, n: int) -> np.ndarray:
 
 def judge(gathered: Gathered, settings: Settings) -> Probabilities | None:
     """Return what the probabilities are worth; None where there is nothing to judge them by."""
-    audit, left = gathered.audit, gathered.out_of_fold
-    evidence = audit if len(audit) >= ENOUGH or not len(left) else left
-    if not len(evidence):
+    if not len(gathered.evidence):
         return None
     return act(
-        evidence, gathered.pool, gathered.reference, settings, kind=gathered.kind, audit=audit
+        gathered.evidence,
+        gathered.pool,
+        gathered.reference,
+        settings,
+        kind=gathered.kind,
+        audit=gathered.audit,
+        costs=gathered.costs,
     )
 
 

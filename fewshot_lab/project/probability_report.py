@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from fewshot_lab.evaluation import (
     referral_sentence,
     referred_sentence,
 )
+from fewshot_lab.project.clinical import clinical_figures
 from fewshot_lab.project.probabilities import (
     NOTHING,
     Gathered,
@@ -155,16 +157,17 @@ def threshold_words(found: Probabilities) -> tuple[str, ...]:
             f"assure {target}.",
         )
     each = " for each predicted class" if found.by_class else ""
+    costed = ", errors counted as often as they cost," if found.decision.costs is not None else ""
     first = (
-        f"At {target} error{each} it decides {between(threshold.coverage)} of images and refers "
-        "the rest."
+        f"At {target} error{each}{costed} it decides {between(threshold.coverage)} of images "
+        "and refers the rest."
     )
     seen = (
         f"Among the decided, {between(threshold.error)} were wrong, "
         f"n = {threshold.error.n:,}, {found.evidence.words}."
     )
     if threshold.rule == "assured":
-        last = f"With 95 % confidence the true error is at most {target}."
+        last = f"With 95 % confidence the true error{costed} is at most {target}."
         if found.estimated is not None and found.estimated.rule == "estimated":
             last += f" Estimated only, it would decide {between(found.estimated.coverage)}."
     elif source == "audit":
@@ -242,15 +245,33 @@ def unlike_words(found: Probabilities) -> str:
 def rule(
     project: ProjectCore, fitted: Fitted, training_ids: Sequence[str]
 ) -> tuple[Decision | None, dict[str, Any]]:
-    """Return the rule for a bundle, and the figures behind it as JSON."""
+    """Return the rule for a bundle, and the figures behind it as JSON.
+
+    Returns
+    -------
+    Decision or None
+    dict
+        ``probabilities``, and what :func:`clinical_figures` returns.
+    """
     settings = settings_of(project)
     gathered = gather(project, fitted, training_ids, settings.unlike_share)
     found = judge(gathered, settings)
     names = class_names(project, gathered.class_ids)
+    clinical, groups = clinical_figures(project, fitted, training_ids, gathered)
     if found is None:
-        bare = Decision(None, None, None, gathered.reference, gathered.kind)
-        return bare, {"reason": NOTHING, "calibration": gathered.calibration.sentence}
-    return found.decision, _figures(found, gathered, names)
+        bare = Decision(
+            None,
+            None,
+            None,
+            gathered.reference,
+            gathered.kind,
+            costs=gathered.costs,
+            groups=groups,
+        )
+        why = {"reason": NOTHING, "calibration": gathered.calibration.sentence}
+        return bare, {"probabilities": why, **clinical}
+    figures = {"probabilities": _figures(found, gathered, names), **clinical}
+    return replace(found.decision, groups=groups), figures
 
 
 def probabilities_report(

@@ -12,6 +12,13 @@ from fewshot_lab.stats.differences import (
     paired_gain,
 )
 from fewshot_lab.stats.evidence import ENOUGH, Evidence
+from fewshot_lab.stats.grades import (
+    AtLeast,
+    at_least,
+    grade_error,
+    quadratic_agreement,
+    quadratic_kappa,
+)
 from fewshot_lab.stats.intervals import (
     Z95,
     Interval,
@@ -30,6 +37,7 @@ __all__ = [
     "BINS",
     "ENOUGH",
     "Z95",
+    "AtLeast",
     "Evidence",
     "Interval",
     "PowerLaws",
@@ -39,6 +47,7 @@ __all__ = [
     "Stratum",
     "Unit",
     "Weighted",
+    "at_least",
     "audit_weights",
     "auroc",
     "balanced",
@@ -50,6 +59,7 @@ __all__ = [
     "effective_size",
     "fit_power_laws",
     "fleiss_kappa",
+    "grade_error",
     "interval_difference",
     "macro_f1",
     "mean_rate",
@@ -57,6 +67,8 @@ __all__ = [
     "paired_difference",
     "paired_gain",
     "percentile",
+    "quadratic_agreement",
+    "quadratic_kappa",
     "raw_agreement",
     "reliability",
     "share",

@@ -126,17 +126,21 @@ def _parts(agree: Float, by_chance: Float, moved: Float) -> _Parts:
     return _Parts(np.asarray(observed), np.asarray(expected), influence)
 
 
-def kappa_interval(parts: _Parts, code: NDArray[np.int64] | None = None) -> Interval:
+def kappa_interval(
+    parts: _Parts, code: NDArray[np.int64] | None = None, unit: float = 1.0
+) -> Interval:
     """Return a kappa with its interval; see :func:`limits`."""
     n = parts.influence.shape[-1]
     if not parts.expected > 1e-12:
         return Interval(float("nan"), *UNKNOWN, n)
     value = 1 - float(parts.observed / parts.expected)
-    low, high = limits(parts, code)
+    low, high = limits(parts, code, unit)
     return Interval(value, min(value, float(low)), max(value, float(high)), n)
 
 
-def limits(parts: _Parts, code: NDArray[np.int64] | None = None) -> tuple[Float, Float]:
+def limits(
+    parts: _Parts, code: NDArray[np.int64] | None = None, unit: float = 1.0
+) -> tuple[Float, Float]:
     """Return the 95 % limits of kappas, for every leading axis of the parts.
 
     Wilson's interval for the observed disagreement, over the expected one, at the number of
@@ -152,6 +156,8 @@ def limits(parts: _Parts, code: NDArray[np.int64] | None = None) -> tuple[Float,
     parts : _Parts
     code : array (n,) of int, optional
         Group of each image, 0 to G - 1.
+    unit : float
+        What an image that disagrees counts for: less than 1 where disagreement has degrees.
     """
     from scipy.stats import t
 
@@ -165,9 +171,9 @@ def limits(parts: _Parts, code: NDArray[np.int64] | None = None) -> tuple[Float,
     d = parts.observed
     with np.errstate(divide="ignore", invalid="ignore"):
         # In units of the disagreement: the influence function is in those of the kappa.
-        spread = (summed**2).sum(axis=-1) * parts.expected**2 + 0.5 * np.sqrt(n / worth)
-        smooth = (n * d + 0.5) / (n + 1)
-        size = smooth * (1 - smooth) * (n + 1) ** 2 / spread
+        spread = (summed**2).sum(axis=-1) * parts.expected**2 + 0.5 * unit**2 * np.sqrt(n / worth)
+        smooth = (n * d + 0.5 * unit) / (n + unit)
+        size = smooth * (1 - smooth) * (n + unit) ** 2 / spread
     z2 = float(t.ppf(0.975, max(worth - 1, 1))) ** 2
     centre = (d + z2 / (2 * size)) / (1 + z2 / size)
     half = np.sqrt(z2) / (1 + z2 / size) * np.sqrt(d * (1 - d) / size + z2 / (4 * size**2))

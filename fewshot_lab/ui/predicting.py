@@ -23,7 +23,7 @@ from fewshot_lab.export import (
 from fewshot_lab.files import write_atomically
 from fewshot_lab.home import home
 from fewshot_lab.project import Project
-from fewshot_lab.ui import pages, work
+from fewshot_lab.ui import pages, predicted_groups, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
@@ -207,6 +207,8 @@ def draw(
     )
     if images and not predictions.compared:
         st.caption("The labelled images of this bundle are not in the open project.")
+    if images:
+        predicted_groups.show(predictions)
     everything = st.session_state.get("fl-every-answer", False)
     shown = images if everything else images[:SHOWN]
     base = api_url(project.name) if project is not None else ""

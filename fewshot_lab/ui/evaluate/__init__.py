@@ -12,6 +12,7 @@ VIEWS = {
     "curve": "Curve",
     "probabilities": "Probabilities",
     "confounders": "Disease or site",
+    "clinical": "Patients, grades, costs",
     "few_shot": "Few-shot",
     "backbones": "Backbones",
     "replay": "Replay",

@@ -7,6 +7,7 @@ import streamlit as st
 from fewshot_lab.live import Snapshot
 from fewshot_lab.project import (
     Project,
+    error_costs,
     gather,
     judge,
     referred_words,
@@ -65,7 +66,7 @@ def gathered_once(project: Project, snapshot: Snapshot, share: float) -> "Gather
     """Gather the evidence of a snapshot, once."""
     assert snapshot.fitted is not None and snapshot.cv is not None
     place = str(project.folder)
-    key = (id(snapshot.fitted), snapshot.position, share)
+    key = (id(snapshot.fitted), snapshot.position, share, error_costs(project))
     if place not in _KEPT or _KEPT[place][0] != key:
         _KEPT[place] = (key, gather(project, snapshot.fitted, snapshot.cv.ids, share))
     return _KEPT[place][1]

@@ -1,0 +1,141 @@
+"""Verbs of evaluate: one answer for each patient, grades, what errors cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.errors import FewshotLabError
+
+
+def patients(
+    project: ProjectName,
+    own_class: Annotated[
+        str | None,
+        optional(
+            "A patient's own class: that of most of its labelled images, or the worst of them; "
+            "kept in the project. By default the worst where classes are grades or errors have "
+            "costs.",
+            metavar="majority|worst|auto",
+        ),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Say how good one answer for each patient (slide, video) is, and by which rule it is made."""
+    from fewshot_lab.project import Project, patient_figures, set_own_class
+
+    with Project.open(project) as opened:
+        if own_class is not None:
+            set_own_class(opened, None if own_class == "auto" else own_class)
+        classifier = opened.fit()
+        found = patient_figures(opened, classifier.fitted, classifier.training.ids).to_dict()
+    lines = [found[key] for key in ("sentence", "truth", "on_audit", "caution")]
+    rows = [[name, _figure(recall), str(recall["n"])] for name, recall in found["recall"].items()]
+    lines.append(table(["class", "recall", "n"], rows))
+    tell({"project": project, **found}, "\n".join(filter(None, lines)), as_json=json)
+
+
+def grades(
+    project: ProjectName,
+    order: Annotated[
+        str | None,
+        optional(
+            "The classes from the lowest grade to the highest; none: they are no grades.",
+            metavar="A,B,C|none",
+        ),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Declare classes to be grades, or say how far predicted grades are from the true ones."""
+    from fewshot_lab.project import Project, clinical_report, grades_of, set_grades
+
+    with Project.open(project) as opened:
+        names = {row.id: row.name for row in opened.store.classes()}
+        if order is not None:
+            set_grades(opened, [] if order == "none" else _split(order))
+            ordered = [names[i] for i in grades_of(opened)]
+            text = f"Grades: {' < '.join(ordered)}." if ordered else "The classes are no grades."
+            tell({"project": project, "order": ordered}, text, as_json=json)
+            return
+        found = clinical_report(opened, opened.fit())["grades"]
+    if "reason" in found:
+        raise FewshotLabError(f"{found['reason']} Declare them with --order.")
+    head = ["at least", "said", "came", "off by"]
+    rows = [
+        [
+            level["grade"],
+            f"{level['expected']:.3f}",
+            _figure(level["observed"]),
+            _figure(level["error"]),
+        ]
+        for level in found["at_least"]
+    ]
+    tell({"project": project, **found}, f"{found['sentence']}\n{table(head, rows)}", as_json=json)
+
+
+def costs(
+    project: ProjectName,
+    worse: Annotated[
+        list[str] | None,
+        optional(
+            "An error that is worse than others, by how many times; may be repeated.",
+            metavar="TRUE>CALLED=TIMES",
+        ),
+    ] = None,
+    matrix: Annotated[
+        Path | None,
+        optional("All costs as a CSV: true classes in rows, what they are called in columns."),
+    ] = None,
+    equal: Annotated[bool, typer.Option("--equal", help="All errors count the same.")] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Say which errors are worse than others, or how often they happen.
+
+    The least expected cost then decides, in the app and in bundles.
+    """
+    from fewshot_lab.project import (
+        Project,
+        clinical_report,
+        cost_words,
+        error_costs,
+        parse_cost,
+        read_cost_table,
+        set_error_costs,
+    )
+
+    if sum((bool(worse), matrix is not None, equal)) > 1:
+        raise FewshotLabError("Give one of --worse, --matrix and --equal.")
+    with Project.open(project) as opened:
+        names = {row.id: row.name for row in opened.store.classes()}
+        if worse or matrix is not None or equal:
+            chosen: Any = [parse_cost(opened, text) for text in worse or []]
+            if matrix is not None:
+                chosen = read_cost_table(opened, matrix)
+            set_error_costs(opened, chosen)
+            says = [
+                cost_words(names[c.true], names[c.called], c.times) for c in error_costs(opened)
+            ]
+            text = "\n".join(says) or "All errors count the same."
+            tell({"project": project, "costs": says}, text, as_json=json)
+            return
+        found = clinical_report(opened, opened.fit())["costs"]
+    lines = [each["sentence"] for each in found.get("errors", ())]
+    lines.append(found.get("decides") or found["reason"])
+    tell({"project": project, **found}, "\n".join(lines), as_json=json)
+
+
+def _split(order: str) -> list[str]:
+    return [name.strip() for name in order.replace("<", ",").split(",")]
+
+
+def _figure(interval: dict[str, Any]) -> str:
+    if interval["value"] is None:
+        return "-"
+    return f"{interval['value']:.3f} ({interval['low']:.3f}-{interval['high']:.3f})"

@@ -1,0 +1,215 @@
+"""Which errors are worse than others, as a project's user says, and how often they happen."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import by_cost, check_costs
+from fewshot_lab.stats import Evidence, Interval, effective_size, wilson
+
+if TYPE_CHECKING:
+    from fewshot_lab.project.base import ProjectFolder
+
+SETTING = "error_costs"
+MOST = 1000.0
+
+
+@dataclass(frozen=True)
+class ErrorCost:
+    """One kind of error and how much worse it is than an ordinary one.
+
+    Attributes
+    ----------
+    true, called : int
+        Class ids: an image of the one is called the other.
+    times : float
+    """
+
+    true: int
+    called: int
+    times: float
+
+
+def error_costs(project: ProjectFolder) -> tuple[ErrorCost, ...]:
+    """Return the errors that are not ordinary; of classes that are on the list still."""
+    live = {row.id for row in project.store.classes()}
+    stored = [ErrorCost(**each) for each in project.store.get(SETTING) or []]
+    return tuple(each for each in stored if {each.true, each.called} <= live)
+
+
+def set_error_costs(project: ProjectFolder, costs: Sequence[ErrorCost]) -> None:
+    """Say which errors are worse than others; without any all are equal.
+
+    Raises
+    ------
+    FewshotLabError
+        For a number that is no cost, or an error that is none or is named twice.
+    """
+    names = {row.id: row.name for row in project.store.classes()}
+    for each in costs:
+        if each.true == each.called:
+            name = names.get(each.true, str(each.true))
+            raise FewshotLabError(f"Calling {name} {name} is no error: name two classes.")
+        if not 0 < each.times <= MOST:
+            raise FewshotLabError(
+                f"{each.times:g} times worse is no cost: give a number above 0, {MOST:g} at most."
+            )
+    if len({(each.true, each.called) for each in costs}) < len(costs):
+        raise FewshotLabError("One error has two costs: give each once.")
+    kept = [asdict(each) for each in costs if each.times != 1]
+    project.store.set(SETTING, kept or None)
+
+
+def costs_of(project: ProjectFolder, class_ids: Sequence[int] | np.ndarray) -> np.ndarray | None:
+    """Return the costs (K, K) among the classes of a classifier; None where all are equal."""
+    place = {int(c): k for k, c in enumerate(class_ids)}
+    costs = 1.0 - np.eye(len(place))
+    for each in error_costs(project):
+        if each.true in place and each.called in place:
+            costs[place[each.true], place[each.called]] = each.times
+    return None if (costs == 1.0 - np.eye(len(place))).all() else costs
+
+
+def parse_cost(project: ProjectFolder, text: str) -> ErrorCost:
+    """Read "blast>normal=20": to call a blast normal is 20 times worse than another error.
+
+    Raises
+    ------
+    FewshotLabError
+    """
+    pair, equal, times = text.rpartition("=")
+    true, above, called = pair.partition(">")
+    if not equal or not above:
+        raise FewshotLabError(
+            f"{text!r} names no error: write it as TRUE>CALLED=TIMES, as in blast>normal=20."
+        )
+    return ErrorCost(class_id(project, true), class_id(project, called), _number(times))
+
+
+def read_cost_table(project: ProjectFolder, path: Path) -> tuple[ErrorCost, ...]:
+    """Read a table of costs: a CSV with the true class in rows, what it is called in columns.
+
+    Raises
+    ------
+    FewshotLabError
+        Where it has not one row and one column for each class.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise FewshotLabError(f"{path} cannot be read: {error}.") from None
+    if not rows:
+        raise FewshotLabError(f"{path} is empty: give a row and a column for each class.")
+    columns = [class_id(project, name) for name in rows[0][1:]]
+    ids = [class_id(project, row[0]) for row in rows[1:]]
+    classes = [row.id for row in project.store.classes()]
+    if sorted(columns) != sorted(classes) or sorted(ids) != sorted(classes):
+        raise FewshotLabError(
+            f"The costs are a table of {len(ids)} x {len(columns)}, and there are {len(classes)} "
+            "classes: give one row and one column for each class."
+        )
+    table = np.array([[_number(cell or "0") for cell in row[1:]] for row in rows[1:]])
+    order = [columns.index(i) for i in ids]
+    check_costs(table[:, order], len(classes))
+    return tuple(
+        ErrorCost(i, j, float(table[a, b]))
+        for a, i in enumerate(ids)
+        for b, j in enumerate(columns)
+        if i != j and table[a, b] != 1
+    )
+
+
+def class_id(project: ProjectFolder, name: str) -> int:
+    """Return the id of a class by its name.
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is none; those that exist are named.
+    """
+    there = {row.name.casefold(): row.id for row in project.store.classes()}
+    found = there.get(name.strip().casefold())
+    if found is None:
+        known = ", ".join(row.name for row in project.store.classes())
+        raise FewshotLabError(f"There is no class {name.strip()!r}; there are: {known or 'none'}.")
+    return found
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise FewshotLabError(f"{text.strip()!r} is no number of times: write 20.") from None
+
+
+def cost_figures(
+    project: ProjectFolder, evidence: Evidence, class_ids: np.ndarray, names: Sequence[str]
+) -> dict[str, Any]:
+    """Return each error that is not ordinary, and how often it happens, as JSON.
+
+    Returns
+    -------
+    dict
+        ``errors`` with ``sentence``, ``rate`` (of the images of the true class) and ``without``
+        (the same where all errors are equal); ``accuracy`` and ``accuracy_without``; ``evidence``.
+        Without costs or images only ``reason``.
+    """
+    costs = costs_of(project, class_ids)
+    if costs is None:
+        return {"reason": "All errors count the same."}
+    errors: list[dict[str, Any]] = []
+    by_costs = by_cost(evidence, costs)
+    for k, j in np.argwhere(~np.eye(len(costs), dtype=bool) & (costs != 1)):
+        mine = evidence.take(np.flatnonzero(evidence.y == k))
+        rate, without = (_rate(e.predicted == j, e.groups) for e in (by_cost(mine, costs), mine))
+        said = cost_words(names[k], names[j], float(costs[k, j]))
+        errors.append(
+            {
+                "true": names[k],
+                "called": names[j],
+                "times": float(costs[k, j]),
+                "says": said,
+                "rate": asdict(rate),
+                "without": asdict(without),
+                "sentence": f"{said} {_happens(rate, without, names[k])}",
+            }
+        )
+    return {
+        "evidence": evidence.words,
+        "errors": sorted(errors, key=lambda each: -each["times"]),
+        "accuracy": asdict(_rate(by_costs.right, evidence.groups)),
+        "accuracy_without": asdict(_rate(evidence.right, evidence.groups)),
+        "decides": "Each image gets the class whose errors are expected to cost least, and errors "
+        "count towards the error wanted as often as they cost.",
+    }
+
+
+def _rate(hit: np.ndarray, groups: np.ndarray) -> Interval:
+    hits = hit.astype(np.float64)
+    worth = effective_size(hits, groups)
+    return wilson(float(hits.mean()) * worth if len(hits) else 0.0, worth, images=len(hits))
+
+
+def cost_words(true: str, called: str, times: float) -> str:
+    """Say in words what an error costs."""
+    if times < 1:
+        return f"Calling {true} {called} counts {times:g} of another error."
+    return f"Calling {true} {called} is {times:g} times worse than another error."
+
+
+def _happens(rate: Interval, without: Interval, true: str) -> str:
+    if not rate.n:
+        return f"No image of {true} tells how often it happens."
+    return (
+        f"It happens in {100 * rate.value:.1f} % of them ({100 * rate.low:.1f}–"
+        f"{100 * rate.high:.1f}, n = {rate.n:,}); were all errors equal, in "
+        f"{100 * without.value:.1f} %."
+    )

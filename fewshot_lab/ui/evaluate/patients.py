@@ -1,0 +1,88 @@
+"""One answer for each patient, slide or video: by which rule, and how good it is."""
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.live import Snapshot
+from fewshot_lab.project import Project, own_class, patient_figures, set_own_class
+from fewshot_lab.ui.evaluate.parts import refit
+from fewshot_lab.ui.evaluate.probability_parts import unbroken
+from fewshot_lab.ui.fragments import fragment, muted, plainly
+from fewshot_lab.ui.words import count, plural
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import PatientFigures
+
+OWN = {
+    "majority": "that of most of its labelled images",
+    "worst": "the worst among its labelled images",
+}
+
+
+def show(project: Project, snapshot: Snapshot) -> None:
+    """Draw how good the answers are, or why there are none."""
+    noun = project.splits.rule.noun
+    st.header(f"One answer for each {noun}")
+    assert snapshot.fitted is not None and snapshot.cv is not None
+    try:
+        found = patient_figures(project, snapshot.fitted, snapshot.cv.ids)
+    except FewshotLabError as why:
+        muted(str(why))
+        return
+    plainly(unbroken(found.sentence))
+    figures = found.comparison.figures
+    st.html(fragment("clinical", "patients", figures, noun))
+    for sentence in filter(None, (found.on_audit, found.caution)):
+        plainly(unbroken(sentence))
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.html("<h3>Recall</h3>" + recall_table(found, noun))
+        choose_own_class(project, noun)
+        muted(found.truth, small=True)
+    with right:
+        st.html("<h3>Confusion</h3>" + confusion(found, noun))
+
+
+def recall_table(found: "PatientFigures", noun: str) -> str:
+    """Return recall by the patients' own class as HTML."""
+    recall = found.comparison.figures.recall
+    rows = [(found.names[k], found.colours[k], recall[k]) for k in recall]
+    return fragment("clinical", "recall_table", rows, noun)
+
+
+def confusion(found: "PatientFigures", noun: str) -> str:
+    """Return own class by answer, in patients, as HTML."""
+    counts = found.comparison.figures.confusion
+
+    def cell(i: int, j: int) -> dict[str, Any]:
+        n = int(counts[i, j])
+        return {
+            "text": count(n) if n else "·",
+            "kind": "none" if not n else "" if i == j else "wrong",
+            "share": n / max(int(counts[i].sum()), 1),
+            "title": f"{plural(n, noun)}: {found.names[i]} answered {found.names[j]}",
+            "href": "",
+        }
+
+    places = range(len(found.names))
+    rows = [[cell(i, j) for j in places] for i in places]
+    return fragment("clinical", "confusion", found.names, rows, noun)
+
+
+def choose_own_class(project: Project, noun: str) -> None:
+    """Draw what makes a patient's own class, and keep what is chosen."""
+    now = own_class(project)
+    chosen = st.selectbox(
+        f"The own class of a {noun} is",
+        list(OWN),
+        index=list(OWN).index(now),
+        format_func=OWN.__getitem__,
+        help=f"What the answer is held against where the images of a {noun} have labels of "
+        "several classes. Where classes are grades, it is the worst unless you choose.",
+        key="fl-own-class",
+    )
+    if chosen != now:
+        set_own_class(project, chosen)
+        refit(project)
