@@ -25,6 +25,7 @@ from fewshot_lab.evaluation.curves import LearningCurve
 from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, Settings, act
 from fewshot_lab.evaluation.decisions import Decision, Verdicts
 from fewshot_lab.evaluation.disagreement import Disagreement, disagreement
+from fewshot_lab.evaluation.drift import PoolReference
 from fewshot_lab.evaluation.few_shot import nshot
 from fewshot_lab.evaluation.few_shot_curve import Curve
 from fewshot_lab.evaluation.few_shot_protocol import (
@@ -112,6 +113,7 @@ __all__ = [
     "NearThreshold",
     "Pace",
     "PoolProbabilities",
+    "PoolReference",
     "Probabilities",
     "Protocol",
     "ReferenceTest",

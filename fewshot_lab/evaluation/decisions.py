@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fewshot_lab.evaluation.costs import certainty, check_costs, choose
+from fewshot_lab.evaluation.drift import PoolReference
 from fewshot_lab.evaluation.group_answers import GroupAnswers
 from fewshot_lab.evaluation.kind_distance import KindDistance
 from fewshot_lab.evaluation.referral import (
@@ -121,6 +122,8 @@ class Decision:
         What errors cost, as :func:`choose` takes it; None where all are equal.
     groups : GroupAnswers or None
         How the images of a patient become one answer; None where that was not measured.
+    pool : PoolReference or None
+        What the pool looked like, to tell when other images come.
     """
 
     thresholds: np.ndarray | None
@@ -132,6 +135,7 @@ class Decision:
     more_audit: int | None = None
     costs: np.ndarray | None = None
     groups: GroupAnswers | None = None
+    pool: PoolReference | None = None
 
     def apply(
         self,
@@ -204,6 +208,7 @@ class Decision:
             limits=None if self.limits is None else self.limits[columns],
             costs=None if self.costs is None else self.costs[np.ix_(columns, columns)],
             groups=None if self.groups is None else self.groups.reordered(columns),
+            pool=None if self.pool is None else self.pool.reordered(columns),
         )
 
     def files(self) -> dict[str, bytes]:
@@ -224,6 +229,7 @@ class Decision:
             "more_audit": self.more_audit,
             "costs": None if self.costs is None else self.costs.tolist(),
             "groups": None if self.groups is None else self.groups.to_dict(),
+            "pool": None if self.pool is None else self.pool.to_dict(),
         }
         arrays = {} if self.kind is None else self.kind.arrays()
         if reference is not None:
@@ -274,6 +280,7 @@ class Decision:
             told.get("more_audit"),
             None if costs is None else check_costs(costs, len(costs)),
             GroupAnswers.of(groups, len(groups["ranking"])) if groups else None,
+            PoolReference.of_dict(told["pool"]) if told.get("pool") else None,
         )
 
 

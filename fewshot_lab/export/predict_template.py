@@ -2,6 +2,7 @@
 
     python predict.py FOLDER --out predictions.csv
     python predict.py FOLDER --group-pattern '([^/]+)/[^/]+$'   # one row per patient, too
+    python predict.py FOLDER --watch counts                     # says when other images come
 
 It needs Python 3.11 or later and three packages: onnxruntime, numpy and pillow. From Python::
 
@@ -39,6 +40,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.export.predict_groups import GroupTally, group_finder, groups_file
+from fewshot_lab.export.predict_watch import Watch
 from fewshot_lab.images.candidates import Candidate, Refused
 from fewshot_lab.images.file_types import DICOM_SUFFIXES, HEAD, head_kind
 from fewshot_lab.images.folder import Listing, list_file, list_folder
@@ -376,8 +378,7 @@ def write_predictions(
     return count, errors
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Predict a folder from the command line."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Predict the classes of the images in a folder.")
     parser.add_argument("folder", type=Path, help="searched with all its subfolders; or one image")
     parser.add_argument(
@@ -397,8 +398,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--groups-out", type=Path, help="the CSV of patients: beside --out, as NAME.groups.csv"
     )
+    parser.add_argument(
+        "--watch",
+        type=Path,
+        metavar="FOLDER",
+        help="keep counts there (no image, no name), and say when images are no longer like those "
+        "that the classifier was made on",
+    )
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Predict a folder from the command line."""
+    options = _parser().parse_args(arguments)
     if not options.folder.exists():
         print(f"{options.folder} is not there.", file=sys.stderr)
         return 1
@@ -419,10 +432,16 @@ def main(arguments: list[str] | None = None) -> int:
         if find is not None:
             tally = GroupTally(find, classifier.names, classifier.decision)
             rows = tally.watch(rows)
+        watch = None
+        if options.watch is not None:
+            pool = None if classifier.decision is None else classifier.decision.pool
+            watch = Watch(options.watch, pool, classifier.names)
+            rows = watch.passing(rows)
         count, errors = write_predictions(rows, classifier.names, options.out, progress=show)
         if tally is not None:
             groups_out = options.groups_out or groups_file(options.out)
             tally.write(groups_out)
+        watched = "" if watch is None else watch.finish(options.out)
     except FewshotLabError as error:
         print(error, file=sys.stderr)
         return 1
@@ -439,6 +458,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{count} predicted, {len(errors)} could not be read: {options.out}")
     if tally is not None:
         print(tally.sentence(groups_out))
+    if watched:
+        print(watched)
     return 0 if count else 1
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from fewshot_lab.evaluation import (
     NEAR,
     PoolProbabilities,
+    PoolReference,
     Probabilities,
     Settings,
     act,
@@ -72,6 +73,23 @@ class Gathered:
         """What the classifier is judged on: audit images, once there are enough of them."""
         enough = len(self.audit) >= ENOUGH or not len(self.out_of_fold)
         return self.audit if enough else self.out_of_fold
+
+    @property
+    def seen(self) -> PoolReference | None:
+        """What the pool looked like to the classifier; None of too few images.
+
+        Images that trained count, too, as they were predicted when left out: the hard ones were
+        labelled, and without them any further images would look harder than the pool.
+        """
+        pool, left = self.pool, self.out_of_fold
+        if len(pool.unlike) + len(left) < FEWEST_SEEN:
+            return None
+        own = np.arange(len(pool.unlike)) if pool.groups is None else pool.groups
+        return PoolReference.of(
+            np.concatenate([pool.probabilities, left.probabilities]),
+            np.concatenate([pool.unlike, left.unlike]),
+            np.concatenate([own, left.groups + own.max(initial=-1) + 1]),
+        )
 
 
 def gather(
@@ -171,6 +189,10 @@ def _kind(
     score = fitted.distance.score(X, statistics)
     score[np.flatnonzero(learns)[fitted.rows]] = fitted.held_out
     return fitted.distance, score[len(trained) :]
+
+
+FEWEST_SEEN = 50
+"""Images whose counts can stand for a pool."""
 
 
 def _codes(groups: Any, n: int) -> np.ndarray:

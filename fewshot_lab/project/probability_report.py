@@ -267,11 +267,12 @@ def rule(
             gathered.kind,
             costs=gathered.costs,
             groups=groups,
+            pool=gathered.seen,
         )
         why = {"reason": NOTHING, "calibration": gathered.calibration.sentence}
         return bare, {"probabilities": why, **clinical}
     figures = {"probabilities": _figures(found, gathered, names), **clinical}
-    return replace(found.decision, groups=groups), figures
+    return replace(found.decision, groups=groups, pool=gathered.seen), figures
 
 
 def probabilities_report(
