@@ -51,7 +51,7 @@ def test_it_says_when_other_images_come_and_lists_thirty_to_label(tmp_path):
     text = look(folder, out, n=200, red=0.95, seed=2)
     assert "260 images in 2 looks: no longer like the pool" in text
     assert "are predicted as red" in text
-    rows = list(csv.DictReader((tmp_path / "predictions.label.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "predictions.label.csv").read_text().splitlines()))
     assert len({row["path"] for row in rows}) == 30
     assert {row["label"] for row in rows} == {""}
 
@@ -66,7 +66,7 @@ def test_it_keeps_no_image_and_no_name(tmp_path):
 
 def test_each_image_has_the_same_chance_to_be_listed(tmp_path):
     listed = np.zeros(90)
-    for k in range(60):
+    for _ in range(60):
         watch = Watch(tmp_path / "counts", reference(), NAMES)
         list(watch.passing(predictions(90)))
         for path in watch._drawn:
@@ -115,7 +115,7 @@ def test_a_bundle_watches_by_itself(home, tmp_path):
         [*command, str(tmp_path / "counts")], capture_output=True, text=True, check=True
     )
     assert "no longer like the pool" in done.stdout
-    assert len(list(csv.reader((tmp_path / "out.label.csv").open()))) == 31
+    assert len((tmp_path / "out.label.csv").read_text().splitlines()) == 31
     refused = subprocess.run(
         [*command, str(tmp_path / "out.csv" / "counts")], capture_output=True, text=True
     )
