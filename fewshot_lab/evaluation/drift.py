@@ -236,7 +236,7 @@ def _reason(monitor: str, stream: StreamCounts, home: StreamCounts, names: Seque
             f"the classifier is less sure than of the surer half of the pool in "
             f"{_percent(here[:low].sum())}, {_percent(there[:low].sum())} at home"
         )
-    most = int(np.abs(here - there).argmax())
+    most = int((here - there).argmax())
     return f"{_percent(here[most])} are predicted as {names[most]}, {_percent(there[most])} at home"
 
 
