@@ -13,6 +13,7 @@ from fewshot_lab.errors import FewshotLabError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 MARKER = "project.json"
+DATABASE = "project.sqlite"
 
 
 def folder_of(name: str, home: Path | str | None) -> Path:
@@ -31,12 +32,23 @@ def existing(name: str, home: Path | str | None) -> Path:
     return there.get(name) or folder_of(name, home)
 
 
-def folders(home: Path | str | None) -> Iterable[Path]:
-    """Yield the folder of every project."""
+def folders(home: Path | str | None, *, damaged: bool = False) -> Iterable[Path]:
+    """Return the folder of every project; with ``damaged`` also those that have been one."""
     base = Path(home) if home is not None else _home.home()
     if not base.is_dir():
         return []
-    return sorted(p for p in base.iterdir() if (p / MARKER).exists())
+    marks = (MARKER, DATABASE) if damaged else (MARKER,)
+    return sorted(
+        p
+        for p in base.iterdir()
+        if p.name != "lost+found"
+        and (any(os.path.lexists(p / mark) for mark in marks) or (damaged and is_closed(p)))
+    )
+
+
+def is_closed(folder: Path) -> bool:
+    """Say whether a folder cannot be looked into: it may hold a project."""
+    return folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK)
 
 
 def database(folder: Path) -> tuple[str | Path, str | None]:
@@ -46,4 +58,4 @@ def database(folder: Path) -> tuple[str | Path, str | None]:
         mark = hashlib.sha256(folder.name.encode()).hexdigest()[:8]
         schema = f"fewshot_{re.sub(r'[^a-z0-9]', '_', folder.name.lower())[:40]}_{mark}"
         return url, schema
-    return folder / "project.sqlite", None
+    return folder / DATABASE, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from fewshot_lab.errors import FewshotLabError, NoProject, Stopped
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.importing import ImportReport, import_images
-from fewshot_lab.project.places import MARKER, database, existing, folder_of, folders
+from fewshot_lab.project.places import MARKER, database, existing, folder_of, folders, is_closed
 from fewshot_lab.project.studies import Studies
 from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.project.audit_set import AuditSet
     from fewshot_lab.project.team import ProjectTeam
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ class ProjectInfo:
     labelled: int
     last_used: float
     examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DamagedProject:
+    """A project that does not open, and why."""
+
+    name: str
+    folder: Path
+    reason: str
 
 
 class Project(ProjectCore):
@@ -162,15 +175,36 @@ class Project(ProjectCore):
 
     @classmethod
     def list(cls, home: Path | str | None = None) -> list[ProjectInfo]:
-        """Return every project, the last used first."""
-        infos = []
-        for folder in folders(home):
+        """Return every project that opens, the last used first."""
+        return cls.survey(home)[0]
+
+    @classmethod
+    def survey(
+        cls, home: Path | str | None = None
+    ) -> tuple[list[ProjectInfo], list[DamagedProject]]:
+        """Return every project that opens, the last used first, and those that do not."""
+        infos, damaged = [], []
+        for folder in folders(home, damaged=True):
             try:
+                if is_closed(folder):
+                    raise FewshotLabError("Its folder may not be looked into: permission denied.")
+                if not (folder / MARKER).exists():
+                    raise FewshotLabError(
+                        f"Its {MARKER} is missing: put an empty file of that name into its folder, "
+                        "then it opens."
+                    )
                 with cls.open(folder) as project:
                     infos.append(project.info())
-            except FewshotLabError:
-                continue
-        return sorted(infos, key=lambda info: -info.last_used)
+            except FewshotLabError as error:
+                damaged.append(DamagedProject(folder.name, folder, str(error)))
+            except OSError as error:
+                reason = f"It cannot be read: {error.strerror or error}."
+                damaged.append(DamagedProject(folder.name, folder, reason))
+            except Exception:  # a damaged file can be wrong in any way
+                _log.exception("%s cannot be opened", folder)
+                reason = "Its database is damaged: bring it back from a copy."
+                damaged.append(DamagedProject(folder.name, folder, reason))
+        return sorted(infos, key=lambda info: -info.last_used), damaged
 
     def info(self) -> ProjectInfo:
         """Return what the list of projects shows of this one."""
