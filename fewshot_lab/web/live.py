@@ -12,10 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import PageState, image_scores, page_state_of, visibility_of
 from fewshot_lab.web.frames import pack
-from fewshot_lab.web.guard import arrays_answer, json_answer
+from fewshot_lab.web.guard import annotator_in, answer, arrays_answer, whole_number
 from fewshot_lab.web.model import model_head
 from fewshot_lab.web.project import overview
 
@@ -34,18 +33,14 @@ async def live(request: Request) -> Response:
     ``annotator``: who looks.
     """
     have = dict(request.query_params)
-    try:
-        state = page_state_of(request.path_params["project"])
-        message = await run_in_threadpool(_wait, state, have)
-    except FewshotLabError as error:
-        return json_answer({"error": str(error)}, 400)
-    except ValueError:
-        return json_answer({"error": "The request cannot be understood."}, 400)
-    return arrays_answer(message)
+    project = request.path_params["project"]
+    return await run_in_threadpool(
+        answer, lambda: arrays_answer(_wait(page_state_of(project), have))
+    )
 
 
 def _wait(state: PageState, have: dict[str, str]) -> bytes:
-    end = time.monotonic() + min(LONGEST_HOLD, float(have.get("hold", LONGEST_HOLD)))
+    end = time.monotonic() + _hold(have)
     session, store = state.live, state.project.store
     rev = session.snapshot.rev
     message = news(state, have)
@@ -60,14 +55,21 @@ def _wait(state: PageState, have: dict[str, str]) -> bytes:
     return message or pack({"same": True}, {})
 
 
+def _hold(have: dict[str, str]) -> float:
+    try:
+        return min(LONGEST_HOLD, float(have.get("hold", LONGEST_HOLD)))
+    except ValueError:
+        return LONGEST_HOLD
+
+
 def news(state: PageState, have: dict[str, str]) -> bytes | None:
     """Return what the page lacks, packed; None where it has everything."""
     head: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
     order = state.order()
-    visibility = visibility_of(state, order, have.get("annotator", ""))
+    visibility = visibility_of(state, order, annotator_in(have))
 
-    n, known = len(order.ids), int(have.get("images", 0))
+    n, known = len(order.ids), whole_number(have, "images", 0)
     anew = known != n
     if anew:
         known = known if known < n else 0
