@@ -150,7 +150,7 @@ def predict_dropped(
                 )
                 embeddings.append(row.embedding)
             progress("predicting", number, len(pictures))
-        similar = similar_images(project, str(opened.about["backbone"]["fingerprint"]), embeddings)
+        similar = similar_images(project, opened.fingerprint, embeddings)
         if similar is not None:
             answers = [replace(a, alike=near) for a, near in zip(answers, similar, strict=True)]
         colours = {str(row["name"]): str(row["color"]) for row in opened.classes}

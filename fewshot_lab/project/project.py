@@ -176,12 +176,12 @@ class Project(ProjectCore):
     @classmethod
     def list(cls, home: Path | str | None = None) -> list[ProjectInfo]:
         """Return every project that opens, the last used first."""
-        return cls.survey(home)[0]
+        return [*cls.survey(home)[0]]
 
     @classmethod
     def survey(
         cls, home: Path | str | None = None
-    ) -> tuple[list[ProjectInfo], list[DamagedProject]]:
+    ) -> tuple[Sequence[ProjectInfo], Sequence[DamagedProject]]:
         """Return every project that opens, the last used first, and those that do not."""
         infos, damaged = [], []
         for folder in folders(home, damaged=True):
