@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from fewshot_lab.cells import stored_text
 from fewshot_lab.errors import FewshotLabError
 
 
@@ -113,7 +114,7 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str
                 f"columns {' and '.join(columns)}."
             )
         return [
-            (reader.line_num, {name: (row[name] or "").strip() for name in columns})
+            (reader.line_num, {name: stored_text((row[name] or "").strip()) for name in columns})
             for row in reader
         ]
     except csv.Error as error:

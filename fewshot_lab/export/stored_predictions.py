@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fewshot_lab.cells import text_cells
 from fewshot_lab.embeddings import build_index
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import Decision, GroupAnswers
@@ -234,5 +235,5 @@ def predictions_table(predictions: StoredPredictions) -> bytes:
         values = [f"{one.probabilities[name]:.6f}" for name in predictions.names]
         head = [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}"]
         rule = rule_cells(one.decided, one.classes, one.unlike, one.similarity, one.why)
-        writer.writerow([*head, *values, *rule])
+        writer.writerow(text_cells([*head, *values, *rule]))
     return b"\xef\xbb\xbf" + text.getvalue().encode()

@@ -47,6 +47,12 @@ def list_archive(archive: zipfile.ZipFile, size: int) -> ArchiveListing:
         Of the file, in bytes.
     """
     listing = ArchiveListing()
+    needed = sum(entry.file_size for entry in archive.infolist())
+    if needed > _BOMB_FROM and needed > _BOMB_RATIO * size:
+        raise FewshotLabError(
+            f"The ZIP would unpack to {needed // max(size, 1):,} times its size, as a "
+            "decompression bomb does."
+        )
     if sum(entry.compress_size for entry in archive.infolist()) > size:
         raise FewshotLabError(
             "The ZIP is not sound: its entries overlap, as in a decompression bomb."

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError, NoProject, Stopped
 from fewshot_lab.files import write_atomically
@@ -130,16 +131,17 @@ class Project(ProjectCore):
 
             find(backbone)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise FewshotLabError(f"{folder} cannot be made: {error.strerror}.") from None
         try:
-            store = Store.open(*database(folder), create=True)
+            project_id = uuid4().hex
+            store = Store.open(*database(folder, project_id), create=True)
             created = datetime.now(UTC).isoformat(timespec="seconds")
             store.set("created", created)
             if backbone is not None:
                 store.set("backbone", backbone)
-            marker = json.dumps({"name": name, "created": created}, indent=1)
+            marker = json.dumps({"name": name, "id": project_id, "created": created}, indent=1)
             write_atomically(folder / MARKER, marker.encode())
         except BaseException:
             # Half a project would keep its name from being used.

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fewshot_lab.cells import text_row
 from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.live import LabellingConditions, PageState, visible_labels
 from fewshot_lab.store import HistoryRow, LabelAction
@@ -181,7 +182,7 @@ def labels_csv(state: PageState, request: Request) -> Response:
     text = StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(visible_labels(state.project, visibility, at))
+    writer.writerows(map(text_row, visible_labels(state.project, visibility, at)))
     name = f"{state.project.name}-labels{f'-{at}' if at else ''}.csv"
     return Response(
         text.getvalue(),
