@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -41,7 +42,14 @@ def write_atomically(path: Path, data: bytes | memoryview, *, lasting: bool = Tr
     except OSError as error:  # of the file that was asked for: nobody knows the one beside it
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # on a read-only medium even what is not there
+            beside.unlink(missing_ok=True)
+
+
+def keep_if_possible(path: Path, data: bytes | memoryview) -> None:
+    """Write what can be made again; on a full disk or a read-only medium it is not kept."""
+    with suppress(OSError):
+        write_atomically(path, data)
 
 
 def full_disk(error: BaseException) -> str | None:

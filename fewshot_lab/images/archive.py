@@ -47,12 +47,6 @@ def list_archive(archive: zipfile.ZipFile, size: int) -> ArchiveListing:
         Of the file, in bytes.
     """
     listing = ArchiveListing()
-    needed = sum(entry.file_size for entry in archive.infolist())
-    if needed > _BOMB_FROM and needed > _BOMB_RATIO * size:
-        raise FewshotLabError(
-            f"The ZIP would unpack to {needed // max(size, 1):,} times its size, as a "
-            "decompression bomb does."
-        )
     if sum(entry.compress_size for entry in archive.infolist()) > size:
         raise FewshotLabError(
             "The ZIP is not sound: its entries overlap, as in a decompression bomb."
@@ -77,6 +71,12 @@ def list_archive(archive: zipfile.ZipFile, size: int) -> ArchiveListing:
             listing.refused.append(Refused(path, reason))
         else:
             listing.entries.append((path, entry))
+    needed = sum(entry.file_size for _, entry in listing.entries)
+    if needed > _BOMB_FROM and needed > _BOMB_RATIO * size:
+        raise FewshotLabError(
+            f"The ZIP would unpack to {needed // max(size, 1):,} times its size, as a "
+            "decompression bomb does."
+        )
     listing.entries.sort(key=lambda item: item[0])
     return listing
 

@@ -11,7 +11,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Self
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
-from fewshot_lab.files import read_json, write_atomically
+from fewshot_lab.files import keep_if_possible, read_json
 from fewshot_lab.project.places import MARKER
 from fewshot_lab.store import Store
 
@@ -97,8 +97,7 @@ class ProjectFolder:
             from fewshot_lab.images import make_thumbnail
 
             thumbnail = make_thumbnail(self.picture(image_id))
-            with suppress(OSError):  # a full disk, or one that is read-only
-                write_atomically(path, thumbnail)
+            keep_if_possible(path, thumbnail)
             return thumbnail
         return path.read_bytes()
 
