@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -21,6 +22,8 @@ B = TypeVar("B", bound=Body)
 Endpoint = Callable[[Request], Awaitable[Response]]
 _log = logging.getLogger(__name__)
 
+# The database takes one writer at a time; labels queue behind nothing else.
+WRITING = CapacityLimiter(8)
 LARGEST_BODY = 32 * 2**20
 FRESH = {"Cache-Control": "no-store"}
 
@@ -47,8 +50,10 @@ def writing(body: type[B], work: Callable[[PageState, B], Response]) -> Endpoint
         if text is None:
             sentence = f"The request is larger than {LARGEST_BODY // 2**20} MiB."
             return json_answer({"error": sentence}, 413)
-        return await run_in_threadpool(
-            answer, lambda: work(_state(request), body.model_validate_json(text))
+        return await to_thread.run_sync(
+            answer,
+            lambda: work(_state(request), body.model_validate_json(text)),
+            limiter=WRITING,
         )
 
     return endpoint
