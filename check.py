@@ -129,6 +129,7 @@ def main() -> int:
         tests = [*pytest, *([] if with_browser else which), *arguments]
     else:
         workers = str(min(os.cpu_count() or 1, 8))
+        variables.setdefault("OMP_NUM_THREADS", "1")  # as many threads as there are workers
         measure = ["coverage", "run", "-m"] if measured else []
         tests = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
         if with_browser:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from fewshot_lab.evaluation.referral import percent
+
 CONFIDENCES = 10
 ALARM = 0.05
 """Chance of a false alarm, however often one looks."""
@@ -229,16 +231,12 @@ def _reason(monitor: str, stream: StreamCounts, home: StreamCounts, names: Seque
     here, there = (getattr(counts, monitor) for counts in (stream, home))
     here, there = here / max(here.sum(), 1), there / max(there.sum(), 1)
     if monitor == "unlike":
-        return f"{_percent(here[1])} are unlike anything labelled, {_percent(there[1])} at home"
+        return f"{percent(here[1])} are unlike anything labelled, {percent(there[1])} at home"
     if monitor == "confidence":
         low = CONFIDENCES // 2
         return (
             f"the classifier is less sure than of the surer half of the pool in "
-            f"{_percent(here[:low].sum())}, {_percent(there[:low].sum())} at home"
+            f"{percent(here[:low].sum())}, {percent(there[:low].sum())} at home"
         )
     most = int((here - there).argmax())
-    return f"{_percent(here[most])} are predicted as {names[most]}, {_percent(there[most])} at home"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{percent(here[most])} are predicted as {names[most]}, {percent(there[most])} at home"
