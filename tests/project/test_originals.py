@@ -1,6 +1,8 @@
 """What an import leaves behind: pixels, not the files they came in."""
 
 import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -156,3 +158,13 @@ def test_a_copy_of_a_dicom_file_under_another_name_has_no_header(
     dicom(folder / "a.dcm", 1).rename(folder / "a.jpg")
     project.import_images(folder, copy=True)
     assert named(project.folder) == []
+
+
+def test_what_a_command_writes_is_its_users_alone(home: Path, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png", 1)
+    for arguments in (["create", "p"], ["import", "p", str(tmp_path / "a.png"), "--copy"]):
+        command = [sys.executable, "-m", "fewshot_lab", *arguments]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    written = list((home / "p").rglob("*"))
+    assert len(written) > 4
+    assert not any(path.stat().st_mode & 0o077 for path in written)
