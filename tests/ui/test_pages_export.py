@@ -76,7 +76,7 @@ def test_a_licence_that_forbids_to_pass_on_wants_a_tick(
     assert "must not be passed on" in words(app)
     (write,) = (button for button in app.button if button.label == "Write the bundle")
     assert write.disabled
-    (tick,) = app.checkbox
+    tick = next(box for box in app.checkbox if "licence" in box.label)
     tick.check().run()
     (write,) = (button for button in app.button if button.label == "Write the bundle")
     write.click().run()
