@@ -58,6 +58,12 @@ class StreamCounts:
         """Read counts from JSON."""
         return cls(*(np.array(kept[monitor], dtype=np.int64) for monitor in MONITORS))
 
+    def fits(self, other: StreamCounts) -> bool:
+        """Say whether these are counts of the same bins, and of images."""
+        mine, theirs = ([getattr(c, m) for m in MONITORS] for c in (self, other))
+        sound = all((bins >= 0).all() and bins.sum() == self.n for bins in mine)
+        return sound and [b.shape for b in mine] == [b.shape for b in theirs]
+
 
 @dataclass(frozen=True)
 class PoolReference:
@@ -231,13 +237,13 @@ def _reason(monitor: str, stream: StreamCounts, home: StreamCounts, names: Seque
     if monitor == "unlike":
         return f"{_percent(here[1])} are unlike anything labelled, {_percent(there[1])} at home"
     if monitor == "confidence":
-        low = CONFIDENCES // 2
+        surer = slice(CONFIDENCES // 2, None)
         return (
-            f"the classifier is less sure than of the surer half of the pool in "
-            f"{_percent(here[:low].sum())}, {_percent(there[:low].sum())} at home"
+            f"of {_percent(here[surer].sum())} the classifier is as sure as of the surer half of "
+            f"the pool, {_percent(there[surer].sum())} at home"
         )
-    most = int(np.abs(here - there).argmax())
-    return f"{_percent(here[most])} are predicted as {names[most]}, {_percent(there[most])} at home"
+    most = int((here - there).argmax())
+    return f"{_percent(here[most])} are most likely {names[most]}, {_percent(there[most])} at home"
 
 
 def _percent(share: float) -> str:
