@@ -281,9 +281,10 @@ def _notes(result: Confounding) -> list[str]:
         )
     untried = [v.name for v in result.values if v.accuracy is not None and v.left_out is None]
     if untried:
+        more = f" and {len(untried) - 5} more" if len(untried) > 5 else ""
         notes.append(
-            f"Leaving it out could not be tried for {', '.join(untried[:5])}: too few {noun}s, or "
-            "no class that others have, too."
+            f"Leaving it out could not be tried for {', '.join(untried[:5])}{more}: too few "
+            f"{noun}s, or no class that others have, too."
         )
     if result.shown >= MOST:
         notes.append(f"Looked at: {result.shown:,} labelled images, drawn by {noun}.")

@@ -58,7 +58,7 @@ def choose(project: Project, columns: list[str]) -> None:
         placeholder="Site, scanner, stain, batch, age, sex",
         help="Columns that should not matter for the class. They are kept in the project; report "
         "and card show what was found.",
-        key="fl-confounders",
+        key=f"fl-confounders-{'-'.join(named)}",
         width=640,
     )
     if chosen != named:
@@ -78,7 +78,7 @@ def gaps(project: Project) -> None:
         value=filled,
         help="Images likely of a class that has few labels at a site come first, so that class and "
         "site can be told apart.",
-        key="fl-gaps",
+        key=f"fl-gaps-{filled}",
     )
     if chosen != filled:
         set_strategy(project, GAPS if chosen else "auto")
