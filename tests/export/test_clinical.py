@@ -107,6 +107,10 @@ def test_terminal_report_and_card_have_the_numbers_of_the_bundle(slides, exporte
         assert "{:.3f} (95 % interval {:.3f} to {:.3f})".format(*figure) in card
         assert "{:.2f} ({:.2f}–{:.2f})".format(*figure) in report
     assert len(site["values"]) == 2
+    hits = sum(each["accuracy"]["value"] * each["images"] for each in site["values"])
+    seen = metrics["costs"]["accuracy"]
+    if seen["n"] == site["images"]:  # judged on the same images, by the same decisions
+        assert hits / site["images"] == pytest.approx(seen["value"])
     for found in (each["accuracy"] for each in site["values"]):
         figure = "{value:.2f} ({low:.2f}–{high:.2f})".format(**found)
         assert figure in card and figure in report

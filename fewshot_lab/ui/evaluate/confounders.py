@@ -10,6 +10,7 @@ from fewshot_lab.project import (
     Project,
     confounders_of,
     confounding_of,
+    error_costs,
     set_confounders,
     set_strategy,
     strategy_of,
@@ -108,7 +109,13 @@ def reports_once(project: Project, snapshot: Snapshot) -> list[dict[str, Any]]:
     assert snapshot.fitted is not None and snapshot.cv is not None
     place = str(project.folder)
     columns = confounders_of(project)
-    key = (id(snapshot.fitted), snapshot.position, project.splits.revision, *columns)
+    key = (
+        id(snapshot.fitted),
+        snapshot.position,
+        project.splits.revision,
+        error_costs(project),
+        *columns,
+    )
     if place not in _KEPT or _KEPT[place][0] != key:
         with st.spinner("Looking for them in images, accuracy and probabilities"):
             _KEPT[place] = (key, confounding_of(project, snapshot.fitted, snapshot.cv.ids, columns))
