@@ -96,15 +96,15 @@ def finite(value: Any) -> Any:
     return value
 
 
-def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows of a CSV, each with the number of its line; cells are stripped.
+def read_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the rows of a CSV, the first too, each with the number of its line; cells stripped.
 
     Commas, semicolons and tabs may separate: a spreadsheet writes what its country uses.
 
     Raises
     ------
     FewshotLabError
-        Where the file cannot be read, is no sound CSV in UTF-8, or lacks a column.
+        Where the file cannot be read, or is no sound CSV in UTF-8.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -113,17 +113,33 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str
     except UnicodeDecodeError:
         raise FewshotLabError(f"{path} is not UTF-8 text; save it as a CSV in UTF-8.") from None
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        missing = sorted(set(columns) - set(reader.fieldnames or ()))
-        if missing:
-            raise FewshotLabError(
-                f"{path} has no column {' and '.join(missing)}; its first line must name the "
-                f"columns {' and '.join(columns)}."
-            )
         return [
-            (reader.line_num, {name: stored_text((row[name] or "").strip()) for name in columns})
-            for row in reader
+            (reader.line_num, [stored_text(cell.strip()) for cell in row]) for row in reader if row
         ]
     except csv.Error as error:
         raise FewshotLabError(f"{path} is not a sound CSV: {error}.") from None
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """Return some columns of a CSV whose first line names them, as :func:`read_rows` does.
+
+    Raises
+    ------
+    FewshotLabError
+        As there, and where a column is lacking.
+    """
+    rows = read_rows(path)
+    header = rows[0][1] if rows else []
+    missing = sorted(set(columns) - set(header))
+    if missing:
+        raise FewshotLabError(
+            f"{path} has no column {' and '.join(missing)}; its first line must name the "
+            f"columns {' and '.join(columns)}."
+        )
+    at = {name: header.index(name) for name in columns}
+    return [
+        (line, {name: row[k] if k < len(row) else "" for name, k in at.items()})
+        for line, row in rows[1:]
+    ]

@@ -66,7 +66,7 @@ def grades(
         found = clinical_report(opened, opened.fit())["grades"]
     if "reason" in found:
         raise FewshotLabError(f"{found['reason']} Declare them with --order.")
-    head = ["at least", "said", "came", "off by"]
+    head = ["at least", "mean probability", "share that was", "off by"]
     rows = [
         [
             level["grade"],

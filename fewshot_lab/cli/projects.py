@@ -169,7 +169,7 @@ def _summary(done: ImportReport) -> str:
     if done.known:
         words.append(f"{plural(done.known, 'file')} known already")
     if done.filled:
-        words.append(f"{plural(done.filled, 'image')} given a reference label or group")
+        words.append(f"{plural(done.filled, 'image')} given a reference label, group or metadata")
     if done.duplicates:
         words.append(f"{plural(len(done.duplicates), 'duplicate')} linked to the first")
     if done.conflicts:

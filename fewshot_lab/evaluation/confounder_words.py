@@ -170,8 +170,9 @@ def _telling(result: Confounding) -> str:
     column, noun = result.column, result.noun
     unseen = "images" if noun == "image" else f"images of {noun}s"
     text = (
-        f"A linear probe tells the {column} right in {_between(told.balanced_accuracy)} of "
-        f"{unseen} that it did not see; chance, knowing the class alone, does in "
+        f"A simple classifier (a linear probe) tells the {column} right in "
+        f"{_between(told.balanced_accuracy)} of {unseen} that it did not see; chance, knowing the "
+        "class alone, does in "
         f"{percent(told.chance)}"
     )
     if "telling" in result.named:
@@ -278,9 +279,15 @@ def _notes(result: Confounding) -> list[str]:
         )
     untried = [v.name for v in result.values if v.accuracy is not None and v.left_out is None]
     if untried:
+        more = f" and {len(untried) - 5} more" if len(untried) > 5 else ""
         notes.append(
-            f"Leaving it out could not be tried for {', '.join(untried[:5])}: too few {noun}s, or "
-            "no class that others have, too."
+            f"Leaving it out could not be tried for {', '.join(untried[:5])}{more}: too few "
+            f"{noun}s, or no class that others have, too."
+        )
+    if result.costed:
+        notes.append(
+            "Accuracy is of what is decided by the costs of errors; what is left out in turn is "
+            "answered by the most probable class."
         )
     if result.shown >= MOST:
         notes.append(f"Looked at: {result.shown:,} labelled images, drawn by {noun}.")

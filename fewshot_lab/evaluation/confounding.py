@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.evaluation.confounder_probe import Probe, probe
+from fewshot_lab.evaluation.costed_evidence import by_cost
 from fewshot_lab.evaluation.left_out import FEWEST, LeftOut, left_out
 from fewshot_lab.evaluation.permutations import Permutations, contrasts, p_value
 from fewshot_lab.evaluation.robustness_index import RobustnessIndex, robustness_index
@@ -150,6 +151,8 @@ class Confounding:
         Keys of :data:`LEVELS` that stand out beyond chance.
     stands_out : dict of str to int
         For accuracy and calibration, the value that does.
+    costed : bool
+        Whether accuracy is of decisions by the costs of errors.
     """
 
     column: str
@@ -164,6 +167,7 @@ class Confounding:
     one_sided: tuple[OneSided, ...] = ()
     named: tuple[str, ...] = ()
     stands_out: Mapping[str, int] | None = None
+    costed: bool = False
 
 
 def confounding(
@@ -176,6 +180,7 @@ def confounding(
     columns: int = 1,
     name: str = "lda",
     parameters: Mapping[str, float] | None = None,
+    costs: Float | None = None,
     seed: int = 0,
     check: Callable[[], None] = lambda: None,
 ) -> Confounding:
@@ -197,6 +202,9 @@ def confounding(
         How many are looked at.
     name, parameters
         Of the classifier in use.
+    costs : array (K, K), optional
+        Of errors: accuracy is then of what is decided by them; what is left out in turn, and
+        calibration, stay those of the most probable class.
     """
     missing = int((images.value < 0).sum())
     images = _some(images.take(images.value >= 0), seed)
@@ -227,9 +235,12 @@ def confounding(
     check()
     if told.p <= level["telling"]:
         named.append("telling")
-    right = images.probabilities.argmax(axis=1) == images.y
-    confidence = images.probabilities.max(axis=1).astype(np.float64)
-    for key, of in (("accuracy", right.astype(np.float64)), ("calibration", confidence - right)):
+    evidence = Evidence(
+        images.probabilities, images.y, groups, "out-of-fold", np.zeros(len(value), dtype=bool)
+    )
+    right = by_cost(evidence, costs).right
+    over = evidence.confidence - evidence.right
+    for key, of in (("accuracy", right.astype(np.float64)), ("calibration", over)):
         p, worst = _standing_out(_within(of, images.y), deals, len(codes), key)
         stands_out[key] = int(codes[worst])
         if p <= level[key]:
@@ -255,11 +266,8 @@ def confounding(
     )
     if any(each.certain for each in one_sided):
         named.append("classes")
-    evidence = Evidence(
-        images.probabilities, images.y, groups, "out-of-fold", np.zeros(len(value), dtype=bool)
-    )
     for v, place in enumerate(codes):
-        figures[place] = _of_value(figures[place], evidence, value == v, losses.get(v))
+        figures[place] = _of_value(figures[place], evidence, right, value == v, losses.get(v))
     index = robustness_index(images.X, images.y, value, groups)
     return Confounding(
         column,
@@ -274,6 +282,7 @@ def confounding(
         one_sided,
         tuple(named),
         stands_out,
+        costs is not None,
     )
 
 
@@ -331,10 +340,14 @@ def _one_sided(
 
 
 def _of_value(
-    figures: ValueFigures, evidence: Evidence, mine: NDArray[np.bool_], loss: LeftOut | None
+    figures: ValueFigures,
+    evidence: Evidence,
+    right: NDArray[np.bool_],
+    mine: NDArray[np.bool_],
+    loss: LeftOut | None,
 ) -> ValueFigures:
     rows, others = np.flatnonzero(mine), np.flatnonzero(~mine)
-    here, right = evidence.take(rows), evidence.right
+    here = evidence.take(rows)
     sample = Sample.of(np.ones(len(here)), here.groups)
     apart = len(np.unique(evidence.groups)) == len(evidence)
     seen = reliability(here)
@@ -342,7 +355,7 @@ def _of_value(
         figures.name,
         figures.by_class,
         figures.groups,
-        share(here.right, np.ones(len(here), dtype=bool), sample),
+        share(right[rows], np.ones(len(here), dtype=bool), sample),
         difference(
             right[rows],
             right[others],

@@ -60,6 +60,12 @@ class StreamCounts:
         """Read counts from JSON."""
         return cls(*(np.array(kept[monitor], dtype=np.int64) for monitor in MONITORS))
 
+    def fits(self, other: StreamCounts) -> bool:
+        """Say whether these are counts of the same bins, and of images."""
+        mine, theirs = ([getattr(c, m) for m in MONITORS] for c in (self, other))
+        sound = all((bins >= 0).all() and bins.sum() == self.n for bins in mine)
+        return sound and [b.shape for b in mine] == [b.shape for b in theirs]
+
 
 @dataclass(frozen=True)
 class PoolReference:
@@ -233,10 +239,10 @@ def _reason(monitor: str, stream: StreamCounts, home: StreamCounts, names: Seque
     if monitor == "unlike":
         return f"{percent(here[1])} are unlike anything labelled, {percent(there[1])} at home"
     if monitor == "confidence":
-        low = CONFIDENCES // 2
+        surer = slice(CONFIDENCES // 2, None)
         return (
-            f"the classifier is less sure than of the surer half of the pool in "
-            f"{percent(here[:low].sum())}, {percent(there[:low].sum())} at home"
+            f"of {percent(here[surer].sum())} the classifier is as sure as of the surer half of "
+            f"the pool, {percent(there[surer].sum())} at home"
         )
     most = int((here - there).argmax())
-    return f"{percent(here[most])} are predicted as {names[most]}, {percent(there[most])} at home"
+    return f"{percent(here[most])} are most likely {names[most]}, {percent(there[most])} at home"

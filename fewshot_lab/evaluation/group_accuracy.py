@@ -63,6 +63,13 @@ class GroupFigures:
     images: int
     image_accuracy: Interval
 
+    @property
+    def balanced_title(self) -> str:
+        """What the balanced accuracy is of: not of classes that no group has."""
+        tested = sum(each.n > 0 for each in self.recall.values())
+        known = len(self.recall)
+        return f"Balanced accuracy{f' of {tested} of {known} classes' if tested < known else ''}"
+
 
 @dataclass(frozen=True)
 class RuleComparison:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,16 +23,26 @@ class SiteAudit:
         The same on the project's own audit images; None without any.
     lower : Interval or None
         By how much it is lower there.
+    unknown : tuple of str
+        Labels that the classifier has no class for.
     """
 
     site: str
     accuracy: Interval
     home: Interval | None
     lower: Interval | None
+    unknown: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """What it says, in words."""
+        if not self.unknown:
+            return self._compared
+        some = ", ".join(self.unknown[:5]) + (" and more" if len(self.unknown) > 5 else "")
+        return f"{self._compared} Not a class of the classifier, so counted as wrong: {some}."
+
+    @property
+    def _compared(self) -> str:
         here = f"At {self.site} it is right in {_words(self.accuracy)}"
         if self.home is None or self.lower is None:
             return f"{here}. No audit image has been labelled at home to compare with."
@@ -52,6 +62,7 @@ def site_audit(
     predicted: Mapping[str, str],
     home: Interval | None,
     groups: Mapping[str, str] | None = None,
+    classes: Iterable[str] | None = None,
 ) -> SiteAudit:
     """Compare labels and predictions of images of a site, by path.
 
@@ -64,6 +75,8 @@ def site_audit(
         Accuracy on the project's own audit images.
     groups : dict, optional
         Path to patient: images of one do not count as independent.
+    classes : iterable of str, optional
+        Those of the classifier.
     """
     paths = sorted(labelled.keys() & predicted.keys())
     hit = np.array([labelled[p].casefold() == predicted[p].casefold() for p in paths], dtype=bool)
@@ -75,7 +88,10 @@ def site_audit(
     lower = None
     if home is not None and home.n and accuracy.n:
         lower = interval_difference([home], [accuracy])
-    return SiteAudit(site, accuracy, home, lower)
+    known = None if classes is None else {name.casefold() for name in classes}
+    given = {labelled[p] for p in paths}
+    unknown = sorted(name for name in given if known is not None and name.casefold() not in known)
+    return SiteAudit(site, accuracy, home, lower, tuple(unknown))
 
 
 def _words(i: Interval) -> str:

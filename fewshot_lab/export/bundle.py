@@ -250,7 +250,7 @@ def predict_folder(
 
     out = Path(out)
     tally = None if find is None else GroupTally(find, bundle.names, bundle.decision)
-    beside = None if tally is None else groups_out or groups_file(out)
+    beside = None if tally is None else groups_file(out, groups_out)
     with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
         pictures = scan(Path(folder), extract_to=Path(unpacked))
         seen = 0

@@ -185,8 +185,8 @@ class GroupTally:
         """
         if not self._seen:
             raise FewshotLabError(
-                f"No picture belongs to a {self.answers.noun} by what was asked for; the answers "
-                "for each picture are written."
+                f"No picture belongs to a {self.answers.noun} by what was asked for: paths are "
+                "those in the column path of the answers for each picture, which are written."
             )
         beside = out.with_name(f".{out.name}.{os.getpid()}.part")
         try:
@@ -204,12 +204,28 @@ class GroupTally:
         noun = self.answers.noun
         words = f"{len(self._seen):,} {noun}{'' if len(self._seen) == 1 else 's'}: {out}."
         if self.without:
-            words += f" {self.without:,} pictures belong to none."
+            one = self.without == 1
+            words += f" {self.without:,} picture{' belongs' if one else 's belong'} to none."
         if not self.measured:
             words += " The bundle has no rule for them: the mean of the log-odds, not measured."
         return words
 
 
-def groups_file(out: Path) -> Path:
-    """Return where the table of patients lies, beside that of pictures."""
-    return out.with_name(f"{out.stem}.groups.csv")
+def groups_file(out: Path, chosen: Path | None = None) -> Path:
+    """Return where the table of patients goes: beside that of pictures unless chosen.
+
+    Raises
+    ------
+    FewshotLabError
+        For a folder, a place in none, or the table of pictures itself.
+    """
+    chosen = chosen or out.with_name(f"{out.stem}.groups.csv")
+    if chosen.is_dir():
+        raise FewshotLabError(f"{chosen} is a folder: name the CSV of patients to write.")
+    if not chosen.absolute().parent.is_dir():
+        raise FewshotLabError(f"The folder {chosen.absolute().parent} does not exist.")
+    if chosen.absolute() == out.absolute():
+        raise FewshotLabError(
+            f"{chosen} is the table of pictures: give the table of patients another name."
+        )
+    return chosen

@@ -431,6 +431,7 @@ def main(arguments: list[str] | None = None) -> int:
         rows = classifier.predict(pictures)
         tally = None
         if find is not None:
+            groups_out = groups_file(options.out, options.groups_out)
             tally = GroupTally(find, classifier.names, classifier.decision)
             rows = tally.watch(rows)
         watch = None
@@ -440,7 +441,6 @@ def main(arguments: list[str] | None = None) -> int:
             rows = watch.passing(rows)
         count, errors = write_predictions(rows, classifier.names, options.out, progress=show)
         if tally is not None:
-            groups_out = options.groups_out or groups_file(options.out)
             tally.write(groups_out)
         watched = "" if watch is None else watch.finish(options.out)
     except FewshotLabError as error:

@@ -6,6 +6,7 @@ predict.py in a bundle carries this text.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import random
 from collections.abc import Iterable, Iterator
@@ -44,6 +45,9 @@ class Watch:
         if reference is None:
             raise FewshotLabError("This bundle cannot watch: export the classifier anew.")
         self.folder, self._reference, self._names = folder, reference, names
+        # Bins are those of one classifier: counts by another mean something else.
+        mine = json.dumps([reference.to_dict(), names], sort_keys=True)
+        self._classifier = hashlib.sha256(mine.encode()).hexdigest()[:16]
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         self._file = folder / f"counts-{stamp}.json"
         try:  # said before any picture is looked at
@@ -84,20 +88,25 @@ class Watch:
         """
         if self._unlike:
             counts = self._reference.count(np.array(self._probabilities), np.array(self._unlike))
-            self._file.write_text(json.dumps(counts.to_dict()) + "\n", encoding="utf-8")
+            kept = {"classifier": self._classifier, **counts.to_dict()}
+            self._file.write_text(json.dumps(kept) + "\n", encoding="utf-8")
         looks, unreadable = [], []
         for file in sorted(self.folder.glob("counts-*.json")):
             try:
-                look = StreamCounts.of_dict(json.loads(file.read_text("utf-8")))
-                if len(look.predicted) != len(self._names):
+                kept = json.loads(file.read_text("utf-8"))
+                look = StreamCounts.of_dict(kept)
+                if kept["classifier"] != self._classifier or not look.fits(self._reference.counts):
                     raise ValueError
                 looks.append(look)
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, OverflowError):
                 unreadable.append(file.name)
         drift = judge_stream(self._reference, looks, self._names)
         sentence = f"Watch: {drift.sentence}"
         if unreadable:
-            sentence += f" Left out, since not counts of this classifier: {', '.join(unreadable)}."
+            some = ", ".join(unreadable[:3])
+            if len(unreadable) > 3:
+                some += f" and {len(unreadable) - 3} more"
+            sentence += f" Left out, since not counts of this classifier: {some}."
         if drift.changed and self._drawn:
             listed = out.with_name(f"{out.stem}.label.csv")
             with listed.open("w", newline="", encoding="utf-8") as stream:

@@ -18,6 +18,7 @@ from fewshot_lab.evaluation import (
     confounding_report,
     unmeasured,
 )
+from fewshot_lab.project.costs import costs_of
 from fewshot_lab.project.probabilities import class_names
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ def confounding_of(
             columns=len(columns),
             name=fitted.name,
             parameters=fitted.parameters,
+            costs=costs_of(project, fitted.class_ids),
             check=check,
         )
         reports.append(confounding_report(result, names))

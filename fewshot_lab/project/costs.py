@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import by_cost, check_costs
+from fewshot_lab.files import read_rows
 from fewshot_lab.stats import Evidence, Interval, effective_size, wilson
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def error_costs(project: ProjectFolder) -> tuple[ErrorCost, ...]:
 def set_error_costs(project: ProjectFolder, costs: Sequence[ErrorCost]) -> None:
     """Say which errors are worse than others; without any all are equal.
 
+    Those of retired classes are kept for when they come back.
+
     Raises
     ------
     FewshotLabError
@@ -64,7 +66,9 @@ def set_error_costs(project: ProjectFolder, costs: Sequence[ErrorCost]) -> None:
     if len({(each.true, each.called) for each in costs}) < len(costs):
         raise FewshotLabError("One error has two costs: give each once.")
     kept = [asdict(each) for each in costs if each.times != 1]
-    project.store.set(SETTING, kept or None)
+    stored = project.store.get(SETTING) or []
+    gone = [each for each in stored if not {each["true"], each["called"]} <= names.keys()]
+    project.store.set(SETTING, [*kept, *gone] or None)
 
 
 def costs_of(project: ProjectFolder, class_ids: Sequence[int] | np.ndarray) -> np.ndarray | None:
@@ -101,11 +105,7 @@ def read_cost_table(project: ProjectFolder, path: Path) -> tuple[ErrorCost, ...]
     FewshotLabError
         Where it has not one row and one column for each class.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise FewshotLabError(f"{path} cannot be read: {error}.") from None
+    rows = [row for _, row in read_rows(path) if any(row)]
     if not rows:
         raise FewshotLabError(f"{path} is empty: give a row and a column for each class.")
     columns = [class_id(project, name) for name in rows[0][1:]]
@@ -116,6 +116,12 @@ def read_cost_table(project: ProjectFolder, path: Path) -> tuple[ErrorCost, ...]
             f"The costs are a table of {len(ids)} x {len(columns)}, and there are {len(classes)} "
             "classes: give one row and one column for each class."
         )
+    for row in rows[1:]:
+        if len(row) != len(rows[0]):
+            raise FewshotLabError(
+                f"The row of {row[0]} has {len(row) - 1} costs, and there are {len(columns)} "
+                "columns: give one cost for each."
+            )
     table = np.array([[_number(cell or "0") for cell in row[1:]] for row in rows[1:]])
     order = [columns.index(i) for i in ids]
     check_costs(table[:, order], len(classes))
@@ -147,7 +153,8 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise FewshotLabError(f"{text.strip()!r} is no number of times: write 20.") from None
+        why = f"{text.strip()!r} is no number of times: write 20, or 7.5."
+        raise FewshotLabError(why) from None
 
 
 def cost_figures(

@@ -47,8 +47,8 @@ def set_grades(project: ProjectFolder, names: Sequence[str]) -> None:
     gap = [row.name for row in rows if row.id not in order]
     if order and gap:
         raise FewshotLabError(
-            f"The order has a gap: {', '.join(gap)} has no place in it. Name each class once, from "
-            "the lowest grade to the highest."
+            f"The order has a gap: it leaves out {', '.join(gap)}. Name each class once, from the "
+            "lowest grade to the highest."
         )
     if order and len(order) < 2:
         raise FewshotLabError("One class makes no order: there are no grades yet.")

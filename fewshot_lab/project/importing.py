@@ -96,7 +96,7 @@ def import_images(
     report = ImportReport()
     known = project.store.known_sources()
     unchanged = 0
-    facts: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    facts: dict[tuple[str, int], tuple[str | None, str | None, dict[str, Any]]] = {}
 
     def skip(candidate: Any) -> bool:
         nonlocal unchanged
@@ -106,8 +106,9 @@ def import_images(
         stat = candidate.file.stat()
         same = seen == (stat.st_size, stat.st_mtime_ns)
         unchanged += same
-        if same and (candidate.reference or candidate.group):
-            facts[str(candidate.file), candidate.frame] = (candidate.reference, candidate.group)
+        if same and (candidate.reference or candidate.group or candidate.meta):
+            stated = (candidate.reference, candidate.group, candidate.meta)
+            facts[str(candidate.file), candidate.frame] = stated
         return same
 
     batch: list[NewImage] = []

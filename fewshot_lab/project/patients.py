@@ -88,7 +88,7 @@ class PatientFigures:
             f"({others})"
         )
         return (
-            f"One answer for each {noun}, by {RULE_WORDS[rule]} (balanced accuracy "
+            f"One answer for each {noun}, by {RULE_WORDS[rule]} ({figures.balanced_title.lower()} "
             f"{_points(rates[rule])}): {why}. It is right for {_between(figures.accuracy)} of "
             f"{figures.accuracy.n:,} {noun}s left out in cross-validation; image by image, "
             f"{_between(figures.image_accuracy)} of their {figures.images:,} images are."
@@ -111,7 +111,20 @@ class PatientFigures:
 
     @property
     def caution(self) -> str:
-        """Say where more images for each patient would answer otherwise than was measured."""
+        """Say which classes were not tested, and where more images would answer otherwise."""
+        return " ".join(filter(None, (self._untested(), self._more_images())))
+
+    def _untested(self) -> str:
+        recall = self.comparison.figures.recall
+        without = [self.names[k] for k, each in recall.items() if not each.n]
+        return (
+            f"No {self.comparison.chosen.noun} left out has this class, so it was not tested: "
+            f"{', '.join(without)}."
+            if without
+            else ""
+        )
+
+    def _more_images(self) -> str:
         chosen = self.comparison.chosen
         if chosen.rule != "worst" or self.all_images < 1.5 * self.shown:
             return ""
@@ -154,6 +167,7 @@ class PatientFigures:
         return {
             "accuracy": asdict(figures.accuracy),
             "balanced_accuracy": asdict(figures.balanced_accuracy),
+            "balanced_title": figures.balanced_title,
             "recall": {self.names[k]: asdict(v) for k, v in figures.recall.items()},
             "confusion": {"classes": self.names, "counts": figures.confusion.tolist()},
             "mixed": figures.mixed,
@@ -226,8 +240,8 @@ def patient_figures(
         )
     if count < FEWEST:
         raise FewshotLabError(
-            f"{count} {rule.noun}s with labelled images are too few to measure answers for each: "
-            f"label images of {FEWEST - count} more."
+            f"Labelled images of {FEWEST} {rule.noun}s at least are needed to measure one answer "
+            f"for each; there are those of {count}."
         )
     K = len(fitted.class_ids)
     costs = costs_of(project, fitted.class_ids)

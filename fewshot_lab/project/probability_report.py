@@ -149,15 +149,15 @@ def threshold_words(found: Probabilities) -> tuple[str, ...]:
     """Say what is decided, at which error, and how sure that is."""
     threshold, source = found.threshold, found.evidence.source
     target = f"{100 * threshold.target:g} %"
+    each = " for each predicted class" if found.by_class else ""
+    costed = ", errors counted as often as they cost," if found.decision.costs is not None else ""
     if threshold.rule == "none":
         return (
-            f"At {target} error nothing can be decided: no threshold keeps the error "
+            f"At {target} error{costed} nothing can be decided: no threshold keeps the error "
             f"among decided images that low ({found.evidence.words}).",
             f"{threshold.least:,} audit images decided without one error would be the least to "
             f"assure {target}.",
         )
-    each = " for each predicted class" if found.by_class else ""
-    costed = ", errors counted as often as they cost," if found.decision.costs is not None else ""
     first = (
         f"At {target} error{each}{costed} it decides {between(threshold.coverage)} of images "
         "and refers the rest."

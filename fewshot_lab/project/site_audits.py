@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import SiteAudit, site_audit
-from fewshot_lab.files import read_table
+from fewshot_lab.files import read_rows, read_table
 
 if TYPE_CHECKING:
     from fewshot_lab.project.project import Project
 
 SETTING = "site_audits"
+NO_CLASS = ("", "unsure", "reject")
 
 
 def audit_site(
@@ -28,8 +29,8 @@ def audit_site(
     site : str
         Its name; a later audit of the same name takes the place of the first.
     labels : path
-        CSV with the columns path and label, as predict.py --watch writes it; rows without a label
-        are left out.
+        CSV with the columns path and label, as predict.py --watch writes it; rows without a label,
+        and those that are "unsure" or "reject", are left out.
     predictions : path
         CSV with the columns path and predicted, as predict.py writes it.
     group_column : str
@@ -44,8 +45,11 @@ def audit_site(
         raise FewshotLabError("Give the site a name.")
     wanted = ("path", "label", group_column) if group_column else ("path", "label")
     rows = [row for _, row in read_table(labels, wanted)]
-    labelled = {row["path"]: row["label"].strip() for row in rows if row["label"].strip()}
-    groups = {row["path"]: row[group_column] for row in rows} if group_column else None
+    named = [row for row in rows if row["label"].casefold() not in NO_CLASS]
+    labelled = {row["path"]: row["label"] for row in named}
+    groups = None
+    if group_column:
+        groups = {row["path"]: row[group_column] for row in rows if row[group_column]}
     predicted = {
         row["path"]: row["predicted"] for _, row in read_table(predictions, ("path", "predicted"))
     }
@@ -56,7 +60,10 @@ def audit_site(
         )
     report, _ = project.audit.measure(project.fit())
     home = report.figures.accuracy if report.figures is not None else None
-    found = site_audit(site.strip(), labelled, predicted, home, groups)
+    header = read_rows(predictions)[0][1]
+    classes = [name.removeprefix("p_") for name in header if name.startswith("p_")]
+    classes = classes or [row.name for row in project.store.classes()]
+    found = site_audit(site.strip(), labelled, predicted, home, groups, classes)
     kept = [one for one in site_audits(project) if one["site"] != found.site]
     at = datetime.now(UTC).isoformat(timespec="seconds")
     one = {**asdict(found), "sentence": found.sentence, "at": at}

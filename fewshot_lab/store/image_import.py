@@ -63,39 +63,45 @@ class ImageImport:
         with self._database.read() as connection:
             return {(s, frame): (n, at) for s, frame, n, at in connection.execute(query).all()}
 
-    def fill_in(self, values: Mapping[tuple[str, int], tuple[str | None, str | None]]) -> int:
-        """Give imported images the reference label and the group that they lack.
+    def fill_in(
+        self, values: Mapping[tuple[str, int], tuple[str | None, str | None, Mapping[str, Any]]]
+    ) -> int:
+        """Give imported images the reference label, group and metadata that they lack.
 
         Parameters
         ----------
         values : mapping
-            From (source, frame) to (reference, group); what an image has already stays.
+            From (source, frame) to (reference, group, metadata); what an image has already stays.
 
         Returns
         -------
         int
             How many images were given something.
         """
-        image = (
-            select(files.c.image)
+        query = (
+            select(images.c.ordinal, images.c.reference, images.c.grp, images.c.meta)
+            .join(files, files.c.image == images.c.ordinal)
             .where(files.c.source == bindparam("source"))
             .where(files.c.source_frame == bindparam("frame"), files.c.replaced == 0)
             .limit(1)
-            .scalar_subquery()
         )
         filled = 0
         with self._database.write() as connection:
-            for (source, frame), (reference, group) in values.items():
-                changed = 0
-                for column, value in ((images.c.reference, reference), (images.c.grp, group)):
-                    if value is not None:
-                        statement = update(images).where(
-                            images.c.ordinal == image, column.is_(None)
-                        )
-                        changed += connection.execute(
-                            statement.values({column: value}), {"source": source, "frame": frame}
-                        ).rowcount
-                filled += changed > 0
+            for (source, frame), (reference, group, meta) in values.items():
+                row = connection.execute(query, {"source": source, "frame": frame}).one_or_none()
+                if row is None:
+                    continue
+                stored = json.loads(row.meta or "{}")
+                lacking = {
+                    "reference": reference if row.reference is None else None,
+                    "grp": group if row.grp is None else None,
+                    "meta": _dump({**stored, **meta, **stored}) if meta.keys() - stored else None,
+                }
+                if new := {key: value for key, value in lacking.items() if value is not None}:
+                    connection.execute(
+                        update(images).where(images.c.ordinal == row.ordinal).values(**new)
+                    )
+                filled += bool(new)
         return filled
 
     def set_groups(self, groups: Mapping[str, str | None]) -> None:

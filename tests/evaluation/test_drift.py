@@ -40,7 +40,7 @@ def test_other_shares_are_found_and_told():
     looks = stream(reference, [images(rng, 60, (0.55, 0.25, 0.2)) for _ in range(4)])
     drift = judge_stream(reference, looks, NAMES)
     assert drift.changed == ("predicted",)
-    assert "are predicted as blast" in drift.sentence
+    assert "are most likely blast" in drift.sentence
     assert drift.n == 240
     assert drift.sentence.startswith("240 images in 4 looks: no longer like the pool")
 

@@ -72,6 +72,16 @@ def test_which_class_is_worse():
     assert severity(y, groups, 3, [2, 0, 1], costs) == (2, 0, 1)
 
 
+def test_a_balanced_accuracy_is_not_of_classes_that_no_patient_has():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 20)
+    p = np.eye(3)[y] * 0.8 + rng.dirichlet([1, 1, 1], 40) * 0.2
+    groups = np.arange(40) // 2
+    found = compare_rules(GroupImages(p, y, groups, groups), THREE, "majority").figures
+    assert found.balanced_title == "Balanced accuracy of 2 of 3 classes"
+    assert found.balanced_accuracy.n == 20 and found.recall[2].n == 0
+
+
 def test_the_own_class_of_a_patient():
     y = np.array([0, 0, 1, 1, 2, 2, 0, -1, -1, 1])
     groups = np.array([0, 0, 0, 1, 1, 2, 2, 3, 3, 3])

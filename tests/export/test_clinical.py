@@ -15,11 +15,13 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import GroupRule
 from fewshot_lab.export import Bundle, export_bundle, group_finder, predict_folder, write_report
 from fewshot_lab.export.parity import loaded_script
+from fewshot_lab.images import ManifestColumns
 from fewshot_lab.project import (
     ErrorCost,
     Project,
     cost_words,
     patient_figures,
+    set_confounders,
     set_error_costs,
     set_grades,
 )
@@ -29,12 +31,17 @@ SLIDE = r"(slide\d+)_"
 
 
 @pytest.fixture(scope="module")
-def slides(project, tmp_path_factory):
+def slides(project, cells, tmp_path_factory):
     """Return a copy of the project whose groups are slides, with grades and a costly error."""
     folder = tmp_path_factory.mktemp("clinical") / "slides"
     shutil.copytree(project.folder, folder)
     opened = Project.open(folder)
     opened.splits.set_rule(GroupRule("pattern", SLIDE, "slide"))
+    manifest = folder.parent / "sites.csv"
+    lines = [f"{p},{'AB'[int(p.stem[5:7]) % 2]}" for p in sorted(cells.rglob("*.png"))]
+    manifest.write_text("\n".join(["file,site", *lines]))
+    opened.import_images(manifest, columns=ManifestColumns("file", metadata=("site",)))
+    set_confounders(opened, ["site"])
     audit = opened.store.audit_ids()
     known = {r.id: r.reference for r in opened.store.images() if r.id not in audit}
     opened.labels.add(known, annotator="kim")
@@ -77,6 +84,36 @@ def test_one_computation_for_page_report_card_and_bundle(slides, exported):
     words = cost_words(rows[0].name, rows[1].name, 20.0)
     assert words in card and words in report
     assert sorted(np.unique(decision["costs"])) == [0, 1, 20]
+
+
+def test_terminal_report_and_card_have_the_numbers_of_the_bundle(slides, exported, capsys):
+    _, bundle, facts, page = exported
+    metrics = json.loads((bundle / "metrics.json").read_text("utf-8"))
+    where = ["--home", str(slides.folder.parent), "--json"]
+    for verb in ("patients", "grades", "costs", "confounders"):
+        assert run(["evaluate", verb, slides.name, *where]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        del shown["project"]
+        shown = shown[verb] if verb == "confounders" else shown
+        assert shown == metrics[verb] == json.loads(json.dumps(facts["metrics"][verb]))
+    card = (bundle / "MODEL_CARD.md").read_text("utf-8")
+    report = html.unescape(page.replace("&nbsp;", " "))
+    (site,) = metrics["confounders"]
+    by_class = metrics["patients"]["recall"].values()
+    levels = [level["observed"] for level in metrics["grades"]["at_least"]]
+    rates = [metrics["costs"]["accuracy"], metrics["costs"]["accuracy_without"]]
+    for found in (*filter(lambda each: each["n"], by_class), *levels, *rates):
+        figure = (found["value"], found["low"], found["high"])
+        assert "{:.3f} (95 % interval {:.3f} to {:.3f})".format(*figure) in card
+        assert "{:.2f} ({:.2f}–{:.2f})".format(*figure) in report
+    assert len(site["values"]) == 2
+    hits = sum(each["accuracy"]["value"] * each["images"] for each in site["values"])
+    seen = metrics["costs"]["accuracy"]
+    if seen["n"] == site["images"]:  # judged on the same images, by the same decisions
+        assert hits / site["images"] == pytest.approx(seen["value"])
+    for found in (each["accuracy"] for each in site["values"]):
+        figure = "{value:.2f} ({low:.2f}–{high:.2f})".format(**found)
+        assert figure in card and figure in report
 
 
 @pytest.mark.parametrize("by_column", [False, True])
@@ -145,11 +182,14 @@ def test_a_bundle_without_groups_answers_by_the_mean_and_says_so(bundle, cells, 
         (["--group-column", "slide"], "needs --manifest"),
         (["--group-column", "slide", "--manifest", "gone.csv"], "gone.csv cannot be read"),
         (["--group-pattern", "nobody"], "No picture belongs to a"),
+        (["--group-pattern", "a", "--groups-out", "nowhere/g.csv"], "nowhere does not exist"),
+        (["--group-pattern", "a", "--groups-out", "."], ". is a folder"),
+        (["--group-pattern", "a", "--groups-out", "out.csv"], "is the table of pictures"),
     ],
 )
-def test_bad_input_gets_a_sentence(bundle, cells, tmp_path, capsys, options, sentence):
-    out = str(tmp_path / "out.csv")
-    assert run(["predict", str(bundle), str(cells), "--out", out, *options]) == 1
+def test_bad_input_gets_a_sentence(bundle, cells, tmp_path, monkeypatch, capsys, options, sentence):
+    monkeypatch.chdir(tmp_path)
+    assert run(["predict", str(bundle), str(cells), "--out", "out.csv", *options]) == 1
     assert sentence in capsys.readouterr().err
 
 

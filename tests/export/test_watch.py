@@ -50,7 +50,7 @@ def test_it_says_when_other_images_come_and_lists_thirty_to_label(tmp_path):
     assert not (tmp_path / "predictions.label.csv").exists()
     text = look(folder, out, n=200, red=0.95, seed=2)
     assert "260 images in 2 looks: no longer like the pool" in text
-    assert "are predicted as red" in text
+    assert "are most likely red" in text
     rows = list(csv.DictReader((tmp_path / "predictions.label.csv").read_text().splitlines()))
     assert len({row["path"] for row in rows}) == 30
     assert {row["label"] for row in rows} == {""}
@@ -61,6 +61,7 @@ def test_it_keeps_no_image_and_no_name(tmp_path):
     (file,) = (tmp_path / "counts").iterdir()
     assert "patient" not in file.read_text()
     kept = json.loads(file.read_text())
+    assert len(kept.pop("classifier")) == 16
     assert {key: sum(values) for key, values in kept.items()} == dict.fromkeys(kept, 40)
 
 
@@ -83,10 +84,28 @@ def test_what_cannot_be_is_a_sentence(tmp_path):
     with pytest.raises(FewshotLabError, match="choose another folder to watch in"):
         Watch(tmp_path / "file" / "counts", reference(), NAMES)
     (tmp_path / "counts").mkdir()
-    (tmp_path / "counts" / "counts-0.json").write_text("{not json")
+    assert "40 images" in look(tmp_path / "counts", tmp_path / "predictions.csv", n=40)
+    (file,) = (tmp_path / "counts").iterdir()
+    sound = json.loads(file.read_text())
+    for k, change in enumerate(
+        (
+            {"confidence": sound["confidence"][:2]},
+            {"predicted": [50, -10]},
+            {"predicted": [sound["predicted"]]},
+            {"unlike": ["none", 0]},
+            {"predicted": [2**70, 1]},
+            {"classifier": "of another export"},
+        )
+    ):
+        file.with_name(f"counts-{k}.json").write_text(json.dumps(sound | change))
+    file.with_name("counts-6.json").write_text("{not json")
+    file.with_name("counts-7.json").write_text("[]")
     text = look(tmp_path / "counts", tmp_path / "predictions.csv", n=40)
-    assert "40 images in 1 look" in text
-    assert "Left out, since not counts of this classifier: counts-0.json." in text
+    assert "80 images in 2 looks" in text
+    assert (
+        "not counts of this classifier: counts-0.json, counts-1.json, counts-2.json and 5 more."
+        in text
+    )
 
 
 @pytest.mark.slow

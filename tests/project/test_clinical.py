@@ -31,7 +31,7 @@ def project(home):
 
 
 def test_an_order_names_each_class_once(project):
-    with pytest.raises(FewshotLabError, match="The order has a gap: middle has no place"):
+    with pytest.raises(FewshotLabError, match="The order has a gap: it leaves out middle"):
         set_grades(project, ["low", "high"])
     with pytest.raises(FewshotLabError, match="names low twice"):
         set_grades(project, ["low", "middle", "high", "low"])
@@ -64,6 +64,11 @@ def test_costs_are_kept_by_class_and_equal_ones_are_none(project):
     project.store.retire_class(high, annotator="kim")
     assert error_costs(project) == ()
     assert own_class(project) == "majority"
+    set_error_costs(project, [ErrorCost(low, middle, 2.0)])
+    project.store.restore_class(high, annotator="kim")
+    assert set(error_costs(project)) == {ErrorCost(high, low, 20.0), ErrorCost(low, middle, 2.0)}
+    set_error_costs(project, [])
+    assert error_costs(project) == ()
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,8 @@ def test_costs_are_kept_by_class_and_equal_ones_are_none(project):
         ([["", *GRADES], *[[g, 1, 1, 1] for g in GRADES]], "A right answer costs 0"),
         ([["", *GRADES], *[[g, "a", 1, 1] for g in GRADES]], "'a' is no number"),
         ([], "is empty"),
+        ([["", *GRADES], *[[g, 0, 1] for g in GRADES]], "The row of low has 2 costs"),
+        ([["", *GRADES], *[[g, 0, 1, 1, 9] for g in GRADES]], "The row of low has 4 costs"),
     ],
 )
 def test_a_table_of_another_size_gets_a_sentence(project, tmp_path, capsys, table, sentence):
@@ -91,9 +98,12 @@ def test_costs_in_words_and_as_a_table_are_the_same(project, tmp_path, capsys):
     assert run(["evaluate", "costs", "grades", "--equal"]) == 0
     assert error_costs(project) == ()
     path = tmp_path / "costs.csv"
-    path.write_text(",high,low,middle\nlow,1,0,1\nmiddle,1,1,0\nhigh,0,20,1\n")
-    assert run(["evaluate", "costs", "grades", "--matrix", str(path)]) == 0
-    assert error_costs(project) == worded
+    table = ",high,low,middle\nlow,1,0,1\nmiddle,1,1,0\nhigh,0,20,1\n"
+    for separated in (table, table.replace(",", ";")):  # as a spreadsheet's country has it
+        set_error_costs(project, [])
+        path.write_text(separated)
+        assert run(["evaluate", "costs", "grades", "--matrix", str(path)]) == 0
+        assert error_costs(project) == worded
     for bad, sentence in (
         ("high>low", "write it as TRUE>CALLED=TIMES"),
         ("high>high=2", "is no error"),

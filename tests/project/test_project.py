@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fewshot_lab import FewshotLabError, Project
+from fewshot_lab.images import ManifestColumns
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import project as project_file
 from fewshot_lab.store import LabelAction
@@ -215,6 +216,16 @@ def test_a_second_import_with_reference_labels_fills_them_in(project, cells):
     assert all(row.reference == row.path.split("/")[0] for row in project.store.images())
     assert project.import_images(cells, reference_labels="folders").filled == 0
     assert project.store.ids() == ids
+    manifest = cells.parent / "sites.csv"
+    for column, value in (("site", "A"), ("site", "B"), ("stain", "pale")):
+        lines = [f"{path},{value}" for path in sorted(cells.rglob("*.png"))]
+        manifest.write_text("\n".join([f"file,{column}", *lines]))
+        columns = ManifestColumns("file", metadata=(column,))
+        filled = project.import_images(manifest, columns=columns).filled
+        assert filled == (0 if value == "B" else len(ids))
+    assert {tuple(row.meta.items()) for row in project.store.images()} == {
+        (("site", "A"), ("stain", "pale"))
+    }
 
 
 def test_a_first_map_of_what_is_embedded_gives_way_to_the_whole_one(project):

@@ -71,6 +71,19 @@ def test_images_of_one_patient_are_not_independent(project, tmp_path):
     assert width[1] > 1.2 * width[0]
 
 
+def test_doubts_are_left_out_and_slips_of_the_pen_are_named(project, tmp_path):
+    files = csvs(tmp_path / "b", 45, 45)
+    plain = audit_site(project, "B", *files)
+    listed = files[0].read_text().replace("p0.png,blast", "p0.png,unsure")
+    files[0].write_text(listed.replace("p1.png,other", "p1.png,othr").replace("P2\n", "\n"))
+    found = audit_site(project, "B", *files, "patient")
+    assert (found.accuracy.n, plain.accuracy.n) == (44, 45)
+    assert found.accuracy.value == pytest.approx(43 / 44)
+    assert found.sentence.endswith("Not a class of the classifier, so counted as wrong: othr.")
+    assert "counted as wrong" not in plain.sentence
+    assert "counted as wrong: othr" in site_audits(project)[0]["sentence"]
+
+
 def test_a_class_that_is_not_known_counts_as_wrong():
     found = site_audit("B", {"a": "Blast", "b": "mast cell"}, {"a": "blast", "b": "blast"}, None)
     assert found.accuracy.value == 0.5

@@ -53,7 +53,7 @@ def test_each_slide_has_an_answer_with_its_interval(view: AppTest, slides: Proje
     assert "slides left out in cross-validation" in said
     assert "A slide&#x27;s own class" in said or "A slide's own class" in said
     assert own_class(slides) == "majority"
-    view.selectbox(key="fl-own-class").select("worst").run()
+    view.selectbox(key="fl-own-class-majority").select("worst").run()
     assert own_class(slides) == "worst"
 
 
@@ -61,12 +61,15 @@ def test_an_order_with_a_gap_is_refused_in_a_sentence(view: AppTest, slides: Pro
     names = [row.name for row in slides.store.classes()]
     view.multiselect(key="fl-grades-").set_value(names[:-1]).run()
     view.button(key="fl-grades-use").click().run()
-    assert f"The order has a gap: {names[-1]}" in view.error[0].value
+    assert f"The order has a gap: it leaves out {names[-1]}" in view.error[0].value
     view.multiselect(key="fl-grades-").set_value(names).run()
     view.button(key="fl-grades-use").click().run()
     assert len(grades_of(slides)) == len(names)
     view.run()
     assert "quadratic-weighted kappa" in words(view)
+    # What the page showed before is no choice: grades make it the worst by default.
+    assert slides.store.get("group_label") is None
+    assert own_class(slides) == "worst"
 
 
 def test_a_costly_error_is_added_and_removed_as_a_sentence(view: AppTest, slides: Project) -> None:

@@ -11,7 +11,7 @@ from fewshot_lab.ui import pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import audit_part, other_sites
 from fewshot_lab.ui.evaluate.parts import follow_labels, learning
-from fewshot_lab.ui.fragments import fragment
+from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.ui.words import count, percent, plural
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
     noun = project.splits.rule.noun
     if (drawn := st.session_state.pop("fl-drawn", None)) is not None:
         st.toast(f"{plural(drawn, 'image')} drawn.")
+    if cv.costs is not None:
+        muted(
+            "Errors differ in cost (Patients, grades, costs): each image gets the class whose "
+            "errors are expected to cost least, and all figures are of these decisions."
+        )
     audit_part.show(project, snapshot.audit_report, classes, noun)
     if snapshot.test is not None:
         st.divider()

@@ -10,6 +10,7 @@ from fewshot_lab.project import (
     Project,
     confounders_of,
     confounding_of,
+    error_costs,
     set_confounders,
     set_strategy,
     strategy_of,
@@ -58,7 +59,7 @@ def choose(project: Project, columns: list[str]) -> None:
         placeholder="Site, scanner, stain, batch, age, sex",
         help="Columns that should not matter for the class. They are kept in the project; report "
         "and card show what was found.",
-        key="fl-confounders",
+        key=f"fl-confounders-{'-'.join(named)}",
         width=640,
     )
     if chosen != named:
@@ -78,7 +79,7 @@ def gaps(project: Project) -> None:
         value=filled,
         help="Images likely of a class that has few labels at a site come first, so that class and "
         "site can be told apart.",
-        key="fl-gaps",
+        key=f"fl-gaps-{filled}",
     )
     if chosen != filled:
         set_strategy(project, GAPS if chosen else "auto")
@@ -108,7 +109,13 @@ def reports_once(project: Project, snapshot: Snapshot) -> list[dict[str, Any]]:
     assert snapshot.fitted is not None and snapshot.cv is not None
     place = str(project.folder)
     columns = confounders_of(project)
-    key = (id(snapshot.fitted), snapshot.position, project.splits.revision, *columns)
+    key = (
+        id(snapshot.fitted),
+        snapshot.position,
+        project.splits.revision,
+        error_costs(project),
+        *columns,
+    )
     if place not in _KEPT or _KEPT[place][0] != key:
         with st.spinner("Looking for them in images, accuracy and probabilities"):
             _KEPT[place] = (key, confounding_of(project, snapshot.fitted, snapshot.cv.ids, columns))

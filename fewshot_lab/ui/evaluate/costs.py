@@ -28,7 +28,7 @@ def show(project: Project, gathered: "Gathered", names: Sequence[str]) -> None:
     st.header("Costs of errors")
     by_id = {row.id: row.name for row in project.store.classes()}
     known = error_costs(project)
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         if not known:
             muted("All errors count the same. Say here which one is worse than the others.")
@@ -49,15 +49,15 @@ def add(project: Project, by_id: dict[int, str], known: tuple[ErrorCost, ...]) -
     """Draw the sentence that says what another error costs."""
     ids = list(by_id)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        true = st.selectbox("Calling", ids, format_func=by_id.__getitem__, key="fl-cost-true")
+        true = st.selectbox("An image of", ids, format_func=by_id.__getitem__, key="fl-cost-true")
         called = st.selectbox(
-            "a",
+            "called",
             [i for i in ids if i != true],
             format_func=by_id.__getitem__,
             key="fl-cost-called",
         )
         times = st.number_input(
-            "times worse", 0.1, 1000.0, TIMES, step=1.0, format="%g", key="fl-cost-times"
+            "is worse, times", 0.1, 1000.0, TIMES, step=1.0, format="%g", key="fl-cost-times"
         )
         if st.button("Add", key="fl-cost-add") and called is not None:
             others = [c for c in known if (c.true, c.called) != (true, called)]

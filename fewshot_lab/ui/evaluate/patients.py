@@ -81,7 +81,7 @@ def choose_own_class(project: Project, noun: str) -> None:
         format_func=OWN.__getitem__,
         help=f"What the answer is held against where the images of a {noun} have labels of "
         "several classes. Where classes are grades, it is the worst unless you choose.",
-        key="fl-own-class",
+        key=f"fl-own-class-{now}",  # else what was shown before would be taken for a choice
     )
     if chosen != now:
         set_own_class(project, chosen)
