@@ -174,8 +174,8 @@ def _telling(result: Confounding) -> str:
     unseen = "images" if noun == "image" else f"images of {noun}s"
     text = (
         f"A simple classifier (a linear probe) tells the {column} right in "
-        f"{_between(told.balanced_accuracy)} of {unseen} that it did not see; chance, knowing the class alone, does in "
-        f"{_percent(told.chance)}"
+        f"{_between(told.balanced_accuracy)} of {unseen} that it did not see; "
+        f"chance, knowing the class alone, does in {_percent(told.chance)}"
     )
     if "telling" in result.named:
         return f"{text}."
