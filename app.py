@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from fewshot_lab.ui.on_error import show_error
-from fewshot_lab.web import routes
+from fewshot_lab.web import Door, routes
 
 arguments = argparse.ArgumentParser(prog="streamlit run app.py --", description=__doc__)
 arguments.add_argument("--home", type=Path, help="the folder that holds the projects")
@@ -17,4 +18,17 @@ if chosen.home is not None:
     # By the environment, so that the jobs which the app starts look in the same place.
     os.environ["FEWSHOT_LAB_HOME"] = str(chosen.home.expanduser().absolute())
 
-app = st.App("fewshot_lab/ui/main.py", routes=routes(), on_script_error=show_error)
+os.umask(os.umask(0o077) | 0o077)  # what is stored is nobody else's on this machine
+
+app = st.App(
+    "fewshot_lab/ui/main.py",
+    routes=routes(st.get_option("server.baseUrlPath") or ""),
+    middleware=[
+        Middleware(
+            Door,
+            hosts=st.get_option("server.allowedHosts"),
+            address=st.get_option("server.address"),
+        )
+    ],
+    on_script_error=show_error,
+)

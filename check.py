@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from start import ROOT, environment
@@ -55,6 +56,11 @@ def debian(program: str, *more: str) -> str | None:
     subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
     subprocess.run(["apt-get", "install", "-y", "-qq", program, *more], check=False, **quiet)
     return shutil.which(program)
+
+
+def shown(step: list[str]) -> None:
+    """Print a command."""
+    print("\n$", " ".join(["python", *step[1:]]), flush=True)
 
 
 def check_javascript() -> list[str]:
@@ -118,27 +124,37 @@ def main() -> int:
     pytest = [python, "-m", "pytest"]
     left_out = LONG if quick else ("e2e",) if measured else ("e2e", "exhaustive")
     which = ["-m", f"not ({' or '.join(left_out)})"]
+    beside = None
     if arguments:
-        tests = [[*pytest, *([] if with_browser else which), *arguments]]
+        tests = [*pytest, *([] if with_browser else which), *arguments]
     else:
-        # Unit tests side by side; the browser tests alone, for a person's patience is their clock.
         workers = str(min(os.cpu_count() or 1, 8))
+        variables.setdefault("OMP_NUM_THREADS", "1")  # as many threads as there are workers
         measure = ["coverage", "run", "-m"] if measured else []
-        unit = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
-        tests = [unit]
+        tests = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
         if with_browser:
-            tests.append([*pytest, "-m", "e2e"])
+            # Beside the others: they mostly wait for a page.
+            in_browser = [python, "-m", *measure, "pytest", "-m", "e2e"]
+            kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+            beside = ThreadPoolExecutor(1).submit(
+                subprocess.run, in_browser, cwd=ROOT, env=variables, **kept
+            )
     steps = [
         [python, "-m", "ruff", "check", "."],
         [python, "-m", "ruff", "format", "--check", "."],
         [python, "-m", "mypy"],
-        *tests,
+        tests,
     ]
     failed = []
     for step in steps:
-        print("\n$", " ".join(["python", *step[1:]]), flush=True)
+        shown(step)
         if subprocess.run(step, cwd=ROOT, env=variables).returncode:
             failed.append("pytest" if "pytest" in step else step[2])
+    if beside is not None:
+        shown(in_browser)
+        print(beside.result().stdout, flush=True)
+        if beside.result().returncode:
+            failed.append("pytest in the browser")
     if measured:
         print_coverage(python, data)
     shutil.rmtree(data.parent)

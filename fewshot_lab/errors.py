@@ -13,5 +13,9 @@ class NoProject(FewshotLabError):  # noqa: N818
     """There is no project of that name."""
 
 
+class Unavailable(FewshotLabError):  # noqa: N818
+    """A disk or a database cannot be used now: nothing was stored, asking again later may help."""
+
+
 class Stopped(FewshotLabError):  # noqa: N818
     """The user stopped long work. What was finished until then is kept."""

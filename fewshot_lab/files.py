@@ -7,10 +7,12 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from fewshot_lab.cells import stored_text
 from fewshot_lab.errors import FewshotLabError
 
 
@@ -40,7 +42,14 @@ def write_atomically(path: Path, data: bytes | memoryview, *, lasting: bool = Tr
     except OSError as error:  # of the file that was asked for: nobody knows the one beside it
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # on a read-only medium even what is not there
+            beside.unlink(missing_ok=True)
+
+
+def keep_if_possible(path: Path, data: bytes | memoryview) -> None:
+    """Write what can be made again; on a full disk or a read-only medium it is not kept."""
+    with suppress(OSError):
+        write_atomically(path, data)
 
 
 def full_disk(error: BaseException) -> str | None:
@@ -106,7 +115,9 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+        return [
+            (reader.line_num, [stored_text(cell.strip()) for cell in row]) for row in reader if row
+        ]
     except csv.Error as error:
         raise FewshotLabError(f"{path} is not a sound CSV: {error}.") from None
 

@@ -5,8 +5,9 @@ import streamlit as st
 from fewshot_lab.project import Project
 from fewshot_lab.ui import cards, pages
 from fewshot_lab.ui.first_start import make_demo
+from fewshot_lab.ui.on_error import alert
 
-infos = Project.list()
+infos, damaged = Project.survey()
 
 asking = False
 
@@ -31,3 +32,5 @@ if asking:
     cards.name_form()
 if infos:
     cards.grid(infos)
+for each in damaged:
+    alert(f"{each.name} cannot be opened. {each.reason}")

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "fewshot_lab"
 
 # From the ground up. A room imports only from rooms below it.
 ROOMS = [
-    ["errors"],
+    ["errors", "cells"],
     ["progress", "home", "files", "signals", "version"],
     ["images"],
     ["store"],
@@ -123,7 +123,7 @@ def test_a_room_is_entered_by_its_door():
     """Another room's names come from its ``__init__``, never from a module inside it."""
     wrong = []
     for file, room in modules():
-        if file.name in ("predict_template.py", "predict_groups.py"):
+        if file.name in ("predict_template.py", "predict_groups.py", "predict_watch.py"):
             continue  # the bundle's predict.py carries those modules as text, imports nothing
         for line, name in imports(file):
             parts = name.split(".")

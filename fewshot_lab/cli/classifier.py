@@ -118,6 +118,9 @@ def export(
         str | None,
         typer.Option(help="Who accepts it; the system's user by default.", show_default=False),
     ] = None,
+    file_names: Annotated[
+        bool, typer.Option("--file-names", help="Name the image files in labels.csv.")
+    ] = False,
     classifier: ClassifierName = None,
     home: Home = None,
     json: Json = False,
@@ -138,6 +141,7 @@ def export(
             force=force,
             licence_accepted=licence_accepted,
             accepted_by=_user() if accepted_by is None else accepted_by,
+            file_names=file_names,
             progress=report,
         )
         result: dict[str, Any] = {

@@ -73,6 +73,7 @@ def _common(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a verb and exit."""
+    os.umask(os.umask(0o077) | 0o077)  # what is stored is nobody else's on this machine
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # file names in any encoding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -49,8 +50,14 @@ def projects(home: Home = None, json: Json = False) -> None:
     from fewshot_lab.home import home as home_folder
     from fewshot_lab.project import Project
 
-    infos = Project.list()
-    result = {"home": str(home_folder()), "projects": [asdict(info) for info in infos]}
+    infos, damaged = Project.survey()
+    result = {
+        "home": str(home_folder()),
+        "projects": [asdict(info) for info in infos],
+        "damaged": [asdict(each) for each in damaged],
+    }
+    for each in damaged:
+        print(f"{each.name} cannot be opened. {each.reason}", file=sys.stderr)
     if not infos:
         tell(result, f"There are no projects in {home_folder()}.", as_json=json)
         return

@@ -29,6 +29,13 @@ def serve(
     host: Annotated[
         str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")
     ] = "localhost",
+    allow_host: Annotated[
+        list[str] | None,
+        optional(
+            "A name that the app may be opened by, as behind a proxy; may be repeated. Without it: "
+            "this machine's names, and addresses in digits."
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -51,6 +58,9 @@ def serve(
         *(sys.executable, "-m", "streamlit", "run", str(script)),
         *("--server.port", str(port), "--server.address", host),
     ]
+    if allow_host:
+        for name in ("localhost", "127.0.0.1", "::1", host, *allow_host):
+            command += ["--server.allowedHosts", name]
     os.chdir(root)  # where Streamlit looks for .streamlit/config.toml
     if os.name == "posix":
         if json:

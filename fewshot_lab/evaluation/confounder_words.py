@@ -9,6 +9,7 @@ from typing import Any
 
 from fewshot_lab.evaluation.confounding import MOST, Confounding, ValueFigures
 from fewshot_lab.evaluation.left_out import FEWEST, LeftOut
+from fewshot_lab.evaluation.referral import percent
 from fewshot_lab.stats import Interval
 
 HARM = ("left_out", "accuracy", "calibration")
@@ -104,12 +105,8 @@ def _json(interval: Interval) -> dict[str, Any]:
     return {**asdict(interval), "value": None if math.isnan(interval.value) else interval.value}
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
 def _between(interval: Interval) -> str:
-    return f"{_percent(interval.value)} ({100 * interval.low:.0f}–{100 * interval.high:.0f})"
+    return f"{percent(interval.value)} ({100 * interval.low:.0f}–{100 * interval.high:.0f})"
 
 
 def _points(interval: Interval) -> str:
@@ -174,8 +171,9 @@ def _telling(result: Confounding) -> str:
     unseen = "images" if noun == "image" else f"images of {noun}s"
     text = (
         f"A simple classifier (a linear probe) tells the {column} right in "
-        f"{_between(told.balanced_accuracy)} of {unseen} that it did not see; "
-        f"chance, knowing the class alone, does in {_percent(told.chance)}"
+        f"{_between(told.balanced_accuracy)} of {unseen} that it did not see; chance, knowing the "
+        "class alone, does in "
+        f"{percent(told.chance)}"
     )
     if "telling" in result.named:
         return f"{text}."

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from fewshot_lab.evaluation.referral import percent
+
 CONFIDENCES = 10
 ALARM = 0.05
 """Chance of a false alarm, however often one looks."""
@@ -235,16 +237,12 @@ def _reason(monitor: str, stream: StreamCounts, home: StreamCounts, names: Seque
     here, there = (getattr(counts, monitor) for counts in (stream, home))
     here, there = here / max(here.sum(), 1), there / max(there.sum(), 1)
     if monitor == "unlike":
-        return f"{_percent(here[1])} are unlike anything labelled, {_percent(there[1])} at home"
+        return f"{percent(here[1])} are unlike anything labelled, {percent(there[1])} at home"
     if monitor == "confidence":
         surer = slice(CONFIDENCES // 2, None)
         return (
-            f"of {_percent(here[surer].sum())} the classifier is as sure as of the surer half of "
-            f"the pool, {_percent(there[surer].sum())} at home"
+            f"of {percent(here[surer].sum())} the classifier is as sure as of the surer half of "
+            f"the pool, {percent(there[surer].sum())} at home"
         )
     most = int((here - there).argmax())
-    return f"{_percent(here[most])} are most likely {names[most]}, {_percent(there[most])} at home"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{percent(here[most])} are most likely {names[most]}, {percent(there[most])} at home"

@@ -50,8 +50,8 @@ def referral_sentence(
     if reason == CLOSE:
         ranked = sorted(probabilities.items(), key=lambda item: -item[1])[:2]
         (first, p), (second, q) = ranked
-        asked = "" if threshold is None else f"; it is decided from {_percent(threshold)} on"
-        return f"Too close between {first} ({_percent(p)}) and {second} ({_percent(q)}){asked}."
+        asked = "" if threshold is None else f"; it is decided from {percent(threshold)} on"
+        return f"Too close between {first} ({percent(p)}) and {second} ({percent(q)}){asked}."
     return ""
 
 
@@ -77,5 +77,6 @@ def referred_sentence(counts: dict[str, int], decision_sentence: str) -> str:
     return f"Referred, of the pool's images that did not train: {listed}.{more}"
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+def percent(share: float) -> str:
+    """Return 0.934 as "93 %"."""
+    return f"{100 * share:.0f} %"

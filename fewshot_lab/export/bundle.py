@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
     from fewshot_lab.evaluation import Decision
     from fewshot_lab.export.predict_groups import FindGroup
     from fewshot_lab.export.predict_template import Classifier, Prediction
+
+
+LARGEST = 4 * 2**30
+"""Bytes of a bundle, unpacked."""
+BOMB_FROM, BOMB_RATIO = 64 * 2**20, 20
+LARGEST_SIDE = 4096
+NO_COLOUR = "#808080"
 
 
 class Bundle:
@@ -53,15 +62,21 @@ class Bundle:
         self._temporary = temporary
         self.about: dict[str, Any] = self._json("bundle.json")
         self.metrics: dict[str, Any] = self._json("metrics.json")
-        if int(self.about.get("format", FORMAT)) > FORMAT:
+        number = self.about.get("format", FORMAT)
+        if not isinstance(number, int):
+            raise FewshotLabError(f"{name} is damaged: its format is {str(number)[:20]!r}.")
+        if number > FORMAT:
             raise FewshotLabError(f"{name} was made by a newer version: update fewshot-lab.")
         card = folder / "MODEL_CARD.md"
         self.card = card.read_text("utf-8") if card.is_file() else ""
+        self._check_reference()
         try:
             self._classifier: Classifier = Classifier(folder, read=read_rgb)
         except FewshotLabError as error:
             raise FewshotLabError(f"{name} is no whole bundle: {error}") from error
-        self.classes: list[dict[str, Any]] = self._classifier.classes
+        self.classes: list[dict[str, Any]] = [self._class(row) for row in self._classifier.classes]
+        if not 0 < self._classifier.preprocessing.size <= LARGEST_SIDE:
+            raise FewshotLabError(f"{name} is no whole bundle: its pictures are too large.")
 
     @classmethod
     def open(cls, source: Path | str) -> Bundle:
@@ -128,13 +143,41 @@ class Bundle:
         """
         return self._classifier.predict(pictures)
 
+    @property
+    def fingerprint(self) -> str:
+        """The backbone's fingerprint; empty where the bundle does not tell it."""
+        backbone = self.about.get("backbone")
+        return str(backbone.get("fingerprint", "")) if isinstance(backbone, dict) else ""
+
+    def _check_reference(self) -> None:
+        # A ZIP of its own, which numpy unpacks into memory.
+        path = self.folder / "reference.npz"
+        if path.is_file():
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    needed = sum(member.file_size for member in archive.infolist())
+            except zipfile.BadZipFile:
+                needed = 0  # whoever reads it says that it is damaged
+            if needed > BOMB_FROM and needed > BOMB_RATIO * path.stat().st_size:
+                raise FewshotLabError(
+                    f"{self.name} is damaged: reference.npz would unpack to "
+                    f"{needed / 2**20:,.0f} MiB."
+                )
+
+    def _class(self, row: dict[str, Any]) -> dict[str, Any]:
+        # A page writes the colour into a style.
+        colour = row.get("color", NO_COLOUR)
+        if not (isinstance(colour, str) and re.fullmatch("#[0-9A-Fa-f]{6}", colour)):
+            raise FewshotLabError(f"{self.name} is damaged: {str(colour)[:20]!r} is no colour.")
+        return {**row, "color": colour}
+
     def _json(self, file: str) -> dict[str, Any]:
         path = self.folder / file
         if not path.is_file():
             return {}
         try:
             return dict(json.loads(path.read_text("utf-8")))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise FewshotLabError(f"{self.name} is damaged: {file} cannot be read.") from None
 
 
@@ -249,17 +292,28 @@ def predict_folder(
 
 def _unpack(source: Path, folder: Path) -> None:
     """Take the bundle's files, and nothing else, out of a ZIP."""
+    size = source.stat().st_size
     try:
         with zipfile.ZipFile(source) as archive:
-            for member in archive.infolist():
+            # zipfile reads no more of a member than it says here.
+            members = [member for member in archive.infolist() if _is_part(member)]
+            needed = sum(member.file_size for member in members)
+            if needed > LARGEST or (needed > BOMB_FROM and needed > BOMB_RATIO * size):
+                raise FewshotLabError(
+                    f"{source.name} would unpack to {needed / 2**20:,.0f} MiB, as no bundle does."
+                )
+            for member in members:
                 path = PurePosixPath(member.filename)
-                # At the top or in one folder; only known names, so no path can lead elsewhere.
-                inside = len(path.parts) == 1 or (len(path.parts) == 2 and path.parts[0] != "..")
-                if member.is_dir() or path.name not in FILES or not inside:
-                    continue
                 with archive.open(member) as packed, (folder / path.name).open("wb") as file:
                     shutil.copyfileobj(packed, file)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
         raise FewshotLabError(f"{source.name} is neither a bundle's folder nor its ZIP.") from None
     except OSError as error:
         raise FewshotLabError(f"{source} cannot be read: {error.strerror or error}.") from None
+
+
+def _is_part(member: zipfile.ZipInfo) -> bool:
+    """Say whether a member is one of a bundle's files: at the top or in one folder."""
+    path = PurePosixPath(member.filename)  # only known names, so that no path can lead elsewhere
+    inside = len(path.parts) == 1 or (len(path.parts) == 2 and path.parts[0] != "..")
+    return not member.is_dir() and path.name in FILES and inside

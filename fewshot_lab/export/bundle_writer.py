@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
+import re
 import shutil
 import time
 import zipfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,7 @@ def export_bundle(
     force: bool = False,
     licence_accepted: bool = False,
     accepted_by: str = "",
+    file_names: bool = False,
     progress: Progress = silent,
 ) -> BundleReport:
     """Write the classifier as a folder (and a ZIP) that works without the app.
@@ -100,6 +102,9 @@ def export_bundle(
         made with it, or to use it in trade (:func:`fewshot_lab.backbones.must_be_accepted`).
     accepted_by : str
         Who says so, for bundle.json and the card; empty if unknown.
+
+    file_names : bool
+        Name the image files in labels.csv: they may hold what must not leave the house.
 
     Raises
     ------
@@ -128,7 +133,7 @@ def export_bundle(
     try:
         try:
             beside.mkdir(parents=True)
-            report = _write_files(beside, project, classifier, accepted, progress)
+            report = _write_files(beside, project, classifier, accepted, file_names, progress)
             zipped = _zip(beside, home.name, zip_path) if zip_path is not None else None
             if not only_zip:
                 _put_in_place(beside, home)
@@ -162,6 +167,7 @@ def _write_files(
     project: ProjectCore,
     classifier: TrainedClassifier,
     accepted: dict[str, Any] | None,
+    file_names: bool,
     progress: Progress,
 ) -> dict[str, Any]:
     """Write all files of the bundle and check them; return the outcome of the check."""
@@ -186,7 +192,8 @@ def _write_files(
     _store(folder / "classifier.skops", skops_data)
     _store(folder / "preprocessing.json", _json(backbone.preprocessing.to_dict()))
     _store(folder / "classes.json", _json(classes))
-    _store(folder / "labels.csv", labels_used_csv(project, classifier).encode())
+    table = labels_used_csv(project, classifier, file_names=file_names)
+    _store(folder / "labels.csv", table.encode())
     if decision is not None:
         decision = decision.reordered([list(fitted.class_ids).index(i) for i in ids])
         for name, data in decision.files().items():
@@ -207,7 +214,7 @@ def _write_files(
         if (folder / name).exists()
     }
     _store(folder / "bundle.json", _json(about))
-    card = render("model_card.md.jinja", {**facts, "about": about})
+    card = render("model_card.md.jinja", {**facts, "about": about, "file_names": file_names})
     _store(folder / "MODEL_CARD.md", card.encode())
     return parity
 
@@ -251,10 +258,15 @@ def _must_be_free(folder: Path, force: bool) -> None:
 
 
 def _clear_leftovers(folder: Path) -> None:
-    """Remove what exports to the same place left that were killed, an hour ago or more."""
-    for left in folder.parent.glob(f".{glob.escape(folder.name)}.????????.part"):
-        if left.stat().st_mtime < time.time() - 3600:
-            shutil.rmtree(left, ignore_errors=True)
+    """Remove what exports into the same folder left that were killed, an hour ago or more."""
+    for left in folder.parent.glob(".?*.?*.part"):
+        with suppress(OSError):
+            if left.stat().st_mtime > time.time() - 3600:
+                continue
+            if left.is_file() and re.fullmatch(r"\..+\.zip\.\d+\.part", left.name):
+                left.unlink()
+            elif left.is_dir() and all(file.name in FILES for file in left.iterdir()):
+                shutil.rmtree(left)
 
 
 def _put_in_place(beside: Path, folder: Path) -> None:

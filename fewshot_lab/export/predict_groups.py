@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fewshot_lab.cells import stored_text, text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.evaluation.group_answers import GroupAnswers
@@ -94,7 +95,10 @@ def _by_column(column: str, manifest: Path) -> dict[str, str]:
             f"{manifest.name} has no column {missing}; there are: {', '.join(names) or 'none'}."
         )
     return {
-        (row[where] or "").strip().replace("\\", "/"): (row[column] or "").strip() for row in rows
+        stored_text((row[where] or "").strip()).replace("\\", "/"): stored_text(
+            (row[column] or "").strip()
+        )
+        for row in rows
     }
 
 
@@ -189,7 +193,7 @@ class GroupTally:
             with beside.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(self.header())
-                writer.writerows(self.rows())
+                writer.writerows(map(text_cells, self.rows()))
             beside.replace(out)
         finally:
             beside.unlink(missing_ok=True)

@@ -36,6 +36,7 @@ from PIL import Image
 
 from fewshot_lab.backbones.picture_statistics import picture_statistics
 from fewshot_lab.backbones.preprocessing import Preprocessing
+from fewshot_lab.cells import text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.decisions import Decision
@@ -361,7 +362,7 @@ def write_predictions(
                     values = (f"{value:.6f}" for value in row.probabilities)
                     head = [row.path, row.predicted, f"{row.probability:.6f}"]
                     rule = rule_cells(row.decided, row.classes, row.unlike, row.similarity, row.why)
-                    writer.writerow([*head, *values, *rule])
+                    writer.writerow(text_cells([*head, *values, *rule]))
                 if progress is not None:
                     progress(count + len(errors))
         beside.replace(out)
@@ -372,7 +373,7 @@ def write_predictions(
         with listed.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["path", "reason"])
-            writer.writerows(errors)
+            writer.writerows(map(text_cells, errors))
     else:
         listed.unlink(missing_ok=True)  # from an earlier run
     return count, errors

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fewshot_lab.cells import text_cells
 from fewshot_lab.embeddings import build_index
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import Decision, GroupAnswers
@@ -150,7 +151,7 @@ def predict_dropped(
                 )
                 embeddings.append(row.embedding)
             progress("predicting", number, len(pictures))
-        similar = similar_images(project, str(opened.about["backbone"]["fingerprint"]), embeddings)
+        similar = similar_images(project, opened.fingerprint, embeddings)
         if similar is not None:
             answers = [replace(a, alike=near) for a, near in zip(answers, similar, strict=True)]
         colours = {str(row["name"]): str(row["color"]) for row in opened.classes}
@@ -234,5 +235,5 @@ def predictions_table(predictions: StoredPredictions) -> bytes:
         values = [f"{one.probabilities[name]:.6f}" for name in predictions.names]
         head = [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}"]
         rule = rule_cells(one.decided, one.classes, one.unlike, one.similarity, one.why)
-        writer.writerow([*head, *values, *rule])
+        writer.writerow(text_cells([*head, *values, *rule]))
     return b"\xef\xbb\xbf" + text.getvalue().encode()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.cells import text_row
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -88,8 +89,13 @@ def opinions_csv(project: ProjectCore, *, at: int | datetime | None = None) -> s
     return _csv(OPINION_COLUMNS, texts)
 
 
-def labels_used_csv(project: ProjectCore, classifier: TrainedClassifier) -> str:
-    """Return the labels that a classifier was trained on, and those of the audit."""
+def labels_used_csv(
+    project: ProjectCore, classifier: TrainedClassifier, *, file_names: bool
+) -> str:
+    """Return the labels that a classifier was trained on, and those of the audit.
+
+    Without ``file_names`` one row per image, without its path.
+    """
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     trained = {
         image_id: names[int(class_id)]
@@ -103,7 +109,10 @@ def labels_used_csv(project: ProjectCore, classifier: TrainedClassifier) -> str:
             rows.append({**row, "label": trained[row["image"]], "split": "train"})
         elif row["split"] == "audit" and row["kind"] == "class" and not row["machine"]:
             rows.append(row)
-    return _csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
+    if file_names:
+        return _csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
+    columns = [name for name in LABEL_COLUMNS if name != "path"]
+    return _csv(columns, (_as_text(row) for row in {row["image"]: row for row in rows}.values()))
 
 
 def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | None = None) -> str:
@@ -169,7 +178,7 @@ def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(map(text_row, rows))
     return buffer.getvalue()
 
 

@@ -5,6 +5,7 @@ from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
+from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
 from fewshot_lab.images.reading import count_frames, make_thumbnail, pixel_id, read_rgb
 from fewshot_lab.images.scanning import Scan, scan
@@ -21,6 +22,7 @@ __all__ = [
     "examine",
     "guess_columns",
     "holds_dicom",
+    "kind_of",
     "make_thumbnail",
     "named_dicom",
     "pixel_id",

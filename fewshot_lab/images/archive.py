@@ -71,6 +71,12 @@ def list_archive(archive: zipfile.ZipFile, size: int) -> ArchiveListing:
             listing.refused.append(Refused(path, reason))
         else:
             listing.entries.append((path, entry))
+    needed = sum(entry.file_size for _, entry in listing.entries)
+    if needed > _BOMB_FROM and needed > _BOMB_RATIO * size:
+        raise FewshotLabError(
+            f"The ZIP would unpack to {needed // max(size, 1):,} times its size, as a "
+            "decompression bomb does."
+        )
     listing.entries.sort(key=lambda item: item[0])
     return listing
 

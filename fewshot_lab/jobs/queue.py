@@ -8,10 +8,12 @@ there only the jobs of one home wait for each other.
 
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,9 @@ QUEUE = "FEWSHOT_LAB_QUEUE"
 """Environment variable: the folder of the line, instead of one beside temporary files."""
 
 _POLL_SECONDS = 0.3
+_MUTEX_SECONDS = 5.0
+"""Longer than anybody needs for a ticket: who keeps the lock longer stops nobody."""
+_LOOK = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # a pipe or a link of somebody else's
 
 
 def is_heavy(spec: dict[str, Any]) -> bool:
@@ -121,8 +126,14 @@ def _folder() -> Path:
     except FileExistsError:
         pass
     except OSError:
-        folder = home() / ".queue"
-        folder.mkdir(parents=True, exist_ok=True)
+        return _own_folder()
+    mine = os.access(folder, os.R_OK | os.W_OK | os.X_OK) and not folder.is_symlink()
+    return folder if mine else _own_folder()
+
+
+def _own_folder() -> Path:
+    folder = home() / ".queue"
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
@@ -131,25 +142,47 @@ def _take_ticket(folder: Path, about: dict[str, Any]) -> tuple[Path, int]:
     # seen: so whoever looks at the tickets before its own sees all there will ever be.
     mutex = _mutex(folder / ".mutex")
     try:
-        fcntl.flock(mutex, fcntl.LOCK_EX)
-        ticket = folder / f"{max(_numbers(folder), default=0) + 1:09d}"
-        held = os.open(ticket, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        if mutex is not None:
+            _lock(mutex)
+        for step in count(1):
+            ticket = folder / f"{max(_numbers(folder), default=0) + step:09d}"
+            with suppress(FileExistsError):  # only where the mutex could not be had
+                held = os.open(ticket, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+                break
         fcntl.flock(held, fcntl.LOCK_EX)
+        os.fchmod(held, 0o644)
         os.write(held, json.dumps(about).encode())
         return ticket, held
     finally:
-        os.close(mutex)
+        if mutex is not None:
+            os.close(mutex)
 
 
-def _mutex(path: Path) -> int:
+def _lock(mutex: int) -> None:
+    until = time.monotonic() + _MUTEX_SECONDS
+    while time.monotonic() < until:
+        try:
+            fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            time.sleep(0.01)
+
+
+def _mutex(path: Path) -> int | None:
     try:
-        return os.open(path, os.O_RDONLY)  # another user's can be read and locked, not written
+        return os.open(path, _LOOK)  # another user's can be read and locked, not written
     except FileNotFoundError:
-        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        mutex = os.open(path, _LOOK | os.O_CREAT)
+        os.fchmod(mutex, 0o644)
+        return mutex
+    except OSError:  # somebody has put another thing there
+        return None
 
 
 def _numbers(folder: Path) -> list[int]:
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+    return sorted(
+        int(path.name) for path in folder.iterdir() if re.fullmatch("[0-9]{9,15}", path.name)
+    )
 
 
 def _first_before(folder: Path, number: int, wanted: list[str]) -> str | None:
@@ -159,14 +192,15 @@ def _first_before(folder: Path, number: int, wanted: list[str]) -> str | None:
             return None
         ticket = folder / f"{before:09d}"
         try:
-            handle = os.open(ticket, os.O_RDONLY)
+            handle = os.open(ticket, _LOOK)
         except OSError:
             continue  # its holder has just left
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             about = _about(handle)
-            if set(wanted) & set(about.get("uses", wanted)):
+            uses = about.get("uses", wanted)
+            if not isinstance(uses, list) or set(wanted) & set(map(str, uses)):
                 return _sentence(about)
         else:
             with suppress(OSError):  # another user's cannot be taken away, and stops nobody
@@ -179,7 +213,7 @@ def _first_before(folder: Path, number: int, wanted: list[str]) -> str | None:
 def _about(handle: int) -> dict[str, Any]:
     try:
         about = json.loads(os.read(handle, 10_000))
-    except ValueError:
+    except (OSError, ValueError, RecursionError):
         return {}
     return about if isinstance(about, dict) else {}
 

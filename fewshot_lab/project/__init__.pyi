@@ -78,6 +78,7 @@ from .probability_report import rule as rule
 from .probability_report import sets_words as sets_words
 from .probability_report import threshold_words as threshold_words
 from .probability_report import unlike_words as unlike_words
+from .project import DamagedProject as DamagedProject
 from .project import Project as Project
 from .project import ProjectInfo as ProjectInfo
 from .replay_study import replay_of as replay_of

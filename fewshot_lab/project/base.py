@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Self
 
-from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import write_atomically
+from fewshot_lab.errors import FewshotLabError, Unavailable
+from fewshot_lab.files import keep_if_possible, read_json
 from fewshot_lab.project.places import MARKER
 from fewshot_lab.store import Store
 
@@ -52,7 +52,7 @@ class ProjectFolder:
         """
         given_in = self.store.get("titled")
         if given_in is None:
-            given_in = json.loads((self.folder / MARKER).read_text(encoding="utf-8")).get("name")
+            given_in = (read_json(self.folder / MARKER) or {}).get("name")
         if given_in != self.name:
             return self.name
         return str(self.store.get("title") or self.name)
@@ -72,8 +72,9 @@ class ProjectFolder:
         self.store.set("titled", self.name)
 
     def touch(self) -> None:
-        """Note that somebody uses the project now."""
-        self.store.set("last_used", time.time())
+        """Note that somebody uses the project now; one that cannot be written to forgets it."""
+        with suppress(Unavailable):
+            self.store.set("last_used", time.time())
 
     def close(self) -> None:
         """Let go of the database."""
@@ -95,7 +96,9 @@ class ProjectFolder:
         if not path.exists():
             from fewshot_lab.images import make_thumbnail
 
-            write_atomically(path, make_thumbnail(self.picture(image_id)))
+            thumbnail = make_thumbnail(self.picture(image_id))
+            keep_if_possible(path, thumbnail)
+            return thumbnail
         return path.read_bytes()
 
     def file_of(self, image_id: str) -> tuple[Path, int]:

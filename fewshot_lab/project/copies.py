@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import keep_if_possible
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.split_settings import changed
 
@@ -64,8 +64,7 @@ class Copies:
             descriptions=descriptions,
             pairs=np.concatenate([pairs, more]),
         )
-        self._file.parent.mkdir(exist_ok=True)
-        write_atomically(self._file, buffer.getvalue())
+        keep_if_possible(self._file, buffer.getvalue())
         if len(more):
             changed(self._project.store)
 

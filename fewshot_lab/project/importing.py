@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.project.training import ProjectCore
 
+UPLOADS = "uploads"
+"""Folder of a project for what was dropped into the browser, until it has been imported."""
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
 
@@ -74,7 +79,9 @@ def import_images(
     group_field : "PatientID" or "StudyInstanceUID", optional
         The DICOM field that says which images belong together.
     copy : bool
-        Keep a copy in the project. DICOM files are kept as PNG, without their header.
+        Keep a copy in the project. DICOM files are kept as PNG, without their header; so are
+        those of a ZIP, and all that was dropped into the browser is copied. Nothing else that was
+        unpacked or dropped stays.
 
     Raises
     ------
@@ -123,13 +130,18 @@ def import_images(
             refused.clear()
         flushed = time.monotonic()
 
-    candidates = scan(
-        source if isinstance(source, (Path, str)) else list(source),
-        reference_labels=reference_labels,
-        columns=columns,
-        group_field=group_field,
-        extract_to=project.folder / "images",
-    )
+    sources = [Path(source)] if isinstance(source, (Path, str)) else list(source)
+    try:
+        candidates = scan(
+            sources if len(sources) > 1 else sources[0],
+            reference_labels=reference_labels,
+            columns=columns,
+            group_field=group_field,
+            extract_to=project.folder / "images",
+        )
+    except FewshotLabError:  # it will be no better another time
+        _remove_originals(project, sources)
+        raise
     try:
         for item in examine(candidates, skip=skip, progress=progress):
             if isinstance(item, Refused):
@@ -140,6 +152,7 @@ def import_images(
                 flush()
     finally:
         flush()
+    _remove_originals(project, sources)
     report.known += unchanged
     report.filled = project.store.fill_in(facts) if facts else 0
     project.splits.imported(group_field or (columns.group if columns is not None else None))
@@ -156,7 +169,7 @@ def _take_in(project: ProjectCore, found: Any, *, copy: bool) -> NewImage:
     if not thumbnail.exists():
         write_atomically(thumbnail, found.thumbnail)
     file, frame = str(candidate.file), candidate.frame
-    if copy and not candidate.file.is_relative_to(project.folder):
+    if _needs_copy(project, candidate.file, copy=copy):
         file, frame = _keep_copy(project, found.id, candidate.file, candidate.frame)
     return NewImage(
         id=found.id,
@@ -175,10 +188,41 @@ def _take_in(project: ProjectCore, found: Any, *, copy: bool) -> NewImage:
     )
 
 
-def _keep_copy(project: ProjectCore, image_id: str, file: Path, frame: int) -> tuple[str, int]:
-    from fewshot_lab.images import count_frames, read_rgb
+def _needs_copy(project: ProjectCore, file: Path, *, copy: bool) -> bool:
+    """Say whether an image is kept apart from the file it was read from."""
+    from fewshot_lab.images import kind_of
 
-    plain = file.suffix.lower() in PICTURE_SUFFIXES and count_frames(file) == 1
+    if not file.is_relative_to(project.folder):
+        return copy
+    # A DICOM file names its patient, and what was dropped is removed.
+    return file.is_relative_to(project.folder / UPLOADS) or kind_of(file) == "dicom"
+
+
+def _remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
+    """Remove what was dropped or unpacked, but for the files that images are read from."""
+    uploads, unpacked = project.folder / UPLOADS, project.folder / "images"
+    for source in sources:
+        if source.is_relative_to(uploads):
+            shutil.rmtree(uploads / source.relative_to(uploads).parts[0], ignore_errors=True)
+    folders = [unpacked / source.name for source in sources if source.suffix.lower() == ".zip"]
+    folders = [folder for folder in folders if folder.is_dir()]
+    if not folders:
+        return
+    kept = {row.file for row in project.store.files()}
+    for folder in folders:
+        for where, _, names in os.walk(folder, topdown=False):
+            for file in (Path(where, name) for name in names):
+                if str(file) not in kept:
+                    file.unlink(missing_ok=True)
+            with suppress(OSError):  # not empty
+                Path(where).rmdir()
+
+
+def _keep_copy(project: ProjectCore, image_id: str, file: Path, frame: int) -> tuple[str, int]:
+    from fewshot_lab.images import count_frames, kind_of, read_rgb
+
+    plain = file.suffix.lower() in PICTURE_SUFFIXES and kind_of(file) != "dicom"
+    plain = plain and count_frames(file) == 1
     suffix = file.suffix.lower() if plain else ".png"
     kept = Path("images") / "copies" / image_id[:2] / f"{image_id}{suffix}"
     target = project.folder / kept

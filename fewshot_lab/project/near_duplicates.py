@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import keep_if_possible
 from fewshot_lab.project.copies import Copies
 from fewshot_lab.project.embedded import EmbeddedProject
 
@@ -148,8 +148,7 @@ def _write(file: Path, near: Near, floor: float) -> None:
         pairs=near.pairs,
         cosines=near.cosines,
     )
-    file.parent.mkdir(exist_ok=True)
-    write_atomically(file, buffer.getvalue())
+    keep_if_possible(file, buffer.getvalue())
 
 
 def _read(file: Path, ids: Sequence[str], floor: float) -> Near | None:

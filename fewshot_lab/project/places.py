@@ -10,9 +10,11 @@ from pathlib import Path
 
 from fewshot_lab import home as _home
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import read_json
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 MARKER = "project.json"
+DATABASE = "project.sqlite"
 
 
 def folder_of(name: str, home: Path | str | None) -> Path:
@@ -31,19 +33,37 @@ def existing(name: str, home: Path | str | None) -> Path:
     return there.get(name) or folder_of(name, home)
 
 
-def folders(home: Path | str | None) -> Iterable[Path]:
-    """Yield the folder of every project."""
+def folders(home: Path | str | None, *, damaged: bool = False) -> Iterable[Path]:
+    """Return the folder of every project; with ``damaged`` also those that have been one."""
     base = Path(home) if home is not None else _home.home()
     if not base.is_dir():
         return []
-    return sorted(p for p in base.iterdir() if (p / MARKER).exists())
+    marks = (MARKER, DATABASE) if damaged else (MARKER,)
+    return sorted(
+        p
+        for p in base.iterdir()
+        if p.name != "lost+found"
+        and (any(os.path.lexists(p / mark) for mark in marks) or (damaged and is_closed(p)))
+    )
 
 
-def database(folder: Path) -> tuple[str | Path, str | None]:
-    """Return where a project's rows are: a file of its own, or a schema of the named server."""
+def is_closed(folder: Path) -> bool:
+    """Say whether a folder cannot be looked into: it may hold a project."""
+    return folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK)
+
+
+def database(folder: Path, project_id: str | None = None) -> tuple[str | Path, str | None]:
+    """Return where a project's rows are: a file of its own, or a schema of the named server.
+
+    The schema is named by the project's UUID, as two homes may have projects of one name, and by
+    its folder, as a copy of a folder is another project.
+    """
     if url := os.environ.get("FEWSHOT_LAB_DATABASE"):
-        # Short enough for PostgreSQL, and different for "a b" and "a_b".
+        # At most the 63 characters of PostgreSQL, and different for "a b" and "a_b".
         mark = hashlib.sha256(folder.name.encode()).hexdigest()[:8]
-        schema = f"fewshot_{re.sub(r'[^a-z0-9]', '_', folder.name.lower())[:40]}_{mark}"
-        return url, schema
-    return folder / "project.sqlite", None
+        name = re.sub(r"[^a-z0-9]", "_", folder.name.lower())
+        known = project_id or str((read_json(folder / MARKER) or {}).get("id"))
+        if not re.fullmatch("[0-9a-f]{32}", known):  # from before projects had one
+            return url, f"fewshot_{name[:40]}_{mark}"
+        return url, f"fewshot_{name[:12]}_{mark}_{known}"
+    return folder / DATABASE, None

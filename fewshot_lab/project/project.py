@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError, NoProject, Stopped
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.importing import ImportReport, import_images
-from fewshot_lab.project.places import MARKER, database, existing, folder_of, folders
+from fewshot_lab.project.places import MARKER, database, existing, folder_of, folders, is_closed
 from fewshot_lab.project.studies import Studies
 from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.project.audit_set import AuditSet
     from fewshot_lab.project.team import ProjectTeam
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,15 @@ class ProjectInfo:
     labelled: int
     last_used: float
     examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DamagedProject:
+    """A project that does not open, and why."""
+
+    name: str
+    folder: Path
+    reason: str
 
 
 class Project(ProjectCore):
@@ -117,16 +131,17 @@ class Project(ProjectCore):
 
             find(backbone)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise FewshotLabError(f"{folder} cannot be made: {error.strerror}.") from None
         try:
-            store = Store.open(*database(folder), create=True)
+            project_id = uuid4().hex
+            store = Store.open(*database(folder, project_id), create=True)
             created = datetime.now(UTC).isoformat(timespec="seconds")
             store.set("created", created)
             if backbone is not None:
                 store.set("backbone", backbone)
-            marker = json.dumps({"name": name, "created": created}, indent=1)
+            marker = json.dumps({"name": name, "id": project_id, "created": created}, indent=1)
             write_atomically(folder / MARKER, marker.encode())
         except BaseException:
             # Half a project would keep its name from being used.
@@ -162,15 +177,36 @@ class Project(ProjectCore):
 
     @classmethod
     def list(cls, home: Path | str | None = None) -> list[ProjectInfo]:
-        """Return every project, the last used first."""
-        infos = []
-        for folder in folders(home):
+        """Return every project that opens, the last used first."""
+        return [*cls.survey(home)[0]]
+
+    @classmethod
+    def survey(
+        cls, home: Path | str | None = None
+    ) -> tuple[Sequence[ProjectInfo], Sequence[DamagedProject]]:
+        """Return every project that opens, the last used first, and those that do not."""
+        infos, damaged = [], []
+        for folder in folders(home, damaged=True):
             try:
+                if is_closed(folder):
+                    raise FewshotLabError("Its folder may not be looked into: permission denied.")
+                if not (folder / MARKER).exists():
+                    raise FewshotLabError(
+                        f"Its {MARKER} is missing: put an empty file of that name into its folder, "
+                        "then it opens."
+                    )
                 with cls.open(folder) as project:
                     infos.append(project.info())
-            except FewshotLabError:
-                continue
-        return sorted(infos, key=lambda info: -info.last_used)
+            except FewshotLabError as error:
+                damaged.append(DamagedProject(folder.name, folder, str(error)))
+            except OSError as error:
+                reason = f"It cannot be read: {error.strerror or error}."
+                damaged.append(DamagedProject(folder.name, folder, reason))
+            except Exception:  # a damaged file can be wrong in any way
+                _log.exception("%s cannot be opened", folder)
+                reason = "Its database is damaged: bring it back from a copy."
+                damaged.append(DamagedProject(folder.name, folder, reason))
+        return sorted(infos, key=lambda info: -info.last_used), damaged
 
     def info(self) -> ProjectInfo:
         """Return what the list of projects shows of this one."""

@@ -13,10 +13,10 @@ from fewshot_lab.store.label_rows import (
     LabelKind,
     UndoResult,
 )
-from fewshot_lab.store.names import tidy_name
+from fewshot_lab.store.names import LONGEST_NAME, tidy_name
 from fewshot_lab.store.schema import SCHEMA_VERSION
 from fewshot_lab.store.store import Store
-from fewshot_lab.store.team import LONGEST_NAME, RULES, Team, TeamChange
+from fewshot_lab.store.team import RULES, Team, TeamChange
 from fewshot_lab.store.training_label import in_conflict
 
 __all__ = [

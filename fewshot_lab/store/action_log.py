@@ -9,7 +9,11 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import next_key
+from fewshot_lab.store.names import LONGEST_NAME
 from fewshot_lab.store.schema import actions
+
+STEP_BACK = 60_000_000
+"""Microseconds: by so much a clock is set right; more is another time."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,10 @@ class Author:
     def __post_init__(self) -> None:
         if not self.annotator.strip():
             raise FewshotLabError("A label needs the name of its annotator.")
+        if len(self.annotator) > LONGEST_NAME or not self.annotator.isprintable():
+            raise FewshotLabError(
+                f"An annotator's name has at most {LONGEST_NAME} characters, all of them printed."
+            )
         if (self.client is None) != (self.q is None):
             raise FewshotLabError("An action is named by client and q together.")
 
@@ -47,11 +55,14 @@ def append(
     """Add an action and return its id; the caller holds the write lock."""
     action_id = next_key(connection, actions.c.id)
     now = time.time_ns() // 1000
-    # A clock that is set back must not turn the order of the log round.
+    # A clock that is set right does not turn the times round; one that had been wrong by far must
+    # not make all that follows carry its time.
     latest = connection.scalar(select(actions.c.time).where(actions.c.id == action_id - 1)) or 0
+    if not now <= latest <= now + STEP_BACK:
+        latest = now
     row = {
         "id": action_id,
-        "time": max(now, latest),
+        "time": latest,
         "annotator": by.annotator,
         "what": what,
         "target": None,

@@ -7,11 +7,10 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import next_key
-from fewshot_lab.store.names import tidy_name
+from fewshot_lab.store.names import LONGEST_NAME, tidy_name
 from fewshot_lab.store.schema import class_events
 
 MAX_CLASSES = 50
-MAX_NAME = 60
 RESERVED = {"unsure", "reject", "clear", "skip"}
 
 FIELDS = ("name", "color", "position", "retired", "merged_into", "withdrawn")
@@ -116,9 +115,9 @@ def check_name(name: str, states: Mapping[int, ClassState], *, but: int | None =
         raise FewshotLabError("A class needs a name.")
     if not clean.isprintable():
         raise FewshotLabError("A class name cannot hold characters that are not printed.")
-    if len(clean) > MAX_NAME:
+    if len(clean) > LONGEST_NAME:
         raise FewshotLabError(
-            f"A class name has at most {MAX_NAME} characters; this one has {len(clean)}."
+            f"A class name has at most {LONGEST_NAME} characters; this one has {len(clean)}."
         )
     if clean.casefold() in RESERVED:
         raise FewshotLabError(

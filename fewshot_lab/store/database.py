@@ -1,20 +1,23 @@
 """One connection to one database, with the little in which SQLite and PostgreSQL differ."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Engine, func, inspect, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.store import schema
 from fewshot_lab.store.engines import (
     BUSY_SECONDS,
     parse_url,
     postgres_engine,
+    readable_copy,
     sqlite_engine,
     turn_on_wal,
 )
@@ -45,6 +48,7 @@ class Database:
     def __init__(self, url_or_path: str | Path, *, schema: str | None, create: bool):
         self.file: Path | None = None
         self.schema: str | None = None
+        self._copy: TemporaryDirectory[str] | None = None
         self._write_lock = RLock()
         url = parse_url(str(url_or_path)) if "://" in str(url_or_path) else None
         if url is None:
@@ -54,14 +58,14 @@ class Database:
         if self.file is not None:
             if not create and not self.file.exists():
                 raise FewshotLabError(f"There is no project database at {self.file}.")
-            self.engine = sqlite_engine(self.file)
+            self.engine = sqlite_engine(self._writable_file())
         elif url is not None:
             self.schema = schema
             self.engine = postgres_engine(url, schema)
         try:
             self._prepare(create)
         except BaseException:
-            self.engine.dispose()
+            self.close()
             raise
 
     @contextmanager
@@ -70,7 +74,7 @@ class Database:
         try:
             with self._reader.connect() as connection, connection.begin():
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, TimeoutError) as error:
             raise self._as_sentence(error, "read") from error
 
     @contextmanager
@@ -79,7 +83,13 @@ class Database:
 
         What was written is on the disk when the ``with`` block has been left without an error,
         and none of it is when it has been left with one.
+
+        Raises
+        ------
+        Unavailable
+            Where the disk or the server cannot take it now; another try may succeed.
         """
+        self._refuse_if_read_only()
         try:
             with self._write_lock, self._writer.connect() as connection, connection.begin():
                 if self.file is None:
@@ -87,15 +97,36 @@ class Database:
                     actions = f'"{self.schema}".actions' if self.schema else "actions"
                     connection.execute(text(f"LOCK TABLE {actions} IN EXCLUSIVE MODE"))
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, TimeoutError) as error:
             raise self._as_sentence(error, "write") from error
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def _writable_file(self) -> Path:
+        """Return the file of the database, or a copy where it lies on a read-only medium.
+
+        SQLite cannot read a database in WAL mode without writing beside it.
+        """
+        assert self.file is not None
+        if not self.file.exists() or os.access(self.file.parent, os.W_OK):
+            return self.file
+        self._copy = TemporaryDirectory(prefix="fewshot-lab-")
+        return readable_copy(self.file, Path(self._copy.name))
+
+    def _refuse_if_read_only(self) -> None:
+        if self._copy is not None and self.file is not None:
+            raise Unavailable(
+                f"{self.file.parent} is read-only, nothing can be stored in it: copy the project "
+                "to a folder that may be written to."
+            )
 
     def drop(self) -> None:
         """Delete the database with everything in it."""
+        self._refuse_if_read_only()
         if self.file is None:
             with self.engine.begin() as connection:
                 if self.schema:
@@ -157,7 +188,7 @@ class Database:
             if inspect(connection).has_table("schema_version", schema=self.schema):
                 return  # another process was first
             schema.metadata.create_all(connection, checkfirst=False)
-            for statement in self._guards(schema.APPEND_ONLY):
+            for statement in self._guards(schema.APPEND_ONLY) + self._checks(schema.CHECKS):
                 connection.exec_driver_sql(statement)
             connection.execute(schema.schema_version.insert().values(version=schema.SCHEMA_VERSION))
 
@@ -179,7 +210,7 @@ class Database:
                     )
                 schema.metadata.create_all(connection, tables=upgrade.tables, checkfirst=False)
                 names = tuple(t.name for t in upgrade.tables if t.name in schema.APPEND_ONLY)
-                for statement in self._guards(names):
+                for statement in self._guards(names) + self._checks(upgrade.checks):
                     connection.exec_driver_sql(statement)
                 connection.execute(schema.schema_version.insert().values(version=step))
 
@@ -204,17 +235,42 @@ class Database:
             for table in tables
         ]
 
-    def _as_sentence(self, error: DBAPIError, verb: str) -> FewshotLabError:
+    def _checks(self, tables: Iterable[str]) -> list[str]:
+        """Return what makes the database refuse rows that break :data:`schema.CHECKS`.
+
+        Old rows stay as they are: triggers and constraints that are not validated see new ones.
+        """
+        rules = {
+            table: " AND ".join(f"({rule})" for rule in schema.CHECKS[table]) for table in tables
+        }
+        if self.file is None:
+            at = f'"{self.schema}".' if self.schema else ""
+            return [
+                f"ALTER TABLE {at}{table} ADD CONSTRAINT {table}_sound CHECK ({rule}) NOT VALID"
+                for table, rule in rules.items()
+            ]
+        return [
+            f"CREATE TRIGGER {table}_sound AFTER INSERT ON {table} WHEN NOT EXISTS "
+            f"(SELECT 1 FROM {table} WHERE id = NEW.id AND {rule}) "
+            "BEGIN SELECT RAISE(ABORT, 'the log holds sound values only'); END"
+            for table, rule in rules.items()
+        ]
+
+    def _as_sentence(self, error: DBAPIError | TimeoutError, verb: str) -> FewshotLabError:
         where = self.file or "the database server"
-        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else ""
+        orig = str(getattr(error, "orig", None) or error).strip()
+        reason = orig.splitlines()[0] if orig else ""
         if "locked" in reason or "busy" in reason:
-            return FewshotLabError(
+            return Unavailable(
                 f"{where} has been busy for {BUSY_SECONDS} s, nothing was stored: try again."
             )
         if "not a database" in reason or "malformed" in reason:
             return FewshotLabError(f"{where} is not the database of a project, or is damaged.")
         room = " Is there room on its disk?" if "disk" in reason else ""
-        return FewshotLabError(f"{where} could not be {_PAST[verb]}: {reason}.{room}")
+        # The database is there and takes other values; all other errors are of its own making.
+        refused = isinstance(error, (DataError, IntegrityError, ProgrammingError))
+        kind = FewshotLabError if refused else Unavailable
+        return kind(f"{where} could not be {_PAST[verb]}: {reason}.{room}")
 
 
 _PAST = {

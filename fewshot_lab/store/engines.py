@@ -1,7 +1,9 @@
 """Engines: how SQLite and PostgreSQL are connected to."""
 
+import shutil
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -76,6 +78,32 @@ def sqlite_engine(file: Path) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def readable_copy(file: Path, folder: Path) -> Path:
+    """Copy a database that cannot be written to, as it is now.
+
+    Raises
+    ------
+    FewshotLabError
+        Where it cannot be read, or there is no room for the copy.
+    """
+    copy = folder / file.name
+    try:
+        try:
+            with (
+                closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as source,
+                closing(sqlite3.connect(copy)) as target,
+            ):
+                source.backup(target)
+        except sqlite3.Error:  # nobody has it open: then its files hold still
+            for suffix in ("", "-wal"):
+                part = file.with_name(file.name + suffix)
+                if part.exists():
+                    shutil.copyfile(part, folder / part.name)
+    except OSError as error:
+        raise FewshotLabError(f"{file} cannot be read: {error.strerror}.") from None
+    return copy
 
 
 def turn_on_wal(file: Path) -> None:

@@ -187,11 +187,16 @@ def _event_rows(
                 "class_id": class_id,
                 "before": before.get(ordinals[image_id], NO_LABEL).origin,
                 "shown_class": int(prediction[0]) if prediction else None,
-                "shown_probability": float(prediction[1]) if prediction else None,
+                "shown_probability": _share(prediction[1]) if prediction else None,
                 "concealed_class": int(hidden[0]) if hidden else None,
-                "concealed_probability": float(hidden[1]) if hidden else None,
+                "concealed_probability": _share(hidden[1]) if hidden else None,
                 "apart": 1 if image_id in apart else None,
                 "repeats": repeats.get(image_id),
             }
         )
     return rows
+
+
+def _share(probability: float) -> float:
+    """Return a probability without what rounding added; 0 for none at all."""
+    return min(1.0, max(0.0, float(probability))) if probability == probability else 0.0

@@ -106,19 +106,26 @@ class Log:
                     *row[:3],
                     moment(row[3]),
                     *row[4:10],
-                    shown=None if row[10] is None else (row[10], row[11]),
-                    spent_ms=row[12],
+                    shown=_prediction(row[10], row[11]),
+                    # Before version 3 anything could be stored.
+                    spent_ms=row[12] if isinstance(row[12], int) else None,
                     machine=bool(row[13]),
                     note=row[14],
                     client=row[15],
                     q=row[16],
                     origin=row[17],
-                    concealed=None if row[18] is None else (row[18], row[19]),
+                    concealed=_prediction(row[18], row[19]),
                     apart=bool(row[20]),
                     repeats=row[21],
                 )
                 for row in connection.execute(query)
             ]
+
+
+def _prediction(class_id: int | None, probability: object) -> tuple[int, float] | None:
+    if class_id is None or not isinstance(probability, float) or not 0 <= probability <= 1:
+        return None
+    return class_id, probability
 
 
 def _examples(connection: Connection, action_ids: Sequence[int]) -> dict[int, list[str]]:

@@ -17,7 +17,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+from fewshot_lab.store.names import LONGEST_NAME
+
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -71,7 +73,7 @@ actions = Table(
     "actions",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("time", BigInteger, nullable=False),  # microseconds since 1970, UTC, never decreasing
+    Column("time", BigInteger, nullable=False),  # microseconds since 1970, UTC
     Column("annotator", Text, nullable=False),
     # "label", "class", "team", "undo", "redo", "nothing"
     Column("what", String(16), nullable=False),
@@ -157,6 +159,31 @@ team_events = Table(
 
 APPEND_ONLY = ("actions", "events", "class_events", "team_events")
 
+_INTEGER = "BETWEEN 0 AND 2147483647"
+
+# What every new row keeps to, whoever writes it. SQLite stores any type in any column, and holds a
+# text to be larger than every number. Rows from before version 3 may break these rules.
+CHECKS = {
+    "actions": (
+        f"length(annotator) BETWEEN 1 AND {LONGEST_NAME}",
+        f"length(coalesce(view, '')) <= {LONGEST_NAME}",
+        f"length(coalesce(strategy, '')) <= {LONGEST_NAME}",
+        "length(coalesce(client, '')) <= 200",
+        "coalesce(q, 0) BETWEEN 0 AND 9223372036854775807",
+        f"coalesce(spent_ms, 0) {_INTEGER}",
+    ),
+    "events": (
+        "kind IN ('class', 'unsure', 'reject', 'clear', 'skip')",
+        f"coalesce(class_id, 0) {_INTEGER}",
+        "coalesce(shown_probability, 0) BETWEEN 0 AND 1",
+        "coalesce(concealed_probability, 0) BETWEEN 0 AND 1",
+    ),
+    "class_events": (
+        f"length(name) BETWEEN 1 AND {LONGEST_NAME}",
+        "length(color) = 7 AND substr(color, 1, 1) = '#'",
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Upgrade:
@@ -164,6 +191,7 @@ class Upgrade:
 
     tables: tuple[Table, ...] = ()
     columns: tuple[Column[Any], ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 # From the version that each leads to. Columns that are added may be NULL: old rows know nothing
@@ -178,4 +206,5 @@ UPGRADES = {
             events.c.repeats,
         ),
     ),
+    3: Upgrade(checks=tuple(CHECKS)),
 }

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.store.names import tidy_name
+from fewshot_lab.store.names import LONGEST_NAME, tidy_name
 
 RULES = {
     "latest": "the newest opinion",
@@ -15,8 +15,6 @@ RULES = {
     "senior": "a senior's opinion, else what most say",
     "soft": "every opinion by its share",
 }
-LONGEST_NAME = 60
-"""Characters of an annotator's name."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from fewshot_lab.store.class_states import (
 from fewshot_lab.store.current_labels import latest_events, team_at
 from fewshot_lab.store.database import Database, chunks, next_key
 from fewshot_lab.store.label_rows import UndoResult
+from fewshot_lab.store.names import LONGEST_NAME
 from fewshot_lab.store.queries import NO_LABEL, own_labels, own_labels_of_events
 from fewshot_lab.store.schema import actions, class_events, events, images
 
@@ -113,7 +114,7 @@ def _revert_labels(connection: Connection, verb: str, by: Author, action: RowMap
         target=action["id"],
         sentence=sentence,
         n_images=len(changes),
-        view=action["view"],
+        view=(action["view"] or "")[:LONGEST_NAME] or None,  # older ones may be longer
         machine=action["machine"],
     )
     first = next_key(connection, events.c.id)

@@ -83,7 +83,7 @@ def card_title(title: str) -> str:
 
 def strip(info: ProjectInfo) -> str:
     """Return four thumbnails as HTML, with blanks where there are fewer images."""
-    return fragment("projects", "strip", api_url(info.name), info.examples)
+    return fragment("projects", "strip", pages.rooted(api_url(info.name)), info.examples)
 
 
 def facts(info: ProjectInfo) -> str:

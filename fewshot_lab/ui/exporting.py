@@ -69,8 +69,14 @@ def show(project: Project) -> None:
             if newest is not None:
                 work.show_ending(project, newest)
             st.html(what_it_is(project))
+            file_names = st.checkbox(
+                "Name the image files in labels.csv",
+                key="fl-file-names",
+                help="File names may hold a patient's name. Without them an image is named by its "
+                "pixels alone.",
+            )
             if st.button("Write the bundle", type="primary", disabled=not licence(project)):
-                start(project)
+                start(project, file_names=file_names)
                 st.rerun()
             st.caption(
                 "It is read back and compared with the app on stored images; a probability that "
@@ -210,12 +216,14 @@ def named(names: list[str]) -> str:
     return f"{len(names)}: {' · '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
-def start(project: Project) -> "jobs.Job":
+def start(project: Project, *, file_names: bool = False) -> "jobs.Job":
     """Start the job that writes a bundle and its ZIP; the licence is accepted by now."""
     target = exports_folder(project) / f"{project.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     options = [str(target), "--zip"]
     if must_be_accepted(project.backbone.card.licence_class):
         options += ["--licence-accepted", "--accepted-by", annotator()]
+    if file_names:
+        options.append("--file-names")
     return jobs.start(project.folder, "export", options)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from fewshot_lab.cells import text_cells
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.fragments import fragment
@@ -131,5 +132,5 @@ def as_csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows(map(text_cells, rows))
     return b"\xef\xbb\xbf" + text.getvalue().encode()

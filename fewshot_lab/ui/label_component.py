@@ -10,6 +10,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from fewshot_lab.project import Project
+from fewshot_lab.ui.pages import rooted
 from fewshot_lab.web import api_url, plotly_url, workspace_url
 
 _mount = st.components.v2.component(
@@ -33,10 +34,10 @@ def label_page(project: Project, annotator: str) -> None:
         data={
             "project": project.name,
             "annotator": annotator,
-            "api": api_url(project.name),
-            "main": workspace_url("main.js"),
-            "css": workspace_url("workspace.css"),
-            "plotly": plotly_url(),
+            "api": rooted(api_url(project.name)),
+            "main": rooted(workspace_url("main.js")),
+            "css": rooted(workspace_url("workspace.css")),
+            "plotly": rooted(plotly_url()),
             "open": st.query_params.get("open", ""),
             "pages": {"import": f"import?project={quote(project.name)}"},
         },

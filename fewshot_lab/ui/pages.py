@@ -21,6 +21,12 @@ PAGES = {
 HIDDEN = {"backbone"}
 
 
+def rooted(path: str) -> str:
+    """Return an address of the app below ``server.baseUrlPath``, as the browser asks for it."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}{path}" if base else path
+
+
 def page(name: str) -> Any:
     """Return the ``st.Page`` of a page."""
     title, file = PAGES[name]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from fewshot_lab.cells import text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import GroupTally, StoredPredictions, group_finder
 from fewshot_lab.ui.evaluate.grouping import OWN, PATTERNS
@@ -94,5 +95,5 @@ def groups_table(tally: GroupTally) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(tally.header())
-    writer.writerows(tally.rows())
+    writer.writerows(map(text_cells, tally.rows()))
     return b"\xef\xbb\xbf" + text.getvalue().encode()

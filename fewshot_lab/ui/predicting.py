@@ -211,7 +211,7 @@ def draw(
         predicted_groups.show(predictions)
     everything = st.session_state.get("fl-every-answer", False)
     shown = images if everything else images[:SHOWN]
-    base = api_url(project.name) if project is not None else ""
+    base = pages.rooted(api_url(project.name)) if project is not None else ""
     st.html("".join(answer_html(one, predictions.colours, base, folder) for one in shown))
     if len(shown) < len(images):
         rest = len(images) - len(shown)

@@ -19,7 +19,7 @@ def project_names() -> list[str]:
     base = home.home()
     if not base.is_dir():
         return []
-    return sorted(p.name for p in base.iterdir() if (p / MARKER).exists())
+    return sorted(p.name for p in base.iterdir() if os.path.lexists(p / MARKER))
 
 
 def project_named(name: str) -> Project:

@@ -5,8 +5,10 @@ from urllib.parse import quote
 from starlette.routing import BaseRoute, Route
 
 from fewshot_lab.web.assets import PREFIX, plotly_file, plotly_url, workspace_file, workspace_url
+from fewshot_lab.web.bodies import ActionsBody, ClassBody, JobBody, OfferBody, SettingsBody
+from fewshot_lab.web.door import Door
 from fewshot_lab.web.frames import pack, unpack
-from fewshot_lab.web.guard import foreign, reading, writing
+from fewshot_lab.web.guard import reading, writing
 from fewshot_lab.web.images import facts, neighbours, picture, search, thumbnail
 from fewshot_lab.web.labels import actions, change_classes, history, labels_csv
 from fewshot_lab.web.live import live
@@ -16,7 +18,7 @@ from fewshot_lab.web.people import disagreement
 from fewshot_lab.web.project import change_jobs, change_settings
 from fewshot_lab.web.redirects import PAGES, to_page, to_project
 
-__all__ = ["api_url", "foreign", "pack", "plotly_url", "routes", "unpack", "workspace_url"]
+__all__ = ["Door", "api_url", "pack", "plotly_url", "routes", "unpack", "workspace_url"]
 
 API = PREFIX + "/api/{project}"
 
@@ -26,26 +28,28 @@ def api_url(project: str) -> str:
     return f"{PREFIX}/api/{quote(project)}"
 
 
-def routes() -> list[BaseRoute]:
-    """Return the routes for ``st.App(..., routes=routes())``."""
+def routes(base: str = "") -> list[BaseRoute]:
+    """Return the routes for ``st.App(..., routes=routes())``, below ``server.baseUrlPath``."""
+    base = f"/{base.strip('/')}" if base.strip("/") else ""
+    api = f"{base}{API}"
     return [
-        *(Route(f"/{word}", to_page) for word in PAGES),
-        Route("/projects/{name}", to_project),
-        Route(PREFIX + "/plotly-{version}.min.js", plotly_file),
-        Route(PREFIX + "/workspace/{revision}/{name}", workspace_file),
-        Route(API + "/live", live),
-        Route(API + "/thumb/{image}", reading(thumbnail)),
-        Route(API + "/picture/{image}", reading(picture)),
-        Route(API + "/image/{image}", reading(facts)),
-        Route(API + "/image/{image}/neighbours", reading(neighbours)),
-        Route(API + "/search", reading(search)),
-        Route(API + "/column", reading(column)),
-        Route(API + "/disagreement", reading(disagreement)),
-        Route(API + "/history", reading(history)),
-        Route(API + "/labels.csv", reading(labels_csv)),
-        Route(API + "/actions", writing(actions), methods=["POST"]),
-        Route(API + "/classes", writing(change_classes), methods=["POST"]),
-        Route(API + "/settings", writing(change_settings), methods=["POST"]),
-        Route(API + "/backbone", writing(answer_offer), methods=["POST"]),
-        Route(API + "/jobs", writing(change_jobs), methods=["POST"]),
+        *(Route(f"{base}/{word}", to_page) for word in PAGES),
+        Route(base + "/projects/{name}", to_project),
+        Route(base + PREFIX + "/plotly-{version}.min.js", plotly_file),
+        Route(base + PREFIX + "/workspace/{revision}/{name}", workspace_file),
+        Route(api + "/live", live),
+        Route(api + "/thumb/{image}", reading(thumbnail)),
+        Route(api + "/picture/{image}", reading(picture)),
+        Route(api + "/image/{image}", reading(facts)),
+        Route(api + "/image/{image}/neighbours", reading(neighbours)),
+        Route(api + "/search", reading(search)),
+        Route(api + "/column", reading(column)),
+        Route(api + "/disagreement", reading(disagreement)),
+        Route(api + "/history", reading(history)),
+        Route(api + "/labels.csv", reading(labels_csv)),
+        Route(api + "/actions", writing(ActionsBody, actions), methods=["POST"]),
+        Route(api + "/classes", writing(ClassBody, change_classes), methods=["POST"]),
+        Route(api + "/settings", writing(SettingsBody, change_settings), methods=["POST"]),
+        Route(api + "/backbone", writing(OfferBody, answer_offer), methods=["POST"]),
+        Route(api + "/jobs", writing(JobBody, change_jobs), methods=["POST"]),
     ]

@@ -8,9 +8,8 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fewshot_lab.web.guard import IMMUTABLE
-
 PREFIX = "/fewshot"
+IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 WORKSPACE = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import finite
 from fewshot_lab.live import PageState, visible_facts, visible_neighbours
-from fewshot_lab.web.guard import IMMUTABLE, json_answer, visibility_for
+from fewshot_lab.web.assets import IMMUTABLE
+from fewshot_lab.web.guard import json_answer, visibility_for, whole_number
 from fewshot_lab.web.people import opinion_rows
 
 LARGEST_SIDE = 2400
@@ -69,7 +70,7 @@ def neighbours(state: PageState, request: Request) -> Response:
         state.project,
         visibility_for(state, request),
         request.path_params["image"],
-        min(MOST_NEIGHBOURS, int(query.get("k", 60))),
+        min(MOST_NEIGHBOURS, whole_number(query, "k", 60)),
         unlabelled=query.get("unlabelled") == "1",
     )
     return json_answer(

@@ -8,116 +8,128 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.cells import text_row
+from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.live import LabellingConditions, PageState, visible_labels
 from fewshot_lab.store import HistoryRow, LabelAction
-from fewshot_lab.web.guard import FRESH, json_answer, visibility_for
+from fewshot_lab.web.bodies import (
+    ActionsBody,
+    ClassBody,
+    LabelBody,
+    Signed,
+    checked_action,
+    needed,
+)
+from fewshot_lab.web.guard import FRESH, json_answer, visibility_for, whole_number
 
 ID_LENGTH = 20
-MOST_ACTIONS = 500
 HISTORY_ROWS = 50
 MOST_IMAGES_TOLD = 200
 COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine")
 
 
-def actions(state: PageState, body: dict[str, Any]) -> Response:
+def actions(state: PageState, body: ActionsBody) -> Response:
     """Store a batch of actions and answer with one acknowledgement for each.
 
     An action names itself by ``(client, q)``: one that comes again changes nothing and gets the
-    same answer. One that cannot be stored (its class is gone) is answered with an error and does
-    not hold up those behind it.
+    same answer. One that can never be stored (its class is gone) is answered with an error and
+    does not hold up those behind it. Where the disk or the database cannot take any now, the whole
+    batch fails, and the browser sends it again.
     """
-    batch = body["actions"]
-    if len(batch) > MOST_ACTIONS:
-        raise FewshotLabError(f"At most {MOST_ACTIONS} actions fit into one request.")
     conditions = LabellingConditions(state)
-    acks = [_store(state, body["annotator"], action, conditions) for action in batch]
+    acks = [_store(state, body.annotator, action, conditions) for action in body.actions]
     state.live.notify()
     return json_answer({"acks": acks, "position": state.project.store.position()})
 
 
 def _store(
-    state: PageState, annotator: str, action: dict[str, Any], conditions: LabellingConditions
+    state: PageState, annotator: str, given: dict[str, Any], conditions: LabellingConditions
 ) -> dict[str, Any]:
-    client, q = str(action["client"]), int(action["q"])
-    annotator = str(action.get("annotator") or annotator)
-    ack: dict[str, Any] = {"client": client, "q": q}
+    name = Signed.model_validate(given)  # without it there is nobody to answer
+    ack: dict[str, Any] = {"client": name.client, "q": name.q}
     store = state.project.store
     try:
-        match action["do"]:
-            case "label":
-                label = label_action(client, q, annotator, action)
-                ack["position"] = store.record(conditions.added_to(label))
-            case "undo" | "redo" as verb:
-                done = getattr(store, verb)(annotator, client=client, q=q)
-                ack["position"] = done.position if done else store.position()
-                ack["sentence"] = done.sentence if done else None
-                ack["images"] = list(done.image_ids)[:MOST_IMAGES_TOLD] if done else []
-            case other:
-                raise FewshotLabError(f"There is no action {other!r}.")
+        action = checked_action(given)
+        annotator = action.annotator or annotator
+        if isinstance(action, LabelBody):
+            label = label_action(annotator, action)
+            ack["position"] = store.record(conditions.added_to(label))
+        else:
+            done = getattr(store, action.do)(annotator, client=name.client, q=name.q)
+            ack["position"] = done.position if done else store.position()
+            ack["sentence"] = done.sentence if done else None
+            ack["images"] = list(done.image_ids)[:MOST_IMAGES_TOLD] if done else []
+    except Unavailable:
+        raise
     except FewshotLabError as error:
         ack["error"] = str(error)
     return ack
 
 
-def label_action(client: str, q: int, annotator: str, action: dict[str, Any]) -> LabelAction:
-    """Return the store's action for one that the browser sent."""
-    text = str(action["images"])
+def label_action(annotator: str, action: LabelBody) -> LabelAction:
+    """Return the store's action for one that the browser sent.
+
+    Raises
+    ------
+    FewshotLabError
+        Where its lists are not as long as its images are many.
+    """
+    text = action.images
     ids = [text[at : at + ID_LENGTH] for at in range(0, len(text), ID_LENGTH)]
-    class_of = action.get("class_of")
-    shown = action.get("shown")
+    lists = [action.class_of or [], *(action.shown or [])]
+    if any(each and len(each) != len(ids) for each in lists):
+        raise FewshotLabError("An action needs one class, and one prediction, for every image.")
     return LabelAction(
-        client=client,
-        q=q,
+        client=action.client,
+        q=action.q,
         annotator=annotator,
-        kind=str(action["kind"]),
-        class_id=action.get("class_id"),
+        kind=action.kind,
+        class_id=action.class_id,
         image_ids=ids,
-        view=str(action["view"]),
-        strategy=action.get("strategy"),
-        shown=_shown(ids, shown) if shown else None,
-        spent_ms=action.get("spent_ms"),
-        machine=bool(action.get("machine", False)),
-        class_of=dict(zip(ids, class_of, strict=True)) if class_of else None,
+        view=action.view,
+        strategy=action.strategy,
+        shown=_shown(ids, *action.shown) if action.shown else None,
+        spent_ms=action.spent_ms,
+        machine=action.machine,
+        class_of=_chosen(ids, action.class_of) if action.class_of else None,
     )
 
 
-def _shown(ids: list[str], shown: list[list[Any]]) -> dict[str, tuple[int, float]]:
+def _chosen(ids: list[str], class_of: list[int | None]) -> dict[str, int | str]:
+    return {i: c for i, c in zip(ids, class_of, strict=True) if c is not None}
+
+
+def _shown(
+    ids: list[str], class_ids: list[int | None], probabilities: list[float | None]
+) -> dict[str, tuple[int, float]]:
     """Return the prediction that was on screen for each image, where there was one."""
-    class_ids, probabilities = shown
     return {
-        image_id: (int(class_id), float(probability))
-        for image_id, class_id, probability in zip(ids, class_ids, probabilities, strict=True)
-        if class_id is not None
+        image_id: (class_id, probability)
+        for image_id, class_id, probability in zip(ids, class_ids, probabilities, strict=False)
+        if class_id is not None and probability is not None
     }
 
 
-def change_classes(state: PageState, body: dict[str, Any]) -> Response:
+def change_classes(state: PageState, body: ClassBody) -> Response:
     """Add, rename, recolour, reorder, merge, retire or restore a class."""
     store = state.project.store
-    signed: dict[str, Any] = {
-        "annotator": str(body["annotator"]),
-        "client": str(body["client"]),
-        "q": int(body["q"]),
-    }
+    signed: dict[str, Any] = {"annotator": body.annotator, "client": body.client, "q": body.q}
     answer: dict[str, Any] = {}
-    match body["do"]:
+    match body.do:
         case "add":
-            answer["id"] = store.add_class(str(body["name"]), color=body.get("color"), **signed)
+            answer["id"] = store.add_class(needed(body.name), color=body.color, **signed)
         case "rename":
-            store.rename_class(int(body["id"]), str(body["name"]), **signed)
+            store.rename_class(needed(body.id), needed(body.name), **signed)
         case "recolour":
-            store.recolour_class(int(body["id"]), str(body["color"]), **signed)
+            store.recolour_class(needed(body.id), needed(body.color), **signed)
         case "reorder":
-            store.reorder_classes([int(c) for c in body["ids"]], **signed)
+            store.reorder_classes(needed(body.ids), **signed)
         case "merge":
-            store.merge_class(int(body["id"]), int(body["into"]), **signed)
+            store.merge_class(needed(body.id), needed(body.into), **signed)
         case "retire":
-            store.retire_class(int(body["id"]), **signed)
+            store.retire_class(needed(body.id), **signed)
         case "restore":
-            store.restore_class(int(body["id"]), **signed)
-        case other:
-            raise FewshotLabError(f"There is no change of classes named {other!r}.")
+            store.restore_class(needed(body.id), **signed)
     state.live.notify()
     return json_answer(answer | {"classes": class_rows(state), "position": store.position()})
 
@@ -139,10 +151,10 @@ def class_rows(state: PageState) -> list[dict[str, Any]]:
 
 def history(state: PageState, request: Request) -> Response:
     """Answer with the actions before one, the newest first."""
-    before = request.query_params.get("before")
+    query = request.query_params
     rows = state.project.store.history(
         limit=HISTORY_ROWS,
-        before=int(before) if before else None,
+        before=whole_number(query, "before") if query.get("before") else None,
         annotator=visibility_for(state, request).history_of,
     )
     return json_answer({"rows": [history_row(row) for row in rows]})
@@ -164,12 +176,13 @@ def history_row(row: HistoryRow) -> dict[str, Any]:
 
 def labels_csv(state: PageState, request: Request) -> Response:
     """Answer with the labels as of an action, as CSV."""
-    at = request.query_params.get("at")
+    query = request.query_params
+    at = whole_number(query, "at") if query.get("at") else None
     visibility = visibility_for(state, request)
     text = StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(visible_labels(state.project, visibility, int(at) if at else None))
+    writer.writerows(map(text_row, visible_labels(state.project, visibility, at)))
     name = f"{state.project.name}-labels{f'-{at}' if at else ''}.csv"
     return Response(
         text.getvalue(),

@@ -1,29 +1,41 @@
 """The one address the page listens at: what it has goes in, what is new comes out."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import secrets
 import time
+from collections import OrderedDict
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from anyio import CapacityLimiter, to_thread
 from numpy.typing import NDArray
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import PageState, image_scores, page_state_of, visibility_of
 from fewshot_lab.web.frames import pack
-from fewshot_lab.web.guard import arrays_answer, json_answer
+from fewshot_lab.web.guard import annotator_in, answer, arrays_answer, whole_number
 from fewshot_lab.web.model import model_head
 from fewshot_lab.web.project import overview
 
 # Long enough to spare idle traffic, short enough that a stopping server is not held up.
 LONGEST_HOLD = 2.0
 LOOK_AGAIN = 0.5
-GLANCE = 0.1
+BEAT = 0.25
+"""Seconds: so often at most a page gets something new."""
+HAVE = ("rev", "labels", "images", "map", "overview")
+KEPT_MESSAGES = 32
+# A page that waits keeps a thread: labels and pictures must not queue behind those.
+WAITING = CapacityLimiter(256)
 PROCESS = secrets.token_hex(3)
+
+_messages: WeakKeyDictionary[PageState, OrderedDict[Any, _Shared]] = WeakKeyDictionary()
+_lock = Lock()
 
 
 async def live(request: Request) -> Response:
@@ -34,30 +46,75 @@ async def live(request: Request) -> Response:
     ``annotator``: who looks.
     """
     have = dict(request.query_params)
-    try:
-        state = page_state_of(request.path_params["project"])
-        message = await run_in_threadpool(_wait, state, have)
-    except FewshotLabError as error:
-        return json_answer({"error": str(error)}, 400)
-    except ValueError:
-        return json_answer({"error": "The request cannot be understood."}, 400)
-    return arrays_answer(message)
+    project = request.path_params["project"]
+    return await to_thread.run_sync(
+        answer,
+        lambda: arrays_answer(_wait(page_state_of(project), have)),
+        limiter=WAITING,
+    )
 
 
 def _wait(state: PageState, have: dict[str, str]) -> bytes:
-    end = time.monotonic() + min(LONGEST_HOLD, float(have.get("hold", LONGEST_HOLD)))
-    session, store = state.live, state.project.store
-    rev = session.snapshot.rev
-    message = news(state, have)
+    end = time.monotonic() + (hold := _hold(have))
+    if hold > 0:
+        # All pages look at the same moments, and then share what is packed.
+        time.sleep(min(hold, -time.monotonic() % BEAT))
+    rev, position = state.live.snapshot.rev, _position(state)
+    message = _shared_news(state, have, rev, position)
     while message is None and (left := end - time.monotonic()) > 0:
-        # New labels and a new snapshot are told at once, the slower rest twice a second.
-        position = store.position()
+        # New labels and a new snapshot are told at the next beat, the slower rest twice a second.
         until = time.monotonic() + min(LOOK_AGAIN, left)
-        while time.monotonic() < until:
-            if session.wait(rev, GLANCE).rev != rev or store.position() != position:
-                break
-        message = news(state, have)
+        before = rev, position
+        while time.monotonic() < until and (rev, position) == before:
+            rev = state.live.wait(rev, BEAT).rev
+            position = _position(state)
+        message = _shared_news(state, have, rev, position)
     return message or pack({"same": True}, {})
+
+
+def _position(state: PageState) -> int:
+    """Return the log's position as of this beat, read once for all pages."""
+    beat = int(time.monotonic() / BEAT)
+    return state.cached("position", beat, state.project.store.position)
+
+
+def _shared_news(state: PageState, have: dict[str, str], rev: int, position: int) -> bytes | None:
+    """Return what a page lacks, packed once for all pages that lack and may see the same."""
+    key = (*(have.get(name, "") for name in HAVE), _viewer(state, annotator_in(have), position))
+    with _lock:
+        messages = _messages.setdefault(state, OrderedDict())
+        shared = messages.setdefault(key, _Shared())
+        messages.move_to_end(key)
+        while len(messages) > KEPT_MESSAGES:
+            messages.popitem(last=False)
+    with shared.lock:
+        moment = rev, position, int(time.monotonic() / BEAT)
+        if shared.moment != moment:
+            shared.moment, shared.message = moment, news(state, have)
+        return shared.message
+
+
+def _viewer(state: PageState, annotator: str, position: int) -> str:
+    """Return whose view it is; "" where all annotators see the same."""
+    team = state.cached("team", position, state.project.store.team)
+    apart = team.split or team.double or team.blind or team.repeats
+    return annotator if apart or annotator in team.seniors else ""
+
+
+class _Shared:
+    """A message, and the moment at which it was packed."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.moment: tuple[int, int, int] | None = None
+        self.message: bytes | None = None
+
+
+def _hold(have: dict[str, str]) -> float:
+    try:
+        return min(LONGEST_HOLD, float(have.get("hold", LONGEST_HOLD)))
+    except ValueError:
+        return LONGEST_HOLD
 
 
 def news(state: PageState, have: dict[str, str]) -> bytes | None:
@@ -65,9 +122,9 @@ def news(state: PageState, have: dict[str, str]) -> bytes | None:
     head: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
     order = state.order()
-    visibility = visibility_of(state, order, have.get("annotator", ""))
+    visibility = visibility_of(state, order, annotator_in(have))
 
-    n, known = len(order.ids), int(have.get("images", 0))
+    n, known = len(order.ids), whole_number(have, "images", 0)
     anew = known != n
     if anew:
         known = known if known < n else 0

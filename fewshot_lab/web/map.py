@@ -29,7 +29,7 @@ def column(state: PageState, request: Request) -> Response:
     ``name`` is a metadata column, or ``@reference`` or ``@group``.
     """
     visibility = visibility_for(state, request)
-    by_image = visible_column(state.project, visibility, request.query_params["name"])
+    by_image = visible_column(state.project, visibility, request.query_params.get("name", ""))
     values = [by_image.get(image_id) for image_id in visibility.order.ids]
     numbers = _as_numbers(values)
     if numbers is not None:

@@ -14,6 +14,7 @@ from fewshot_lab.evaluation import CrossValidation
 from fewshot_lab.live import PageState, Snapshot, Visibility, suggestion_list
 from fewshot_lab.project import backbone_offer, decline_offer, put_into_use
 from fewshot_lab.stats import Interval
+from fewshot_lab.web.bodies import OfferBody
 from fewshot_lab.web.guard import json_answer
 
 STEPS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 1.0)
@@ -90,19 +91,17 @@ def _number(value: float) -> float | None:
     return round(float(value), 5) if math.isfinite(value) else None
 
 
-def answer_offer(state: PageState, body: dict[str, Any]) -> Response:
+def answer_offer(state: PageState, body: OfferBody) -> Response:
     """Switch to the backbone offered, or go back to the one before, or offer nothing for long."""
     project = state.project
-    match body["do"]:
+    match body.do:
         case "take":
             offer = backbone_offer(project)
-            if offer is None or offer["backbone"] != body["backbone"]:
+            if offer is None or offer["backbone"] != body.backbone:
                 raise FewshotLabError("This offer has been overtaken; look again.")
             if not put_into_use(project, offer["backbone"]):
                 jobs.start(project.folder, "prepare", ["--backbone", offer["backbone"]])
         case "decline":
             decline_offer(project)
-        case other:
-            raise FewshotLabError(f"There is no answer {other!r} to an offer.")
     state.live.notify()
     return json_answer({"offer": state.offer(fresh=True)})

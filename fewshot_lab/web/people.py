@@ -8,7 +8,7 @@ from starlette.responses import Response
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import PageState, disagreeing_images, images_to_decide, shared_opinions
 from fewshot_lab.store import Label
-from fewshot_lab.web.guard import json_answer, visibility_for
+from fewshot_lab.web.guard import json_answer, visibility_for, whole_number
 
 
 def opinion_rows(opinions: list[Label]) -> list[dict[str, Any]]:
@@ -28,13 +28,13 @@ def opinion_rows(opinions: list[Label]) -> list[dict[str, Any]]:
 def disagreement(state: PageState, request: Request) -> Response:
     """Answer with images people disagree on: all "conflicts", or one "cell" of the matrix."""
     query, visibility = request.query_params, visibility_for(state, request)
-    match query["what"]:
+    match query.get("what"):
         case "conflicts":
             images = images_to_decide(state.project, visibility)
         case "cell":
             pair = query.get("a"), query.get("b")
-            cell = int(query["row"]), int(query["column"])
-            ids = disagreeing_images(state.project, visibility, pair, cell)
+            row, column = (whole_number(query, name, signed=True) for name in ("row", "column"))
+            ids = disagreeing_images(state.project, visibility, pair, (row, column))
             images = [(image_id, False) for image_id in ids]
         case other:
             raise FewshotLabError(f"There is nothing named {other!r} to show.")

@@ -10,6 +10,7 @@ from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import REREAD_SECONDS, PageState, Visibility
 from fewshot_lab.project import conflicts, strategy_of
+from fewshot_lab.web.bodies import JobBody, SettingsBody
 from fewshot_lab.web.guard import json_answer
 from fewshot_lab.web.labels import class_rows, history_row
 
@@ -65,38 +66,28 @@ def _if_known(read: Callable[[], Any], otherwise: Any) -> Any:
         return otherwise
 
 
-def change_settings(state: PageState, body: dict[str, Any]) -> Response:
+def change_settings(state: PageState, body: SettingsBody) -> Response:
     """Set how many labels a class should get."""
-    target = int(body["target"])
-    if not 1 <= target <= 100_000:
-        raise FewshotLabError("The target must be a number of labels between 1 and 100,000.")
-    state.project.store.set("target", target)
-    return json_answer({"target": target})
+    state.project.store.set("target", body.target)
+    return json_answer({"target": body.target})
 
 
-def change_jobs(state: PageState, body: dict[str, Any]) -> Response:
+def change_jobs(state: PageState, body: JobBody) -> Response:
     """Start embedding or a new map, or stop a job."""
     folder = state.project.folder
-    match body["do"]:
+    match body.do:
         case "prepare":
             running = jobs.running(folder, "prepare")
             job = running[0] if running else jobs.start(folder, "prepare", [])
         case "map":
-            neighbours, min_dist = int(body["neighbours"]), float(body["min_dist"])
-            if not (2 <= neighbours <= 200 and 0 <= min_dist <= 0.99):
-                raise FewshotLabError(
-                    "A map takes 2 to 200 neighbours and a distance from 0 to 0.99."
-                )
-            arguments = ["--neighbours", str(neighbours), "--min-dist", f"{min_dist:g}", "--fresh"]
-            job = jobs.start(folder, "map", arguments)
+            settings = ["--neighbours", str(body.neighbours), "--min-dist", f"{body.min_dist:g}"]
+            job = jobs.start(folder, "map", [*settings, "--fresh"])
         case "stop":
-            wanted = [job for job in jobs.list_jobs(folder) if job.id == body["id"]]
+            wanted = [job for job in jobs.list_jobs(folder) if job.id == body.id]
             if not wanted:
                 raise FewshotLabError("There is no such job.")
             job = wanted[0]
             job.stop()
-        case other:
-            raise FewshotLabError(f"There is no job {other!r} for this page.")
     return json_answer({"job": _job_row(job)})
 
 

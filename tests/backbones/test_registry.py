@@ -48,6 +48,7 @@ def test_asked_for_backbones_are_listed(name: str) -> None:
     assert name in {card.name for card in cards()}
 
 
+@pytest.mark.slow
 def test_the_cards_written_by_hand_agree_with_timm() -> None:
     import timm
 
@@ -105,6 +106,7 @@ def test_any_timm_name_has_a_card() -> None:
     assert not card.offline
 
 
+@pytest.mark.slow
 def test_the_hubs_cache_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vit: nn.Module, pixels: Tensor
 ) -> None:
@@ -124,6 +126,7 @@ def test_the_hubs_cache_is_used(
     torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_file_put_into_the_folder_by_hand_is_used(home_cache: Path, xcit: nn.Module) -> None:
     home_cache.mkdir(parents=True)
     state = {f"backbone.{k}": v for k, v in xcit.state_dict().items()} | head()

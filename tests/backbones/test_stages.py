@@ -56,6 +56,7 @@ def hooked(name: str | Path, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.
     return final, seen
 
 
+@pytest.mark.slow
 def test_the_parts_are_what_hooks_see(file: Path) -> None:
     backbone = find(f"{file}+stages")
     x = pictures(backbone.preprocessing.size)
@@ -80,6 +81,7 @@ def test_the_parts_are_what_hooks_see(file: Path) -> None:
     assert len(by_part) == (usual or len(stages) - 2)
 
 
+@pytest.mark.slow
 def test_the_graph_gives_the_same(file: Path) -> None:
     backbone = find(f"{file}+stages")
     size = backbone.preprocessing.size

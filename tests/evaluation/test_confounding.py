@@ -164,6 +164,7 @@ def test_a_site_where_labels_are_noise_stands_out_in_accuracy_and_calibration():
     assert any("too sure" in s for s in report["findings"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_image", [False, True])
 def test_a_column_drawn_at_random_is_not_named(by_image):
     named = sum(bool(World(seed, by_image=by_image).look().named) for seed in range(900, 912))

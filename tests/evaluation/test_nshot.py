@@ -168,7 +168,7 @@ def test_metrics_are_scikit_learns():
     assert calibration_error(y, wrong) == pytest.approx(1)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("n", [20, 100, 500])
 def test_the_bootstrap_covers_the_truth(n, grouped):

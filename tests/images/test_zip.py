@@ -240,6 +240,7 @@ def test_more_entries_than_one_batch(tmp_path):
     assert len(files_below(tmp_path / "out")) == 150
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
 def test_a_kill_in_the_middle_leaves_only_whole_files(tmp_path):
     noise = np.random.default_rng(0)

@@ -80,6 +80,7 @@ def test_the_papers_recipe_is_the_published_one():
     assert paper.local_size % 8 == 0
 
 
+@pytest.mark.slow
 def test_the_cost_is_measured_on_this_machine():
     recipe = Recipe.from_dict({**TINY, "steps": 1000})
     cost = estimate_cost(recipe, seconds=0.2)

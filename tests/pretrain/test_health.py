@@ -36,19 +36,27 @@ def events(folder):
 @pytest.mark.parametrize(
     ("fault", "names", "advice"),
     [
-        (
+        pytest.param(
             {"teacher_temperature": 1.0, "teacher_temperature_start": 1.0},
             {"uniform collapse"},
             "teacher's temperature",
+            id="teacher too hot",
+            marks=pytest.mark.exhaustive,
         ),
-        ({"centring": False}, {"constant collapse"}, "centring on"),
-        (
+        pytest.param(
+            {"centring": False},
+            {"constant collapse"},
+            "centring on",
+            id="no centring",
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
             {"learning_rate": 5e-2, "head_learning_rate": 5e-2},
             {"rank collapse", "diverging", "constant collapse", "uniform collapse"},
             "learning rate",
+            id="learning rate x 100",
         ),
     ],
-    ids=["teacher too hot", "no centring", "learning rate x 100"],
 )
 def test_a_fault_is_named_and_pauses_the_run(make_run, fault, names, advice):
     folder = make_run(**RUN | fault)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fewshot_lab.embeddings.shards import write_shard
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import GroupRule, TestRule
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
@@ -116,3 +117,21 @@ def test_the_reference_test_set_is_not_looked_at(project):
     np.testing.assert_array_equal(after, before)
     project.splits.set_test_rule(TestRule("none"))
     assert not np.allclose(project.pool.prepare(X[:8]), pool.prepare(X[:8]))
+
+
+def test_why_labels_do_not_train_is_said(home):
+    """Without an embedding is not held out."""
+    with Project.create("half") as half:
+        half.store.add_images(
+            [NewImage(ident(i), f"{i}.png", f"{i}.png", 0, 8, 8, 1, 1) for i in range(8)]
+        )
+        X = np.random.default_rng(0).normal(size=(4, D)).astype(np.float16)
+        ids, fingerprint = [ident(i) for i in range(4)], half.backbone.fingerprint
+        write_shard(half.embedding_folder, ids, X, [], fingerprint=fingerprint, dtype="float32")
+        half.labels.add({ident(i): "a" if i < 4 else "b" for i in range(8)}, "kim")
+        half.store.draw_audit([ident(0)], 8)
+        with pytest.raises(FewshotLabError) as refused:
+            half.fit()
+    assert str(refused.value).endswith(
+        "has labels of 1, beside 4 on images without an embedding, 1 on images that never train."
+    )

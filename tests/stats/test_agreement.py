@@ -147,6 +147,7 @@ def patients(n, kind):
     return np.repeat(np.arange(n), sizes)[:n]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["alone", "fours", "uneven"])
 @pytest.mark.parametrize("n", [20, 100, 500])
 @pytest.mark.parametrize(("K", "accuracy"), [(4, 0.75), (4, 0.9), (2, 0.9), (4, 0.97)])

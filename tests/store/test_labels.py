@@ -181,10 +181,27 @@ def test_a_clock_set_back_does_not_reorder_the_log(
     mono, lymph = kim.add("monocyte"), kim.add("lymphocyte")
     kim.label(0, mono)
     noon = store.labels()[image(0)].time
-    monkeypatch.setattr("time.time_ns", lambda: 1_000_000_000)
+    nanoseconds = round(noon.timestamp() * 1e9)
+    monkeypatch.setattr("time.time_ns", lambda: nanoseconds - 20_000_000_000)
     kim.label(0, lymph)
     assert now(store) == {0: lymph}
     assert store.labels()[image(0)].time == noon
+
+
+def test_after_a_clock_was_wrong_by_far_the_log_tells_the_time_again(
+    store: Store, kim: Annotator, monkeypatch
+) -> None:
+    mono, lymph = kim.add("monocyte"), kim.add("lymphocyte")
+    right = store.history(limit=1)[0].time
+    ahead = round((right + timedelta(days=900)).timestamp() * 1e9)
+    with monkeypatch.context() as patch:
+        patch.setattr("time.time_ns", lambda: ahead)
+        kim.label(0, mono)
+    kim.label(0, lymph)
+    assert now(store) == {0: lymph}
+    assert store.labels()[image(0)].time - right < timedelta(minutes=5)
+    # What stood before the clock went wrong is still found by its time.
+    assert store.labels(at=right) == {}
 
 
 def test_export_has_a_row_for_each_file_and_tells_audit_from_train(

@@ -87,7 +87,15 @@ def set_back(store: Store, address: tuple[str, str | None]) -> Callable[[], None
     def go() -> None:
         at = f'"{address[1]}".' if address[1] else ""
         with store._database.write() as connection:
-            for upgrade in schema.UPGRADES.values():
+            for upgrade in reversed(schema.UPGRADES.values()):
+                for table in upgrade.checks:
+                    connection.execute(
+                        text(
+                            f"ALTER TABLE {at}{table} DROP CONSTRAINT {table}_sound"
+                            if at
+                            else f"DROP TRIGGER {table}_sound"
+                        )
+                    )
                 for table in upgrade.tables:
                     connection.execute(text(f"DROP TABLE {at}{table.name}"))
                 for column in upgrade.columns:

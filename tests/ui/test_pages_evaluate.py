@@ -55,7 +55,7 @@ def snapshot(cv: CrossValidation, **more: object) -> Snapshot:
 
 def test_no_figure_without_its_interval_and_n() -> None:
     cv = cross_validation([[9, 1], [2, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
-    said = accuracy.headline(snapshot(cv))
+    said = accuracy.headline(snapshot(cv), {}, "group")
     assert "<b>0.84</b><span>0.80–0.87, n = 420" in said
     table = accuracy.recall_table(cv, classes("a", "b"))
     assert table.count("0.90 (0.60–0.98)") == 2
@@ -64,9 +64,11 @@ def test_no_figure_without_its_interval_and_n() -> None:
 def test_what_cannot_be_told_is_said_instead_of_a_number() -> None:
     cv = cross_validation([[0, 0], [0, 0]], [NONE, NONE])
     cv = CrossValidation(**{**vars(cv), "balanced_accuracy": NONE})
-    said = accuracy.headline(snapshot(cv)) + accuracy.recall_table(cv, classes("a", "b"))
+    said = accuracy.headline(snapshot(cv), {0: "a", 1: "b"}, "patient")
+    said += accuracy.recall_table(cv, classes("a", "b"))
     assert "nan" not in said
-    assert "cannot be told yet" in said
+    assert "No balanced accuracy yet: a, b could not be tested." in said
+    assert "of two patients" in said
     assert said.count("too few labels") == 2
 
 
@@ -107,7 +109,7 @@ def test_the_audit_says_what_it_rests_on() -> None:
 def test_the_audit_says_when_classes_are_missing_from_its_balanced_accuracy() -> None:
     y = np.zeros(12, dtype=int)
     said = audit_part.headline(figures_of(y, y), "group")
-    assert "<dt>Balanced accuracy, 1 of 2 classes</dt>" in said
+    assert "<dt>Balanced accuracy of 1 of 2 classes</dt>" in said
     y = np.arange(12) % 2
     said = audit_part.headline(figures_of(y, y), "group")
     assert "<dt>Balanced accuracy</dt>" in said

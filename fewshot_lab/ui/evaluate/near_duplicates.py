@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from fewshot_lab.project import Project
+from fewshot_lab.ui import pages
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted, plainly
 from fewshot_lab.ui.words import count
@@ -109,4 +110,6 @@ def side_by_side(project: Project, pair: "NearPair", paths: list[str]) -> str:
         (image, path, path.rpartition("/")[2])
         for image, path in zip((pair.a, pair.b), paths, strict=True)
     ]
-    return fragment("splits", "pair", images, api_url(project.name), pair.cosine, pair.copy)
+    return fragment(
+        "splits", "pair", images, pages.rooted(api_url(project.name)), pair.cosine, pair.copy
+    )

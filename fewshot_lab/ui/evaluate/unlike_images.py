@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from fewshot_lab.project import Project, unlike_words
+from fewshot_lab.ui import pages
 from fewshot_lab.ui.evaluate.probability_parts import keep, percent_slider, unbroken
 from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.web import api_url
@@ -36,7 +37,7 @@ def show(
         keep(project, settings, unlike_share=share)
         muted(unbroken(f"{unlike_words(probabilities)} They are referred."))
     with right:
-        base, name = api_url(project.name), quote(project.name)
+        base, name = pages.rooted(api_url(project.name)), quote(project.name)
         for images, caption in most_unlike(gathered):
             st.html(fragment("probabilities", "unlike", images, caption, base, name))
 

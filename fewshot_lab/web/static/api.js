@@ -1,7 +1,7 @@
 // @ts-check
 // Talking to the server: JSON out, JSON or packed arrays in.
 
-/** An answer that says what is wrong; asking again would not help. */
+/** An answer that says what is wrong. */
 export class RequestError extends Error {}
 
 /** @typedef {Record<string, string | number>} Query */
@@ -87,7 +87,8 @@ export class Api {
 }
 
 /**
- * A 4xx is an answer (the sentence says what is wrong); a 5xx or no connection is not.
+ * A 4xx is an answer (the sentence says what is wrong), and so is a 503: a full disk, a database
+ * that is away. Another 5xx or no connection is not.
  * @param {Promise<Response>} answer
  */
 async function checked(answer) {
@@ -99,5 +100,5 @@ async function checked(answer) {
   } catch {
     /* no JSON: the status must do */
   }
-  throw response.status < 500 ? new RequestError(sentence) : new Error(sentence);
+  throw response.status < 500 || response.status === 503 ? new RequestError(sentence) : new Error(sentence);
 }

@@ -1,0 +1,31 @@
+"""Cells of a CSV that a spreadsheet shows and does not compute."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def text_cells(row: Iterable[Any]) -> list[Any]:
+    """Return the cells of a row, an apostrophe before each text that would be a formula."""
+    return [_text_cell(value) for value in row]
+
+
+def text_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row by its columns, as :func:`text_cells` does."""
+    return {name: _text_cell(value) for name, value in row.items()}
+
+
+def stored_text(cell: str) -> str:
+    """Return what a cell said before :func:`text_cells` put an apostrophe there."""
+    return cell[1:] if cell[:1] == "'" and cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def _text_cell(value: Any) -> Any:
+    if not isinstance(value, str) or not value.lstrip("'").startswith(FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value

@@ -1,0 +1,106 @@
+"""Many pages that listen at a time: packed once, and never in the way of a label."""
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from fewshot_lab.live import forget, page_state_of
+from fewshot_lab.project import Project
+from fewshot_lab.store import Team
+from fewshot_lab.web import api_url, routes, unpack
+
+live = sys.modules["fewshot_lab.web.live"]  # the package's own name for it is the route's
+API = f"http://localhost{api_url('cells')}"
+
+
+@pytest.fixture
+def project(template: Path, home: Path) -> Iterator[Project]:
+    shutil.copytree(template, home / "cells")
+    with Project.open("cells") as project:
+        yield project
+    forget("cells")
+
+
+@pytest.fixture
+def packed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Count what is packed, by who asked."""
+    asked: list[str] = []
+    news = live.news
+
+    def counted(state, have):
+        asked.append(have["annotator"])
+        time.sleep(0.02)
+        return news(state, have)
+
+    monkeypatch.setattr(live, "news", counted)
+    monkeypatch.setattr(live, "BEAT", 5.0)  # however slow the machine, one beat
+    return asked
+
+
+def listen_at_once(n: int) -> list[dict]:
+    state = page_state_of("cells")
+
+    def page(number: int) -> dict:
+        return unpack(live._wait(state, {"annotator": f"a{number}", "hold": "0"}))[0]
+
+    with ThreadPoolExecutor(n) as pool:
+        return list(pool.map(page, range(n)))
+
+
+def test_pages_that_see_the_same_share_one_message(project: Project, packed: list[str]) -> None:
+    heads = listen_at_once(20)
+    assert all(head == heads[0] for head in heads) and heads[0]["images"]["n"]
+    assert len(packed) <= 3  # a beat may end meanwhile, and the first snapshot come
+
+
+def test_whoever_sees_something_else_gets_a_message_of_their_own(
+    project: Project, packed: list[str]
+) -> None:
+    project.store.set_team(Team(annotators=("a0", "a1"), split=True), "lead")
+    listen_at_once(3)
+    assert {"a0", "a1", "a2"} <= set(packed)
+
+
+def test_a_label_does_not_queue_behind_a_hundred_waiting_pages(project: Project) -> None:
+    image = project.store.ids()[0]
+    action = {
+        "client": "c",
+        "q": 1,
+        "do": "label",
+        "kind": "unsure",
+        "images": image,
+        "view": "grid",
+    }
+    body = {"annotator": "kim", "actions": [action]}
+
+    async def go() -> float:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 4
+        transport = httpx.ASGITransport(Starlette(routes=routes()))
+        async with httpx.AsyncClient(transport=transport, timeout=60) as client:
+            first = await client.get(f"{API}/live?hold=0")
+            head = unpack(first.content)[0]
+            have = {
+                "rev": head["rev"], "labels": head["labels"]["version"],
+                "images": head["images"]["n"], "map": head["map"]["version"],
+                "overview": head["overview"]["stamp"], "hold": 2,
+            }  # fmt: skip
+            async with anyio.create_task_group() as group:
+                for _ in range(100):
+                    group.start_soon(lambda: client.get(f"{API}/live", params=have))
+                await anyio.sleep(0.3)
+                began = time.monotonic()
+                answer = await client.post(f"{API}/actions", json=body, headers={"X-Fewshot": "1"})
+                took = time.monotonic() - began
+                assert "error" not in answer.json()["acks"][0]
+                group.cancel_scope.cancel()
+        return took
+
+    assert anyio.run(go) < 1.5
