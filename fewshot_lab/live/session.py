@@ -208,8 +208,15 @@ class LiveSession:
             self._publish(asked, quick=True)
             self._done = key
         elif self._thorough_at is not None and time.monotonic() >= self._thorough_at:
-            self._thorough_at = None
-            self._publish(asked, quick=False)
+            try:
+                self._publish(asked, quick=False)
+            finally:
+                self._thorough_at = None
+
+    @property
+    def refining(self) -> bool:
+        """Whether a more thorough classifier of the same labels is still to come."""
+        return self._thorough_at is not None
 
     def _fail(self, error: Exception) -> None:
         """Publish why there is nothing new; look again when something changes."""
@@ -335,8 +342,9 @@ class LiveSession:
         )
         probabilities = fitted.pool_probabilities(images.pool)
         self._fit_key = key
-        slow = not name.startswith("paper-")
-        self._thorough_at = time.monotonic() + SETTLE if quick and slow else None
+        if quick:
+            slow = not name.startswith("paper-")
+            self._thorough_at = time.monotonic() + SETTLE if slow else None
         return fitted, probabilities
 
     def _validated(

@@ -37,20 +37,22 @@ def too_few(sentence: str) -> None:
 
 
 def follow_labels(project: Project, draw: Callable[[Snapshot, bool], None]) -> None:
-    """Draw the newest snapshot; while it is behind the labels, look again every second.
+    """Draw the newest snapshot; until it is the last word on the labels, look again every second.
 
     ``draw`` gets the snapshot, and whether newer labels are still to come into it.
     """
     session = LiveSession.of(project)
     stale = session.snapshot.position < project.store.position()
+    refining = session.refining
     if stale:
         session.notify()
 
-    @st.fragment(run_every=1.0 if stale else None)
+    @st.fragment(run_every=1.0 if stale or refining else None)
     def figures() -> None:
         with sentences():
             snapshot = session.snapshot
-            if stale and snapshot.position >= project.store.position():
+            caught_up = stale and snapshot.position >= project.store.position()
+            if caught_up or (refining and not session.refining):
                 st.rerun()
             draw(snapshot, stale)
 
