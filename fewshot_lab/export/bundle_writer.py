@@ -205,7 +205,7 @@ def _write_files(
     parity = asdict(
         check_parity(project, fitted, classifier.training.ids, folder, decision, progress=progress)
     )
-    about = {**facts["about"], "parity": parity}
+    about = {**facts["about"], "parity": parity, "file_names": file_names}
     about["licence"] = {**about["licence"], "accepted": accepted}
     about["classifier"] = {**about["classifier"], "skops_trusted": trusted}
     about["sha256"] = {
@@ -214,7 +214,7 @@ def _write_files(
         if (folder / name).exists()
     }
     _store(folder / "bundle.json", _json(about))
-    card = render("model_card.md.jinja", {**facts, "about": about, "file_names": file_names})
+    card = render("model_card.md.jinja", {**facts, "about": about})
     _store(folder / "MODEL_CARD.md", card.encode())
     return parity
 
