@@ -36,8 +36,9 @@ AGES = (20, 40, 60, 80)
 
 def confounders_of(project: ProjectCore) -> list[str]:
     """Return the columns that were named, as far as images still have them."""
-    columns = project.store.columns()
-    return [each for each in project.store.get(SETTING) or [] if each in columns]
+    named = project.store.get(SETTING) or []
+    columns = project.store.columns() if named else []
+    return [each for each in named if each in columns]
 
 
 def set_confounders(project: ProjectCore, columns: Sequence[str]) -> None:
