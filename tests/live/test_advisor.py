@@ -94,7 +94,8 @@ def test_the_session_measures_the_curve_by_itself(project, hasty):
         project.give(range(90, 120))
         session.notify()
         found = wait_for(lambda: newest(project, "replay"))
-        assert found["background"] and found["images"] == 120
+        # It begins at a hundred labels: the last of them may come while it runs.
+        assert found["background"] and 100 <= found["images"] <= 120
         assert strategy_of(project)["sentence"].startswith("Suggestions by")
     finally:
         session.close()
