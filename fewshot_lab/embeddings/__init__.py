@@ -11,7 +11,7 @@ from fewshot_lab.embeddings.embeddings import Embeddings, open_embeddings
 from fewshot_lab.embeddings.index import Index, build_index
 from fewshot_lab.embeddings.map_file import Map, load_map, make_map, map_stamp, save_map
 from fewshot_lab.embeddings.map_layout import Layout, pca_map, place_new, umap_map
-from fewshot_lab.embeddings.neighbours import near_duplicates, near_pairs, neighbour_graph
+from fewshot_lab.embeddings.neighbours import near_pairs, neighbour_graph
 
 __all__ = [
     "COPY_SIDE",
@@ -28,7 +28,6 @@ __all__ = [
     "load_map",
     "make_map",
     "map_stamp",
-    "near_duplicates",
     "near_pairs",
     "neighbour_graph",
     "open_embeddings",

@@ -157,35 +157,3 @@ def near_pairs(
     both = np.stack([np.minimum(a, b), np.maximum(a, b)], axis=1)
     pairs, first = np.unique(both, axis=0, return_index=True)
     return pairs, np.minimum(np.concatenate(cosines)[first], np.float32(1))
-
-
-def near_duplicates(matrix: npt.NDArray[Any], index: Index, threshold: float) -> list[list[int]]:
-    """Group rows that are nearly the same.
-
-    Parameters
-    ----------
-    matrix
-        (n, d).
-    index
-        Over the same rows.
-    threshold
-        Cosine from which two rows belong together; groups are what is connected by such pairs.
-
-    Returns
-    -------
-    list of list of int
-        Groups of two or more rows, each ascending, ordered by their first row.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = len(matrix)
-    pairs, _ = near_pairs(matrix, index, threshold)
-    if not len(pairs):
-        return []
-    links = coo_array((np.ones(len(pairs), bool), pairs.T), shape=(n, n))
-    _, component = connected_components(links, directed=False)
-    order = np.argsort(component, kind="stable")
-    edges = np.flatnonzero(np.diff(component[order])) + 1
-    groups = [group.tolist() for group in np.split(order, edges) if len(group) > 1]
-    return sorted(groups)

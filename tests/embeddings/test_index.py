@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewshot_lab.embeddings import build_index, near_duplicates, neighbour_graph
+from fewshot_lab.embeddings import build_index, near_pairs, neighbour_graph
 from fewshot_lab.embeddings import neighbours as neighbours_module
 from fewshot_lab.errors import FewshotLabError
 
@@ -91,35 +91,34 @@ def test_the_graph_of_many_is_nearly_the_exact_one(
     assert np.mean(hits) / 15 > 0.9
 
 
-def test_near_duplicates_are_grouped(clusters: Clusters) -> None:
+def near(matrix: npt.NDArray[np.float32], threshold: float) -> set[tuple[int, int]]:
+    pairs, _ = near_pairs(matrix, build_index(matrix), threshold)
+    return {(a, b) for a, b in pairs.tolist()}
+
+
+def test_near_pairs_are_found(clusters: Clusters) -> None:
     matrix = clusters[0].astype(np.float32)
     random = np.random.default_rng(2)
-    copies = matrix[[5, 5, 5, 40]] + 0.01 * random.normal(size=(4, 64))
-    matrix = np.concatenate([matrix, copies])
-    groups = near_duplicates(matrix, build_index(matrix), 0.98)
-    assert groups == [[5, 600, 601, 602], [40, 603]]
+    copies = matrix[[5, 5, 40]] + 0.01 * random.normal(size=(3, 64))
+    matrix = np.concatenate([matrix, copies]).astype(np.float32)
+    assert near(matrix, 0.98) == {(5, 600), (5, 601), (600, 601), (40, 602)}
 
 
-def test_a_large_group_is_whole() -> None:
+def test_all_of_many_that_are_alike_are_paired() -> None:
     random = np.random.default_rng(3)
     matrix = np.concatenate([np.ones((300, 16)), random.normal(size=(100, 16))])
     matrix[:300] += 1e-3 * random.normal(size=(300, 16))
-    assert near_duplicates(matrix, build_index(matrix), 0.99) == [list(range(300))]
+    found = near(matrix.astype(np.float32), 0.99)
+    assert found == {(a, b) for b in range(300) for a in range(b)}
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 40), st.floats(0.5, 0.99), st.integers(0, 1000))
-def test_near_duplicates_are_the_connected_pairs(n: int, threshold: float, seed: int) -> None:
+def test_near_pairs_are_those_of_brute_force(n: int, threshold: float, seed: int) -> None:
     matrix = np.random.default_rng(seed).normal(size=(n, 3)).astype(np.float32)
-    groups = near_duplicates(matrix, build_index(matrix), threshold)
-    of = {row: number for number, group in enumerate(groups) for row in group}
+    found = near(matrix, threshold)
     close = cosine(matrix, matrix) if n else np.zeros((0, 0))  # type: ignore[arg-type]
-    for i in range(n):
-        for j in range(i):
-            if close[i, j] > threshold + 1e-5:
-                assert of[i] == of[j]
-    for group in groups:
-        assert len(group) > 1
-        for row in group:
-            others = [other for other in group if other != row]
-            assert close[row, others].max() > threshold - 1e-5
+    for b in range(n):
+        for a in range(b):
+            if abs(close[a, b] - threshold) > 1e-5:
+                assert ((a, b) in found) == (close[a, b] > threshold)
