@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fewshot_lab import home
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.home import MARKER, RUNS, home
 
 VARIABLE = "FEWSHOT_LAB_IMPORT_ROOTS"
 
@@ -46,11 +46,11 @@ class ImportRoots:
 
 
 def _in_a_project(path: Path) -> bool:
-    projects = home.home().resolve()
+    projects = home().resolve()
     if not path.is_relative_to(projects):
         return False
     first = next(iter(path.relative_to(projects).parts), "")
-    return first == home.RUNS or os.path.lexists(projects / first / home.MARKER)
+    return first == RUNS or os.path.lexists(projects / first / MARKER)
 
 
 def import_roots(project: Path | None = None) -> ImportRoots:
