@@ -28,6 +28,7 @@ from fewshot_lab.project.probabilities import (
     settings_of,
 )
 from fewshot_lab.stats import Interval
+from fewshot_lab.words import fine_percent, fine_share
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Fitted
@@ -115,18 +116,9 @@ def _threshold_value(value: float) -> float | None:
     return None if np.isnan(value) or value >= NEVER else float(value)
 
 
-def percent(value: float) -> str:
-    """Return 0.784 as "78 %", 0.046 as "4.6 %"."""
-    return f"{100 * value:.1f} %" if value < 0.0995 else f"{100 * value:.0f} %"
-
-
 def between(interval: Interval) -> str:
     """Return "78 % (71-84)"."""
-    digits = 1 if interval.value < 0.0995 else 0
-    return (
-        f"{percent(interval.value)} ({100 * interval.low:.{digits}f}–"
-        f"{100 * interval.high:.{digits}f})"
-    )
+    return fine_share(interval.value, interval.low, interval.high)
 
 
 def reliability_words(found: Probabilities) -> str:
@@ -135,14 +127,15 @@ def reliability_words(found: Probabilities) -> str:
     seen = found.reliability
     lean = seen.confidence - seen.accuracy
     words = (
-        f"Probabilities are off by {percent(error.value)} on average "
+        f"Probabilities are off by {fine_percent(error.value)} on average "
         f"({100 * error.low:.1f}–{100 * error.high:.1f}), n = {error.n:,}"
     )
     if error.low <= 0:
         return f"{words}: no more than chance may make of it."
     if abs(lean) < 0.01:
         return f"{words}: on the whole neither too sure nor too unsure."
-    return f"{words}: on the whole too {'sure' if lean > 0 else 'unsure'} by {percent(abs(lean))}."
+    way = "sure" if lean > 0 else "unsure"
+    return f"{words}: on the whole too {way} by {fine_percent(abs(lean))}."
 
 
 def threshold_words(found: Probabilities) -> tuple[str, ...]:
@@ -197,14 +190,15 @@ def sets_words(found: Probabilities) -> tuple[str, ...]:
     sets = found.sets
     each = ", for each class" if sets.per_class else ""
     first = (
-        f"Sets that hold the true class {percent(sets.promised)} of the time{each} have "
-        f"{sets.size:.2f} classes on average; {percent(sets.single)} have one."
+        f"Sets that hold the true class {fine_percent(sets.promised)} of the time{each} have "
+        f"{sets.size:.2f} classes on average; {fine_percent(sets.single)} have one."
     )
     if found.evidence.source == "audit":
         second = (
             f"Calibrated {found.evidence.words}: for images from the same source as the pool the "
-            f"coverage lies between {percent(sets.coverage.low)} and "
-            f"{percent(sets.coverage.high)}. For images of another source nothing is promised."
+            f"coverage lies between {fine_percent(sets.coverage.low)} and "
+            f"{fine_percent(sets.coverage.high)}. For images of another source nothing is "
+            "promised."
         )
         return first, second
     second = (
