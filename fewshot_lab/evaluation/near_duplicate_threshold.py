@@ -30,7 +30,7 @@ class NearThreshold:
     sentence: str
 
 
-def near_threshold(nearest: NDArray[np.floating]) -> NearThreshold:
+def near_threshold(nearest: NDArray[np.floating], spreads: float = SPREADS) -> NearThreshold:
     """Return the threshold that a pool's own nearest neighbours suggest.
 
     Backbones differ in how close they put images that are alike, so no one number fits all. What
@@ -53,8 +53,8 @@ def near_threshold(nearest: NDArray[np.floating]) -> NearThreshold:
     distance = np.log(np.clip(1 - nearest.astype(np.float64), 1e-6, None))
     middle = float(np.median(distance))
     spread = 1.4826 * float(np.median(np.abs(distance - middle)))
-    asked = 1 - np.exp(middle - SPREADS * spread)
-    value = float(np.clip(asked, LOWEST, HIGHEST))
+    asked = 1 - np.exp(middle - spreads * spread)
+    value = float(np.clip(asked, LOWEST if spreads == SPREADS else 0.5, HIGHEST))
     usual = f"an image's nearest neighbour here usually has {float(np.median(nearest)):.2f}"
     why = (
         f"{usual}, and three spreads closer would be {asked:.3f}, kept within "
