@@ -6,6 +6,7 @@ from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
 from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
 from fewshot_lab.images.reading import count_frames, make_thumbnail, pixel_id, read_rgb
 from fewshot_lab.images.scanning import Scan, scan
@@ -14,6 +15,7 @@ __all__ = [
     "GROUP_FIELDS",
     "Candidate",
     "ExaminedImage",
+    "ImportRoots",
     "ManifestColumns",
     "Refused",
     "Scan",
@@ -22,6 +24,7 @@ __all__ = [
     "examine",
     "guess_columns",
     "holds_dicom",
+    "import_roots",
     "kind_of",
     "make_thumbnail",
     "named_dicom",
@@ -30,4 +33,5 @@ __all__ = [
     "read_rgb",
     "read_table",
     "scan",
+    "set_import_roots",
 ]
