@@ -86,7 +86,8 @@ export class Suggestions {
     if (this.plain && model.map) return ["The suggestions come in a moment; until then the first images, as imported."];
     if (this.plain) return ["Not embedded yet: the first images, as imported. Labels given now count later."];
     if (!total) return [model.snapshot?.message || "There is nothing left to suggest."];
-    const pair = this.pairParts();
+    const suggestion = this.reasons.get(row);
+    const pair = this.pairParts(suggestion);
     if (!model.classes.length) return ["Name a class at the left; its key then labels the image in focus."];
     const done = this.rows.filter((r) => isDone(model, r)).length;
     if (done === total) return [`All ${total} done: the next ones come with the refit.`, ...pair];
@@ -97,15 +98,15 @@ export class Suggestions {
         : [`${done} of ${total} done.`]),
       ...(pair.length ? pair : this.strategy()),
     ];
-    const suggestion = this.reasons.get(row);
     return suggestion?.reason ? [...this.reason(suggestion), " ", ...end] : end;
   }
 
   /**
    * What two classes are being told apart, or why they cannot be, and what ends it.
+   * @param {Suggestion} [suggestion] of the image in focus
    * @returns {Child[]}
    */
-  pairParts() {
+  pairParts(suggestion) {
     const { model } = this;
     const { pair, class_ids: known } = model.snapshot ?? {};
     if (!pair) return [];
@@ -119,8 +120,12 @@ export class Suggestions {
       return [" Label some of ", first, " and of ", second, ": until then these are the usual ones.", ...end];
     }
     const between = this.rows.filter((row) => this.reasons.get(row)?.strategy === "pair").length;
-    if (!between) return [" No further image lies between ", first, " and ", second, ": these are the usual ones.", ...end];
-    return [" Telling ", first, " and ", second, " apart.", ...end];
+    if (!between)
+      return [" No further image lies between ", first, " and ", second, ": these are the usual ones.", ...end];
+    // What is said of the image in focus names them already.
+    return suggestion?.strategy === "pair"
+      ? [" Telling these two apart.", ...end]
+      : [" Telling ", first, " and ", second, " apart.", ...end];
   }
 
   /** Where suggestions do not follow the usual mixture, that is said, with why on hover. */
