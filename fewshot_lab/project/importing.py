@@ -17,7 +17,7 @@ from fewshot_lab.progress import Progress, silent
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.images import ExaminedImage, ManifestColumns
     from fewshot_lab.project.training import ProjectCore
 
 UPLOADS = "uploads"
@@ -162,24 +162,24 @@ def import_images(
     return report
 
 
-def _take_in(project: ProjectCore, found: Any, *, copy: bool) -> NewImage:
+def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewImage:
     """Store the thumbnail, and the copy if one is wanted; return the row to add."""
-    candidate = found.candidate
-    thumbnail = project.thumbnail_path(found.id)
+    candidate = image.candidate
+    thumbnail = project.thumbnail_path(image.id)
     if not thumbnail.exists():
-        write_atomically(thumbnail, found.thumbnail)
+        write_atomically(thumbnail, image.thumbnail)
     file, frame = str(candidate.file), candidate.frame
     if _needs_copy(project, candidate.file, copy=copy):
-        file, frame = _keep_copy(project, found.id, candidate.file, candidate.frame)
+        file, frame = _keep_copy(project, image.id, candidate.file, candidate.frame)
     return NewImage(
-        id=found.id,
+        id=image.id,
         path=candidate.path,
         file=file,
         frame=frame,
-        width=found.width,
-        height=found.height,
-        bytes=found.bytes,
-        mtime_ns=found.mtime_ns,
+        width=image.width,
+        height=image.height,
+        bytes=image.bytes,
+        mtime_ns=image.mtime_ns,
         reference=candidate.reference,
         group=candidate.group,
         meta=dict(candidate.meta),
