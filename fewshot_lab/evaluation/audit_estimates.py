@@ -230,7 +230,7 @@ def test_figures(
         balanced_accuracy=recalls,
         recall={c: share(hit, y == c, sample, unseen=True) for c in classes},
         precision={c: share(hit, predicted == c, sample) for c in classes},
-        prevalence={c: share(y == c, everything, sample, told=True) for c in classes},
+        prevalence={c: share(y == c, everything, sample, strata_predict=True) for c in classes},
         confusion=confusion,
         class_ids=tuple(classes),
         missing=tuple(int(c) for c in class_ids if int(c) not in present),

@@ -7,6 +7,7 @@ from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.grey_values import GreyValues, Window
+from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
 from fewshot_lab.images.reading import (
     count_frames,
@@ -22,6 +23,7 @@ __all__ = [
     "Candidate",
     "ExaminedImage",
     "GreyValues",
+    "ImportRoots",
     "ManifestColumns",
     "Refused",
     "Scan",
@@ -31,6 +33,7 @@ __all__ = [
     "examine",
     "guess_columns",
     "holds_dicom",
+    "import_roots",
     "kind_of",
     "make_thumbnail",
     "named_dicom",
@@ -40,4 +43,5 @@ __all__ = [
     "read_rgb",
     "read_table",
     "scan",
+    "set_import_roots",
 ]

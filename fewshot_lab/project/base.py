@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.files import keep_if_possible, read_json
-from fewshot_lab.project.places import MARKER
+from fewshot_lab.home import MARKER
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
