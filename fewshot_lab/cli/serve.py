@@ -36,11 +36,22 @@ def serve(
             "this machine's names, and addresses in digits."
         ),
     ] = None,
+    import_root: Annotated[
+        list[Path] | None,
+        optional(
+            "A folder that images may be imported from; may be repeated. Without it: all that "
+            "the user who runs this may read."
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Start the app in the browser."""
     from fewshot_lab.home import home as home_folder
+    from fewshot_lab.images import set_import_roots
+
+    if import_root:
+        set_import_roots(import_root)
 
     root = Path(__file__).resolve().parents[2]
     script = root / "app.py"

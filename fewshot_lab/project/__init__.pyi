@@ -55,7 +55,6 @@ from .patients import PatientFigures as PatientFigures
 from .patients import own_class as own_class
 from .patients import patient_figures as patient_figures
 from .patients import set_own_class as set_own_class
-from .places import MARKER as MARKER
 from .places import NAME as NAME
 from .places import database as database
 from .places import existing as existing

@@ -90,7 +90,7 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import ExaminedImage, Refused, examine, scan
+    from fewshot_lab.images import ExaminedImage, Refused, examine, import_roots, scan
 
     began = time.monotonic()
     report = ImportReport()
@@ -137,6 +137,7 @@ def import_images(
             reference_labels=reference_labels,
             columns=columns,
             group_field=group_field,
+            roots=import_roots(project.folder),
             extract_to=project.folder / "images",
         )
     except FewshotLabError:  # it will be no better another time
