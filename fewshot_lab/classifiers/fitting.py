@@ -238,17 +238,17 @@ def _fit_own(
 def _best_of(family: str, labels: Labels) -> Candidate:
     """Return the setting of a family with the lowest log loss, scored in all repeats."""
     settings = settings_of(family)
-    found = []
+    candidates = []
     for setting, scores in zip(settings, held_out_scores(family, settings, labels, 0), strict=True):
         candidate = Candidate(family, setting, [scores])
         judge(candidate, labels)
-        found.append(candidate)
+        candidates.append(candidate)
     labels.check()
     # Among settings of one family the log loss decides: it is steadier than accuracy, of which a
     # few images are a point.
-    chosen = min(found, key=lambda candidate: candidate.loss)
+    chosen = min(candidates, key=lambda candidate: candidate.loss)
     if not np.isfinite(chosen.loss):
-        chosen = found[len(found) // 2]
+        chosen = candidates[len(candidates) // 2]
     for repeat in range(1, len(labels.folds)):
         chosen.scores += held_out_scores(family, (chosen.setting,), labels, repeat)
         labels.check()

@@ -13,6 +13,7 @@ from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
+from fewshot_lab.images.import_roots import ImportRoots
 from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
 from fewshot_lab.progress import Progress, silent
@@ -52,6 +53,7 @@ def scan(
     columns: ManifestColumns | None = None,
     extract_to: Path | None = None,
     group_field: str | None = None,
+    roots: ImportRoots | None = None,
     progress: Progress = silent,
 ) -> Scan:
     """Find the pictures in a source, without decoding them.
@@ -70,6 +72,8 @@ def scan(
         Those that are there already are kept.
     group_field : "PatientID" or "StudyInstanceUID", optional
         The field of DICOM headers to take as group.
+    roots : ImportRoots, optional
+        What lies outside of them is refused, also where a link or a row of a manifest leads there.
     progress : Progress
         Told of the listing of folders, stage "listing".
 
@@ -91,10 +95,12 @@ def scan(
     pictures = Scan()
     given = [source] if isinstance(source, str | Path) else source
     sources = [_absolute(Path(path)) for path in given]
+    roots = roots or ImportRoots()
     for path in sources:
+        roots.check(path)
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
-    opener = _Opener(pictures, reference_labels, columns, extract_to, group_field, progress)
+    opener = _Opener(pictures, reference_labels, columns, extract_to, group_field, roots, progress)
     if len(sources) == 1:
         pictures._items = opener.open(sources[0])
     else:
@@ -112,6 +118,7 @@ class _Opener:
         columns: ManifestColumns | None,
         extract_to: Path | None,
         group_field: str | None,
+        roots: ImportRoots,
         progress: Progress,
     ) -> None:
         self.scan = scan
@@ -119,6 +126,7 @@ class _Opener:
         self.columns = columns
         self.extract_to = extract_to
         self.group_field = group_field
+        self.roots = roots
         self.progress = progress
 
     def open(self, source: Path) -> Iterator[_Item]:
@@ -225,7 +233,7 @@ class _Opener:
         return items()
 
     def _row(self, row: ManifestRow) -> Iterator[_Item]:
-        if row.frame is not None:
+        if row.frame is not None and self.roots.allow(row.file):
             path = f"{row.path}#{row.frame}"
             yield Candidate(path, row.file, row.frame, row.reference, row.group, row.meta)
         else:
@@ -240,6 +248,9 @@ class _Opener:
         meta: dict[str, str | float] | None = None,
     ) -> Iterator[_Item]:
         """Yield one candidate per frame of a file."""
+        if not self.roots.allow(file):
+            yield Refused(path, "The file lies outside the folders that images may come from.")
+            return
         meta = meta or {}
         frames = 1
         try:

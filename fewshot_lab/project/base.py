@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Self
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.files import keep_if_possible, read_json
-from fewshot_lab.project.places import MARKER
+from fewshot_lab.home import MARKER
 from fewshot_lab.store import ImageRow, Store
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from fewshot_lab.embeddings import ImageItem
+    from fewshot_lab.images import GreyValues
 
 
 class ProjectFolder:
@@ -130,6 +131,18 @@ class ProjectFolder:
         if max_side is not None and max(image.size) > max_side:
             image.thumbnail((max_side, max_side))
         return image
+
+    def grey_values(self, image_id: str, max_side: int) -> GreyValues | None:
+        """Return the grey values as the image's file keeps them; None for colour and 8 bit.
+
+        Raises
+        ------
+        UnreadableImage
+        """
+        from fewshot_lab.images import read_grey_values
+
+        grey = read_grey_values(*self.file_of(image_id))
+        return grey and grey.reduced(max_side)
 
     def items(self, ids: Sequence[str] | None = None) -> list[ImageItem]:
         """Return images as an embedding run takes them; all of the project if None."""

@@ -289,12 +289,12 @@ class EmbeddedProject(ProjectFolder):
         labelled = self.store.labels() if unlabelled_only else {}
         wanted = min(len(ids), k + 1 + len(labelled))
         similarity, rows = self.index.search(self.vectors([image_id]), wanted)
-        found = [
+        nearest = [
             (ids[row], float(s))
             for s, row in zip(similarity[0], rows[0], strict=True)
             if row >= 0 and ids[row] != image_id and ids[row] not in labelled
         ]
-        return found[:k]
+        return nearest[:k]
 
     @property
     def map_folder(self) -> Path:

@@ -17,7 +17,7 @@ from fewshot_lab.project.import_report import ImportReport, left_out
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.images import ExaminedImage, ManifestColumns
     from fewshot_lab.project.training import ProjectCore
 
 UPLOADS = "uploads"
@@ -60,7 +60,7 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import ExaminedImage, Refused, examine, scan
+    from fewshot_lab.images import ExaminedImage, Refused, examine, import_roots, scan
 
     began = time.monotonic()
     report = ImportReport()
@@ -107,6 +107,7 @@ def import_images(
             reference_labels=reference_labels,
             columns=columns,
             group_field=group_field,
+            roots=import_roots(project.folder),
             extract_to=project.folder / "images",
         )
     except FewshotLabError:  # it will be no better another time
@@ -143,24 +144,24 @@ def _moved(project: ProjectCore, duplicates: Sequence[tuple[str, str]]) -> set[t
     return {(path, image_id) for path, image_id in duplicates if image_id in gone}
 
 
-def _take_in(project: ProjectCore, found: Any, *, copy: bool) -> NewImage:
+def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewImage:
     """Store the thumbnail, and the copy if one is wanted; return the row to add."""
-    candidate = found.candidate
-    thumbnail = project.thumbnail_path(found.id)
+    candidate = image.candidate
+    thumbnail = project.thumbnail_path(image.id)
     if not thumbnail.exists():
-        write_atomically(thumbnail, found.thumbnail)
+        write_atomically(thumbnail, image.thumbnail)
     file, frame = str(candidate.file), candidate.frame
     if _needs_copy(project, candidate.file, copy=copy):
-        file, frame = _keep_copy(project, found.id, candidate.file, candidate.frame)
+        file, frame = _keep_copy(project, image.id, candidate.file, candidate.frame)
     return NewImage(
-        id=found.id,
+        id=image.id,
         path=candidate.path,
         file=file,
         frame=frame,
-        width=found.width,
-        height=found.height,
-        bytes=found.bytes,
-        mtime_ns=found.mtime_ns,
+        width=image.width,
+        height=image.height,
+        bytes=image.bytes,
+        mtime_ns=image.mtime_ns,
         reference=candidate.reference,
         group=candidate.group,
         meta=dict(candidate.meta),

@@ -62,12 +62,12 @@ def audit_site(
     header = [cell.strip() for cell in read_rows(predictions)[0][1]]
     classes = [name.removeprefix("p_") for name in header if name.startswith("p_")]
     classes = classes or [row.name for row in project.store.classes()]
-    found = site_audit(site.strip(), labelled, predicted, home, groups, classes)
-    kept = [one for one in site_audits(project) if one["site"] != found.site]
+    audit = site_audit(site.strip(), labelled, predicted, home, groups, classes)
+    kept = [one for one in site_audits(project) if one["site"] != audit.site]
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    one = {**asdict(found), "sentence": found.sentence, "at": at}
+    one = {**asdict(audit), "sentence": audit.sentence, "at": at}
     project.store.set(SETTING, [*kept, one])
-    return found
+    return audit
 
 
 def site_audits(project: Any) -> list[dict[str, Any]]:

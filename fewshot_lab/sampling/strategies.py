@@ -84,14 +84,14 @@ def suggest_by(
     if strategy == "entropy":
         doubt = (p * np.log(np.maximum(p, 1e-9))).sum(axis=1)
     kept = _within_quota(rows[np.argsort(doubt, kind="stable")], groups, n)
-    found = []
+    suggestions = []
     for row in kept:
         first, second = np.argsort(-probabilities[row], kind="stable")[:2]
         gap = float(probabilities[row, first] - probabilities[row, second])
         reason = f"between {names[first]} and {names[second]}, margin {gap:.2f}"
         classes = (int(class_ids[first]), int(class_ids[second]))
-        found.append(Suggestion(ids[row], reason, strategy, False, classes))
-    return found
+        suggestions.append(Suggestion(ids[row], reason, strategy, False, classes))
+    return suggestions
 
 
 def _within_quota(rows: NDArray[np.int64], groups: NDArray[np.int64] | None, n: int) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
-from fewshot_lab.images import ManifestColumns, holds_dicom
+from fewshot_lab.images import ManifestColumns, holds_dicom, import_roots
 from fewshot_lab.ui.words import count, plural
 
 LOOKED_AT = 5000
@@ -61,6 +61,7 @@ def look(text: str) -> Source:
     path = Path(text.strip().strip("'\"")).expanduser()
     if not path.is_absolute():
         raise FewshotLabError(f"Type the whole path, from its root: {path.absolute()}?")
+    import_roots().check(path)
     try:
         if not path.exists():
             raise FewshotLabError(_missing(path))
