@@ -16,7 +16,7 @@ from fewshot_lab.web.bodies import (
 from fewshot_lab.web.door import Door
 from fewshot_lab.web.frames import pack, unpack
 from fewshot_lab.web.guard import reading, writing
-from fewshot_lab.web.images import facts, neighbours, picture, search, thumbnail
+from fewshot_lab.web.images import facts, grey_values, neighbours, picture, search, thumbnail
 from fewshot_lab.web.labels import actions, change_classes, history, labels_csv
 from fewshot_lab.web.live import live
 from fewshot_lab.web.map import column
@@ -48,6 +48,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/live", live),
         Route(api + "/thumb/{image}", reading(thumbnail)),
         Route(api + "/picture/{image}", reading(picture)),
+        Route(api + "/grey/{image}", reading(grey_values)),
         Route(api + "/image/{image}", reading(facts)),
         Route(api + "/image/{image}/neighbours", reading(neighbours)),
         Route(api + "/search", reading(search)),
