@@ -231,9 +231,9 @@ def confounding(
     level = {key: each / columns for key, each in LEVELS.items()}
     deals = Permutations.of(value, images.y, groups, seed=seed)
     named, stands_out = [], {}
-    told = probe(pool.rotated[images.rows], groups, deals, seed=seed)
+    telling = probe(pool.rotated[images.rows], groups, deals, seed=seed)
     check()
-    if told.p <= level["telling"]:
+    if telling.p <= level["telling"]:
         named.append("telling")
     evidence = Evidence(
         images.probabilities, images.y, groups, "out-of-fold", np.zeros(len(value), dtype=bool)
@@ -276,7 +276,7 @@ def confounding(
         missing,
         spread,
         shown,
-        told,
+        telling,
         index,
         deals.can_tell(level["telling"]),
         one_sided,

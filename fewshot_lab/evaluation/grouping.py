@@ -61,13 +61,13 @@ class GroupRule:
     noun: str = "group"
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any] | None) -> GroupRule:
+    def from_dict(cls, record: Mapping[str, Any] | None) -> GroupRule:
         """Read what :meth:`to_dict` returned; None is the rule of a new project."""
-        told = told or {}
+        record = record or {}
         return cls(
-            str(told.get("kind", "import")),
-            str(told.get("value", "")),
-            str(told.get("noun", "group")),
+            str(record.get("kind", "import")),
+            str(record.get("value", "")),
+            str(record.get("noun", "group")),
         )
 
     def to_dict(self) -> dict[str, str]:
@@ -108,8 +108,8 @@ def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
             ) from None
         if not rule.value:
             raise FewshotLabError("Give an expression that finds the group in a file's path.")
-        found = (pattern.search(row.path) for row in rows)
-        return [None if m is None else (m[1] if pattern.groups else m[0]) or None for m in found]
+        matches = (pattern.search(row.path) for row in rows)
+        return [None if m is None else (m[1] if pattern.groups else m[0]) or None for m in matches]
     raise FewshotLabError(f"{rule.kind!r} is no source of groups: {', '.join(KINDS)}.")
 
 

@@ -68,7 +68,7 @@ class LeakCheck:
         if self.leaks:
             trained = sum(len(leak.trained) for leak in self.leaks)
             tested = sum(len(leak.tested) for leak in self.leaks)
-            said = (
+            words = (
                 f"{plural(len(self.leaks), self.noun)} on both sides ({tested:,} tested, "
                 f"{trained:,} trained on): {plural(self.excluded, 'image')} left out of the "
                 "figures."
@@ -79,22 +79,22 @@ class LeakCheck:
                 parts.append(plural(self.groups, self.noun))
             if self.joined:
                 parts.append(f"{plural(self.joined, 'set')} of near-duplicates")
-            said = (
+            words = (
                 f"{' and '.join(parts)}; none on both sides."
                 if parts
                 else "No groups are known, and none of these images are near-duplicates: images of "
                 "one patient may be on both sides."
             )
             if parts and not self.groups:
-                said += " No groups are known: images of one patient may be on both sides."
+                words += " No groups are known: images of one patient may be on both sides."
         if self.apart:
             pairs = "pair" if self.apart == 1 else "pairs"
-            said += f" {self.apart:,} look-alike {pairs} of different {self.noun}s; " + (
+            words += f" {self.apart:,} look-alike {pairs} of different {self.noun}s; " + (
                 f"{plural(self.twins, 'image')} whose twin was trained on left out of the figures."
                 if self.twins
                 else "none of them on both sides."
             )
-        return said
+        return words
 
     def named(self, most: int = 3) -> str:
         """Name the groups and images on both sides; "" where there are none."""
@@ -190,7 +190,7 @@ def check_folds(
     part = (folds > -2).any(axis=0)
     size = np.bincount(code[part], minlength=len(names))
     several = size > 1
-    found: dict[int, tuple[set[int], set[int]]] = {}
+    sides: dict[int, tuple[set[int], set[int]]] = {}
     for fold in folds:
         low = np.full(len(names), np.iinfo(np.int64).max)
         high = np.full(len(names), -2)
@@ -204,7 +204,7 @@ def check_folds(
             leaking[held] = True
             # Whatever is in no fold, or another, trained while these were held out.
             others = mine[fold[mine] != fold[held[0]]] if len(held) else mine
-            tested, trained = found.setdefault(int(g), (set(), set()))
+            tested, trained = sides.setdefault(int(g), (set(), set()))
             tested.update(held.tolist())
             trained.update(others.tolist())
     leaks = tuple(
@@ -213,7 +213,7 @@ def check_folds(
             tuple(ids[i] for i in sorted(trained)),
             tuple(ids[i] for i in sorted(tested)),
         )
-        for g, (tested, trained) in found.items()
+        for g, (tested, trained) in sides.items()
     )
     present = names[size > 0]
     plain = np.array([name.startswith(("image:", "near:")) for name in present], dtype=bool)

@@ -180,7 +180,7 @@ def _labelled(
     for i, n in enumerate(at):
         column = {int(c): k for k, c in enumerate(class_ids)}
         labelled = np.array([column.get(int(c), 0) if c >= 0 else -1 for c in label])
-        found = choose(
+        suggestions = choose(
             strategy,
             pool,
             ids,
@@ -193,7 +193,7 @@ def _labelled(
             n=int(n) - int((label >= 0).sum()),
             seed=seed + i,
         )
-        rows = np.array([int(s.image_id) for s in found], dtype=np.int64)
+        rows = np.array([int(s.image_id) for s in suggestions], dtype=np.int64)
         short = int(n) - int((label >= 0).sum()) - len(rows)
         if short > 0:
             # Near-duplicates and quotas leave fewer than asked: chance fills up.
@@ -225,7 +225,7 @@ def _compared(curves: dict[str, Float], at: NDArray[np.int64], draws: int) -> li
         np.random.default_rng(0).multinomial(draws, np.full(draws, 1 / draws), REPLICATES) / draws
     )
     targets = [float(random.mean(axis=0)[int(q * (len(at) - 1))]) for q in (0.4, 0.7, 1.0)]
-    found = []
+    rows = []
     for name, curve in curves.items():
         mean = curve.mean(axis=0)
         half = _half(curve)
@@ -241,7 +241,7 @@ def _compared(curves: dict[str, Float], at: NDArray[np.int64], draws: int) -> li
                     "share": _share(curve, random, shared, at, target),
                 }
             )
-        found.append(
+        rows.append(
             {
                 "strategy": name,
                 "title": STRATEGIES.get(name, name),
@@ -261,7 +261,7 @@ def _compared(curves: dict[str, Float], at: NDArray[np.int64], draws: int) -> li
                 "cost": cost,
             }
         )
-    return found
+    return rows
 
 
 def reached(mean: Float, at: NDArray[np.int64], target: float) -> float:
@@ -327,18 +327,18 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def verdict(found: dict[str, Any]) -> dict[str, Any]:
+def verdict(result: dict[str, Any]) -> dict[str, Any]:
     """Return which strategy the evidence is for, and the sentence that says so.
 
     Another than the default only where it is better beyond doubt (the 95 % interval of the paired
     difference, corrected for the number of strategies, lies above zero).
     """
-    rows: Sequence[dict[str, Any]] = found["strategies"]
+    rows: Sequence[dict[str, Any]] = result["strategies"]
     by_name = {row["strategy"]: row for row in rows}
     usual = by_name.get(DEFAULT_STRATEGY)
     best = max(rows, key=lambda row: row["area"])
     against = best["than_default"]
-    about = f"in {found['draws']} replays of {found['images']:,} labelled images"
+    about = f"in {result['draws']} replays of {result['images']:,} labelled images"
     if usual is None or (best is not usual and against["low"] > 0):
         chosen = best["strategy"]
         points = f"{100 * against['value']:.1f} points" if against else ""

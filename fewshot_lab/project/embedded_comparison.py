@@ -130,7 +130,7 @@ def better_backbone(
     most = max((row["gain"] for row in clear), default=0.0)
     # The first of those that are as good: candidates stand in the order of what suits most kinds.
     better = next((row for row in clear if row["gain"] > most - NO_MATTER), None)
-    found = {
+    comparison = {
         "in_use": project.backbone_name,
         "fingerprint": project.backbone.fingerprint,
         "labels": len(training.ids),
@@ -142,9 +142,9 @@ def better_backbone(
         "made": time.time(),
         "seconds": round(time.monotonic() - began, 1),
     }
-    found["sentence"] = verdict_of(found)
-    remember(project, KEPT, found)
-    return found
+    comparison["sentence"] = verdict_of(comparison)
+    remember(project, KEPT, comparison)
+    return comparison
 
 
 def candidates(project: ProjectCore) -> list[str]:
@@ -159,11 +159,11 @@ def candidates(project: ProjectCore) -> list[str]:
     ]
 
 
-def verdict_of(found: dict[str, Any]) -> str:
+def verdict_of(comparison: dict[str, Any]) -> str:
     """Return in one sentence what a comparison says."""
-    own, others = found["rows"][0], found["rows"][1:]
-    on = f"on {found['compared']:,} labelled images, each held out in turn"
-    row = next((r for r in others if r["backbone"] == found["better"]), None)
+    own, others = comparison["rows"][0], comparison["rows"][1:]
+    on = f"on {comparison['compared']:,} labelled images, each held out in turn"
+    row = next((r for r in others if r["backbone"] == comparison["better"]), None)
     if row is not None:
         return (
             f"{row['title']} tells your classes apart better than {own['title']}: {points(row)} "
