@@ -10,6 +10,7 @@ import typer
 
 from fewshot_lab.cli.options import Home, Json, optional
 from fewshot_lab.cli.reporting import listed, tell
+from fewshot_lab.words import plural
 
 
 def relink(
@@ -31,8 +32,7 @@ def relink(
     Files that are not there, or are of another size, stay as they were and are listed; the exit
     status is 1 where nothing was found.
     """
-    from fewshot_lab.words import plural
-from fewshot_lab.errors import FewshotLabError
+    from fewshot_lab.errors import FewshotLabError
     from fewshot_lab.project import Project
     from fewshot_lab.project import relink as relink_project
 
