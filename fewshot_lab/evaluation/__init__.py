@@ -23,7 +23,8 @@ from fewshot_lab.evaluation.cross_validation import (
     suspects,
 )
 from fewshot_lab.evaluation.curves import LearningCurve
-from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, Settings, act
+from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, act
+from fewshot_lab.evaluation.decision_settings import Settings
 from fewshot_lab.evaluation.decisions import Decision, Verdicts
 from fewshot_lab.evaluation.disagreement import Disagreement, disagreement
 from fewshot_lab.evaluation.drift import PoolReference
