@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import read_table
+from fewshot_lab.tables import plain_path, read_columns
 
 _WORDS = {
     "train": "train",
@@ -27,8 +27,8 @@ def read_split(file: Path) -> dict[str, str]:
         Where the file cannot be read, lacks a column, says something else, or contradicts itself.
     """
     side_by_path: dict[str, str] = {}
-    for line, row in read_table(file, ("path", "split")):
-        path, side = row["path"], row["split"].casefold()
+    for line, row in read_columns(file, ("path", "split")):
+        path, side = plain_path(row["path"]), row["split"].casefold()
         if side in _LEFT_OUT or not path:
             continue
         if side not in _WORDS:

@@ -21,6 +21,8 @@ from .backbone_suggestion import decline_offer as decline_offer
 from .backbone_suggestion import is_due as is_due
 from .backbone_suggestion import put_into_use as put_into_use
 from .backbone_suggestion import verdict as verdict
+from .class_pair import class_pairs as class_pairs
+from .class_pair import set_class_pair as set_class_pair
 from .clinical import clinical_figures as clinical_figures
 from .clinical import clinical_report as clinical_report
 from .confounders import confounder_values as confounder_values
@@ -35,6 +37,7 @@ from .costs import error_costs as error_costs
 from .costs import parse_cost as parse_cost
 from .costs import read_cost_table as read_cost_table
 from .costs import set_error_costs as set_error_costs
+from .embedded import UnreadableImages as UnreadableImages
 from .embedded_comparison import better_backbone as better_backbone
 from .embedded_comparison import candidates as candidates
 from .embedded_comparison import points as points
@@ -45,7 +48,8 @@ from .grades import set_grades as set_grades
 from .grouping import NearPair as NearPair
 from .hidden_repeats import Repeats as Repeats
 from .hidden_repeats import repeats_of as repeats_of
-from .importing import ImportReport as ImportReport
+from .import_report import ImportReport as ImportReport
+from .import_report import import_sentence as import_sentence
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
 from .labels_as_arrays import LabelArrays as LabelArrays
@@ -80,6 +84,8 @@ from .probability_words import unlike_words as unlike_words
 from .project import DamagedProject as DamagedProject
 from .project import Project as Project
 from .project import ProjectInfo as ProjectInfo
+from .relinking import Relinked as Relinked
+from .relinking import relink as relink
 from .replay_study import replay_of as replay_of
 from .site_audits import audit_site as audit_site
 from .site_audits import site_audits as site_audits

@@ -11,8 +11,8 @@ import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import by_cost, check_costs
-from fewshot_lab.files import read_rows
 from fewshot_lab.stats import Evidence, Interval, effective_size, wilson
+from fewshot_lab.tables import read_rows
 
 if TYPE_CHECKING:
     from fewshot_lab.project.base import ProjectFolder
@@ -105,7 +105,7 @@ def read_cost_table(project: ProjectFolder, path: Path) -> tuple[ErrorCost, ...]
     FewshotLabError
         Where it has not one row and one column for each class.
     """
-    rows = [row for _, row in read_rows(path) if any(row)]
+    rows = [[cell.strip() for cell in row] for _, row in read_rows(path)]
     if not rows:
         raise FewshotLabError(f"{path} is empty: give a row and a column for each class.")
     columns = [class_id(project, name) for name in rows[0][1:]]

@@ -24,6 +24,19 @@ if TYPE_CHECKING:
     from fewshot_lab.project.kept_pool import KeptPool
 
 
+class UnreadableImages(FewshotLabError):  # noqa: N818
+    """Most of a project's images cannot be read now.
+
+    Attributes
+    ----------
+    report : EmbedReport
+    """
+
+    def __init__(self, sentence: str, report: EmbedReport) -> None:
+        super().__init__(sentence)
+        self.report = report
+
+
 class EmbeddedProject(ProjectFolder):
     """Backbone, embeddings, index and map of a project."""
 
@@ -108,6 +121,8 @@ class EmbeddedProject(ProjectFolder):
         ------
         FewshotLabError
             For an unknown backbone, one that cannot be had now, or a missing GPU.
+        UnreadableImages
+            Where most images cannot be read now: the backbone in use stays the one in use.
         """
         from fewshot_lab.backbones import find
         from fewshot_lab.embeddings import embed
@@ -126,6 +141,10 @@ class EmbeddedProject(ProjectFolder):
             shard=shard,
             progress=progress,
         )
+        path_of = {row.id: row.path for row in self.store.images([i for i, _ in report.failed])}
+        report.failed = [(path_of[i], reason) for i, reason in report.failed]
+        if len(report.failed) > report.done + report.skipped:
+            raise UnreadableImages(self._unreadable(report), report)
         # Kept by name from the first time on: another default later changes no project.
         if self._through is None and (backbone or self.store.get("backbone") is None):
             put_into_use(self, backbone or chosen.name)
@@ -134,6 +153,17 @@ class EmbeddedProject(ProjectFolder):
 
             Copies(self).compare(progress)
         return report
+
+    def _unreadable(self, report: EmbedReport) -> str:
+        there = report.done + report.skipped
+        what = f"{len(report.failed):,} of {len(report.failed) + there:,} images"
+        path, reason = report.failed[0]
+        before = self._through or self.store.get("backbone")
+        stays = f" {self.name} stays with {before}." if before and not self._through else ""
+        return (
+            f"{what} could not be read.{stays} {path}: {reason} Where images lie elsewhere now, "
+            "import them from there."
+        )
 
     def through(self, backbone: str) -> Self:
         """Return the project as another backbone sees it: its embeddings, its map.
