@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fewshot_lab.evaluation.confounding import MOST, Confounding, ValueFigures
+from fewshot_lab.evaluation.confounding import MOST
+from fewshot_lab.evaluation.confounding_result import Confounding, ValueFigures
 from fewshot_lab.evaluation.left_out import FEWEST, LeftOut
 from fewshot_lab.stats import Interval
 from fewshot_lab.words import percent, plural, share
