@@ -5,8 +5,8 @@ import streamlit as st
 from fewshot_lab.project import Project
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.ui import session, work
-from fewshot_lab.ui.page_menu import page_menu
 from fewshot_lab.ui.markdown import plain
+from fewshot_lab.ui.page_menu import page_menu
 
 NAMES = 8
 

@@ -1,7 +1,7 @@
 // @ts-check
 // The large view: zoom, pan, what is known of the image, and its nearest neighbours.
 
-import { button, clock, count, h, iconButton, percent, refill, two } from "./dom.js";
+import { button, clock, count, h, iconButton, percent, refill } from "./dom.js";
 import { describe } from "./hovercard.js";
 
 /** @import { Api } from "./api.js" */
@@ -172,7 +172,7 @@ export class Viewer {
     const tiles = ids.map((id, i) => {
       const row = this.model.rowOf.get(id) ?? -1;
       const shown = this.model.shownId(row);
-      const title = `similarity ${two(similarity[i])}`;
+      const title = `similarity ${percent(similarity[i])}`;
       const attributes = {
         title,
         style: shown !== null ? { "--own": this.model.color(shown) } : {},
