@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.evaluation.leaks import LeakCheck
 from fewshot_lab.stats import Interval, Sample, mean_recall, share, wilson
+from fewshot_lab.words import plural
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class TestFigures:
         if len(lacking_names) > 3:
             some += f" and {len(lacking_names) - 3} more"
         more = max(self.lacking.values())
-        do = f"About {more:,} further {noun}{'' if more == 1 else 's'} would do."
+        do = f"About {plural(more, f'further {noun}')} would do."
         if not all(self.lacking.values()):
             do = "The pool has not as many as would do."
         return (
