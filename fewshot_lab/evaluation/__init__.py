@@ -7,8 +7,6 @@ from fewshot_lab.evaluation.audit_estimates import (
     ReferenceTest,
     TestFigures,
     audit_estimate,
-    labels_to_halve,
-    labels_until_narrow,
     test_figures,
 )
 from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
@@ -62,6 +60,7 @@ from fewshot_lab.evaluation.grouping import (
 )
 from fewshot_lab.evaluation.kind_fit import KindFit, fit_kind
 from fewshot_lab.evaluation.labelling_time import Pace, pace
+from fewshot_lab.evaluation.labels_needed import labels_to_halve, labels_until_narrow
 from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sides
 from fewshot_lab.evaluation.learning_curve import learning_curve
 from fewshot_lab.evaluation.near_duplicate_threshold import (
