@@ -9,7 +9,7 @@ from typing import Any, Self
 from sqlalchemy import delete, select
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.store.audit import AuditSet
+from fewshot_lab.store.audit_rows import AuditSet
 from fewshot_lab.store.classes import Classes
 from fewshot_lab.store.current_labels import CurrentLabels
 from fewshot_lab.store.database import Database
