@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fewshot_lab.evaluation.labels_needed import labels_to_halve, labels_until_narrow
 from fewshot_lab.evaluation.leaks import LeakCheck
 from fewshot_lab.stats import Interval, Sample, mean_recall, share
+from fewshot_lab.words import plural
 
 FEW_TO_PLAN = 10
 """With fewer labels the number to halve the interval would be another after each label."""
@@ -111,7 +112,7 @@ class TestFigures:
         if len(lacking_names) > 3:
             some += f" and {len(lacking_names) - 3} more"
         more = max(self.lacking.values())
-        do = f"About {more:,} further {noun}{'' if more == 1 else 's'} would do."
+        do = f"About {plural(more, f'further {noun}')} would do."
         if not all(self.lacking.values()):
             do = "The pool has not as many as would do."
         return (

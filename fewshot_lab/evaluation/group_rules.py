@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import plural
 
 KINDS = ("import", "column", "pattern", "none")
 NOUNS = ("patient", "slide", "video", "case")
@@ -178,11 +179,11 @@ def preview_groups(rows: Sequence[Row], rule: GroupRule) -> GroupPreview:
     spots = np.unique(np.linspace(0, max(len(rows) - 1, 0), min(len(rows), 8)).astype(int))
     n, g = len(rows), len(counts)
     noun = rule.noun
-    sentence = f"{_some(g, noun)} in {_some(n, 'image')}"
+    sentence = f"{plural(g, noun)} in {plural(n, 'image')}"
     if g:
         sentence += f", {_few(counts)} each"
     if without:
-        sentence += f"; {_some(len(without), 'image')} without one (each counts for itself)"
+        sentence += f"; {plural(len(without), 'image')} without one (each counts for itself)"
     largest = counts.most_common(10)
     warning = ""
     if g == 0 and rule.kind not in ("none", "import"):
@@ -213,8 +214,4 @@ def preview_groups(rows: Sequence[Row], rule: GroupRule) -> GroupPreview:
 def _few(counts: Counter[str]) -> str:
     sizes = sorted(counts.values())
     low, high = sizes[0], sizes[-1]
-    return _some(low, "image") if low == high else f"{low:,} to {high:,} images"
-
-
-def _some(n: int, word: str) -> str:
-    return f"{n:,} {word}{'' if n == 1 else 's'}"
+    return plural(low, "image") if low == high else f"{low:,} to {high:,} images"
