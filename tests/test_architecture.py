@@ -12,7 +12,7 @@ PACKAGE = ROOT / "fewshot_lab"
 
 # From the ground up. A room imports only from rooms below it.
 ROOMS = [
-    ["errors", "cells"],
+    ["errors", "cells", "words"],
     ["progress", "home", "files", "tables", "signals", "version"],
     ["images"],
     ["store"],

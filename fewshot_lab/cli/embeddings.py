@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
-from fewshot_lab.cli.reporting import listed, plural, progress, tell
+from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.progress import Progress

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
-from fewshot_lab.cli.reporting import plural, table, tell
+from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.words import plural
 
 CsvOut = Annotated[Path | None, optional("The CSV to write; stdout by default.")]
 

@@ -14,9 +14,10 @@ import typer
 from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
 from fewshot_lab.cli.relink import relink
-from fewshot_lab.cli.reporting import listed, plural, progress, table, tell
+from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError, NoProject
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.images import ManifestColumns

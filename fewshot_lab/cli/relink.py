@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.options import Home, Json, optional
-from fewshot_lab.cli.reporting import listed, plural, tell
+from fewshot_lab.cli.reporting import listed, tell
+from fewshot_lab.words import plural
 
 
 def relink(

@@ -149,13 +149,6 @@ def _bars(words: Words) -> Iterator[Progress]:
         yield report
 
 
-def plural(count: int, noun: str) -> str:
-    """Return "1 image", "1,200 images", "2 classes"."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
-
-
 def table(head: list[str], rows: list[list[str]]) -> str:
     """Return plain columns, numbers not aligned: for people, and for cut and awk."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.cli.reporting import plural
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.jobs import Status

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fewshot_lab.evaluation.confounding import MOST, Confounding, ValueFigures
+from fewshot_lab.evaluation.confounding import MOST
+from fewshot_lab.evaluation.confounding_result import Confounding, ValueFigures
 from fewshot_lab.evaluation.left_out import FEWEST, LeftOut
-from fewshot_lab.evaluation.referral import percent
 from fewshot_lab.stats import Interval
+from fewshot_lab.words import percent, plural, share
 
 HARM = ("left_out", "accuracy", "calibration")
 NEUTRAL = 0.5
@@ -106,7 +107,7 @@ def _json(interval: Interval) -> dict[str, Any]:
 
 
 def _between(interval: Interval) -> str:
-    return f"{percent(interval.value)} ({100 * interval.low:.0f}–{100 * interval.high:.0f})"
+    return share(interval.value, interval.low, interval.high)
 
 
 def _points(interval: Interval) -> str:
@@ -231,7 +232,7 @@ def _lean(lean: float) -> str:
     points = round(100 * abs(lean))
     if not points:
         return "neither too sure nor too unsure"
-    return f"too {'sure' if lean > 0 else 'unsure'} by {points} point{'' if points == 1 else 's'}"
+    return f"too {'sure' if lean > 0 else 'unsure'} by {plural(points, 'point')}"
 
 
 def _loss(where: str, loss: LeftOut) -> str:

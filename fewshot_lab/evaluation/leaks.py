@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.words import plural
+
 
 @dataclass(frozen=True)
 class Leak:
@@ -67,15 +69,16 @@ class LeakCheck:
             trained = sum(len(leak.trained) for leak in self.leaks)
             tested = sum(len(leak.tested) for leak in self.leaks)
             words = (
-                f"{_some(len(self.leaks), self.noun)} on both sides ({tested:,} tested, "
-                f"{trained:,} trained on): {_some(self.excluded, 'image')} left out of the figures."
+                f"{plural(len(self.leaks), self.noun)} on both sides ({tested:,} tested, "
+                f"{trained:,} trained on): {plural(self.excluded, 'image')} left out of the "
+                "figures."
             )
         else:
             parts = []
             if self.groups:
-                parts.append(_some(self.groups, self.noun))
+                parts.append(plural(self.groups, self.noun))
             if self.joined:
-                parts.append(f"{_some(self.joined, 'set')} of near-duplicates")
+                parts.append(f"{plural(self.joined, 'set')} of near-duplicates")
             words = (
                 f"{' and '.join(parts)}; none on both sides."
                 if parts
@@ -87,7 +90,7 @@ class LeakCheck:
         if self.apart:
             pairs = "pair" if self.apart == 1 else "pairs"
             words += f" {self.apart:,} look-alike {pairs} of different {self.noun}s; " + (
-                f"{_some(self.twins, 'image')} whose twin was trained on left out of the figures."
+                f"{plural(self.twins, 'image')} whose twin was trained on left out of the figures."
                 if self.twins
                 else "none of them on both sides."
             )
@@ -113,10 +116,6 @@ class LeakCheck:
             "not_joined": self.apart,
             "twins_excluded": self.twins,
         }
-
-
-def _some(n: int, word: str) -> str:
-    return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
 def check_sides(

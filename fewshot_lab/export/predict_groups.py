@@ -19,6 +19,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.evaluation.group_answers import GroupAnswers
 from fewshot_lab.tables import plain_path, read_columns, read_rows
+from fewshot_lab.words import plural
 
 FindGroup = Callable[[str], str | None]
 
@@ -184,7 +185,7 @@ class GroupTally:
     def sentence(self, out: Path) -> str:
         """Say what was written, and what could not be."""
         noun = self.answers.noun
-        words = f"{len(self._seen):,} {noun}{'' if len(self._seen) == 1 else 's'}: {out}."
+        words = f"{plural(len(self._seen), noun)}: {out}."
         if self.without:
             one = self.without == 1
             words += f" {self.without:,} picture{' belongs' if one else 's belong'} to none."

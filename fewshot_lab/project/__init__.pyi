@@ -21,6 +21,8 @@ from .backbone_suggestion import decline_offer as decline_offer
 from .backbone_suggestion import is_due as is_due
 from .backbone_suggestion import put_into_use as put_into_use
 from .backbone_suggestion import verdict as verdict
+from .class_pair import class_pairs as class_pairs
+from .class_pair import set_class_pair as set_class_pair
 from .clinical import clinical_figures as clinical_figures
 from .clinical import clinical_report as clinical_report
 from .confounders import confounder_values as confounder_values
@@ -52,8 +54,7 @@ from .kept_studies import newest as newest
 from .kept_studies import remember as remember
 from .labels_as_arrays import LabelArrays as LabelArrays
 from .labels_as_arrays import label_arrays as label_arrays
-from .patients import RULE_WORDS as RULE_WORDS
-from .patients import PatientFigures as PatientFigures
+from .patient_figures import PatientFigures as PatientFigures
 from .patients import own_class as own_class
 from .patients import patient_figures as patient_figures
 from .patients import set_own_class as set_own_class

@@ -17,11 +17,11 @@ from fewshot_lab.project.embedded_comparison import (
     KEPT,
     LEAST,
     TAKEN,
-    _time,
     candidates,
     points,
 )
 from fewshot_lab.project.kept_studies import newest
+from fewshot_lab.words import duration
 
 if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore
@@ -139,4 +139,4 @@ def _cost(row: dict[str, Any]) -> str:
     if not seconds:
         return f"{row['missing']:,} images are embedded anew; labels stay."
     n = f"{row['missing']:,} images"
-    return f"To embed and map {n} takes about {_time(MAP_SECONDS + seconds)}; labels stay."
+    return f"To embed and map {n} takes about {duration(MAP_SECONDS + seconds)}; labels stay."

@@ -16,6 +16,7 @@ from fewshot_lab.evaluation import cross_validation
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.kept_studies import newest, remember
 from fewshot_lab.stats import paired_gain
+from fewshot_lab.words import duration
 
 if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone, Parts
@@ -182,7 +183,7 @@ def points(row: dict[str, Any]) -> str:
 class _TooLong(FewshotLabError):  # noqa: N818
     def __init__(self, each: float, n: int) -> None:
         self.each = each
-        super().__init__(f"Left out: to embed {n:,} images by it takes about {_time(each * n)}.")
+        super().__init__(f"Left out: to embed {n:,} images by it takes about {duration(each * n)}.")
 
 
 def _enough(project: ProjectCore, y: NDArray[np.int64]) -> None:
@@ -282,9 +283,3 @@ def _judge(
     for row in rows[1:]:
         gain = paired_gain(y[held], rates[row["backbone"]][held] - own[held], together, level=level)
         row |= {"gain": gain.value, "low": gain.low, "high": gain.high}
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

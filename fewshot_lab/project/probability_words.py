@@ -9,20 +9,12 @@ from fewshot_lab.evaluation import (
     referred_sentence,
 )
 from fewshot_lab.stats import Interval
-
-
-def percent(value: float) -> str:
-    """Return 0.784 as "78 %", 0.046 as "4.6 %"."""
-    return f"{100 * value:.1f} %" if value < 0.0995 else f"{100 * value:.0f} %"
+from fewshot_lab.words import fine_percent, fine_share
 
 
 def between(interval: Interval) -> str:
     """Return "78 % (71-84)"."""
-    digits = 1 if interval.value < 0.0995 else 0
-    return (
-        f"{percent(interval.value)} ({100 * interval.low:.{digits}f}–"
-        f"{100 * interval.high:.{digits}f})"
-    )
+    return fine_share(interval.value, interval.low, interval.high)
 
 
 def reliability_words(probabilities: Probabilities) -> str:
@@ -31,14 +23,15 @@ def reliability_words(probabilities: Probabilities) -> str:
     seen = probabilities.reliability
     lean = seen.confidence - seen.accuracy
     words = (
-        f"Probabilities are off by {percent(error.value)} on average "
+        f"Probabilities are off by {fine_percent(error.value)} on average "
         f"({100 * error.low:.1f}–{100 * error.high:.1f}), n = {error.n:,}"
     )
     if error.low <= 0:
         return f"{words}: no more than chance may make of it."
     if abs(lean) < 0.01:
         return f"{words}: on the whole neither too sure nor too unsure."
-    return f"{words}: on the whole too {'sure' if lean > 0 else 'unsure'} by {percent(abs(lean))}."
+    way = "sure" if lean > 0 else "unsure"
+    return f"{words}: on the whole too {way} by {fine_percent(abs(lean))}."
 
 
 def threshold_words(probabilities: Probabilities) -> tuple[str, ...]:
@@ -94,14 +87,14 @@ def sets_words(probabilities: Probabilities) -> tuple[str, ...]:
     sets = probabilities.sets
     each = ", for each class" if sets.per_class else ""
     first = (
-        f"Sets that hold the true class {percent(sets.promised)} of the time{each} have "
-        f"{sets.size:.2f} classes on average; {percent(sets.single)} have one."
+        f"Sets that hold the true class {fine_percent(sets.promised)} of the time{each} have "
+        f"{sets.size:.2f} classes on average; {fine_percent(sets.single)} have one."
     )
     if probabilities.evidence.source == "audit":
         second = (
             f"Calibrated {probabilities.evidence.words}: for images from the same source as the "
-            f"pool the coverage lies between {percent(sets.coverage.low)} and "
-            f"{percent(sets.coverage.high)}. For images of another source nothing is promised."
+            f"pool the coverage lies between {fine_percent(sets.coverage.low)} and "
+            f"{fine_percent(sets.coverage.high)}. For images of another source nothing is promised."
         )
         return first, second
     second = (

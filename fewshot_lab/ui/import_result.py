@@ -12,7 +12,7 @@ from fewshot_lab.project import Project, import_sentence
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import note
-from fewshot_lab.ui.words import plural
+from fewshot_lab.words import plural
 
 LISTED = 500
 VERBS = ("import", "demo", "prepare", "embed", "map")
