@@ -14,6 +14,7 @@ from fewshot_lab.store.label_rows import (
     LabelKind,
     UndoResult,
 )
+from fewshot_lab.store.moving import to_file, to_server
 from fewshot_lab.store.names import LONGEST_NAME, tidy_name
 from fewshot_lab.store.schema import SCHEMA_VERSION
 from fewshot_lab.store.store import Store
@@ -45,4 +46,6 @@ __all__ = [
     "colour_for",
     "in_conflict",
     "tidy_name",
+    "to_file",
+    "to_server",
 ]
