@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fewshot_lab.ui import import_form, import_result, work
+from fewshot_lab.ui import import_form, import_result, label_import, work
 from fewshot_lab.ui.empty import project_or_stop
 
 project = project_or_stop()
@@ -16,5 +16,7 @@ if job is None or job.verb not in ("import", "demo"):
     if import_result.show(project) and project.store.ids():
         st.header("Import more")
     import_form.show(project)
+    if project.store.ids():
+        label_import.show(project)
 elif job.report() is not None:
     import_result.show(project)
