@@ -6,7 +6,6 @@ from fewshot_lab.evaluation.audit_estimates import (
     AuditReport,
     ReferenceTest,
     TestFigures,
-    audit_estimate,
     test_figures,
 )
 from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
@@ -63,7 +62,6 @@ from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sid
 from fewshot_lab.evaluation.learning_curve import learning_curve
 from fewshot_lab.evaluation.near_duplicate_threshold import (
     NearThreshold,
-    closer_than_usual,
     near_threshold,
 )
 from fewshot_lab.evaluation.out_of_distribution import NEAR, make_reference, nearest
@@ -132,13 +130,11 @@ __all__ = [
     "Verdicts",
     "act",
     "answers",
-    "audit_estimate",
     "by_cost",
     "check_costs",
     "check_folds",
     "check_sides",
     "choose",
-    "closer_than_usual",
     "compare_rules",
     "confounding",
     "confounding_report",
