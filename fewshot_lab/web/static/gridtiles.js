@@ -4,10 +4,10 @@
 import { closest, h, two } from "./dom.js";
 import { ShortNames, fits, onFontsLoaded, widthIn } from "./names.js";
 import { Tile } from "./tile.js";
+import { GAP, filling, tilesOf } from "./tilelayout.js";
 
 /** @import { Grid } from "./grid.js" */
 
-const GAP = 8;
 const PREDICTION_LINE = 24;
 const SECOND_LINE = 14;
 const FIGURE = 31;
@@ -16,12 +16,16 @@ const SPARE_LINES = 2;
 const SPARE_TILES = 60;
 // Smaller tiles have no line for the prediction.
 const SMALL = 72;
+const USUAL = 98;
 
 export class GridTiles {
   /** @param {Grid} grid */
   constructor(grid) {
     this.grid = grid;
-    this.size = /** @type {number} */ (grid.preferences.get("size", 98));
+    // What the person has chosen; null: the tiles fill the room.
+    this.size = /** @type {number | null} */ (grid.preferences.get("size", null));
+    // As many as there were when the list came: it may get shorter while one works on it, the tiles stay.
+    this.batch = 0;
     this.tiles = /** @type {Map<number, Tile>} */ (new Map());
     this.spare = /** @type {Tile[]} */ ([]);
     this.columns = 0;
@@ -69,14 +73,21 @@ export class GridTiles {
     const { element, model, rows } = this.grid;
     const width = this.scroller.clientWidth - 4;
     if (width <= 0) return;
-    this.columns = Math.max(1, Math.floor((width + GAP) / (this.size + GAP)));
-    this.width = Math.floor((width - GAP * (this.columns - 1)) / this.columns);
     // The line of the prediction has its room as soon as there is a classifier.
     this.hasPredictions = model.hasClassifier();
+    this.readFont();
+    const room = { width, height: this.scroller.clientHeight - 4 };
+    const n = Math.max(rows.length, this.batch);
+    /** @param {number} side */
+    const heightOf = (side) => this.heightOf(side);
+    const fills = this.size === null && this.grid.view.name !== "accept";
+    const layout = fills ? filling(n, room, USUAL, heightOf) : tilesOf(room, this.size ?? USUAL);
+    this.columns = layout.columns;
+    this.width = layout.side;
+    this.height = this.heightOf(layout.side);
     const small = this.width < SMALL;
     this.short = this.shortForms(small);
     const { twoLines } = this.short;
-    this.height = this.width + (small || !this.hasPredictions ? 2 : PREDICTION_LINE + (twoLines ? SECOND_LINE : 0));
     element.classList.toggle("ws-two-lines", twoLines);
     element.classList.toggle("ws-guessing", this.hasPredictions);
     element.classList.toggle("ws-small-tiles", small);
@@ -86,28 +97,41 @@ export class GridTiles {
     this.paint();
   }
 
+  readFont() {
+    const font = `11px ${getComputedStyle(this.scroller).fontFamily}`;
+    if (font === this.font && this.names) return;
+    this.font = font;
+    const bold = `600 ${font}`;
+    this.names = { guess: new ShortNames(font), label: new ShortNames(bold), auto: new ShortNames(bold) };
+  }
+
+  /** @param {number} side */
+  heightOf(side) {
+    if (side < SMALL || !this.hasPredictions) return side + 2;
+    return side + PREDICTION_LINE + (this.needsTwoLines(side) ? SECOND_LINE : 0);
+  }
+
+  /** Whether one line is too short for a name and its figure. @param {number} side */
+  needsTwoLines(side) {
+    const width = widthIn(this.font);
+    return side >= SMALL && this.grid.model.classes.some((c) => !fits(c.name, [side - 12 - DOT - FIGURE], width));
+  }
+
   /**
    * How class names fit on a thumbnail and under it: on two lines where one is too short for any of them.
    * @param {boolean} small
    */
   shortForms(small) {
-    const font = `11px ${getComputedStyle(this.scroller).fontFamily}`;
-    if (font !== this.font || !this.names) {
-      this.font = font;
-      const bold = `600 ${font}`;
-      this.names = { guess: new ShortNames(font), label: new ShortNames(bold), auto: new ShortNames(bold) };
-    }
+    const { guess, label, auto } = /** @type {NonNullable<GridTiles["names"]>} */ (this.names);
     const names = this.grid.model.classes.map((c) => c.name);
     const room = this.width - 12;
     const chip = this.width - (small ? 22 : 26);
-    const oneLine = [room - DOT - FIGURE];
-    const width = widthIn(font);
-    const twoLines = !small && names.some((name) => !fits(name, oneLine, width));
+    const twoLines = this.needsTwoLines(this.width);
     return {
       twoLines,
-      guess: this.names.guess.in(names, twoLines ? [room - DOT, room - FIGURE] : oneLine),
-      label: this.names.label.in(names, small ? [chip] : [chip, chip]),
-      auto: this.names.auto.in(names, small ? [chip] : [chip, chip - 40]),
+      guess: guess.in(names, twoLines ? [room - DOT, room - FIGURE] : [room - DOT - FIGURE]),
+      label: label.in(names, small ? [chip] : [chip, chip]),
+      auto: auto.in(names, small ? [chip] : [chip, chip - 40]),
     };
   }
 
@@ -169,7 +193,7 @@ export class GridTiles {
     else tile.element.removeAttribute("title");
   }
 
-  /** @param {number} size */
+  /** @param {number | null} size null: as large as the room lets them be */
   resize(size) {
     this.size = size;
     this.grid.preferences.set("size", size);

@@ -51,6 +51,7 @@ export class Labeller {
     };
     this.paint(this.outbox.add(action), rows);
     this.toasts.removeActions();
+    this.model.emit("labelled", { rows, kind, classId });
     if (rows.length > 1) this.confirm(rows.length, action);
   }
 
