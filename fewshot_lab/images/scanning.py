@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,14 +29,14 @@ class Scan(Iterator[_Item]):
     total : int
         How many candidates and refused files there are as far as known; grows when a file turns
         out to hold several frames.
-    ignored : int
-        Files that are no pictures by their name (a README, a table): neither candidates nor
-        refused.
+    ignored : Counter
+        How many files are no pictures by their name (a README, a table), by ending: neither
+        candidates nor refused.
     """
 
     def __init__(self) -> None:
         self.total = 0
-        self.ignored = 0
+        self.ignored: Counter[str] = Counter()
         self._items: Iterator[_Item] = iter(())
 
     def __iter__(self) -> "Scan":

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.sampling.chooser import Suggestion
 from fewshot_lab.sampling.gaps import Confounder
-from fewshot_lab.sampling.suggestions import BATCH, Suggestion, suggest
+from fewshot_lab.sampling.suggestions import BATCH, suggest
 
 Float = NDArray[np.floating[Any]]
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images import ManifestColumns, holds_dicom, import_roots
-from fewshot_lab.ui.words import count, plural
+from fewshot_lab.words import count, plural, size
 
 LOOKED_AT = 5000
 CONTAINERS = {".zip": "zip", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
@@ -77,14 +77,8 @@ def look(text: str) -> Source:
         "csv": "A CSV manifest",
         "file": "A single file",
     }
-    sentence = f"{words[kind]}, {_size(n_bytes)}."
+    sentence = f"{words[kind]}, {size(n_bytes)}."
     return Source(kind, path, sentence, dicom=kind in ("zip", "file") and _dicom(path))
-
-
-def _size(n_bytes: int) -> str:
-    from fewshot_lab.ui.words import size
-
-    return size(n_bytes)
 
 
 def _dicom(path: Path) -> bool:
