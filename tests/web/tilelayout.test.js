@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { GAP, filling, tilesOf } from "../../fewshot_lab/web/static/tilelayout.js";
+import { GAP, filling, stepOf, tilesOf } from "../../fewshot_lab/web/static/tilelayout.js";
 
 const square = (side) => side;
 
@@ -29,9 +29,16 @@ test("a long list has tiles of the usual size, few have no more than a thumbnail
 });
 
 test("the line under a thumbnail counts", () => {
-  const room = { width: 520, height: 500 };
+  const room = { width: 520, height: 640 };
   const bare = filling(16, room, 98, square);
   const named = filling(16, room, 98, (side) => side + 40);
   assert.ok(named.side < bare.side);
   assert.ok(Math.ceil(16 / named.columns) * (named.side + 40 + GAP) - GAP <= room.height);
+});
+
+test("what is left of the width lies between the tiles, within reason", () => {
+  assert.equal(stepOf({ columns: 5, side: 155 }, 824), 155 + 12);
+  assert.equal(stepOf({ columns: 5, side: 158 }, 824), 158 + GAP);
+  assert.equal(stepOf({ columns: 2, side: 256 }, 824), 256 + 24);
+  assert.equal(stepOf({ columns: 1, side: 256 }, 824), 256 + GAP);
 });

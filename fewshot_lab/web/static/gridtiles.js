@@ -2,9 +2,9 @@
 // The tiles of the grid: only the visible ones are in the page, and are used again while one scrolls.
 
 import { closest, h, two } from "./dom.js";
-import { ShortNames, fits, onFontsLoaded, widthIn } from "./names.js";
+import { ShortNames, onFontsLoaded, widthIn } from "./names.js";
 import { Tile } from "./tile.js";
-import { GAP, filling, tilesOf } from "./tilelayout.js";
+import { GAP, filling, stepOf, tilesOf } from "./tilelayout.js";
 
 /** @import { Grid } from "./grid.js" */
 
@@ -30,9 +30,12 @@ export class GridTiles {
     this.spare = /** @type {Tile[]} */ ([]);
     this.columns = 0;
     this.width = 0;
+    // From one column to the next.
+    this.step = 0;
     this.height = 0;
     this.hasPredictions = false;
     this.font = "";
+    this.longestName = 0;
     this.space = h("div", { class: "ws-space" });
     this.scroller = h(
       "div",
@@ -84,6 +87,7 @@ export class GridTiles {
     const layout = fills ? filling(n, room, USUAL, heightOf) : tilesOf(room, this.size ?? USUAL);
     this.columns = layout.columns;
     this.width = layout.side;
+    this.step = stepOf(layout, width);
     this.height = this.heightOf(layout.side);
     const small = this.width < SMALL;
     this.short = this.shortForms(small);
@@ -97,8 +101,10 @@ export class GridTiles {
     this.paint();
   }
 
+  /** What is measured of the names, once for a font. */
   readFont() {
     const font = `11px ${getComputedStyle(this.scroller).fontFamily}`;
+    this.longestName = Math.max(0, ...this.grid.model.classes.map((c) => widthIn(font)(c.name)));
     if (font === this.font && this.names) return;
     this.font = font;
     const bold = `600 ${font}`;
@@ -113,8 +119,7 @@ export class GridTiles {
 
   /** Whether one line is too short for a name and its figure. @param {number} side */
   needsTwoLines(side) {
-    const width = widthIn(this.font);
-    return side >= SMALL && this.grid.model.classes.some((c) => !fits(c.name, [side - 12 - DOT - FIGURE], width));
+    return side >= SMALL && side - 12 - DOT - FIGURE < this.longestName;
   }
 
   /**
@@ -157,7 +162,7 @@ export class GridTiles {
       const place = first + i;
       const added = !tile;
       tile ??= this.spare.pop() ?? new Tile();
-      const left = 2 + (place % this.columns) * (this.width + GAP);
+      const left = 2 + (place % this.columns) * this.step;
       tile.place(left, 2 + Math.floor(place / this.columns) * step, this.width, this.height);
       tile.element.setAttribute("aria-posinset", String(place + 1));
       tile.element.setAttribute("aria-setsize", String(rows.length));

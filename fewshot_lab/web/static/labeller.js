@@ -99,6 +99,7 @@ export class Labeller {
    */
   revert(verb) {
     this.toasts.removeActions();
+    this.model.emit("reverted");
     this.paint(this.outbox.add({ do: verb }), []);
   }
 

@@ -5,6 +5,7 @@ const SMALLEST = 84;
 // Thumbnails have no more pixels.
 const LARGEST = 256;
 export const GAP = 8;
+const WIDEST_GAP = 24;
 
 /**
  * @param {number} columns
@@ -44,4 +45,14 @@ export function filling(n, room, size, heightOf) {
     if (side >= SMALLEST && side > best.side) Object.assign(best, { columns, side });
   }
   return best.side ? best : tilesOf(room, size);
+}
+
+/**
+ * From one tile to the next: what is left of the width lies between them, as far as that looks like a grid.
+ * @param {{ columns: number, side: number }} layout
+ * @param {number} width of the room
+ */
+export function stepOf({ columns, side }, width) {
+  const gap = columns > 1 ? Math.floor((width - columns * side) / (columns - 1)) : GAP;
+  return side + Math.max(GAP, Math.min(WIDEST_GAP, gap));
 }

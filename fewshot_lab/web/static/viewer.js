@@ -66,6 +66,7 @@ export class Viewer {
     model.on("labelled", (labelled) => {
       if (this.isOpen) this.keys.confirm(labelled);
     });
+    model.on("reverted", () => this.keys.explain());
     model.on("focus", (row) => {
       if (this.isOpen && row >= 0) this.show(row);
     });

@@ -90,8 +90,12 @@ export class ViewerKeys {
     refill(
       this.line,
       color && h("i", { class: "ws-swatch", style: { background: color } }),
-      h("b", {}, kind === "class" ? model.name(classId) : DONE[kind]),
-      place === undefined ? "" : `, ${count(place + 1)} of ${count(grid.rows.length)}`,
+      h(
+        "span",
+        {},
+        h("b", {}, kind === "class" ? model.name(classId) : DONE[kind]),
+        place === undefined ? "" : `, ${count(place + 1)} of ${count(grid.rows.length)}`,
+      ),
       h("span", { class: "ws-quiet" }, h("kbd", {}, "ctrl"), " ", h("kbd", {}, "Z"), " takes it back"),
     );
   }
