@@ -54,11 +54,12 @@ from .kept_studies import newest as newest
 from .kept_studies import remember as remember
 from .labels_as_arrays import LabelArrays as LabelArrays
 from .labels_as_arrays import label_arrays as label_arrays
-from .patients import RULE_WORDS as RULE_WORDS
-from .patients import PatientFigures as PatientFigures
+from .patient_figures import PatientFigures as PatientFigures
 from .patients import own_class as own_class
 from .patients import patient_figures as patient_figures
 from .patients import set_own_class as set_own_class
+from .pile_pairs import PilePairs as PilePairs
+from .pile_pairs import pile_pairs as pile_pairs
 from .places import NAME as NAME
 from .places import database as database
 from .places import existing as existing

@@ -182,7 +182,7 @@ export class GridTiles {
   /** @param {Tile} tile */
   paintTile(tile) {
     if (!this.short) return;
-    const { accept, cursor, model, outOfFold, similarity, view } = this.grid;
+    const { accept, cursor, model, outOfFold, piles, similarity, view } = this.grid;
     const similar = view.name === "neighbours" ? similarity?.get(tile.row) : undefined;
     const accepting = view.name === "accept";
     tile.paint(model, {
@@ -192,6 +192,7 @@ export class GridTiles {
       marked: cursor.marked.has(tile.row),
       excluded: accepting && accept.excluded.has(tile.row),
       accepting,
+      pile: piles.size(tile.row),
       note: similar !== undefined && model.predictedId(tile.row) === null ? two(similar) : null,
     });
     if (similar !== undefined) tile.element.title = `similarity ${two(similar)}`;

@@ -91,6 +91,9 @@ export class Keys {
         if (viewer.isOpen) viewer.close();
         grid.open({ name: "neighbours" });
       },
+      ",": () => {
+        if (!viewer.isOpen) grid.piles.toggle();
+      },
       "?": () => this.onHelp(),
       ArrowLeft: () => cursor.move(-1, 0, shiftKey),
       ArrowRight: () => cursor.move(1, 0, shiftKey),
@@ -138,6 +141,7 @@ export class Keys {
     const { grid, model, viewer } = this;
     if (popoverOpen()) return closePopover;
     if (viewer.isOpen) return () => viewer.close();
+    if (grid.view.name === "pile") return () => grid.piles.back();
     if (grid.cursor.marked.size && grid.view.name !== "selection") return () => grid.cursor.unmark();
     return model.selection ? () => model.select(null) : null;
   }
