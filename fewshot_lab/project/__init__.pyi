@@ -58,6 +58,8 @@ from .patient_figures import PatientFigures as PatientFigures
 from .patients import own_class as own_class
 from .patients import patient_figures as patient_figures
 from .patients import set_own_class as set_own_class
+from .pile_pairs import PilePairs as PilePairs
+from .pile_pairs import pile_pairs as pile_pairs
 from .places import NAME as NAME
 from .places import database as database
 from .places import existing as existing

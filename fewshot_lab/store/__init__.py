@@ -2,6 +2,7 @@
 
 from fewshot_lab.store.class_states import MAX_CLASSES
 from fewshot_lab.store.colours import colour_for
+from fewshot_lab.store.current_labels import PILE
 from fewshot_lab.store.image_rows import AddReport, AuditDraw, FileRow, ImageRow, NewImage
 from fewshot_lab.store.label_rows import (
     ClassRow,
@@ -23,6 +24,7 @@ from fewshot_lab.store.training_label import in_conflict
 __all__ = [
     "LONGEST_NAME",
     "MAX_CLASSES",
+    "PILE",
     "RULES",
     "SCHEMA_VERSION",
     "AddReport",
