@@ -62,6 +62,7 @@ from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sid
 from fewshot_lab.evaluation.learning_curve import learning_curve
 from fewshot_lab.evaluation.near_duplicate_threshold import (
     NearThreshold,
+    closer_than_usual,
     near_threshold,
 )
 from fewshot_lab.evaluation.out_of_distribution import NEAR, make_reference, nearest
@@ -135,6 +136,7 @@ __all__ = [
     "check_folds",
     "check_sides",
     "choose",
+    "closer_than_usual",
     "compare_rules",
     "confounding",
     "confounding_report",
