@@ -26,6 +26,7 @@ from fewshot_lab.runs import (
     start_run,
 )
 from fewshot_lab.ui.on_error import note
+from fewshot_lab.ui.run_recipe import edit_recipe, show_cost, warn
 from fewshot_lab.ui.run_target import ask_target
 from fewshot_lab.ui.run_words import recipe_value
 from fewshot_lab.words import plural

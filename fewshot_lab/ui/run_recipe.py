@@ -1,4 +1,4 @@
-"""The recipe of a run to be started: shown with its reasons, changed in place, judged and measured."""
+"""The recipe of a run to be started: with its reasons, changed in place, judged and measured."""
 
 import streamlit as st
 
