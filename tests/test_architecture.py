@@ -12,7 +12,7 @@ PACKAGE = ROOT / "fewshot_lab"
 
 # From the ground up. A room imports only from rooms below it.
 ROOMS = [
-    ["errors", "cells"],
+    ["errors", "cells", "acting"],
     ["progress", "home", "files", "signals", "version"],
     ["images"],
     ["store"],

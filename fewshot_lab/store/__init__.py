@@ -1,8 +1,10 @@
 """The database of a project: images, classes, and the log of labels."""
 
+from fewshot_lab.store.chain import LogHead
 from fewshot_lab.store.class_states import MAX_CLASSES
 from fewshot_lab.store.colours import colour_for
 from fewshot_lab.store.image_rows import AddReport, AuditDraw, FileRow, ImageRow, NewImage
+from fewshot_lab.store.journal import JournalEntry, append_entry, journal_table, read_entries
 from fewshot_lab.store.label_rows import (
     ClassRow,
     Event,
@@ -31,16 +33,21 @@ __all__ = [
     "FileRow",
     "HistoryRow",
     "ImageRow",
+    "JournalEntry",
     "Label",
     "LabelAction",
     "LabelCounts",
     "LabelKind",
+    "LogHead",
     "NewImage",
     "Store",
     "Team",
     "TeamChange",
     "UndoResult",
+    "append_entry",
     "colour_for",
     "in_conflict",
+    "journal_table",
+    "read_entries",
     "tidy_name",
 ]

@@ -1,7 +1,7 @@
 """One connection to one database, with the little in which SQLite and PostgreSQL differ."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,6 @@ from sqlalchemy import Column, Connection, Engine, func, inspect, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
-from fewshot_lab.store import schema
 from fewshot_lab.store.engines import (
     BUSY_SECONDS,
     parse_url,
@@ -21,6 +20,7 @@ from fewshot_lab.store.engines import (
     sqlite_engine,
     turn_on_wal,
 )
+from fewshot_lab.store.plan import Plan
 
 T = TypeVar("T")
 
@@ -38,6 +38,8 @@ class Database:
         PostgreSQL only: the schema that holds the tables.
     create : bool
         Make the tables where there are none.
+    plan : Plan
+        What it holds.
 
     Raises
     ------
@@ -45,7 +47,11 @@ class Database:
         Where there is no such database, it cannot be opened, or a newer version wrote it.
     """
 
-    def __init__(self, url_or_path: str | Path, *, schema: str | None, create: bool):
+    def __init__(self, url_or_path: str | Path, *, schema: str | None, create: bool, plan: Plan):
+        self._plan = plan
+        self._versions = plan.metadata.tables["schema_version"]
+        # Says no, by an error, to a writer who may not.
+        self.may_write: Callable[[], None] | None = None
         self.file: Path | None = None
         self.schema: str | None = None
         self._copy: TemporaryDirectory[str] | None = None
@@ -57,7 +63,7 @@ class Database:
             self.file = Path(url.database or "")
         if self.file is not None:
             if not create and not self.file.exists():
-                raise FewshotLabError(f"There is no project database at {self.file}.")
+                raise FewshotLabError(f"There is no database of {plan.what} at {self.file}.")
             self.engine = sqlite_engine(self._writable_file())
         elif url is not None:
             self.schema = schema
@@ -90,6 +96,8 @@ class Database:
             Where the disk or the server cannot take it now; another try may succeed.
         """
         self._refuse_if_read_only()
+        if self.may_write is not None:
+            self.may_write()
         try:
             with self._write_lock, self._writer.connect() as connection, connection.begin():
                 if self.file is None:
@@ -97,6 +105,7 @@ class Database:
                     actions = f'"{self.schema}".actions' if self.schema else "actions"
                     connection.execute(text(f"LOCK TABLE {actions} IN EXCLUSIVE MODE"))
                 yield connection
+                self._plan.before_commit(connection, False)
         except (DBAPIError, TimeoutError) as error:
             raise self._as_sentence(error, "write") from error
 
@@ -132,7 +141,7 @@ class Database:
                 if self.schema:
                     connection.execute(text(f'DROP SCHEMA IF EXISTS "{self.schema}" CASCADE'))
                 else:
-                    schema.metadata.drop_all(connection)
+                    self._plan.metadata.drop_all(connection)
             self.engine.dispose()
             return
         self.engine.dispose()
@@ -152,18 +161,18 @@ class Database:
             if version is None:
                 if not create:
                     where = self.file or f"schema {self.schema}"
-                    raise FewshotLabError(f"{where} is not the database of a project.")
+                    raise FewshotLabError(f"{where} is not the database of {self._plan.what}.")
                 self._create()
                 version = self._version()
         except DBAPIError as error:
             raise self._as_sentence(error, "open") from error
-        if version is not None and version > schema.SCHEMA_VERSION:
+        if version is not None and version > self._plan.version:
             raise FewshotLabError(
                 "This project was written by a newer version of Fewshot Lab "
-                f"(data format {version}, this version reads up to {schema.SCHEMA_VERSION}): "
+                f"(data format {version}, this version reads up to {self._plan.version}): "
                 "update Fewshot Lab to open it."
             )
-        if version is not None and version < schema.SCHEMA_VERSION:
+        if version is not None and version < self._plan.version:
             try:
                 self._upgrade()
             except DBAPIError as error:
@@ -173,7 +182,7 @@ class Database:
         with self.engine.connect() as connection:
             if not inspect(connection).has_table("schema_version", schema=self.schema):
                 return None
-            newest = select(func.max(schema.schema_version.c.version))
+            newest = select(func.max(self._versions.c.version))
             version: int | None = connection.scalar(newest)
             return version
 
@@ -187,32 +196,33 @@ class Database:
                     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
             if inspect(connection).has_table("schema_version", schema=self.schema):
                 return  # another process was first
-            schema.metadata.create_all(connection, checkfirst=False)
-            for statement in self._guards(schema.APPEND_ONLY) + self._checks(schema.CHECKS):
+            self._plan.metadata.create_all(connection, checkfirst=False)
+            for statement in self._guards(self._plan.append_only) + self._checks(self._plan.checks):
                 connection.exec_driver_sql(statement)
-            connection.execute(schema.schema_version.insert().values(version=schema.SCHEMA_VERSION))
+            connection.execute(self._versions.insert().values(version=self._plan.version))
 
     def _upgrade(self) -> None:
         """Bring an older database up to this version: in one transaction, all of it or nothing."""
         with self._writer.connect() as connection, connection.begin():
             if self.file is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
-            version = schema.schema_version.c.version
+            version = self._versions.c.version
             current = connection.scalar(select(func.max(version))) or 0
             at = f'"{self.schema}".' if self.schema else ""
             # Another process may have been first: then nothing is left to do.
-            for step in range(current + 1, schema.SCHEMA_VERSION + 1):
-                upgrade = schema.UPGRADES[step]
+            for step in range(current + 1, self._plan.version + 1):
+                upgrade = self._plan.upgrades[step]
                 for column in upgrade.columns:
                     kind = column.type.compile(self.engine.dialect)
                     connection.exec_driver_sql(
                         f"ALTER TABLE {at}{column.table.name} ADD COLUMN {column.name} {kind}"
                     )
-                schema.metadata.create_all(connection, tables=upgrade.tables, checkfirst=False)
-                names = tuple(t.name for t in upgrade.tables if t.name in schema.APPEND_ONLY)
+                self._plan.metadata.create_all(connection, tables=upgrade.tables, checkfirst=False)
+                names = tuple(t.name for t in upgrade.tables if t.name in self._plan.append_only)
                 for statement in self._guards(names) + self._checks(upgrade.checks):
                     connection.exec_driver_sql(statement)
-                connection.execute(schema.schema_version.insert().values(version=step))
+                connection.execute(self._versions.insert().values(version=step))
+            self._plan.before_commit(connection, True)
 
     def _guards(self, tables: Sequence[str]) -> list[str]:
         """Return the triggers that keep the log append-only."""
@@ -236,12 +246,13 @@ class Database:
         ]
 
     def _checks(self, tables: Iterable[str]) -> list[str]:
-        """Return what makes the database refuse rows that break :data:`schema.CHECKS`.
+        """Return what makes the database refuse rows that break the plan's checks.
 
         Old rows stay as they are: triggers and constraints that are not validated see new ones.
         """
         rules = {
-            table: " AND ".join(f"({rule})" for rule in schema.CHECKS[table]) for table in tables
+            table: " AND ".join(f"({rule})" for rule in self._plan.checks[table])
+            for table in tables
         }
         if self.file is None:
             at = f'"{self.schema}".' if self.schema else ""
@@ -265,7 +276,9 @@ class Database:
                 f"{where} has been busy for {BUSY_SECONDS} s, nothing was stored: try again."
             )
         if "not a database" in reason or "malformed" in reason:
-            return FewshotLabError(f"{where} is not the database of a project, or is damaged.")
+            return FewshotLabError(
+                f"{where} is not the database of {self._plan.what}, or is damaged."
+            )
         room = " Is there room on its disk?" if "disk" in reason else ""
         # The database is there and takes other values; all other errors are of its own making.
         refused = isinstance(error, (DataError, IntegrityError, ProgrammingError))

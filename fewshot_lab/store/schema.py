@@ -1,8 +1,5 @@
 """The tables. Rows of the log are only ever added; triggers see to it."""
 
-from dataclasses import dataclass
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -17,9 +14,11 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from fewshot_lab.store.journal import journal_table
 from fewshot_lab.store.names import LONGEST_NAME
+from fewshot_lab.store.plan import Upgrade
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -157,7 +156,28 @@ team_events = Table(
     Column("value", Text, nullable=False),  # JSON: the whole of a Team from here on
 )
 
-APPEND_ONLY = ("actions", "events", "class_events", "team_events")
+# Each action's hash, over what it holds and the hash of the action before it.
+seals = Table(
+    "seals",
+    metadata,
+    Column("action", Integer, ForeignKey("actions.id"), primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+    # 1: sealed when the project was brought up to version 4, as it was then
+    Column("at_upgrade", Integer, nullable=False),
+)
+
+# Everything that is done to a project and is not a label.
+journal = journal_table(metadata)
+
+# Who may do what in this project, where people sign in.
+members = Table(
+    "members",
+    metadata,
+    Column("name", String(LONGEST_NAME), primary_key=True),
+    Column("role", String(16), nullable=False),
+)
+
+APPEND_ONLY = ("actions", "events", "class_events", "team_events", "seals", "journal")
 
 _INTEGER = "BETWEEN 0 AND 2147483647"
 
@@ -185,15 +205,6 @@ CHECKS = {
 }
 
 
-@dataclass(frozen=True)
-class Upgrade:
-    """What a version added to the one before it; a new database has all of it from the start."""
-
-    tables: tuple[Table, ...] = ()
-    columns: tuple[Column[Any], ...] = ()
-    checks: tuple[str, ...] = ()
-
-
 # From the version that each leads to. Columns that are added may be NULL: old rows know nothing
 # of them, and the log is never rewritten.
 UPGRADES = {
@@ -207,4 +218,5 @@ UPGRADES = {
         ),
     ),
     3: Upgrade(checks=tuple(CHECKS)),
+    4: Upgrade(tables=(seals, journal, members)),
 }

@@ -1,14 +1,11 @@
 """The store of one project: its parts joined in one object."""
 
-import json
 import weakref
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import delete, select
-
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.store import chain, schema
 from fewshot_lab.store.audit import AuditSet
 from fewshot_lab.store.classes import Classes
 from fewshot_lab.store.current_labels import CurrentLabels
@@ -18,12 +15,25 @@ from fewshot_lab.store.images import Images
 from fewshot_lab.store.label_table import LabelTables
 from fewshot_lab.store.labels import Labels
 from fewshot_lab.store.log import Log
-from fewshot_lab.store.schema import settings
+from fewshot_lab.store.plan import Plan
+from fewshot_lab.store.records import Records
 from fewshot_lab.store.team_history import TeamHistory
 from fewshot_lab.store.undo import Undo
 
+PLAN = Plan(
+    "a project",
+    schema.metadata,
+    schema.SCHEMA_VERSION,
+    schema.APPEND_ONLY,
+    schema.CHECKS,
+    schema.UPGRADES,
+    before_commit=chain.seal,
+)
 
-class Store(Images, ImageImport, Classes, Labels, Log, LabelTables, Undo, AuditSet, TeamHistory):
+
+class Store(
+    Images, ImageImport, Classes, Labels, Log, LabelTables, Undo, AuditSet, TeamHistory, Records
+):
     """A project's images, classes and labels, in SQLite or PostgreSQL.
 
     Any number of threads and processes may hold one at a time. Labels and class changes are
@@ -58,7 +68,7 @@ class Store(Images, ImageImport, Classes, Labels, Log, LabelTables, Undo, AuditS
         FewshotLabError
             Where there is none, it cannot be opened, or a newer version wrote it.
         """
-        return cls(Database(url_or_path, schema=schema, create=create))
+        return cls(Database(url_or_path, schema=schema, create=create, plan=PLAN))
 
     def close(self) -> None:
         """Close every connection."""
@@ -67,25 +77,3 @@ class Store(Images, ImageImport, Classes, Labels, Log, LabelTables, Undo, AuditS
     def drop(self) -> None:
         """Delete the database with all labels."""
         self._database.drop()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a setting."""
-        with self._database.read() as connection:
-            value = connection.scalar(select(settings.c.value).where(settings.c.key == key))
-        return default if value is None else json.loads(value)
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a setting; anything that JSON can hold.
-
-        Raises
-        ------
-        FewshotLabError
-            Where JSON cannot hold it.
-        """
-        try:
-            text = json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise FewshotLabError(f"The setting {key} cannot be kept: {error}.") from None
-        with self._database.write() as connection:
-            connection.execute(delete(settings).where(settings.c.key == key))
-            connection.execute(settings.insert().values(key=key, value=text))

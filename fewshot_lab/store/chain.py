@@ -1,0 +1,94 @@
+"""The chain of hashes over the log: each action's covers what it holds and the hash before it.
+
+Whoever changes, adds or removes a row behind the app's back breaks it from there on, unless all
+later hashes are made anew; then the last one differs from those that exports have named.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, func, select
+
+from fewshot_lab.store.hashes import GENESIS, next_hash
+from fewshot_lab.store.schema import actions, class_events, events, images, seals, team_events
+
+
+class LogHead(NamedTuple):
+    """The last position of a log, and its hash; written as ``position:hash``."""
+
+    position: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.position}:{self.hash}"
+
+
+def contents(connection: Connection, after: int) -> Iterator[tuple[int, list[Any]]]:
+    """Yield every action after a position with all that belongs to it, in a form that lasts.
+
+    Empty columns are left out, so that a column which a later version adds changes no hash; images
+    go by the hash of their pixels.
+    """
+    picture = images.c.id.label("picture")
+    parts = [
+        _grouped(
+            connection, query.where(table.c.action > after).order_by(table.c.action, table.c.id)
+        )
+        for table, query in (
+            (events, select(events, picture).outerjoin(images, images.c.ordinal == events.c.image)),
+            (class_events, select(class_events)),
+            (team_events, select(team_events)),
+        )
+    ]
+    heads = [next(part, None) for part in parts]
+    query = select(actions).where(actions.c.id > after).order_by(actions.c.id)
+    for row in connection.execute(query).mappings():
+        content: list[Any] = [_plain(row)]
+        for n, part in enumerate(parts):
+            head = heads[n]
+            while head is not None and head[0] < row["id"]:  # of an action that is gone
+                head = next(part, None)
+            if head is not None and head[0] == row["id"]:
+                content.append(head[1])
+                head = next(part, None)
+            else:
+                content.append([])
+            heads[n] = head
+        yield row["id"], content
+
+
+def _grouped(connection: Connection, query: Select[Any]) -> Iterator[tuple[int, list[Any]]]:
+    rows = connection.execute(query).mappings()
+    for action, some in groupby(rows, key=lambda row: row["action"]):
+        yield action, [_plain(row) for row in some]
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in row.items() if value is not None}
+
+
+def seal(connection: Connection, at_upgrade: bool) -> None:
+    """Give every action that has none its hash; the caller holds the write lock."""
+    newest, sealed = connection.execute(
+        select(
+            select(func.max(actions.c.id)).scalar_subquery(),
+            select(func.max(seals.c.action)).scalar_subquery(),
+        )
+    ).one()
+    if newest == sealed:
+        return
+    previous = log_head(connection).hash
+    rows = []
+    for action, content in contents(connection, sealed or 0):
+        previous = next_hash(previous, content)
+        rows.append({"action": action, "hash": previous, "at_upgrade": int(at_upgrade)})
+    if rows:
+        connection.execute(seals.insert(), rows)
+
+
+def log_head(connection: Connection) -> LogHead:
+    """Return the position and the hash of the last action."""
+    query = select(seals.c.action, seals.c.hash).order_by(seals.c.action.desc()).limit(1)
+    row = connection.execute(query).first()
+    return LogHead(*row) if row else LogHead(0, GENESIS)
