@@ -8,10 +8,33 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from fewshot_lab.store.hashes import GENESIS, next_hash
 from fewshot_lab.store.schema import actions, class_events, events, images, seals, team_events
+
+# Built once: they run with every label.
+_AFTER = bindparam("after")
+_ACTIONS = select(actions).where(actions.c.id > _AFTER).order_by(actions.c.id)
+_PARTS = [
+    query.where(table.c.action > _AFTER).order_by(table.c.action, table.c.id)
+    for table, query in (
+        (
+            events,
+            select(events, images.c.id.label("picture")).outerjoin(
+                images, images.c.ordinal == events.c.image
+            ),
+        ),
+        (class_events, select(class_events)),
+        (team_events, select(team_events)),
+    )
+]
+_ENDS = select(
+    select(func.max(actions.c.id)).scalar_subquery(),
+    select(func.max(seals.c.action)).scalar_subquery(),
+)
+_HEAD = select(seals.c.action, seals.c.hash).order_by(seals.c.action.desc()).limit(1)
+_SEAL = seals.insert()
 
 
 class LogHead(NamedTuple):
@@ -30,20 +53,9 @@ def contents(connection: Connection, after: int) -> Iterator[tuple[int, list[Any
     Empty columns are left out, so that a column which a later version adds changes no hash; images
     go by the hash of their pixels.
     """
-    picture = images.c.id.label("picture")
-    parts = [
-        _grouped(
-            connection, query.where(table.c.action > after).order_by(table.c.action, table.c.id)
-        )
-        for table, query in (
-            (events, select(events, picture).outerjoin(images, images.c.ordinal == events.c.image)),
-            (class_events, select(class_events)),
-            (team_events, select(team_events)),
-        )
-    ]
+    parts = [_grouped(connection, query, after) for query in _PARTS]
     heads = [next(part, None) for part in parts]
-    query = select(actions).where(actions.c.id > after).order_by(actions.c.id)
-    for row in connection.execute(query).mappings():
+    for row in connection.execute(_ACTIONS, {"after": after}).mappings():
         content: list[Any] = [_plain(row)]
         for n, part in enumerate(parts):
             head = heads[n]
@@ -58,8 +70,10 @@ def contents(connection: Connection, after: int) -> Iterator[tuple[int, list[Any
         yield row["id"], content
 
 
-def _grouped(connection: Connection, query: Select[Any]) -> Iterator[tuple[int, list[Any]]]:
-    rows = connection.execute(query).mappings()
+def _grouped(
+    connection: Connection, query: Select[Any], after: int
+) -> Iterator[tuple[int, list[Any]]]:
+    rows = connection.execute(query, {"after": after}).mappings()
     for action, some in groupby(rows, key=lambda row: row["action"]):
         yield action, [_plain(row) for row in some]
 
@@ -70,12 +84,7 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def seal(connection: Connection, at_upgrade: bool) -> None:
     """Give every action that has none its hash; the caller holds the write lock."""
-    newest, sealed = connection.execute(
-        select(
-            select(func.max(actions.c.id)).scalar_subquery(),
-            select(func.max(seals.c.action)).scalar_subquery(),
-        )
-    ).one()
+    newest, sealed = connection.execute(_ENDS).one()
     if newest == sealed:
         return
     previous = log_head(connection).hash
@@ -84,11 +93,10 @@ def seal(connection: Connection, at_upgrade: bool) -> None:
         previous = next_hash(previous, content)
         rows.append({"action": action, "hash": previous, "at_upgrade": int(at_upgrade)})
     if rows:
-        connection.execute(seals.insert(), rows)
+        connection.execute(_SEAL, rows)
 
 
 def log_head(connection: Connection) -> LogHead:
     """Return the position and the hash of the last action."""
-    query = select(seals.c.action, seals.c.hash).order_by(seals.c.action.desc()).limit(1)
-    row = connection.execute(query).first()
+    row = connection.execute(_HEAD).first()
     return LogHead(*row) if row else LogHead(0, GENESIS)
