@@ -28,6 +28,7 @@ ROOMS = [
     ["live"],
     ["export"],
     ["runs"],
+    ["accounts"],
     ["web"],
     ["ui", "cli"],
 ]

@@ -159,6 +159,13 @@ def import_images(
     report.seconds = time.monotonic() - began
     if not (report.added or report.known or report.duplicates or report.refused):
         raise FewshotLabError(f"No image was found in {source}.")
+    project.store.note(
+        "import",
+        source=str(source),
+        added=report.added,
+        refused=len(report.refused),
+        copy=copy,
+    )
     return report
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
 
 from fewshot_lab.store.hashes import GENESIS, next_hash
 from fewshot_lab.store.schema import actions, class_events, events, images, seals, team_events
 
 # Built once: they run with every label.
-_AFTER = bindparam("after")
+_AFTER: BindParameter[int] = bindparam("after")
 _ACTIONS = select(actions).where(actions.c.id > _AFTER).order_by(actions.c.id)
 _PARTS = [
     query.where(table.c.action > _AFTER).order_by(table.c.action, table.c.id)

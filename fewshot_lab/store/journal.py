@@ -3,9 +3,8 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -24,8 +23,7 @@ from fewshot_lab.store.hashes import GENESIS, next_hash
 LONGEST_DETAIL = 4000
 
 
-@dataclass(frozen=True)
-class JournalEntry:
+class JournalEntry(NamedTuple):
     """Something that was done: when, by whom, what, and with what.
 
     Attributes
