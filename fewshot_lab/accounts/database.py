@@ -1,18 +1,36 @@
 """The accounts of a home, in a file beside its projects: people, invitations, sessions, journal."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    inspect,
+)
+from sqlalchemy.exc import DBAPIError
 
 from fewshot_lab import home
-from fewshot_lab.store import LONGEST_NAME, Database, Plan, journal_table
+from fewshot_lab.errors import Unavailable
+from fewshot_lab.store import (
+    LONGEST_NAME,
+    append_only,
+    journal_table,
+    sqlite_engine,
+    turn_on_wal,
+)
 
 FILE = Path(".accounts") / "accounts.sqlite"
 
 metadata = MetaData()
-
-schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
 
 people = Table(
     "people",
@@ -41,15 +59,52 @@ sessions = Table(
 
 journal = journal_table(metadata)
 
-PLAN = Plan("accounts", metadata, version=1, append_only=("journal",))
+
+class Accounts:
+    """The database of the accounts: consistent reads, one writer at a time.
+
+    Parameters
+    ----------
+    file : Path
+    """
+
+    def __init__(self, file: Path):
+        self.file = file
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        turn_on_wal(file)
+        self._reader = sqlite_engine(file)
+        self._writer = self._reader.execution_options(writes=True)
+        with self._writer.connect() as connection, connection.begin():
+            if not inspect(connection).has_table("people"):
+                metadata.create_all(connection)
+                for statement in append_only(connection, None, ("journal",)):
+                    connection.exec_driver_sql(statement)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection on which all queries see the same moment."""
+        with self._sentences(), self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield the only connection that may write now; commits at the end."""
+        with self._sentences(), self._writer.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise Unavailable(f"The accounts ({self.file}) cannot be used: {error.orig}.") from None
 
 
-def accounts_database() -> Database:
+def accounts_database() -> Accounts:
     """Return the database of the home's accounts, made on first use."""
     return _opened(home.home() / FILE)
 
 
 @lru_cache(maxsize=8)
-def _opened(file: Path) -> Database:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Database(file, schema=None, create=True, plan=PLAN)
+def _opened(file: Path) -> Accounts:
+    return Accounts(file)

@@ -7,12 +7,11 @@ from fewshot_lab.evaluation.audit_estimates import (
     ReferenceTest,
     TestFigures,
     audit_estimate,
-    labels_to_halve,
-    labels_until_narrow,
     test_figures,
 )
 from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
-from fewshot_lab.evaluation.confounding import Confounding, LabelledImages, confounding
+from fewshot_lab.evaluation.confounding import LabelledImages, confounding
+from fewshot_lab.evaluation.confounding_result import Confounding
 from fewshot_lab.evaluation.costed_evidence import by_cost
 from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.cross_validation import (
@@ -22,7 +21,8 @@ from fewshot_lab.evaluation.cross_validation import (
     suspects,
 )
 from fewshot_lab.evaluation.curves import LearningCurve
-from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, Settings, act
+from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, act
+from fewshot_lab.evaluation.decision_settings import Settings
 from fewshot_lab.evaluation.decisions import Decision, Verdicts
 from fewshot_lab.evaluation.disagreement import Disagreement, disagreement
 from fewshot_lab.evaluation.drift import PoolReference
@@ -48,22 +48,22 @@ from fewshot_lab.evaluation.group_accuracy import (
     severity,
 )
 from fewshot_lab.evaluation.group_answers import RULES, GroupAnswers
-from fewshot_lab.evaluation.group_sufficiency import groups_lacking
-from fewshot_lab.evaluation.grouping import (
+from fewshot_lab.evaluation.group_rules import (
     GroupPreview,
     GroupRule,
-    Together,
     group_keys,
     noun_of,
     preview_groups,
-    together,
 )
+from fewshot_lab.evaluation.group_sufficiency import groups_lacking
 from fewshot_lab.evaluation.kind_fit import KindFit, fit_kind
 from fewshot_lab.evaluation.labelling_time import Pace, pace
+from fewshot_lab.evaluation.labels_needed import labels_to_halve, labels_until_narrow
 from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sides
 from fewshot_lab.evaluation.learning_curve import learning_curve
 from fewshot_lab.evaluation.near_duplicate_threshold import (
     NearThreshold,
+    closer_than_usual,
     near_threshold,
 )
 from fewshot_lab.evaluation.out_of_distribution import NEAR, make_reference, nearest
@@ -74,11 +74,13 @@ from fewshot_lab.evaluation.referral import (
     referral_sentence,
     referred_sentence,
 )
-from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay, verdict
+from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay
 from fewshot_lab.evaluation.robustness_index import RobustnessIndex, robustness_index
-from fewshot_lab.evaluation.selective import NEVER
+from fewshot_lab.evaluation.selective_classification import NEVER
 from fewshot_lab.evaluation.site_audit import SiteAudit, site_audit
 from fewshot_lab.evaluation.split_list import read_split
+from fewshot_lab.evaluation.staying_together import Together, together
+from fewshot_lab.evaluation.strategy_comparison import verdict
 from fewshot_lab.evaluation.test_set import TestRule, test_rows
 
 __all__ = [
@@ -136,6 +138,7 @@ __all__ = [
     "check_folds",
     "check_sides",
     "choose",
+    "closer_than_usual",
     "compare_rules",
     "confounding",
     "confounding_report",

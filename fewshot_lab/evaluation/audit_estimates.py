@@ -9,8 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.evaluation.labels_needed import labels_to_halve, labels_until_narrow
 from fewshot_lab.evaluation.leaks import LeakCheck
-from fewshot_lab.stats import Interval, Sample, mean_recall, share, wilson
+from fewshot_lab.stats import Interval, Sample, mean_recall, share
+from fewshot_lab.words import plural
+
+FEW_TO_PLAN = 10
+"""With fewer labels the number to halve the interval would be another after each label."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +107,12 @@ class TestFigures:
         """
         if not self.lacking:
             return ""
-        told = [names.get(c, str(c)) for c in self.lacking]
-        some = ", ".join(told[:3])
-        if len(told) > 3:
-            some += f" and {len(told) - 3} more"
+        lacking_names = [names.get(c, str(c)) for c in self.lacking]
+        some = ", ".join(lacking_names[:3])
+        if len(lacking_names) > 3:
+            some += f" and {len(lacking_names) - 3} more"
         more = max(self.lacking.values())
-        do = f"About {more:,} further {noun}{'' if more == 1 else 's'} would do."
+        do = f"About {plural(more, f'further {noun}')} would do."
         if not all(self.lacking.values()):
             do = "The pool has not as many as would do."
         return (
@@ -230,7 +235,7 @@ def test_figures(
         balanced_accuracy=recalls,
         recall={c: share(hit, y == c, sample, unseen=True) for c in classes},
         precision={c: share(hit, predicted == c, sample) for c in classes},
-        prevalence={c: share(y == c, everything, sample, told=True) for c in classes},
+        prevalence={c: share(y == c, everything, sample, strata_predict=True) for c in classes},
         confusion=confusion,
         class_ids=tuple(classes),
         missing=tuple(int(c) for c in class_ids if int(c) not in present),
@@ -263,68 +268,3 @@ def audit_estimate(
         Images of one group do not count as independent.
     """
     return mean_recall(y, predicted, Sample.of(np.ones(len(y)), groups))
-
-
-FEW_TO_PLAN = 10
-"""With fewer labels the number to halve the interval would be another after each label."""
-
-
-NARROW = 0.2
-"""Width from which on an accuracy means something: ten points to either side."""
-
-
-def labels_to_halve(found: Interval, pool: int | None = None) -> int | None:
-    """Return how many further labels would make an interval half as wide, at the same value.
-
-    An interval shrinks with the square root of the number of labels: roughly three times as many
-    again are needed. They have to come from further patients where images have groups.
-
-    Parameters
-    ----------
-    found : Interval
-    pool : int, optional
-        Images there are; None is returned where they do not suffice.
-    """
-    if not found.n or math.isnan(found.value) or found.high <= found.low:
-        return None
-    return _further(found, found.value, (found.high - found.low) / 2, pool)
-
-
-def labels_until_narrow(accuracy: Interval, pool: int | None = None) -> int | None:
-    """Return how many further labels an accuracy needs before its interval means something.
-
-    At most ``NARROW`` wide, at the value that Laplace's rule expects of further images: of few
-    labels all may be right by chance.
-
-    Parameters
-    ----------
-    accuracy : Interval
-    pool : int, optional
-        Images there are; None is returned where they do not suffice.
-    """
-    if accuracy.high - accuracy.low <= NARROW:
-        return 0
-    value = 0.5
-    if accuracy.n:
-        value = (accuracy.value * accuracy.n + 1) / (accuracy.n + 2)
-    return _further(accuracy, value, NARROW, pool)
-
-
-def _further(found: Interval, value: float, width: float, pool: int | None) -> int | None:
-    """Return the labels that lack until an interval at a value is so wide."""
-    size = _size(found.value, found.high - found.low) if found.n else 1.0
-    more = math.ceil(max(found.n, 1) * _size(value, width) / size) - found.n
-    return None if pool is not None and found.n + more > pool else max(more, 1)
-
-
-def _size(value: float, width: float) -> float:
-    """Return the number of independent images at which an interval is so wide."""
-    low, high = 1e-3, 1e9
-    for _ in range(80):
-        middle = math.sqrt(low * high)
-        at = wilson(value * middle, middle)
-        if at.high - at.low > width:
-            low = middle
-        else:
-            high = middle
-    return math.sqrt(low * high)

@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,9 +16,11 @@ from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError, NoProject, Stopped
 from fewshot_lab.files import write_atomically
+from fewshot_lab.home import MARKER
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project.importing import ImportReport, import_images
-from fewshot_lab.project.places import MARKER, database, existing, folder_of, folders, is_closed
+from fewshot_lab.project.import_report import ImportReport
+from fewshot_lab.project.importing import import_images
+from fewshot_lab.project.places import database, existing, folder_of, folders, is_closed
 from fewshot_lab.project.studies import Studies
 from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
@@ -134,6 +137,7 @@ class Project(ProjectCore):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise FewshotLabError(f"{folder} cannot be made: {error.strerror}.") from None
+        store = None
         try:
             project_id = uuid4().hex
             store = Store.open(*database(folder, project_id), create=True)
@@ -145,6 +149,9 @@ class Project(ProjectCore):
             write_atomically(folder / MARKER, marker.encode())
         except BaseException:
             # Half a project would keep its name from being used.
+            if store is not None:
+                with suppress(FewshotLabError):
+                    store.drop()
             shutil.rmtree(folder, ignore_errors=True)
             raise
         project = cls(folder, store)

@@ -4,12 +4,13 @@ Whoever changes, adds or removes a row behind the app's back breaks it from ther
 later hashes are made anew; then the last one differs from those that exports have named.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, RowMapping, Select, Table, bindparam, func, select
 
+from fewshot_lab.store.copying import fit
 from fewshot_lab.store.hashes import GENESIS, next_hash
 from fewshot_lab.store.schema import actions, class_events, events, images, seals, team_events
 
@@ -17,7 +18,7 @@ from fewshot_lab.store.schema import actions, class_events, events, images, seal
 _AFTER: BindParameter[int] = bindparam("after")
 _ACTIONS = select(actions).where(actions.c.id > _AFTER).order_by(actions.c.id)
 _PARTS = [
-    query.where(table.c.action > _AFTER).order_by(table.c.action, table.c.id)
+    (table, query.where(table.c.action > _AFTER).order_by(table.c.action, table.c.id))
     for table, query in (
         (
             events,
@@ -53,10 +54,10 @@ def contents(connection: Connection, after: int) -> Iterator[tuple[int, list[Any
     Empty columns are left out, so that a column which a later version adds changes no hash; images
     go by the hash of their pixels.
     """
-    parts = [_grouped(connection, query, after) for query in _PARTS]
+    parts = [_grouped(connection, table, query, after) for table, query in _PARTS]
     heads = [next(part, None) for part in parts]
     for row in connection.execute(_ACTIONS, {"after": after}).mappings():
-        content: list[Any] = [_plain(row)]
+        content: list[Any] = [_plain(row, actions)]
         for n, part in enumerate(parts):
             head = heads[n]
             while head is not None and head[0] < row["id"]:  # of an action that is gone
@@ -71,18 +72,21 @@ def contents(connection: Connection, after: int) -> Iterator[tuple[int, list[Any
 
 
 def _grouped(
-    connection: Connection, query: Select[Any], after: int
+    connection: Connection, table: Table, query: Select[Any], after: int
 ) -> Iterator[tuple[int, list[Any]]]:
     rows = connection.execute(query, {"after": after}).mappings()
     for action, some in groupby(rows, key=lambda row: row["action"]):
-        yield action, [_plain(row) for row in some]
+        yield action, [_plain(row, table) for row in some]
 
 
-def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): value for key, value in row.items() if value is not None}
+def _plain(row: RowMapping, table: Table) -> dict[str, Any]:
+    """Return a row as either database holds it: what is no value of its column counts as empty."""
+    fitting = {column.name: fit(row[column], column) for column in table.c}
+    picture = {"picture": row["picture"]} if table is events else {}
+    return {key: value for key, value in (fitting | picture).items() if value is not None}
 
 
-def seal(connection: Connection, at_upgrade: bool) -> None:
+def seal(connection: Connection, *, at_upgrade: bool = False) -> None:
     """Give every action that has none its hash; the caller holds the write lock."""
     newest, sealed = connection.execute(_ENDS).one()
     if newest == sealed:

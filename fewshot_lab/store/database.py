@@ -1,7 +1,7 @@
 """One connection to one database, with the little in which SQLite and PostgreSQL differ."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +12,8 @@ from sqlalchemy import Column, Connection, Engine, func, inspect, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
+from fewshot_lab.store import schema
+from fewshot_lab.store.chain import seal
 from fewshot_lab.store.engines import (
     BUSY_SECONDS,
     parse_url,
@@ -20,7 +22,7 @@ from fewshot_lab.store.engines import (
     sqlite_engine,
     turn_on_wal,
 )
-from fewshot_lab.store.plan import Plan
+from fewshot_lab.store.migrations import copy_schema, make_tables, upgrade_tables
 
 T = TypeVar("T")
 
@@ -37,9 +39,9 @@ class Database:
     schema : str, optional
         PostgreSQL only: the schema that holds the tables.
     create : bool
-        Make the tables where there are none.
-    plan : Plan
-        What it holds.
+        Make the tables where there are none. A schema of PostgreSQL must not be there yet.
+    rows : Connection, optional
+        To the database whose rows a new one begins with.
 
     Raises
     ------
@@ -47,9 +49,14 @@ class Database:
         Where there is no such database, it cannot be opened, or a newer version wrote it.
     """
 
-    def __init__(self, url_or_path: str | Path, *, schema: str | None, create: bool, plan: Plan):
-        self._plan = plan
-        self._versions = plan.metadata.tables["schema_version"]
+    def __init__(
+        self,
+        url_or_path: str | Path,
+        *,
+        schema: str | None,
+        create: bool,
+        rows: Connection | None = None,
+    ):
         # Says no, by an error, to a writer who may not.
         self.may_write: Callable[[], None] | None = None
         self.file: Path | None = None
@@ -63,13 +70,13 @@ class Database:
             self.file = Path(url.database or "")
         if self.file is not None:
             if not create and not self.file.exists():
-                raise FewshotLabError(f"There is no database of {plan.what} at {self.file}.")
+                raise FewshotLabError(f"There is no project database at {self.file}.")
             self.engine = sqlite_engine(self._writable_file())
         elif url is not None:
             self.schema = schema
             self.engine = postgres_engine(url, schema)
         try:
-            self._prepare(create)
+            self._prepare(create, rows)
         except BaseException:
             self.close()
             raise
@@ -105,7 +112,7 @@ class Database:
                     actions = f'"{self.schema}".actions' if self.schema else "actions"
                     connection.execute(text(f"LOCK TABLE {actions} IN EXCLUSIVE MODE"))
                 yield connection
-                self._plan.before_commit(connection, False)
+                seal(connection)
         except (DBAPIError, TimeoutError) as error:
             raise self._as_sentence(error, "write") from error
 
@@ -138,21 +145,27 @@ class Database:
         self._refuse_if_read_only()
         if self.file is None:
             with self.engine.begin() as connection:
-                if self.schema:
-                    connection.execute(text(f'DROP SCHEMA IF EXISTS "{self.schema}" CASCADE'))
-                else:
-                    self._plan.metadata.drop_all(connection)
+                self.drop_tables(connection)
             self.engine.dispose()
             return
         self.engine.dispose()
         for suffix in ("", "-wal", "-shm"):
             self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
 
+    def drop_tables(self, connection: Connection) -> None:
+        """Delete everything that a server holds of a project, at the end of a transaction."""
+        if not self.schema:
+            schema.metadata.drop_all(connection)
+            return
+        older = [copy_schema(self.schema, v) for v in range(1, schema.SCHEMA_VERSION)]
+        for place in (self.schema, *older):
+            connection.execute(text(f'DROP SCHEMA IF EXISTS "{place}" CASCADE'))
+
     # -- opening -------------------------------------------------------------------------------
 
-    def _prepare(self, create: bool) -> None:
+    def _prepare(self, create: bool, rows: Connection | None) -> None:
         self._reader: Engine = self.engine
-        self._writer: Engine = self.engine.execution_options(writes=True)
+        self._writer: Engine = self.engine.execution_options(begin="IMMEDIATE")
         if self.file is None:
             # A snapshot for reads; a writer must see what was committed while it waited.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -161,111 +174,61 @@ class Database:
             if version is None:
                 if not create:
                     where = self.file or f"schema {self.schema}"
-                    raise FewshotLabError(f"{where} is not the database of {self._plan.what}.")
-                self._create()
+                    raise FewshotLabError(f"{where} is not the database of a project.")
+                self._create(rows)
                 version = self._version()
+            elif create and self.schema and version <= schema.SCHEMA_VERSION:
+                with self.engine.connect() as connection:
+                    self._make_schema(connection)
         except DBAPIError as error:
             raise self._as_sentence(error, "open") from error
-        if version is not None and version > self._plan.version:
+        if version is not None and version > schema.SCHEMA_VERSION:
             raise FewshotLabError(
                 "This project was written by a newer version of Fewshot Lab "
-                f"(data format {version}, this version reads up to {self._plan.version}): "
+                f"(data format {version}, this version reads up to {schema.SCHEMA_VERSION}): "
                 "update Fewshot Lab to open it."
             )
-        if version is not None and version < self._plan.version:
+        if version is not None and version < schema.SCHEMA_VERSION:
             try:
                 self._upgrade()
             except DBAPIError as error:
                 raise self._as_sentence(error, "upgrade") from error
+        if self.file is not None and self._copy is None:
+            turn_on_wal(self.file)
 
     def _version(self) -> int | None:
         with self.engine.connect() as connection:
             if not inspect(connection).has_table("schema_version", schema=self.schema):
                 return None
-            newest = select(func.max(self._versions.c.version))
+            newest = select(func.max(schema.schema_version.c.version))
             version: int | None = connection.scalar(newest)
             return version
 
-    def _create(self) -> None:
-        if self.file is not None:
-            turn_on_wal(self.file)
+    def _create(self, rows: Connection | None) -> None:
         with self._writer.connect() as connection, connection.begin():
             if self.file is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
                 if self.schema:
-                    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
+                    self._make_schema(connection)
             if inspect(connection).has_table("schema_version", schema=self.schema):
                 return  # another process was first
-            self._plan.metadata.create_all(connection, checkfirst=False)
-            for statement in self._guards(self._plan.append_only) + self._checks(self._plan.checks):
-                connection.exec_driver_sql(statement)
-            connection.execute(self._versions.insert().values(version=self._plan.version))
+            make_tables(connection, self.schema, rows)
+
+    def _make_schema(self, connection: Connection) -> None:
+        # Nobody else's tables are taken for this project's, or deleted with it.
+        if inspect(connection).has_schema(str(self.schema)):
+            raise FewshotLabError(
+                f"There is a schema {self.schema} on the database server already: it may be a "
+                "copy's of this project, or left by work that was cut off."
+            )
+        connection.execute(text(f'CREATE SCHEMA "{self.schema}"'))
 
     def _upgrade(self) -> None:
         """Bring an older database up to this version: in one transaction, all of it or nothing."""
         with self._writer.connect() as connection, connection.begin():
             if self.file is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
-            version = self._versions.c.version
-            current = connection.scalar(select(func.max(version))) or 0
-            at = f'"{self.schema}".' if self.schema else ""
-            # Another process may have been first: then nothing is left to do.
-            for step in range(current + 1, self._plan.version + 1):
-                upgrade = self._plan.upgrades[step]
-                for column in upgrade.columns:
-                    kind = column.type.compile(self.engine.dialect)
-                    connection.exec_driver_sql(
-                        f"ALTER TABLE {at}{column.table.name} ADD COLUMN {column.name} {kind}"
-                    )
-                self._plan.metadata.create_all(connection, tables=upgrade.tables, checkfirst=False)
-                names = tuple(t.name for t in upgrade.tables if t.name in self._plan.append_only)
-                for statement in self._guards(names) + self._checks(upgrade.checks):
-                    connection.exec_driver_sql(statement)
-                connection.execute(self._versions.insert().values(version=step))
-            self._plan.before_commit(connection, True)
-
-    def _guards(self, tables: Sequence[str]) -> list[str]:
-        """Return the triggers that keep the log append-only."""
-        said = "the log is append-only"
-        if self.file is not None:
-            return [
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{said}'); END"
-                for table in tables
-                for verb in ("UPDATE", "DELETE")
-            ]
-        at = f'"{self.schema}".' if self.schema else ""
-        function = (
-            f"CREATE OR REPLACE FUNCTION {at}refuse_change() RETURNS trigger AS $$ "
-            f"BEGIN RAISE EXCEPTION '{said}'; END $$ LANGUAGE plpgsql"
-        )
-        return [function] + [
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {at}{table} "
-            f"FOR EACH ROW EXECUTE FUNCTION {at}refuse_change()"
-            for table in tables
-        ]
-
-    def _checks(self, tables: Iterable[str]) -> list[str]:
-        """Return what makes the database refuse rows that break the plan's checks.
-
-        Old rows stay as they are: triggers and constraints that are not validated see new ones.
-        """
-        rules = {
-            table: " AND ".join(f"({rule})" for rule in self._plan.checks[table])
-            for table in tables
-        }
-        if self.file is None:
-            at = f'"{self.schema}".' if self.schema else ""
-            return [
-                f"ALTER TABLE {at}{table} ADD CONSTRAINT {table}_sound CHECK ({rule}) NOT VALID"
-                for table, rule in rules.items()
-            ]
-        return [
-            f"CREATE TRIGGER {table}_sound AFTER INSERT ON {table} WHEN NOT EXISTS "
-            f"(SELECT 1 FROM {table} WHERE id = NEW.id AND {rule}) "
-            "BEGIN SELECT RAISE(ABORT, 'the log holds sound values only'); END"
-            for table, rule in rules.items()
-        ]
+            upgrade_tables(connection, self.schema, self.file)
 
     def _as_sentence(self, error: DBAPIError | TimeoutError, verb: str) -> FewshotLabError:
         where = self.file or "the database server"
@@ -276,9 +239,7 @@ class Database:
                 f"{where} has been busy for {BUSY_SECONDS} s, nothing was stored: try again."
             )
         if "not a database" in reason or "malformed" in reason:
-            return FewshotLabError(
-                f"{where} is not the database of {self._plan.what}, or is damaged."
-            )
+            return FewshotLabError(f"{where} is not the database of a project, or is damaged.")
         room = " Is there room on its disk?" if "disk" in reason else ""
         # The database is there and takes other values; all other errors are of its own making.
         refused = isinstance(error, (DataError, IntegrityError, ProgrammingError))

@@ -1,5 +1,8 @@
 """The tables. Rows of the log are only ever added; triggers see to it."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -16,7 +19,6 @@ from sqlalchemy import (
 
 from fewshot_lab.store.journal import journal_table
 from fewshot_lab.store.names import LONGEST_NAME
-from fewshot_lab.store.plan import Upgrade
 
 SCHEMA_VERSION = 4
 
@@ -203,6 +205,15 @@ CHECKS = {
         "length(color) = 7 AND substr(color, 1, 1) = '#'",
     ),
 }
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What a version added to the one before it; a new database has all of it from the start."""
+
+    tables: tuple[Table, ...] = ()
+    columns: tuple[Column[Any], ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 # From the version that each leads to. Columns that are added may be NULL: old rows know nothing

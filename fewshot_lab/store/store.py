@@ -1,12 +1,12 @@
 """The store of one project: its parts joined in one object."""
 
 import weakref
+from contextlib import closing
 from pathlib import Path
 from threading import Lock
 from typing import Self
 
-from fewshot_lab.store import chain, schema
-from fewshot_lab.store.audit import AuditSet
+from fewshot_lab.store.audit_rows import AuditSet
 from fewshot_lab.store.classes import Classes
 from fewshot_lab.store.current_labels import CurrentLabels
 from fewshot_lab.store.database import Database
@@ -15,24 +15,25 @@ from fewshot_lab.store.images import Images
 from fewshot_lab.store.label_table import LabelTables
 from fewshot_lab.store.labels import Labels
 from fewshot_lab.store.log import Log
-from fewshot_lab.store.plan import Plan
+from fewshot_lab.store.moving import save_copy
 from fewshot_lab.store.records import Records
+from fewshot_lab.store.relinking import Relinking
 from fewshot_lab.store.team_history import TeamHistory
 from fewshot_lab.store.undo import Undo
 
-PLAN = Plan(
-    "a project",
-    schema.metadata,
-    schema.SCHEMA_VERSION,
-    schema.APPEND_ONLY,
-    schema.CHECKS,
-    schema.UPGRADES,
-    before_commit=chain.seal,
-)
-
 
 class Store(
-    Images, ImageImport, Classes, Labels, Log, LabelTables, Undo, AuditSet, TeamHistory, Records
+    Images,
+    ImageImport,
+    Relinking,
+    Classes,
+    Labels,
+    Log,
+    LabelTables,
+    Undo,
+    AuditSet,
+    TeamHistory,
+    Records,
 ):
     """A project's images, classes and labels, in SQLite or PostgreSQL.
 
@@ -68,7 +69,17 @@ class Store(
         FewshotLabError
             Where there is none, it cannot be opened, or a newer version wrote it.
         """
-        return cls(Database(url_or_path, schema=schema, create=create, plan=PLAN))
+        return cls(Database(url_or_path, schema=schema, create=create))
+
+    @classmethod
+    def copy(cls, file: Path, url_or_path: str | Path, schema: str | None = None) -> Self:
+        """Make a project's database that begins with all rows of a file, and open it."""
+        with closing(cls.open(file)) as old, old._database.read() as rows:
+            return cls(Database(url_or_path, schema=schema, create=True, rows=rows))
+
+    def save_copy(self, file: Path) -> None:
+        """Write all rows into a new SQLite file; see :func:`fewshot_lab.store.moving.save_copy`."""
+        save_copy(self._database, file)
 
     def close(self) -> None:
         """Close every connection."""

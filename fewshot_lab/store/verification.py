@@ -49,7 +49,7 @@ def verify_log(connection: Connection, known: Sequence[LogHead] = ()) -> Verdict
     previous, last, number = GENESIS, 0, 0
     for action, content in contents(connection, 0):
         number += 1
-        problems += _gap("action", last, action)
+        problems += _gap("Action{}", last, action)
         row = kept.pop(action, None)
         if row is None:
             problems.append(f"Action {action} was added: it has no hash.")
@@ -84,7 +84,7 @@ def verify_journal(connection: Connection, table: Table) -> tuple[int, list[str]
     for row in connection.execute(select(table).order_by(table.c.id)).mappings():
         number += 1
         content = {key: value for key, value in row.items() if key != "hash"}
-        problems += _gap("entry of the journal, number", last, row["id"])
+        problems += _gap("Journal number{}", last, row["id"])
         if next_hash(previous, content) != row["hash"]:
             problems.append(f"Entry {row['id']} of the journal was changed ({row['what']}).")
         previous, last = row["hash"], row["id"]
@@ -102,10 +102,12 @@ def _verify_journal(connection: Connection) -> tuple[int, list[LogHead], list[st
 
 
 def _gap(what: str, last: int, number: int) -> list[str]:
-    if number == last + 1:
-        return []
-    gone = f"{last + 1}" if number == last + 2 else f"{last + 1} to {number - 1}"
-    return [f"{what[0].upper()}{what[1:]} {gone} was removed."]
+    """Say which keys are missing before one; they are given out without gaps."""
+    if number == last + 2:
+        return [f"{what.format('')} {last + 1} was removed."]
+    if number > last + 1:
+        return [f"{what.format('s')} {last + 1} to {number - 1} were removed."]
+    return []
 
 
 def _of(action: dict[str, Any]) -> str:

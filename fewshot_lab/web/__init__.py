@@ -5,15 +5,23 @@ from urllib.parse import quote
 from starlette.routing import BaseRoute, Route
 
 from fewshot_lab.web.assets import PREFIX, plotly_file, plotly_url, workspace_file, workspace_url
-from fewshot_lab.web.bodies import ActionsBody, ClassBody, JobBody, OfferBody, SettingsBody
+from fewshot_lab.web.bodies import (
+    ActionsBody,
+    ClassBody,
+    JobBody,
+    OfferBody,
+    PairBody,
+    SettingsBody,
+)
 from fewshot_lab.web.door import Door
 from fewshot_lab.web.frames import pack, unpack
 from fewshot_lab.web.guard import reading, writing
-from fewshot_lab.web.images import facts, neighbours, picture, search, thumbnail
+from fewshot_lab.web.images import facts, grey_values, neighbours, picture, search, thumbnail
 from fewshot_lab.web.labels import actions, change_classes, history, labels_csv
 from fewshot_lab.web.live import live
 from fewshot_lab.web.map import column
 from fewshot_lab.web.model import answer_offer
+from fewshot_lab.web.pair import choose_pair
 from fewshot_lab.web.people import disagreement
 from fewshot_lab.web.project import change_jobs, change_settings
 from fewshot_lab.web.redirects import PAGES, to_page, to_project
@@ -40,6 +48,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/live", live),
         Route(api + "/thumb/{image}", reading(thumbnail)),
         Route(api + "/picture/{image}", reading(picture)),
+        Route(api + "/grey/{image}", reading(grey_values)),
         Route(api + "/image/{image}", reading(facts)),
         Route(api + "/image/{image}/neighbours", reading(neighbours)),
         Route(api + "/search", reading(search)),
@@ -50,6 +59,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/actions", writing(ActionsBody, actions), methods=["POST"]),
         Route(api + "/classes", writing(ClassBody, change_classes), methods=["POST"]),
         Route(api + "/settings", writing(SettingsBody, change_settings), methods=["POST"]),
+        Route(api + "/pair", writing(PairBody, choose_pair), methods=["POST"]),
         Route(api + "/backbone", writing(OfferBody, answer_offer), methods=["POST"]),
         Route(api + "/jobs", writing(JobBody, change_jobs), methods=["POST"]),
     ]

@@ -100,6 +100,13 @@ class SettingsBody(Body):
     target: Annotated[int, Field(ge=1, le=100_000)]
 
 
+class PairBody(Body):
+    """Two classes to tell apart; none any more where they are left out."""
+
+    annotator: Annotator
+    classes: Annotated[list[ClassId], Len(2, 2)] | None = None
+
+
 class OfferBody(Body):
     """The answer to a backbone that is offered."""
 

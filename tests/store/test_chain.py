@@ -74,7 +74,7 @@ def test_what_the_app_wrote_is_sound(labelled: Store, address: tuple[str, str | 
         ("DELETE FROM @events WHERE action = 4", "Action 4 was changed"),
         ("UPDATE @seals SET hash = 'f' WHERE action = 5", "Action 5 was changed"),
         ("UPDATE @journal SET who = 'kim' WHERE id = 1", "Entry 1 of the journal was changed"),
-        ("DELETE FROM @journal WHERE id = 1", "Entry of the journal, number 1 was removed"),
+        ("DELETE FROM @journal WHERE id = 1", "Journal number 1 was removed"),
         ("DELETE FROM @seals WHERE action = 7", "Action 7 was added"),
     ],
 )  # fmt: skip

@@ -28,7 +28,7 @@ def test_a_newer_schema_is_left_alone(store: Store, address: tuple[str, str | No
 
 
 def test_there_is_none(address: tuple[str, str | None]) -> None:
-    with pytest.raises(FewshotLabError, match=r"database of a project"):
+    with pytest.raises(FewshotLabError, match=r"no project|not the database of a project"):
         Store.open(*address)
 
 
@@ -92,7 +92,8 @@ def test_drop_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_labels_are_synced_to_the_disk(tmp_path: Path) -> None:
-    store = Store.open(tmp_path / "project.sqlite", create=True)
+    Store.open(tmp_path / "project.sqlite", create=True).close()
+    store = Store.open(tmp_path / "project.sqlite")
     with store._database.read() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA synchronous")) == 2
