@@ -3,6 +3,7 @@
 from fewshot_lab.store.chain import LogHead
 from fewshot_lab.store.class_states import MAX_CLASSES
 from fewshot_lab.store.colours import colour_for
+from fewshot_lab.store.current_labels import PILE
 from fewshot_lab.store.engines import sqlite_engine, turn_on_wal
 from fewshot_lab.store.image_rows import AddReport, AuditDraw, FileRow, ImageRow, NewImage
 from fewshot_lab.store.journal import JournalEntry, append_entry, journal_table, read_entries
@@ -28,6 +29,7 @@ from fewshot_lab.store.verification import Verdict, verify_journal
 __all__ = [
     "LONGEST_NAME",
     "MAX_CLASSES",
+    "PILE",
     "RULES",
     "SCHEMA_VERSION",
     "AddReport",
