@@ -16,7 +16,7 @@ from fewshot_lab.store.action_sentences import (
     label_values,
     sentence_of,
 )
-from fewshot_lab.store.audit import drawn_for_audit
+from fewshot_lab.store.audit_rows import drawn_for_audit
 from fewshot_lab.store.class_states import class_states, in_order, live_targets
 from fewshot_lab.store.current_labels import CurrentLabels, labels_at, opinions_at
 from fewshot_lab.store.database import Database, chunks, next_key

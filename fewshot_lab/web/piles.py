@@ -9,5 +9,5 @@ from fewshot_lab.web.guard import json_answer, visibility_for
 
 def piles(state: PageState, request: Request) -> Response:
     """Answer with the piles of images without a label, the largest first."""
-    found = piles_of(state, visibility_for(state, request))
-    return json_answer({"piles": [{"ids": p.image_ids, "left_out": p.left_out} for p in found]})
+    rows = piles_of(state, visibility_for(state, request))
+    return json_answer({"piles": [{"ids": p.image_ids, "left_out": p.left_out} for p in rows]})
