@@ -24,7 +24,7 @@ def browse(path: Path | None, key: str) -> None:
     """
     starts = folders.starting_folders()
     folder = path.parent if path is not None and path.is_file() else path
-    if folder is None and len(starts) == 1:
+    if folder is None and starts:
         folder = starts[0]
     with st.container(border=True, key="fl-browser"):
         with st.container(horizontal=True, gap="small", key="fl-crumbs"):

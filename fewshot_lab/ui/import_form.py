@@ -19,7 +19,7 @@ from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.words import count, plural, size
 
-HERE, DROP = "From this machine", "From my browser"
+HERE, DROP = "Choose a folder", "Drop files"
 GROUPS = {"None": None, "Patient": "PatientID", "Study": "StudyInstanceUID"}
 PREVIEWED = 5
 
@@ -234,7 +234,10 @@ def say_what_follows(project: Project) -> None:
     backbone = project.backbone
     there = len(project.store.ids())
     also = f" The {count(there)} images that are there stay as they are." if there else ""
-    muted(f"Then they are embedded with {backbone.card.title} and laid out on the map.{also}")
+    muted(
+        "Then they are laid out on the map, where images that look alike lie together. "
+        f"What looks at them is the backbone {backbone.card.title}.{also}"
+    )
     usable, sentence = backbone.available()
     if sentence:
         alert(sentence) if not usable else st.caption(sentence)

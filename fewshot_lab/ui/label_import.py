@@ -44,7 +44,7 @@ def show(project: Project) -> None:
             key="fl-labels-store",
         ):
             project.labels.add_csv(table, session.annotator(), columns=columns)
-            st.session_state[DONE] = (project.name, project.store.can_undo(session.annotator()))
+            st.session_state[DONE] = (project.name, project.store.history(1)[0].action_id)
             st.session_state["fl-labels-turn"] += 1
             st.rerun()
 
@@ -94,15 +94,14 @@ def _preview(found: CsvPreview) -> None:
 
 
 def _outcome(project: Project) -> None:
-    """Say what the last table did, with the way back."""
-    name, sentence = st.session_state.get(DONE, ("", ""))
-    if name != project.name:
+    """Say what the last table did, with the way back, while nothing was labelled since."""
+    name, action = st.session_state.get(DONE, ("", None))
+    newest = project.store.history(1) if name == project.name else []
+    if not newest or newest[0].action_id != action or newest[0].undone:
         return
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-        note(f"{sentence}.")
-        if project.store.can_undo(session.annotator()) == sentence and st.button(
-            "Undo", key="fl-labels-undo", type="tertiary"
-        ):
+        note(f"{newest[0].sentence}.")
+        if st.button("Undo", key="fl-labels-undo", type="tertiary"):
             project.store.undo(session.annotator(), client=None, q=None)
             st.session_state.pop(DONE)
             st.rerun()

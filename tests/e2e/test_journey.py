@@ -27,7 +27,7 @@ def test_from_a_folder_to_predictions_elsewhere(
     page.get_by_label("Name of the new project").fill("journey")
     page.keyboard.press("Enter")
     page.wait_for_url("**/import?project=journey")
-    page.get_by_label("A folder, ZIP, CSV manifest").fill(str(images))
+    page.get_by_label("Click to the folder with your images").fill(str(images))
     page.keyboard.press("Tab")
     page.get_by_text("Folder names are reference labels").click()
     page.get_by_role("button", name="Import", exact=True).click()
