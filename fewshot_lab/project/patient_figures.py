@@ -64,9 +64,10 @@ class PatientFigures:
         )
         return (
             f"One answer for each {noun}, by {RULE_WORDS[rule]} ({figures.balanced_title.lower()} "
-            f"{percent(rates[rule].value)}): {why}. It is right for {share_of(figures.accuracy)} of "
-            f"{figures.accuracy.n:,} {noun}s left out in cross-validation; image by image, "
-            f"{share_of(figures.image_accuracy)} of their {figures.images:,} images are."
+            f"{percent(rates[rule].value)}): {why}. It is right for "
+            f"{share_of(figures.accuracy)} of {figures.accuracy.n:,} {noun}s left out in "
+            f"cross-validation; image by image, {share_of(figures.image_accuracy)} of their "
+            f"{figures.images:,} images are."
         )
 
     @property
