@@ -90,8 +90,8 @@ def preview_label_csv(
         )
     spelled = dict.fromkeys(MARKS, "") | {label_key(row.name): row.name for row in store.classes()}
     new: dict[str, str] = {}  # as the first writes it
-    for label in filter(None, labels.values()):
-        if label_key(label) not in spelled:
+    for path, label in rows:
+        if path in known and label and label_key(label) not in spelled:
             new.setdefault(label_key(label), label)
     keys = Counter(next(iter(each)) for each in said.values())
     names = {"": "no label"} | new | {key: name or key for key, name in spelled.items()}

@@ -10,6 +10,8 @@ from fewshot_lab.ui.markdown import plain
 from fewshot_lab.words import shortened
 
 LONGEST = 60
+FEW = 7
+TALLEST = 260
 
 
 def browse(path: Path | None, key: str) -> None:
@@ -29,10 +31,10 @@ def browse(path: Path | None, key: str) -> None:
     with st.container(border=True, key="fl-browser"):
         with st.container(horizontal=True, gap="small", key="fl-crumbs"):
             trail = folders.breadcrumb(folder) if folder is not None else []
-            for start in [s for s in starts if s not in trail]:
-                _step(start, key, start_name(start))
             for place, each in enumerate(trail):
                 _step(each, key, start_name(each) if place == 0 else each.name, " ›")
+            for start in [s for s in starts if s not in trail]:
+                _step(start, key, start_name(start))
         if folder is None:
             return
         try:
@@ -40,7 +42,8 @@ def browse(path: Path | None, key: str) -> None:
         except OSError as error:
             muted(f"{folder} cannot be opened: {error.strerror}.")
             return
-        with st.container(height=210, border=False, gap=None, key="fl-folders"):
+        height = TALLEST if len(listed) > FEW else "content"
+        with st.container(height=height, border=False, gap=None, key="fl-folders"):
             for entry in listed:
                 icon = "folder_zip" if entry.path.is_file() else "folder"
                 _step(entry.path, key, entry.label, icon=f":material/{icon}:")

@@ -88,7 +88,7 @@ def _preview(found: CsvPreview) -> None:
     if found.changed:
         alert(f"{plural(found.changed, 'image')} of yours would get another label than now.")
     if found.unmatched:
-        with st.expander(f"{plural(len(found.unmatched), 'row')} match no image of this project"):
+        with st.expander(f"{plural(len(found.unmatched), 'row')} without an image here"):
             muted("No image has this path or file name here. They are left out:", small=True)
             st.html(table_html(["File"], [[path] for path in found.unmatched[:200]]))
 
