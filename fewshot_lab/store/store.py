@@ -2,6 +2,7 @@
 
 import json
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
@@ -82,10 +83,22 @@ class Store(Images, ImageImport, Classes, Labels, Log, LabelTables, Undo, AuditS
         FewshotLabError
             Where JSON cannot hold it.
         """
-        try:
-            text = json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise FewshotLabError(f"The setting {key} cannot be kept: {error}.") from None
+        self.change(key, lambda _: value)
+
+    def change(self, key: str, change: Callable[[Any], Any]) -> None:
+        """Keep what ``change`` makes of a setting (None where there is none), at one go.
+
+        Raises
+        ------
+        FewshotLabError
+            Where JSON cannot hold it.
+        """
         with self._database.write() as connection:
+            kept = connection.scalar(select(settings.c.value).where(settings.c.key == key))
+            value = change(None if kept is None else json.loads(kept))
+            try:
+                text = json.dumps(value)
+            except (TypeError, ValueError) as error:
+                raise FewshotLabError(f"The setting {key} cannot be kept: {error}.") from None
             connection.execute(delete(settings).where(settings.c.key == key))
             connection.execute(settings.insert().values(key=key, value=text))

@@ -5,17 +5,24 @@ from urllib.parse import quote
 from starlette.routing import BaseRoute, Route
 
 from fewshot_lab.web.assets import PREFIX, plotly_file, plotly_url, workspace_file, workspace_url
-from fewshot_lab.web.bodies import ActionsBody, ClassBody, JobBody, OfferBody, SettingsBody
+from fewshot_lab.web.bodies import (
+    ActionsBody,
+    ClassBody,
+    JobBody,
+    OfferBody,
+    SettingsBody,
+    ViewBody,
+)
+from fewshot_lab.web.columns import column
 from fewshot_lab.web.door import Door
 from fewshot_lab.web.frames import pack, unpack
 from fewshot_lab.web.guard import reading, writing
 from fewshot_lab.web.images import facts, neighbours, picture, search, thumbnail
 from fewshot_lab.web.labels import actions, change_classes, history, labels_csv
 from fewshot_lab.web.live import live
-from fewshot_lab.web.map import column
 from fewshot_lab.web.model import answer_offer
 from fewshot_lab.web.people import disagreement
-from fewshot_lab.web.project import change_jobs, change_settings
+from fewshot_lab.web.project import change_jobs, change_settings, change_views
 from fewshot_lab.web.redirects import PAGES, to_page, to_project
 
 __all__ = ["Door", "api_url", "pack", "plotly_url", "routes", "unpack", "workspace_url"]
@@ -49,6 +56,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/labels.csv", reading(labels_csv)),
         Route(api + "/actions", writing(ActionsBody, actions), methods=["POST"]),
         Route(api + "/classes", writing(ClassBody, change_classes), methods=["POST"]),
+        Route(api + "/views", writing(ViewBody, change_views), methods=["POST"]),
         Route(api + "/settings", writing(SettingsBody, change_settings), methods=["POST"]),
         Route(api + "/backbone", writing(OfferBody, answer_offer), methods=["POST"]),
         Route(api + "/jobs", writing(JobBody, change_jobs), methods=["POST"]),

@@ -2,6 +2,7 @@
 // The lines above and below the grid: which list it shows, one sentence on it, its order and size.
 
 import { button, count, h, iconButton, images, refill, setText, two } from "./dom.js";
+import { labelCounts } from "./labelcodes.js";
 import { menu } from "./popover.js";
 import { ORDERS } from "./views.js";
 
@@ -10,6 +11,7 @@ import { ORDERS } from "./views.js";
 
 const TABS = {
   suggestions: "Suggestions",
+  filtered: "Filtered",
   selection: "Selection",
   neighbours: "Neighbours",
   suspects: "Suspects",
@@ -119,12 +121,18 @@ export class GridHeader {
   draw() {
     const { accept, cursor, model, rows, similarity, view } = this.grid;
     const conflicts = model.overview?.conflicts ?? 0;
-    const counts = { selection: model.selection?.rows.length, suspects: this.grid.suspects().length, conflicts };
+    const filtered = this.grid.filters.on ? this.grid.filters.matching : 0;
+    const counts = {
+      filtered,
+      selection: model.selection?.rows.length,
+      suspects: this.grid.suspects().length,
+      conflicts,
+    };
     for (const [name, n] of Object.entries(counts)) {
       const tab = /** @type {HTMLElement} */ (this.tabs.get(name));
       refill(tab, TABS[/** @type {keyof typeof TABS} */ (name)], n ? [" ", h("b", {}, count(n))] : null);
-      // For seniors alone, and while there is something to decide.
-      if (name === "conflicts") tab.hidden = !n && view.name !== name;
+      // Conflicts are for seniors alone, and while there is something to decide.
+      if (name === "filtered" || name === "conflicts") tab.hidden = !n && view.name !== name;
     }
     for (const [name, tab] of this.tabs) tab.setAttribute("aria-selected", String(name === view.name));
     this.acceptButton.setAttribute("aria-pressed", String(view.name === "accept"));
@@ -146,24 +154,37 @@ export class GridHeader {
 
   /** Where a view shows nothing, the sentence above says why; here is the way on. */
   drawEmpty() {
-    const { accept, model, rows, view } = this.grid;
+    const { accept, filters, model, rows, view } = this.grid;
     const { name } = view;
-    const expected = ["suggestions", "selection"].includes(name) || (name === "search" && !view.text);
+    const expected = (!model.mask && ["suggestions", "selection"].includes(name)) || (name === "search" && !view.text);
     const empty = !rows.length && model.n > 0 && !expected;
-    const key = empty ? `${name} ${name === "accept" ? accept.highest() : ""}` : "";
+    const key = empty ? `${name} ${filters.matching} ${name === "accept" ? accept.highest() : ""}` : "";
     if (key === this.drawnEmpty) return;
     this.drawnEmpty = key;
     this.empty.hidden = !empty;
     if (!empty) return;
-    const [text, act] = (name === "accept" && accept.wayOut()) || [
-      "Show suggestions",
-      () => this.grid.open({ name: "suggestions" }),
-    ];
-    const onclick = () => {
-      act();
-      this.grid.tiles.takeKeys();
-    };
-    refill(this.empty, button("ws-button", { onclick }, text));
+    const acts = (name === "accept" && accept.wayOut()) || this.waysOut();
+    const buttons = Object.entries(acts).map(([text, act]) => {
+      const onclick = () => {
+        act();
+        this.grid.tiles.takeKeys();
+      };
+      return button("ws-button", { onclick }, text);
+    });
+    refill(this.empty, buttons);
+  }
+
+  /** What to do where a list is empty: words for buttons, and the acts. @returns {Record<string, () => void>} */
+  waysOut() {
+    const { filters, model } = this.grid;
+    const suggestions = () => this.grid.open({ name: "suggestions" });
+    if (!model.mask) return { "Show suggestions": suggestions };
+    if (filters.matching) {
+      return { [`Show the ${count(filters.matching)} that match`]: () => this.grid.open({ name: "filtered" }) };
+    }
+    const last = filters.filters.at(-1)?.column ?? "";
+    const all = { "Clear the filters": () => filters.clear() };
+    return filters.filters.length > 1 ? { "Remove the last filter": () => filters.remove(last), ...all } : all;
   }
 
   /** @returns {Child[]} */
@@ -173,8 +194,19 @@ export class GridHeader {
     switch (view.name) {
       case "suggestions":
         return suggestions.sentence(cursor.row);
+      case "filtered": {
+        const { changed, filters, waiting } = this.grid.filters;
+        if (waiting.length === filters.length) return ["The images come as soon as the filters can be applied."];
+        if (!n)
+          return [
+            filters.length > 1 ? `No image matches all ${filters.length} filters.` : "No image matches the filter.",
+          ];
+        const stay = changed ? " Those that no longer match stay until you renew the list." : "";
+        return [`${count(n)} of ${images(model.n)} match the ${filters.length > 1 ? "filters" : "filter"}.${stay}`];
+      }
       case "selection": {
         if (!n && !model.selection) return ["Draw a lasso on the map, or click an image there."];
+        if (!n && model.mask) return ["No image inside matches the filters."];
         if (!n) return [`No image lies inside.${model.hidden.size ? " Hidden classes are left out." : ""}`];
         const chosen = cursor.marked.size || (cursor.row >= 0 ? 1 : n);
         if (chosen < n) return [`${count(chosen)} of ${images(n)} chosen.`];
@@ -275,7 +307,7 @@ export class GridHeader {
   /** @param {HTMLElement} anchor */
   openClassMenu(anchor) {
     const { model, workspace } = this.grid;
-    const { counts, unsure, reject, skipped } = model.counts();
+    const { counts, unsure, reject, skipped } = labelCounts(model.codes);
     /** @param {string} label @param {string | null} color @param {number | string} classId @param {number} n */
     const item = (label, color, classId, n) => ({
       label: `${label} (${count(n)})`,

@@ -42,7 +42,13 @@ export class MapPointer {
 
   /** @param {MouseEvent} event */
   rowAt(event) {
-    return this.map.plot.rowAt(event, REACH, this.map.visible());
+    return this.map.plot.rowAt(event, REACH, this.reachable());
+  }
+
+  /** What can be pointed at: what is drawn and matches the filters. */
+  reachable() {
+    const visible = this.map.visible();
+    return (/** @type {number} */ row) => visible(row) && this.map.model.matches(row);
   }
 
   /** @param {PointerEvent} event */

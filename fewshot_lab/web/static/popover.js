@@ -62,6 +62,16 @@ export function popover(anchor, content, { place = "below", label, within, onClo
   return close;
 }
 
+/**
+ * Escape in a field closes the panel; elsewhere in it the page's keys see to that.
+ * @param {KeyboardEvent} event
+ */
+export function closeByEscape({ key, target }) {
+  if (key === "Escape" && target instanceof HTMLInputElement && !(target.type === "search" && target.value)) {
+    closePopover();
+  }
+}
+
 /** @typedef {{ label: string, act: () => void, color?: string | null, key?: string, checked?: boolean }} Item */
 
 /**
