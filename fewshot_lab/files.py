@@ -1,8 +1,6 @@
-"""Files: written so that nobody ever meets half of one, tables and JSON as others read them."""
+"""Files: written so that nobody ever meets half of one, and JSON as others read it."""
 
-import csv
 import errno
-import io
 import json
 import math
 import os
@@ -11,9 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-
-from fewshot_lab.cells import stored_text
-from fewshot_lab.errors import FewshotLabError
 
 
 def write_atomically(path: Path, data: bytes | memoryview, *, lasting: bool = True) -> None:
@@ -94,52 +89,3 @@ def finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [finite(each) for each in value]
     return value
-
-
-def read_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the rows of a CSV, the first too, each with the number of its line; cells stripped.
-
-    Commas, semicolons and tabs may separate: a spreadsheet writes what its country uses.
-
-    Raises
-    ------
-    FewshotLabError
-        Where the file cannot be read, or is no sound CSV in UTF-8.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise FewshotLabError(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise FewshotLabError(f"{path} is not UTF-8 text; save it as a CSV in UTF-8.") from None
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        return [
-            (reader.line_num, [stored_text(cell.strip()) for cell in row]) for row in reader if row
-        ]
-    except csv.Error as error:
-        raise FewshotLabError(f"{path} is not a sound CSV: {error}.") from None
-
-
-def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """Return some columns of a CSV whose first line names them, as :func:`read_rows` does.
-
-    Raises
-    ------
-    FewshotLabError
-        As there, and where a column is lacking.
-    """
-    rows = read_rows(path)
-    header = rows[0][1] if rows else []
-    missing = sorted(set(columns) - set(header))
-    if missing:
-        raise FewshotLabError(
-            f"{path} has no column {' and '.join(missing)}; its first line must name the "
-            f"columns {' and '.join(columns)}."
-        )
-    at = {name: header.index(name) for name in columns}
-    return [
-        (line, {name: row[k] if k < len(row) else "" for name, k in at.items()})
-        for line, row in rows[1:]
-    ]

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+MARKER = "project.json"
+"""The file that marks a folder as a project."""
 RUNS = ".runs"
 """Folder for pretraining runs, beside the projects."""
 

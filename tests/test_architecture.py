@@ -12,8 +12,8 @@ PACKAGE = ROOT / "fewshot_lab"
 
 # From the ground up. A room imports only from rooms below it.
 ROOMS = [
-    ["errors", "cells"],
-    ["progress", "home", "files", "signals", "version"],
+    ["errors", "cells", "words"],
+    ["progress", "home", "files", "tables", "signals", "version"],
     ["images"],
     ["store"],
     ["backbones"],

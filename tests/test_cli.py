@@ -84,6 +84,7 @@ def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
     assert terminal.json("label", "blood", "--csv", labels, "--annotator", "kim") == {
         "labelled": 10,
         "unmatched": [],
+        "respelt": {},
     }
     fitted = terminal.json("fit", "blood")
     assert fitted["classes"] == ["neutrophil", "platelet"]

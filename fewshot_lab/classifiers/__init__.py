@@ -1,8 +1,9 @@
 """Classifiers on embeddings: the paper's three, better ones, and choosing between them."""
 
 from fewshot_lab.classifiers.calibration import Calibration
+from fewshot_lab.classifiers.family_choice import MACHINE_LIMIT, TITLES
 from fewshot_lab.classifiers.fitted import Fitted, OutOfFold
-from fewshot_lab.classifiers.fitting import MACHINE_LIMIT, TITLES, fit
+from fewshot_lab.classifiers.fitting import fit
 from fewshot_lab.classifiers.folds import NEAR_DUPLICATE, leak_groups, stratified_folds
 from fewshot_lab.classifiers.paper_batch import PAPER, paper_answers
 from fewshot_lab.classifiers.pool import Pool

@@ -148,8 +148,8 @@ def calibrate(
         out = np.concatenate([out, _crossed(rest[0], y, folds[1:], weights, rest[1])])
     if isinstance(fitted, Softmax):
         fitted = Softmax(1.0)
-    said = _sentence(chosen, scale, means, asked) if w.sum() else UNMEASURED
-    return scale, fitted, out, Calibration(chosen, said, means if w.sum() else {})
+    sentence = _sentence(chosen, scale, means, asked) if w.sum() else UNMEASURED
+    return scale, fitted, out, Calibration(chosen, sentence, means if w.sum() else {})
 
 
 def _losses(p: Float, y: NDArray[np.int64]) -> Float:
@@ -189,11 +189,11 @@ def _what(chosen: str, scale: float) -> str:
 
 def _sentence(chosen: str, scale: float, means: Mapping[str, float], asked: str) -> str:
     what = _what(chosen, scale)
-    said = f"Probabilities calibrated by {what}: log loss {means[chosen]:.3f} out of fold"
+    sentence = f"Probabilities calibrated by {what}: log loss {means[chosen]:.3f} out of fold"
     others = [f"{NAMES[name]} {loss:.3f}" for name, loss in means.items() if name != chosen]
     if others:
-        said += f" ({', '.join(others)})"
-    return f"{said}{', as chosen by hand' if asked != 'auto' else ''}."
+        sentence += f" ({', '.join(others)})"
+    return f"{sentence}{', as chosen by hand' if asked != 'auto' else ''}."
 
 
 def no_surer(temperature: float, scores: Float, y: NDArray[np.int64], weights: Float) -> float:

@@ -165,16 +165,16 @@ def held_out_scores(
 
 def judge(candidate: Candidate, labels: Labels) -> None:
     """Fill in the candidate's temperature, balanced accuracy and log loss over its repeats."""
-    image, said, weight = labels.taught
+    image, classes, weight = labels.taught
     repeats = len(candidate.scores)
     scores = np.concatenate([each[image] for each in candidate.scores])
-    y, weights = np.tile(said, repeats), np.tile(weight, repeats)
+    y, weights = np.tile(classes, repeats), np.tile(weight, repeats)
     known = ~np.isnan(scores[:, 0])
     if not known.any():
         candidate.temperature = guess_of(candidate.family, alone=True)
         return
     # Right or wrong by what most say; the loss is against every opinion.
-    first = np.tile(np.arange(len(said)) < len(labels.y), repeats)[known]
+    first = np.tile(np.arange(len(classes)) < len(labels.y), repeats)[known]
     scores, y, weights = scores[known], y[known], weights[known]
     hit = first & (scores.argmax(axis=1) == y)
     count = np.bincount(y[first], minlength=labels.n_classes)

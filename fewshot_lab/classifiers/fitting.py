@@ -1,4 +1,4 @@
-"""Fitting a classifier on the labels at hand, and choosing between several."""
+"""Fitting a classifier on the labels at hand."""
 
 from __future__ import annotations
 
@@ -22,36 +22,23 @@ from fewshot_lab.classifiers.candidates import (
     coefficients,
     coordinates,
     guess_of,
-    held_out_scores,
-    judge,
-    noise_of,
-    settings_of,
 )
+from fewshot_lab.classifiers.family_choice import TITLES, choose_candidate, families_of
 from fewshot_lab.classifiers.fitted import Fitted, Float, OutOfFold
 from fewshot_lab.classifiers.folds import NEAR_DUPLICATE, leak_groups, stratified_folds
 from fewshot_lab.classifiers.models import Linear, Model, Stock, TwoViews
-from fewshot_lab.classifiers.paper_classifiers import TITLES as PAPER
 from fewshot_lab.classifiers.paper_classifiers import fit_paper, paper_out_of_fold
 from fewshot_lab.classifiers.pool import Pool
 from fewshot_lab.classifiers.pooled_lda import FEW, IMAGES
 from fewshot_lab.classifiers.probability_maps import Map, Softmax, Vector
 from fewshot_lab.classifiers.soft_labels import SoftLabels
-from fewshot_lab.classifiers.stacking import Stack, stack
+from fewshot_lab.classifiers.stacking import Stack
 from fewshot_lab.classifiers.stage_choice import FINAL_ONLY, Reading, choose_reading
 from fewshot_lab.classifiers.svm import Machine, Sigmoid
 from fewshot_lab.classifiers.threads import one_blas_thread
 from fewshot_lab.errors import FewshotLabError
 
-TITLES = {"stack": "LDA + LogReg", "logreg": "LogReg", "lda": "LDA", "rbf-svm": "RBF-SVM", **PAPER}
-MANY = ("lda", "logreg")
-QUICK = (*MANY, "stack")
-ALL = (*MANY, "stack", "rbf-svm")
 FOLDS = 5
-MACHINE_LIMIT = 2000
-"""Labelled images above which "auto" leaves out the support vector machine and the average of LDA
-and LogReg: too slow, and of little use with so many."""
-SURE = 2.0
-"""Standard errors by which another classifier must be better than the average to be chosen."""
 
 
 def fit(
@@ -104,7 +91,7 @@ def fit(
         paper's classifiers learn what most say.
     sites : array (n,), optional
         Site, scanner or laboratory of each image, where known: the stages of an embedding are read
-        only if they are as good on sites left out in turn; see :mod:`_readings`.
+        only if they are as good on sites left out in turn: see :func:`choose_reading`.
     quick : bool
         Leave out what takes long: the support vector machine of "auto", and the comparison of
         calibrations.
@@ -138,12 +125,7 @@ def fit(
         if soft is not None:
             labels.soft = replace(soft, y=np.searchsorted(class_ids, soft.y))
         labels, reading = _read(labels, sites)
-        families: tuple[str, ...] = (name,)
-        if name == "auto":
-            families = QUICK if quick else ALL
-            families = MANY if len(index) > MACHINE_LIMIT else families
-            if plain:
-                families = tuple(f for f in families if f != "stack")
+        families = families_of(len(index), quick=quick, plain=plain) if name == "auto" else (name,)
         return _fit_own(families, labels, class_ids, calibration, quick, reading)
 
 
@@ -213,14 +195,7 @@ def _fit_own(
     quick: bool,
     reading: Reading,
 ) -> Fitted:
-    best: list[Candidate] = []
-    for family in families:
-        if family == "stack":
-            lda = next((c for c in best if c.family == "lda"), None)
-            best.insert(0, stack(lda or _best_of("lda", labels), labels))
-        else:
-            best.append(_best_of(family, labels))
-    chosen, sentence = _choose(best, labels)
+    chosen, sentence = choose_candidate(families, labels)
     model, parameters, probabilities, calibration = _finish(chosen, labels, asked, quick)
     return Fitted(
         name=chosen.family,
@@ -233,62 +208,6 @@ def _fit_own(
         model=model,
         out_of_fold=OutOfFold(probabilities, labels.y, labels.groups, labels.folds),
     )
-
-
-def _best_of(family: str, labels: Labels) -> Candidate:
-    """Return the setting of a family with the lowest log loss, scored in all repeats."""
-    settings = settings_of(family)
-    found = []
-    for setting, scores in zip(settings, held_out_scores(family, settings, labels, 0), strict=True):
-        candidate = Candidate(family, setting, [scores])
-        judge(candidate, labels)
-        found.append(candidate)
-    labels.check()
-    # Among settings of one family the log loss decides: it is steadier than accuracy, of which a
-    # few images are a point.
-    chosen = min(found, key=lambda candidate: candidate.loss)
-    if not np.isfinite(chosen.loss):
-        chosen = found[len(found) // 2]
-    for repeat in range(1, len(labels.folds)):
-        chosen.scores += held_out_scores(family, (chosen.setting,), labels, repeat)
-        labels.check()
-    judge(chosen, labels)
-    return chosen
-
-
-def _choose(best: list[Candidate], labels: Labels) -> tuple[Candidate, str]:
-    """Return the family with the highest balanced accuracy; the log loss decides a near tie.
-
-    A near tie is a difference below its own standard error, over the images. The average of LDA
-    and LogReg comes first where it is among them: with few labels cross-validation cannot tell
-    which of two is better, and choosing by it costs more than averaging. Another one must be
-    better by :data:`SURE` standard errors.
-    """
-    if len(best) == 1:
-        return best[0], f"{TITLES[best[0].family]}, as chosen by hand."
-    if not any(np.isfinite(c.loss) for c in best):
-        return best[0], (
-            f"{TITLES[best[0].family]} for now: every class needs a second label "
-            "before classifiers can be compared."
-        )
-    top = max(best, key=lambda c: c.correct)
-    average = isinstance(best[0], Stack)
-    margin = SURE if average else 1.0
-    close = [c for c in best if top.correct - c.correct <= margin * noise_of(top, c, labels)]
-    first = best[0] if average and best[0] in close else min(close, key=lambda c: c.loss)
-    second = max((c for c in best if c is not first), key=lambda c: c.correct)
-    points = 100 * (first.correct - second.correct)
-    a, b = TITLES[first.family], TITLES[second.family]
-    if second in close:
-        apart = f"within {abs(points):.1f} points" if abs(points) >= 0.05 else "just"
-        why = (
-            "an average is steadier"
-            if first is best[0] and average
-            else "its probabilities fit better"
-        )
-        return first, f"{a} chosen over {b}: {apart} as accurate, {why}."
-    unit = "point" if f"{points:.1f}" == "1.0" else "points"
-    return first, f"{a} chosen over {b} by {points:.1f} {unit}."
 
 
 def _finish(

@@ -33,12 +33,12 @@ def paper_answers(
     """
     first = fit_paper("paper-svm", X, y)
     Z, T = (first[:-1].transform(a.astype(np.float32)) for a in (X, test))
-    found = {"paper-svm": _answer(first[-1], T)}
+    answers = {"paper-svm": _answer(first[-1], T)}
     for name in PAPER:
-        if name not in found:
+        if name not in answers:
             head = fit_quietly(paper_head(name, len(first.classes_), len(y)), Z, y)
-            found[name] = _answer(head, T)
-    return found
+            answers[name] = _answer(head, T)
+    return answers
 
 
 def _answer(head: Any, T: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -98,7 +98,9 @@ def _discriminants(means: Float, within: Float, least: Float, there: NDArray[np.
         shrunk = (1 - SHRINKAGE) * within[j]
         shrunk.flat[:: p + 1] += SHRINKAGE * scale
         factor = cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
-        found = cho_solve(factor, means[j].T, check_finite=False)
-        out[j, :-1] = found
-        out[j, -1] = np.where(there[j, :, 0], -0.5 * np.einsum("kp,pk->k", means[j], found), -1e4)
+        coefficients = cho_solve(factor, means[j].T, check_finite=False)
+        out[j, :-1] = coefficients
+        out[j, -1] = np.where(
+            there[j, :, 0], -0.5 * np.einsum("kp,pk->k", means[j], coefficients), -1e4
+        )
     return out

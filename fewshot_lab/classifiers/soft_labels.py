@@ -51,20 +51,20 @@ def soft_labels(y: NDArray[Any], shares: Shares) -> SoftLabels | None:
     """
     own = np.ones(len(y), dtype=np.float32)
     known = set(np.asarray(y).tolist())
-    rows, said, weight = [], [], []
+    rows, class_ids, weight = [], [], []
     for row, each in enumerate(shares):
         for class_id, share in each:
             if class_id == y[row]:
                 own[row] = share
             elif class_id in known:
                 rows.append(row)
-                said.append(class_id)
+                class_ids.append(class_id)
                 weight.append(share)
     if not rows and (own == 1).all():
         return None
     return SoftLabels(
         own,
         np.array(rows, dtype=np.int64),
-        np.array(said, dtype=np.int64),
+        np.array(class_ids, dtype=np.int64),
         np.array(weight, dtype=np.float32),
     )

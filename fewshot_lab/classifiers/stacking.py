@@ -78,7 +78,7 @@ def stack(lda: Candidate, labels: Labels) -> Stack:
     scores = np.stack(
         [_centred(np.stack(m.scores)) / np.float32(m.temperature) for m in members], axis=1
     )
-    image, said, weight = labels.taught
+    image, classes, weight = labels.taught
     taught = np.arange(len(labels.y))[image]
     averaged, rows = [], []
     for fold, S in zip(labels.folds, scores, strict=True):
@@ -87,20 +87,22 @@ def stack(lda: Candidate, labels: Labels) -> Stack:
         held = np.unique(fold[taught[use]])
         if len(held):
             others = np.where(fold[taught[use]] != held[:, None], weight[use], 0)
-            for f, v in zip(held, stack_weights(S[:, taught[use]], said[use], others), strict=True):
+            for f, v in zip(
+                held, stack_weights(S[:, taught[use]], classes[use], others), strict=True
+            ):
                 mine = fold == f
                 out[mine] = np.tensordot(v.astype(np.float32), S[:, mine], axes=1)
         averaged.append(out)
         rows.append(use)
     equal = np.full(len(members), 1 / len(members))
-    found = Stack("stack", lda.setting, averaged, members=members, weights=equal)
+    stacked = Stack("stack", lda.setting, averaged, members=members, weights=equal)
     use = np.concatenate(rows)
     if len(use):
         known = [S[:, taught[rows_]] for S, rows_ in zip(scores, rows, strict=True)]
         share = weight[use] / np.float32(len(scores))
-        found.weights = stack_weights(np.concatenate(known, axis=1), said[use], share[None])[0]
-    judge(found, labels)
-    return found
+        stacked.weights = stack_weights(np.concatenate(known, axis=1), classes[use], share[None])[0]
+    judge(stacked, labels)
+    return stacked
 
 
 def stack_weights(

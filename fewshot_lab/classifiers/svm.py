@@ -49,16 +49,16 @@ def held_out_decisions(
         held, kept = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
         if not len(held):
             continue
-        said, weight = y[kept], None
+        targets, weight = y[kept], None
         if soft is not None:
             also = fold[soft.at] != f
             weight = np.concatenate([soft.own[kept], soft.weight[also]])
-            said = np.concatenate([said, soft.y[also]])
+            targets = np.concatenate([targets, soft.y[also]])
             kept = np.concatenate([kept, soft.at[also]])
         for s, (gamma, C) in enumerate(settings):
             K = kernels[gamma]
             machine = SVC(C=C, kernel="precomputed", class_weight="balanced", cache_size=64)
-            machine.fit(K[np.ix_(kept, kept)], said, sample_weight=weight)
+            machine.fit(K[np.ix_(kept, kept)], targets, sample_weight=weight)
             decision = machine.decision_function(K[np.ix_(held, kept)])
             out[s, held] = _two_columns(decision) if n_classes == 2 else decision
     return out
@@ -94,8 +94,8 @@ class Sigmoid:
             fit = np.average(-np.log(np.maximum(p[rows, y], 1e-12)), weights=weights)
             return float(fit) + 0.01 * float(theta @ theta) / max(len(y), 1)
 
-        found = minimize(loss, np.array([0.5, 0.0]), method="Nelder-Mead", tol=1e-3)
-        return cls(-float(np.exp(found.x[0])), 0.0 if binary else float(found.x[1]))
+        optimum = minimize(loss, np.array([0.5, 0.0]), method="Nelder-Mead", tol=1e-3)
+        return cls(-float(np.exp(optimum.x[0])), 0.0 if binary else float(optimum.x[1]))
 
     def per_class(self, n_classes: int) -> Sigmoids:
         """Return the same as one sigmoid for each class; for two classes, the second's."""

@@ -10,7 +10,8 @@ import typer
 
 from fewshot_lab.cli.labels import CsvOut, write_csv
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
-from fewshot_lab.cli.reporting import listed, plural, progress, tell
+from fewshot_lab.cli.reporting import listed, progress, tell
+from fewshot_lab.words import plural
 
 ClassifierName = Annotated[
     str | None,

@@ -33,11 +33,11 @@ def patients(
         if own_class is not None:
             set_own_class(opened, None if own_class == "auto" else own_class)
         classifier = opened.fit()
-        found = patient_figures(opened, classifier.fitted, classifier.training.ids).to_dict()
-    lines = [found[key] for key in ("sentence", "truth", "on_audit", "caution")]
-    rows = [[name, _figure(recall), str(recall["n"])] for name, recall in found["recall"].items()]
+        figures = patient_figures(opened, classifier.fitted, classifier.training.ids).to_dict()
+    lines = [figures[key] for key in ("sentence", "truth", "on_audit", "caution")]
+    rows = [[name, _figure(recall), str(recall["n"])] for name, recall in figures["recall"].items()]
     lines.append(table(["class", "recall", "n"], rows))
-    tell({"project": project, **found}, "\n".join(filter(None, lines)), as_json=json)
+    tell({"project": project, **figures}, "\n".join(filter(None, lines)), as_json=json)
 
 
 def grades(
@@ -63,9 +63,9 @@ def grades(
             text = f"Grades: {' < '.join(ordered)}." if ordered else "The classes are no grades."
             tell({"project": project, "order": ordered}, text, as_json=json)
             return
-        found = clinical_report(opened, opened.fit())["grades"]
-    if "reason" in found:
-        raise FewshotLabError(f"{found['reason']} Declare them with --order.")
+        figures = clinical_report(opened, opened.fit())["grades"]
+    if "reason" in figures:
+        raise FewshotLabError(f"{figures['reason']} Declare them with --order.")
     head = ["at least", "mean probability", "share that was", "off by"]
     rows = [
         [
@@ -74,9 +74,11 @@ def grades(
             _figure(level["observed"]),
             _figure(level["error"]),
         ]
-        for level in found["at_least"]
+        for level in figures["at_least"]
     ]
-    tell({"project": project, **found}, f"{found['sentence']}\n{table(head, rows)}", as_json=json)
+    tell(
+        {"project": project, **figures}, f"{figures['sentence']}\n{table(head, rows)}", as_json=json
+    )
 
 
 def costs(
@@ -125,10 +127,10 @@ def costs(
             text = "\n".join(says) or "All errors count the same."
             tell({"project": project, "costs": says}, text, as_json=json)
             return
-        found = clinical_report(opened, opened.fit())["costs"]
-    lines = [each["sentence"] for each in found.get("errors", ())]
-    lines.append(found.get("decides") or found["reason"])
-    tell({"project": project, **found}, "\n".join(lines), as_json=json)
+        figures = clinical_report(opened, opened.fit())["costs"]
+    lines = [each["sentence"] for each in figures.get("errors", ())]
+    lines.append(figures.get("decides") or figures["reason"])
+    tell({"project": project, **figures}, "\n".join(lines), as_json=json)
 
 
 def _split(order: str) -> list[str]:

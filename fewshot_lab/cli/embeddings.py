@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
-from fewshot_lab.cli.reporting import listed, plural, progress, tell
+from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.progress import Progress
@@ -82,19 +86,33 @@ def embed(
     heavy = in_turn(project, job, now=now or beside, device=device)
     with progress(job, as_json=json, heavy=heavy) as report, Project.open(project) as opened:
         before = opened.backbone_name
-        done = opened.embed(
-            backbone=backbone,
-            device=device,
-            batch_size=batch_size,
-            workers=workers,
-            shard=part,
-            progress=report,
-        )
+        with _listing_unreadable(job, as_json=json):
+            done = opened.embed(
+                backbone=backbone,
+                device=device,
+                batch_size=batch_size,
+                workers=workers,
+                shard=part,
+                progress=report,
+            )
         text = _embedded(done)
         if opened.backbone_name != before:
             text += f" {opened.name} now uses {opened.backbone_name}; its labels stay."
         tell(asdict(done), text, as_json=json, job=job)
         listed(done.failed)
+
+
+@contextmanager
+def _listing_unreadable(job: Path | None = None, *, as_json: bool = False) -> Iterator[None]:
+    """List what could not be read where it is so much that embedding fails."""
+    from fewshot_lab.project import UnreadableImages
+
+    try:
+        yield
+    except UnreadableImages as error:
+        tell(asdict(error.report), "", as_json=as_json, job=job)
+        listed(error.report.failed)
+        raise
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:
@@ -189,7 +207,8 @@ def prepare_project(
         if not shown and stage == "embedding" and total and 3 * done >= total:
             shown = project.first_map()
 
-    embedded = project.embed(backbone=backbone, progress=report_and_show)
+    with _listing_unreadable():
+        embedded = project.embed(backbone=backbone, progress=report_and_show)
     listed(embedded.failed)
     layout = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
     return {"embed": asdict(embedded), "map": {"images": len(layout.ids), "method": layout.method}}

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
-from fewshot_lab.cli.reporting import plural, table, tell
+from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.words import plural
 
 CsvOut = Annotated[Path | None, optional("The CSV to write; stdout by default.")]
 
@@ -23,7 +24,12 @@ def register(app: typer.Typer) -> None:
 
 def label(
     project: ProjectName,
-    csv: Annotated[Path, typer.Option("--csv", help="A CSV with the columns path and label.")],
+    csv: Annotated[
+        Path,
+        typer.Option(
+            "--csv", help="A CSV with the columns path and label, or usual names for them."
+        ),
+    ],
     annotator: Annotated[str, typer.Option(help="Who labelled.")],
     home: Home = None,
     json: Json = False,
@@ -37,11 +43,11 @@ def label(
     from fewshot_lab.project import Project
 
     with Project.open(project) as opened:
-        labelled, unmatched = opened.labels.add_csv(csv, annotator)
+        done = opened.labels.add_csv(csv, annotator)
         opened.touch()
-    result = {"labelled": labelled, "unmatched": unmatched}
-    tell(result, f"{plural(labelled, 'image')} labelled.", as_json=json)
-    if unmatched:
+    text = f"{plural(done.labelled, 'image')} labelled. {done.sentence}".strip()
+    tell(done._asdict(), text, as_json=json)
+    if unmatched := done.unmatched:
         some = ", ".join(unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
         are = "is" if len(unmatched) == 1 else "are"
         print(f"{plural(len(unmatched), 'path')} {are} not in {project!r}: {some}", file=sys.stderr)

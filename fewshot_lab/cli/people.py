@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
-from fewshot_lab.cli.reporting import plural, table, tell
+from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.project import PeopleReport

@@ -13,20 +13,24 @@ import typer
 
 from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
-from fewshot_lab.cli.reporting import listed, plural, progress, table, tell
+from fewshot_lab.cli.relink import relink
+from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError, NoProject
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.images import ManifestColumns
-    from fewshot_lab.project import ImportReport
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
     app.command()(create)
     app.command(name="import")(import_)
-    app.command()(projects)
+    group = typer.Typer()
+    group.callback(invoke_without_command=True)(projects)
+    group.command()(relink)
+    app.add_typer(group, name="projects")
 
 
 def create(
@@ -43,8 +47,10 @@ def create(
         tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
 
 
-def projects(home: Home = None, json: Json = False) -> None:
-    """List the projects."""
+def projects(context: typer.Context, home: Home = None, json: Json = False) -> None:
+    """List the projects; or, by ``projects relink``, follow images that moved."""
+    if context.invoked_subcommand is not None:
+        return
     import time
 
     from fewshot_lab.home import home as home_folder
@@ -147,13 +153,13 @@ def import_(
                 listed(done.refused)
                 raise FewshotLabError(_none_of(done.refused))
             result: dict[str, Any] = asdict(done)
-            tell(result, _summary(done), as_json=json and not prepare, job=job)
+            tell(result, done.sentence, as_json=json and not prepare, job=job)
             listed(done.refused)
             if prepare:
                 result |= prepare_project(opened, backbone=backbone, report=report)
                 tell(result, "The map is ready.", as_json=json, job=job)
             opened.touch()
-    if done.refused and not (done.added or done.known or done.duplicates):
+    if done.refused and not (done.added or done.known or done.moved or done.duplicates):
         raise typer.Exit(1)
 
 
@@ -162,21 +168,6 @@ def _none_of(refused: Sequence[tuple[str, str]]) -> str:
     (reason, times), *others = Counter(reason for _, reason in refused).most_common()
     why = reason if not others else f"{times:,} times: {reason}"
     return f"No image was imported, of {plural(len(refused), 'file')}. {why}"
-
-
-def _summary(done: ImportReport) -> str:
-    words = [f"{plural(done.added, 'image')} added"]
-    if done.known:
-        words.append(f"{plural(done.known, 'file')} known already")
-    if done.filled:
-        words.append(f"{plural(done.filled, 'image')} given a reference label, group or metadata")
-    if done.duplicates:
-        words.append(f"{plural(len(done.duplicates), 'duplicate')} linked to the first")
-    if done.conflicts:
-        words.append(f"{plural(len(done.conflicts), 'duplicate')} with another reference label")
-    if done.refused:
-        words.append(f"{plural(len(done.refused), 'file')} refused")
-    return ", ".join(words) + "."
 
 
 def _columns(

@@ -98,9 +98,9 @@ def _lines(words: Words) -> Progress:
         if time.monotonic() - last < 10:
             return
         last = time.monotonic()
-        said = f"{stage} {done:,}" + (f" of {total:,}" if total else "")
+        line = f"{stage} {done:,}" + (f" of {total:,}" if total else "")
         more = words(stage)
-        print(f"{said}; {more}" if more else said, file=sys.stderr, flush=True)
+        print(f"{line}; {more}" if more else line, file=sys.stderr, flush=True)
 
     return report
 
@@ -116,13 +116,13 @@ def _bars(words: Words) -> Iterator[Progress]:
     )
     from rich.progress import Progress as Bars
 
-    said = ""
+    shown = ""
 
     class WithWords(Bars):
         def get_renderables(self) -> Iterator[Any]:
             yield self.make_tasks_table(self.tasks)
-            if said:
-                yield said
+            if shown:
+                yield shown
 
     bars = WithWords(
         TextColumn("{task.description:<12}"),
@@ -136,24 +136,17 @@ def _bars(words: Words) -> Iterator[Progress]:
     asked = 0.0
 
     def report(stage: str, done: int, total: int | None) -> None:
-        nonlocal asked, said
+        nonlocal asked, shown
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage, total=total, completed=done, speed="")
         if time.monotonic() - asked > 1:
-            asked, said = time.monotonic(), words(stage)
+            asked, shown = time.monotonic(), words(stage)
         speed = bars.tasks[tasks[stage]].speed or 0.0
         rate = f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2g}/s" if speed else ""
         bars.update(tasks[stage], completed=done, total=total, speed=rate)
 
     with bars:
         yield report
-
-
-def plural(count: int, noun: str) -> str:
-    """Return "1 image", "1,200 images", "2 classes"."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from fewshot_lab.cli.reporting import on_terminal, tell
+from fewshot_lab.cli.reporting import listed, on_terminal, tell
 from fewshot_lab.cli.run_sentences import described, in_words, learnt
 from fewshot_lab.cli.waiting import say_who_waits
 from fewshot_lab.errors import FewshotLabError, Stopped
@@ -52,6 +52,7 @@ def in_foreground(
             f"{' '.join(run.spec['projects'])} --name {run.name} --resume"
         ) from None
     tell(described(run), learnt(run), as_json=as_json)
+    listed(run.unreadable)
 
 
 def _follow(run: Run, command: list[str], report: Progress) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.cli.reporting import plural
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.jobs import Status
@@ -32,6 +32,7 @@ def described(run: Run) -> dict[str, Any]:
         "frozen_start": checks[0] if checks else None,
         "weights": str(run.backbone) if run.backbone else None,
         "backbone": f"run:{run.name}" if run.backbone else None,
+        "unreadable": run.unreadable,
         "folder": str(run.folder),
         "projects": run.spec.get("projects", []),
         "where": run.spec.get("where"),
@@ -88,8 +89,7 @@ def started_sentence(run: Run) -> str:
 def about(run: Run) -> str:
     """Return all that a person wants to know of a run, and what to type next."""
     status = run.status()
-    n = int(run.spec.get("images", 0))
-    lines = [state_line(run, status), f"Learns from {plural(n, 'image')} of {run.source}."]
+    lines = [state_line(run, status), f"Learns from {images_read(run)} of {run.source}."]
     if words := in_words(run):
         lines.append(f"Now: {words}.")
     health = run.health()
@@ -107,9 +107,16 @@ def about(run: Run) -> str:
     return "\n".join(lines)
 
 
+def images_read(run: Run) -> str:
+    """Return how many images a run sees, and how many it could not read."""
+    bad = len(run.unreadable)
+    read = plural(int(run.spec.get("images", 0)) - bad, "image")
+    return f"{read} ({bad:,} could not be read)" if bad else read
+
+
 def learnt(run: Run) -> str:
     """Return what a finished run came to, and how to use it."""
-    text = f"{run.name} has learnt from {plural(int(run.spec.get('images', 0)), 'image')}."
+    text = f"{run.name} has learnt from {images_read(run)}."
     checks = run.checks()
     if checks:
         text += f"\nIs it helping? {judged(checks)}."

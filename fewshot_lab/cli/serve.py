@@ -36,11 +36,22 @@ def serve(
             "this machine's names, and addresses in digits."
         ),
     ] = None,
+    import_root: Annotated[
+        list[Path] | None,
+        optional(
+            "A folder that images may be imported from; may be repeated. Without it: all that "
+            "the user who runs this may read."
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Start the app in the browser."""
     from fewshot_lab.home import home as home_folder
+    from fewshot_lab.images import set_import_roots
+
+    if import_root:
+        set_import_roots(import_root)
 
     root = Path(__file__).resolve().parents[2]
     script = root / "app.py"
@@ -102,20 +113,20 @@ def jobs(
     from fewshot_lab.project import Project
 
     with Project.open(project) as opened:
-        found = list_jobs(opened.folder)
+        every = list_jobs(opened.folder)
     if stop is not None:
-        chosen = next((job for job in found if job.id == stop), None)
+        chosen = next((job for job in every if job.id == stop), None)
         if chosen is None:
-            ids = ", ".join(job.id for job in found) or "none"
+            ids = ", ".join(job.id for job in every) or "none"
             raise FewshotLabError(f"There is no job {stop!r}; there are: {ids}.")
         chosen.stop()
         tell({"stopped": stop}, f"{stop} was asked to stop.", as_json=json)
         return
-    states = [(job, job.status()) for job in found]
+    states = [(job, job.status()) for job in every]
     result = {
         "jobs": [{"id": job.id, "verb": job.verb, **asdict(status)} for job, status in states]
     }
-    if not found:
+    if not every:
         tell(result, "There is no long work.", as_json=json)
         return
     rows = [

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    from fewshot_lab.evaluation import GroupPreview, TestRule
+    from fewshot_lab.project import Project
+    from fewshot_lab.stats import Interval
 
 
 def register(app: typer.Typer) -> None:
@@ -79,10 +84,10 @@ def groups(
         guessed = noun_of(value) if kind == "column" and value != old.value else old.noun
         rule = GroupRule(kind, value, noun or guessed)
         if preview:
-            found = splits.preview(rule)
-            tell(found.to_dict(), _preview(found), as_json=json)
+            report = splits.preview(rule)
+            tell(report.to_dict(), _preview(report), as_json=json)
             return
-        found = splits.set_rule(rule) if rule != old else splits.preview()
+        report = splits.set_rule(rule) if rule != old else splits.preview()
         if threshold is not None:
             splits.set_threshold(_cosine(threshold))
         if release:
@@ -91,8 +96,8 @@ def groups(
             splits.set_test_rule(_test_rule(test_set))
         if site is not None:
             splits.sites.choose({"auto": None, "none": ""}.get(site, site))
-        result = splits.to_dict() | {"groups": found.to_dict()}
-        tell(result, _shown(found, result), as_json=json)
+        result = splits.to_dict() | {"groups": report.to_dict()}
+        tell(result, _shown(report, result), as_json=json)
 
 
 def _cosine(text: str) -> float | None:
@@ -104,7 +109,7 @@ def _cosine(text: str) -> float | None:
         raise FewshotLabError(f"--threshold is {text!r}: give a cosine, or auto.") from None
 
 
-def _two(project: Any, text: str) -> tuple[str, str]:
+def _two(project: Project, text: str) -> tuple[str, str]:
     names = [part.strip() for part in text.split(",")]
     known = project.store.find_many(names)
     if len(names) != 2 or len(known) != 2:
@@ -112,7 +117,7 @@ def _two(project: Any, text: str) -> tuple[str, str]:
     return known[names[0]], known[names[1]]
 
 
-def _test_rule(text: str) -> Any:
+def _test_rule(text: str) -> TestRule:
     from fewshot_lab.evaluation import TestRule
 
     if text in ("auto", "none"):
@@ -121,25 +126,25 @@ def _test_rule(text: str) -> Any:
     return TestRule("column", name, value) if equal else TestRule("folder", folder=text)
 
 
-def _preview(found: Any) -> str:
-    rows = [[path, group or "-"] for path, group in found.examples]
-    lines = [found.sentence, table(["path", found.rule.noun], rows)]
-    if found.largest:
-        largest = ", ".join(f"{name} ({n:,})" for name, n in found.largest[:5])
+def _preview(report: GroupPreview) -> str:
+    rows = [[path, group or "-"] for path, group in report.examples]
+    lines = [report.sentence, table(["path", report.rule.noun], rows)]
+    if report.largest:
+        largest = ", ".join(f"{name} ({n:,})" for name, n in report.largest[:5])
         lines.append(f"Largest: {largest}.")
-    if found.unmatched:
-        lines.append(f"Without one: {', '.join(found.unmatched[:5])}.")
-    if found.warning:
-        lines.append(f"Careful: {found.warning}")
+    if report.unmatched:
+        lines.append(f"Without one: {', '.join(report.unmatched[:5])}.")
+    if report.warning:
+        lines.append(f"Careful: {report.warning}")
     return "\n".join(lines)
 
 
-def _shown(found: Any, result: dict[str, Any]) -> str:
+def _shown(report: GroupPreview, result: dict[str, Any]) -> str:
     near, test = result["near_duplicates"], result["test_set"]
     lines = [
-        _preview(found),
+        _preview(report),
         f"Near-duplicates: {near['joined']:,} pairs joined, {near['released']:,} released, "
-        f"{near['not_joined']:,} of different {found.rule.noun}s not joined. "
+        f"{near['not_joined']:,} of different {report.rule.noun}s not joined. "
         f"Threshold {near['why']}",
     ]
     if test["images"]:
@@ -184,39 +189,39 @@ def audit(
         )
         names = {row.id: row.name for row in opened.store.classes(include_retired=True)}
         report, _ = opened.audit.measure(opened.fit())
-        found = report.figures
+        figures = report.figures
         result: dict[str, Any] = {
             "drawn_now": drawn,
             "counts": asdict(report.counts),
             "leak_check": report.leaks.to_dict(),
             "figures": None,
         }
-        if found is not None:
+        if figures is not None:
             result["figures"] = {
-                "n": found.n,
-                "independent": found.groups,
-                "labels_to_halve": found.more,
-                "groups_lacking": {names[c]: n for c, n in found.lacking.items()},
-                "labels_until_narrow": found.until_narrow,
-                "balanced_title": found.balanced_title,
-                "why_not": found.why_not(names, opened.splits.rule.noun),
-                "accuracy": asdict(found.accuracy),
-                "balanced_accuracy": _figure(found.balanced_accuracy),
+                "n": figures.n,
+                "independent": figures.groups,
+                "labels_to_halve": figures.more,
+                "groups_lacking": {names[c]: n for c, n in figures.lacking.items()},
+                "labels_until_narrow": figures.until_narrow,
+                "balanced_title": figures.balanced_title,
+                "why_not": figures.why_not(names, opened.splits.rule.noun),
+                "accuracy": asdict(figures.accuracy),
+                "balanced_accuracy": _figure(figures.balanced_accuracy),
                 **{
-                    key: {names[c]: _figure(i) for c, i in getattr(found, key).items()}
+                    key: {names[c]: _figure(i) for c, i in getattr(figures, key).items()}
                     for key in ("recall", "precision", "prevalence")
                 },
             }
-        outlook = found.outlook(names, opened.splits.rule.noun) if found is not None else ""
+        outlook = figures.outlook(names, opened.splits.rule.noun) if figures is not None else ""
         tell(result, _audit_text(result, outlook), as_json=json)
 
 
-def _figure(interval: Any) -> dict[str, Any]:
+def _figure(interval: Interval) -> dict[str, Any]:
     return asdict(interval) if interval.n else {**asdict(interval), "value": None}
 
 
 def _audit_text(result: dict[str, Any], outlook: str) -> str:
-    counts, found = result["counts"], result["figures"]
+    counts, figures = result["counts"], result["figures"]
     lines = []
     if result["drawn_now"]:
         lines.append(f"{result['drawn_now']:,} images drawn.")
@@ -226,7 +231,7 @@ def _audit_text(result: dict[str, Any], outlook: str) -> str:
         f"{counts['waiting']:,} wait for a label."
     )
     lines.append(result["leak_check"]["sentence"])
-    if found is None:
+    if figures is None:
         return "\n".join([*lines, "No drawn image has a class yet: label them first."])
 
     def shown(i: dict[str, Any]) -> str:
@@ -235,10 +240,10 @@ def _audit_text(result: dict[str, Any], outlook: str) -> str:
         return f"{i['value']:.3f} ({i['low']:.3f}-{i['high']:.3f}), n = {i['n']}"
 
     lines.append(
-        found["why_not"] or f"{found['balanced_title']} {shown(found['balanced_accuracy'])}"
+        figures["why_not"] or f"{figures['balanced_title']} {shown(figures['balanced_accuracy'])}"
     )
-    lines.append(f"Accuracy {shown(found['accuracy'])}")
+    lines.append(f"Accuracy {shown(figures['accuracy'])}")
     keys = ("recall", "precision", "prevalence")
-    rows = [[name, *(shown(found[key][name]) for key in keys)] for name in found["recall"]]
+    rows = [[name, *(shown(figures[key][name]) for key in keys)] for name in figures["recall"]]
     lines.append(table(["class", *keys], rows))
-    return "\n".join(lines if found["why_not"] else [*lines, outlook])
+    return "\n".join(lines if figures["why_not"] else [*lines, outlook])

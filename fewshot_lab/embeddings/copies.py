@@ -82,8 +82,8 @@ def find_copies(
         ]
         for at, row in enumerate(some.tolist()):
             best: dict[int, tuple[float, int]] = {}
-            for turning, (cosines, found) in enumerate(searched):
-                for cosine, other in zip(cosines[at].tolist(), found[at].tolist(), strict=True):
+            for turning, (cosines, others) in enumerate(searched):
+                for cosine, other in zip(cosines[at].tolist(), others[at].tolist(), strict=True):
                     if other not in (row, -1) and cosine >= ALIKE:
                         best[other] = max(best.get(other, (0.0, 0)), (cosine, turning))
             nearest = sorted(best, key=lambda other: -best[other][0])[:NEAREST]

@@ -12,7 +12,8 @@ from fewshot_lab.evaluation.audit_estimates import (
     test_figures,
 )
 from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
-from fewshot_lab.evaluation.confounding import Confounding, LabelledImages, confounding
+from fewshot_lab.evaluation.confounding import LabelledImages, confounding
+from fewshot_lab.evaluation.confounding_result import Confounding
 from fewshot_lab.evaluation.costed_evidence import by_cost
 from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.cross_validation import (
@@ -22,7 +23,8 @@ from fewshot_lab.evaluation.cross_validation import (
     suspects,
 )
 from fewshot_lab.evaluation.curves import LearningCurve
-from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, Settings, act
+from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, act
+from fewshot_lab.evaluation.decision_settings import Settings
 from fewshot_lab.evaluation.decisions import Decision, Verdicts
 from fewshot_lab.evaluation.disagreement import Disagreement, disagreement
 from fewshot_lab.evaluation.drift import PoolReference
@@ -64,6 +66,7 @@ from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sid
 from fewshot_lab.evaluation.learning_curve import learning_curve
 from fewshot_lab.evaluation.near_duplicate_threshold import (
     NearThreshold,
+    closer_than_usual,
     near_threshold,
 )
 from fewshot_lab.evaluation.out_of_distribution import NEAR, make_reference, nearest
@@ -74,11 +77,12 @@ from fewshot_lab.evaluation.referral import (
     referral_sentence,
     referred_sentence,
 )
-from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay, verdict
+from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay
 from fewshot_lab.evaluation.robustness_index import RobustnessIndex, robustness_index
 from fewshot_lab.evaluation.selective import NEVER
 from fewshot_lab.evaluation.site_audit import SiteAudit, site_audit
 from fewshot_lab.evaluation.split_list import read_split
+from fewshot_lab.evaluation.strategy_comparison import verdict
 from fewshot_lab.evaluation.test_set import TestRule, test_rows
 
 __all__ = [
@@ -136,6 +140,7 @@ __all__ = [
     "check_folds",
     "check_sides",
     "choose",
+    "closer_than_usual",
     "compare_rules",
     "confounding",
     "confounding_report",

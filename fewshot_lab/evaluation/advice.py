@@ -89,7 +89,7 @@ class Advice:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it; points are 0.01 of accuracy, gains shares of 1."""
         curve = self.curve
-        found: dict[str, Any] = {
+        figures: dict[str, Any] = {
             "position": self.position,
             "sentence": self.sentence,
             "done": self.done,
@@ -103,7 +103,7 @@ class Advice:
             },
         }
         if curve is None:
-            return found | {"next": None, "sizes": [], "classes": []}
+            return figures | {"next": None, "sizes": [], "classes": []}
         minutes = None
         if self.pace is not None:
             minutes = {
@@ -114,7 +114,7 @@ class Advice:
                     ("high", self.pace.high),
                 )
             }
-        return found | {
+        return figures | {
             "next": {
                 "labels": NEXT,
                 "trains": curve.trains,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.evaluation.leaks import LeakCheck
 from fewshot_lab.stats import Interval, Sample, mean_recall, share, wilson
+from fewshot_lab.words import plural
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,12 @@ class TestFigures:
         """
         if not self.lacking:
             return ""
-        told = [names.get(c, str(c)) for c in self.lacking]
-        some = ", ".join(told[:3])
-        if len(told) > 3:
-            some += f" and {len(told) - 3} more"
+        lacking_names = [names.get(c, str(c)) for c in self.lacking]
+        some = ", ".join(lacking_names[:3])
+        if len(lacking_names) > 3:
+            some += f" and {len(lacking_names) - 3} more"
         more = max(self.lacking.values())
-        do = f"About {more:,} further {noun}{'' if more == 1 else 's'} would do."
+        do = f"About {plural(more, f'further {noun}')} would do."
         if not all(self.lacking.values()):
             do = "The pool has not as many as would do."
         return (
@@ -230,7 +231,7 @@ def test_figures(
         balanced_accuracy=recalls,
         recall={c: share(hit, y == c, sample, unseen=True) for c in classes},
         precision={c: share(hit, predicted == c, sample) for c in classes},
-        prevalence={c: share(y == c, everything, sample, told=True) for c in classes},
+        prevalence={c: share(y == c, everything, sample, strata_predict=True) for c in classes},
         confusion=confusion,
         class_ids=tuple(classes),
         missing=tuple(int(c) for c in class_ids if int(c) not in present),
@@ -273,7 +274,7 @@ NARROW = 0.2
 """Width from which on an accuracy means something: ten points to either side."""
 
 
-def labels_to_halve(found: Interval, pool: int | None = None) -> int | None:
+def labels_to_halve(interval: Interval, pool: int | None = None) -> int | None:
     """Return how many further labels would make an interval half as wide, at the same value.
 
     An interval shrinks with the square root of the number of labels: roughly three times as many
@@ -285,9 +286,9 @@ def labels_to_halve(found: Interval, pool: int | None = None) -> int | None:
     pool : int, optional
         Images there are; None is returned where they do not suffice.
     """
-    if not found.n or math.isnan(found.value) or found.high <= found.low:
+    if not interval.n or math.isnan(interval.value) or interval.high <= interval.low:
         return None
-    return _further(found, found.value, (found.high - found.low) / 2, pool)
+    return _further(interval, interval.value, (interval.high - interval.low) / 2, pool)
 
 
 def labels_until_narrow(accuracy: Interval, pool: int | None = None) -> int | None:
@@ -310,11 +311,11 @@ def labels_until_narrow(accuracy: Interval, pool: int | None = None) -> int | No
     return _further(accuracy, value, NARROW, pool)
 
 
-def _further(found: Interval, value: float, width: float, pool: int | None) -> int | None:
+def _further(interval: Interval, value: float, width: float, pool: int | None) -> int | None:
     """Return the labels that lack until an interval at a value is so wide."""
-    size = _size(found.value, found.high - found.low) if found.n else 1.0
-    more = math.ceil(max(found.n, 1) * _size(value, width) / size) - found.n
-    return None if pool is not None and found.n + more > pool else max(more, 1)
+    size = _size(interval.value, interval.high - interval.low) if interval.n else 1.0
+    more = math.ceil(max(interval.n, 1) * _size(value, width) / size) - interval.n
+    return None if pool is not None and interval.n + more > pool else max(more, 1)
 
 
 def _size(value: float, width: float) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fewshot_lab.evaluation.confounding import MOST, Confounding, ValueFigures
+from fewshot_lab.evaluation.confounding import MOST
+from fewshot_lab.evaluation.confounding_result import Confounding, ValueFigures
 from fewshot_lab.evaluation.left_out import FEWEST, LeftOut
-from fewshot_lab.evaluation.referral import percent
 from fewshot_lab.stats import Interval
+from fewshot_lab.words import percent, plural, share
 
 HARM = ("left_out", "accuracy", "calibration")
 NEUTRAL = 0.5
@@ -32,7 +33,7 @@ def confounding_report(result: Confounding, classes: Sequence[str]) -> dict[str,
         (classes from one value alone), ``notes``; ``values``, ``telling`` and ``robustness`` with
         their figures, the latter two None where nothing can be compared.
     """
-    told, index = result.probe, result.robustness
+    probe, index = result.probe, result.robustness
     known = [v for v in result.values if v.accuracy is not None]
     return {
         "column": result.column,
@@ -46,11 +47,11 @@ def confounding_report(result: Confounding, classes: Sequence[str]) -> dict[str,
         "classes": list(classes),
         "values": [_value(v) for v in result.values],
         "telling": None
-        if told is None
+        if probe is None
         else {
-            "balanced_accuracy": _json(told.balanced_accuracy),
-            "chance": told.chance,
-            "p": told.p,
+            "balanced_accuracy": _json(probe.balanced_accuracy),
+            "chance": probe.chance,
+            "p": probe.p,
             "sentence": _telling(result),
         },
         "robustness": None
@@ -106,7 +107,7 @@ def _json(interval: Interval) -> dict[str, Any]:
 
 
 def _between(interval: Interval) -> str:
-    return f"{percent(interval.value)} ({100 * interval.low:.0f}–{100 * interval.high:.0f})"
+    return share(interval.value, interval.low, interval.high)
 
 
 def _points(interval: Interval) -> str:
@@ -165,15 +166,15 @@ def _nothing_to_compare(result: Confounding) -> str:
 
 
 def _telling(result: Confounding) -> str:
-    told = result.probe
-    assert told is not None
+    probe = result.probe
+    assert probe is not None
     column, noun = result.column, result.noun
     unseen = "images" if noun == "image" else f"images of {noun}s"
     text = (
         f"A simple classifier (a linear probe) tells the {column} right in "
-        f"{_between(told.balanced_accuracy)} of {unseen} that it did not see; chance, knowing the "
+        f"{_between(probe.balanced_accuracy)} of {unseen} that it did not see; chance, knowing the "
         "class alone, does in "
-        f"{percent(told.chance)}"
+        f"{percent(probe.chance)}"
     )
     if "telling" in result.named:
         return f"{text}."
@@ -198,18 +199,18 @@ def _robustness(result: Confounding) -> str:
 
 def _findings(result: Confounding) -> list[str]:
     """Return a sentence for each thing that stands out, but for one-sided classes."""
-    column, found = result.column, []
+    column, findings = result.column, []
     if "telling" in result.named:
-        found.append(_telling(result))
+        findings.append(_telling(result))
     for value in result.values:
         loss = value.left_out
         if "left_out" in result.named and loss is not None and loss.surely_worse:
-            found.append(_loss(f"{column} {value.name}", loss))
+            findings.append(_loss(f"{column} {value.name}", loss))
     where = result.stands_out or {}
     if "accuracy" in result.named:
         value = result.values[where["accuracy"]]
         assert value.accuracy is not None and value.difference is not None
-        found.append(
+        findings.append(
             f"With {column} {value.name} the classifier is right in {_between(value.accuracy)}: "
             f"class for class {_points(value.difference)} against the others."
         )
@@ -220,18 +221,18 @@ def _findings(result: Confounding) -> list[str]:
             for v in result.values
             if v.accuracy is not None and v is not value
         ]
-        found.append(
+        findings.append(
             f"With {column} {value.name} the probabilities are {_lean(value.lean)} "
             f"({', '.join(others)})."
         )
-    return found
+    return findings
 
 
 def _lean(lean: float) -> str:
     points = round(100 * abs(lean))
     if not points:
         return "neither too sure nor too unsure"
-    return f"too {'sure' if lean > 0 else 'unsure'} by {points} point{'' if points == 1 else 's'}"
+    return f"too {'sure' if lean > 0 else 'unsure'} by {plural(points, 'point')}"
 
 
 def _loss(where: str, loss: LeftOut) -> str:

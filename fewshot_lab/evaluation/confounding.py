@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool
-from fewshot_lab.evaluation.confounder_probe import Probe, probe
+from fewshot_lab.evaluation.confounder_probe import probe
+from fewshot_lab.evaluation.confounding_result import Confounding, OneSided, ValueFigures
 from fewshot_lab.evaluation.costed_evidence import by_cost
 from fewshot_lab.evaluation.left_out import FEWEST, LeftOut, left_out
 from fewshot_lab.evaluation.permutations import Permutations, contrasts, p_value
-from fewshot_lab.evaluation.robustness_index import RobustnessIndex, robustness_index
-from fewshot_lab.stats import Evidence, Interval, Sample, difference, reliability, share
+from fewshot_lab.evaluation.robustness_index import robustness_index
+from fewshot_lab.stats import Evidence, Sample, difference, reliability, share
 
 Float = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -72,104 +73,6 @@ class LabelledImages:
         )
 
 
-@dataclass(frozen=True)
-class ValueFigures:
-    """The images of one value.
-
-    Attributes
-    ----------
-    name : str
-    by_class : tuple of int
-        Labelled images of each class.
-    groups : int
-    accuracy : Interval or None
-        None for all that follows where there are too few images.
-    difference : Interval
-        The accuracy less that of the other values, class for class.
-    calibration_error : Interval
-    lean : float
-        Mean probability of the predicted class less the accuracy: above 0 is too sure.
-    left_out : LeftOut or None
-    """
-
-    name: str
-    by_class: tuple[int, ...]
-    groups: int
-    accuracy: Interval | None = None
-    difference: Interval | None = None
-    calibration_error: Interval | None = None
-    lean: float = float("nan")
-    left_out: LeftOut | None = None
-
-    @property
-    def images(self) -> int:
-        """How many there are."""
-        return sum(self.by_class)
-
-
-@dataclass(frozen=True)
-class OneSided:
-    """A class of which all images, or nearly all, are of one value.
-
-    Attributes
-    ----------
-    class_index, value : int
-    images, of_value : int
-        Of the class, and of them of the value.
-    certain : bool
-        Whether that is more than chance deals to so many groups.
-    """
-
-    class_index: int
-    value: int
-    images: int
-    of_value: int
-    certain: bool
-
-
-@dataclass(frozen=True)
-class Confounding:
-    """What was found of one column.
-
-    Attributes
-    ----------
-    column, noun : str
-        Name, and what a group is: "patient".
-    values : tuple of ValueFigures
-    missing : int
-        Labelled images without a value; they are left out.
-    spread_groups : int
-        Groups with images of several values.
-    shown : int
-        Labelled images that were looked at.
-    probe, robustness
-        None where fewer than two values have enough images.
-    can_tell : bool
-        Whether there are enough groups for anything to be more than chance.
-    one_sided : tuple of OneSided
-    named : tuple of str
-        Keys of :data:`LEVELS` that stand out beyond chance.
-    stands_out : dict of str to int
-        For accuracy and calibration, the value that does.
-    costed : bool
-        Whether accuracy is of decisions by the costs of errors.
-    """
-
-    column: str
-    noun: str
-    values: tuple[ValueFigures, ...]
-    missing: int
-    spread_groups: int
-    shown: int
-    probe: Probe | None = None
-    robustness: RobustnessIndex | None = None
-    can_tell: bool = False
-    one_sided: tuple[OneSided, ...] = ()
-    named: tuple[str, ...] = ()
-    stands_out: Mapping[str, int] | None = None
-    costed: bool = False
-
-
 def confounding(
     images: LabelledImages,
     pool: Pool,
@@ -208,43 +111,34 @@ def confounding(
     """
     missing = int((images.value < 0).sum())
     images = _some(images.take(images.value >= 0), seed)
-    K = images.probabilities.shape[1]
-    counts = np.zeros((len(names), K), dtype=np.int64)
+    counts = np.zeros((len(names), images.probabilities.shape[1]), dtype=np.int64)
     np.add.at(counts, (images.value, images.y), 1)
-    figures = [
-        ValueFigures(
-            title,
-            tuple(counts[v].tolist()),
-            len(np.unique(images.groups[images.value == v])),
-        )
-        for v, title in enumerate(names)
-    ]
-    pairs = np.unique(np.stack([images.groups, images.value]), axis=1)
-    spread = int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
+    counted = Confounding(
+        column,
+        noun,
+        tuple(
+            ValueFigures(title, tuple(by_class), len(np.unique(images.groups[images.value == v])))
+            for v, (title, by_class) in enumerate(zip(names, counts.tolist(), strict=True))
+        ),
+        missing,
+        _spread_groups(images),
+        len(images.y),
+    )
     known = np.flatnonzero(counts.sum(axis=1) >= FEWEST)
-    shown = len(images.y)
     if len(known) < 2:
-        return Confounding(column, noun, tuple(figures), missing, spread, shown)
+        return counted
     images = images.take(np.isin(images.value, known))
     codes, value = np.unique(images.value, return_inverse=True)
     groups = np.unique(images.groups, return_inverse=True)[1]
     level = {key: each / columns for key, each in LEVELS.items()}
     deals = Permutations.of(value, images.y, groups, seed=seed)
-    named, stands_out = [], {}
-    told = probe(pool.rotated[images.rows], groups, deals, seed=seed)
+    telling = probe(pool.rotated[images.rows], groups, deals, seed=seed)
     check()
-    if told.p <= level["telling"]:
-        named.append("telling")
     evidence = Evidence(
         images.probabilities, images.y, groups, "out-of-fold", np.zeros(len(value), dtype=bool)
     )
     right = by_cost(evidence, costs).right
-    over = evidence.confidence - evidence.right
-    for key, of in (("accuracy", right.astype(np.float64)), ("calibration", over)):
-        p, worst = _standing_out(_within(of, images.y), deals, len(codes), key)
-        stands_out[key] = int(codes[worst])
-        if p <= level[key]:
-            named.append(key)
+    standing_out = _standing_out(evidence, right, deals, codes)
     losses = left_out(
         pool,
         images.rows,
@@ -257,33 +151,33 @@ def confounding(
         seed=seed,
         check=check,
     )
-    if any(loss.surely_worse for loss in losses.values()):
-        named.append("left_out")
-    one_sided = _one_sided(counts[codes], value, images.y, groups, level["classes"], seed)
-    one_sided = tuple(
-        OneSided(o.class_index, int(codes[o.value]), o.images, o.of_value, o.certain)
-        for o in one_sided
-    )
-    if any(each.certain for each in one_sided):
-        named.append("classes")
+    one_sided = _one_sided(counts, codes, value, images.y, groups, level["classes"], seed)
+    beyond_chance = {
+        "telling": telling.p <= level["telling"],
+        **{key: p <= level[key] for key, (p, _) in standing_out.items()},
+        "left_out": any(loss.surely_worse for loss in losses.values()),
+        "classes": any(each.certain for each in one_sided),
+    }
+    figures = list(counted.values)
     for v, place in enumerate(codes):
         figures[place] = _of_value(figures[place], evidence, right, value == v, losses.get(v))
-    index = robustness_index(images.X, images.y, value, groups)
-    return Confounding(
-        column,
-        noun,
-        tuple(figures),
-        missing,
-        spread,
-        shown,
-        told,
-        index,
-        deals.can_tell(level["telling"]),
-        one_sided,
-        tuple(named),
-        stands_out,
-        costs is not None,
+    return replace(
+        counted,
+        values=tuple(figures),
+        probe=telling,
+        robustness=robustness_index(images.X, images.y, value, groups),
+        can_tell=deals.can_tell(level["telling"]),
+        one_sided=one_sided,
+        named=tuple(key for key, named in beyond_chance.items() if named),
+        stands_out={key: place for key, (_, place) in standing_out.items()},
+        costed=costs is not None,
     )
+
+
+def _spread_groups(images: LabelledImages) -> int:
+    """Return how many groups have images of several values."""
+    pairs = np.unique(np.stack([images.groups, images.value]), axis=1)
+    return int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
 
 
 def _some(images: LabelledImages, seed: int) -> LabelledImages:
@@ -303,23 +197,28 @@ def _within(figure: Float, y: Codes) -> Float:
 
 
 def _standing_out(
-    residual: Float, deals: Permutations, n_values: int, key: str
-) -> tuple[float, int]:
+    evidence: Evidence, right: NDArray[np.bool_], deals: Permutations, codes: Codes
+) -> dict[str, tuple[float, int]]:
     """Return how often chance makes a value stand out as much, and which one does.
 
     Of two values, which stand out equally, the one that is worse off.
     """
-    far = contrasts(residual, deals, n_values)
-    worst = int(np.abs(far[0]).argmax())
-    if n_values == 2:
-        worst = int(far[0].argmin() if key == "accuracy" else far[0].argmax())
-    return p_value(np.abs(far).max(axis=1)), worst
+    standing_out = {}
+    over = evidence.confidence - evidence.right
+    for key, figure in (("accuracy", right.astype(np.float64)), ("calibration", over)):
+        far = contrasts(_within(figure, evidence.y), deals, len(codes))
+        worst = int(np.abs(far[0]).argmax())
+        if len(codes) == 2:
+            worst = int(far[0].argmin() if key == "accuracy" else far[0].argmax())
+        standing_out[key] = p_value(np.abs(far).max(axis=1)), int(codes[worst])
+    return standing_out
 
 
 def _one_sided(
-    counts: Codes, value: Codes, y: Codes, groups: Codes, level: float, seed: int
+    counts: Codes, codes: Codes, value: Codes, y: Codes, groups: Codes, level: float, seed: int
 ) -> tuple[OneSided, ...]:
     """Return the classes that come from one value alone, or nearly."""
+    counts = counts[codes]
     V, K = counts.shape
     deals = Permutations.of(value, None, groups, seed=seed).values
     dealt = np.stack([[(deals[:, y == k] == v).sum(axis=1) for k in range(K)] for v in range(V)])
@@ -335,7 +234,7 @@ def _one_sided(
             continue
         certain = bool((by_chance >= far[v, k, 0] - 1e-9).mean() <= level)
         if certain or of_value == images:
-            one_sided.append(OneSided(int(k), v, images, of_value, certain))
+            one_sided.append(OneSided(int(k), int(codes[v]), images, of_value, certain))
     return tuple(one_sided)
 
 

@@ -153,47 +153,47 @@ def cross_validation(
     costs : array (K, K), optional
         What errors cost.
     """
-    found: OutOfFold = fitted.out_of_fold
-    R, n, K = found.probabilities.shape
+    out_of_fold: OutOfFold = fitted.out_of_fold
+    R, n, K = out_of_fold.probabilities.shape
     ids = image_ids or [str(i) for i in range(n)]
-    leaks, leaking = check_folds(groups, found.folds, ids, noun=noun, pairs=pairs)
+    leaks, leaking = check_folds(groups, out_of_fold.folds, ids, noun=noun, pairs=pairs)
     if leaking.any():
-        found = found.without(leaking)
+        out_of_fold = out_of_fold.without(leaking)
     rows = np.arange(n)
     hits, held = np.zeros(n), np.zeros(n)
     for repeat in range(R):
-        p = found.probabilities[repeat]
+        p = out_of_fold.probabilities[repeat]
         known = ~np.isnan(p[:, 0])
         predicted = choose(p[known], costs)
-        hits[known] += predicted == found.y[known]
+        hits[known] += predicted == out_of_fold.y[known]
         held += known
     scored = held > 0
     rate = np.divide(hits, held, out=np.zeros(n), where=scored)
     recall: dict[int, Interval] = {}
     for k in range(K):
-        mine = rows[scored & (found.y == k)]
-        size = effective_size(rate[mine], found.groups[mine]) if len(mine) else 0.0
+        mine = rows[scored & (out_of_fold.y == k)]
+        size = effective_size(rate[mine], out_of_fold.groups[mine]) if len(mine) else 0.0
         right = float(rate[mine].mean()) * size if len(mine) else 0.0
         recall[int(fitted.class_ids[k])] = wilson(right, size, images=len(mine))
-    together = Sample.of(np.ones(int(scored.sum())), found.groups[scored])
-    accuracy = mean_rate(found.y[scored], rate[scored], together)
+    together = Sample.of(np.ones(int(scored.sum())), out_of_fold.groups[scored])
+    accuracy = mean_rate(out_of_fold.y[scored], rate[scored], together)
     if not all(interval.n for interval in recall.values()):
         accuracy = Interval(math.nan, 0.0, 1.0, 0)
     elif not together.grouped:  # groups are given more than that already
         accuracy = widened(accuracy, accuracy.n - K)
-    columns = _columns(found.mean, costs)
+    columns = _columns(out_of_fold.mean, costs)
     confusion = np.zeros((K, K), np.int64)
-    np.add.at(confusion, (found.y[columns >= 0], columns[columns >= 0]), 1)
+    np.add.at(confusion, (out_of_fold.y[columns >= 0], columns[columns >= 0]), 1)
     return CrossValidation(
         balanced_accuracy=accuracy,
         recall=recall,
         confusion=confusion,
         class_ids=fitted.class_ids,
-        out_of_fold=found.mean,
+        out_of_fold=out_of_fold.mean,
         n=int(scored.sum()),
         repeats=R,
         ids=tuple(image_ids),
-        y=fitted.class_ids[found.y],
+        y=fitted.class_ids[out_of_fold.y],
         leaks=leaks,
         costs=costs,
     )
@@ -221,10 +221,10 @@ def suspects(
     doubtful : collection of str, optional
         Images whose label is listed even where nothing contradicts it.
     """
-    found = fitted.out_of_fold
-    scored = np.flatnonzero(found.scored)
-    rows, y = np.arange(len(scored)), found.y[scored]
-    others = found.mean[scored].copy()
+    out_of_fold = fitted.out_of_fold
+    scored = np.flatnonzero(out_of_fold.scored)
+    rows, y = np.arange(len(scored)), out_of_fold.y[scored]
+    others = out_of_fold.mean[scored].copy()
     own = others[rows, y].copy()
     others[rows, y] = -1.0
     predicted = others.argmax(axis=1)

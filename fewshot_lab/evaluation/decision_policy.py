@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.costed_evidence import by_cost
 from fewshot_lab.evaluation.costs import certainty, choose
+from fewshot_lab.evaluation.decision_settings import Settings
 from fewshot_lab.evaluation.decisions import Decision, Reference
 from fewshot_lab.evaluation.kind_distance import KindDistance
 from fewshot_lab.evaluation.prediction_sets import PredictionSets, prediction_sets
@@ -36,71 +36,6 @@ from fewshot_lab.stats import (
 )
 
 Float = NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the user wants to act on probabilities.
-
-    Attributes
-    ----------
-    target_error : float
-        Error wanted among the images that are decided.
-    per_class : bool
-        A threshold for each predicted class, each keeping the error by itself.
-    assure : bool
-        Assure the error with 95 % confidence where the audit set is large enough.
-    set_coverage : float
-        How often a prediction set is to hold the true class.
-    set_method : str
-        "lac" (smallest sets) or "aps".
-    set_per_class : bool
-        Each class keeps the promise by itself.
-    unlike_share : float
-        Share of the pool's own images that is called unlike anything labelled.
-    """
-
-    target_error: float = 0.05
-    per_class: bool = False
-    assure: bool = True
-    set_coverage: float = 0.9
-    set_method: str = "lac"
-    set_per_class: bool = False
-    unlike_share: float = 0.04
-
-    def __post_init__(self) -> None:
-        """Refuse what makes no sense.
-
-        Raises
-        ------
-        FewshotLabError
-        """
-        if not 0 < self.target_error < 1:
-            raise FewshotLabError(
-                f"The target error is {self.target_error:g}: give a share between 0 and 1, as in "
-                "0.05 for 5 %."
-            )
-        if not 0 < self.set_coverage < 1:
-            raise FewshotLabError(
-                f"The coverage of the sets is {self.set_coverage:g}: give a share between 0 and 1, "
-                "as in 0.9 for 90 %."
-            )
-        if not 0 <= self.unlike_share < 1:
-            raise FewshotLabError(
-                f"The share of unlike images is {self.unlike_share:g}: give one from 0 to 1."
-            )
-        if self.set_method not in ("lac", "aps"):
-            raise FewshotLabError(f"There are no sets by {self.set_method!r}: use lac or aps.")
-
-    @classmethod
-    def of(cls, stored: Mapping[str, Any] | None) -> Settings:
-        """Return the settings stored in a project; what it does not know is left out."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: value for key, value in (stored or {}).items() if key in known})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what :meth:`of` reads."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -187,35 +122,19 @@ def act(
     costs : array (K, K), optional
         What errors cost; all the same without it.
     """
+    settings = settings or Settings()
     plain, evidence = evidence, by_cost(evidence, costs)
     best = choose(pool.probabilities, costs)
-    settings = settings or Settings()
-    K = evidence.probabilities.shape[1]
     confidence = (
         np.where(pool.unlike, 0.0, certainty(pool.probabilities, best, costs))
         if len(pool.probabilities)
         else np.empty(0)
     )
-    by_class: dict[int, Threshold] = {}
-    if settings.per_class:
-        for k in range(K):
-            mine = best == k
-            by_class[k] = find_threshold(
-                evidence.take(evidence.predicted == k),
-                settings.target_error,
-                confidence[mine],
-                None if pool.groups is None else pool.groups[mine],
-                assure=settings.assure,
-            )
-        thresholds = np.array([by_class[k].value for k in range(K)])
-        threshold = _together(evidence, by_class, thresholds, confidence, best, pool, settings)
-    else:
-        threshold = find_threshold(
-            evidence, settings.target_error, confidence, pool.groups, assure=settings.assure
-        )
-        thresholds = np.full(K, threshold.value)
+    threshold, by_class = _thresholds(evidence, pool, best, confidence, settings)
+    K = evidence.probabilities.shape[1]
+    thresholds = np.array([by_class.get(k, threshold).value for k in range(K)])
     estimated = None
-    if threshold.rule == "assured" and not settings.per_class:
+    if threshold.rule == "assured" and not by_class:
         estimated = find_threshold(
             evidence, settings.target_error, confidence, pool.groups, assure=False
         )
@@ -235,13 +154,6 @@ def act(
         _more_audit(evidence, audit, thresholds, threshold.least),
         costs,
     )
-    measured = None
-    if audit is not None and len(audit) and evidence.source != "audit":
-        inside = decision.prediction_sets(audit.probabilities.astype(np.float64))
-        assert inside is not None
-        hits = ((audit.y >= 0) & inside[np.arange(len(audit)), audit.y]).astype(np.float64)
-        worth = effective_size(hits, audit.groups)
-        measured = wilson(float(hits.mean()) * worth, worth, images=len(hits))
     return Probabilities(
         settings,
         evidence,
@@ -251,11 +163,48 @@ def act(
         by_class,
         risk_coverage(evidence),
         sets,
-        measured,
+        None if evidence.source == "audit" else _coverage(decision, audit),
         share_above(pool.unlike.astype(np.float64), 0.5, pool.groups),
         decision,
         _referred(pool, thresholds, best, confidence),
     )
+
+
+def _thresholds(
+    evidence: Evidence,
+    pool: PoolProbabilities,
+    best: NDArray[np.int64],
+    confidence: Float,
+    settings: Settings,
+) -> tuple[Threshold, dict[int, Threshold]]:
+    """Return the threshold as a whole, and by predicted class where each has its own."""
+    if not settings.per_class:
+        one = find_threshold(
+            evidence, settings.target_error, confidence, pool.groups, assure=settings.assure
+        )
+        return one, {}
+    by_class = {
+        k: find_threshold(
+            evidence.take(evidence.predicted == k),
+            settings.target_error,
+            confidence[best == k],
+            None if pool.groups is None else pool.groups[best == k],
+            assure=settings.assure,
+        )
+        for k in range(evidence.probabilities.shape[1])
+    }
+    return _together(evidence, by_class, confidence, best, pool, settings), by_class
+
+
+def _coverage(decision: Decision, audit: Evidence | None) -> Interval | None:
+    """Return how often sets hold the true class of audit images that did not calibrate them."""
+    if audit is None or not len(audit):
+        return None
+    inside = decision.prediction_sets(audit.probabilities.astype(np.float64))
+    assert inside is not None
+    hits = ((audit.y >= 0) & inside[np.arange(len(audit)), audit.y]).astype(np.float64)
+    worth = effective_size(hits, audit.groups)
+    return wilson(float(hits.mean()) * worth, worth, images=len(hits))
 
 
 def _referred(
@@ -294,13 +243,13 @@ def _more_audit(
 def _together(
     evidence: Evidence,
     by_class: Mapping[int, Threshold],
-    thresholds: Float,
     confidence: Float,
     best: NDArray[np.int64],
     pool: PoolProbabilities,
     settings: Settings,
 ) -> Threshold:
     """Return the thresholds of all classes as one rule."""
+    thresholds = np.array([each.value for each in by_class.values()])
     sure = np.where(evidence.unlike, 0.0, evidence.confidence) >= thresholds[evidence.predicted]
     wrong = (~evidence.right[sure]).astype(np.float64)
     decided = len(wrong)

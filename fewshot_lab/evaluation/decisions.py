@@ -253,11 +253,11 @@ class Decision:
         path = folder / DECISION
         if not path.is_file():
             return None
-        told = json.loads(path.read_text("utf-8"))
+        record = json.loads(path.read_text("utf-8"))
         # Bundles of earlier versions have no kind, and no error to name.
-        reference, unlike = None, told["unlike"]
-        kind, values = None, told.get("kind")
-        costs, groups = told.get("costs"), told.get("groups")
+        reference, unlike = None, record["unlike"]
+        kind, values = None, record.get("kind")
+        costs, groups = record.get("costs"), record.get("groups")
         if unlike is not None or values is not None:
             with np.load(folder / REFERENCE, allow_pickle=False) as file:
                 arrays = dict(file)
@@ -269,18 +269,18 @@ class Decision:
             if values is not None:
                 kind = KindDistance.of(values, arrays)
         return cls(
-            None if told["thresholds"] is None else np.array(told["thresholds"]),
-            told["sets"],
+            None if record["thresholds"] is None else np.array(record["thresholds"]),
+            record["sets"],
             None
-            if told["limits"] is None
-            else np.array([np.inf if x is None else x for x in told["limits"]]),
+            if record["limits"] is None
+            else np.array([np.inf if x is None else x for x in record["limits"]]),
             reference,
             kind,
-            told.get("target_error"),
-            told.get("more_audit"),
+            record.get("target_error"),
+            record.get("more_audit"),
             None if costs is None else check_costs(costs, len(costs)),
             GroupAnswers.of(groups, len(groups["ranking"])) if groups else None,
-            PoolReference.of_dict(told["pool"]) if told.get("pool") else None,
+            PoolReference.of_dict(record["pool"]) if record.get("pool") else None,
         )
 
 

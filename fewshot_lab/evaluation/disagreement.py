@@ -46,8 +46,8 @@ def disagreement(cv: CrossValidation | None, audit: TestFigures | None) -> Disag
     """
     if cv is None or audit is None or audit.lacking:
         return None
-    found = recall_gap(cv.recall, audit.recall)
-    return found if found is not None and found.difference.low > 0 else None
+    gap = recall_gap(cv.recall, audit.recall)
+    return gap if gap is not None and gap.difference.low > 0 else None
 
 
 def recall_gap(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fewshot_lab.evaluation.referral import percent
+from fewshot_lab.words import percent, plural
 
 CONFIDENCES = 10
 ALARM = 0.05
@@ -172,14 +172,12 @@ def judge_stream(
         if max(bets, default=0.0) >= limit:
             changed.append(monitor)
     n = sum(look.n for look in looks)
-    told = (
-        f"{n:,} image{'' if n == 1 else 's'} in {len(looks)} look{'' if len(looks) == 1 else 's'}"
-    )
+    how_many = f"{plural(n, 'image')} in {plural(len(looks), 'look')}"
     if not changed:
-        return Drift(n, len(looks), (), f"{told}: no sign that they are unlike the pool.")
+        return Drift(n, len(looks), (), f"{how_many}: no sign that they are unlike the pool.")
     total = sum(looks[1:], looks[0])
     reasons = "; ".join(_reason(m, total, reference.counts, names) for m in changed)
-    sentence = f"{told}: no longer like the pool the classifier was made on: {reasons}."
+    sentence = f"{how_many}: no longer like the pool the classifier was made on: {reasons}."
     return Drift(n, len(looks), tuple(changed), sentence)
 
 

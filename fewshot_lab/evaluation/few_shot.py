@@ -90,7 +90,7 @@ def nshot(
     with one_blas_thread():
         for shots in sorted(protocol.shots):
             rows_of = list(_draws(code, apart.rest, shots, protocol))
-            said: dict[tuple[str, str], list[Answer]] = {}
+            answers: dict[tuple[str, str], list[Answer]] = {}
             for each, pool, mark in zip(backbones, pools, marks, strict=True):
                 X = each.X[kept]
                 for number, rows in enumerate(rows_of):
@@ -98,9 +98,9 @@ def nshot(
                     file = keep and keep / f"{key}-{mark}-{shots}-{number}.npz"
                     one = _one_draw(X, code, keys, rows, apart, pool, protocol.classifiers, file)
                     for name, answer in one.items():
-                        said.setdefault((each.name, name), []).append(answer)
+                        answers.setdefault((each.name, name), []).append(answer)
                     done += 1
-            _summarise(curve, said, code, test_groups, shots, len(rows_of), protocol)
+            _summarise(curve, answers, code, test_groups, shots, len(rows_of), protocol)
             sizes = np.bincount(code[apart.rest])
             curve.short += [
                 {"shots": shots, "class": name, "drawn": int(size)}
@@ -137,13 +137,13 @@ def _one_draw(
                     name: (kept[f"{name} predicted"].astype(np.int64), kept[name].astype(float))
                     for name in classifiers
                 }
-    found: dict[str, Answer] = {}
+    answers: dict[str, Answer] = {}
     if set(classifiers) & set(PAPER):
         finals = slice(0, pool.parts.finals.dimensions)
-        found = paper_answers(X[rows, finals], code[rows], X[apart.test, finals])
+        answers = paper_answers(X[rows, finals], code[rows], X[apart.test, finals])
     within = np.searchsorted(apart.rest, rows)
     for name in classifiers:
-        if name not in found:
+        if name not in answers:
             fitted = fit(
                 X[rows],
                 code[rows],
@@ -154,17 +154,17 @@ def _one_draw(
                 rows=within,
             )
             probabilities = fitted.probabilities(X[apart.test]).astype(np.float64)
-            found[name] = (fitted.class_ids[probabilities.argmax(axis=1)], probabilities)
+            answers[name] = (fitted.class_ids[probabilities.argmax(axis=1)], probabilities)
     # Rounded as they are stored, so that a resumed curve has the same figures.
-    found = {name: (found[name][0], _rounded(found[name][1])) for name in classifiers}
+    answers = {name: (answers[name][0], _rounded(answers[name][1])) for name in classifiers}
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_name(f".{file.name}.part.npz")
-        stored: dict[str, Any] = {k: p.astype(np.float32) for k, (_, p) in found.items()}
-        stored |= {f"{k} predicted": p.astype(np.int16) for k, (p, _) in found.items()}
+        stored: dict[str, Any] = {k: p.astype(np.float32) for k, (_, p) in answers.items()}
+        stored |= {f"{k} predicted": p.astype(np.int16) for k, (p, _) in answers.items()}
         np.savez_compressed(beside, **stored)
         beside.replace(file)
-    return found
+    return answers
 
 
 def _rounded(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

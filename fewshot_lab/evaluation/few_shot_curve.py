@@ -45,7 +45,7 @@ class Curve:
 
 def _summarise(
     curve: Curve,
-    said: dict[tuple[str, str], list[Answer]],
+    answers_by_pair: dict[tuple[str, str], list[Answer]],
     code: NDArray[np.int64],
     groups: NDArray[Any] | None,
     shots: int,
@@ -55,7 +55,7 @@ def _summarise(
     y = code[curve.split.test]
     resamples = Resamples(y, groups, draws, seed=protocol.seed)
     replicates, means = {}, {}
-    for (backbone, name), answers in said.items():
+    for (backbone, name), answers in answers_by_pair.items():
         predicted = np.stack([p for p, _ in answers])
         probabilities = [p for _, p in answers]
         values = np.array([balanced_accuracy(y, p) for p in predicted])
@@ -87,11 +87,13 @@ def _summarise(
                 **others,
             }
         )
-    first = next(iter(said))[0]
-    for backbone, name in said:
+    first = next(iter(answers_by_pair))[0]
+    for backbone, name in answers_by_pair:
         against = []
         if name == DEFAULT:
-            against += [(backbone, other) for other in PAPER if (backbone, other) in said]
+            against += [
+                (backbone, other) for other in PAPER if (backbone, other) in answers_by_pair
+            ]
         if backbone != first:
             against.append((first, name))
         for other in against:

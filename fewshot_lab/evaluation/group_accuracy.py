@@ -233,8 +233,8 @@ def _sample(images: GroupImages) -> Sample:
 
 
 def _rate(truth: Ints, hit: NDArray[np.bool_], sample: Sample, classes: int | None) -> Interval:
-    found = mean_rate(truth, hit.astype(np.float64), sample)
-    return found if classes is None or sample.grouped else widened(found, found.n - classes)
+    rate = mean_rate(truth, hit.astype(np.float64), sample)
+    return rate if classes is None or sample.grouped else widened(rate, rate.n - classes)
 
 
 def _chosen(right: NDArray[np.bool_], truth: Ints) -> tuple[int, Ints]:

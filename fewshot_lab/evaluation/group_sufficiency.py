@@ -56,7 +56,7 @@ def groups_lacking(
     several = size > 1
     if not several.any():
         return {}
-    found = {}
+    lacking_by_class = {}
     for class_id in classes:
         count = np.bincount(unit, kind == class_id)
         mean = float(count.sum() / size.sum())
@@ -66,5 +66,5 @@ def groups_lacking(
         both = pairs[several].sum() / size[several].sum()
         lacking = math.ceil(wanted * (float(both) / mean**2 - 1) - groups - 1e-9)
         if lacking > 0:
-            found[int(class_id)] = lacking if groups + lacking <= len(size) else 0
-    return found
+            lacking_by_class[int(class_id)] = lacking if groups + lacking <= len(size) else 0
+    return lacking_by_class

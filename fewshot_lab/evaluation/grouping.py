@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import plural
 
 KINDS = ("import", "column", "pattern", "none")
 NOUNS = ("patient", "slide", "video", "case")
@@ -60,13 +61,13 @@ class GroupRule:
     noun: str = "group"
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any] | None) -> GroupRule:
+    def from_dict(cls, record: Mapping[str, Any] | None) -> GroupRule:
         """Read what :meth:`to_dict` returned; None is the rule of a new project."""
-        told = told or {}
+        record = record or {}
         return cls(
-            str(told.get("kind", "import")),
-            str(told.get("value", "")),
-            str(told.get("noun", "group")),
+            str(record.get("kind", "import")),
+            str(record.get("value", "")),
+            str(record.get("noun", "group")),
         )
 
     def to_dict(self) -> dict[str, str]:
@@ -107,8 +108,8 @@ def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
             ) from None
         if not rule.value:
             raise FewshotLabError("Give an expression that finds the group in a file's path.")
-        found = (pattern.search(row.path) for row in rows)
-        return [None if m is None else (m[1] if pattern.groups else m[0]) or None for m in found]
+        matches = (pattern.search(row.path) for row in rows)
+        return [None if m is None else (m[1] if pattern.groups else m[0]) or None for m in matches]
     raise FewshotLabError(f"{rule.kind!r} is no source of groups: {', '.join(KINDS)}.")
 
 
@@ -181,11 +182,11 @@ def preview_groups(rows: Sequence[Row], rule: GroupRule) -> GroupPreview:
     spots = np.unique(np.linspace(0, max(len(rows) - 1, 0), min(len(rows), 8)).astype(int))
     n, g = len(rows), len(counts)
     noun = rule.noun
-    sentence = f"{_some(g, noun)} in {_some(n, 'image')}"
+    sentence = f"{plural(g, noun)} in {plural(n, 'image')}"
     if g:
         sentence += f", {_few(counts)} each"
     if without:
-        sentence += f"; {_some(len(without), 'image')} without one (each counts for itself)"
+        sentence += f"; {plural(len(without), 'image')} without one (each counts for itself)"
     largest = counts.most_common(10)
     warning = ""
     if g == 0 and rule.kind not in ("none", "import"):
@@ -216,11 +217,7 @@ def preview_groups(rows: Sequence[Row], rule: GroupRule) -> GroupPreview:
 def _few(counts: Counter[str]) -> str:
     sizes = sorted(counts.values())
     low, high = sizes[0], sizes[-1]
-    return _some(low, "image") if low == high else f"{low:,} to {high:,} images"
-
-
-def _some(n: int, word: str) -> str:
-    return f"{n:,} {word}{'' if n == 1 else 's'}"
+    return plural(low, "image") if low == high else f"{low:,} to {high:,} images"
 
 
 @dataclass(frozen=True)

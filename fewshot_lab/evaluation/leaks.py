@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.words import plural
+
 
 @dataclass(frozen=True)
 class Leak:
@@ -66,32 +68,33 @@ class LeakCheck:
         if self.leaks:
             trained = sum(len(leak.trained) for leak in self.leaks)
             tested = sum(len(leak.tested) for leak in self.leaks)
-            said = (
-                f"{_some(len(self.leaks), self.noun)} on both sides ({tested:,} tested, "
-                f"{trained:,} trained on): {_some(self.excluded, 'image')} left out of the figures."
+            words = (
+                f"{plural(len(self.leaks), self.noun)} on both sides ({tested:,} tested, "
+                f"{trained:,} trained on): {plural(self.excluded, 'image')} left out of the "
+                "figures."
             )
         else:
             parts = []
             if self.groups:
-                parts.append(_some(self.groups, self.noun))
+                parts.append(plural(self.groups, self.noun))
             if self.joined:
-                parts.append(f"{_some(self.joined, 'set')} of near-duplicates")
-            said = (
+                parts.append(f"{plural(self.joined, 'set')} of near-duplicates")
+            words = (
                 f"{' and '.join(parts)}; none on both sides."
                 if parts
                 else "No groups are known, and none of these images are near-duplicates: images of "
                 "one patient may be on both sides."
             )
             if parts and not self.groups:
-                said += " No groups are known: images of one patient may be on both sides."
+                words += " No groups are known: images of one patient may be on both sides."
         if self.apart:
             pairs = "pair" if self.apart == 1 else "pairs"
-            said += f" {self.apart:,} look-alike {pairs} of different {self.noun}s; " + (
-                f"{_some(self.twins, 'image')} whose twin was trained on left out of the figures."
+            words += f" {self.apart:,} look-alike {pairs} of different {self.noun}s; " + (
+                f"{plural(self.twins, 'image')} whose twin was trained on left out of the figures."
                 if self.twins
                 else "none of them on both sides."
             )
-        return said
+        return words
 
     def named(self, most: int = 3) -> str:
         """Name the groups and images on both sides; "" where there are none."""
@@ -113,10 +116,6 @@ class LeakCheck:
             "not_joined": self.apart,
             "twins_excluded": self.twins,
         }
-
-
-def _some(n: int, word: str) -> str:
-    return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
 def check_sides(
@@ -191,7 +190,7 @@ def check_folds(
     part = (folds > -2).any(axis=0)
     size = np.bincount(code[part], minlength=len(names))
     several = size > 1
-    found: dict[int, tuple[set[int], set[int]]] = {}
+    sides: dict[int, tuple[set[int], set[int]]] = {}
     for fold in folds:
         low = np.full(len(names), np.iinfo(np.int64).max)
         high = np.full(len(names), -2)
@@ -205,7 +204,7 @@ def check_folds(
             leaking[held] = True
             # Whatever is in no fold, or another, trained while these were held out.
             others = mine[fold[mine] != fold[held[0]]] if len(held) else mine
-            tested, trained = found.setdefault(int(g), (set(), set()))
+            tested, trained = sides.setdefault(int(g), (set(), set()))
             tested.update(held.tolist())
             trained.update(others.tolist())
     leaks = tuple(
@@ -214,7 +213,7 @@ def check_folds(
             tuple(ids[i] for i in sorted(trained)),
             tuple(ids[i] for i in sorted(tested)),
         )
-        for g, (tested, trained) in found.items()
+        for g, (tested, trained) in sides.items()
     )
     present = names[size > 0]
     plain = np.array([name.startswith(("image:", "near:")) for name in present], dtype=bool)

@@ -196,17 +196,17 @@ def _ahead(
     Nothing ahead is surer than what was measured: where that interval is wider than the laws'
     there, all of them are widened by as much.
     """
-    found: list[tuple[int, Band]] = []
+    points: list[tuple[int, Band]] = []
     shift = seen.value - float(np.median(laws.at(measured)))
     low, high = 0.0, 0.0
     for at in sorted({measured, *(round(factor * n) for factor in AHEAD)}):
         value = laws.at(min(at, n)) + lift * laws.gain(n, max(at, n))
         value = np.clip(value + shift, 0.0, 1.0)
         band = Band.of(float(np.median(value)), value, 0.95)
-        if not found:
+        if not points:
             low, high = max(0.0, band.low - seen.low), max(0.0, seen.high - band.high)
-        found.append((at, Band(band.value, max(0.0, band.low - low), min(1.0, band.high + high))))
-    return found
+        points.append((at, Band(band.value, max(0.0, band.low - low), min(1.0, band.high + high))))
+    return points
 
 
 def _classes(
@@ -223,7 +223,7 @@ def _classes(
     worth: Float,
     typical: Float,
 ) -> list[ClassCurve]:
-    found = []
+    curves = []
     for k, class_id in enumerate(ids):
         n = int((usable & (code == k)).sum())
         tested = int((seen & (code == k)).sum())
@@ -258,5 +258,5 @@ def _classes(
                 free = len(THINNED) * max(1, len(hits[k]) - 1)
                 real = rise + luck * np.random.default_rng(k).standard_t(free, size=REPLICATES)
                 gain = Band.of(float(np.median(rise)), real, LEVEL)
-        found.append(ClassCurve(int(class_id), n, tested, recall, gain))
-    return found
+        curves.append(ClassCurve(int(class_id), n, tested, recall, gain))
+    return curves

@@ -201,7 +201,7 @@ def _agreement(one: NDArray[Any], other: NDArray[Any]) -> float:
     return max(0.0, float(np.corrcoef(one, other)[0, 1]))
 
 
-def _stretched(found: Interval, factor: float) -> Interval:
-    low = found.value - factor * (found.value - found.low)
-    high = found.value + factor * (found.high - found.value)
-    return Interval(found.value, max(0.0, low), min(1.0, high), found.n)
+def _stretched(interval: Interval, factor: float) -> Interval:
+    low = interval.value - factor * (interval.value - interval.low)
+    high = interval.value + factor * (interval.high - interval.value)
+    return Interval(interval.value, max(0.0, low), min(1.0, high), interval.n)

@@ -50,10 +50,7 @@ def near_threshold(nearest: NDArray[np.floating]) -> NearThreshold:
         return NearThreshold(
             HIGHEST, f"{HIGHEST:.2f}: too few images to tell what is usual among them."
         )
-    distance = np.log(np.clip(1 - nearest.astype(np.float64), 1e-6, None))
-    middle = float(np.median(distance))
-    spread = 1.4826 * float(np.median(np.abs(distance - middle)))
-    asked = 1 - np.exp(middle - SPREADS * spread)
+    asked = closer_than_usual(nearest, SPREADS)
     value = float(np.clip(asked, LOWEST, HIGHEST))
     usual = f"an image's nearest neighbour here usually has {float(np.median(nearest)):.2f}"
     why = (
@@ -63,3 +60,19 @@ def near_threshold(nearest: NDArray[np.floating]) -> NearThreshold:
         else f"{usual}; this is three spreads closer than that"
     )
     return NearThreshold(value, f"{value:.3f}: {why}.")
+
+
+def closer_than_usual(nearest: NDArray[np.floating], spreads: float) -> float:
+    """Return the cosine that lies so many spreads closer than an image's usual nearest neighbour.
+
+    Parameters
+    ----------
+    nearest : array (n,)
+        Cosine of each image to its nearest neighbour.
+    spreads : float
+        1.4826 times the median absolute deviation of the logarithm of the distance.
+    """
+    distance = np.log(np.clip(1 - nearest.astype(np.float64), 1e-6, None))
+    middle = float(np.median(distance))
+    spread = 1.4826 * float(np.median(np.abs(distance - middle)))
+    return float(1 - np.exp(middle - spreads * spread))

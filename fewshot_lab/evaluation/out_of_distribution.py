@@ -58,14 +58,14 @@ def make_reference(
     final = replace(prepare.blocks[0], weight=1.0)
     unit = final(labelled)
     vectors = unit[spread(unit, MOST)].astype(np.float16)
-    found = Reference(vectors, final.gain, final.centre, min(k, len(vectors)), -1.0)
+    reference = Reference(vectors, final.gain, final.centre, min(k, len(vectors)), -1.0)
     if len(others):
-        cutoff = float(np.quantile(nearest(found, others), share))
+        cutoff = float(np.quantile(nearest(reference, others), share))
     else:  # everything is labelled: each image by the others
         index = build_index(vectors.astype(np.float32))
         similarity, _ = index.search(vectors.astype(np.float32), min(k + 1, len(vectors)))
         cutoff = float(np.quantile(similarity[:, -1], share))
-    return Reference(vectors, final.gain, final.centre, found.k, cutoff)
+    return Reference(vectors, final.gain, final.centre, reference.k, cutoff)
 
 
 def nearest(reference: Reference, embeddings: NDArray[Any]) -> NDArray[np.float32]:

@@ -5,6 +5,8 @@ predict.py in a bundle carries this text, so that app and bundle say the same.
 
 from __future__ import annotations
 
+from fewshot_lab.words import percent
+
 ANOTHER_KIND, UNLIKE, NOT_ASSURED, CLOSE = "another kind", "unlike", "not assured", "close"
 """The reasons for a referral; the first that holds is given."""
 
@@ -75,8 +77,3 @@ def referred_sentence(counts: dict[str, int], decision_sentence: str) -> str:
     listed = ", ".join(f"{count:,} {words[reason]}" for reason, count in counts.items())
     more = f" {decision_sentence}" if NOT_ASSURED in counts else ""
     return f"Referred, of the pool's images that did not train: {listed}.{more}"
-
-
-def percent(share: float) -> str:
-    """Return 0.934 as "93 %"."""
-    return f"{100 * share:.0f} %"

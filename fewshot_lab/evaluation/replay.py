@@ -1,8 +1,8 @@
-"""What each way of choosing would have cost in labels, against labelling at random."""
+"""Known images labelled again by each strategy, as if none were known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers import Pool, fit, one_blas_thread
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.few_shot_protocol import TEST_SHARE, split_by_group
+from fewshot_lab.evaluation.strategy_comparison import compare_strategies
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES, Suggestion, suggest_by
+from fewshot_lab.sampling import STRATEGIES, Suggestion, suggest_by
 from fewshot_lab.stats import balanced_accuracy
 
 Float = NDArray[np.float64]
@@ -25,7 +26,6 @@ BUDGET = 400
 DRAWS = 10
 LEAST = 60
 """Labelled images that a replay needs."""
-REPLICATES = 2000
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,8 @@ def replay(
     FewshotLabError
         With fewer than 60 images or two classes, or for an unknown strategy.
     """
-    plan = plan or ReplayPlan()
-    names = tuple(dict.fromkeys(("random", *plan.strategies)))
-    for name in names:
-        if name not in STRATEGIES:
-            raise FewshotLabError(f"{name!r} is no strategy: choose among {', '.join(STRATEGIES)}.")
-    others = others or {}
-    names += tuple(others)
+    plan, others = plan or ReplayPlan(), others or {}
+    names = (*_strategies(plan), *others)
     ids, count = np.unique(y, return_counts=True)
     ids = ids[count >= TEST_SHARE]
     kept = np.isin(y, ids)
@@ -116,21 +111,12 @@ def replay(
         )
     X, code = np.asarray(X)[kept], np.searchsorted(ids, y[kept])
     groups = None if groups is None else np.asarray(groups)[kept]
-    least = int(len(code) * (1 - 1 / TEST_SHARE) * 0.8)
-    budget = min(plan.budget or BUDGET, least)
-    step = plan.step or max(4, min(STEP, budget // 8))
-    at = np.arange(step, budget + 1, step)
-    if len(at) < 2:
-        raise FewshotLabError(
-            f"Steps of {step} labels are too long for {budget} labels: give a smaller step."
-        )
+    at = _label_counts(plan, len(code))
     curves = {name: np.zeros((plan.draws, len(at))) for name in names}
     done, total = 0, plan.draws * len(names)
-    sentence = ""
     with one_blas_thread():
         for draw in range(plan.draws):
             apart = split_by_group(code, groups, plan.seed + draw)
-            sentence = apart.sentence
             pool = Pool(X[apart.rest])
             codes = (
                 None if groups is None else np.unique(groups[apart.rest], return_inverse=True)[1]
@@ -151,11 +137,31 @@ def replay(
         "test_images": len(apart.test),
         "classes": len(ids),
         "draws": plan.draws,
-        "step": step,
+        "step": int(at[0]),
         "budget": int(at[-1]),
-        "leak_check": sentence,
-        "strategies": _compared(curves, at, plan.draws),
+        "leak_check": apart.sentence,
+        "strategies": compare_strategies(curves, at),
     }
+
+
+def _strategies(plan: ReplayPlan) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(("random", *plan.strategies)))
+    for name in names:
+        if name not in STRATEGIES:
+            raise FewshotLabError(f"{name!r} is no strategy: choose among {', '.join(STRATEGIES)}.")
+    return names
+
+
+def _label_counts(plan: ReplayPlan, n: int) -> NDArray[np.int64]:
+    """Return after how many labels there is a fit."""
+    budget = min(plan.budget or BUDGET, int(n * (1 - 1 / TEST_SHARE) * 0.8))
+    step = plan.step or max(4, min(STEP, budget // 8))
+    at = np.arange(step, budget + 1, step)
+    if len(at) < 2:
+        raise FewshotLabError(
+            f"Steps of {step} labels are too long for {budget} labels: give a smaller step."
+        )
+    return at
 
 
 def _labelled(
@@ -180,7 +186,7 @@ def _labelled(
     for i, n in enumerate(at):
         column = {int(c): k for k, c in enumerate(class_ids)}
         labelled = np.array([column.get(int(c), 0) if c >= 0 else -1 for c in label])
-        found = choose(
+        suggestions = choose(
             strategy,
             pool,
             ids,
@@ -193,7 +199,7 @@ def _labelled(
             n=int(n) - int((label >= 0).sum()),
             seed=seed + i,
         )
-        rows = np.array([int(s.image_id) for s in found], dtype=np.int64)
+        rows = np.array([int(s.image_id) for s in suggestions], dtype=np.int64)
         short = int(n) - int((label >= 0).sum()) - len(rows)
         if short > 0:
             # Near-duplicates and quotas leave fewer than asked: chance fills up.
@@ -216,142 +222,3 @@ def _labelled(
         probabilities, class_ids = fitted.pool_probabilities(pool), fitted.class_ids
         out[i] = balanced_accuracy(y_test, fitted.predict(X_test))
     return out
-
-
-def _compared(curves: dict[str, Float], at: NDArray[np.int64], draws: int) -> list[dict[str, Any]]:
-    random = curves["random"]
-    default = curves.get(DEFAULT_STRATEGY)
-    shared = (
-        np.random.default_rng(0).multinomial(draws, np.full(draws, 1 / draws), REPLICATES) / draws
-    )
-    targets = [float(random.mean(axis=0)[int(q * (len(at) - 1))]) for q in (0.4, 0.7, 1.0)]
-    found = []
-    for name, curve in curves.items():
-        mean = curve.mean(axis=0)
-        half = _half(curve)
-        area = curve.mean(axis=1)
-        cost = []
-        for target in dict.fromkeys(round(t, 2) for t in targets):
-            needed, base = reached(mean, at, target), reached(random.mean(axis=0), at, target)
-            cost.append(
-                {
-                    "accuracy": target,
-                    "labels": _finite(needed),
-                    "random": _finite(base),
-                    "share": _share(curve, random, shared, at, target),
-                }
-            )
-        found.append(
-            {
-                "strategy": name,
-                "title": STRATEGIES.get(name, name),
-                "curve": [
-                    {
-                        "labels": int(n),
-                        "balanced_accuracy": float(m),
-                        "interval": [float(max(0, m - h)), float(min(1, m + h))],
-                    }
-                    for n, m, h in zip(at, mean, half, strict=True)
-                ],
-                "area": float(area.mean()),
-                "than_random": _difference(curve, random, 1),
-                "than_default": None
-                if default is None
-                else _difference(curve, default, max(1, len(curves) - 1)),
-                "cost": cost,
-            }
-        )
-    return found
-
-
-def reached(mean: Float, at: NDArray[np.int64], target: float) -> float:
-    """Return the labels at which a curve first reaches a target, between fits by line; or NaN."""
-    above = np.flatnonzero(mean >= target)
-    if not len(above):
-        return float("nan")
-    i = int(above[0])
-    if i == 0:
-        return float(at[0])
-    share = (target - mean[i - 1]) / (mean[i] - mean[i - 1])
-    return float(at[i - 1] + share * (at[i] - at[i - 1]))
-
-
-def _share(
-    curve: Float, random: Float, shared: Float, at: NDArray[np.int64], target: float
-) -> dict[str, float] | None:
-    """Return the labels needed as a share of random's, with its interval; None where unreached."""
-    value = reached(curve.mean(axis=0), at, target) / reached(random.mean(axis=0), at, target)
-    if not np.isfinite(value):
-        return None
-    logs = []
-    for a, b in zip(shared @ curve, shared @ random, strict=True):
-        ratio = reached(a, at, target) / reached(b, at, target)
-        if np.isfinite(ratio):
-            logs.append(np.log(ratio))
-    if len(logs) < 0.9 * len(shared):
-        return None
-    spread = np.sqrt(_inflation(len(curve)) * len(curve) / max(1, len(curve) - 1))
-    low, high = np.quantile(logs, [0.025, 0.975]) - np.log(value)
-    return {
-        "value": float(value),
-        "low": float(value * np.exp(min(0.0, spread * low))),
-        "high": float(value * np.exp(max(0.0, spread * high))),
-    }
-
-
-def _inflation(draws: int) -> float:
-    """Return by how much more a mean over overlapping draws varies than over independent ones."""
-    return 1 + draws / (TEST_SHARE - 1)
-
-
-def _half(values: Float, tests: int = 1) -> Float:
-    """Return half the width of the 95 % interval of the mean over draws (first axis)."""
-    from scipy.stats import t
-
-    draws = len(values)
-    if draws < 2:
-        return np.full(values.shape[1:], np.nan)
-    error = values.std(axis=0, ddof=1) * np.sqrt(_inflation(draws) / draws)
-    half: Float = t.ppf(1 - 0.025 / tests, draws - 1) * error
-    return half
-
-
-def _difference(curve: Float, other: Float, tests: int) -> dict[str, float]:
-    """Return the difference of two curves' means, paired draw by draw, corrected for `tests`."""
-    gap = (curve - other).mean(axis=1)
-    middle, half = float(gap.mean()), float(_half(gap[:, None], tests)[0])
-    return {"value": middle, "low": middle - half, "high": middle + half}
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def verdict(found: dict[str, Any]) -> dict[str, Any]:
-    """Return which strategy the evidence is for, and the sentence that says so.
-
-    Another than the default only where it is better beyond doubt (the 95 % interval of the paired
-    difference, corrected for the number of strategies, lies above zero).
-    """
-    rows: Sequence[dict[str, Any]] = found["strategies"]
-    by_name = {row["strategy"]: row for row in rows}
-    usual = by_name.get(DEFAULT_STRATEGY)
-    best = max(rows, key=lambda row: row["area"])
-    against = best["than_default"]
-    about = f"in {found['draws']} replays of {found['images']:,} labelled images"
-    if usual is None or (best is not usual and against["low"] > 0):
-        chosen = best["strategy"]
-        points = f"{100 * against['value']:.1f} points" if against else ""
-        interval = f"{100 * against['low']:.1f}–{100 * against['high']:.1f}" if against else ""
-        sentence = (
-            f"Suggestions by {STRATEGIES[chosen]}: {points} better on average ({interval}) than "
-            f"the usual mixture {about}."
-        )
-        return {"strategy": chosen, "sentence": sentence}
-    gain = usual["than_random"]
-    points, low, high = (f"{100 * gain[key]:+.1f}" for key in ("value", "low", "high"))
-    sentence = (
-        f"Suggestions by {STRATEGIES[DEFAULT_STRATEGY]}: {points} points ({low} to {high}) on "
-        f"average against random {about}; no other strategy is better beyond doubt."
-    )
-    return {"strategy": DEFAULT_STRATEGY, "sentence": sentence.replace("-", "−")}

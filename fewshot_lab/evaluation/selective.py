@@ -196,12 +196,12 @@ def error_of(wrong: float, decided: int, worth: float, *, stops: float) -> Inter
     stops : float
         The thresholds that an error stopped: one, or several of classes decided apart.
     """
-    found = wilson(wrong * worth, decided * worth, images=decided)
+    error = wilson(wrong * worth, decided * worth, images=decided)
     if not decided or not stops:
-        return found
+        return error
     held = wilson(wrong * worth + stops / 2, decided * worth + stops / 2)
-    low, high = min(found.value, held.low), max(found.value, held.high)
-    return Interval(found.value, low, high, decided)
+    low, high = min(error.value, held.low), max(error.value, held.high)
+    return Interval(error.value, low, high, decided)
 
 
 def _estimated(wrong: Float, target: float, worth: float) -> int:
@@ -231,11 +231,11 @@ def risk_coverage(evidence: Evidence, *, points: int = 200) -> RiskCoverage:
     worth = effective_size(wrong, evidence.groups[order]) / max(n, 1)
     m = np.unique(np.linspace(1, n, min(points, n)).round().astype(np.int64))
     total = np.cumsum(wrong)[m - 1]
-    found = [wilson(k * worth, i * worth) for k, i in zip(total, m, strict=True)]
+    errors = [wilson(k * worth, i * worth) for k, i in zip(total, m, strict=True)]
     return RiskCoverage(
         confidence[order][m - 1],
         m / n,
-        np.array([f.value for f in found]),
-        np.array([f.low for f in found]),
-        np.array([f.high for f in found]),
+        np.array([f.value for f in errors]),
+        np.array([f.low for f in errors]),
+        np.array([f.high for f in errors]),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import read_table
+from fewshot_lab.tables import plain_path, read_columns
 
 _WORDS = {
     "train": "train",
@@ -26,16 +26,16 @@ def read_split(file: Path) -> dict[str, str]:
     FewshotLabError
         Where the file cannot be read, lacks a column, says something else, or contradicts itself.
     """
-    found: dict[str, str] = {}
-    for line, row in read_table(file, ("path", "split")):
-        path, said = row["path"], row["split"].casefold()
-        if said in _LEFT_OUT or not path:
+    side_by_path: dict[str, str] = {}
+    for line, row in read_columns(file, ("path", "split")):
+        path, side = plain_path(row["path"]), row["split"].casefold()
+        if side in _LEFT_OUT or not path:
             continue
-        if said not in _WORDS:
+        if side not in _WORDS:
             raise FewshotLabError(
-                f"{file.name}, line {line}: split is {said!r}; it must be train or "
+                f"{file.name}, line {line}: split is {side!r}; it must be train or "
                 "test (val is left out)."
             )
-        if found.setdefault(path, _WORDS[said]) != _WORDS[said]:
+        if side_by_path.setdefault(path, _WORDS[side]) != _WORDS[side]:
             raise FewshotLabError(f"{file.name} has {path} both as train and as test.")
-    return found
+    return side_by_path

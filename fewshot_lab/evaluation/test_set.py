@@ -41,14 +41,14 @@ class TestRule:
     folder: str = ""
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any] | None) -> TestRule:
+    def from_dict(cls, record: Mapping[str, Any] | None) -> TestRule:
         """Read what :meth:`to_dict` returned; None is the rule of a new project."""
-        told = told or {}
+        record = record or {}
         return cls(
-            str(told.get("kind", "auto")),
-            str(told.get("column", "")),
-            str(told.get("value", "test")),
-            str(told.get("folder", "")),
+            str(record.get("kind", "auto")),
+            str(record.get("column", "")),
+            str(record.get("value", "test")),
+            str(record.get("folder", "")),
         )
 
     def to_dict(self) -> dict[str, str]:
@@ -71,41 +71,41 @@ def test_rows(rows: Sequence[Row], rule: TestRule) -> tuple[NDArray[np.bool_], s
     FewshotLabError
         For a rule that can find nothing.
     """
-    found, by = np.zeros(len(rows), dtype=bool), ""
+    is_test, by = np.zeros(len(rows), dtype=bool), ""
     if rule.kind == "column":
         if not any(rule.column in row.meta for row in rows):
             raise FewshotLabError(f"No image has a column {rule.column!r}.")
-        found, by = _by_column(rows, rule.column, (rule.value.casefold(),)), rule.column
+        is_test = _by_column(rows, rule.column, (rule.value.casefold(),))
         by = f"column {rule.column} = {rule.value}"
     elif rule.kind == "folder":
-        found, by = _by_folder(rows, rule.folder), f"folder {rule.folder}"
+        is_test, by = _by_folder(rows, rule.folder), f"folder {rule.folder}"
     elif rule.kind == "auto":
         names = dict.fromkeys(name for row in rows for name in row.meta)
         column = next((name for name in names if name.casefold() in COLUMNS), None)
         if column is not None:
-            found, by = _by_column(rows, column, VALUES), f"column {column} = test"
-        if not found.any() or found.all():
-            found, by = _by_folder(rows, "test"), "folder test"
-        if found.all():
-            found = np.zeros(len(rows), dtype=bool)
+            is_test, by = _by_column(rows, column, VALUES), f"column {column} = test"
+        if not is_test.any() or is_test.all():
+            is_test, by = _by_folder(rows, "test"), "folder test"
+        if is_test.all():
+            is_test = np.zeros(len(rows), dtype=bool)
     elif rule.kind != "none":
         raise FewshotLabError(f"{rule.kind!r} is no source of a test set: {', '.join(KINDS)}.")
-    if len(rows) and found.all():
+    if len(rows) and is_test.all():
         raise FewshotLabError("All images would be test images: none would be left to learn from.")
-    return found, by if found.any() else ""
+    return is_test, by if is_test.any() else ""
 
 
 def _by_column(rows: Sequence[Row], column: str, values: tuple[str, ...]) -> NDArray[np.bool_]:
-    said = (str(row.meta.get(column, "")).strip().casefold() for row in rows)
-    return np.fromiter((value in values for value in said), dtype=bool, count=len(rows))
+    cells = (str(row.meta.get(column, "")).strip().casefold() for row in rows)
+    return np.fromiter((value in values for value in cells), dtype=bool, count=len(rows))
 
 
 def _by_folder(rows: Sequence[Row], folder: str) -> NDArray[np.bool_]:
     wanted = folder.strip("/").casefold()
-    found = (
+    is_inside = (
         wanted in (part.casefold() for part in PurePosixPath(row.path).parts[:-1]) for row in rows
     )
-    return np.fromiter(found, dtype=bool, count=len(rows))
+    return np.fromiter(is_inside, dtype=bool, count=len(rows))
 
 
 test_rows.__test__ = False  # type: ignore[attr-defined]

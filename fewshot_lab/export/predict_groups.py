@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from fewshot_lab.cells import stored_text, text_cells
+from fewshot_lab.cells import text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.evaluation.group_answers import GroupAnswers
-
-PATH_COLUMNS = ("path", "file", "filename", "image")
+from fewshot_lab.tables import plain_path, read_columns, read_rows
+from fewshot_lab.words import plural
 
 FindGroup = Callable[[str], str | None]
 
@@ -36,7 +36,7 @@ def group_finder(
     column : str, optional
         A column of ``manifest``.
     manifest : path, optional
-        A CSV with a column path (or file, filename, image).
+        A CSV with a column path, by this name or another usual one.
 
     Raises
     ------
@@ -76,30 +76,13 @@ def _by_pattern(pattern: str) -> FindGroup:
 
 
 def _by_column(column: str, manifest: Path) -> dict[str, str]:
-    try:
-        with manifest.open(encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
-            file.seek(0)
-            mark = max(",;\t", key=head.count)
-            reader = csv.DictReader(file, delimiter=mark)
-            names = list(reader.fieldnames or [])
-            rows = list(reader)
-    except OSError as error:
-        raise FewshotLabError(f"{manifest} cannot be read: {error.strerror or error}.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FewshotLabError(f"{manifest} is no CSV that can be read: {error}.") from None
-    where = next((name for name in names if name.strip().lower() in PATH_COLUMNS), None)
-    if where is None or column not in names:
-        missing = column if where is not None else " or ".join(PATH_COLUMNS)
+    header = [cell.strip() for _, row in read_rows(manifest)[:1] for cell in row]
+    if column not in header:
         raise FewshotLabError(
-            f"{manifest.name} has no column {missing}; there are: {', '.join(names) or 'none'}."
+            f"{manifest.name} has no column {column}; there are: {', '.join(header) or 'none'}."
         )
-    return {
-        stored_text((row[where] or "").strip()).replace("\\", "/"): stored_text(
-            (row[column] or "").strip()
-        )
-        for row in rows
-    }
+    rows = read_columns(manifest, ("path", column))
+    return {plain_path(row["path"]): row[column] for _, row in rows}
 
 
 class GroupTally:
@@ -202,7 +185,7 @@ class GroupTally:
     def sentence(self, out: Path) -> str:
         """Say what was written, and what could not be."""
         noun = self.answers.noun
-        words = f"{len(self._seen):,} {noun}{'' if len(self._seen) == 1 else 's'}: {out}."
+        words = f"{plural(len(self._seen), noun)}: {out}."
         if self.without:
             one = self.without == 1
             words += f" {self.without:,} picture{' belongs' if one else 's belong'} to none."

@@ -6,28 +6,42 @@ from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
 from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.grey_values import GreyValues, Window
+from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
-from fewshot_lab.images.reading import count_frames, make_thumbnail, pixel_id, read_rgb
+from fewshot_lab.images.reading import (
+    count_frames,
+    make_thumbnail,
+    pixel_id,
+    read_grey_values,
+    read_rgb,
+)
 from fewshot_lab.images.scanning import Scan, scan
 
 __all__ = [
     "GROUP_FIELDS",
     "Candidate",
     "ExaminedImage",
+    "GreyValues",
+    "ImportRoots",
     "ManifestColumns",
     "Refused",
     "Scan",
     "UnreadableImage",
+    "Window",
     "count_frames",
     "examine",
     "guess_columns",
     "holds_dicom",
+    "import_roots",
     "kind_of",
     "make_thumbnail",
     "named_dicom",
     "pixel_id",
+    "read_grey_values",
     "read_header",
     "read_rgb",
     "read_table",
     "scan",
+    "set_import_roots",
 ]

@@ -7,6 +7,7 @@ import stat
 import unicodedata
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from fewshot_lab.images.candidates import Refused
 from fewshot_lab.images.durable_files import DurableFiles
 from fewshot_lab.images.file_types import (
     HEAD,
+    ending,
     has_picture_suffix,
     head_kind,
     is_noise,
@@ -34,7 +36,7 @@ class ArchiveListing:
 
     entries: list[tuple[str, zipfile.ZipInfo]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
-    ignored: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
 
 
 def list_archive(archive: zipfile.ZipFile, size: int) -> ArchiveListing:
@@ -63,7 +65,7 @@ def list_archive(archive: zipfile.ZipFile, size: int) -> ArchiveListing:
         elif stat.S_ISLNK(entry.external_attr >> 16):
             listing.refused.append(Refused(path, "This is a symbolic link inside the ZIP."))
         elif not has_picture_suffix(path) and not _sniffed(archive, entry, path):
-            listing.ignored += 1
+            listing.ignored[ending(path)] += 1
         elif entry.flag_bits & 1:
             reason = "This entry is encrypted; unpack the ZIP with its password first."
             listing.refused.append(Refused(path, reason))

@@ -4,24 +4,33 @@ Of the header only what is needed to show the pixels is used, and only one ident
 on, and that only when asked for: the patient or the study, as a group (images of one patient must
 not sit on both sides of a split). No other header field leaves this file.
 
-Grey values go through the modality LUT or rescale, then the first VOI LUT, else the first window
-(PS3.3 C.11.2.1), to 0..255. With neither, stored 8-bit values are kept and all others are
-stretched from the frame's smallest to its largest value. Pixels marked as padding become black.
+How grey values become 8 bit is told in ``dicom_grey``. Pixels marked as padding become black;
 MONOCHROME1 is inverted.
 """
 
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
+from fewshot_lab.images.dicom_grey import (
+    grey_8bit,
+    is_rescaled,
+    modality_values,
+    padding,
+    value_range,
+    windows_of,
+)
 from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.grey_values import GreyValues, window_over
 from fewshot_lab.images.memory_limit import memory_for
-from fewshot_lab.images.pillow_decoder import Unreadable, refuse_too_large, stretch, to_8bit
+from fewshot_lab.images.pillow_decoder import Unreadable, refuse_too_large, to_8bit
 
+T = TypeVar("T")
 GROUP_FIELDS = ("PatientID", "StudyInstanceUID")
 
 
@@ -102,27 +111,68 @@ def read_dicom(path: Path, frame: int) -> Image.Image:
     ------
     UnreadableImage
     """
+    return _read(path, frame, _picture)
+
+
+def read_dicom_grey(path: Path, frame: int) -> GreyValues | None:
+    """Read one frame's grey values; None where a picture of 8 bit holds as much.
+
+    Raises
+    ------
+    UnreadableImage
+    """
+    return _read(path, frame, _grey_values)
+
+
+def _read(path: Path, frame: int, work: Callable[[np.ndarray, str, Any, int], T]) -> T:
+    """Return what ``work`` makes of stored values, photometric interpretation, header, frame."""
     header = read_header(path)
-    with memory_for(header.Columns, header.Rows):
-        return _picture(path, header, frame)
-
-
-def _picture(path: Path, header: Any, frame: int) -> Image.Image:
     try:
-        values, photometric = _stored_values(path, header, frame)
-        if photometric.startswith("MONOCHROME"):
-            grey = _grey(values, header, frame)
-            if photometric == "MONOCHROME1":
-                grey = 255 - grey
-            grey[_padding(values, header)] = 0
-            return Image.fromarray(grey).convert("RGB")
-        return Image.fromarray(_colour(values, header, photometric))
+        with memory_for(header.Columns, header.Rows):
+            return work(*_stored_values(path, header, frame), header, frame)
     except UnreadableImage:
         raise
     except MemoryError:
         raise UnreadableImage("There is not enough memory for this picture.") from None
     except Exception as error:
         raise UnreadableImage(_reason(error, header)) from error
+
+
+def _picture(values: np.ndarray, photometric: str, header: Any, frame: int) -> Image.Image:
+    if photometric.startswith("MONOCHROME"):
+        grey = grey_8bit(values, header, frame)
+        if photometric == "MONOCHROME1":
+            grey = 255 - grey
+        grey[padding(values, header)] = 0
+        return Image.fromarray(grey).convert("RGB")
+    return Image.fromarray(_colour(values, header, photometric))
+
+
+def _grey_values(
+    stored: np.ndarray, photometric: str, header: Any, frame: int
+) -> GreyValues | None:
+    if not photometric.startswith("MONOCHROME"):
+        return None
+    values, used = modality_values(stored, header, frame)
+    windows = windows_of(used)
+    if not windows and not is_rescaled(used) and int(used.get("BitsStored", 8)) <= 8:
+        return None
+    padded = padding(stored, header)
+    low, high = value_range(values, padded)
+    whole = bool((values == np.rint(values)).all())
+    return GreyValues.of(
+        np.where(padded, low, values),
+        blank=padded,
+        unit=_unit(header),
+        inverted=photometric == "MONOCHROME1",
+        windows=windows or [window_over(low, high, whole=whole)],
+    )
+
+
+def _unit(header: Any) -> str:
+    """Name the values' unit; those of a CT that names none are Hounsfield units."""
+    unit = str(header.get("RescaleType") or "").strip().upper()
+    return "HU" if unit == "HU" or (not unit and header.get("Modality") == "CT") else ""
 
 
 def _reason(error: Exception, header: Any) -> str:
@@ -171,115 +221,3 @@ def _colour(values: np.ndarray, header: Any, photometric: str) -> np.ndarray:
     if values.ndim != 3 or values.shape[-1] != 3 or photometric in ("HSV", "CMYK", "ARGB"):
         raise UnreadableImage(f"The DICOM colour space is not supported ({photometric}).")
     return np.ascontiguousarray(to_8bit(values))
-
-
-def _grey(values: np.ndarray, header: Any, frame: int) -> np.ndarray:
-    from pydicom.dataset import Dataset
-    from pydicom.pixels import apply_modality_lut, apply_voi
-
-    used = Dataset()  # what applies to this frame, from wherever the header keeps it
-    for sequence, names in (
-        ("", ("BitsStored", "PixelRepresentation")),
-        (
-            "PixelValueTransformationSequence",
-            ("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept"),
-        ),
-        ("FrameVOILUTSequence", ("VOILUTSequence", "WindowCenter", "WindowWidth")),
-        ("FrameVOILUTSequence", ("VOILUTFunction",)),
-    ):
-        for name in names:
-            element = _find(header, frame, sequence, name)
-            if element is not None and not element.is_empty:
-                used.add(element)
-
-    rescaled = "ModalityLUTSequence" in used or (
-        float(used.get("RescaleSlope", 1)) != 1 or float(used.get("RescaleIntercept", 0)) != 0
-    )
-    keep = ~_padding(values, header)
-    if "RescaleIntercept" in used and "RescaleSlope" not in used:
-        used.RescaleSlope = 1
-    if "RescaleSlope" in used and "RescaleIntercept" not in used:
-        used.RescaleIntercept = 0
-    values = apply_modality_lut(values, used)
-    if values.dtype.kind == "f":
-        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    if used.get("VOILUTSequence"):
-        bits = int(used.VOILUTSequence[0].LUTDescriptor[2])
-        mapped = apply_voi(values, used, index=0)
-        top = float(2**bits - 1)
-        return stretch(mapped, 0, top) if bits in (8, 16) else stretch(mapped, 0, mapped.max())
-    window = _window(used)
-    if window is not None:
-        return apply_window(values, *window)
-    signed = used.get("PixelRepresentation", 0)
-    bits = int(used.get("BitsStored", 8))
-    if not rescaled and not signed and bits <= 8 and values.dtype.kind in "ui":
-        return stretch(values, 0, 2**bits - 1)
-    inside = values[keep] if keep.any() else values
-    return stretch(values, float(inside.min()), float(inside.max()))
-
-
-def _find(header: Any, frame: int, sequence: str, name: str) -> Any:
-    """Find an element for one frame: its own, else the shared one, else the top level's."""
-    if sequence:
-        own = header.get("PerFrameFunctionalGroupsSequence") or []
-        shared = header.get("SharedFunctionalGroupsSequence") or []
-        for groups in ([own[frame]] if frame < len(own) else [], shared):
-            for group in groups:
-                for item in group.get(sequence) or []:
-                    if name in item:
-                        return item[name]
-    return header[name] if name in header else None  # noqa: SIM401 (get returns the value)
-
-
-def _first(value: Any) -> Any:
-    return value[0] if hasattr(value, "__len__") and not isinstance(value, str) else value
-
-
-def _window(used: Any) -> tuple[float, float, str] | None:
-    """Return centre, width and function of the first window, None where there is no valid one."""
-    try:
-        centre, width = float(_first(used.WindowCenter)), float(_first(used.WindowWidth))
-    except (AttributeError, TypeError, ValueError, IndexError):
-        return None
-    function = str(used.get("VOILUTFunction") or "LINEAR").strip().upper()
-    valid = np.isfinite(centre) and width >= (1 if function == "LINEAR" else 1e-9)
-    return (centre, width, function) if valid else None
-
-
-def apply_window(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
-    """Map values to 0..255 through a window (DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3).
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        After the modality transformation (Hounsfield units, for instance).
-    centre, width : float
-    function : str
-        "LINEAR", "LINEAR_EXACT" or "SIGMOID".
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, of the same shape.
-    """
-    values = values.astype(np.float64)
-    if function == "SIGMOID":
-        with np.errstate(over="ignore"):
-            share = 1 / (1 + np.exp(-4 * (values - centre) / width))
-        return np.rint(255 * share).astype(np.uint8)
-    if function == "LINEAR_EXACT":
-        return stretch(values, centre - width / 2, centre + width / 2)
-    if width == 1:
-        return np.where(values > centre - 0.5, 255, 0).astype(np.uint8)
-    return stretch(values, centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2)
-
-
-def _padding(values: np.ndarray, header: Any) -> np.ndarray:
-    """Mark the pixels that the header calls padding (PS3.3 C.7.5.1.1.2)."""
-    value = header.get("PixelPaddingValue")
-    limit = header.get("PixelPaddingRangeLimit")
-    if not isinstance(value, int) or values.ndim != 2:
-        return np.zeros(values.shape[:2], bool)
-    other = limit if isinstance(limit, int) else value
-    return (values >= min(value, other)) & (values <= max(value, other))

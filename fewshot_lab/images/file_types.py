@@ -37,6 +37,12 @@ def has_picture_suffix(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES | DICOM_SUFFIXES
 
 
+def ending(name: str) -> str:
+    """Return the ending of a file name in lower case: ".png", ".nii.gz", "" where it has none."""
+    *_, before, last = ("", "", *PurePosixPath(name).suffixes)
+    return (f"{before}{last}" if last.lower() == ".gz" else last).lower()
+
+
 def needs_a_look(name: str) -> bool:
     """Say whether a name has no ending, so that the first bytes must tell.
 

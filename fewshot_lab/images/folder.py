@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from fewshot_lab.images.candidates import Refused
 from fewshot_lab.images.file_types import (
     HEAD,
+    ending,
     has_picture_suffix,
     head_kind,
     is_noise,
@@ -24,7 +26,7 @@ class Listing:
 
     files: list[tuple[str, Path]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
-    ignored: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
 
 
 def list_folder(folder: Path, report: Callable[[int], None] = lambda n: None) -> Listing:
@@ -79,7 +81,7 @@ def list_file(listing: Listing, path: str, file: Path, *, named: bool = False) -
     else:
         wanted = False
     if not wanted:
-        listing.ignored += 1
+        listing.ignored[ending(file.name)] += 1
     elif "\ufffd" in path and "\ufffd" not in str(file):
         listing.refused.append(Refused(path, "The file's name is not valid UTF-8; rename it."))
     elif file.is_symlink() and not file.exists():

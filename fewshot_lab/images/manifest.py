@@ -1,6 +1,5 @@
 """CSV manifests: which column is what, and which row means which file."""
 
-import csv
 import math
 import os
 import re
@@ -14,62 +13,9 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images.candidates import Refused
 from fewshot_lab.images.file_types import has_picture_suffix
 from fewshot_lab.images.folder import shown
+from fewshot_lab.tables import column_rank, find_column, plain_path, read_rows, spellings
 
 _TRIED_SUFFIXES = [".jpg", ".JPG", ".png", ".jpeg", ".tif", ".tiff", ".dcm", ".bmp", ".webp"]
-_DELIMITERS = ",;\t|"
-_PATH_NAMES = [
-    "path",
-    "file",
-    "filename",
-    "filepath",
-    "imagepath",
-    "imagefile",
-    "imagefilename",
-    "image",
-    "img",
-    "picture",
-    "imageid",
-    "name",
-    "id",
-    "isicid",
-]
-_LABEL_NAMES = [
-    "label",
-    "class",
-    "classname",
-    "target",
-    "diagnosis",
-    "diagnose",
-    "dx",
-    "category",
-    "celltype",
-    "type",
-    "y",
-    "reference",
-    "groundtruth",
-    "klasse",
-    "befund",
-]
-_GROUP_NAMES = [
-    "patient",
-    "patientid",
-    "subject",
-    "subjectid",
-    "case",
-    "caseid",
-    "group",
-    "groupid",
-    "slide",
-    "slideid",
-    "study",
-    "studyid",
-    "studyinstanceuid",
-    "lesionid",
-    "video",
-    "videoid",
-    "donor",
-    "donorid",
-]
 
 
 @dataclass(frozen=True)
@@ -95,43 +41,19 @@ class ManifestRow:
 
 
 def read_table(file: Path) -> tuple[list[str], list[list[str]]]:
-    """Read a CSV: the header and the rows, each as long as the header.
+    """Read a CSV: the header, all names different, and the rows, each as long as the header.
 
-    The text may be UTF-8 (with or without BOM), UTF-16 with BOM, or Windows/Latin-1; the
-    delimiter (comma, semicolon, tab or bar) is the one that splits the header into most columns.
+    Raises
+    ------
+    FewshotLabError
+        Where the file cannot be read as a CSV.
     """
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise FewshotLabError(f"{file.name} cannot be read: {error.strerror}.") from None
-    text = _decoded(raw)
-    lines = text.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    if not first or "\0" in text[:4096]:
+    rows = [row for _, row in read_rows(file)]
+    if not rows:
         raise FewshotLabError(f"{file.name} is not a CSV with a header line.")
-    delimiter = max(_DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark))))
-    try:
-        rows = [
-            [cell.strip() for cell in row]
-            for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-            if any(cell.strip() for cell in row)
-        ]
-    except csv.Error as error:
-        raise FewshotLabError(f"{file.name} is not a sound CSV: {error}.") from None
-    header = _distinct(rows[0])
+    header = _distinct([name.strip() for name in rows[0]])
     width = len(header)
     return header, [(row + [""] * width)[:width] for row in rows[1:]]
-
-
-def _decoded(raw: bytes) -> str:
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16", errors="replace")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            pass
-    return raw.decode("latin-1")
 
 
 def _distinct(header: list[str]) -> list[str]:
@@ -174,55 +96,45 @@ def guess_columns(file: Path) -> ManifestColumns:
         values = [row[number] for row in sample if row[number]]
         there = sum(resolve(value, file.parent) is not None for value in values)
         like = sum(has_picture_suffix(value) for value in values)
-        scores[name] = (there, like, -_rank(name, _PATH_NAMES))
+        scores[name] = (there, like, -column_rank(name, "path"))
     path = max(header, key=lambda name: scores[name])
     if scores[path][:2] == (0, 0):
         raise FewshotLabError(
             f"No column of {file.name} names image files; choose the column that does."
         )
     rest = [name for name in header if name != path]
-    label = _named(rest, _LABEL_NAMES)
-    group = _named([name for name in rest if name != label], _GROUP_NAMES)
+    label = _named(rest, "label")
+    group = _named([name for name in rest if name != label], "group")
     metadata = tuple(name for name in rest if name not in (label, group))
     return ManifestColumns(path, label, group, metadata)
 
 
-def _letters(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+def _named(header: list[str], kind: str) -> str | None:
+    place = find_column(header, kind)
+    return None if place is None else header[place]
 
 
-def _rank(name: str, known: list[str]) -> int:
-    return known.index(_letters(name)) if _letters(name) in known else len(known)
-
-
-def _named(header: list[str], known: list[str]) -> str | None:
-    best = min(header, key=lambda name: _rank(name, known), default=None)
-    return best if best is not None and _rank(best, known) < len(known) else None
-
-
-def resolve(value: str, folder: Path) -> tuple[Path, int | None] | None:
-    """Find the file that a manifest means, and its frame where the path ends like "#3".
+def resolve(value: str, folder: Path) -> tuple[Path, int | None, str] | None:
+    """Find the file that a manifest means, its frame where the path ends like "#3", and the path.
 
     Relative paths count from the CSV's folder; Windows separators, both Unicode forms of accented
     letters and image ids without an ending are understood.
     """
-    variants = [value]
-    if "\\" in value:
-        variants.append(value.replace("\\", "/"))
+    variants = spellings(value)
     if not value.isascii():
         variants += [unicodedata.normalize(form, v) for v in variants for form in ("NFC", "NFD")]
     try:
         for variant in variants:
             if (file := folder / variant).is_file():
-                return _normalised(file), None
+                return _normalised(file), None, variant
             base, mark, frame = variant.rpartition("#")
             if mark and frame.isdigit() and (file := folder / base).is_file():
-                return _normalised(file), int(frame)
+                return _normalised(file), int(frame), base
         last = value.replace("\\", "/").rpartition("/")[2]
         if last and not has_picture_suffix(last):
             for variant, suffix in product(variants, _TRIED_SUFFIXES):
                 if (file := folder / (variant + suffix)).is_file():
-                    return _normalised(file), None
+                    return _normalised(file), None, variant
     except (OSError, ValueError):  # a name too long, or with a zero byte
         pass
     return None
@@ -256,28 +168,28 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ManifestRow 
     numeric = {
         name
         for name in columns.metadata
-        if all(_is_number(row[at[name]]) for row in rows if row[at[name]])
+        if all(_is_number(row[at[name]]) for row in rows if row[at[name]].strip())
     }
     seen: set[tuple[Path, int | None]] = set()
     for line, raw in enumerate(rows, 2):  # as a spreadsheet counts, below the header
         value = raw[at[columns.path]]
-        row = [unicodedata.normalize("NFC", cell) for cell in raw]
-        if not value:
+        row = [unicodedata.normalize("NFC", cell.strip()) for cell in raw]
+        if not value.strip():
             yield Refused(f"{file.name}, row {line}", "The row names no file.")
             continue
         target = resolve(value, file.parent)
-        path = shown(value.replace("\\", "/"))
         if target is None:
+            path = shown(plain_path(value))
             yield Refused(path, "The file is not there: paths count from the manifest's folder.")
             continue
-        if target in seen:
+        found, frame, spelled = target
+        path = shown(spelled)
+        if (found, frame) in seen:
             yield Refused(path, "The manifest names this file twice; the first row counts.")
             continue
-        seen.add(target)
-        if Path(value).is_absolute() and target[0].is_relative_to(file.parent):
-            path = shown(target[0].relative_to(file.parent))
-        elif target[1] is not None:
-            path = path.rpartition("#")[0]
+        seen.add((found, frame))
+        if Path(spelled).is_absolute() and found.is_relative_to(file.parent):
+            path = shown(found.relative_to(file.parent))
         meta = {
             name: float(row[at[name]]) if name in numeric else row[at[name]]
             for name in columns.metadata
@@ -285,7 +197,7 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ManifestRow 
         }
         reference = row[at[columns.label]] if columns.label else ""
         group = row[at[columns.group]] if columns.group else ""
-        yield ManifestRow(path, target[0], target[1], reference or None, group or None, meta)
+        yield ManifestRow(path, found, frame, reference or None, group or None, meta)
 
 
 def _is_number(text: str) -> bool:

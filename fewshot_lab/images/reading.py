@@ -3,6 +3,8 @@
 import hashlib
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -10,6 +12,7 @@ from PIL import Image
 from fewshot_lab.images import pillow_decoder
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
 
 
@@ -35,7 +38,7 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
         With the reason; nothing else, whatever the bytes.
     """
     path = Path(path)
-    try:
+    with _reasons():
         kind = kind_of(path)
         if kind == "dicom":
             from fewshot_lab.images.dicom import read_dicom
@@ -45,11 +48,51 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
             with pillow_decoder.opened(path) as image, memory_for(*image.size):
                 return pillow_decoder.to_rgb(image, frame, at_least=at_least)
         except pillow_decoder.Unreadable as error:
-            if kind != "tiff" or "truncated" in str(error.__cause__):
-                raise UnreadableImage(str(error)) from error.__cause__
+            _refuse_unless_tiff(kind, error)
         from fewshot_lab.images.tiff import read_tiff
 
         return read_tiff(path, frame)
+
+
+def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
+    """Read a picture's grey values as the file keeps them, upright.
+
+    Returns
+    -------
+    GreyValues or None
+        None where the picture of 8 bit (:func:`read_rgb`) holds as much: colour, 8 bit.
+
+    Raises
+    ------
+    UnreadableImage
+    """
+    path = Path(path)
+    with _reasons():
+        kind = kind_of(path)
+        if kind == "dicom":
+            from fewshot_lab.images.dicom import read_dicom_grey
+
+            return read_dicom_grey(path, frame)
+        from fewshot_lab.images import deep_grey
+
+        try:
+            return deep_grey.by_pillow(path, frame)
+        except pillow_decoder.Unreadable as error:
+            _refuse_unless_tiff(kind, error)
+        return deep_grey.by_tifffile(path, frame)
+
+
+def _refuse_unless_tiff(kind: str, error: pillow_decoder.Unreadable) -> None:
+    """Raise where Pillow's reason stands: other readers know more kinds of TIFF."""
+    if kind != "tiff" or "truncated" in str(error.__cause__):
+        raise UnreadableImage(str(error)) from error.__cause__
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Make an UnreadableImage with its reason of whatever goes wrong."""
+    try:
+        yield
     except UnreadableImage:
         raise
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
+from fewshot_lab.images.import_roots import ImportRoots
 from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
 from fewshot_lab.progress import Progress, silent
@@ -27,14 +29,14 @@ class Scan(Iterator[_Item]):
     total : int
         How many candidates and refused files there are as far as known; grows when a file turns
         out to hold several frames.
-    ignored : int
-        Files that are no pictures by their name (a README, a table): neither candidates nor
-        refused.
+    ignored : Counter
+        How many files are no pictures by their name (a README, a table), by ending: neither
+        candidates nor refused.
     """
 
     def __init__(self) -> None:
         self.total = 0
-        self.ignored = 0
+        self.ignored: Counter[str] = Counter()
         self._items: Iterator[_Item] = iter(())
 
     def __iter__(self) -> "Scan":
@@ -51,6 +53,7 @@ def scan(
     columns: ManifestColumns | None = None,
     extract_to: Path | None = None,
     group_field: str | None = None,
+    roots: ImportRoots | None = None,
     progress: Progress = silent,
 ) -> Scan:
     """Find the pictures in a source, without decoding them.
@@ -69,6 +72,8 @@ def scan(
         Those that are there already are kept.
     group_field : "PatientID" or "StudyInstanceUID", optional
         The field of DICOM headers to take as group.
+    roots : ImportRoots, optional
+        What lies outside of them is refused, also where a link or a row of a manifest leads there.
     progress : Progress
         Told of the listing of folders, stage "listing".
 
@@ -90,10 +95,12 @@ def scan(
     pictures = Scan()
     given = [source] if isinstance(source, str | Path) else source
     sources = [_absolute(Path(path)) for path in given]
+    roots = roots or ImportRoots()
     for path in sources:
+        roots.check(path)
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
-    opener = _Opener(pictures, reference_labels, columns, extract_to, group_field, progress)
+    opener = _Opener(pictures, reference_labels, columns, extract_to, group_field, roots, progress)
     if len(sources) == 1:
         pictures._items = opener.open(sources[0])
     else:
@@ -111,6 +118,7 @@ class _Opener:
         columns: ManifestColumns | None,
         extract_to: Path | None,
         group_field: str | None,
+        roots: ImportRoots,
         progress: Progress,
     ) -> None:
         self.scan = scan
@@ -118,6 +126,7 @@ class _Opener:
         self.columns = columns
         self.extract_to = extract_to
         self.group_field = group_field
+        self.roots = roots
         self.progress = progress
 
     def open(self, source: Path) -> Iterator[_Item]:
@@ -224,7 +233,7 @@ class _Opener:
         return items()
 
     def _row(self, row: ManifestRow) -> Iterator[_Item]:
-        if row.frame is not None:
+        if row.frame is not None and self.roots.allow(row.file):
             path = f"{row.path}#{row.frame}"
             yield Candidate(path, row.file, row.frame, row.reference, row.group, row.meta)
         else:
@@ -239,6 +248,9 @@ class _Opener:
         meta: dict[str, str | float] | None = None,
     ) -> Iterator[_Item]:
         """Yield one candidate per frame of a file."""
+        if not self.roots.allow(file):
+            yield Refused(path, "The file lies outside the folders that images may come from.")
+            return
         meta = meta or {}
         frames = 1
         try:

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -36,8 +36,31 @@ def count_tiff_pictures(path: Path) -> int:
         return 1  # reading it says what is wrong
 
 
+class Page(NamedTuple):
+    """A decoded page: values (rows, columns[, channels]) and what they mean."""
+
+    values: np.ndarray
+    photometric: Any
+    alpha: bool
+    colormap: np.ndarray | None
+    orientation: int
+
+
 def read_tiff(path: Path, frame: int) -> Image.Image:
     """Read picture `frame` of a TIFF with tifffile and imagecodecs."""
+    page = read_page(path, frame)
+    rgb = over_white(_to_image(page.values, page.photometric, page.alpha, page.colormap))
+    turned = TRANSPOSITIONS.get(page.orientation)
+    return rgb if turned is None else rgb.transpose(turned)
+
+
+def read_page(path: Path, frame: int) -> Page:
+    """Decode picture `frame` of a TIFF.
+
+    Raises
+    ------
+    UnreadableImage
+    """
     import tifffile
 
     try:
@@ -57,10 +80,13 @@ def read_tiff(path: Path, frame: int) -> Image.Image:
             values = page.asarray()
             if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
                 values = np.moveaxis(values, 0, -1)
-            photometric = page.photometric
-            alpha = len(page.extrasamples) > 0
-            colormap = page.colormap
-            orientation = page.tags.valueof(274, 1)
+            return Page(
+                values,
+                page.photometric,
+                len(page.extrasamples) > 0,
+                page.colormap,
+                page.tags.valueof(274, 1),
+            )
     except UnreadableImage:
         raise
     except Unreadable as error:
@@ -69,9 +95,6 @@ def read_tiff(path: Path, frame: int) -> Image.Image:
         raise UnreadableImage(
             "The file is truncated, damaged, or a kind of TIFF that cannot be read."
         ) from error
-    rgb = over_white(_to_image(values, photometric, alpha, colormap))
-    turned = TRANSPOSITIONS.get(orientation)
-    return rgb if turned is None else rgb.transpose(turned)
 
 
 def _refuse_truncated(page: Any, size: int) -> None:

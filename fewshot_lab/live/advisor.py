@@ -151,12 +151,12 @@ class Advisor:
             evidence.get("images", 0)
         ):
             return
-        found = replay_of(project, plan=REPLAY, labels="own", check=self._give_way)
-        take_evidence(project, found)
+        replay = replay_of(project, plan=REPLAY, labels="own", check=self._give_way)
+        take_evidence(project, replay)
         last = newest(project, "replay")
         # A longer replay that somebody asked for stays on the page.
         if last is None or last.get("background"):
-            remember(project, "replay", found | {"background": True})
+            remember(project, "replay", replay | {"background": True})
 
     def _next(self) -> tuple[Any, Fitted] | None:
         """Wait until there is something to measure, and a moment for it."""

@@ -18,7 +18,7 @@ from fewshot_lab.project import (
     confounder_values,
     confounders_of,
 )
-from fewshot_lab.sampling import BATCH, GAPS, Confounder, Suggestion, suggest_by
+from fewshot_lab.sampling import BATCH, GAPS, Confounder, Suggestion, suggest_between, suggest_by
 
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore
@@ -41,6 +41,7 @@ class Next:
         share: float,
         probabilities: NDArray[np.float32] | None = None,
         class_ids: tuple[int, ...] = (),
+        pair: tuple[int, int] | None = None,
     ) -> tuple[Suggestion, ...]:
         """Return what to label next; where the images are split, a batch for each annotator.
 
@@ -56,6 +57,8 @@ class Next:
             None without a classifier.
         class_ids : tuple of int
             Its columns.
+        pair : tuple of int, optional
+            Two of them: images between these come first.
         """
         found: dict[str, Suggestion] = {}
         confounders = self._confounders(images) if strategy == GAPS else ()
@@ -69,7 +72,24 @@ class Next:
             labelled = np.full(len(images.ids), -1, dtype=np.int64)
             for row in np.flatnonzero(labels.trains >= 0):
                 labelled[row] = place.get(int(labels.trains[row]), 0)
-            chosen = suggest_by(
+            names = [labels.names.get(c, str(c)) for c in class_ids]
+            wanted = BATCH - len(audit)
+            first: list[Suggestion] = []
+            if pair is not None and probabilities is not None:
+                first = suggest_between(
+                    pair,
+                    images.pool,
+                    images.ids,
+                    labelled=labelled,
+                    eligible=eligible,
+                    probabilities=probabilities,
+                    class_ids=class_ids,
+                    names=names,
+                    groups=images.quota,
+                    n=wanted,
+                )
+                eligible = eligible & ~images.view.mask(each.image_id for each in first)
+            rest = suggest_by(
                 strategy,
                 images.pool,
                 images.ids,
@@ -77,13 +97,13 @@ class Next:
                 eligible=eligible,
                 probabilities=probabilities,
                 class_ids=class_ids,
-                names=[labels.names.get(c, str(c)) for c in class_ids],
+                names=names,
                 groups=images.quota,
                 confounders=confounders,
-                n=BATCH - len(audit),
+                n=wanted - len(first),
                 seed=labels.position,
             )
-            for each in _mixed(chosen, audit, labels.position):
+            for each in _mixed([*first, *rest], audit, labels.position):
                 found.setdefault(each.image_id, each)
         return tuple(found.values())
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from fewshot_lab.embeddings import Map
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.home import home
+from fewshot_lab.home import MARKER, home
 from fewshot_lab.live.image_order import ImageOrder
 from fewshot_lab.live.label_codes import LabelCodes, current_codes
 from fewshot_lab.live.session import LiveSession
-from fewshot_lab.project import MARKER, Project, backbone_offer
+from fewshot_lab.project import Project, backbone_offer
 
 T = TypeVar("T")
 KEPT_VERSIONS = 64

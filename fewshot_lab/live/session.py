@@ -27,6 +27,7 @@ from fewshot_lab.project import (
     LabelArrays,
     Predictions,
     audit_share,
+    class_pairs,
     costs_of,
     error_costs,
     label_arrays,
@@ -58,12 +59,17 @@ class _Asked:
     share: float
     strategy: str
     costs: tuple[ErrorCost, ...]
+    pairs: frozenset[tuple[str, tuple[int, int]]]
 
     @classmethod
     def of(cls, project: ProjectCore) -> _Asked:
         name = str(project.store.get("classifier") or "auto")
         return cls(
-            name, audit_share(project), strategy_of(project)["strategy"], error_costs(project)
+            name,
+            audit_share(project),
+            strategy_of(project)["strategy"],
+            error_costs(project),
+            frozenset(class_pairs(project).items()),
         )
 
 
@@ -99,6 +105,7 @@ class LiveSession:
         self._fit_key: tuple[Any, ...] | None = None
         self._thorough_at: float | None = None
         self._suspects = Suspects(project.store)
+        self._pairs: dict[str, tuple[int, int]] = {}
         self._working = False
         self._snapshot = Snapshot(rev=0, position=-1, ids=[], row={}, message="Getting ready.")
         self.advisor = Advisor(project, self._busy)
@@ -201,6 +208,7 @@ class LiveSession:
             self._fit_key = None
         self._images = images
         asked = _Asked.of(self._project)
+        self._pairs = dict(asked.pairs)
         held = (images.key, images.revision) if images else None
         key = held, self._project.store.position(), asked
         self._attempt = key
@@ -302,6 +310,11 @@ class LiveSession:
             test=test,
             suspects=self._suspects.of(fitted, ids, labels.position, disagreeing=apart is not None),
             suggestions=self._suggest(images, labels, asked, probabilities, class_ids),
+            between={
+                pair: self._suggest(images, labels, asked, probabilities, class_ids, pair)
+                for pair in {pair for _, pair in asked.pairs}
+                if set(pair) <= set(class_ids)
+            },
             sentence=fitted.sentence,
             name=fitted.name,
             fitted=fitted,
@@ -368,6 +381,7 @@ class LiveSession:
         asked: _Asked,
         probabilities: NDArray[np.float32] | None = None,
         class_ids: tuple[int, ...] = (),
+        pair: tuple[int, int] | None = None,
     ) -> tuple[Suggestion, ...]:
         return self._next.suggest(
             images,
@@ -376,6 +390,7 @@ class LiveSession:
             share=asked.share,
             probabilities=probabilities,
             class_ids=class_ids,
+            pair=pair,
         )
 
     def _busy(self) -> bool:
@@ -410,6 +425,7 @@ class LiveSession:
                 ids=ids,
                 row=images.view.row if images else {},
                 message=message,
+                pairs=self._pairs,
                 fit_seconds=time.perf_counter() - began if began is not None else 0.0,
                 at=time.time(),
                 **found,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,6 +49,10 @@ class Snapshot:
         What the reference test set says; None where there is none.
     suspects : tuple of Suspect
     suggestions : tuple of Suggestion
+    pairs : mapping
+        Annotator to the two classes that they want to be told apart.
+    between : mapping
+        Such a pair to the suggestions that dwell on it; none for classes it cannot tell yet.
     sentence, name : str
         What was chosen, by how much.
     fitted : Fitted or None
@@ -80,6 +85,10 @@ class Snapshot:
     test: ReferenceTest | None = field(default=None, repr=False)
     suspects: tuple[Suspect, ...] = field(default=(), repr=False)
     suggestions: tuple[Suggestion, ...] = field(default=(), repr=False)
+    pairs: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+    between: Mapping[tuple[int, int], tuple[Suggestion, ...]] = field(
+        default_factory=dict, repr=False
+    )
     sentence: str = ""
     name: str = ""
     fitted: Fitted | None = field(default=None, repr=False)

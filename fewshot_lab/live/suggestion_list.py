@@ -21,7 +21,11 @@ def suggestion_list(
     state: PageState, snapshot: Snapshot, visibility: Visibility
 ) -> list[dict[str, Any]]:
     """Return the suggestions that are for one annotator, as the page gets them."""
-    newest = {s.image_id: s.strategy for s in snapshot.suggestions}
+    chosen = snapshot.suggestions
+    # Between what an image lies tells what is predicted, which nobody is to know there.
+    if visibility.reasons_shown and (pair := snapshot.pairs.get(visibility.annotator)):
+        chosen = snapshot.between.get(pair, chosen)
+    newest = {s.image_id: s.strategy for s in chosen}
     _remember_strategies(state, newest)
     suggestions: list[dict[str, Any]] = [
         {
@@ -31,7 +35,7 @@ def suggestion_list(
             "audit": bool(s.audit),
             "classes": [int(c) for c in s.classes],
         }
-        for s in snapshot.suggestions
+        for s in chosen
     ]
     return suggestions if visibility.labels_hidden is None else mixed(suggestions, visibility)
 

@@ -7,6 +7,7 @@ from .cost import out_of_memory_sentence as out_of_memory_sentence
 from .distributed import process_group as process_group
 from .health import HealthCheck as HealthCheck
 from .health import effective_rank as effective_rank
+from .image_cache import UNREADABLE as UNREADABLE
 from .image_cache import RunImage as RunImage
 from .metrics import read_health as read_health
 from .metrics import read_metrics as read_metrics

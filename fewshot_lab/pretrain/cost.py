@@ -21,6 +21,7 @@ from fewshot_lab.pretrain.crops import CropDataset, Views, by_view, collate, col
 from fewshot_lab.pretrain.loss import dino_loss, teacher_target
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone, student_and_teacher
 from fewshot_lab.pretrain.recipe import Recipe
+from fewshot_lab.words import duration
 
 _MOST_ON_CPU = 32
 """Images tried at once where there is no GPU: more tell nothing new, and take longer."""
@@ -117,7 +118,7 @@ def measure(recipe: Recipe, device: str, seconds: float) -> CostEstimate:
         per_image = (trained + drawn / (min(cores, 2) if recipe.workers else 1)) / (done * some)
     hours = recipe.steps * recipe.batch_size * per_image / 3600
     sentence = (
-        f"About {1 / per_image:,.0f} images a second here, so {_duration(hours)} for "
+        f"About {1 / per_image:,.0f} images a second here, so {duration(3600 * hours)} for "
         f"{recipe.steps:,} steps of {recipe.batch_size}; {memory:.1f} GB of memory."
     )
     return CostEstimate(1 / per_image, hours, memory, sentence)
@@ -232,15 +233,6 @@ def _memory(device: torch.device) -> float:
         return 0.0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-
-
-def _duration(hours: float) -> str:
-    if hours < 1.5:
-        minutes = max(1, round(hours * 60))
-        return f"{minutes} minute{'s' if minutes != 1 else ''}"
-    if hours < 48:
-        return f"{hours:.0f} hours"
-    return f"{hours / 24:.0f} days"
 
 
 def _main() -> None:

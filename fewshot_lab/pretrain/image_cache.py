@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ except ImportError:  # Windows: two runs that begin at once decode twice
 _BLOCK = 256
 _VERSION = 1
 _STATE = "state.json"
+UNREADABLE = "unreadable.json"
+"""In a run's folder: the reason by id of each image that it could not read when it began."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ class CachedPixels:
             self._mapped = np.memmap(self._file, np.uint8, "r", shape=self._shape)
         return np.array(self._mapped[self._rows[row]])
 
+    def only(self, rows: NDArray[np.int64]) -> CachedPixels:
+        """Return some of them."""
+        return CachedPixels(self._file, self._shape, self._rows[rows])
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave the map out: a worker process opens its own, where pickling would copy all."""
         return self.__dict__ | {"_mapped": None}
@@ -93,14 +99,30 @@ class DecodedImages:
     ----------
     pixels : CachedPixels
     images : tuple of RunImage, (n,)
+    unreadable : dict
+        The reason by id, of those that could not be.
     """
 
     pixels: CachedPixels
     images: tuple[RunImage, ...]
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    def without(self, ids: Collection[str]) -> DecodedImages:
+        """Return the images but for some."""
+        kept = [row for row, image in enumerate(self.images) if image.id not in ids]
+        if len(kept) == len(self.images):
+            return self
+        images = tuple(self.images[row] for row in kept)
+        return DecodedImages(self.pixels.only(np.array(kept)), images, self.unreadable)
 
 
 def decode_images(
-    images: Sequence[RunImage], side: int, folder: Path, *, progress: Progress = silent
+    images: Sequence[RunImage],
+    side: int,
+    folder: Path,
+    *,
+    again: bool = False,
+    progress: Progress = silent,
 ) -> DecodedImages:
     """Return the images at `side` x `side` px, decoding what is not yet in the cache.
 
@@ -111,6 +133,8 @@ def decode_images(
     ----------
     folder
         Where caches are kept; one is made in it for these images and this size.
+    again
+        Try those once more that could not be read before: a file may have come back.
     """
     digest = hashlib.sha256(
         json.dumps([_VERSION, side, [(i.id, i.frame) for i in images]]).encode()
@@ -122,29 +146,34 @@ def decode_images(
     with _alone(place):
         stored = read_json(place / _STATE) or {}
         done, reasons = int(stored.get("done", 0)), dict(stored.get("unreadable", {}))
-        if done < len(images):
+        todo = [*(sorted(map(int, reasons)) if again else ()), *range(done, len(images))]
+        if todo:
             _make_room(file, int(np.prod(shape)))
             pixels = np.memmap(file, np.uint8, "r+", shape=shape)
             with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-                while done < len(images):
-                    progress("decoding", done, len(images))
-                    block = range(done, min(done + _BLOCK, len(images)))
+                for start in range(0, len(todo), _BLOCK):
+                    progress("decoding", len(images) - len(todo) + start, len(images))
+                    block = todo[start : start + _BLOCK]
                     read = pool.map(lambda row: _square(images[row], side), block)
                     for row, result in zip(block, read, strict=True):
+                        reasons.pop(str(row), None)
                         if isinstance(result, str):
                             reasons[str(row)] = result
                         else:
                             pixels[row] = result
                     pixels.flush()
-                    done = block.stop
+                    done = max(done, block[-1] + 1)
                     write_json(place / _STATE, {"done": done, "unreadable": reasons})
             del pixels
     progress("decoding", len(images), len(images))
+    unreadable = {images[int(row)].id: reason for row, reason in reasons.items()}
     good = [row for row in range(len(images)) if str(row) not in reasons]
     if not good:
-        raise FewshotLabError("None of the images can be read.")
+        some = next(iter(reasons), None)
+        why = f" {images[int(some)].file}: {reasons[some]}" if some is not None else ""
+        raise FewshotLabError(f"None of the images can be read.{why}")
     return DecodedImages(
-        CachedPixels(file, shape, np.array(good)), tuple(images[row] for row in good)
+        CachedPixels(file, shape, np.array(good)), tuple(images[row] for row in good), unreadable
     )
 
 

@@ -12,12 +12,12 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.files import full_disk
+from fewshot_lab.files import full_disk, read_json, write_json
 from fewshot_lab.pretrain import checkpoints as checkpoints
 from fewshot_lab.pretrain import schedules as schedules
 from fewshot_lab.pretrain.crops import CropDataset, Views, by_view, collate, coloured_views
 from fewshot_lab.pretrain.distributed import ProcessGroup
-from fewshot_lab.pretrain.image_cache import DecodedImages, RunImage, decode_images
+from fewshot_lab.pretrain.image_cache import UNREADABLE, DecodedImages, RunImage, decode_images
 from fewshot_lab.pretrain.image_order import StepSampler, images_of_step
 from fewshot_lab.pretrain.loss import dino_loss, entropy, teacher_target
 from fewshot_lab.pretrain.monitor import RunMonitor
@@ -87,7 +87,12 @@ def _train(
 
     # ---- data: every image decoded once, then views by step -------------------------------
     cache = folder.parent / ".cache"
-    data = decode_images(images, recipe.decoded_size, cache, progress=progress)
+    left_out = read_json(folder / UNREADABLE)  # a run that goes on sees the images it began with
+    data = decode_images(
+        images, recipe.decoded_size, cache, again=left_out is None, progress=progress
+    ).without(left_out or ())
+    if left_out is None and processes.rank == 0:
+        write_json(folder / UNREADABLE, data.unreadable)
     if len(data.images) < recipe.batch_size:
         raise FewshotLabError(
             f"There are {len(data.images)} readable images, fewer than a batch of "

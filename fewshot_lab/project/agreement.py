@@ -111,14 +111,14 @@ def conflicts(project: ProjectCore) -> list[Conflict]:
     """Return the images that people label differently, those nobody has decided first."""
     store = project.store
     labels = store.labels()
-    found = []
+    disputed = []
     for image_id, by in store.opinions().items():
         if len(by) < 2 or not in_conflict(by.values()):
             continue
         label = labels.get(image_id)
         decided = any(opinion.decided for opinion in by.values())
-        found.append(Conflict(image_id, by, label, decided))
-    return sorted(found, key=lambda c: (c.decided, c.label is not None, c.image_id))
+        disputed.append(Conflict(image_id, by, label, decided))
+    return sorted(disputed, key=lambda c: (c.decided, c.label is not None, c.image_id))
 
 
 def _people(
@@ -238,10 +238,10 @@ def _counts(
 
 
 def _groups(project: ProjectCore, ids: list[str]) -> dict[str, str] | None:
-    found = project.splits.groups_of(ids) if ids else None
-    if found is None:
+    groups = project.splits.groups_of(ids) if ids else None
+    if groups is None:
         return None
-    return dict(zip(ids, found.astype(str).tolist(), strict=True))
+    return dict(zip(ids, groups.astype(str).tolist(), strict=True))
 
 
 def _keys(ids: list[str], group_of: Mapping[str, str] | None) -> np.ndarray | None:
@@ -251,11 +251,11 @@ def _keys(ids: list[str], group_of: Mapping[str, str] | None) -> np.ndarray | No
 
 
 def _since(changes: list[Any], team: Team) -> str:
-    found = None
+    oldest = None
     for change in changes:
         if change.team.rule != team.rule or change.team.seniors != team.seniors:
             break
-        found = change
-    if found is None:
+        oldest = change
+    if oldest is None:
         return ""
-    return f"{found.annotator}, {found.time.astimezone():%Y-%m-%d %H:%M}"
+    return f"{oldest.annotator}, {oldest.time.astimezone():%Y-%m-%d %H:%M}"

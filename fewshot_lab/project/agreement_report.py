@@ -144,15 +144,15 @@ class PeopleReport:
             Rows are what ``a`` said, columns what ``b`` said. Without them every pair of labels
             of every image is counted, both ways round.
         """
-        found: dict[tuple[int, int], list[str]] = {}
+        images_by_cell: dict[tuple[int, int], list[str]] = {}
         for image_id, by in self.answers.items():
             if a is not None and b is not None:
                 cells_of_image = {(by[a], by[b])} if a in by and b in by else set()
             else:
                 cells_of_image = {(by[x], by[y]) for x in by for y in by if x != y}
             for cell in cells_of_image:
-                found.setdefault(cell, []).append(image_id)
-        return found
+                images_by_cell.setdefault(cell, []).append(image_id)
+        return images_by_cell
 
     def matrix(self, a: str | None = None, b: str | None = None) -> np.ndarray:
         """Return the disagreement matrix as counts (K, K), in the order of ``categories``.
@@ -175,15 +175,15 @@ class PeopleReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can say it."""
-        found = asdict(replace(self, answers={}, conflicts=()))
-        del found["answers"]
-        for person, each in zip(self.people, found["people"], strict=True):
+        report = asdict(replace(self, answers={}, conflicts=()))
+        del report["answers"]
+        for person, each in zip(self.people, report["people"], strict=True):
             each["last"] = person.last.isoformat(timespec="seconds") if person.last else None
-        found["categories"] = [
+        report["categories"] = [
             {"id": value, "name": name} for value, name in self.categories.items()
         ]
-        found["matrix"] = self.matrix().tolist()
-        found["conflicts"] = [
+        report["matrix"] = self.matrix().tolist()
+        report["conflicts"] = [
             {
                 "image": each.image_id,
                 "opinions": {
@@ -194,7 +194,7 @@ class PeopleReport:
             }
             for each in self.conflicts
         ]
-        return dict(finite(found))
+        return dict(finite(report))
 
 
 def _value(label: Label) -> int:

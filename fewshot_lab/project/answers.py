@@ -50,7 +50,7 @@ class Record:
     @property
     def first(self) -> Look | None:
         """The last answer that was given without a look at anybody else's, and is no repeat."""
-        found = [
+        looks = [
             look
             for look in self.held
             if look.apart
@@ -58,7 +58,7 @@ class Record:
             and look.event.view not in PROMPTED
             and not look.event.machine
         ]
-        return found[-1] if found and found[-1].value is not None else None
+        return looks[-1] if looks and looks[-1].value is not None else None
 
 
 Records = dict[str, dict[str, Record]]

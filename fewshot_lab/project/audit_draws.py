@@ -85,9 +85,9 @@ class AuditDraws:
             return self._more(pool, drawn & inside, held, n, rng)
         part, until = self._part(pool, drawn, inside)
         fresh = part & ~np.isin(pool.code, pool.code[drawn & part])
-        found = draw_units(pool.code, fresh, min(n, room), rng)
+        units_by_stratum = draw_units(pool.code, fresh, min(n, room), rng)
         kept: list[Any] = []
-        for _, units in found:
+        for _, units in units_by_stratum:
             for unit in units:  # the one that goes beyond the cap is taken: to refuse would bias
                 if room > 0:
                     kept.append(unit)
@@ -139,12 +139,13 @@ class AuditDraws:
             most = per_group or images_per_group(pool.code, fresh, n, float(room))
             take = np.where(pool.named, most, 1)
             rng = self._random(int(drawn.sum()))
-            found = draw_units(pool.code, fresh, n, rng, take=take, strata=strata)
+            units_by_stratum = draw_units(pool.code, fresh, n, rng, take=take, strata=strata)
             after = drawn.copy()
-            after[[row for _, units in found for unit in units for row in unit[0]]] = True
-            return found, int((np.isin(pool.code, pool.code[after]) & inside).sum())
+            rows = [row for _, units in units_by_stratum for unit in units for row in unit[0]]
+            after[rows] = True
+            return units_by_stratum, int((np.isin(pool.code, pool.code[after]) & inside).sum())
 
-        found, held = units_of(n)
+        units_by_stratum, held = units_of(n)
         limit = MOST * inside.sum()
         if held > limit:
             fits = bisect(range(1, n), limit, key=lambda fewer: units_of(fewer)[1])
@@ -153,7 +154,7 @@ class AuditDraws:
                 "training, for good, and that is more than three quarters: "
                 + (f"ask for {fits:,} at most." if fits else "no more can be drawn.")
             )
-        drawn_by_stratum = [(names[k], until, units) for k, units in found]
+        drawn_by_stratum = [(names[k], until, units) for k, units in units_by_stratum]
         rows = self._record(pool, int(fresh.sum()), drawn_by_stratum)
         project.splits.changed()
         return len(rows)
@@ -237,9 +238,10 @@ class AuditDraws:
             return {0: ""}, None
         if stratify == "predicted":
             classifier = project.fit()
-            found = classifier.fitted.class_ids[classifier.probabilities(pool.ids).argmax(axis=1)]
+            columns = classifier.probabilities(pool.ids).argmax(axis=1)
+            predicted = classifier.fitted.class_ids[columns]
             class_name = {row.id: row.name for row in project.store.classes()}
-            values = [f"predicted {class_name.get(int(c), c)}" for c in found]
+            values = [f"predicted {class_name.get(int(c), c)}" for c in predicted]
         else:
             column = project.store.column(stratify)
             if not column:

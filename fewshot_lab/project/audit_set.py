@@ -189,5 +189,5 @@ def _within(pairs: NDArray[np.int64], rows: NDArray[np.int64], n: int) -> NDArra
     """Return those pairs whose both rows are among some, as positions in these."""
     place = np.full(n, -1, np.int64)
     place[rows] = np.arange(len(rows))
-    found = place[pairs]
-    return np.asarray(found[(found >= 0).all(axis=1)])
+    positions = place[pairs]
+    return np.asarray(positions[(positions >= 0).all(axis=1)])

@@ -47,7 +47,7 @@ def backbones_of(
                 view.embed(progress=progress)
     protocol = protocol or Protocol(backbone_shots(project, labels), 10)
     protocol = replace(protocol, classifiers=(DEFAULT,))
-    found = nshot_of(project, names, protocol=protocol, labels=labels, progress=progress)
+    result = nshot_of(project, names, protocol=protocol, labels=labels, progress=progress)
     costs = {name: _cost(project, name, labels, max(protocol.shots)) for name in names}
     speeds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(TIMES):
@@ -56,14 +56,14 @@ def backbones_of(
             speeds[name].append(_embedding_seconds(project, name))
     progress("timing", TIMES * len(names), TIMES * len(names))
     # In turns, and the best of them: who else uses the machine slows all alike.
-    found |= {
+    result |= {
         "costs": [
             {"backbone": name, "embed_seconds_per_1000": round(min(speeds[name]), 2)} | costs[name]
             for name in names
         ],
         "titles": _titles(names),
     }
-    return found | {"sentences": sentences(found)}
+    return result | {"sentences": sentences(result)}
 
 
 def backbone_shots(project: ProjectCore, labels: str) -> tuple[int, ...]:
@@ -121,14 +121,14 @@ def _titles(names: Sequence[str]) -> dict[str, str]:
     return {name: find(name).card.title for name in names}
 
 
-def sentences(found: dict[str, Any]) -> list[str]:
+def sentences(result: dict[str, Any]) -> list[str]:
     """Say of each further backbone whether it is better than the first, and what it costs."""
     words = []
-    costs = {row["backbone"]: row for row in found["costs"]}
-    first = found["costs"][0]["backbone"]
-    titles = found["titles"]
-    for name in [row["backbone"] for row in found["costs"][1:]]:
-        rows = [d for d in found["differences"] if d["backbone"] == name]
+    costs = {row["backbone"]: row for row in result["costs"]}
+    first = result["costs"][0]["backbone"]
+    titles = result["titles"]
+    for name in [row["backbone"] for row in result["costs"][1:]]:
+        rows = [d for d in result["differences"] if d["backbone"] == name]
         parts = []
         for row in (min(rows, key=lambda d: d["shots"]), max(rows, key=lambda d: d["shots"])):
             low, high = (100 * v for v in row["interval"])

@@ -17,11 +17,11 @@ from fewshot_lab.project.embedded_comparison import (
     KEPT,
     LEAST,
     TAKEN,
-    _time,
     candidates,
     points,
 )
 from fewshot_lab.project.kept_studies import newest
+from fewshot_lab.words import duration
 
 if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore
@@ -67,24 +67,24 @@ def backbone_offer(project: ProjectCore) -> dict[str, Any] | None:
     if before and store.get(TAKEN) == name:
         sentence = f"{find(name).card.title} is in use now. Labels stayed as they were."
         return {"kind": "back", "backbone": before, "sentence": sentence}
-    found = verdict(project)
-    if found is None or found["labels"] < GROWTH * int(store.get(DECLINED) or 0):
+    comparison = verdict(project)
+    if comparison is None or comparison["labels"] < GROWTH * int(store.get(DECLINED) or 0):
         return None
-    row = next((r for r in found["rows"] if r["backbone"] == found["better"]), None)
+    row = next((r for r in comparison["rows"] if r["backbone"] == comparison["better"]), None)
     if row is not None:
         sentence = (
             f"{row['title']} tells your classes apart better than the backbone in use: "
-            f"{points(row)}, n = {found['compared']:,}. {_cost(row)}"
+            f"{points(row)}, n = {comparison['compared']:,}. {_cost(row)}"
         )
         return {"kind": "switch", "backbone": row["backbone"], "sentence": sentence}
-    return _stages(project, found)
+    return _stages(project, comparison)
 
 
 def verdict(project: ProjectCore) -> dict[str, Any] | None:
     """Return the newest comparison with the backbone in use, or None."""
-    found = newest(project, KEPT)
-    same = found is not None and found.get("fingerprint") == project.backbone.fingerprint
-    return found if same else None
+    comparison = newest(project, KEPT)
+    same = comparison is not None and comparison.get("fingerprint") == project.backbone.fingerprint
+    return comparison if same else None
 
 
 def put_into_use(project: ProjectCore, name: str) -> bool:
@@ -109,18 +109,18 @@ def put_into_use(project: ProjectCore, name: str) -> bool:
 
 def decline_offer(project: ProjectCore) -> None:
     """Offer nothing until labels have grown by half."""
-    found = newest(project, KEPT)
+    comparison = newest(project, KEPT)
     project.store.set(TAKEN, None)
-    if found is not None:
-        project.store.set(DECLINED, found["labels"])
+    if comparison is not None:
+        project.store.set(DECLINED, comparison["labels"])
 
 
-def _stages(project: ProjectCore, found: dict[str, Any]) -> dict[str, Any] | None:
+def _stages(project: ProjectCore, comparison: dict[str, Any]) -> dict[str, Any] | None:
     """Offer the inner stages of a backbone whose last layer alone is read."""
     from fewshot_lab.backbones import with_stages
 
     staged = with_stages(project.backbone_name)
-    rows = [*found["rows"][1:], *found["left_out"]]
+    rows = [*comparison["rows"][1:], *comparison["left_out"]]
     row = next((r for r in rows if r["backbone"] == staged), None)
     if row is None or "seconds_per_image" not in row or row.get("gain", 0.0) < 0:
         return None
@@ -139,4 +139,4 @@ def _cost(row: dict[str, Any]) -> str:
     if not seconds:
         return f"{row['missing']:,} images are embedded anew; labels stay."
     n = f"{row['missing']:,} images"
-    return f"To embed and map {n} takes about {_time(MAP_SECONDS + seconds)}; labels stay."
+    return f"To embed and map {n} takes about {duration(MAP_SECONDS + seconds)}; labels stay."

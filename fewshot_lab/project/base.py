@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Self
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.files import keep_if_possible, read_json
-from fewshot_lab.project.places import MARKER
-from fewshot_lab.store import Store
+from fewshot_lab.home import MARKER
+from fewshot_lab.store import ImageRow, Store
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from fewshot_lab.embeddings import ImageItem
+    from fewshot_lab.images import GreyValues
 
 
 class ProjectFolder:
@@ -102,9 +103,18 @@ class ProjectFolder:
         return path.read_bytes()
 
     def file_of(self, image_id: str) -> tuple[Path, int]:
-        """Return the file and the frame from which an image is read."""
+        """Return the file and the frame from which an image is read: one that is there, if any."""
         row = self.store.image(image_id)
-        return self._absolute(row.file), row.frame
+        return self._place(row, self.store.spare_files(image_id))
+
+    def _place(self, row: ImageRow, spare: Mapping[str, list[tuple[str, int]]]) -> tuple[Path, int]:
+        """Of an image with several files, take the first that is there.
+
+        A folder may have moved, a copy been deleted, the project have come to another machine.
+        """
+        places = [(self._absolute(file), frame) for file, frame in spare.get(row.id, ())]
+        first = self._absolute(row.file), row.frame
+        return next((place for place in places if place[0].exists()), first)
 
     def picture(self, image_id: str, max_side: int | None = None) -> Image:
         """Return an image as RGB, shrunk to ``max_side`` pixels where it is larger.
@@ -122,6 +132,18 @@ class ProjectFolder:
             image.thumbnail((max_side, max_side))
         return image
 
+    def grey_values(self, image_id: str, max_side: int) -> GreyValues | None:
+        """Return the grey values as the image's file keeps them; None for colour and 8 bit.
+
+        Raises
+        ------
+        UnreadableImage
+        """
+        from fewshot_lab.images import read_grey_values
+
+        grey = read_grey_values(*self.file_of(image_id))
+        return grey and grey.reduced(max_side)
+
     def items(self, ids: Sequence[str] | None = None) -> list[ImageItem]:
         """Return images as an embedding run takes them; all of the project if None."""
         from fewshot_lab.embeddings import ImageItem
@@ -130,7 +152,8 @@ class ProjectFolder:
         if ids is not None:
             row_of = {row.id: row for row in rows}
             rows = [row_of[image_id] for image_id in ids]
-        return [ImageItem(row.id, self._absolute(row.file), row.frame) for row in rows]
+        spare = self.store.spare_files()
+        return [ImageItem(row.id, *self._place(row, spare)) for row in rows]
 
     def _absolute(self, file: str) -> Path:
         path = Path(file)

@@ -41,8 +41,8 @@ def clinical_figures(
     evidence, class_ids = gathered.evidence, gathered.class_ids
     chosen = None
     try:
-        found = patient_figures(project, fitted, training_ids)
-        patients, chosen = found.to_dict(), found.comparison.chosen
+        by_patient = patient_figures(project, fitted, training_ids)
+        patients, chosen = by_patient.to_dict(), by_patient.comparison.chosen
     except FewshotLabError as error:
         patients = {"reason": str(error)}
     figures = {

@@ -11,8 +11,8 @@ import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import by_cost, check_costs
-from fewshot_lab.files import read_rows
 from fewshot_lab.stats import Evidence, Interval, effective_size, wilson
+from fewshot_lab.tables import read_rows
 
 if TYPE_CHECKING:
     from fewshot_lab.project.base import ProjectFolder
@@ -105,7 +105,7 @@ def read_cost_table(project: ProjectFolder, path: Path) -> tuple[ErrorCost, ...]
     FewshotLabError
         Where it has not one row and one column for each class.
     """
-    rows = [row for _, row in read_rows(path) if any(row)]
+    rows = [[cell.strip() for cell in row] for _, row in read_rows(path)]
     if not rows:
         raise FewshotLabError(f"{path} is empty: give a row and a column for each class.")
     columns = [class_id(project, name) for name in rows[0][1:]]
@@ -142,11 +142,11 @@ def class_id(project: ProjectFolder, name: str) -> int:
         Where there is none; those that exist are named.
     """
     there = {row.name.casefold(): row.id for row in project.store.classes()}
-    found = there.get(name.strip().casefold())
-    if found is None:
+    matching_id = there.get(name.strip().casefold())
+    if matching_id is None:
         known = ", ".join(row.name for row in project.store.classes())
         raise FewshotLabError(f"There is no class {name.strip()!r}; there are: {known or 'none'}.")
-    return found
+    return matching_id
 
 
 def _number(text: str) -> float:
@@ -177,16 +177,16 @@ def cost_figures(
     for k, j in np.argwhere(~np.eye(len(costs), dtype=bool) & (costs != 1)):
         mine = evidence.take(np.flatnonzero(evidence.y == k))
         rate, without = (_rate(e.predicted == j, e.groups) for e in (by_cost(mine, costs), mine))
-        said = cost_words(names[k], names[j], float(costs[k, j]))
+        words = cost_words(names[k], names[j], float(costs[k, j]))
         errors.append(
             {
                 "true": names[k],
                 "called": names[j],
                 "times": float(costs[k, j]),
-                "says": said,
+                "says": words,
                 "rate": asdict(rate),
                 "without": asdict(without),
-                "sentence": f"{said} {_happens(rate, without, names[k])}",
+                "sentence": f"{words} {_happens(rate, without, names[k])}",
             }
         )
     return {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.base import ProjectFolder
+from fewshot_lab.project.kept_backbones import put_into_use
 from fewshot_lab.project.places import database
 from fewshot_lab.store import Store
 
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone
     from fewshot_lab.classifiers import Pool
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
+    from fewshot_lab.project.kept_pool import KeptPool
+
+
+class UnreadableImages(FewshotLabError):  # noqa: N818
+    """Most of a project's images cannot be read now.
+
+    Attributes
+    ----------
+    report : EmbedReport
+    """
+
+    def __init__(self, sentence: str, report: EmbedReport) -> None:
+        super().__init__(sentence)
+        self.report = report
 
 
 class EmbeddedProject(ProjectFolder):
@@ -28,9 +43,7 @@ class EmbeddedProject(ProjectFolder):
     def __init__(self, folder: Path, store: Store) -> None:
         super().__init__(folder, store)
         self._embeddings: tuple[str, Embeddings] | None = None
-        self._index: tuple[Any, Index] | None = None
         self._map: tuple[Any, Map] | None = None
-        self._pool: tuple[Any, bytes, Pool] | None = None
         self._through: str | None = None
 
     @property
@@ -108,6 +121,8 @@ class EmbeddedProject(ProjectFolder):
         ------
         FewshotLabError
             For an unknown backbone, one that cannot be had now, or a missing GPU.
+        UnreadableImages
+            Where most images cannot be read now: the backbone in use stays the one in use.
         """
         from fewshot_lab.backbones import find
         from fewshot_lab.embeddings import embed
@@ -126,14 +141,29 @@ class EmbeddedProject(ProjectFolder):
             shard=shard,
             progress=progress,
         )
+        path_of = {row.id: row.path for row in self.store.images([i for i, _ in report.failed])}
+        report.failed = [(path_of[i], reason) for i, reason in report.failed]
+        if len(report.failed) > report.done + report.skipped:
+            raise UnreadableImages(self._unreadable(report), report)
         # Kept by name from the first time on: another default later changes no project.
         if self._through is None and (backbone or self.store.get("backbone") is None):
-            self._put_into_use(backbone or chosen.name)
+            put_into_use(self, backbone or chosen.name)
         if self._through is None and shard is None:
             from fewshot_lab.project.copies import Copies
 
             Copies(self).compare(progress)
         return report
+
+    def _unreadable(self, report: EmbedReport) -> str:
+        there = report.done + report.skipped
+        what = f"{len(report.failed):,} of {len(report.failed) + there:,} images"
+        path, reason = report.failed[0]
+        before = self._through or self.store.get("backbone")
+        stays = f" {self.name} stays with {before}." if before and not self._through else ""
+        return (
+            f"{what} could not be read.{stays} {path}: {reason} Where images lie elsewhere now, "
+            "import them from there."
+        )
 
     def through(self, backbone: str) -> Self:
         """Return the project as another backbone sees it: its embeddings, its map.
@@ -167,42 +197,26 @@ class EmbeddedProject(ProjectFolder):
             raise FewshotLabError(
                 f"{name} has not embedded {missing:,} of the images: embed them first."
             )
-        self._put_into_use(name)
+        put_into_use(self, name)
 
-    def _put_into_use(self, name: str) -> None:
-        """Keep which backbone is in use, and which was before: there is a way back."""
-        before, kept = self.store.get("backbone"), self._kept(name)
-        self.store.set("backbone", kept)
-        if before and before != kept:
-            self.store.set("backbone_before", before)
+    @cached_property
+    def _kept_pool(self) -> KeptPool:
+        from fewshot_lab.project.kept_pool import KeptPool
 
-    def _kept(self, name: str) -> str:
-        """Return a name that stays what it is: a run goes on learning, and may be deleted."""
-        from fewshot_lab.backbones import find
+        return KeptPool(self.store)
 
-        if not name.startswith("run:"):
-            return name
-        backbone = find(name)
-        weights = backbone.weights()
-        if weights is None:
-            raise FewshotLabError(f"The weights of {name} have just disappeared.")
-        kept = self.folder / "backbones"
-        kept.mkdir(exist_ok=True)
-        copy = kept / f"{name.removeprefix('run:')}-{backbone.fingerprint[:8]}.safetensors"
-        if not copy.exists():
-            write_atomically(copy, weights.read_bytes())
-        return str(copy)
+    @property
+    def pool(self) -> Pool:
+        """What classifiers need of all embedded images; made again when they change.
+
+        It learns nothing from the reference test set.
+        """
+        return self._kept_pool.pool(self.require_embeddings())
 
     @property
     def index(self) -> Index:
         """The FAISS index over the embeddings, rows in their order; rebuilt when they change."""
-        from fewshot_lab.embeddings import build_index
-
-        with self._lock:
-            pool = self.pool
-            if self._index is None or self._index[0] is not pool:
-                self._index = (pool, build_index(pool.rotated))
-            return self._index[1]
+        return self._kept_pool.index(self.require_embeddings())
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return what map and neighbours compare of embedded images (n, p): see :class:`Pool`.
@@ -211,42 +225,6 @@ class EmbeddedProject(ProjectFolder):
         of one class so than by the last layer alone (``benchmarks/backbones.py --neighbours``).
         """
         return self.pool.rotate(self.require_embeddings().matrix(ids))
-
-    @property
-    def pool(self) -> Pool:
-        """What classifiers need of all embedded images; made again when they change.
-
-        It learns nothing from the reference test set.
-        """
-        from fewshot_lab.classifiers import Pool
-        from fewshot_lab.project.split_settings import revision
-
-        embeddings = self.require_embeddings()
-        with self._lock:
-            key = (embeddings.fingerprint, len(embeddings.ids), revision(self.store))
-            if self._pool is None or self._pool[0] != key:
-                learnt = self._learnt_from(embeddings)
-                rows = b"" if learnt is None else learnt.tobytes()
-                kept = self._pool
-                if kept is None or kept[0][:2] != key[:2] or kept[1] != rows:
-                    pool = Pool(embeddings.matrix(), parts=embeddings.parts, learnt=learnt)
-                else:
-                    pool = kept[2]
-                self._pool = (key, rows, pool)
-            return self._pool[2]
-
-    def _learnt_from(self, embeddings: Embeddings) -> NDArray[np.int64] | None:
-        """Return the rows that are not of the reference test set; None where all are not."""
-        import numpy as np
-
-        from fewshot_lab.project.split_settings import reference_test
-
-        test, _ = reference_test(self.store)
-        if not test.any():
-            return None
-        apart = {i for i, tested in zip(self.store.ids(), test, strict=False) if tested}
-        rows = [row for row, image_id in enumerate(embeddings.ids) if image_id not in apart]
-        return np.array(rows, dtype=np.int64) if rows else None
 
     def neighbours(
         self, image_id: str, k: int = 30, *, unlabelled_only: bool = False
@@ -259,12 +237,12 @@ class EmbeddedProject(ProjectFolder):
         labelled = self.store.labels() if unlabelled_only else {}
         wanted = min(len(ids), k + 1 + len(labelled))
         similarity, rows = self.index.search(self.vectors([image_id]), wanted)
-        found = [
+        nearest = [
             (ids[row], float(s))
             for s, row in zip(similarity[0], rows[0], strict=True)
             if row >= 0 and ids[row] != image_id and ids[row] not in labelled
         ]
-        return found[:k]
+        return nearest[:k]
 
     @property
     def map_folder(self) -> Path:

@@ -16,6 +16,7 @@ from fewshot_lab.evaluation import cross_validation
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.kept_studies import newest, remember
 from fewshot_lab.stats import paired_gain
+from fewshot_lab.words import duration
 
 if TYPE_CHECKING:
     from fewshot_lab.backbones import Backbone, Parts
@@ -129,7 +130,7 @@ def better_backbone(
     most = max((row["gain"] for row in clear), default=0.0)
     # The first of those that are as good: candidates stand in the order of what suits most kinds.
     better = next((row for row in clear if row["gain"] > most - NO_MATTER), None)
-    found = {
+    comparison = {
         "in_use": project.backbone_name,
         "fingerprint": project.backbone.fingerprint,
         "labels": len(training.ids),
@@ -141,9 +142,9 @@ def better_backbone(
         "made": time.time(),
         "seconds": round(time.monotonic() - began, 1),
     }
-    found["sentence"] = verdict_of(found)
-    remember(project, KEPT, found)
-    return found
+    comparison["sentence"] = verdict_of(comparison)
+    remember(project, KEPT, comparison)
+    return comparison
 
 
 def candidates(project: ProjectCore) -> list[str]:
@@ -158,11 +159,11 @@ def candidates(project: ProjectCore) -> list[str]:
     ]
 
 
-def verdict_of(found: dict[str, Any]) -> str:
+def verdict_of(comparison: dict[str, Any]) -> str:
     """Return in one sentence what a comparison says."""
-    own, others = found["rows"][0], found["rows"][1:]
-    on = f"on {found['compared']:,} labelled images, each held out in turn"
-    row = next((r for r in others if r["backbone"] == found["better"]), None)
+    own, others = comparison["rows"][0], comparison["rows"][1:]
+    on = f"on {comparison['compared']:,} labelled images, each held out in turn"
+    row = next((r for r in others if r["backbone"] == comparison["better"]), None)
     if row is not None:
         return (
             f"{row['title']} tells your classes apart better than {own['title']}: {points(row)} "
@@ -182,7 +183,7 @@ def points(row: dict[str, Any]) -> str:
 class _TooLong(FewshotLabError):  # noqa: N818
     def __init__(self, each: float, n: int) -> None:
         self.each = each
-        super().__init__(f"Left out: to embed {n:,} images by it takes about {_time(each * n)}.")
+        super().__init__(f"Left out: to embed {n:,} images by it takes about {duration(each * n)}.")
 
 
 def _enough(project: ProjectCore, y: NDArray[np.int64]) -> None:
@@ -282,9 +283,3 @@ def _judge(
     for row in rows[1:]:
         gain = paired_gain(y[held], rates[row["backbone"]][held] - own[held], together, level=level)
         row |= {"gain": gain.value, "low": gain.low, "high": gain.high}
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

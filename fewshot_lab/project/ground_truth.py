@@ -61,17 +61,17 @@ def embedded_of(
     return ids, embedded
 
 
-def as_known(project: ProjectCore, ids: Sequence[str], found: dict[str, Any]) -> dict[str, Any]:
+def as_known(project: ProjectCore, ids: Sequence[str], result: dict[str, Any]) -> dict[str, Any]:
     """Return a result whose leak check names groups as the project does.
 
     It counts none where near-duplicates alone make them.
     """
-    sentence = str(found["leak_check"])
+    sentence = str(result["leak_check"])
     counted = re.match(r"[\d,]+ groups; none on both sides\.", sentence)
     if counted is None:
-        return found
+        return result
     if project.splits.in_named_group(ids).any():
         named = sentence.replace(" groups;", f" {project.splits.rule.noun}s;", 1)
-        return found | {"leak_check": named}
+        return result | {"leak_check": named}
     alone = "No groups are known: images of one patient may be on both sides, near-duplicates not."
-    return found | {"leak_check": alone + sentence[counted.end() :]}
+    return result | {"leak_check": alone + sentence[counted.end() :]}

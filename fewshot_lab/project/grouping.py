@@ -111,19 +111,19 @@ def group(
         else near_threshold(near.nearest)
     )
     close = near.copies | (near.cosines >= limit.value)
-    found = [
+    near_pairs = [
         (near.ids[a], near.ids[b], float(cosine), bool(copy))
         for (a, b), cosine, copy in zip(
             near.pairs[close], near.cosines[close], near.copies[close], strict=True
         )
         if near.ids[a] in row and near.ids[b] in row
     ]
-    wanted = [(a, b) for a, b, *_ in found if ordered(a, b) not in released]
+    wanted = [(a, b) for a, b, *_ in near_pairs if ordered(a, b) not in released]
     links = np.array([(row[a], row[b]) for a, b in wanted], np.int64).reshape(-1, 2)
     joined = together(ids, keys, links)
     apart = {ordered(*wanted[k]) for k in joined.apart}
     pairs = []
-    for a, b, cosine, copy in sorted(found, key=lambda pair: (-pair[3], -pair[2])):
+    for a, b, cosine, copy in sorted(near_pairs, key=lambda pair: (-pair[3], -pair[2])):
         pair = ordered(a, b)
         state = "released" if pair in released else "apart" if pair in apart else "joined"
         pairs.append(NearPair(a, b, cosine, state, copy))

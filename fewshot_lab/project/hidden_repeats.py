@@ -42,16 +42,16 @@ class Repeats:
     def due(self, store: Store) -> dict[str, int]:
         """Return the images to label again, each with the event of the label that is hidden."""
         self._take(store.events(after=self._position))
-        found: dict[str, int] = {}
+        due: dict[str, int] = {}
         for image_id in self._chosen:
             origin = self._origin.get(image_id)
             done = self._repeat.get(image_id)
             if origin is None or (done and origin >= done[0]):
                 continue
-            found[image_id] = origin
-            if len(found) == AT_ONCE:
+            due[image_id] = origin
+            if len(due) == AT_ONCE:
                 break
-        return found
+        return due
 
     def _take(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -7,52 +7,22 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.import_report import ImportReport, left_out
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.images import ExaminedImage, ManifestColumns
     from fewshot_lab.project.training import ProjectCore
 
 UPLOADS = "uploads"
 """Folder of a project for what was dropped into the browser, until it has been imported."""
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
-
-
-@dataclass
-class ImportReport:
-    """What an import did.
-
-    Attributes
-    ----------
-    added : int
-        Pictures that the project did not have.
-    duplicates : list of (path, id)
-        Files with the same pixels as a picture that was there first.
-    known : int
-        Files that an earlier import had taken in, unchanged since.
-    refused : list of (path, reason)
-        Files that could not be read.
-    conflicts : list of (path, id)
-        Duplicates whose reference label contradicts the first file's; the first stands.
-    filled : int
-        Known images that were given the reference label or the group that they lacked.
-    seconds : float
-    """
-
-    added: int = 0
-    duplicates: list[tuple[str, str]] = field(default_factory=list)
-    known: int = 0
-    refused: list[tuple[str, str]] = field(default_factory=list)
-    conflicts: list[tuple[str, str]] = field(default_factory=list)
-    filled: int = 0
-    seconds: float = 0.0
 
 
 def import_images(
@@ -90,7 +60,7 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import ExaminedImage, Refused, examine, scan
+    from fewshot_lab.images import ExaminedImage, Refused, examine, import_roots, scan
 
     began = time.monotonic()
     report = ImportReport()
@@ -137,6 +107,7 @@ def import_images(
             reference_labels=reference_labels,
             columns=columns,
             group_field=group_field,
+            roots=import_roots(project.folder),
             extract_to=project.folder / "images",
         )
     except FewshotLabError:  # it will be no better another time
@@ -154,32 +125,43 @@ def import_images(
         flush()
     _remove_originals(project, sources)
     report.known += unchanged
+    report.ignored = dict(candidates.ignored)
+    moved = _moved(project, report.duplicates)
+    report.moved = len({image_id for _, image_id in moved})
+    report.duplicates = [each for each in report.duplicates if each not in moved]
     report.filled = project.store.fill_in(facts) if facts else 0
     project.splits.imported(group_field or (columns.group if columns is not None else None))
     report.seconds = time.monotonic() - began
-    if not (report.added or report.known or report.duplicates or report.refused):
-        raise FewshotLabError(f"No image was found in {source}.")
+    if not (report.added or report.known or report.moved or report.duplicates or report.refused):
+        raise FewshotLabError(f"No image was found in {source}.{left_out(report.ignored)}")
     return report
 
 
-def _take_in(project: ProjectCore, found: Any, *, copy: bool) -> NewImage:
+def _moved(project: ProjectCore, duplicates: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the further files of images whose first file has gone."""
+    first = {row.id: row.file for row in project.store.images([i for _, i in duplicates])}
+    gone = {i for i, file in first.items() if not (project.folder / file).exists()}
+    return {(path, image_id) for path, image_id in duplicates if image_id in gone}
+
+
+def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewImage:
     """Store the thumbnail, and the copy if one is wanted; return the row to add."""
-    candidate = found.candidate
-    thumbnail = project.thumbnail_path(found.id)
+    candidate = image.candidate
+    thumbnail = project.thumbnail_path(image.id)
     if not thumbnail.exists():
-        write_atomically(thumbnail, found.thumbnail)
+        write_atomically(thumbnail, image.thumbnail)
     file, frame = str(candidate.file), candidate.frame
     if _needs_copy(project, candidate.file, copy=copy):
-        file, frame = _keep_copy(project, found.id, candidate.file, candidate.frame)
+        file, frame = _keep_copy(project, image.id, candidate.file, candidate.frame)
     return NewImage(
-        id=found.id,
+        id=image.id,
         path=candidate.path,
         file=file,
         frame=frame,
-        width=found.width,
-        height=found.height,
-        bytes=found.bytes,
-        mtime_ns=found.mtime_ns,
+        width=image.width,
+        height=image.height,
+        bytes=image.bytes,
+        mtime_ns=image.mtime_ns,
         reference=candidate.reference,
         group=candidate.group,
         meta=dict(candidate.meta),

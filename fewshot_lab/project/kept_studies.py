@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore
 
 
-def remember(project: ProjectCore, name: str, found: dict[str, Any]) -> None:
+def remember(project: ProjectCore, name: str, result: dict[str, Any]) -> None:
     """Write the newest result where the page finds it."""
     folder = project.folder / "evaluations"
     folder.mkdir(exist_ok=True)
-    write_atomically(folder / f"{name}.json", json.dumps(found, ensure_ascii=False).encode())
+    write_atomically(folder / f"{name}.json", json.dumps(result, ensure_ascii=False).encode())
 
 
 def newest(project: ProjectCore, name: str) -> dict[str, Any] | None:
     """Return the newest result of "nshot", "replay" or "backbones"; None where there is none."""
     try:
-        found = json.loads((project.folder / "evaluations" / f"{name}.json").read_bytes())
+        result = json.loads((project.folder / "evaluations" / f"{name}.json").read_bytes())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return result if isinstance(result, dict) else None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import read_table
 from fewshot_lab.project.base import ProjectFolder
 from fewshot_lab.store import LabelAction, tidy_name
+from fewshot_lab.tables import read_columns
 
 MARKS = ("unsure", "reject")
 """What may be said of an image in place of a class."""
@@ -18,6 +19,33 @@ MARKS = ("unsure", "reject")
 def _key(name: str) -> str:
     """Return what two spellings of one label have in common."""
     return tidy_name(name).casefold()
+
+
+class CsvLabels(NamedTuple):
+    """What labelling from a CSV did.
+
+    Attributes
+    ----------
+    labelled : int
+        Images that were labelled.
+    unmatched : list of str
+        Paths that are not in the project.
+    respelt : dict
+        Labels that were taken for a class that is spelled otherwise ("t": "T"): classes that
+        differ by case alone are one.
+    """
+
+    labelled: int
+    unmatched: list[str]
+    respelt: dict[str, str]
+
+    @property
+    def sentence(self) -> str:
+        """Which labels were taken for which class; empty where each is as its class is spelled."""
+        if not self.respelt:
+            return ""
+        pairs = ", ".join(f"“{label}” as “{name}”" for label, name in self.respelt.items())
+        return f"Taken as one class, because only upper and lower case differ: {pairs}."
 
 
 class Labels:
@@ -90,13 +118,8 @@ class Labels:
             )
         return len(class_of)
 
-    def add_csv(self, csv_path: Path | str, annotator: str) -> tuple[int, list[str]]:
-        """Label from a CSV with the columns ``path`` and ``label``.
-
-        Returns
-        -------
-        int, list of str
-            How many images were labelled, and the paths that are not in the project.
+    def add_csv(self, csv_path: Path | str, annotator: str) -> CsvLabels:
+        """Label from a CSV with the columns ``path`` and ``label``, or usual names for them.
 
         Raises
         ------
@@ -104,7 +127,7 @@ class Labels:
             Where the file cannot be read, is empty or lacks a column, or says two things of one
             image; nothing is stored then.
         """
-        table = read_table(Path(csv_path), ("path", "label"))
+        table = read_columns(Path(csv_path), ("path", "label"))
         rows = [(row["path"], row["label"]) for _, row in table]
         if not rows:
             raise FewshotLabError(f"{Path(csv_path).name} has no row below its first line.")
@@ -121,4 +144,11 @@ class Labels:
                 f"{Path(csv_path).name} gives two labels to {len(torn):,} of its images: "
                 f"{', '.join(torn[0].values())}. Leave one of them."
             )
-        return (self.add(labels, annotator, view="import") if labels else 0), unmatched
+        labelled = self.add(labels, annotator, view="import") if labels else 0
+        return CsvLabels(labelled, unmatched, self._respelt(labels.values()))
+
+    def _respelt(self, labels: Iterable[str | None]) -> dict[str, str]:
+        """Return the class of each label that is spelled otherwise, such as "T" for "t"."""
+        name_of = {_key(row.name): row.name for row in self._store.classes()}
+        names = {name: name_of.get(_key(name), name) for label in labels if (name := label)}
+        return {name: to for name, to in names.items() if tidy_name(name) != to}

@@ -63,7 +63,7 @@ class NearSearch:
         self._kept: tuple[str, float, Near] | None = None
         self._copies = Copies(project)
 
-    def found(self, floor: float) -> Near:
+    def near(self, floor: float) -> Near:
         """Return the pairs above a cosine and those of copies, and each image's nearest."""
         return _with_copies(self._by_embedding(floor), self._copies.pairs(), self._project)
 
@@ -118,10 +118,10 @@ def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: Embedde
     there = [sorted((row[a], row[b])) for a, b in copies if a in row and b in row]
     if not there:
         return near
-    found = np.array(there, dtype=np.int64)
+    copy_pairs = np.array(there, dtype=np.int64)
     n = len(near.ids)
-    known = np.isin(found @ [n, 1], near.pairs @ [n, 1])
-    more, rotated = found[~known], project.pool.rotated
+    known = np.isin(copy_pairs @ [n, 1], near.pairs @ [n, 1])
+    more, rotated = copy_pairs[~known], project.pool.rotated
     a, b = rotated[more[:, 0]], rotated[more[:, 1]]
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     cosines = (a * b).sum(axis=1) / np.maximum(lengths, 1e-6)
@@ -130,7 +130,7 @@ def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: Embedde
         near.nearest,
         np.concatenate([near.pairs, more]),
         np.concatenate([near.cosines, cosines]).astype(np.float32),
-        np.isin(np.concatenate([near.pairs, more]) @ [n, 1], found @ [n, 1]),
+        np.isin(np.concatenate([near.pairs, more]) @ [n, 1], copy_pairs @ [n, 1]),
     )
 
 

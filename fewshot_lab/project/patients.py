@@ -148,7 +148,7 @@ class PatientFigures:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it; metrics.json, report and card show this."""
         figures = self.comparison.figures
-        found = {
+        report = {
             "noun": self.comparison.chosen.noun,
             "rule": self.comparison.chosen.rule,
             "own_class": self.by,
@@ -161,7 +161,7 @@ class PatientFigures:
             "on_audit": self.on_audit,
             "caution": self.caution,
         }
-        return dict(finite(found))
+        return dict(finite(report))
 
     def _measured(self, figures: GroupFigures) -> dict[str, Any]:
         return {

@@ -11,9 +11,9 @@ from pathlib import Path
 from fewshot_lab import home as _home
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import read_json
+from fewshot_lab.home import MARKER
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
-MARKER = "project.json"
 DATABASE = "project.sqlite"
 
 

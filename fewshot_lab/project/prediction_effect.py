@@ -87,20 +87,20 @@ def effect_of_predictions(
     if min(len(seen), len(hidden)) < ENOUGH:
         how = ""
     hits = [np.array([_agrees(x) for x in side], dtype=np.float64) for side in (seen, hidden)]
-    found = None
+    estimate = None
     if how:
         groups = None
         if group_of is not None:
             groups = (_groups(seen, group_of), _groups(hidden, group_of))
         strata = (_confidence(seen), _confidence(hidden)) if how == "alike" else None
-        found = difference(hits[0], hits[1], groups, strata)
-        if not found.n:
-            how, found = "", None
+        estimate = difference(hits[0], hits[1], groups, strata)
+        if not estimate.n:
+            how, estimate = "", None
     return Effect(
         how=how,
         seen=wilson(float(hits[0].sum()), len(hits[0])),
         hidden=wilson(float(hits[1].sum()), len(hits[1])),
-        difference=found,
+        difference=estimate,
         paired=_paired(records, group_of),
         caveat=_CAVEATS[how],
     )

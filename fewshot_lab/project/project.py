@@ -15,9 +15,11 @@ from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError, NoProject, Stopped
 from fewshot_lab.files import write_atomically
+from fewshot_lab.home import MARKER
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project.importing import ImportReport, import_images
-from fewshot_lab.project.places import MARKER, database, existing, folder_of, folders, is_closed
+from fewshot_lab.project.import_report import ImportReport
+from fewshot_lab.project.importing import import_images
+from fewshot_lab.project.places import database, existing, folder_of, folders, is_closed
 from fewshot_lab.project.studies import Studies
 from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store

@@ -32,9 +32,9 @@ def replay_of(
     classes = sorted({truth[i] for i in ids})
     rows = np.array([place[i] for i in ids], dtype=np.int64)
     y = np.array([classes.index(truth[i]) for i in ids], dtype=np.int64)
-    found = replay(
+    result = replay(
         pool.rotated[rows], y, project.splits.groups_of(ids), plan, progress=progress, check=check
     )
-    found = as_known(project, ids, found)
-    found = {"project": project.name, "labels": labels, "at": time.time(), **found}
-    return found | {"verdict": verdict(found)}
+    result = as_known(project, ids, result)
+    result = {"project": project.name, "labels": labels, "at": time.time(), **result}
+    return result | {"verdict": verdict(result)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import SiteAudit, site_audit
-from fewshot_lab.files import read_rows, read_table
+from fewshot_lab.tables import plain_path, read_columns, read_rows
 
 if TYPE_CHECKING:
     from fewshot_lab.project.project import Project
@@ -44,15 +44,14 @@ def audit_site(
     if not site.strip():
         raise FewshotLabError("Give the site a name.")
     wanted = ("path", "label", group_column) if group_column else ("path", "label")
-    rows = [row for _, row in read_table(labels, wanted)]
+    rows = [row for _, row in read_columns(labels, wanted)]
     named = [row for row in rows if row["label"].casefold() not in NO_CLASS]
-    labelled = {row["path"]: row["label"] for row in named}
+    labelled = {plain_path(row["path"]): row["label"] for row in named}
     groups = None
     if group_column:
-        groups = {row["path"]: row[group_column] for row in rows if row[group_column]}
-    predicted = {
-        row["path"]: row["predicted"] for _, row in read_table(predictions, ("path", "predicted"))
-    }
+        groups = {plain_path(row["path"]): row[group_column] for row in rows if row[group_column]}
+    written = read_columns(predictions, ("path", "predicted"))
+    predicted = {plain_path(row["path"]): row["predicted"] for _, row in written}
     if not labelled.keys() & predicted.keys():
         raise FewshotLabError(
             f"No image labelled in {labels.name} is in {predictions.name}: both name images by "
@@ -60,15 +59,15 @@ def audit_site(
         )
     report, _ = project.audit.measure(project.fit())
     home = report.figures.accuracy if report.figures is not None else None
-    header = read_rows(predictions)[0][1]
+    header = [cell.strip() for cell in read_rows(predictions)[0][1]]
     classes = [name.removeprefix("p_") for name in header if name.startswith("p_")]
     classes = classes or [row.name for row in project.store.classes()]
-    found = site_audit(site.strip(), labelled, predicted, home, groups, classes)
-    kept = [one for one in site_audits(project) if one["site"] != found.site]
+    audit = site_audit(site.strip(), labelled, predicted, home, groups, classes)
+    kept = [one for one in site_audits(project) if one["site"] != audit.site]
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    one = {**asdict(found), "sentence": found.sentence, "at": at}
+    one = {**asdict(audit), "sentence": audit.sentence, "at": at}
     project.store.set(SETTING, [*kept, one])
-    return found
+    return audit
 
 
 def site_audits(project: Any) -> list[dict[str, Any]]:

@@ -192,7 +192,7 @@ class Splits:
         except FewshotLabError:  # a column whose images have gone
             keys = [None] * len(rows)
         chosen = self.chosen_threshold
-        near = self._near.found(FLOOR if chosen is None else min(FLOOR, chosen))
+        near = self._near.near(FLOOR if chosen is None else min(FLOOR, chosen))
         return group(
             [row.id for row in rows],
             keys,

@@ -101,11 +101,11 @@ class Studies:
         from fewshot_lab.project.backbone_comparison import backbones_of
         from fewshot_lab.project.kept_studies import remember
 
-        found = backbones_of(
+        result = backbones_of(
             self._project, backbones, protocol=protocol, labels=labels, progress=progress
         )
-        remember(self._project, "backbones", found)
-        return found
+        remember(self._project, "backbones", result)
+        return result
 
     def advise(self) -> Advice:
         """Measure the learning curve of the labels, and say what the next ones are worth."""

@@ -79,16 +79,16 @@ def set_strategy(project: ProjectCore, name: str) -> None:
     project.store.set(SETTING, name)
 
 
-def take_evidence(project: ProjectCore, found: dict[str, Any]) -> dict[str, Any]:
+def take_evidence(project: ProjectCore, replay: dict[str, Any]) -> dict[str, Any]:
     """Keep what a replay says about the strategies; with "auto" suggestions follow it."""
-    evidence = verdict(found)
+    evidence = verdict(replay)
     project.store.set(
         EVIDENCE,
         evidence
         | {
             "fingerprint": project.backbone.fingerprint,
-            "images": found["images"],
-            "labels": found.get("labels"),
+            "images": replay["images"],
+            "labels": replay.get("labels"),
             "at": time.time(),
         },
     )

@@ -53,7 +53,8 @@ def run_images(
         labels = project.store.labels()
         held_out = project.splits.held_out(project.store.audit_ids())
         rows = project.store.images()
-        groups = project.splits.groups_of([row.id for row in rows])
+        ids = [row.id for row in rows]
+        groups, items = project.splits.groups_of(ids), project.items(ids)
         for number, row in enumerate(rows):
             label = labels.get(row.id)
             name = row.reference
@@ -65,11 +66,10 @@ def run_images(
                 name = None
             elif label is not None and label.teaches and label.class_id is not None:
                 name = names[label.class_id]
-            file, frame = project.file_of(row.id)
             image = RunImage(
                 row.id,
-                file.absolute(),
-                frame,
+                items[number].file.absolute(),
+                items[number].frame,
                 label=None if name is None else numbers.setdefault(name, len(numbers)),
                 group=None if groups is None else f"{project.name}/{groups[number]}",
                 side=min(row.width, row.height),

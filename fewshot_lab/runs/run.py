@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import read_json
 from fewshot_lab.home import RUNS, home
 from fewshot_lab.jobs import Job, Status, change_spec, read_spec, reset_folder
 from fewshot_lab.pretrain import (
     BACKBONE,
+    UNREADABLE,
     Recipe,
     newest_step,
     read_health,
@@ -54,6 +56,15 @@ class Run:
         where = spec.get("where")
         chosen = f" ({where['column']}: {', '.join(where['values'])})" if where else ""
         return ", ".join(spec.get("projects", [])) + chosen
+
+    @property
+    def unreadable(self) -> list[tuple[str, str]]:
+        """The files that could not be read when the run began, with the reason."""
+        reasons = read_json(self.folder / UNREADABLE)
+        if not reasons:
+            return []
+        images = read_images(self.folder)
+        return [(str(each.file), reasons[each.id]) for each in images if each.id in reasons]
 
     @property
     def job(self) -> Job:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.sampling.chooser import Suggestion
 from fewshot_lab.sampling.gaps import Confounder
-from fewshot_lab.sampling.suggestions import BATCH, Suggestion, suggest
+from fewshot_lab.sampling.suggestions import BATCH, suggest
 
 Float = NDArray[np.floating[Any]]
 
@@ -84,14 +85,14 @@ def suggest_by(
     if strategy == "entropy":
         doubt = (p * np.log(np.maximum(p, 1e-9))).sum(axis=1)
     kept = _within_quota(rows[np.argsort(doubt, kind="stable")], groups, n)
-    found = []
+    suggestions = []
     for row in kept:
         first, second = np.argsort(-probabilities[row], kind="stable")[:2]
         gap = float(probabilities[row, first] - probabilities[row, second])
         reason = f"between {names[first]} and {names[second]}, margin {gap:.2f}"
         classes = (int(class_ids[first]), int(class_ids[second]))
-        found.append(Suggestion(ids[row], reason, strategy, False, classes))
-    return found
+        suggestions.append(Suggestion(ids[row], reason, strategy, False, classes))
+    return suggestions
 
 
 def _within_quota(rows: NDArray[np.int64], groups: NDArray[np.int64] | None, n: int) -> list[int]:

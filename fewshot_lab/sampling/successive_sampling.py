@@ -148,7 +148,7 @@ def _allot(n: int, sizes: NDArray[np.int64]) -> list[int]:
 
 def write_strata(strata: Sequence[Stratum]) -> str:
     """Return a draw as text, for the record."""
-    told = [
+    records = [
         {
             "stratum": s.name,
             "until": s.until,
@@ -156,7 +156,7 @@ def write_strata(strata: Sequence[Stratum]) -> str:
         }
         for s in strata
     ]
-    return json.dumps({"strata": told}, ensure_ascii=False)
+    return json.dumps({"strata": records}, ensure_ascii=False)
 
 
 def write_more(more: Sequence[tuple[str, Sequence[str]]]) -> str:
@@ -177,38 +177,39 @@ def read_design(draws: Sequence[Any]) -> list[list[Stratum]]:
     draws : sequence of ``fewshot_lab.store.AuditDraw``
         One that says no more than "uniform" was drawn image by image from its pool.
     """
-    found: list[list[Stratum]] = []
+    design: list[list[Stratum]] = []
     more: dict[str, list[str]] = {}
     for draw in draws:
         try:
-            told = json.loads(draw.strategy)
+            record = json.loads(draw.strategy)
         except ValueError:
-            told = {}
-        if "strata" in told:
-            found.append(
+            record = {}
+        if "strata" in record:
+            design.append(
                 [
                     Stratum(
                         s["stratum"],
                         s["until"],
                         tuple(Unit(tuple(i), size, of, usual) for i, size, of, usual in s["units"]),
                     )
-                    for s in told["strata"]
+                    for s in record["strata"]
                 ]
             )
-        elif "more" in told:
-            for head, images in told["more"]:
+        elif "more" in record:
+            for head, images in record["more"]:
                 more.setdefault(head, []).extend(images)
         elif draw.image_ids:
             of = max(draw.pool_size, len(draw.image_ids))
             units = tuple(Unit((i,), 1, of - k) for k, i in enumerate(draw.image_ids))
-            found.append([Stratum("", 0, units)])
+            design.append([Stratum("", 0, units)])
     if not more:
-        return found
+        return design
 
     def whole(unit: Unit) -> Unit:
         added = [i for head in unit.images for i in more.get(head, ())]
         return Unit((*unit.images, *added), unit.size, unit.of, unit.usual) if added else unit
 
     return [
-        [Stratum(s.name, s.until, tuple(whole(u) for u in s.units)) for s in draw] for draw in found
+        [Stratum(s.name, s.until, tuple(whole(u) for u in s.units)) for s in draw]
+        for draw in design
     ]

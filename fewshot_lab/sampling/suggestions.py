@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers import NEAR_DUPLICATE, Pool, one_blas_thread
+from fewshot_lab.classifiers import Pool, one_blas_thread
+from fewshot_lab.sampling.chooser import Chooser, Pick, Suggestion, spread_out
 from fewshot_lab.sampling.gaps import Confounder, fill_gaps
 
 Float = NDArray[np.floating[Any]]
-Rows = NDArray[np.int64]
 
 BATCH = 24
-SPREAD = 4
-"""Diversity chooses among this many times the images wanted, those with the least margin."""
 RARE_SHARE = 0.25
 RARE = 0.5
 """A class is rare while it has less than this share of the mean number of labels."""
@@ -27,38 +24,6 @@ COVER_SHARE = 0.1
 _REFERENCES = 1024
 _CANDIDATES = 4096
 _COMPONENTS = 64  # for coverage; near-duplicates are told by all
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """An image to label next, and why.
-
-    Attributes
-    ----------
-    image_id : str
-    reason : str
-        In words, with the classes' names at the time.
-    strategy : str
-        "cover", "margin", "rare", "gaps" or "audit".
-    audit : bool
-        Whether the image was drawn at random and will never train.
-    classes : tuple of int
-        The class ids that the reason speaks of.
-    """
-
-    image_id: str
-    reason: str
-    strategy: str
-    audit: bool = False
-    classes: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Pick:
-    row: int
-    reason: str
-    strategy: str
-    classes: tuple[int, ...] = ()
 
 
 def suggest(
@@ -107,12 +72,12 @@ def suggest(
     list of Suggestion
         At most ``n``; none is a near-duplicate of another or of a labelled image.
     """
-    chooser = _Chooser(pool, labelled >= 0, eligible, groups, quota=max(1, round(n / 8)))
+    chooser = Chooser(pool, labelled >= 0, eligible, groups, quota=max(1, round(n / 8)))
     K = len(class_ids)
     with one_blas_thread():
         counts = np.bincount(labelled[labelled >= 0], minlength=max(K, 1))
         cold = probabilities is None or counts.sum() < COLD_LABELS_PER_CLASS * K
-        picks: list[_Pick] = []
+        picks: list[Pick] = []
         if not cold:
             assert probabilities is not None
             n_cover = round(COVER_SHARE * n)
@@ -125,7 +90,7 @@ def suggest(
                 names,
                 n - n_cover,
             )
-            picks += [_Pick(row, why, "gaps", (int(class_ids[k]),)) for row, why, k in gaps]
+            picks += [Pick(row, why, "gaps", (int(class_ids[k]),)) for row, why, k in gaps]
             n_rare = min(round(RARE_SHARE * n), n - n_cover - len(picks))
             picks += _rare(chooser, probabilities, counts, class_ids, names, n_rare)
             picks += _margin(chooser, probabilities, class_ids, names, n - n_cover - len(picks))
@@ -133,77 +98,16 @@ def suggest(
     return [Suggestion(ids[p.row], p.reason, p.strategy, False, p.classes) for p in picks]
 
 
-class _Chooser:
-    """What may still be chosen: eligible, no near-duplicate, within its group's quota."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        labelled: NDArray[np.bool_],
-        eligible: NDArray[np.bool_],
-        groups: NDArray[np.int64] | None,
-        quota: int,
-    ):
-        self.pool = pool
-        self.open = eligible & ~labelled
-        self.labelled = np.flatnonzero(labelled)
-        self.groups = groups
-        self.quota = quota
-        self.taken: list[int] = []
-        self._per_group: dict[int, int] = {}
-
-    def unit(self, rows: Rows, components: int | None = None) -> Float:
-        """Return the rows' leading components as unit vectors."""
-        Z = self.pool.rotated[rows, :components]
-        norm = np.sqrt(np.einsum("ij,ij->i", Z, Z))
-        norm[norm == 0] = 1
-        return np.asarray(Z / norm[:, None], dtype=np.float32)
-
-    def nearest_chosen(self, rows: Rows) -> Float:
-        """Return each row's cosine to the nearest image chosen so far (-1 where none is)."""
-        if not self.taken:
-            return np.full(len(rows), -1, dtype=np.float32)
-        return np.asarray((self.unit(rows) @ self.unit(np.array(self.taken)).T).max(axis=1))
-
-    def known(self, row: int) -> bool:
-        """Whether a row all but repeats a labelled or chosen image."""
-        against = np.concatenate([self.labelled, np.array(self.taken, dtype=np.int64)])
-        if not len(against):
-            return False
-        Z = self.pool.rotated
-        own = Z[row]
-        length = float(np.linalg.norm(own)) or 1.0
-        cosine = Z[against] @ own
-        # Most are far away: divide by the length only where it can matter.
-        near = against[cosine > 0.5 * NEAR_DUPLICATE * length * length]
-        return bool(len(near)) and bool((self.unit(near) @ (own / length) > NEAR_DUPLICATE).any())
-
-    def take(self, row: int) -> bool:
-        """Take a row; False, and closed for good, where it may not be taken."""
-        if not self.open[row]:
-            return False
-        self.open[row] = False
-        group = -1 if self.groups is None else int(self.groups[row])
-        if group >= 0 and self._per_group.get(group, 0) >= self.quota:
-            return False
-        if self.known(row):
-            return False
-        if group >= 0:
-            self._per_group[group] = self._per_group.get(group, 0) + 1
-        self.taken.append(int(row))
-        return True
-
-
 def _rare(
-    chooser: _Chooser,
+    chooser: Chooser,
     probabilities: Float,
     counts: NDArray[np.int64],
     class_ids: Sequence[int],
     names: Sequence[str],
     n: int,
-) -> list[_Pick]:
+) -> list[Pick]:
     """Fill up the classes with the fewest labels by their likeliest images."""
-    picks: list[_Pick] = []
+    picks: list[Pick] = []
     have = counts.astype(np.float64)
     typical = have.mean()
     closed = np.zeros(len(have), dtype=bool)
@@ -230,45 +134,33 @@ def _rare(
             continue
         have[k] += 1
         reason = f"few {names[k]} labels yet: likely {names[k]} {float(probabilities[row, k]):.2f}"
-        picks.append(_Pick(row, reason, "rare", (int(class_ids[k]),)))
+        picks.append(Pick(row, reason, "rare", (int(class_ids[k]),)))
     return picks
 
 
 def _margin(
-    chooser: _Chooser,
+    chooser: Chooser,
     probabilities: Float,
     class_ids: Sequence[int],
     names: Sequence[str],
     n: int,
-) -> list[_Pick]:
+) -> list[Pick]:
     """Take the images between two classes, each unlike those taken before."""
     rows = np.flatnonzero(chooser.open)
     if n <= 0 or not len(rows):
         return []
     two = np.partition(probabilities[rows], -2, axis=1)[:, -2:]
-    margin = two[:, 1] - two[:, 0]
-    keep = np.argsort(margin, kind="stable")[: SPREAD * n]
-    rows, margin = rows[keep], margin[keep]
-    unit = chooser.unit(rows)
-    doubt = 1 - margin
-    nearest = np.clip(chooser.nearest_chosen(rows), 0, 1)
-    alive = np.ones(len(rows), dtype=bool)
-    picks: list[_Pick] = []
-    while len(picks) < n and alive.any():
-        value = np.where(alive, doubt * (1 - nearest), -1)
-        best = int(np.argmax(value))
-        alive[best] = False
-        row = int(rows[best])
-        if not chooser.take(row):
-            continue
-        nearest = np.clip(np.maximum(nearest, unit @ unit[best]), 0, 1)
+    doubt = 1 - (two[:, 1] - two[:, 0])
+    picks: list[Pick] = []
+    for row in spread_out(chooser, rows, doubt, n):
         first, second = np.argsort(-probabilities[row], kind="stable")[:2]
-        reason = f"between {names[first]} and {names[second]}, margin {margin[best]:.2f}"
-        picks.append(_Pick(row, reason, "margin", (int(class_ids[first]), int(class_ids[second]))))
+        margin = probabilities[row, first] - probabilities[row, second]
+        reason = f"between {names[first]} and {names[second]}, margin {margin:.2f}"
+        picks.append(Pick(row, reason, "margin", (int(class_ids[first]), int(class_ids[second]))))
     return picks
 
 
-def _cover(chooser: _Chooser, n: int, seed: int) -> list[_Pick]:
+def _cover(chooser: Chooser, n: int, seed: int) -> list[Pick]:
     """Take the images that stand for most of what no labelled or taken image stands for."""
     rows = np.flatnonzero(chooser.open)
     if n <= 0 or not len(rows):
@@ -281,7 +173,7 @@ def _cover(chooser: _Chooser, n: int, seed: int) -> list[_Pick]:
     references = np.sort(rng.permutation(N)[:_REFERENCES])
     around = chooser.unit(references, _COMPONENTS)
 
-    def similarity(of: Rows) -> Float:
+    def similarity(of: NDArray[np.int64]) -> Float:
         cosine = chooser.unit(of, _COMPONENTS) @ around.T
         np.maximum(cosine, 0, out=cosine)
         np.square(cosine, out=cosine)
@@ -295,7 +187,7 @@ def _cover(chooser: _Chooser, n: int, seed: int) -> list[_Pick]:
     anything = len(seen) > 0
     # Gains only shrink as more is covered: an old gain bounds the new one (Minoux 1978).
     gain = np.maximum(similar - covered, 0).sum(axis=1)
-    picks: list[_Pick] = []
+    picks: list[Pick] = []
     fresh = np.ones(len(rows), dtype=bool)
     while len(picks) < n:
         best = int(np.argmax(gain))
@@ -321,5 +213,5 @@ def _cover(chooser: _Chooser, n: int, seed: int) -> list[_Pick]:
         else:
             share = f"{100 * newly:.0f} %" if newly >= 0.01 else "less than 1 %"
             reason = f"closer to {share} of the images than any labelled or suggested so far"
-        picks.append(_Pick(row, reason, "cover"))
+        picks.append(Pick(row, reason, "cover"))
     return picks

@@ -52,14 +52,14 @@ def audit_weights(
     sizes : mapping, optional
         Images of each part of the pool by its ``until``; what the draws say, if not given.
     """
-    found: dict[str, Weighted] = {}
+    weights: dict[str, Weighted] = {}
     parts = {stratum.until for draw in design for stratum in draw}
     for part in sorted(parts):
         draws = [[s for s in draw if s.until == part] for draw in design]
-        found |= _weigh(
+        weights |= _weigh(
             [d for d in draws if d], set(answered), None if sizes is None else sizes.get(part)
         )
-    return found
+    return weights
 
 
 def _weigh(

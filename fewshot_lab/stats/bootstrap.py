@@ -88,9 +88,9 @@ class Resamples:
         have = self._weights @ truth
         by_draw = []
         for row in predicted:
-            said = np.eye(self._k, dtype=np.float32)[row]
-            right = self._weights @ (said * truth)
-            total = have + self._weights @ said
+            one_hot = np.eye(self._k, dtype=np.float32)[row]
+            right = self._weights @ (one_hot * truth)
+            total = have + self._weights @ one_hot
             with np.errstate(invalid="ignore"):
                 f1 = np.where(have > 0, np.nan_to_num(2 * right / total), np.nan)
             by_draw.append(np.nanmean(f1, axis=1))
@@ -149,8 +149,8 @@ class Resamples:
             each = np.zeros((len(gap), bins), dtype=np.float32)
             each[np.arange(len(gap)), place] = gap
             by_draw.append(np.abs(self._weights @ each).sum(axis=1) / total)
-        found = self._over_draws(np.stack(by_draw, axis=1))
-        moved: NDArray[np.float64] = np.clip(found - found.mean() + value, 0.0, 1.0)
+        replicates = self._over_draws(np.stack(by_draw, axis=1))
+        moved: NDArray[np.float64] = np.clip(replicates - replicates.mean() + value, 0.0, 1.0)
         return moved
 
     def _over_draws(self, by_draw: NDArray[Any]) -> NDArray[np.float64]:

@@ -151,8 +151,8 @@ def grade_error(
     parts = _Parts(observed, np.asarray(1.0), observed - differ)
     some = differ[differ > 0]
     unit = float((some.sum() + 1 / most) / (len(some) + 1))
-    found = kappa_interval(parts, None if groups is None else codes(groups), unit)
-    low, high = (1 - found.high) * most, (1 - found.low) * most
+    agreement = kappa_interval(parts, None if groups is None else codes(groups), unit)
+    low, high = (1 - agreement.high) * most, (1 - agreement.low) * most
     value = float(observed) * most
     return Interval(value, max(0.0, low), min(float(most), high), len(y))
 

@@ -36,7 +36,7 @@ def student(free: float) -> float:
     return _STUDENT[whole]
 
 
-def widened(found: Interval, free: float) -> Interval:
+def widened(interval: Interval, free: float) -> Interval:
     """Return an interval as much wider as Student's t is than the normal law.
 
     For images held out in turn, whose classifiers were trained on one another: how good these are
@@ -49,9 +49,9 @@ def widened(found: Interval, free: float) -> Interval:
         Independent images less classes.
     """
     wider = student(free) / Z95
-    low = found.value - wider * (found.value - found.low)
-    high = found.value + wider * (found.high - found.value)
-    return Interval(found.value, max(0.0, low), min(1.0, high), found.n)
+    low = interval.value - wider * (interval.value - interval.low)
+    high = interval.value + wider * (interval.high - interval.value)
+    return Interval(interval.value, max(0.0, low), min(1.0, high), interval.n)
 
 
 def wilson(correct: float, n: float, *, images: int | None = None) -> Interval:

@@ -31,12 +31,12 @@ def auroc(y: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
     """
     from sklearn.metrics import roc_auc_score
 
-    found = [
+    by_class = [
         roc_auc_score(y == k, probabilities[:, k])
         for k in np.unique(y)
         if 0 < (y == k).sum() < len(y)
     ]
-    return float(np.mean(found)) if found else float("nan")
+    return float(np.mean(by_class)) if by_class else float("nan")
 
 
 def calibration_error(

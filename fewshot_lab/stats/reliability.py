@@ -72,8 +72,8 @@ def reliability(evidence: Evidence, *, seed: int = 0) -> Reliability:
         worth = effective_size(hits, evidence.groups[rows])
         accuracy = wilson(float(hits.mean()) * worth, worth, images=len(rows))
         bins.append(Bin(float(confidence[rows].mean()), accuracy))
-    found, plain = calibration_error(confidence, right, evidence.groups, count, seed=seed)
-    return Reliability(tuple(bins), found, plain, float(confidence.mean()), float(right.mean()))
+    error, plain = calibration_error(confidence, right, evidence.groups, count, seed=seed)
+    return Reliability(tuple(bins), error, plain, float(confidence.mean()), float(right.mean()))
 
 
 def bins_for(size: float) -> int:

@@ -134,7 +134,7 @@ def share(
     sample: Sample,
     *,
     unseen: bool = False,
-    told: bool = False,
+    strata_predict: bool = False,
 ) -> Interval:
     """Return the share of hits among some images of the pool, with its interval.
 
@@ -156,7 +156,7 @@ def share(
         image is then added to each in the variance; where no miss was drawn, the images are worth
         no more than as many of the heaviest. (A miss of a rare class is one heavy image in the
         stratum of a common one, and is mostly not drawn.)
-    told : bool
+    strata_predict : bool
         Whether the strata nearly tell what is counted, as predicted classes tell the class: then
         all that they gain is believed, less the doubt of one image in each.
     """
@@ -174,7 +174,7 @@ def share(
     smooth = (value * images + 1) / (images + 2)
     # A class may come in a few of the patients alone: they, not all, tell its variance.
     having = sample.inside(base)
-    doubted = told and sample.stratified and not sample.grouped
+    doubted = strata_predict and sample.stratified and not sample.grouped
     prior = smooth * (1 - smooth) / size**2 if doubted else None
     variance = sample.variance(z, prior) * sample.inflation(having)
     variance = sample.believed(variance, smooth * (1 - smooth) / clusters, having)

@@ -136,8 +136,3 @@ def undone_among(connection: Connection, action_ids: Sequence[int]) -> set[int]:
     )
     query = select(actions.c.target).where(actions.c.id.in_(latest), actions.c.what == "undo")
     return set(connection.scalars(query))
-
-
-def images_word(n: int) -> str:
-    """Return ``"1 image"`` or ``"12 images"``."""
-    return "1 image" if n == 1 else f"{n:,} images"

@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.store.action_log import images_word
 from fewshot_lab.store.class_states import ClassState, live_targets
 from fewshot_lab.store.current_labels import DECISION, team_at
 from fewshot_lab.store.label_rows import LabelAction
 from fewshot_lab.store.queries import OwnLabel
 from fewshot_lab.store.training_label import LABELLED
+from fewshot_lab.words import plural
 
 
 def check_decision(connection: Connection, batch: LabelAction) -> None:
@@ -73,7 +73,7 @@ def sentence_of(
     states: Mapping[int, ClassState],
 ) -> str:
     """Return an action in words."""
-    n = images_word(len(image_ids))
+    n = plural(len(image_ids), "image")
     what = {answers[image_id] for image_id in image_ids}
     if len(what) > 1:
         if batch.machine:

@@ -216,18 +216,18 @@ class Database:
 
     def _guards(self, tables: Sequence[str]) -> list[str]:
         """Return the triggers that keep the log append-only."""
-        said = "the log is append-only"
+        message = "the log is append-only"
         if self.file is not None:
             return [
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{said}'); END"
+                f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
                 for table in tables
                 for verb in ("UPDATE", "DELETE")
             ]
         at = f'"{self.schema}".' if self.schema else ""
         function = (
             f"CREATE OR REPLACE FUNCTION {at}refuse_change() RETURNS trigger AS $$ "
-            f"BEGIN RAISE EXCEPTION '{said}'; END $$ LANGUAGE plpgsql"
+            f"BEGIN RAISE EXCEPTION '{message}'; END $$ LANGUAGE plpgsql"
         )
         return [function] + [
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {at}{table} "

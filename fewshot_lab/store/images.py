@@ -5,12 +5,13 @@ import unicodedata
 from collections.abc import Sequence
 from threading import Lock
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import Database, chunks
 from fewshot_lab.store.image_rows import FileRow, ImageRow
 from fewshot_lab.store.schema import files, images
+from fewshot_lab.tables import spellings
 
 
 class Images:
@@ -65,13 +66,23 @@ class Images:
     def find_many(self, names: Sequence[str]) -> dict[str, str]:
         """Return the ids of images by id, path or file; names that lead nowhere are left out.
 
-        "ä" may be one character or two: a Mac writes names in the second way.
+        "ä" may be one character or two: a Mac writes names in the second way. Of a path as tables
+        have them, :func:`fewshot_lab.tables.spellings` are tried.
 
         Raises
         ------
         FewshotLabError
             Where a path leads to several pictures.
         """
+        ids = self._find_as_is(names)
+        ways = {name: spellings(name) for name in names if name not in ids}
+        others = self._find_as_is([way for each in ways.values() for way in each])
+        for name, each in ways.items():
+            if known := next((way for way in each if way in others), None):
+                ids[name] = others[known]
+        return ids
+
+    def _find_as_is(self, names: Sequence[str]) -> dict[str, str]:
         ids: dict[str, str] = {}
         several: set[str] = set()
         with self._database.read() as connection:
@@ -109,6 +120,32 @@ class Images:
             query = query.where(images.c.id == image_id)
         with self._database.read() as connection:
             return [FileRow(*row) for row in connection.execute(query).all()]
+
+    def spare_files(self, image_id: str | None = None) -> dict[str, list[tuple[str, int]]]:
+        """Return all files and frames of images that have several, by id, in their order.
+
+        Files that hold another picture now are left out.
+        """
+        several = (
+            select(files.c.image)
+            .where(files.c.replaced == 0)
+            .group_by(files.c.image)
+            .having(func.count() > 1)
+        )
+        if image_id is not None:
+            one = select(images.c.ordinal).where(images.c.id == image_id)
+            several = several.where(files.c.image == one.scalar_subquery())
+        query = (
+            select(images.c.id, files.c.file, files.c.frame)
+            .join(images, images.c.ordinal == files.c.image)
+            .where(files.c.replaced == 0, files.c.image.in_(several))
+            .order_by(files.c.seq)
+        )
+        spare: dict[str, list[tuple[str, int]]] = {}
+        with self._database.read() as connection:
+            for known_id, file, frame in connection.execute(query):
+                spare.setdefault(known_id, []).append((file, frame))
+        return spare
 
     def search(self, text: str, limit: int = 500) -> list[str]:
         """Return images whose path holds a text, or whose id begins with it."""

@@ -52,7 +52,7 @@ class LabelTables:
                 .order_by(images.c.ordinal, files.c.seq)
             ).all()
         rows = []
-        for image_id, path in every:
+        for image_id, path in dict.fromkeys(tuple(row) for row in every):
             label = labels.get(image_id)
             if label is None and not include_unlabelled:
                 continue

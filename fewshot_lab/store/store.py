@@ -19,12 +19,15 @@ from fewshot_lab.store.images import Images
 from fewshot_lab.store.label_table import LabelTables
 from fewshot_lab.store.labels import Labels
 from fewshot_lab.store.log import Log
+from fewshot_lab.store.relinking import Relinking
 from fewshot_lab.store.schema import settings
 from fewshot_lab.store.team_history import TeamHistory
 from fewshot_lab.store.undo import Undo
 
 
-class Store(Images, ImageImport, Classes, Labels, Log, LabelTables, Undo, AuditSet, TeamHistory):
+class Store(
+    Images, ImageImport, Relinking, Classes, Labels, Log, LabelTables, Undo, AuditSet, TeamHistory
+):
     """A project's images, classes and labels, in SQLite or PostgreSQL.
 
     Any number of threads and processes may hold one at a time. Labels and class changes are

@@ -26,11 +26,11 @@ def training_label(statements: Iterable[Label], team: Team, targets: _Targets) -
     targets : mapping
         From class id to the class it counts for, None while it rests.
     """
-    said = [s for s in statements if s.kind != "skip"]
+    answers = [s for s in statements if s.kind != "skip"]
     if team.rule == "latest":
-        newest = max(said, key=_event, default=None)
+        newest = max(answers, key=_event, default=None)
         return None if newest is None or newest.kind == "clear" else counted(newest, targets)
-    opinions = [o for s in said if s.kind != "clear" and (o := counted(s, targets)) is not None]
+    opinions = [o for s in answers if s.kind != "clear" and (o := counted(s, targets)) is not None]
     decided = max((o for o in opinions if o.decided), key=_event, default=None)
     if decided is not None:
         return decided

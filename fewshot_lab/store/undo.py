@@ -11,7 +11,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, RowMapping, func, select
 
 from fewshot_lab.store import action_log
-from fewshot_lab.store.action_log import Author, images_word
+from fewshot_lab.store.action_log import Author
 from fewshot_lab.store.class_states import (
     ClassState,
     class_states,
@@ -26,6 +26,7 @@ from fewshot_lab.store.label_rows import UndoResult
 from fewshot_lab.store.names import LONGEST_NAME
 from fewshot_lab.store.queries import NO_LABEL, own_labels, own_labels_of_events
 from fewshot_lab.store.schema import actions, class_events, events, images
+from fewshot_lab.words import plural
 
 _PAST = {"undo": "undone", "redo": "redone"}
 
@@ -106,7 +107,7 @@ def _revert_labels(connection: Connection, verb: str, by: Author, action: RowMap
         sentence = f"{action['sentence']} not {_PAST[verb]}: labelled again since"
     elif kept:
         keep = "keeps its" if kept == 1 else "keep their"
-        sentence += f"; {images_word(kept)} labelled since {keep} newer label"
+        sentence += f"; {plural(kept, 'image')} labelled since {keep} newer label"
     position = action_log.append(
         connection,
         by,
@@ -250,7 +251,7 @@ def _in_use(
             events.c.class_id == state.id,
         )
         if n := connection.scalar(carried):
-            return f"{images_word(n)} {'carries' if n == 1 else 'carry'} it"
+            return f"{plural(n, 'image')} {'carries' if n == 1 else 'carry'} it"
     return None
 
 

@@ -8,8 +8,9 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.ui import backbone_verdict, pages
 from fewshot_lab.ui.fragments import fragment
+from fewshot_lab.ui.markdown import plain
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import count, plain, size
+from fewshot_lab.words import count, size
 
 STAGES = "+stages"
 LICENCES = {

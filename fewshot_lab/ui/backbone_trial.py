@@ -13,7 +13,7 @@ from fewshot_lab.store import colour_for
 from fewshot_lab.ui import pages, run_charts, work
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import note, sentences
-from fewshot_lab.ui.words import count, plural, signed
+from fewshot_lab.words import count, plural, signed
 
 
 def show(project: Project, name: str) -> None:

@@ -9,7 +9,7 @@ from fewshot_lab import jobs
 from fewshot_lab.project import Project, candidates, points, verdict
 from fewshot_lab.ui import work
 from fewshot_lab.ui.fragments import fragment, lead, muted
-from fewshot_lab.ui.words import interval, plural
+from fewshot_lab.words import interval, plural
 
 VERB = "compare-backbones"
 

@@ -12,9 +12,10 @@ from fewshot_lab.project import Project, ProjectInfo
 from fewshot_lab.store import tidy_name
 from fewshot_lab.ui import pages, session
 from fewshot_lab.ui.fragments import fragment, muted
+from fewshot_lab.ui.markdown import plain
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import ago, count, plain, plural, shortened
 from fewshot_lab.web import api_url
+from fewshot_lab.words import ago, count, plural, shortened
 
 COLUMNS = 3
 AT_FIRST = 24

@@ -1,12 +1,13 @@
 """Empty states: a sentence and one button."""
 
+from html import escape
+
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.session import open_project
-from fewshot_lab.ui.words import escape
 
 
 def empty(sentence: str, button: str, *, key: str = "empty") -> bool:

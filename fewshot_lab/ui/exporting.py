@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,8 +20,8 @@ from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
-from fewshot_lab.ui.words import count, escape, interval, plural, size
 from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
+from fewshot_lab.words import count, interval, plural, size
 
 NAMED = 10
 CONTENTS = [

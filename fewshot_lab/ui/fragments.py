@@ -1,14 +1,15 @@
 """HTML fragments from the templates beside this file; whatever is put into one is escaped."""
 
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fewshot_lab import words
 from fewshot_lab.project import between
-from fewshot_lab.ui import words
 
 
 @cache
@@ -37,14 +38,14 @@ def fragment(template: str, part: str, *args: Any, **values: Any) -> str:
 def muted(text: str, *, small: bool = False) -> None:
     """Draw a remark."""
     size = " fl-small" if small else ""
-    st.html(f'<div class="fl-muted{size}">{words.escape(text)}</div>')
+    st.html(f'<div class="fl-muted{size}">{escape(text)}</div>')
 
 
 def lead(text: str) -> None:
     """Draw the sentence that a view begins with."""
-    st.html(f'<p class="fl-lead">{words.escape(text)}</p>')
+    st.html(f'<p class="fl-lead">{escape(text)}</p>')
 
 
 def plainly(text: str) -> None:
     """Draw a sentence."""
-    st.html(f"<div>{words.escape(text)}</div>")
+    st.html(f"<div>{escape(text)}</div>")

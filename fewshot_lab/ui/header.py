@@ -5,7 +5,7 @@ import streamlit as st
 from fewshot_lab.project import Project
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.ui import session, work
-from fewshot_lab.ui.words import plain
+from fewshot_lab.ui.markdown import plain
 
 NAMES = 8
 

@@ -15,7 +15,7 @@ from fewshot_lab.ui import pages, sources
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import count, plural, size
+from fewshot_lab.words import count, plural, size
 
 HERE, DROP = "From this machine", "From my browser"
 GROUPS = {"None": None, "Patient": "PatientID", "Study": "StudyInstanceUID"}

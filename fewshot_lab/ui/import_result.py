@@ -8,11 +8,11 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.cells import text_cells
-from fewshot_lab.project import Project
+from fewshot_lab.project import Project, import_sentence
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import note
-from fewshot_lab.ui.words import plural
+from fewshot_lab.words import plural
 
 LISTED = 500
 VERBS = ("import", "demo", "prepare", "embed", "map")
@@ -34,7 +34,7 @@ def show(project: Project) -> bool:
         return False
     any_image = bool(project.store.ids())
     if report is not None:
-        note(sentence(report))
+        note(import_sentence(report))
         with st.container(horizontal=True, gap="medium"):
             pages.link("label", "Open the map", project.name)
             pages.link("evaluate", GROUPS, project.name, view="Groups, test set")
@@ -61,39 +61,26 @@ def show(project: Project) -> bool:
             [(path, paths.get(first, first)) for path, first in report.get("conflicts", [])],
             "conflicts.csv",
         )
-    paths = paths_of(project, [image_id for image_id, _ in failed])
     files_table(
         f"{plural(len(failed), 'image')} could not be embedded",
         ("File", "Reason"),
-        [(paths.get(image_id, image_id), reason) for image_id, reason in failed],
+        failed,
         "not-embedded.csv",
     )
     return True
 
 
 def failed_to_embed(report: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """Return the images without an embedding, by id, and why."""
+    """Return the images without an embedding, by path, and why."""
     if report is None:
         return []
     failed = report.get("embed", report).get("failed", [])
-    return [(str(image_id), str(reason)) for image_id, reason in failed]
+    return [(str(path), str(reason)) for path, reason in failed]
 
 
 def paths_of(project: Project, ids: Sequence[str]) -> dict[str, str]:
     """Return the paths of images by id."""
     return {row.id: row.path for row in project.store.images(ids)}
-
-
-def sentence(report: dict[str, Any]) -> str:
-    """Return what an import did: "1,198 images added, 2 duplicates, 3 files refused."."""
-    parts = [f"{plural(report['added'], 'image')} added"]
-    if report["known"]:
-        parts.append(f"{plural(report['known'], 'file')} known already")
-    if report["duplicates"]:
-        parts.append(plural(len(report["duplicates"]), "duplicate"))
-    if report["refused"]:
-        parts.append(f"{plural(len(report['refused']), 'file')} refused")
-    return ", ".join(parts) + "."
 
 
 def files_table(

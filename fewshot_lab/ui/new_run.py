@@ -28,7 +28,7 @@ from fewshot_lab.runs import (
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.run_target import ask_target
 from fewshot_lab.ui.run_words import recipe_value
-from fewshot_lab.ui.words import count, plural
+from fewshot_lab.words import count, plural
 
 SCRATCH = "Random weights"
 FILE = "A checkpoint file, or another name"

@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import full_disk
-from fewshot_lab.ui.words import escape
 
 _log = logging.getLogger("fewshot_lab")
 

@@ -11,7 +11,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import GroupTally, StoredPredictions, group_finder
 from fewshot_lab.ui.evaluate.grouping import OWN, PATTERNS
 from fewshot_lab.ui.fragments import fragment, muted
-from fewshot_lab.ui.words import plural
+from fewshot_lab.words import plural
 
 NONE = "No answer for each"
 SHOWN = 50

@@ -4,6 +4,7 @@ import base64
 import shutil
 import time
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.sources import keep_drop
-from fewshot_lab.ui.words import count, escape, percent, plural
 from fewshot_lab.ui.written_bundles import written_bundles
 from fewshot_lab.web import api_url
+from fewshot_lab.words import count, percent, plural
 
 ANOTHER = "A ZIP from elsewhere"
 SHOWN = 30

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fewshot_lab.runs import Run
-from fewshot_lab.ui.words import shortened
+from fewshot_lab.words import shortened
 
 # Colours that tell apart on light and dark ground, also for most colour-blind eyes.
 COLOURS = ("#0f9488", "#d97706", "#6d7fd6", "#c2527b", "#7c8a2e", "#8b6fc0")

@@ -10,7 +10,7 @@ from fewshot_lab.runs import Run, relaunch_run
 from fewshot_lab.ui import backbone_trial, run_charts
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.run_words import helping_html, last_step_sentence, progress_bar, recipe_value
-from fewshot_lab.ui.words import ago, count
+from fewshot_lab.words import ago, count
 
 WATCHED = "A run may look so for a while; what lasts 100 steps pauses it."
 

@@ -1,10 +1,11 @@
 """A pretraining run in words: state, progress, and whether it helps."""
 
+from html import escape
 from typing import Any
 
 from fewshot_lab.jobs import Status
 from fewshot_lab.runs import Run
-from fewshot_lab.ui.words import count, duration, escape, signed
+from fewshot_lab.words import count, duration, signed
 
 STATES = {
     "queued": "waiting",

@@ -1,12 +1,14 @@
 """All pretraining runs: a table, and the curves of some beside each other."""
 
+from html import escape
+
 import streamlit as st
 
 from fewshot_lab.runs import Run
 from fewshot_lab.ui import run_charts
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.run_words import knn_gain, state_word
-from fewshot_lab.ui.words import count, escape, signed
+from fewshot_lab.words import count, signed
 
 
 def foremost_run(runs: list[Run]) -> str | None:

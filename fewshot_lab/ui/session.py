@@ -8,7 +8,8 @@ import streamlit as st
 
 from fewshot_lab import home, live
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project import MARKER, Project
+from fewshot_lab.home import MARKER
+from fewshot_lab.project import Project
 from fewshot_lab.store import LONGEST_NAME, tidy_name
 
 COOKIE = "fewshot_annotator"

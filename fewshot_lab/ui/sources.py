@@ -11,8 +11,8 @@ from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
-from fewshot_lab.images import ManifestColumns, holds_dicom
-from fewshot_lab.ui.words import count, plural
+from fewshot_lab.images import ManifestColumns, holds_dicom, import_roots
+from fewshot_lab.words import count, plural, size
 
 LOOKED_AT = 5000
 CONTAINERS = {".zip": "zip", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
@@ -61,6 +61,7 @@ def look(text: str) -> Source:
     path = Path(text.strip().strip("'\"")).expanduser()
     if not path.is_absolute():
         raise FewshotLabError(f"Type the whole path, from its root: {path.absolute()}?")
+    import_roots().check(path)
     try:
         if not path.exists():
             raise FewshotLabError(_missing(path))
@@ -76,14 +77,8 @@ def look(text: str) -> Source:
         "csv": "A CSV manifest",
         "file": "A single file",
     }
-    sentence = f"{words[kind]}, {_size(n_bytes)}."
+    sentence = f"{words[kind]}, {size(n_bytes)}."
     return Source(kind, path, sentence, dicom=kind in ("zip", "file") and _dicom(path))
-
-
-def _size(n_bytes: int) -> str:
-    from fewshot_lab.ui.words import size
-
-    return size(n_bytes)
 
 
 def _dicom(path: Path) -> bool:

@@ -8,7 +8,7 @@ from fewshot_lab import jobs
 from fewshot_lab.project import Project
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import alert, sentences
-from fewshot_lab.ui.words import count, duration
+from fewshot_lab.words import count, duration
 
 STAGES = {
     "drawing": "Drawing cells",

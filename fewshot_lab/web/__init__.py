@@ -10,6 +10,7 @@ from fewshot_lab.web.bodies import (
     ClassBody,
     JobBody,
     OfferBody,
+    PairBody,
     SettingsBody,
     ViewBody,
 )
@@ -17,10 +18,11 @@ from fewshot_lab.web.columns import column
 from fewshot_lab.web.door import Door
 from fewshot_lab.web.frames import pack, unpack
 from fewshot_lab.web.guard import reading, writing
-from fewshot_lab.web.images import facts, neighbours, picture, search, thumbnail
+from fewshot_lab.web.images import facts, grey_values, neighbours, picture, search, thumbnail
 from fewshot_lab.web.labels import actions, change_classes, history, labels_csv
 from fewshot_lab.web.live import live
 from fewshot_lab.web.model import answer_offer
+from fewshot_lab.web.pair import choose_pair
 from fewshot_lab.web.people import disagreement
 from fewshot_lab.web.project import change_jobs, change_settings, change_views
 from fewshot_lab.web.redirects import PAGES, to_page, to_project
@@ -47,6 +49,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/live", live),
         Route(api + "/thumb/{image}", reading(thumbnail)),
         Route(api + "/picture/{image}", reading(picture)),
+        Route(api + "/grey/{image}", reading(grey_values)),
         Route(api + "/image/{image}", reading(facts)),
         Route(api + "/image/{image}/neighbours", reading(neighbours)),
         Route(api + "/search", reading(search)),
@@ -58,6 +61,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/classes", writing(ClassBody, change_classes), methods=["POST"]),
         Route(api + "/views", writing(ViewBody, change_views), methods=["POST"]),
         Route(api + "/settings", writing(SettingsBody, change_settings), methods=["POST"]),
+        Route(api + "/pair", writing(PairBody, choose_pair), methods=["POST"]),
         Route(api + "/backbone", writing(OfferBody, answer_offer), methods=["POST"]),
         Route(api + "/jobs", writing(JobBody, change_jobs), methods=["POST"]),
     ]

@@ -112,6 +112,13 @@ class ViewBody(Body):
     state: Annotated[str, StringConstraints(max_length=LONGEST_STATE)] | None = None
 
 
+class PairBody(Body):
+    """Two classes to tell apart; none any more where they are left out."""
+
+    annotator: Annotator
+    classes: Annotated[list[ClassId], Len(2, 2)] | None = None
+
+
 class OfferBody(Body):
     """The answer to a backbone that is offered."""
 

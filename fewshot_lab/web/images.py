@@ -1,10 +1,11 @@
-"""Images: thumbnail, large view, facts, neighbours, search.
+"""Images: thumbnail, large view, grey values, facts, neighbours, search.
 
 An id names its pixels, so that pictures can be kept for ever.
 """
 
 from io import BytesIO
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,9 +13,13 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import finite
 from fewshot_lab.live import PageState, visible_facts, visible_neighbours, visible_search
 from fewshot_lab.web.assets import IMMUTABLE
+from fewshot_lab.web.frames import pack
 from fewshot_lab.web.guard import json_answer, visibility_for, whole_number
 from fewshot_lab.web.people import opinion_rows
 
+PACKED = "application/octet-stream"
+# The message may gain something with a release, so not for ever.
+FOR_A_WHILE = {"Cache-Control": "private, max-age=3600"}
 LARGEST_SIDE = 2400
 LOSSLESS_PIXELS = 1_000_000
 MOST_NEIGHBOURS = 500
@@ -36,6 +41,25 @@ def picture(state: PageState, request: Request) -> Response:
         return Response(buffer.getvalue(), media_type="image/jpeg", headers=IMMUTABLE)
     image.save(buffer, "WEBP", lossless=True, method=1)
     return Response(buffer.getvalue(), media_type="image/webp", headers=IMMUTABLE)
+
+
+def grey_values(state: PageState, request: Request) -> Response:
+    """Serve the grey values of the file, where they are more than the picture of 8 bit shows.
+
+    The head says ``grey``, and then what the pixels mean (``fewshot_lab.images.GreyValues``);
+    arrays: ``pixels`` (uint16, row by row) and, where some are no part of the picture, ``blank``.
+    """
+    grey = state.project.grey_values(_image_id(request), max_side=LARGEST_SIDE)
+    if grey is None:
+        return Response(pack({"grey": False}, {}), media_type=PACKED, headers=FOR_A_WHILE)
+    names = ("slope", "intercept", "low", "high", "unit", "inverted", "windows")
+    height, width = grey.pixels.shape
+    head = {name: getattr(grey, name) for name in names} | {"width": width, "height": height}
+    arrays: dict[str, np.ndarray] = {"pixels": grey.pixels}
+    if grey.blank is not None:
+        arrays["blank"] = grey.blank.astype(np.uint8)
+    message = pack({"grey": True, **head}, arrays)
+    return Response(message, media_type=PACKED, headers=FOR_A_WHILE)
 
 
 def _image_id(request: Request) -> str:

@@ -98,7 +98,8 @@ def _viewer(state: PageState, annotator: str, position: int) -> str:
     """Return whose view it is; "" where all annotators see the same."""
     team = state.cached("team", position, state.project.store.team)
     apart = team.split or team.double or team.blind or team.repeats
-    return annotator if apart or annotator in team.seniors else ""
+    own = apart or annotator in team.seniors or annotator in state.live.snapshot.pairs
+    return annotator if own else ""
 
 
 class _Shared:

@@ -40,6 +40,7 @@ def model_head(state: PageState, snapshot: Snapshot, visibility: Visibility) -> 
             if s.image_id not in hidden
         ],
         "suggestions": suggestion_list(state, snapshot, visibility),
+        "pair": snapshot.pairs.get(visibility.annotator),
     }
 
 

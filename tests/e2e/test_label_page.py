@@ -473,6 +473,13 @@ def test_a_cell_of_the_confusion_matrix_opens_its_images(
     assert {labels[i].class_id for i in ids} == {int(label[1])}
     expect(page.locator(".ws-sentence-text")).to_contain_text(f"{name.capitalize()} predicted as")
 
+    # From the pair that is confused most to suggestions that dwell on it, and back by one click.
+    page.locator(".ws-truth-button").click()
+    page.locator(".ws-quality").get_by_role("button", name="apart").click()
+    expect(page.locator(".ws-sentence-text")).to_contain_text("apart. Usual suggestions")
+    page.get_by_role("button", name="Usual suggestions").click()
+    expect(page.locator(".ws-sentence-text")).not_to_contain_text("apart")
+
 
 def test_long_names_that_begin_alike_can_be_told_apart(
     project: Project, open_label_page: Open

@@ -39,7 +39,7 @@ def figures(y, predicted, sample):
         mean_recall(y, predicted, sample),
         share(hit, y == 0, sample, unseen=True),
         share(hit, predicted == 0, sample),
-        share(y == 0, everything, sample, told=True),
+        share(y == 0, everything, sample, strata_predict=True),
     )
 
 

@@ -124,7 +124,7 @@ def test_accuracy_recall_precision_and_share_of_a_class(n, drawn):
                 of, called, each = seen == k, said == k, 1 / len(some)
                 held.add("recall", share(ok, of, sample, unseen=True), recall[k], each)
                 held.add("precision", share(ok, called, sample), precision[k], each)
-                told = share(of, every, sample, told=True)
+                told = share(of, every, sample, strata_predict=True)
                 held.add("share", told, prior[k], each)
     held.check(n, drawn)
 

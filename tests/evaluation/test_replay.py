@@ -8,7 +8,7 @@ import pytest
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import ReplayPlan, replay
-from fewshot_lab.evaluation.replay import reached, verdict
+from fewshot_lab.evaluation.strategy_comparison import reached, verdict
 from fewshot_lab.project import set_strategy, strategy_of, take_evidence
 from fewshot_lab.sampling import STRATEGIES, suggest_by
 
@@ -49,7 +49,7 @@ def test_a_replay_says_what_labels_would_have_been_saved(found):
 
 def test_overlapping_draws_are_not_taken_for_independent_ones():
     """Where strategies differ by chance alone, few intervals exclude no difference."""
-    from fewshot_lab.evaluation.replay import _half
+    from fewshot_lab.evaluation.strategy_comparison import _half
 
     random = np.random.default_rng(0)
     excluded = 0

@@ -29,7 +29,7 @@ from fewshot_lab.images import (
     read_rgb,
     scan,
 )
-from fewshot_lab.images.dicom import apply_window
+from fewshot_lab.images.dicom_grey import apply_window
 
 # pydicom warns of header values off the standard, which its own test files have on purpose
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")

@@ -97,7 +97,7 @@ def test_real_blood_cells_by_folder_and_by_manifest(pbc8):
     source = pbc8
     found = scan(source, reference_labels="folders")
     assert found.total == 5119
-    assert found.ignored == 2  # manifest.csv and DATASET.md
+    assert found.ignored.total() == 2  # manifest.csv and DATASET.md
     by_folder = {c.path: c.reference for c in found if isinstance(c, Candidate)}
     by_manifest = {
         c.path: c.reference for c in scan(source / "manifest.csv") if isinstance(c, Candidate)

@@ -38,7 +38,7 @@ def test_what_is_no_image_by_name_is_counted_not_listed(tmp_path):
         (tmp_path / name).write_text("words")
     found = scan(tmp_path)
     assert [type(item) for item in found] == [Candidate]
-    assert found.ignored == 5
+    assert found.ignored.total() == 5
 
 
 def test_hidden_files_and_leftovers_of_systems_are_passed_over(tmp_path):
@@ -49,7 +49,7 @@ def test_hidden_files_and_leftovers_of_systems_are_passed_over(tmp_path):
     (tmp_path / "desktop.ini").write_bytes(b"x")
     found = scan(tmp_path)
     assert paths(found) == ["a.png"]
-    assert found.ignored == 0
+    assert not found.ignored
 
 
 def test_files_without_an_ending_are_known_by_their_first_bytes(tmp_path):

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from fewshot_lab.embeddings.shards import write_shard
+from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import GroupRule
 from fewshot_lab.live import LiveSession
 from fewshot_lab.live.suspects import Suspects
-from fewshot_lab.project import Project
+from fewshot_lab.project import Project, class_pairs, set_class_pair
 from fewshot_lab.store import LabelAction, NewImage
 
 N, K, D = 240, 3, 32
@@ -558,3 +559,40 @@ def test_where_audit_and_cross_validation_disagree_labels_given_many_at_once_are
     again = Suspects(b.store)
     listed = again.of(b.project.fit("logreg").fitted, ids, b.store.position(), disagreeing=True)
     assert f"{lasso[0]:020x}" not in {s.image_id for s in listed}
+
+
+def test_one_annotators_suggestions_dwell_on_two_classes_until_they_say_otherwise(bench):
+    b = bench()
+    b.label(b.per_class(12))
+    b.open()
+    b.settled()
+    pair = (b.classes[0], b.classes[2])
+    set_class_pair(b.project, "kim", pair)
+    b.session.notify()
+    snapshot = b.settled(done=lambda s: s.pairs)
+    assert snapshot.pairs == {"kim": pair}
+    between = snapshot.between[pair]
+    dwelling = [s for s in between if s.strategy == "pair"]
+    assert dwelling and {s.classes for s in dwelling} == {pair}
+    assert len(between) == len({s.image_id for s in between})
+    # The share drawn at random stays, and nobody else's suggestions change.
+    assert [s for s in between if s.audit]
+    assert not [s for s in snapshot.suggestions if s.strategy == "pair"]
+
+    b.store.retire_class(b.classes[2], annotator="kim")
+    b.session.notify()
+    snapshot = b.settled(done=lambda s: not s.between)
+    assert snapshot.pairs == {"kim": pair}  # for the page to say why nothing dwells on it
+    set_class_pair(b.project, "kim", None)
+    b.session.notify()
+    assert b.settled(done=lambda s: not s.pairs).suggestions
+
+
+def test_a_pair_is_two_different_classes_of_the_list(bench):
+    b = bench()
+    with pytest.raises(FewshotLabError, match="two different ones"):
+        set_class_pair(b.project, "kim", (b.classes[0], b.classes[0]))
+    b.store.retire_class(b.classes[2], annotator="kim")
+    with pytest.raises(FewshotLabError, match="no longer in the list"):
+        set_class_pair(b.project, "kim", (b.classes[0], b.classes[2]))
+    assert class_pairs(b.project) == {}

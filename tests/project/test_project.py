@@ -6,6 +6,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fewshot_lab import FewshotLabError, Project
 from fewshot_lab.images import ManifestColumns
@@ -145,11 +146,11 @@ def test_labelling_by_a_file_of_paths(project, tmp_path):
     file = tmp_path / "labels.csv"
     lines = [f"{paths[0]},a", f"{paths[1]},unsure", "gone.png,a", f"{paths[2]},"]
     file.write_text("\n".join(["path,label", *lines]))
-    done, unmatched = project.labels.add_csv(file, annotator="kim")
-    assert (done, unmatched) == (3, ["gone.png"])
+    done = project.labels.add_csv(file, annotator="kim")
+    assert (done.labelled, done.unmatched) == (3, ["gone.png"])
     kinds = {label.kind for label in project.store.labels().values()}
     assert kinds == {"class", "unsure"}
-    file.write_text("file,label\na,b\n")
+    file.write_text("where,label\na,b\n")
     with pytest.raises(FewshotLabError, match="no column path"):
         project.labels.add_csv(file, annotator="kim")
 
@@ -181,8 +182,8 @@ def test_two_labels_for_one_image_are_refused_and_one_said_twice_is_not(project,
     with pytest.raises(FewshotLabError, match=f"{one}: a, {one}: b. Leave one"):
         project.labels.add_csv(file, annotator="kim")
     assert project.store.classes() == [] and project.store.labels() == {}
-    file.write_text(f"path,label\n{one},a\n{other},Unsure\n{one},A\n")
-    assert project.labels.add_csv(file, annotator="kim") == (2, [])
+    file.write_text(f"path,label\n{one},a\n{other},Unsure\n{one},a\n")
+    assert project.labels.add_csv(file, annotator="kim") == (2, [], {})
     assert {label.kind for label in project.store.labels().values()} == {"class", "unsure"}
 
 
@@ -190,13 +191,59 @@ def test_labels_from_a_spreadsheet_and_a_file_that_is_no_table(project, tmp_path
     paths = [row.path for row in project.store.files()][:2]
     file = tmp_path / "labels.csv"
     file.write_text(f'path;label\n{paths[0]};"a, b"\n{paths[1]};c\n')
-    assert project.labels.add_csv(file, annotator="kim") == (2, [])
+    assert project.labels.add_csv(file, annotator="kim") == (2, [], {})
     assert {row.name for row in project.store.classes()} >= {"a, b", "c"}
-    file.write_bytes("path,label\nx,Größe\n".encode("cp1252"))
-    with pytest.raises(FewshotLabError, match="save it as a CSV in UTF-8"):
+    file.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0")
+    with pytest.raises(FewshotLabError, match="is not a CSV"):
         project.labels.add_csv(file, annotator="kim")
     with pytest.raises(FewshotLabError, match=r"gone\.csv cannot be read: No such file"):
         project.labels.add_csv(tmp_path / "gone.csv", annotator="kim")
+
+
+@pytest.mark.parametrize("table", ["label", "manifest"])
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("path,label\n%s\\%s,Größe\n", "utf-8"),
+        ("path,label\n./%s/%s,Größe\n", "utf-8"),
+        ("path,label\n%s/%s,Größe\n", "utf-16"),
+        ("path,label\n%s/%s,Größe\n", "cp1252"),
+        ("Filename;Class\n%s/%s ;Größe\n", "utf-8-sig"),
+        ("sep=;\nPATH;LABEL\n%s/%s;Größe\n", "utf-8"),
+    ],
+)
+def test_labels_and_manifests_have_one_reader(home, tmp_path, table, text, encoding):
+    (tmp_path / "s1").mkdir()
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "s1" / "a.png")
+    file = tmp_path / "table.csv"
+    file.write_bytes((text % ("s1", "a.png")).encode(encoding))
+    with Project.create("dialects") as project:
+        if table == "manifest":
+            project.import_images(file)
+            assert [(r.path, r.reference) for r in project.store.images()] == [
+                ("s1/a.png", "Größe")
+            ]
+            return
+        project.import_images(tmp_path)
+        assert project.labels.add_csv(file, annotator="kim").labelled == 1
+        assert [row.name for row in project.store.classes()] == ["Größe"]
+
+
+def test_a_name_that_begins_with_a_space_is_labelled_too(home, tmp_path):
+    Image.new("RGB", (8, 8), "red").save(tmp_path / " lead.png")
+    (tmp_path / "labels.csv").write_text("path,label\n lead.png,a\n")
+    with Project.create("spaces") as project:
+        project.import_images(tmp_path)
+        assert project.labels.add_csv(tmp_path / "labels.csv", "kim") == (1, [], {})
+
+
+def test_classes_that_differ_by_case_are_one_and_it_is_told(project, tmp_path):
+    one, two, three = (row.path for row in project.store.files()[:3])
+    file = tmp_path / "labels.csv"
+    file.write_text(f"path,label\n{one},T\n{two},t\n{three},Ab\n")
+    done = project.labels.add_csv(file, annotator="kim")
+    assert done.respelt == {"t": "T"} and "“t” as “T”" in done.sentence
+    assert [row.name for row in project.store.classes()] == ["T", "Ab"]
 
 
 def test_one_undo_takes_back_a_whole_file_of_labels(project):

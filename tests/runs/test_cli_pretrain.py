@@ -45,6 +45,24 @@ def test_from_start_to_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert "finished its 4 steps" in capsys.readouterr().err
 
 
+def test_images_that_are_away_are_told_and_tried_again(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [item.file for item in project.items()][:6]
+    for file in files:
+        file.rename(file.with_suffix(".away"))
+    line = ["pretrain", "cells", *TINY, "--steps", "2", "--device", "cpu", "--name"]
+    assert verb([*line, "one"]) == 0
+    told = capsys.readouterr()
+    assert "one has learnt from 42 images (6 could not be read)." in told.out
+    assert f"{files[0]}: The file is not there." in told.err
+    for file in files:
+        file.with_suffix(".away").rename(file)
+    assert verb([*line, "two"]) == 0
+    assert "two has learnt from 48 images." in capsys.readouterr().out
+    assert find_run("two").metrics()[-1]["epoch"] == 2 * 8 / 48
+
+
 @pytest.mark.usefixtures("project")
 def test_a_run_that_collapses_says_which_clone_to_try(
     capsys: pytest.CaptureFixture[str],

@@ -1,8 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 from fewshot_lab.classifiers import Pool, fit
-from fewshot_lab.sampling import suggest
+from fewshot_lab.sampling import suggest, suggest_between
 
 
 def clusters(sizes, *, d=24, spread=0.35, seed=0):
@@ -172,3 +174,23 @@ def test_it_needs_fewer_labels_than_random():
         return lambda labels, p, class_ids, step: rng.permutation(np.flatnonzero(labels < 0))[:10]
 
     assert after(ours) > np.mean([after(random(seed)) for seed in range(5)])
+
+
+def test_two_classes_are_told_apart_by_images_between_them_unlike_each_other():
+    X, y = clusters((200, 200, 200), spread=1.4)
+    rows = np.concatenate([np.flatnonzero(y == k)[:15] for k in range(3)])
+    pool, state = warm(X, y, rows)
+    eligible = state["labelled"] < 0
+    ids = [str(i) for i in range(len(X))]
+    found = suggest_between((0, 2), pool, ids, eligible=eligible, n=8, **state)
+    p = state["probabilities"][[int(s.image_id) for s in found]]
+    lesser = np.minimum(state["probabilities"][:, 0], state["probabilities"][:, 2])
+    assert len({s.image_id for s in found}) == len(found) == 8
+    assert (np.minimum(p[:, 0], p[:, 2]) >= 0.1).all()
+    assert np.minimum(p[:, 0], p[:, 2]).mean() > 2 * lesser[eligible].mean()
+    assert {s.classes for s in found} == {(0, 2)}
+    assert re.fullmatch(r"between class0 and class2, \d+ % and \d+ %", found[0].reason)
+    # An image of which it is sure is not between anything; a class without labels is unknown.
+    state["probabilities"] = np.eye(3, dtype=np.float32)[y]
+    assert suggest_between((0, 2), pool, ids, eligible=eligible, n=8, **state) == []
+    assert suggest_between((0, 7), pool, ids, eligible=eligible, n=8, **state) == []

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import jobs
-from fewshot_lab.project import Project
-from fewshot_lab.ui.import_result import as_csv, sentence
+from fewshot_lab.project import ImportReport, Project
+from fewshot_lab.ui.import_result import as_csv
 
 from .conftest import words
 
@@ -128,10 +128,14 @@ def test_an_import_that_brought_nothing_says_why_and_lists_the_files(
 
 
 def test_the_sentence_leaves_out_what_did_not_happen() -> None:
-    report = {"added": 1, "known": 0, "duplicates": [], "refused": []}
-    assert sentence(report) == "1 image added."
-    report = {"added": 0, "known": 7, "duplicates": [["a", "b"]], "refused": [["c", "d"]]}
-    assert sentence(report) == "0 images added, 7 files known already, 1 duplicate, 1 file refused."
+    assert ImportReport(added=1).sentence == "1 image added."
+    report = ImportReport(known=7, duplicates=[("a", "b")], refused=[("c", "d")], moved=2)
+    report.ignored = {".docx": 1, ".xyz": 3, "": 1}
+    assert report.sentence == (
+        "0 images added, 2 images found again in another place, 7 files known already, "
+        "1 duplicate linked to the first, 1 file refused. Left out, because no image is read from "
+        "such files: 3 .xyz, 1 without an ending, 1 .docx."
+    )
 
 
 def test_the_table_opens_in_a_spreadsheet() -> None:

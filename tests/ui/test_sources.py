@@ -49,6 +49,16 @@ def test_a_relative_path_is_refused() -> None:
         look("cells")
 
 
+def test_a_path_outside_the_roots_is_refused_before_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shared").mkdir()
+    monkeypatch.setenv("FEWSHOT_LAB_IMPORT_ROOTS", str(tmp_path / "shared"))
+    assert look(str(tmp_path / "shared")).kind == "folder"
+    with pytest.raises(FewshotLabError, match="cannot be imported"):
+        look(str(tmp_path / "no" / "where"))
+
+
 def test_a_dropped_folder_keeps_its_folders(tmp_path: Path) -> None:
     kept = keep_drop([Drop("cells/a/1.png"), Drop("cells/b/1.png")], tmp_path)
     assert len(kept) == 1

@@ -131,7 +131,13 @@ test("a selection holds what matches, and gets the rest back with the filters' e
   model.select({ kind: "lasso", rows: [0, 1, 3], set: new Set([0, 1, 3]), polygon: [] });
   state.set([is("site", "Kiel")]);
   await settled();
-  assert.deepEqual([model.selection.rows, [...model.selection.set]], [[1, 3], [1, 3]]);
+  assert.deepEqual(
+    [model.selection.rows, [...model.selection.set]],
+    [
+      [1, 3],
+      [1, 3],
+    ],
+  );
   state.clear();
   assert.deepEqual(model.selection.rows, [0, 1, 3]);
 });

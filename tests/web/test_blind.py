@@ -1,8 +1,9 @@
 """What is hidden from an annotator is not in any answer of the server's."""
 
 import shutil
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,32 @@ class Eyes:
         answer = self.client.post(f"{self.api}/actions", json=body, headers={"X-Fewshot": "1"})
         return answer.json()["acks"][0]
 
+    def tell_apart(self, *classes: int) -> Any:
+        body = {"annotator": self.annotator, "classes": list(classes) or None}
+        headers = {"X-Fewshot": "1"}
+        return self.client.post(f"{self.api}/pair", json=body, headers=headers)
+
 
 def ids_of(project: Project) -> list[str]:
     return project.store.ids()
+
+
+def test_a_pair_to_tell_apart_is_the_annotators_own(project: Project) -> None:
+    kim, bo = Eyes("kim"), Eyes("bo")
+    pair = list(kim.look()[0]["model"]["class_ids"][:2])
+    assert bo.tell_apart(*pair).json() == {"pair": pair}
+    until(lambda: bo.look()[0]["model"]["pair"] == pair)
+    assert kim.look()[0]["model"]["pair"] is None
+    assert "two different" in bo.tell_apart(pair[0], pair[0]).json()["error"]
+    assert bo.tell_apart(pair[0]).status_code == 400
+    bo.tell_apart()
+    until(lambda: bo.look()[0]["model"]["pair"] is None)
+
+
+def until(wanted: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not wanted():
+        assert time.monotonic() < deadline
 
 
 def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
@@ -93,6 +117,8 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     for name in ("@annotator", "@unlike"):
         head, arrays = unpack(bo.get("column", name=name).content)
         assert not arrays["values"].any(), (name, head["names"])
+    # Images between two classes would give away what is predicted.
+    assert "blind" in bo.tell_apart(0, 1).json()["error"]
     # Somebody who does not say who they are sees no more.
     nobody = Eyes("")
     assert (nobody.look()[1]["predicted"] == NO_CLASS).all()

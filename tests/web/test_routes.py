@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -314,6 +315,37 @@ def test_pictures_are_served_for_ever_and_only_by_id(page: Browser, client: Test
     assert Image.open(BytesIO(picture.content)).size == (144, 144)
     for wrong in ("..%2f..%2fproject.sqlite", "zz", "0" * 20):
         assert client.get(f"{page.api}/thumb/{wrong}.webp").status_code in (400, 404)
+
+
+def test_grey_values_are_those_of_the_file_and_nothing_else_of_it(
+    page: Browser, client: TestClient, project: Project, tmp_path: Path
+) -> None:
+    stored = np.arange(12, dtype=np.uint16).reshape(3, 4) * 300
+    Image.fromarray(stored).save(tmp_path / "deep.png", pnginfo=_note("Jane Doe"))
+    project.import_images(tmp_path)
+    deep = project.store.search("deep.png", limit=1)[0]
+    answer = client.get(f"{page.api}/grey/{deep}")
+    head, arrays = unpack(answer.content)
+    assert (head["slope"] * arrays["pixels"] + head["intercept"] == stored.ravel()).all()
+    assert (head["width"], head["height"], head["low"], head["high"]) == (4, 3, 0, 3300)
+    assert head["windows"] == [[2048, 4096, "LINEAR"]]
+    assert b"Jane" not in answer.content
+    assert unpack(client.get(f"{page.api}/grey/{page.ids[0]}").content) == ({"grey": False}, {})
+    file, _ = project.file_of(deep)
+    file.write_bytes(file.read_bytes()[:60])
+    damaged = client.get(f"{page.api}/grey/{deep}")
+    file.unlink()
+    gone = client.get(f"{page.api}/grey/{deep}")
+    assert damaged.status_code == gone.status_code == 400
+    assert "damaged" in damaged.json()["error"] or "truncated" in damaged.json()["error"]
+    assert "not there" in gone.json()["error"]
+    assert client.get(f"{page.api}/grey/zz").status_code == 400
+
+
+def _note(text: str) -> PngInfo:
+    info = PngInfo()
+    info.add_text("Comment", text)
+    return info
 
 
 def test_facts_neighbours_search_and_columns(

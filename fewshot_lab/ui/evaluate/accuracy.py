@@ -12,7 +12,7 @@ from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import audit_part, other_sites
 from fewshot_lab.ui.evaluate.parts import follow_labels, learning
 from fewshot_lab.ui.fragments import fragment, muted
-from fewshot_lab.ui.words import count, percent, plural
+from fewshot_lab.words import count, percent, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import CrossValidation

@@ -8,7 +8,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.fragments import fragment, muted, plainly
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.words import count, plural
+from fewshot_lab.words import count, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import AuditReport, LeakCheck, ReferenceTest, TestFigures

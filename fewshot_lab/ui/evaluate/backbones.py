@@ -15,7 +15,7 @@ from fewshot_lab.ui.evaluate.parts import (
     too_few,
 )
 from fewshot_lab.ui.fragments import fragment, lead, muted
-from fewshot_lab.ui.words import count
+from fewshot_lab.words import count
 
 VERB = "evaluate-backbones"
 

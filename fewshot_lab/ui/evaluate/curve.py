@@ -1,5 +1,6 @@
 """The learning curve of the labels at hand: where it stands, where it goes, when to stop."""
 
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -10,7 +11,7 @@ from fewshot_lab.ui import curve_charts, pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.words import count, escape
+from fewshot_lab.words import count
 
 ALL, WHOLE = -1, "All classes"
 ROOM = 28  # characters of a class's name beside the chart

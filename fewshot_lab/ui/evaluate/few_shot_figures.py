@@ -12,7 +12,7 @@ from fewshot_lab.ui import curve_charts
 from fewshot_lab.ui.evaluate.few_shot_form import TITLES
 from fewshot_lab.ui.evaluate.parts import KINDS, backbone_titles
 from fewshot_lab.ui.fragments import fragment
-from fewshot_lab.ui.words import count, plural
+from fewshot_lab.words import count, plural
 
 METRICS = {
     "balanced_accuracy": "Balanced accuracy",

@@ -8,8 +8,8 @@ from fewshot_lab.project import Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted, plainly
-from fewshot_lab.ui.words import count
 from fewshot_lab.web import api_url
+from fewshot_lab.words import count
 
 if TYPE_CHECKING:
     from fewshot_lab.project import NearPair

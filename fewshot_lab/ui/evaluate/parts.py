@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -14,7 +15,6 @@ from fewshot_lab.runs import list_runs
 from fewshot_lab.ui import work
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.words import escape
 
 KINDS = {"reference": "reference labels", "own": "your labels"}
 

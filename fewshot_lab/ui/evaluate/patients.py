@@ -10,7 +10,7 @@ from fewshot_lab.project import Project, own_class, patient_figures, set_own_cla
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.evaluate.probability_parts import unbroken
 from fewshot_lab.ui.fragments import fragment, muted, plainly
-from fewshot_lab.ui.words import count, plural
+from fewshot_lab.words import count, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.project import PatientFigures

@@ -1,5 +1,6 @@
 """Who labelled what, how far people agree, and what is to be decided."""
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
-from fewshot_lab.ui.words import count, escape, plural
+from fewshot_lab.words import count, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.project import PeopleReport

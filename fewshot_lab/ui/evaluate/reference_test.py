@@ -6,7 +6,7 @@ from fewshot_lab.evaluation import TestRule
 from fewshot_lab.project import Project
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted
-from fewshot_lab.ui.words import plural
+from fewshot_lab.words import plural
 
 TESTS = {
     "auto": "Where the images say so (a column split = test, or a folder test)",

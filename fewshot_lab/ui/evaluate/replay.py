@@ -10,7 +10,7 @@ from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES
 from fewshot_lab.ui import curve_charts
 from fewshot_lab.ui.evaluate.parts import KINDS, kinds_of_labels, results_and_job, too_few
 from fewshot_lab.ui.fragments import fragment, lead, muted
-from fewshot_lab.ui.words import count
+from fewshot_lab.words import count
 
 VERB = "evaluate-replay"
 COLOURS = dict(zip(STRATEGIES, curve_charts.COLOURS, strict=False)) | {"random": curve_charts.GREY}

@@ -8,6 +8,7 @@ import { GridCursor } from "./gridcursor.js";
 import { GridHeader } from "./gridheader.js";
 import { GridLabelling } from "./gridlabelling.js";
 import { GridTiles } from "./gridtiles.js";
+import { PairMenu } from "./pairmenu.js";
 import { Suggestions } from "./suggestions.js";
 import { auditRows, filteredRows, labelledRows, ordered, predictedRows } from "./views.js";
 
@@ -53,7 +54,8 @@ export class Grid {
     this.outOfFold = /** @type {Map<number, { id: number, probability: number }> | null} */ (null);
     this.opinions = /** @type {Map<number, Opinion[]>} */ (new Map());
     this.decided = /** @type {Set<number>} */ (new Set());
-    this.suggestions = new Suggestions(model);
+    this.pairMenu = new PairMenu({ model, api, toasts, workspace, onChosen: () => this.open({ name: "suggestions" }) });
+    this.suggestions = new Suggestions(model, () => this.pairMenu.choose(null));
     this.accept = new BulkAccept({ model, labeller, grid: this });
     this.cursor = new GridCursor(this);
     this.labelling = new GridLabelling(this);

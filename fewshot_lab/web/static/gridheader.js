@@ -87,6 +87,7 @@ export class GridHeader {
           { class: "ws-bar-end" },
           this.searchField,
           this.acceptButton,
+          iconButton("pair", "Tell two classes apart", (event) => grid.pairMenu.open(event.currentTarget)),
           iconButton("list", "Show all images of a class", (event) => this.openClassMenu(event.currentTarget)),
           iconButton("search", "Search images by name", () => this.openSearch()),
         ),

@@ -3,6 +3,7 @@
 
 import { button, capitalised, count, h, percent, refill, two } from "./dom.js";
 import { ShortNames } from "./names.js";
+import { mostConfused } from "./pairmenu.js";
 
 /** @import { Grid } from "./grid.js" */
 /** @import { Model } from "./model.js" */
@@ -30,8 +31,18 @@ export class QualityPanel {
     refill(
       this.element,
       h("div", { class: "ws-quality-part ws-scroll" }, this.recall(cv, inRecall)),
-      h("div", { class: "ws-quality-part ws-scroll" }, this.confusion(cv, inRow, inColumn)),
+      h("div", { class: "ws-quality-part ws-scroll" }, this.confusion(cv, inRow, inColumn), this.tellApart(cv)),
     );
+  }
+
+  /** The way from the two classes that are taken for each other most often to more labels of them. @param {CrossValidation} cv */
+  tellApart(cv) {
+    const pair = mostConfused(cv)?.filter((id) => this.model.classes.some((c) => c.id === id));
+    if (pair?.length !== 2) return null;
+    const [a, b] = pair.map((id) => this.model.name(id));
+    const onclick = () => this.grid.pairMenu.choose(pair);
+    const title = "Suggestions then dwell on images that look like both";
+    return h("p", {}, button("ws-link", { onclick, title }, `Tell ${a} and ${b} apart`), ", which are confused most.");
   }
 
   /**

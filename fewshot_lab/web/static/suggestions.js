@@ -1,7 +1,7 @@
 // @ts-check
 // The images to label next, and why: what is under the person's eyes stays, what lies ahead is renewed.
 
-import { capitalised, h } from "./dom.js";
+import { button, capitalised, h } from "./dom.js";
 
 /** @import { Model } from "./model.js" */
 /** @import { Child, Suggestion } from "./types.d.ts" */
@@ -18,13 +18,19 @@ const PLAIN = 200;
 const isDone = (model, row) => model.kind(row) !== 0 || model.isSkipped(row);
 
 export class Suggestions {
-  /** @param {Model} model */
-  constructor(model) {
+  /**
+   * @param {Model} model
+   * @param {() => void} [onUsual] ends telling two classes apart
+   */
+  constructor(model, onUsual = () => {}) {
     this.model = model;
+    this.onUsual = onUsual;
     this.rows = /** @type {number[]} */ ([]);
     this.reasons = /** @type {Map<number, Suggestion>} */ (new Map());
     // Images as imported, where there are no suggestions yet.
     this.plain = false;
+    // Another pair of classes to tell apart: what was listed for the last one goes at once.
+    this.pair = "";
   }
 
   fresh() {
@@ -46,6 +52,11 @@ export class Suggestions {
   renew(focusRow) {
     const { model } = this;
     const fresh = this.fresh();
+    const pair = String(model.snapshot?.pair ?? "");
+    if (pair !== this.pair) {
+      this.pair = pair;
+      this.rows = [];
+    }
     const open = this.rows.filter((row) => !isDone(model, row));
     const at = Math.max(this.rows.indexOf(focusRow), this.rows.indexOf(open[0]));
     // Images that were listed before there were suggestions go, unless somebody has begun on them.
@@ -78,18 +89,46 @@ export class Suggestions {
     if (this.plain) return ["Not embedded yet: the first images, as imported. Labels given now count later."];
     if (!total && model.mask) return ["None of the images suggested now matches the filters."];
     if (!total) return [model.snapshot?.message || "There is nothing left to suggest."];
+    const suggestion = this.reasons.get(row);
+    const pair = this.pairParts(suggestion);
     if (!model.classes.length) return ["Name a class at the left; its key then labels the image in focus."];
     const done = this.rows.filter((r) => isDone(model, r)).length;
-    if (done === total) return [`All ${total} done: the next ones come with the refit.`];
+    if (done === total) return [`All ${total} done: the next ones come with the refit.`, ...pair];
     const audit = this.rows.some((r) => model.isAudit(r));
     const end = [
       ...(audit
         ? [`${done} of ${total} done; `, h("em", {}, "A"), " marks the audit draw."]
         : [`${done} of ${total} done.`]),
-      ...this.strategy(),
+      ...(pair.length ? pair : this.strategy()),
     ];
-    const suggestion = this.reasons.get(row);
     return suggestion?.reason ? [...this.reason(suggestion), " ", ...end] : end;
+  }
+
+  /**
+   * What two classes are being told apart, or why they cannot be, and what ends it.
+   * @param {Suggestion} [suggestion] of the image in focus
+   * @returns {Child[]}
+   */
+  pairParts(suggestion) {
+    const { model } = this;
+    const { pair, class_ids: known } = model.snapshot ?? {};
+    if (!pair) return [];
+    const [first, second] = pair.map((id) => h("em", {}, model.name(id)));
+    const end = [" ", button("ws-link", { onclick: this.onUsual }, "Usual suggestions")];
+    const gone = pair.find((id) => !model.classes.some((c) => c.id === id));
+    if (gone !== undefined) {
+      return [" ", h("em", {}, model.name(gone)), " is no longer a class, so these are the usual ones.", ...end];
+    }
+    if (!pair.every((id) => known?.includes(id))) {
+      return [" Label some of ", first, " and of ", second, ": until then these are the usual ones.", ...end];
+    }
+    const between = this.rows.filter((row) => this.reasons.get(row)?.strategy === "pair").length;
+    if (!between)
+      return [" No further image lies between ", first, " and ", second, ": these are the usual ones.", ...end];
+    // What is said of the image in focus names them already.
+    return suggestion?.strategy === "pair"
+      ? [" Telling these two apart.", ...end]
+      : [" Telling ", first, " and ", second, " apart.", ...end];
   }
 
   /** Where suggestions do not follow the usual mixture, that is said, with why on hover. */

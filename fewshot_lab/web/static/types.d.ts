@@ -52,6 +52,8 @@ export interface Snapshot {
   disagreement: string | null;
   suspects: [id: string, label: number, predicted: number, probability: number][];
   suggestions: Suggestion[];
+  /** The two classes that the suggestions of whoever asks are to tell apart. */
+  pair: [number, number] | null;
 }
 
 export interface Job {

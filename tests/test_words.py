@@ -2,7 +2,7 @@
 
 import pytest
 
-from fewshot_lab.ui import words
+from fewshot_lab import words
 
 
 @pytest.mark.parametrize(

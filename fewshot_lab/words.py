@@ -1,22 +1,8 @@
-"""How numbers, times and names are written on every page."""
+"""How numbers, times and names are written for people, on pages, at the terminal and in reports."""
+
+from __future__ import annotations
 
 import time
-from html import escape
-
-__all__ = [
-    "ago",
-    "count",
-    "duration",
-    "escape",
-    "interval",
-    "percent",
-    "plain",
-    "plural",
-    "points",
-    "shortened",
-    "signed",
-    "size",
-]
 
 
 def count(n: int) -> str:
@@ -24,30 +10,39 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
-def plain(text: str) -> str:
-    """Return text that Markdown shows as it is."""
-    for sign in "\\`*_{}[]()#+-.!|<>~:$":
-        text = text.replace(sign, "\\" + sign)
-    return text
-
-
 def plural(n: int, one: str, many: str | None = None) -> str:
-    """Return "1 image", "5,119 images"."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    """Return "1 image", "5,119 images", "2 classes"."""
+    return f"{n:,} {one if n == 1 else many or one + ('es' if one.endswith('s') else 's')}"
 
 
-def percent(p: float) -> str:
+def percent(p: float, digits: int = 0) -> str:
     """Return 0.934 as "93 %"; what is not quite none or all never reads as 0 or 100."""
-    value = round(100 * p)
-    if value == 100 and p < 1:
-        return ">99 %"
+    value, least = round(100 * p, digits), 10**-digits
+    if value >= 100 and p < 1:
+        return f">{100 - least:.{digits}f} %"
     if value == 0 and p > 0:
-        return "<1 %"
-    return f"{value} %"
+        return f"<{least:g} %"
+    return f"{value:.{digits}f} %"
+
+
+def fine_percent(p: float) -> str:
+    """Return 0.784 as "78 %" and 0.046 as "4.6 %", for errors and other small shares."""
+    return f"{100 * p:.1f} %" if p < 0.0995 else f"{100 * p:.0f} %"
+
+
+def share(value: float, low: float, high: float, digits: int = 0) -> str:
+    """Return 0.84 as "84 % (80–87)": a share and its interval."""
+    return f"{percent(value, digits)} ({100 * low:.{digits}f}–{100 * high:.{digits}f})"
+
+
+def fine_share(value: float, low: float, high: float) -> str:
+    """Return 0.046 as "4.6 % (3.1–6.8)", 0.84 as "84 % (80–87)"."""
+    digits = 1 if value < 0.0995 else 0
+    return f"{fine_percent(value)} ({100 * low:.{digits}f}–{100 * high:.{digits}f})"
 
 
 def interval(value: float, low: float, high: float) -> str:
-    """Return "0.84 (0.80–0.87)", with true minuses."""
+    """Return what is no share, as a kappa: "0.72 (0.61–0.80)", with true minuses."""
     return f"{value:.2f} ({low:.2f}–{high:.2f})".replace("-", "−")
 
 
@@ -71,12 +66,14 @@ def points(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return 95 as "2 min", 40 as "40 s"."""
+    """Return 95 as "2 min", 40 as "40 s", 250,000 as "3 days"."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 90 * 60:
         return f"{round(seconds / 60)} min"
     hours = seconds / 3600
+    if hours >= 48:
+        return plural(round(hours / 24), "day")
     return f"{hours:.1f} h" if hours < 10 else f"{round(hours)} h"
 
 
@@ -91,15 +88,18 @@ def ago(at: float, now: float | None = None) -> str:
         return f"{plural(int(past // 3600), 'hour')} ago"
     if past < 7 * 86400:
         return f"{plural(int(past // 86400), 'day')} ago"
-    return time.strftime("%-d %b %Y", time.localtime(at))
+    day = time.localtime(at)
+    return f"{day.tm_mday} {time.strftime('%b %Y', day)}"
 
 
 def size(n_bytes: float) -> str:
     """Return 41_000_000 as "41 MB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000 or unit == "GB":
-            return (
-                f"{n_bytes:.0f} {unit}" if n_bytes >= 10 or unit == "B" else f"{n_bytes:.1f} {unit}"
-            )
+    for unit in ("B", "kB", "MB"):
+        if n_bytes < 1000:
+            return _figure(n_bytes, unit)
         n_bytes /= 1000
-    raise AssertionError
+    return _figure(n_bytes, "GB")
+
+
+def _figure(n: float, unit: str) -> str:
+    return f"{n:.0f} {unit}" if n >= 10 or unit == "B" else f"{n:.1f} {unit}"

@@ -1,0 +1,81 @@
+"""What an import did, and in words."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+_ENDINGS = 8
+_COUNTED = (
+    ("moved", "image", "found again in another place"),
+    ("known", "file", "known already"),
+    ("filled", "image", "given a reference label, group or metadata"),
+    ("duplicates", "duplicate", "linked to the first"),
+    ("conflicts", "duplicate", "with another reference label"),
+    ("refused", "file", "refused"),
+)
+
+
+@dataclass
+class ImportReport:
+    """What an import did.
+
+    Attributes
+    ----------
+    added : int
+        Pictures that the project did not have.
+    duplicates : list of (path, id)
+        Files with the same pixels as a picture that was there first.
+    moved : int
+        Images whose file had gone, and that are read from one of these files from now on.
+    known : int
+        Files that an earlier import had taken in, unchanged since.
+    refused : list of (path, reason)
+        Files that could not be read.
+    conflicts : list of (path, id)
+        Duplicates whose reference label contradicts the first file's; the first stands.
+    filled : int
+        Known images that were given the reference label or the group that they lacked.
+    ignored : dict
+        How many files were left out because of their ending, by ending (".docx"; "" for none).
+    seconds : float
+    """
+
+    added: int = 0
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    moved: int = 0
+    known: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    conflicts: list[tuple[str, str]] = field(default_factory=list)
+    filled: int = 0
+    ignored: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def sentence(self) -> str:
+        """What was done, in words: "1,198 images added, 2 duplicates of others, 3 refused."."""
+        return import_sentence(asdict(self))
+
+
+def import_sentence(report: Mapping[str, Any]) -> str:
+    """Return :attr:`ImportReport.sentence` of a report as it was written down."""
+    counts = {name: len(n) if isinstance(n, list) else n for name, n in report.items()}
+    parts = [_plural(counts["added"], "image") + " added"]
+    for name, noun, words in _COUNTED:
+        if counts.get(name):
+            parts.append(f"{_plural(counts[name], noun)} {words}".rstrip())
+    return ", ".join(parts) + "." + left_out(report.get("ignored") or {})
+
+
+def left_out(ignored: Mapping[str, int]) -> str:
+    """Say what was left out because of its ending, the commonest first."""
+    endings = sorted(ignored.items(), key=lambda item: (-item[1], item[0]))
+    if not endings:
+        return ""
+    named = [f"{n:,} {ending or 'without an ending'}" for ending, n in endings[:_ENDINGS]]
+    if rest := sum(n for _, n in endings[_ENDINGS:]):
+        named.append(f"{rest:,} others")
+    return f" Left out, because no image is read from such files: {', '.join(named)}."
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
