@@ -223,7 +223,7 @@ export class ClassPanel {
     const rows = model.selection?.rows ?? (model.mask ? model.rowsWhere((row) => model.matches(row)) : null);
     /** @param {number} row */
     const classId = (row) => (this.map.mode === "label" ? model.classId(row) : model.shownId(row));
-    const selected = rows?.length ? tally(rows, classId) : null;
+    const selected = rows && (rows.length || model.mask) ? tally(rows, classId) : null;
     const shown = tally(selected ? model.ids.keys() : [], classId);
     setText(this.caption, selected ? (model.selection ? "selected / shown" : "filtered / shown") : "");
     for (const { id, name } of model.classes) {

@@ -78,13 +78,8 @@ export class ColumnLegend {
     const clipped = column.values.some((value) => value < low || value > high);
     const [from, to] = [low, high].map((value) => readable(value, column.kind));
     const parts = clipped ? gradient(`≤ ${from}`, `≥ ${to}`) : gradient(from, to);
-    const middle = readable((low + high) / 2, column.kind);
     const none = column.values.some((value) => Number.isNaN(value));
-    return [
-      ...parts,
-      h("small", { class: "ws-ramp-middle", title: "The colour in the middle of the scale" }, `middle: ${middle}`),
-      none && h("span", { class: "ws-quiet" }, "grey: no value"),
-    ];
+    return [...parts, none && h("span", { class: "ws-quiet" }, "grey: no value")];
   }
 }
 

@@ -2,7 +2,7 @@
 // What images can be coloured and filtered by: labels, predictions and flags, which the page knows, and the
 // columns that the server has, fetched when they are first looked at.
 
-import { NO_VALUE, valueCounts } from "./filters.js";
+import { NONE, NO_VALUE, valueCounts } from "./filters.js";
 import { KIND_MASK, MACHINE, REJECT, UNSURE } from "./labelcodes.js";
 
 /** @import { Api } from "./api.js" */
@@ -32,6 +32,8 @@ const FLAGS = {
   copy: "Copy of another",
   unlike: "Unlike anything labelled",
 };
+/** What an image without a value is called. @type {Record<string, { none: string }>} */
+const NONES = { "@annotator": { none: "Nobody" } };
 const OWN_FLAGS = ["audit", "suspect", "skipped", "accepted"];
 /** What the server adds to the flags that the page knows; the last takes it a while. */
 const FETCHED_FLAGS = ["@flag", "@unlike"];
@@ -95,10 +97,12 @@ export class Columns {
    * @param {string} name
    * @param {string[]} [values]
    */
-  has(name, values = []) {
+  has(name, values) {
     if (["@prediction", "@confidence"].includes(name)) return this.model.hasClassifier();
     const missing = this.parts(name).filter((part) => !this.fetched.has(part));
-    return !missing.length || (name === "@flag" && values.every((value) => this.flagNames().includes(value)));
+    if (!missing.length || name !== "@flag" || !values) return !missing.length;
+    const known = this.flagNames();
+    return values.every((value) => value !== NONE && known.includes(value));
   }
 
   /** @param {string} name */
@@ -131,7 +135,7 @@ export class Columns {
         const { head, arrays } = await this.api.arrays("column", { name: part });
         // Another annotator, or more images, since it was asked for.
         if (loading.get(part) !== asked || arrays.values.length !== model.n) return;
-        fetched.set(part, this.arranged({ ...head, values: arrays.values }));
+        fetched.set(part, this.arranged({ ...head, ...NONES[part], values: arrays.values }));
         model.emit("columns");
       } finally {
         if (loading.get(part) === asked) loading.delete(part);

@@ -28,7 +28,7 @@ export class FacetPanel {
     this.foot = h("p", { class: "ws-facet-foot", role: "status" });
     model.on("filter stale", () => this.drawFoot());
     model.on("filter", () => this.facet?.draw());
-    model.on("columns", () => this.column && !this.facet && this.drawColumn(this.column));
+    model.on("columns", () => (this.facet ? this.facet.draw() : this.column && this.drawColumn(this.column)));
   }
 
   /** @param {HTMLElement} anchor */

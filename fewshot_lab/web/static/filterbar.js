@@ -49,8 +49,7 @@ export class FilterBar {
         button("ws-link", { onclick: () => state.clear() }, "Clear"),
       ],
       state.problems.map((problem) => h("p", { class: "ws-problem", role: "alert" }, problem)),
-      state.problems.length > 0 &&
-        button("ws-link", { onclick: () => state.set(state.filters) }, state.on ? "Show the rest" : "Show all images"),
+      state.problems.length > 0 && button("ws-link", { onclick: () => state.set(state.filters) }, "Dismiss"),
     );
   }
 

@@ -63,7 +63,7 @@ export class Grid {
     this.header = new GridHeader(this);
     const { top, empty, foot } = this.header;
     const attributes = { class: "ws-right", "aria-label": "Images to label" };
-    this.element = h("section", attributes, top, this.tiles.scroller, empty, foot);
+    this.element = h("section", attributes, top, this.tiles.scroller, empty.element, foot);
     model.on("scores", () => this.updateScores());
     model.on("labels", () => this.cursor.draw());
     model.on("classes", () => {

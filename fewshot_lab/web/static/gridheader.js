@@ -2,6 +2,7 @@
 // The lines above and below the grid: which list it shows, one sentence on it, its order and size.
 
 import { button, count, h, iconButton, images, refill, setText, two } from "./dom.js";
+import { GridEmpty } from "./gridempty.js";
 import { labelCounts } from "./labelcodes.js";
 import { menu } from "./popover.js";
 import { ORDERS } from "./views.js";
@@ -27,7 +28,7 @@ export class GridHeader {
   constructor(grid) {
     this.grid = grid;
     this.searchTimer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
-    this.drawnSentence = this.drawnEmpty = "";
+    this.drawnSentence = "";
     this.tabs = new Map(Object.entries(TABS).map(([name, text]) => [name, this.tab(name, text)]));
     this.searchField = h("input", {
       type: "search",
@@ -56,7 +57,7 @@ export class GridHeader {
       onclick: () => grid.labelling.openMenu(this.labelButton),
     });
     this.extra = h("div", {}, grid.accept.element);
-    this.empty = h("div", { class: "ws-grid-empty", hidden: true });
+    this.empty = new GridEmpty(grid);
     /** @type {HTMLSelectElement} */
     this.orderField = h(
       "select",
@@ -122,18 +123,17 @@ export class GridHeader {
   draw() {
     const { accept, cursor, model, rows, similarity, view } = this.grid;
     const conflicts = model.overview?.conflicts ?? 0;
-    const filtered = this.grid.filters.on ? this.grid.filters.matching : 0;
-    const counts = {
-      filtered,
-      selection: model.selection?.rows.length,
-      suspects: this.grid.suspects().length,
-      conflicts,
-    };
+    const { filters } = this.grid;
+    const counts = { selection: model.selection?.rows.length, suspects: this.grid.suspects().length, conflicts };
     for (const [name, n] of Object.entries(counts)) {
       const tab = /** @type {HTMLElement} */ (this.tabs.get(name));
       refill(tab, TABS[/** @type {keyof typeof TABS} */ (name)], n ? [" ", h("b", {}, count(n))] : null);
-      // Conflicts are for seniors alone, and while there is something to decide.
-      if (name === "filtered" || name === "conflicts") tab.hidden = !n && view.name !== name;
+    }
+    // Conflicts are for seniors alone, and while there is something to decide. Filters need the room of a
+    // selection that is not there.
+    const hidden = { filtered: !filters.on, selection: filters.on && !model.selection, conflicts: !conflicts };
+    for (const [name, off] of Object.entries(hidden)) {
+      /** @type {HTMLElement} */ (this.tabs.get(name)).hidden = off && view.name !== name;
     }
     for (const [name, tab] of this.tabs) tab.setAttribute("aria-selected", String(name === view.name));
     this.acceptButton.setAttribute("aria-pressed", String(view.name === "accept"));
@@ -150,42 +150,7 @@ export class GridHeader {
     setText(this.total, rows.length ? images(rows.length) : "");
     for (const option of this.orderField.options) option.hidden = option.value === "distance" && !similarity;
     this.orderField.value = this.grid.order;
-    this.drawEmpty();
-  }
-
-  /** Where a view shows nothing, the sentence above says why; here is the way on. */
-  drawEmpty() {
-    const { accept, filters, model, rows, view } = this.grid;
-    const { name } = view;
-    const expected = (!model.mask && ["suggestions", "selection"].includes(name)) || (name === "search" && !view.text);
-    const empty = !rows.length && model.n > 0 && !expected;
-    const key = empty ? `${name} ${filters.matching} ${name === "accept" ? accept.highest() : ""}` : "";
-    if (key === this.drawnEmpty) return;
-    this.drawnEmpty = key;
-    this.empty.hidden = !empty;
-    if (!empty) return;
-    const acts = (name === "accept" && accept.wayOut()) || this.waysOut();
-    const buttons = Object.entries(acts).map(([text, act]) => {
-      const onclick = () => {
-        act();
-        this.grid.tiles.takeKeys();
-      };
-      return button("ws-button", { onclick }, text);
-    });
-    refill(this.empty, buttons);
-  }
-
-  /** What to do where a list is empty: words for buttons, and the acts. @returns {Record<string, () => void>} */
-  waysOut() {
-    const { filters, model } = this.grid;
-    const suggestions = () => this.grid.open({ name: "suggestions" });
-    if (!model.mask) return { "Show suggestions": suggestions };
-    if (filters.matching) {
-      return { [`Show the ${count(filters.matching)} that match`]: () => this.grid.open({ name: "filtered" }) };
-    }
-    const last = filters.filters.at(-1)?.column ?? "";
-    const all = { "Clear the filters": () => filters.clear() };
-    return filters.filters.length > 1 ? { "Remove the last filter": () => filters.remove(last), ...all } : all;
+    this.empty.draw();
   }
 
   /** @returns {Child[]} */

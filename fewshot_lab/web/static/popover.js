@@ -23,6 +23,8 @@ export function popover(anchor, content, { place = "below", label, within, onClo
   within.append(panel);
   anchor.setAttribute("aria-expanded", "true");
   const arrange = () => {
+    // An anchor that was drawn anew leaves the panel where it stands.
+    if (!anchor.isConnected) return;
     const a = anchor.getBoundingClientRect(),
       w = within.getBoundingClientRect(),
       p = panel.getBoundingClientRect();

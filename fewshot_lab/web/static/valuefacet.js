@@ -54,12 +54,14 @@ export class ValueFacet {
       .map((at) => this.line(names[at], titles[at], counts[at], chosen.has(names[at]), colors?.[at]));
     const more = matching.length - lines.length;
     const focused = [...this.list.children].findIndex((child) => child === document.activeElement);
+    const complete = state.columns.has(name);
     const withNone = !part && (none > 0 || chosen.has(NONE));
     refill(
       this.list,
       lines,
       withNone &&
         this.line(NONE, column.none ?? (column.kind === "sets" ? "None of these" : "No value"), none, chosen.has(NONE)),
+      !complete && h("p", { class: "ws-quiet" }, "Looking for copies and for unlike images…"),
       more > 0 && h("p", { class: "ws-quiet" }, `And ${count(more)} more: type to find one.`),
       !lines.length &&
         !withNone &&
