@@ -1,9 +1,9 @@
 from .bundle import Bundle as Bundle
-from .bundle import PredictReport as PredictReport
-from .bundle import predict_folder as predict_folder
 from .bundle_writer import BundleReport as BundleReport
 from .bundle_writer import export_bundle as export_bundle
 from .errors import ExportRefused as ExportRefused
+from .folder_predictions import PredictReport as PredictReport
+from .folder_predictions import predict_folder as predict_folder
 from .licence import check_backbone as check_backbone
 from .metrics_json import figures as figures
 from .predict_groups import FindGroup as FindGroup

@@ -408,14 +408,14 @@ class LiveSession:
         position: int,
         message: str,
         began: float | None = None,
-        **found: Any,
+        **fields: Any,
     ) -> None:
         ids = images.ids if images else []
-        if "predicted" not in found:
-            found["predicted"] = np.full(len(ids), -1, dtype=np.int64)
-            found["confidence"] = np.zeros(len(ids), dtype=np.float32)
-            found["margin"] = np.zeros(len(ids), dtype=np.float32)
-        for value in found.values():
+        if "predicted" not in fields:
+            fields["predicted"] = np.full(len(ids), -1, dtype=np.int64)
+            fields["confidence"] = np.zeros(len(ids), dtype=np.float32)
+            fields["margin"] = np.zeros(len(ids), dtype=np.float32)
+        for value in fields.values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
         with self._changed:
@@ -428,7 +428,7 @@ class LiveSession:
                 pairs=self._pairs,
                 fit_seconds=time.perf_counter() - began if began is not None else 0.0,
                 at=time.time(),
-                **found,
+                **fields,
             )
             self._changed.notify_all()
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fewshot_lab.images import ExaminedImage, ManifestColumns
     from fewshot_lab.project.training import ProjectCore
 
+PERSONAL = {"dicom", "nifti"}
+"""Kinds of files whose header may name the patient."""
 UPLOADS = "uploads"
 """Folder of a project for what was dropped into the browser, until it has been imported."""
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
@@ -176,8 +178,8 @@ def _needs_copy(project: ProjectCore, file: Path, *, copy: bool) -> bool:
 
     if not file.is_relative_to(project.folder):
         return copy
-    # A DICOM file names its patient, and what was dropped is removed.
-    return file.is_relative_to(project.folder / UPLOADS) or kind_of(file) == "dicom"
+    # A scanner's file may name its patient, and what was dropped is removed.
+    return file.is_relative_to(project.folder / UPLOADS) or kind_of(file) in PERSONAL
 
 
 def _remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
@@ -203,7 +205,7 @@ def _remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
 def _keep_copy(project: ProjectCore, image_id: str, file: Path, frame: int) -> tuple[str, int]:
     from fewshot_lab.images import count_frames, kind_of, read_rgb
 
-    plain = file.suffix.lower() in PICTURE_SUFFIXES and kind_of(file) != "dicom"
+    plain = file.suffix.lower() in PICTURE_SUFFIXES and kind_of(file) not in PERSONAL
     plain = plain and count_frames(file) == 1
     suffix = file.suffix.lower() if plain else ".png"
     kept = Path("images") / "copies" / image_id[:2] / f"{image_id}{suffix}"

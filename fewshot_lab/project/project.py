@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -136,6 +137,7 @@ class Project(ProjectCore):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise FewshotLabError(f"{folder} cannot be made: {error.strerror}.") from None
+        store = None
         try:
             project_id = uuid4().hex
             store = Store.open(*database(folder, project_id), create=True)
@@ -147,6 +149,9 @@ class Project(ProjectCore):
             write_atomically(folder / MARKER, marker.encode())
         except BaseException:
             # Half a project would keep its name from being used.
+            if store is not None:
+                with suppress(FewshotLabError):
+                    store.drop()
             shutil.rmtree(folder, ignore_errors=True)
             raise
         project = cls(folder, store)

@@ -2,6 +2,7 @@
 
 from fewshot_lab.store.class_states import MAX_CLASSES
 from fewshot_lab.store.colours import colour_for
+from fewshot_lab.store.current_labels import PILE
 from fewshot_lab.store.image_rows import AddReport, AuditDraw, FileRow, ImageRow, NewImage
 from fewshot_lab.store.label_rows import (
     ClassRow,
@@ -13,6 +14,7 @@ from fewshot_lab.store.label_rows import (
     LabelKind,
     UndoResult,
 )
+from fewshot_lab.store.moving import to_file, to_server
 from fewshot_lab.store.names import LONGEST_NAME, tidy_name
 from fewshot_lab.store.schema import SCHEMA_VERSION
 from fewshot_lab.store.store import Store
@@ -22,6 +24,7 @@ from fewshot_lab.store.training_label import in_conflict
 __all__ = [
     "LONGEST_NAME",
     "MAX_CLASSES",
+    "PILE",
     "RULES",
     "SCHEMA_VERSION",
     "AddReport",
@@ -43,4 +46,6 @@ __all__ = [
     "colour_for",
     "in_conflict",
     "tidy_name",
+    "to_file",
+    "to_server",
 ]

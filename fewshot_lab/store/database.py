@@ -1,7 +1,7 @@
 """One connection to one database, with the little in which SQLite and PostgreSQL differ."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from fewshot_lab.store.engines import (
     sqlite_engine,
     turn_on_wal,
 )
+from fewshot_lab.store.migrations import copy_schema, make_tables, upgrade_tables
 
 T = TypeVar("T")
 
@@ -37,7 +38,9 @@ class Database:
     schema : str, optional
         PostgreSQL only: the schema that holds the tables.
     create : bool
-        Make the tables where there are none.
+        Make the tables where there are none. A schema of PostgreSQL must not be there yet.
+    rows : Connection, optional
+        To the database whose rows a new one begins with.
 
     Raises
     ------
@@ -45,7 +48,14 @@ class Database:
         Where there is no such database, it cannot be opened, or a newer version wrote it.
     """
 
-    def __init__(self, url_or_path: str | Path, *, schema: str | None, create: bool):
+    def __init__(
+        self,
+        url_or_path: str | Path,
+        *,
+        schema: str | None,
+        create: bool,
+        rows: Connection | None = None,
+    ):
         self.file: Path | None = None
         self.schema: str | None = None
         self._copy: TemporaryDirectory[str] | None = None
@@ -63,7 +73,7 @@ class Database:
             self.schema = schema
             self.engine = postgres_engine(url, schema)
         try:
-            self._prepare(create)
+            self._prepare(create, rows)
         except BaseException:
             self.close()
             raise
@@ -129,21 +139,27 @@ class Database:
         self._refuse_if_read_only()
         if self.file is None:
             with self.engine.begin() as connection:
-                if self.schema:
-                    connection.execute(text(f'DROP SCHEMA IF EXISTS "{self.schema}" CASCADE'))
-                else:
-                    schema.metadata.drop_all(connection)
+                self.drop_tables(connection)
             self.engine.dispose()
             return
         self.engine.dispose()
         for suffix in ("", "-wal", "-shm"):
             self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
 
+    def drop_tables(self, connection: Connection) -> None:
+        """Delete everything that a server holds of a project, at the end of a transaction."""
+        if not self.schema:
+            schema.metadata.drop_all(connection)
+            return
+        older = [copy_schema(self.schema, v) for v in range(1, schema.SCHEMA_VERSION)]
+        for place in (self.schema, *older):
+            connection.execute(text(f'DROP SCHEMA IF EXISTS "{place}" CASCADE'))
+
     # -- opening -------------------------------------------------------------------------------
 
-    def _prepare(self, create: bool) -> None:
+    def _prepare(self, create: bool, rows: Connection | None) -> None:
         self._reader: Engine = self.engine
-        self._writer: Engine = self.engine.execution_options(writes=True)
+        self._writer: Engine = self.engine.execution_options(begin="IMMEDIATE")
         if self.file is None:
             # A snapshot for reads; a writer must see what was committed while it waited.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -153,8 +169,11 @@ class Database:
                 if not create:
                     where = self.file or f"schema {self.schema}"
                     raise FewshotLabError(f"{where} is not the database of a project.")
-                self._create()
+                self._create(rows)
                 version = self._version()
+            elif create and self.schema and version <= schema.SCHEMA_VERSION:
+                with self.engine.connect() as connection:
+                    self._make_schema(connection)
         except DBAPIError as error:
             raise self._as_sentence(error, "open") from error
         if version is not None and version > schema.SCHEMA_VERSION:
@@ -168,6 +187,8 @@ class Database:
                 self._upgrade()
             except DBAPIError as error:
                 raise self._as_sentence(error, "upgrade") from error
+        if self.file is not None and self._copy is None:
+            turn_on_wal(self.file)
 
     def _version(self) -> int | None:
         with self.engine.connect() as connection:
@@ -177,84 +198,31 @@ class Database:
             version: int | None = connection.scalar(newest)
             return version
 
-    def _create(self) -> None:
-        if self.file is not None:
-            turn_on_wal(self.file)
+    def _create(self, rows: Connection | None) -> None:
         with self._writer.connect() as connection, connection.begin():
             if self.file is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
                 if self.schema:
-                    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
+                    self._make_schema(connection)
             if inspect(connection).has_table("schema_version", schema=self.schema):
                 return  # another process was first
-            schema.metadata.create_all(connection, checkfirst=False)
-            for statement in self._guards(schema.APPEND_ONLY) + self._checks(schema.CHECKS):
-                connection.exec_driver_sql(statement)
-            connection.execute(schema.schema_version.insert().values(version=schema.SCHEMA_VERSION))
+            make_tables(connection, self.schema, rows)
+
+    def _make_schema(self, connection: Connection) -> None:
+        # Nobody else's tables are taken for this project's, or deleted with it.
+        if inspect(connection).has_schema(str(self.schema)):
+            raise FewshotLabError(
+                f"There is a schema {self.schema} on the database server already: it may be a "
+                "copy's of this project, or left by work that was cut off."
+            )
+        connection.execute(text(f'CREATE SCHEMA "{self.schema}"'))
 
     def _upgrade(self) -> None:
         """Bring an older database up to this version: in one transaction, all of it or nothing."""
         with self._writer.connect() as connection, connection.begin():
             if self.file is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(4715308)"))
-            version = schema.schema_version.c.version
-            current = connection.scalar(select(func.max(version))) or 0
-            at = f'"{self.schema}".' if self.schema else ""
-            # Another process may have been first: then nothing is left to do.
-            for step in range(current + 1, schema.SCHEMA_VERSION + 1):
-                upgrade = schema.UPGRADES[step]
-                for column in upgrade.columns:
-                    kind = column.type.compile(self.engine.dialect)
-                    connection.exec_driver_sql(
-                        f"ALTER TABLE {at}{column.table.name} ADD COLUMN {column.name} {kind}"
-                    )
-                schema.metadata.create_all(connection, tables=upgrade.tables, checkfirst=False)
-                names = tuple(t.name for t in upgrade.tables if t.name in schema.APPEND_ONLY)
-                for statement in self._guards(names) + self._checks(upgrade.checks):
-                    connection.exec_driver_sql(statement)
-                connection.execute(schema.schema_version.insert().values(version=step))
-
-    def _guards(self, tables: Sequence[str]) -> list[str]:
-        """Return the triggers that keep the log append-only."""
-        message = "the log is append-only"
-        if self.file is not None:
-            return [
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-                for table in tables
-                for verb in ("UPDATE", "DELETE")
-            ]
-        at = f'"{self.schema}".' if self.schema else ""
-        function = (
-            f"CREATE OR REPLACE FUNCTION {at}refuse_change() RETURNS trigger AS $$ "
-            f"BEGIN RAISE EXCEPTION '{message}'; END $$ LANGUAGE plpgsql"
-        )
-        return [function] + [
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {at}{table} "
-            f"FOR EACH ROW EXECUTE FUNCTION {at}refuse_change()"
-            for table in tables
-        ]
-
-    def _checks(self, tables: Iterable[str]) -> list[str]:
-        """Return what makes the database refuse rows that break :data:`schema.CHECKS`.
-
-        Old rows stay as they are: triggers and constraints that are not validated see new ones.
-        """
-        rules = {
-            table: " AND ".join(f"({rule})" for rule in schema.CHECKS[table]) for table in tables
-        }
-        if self.file is None:
-            at = f'"{self.schema}".' if self.schema else ""
-            return [
-                f"ALTER TABLE {at}{table} ADD CONSTRAINT {table}_sound CHECK ({rule}) NOT VALID"
-                for table, rule in rules.items()
-            ]
-        return [
-            f"CREATE TRIGGER {table}_sound AFTER INSERT ON {table} WHEN NOT EXISTS "
-            f"(SELECT 1 FROM {table} WHERE id = NEW.id AND {rule}) "
-            "BEGIN SELECT RAISE(ABORT, 'the log holds sound values only'); END"
-            for table, rule in rules.items()
-        ]
+            upgrade_tables(connection, self.schema, self.file)
 
     def _as_sentence(self, error: DBAPIError | TimeoutError, verb: str) -> FewshotLabError:
         where = self.file or "the database server"

@@ -74,10 +74,17 @@ def sqlite_engine(file: Path) -> Engine:
     def begin(connection: Connection) -> None:
         # IMMEDIATE: a writer waits at the door instead of failing when it turns from reading
         # to writing after someone else has written.
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        how = connection.get_execution_options().get("begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {how}")
 
     return engine
+
+
+def copy_sqlite(source: sqlite3.Connection, copy: Path) -> None:
+    """Write a database, as it is at one moment, into a file that needs none beside it."""
+    with closing(sqlite3.connect(copy)) as target:
+        source.backup(target)  # in one step: those who write meanwhile are not waited for
+        target.execute("PRAGMA journal_mode = DELETE")
 
 
 def readable_copy(file: Path, folder: Path) -> Path:
@@ -93,9 +100,8 @@ def readable_copy(file: Path, folder: Path) -> Path:
         try:
             with (
                 closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as source,
-                closing(sqlite3.connect(copy)) as target,
             ):
-                source.backup(target)
+                copy_sqlite(source, copy)
         except sqlite3.Error:  # nobody has it open: then its files hold still
             for suffix in ("", "-wal"):
                 part = file.with_name(file.name + suffix)
@@ -126,7 +132,14 @@ def turn_on_wal(file: Path) -> None:
 def postgres_engine(url: URL, schema: str | None) -> Engine:
     """Return an engine on a server, its tables in a schema where one is named."""
     try:
-        engine = create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True)
+        engine = create_engine(
+            url,
+            pool_size=8,
+            max_overflow=24,
+            pool_pre_ping=True,
+            # Says on the server which project a connection is for; at most 63 characters count.
+            connect_args={"application_name": schema or "fewshot-lab"},
+        )
     except NoSuchModuleError:
         raise FewshotLabError(f"There is no driver named {url.drivername}.") from None
     except ModuleNotFoundError as error:

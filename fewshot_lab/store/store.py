@@ -3,6 +3,7 @@
 import json
 import weakref
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
@@ -10,7 +11,7 @@ from typing import Any, Self
 from sqlalchemy import delete, select
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.store.audit import AuditSet
+from fewshot_lab.store.audit_rows import AuditSet
 from fewshot_lab.store.classes import Classes
 from fewshot_lab.store.current_labels import CurrentLabels
 from fewshot_lab.store.database import Database
@@ -19,6 +20,7 @@ from fewshot_lab.store.images import Images
 from fewshot_lab.store.label_table import LabelTables
 from fewshot_lab.store.labels import Labels
 from fewshot_lab.store.log import Log
+from fewshot_lab.store.moving import save_copy
 from fewshot_lab.store.relinking import Relinking
 from fewshot_lab.store.schema import settings
 from fewshot_lab.store.team_history import TeamHistory
@@ -63,6 +65,16 @@ class Store(
             Where there is none, it cannot be opened, or a newer version wrote it.
         """
         return cls(Database(url_or_path, schema=schema, create=create))
+
+    @classmethod
+    def copy(cls, file: Path, url_or_path: str | Path, schema: str | None = None) -> Self:
+        """Make a project's database that begins with all rows of a file, and open it."""
+        with closing(cls.open(file)) as old, old._database.read() as rows:
+            return cls(Database(url_or_path, schema=schema, create=True, rows=rows))
+
+    def save_copy(self, file: Path) -> None:
+        """Write all rows into a new SQLite file; see :func:`fewshot_lab.store.moving.save_copy`."""
+        save_copy(self._database, file)
 
     def close(self) -> None:
         """Close every connection."""

@@ -31,6 +31,7 @@ View = Literal[
     "search",
     "accept",
     "adjudication",
+    "pile",
 ]
 
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
@@ -46,3 +47,25 @@ def test_a_project_without_an_id_opens_as_before(
     with Project.open("old one", home=tmp_path) as project:
         assert project.store.classes() == []
         project.delete()
+
+
+def test_a_project_that_could_not_be_made_leaves_no_schema(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEWSHOT_LAB_DATABASE", postgres)
+
+    def schemas() -> list[str]:
+        looking = Store.open(postgres, "looking", create=True)
+        with looking._database.read() as connection:
+            names = inspect(connection).get_schema_names()
+        looking.drop()
+        return names
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fewshot_lab.project.project.write_atomically", full)
+    with pytest.raises(OSError):
+        Project.create("blood", home=tmp_path)
+    assert not (tmp_path / "blood").exists()
+    assert not [name for name in schemas() if name.startswith("fewshot_blood_")]

@@ -13,6 +13,7 @@ from sqlalchemy import Column, Integer, Table, text
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import SCHEMA_VERSION, Store, Team, schema
+from fewshot_lab.store.migrations import copy_schema
 
 from .annotators import Annotator, image, now
 
@@ -60,6 +61,9 @@ def test_an_old_project_says_what_it_said(old: Path) -> None:
     }
     store.close()
     assert versions(old) == list(range(1, SCHEMA_VERSION + 1))
+    # As it was before, in one file, should somebody have to go back.
+    assert [path.name for path in old.parent.glob("*version*")] == ["project.sqlite.version-1"]
+    assert versions(old.with_name("project.sqlite.version-1")) == [1]
 
 
 def test_old_actions_are_undone_as_ones_own(old: Path) -> None:
@@ -116,6 +120,13 @@ def test_both_databases_are_upgraded(
     bo.label(1, b)
     set_back()
     again = Store.open(*address)
+    if address[1]:
+        with again._database.read() as connection:
+            kept = copy_schema(address[1], 1)
+            query = text(
+                f'SELECT count(*), min(version) FROM "{kept}".events, "{kept}".schema_version'
+            )
+            assert connection.execute(query).one() == (3, 1)
     assert now(again) == {0: a, 1: b}
     again.set_team(Team(rule="majority"), "lead")
     assert now(again) == {0: a}

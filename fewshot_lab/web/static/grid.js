@@ -9,6 +9,7 @@ import { GridHeader } from "./gridheader.js";
 import { GridLabelling } from "./gridlabelling.js";
 import { GridTiles } from "./gridtiles.js";
 import { PairMenu } from "./pairmenu.js";
+import { Piles } from "./piles.js";
 import { Suggestions } from "./suggestions.js";
 import { auditRows, filteredRows, labelledRows, ordered, predictedRows } from "./views.js";
 
@@ -56,6 +57,7 @@ export class Grid {
     this.decided = /** @type {Set<number>} */ (new Set());
     this.pairMenu = new PairMenu({ model, api, toasts, workspace, onChosen: () => this.open({ name: "suggestions" }) });
     this.suggestions = new Suggestions(model, () => this.pairMenu.choose(null));
+    this.piles = new Piles({ model, grid: this });
     this.accept = new BulkAccept({ model, labeller, grid: this });
     this.cursor = new GridCursor(this);
     this.labelling = new GridLabelling(this);
@@ -90,6 +92,7 @@ export class Grid {
     const { model, view } = this;
     this.suggestions.rows = [];
     if (model.mask && view.name === "suggestions") this.open({ name: "filtered" });
+    else if (view.name === "pile") this.open({ name: "piles" });
     else this.open(!model.mask && view.name === "filtered" ? { name: "suggestions" } : view);
   }
 
@@ -112,7 +115,7 @@ export class Grid {
     if (this.view !== view) return;
     // An image that others are compared with stays, whatever the filters.
     const rows = all.filter((row) => model.matches(row) || model.ids[row] === view.id);
-    if (view.name === "selection" && rows.length > 1) this.cursor.marked = new Set(rows);
+    if (["selection", "pile"].includes(view.name) && rows.length > 1) this.cursor.marked = new Set(rows);
     this.put(rows, { top: true });
     this.cursor.focus(this.cursor.marked.size ? -1 : this.labelling.startPlace(), { quiet: true });
   }
@@ -137,6 +140,10 @@ export class Grid {
         return (view.predicted ? predictedRows : labelledRows)(model, view.classId);
       case "audit":
         return auditRows(model);
+      case "piles":
+        return this.piles.load();
+      case "pile":
+        return this.piles.opened(view.id ?? "");
       case "search":
         return this.ask("search", { text: view.text ?? "" }).then((answer) => model.rows(answer?.ids ?? []));
       case "cell":
@@ -202,7 +209,7 @@ export class Grid {
 
   suspects() {
     const ids = (this.model.snapshot?.suspects ?? []).map(([id]) => id);
-    return this.model.rows(ids).filter((row) => !this.labelling.reviewed.has(row));
+    return this.model.rows(ids).filter((row) => this.model.matches(row) && !this.labelling.reviewed.has(row));
   }
 
   /** @param {number} row */
@@ -234,6 +241,7 @@ export class Grid {
       const now = new Set(this.suspects());
       this.put([...this.rows.filter((row) => now.has(row)), ...[...now].filter((row) => !this.places.has(row))]);
     } else if (name === "accept") this.accept.renew();
+    else if (name === "piles" && !this.rows.length) this.piles.back();
     else this.tiles.paint();
     this.header.draw();
     this.element.dataset.rev = this.model.rev;
@@ -249,7 +257,10 @@ export class Grid {
     this.listed = listed;
     this.places = new Map(rows.map((row, place) => [row, place]));
     this.cursor.place = this.places.get(focused) ?? -1;
-    if (top) this.tiles.scroller.scrollTop = 0;
+    if (top) {
+      this.tiles.scroller.scrollTop = 0;
+      this.tiles.batch = rows.length;
+    }
     this.tiles.layout();
     this.header.draw();
     this.element.dataset.view = this.view.name;

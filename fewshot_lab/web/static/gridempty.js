@@ -14,9 +14,12 @@ export class GridEmpty {
   }
 
   draw() {
-    const { accept, filters, model, rows, view } = this.grid;
+    const { accept, filters, model, piles, rows, view } = this.grid;
     const { name } = view;
-    const expected = (!model.mask && ["suggestions", "selection"].includes(name)) || (name === "search" && !view.text);
+    const expected =
+      (!model.mask && ["suggestions", "selection"].includes(name)) ||
+      (name === "search" && !view.text) ||
+      piles.loading;
     const empty = !rows.length && model.n > 0 && !expected;
     const state = `${filters.filters.length} ${filters.matching} ${name === "accept" ? accept.highest() : ""}`;
     const key = empty ? `${name} ${state}` : "";
