@@ -140,10 +140,10 @@ export class BulkAccept {
   }
 
   /** What cross-validation says of predictions that sure: a promise with its doubt. */
-  record() {
+  record(threshold = this.threshold) {
     const steps = this.model.snapshot?.cv?.accepted;
     if (!steps) return [];
-    const step = steps.filter((s) => s.above <= this.threshold + 1e-9).at(-1);
+    const step = steps.filter((s) => s.above <= threshold + 1e-9).at(-1);
     if (!step?.right) return [" No labelled image was predicted that surely yet."];
     const { value, low, high } = step.right;
     const interval = `${Math.round(100 * Number(low))}–${Math.round(100 * Number(high))}, n = ${count(step.right.n)}`;

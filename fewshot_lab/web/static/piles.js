@@ -16,6 +16,8 @@ export class Piles {
     this.grid = grid;
     this.piles = /** @type {Map<number, Pile>} by the row of the top image */ (new Map());
     this.loading = false;
+    // The least probability of images that lie in a pile because they are predicted alike.
+    this.sure = /** @type {number | null} */ (null);
     // The pile that was opened, to come back to.
     this.openRow = -1;
   }
@@ -27,6 +29,7 @@ export class Piles {
     const answer = await this.grid.ask("piles", {});
     this.loading = false;
     const piles = /** @type {Pile[]} */ (answer?.piles ?? []);
+    this.sure = answer?.sure ?? null;
     this.piles = new Map(piles.map((pile) => [this.model.rowOf.get(pile.ids[0]) ?? -1, pile]));
     return [...this.piles.keys()].filter((row) => row >= 0);
   }
@@ -98,7 +101,8 @@ export class Piles {
     const size = this.size(cursor.row);
     if (!size || cursor.marked.size) return [`${count(left)} piles of images that are alike.`, ...end];
     const out = this.leftOut([cursor.row]);
-    return [`${images(size)} alike: look at the top one.`, ...end, out ? ` ${capitalised(out)}.` : ""];
+    const record = this.sure === null ? [] : this.grid.accept.record(this.sure);
+    return [`${images(size)} alike: look at the top one.`, ...end, out ? ` ${capitalised(out)}.` : "", ...record];
   }
 
   /** @returns {Child[]} */
