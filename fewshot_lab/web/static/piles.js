@@ -86,7 +86,8 @@ export class Piles {
 
   /** The images of the opened pile, the top one first. @param {string} id */
   opened(id) {
-    return this.model.rows(this.piles.get(this.model.rowOf.get(id) ?? -1)?.ids ?? []);
+    const { model } = this;
+    return model.rows(this.piles.get(model.rowOf.get(id) ?? -1)?.ids ?? []).filter((row) => !model.isAudit(row));
   }
 
   /** @returns {Child[]} */
