@@ -9,6 +9,6 @@ from fewshot_lab.web.guard import json_answer, visibility_for
 
 def piles(state: PageState, request: Request) -> Response:
     """Answer with the piles of images without a label, the largest first."""
-    found = piles_of(state, visibility_for(state, request))
-    rows = [{"ids": pile.image_ids, "left_out": pile.left_out} for pile in found]
+    piles = piles_of(state, visibility_for(state, request))
+    rows = [{"ids": pile.image_ids, "left_out": pile.left_out} for pile in piles]
     return json_answer({"piles": rows, "sure": SURE})

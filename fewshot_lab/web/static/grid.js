@@ -239,7 +239,10 @@ export class Grid {
     this.listed = listed;
     this.places = new Map(rows.map((row, place) => [row, place]));
     this.cursor.place = this.places.get(focused) ?? -1;
-    if (top) this.tiles.scroller.scrollTop = 0;
+    if (top) {
+      this.tiles.scroller.scrollTop = 0;
+      this.tiles.batch = rows.length;
+    }
     this.tiles.layout();
     this.header.draw();
     this.element.dataset.view = this.view.name;

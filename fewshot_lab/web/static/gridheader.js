@@ -73,11 +73,11 @@ export class GridHeader {
       min: 56,
       max: 240,
       step: 2,
-      value: grid.tiles.size,
       class: "ws-range",
       "aria-label": "Size of the thumbnails",
       oninput: () => grid.tiles.resize(Number(this.sizeField.value)),
     });
+    this.fillButton = iconButton("fit", "Tiles fill the room there is", () => grid.tiles.resize(null));
     this.top = [
       h(
         "div",
@@ -108,7 +108,7 @@ export class GridHeader {
       { class: "ws-grid-foot" },
       h("label", {}, "Order ", this.orderField),
       this.total,
-      h("label", {}, "Size ", this.sizeField),
+      h("div", { class: "ws-bar-end" }, h("label", {}, "Size ", this.sizeField), this.fillButton),
     );
   }
 
@@ -150,6 +150,8 @@ export class GridHeader {
     setText(this.total, rows.length ? total : "");
     for (const option of this.orderField.options) option.hidden = option.value === "distance" && !similarity;
     this.orderField.value = this.grid.order;
+    this.sizeField.value = String(this.grid.tiles.width);
+    this.fillButton.setAttribute("aria-pressed", String(this.grid.tiles.size === null));
     this.drawEmpty();
   }
 

@@ -51,6 +51,7 @@ export class Labeller {
     };
     this.paint(this.outbox.add(action), rows);
     this.toasts.removeActions();
+    this.model.emit("labelled", { rows, kind, classId });
     if (rows.length > 1 || leftOut) this.confirm(rows.length, action, leftOut);
   }
 
@@ -100,6 +101,7 @@ export class Labeller {
    */
   revert(verb) {
     this.toasts.removeActions();
+    this.model.emit("reverted");
     this.paint(this.outbox.add({ do: verb }), []);
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
 // "Piles": images so alike that one key labels them all, each pile as one tile with its count.
 
-import { button, capitalised, count, h, images } from "./dom.js";
+import { button, capitalised, count, h, images, percent } from "./dom.js";
 import { AUDIT, KIND_MASK } from "./labelcodes.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -102,7 +102,8 @@ export class Piles {
     const size = this.size(cursor.row);
     if (!size || cursor.marked.size) return [`${count(left)} piles of images that are alike.`, ...end];
     const out = this.leftOut([cursor.row]);
-    const record = this.sure === null ? [] : this.grid.accept.record(this.sure);
+    const record =
+      this.sure === null ? [] : this.grid.accept.record(this.sure, `predicted with ${percent(this.sure)} or more`);
     return [`${images(size)} alike: look at the top one.`, ...end, out ? ` ${capitalised(out)}.` : "", ...record];
   }
 
