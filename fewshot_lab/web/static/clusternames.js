@@ -6,7 +6,7 @@ import { elided, widthIn } from "./names.js";
 
 /** @import { MapPlot } from "./mapplot.js" */
 /** @import { Model } from "./model.js" */
-/** @typedef {{ id: number, x: number, y: number, n: number }} Place of a name, in units of the map */
+/** Where a name goes, in units of the map. @typedef {{ id: number, x: number, y: number, n: number }} Place */
 
 // The map is so many cells wide; labelled images in touching ones are together.
 const CELLS = 16;
@@ -15,9 +15,11 @@ const FEWEST = 4;
 const SHARE = 0.25;
 const LONGEST = 150;
 const LINE = 18;
+// From the highest point to the middle of the name.
+const ABOVE = 16;
 
 /**
- * Where names go: the middle of each place with many labelled images of a class.
+ * Where names go: the top of each place with many labelled images of a class.
  * @param {ArrayLike<number>} xy x0, y0, x1, y1, ...
  * @param {Map<number, number[]>} rowsOf class to its labelled rows
  * @param {number[]} box left, right, low, high
@@ -38,7 +40,8 @@ export function clusterPlaces(xy, rowsOf, [left, right, low, high]) {
     while (cells.size) {
       const together = joined(cells);
       if (together.length < Math.max(FEWEST, SHARE * rows.length)) continue;
-      const [x, y] = [0, 1].map((side) => median(together.map((row) => xy[2 * row + side])));
+      const x = median(together.map((row) => xy[2 * row]));
+      const y = Math.max(...together.map((row) => xy[2 * row + 1]));
       places.push({ id, x, y, n: together.length });
     }
   }
@@ -101,10 +104,11 @@ export class ClusterNames {
     const boxes = /** @type {{ x: number, y: number, half: number, name: string }[]} */ ([]);
     for (const place of this.places) {
       if (model.hidden.has(place.id) || !model.classOf.has(place.id)) continue;
-      const [x, y] = plot.pixelsAt(place.x, place.y);
+      const [x, top] = plot.pixelsAt(place.x, place.y);
+      const y = top - ABOVE;
       const name = elided(model.name(place.id), [LONGEST], width);
       const half = width(name) / 2 + 6;
-      if (x < half || y < LINE || x > clientWidth - half || y > clientHeight - LINE) continue;
+      if (x < half || y < LINE / 2 || x > clientWidth - half || y > clientHeight - LINE) continue;
       if (boxes.some((other) => Math.abs(other.x - x) < other.half + half && Math.abs(other.y - y) < LINE)) continue;
       boxes.push({ x, y, half, name });
     }
