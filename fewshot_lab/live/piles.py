@@ -50,7 +50,7 @@ def piles_of(state: PageState, visibility: Visibility) -> list[Pile]:
     if len(ids) < 2:
         return []
     key = state.project.backbone.fingerprint, len(ids), state.project.splits.revision
-    found: PilePairs = state.cached("piles", key, lambda: pile_pairs(state.project, ids))
+    near: PilePairs = state.cached("piles", key, lambda: pile_pairs(state.project, ids))
     rows = state.rows_of(ids, visibility.order)
     known = rows >= 0
     codes = np.where(known, visibility.codes.codes[rows], KIND_MASK)
@@ -62,12 +62,12 @@ def piles_of(state: PageState, visibility: Visibility) -> list[Pile]:
     free = open_ & ~audited & ~blind
     if visibility.assigned is not None:
         free &= _along(visibility.assigned, rows)
-    a, b = found.pairs.T
-    alike = found.near_duplicates.copy()
+    a, b = near.pairs.T
+    alike = near.near_duplicates.copy()
     if len(snapshot.class_ids):
         sure = snapshot.confidence >= SURE
         alike |= (snapshot.predicted[a] == snapshot.predicted[b]) & sure[a] & sure[b]
-    piles = find_piles(found.pairs[alike], free, found.cosines[alike])[:MOST]
+    piles = find_piles(near.pairs[alike], free, near.cosines[alike])[:MOST]
     place = np.full(len(ids), -1, np.int64)
     place[[pile[0] for pile in piles]] = np.arange(len(piles))
     left_out = [Counter[str]() for _ in piles]

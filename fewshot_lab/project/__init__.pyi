@@ -72,7 +72,6 @@ from .probabilities import class_names as class_names
 from .probabilities import gather as gather
 from .probabilities import judge as judge
 from .probabilities import keep_settings as keep_settings
-from .probabilities import probabilities_of as probabilities_of
 from .probabilities import settings_of as settings_of
 from .probability_report import probabilities_report as probabilities_report
 from .probability_report import rule as rule

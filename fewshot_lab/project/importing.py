@@ -136,6 +136,13 @@ def import_images(
     report.seconds = time.monotonic() - began
     if not (report.added or report.known or report.moved or report.duplicates or report.refused):
         raise FewshotLabError(f"No image was found in {source}.{left_out(report.ignored)}")
+    project.store.note(
+        "import",
+        source=str(source),
+        added=report.added,
+        refused=len(report.refused),
+        copy=copy,
+    )
     return report
 
 
