@@ -2,11 +2,13 @@
 // The map: every image as a point, coloured by prediction, label, confidence or a column of metadata. A refit
 // never moves anything.
 
+import { ClusterNames } from "./clusternames.js";
 import { onDark } from "./colours.js";
 import { afterPaint, count, h, iconButton, images, refill } from "./dom.js";
 import { HoverCard } from "./hovercard.js";
 import { MapPlot } from "./mapplot.js";
 import { MapPointer } from "./mappointer.js";
+import { MapThumbs } from "./mapthumbs.js";
 import { colouring, pointColours } from "./pointcolours.js";
 
 /** @import { Api } from "./api.js" */
@@ -54,8 +56,10 @@ export class MapView {
       url: plotlyUrl,
       colours: () => pointColours(model, this.colouring(), this.visible(), this.muted),
       outline: () => getComputedStyle(this.probe).color,
-      onMove: () => this.drawSelection(),
+      onMove: () => this.moved(),
     });
+    this.thumbs = new MapThumbs({ model, api, plot: this.plot, visible: () => this.reachable() });
+    this.names = new ClusterNames({ model, plot: this.plot });
     this.element = h(
       "div",
       {
@@ -68,6 +72,8 @@ export class MapView {
       },
       this.probe,
       this.plot.element,
+      this.names.element,
+      this.thumbs.element,
       this.overlay,
       this.pill,
       this.hint,
@@ -112,6 +118,20 @@ export class MapView {
   async paint() {
     const { rev } = this.model;
     if (await this.plot.paint()) this.element.dataset.painted = rev;
+    this.names.update();
+    this.drawOver();
+  }
+
+  /** Zoomed, moved, or of another size. */
+  moved() {
+    this.drawSelection();
+    this.drawOver();
+  }
+
+  /** Thumbnails where few images are in sight, else the names of the labelled clusters. */
+  drawOver() {
+    this.thumbs.draw();
+    this.names.draw(!this.thumbs.shown && ["prediction", "label"].includes(this.mode));
   }
 
   /** The column that colours the map; null where there is none, or it is still to come. */
@@ -136,12 +156,18 @@ export class MapView {
     return (row) => !hidden.has(key(row));
   }
 
+  /** What can be pointed at: what is drawn and matches the filters. @returns {(row: number) => boolean} */
+  reachable() {
+    const visible = this.visible();
+    return (row) => visible(row) && this.model.matches(row);
+  }
+
   resized() {
     if (!this.plot.drawn || !this.element.clientWidth) return;
     clearTimeout(this.resizeTimer);
     this.resizeTimer = setTimeout(async () => {
       await this.plot.resize();
-      this.drawSelection();
+      this.moved();
       this.repaint();
     }, 80);
   }

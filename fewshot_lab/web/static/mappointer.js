@@ -42,13 +42,8 @@ export class MapPointer {
 
   /** @param {MouseEvent} event */
   rowAt(event) {
-    return this.map.plot.rowAt(event, REACH, this.reachable());
-  }
-
-  /** What can be pointed at: what is drawn and matches the filters. */
-  reachable() {
-    const visible = this.map.visible();
-    return (/** @type {number} */ row) => visible(row) && this.map.model.matches(row);
+    const row = this.map.thumbs.rowAt(event);
+    return row >= 0 ? row : this.map.plot.rowAt(event, REACH, this.map.reachable());
   }
 
   /** @param {PointerEvent} event */
