@@ -80,20 +80,21 @@ def _number(text: str) -> float | None:
 
 def _day(text: str) -> float | None:
     """Return days since 1970: ISO, German and DICOM; no order of day and month is guessed."""
+    hour = minute = second = 0
+    if found := _YEAR_FIRST.fullmatch(text):
+        parts = (int(found[k] or 0) for k in (1, 3, 4, 5, 6, 7))
+        year, month, day, hour, minute, second = parts
+    elif found := _DAY_FIRST.fullmatch(text):
+        day, month, year = (int(part) for part in found.groups())
+    elif found := _DICOM.fullmatch(text):
+        year, month, day = (int(part) for part in found.groups())
+    else:
+        return None
     try:
-        if found := _YEAR_FIRST.fullmatch(text):
-            year, month, day, *time = (int(found[k] or 0) for k in (1, 3, 4, 5, 6, 7))
-        elif found := _DAY_FIRST.fullmatch(text):
-            day, month, year = (int(part) for part in found.groups())
-            time = []
-        elif found := _DICOM.fullmatch(text):
-            year, month, day = (int(part) for part in found.groups())
-            time = []
-        else:
-            return None
-        return (datetime(year, month, day, *time) - _EPOCH).total_seconds() / 86_400
+        moment = datetime(year, month, day, hour, minute, second)
     except ValueError:  # 30 February
         return None
+    return (moment - _EPOCH).total_seconds() / 86_400
 
 
 def _natural(text: str) -> tuple[int, float, str]:
