@@ -28,6 +28,7 @@ ROOMS = [
     ["live"],
     ["export"],
     ["runs"],
+    ["operations"],
     ["web"],
     ["ui", "cli"],
 ]

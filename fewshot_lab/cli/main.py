@@ -16,6 +16,7 @@ from fewshot_lab.cli import (
     embeddings,
     evaluate,
     labels,
+    operations,
     people,
     pretrain,
     projects,
@@ -49,6 +50,7 @@ for room in (
     pretrain,
     runs,
     serve,
+    operations,
 ):
     room.register(app)
 

@@ -2,6 +2,7 @@
 
 from fewshot_lab.store.class_states import MAX_CLASSES
 from fewshot_lab.store.colours import colour_for
+from fewshot_lab.store.engines import server_version
 from fewshot_lab.store.image_rows import AddReport, AuditDraw, FileRow, ImageRow, NewImage
 from fewshot_lab.store.label_rows import (
     ClassRow,
@@ -43,6 +44,7 @@ __all__ = [
     "UndoResult",
     "colour_for",
     "in_conflict",
+    "server_version",
     "tidy_name",
     "to_file",
     "to_server",
