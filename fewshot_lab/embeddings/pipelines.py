@@ -16,47 +16,24 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fewshot_lab.backbones import Preprocessing, picture_statistics
-from fewshot_lab.embeddings.decoding import ImageItem, Unread, decode
+from fewshot_lab.backbones import Preprocessing
+from fewshot_lab.embeddings.batches import (
+    Batch,
+    Chunks,
+    Described,
+    cut,
+    described,
+    read,
+    stacked,
+)
+from fewshot_lab.embeddings.decoding import ImageItem
 from fewshot_lab.embeddings.forward_pass import Forward, to_numpy
 from fewshot_lab.signals import leave_to_parent
 
 if TYPE_CHECKING:
     import torch
-
-
-@dataclass
-class Batch:
-    """What came out of one batch.
-
-    Attributes
-    ----------
-    ids, vectors
-        The images that have an embedding, and the float16 (n, d) vectors.
-    statistics
-        Of the same pictures, float16 (n, s).
-    failed, absent
-        The others, with the reason: those at fault themselves, and those that are not there.
-    waited, worked
-        Seconds spent on waiting for pixels and on the forward pass, of one core's or the GPU's
-        time.
-    """
-
-    ids: list[str] = field(default_factory=list)
-    vectors: Any = None
-    statistics: Any = None
-    failed: list[tuple[str, str]] = field(default_factory=list)
-    absent: list[tuple[str, str]] = field(default_factory=list)
-    waited: float = 0.0
-    worked: float = 0.0
-
-
-Chunks = Iterator[list[ImageItem]]
 
 
 def lanes(
@@ -71,7 +48,7 @@ def lanes(
 
     results: queue.SimpleQueue[Batch | BaseException | None] = queue.SimpleQueue()
     over = threading.Event()
-    source, source_lock = _cut(chunks, forward.batch_size), threading.Lock()
+    source, source_lock = cut(chunks, forward.batch_size), threading.Lock()
     threads_before = torch.get_num_threads()
     threads_each = max(1, threads_before // count)
 
@@ -117,12 +94,12 @@ def _one_lane_batch(
     items: Sequence[ImageItem], preprocessing: Preprocessing, forward: Forward
 ) -> Batch:
     began = time.perf_counter()
-    batch, pixels = _read(items, preprocessing)
-    read = time.perf_counter()
-    batch.waited = read - began
+    batch, pixels = read(items, preprocessing)
+    was_read = time.perf_counter()
+    batch.waited = was_read - began
     if pixels is not None:
         batch.vectors = to_numpy(forward(pixels))
-    batch.worked = time.perf_counter() - read
+    batch.worked = time.perf_counter() - was_read
     return batch
 
 
@@ -148,7 +125,7 @@ def pipeline(
         Whether they are processes, worth their start of some seconds from a few thousand images
         on, or threads.
     """
-    source = _cut(chunks, forward.batch_size)
+    source = cut(chunks, forward.batch_size)
     batches = (
         _read_by_processes(source, preprocessing, workers, forward.device)
         if processes
@@ -187,51 +164,6 @@ def _fetched(batch: Batch, vectors: torch.Tensor, started: float) -> Batch:
     return batch
 
 
-def _cut(chunks: Chunks, size: int) -> Iterator[list[ImageItem]]:
-    """Cut a stream of chunks into batches, the last of each chunk run on into the next."""
-    held: list[ImageItem] = []
-    for chunk in chunks:
-        held += chunk
-        while len(held) >= size:
-            yield held[:size]
-            held = held[size:]
-    if held:
-        yield held
-
-
-def _read(
-    items: Sequence[ImageItem], preprocessing: Preprocessing
-) -> tuple[Batch, torch.Tensor | None]:
-    return _stacked([_described(item, preprocessing) for item in items])
-
-
-Described = tuple[str, Any, Any]
-
-
-def _described(item: ImageItem, preprocessing: Preprocessing) -> Described:
-    """Return id, pixels and statistics of an image; why there are no pixels, and None."""
-    pixels = decode(item, preprocessing)
-    return item.id, pixels, None if isinstance(pixels, Unread) else picture_statistics(pixels)
-
-
-def _stacked(read: Sequence[Described]) -> tuple[Batch, torch.Tensor | None]:
-    import torch
-
-    batch = Batch()
-    good = []
-    for image_id, pixels, statistics in read:
-        if isinstance(pixels, Unread):
-            unread = batch.failed if pixels.lasting else batch.absent
-            unread.append((image_id, pixels.reason))
-        else:
-            good.append((image_id, pixels, statistics))
-    if not good:
-        return batch, None
-    ids, pixels, statistics = zip(*good, strict=True)
-    batch.ids, batch.statistics = list(ids), np.stack(statistics)
-    return batch, torch.from_numpy(np.stack(pixels))
-
-
 Reading = Generator[tuple[Batch, "torch.Tensor | None"], None, None]
 
 
@@ -249,9 +181,9 @@ def _read_by_threads(
                     if items is None:
                         exhausted = True
                     else:
-                        ahead.append([pool.submit(_described, i, preprocessing) for i in items])
+                        ahead.append([pool.submit(described, i, preprocessing) for i in items])
                 if ahead:
-                    yield _stacked([future.result() for future in ahead.pop(0)])
+                    yield stacked([future.result() for future in ahead.pop(0)])
         finally:
             for futures in ahead:
                 for future in futures:
@@ -265,7 +197,7 @@ class _Files:
         self.preprocessing = preprocessing
 
     def __getitem__(self, items: list[ImageItem]) -> tuple[Batch, torch.Tensor | None]:
-        return _read(items, self.preprocessing)
+        return read(items, self.preprocessing)
 
 
 def _as_it_is(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fewshot_lab.backbones import Backbone
-from fewshot_lab.embeddings.pipelines import Batch
+from fewshot_lab.embeddings.batches import Batch
 from fewshot_lab.embeddings.shards import write_shard
 
 PATIENCE = 30.0

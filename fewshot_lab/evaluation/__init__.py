@@ -6,9 +6,6 @@ from fewshot_lab.evaluation.audit_estimates import (
     AuditReport,
     ReferenceTest,
     TestFigures,
-    audit_estimate,
-    labels_to_halve,
-    labels_until_narrow,
     test_figures,
 )
 from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
@@ -50,18 +47,17 @@ from fewshot_lab.evaluation.group_accuracy import (
     severity,
 )
 from fewshot_lab.evaluation.group_answers import RULES, GroupAnswers
-from fewshot_lab.evaluation.group_sufficiency import groups_lacking
-from fewshot_lab.evaluation.grouping import (
+from fewshot_lab.evaluation.group_rules import (
     GroupPreview,
     GroupRule,
-    Together,
     group_keys,
     noun_of,
     preview_groups,
-    together,
 )
+from fewshot_lab.evaluation.group_sufficiency import groups_lacking
 from fewshot_lab.evaluation.kind_fit import KindFit, fit_kind
 from fewshot_lab.evaluation.labelling_time import Pace, pace
+from fewshot_lab.evaluation.labels_needed import labels_to_halve, labels_until_narrow
 from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sides
 from fewshot_lab.evaluation.learning_curve import learning_curve
 from fewshot_lab.evaluation.near_duplicate_threshold import (
@@ -79,9 +75,10 @@ from fewshot_lab.evaluation.referral import (
 )
 from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay
 from fewshot_lab.evaluation.robustness_index import RobustnessIndex, robustness_index
-from fewshot_lab.evaluation.selective import NEVER
+from fewshot_lab.evaluation.selective_classification import NEVER
 from fewshot_lab.evaluation.site_audit import SiteAudit, site_audit
 from fewshot_lab.evaluation.split_list import read_split
+from fewshot_lab.evaluation.staying_together import Together, together
 from fewshot_lab.evaluation.strategy_comparison import verdict
 from fewshot_lab.evaluation.test_set import TestRule, test_rows
 
@@ -134,7 +131,6 @@ __all__ = [
     "Verdicts",
     "act",
     "answers",
-    "audit_estimate",
     "by_cost",
     "check_costs",
     "check_folds",

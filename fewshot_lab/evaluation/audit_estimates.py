@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.evaluation.labels_needed import labels_to_halve, labels_until_narrow
 from fewshot_lab.evaluation.leaks import LeakCheck
-from fewshot_lab.stats import Interval, Sample, mean_recall, share, wilson
+from fewshot_lab.stats import Interval, Sample, mean_recall, share
 from fewshot_lab.words import plural
+
+FEW_TO_PLAN = 10
+"""With fewer labels the number to halve the interval would be another after each label."""
 
 
 @dataclass(frozen=True)
@@ -245,87 +249,3 @@ def test_figures(
 
 
 test_figures.__test__ = False  # type: ignore[attr-defined]
-
-
-def audit_estimate(
-    y: NDArray[np.int64],
-    predicted: NDArray[np.int64],
-    groups: NDArray[np.int64] | None = None,
-) -> Interval:
-    """Return the balanced accuracy on labelled images drawn at random, each with one chance.
-
-    An image of a class that the classifier does not know counts as wrong.
-
-    Parameters
-    ----------
-    y, predicted : array (n,)
-        Labelled and predicted class ids.
-    groups : array (n,), optional
-        Images of one group do not count as independent.
-    """
-    return mean_recall(y, predicted, Sample.of(np.ones(len(y)), groups))
-
-
-FEW_TO_PLAN = 10
-"""With fewer labels the number to halve the interval would be another after each label."""
-
-
-NARROW = 0.2
-"""Width from which on an accuracy means something: ten points to either side."""
-
-
-def labels_to_halve(interval: Interval, pool: int | None = None) -> int | None:
-    """Return how many further labels would make an interval half as wide, at the same value.
-
-    An interval shrinks with the square root of the number of labels: roughly three times as many
-    again are needed. They have to come from further patients where images have groups.
-
-    Parameters
-    ----------
-    found : Interval
-    pool : int, optional
-        Images there are; None is returned where they do not suffice.
-    """
-    if not interval.n or math.isnan(interval.value) or interval.high <= interval.low:
-        return None
-    return _further(interval, interval.value, (interval.high - interval.low) / 2, pool)
-
-
-def labels_until_narrow(accuracy: Interval, pool: int | None = None) -> int | None:
-    """Return how many further labels an accuracy needs before its interval means something.
-
-    At most ``NARROW`` wide, at the value that Laplace's rule expects of further images: of few
-    labels all may be right by chance.
-
-    Parameters
-    ----------
-    accuracy : Interval
-    pool : int, optional
-        Images there are; None is returned where they do not suffice.
-    """
-    if accuracy.high - accuracy.low <= NARROW:
-        return 0
-    value = 0.5
-    if accuracy.n:
-        value = (accuracy.value * accuracy.n + 1) / (accuracy.n + 2)
-    return _further(accuracy, value, NARROW, pool)
-
-
-def _further(interval: Interval, value: float, width: float, pool: int | None) -> int | None:
-    """Return the labels that lack until an interval at a value is so wide."""
-    size = _size(interval.value, interval.high - interval.low) if interval.n else 1.0
-    more = math.ceil(max(interval.n, 1) * _size(value, width) / size) - interval.n
-    return None if pool is not None and interval.n + more > pool else max(more, 1)
-
-
-def _size(value: float, width: float) -> float:
-    """Return the number of independent images at which an interval is so wide."""
-    low, high = 1e-3, 1e9
-    for _ in range(80):
-        middle = math.sqrt(low * high)
-        at = wilson(value * middle, middle)
-        if at.high - at.low > width:
-            low = middle
-        else:
-            high = middle
-    return math.sqrt(low * high)

@@ -16,7 +16,7 @@ from fewshot_lab.evaluation.decisions import Decision, Reference
 from fewshot_lab.evaluation.kind_distance import KindDistance
 from fewshot_lab.evaluation.prediction_sets import PredictionSets, prediction_sets
 from fewshot_lab.evaluation.referral import CLOSE, NOT_ASSURED, UNLIKE
-from fewshot_lab.evaluation.selective import (
+from fewshot_lab.evaluation.selective_classification import (
     NEVER,
     RiskCoverage,
     Threshold,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation.grouping import Row
+from fewshot_lab.evaluation.group_rules import Row
 
 KINDS = ("auto", "column", "folder", "none")
 COLUMNS = ("split", "set", "subset", "partition")

@@ -43,9 +43,10 @@ from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.export.predict_groups import GroupTally, group_finder, groups_file
 from fewshot_lab.export.predict_watch import Watch
 from fewshot_lab.images.candidates import Candidate, Refused
-from fewshot_lab.images.file_types import DICOM_SUFFIXES, HEAD, head_kind
+from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, list_file, list_folder
-from fewshot_lab.images.pillow_decoder import Unreadable, decode, opened, picture_pages
+from fewshot_lab.images.pillow_decoder import decode, opened, picture_pages
+from fewshot_lab.images.unreadable import Unreadable
 
 BATCH = 32
 NEEDED = ("model.onnx", "classes.json", "preprocessing.json")
@@ -264,8 +265,9 @@ def find_pictures(folder: str | Path) -> list[Candidate | Refused]:
         list_file(listing, root.name, root, named=True)
     pictures: list[Candidate | Refused] = list(listing.refused)
     for path, file in listing.files:
-        if _is_dicom(file):
-            pictures.append(Refused(path, "This is a DICOM file: predict it with fewshot-lab."))
+        kind = _kind(file)
+        if kind in ("dicom", "nifti"):
+            pictures.append(Refused(path, f"This is {kind.upper()}: predict it with fewshot-lab."))
             continue
         pages = 1
         with suppress(Unreadable), opened(file) as image:
@@ -278,13 +280,11 @@ def find_pictures(folder: str | Path) -> list[Candidate | Refused]:
     return pictures
 
 
-def _is_dicom(file: Path) -> bool:
+def _kind(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            kind = head_kind(stream.read(HEAD))
+        return kind_of(file)
     except OSError:
-        return False
-    return kind == "dicom" or (kind is None and file.suffix.lower() in DICOM_SUFFIXES)
+        return ""  # reading it says why
 
 
 RULE_COLUMNS = ("decision", "prediction_set", "unlike", "similarity", "why")

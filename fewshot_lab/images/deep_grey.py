@@ -1,6 +1,6 @@
 """Grey values of more than 8 bit out of PNG, TIFF and the like.
 
-The window of the 8-bit picture is that of ``pillow_decoder.to_8bit``.
+The window of the 8-bit picture is that of ``eight_bit.to_8bit``.
 """
 
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fewshot_lab.images import pillow_decoder
+from fewshot_lab.images.coded import coded_values
 from fewshot_lab.images.grey_values import GreyValues, Window, window_over
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.tiff import read_page
@@ -41,6 +42,14 @@ def by_tifffile(path: Path, frame: int) -> GreyValues | None:
     return _grey(page.values, page.orientation, inverted=inverted)
 
 
+def by_codec(path: Path, kind: str) -> GreyValues | None:
+    """Read them with imagecodecs; None for 8 bit and for colour."""
+    values = coded_values(path, kind)
+    if values.ndim != 2 or values.dtype.itemsize < 2:
+        return None
+    return _grey(values, 1, inverted=False)
+
+
 def _grey(values: np.ndarray, orientation: int, *, inverted: bool) -> GreyValues:
     if values.dtype.kind == "f":
         values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
@@ -50,7 +59,7 @@ def _grey(values: np.ndarray, orientation: int, *, inverted: bool) -> GreyValues
 
 
 def _shown(values: np.ndarray, low: float, high: float) -> Window:
-    """Return what ``pillow_decoder.to_8bit`` shows from black to white."""
+    """Return what ``eight_bit.to_8bit`` shows from black to white."""
     real = values.dtype.kind == "f"
     if low < 0 or high > 65535:
         return window_over(low, high, whole=not real)

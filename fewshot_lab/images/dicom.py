@@ -10,7 +10,9 @@ MONOCHROME1 is inverted.
 
 import warnings
 from collections.abc import Callable
+from copy import copy
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,12 +27,18 @@ from fewshot_lab.images.dicom_grey import (
     value_range,
     windows_of,
 )
+from fewshot_lab.images.eight_bit import to_8bit
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.grey_values import GreyValues, window_over
+from fewshot_lab.images.gzipped import is_gzip, unpacked
 from fewshot_lab.images.memory_limit import memory_for
-from fewshot_lab.images.pillow_decoder import Unreadable, refuse_too_large, to_8bit
+from fewshot_lab.images.pillow_decoder import refuse_too_large
+from fewshot_lab.images.unreadable import Unreadable, own_mistake
 
 T = TypeVar("T")
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_PACKED = 1032
+"""The most that deflate packs into one byte."""
 GROUP_FIELDS = ("PatientID", "StudyInstanceUID")
 
 
@@ -58,15 +66,18 @@ def read_header(path: Path) -> Any:
     """
     pydicom = _pydicom()
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+        header = pydicom.dcmread(_source(path), stop_before_pixels=True, force=True)
         rows, columns = header.get("Rows"), header.get("Columns")
         kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
     except FileNotFoundError:
         raise UnreadableImage("The file is not there.") from None
     except PermissionError:
         raise UnreadableImage("The file cannot be opened: permission denied.") from None
+    except UnreadableImage:
+        raise
     except Exception as error:  # the reader raises nearly anything on damaged files
-        raise UnreadableImage("The DICOM header is truncated or damaged.") from error
+        sentence = own_mistake(error) or "The DICOM header is truncated or damaged."
+        raise UnreadableImage(sentence) from error
     if not isinstance(rows, int) or not isinstance(columns, int):
         if path.stat().st_size == 0:
             raise UnreadableImage("The file is empty (0 bytes).")
@@ -97,10 +108,11 @@ def frames_and_group(path: Path, group_field: str | None) -> tuple[int, str | No
         syntax = header.file_meta.get("TransferSyntaxUID")
         compressed = syntax is not None and syntax.is_compressed
         least = 8 if compressed else max(header.Rows * header.Columns * bits // 8, 1)
-        frames = max(min(frames, path.stat().st_size // least), 1)
+        room = path.stat().st_size * (_PACKED if syntax == _DEFLATED or is_gzip(path) else 1)
+        frames = max(min(frames, room // least), 1)
         group = str(header.get(group_field) or "").strip() if group_field else ""
     except Exception as error:
-        raise UnreadableImage("The DICOM header is damaged.") from error
+        raise UnreadableImage(own_mistake(error) or "The DICOM header is damaged.") from error
     return frames, group or None
 
 
@@ -176,6 +188,8 @@ def _unit(header: Any) -> str:
 
 
 def _reason(error: Exception, header: Any) -> str:
+    if sentence := own_mistake(error):
+        return sentence
     text = str(error).lower()
     if "plugins are missing" in text or isinstance(error, NotImplementedError):
         syntax = header.file_meta.get("TransferSyntaxUID")
@@ -193,11 +207,15 @@ def _stored_values(path: Path, header: Any, frame: int) -> tuple[np.ndarray, str
     if not 0 <= frame < max(frames, 1):
         raise UnreadableImage("There is no such frame in this file.")
     photometric = str(header.get("PhotometricInterpretation") or "MONOCHROME2").strip()
-    if header.file_meta.get("TransferSyntaxUID"):
-        values = pixel_array(path, index=frame)
-    else:  # no meta information: the encoding is the one in which the header could be read
-        pydicom = _pydicom()
-        whole = pydicom.dcmread(path, force=True)
+    if header.file_meta.get("TransferSyntaxUID") and not is_gzip(path):
+        try:
+            return pixel_array(path, index=frame), photometric
+        except Exception:  # it knows less than what reads the whole file first
+            pass
+    pydicom = _pydicom()
+    whole = pydicom.dcmread(_source(path), force=True)
+    if not whole.file_meta.get("TransferSyntaxUID"):
+        # no meta information: the encoding is the one in which the header could be read
         implicit, little = whole.original_encoding
         syntaxes = pydicom.uid
         whole.file_meta.TransferSyntaxUID = (
@@ -207,17 +225,33 @@ def _stored_values(path: Path, header: Any, frame: int) -> tuple[np.ndarray, str
             if little
             else syntaxes.ExplicitVRBigEndian
         )
-        values = pixel_array(whole, index=frame)
-    return values, photometric
+    return pixel_array(whole, index=frame), photometric
+
+
+def _source(path: Path) -> Path | BytesIO:
+    """Return what pydicom reads: the file, or what it holds packed."""
+    return unpacked(path) if is_gzip(path) else path
 
 
 def _colour(values: np.ndarray, header: Any, photometric: str) -> np.ndarray:
     from pydicom.pixels import apply_color_lut
 
     if photometric == "PALETTE COLOR":
-        values = apply_color_lut(values, header)[..., :3]
+        values = apply_color_lut(values, _in_order(header))[..., :3]
         if values.dtype != np.uint8:  # entries of 16 bit use them all (PS3.3 C.7.6.3.1.6)
             values = (values >> 8).astype(np.uint8)
     if values.ndim != 3 or values.shape[-1] != 3 or photometric in ("HSV", "CMYK", "ARGB"):
         raise UnreadableImage(f"The DICOM colour space is not supported ({photometric}).")
     return np.ascontiguousarray(to_8bit(values))
+
+
+def _in_order(header: Any) -> Any:
+    """Return a header whose palettes' words are in the order in which pydicom takes them."""
+    if header.original_encoding[1] is not False:
+        return header
+    swapped = copy(header)
+    for colour in ("Red", "Green", "Blue"):
+        name = f"{colour}PaletteColorLookupTableData"
+        if isinstance(table := header.get(name), bytes):
+            setattr(swapped, name, np.frombuffer(table, ">u2").astype("<u2").tobytes())
+    return swapped

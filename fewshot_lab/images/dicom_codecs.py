@@ -4,7 +4,6 @@ Lossless JPEG (the commonest in radiology), 12-bit JPEG, JPEG-LS, HTJ2K and JPEG
 than 8 bits per colour. pydicom finds this module by name (see ``register``).
 """
 
-import struct
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,8 @@ from pydicom.pixels.decoders import (
     JPEGLSLosslessDecoder,
     JPEGLSNearLosslessDecoder,
 )
+
+from fewshot_lab.images.coded import coded_size
 
 _JPEG = (uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
 _JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
@@ -73,31 +74,10 @@ def decode_frame(source: bytes, runner: Any) -> bytearray:
     elif syntax in _JPEG_LS:
         values = imagecodecs.jpegls_decode(source)
     else:
-        decode = imagecodecs.htj2k_decode if syntax in _HTJ2K else imagecodecs.jpeg2k_decode
-        values = decode(source)
+        # OpenJPEG for HTJ2K, too: of a lossy one it clips values beyond white, which else wrap
+        values = imagecodecs.jpeg2k_decode(source)
         if str(runner.photometric_interpretation) in ("YBR_ICT", "YBR_RCT"):
             runner.set_option("photometric_interpretation", "RGB")
     runner.set_option("bits_allocated", values.dtype.itemsize * 8)
     runner.set_option("planar_configuration", 0)
     return bytearray(np.ascontiguousarray(values).tobytes())
-
-
-def coded_size(source: bytes) -> tuple[int, int] | None:
-    """Read width and height from a JPEG, JPEG-LS or JPEG 2000 codestream, None where there is none.
-
-    A damaged or malicious one may announce any size; decoders would make room for it.
-    """
-    if source[:4] == b"\xff\x4f\xff\x51":
-        right, bottom, left, top = struct.unpack(">4I", source[8:24])
-        return right - left, bottom - top
-    at = 2
-    while at + 9 <= len(source) and source[at] == 0xFF:
-        marker = source[at + 1]
-        if marker == 0xFF:  # filler
-            at += 1
-            continue
-        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
-            height, width = struct.unpack(">2H", source[at + 5 : at + 9])
-            return width, height
-        at += 2 + int.from_bytes(source[at + 2 : at + 4], "big")
-    return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fewshot_lab.images.pillow_decoder import stretch
+from fewshot_lab.images.eight_bit import stretch
 
 
 def modality_values(values: np.ndarray, header: Any, frame: int) -> tuple[np.ndarray, Any]:
@@ -26,6 +26,7 @@ def modality_values(values: np.ndarray, header: Any, frame: int) -> tuple[np.nda
     from pydicom.pixels import apply_modality_lut
 
     used = Dataset()
+    used.set_original_encoding(*header.original_encoding)  # tables are words of that order
     for sequence, names in (
         ("", ("BitsStored", "PixelRepresentation")),
         (

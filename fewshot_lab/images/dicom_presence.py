@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from fewshot_lab.images.file_types import (
     DICOM_SUFFIXES,
     HEAD,
+    ending,
     head_kind,
     is_noise,
     kind_of,
@@ -20,9 +21,7 @@ MOST_LOOKS = 100
 
 def named_dicom(names: Iterable[str]) -> bool:
     """Say whether any file name ends like one of DICOM, or has no ending, as many of them."""
-    return any(
-        PurePosixPath(name).suffix.lower() in DICOM_SUFFIXES or needs_a_look(name) for name in names
-    )
+    return any(ending(name) in DICOM_SUFFIXES or needs_a_look(name) for name in names)
 
 
 def holds_dicom(path: Path) -> bool:
@@ -51,7 +50,7 @@ def _among(names: Iterator[str], head: Callable[[str], bytes]) -> bool:
         file_name = PurePosixPath(name).name
         if is_noise(file_name):
             continue
-        if PurePosixPath(file_name).suffix.lower() in DICOM_SUFFIXES:
+        if ending(file_name) in DICOM_SUFFIXES:
             return True
         if needs_a_look(file_name) and looks < MOST_LOOKS:
             looks += 1

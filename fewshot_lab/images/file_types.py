@@ -2,6 +2,9 @@
 
 from pathlib import Path, PurePosixPath
 
+from fewshot_lab.images.gzipped import GZIP, unpacked_head
+from fewshot_lab.images.unreadable import format_of
+
 PICTURE_SUFFIXES = frozenset(
     [
         ".png",
@@ -19,12 +22,28 @@ PICTURE_SUFFIXES = frozenset(
         ".pgm",
         ".ppm",
         ".pnm",
+        ".svs",
+        ".jp2",
+        ".j2k",
+        ".j2c",
+        ".jpx",
+        ".jls",
+        ".jxl",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".tga",
+        ".psd",
     ]
 )
-DICOM_SUFFIXES = frozenset([".dcm", ".dicom", ".dic", ".ima"])
+DICOM_SUFFIXES = frozenset([".dcm", ".dicom", ".dic", ".ima", ".dcm.gz"])
+NIFTI_SUFFIXES = frozenset([".nii", ".nii.gz"])
+_NIFTI_1, _NIFTI_2 = (b"n+1\0", b"ni1\0"), b"n+2\0\r\n\x1a\n"
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_WEAK = (None, "BMP", "JPEG XL")
+"""Formats whose mark is two bytes, too few to tell a picture by."""
 _NOISE = frozenset({"thumbs.db", "desktop.ini", "dicomdir", "__macosx", "@eadir", "$recycle.bin"})
-HEAD = 132
+HEAD = 348
 
 
 def is_noise(name: str) -> bool:
@@ -34,7 +53,7 @@ def is_noise(name: str) -> bool:
 
 def has_picture_suffix(name: str) -> bool:
     """Say whether a file name ends like a picture."""
-    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES | DICOM_SUFFIXES
+    return ending(name) in PICTURE_SUFFIXES | DICOM_SUFFIXES | NIFTI_SUFFIXES
 
 
 def ending(name: str) -> str:
@@ -53,22 +72,31 @@ def needs_a_look(name: str) -> bool:
 
 
 def head_kind(head: bytes) -> str | None:
-    """Name the kind of a file by its first 132 bytes: "dicom", "tiff", "picture" or None."""
+    """Name the kind of a file by its first 348 bytes.
+
+    Returns
+    -------
+    str or None
+        "dicom", "nifti", "tiff", "picture" or None.
+    """
     if head[128:132] == b"DICM":
         return "dicom"
+    if head[344:348] in _NIFTI_1 or head[4:12] == _NIFTI_2:
+        return "nifti"
     if head.startswith(_TIFF_MAGIC):
         return "tiff"
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")):
-        return "picture"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "picture"
-    return None
+    return "picture" if format_of(head) not in _WEAK else None
 
 
 def kind_of(path: Path) -> str:
-    """Say how a file is to be read: "dicom", "tiff" or "picture"."""
+    """Say how a file is to be read: "dicom", "nifti", "tiff" or "picture"."""
     with path.open("rb") as stream:
-        kind = head_kind(stream.read(HEAD))
-    if kind is None and path.suffix.lower() in DICOM_SUFFIXES:
+        head = stream.read(HEAD)
+    if head.startswith(GZIP):
+        head = unpacked_head(path, HEAD)
+    kind = head_kind(head)
+    if kind is None and ending(path.name) in DICOM_SUFFIXES:
         return "dicom"  # some have no preamble
+    if kind is None and ending(path.name) in NIFTI_SUFFIXES:
+        return "nifti"
     return kind or "picture"

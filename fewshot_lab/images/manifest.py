@@ -15,7 +15,19 @@ from fewshot_lab.images.file_types import has_picture_suffix
 from fewshot_lab.images.folder import shown
 from fewshot_lab.tables import column_rank, find_column, plain_path, read_rows, spellings
 
-_TRIED_SUFFIXES = [".jpg", ".JPG", ".png", ".jpeg", ".tif", ".tiff", ".dcm", ".bmp", ".webp"]
+_TRIED_SUFFIXES = [
+    ".jpg",
+    ".JPG",
+    ".png",
+    ".jpeg",
+    ".tif",
+    ".tiff",
+    ".dcm",
+    ".bmp",
+    ".webp",
+    ".svs",
+    ".nii.gz",
+]
 
 
 @dataclass(frozen=True)
@@ -182,14 +194,14 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ManifestRow 
             path = shown(plain_path(value))
             yield Refused(path, "The file is not there: paths count from the manifest's folder.")
             continue
-        found, frame, spelled = target
+        where, frame, spelled = target
         path = shown(spelled)
-        if (found, frame) in seen:
+        if (where, frame) in seen:
             yield Refused(path, "The manifest names this file twice; the first row counts.")
             continue
-        seen.add((found, frame))
-        if Path(spelled).is_absolute() and found.is_relative_to(file.parent):
-            path = shown(found.relative_to(file.parent))
+        seen.add((where, frame))
+        if Path(spelled).is_absolute() and where.is_relative_to(file.parent):
+            path = shown(where.relative_to(file.parent))
         meta = {
             name: float(row[at[name]]) if name in numeric else row[at[name]]
             for name in columns.metadata
@@ -197,7 +209,7 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ManifestRow 
         }
         reference = row[at[columns.label]] if columns.label else ""
         group = row[at[columns.group]] if columns.group else ""
-        yield ManifestRow(path, found, frame, reference or None, group or None, meta)
+        yield ManifestRow(path, where, frame, reference or None, group or None, meta)
 
 
 def _is_number(text: str) -> bool:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images.durable_files import DurableFiles
-from fewshot_lab.images.pillow_decoder import to_8bit
+from fewshot_lab.images.eight_bit import to_8bit
 
 # The class names of the MedMNIST collection (Yang et al. 2023, doi 10.1038/s41597-022-01721-8),
 # which its files hold as numbers only.

@@ -2,7 +2,7 @@
 
 The text of this file also stands in the ``predict.py`` of every exported classifier, so that a
 picture looks the same to the classifier there and here. It therefore imports nothing of the
-project.
+project but ``eight_bit`` and ``unreadable``, and runs with Pillow 9.4.
 
 What becomes of a file's values:
 
@@ -18,6 +18,7 @@ CMYK, YCbCr               Pillow's plain conversion; colour profiles (ICC) are n
 signed, 32 bit, float     like 16 bit if within 0..65535 (floats within 0..1: times 255), else
                           stretched from the smallest to the largest value
 EXIF orientation          applied, whatever the container
+Photoshop                 the flattened picture that the file holds beside its layers
 animation                 the first picture
 TIFF pages                one picture per page, but for pages marked as reduced copies or masks and
                           pages of another size than the first (slide scanners' thumbnails, labels
@@ -27,16 +28,32 @@ TIFF pages                one picture per page, but for pages marked as reduced 
 
 import io
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "WEBP", "GIF", "PPM")
+from fewshot_lab.images.eight_bit import to_8bit
+from fewshot_lab.images.unreadable import (
+    Unreadable,
+    first_bytes,
+    format_of,
+    why_undecodable,
+    why_unidentified,
+)
+
+Image.init()
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "WEBP", "GIF", "PPM", "PSD", "JPEG2000", "AVIF")
+FORMATS = tuple(name for name in _FORMATS if name in Image.OPEN)
+"""Those that this Pillow knows."""
+_TARGA = frozenset([".tga", ".icb", ".vda", ".vst"])
+"""Endings of a format without a mark of its own."""
 MAX_PIXELS = 400_000_000
 
 # Pillow warns from 89 megapixels on; the limit here is MAX_PIXELS, kept by `opened`.
@@ -44,17 +61,6 @@ Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, MAX_PIXELS)
 # It also warns of tags it cannot read; what matters to a user comes out as `Unreadable`.
 warnings.filterwarnings("ignore", module="PIL")
 
-_MAGIC = {
-    b"\x89PNG": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-    b"RIFF": "WebP",
-    b"GIF8": "GIF",
-    b"BM": "BMP",
-}
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -64,11 +70,8 @@ TRANSPOSITIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ORIENTATION, _SUBFILE, _BITS, _PHOTOMETRIC, _PLANES = 274, 254, 258, 262, 284
-
-
-class Unreadable(ValueError):  # noqa: N818
-    """The file is not a picture that can be read; the message says why."""
+_ORIENTATION, _SUBFILE, _BITS, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 274, 254, 258, 262, 284, 339
+_LIBTIFF = threading.Lock()
 
 
 def decode(path: str | Path, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
@@ -100,16 +103,15 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
     """
     try:
         with Path(path).open("rb") as stream:
-            try:
-                image = Image.open(stream, formats=FORMATS)
-                refuse_too_large(*image.size)
-                yield image
-            except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-                raise Unreadable(
-                    f"The picture is too large: more than {MAX_PIXELS:,} pixels."
-                ) from None
-            except UnidentifiedImageError:
-                raise Unreadable(why_unidentified(stream)) from None
+            image = Image.open(stream, formats=_formats(path, stream))
+            refuse_too_large(*image.size)
+            if image.format == "PSD":
+                _refuse_without_flattened(image)
+            yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Unreadable(f"The picture is too large: more than {MAX_PIXELS:,} pixels.") from None
+    except UnidentifiedImageError:
+        raise Unreadable(why_unidentified(first_bytes(path))) from None
     except Unreadable:
         raise
     except FileNotFoundError:
@@ -121,9 +123,28 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
     except MemoryError:
         raise Unreadable("There is not enough memory for this picture.") from None
     except Exception as error:  # Pillow's readers raise nearly anything on damaged files
-        if "truncated" in str(error).lower():
-            raise Unreadable("The file is truncated: the end of the picture is missing.") from error
-        raise Unreadable("The file is damaged: the picture cannot be decoded.") from error
+        raise Unreadable(why_undecodable(error, first_bytes(path))) from error
+
+
+def _formats(path: str | Path, stream: BinaryIO) -> tuple[str, ...]:
+    """Return the formats that a file may be of."""
+    kind = format_of(stream.read(16))
+    stream.seek(0)
+    if kind == "HEIC":
+        for package in ("pi_heif", "pillow_heif"):
+            with suppress(ImportError):
+                import_module(package).register_heif_opener()
+                return ("HEIF",)
+    return (*FORMATS, "TGA") if Path(path).suffix.lower() in _TARGA else FORMATS
+
+
+def _refuse_without_flattened(image: Any) -> None:
+    """Refuse a Photoshop file that says that it holds its layers alone."""
+    versions = [data for number, _, data in image.resources if number == 1057]  # version info
+    if any(len(data) > 4 and not data[4] for data in versions):
+        raise Unreadable(
+            "The Photoshop file holds layers alone: save it with 'Maximize compatibility'."
+        )
 
 
 def refuse_too_large(width: int, height: int) -> None:
@@ -135,30 +156,9 @@ def refuse_too_large(width: int, height: int) -> None:
         raise Unreadable("The file is damaged: its picture has no pixels.")
 
 
-def why_unidentified(stream: BinaryIO) -> str:
-    """Say what a file is that no reader took."""
-    stream.seek(0)
-    head = stream.read(4096)
-    if not head:
-        return "The file is empty (0 bytes)."
-    for magic, name in _MAGIC.items():
-        if head.startswith(magic):
-            return f"The file is damaged or truncated: it begins like {name} but cannot be read."
-    if not any(head):
-        return "The file holds nothing but zeros."
-    if _is_text(head):
-        return "This is a text file, not an image."
-    return "This is not an image in a format that can be read."
-
-
-def _is_text(head: bytes) -> bool:
-    text = head.decode("utf-8", errors="replace").rstrip("\ufffd")
-    return "\ufffd" not in text and all(c.isprintable() or c in "\t\r\n\f\ufeff" for c in text)
-
-
 def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
     """Decode an opened picture to 8-bit RGB, upright (see :func:`decode`)."""
-    inverted = False
+    inverted = signed = False
     if image.format == "TIFF":
         seek_picture(image, frame)
         tags: Any = image.tag_v2  # type: ignore[attr-defined]
@@ -166,16 +166,19 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
         if wide and tags.get(_PLANES) == 2:
             raise Unreadable("The TIFF keeps 16-bit colours in separate planes.")
         inverted = wide and tags.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
+        signed = image.mode == "L" and tags.get(_SAMPLE_FORMAT, (1,))[0] == 2
     elif frame:
         raise Unreadable(f"There is no picture {frame} in this file.")
     elif at_least is not None and image.format in ("JPEG", "MPO"):
         image.draft(None, (2 * at_least, 2 * at_least))
     low = _low_bytes(image, frame)
-    image.load()
+    image = _loaded(image, frame)
     turned = TRANSPOSITIONS.get(_orientation(image))
     if low is not None:
         values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
         image = Image.frombytes(image.mode, image.size, to_8bit(values).tobytes())
+    elif signed:
+        image = Image.fromarray(to_8bit(np.asarray(image).view(np.int8)))
     elif image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = to_8bit(np.asarray(image))
         image = Image.fromarray(255 - grey if inverted else grey)
@@ -208,6 +211,37 @@ def picture_pages(image: Image.Image) -> Iterator[int]:
         page += 1
 
 
+def _loaded(image: Any, frame: int) -> Any:
+    """Decode; a plain TIFF of a layout that Pillow's own reader does not know, through libtiff."""
+    try:
+        image.load()
+    except OSError:
+        if image.format != "TIFF" or image.use_load_libtiff or image.fp is None:
+            raise
+        with suppress(Exception):
+            with _LIBTIFF:
+                TiffImagePlugin.READ_LIBTIFF = True
+                try:
+                    again = _reopened(image, frame)
+                finally:
+                    TiffImagePlugin.READ_LIBTIFF = False
+            again.load()
+            return again
+        raise
+    return image
+
+
+def _reopened(image: Any, frame: int) -> Any:
+    """Open a picture once more, from a copy of its file."""
+    position = image.fp.tell()
+    image.fp.seek(0)
+    again: Any = Image.open(io.BytesIO(image.fp.read()), formats=FORMATS)
+    image.fp.seek(position)
+    if again.format == "TIFF":
+        seek_picture(again, frame)
+    return again
+
+
 def _low_bytes(image: Any, frame: int) -> Image.Image | None:
     """Decode the low bytes of a 16-bit colour picture, of which Pillow keeps the high ones.
 
@@ -216,22 +250,19 @@ def _low_bytes(image: Any, frame: int) -> Image.Image | None:
     """
     other = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
     tiles = []
-    for tile in image.tile:
-        args = (tile.args,) if isinstance(tile.args, str) else tile.args
+    for codec, extents, offset, given, *rest in image.tile:
+        args = (given,) if isinstance(given, str) else given
         kind, _, order = str(args[0] if args else "").partition(";16")
         if kind not in ("RGB", "RGBA", "RGBX", "CMYK") or order not in other:
             return None
         swapped = (f"{kind};16{other[order]}", *args[1:])
-        tiles.append(tile._replace(args=swapped[0] if isinstance(tile.args, str) else swapped))
+        given = swapped[0] if isinstance(given, str) else swapped
+        tiles.append((codec, extents, offset, given, *rest))
     if not tiles or image.fp is None:
         return None
-    position = image.fp.tell()
-    image.fp.seek(0)
-    again: Any = Image.open(io.BytesIO(image.fp.read()), formats=FORMATS)
-    image.fp.seek(position)
-    if again.format == "TIFF":
-        seek_picture(again, frame)
-    again.tile = tiles
+    again = _reopened(image, frame)
+    kind_of_tile = getattr(ImageFile, "_Tile", None)  # a plain tuple before Pillow 11
+    again.tile = tiles if kind_of_tile is None else [kind_of_tile(*tile) for tile in tiles]
     again.load()
     result: Image.Image | None = again
     return result
@@ -242,31 +273,6 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged EXIF: the picture itself is fine
         return 1
-
-
-def to_8bit(values: np.ndarray) -> np.ndarray:
-    """Map whole or real numbers to 0..255 (uint8), as the table above says."""
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype.kind == "f":
-        values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 65535:
-        return stretch(values, low, high)
-    if values.dtype.kind == "f":
-        if high <= 1:
-            return np.asarray(np.rint(values * 255).astype(np.uint8))
-        values, high = np.rint(values).astype(np.uint16), round(high)
-    top = next(2**bits - 1 for bits in (8, 10, 12, 14, 16) if high < 2**bits)
-    table = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)
-    return np.asarray(table[values])
-
-
-def stretch(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Map `low` to 0 and `high` to 255 (uint8), and what lies outside to the nearer of them."""
-    scale = 255 / (high - low) if high > low else 0.0
-    scaled = (values.astype(np.float64) - low) * scale
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
 def over_white(image: Image.Image) -> Image.Image:

@@ -14,13 +14,14 @@ from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
+from fewshot_lab.images.unreadable import Unreadable, coded_kind, first_bytes, why_undecodable
 
 
 def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
     """Read a picture as 8-bit RGB, upright.
 
     How each kind of value becomes 8 bit is told in ``pillow_decoder`` (ordinary formats and
-    TIFF) and ``dicom``.
+    TIFF), ``dicom`` and ``nifti``.
 
     Parameters
     ----------
@@ -44,14 +45,40 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
             from fewshot_lab.images.dicom import read_dicom
 
             return read_dicom(path, frame)
+        if kind == "nifti":
+            from fewshot_lab.images.nifti import read_slice
+
+            return read_slice(path, frame)
         try:
             with pillow_decoder.opened(path) as image, memory_for(*image.size):
                 return pillow_decoder.to_rgb(image, frame, at_least=at_least)
-        except pillow_decoder.Unreadable as error:
-            _refuse_unless_tiff(kind, error)
+        except Unreadable as error:
+            return _by_another_reader(path, frame, kind, error)
+
+
+def _by_another_reader(path: Path, frame: int, kind: str, error: Unreadable) -> Image.Image:
+    """Read what Pillow does not know.
+
+    Raises
+    ------
+    UnreadableImage
+        With Pillow's reason, where no other reader knows more.
+    """
+    if kind == "tiff":
+        _refuse_unless_tiff(kind, error)
         from fewshot_lab.images.tiff import read_tiff
 
         return read_tiff(path, frame)
+    head = first_bytes(path) if path.is_file() else b""
+    if coded := coded_kind(head):
+        from fewshot_lab.images.coded import read_coded
+
+        return read_coded(path, coded)
+    from fewshot_lab.images.bitmap import is_odd_bitmap, read_bitmap
+
+    if is_odd_bitmap(head):
+        return read_bitmap(path)
+    raise UnreadableImage(str(error)) from error.__cause__
 
 
 def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
@@ -73,16 +100,22 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
             from fewshot_lab.images.dicom import read_dicom_grey
 
             return read_dicom_grey(path, frame)
+        if kind == "nifti":
+            from fewshot_lab.images.nifti import read_slice_grey
+
+            return read_slice_grey(path, frame)
         from fewshot_lab.images import deep_grey
 
+        if kind != "tiff" and (coded := coded_kind(first_bytes(path))):
+            return deep_grey.by_codec(path, coded)
         try:
             return deep_grey.by_pillow(path, frame)
-        except pillow_decoder.Unreadable as error:
+        except Unreadable as error:
             _refuse_unless_tiff(kind, error)
         return deep_grey.by_tifffile(path, frame)
 
 
-def _refuse_unless_tiff(kind: str, error: pillow_decoder.Unreadable) -> None:
+def _refuse_unless_tiff(kind: str, error: Unreadable) -> None:
     """Raise where Pillow's reason stands: other readers know more kinds of TIFF."""
     if kind != "tiff" or "truncated" in str(error.__cause__):
         raise UnreadableImage(str(error)) from error.__cause__
@@ -105,11 +138,11 @@ def _reasons() -> Iterator[None]:
         reason = error.strerror or "an error of the disk or network"
         raise UnreadableImage(f"The file cannot be read: {reason}.") from error
     except Exception as error:
-        raise UnreadableImage("The file is damaged: the picture cannot be decoded.") from error
+        raise UnreadableImage(why_undecodable(error, b"")) from error
 
 
 def count_frames(path: Path) -> int:
-    """Count the pictures in a file: DICOM frames, TIFF pages, else 1.
+    """Count the pictures in a file: DICOM frames, slices of NIfTI, TIFF pages, else 1.
 
     Raises
     ------
@@ -124,6 +157,10 @@ def count_frames(path: Path) -> int:
         from fewshot_lab.images.dicom import frames_and_group
 
         return frames_and_group(path, None)[0]
+    if kind == "nifti":
+        from fewshot_lab.images.nifti import count_slices
+
+        return count_slices(path)
     if kind == "tiff":
         from fewshot_lab.images.tiff import count_tiff_pictures
 

@@ -260,6 +260,11 @@ class _Opener:
 
                 frames, own = frames_and_group(file, self.group_field)
                 group = group or own
+            elif kind == "nifti":
+                from fewshot_lab.images.nifti import count_slices
+
+                frames = count_slices(file)
+                group = group or path  # the slices of one volume are of one person
             elif kind == "tiff":
                 from fewshot_lab.images.tiff import count_tiff_pictures
 

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from fewshot_lab.images.eight_bit import to_8bit
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.pillow_decoder import (
     TRANSPOSITIONS,
-    Unreadable,
     over_white,
     picture_pages,
     refuse_too_large,
-    to_8bit,
 )
+from fewshot_lab.images.unreadable import Unreadable, own_mistake
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised and listed
 
@@ -77,7 +77,7 @@ def read_page(path: Path, frame: int) -> Page:
                     f"The TIFF has {page.samplesperpixel} channels; export it as grey or RGB."
                 )
             _refuse_truncated(page, path.stat().st_size)
-            values = page.asarray()
+            values = _whole_range(page.asarray(), page)
             if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
                 values = np.moveaxis(values, 0, -1)
             return Page(
@@ -93,8 +93,17 @@ def read_page(path: Path, frame: int) -> Page:
         raise UnreadableImage(str(error)) from None
     except Exception as error:  # readers raise nearly anything on damaged files
         raise UnreadableImage(
-            "The file is truncated, damaged, or a kind of TIFF that cannot be read."
+            own_mistake(error)
+            or "The file is truncated, damaged, or a kind of TIFF that cannot be read."
         ) from error
+
+
+def _whole_range(values: np.ndarray, page: Any) -> np.ndarray:
+    """Scale samples of less than 8 bits to 0..255; places in a palette stay what they are."""
+    if values.dtype != np.uint8 or page.photometric.name == "PALETTE":
+        return values
+    bits = np.minimum(np.array(page.bitspersample), 8)
+    return np.rint(values * (255 / (2.0**bits - 1))).astype(np.uint8) if bits.min() < 8 else values
 
 
 def _refuse_truncated(page: Any, size: int) -> None:

@@ -55,11 +55,12 @@ from .kept_studies import newest as newest
 from .kept_studies import remember as remember
 from .labels_as_arrays import LabelArrays as LabelArrays
 from .labels_as_arrays import label_arrays as label_arrays
-from .patients import RULE_WORDS as RULE_WORDS
-from .patients import PatientFigures as PatientFigures
+from .patient_figures import PatientFigures as PatientFigures
 from .patients import own_class as own_class
 from .patients import patient_figures as patient_figures
 from .patients import set_own_class as set_own_class
+from .pile_pairs import PilePairs as PilePairs
+from .pile_pairs import pile_pairs as pile_pairs
 from .places import DATABASE as DATABASE
 from .places import NAME as NAME
 from .places import database as database
@@ -74,7 +75,6 @@ from .probabilities import class_names as class_names
 from .probabilities import gather as gather
 from .probabilities import judge as judge
 from .probabilities import keep_settings as keep_settings
-from .probabilities import probabilities_of as probabilities_of
 from .probabilities import settings_of as settings_of
 from .probability_report import probabilities_report as probabilities_report
 from .probability_report import rule as rule

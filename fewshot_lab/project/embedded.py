@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.base import ProjectFolder
 from fewshot_lab.project.kept_backbones import put_into_use
+from fewshot_lab.project.kept_map import KeptMap
 from fewshot_lab.project.places import database
 from fewshot_lab.store import Store
 
@@ -43,7 +44,7 @@ class EmbeddedProject(ProjectFolder):
     def __init__(self, folder: Path, store: Store) -> None:
         super().__init__(folder, store)
         self._embeddings: tuple[str, Embeddings] | None = None
-        self._map: tuple[Any, Map] | None = None
+        self._kept_map = KeptMap()
         self._through: str | None = None
 
     @property
@@ -233,16 +234,8 @@ class EmbeddedProject(ProjectFolder):
         embeddings = self.require_embeddings()
         if not embeddings.contains(image_id):
             raise FewshotLabError("This image has no embedding yet.")
-        ids = embeddings.ids
-        labelled = self.store.labels() if unlabelled_only else {}
-        wanted = min(len(ids), k + 1 + len(labelled))
-        similarity, rows = self.index.search(self.vectors([image_id]), wanted)
-        nearest = [
-            (ids[row], float(s))
-            for s, row in zip(similarity[0], rows[0], strict=True)
-            if row >= 0 and ids[row] != image_id and ids[row] not in labelled
-        ]
-        return nearest[:k]
+        beside = self.store.labels() if unlabelled_only else {}
+        return self._kept_pool.neighbours(embeddings, image_id, k, beside)
 
     @property
     def map_folder(self) -> Path:
@@ -252,19 +245,7 @@ class EmbeddedProject(ProjectFolder):
     @property
     def map(self) -> Map | None:
         """The map as it stands, or None."""
-        from fewshot_lab.embeddings import load_map, map_stamp
-
-        folder = self.map_folder
-        with self._lock:
-            stamp = map_stamp(folder)
-            if stamp is None:
-                return None
-            key = (folder.name, stamp)
-            if self._map is not None and self._map[0] == key:
-                return self._map[1]
-            loaded = load_map(folder)
-            self._map = (key, loaded) if loaded is not None else None
-            return loaded
+        return self._kept_map.load(self.map_folder)
 
     def first_map(self) -> bool:
         """Lay out by PCA what is embedded so far, to look at while the rest is on its way.

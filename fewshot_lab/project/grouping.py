@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,44 @@ class Grouping:
         if not (self.joined.named[code] | (size[code] > 1)).any():
             return None
         return np.array([self.joined.names[c] for c in code], dtype=object)
+
+    def in_named_group(self, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which images have a group by the rule, not only near-duplicates (n,)."""
+        rows = self.rows(ids)
+        if not len(self.ids):
+            return np.zeros(len(ids), dtype=bool)
+        return np.where(rows < 0, False, self.joined.named[self.joined.code[rows]])
+
+    def apart_pairs(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return the near-duplicates of different groups that are not joined, as positions."""
+        place = np.full(len(self.ids), -1, np.int64)
+        rows = self.rows(ids)
+        place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+        pairs = place[self.apart]
+        return np.asarray(pairs[(pairs >= 0).all(axis=1)])
+
+    def near_duplicates(self) -> dict[str, Any]:
+        """Return the threshold and how many pairs stand on which side, as JSON can hold it."""
+        states = [pair.state for pair in self.pairs]
+        sets = int((np.bincount(self.joined.code)[~self.joined.named] > 1).sum()) if self.ids else 0
+        return {
+            "threshold": self.threshold.value,
+            "why": self.threshold.sentence,
+            "joined": states.count("joined"),
+            "released": states.count("released"),
+            "not_joined": states.count("apart"),
+            "sets": sets,
+        }
+
+    def test_set(self) -> dict[str, Any]:
+        """Return what makes the reference test set and its size, as JSON can hold it."""
+        code = self.joined.code
+        kept_out = np.isin(code, code[self.test]) & ~self.test
+        return {
+            "by": self.test_by,
+            "images": int(self.test.sum()),
+            "kept_out_with_it": int(kept_out.sum()),
+        }
 
 
 def group(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fewshot_lab.images import ExaminedImage, ManifestColumns
     from fewshot_lab.project.training import ProjectCore
 
+PERSONAL = {"dicom", "nifti"}
+"""Kinds of files whose header may name the patient."""
 UPLOADS = "uploads"
 """Folder of a project for what was dropped into the browser, until it has been imported."""
 
@@ -137,6 +139,13 @@ def import_images(
     report.seconds = time.monotonic() - began
     if not (report.added or report.known or report.moved or report.duplicates or report.refused):
         raise FewshotLabError(f"No image was found in {source}.{left_out(report.ignored)}")
+    project.store.note(
+        "import",
+        source=str(source),
+        added=report.added,
+        refused=len(report.refused),
+        copy=copy,
+    )
     return report
 
 
@@ -179,9 +188,9 @@ def _needs_copy(project: ProjectCore, file: Path, *, copy: bool) -> bool:
 
     if not file.is_relative_to(project.folder):
         return copy
-    # What was dropped is removed. Of other files that came in only pixels stay: a DICOM file names
-    # its patient, and tags of a photograph say where and by whom it was taken.
-    if file.is_relative_to(project.folder / UPLOADS) or kind_of(file) == "dicom":
+    # What was dropped is removed. Of other files that came in only pixels stay: a scanner's file
+    # may name its patient, and a photograph's tags say where and by whom it was taken.
+    if file.is_relative_to(project.folder / UPLOADS) or kind_of(file) in PERSONAL:
         return True
     return pixels_only(file) != file.read_bytes()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,21 @@ class KeptPool:
             if self._index is None or self._index[0] is not pool:
                 self._index = (pool, build_index(pool.rotated))
             return self._index[1]
+
+    def neighbours(
+        self, embeddings: Embeddings, image_id: str, k: int, beside: Collection[str]
+    ) -> list[tuple[str, float]]:
+        """Return the images most like one, but for those beside, with their cosine similarity."""
+        ids = embeddings.ids
+        vector = self.pool(embeddings).rotate(embeddings.matrix([image_id]))
+        wanted = min(len(ids), k + 1 + len(beside))
+        similarity, rows = self.index(embeddings).search(vector, wanted)
+        nearest = [
+            (ids[row], float(s))
+            for s, row in zip(similarity[0], rows[0], strict=True)
+            if row >= 0 and ids[row] != image_id and ids[row] not in beside
+        ]
+        return nearest[:k]
 
     def _learnt_from(self, embeddings: Embeddings) -> NDArray[np.int64] | None:
         """Return the rows that are not of the reference test set; None where all are not."""

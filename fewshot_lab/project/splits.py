@@ -229,16 +229,11 @@ class Splits:
 
     def codes(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Return a number for each image, equal for those that stay together (n,)."""
-        grouping = self.grouping
-        return grouping.codes(grouping.rows(ids))
+        return self.grouping.codes(self.grouping.rows(ids))
 
     def in_named_group(self, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Return which images have a group by the rule, not only near-duplicates (n,)."""
-        grouping = self.grouping
-        rows = grouping.rows(ids)
-        if not len(grouping.ids):
-            return np.zeros(len(ids), dtype=bool)
-        return np.where(rows < 0, False, grouping.joined.named[grouping.joined.code[rows]])
+        return self.grouping.in_named_group(ids)
 
     def quota_codes(self, ids: Sequence[str]) -> NDArray[np.int64] | None:
         """Return :meth:`codes`, -1 where an image stands alone; None where all do."""
@@ -284,36 +279,14 @@ class Splits:
 
         An image must not be tested by a classifier that learned from its twin.
         """
-        grouping = self.grouping
-        place = np.full(len(grouping.ids), -1, np.int64)
-        rows = grouping.rows(ids)
-        place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
-        pairs = place[grouping.apart]
-        return np.asarray(pairs[(pairs >= 0).all(axis=1)])
+        return self.grouping.apart_pairs(ids)
 
     def to_dict(self) -> dict[str, Any]:
         """Return groups, near-duplicates and test set as JSON can hold it."""
         grouping = self.grouping
-        states = [pair.state for pair in grouping.pairs]
-        joined = grouping.joined
-        kept_out = np.isin(joined.code, joined.code[grouping.test]) & ~grouping.test
         return {
             "groups": self.preview().to_dict(),
-            "near_duplicates": {
-                "threshold": grouping.threshold.value,
-                "why": grouping.threshold.sentence,
-                "joined": states.count("joined"),
-                "released": states.count("released"),
-                "not_joined": states.count("apart"),
-                "sets": int((np.bincount(joined.code)[~joined.named] > 1).sum())
-                if len(grouping.ids)
-                else 0,
-            },
+            "near_duplicates": grouping.near_duplicates(),
             "site": self.sites.column,
-            "test_set": {
-                "rule": self.test_rule.to_dict(),
-                "by": grouping.test_by,
-                "images": int(grouping.test.sum()),
-                "kept_out_with_it": int(kept_out.sum()),
-            },
+            "test_set": {"rule": self.test_rule.to_dict(), **grouping.test_set()},
         }

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool, one_blas_thread
 from fewshot_lab.sampling.chooser import Chooser, Pick, Suggestion, spread_out
+from fewshot_lab.sampling.coverage import cover
 from fewshot_lab.sampling.gaps import Confounder, fill_gaps
 
 Float = NDArray[np.floating[Any]]
@@ -21,9 +22,6 @@ RARE = 0.5
 COLD_LABELS_PER_CLASS = 5
 COVER_SHARE = 0.1
 """Share that goes on looking where nothing is labelled: a class nobody has met has no margin."""
-_REFERENCES = 1024
-_CANDIDATES = 4096
-_COMPONENTS = 64  # for coverage; near-duplicates are told by all
 
 
 def suggest(
@@ -94,7 +92,7 @@ def suggest(
             n_rare = min(round(RARE_SHARE * n), n - n_cover - len(picks))
             picks += _rare(chooser, probabilities, counts, class_ids, names, n_rare)
             picks += _margin(chooser, probabilities, class_ids, names, n - n_cover - len(picks))
-        picks += _cover(chooser, n - len(picks), seed)
+        picks += cover(chooser, n - len(picks), seed)
     return [Suggestion(ids[p.row], p.reason, p.strategy, False, p.classes) for p in picks]
 
 
@@ -157,61 +155,4 @@ def _margin(
         margin = probabilities[row, first] - probabilities[row, second]
         reason = f"between {names[first]} and {names[second]}, margin {margin:.2f}"
         picks.append(Pick(row, reason, "margin", (int(class_ids[first]), int(class_ids[second]))))
-    return picks
-
-
-def _cover(chooser: Chooser, n: int, seed: int) -> list[Pick]:
-    """Take the images that stand for most of what no labelled or taken image stands for."""
-    rows = np.flatnonzero(chooser.open)
-    if n <= 0 or not len(rows):
-        return []
-    rng = np.random.default_rng(seed)
-    most = min(_CANDIDATES, 250 * n)
-    if len(rows) > most:
-        rows = np.sort(rng.choice(rows, most, replace=False))
-    N = len(chooser.pool)
-    references = np.sort(rng.permutation(N)[:_REFERENCES])
-    around = chooser.unit(references, _COMPONENTS)
-
-    def similarity(of: NDArray[np.int64]) -> Float:
-        cosine = chooser.unit(of, _COMPONENTS) @ around.T
-        np.maximum(cosine, 0, out=cosine)
-        np.square(cosine, out=cosine)
-        return cosine
-
-    similar = similarity(rows)
-    seen = np.concatenate([chooser.labelled, np.array(chooser.taken, dtype=np.int64)])
-    covered = np.zeros(len(references), dtype=np.float32)
-    for start in range(0, len(seen), 1024):
-        covered = np.maximum(covered, similarity(seen[start : start + 1024]).max(axis=0))
-    anything = len(seen) > 0
-    # Gains only shrink as more is covered: an old gain bounds the new one (Minoux 1978).
-    gain = np.maximum(similar - covered, 0).sum(axis=1)
-    picks: list[Pick] = []
-    fresh = np.ones(len(rows), dtype=bool)
-    while len(picks) < n:
-        best = int(np.argmax(gain))
-        if gain[best] < 0:
-            break
-        if not fresh[best]:
-            stale = np.argpartition(-gain, min(64, len(gain) - 1))[:64]
-            stale = stale[~fresh[stale]]
-            gain[stale] = np.where(
-                gain[stale] < 0, gain[stale], np.maximum(similar[stale] - covered, 0).sum(axis=1)
-            )
-            fresh[stale] = True
-            continue
-        gain[best] = -1
-        row = int(rows[best])
-        if not chooser.take(row):
-            continue
-        newly = float((similar[best] > covered).mean())
-        covered = np.maximum(covered, similar[best])
-        fresh[:] = False
-        if not picks and not anything:
-            reason = "densest unlabelled cluster"
-        else:
-            share = f"{100 * newly:.0f} %" if newly >= 0.01 else "less than 1 %"
-            reason = f"closer to {share} of the images than any labelled or suggested so far"
-        picks.append(Pick(row, reason, "cover"))
     return picks

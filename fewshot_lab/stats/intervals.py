@@ -44,7 +44,7 @@ def widened(interval: Interval, free: float) -> Interval:
 
     Parameters
     ----------
-    found : Interval
+    interval : Interval
     free : float
         Independent images less classes.
     """

@@ -25,6 +25,7 @@ from fewshot_lab.web.map import column
 from fewshot_lab.web.model import answer_offer
 from fewshot_lab.web.pair import choose_pair
 from fewshot_lab.web.people import disagreement
+from fewshot_lab.web.piles import piles
 from fewshot_lab.web.project import change_jobs, change_settings
 from fewshot_lab.web.redirects import PAGES, to_page, to_project
 
@@ -63,6 +64,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/grey/{image}", reading(grey_values)),
         Route(api + "/image/{image}", reading(facts)),
         Route(api + "/image/{image}/neighbours", reading(neighbours)),
+        Route(api + "/piles", reading(piles)),
         Route(api + "/search", reading(search)),
         Route(api + "/column", reading(column)),
         Route(api + "/disagreement", reading(disagreement)),

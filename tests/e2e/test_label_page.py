@@ -387,6 +387,22 @@ def test_accepted_predictions_are_marked_and_undone_at_once(
     page.keyboard.press("Control+z")
     until(lambda: labelled(project) == had, "one undo")
 
+    # Images that are alike come as one tile; a click on its count opens it, one key labels it.
+    page.get_by_role("button", name="Piles").click()
+    badge = page.locator(".ws-pile-count:visible").first
+    n = int(badge.inner_text())
+    badge.click()
+    expect(page.locator(".ws-right")).to_have_attribute("data-view", "pile")
+    expect(page.locator(".ws-right")).to_have_attribute("data-count", str(n))
+    page.keyboard.press("Escape")
+    expect(page.locator(".ws-right")).to_have_attribute("data-view", "piles")
+    expect(page.get_by_role("button", name=f"Label {n}", exact=True)).to_be_visible()
+    page.keyboard.press("1")
+    until(lambda: labelled(project) == had + n, "one key labels the pile")
+    assert {event.view for event in project.store.events()[-n:]} == {"pile"}
+    page.keyboard.press("Control+z")
+    until(lambda: labelled(project) == had, "one undo takes it back")
+
 
 def test_one_key_more_than_there_are_suggestions_changes_no_label(
     project: Project, open_label_page: Open, server: Any, watch: Any

@@ -13,7 +13,7 @@ from fewshot_lab.evaluation import (
     check_costs,
     choose,
 )
-from fewshot_lab.evaluation.selective import NEVER, find_threshold
+from fewshot_lab.evaluation.selective_classification import NEVER, find_threshold
 from fewshot_lab.stats import Evidence
 
 BLAST, NORMAL = 0, 1

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fewshot_lab.evaluation.prediction_sets import prediction_sets
-from fewshot_lab.evaluation.selective import NEVER, find_threshold
+from fewshot_lab.evaluation.selective_classification import NEVER, find_threshold
 from fewshot_lab.stats import (
     Evidence,
     Sample,

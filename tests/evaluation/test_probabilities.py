@@ -17,7 +17,7 @@ from fewshot_lab.evaluation import (
 from fewshot_lab.evaluation.decision_policy import Reference
 from fewshot_lab.evaluation.decisions import set_scores
 from fewshot_lab.evaluation.prediction_sets import prediction_sets
-from fewshot_lab.evaluation.selective import (
+from fewshot_lab.evaluation.selective_classification import (
     NEVER,
     find_threshold,
     largest_sure,

@@ -15,7 +15,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
 from fewshot_lab.images import UnreadableImage, count_frames, make_thumbnail, pixel_id, read_rgb
-from fewshot_lab.images.pillow_decoder import decode, to_8bit
+from fewshot_lab.images.eight_bit import to_8bit
+from fewshot_lab.images.pillow_decoder import decode
 from fewshot_lab.images.tiff import read_tiff
 
 RNG = np.random.default_rng(7)

@@ -293,6 +293,94 @@ def test_jpeg_with_12_bits(tmp_path):
     assert np.abs(grey(file).astype(int) - ramp / 4095 * 255).max() <= 1.5
 
 
+def lossy_htj2k(values: np.ndarray) -> bytes:
+    """Code irreversibly: the coder over- and undershoots at edges."""
+    return bytes(imagecodecs.htj2k_encode(values, level=0.005, reversible=False))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_values_beyond_white_do_not_wrap_in_lossy_htj2k(tmp_path, deep, channels):
+    square = np.zeros((64, 64, channels), np.uint16 if deep else np.uint8)
+    square[20:44, 20:44] = np.iinfo(square.dtype).max
+    stored = square if channels == 3 else square[..., 0]
+    colour = {"PhotometricInterpretation": "RGB"} if channels == 3 else {}
+    window = {} if channels == 3 or not deep else {"WindowCenter": 32768, "WindowWidth": 65536}
+    coded = lossy_htj2k(stored)
+    file = write(
+        tmp_path / "a.dcm", stored, syntax="1.2.840.10008.1.2.4.203", compressed=[coded],
+        **colour, **window,
+    )  # fmt: skip
+    shown = np.asarray(read_rgb(file)).astype(int)
+    assert np.abs(shown - square.astype(int) // (257 if deep else 1)).max() <= 3
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_deflated_files(tmp_path, frames):
+    ramp = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8) * 2
+    stored = np.stack([ramp, 255 - ramp]) if frames == 2 else ramp
+    file = write(tmp_path / "a.dcm", stored, syntax="1.2.840.10008.1.2.1.99")
+    assert count_frames(file) == frames
+    assert (grey(file) == ramp).all()
+    assert frames == 1 or (grey(file, 1) == 255 - ramp).all()
+
+
+def test_a_jpeg_whose_data_set_is_wrongly_implicit(tmp_path):
+    ramp = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8) * 2
+    file = write(
+        tmp_path / "a.dcm", ramp, syntax="1.2.840.10008.1.2.4.50",
+        compressed=[imagecodecs.jpeg8_encode(ramp, level=100)],
+    )  # fmt: skip
+    dataset = pydicom.dcmread(file)
+    meta = file.read_bytes()[: file.read_bytes().index(b"\x08\x00\x16\x00")]
+    del dataset.file_meta
+    pixel_data = dataset.PixelData
+    del dataset.PixelData
+    implicit = pydicom.filebase.DicomBytesIO()
+    implicit.is_implicit_VR, implicit.is_little_endian = True, True
+    pydicom.filewriter.write_dataset(implicit, dataset)
+    tag = b"\xe0\x7f\x10\x00\xff\xff\xff\xff"
+    file.write_bytes(
+        meta + implicit.parent.getvalue() + tag + pixel_data + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    )
+    assert np.abs(grey(file).astype(int) - ramp).max() <= 2
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
+def test_tables_are_words_in_the_order_of_the_file(tmp_path, syntax):
+    """Palettes, and tables of grey values stored as OW, little and big endian."""
+    order = ">u2" if syntax.endswith(".2.2") else "<u2"
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    tables = {"Red": values, "Green": 255 - values, "Blue": values // 2}
+    palette: dict[str, object] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for name, table in tables.items():
+        palette[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        words = (table.ravel().astype(np.uint16) * 257).astype(order)
+        palette[f"{name}PaletteColorLookupTableData"] = words.tobytes()
+    picture = np.asarray(read_rgb(write(tmp_path / "a.dcm", values, syntax=syntax, **palette)))
+    assert (picture == np.stack(list(tables.values()), -1)).all()
+    item = Dataset()
+    item.LUTDescriptor = [256, 0, 16]
+    item.add_new(
+        0x00283006, "OW", ((255 - values).ravel().astype(np.uint16) * 257).astype(order).tobytes()
+    )
+    file = write(tmp_path / "b.dcm", values, syntax=syntax, VOILUTSequence=[item])
+    assert (grey(file) == 255 - values).all()
+
+
+def test_whatever_pydicom_reads_is_read():
+    """Every file that comes with pydicom."""
+    folder = sample("CT_small.dcm").parent
+    for path in sorted(folder.glob("*.dcm")):
+        try:
+            dataset = pydicom.dcmread(path, force=True)
+            shape = dataset.pixel_array.shape
+        except Exception:
+            continue
+        picture = read_rgb(path, count_frames(path) - 1)
+        assert picture.size == (dataset.Columns, dataset.Rows), f"{path.name}: {shape}"
+
+
 # -- frames, groups, what is kept ------------------------------------------------------------------
 
 

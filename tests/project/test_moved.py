@@ -79,9 +79,11 @@ def test_a_folder_that_moved_as_a_whole_is_relinked(project, tmp_path, old, caps
     (new / "ward" / "i1.png").write_bytes(b"another file")
     assert relink(project, "/elsewhere", new).moved == 0
     assert run(["projects", "relink", old, str(new)]) == 0
-    told = capsys.readouterr()
-    assert "2 files of p" in told.out
-    assert "i0.png: It is not there." in told.err and "i1.png: It is of another size" in told.err
+    printed = capsys.readouterr()
+    assert "2 files of p" in printed.out
+    assert (
+        "i0.png: It is not there." in printed.err and "i1.png: It is of another size" in printed.err
+    )
     assert project.file_of(project.store.ids()[2])[0] == new / "ward" / "i2.png"
     assert project.import_images(new / "ward" / "i2.png").known == 1
     with pytest.raises(FewshotLabError, match="no folder at"):

@@ -53,9 +53,9 @@ def test_images_that_are_away_are_told_and_tried_again(
         file.rename(file.with_suffix(".away"))
     line = ["pretrain", "cells", *TINY, "--steps", "2", "--device", "cpu", "--name"]
     assert verb([*line, "one"]) == 0
-    told = capsys.readouterr()
-    assert "one has learnt from 42 images (6 could not be read)." in told.out
-    assert f"{files[0]}: The file is not there." in told.err
+    printed = capsys.readouterr()
+    assert "one has learnt from 42 images (6 could not be read)." in printed.out
+    assert f"{files[0]}: The file is not there." in printed.err
     for file in files:
         file.with_suffix(".away").rename(file)
     assert verb([*line, "two"]) == 0

@@ -72,7 +72,7 @@ def test_there_and_back(file: Path, postgres: str, schema: str) -> None:
     with pytest.raises(FewshotLabError):
         Store.open(postgres, schema)
     store = Store.open(file)
-    assert everything(store) == before
+    assert everything(store) == before and store.verify().is_sound
     Annotator(store, "kim").label(1, "unsure")
     with pytest.raises(FewshotLabError, match="append-only"), store._database.write() as c:
         c.execute(text("DELETE FROM events"))
@@ -103,6 +103,7 @@ def test_values_that_only_sqlite_holds_go_over_as_missing(
     to_server(file, postgres, schema)
     store = Store.open(postgres, schema)
     assert store.events()[:-1] == before[:-1]
+    assert store.verify().problems == ("Actions 24 to 998 were removed.",)  # never there
     last = store.events()[-1]
     assert (last.annotator, last.spent_ms) == ("k\ufffd", None)
     store.close()

@@ -197,6 +197,8 @@ export interface Ack {
   q: number;
   position: number;
   error?: string;
+  /** What of a pile was left out, and why. */
+  left_out?: string;
   sentence?: string | null;
 }
 

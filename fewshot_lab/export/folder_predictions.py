@@ -1,0 +1,127 @@
+"""Predicting a folder of pictures with a bundle, into a CSV."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export.bundle import Bundle
+from fewshot_lab.images import scan
+from fewshot_lab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from fewshot_lab.export.predict_groups import FindGroup
+    from fewshot_lab.export.predict_template import Prediction
+
+
+@dataclass(frozen=True)
+class PredictReport:
+    """What :func:`predict_folder` did.
+
+    Attributes
+    ----------
+    predicted : int
+        Pictures with a prediction.
+    errors : list of (path, reason)
+        Pictures without one.
+    out : Path
+        The predictions.
+    errors_file : Path or None
+        The list of those that could not be read, if any.
+    referred, unlike : int or None
+        Pictures that the bundle's rule leaves to a person, and those unlike anything labelled;
+        None without a rule.
+    groups_out : Path or None
+        The answers for each patient, where they were asked for.
+    groups : str
+        What is in it, as a sentence.
+    """
+
+    predicted: int
+    errors: list[tuple[str, str]]
+    out: Path
+    errors_file: Path | None
+    referred: int | None = None
+    unlike: int | None = None
+    groups_out: Path | None = None
+    groups: str = ""
+
+
+def predict_folder(
+    bundle: Bundle,
+    folder: Path | str,
+    out: Path | str,
+    *,
+    find: FindGroup | None = None,
+    groups_out: Path | None = None,
+    progress: Progress = silent,
+) -> PredictReport:
+    """Predict every picture of a folder (a ZIP, a manifest, one file) into a CSV.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    folder : path
+        Whatever can be imported can be predicted.
+    out : path
+        CSV with the columns path (relative to ``folder``), predicted, probability, a ``p_``
+        column per class, decision, prediction_set, unlike, similarity and why. What could not be
+        read is listed beside it in ``NAME.errors.csv``.
+    find : callable, optional
+        Tells the patient of a path, as :func:`group_finder` returns it: then a second CSV has one
+        row for each patient.
+    groups_out : path, optional
+        That CSV; beside ``out`` as ``NAME.groups.csv`` by default.
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is no picture, or ``out`` cannot be written. Nothing is written then.
+    """
+    from fewshot_lab.export.predict_groups import GroupTally, groups_file
+    from fewshot_lab.export.predict_template import write_predictions
+
+    out = Path(out)
+    tally = None if find is None else GroupTally(find, bundle.names, bundle.decision)
+    beside = None if tally is None else groups_file(out, groups_out)
+    with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
+        pictures = scan(Path(folder), extract_to=Path(unpacked))
+        seen = 0
+        referred: list[bool] = []
+        unlike: list[bool] = []
+
+        def counted() -> Iterator[Prediction]:
+            nonlocal seen
+            for row in bundle.predict(pictures):
+                seen += 1
+                if row.decided is not None:
+                    referred.append(not row.decided)
+                if row.unlike is not None:
+                    unlike.append(row.unlike)
+                progress("predicting", seen, max(pictures.total, seen))
+                yield row
+            if not seen:
+                raise FewshotLabError(f"There is no picture in {folder}.")
+
+        try:
+            rows = counted() if tally is None else tally.watch(counted())
+            predicted, errors = write_predictions(rows, bundle.names, out)
+            if tally is not None and beside is not None:
+                tally.write(beside)
+        except OSError as error:
+            raise FewshotLabError(f"{out} cannot be written: {error.strerror or error}.") from None
+    listed = out.with_name(f"{out.stem}.errors.csv")
+    return PredictReport(
+        predicted,
+        errors,
+        out,
+        listed if errors else None,
+        sum(referred) if referred else None,
+        sum(unlike) if unlike else None,
+        beside,
+        "" if tally is None or beside is None else tally.sentence(beside),
+    )

@@ -1,0 +1,141 @@
+"""NIfTI: a volume as its slices, as a radiologist sees them.
+
+The volume is turned to the nearest of the body's axes; its slices go from feet to head, the
+patient's right is on the left of the picture and front is up. Grey values are those of the
+modality (slope and intercept applied), shown from the volume's 0.5th to its 99.5th percentile:
+one window for all slices. Of several volumes in one file the slices follow one another.
+"""
+
+import logging
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fewshot_lab.images.eight_bit import stretch, to_8bit
+from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.grey_values import GreyValues, window_over
+from fewshot_lab.images.gzipped import is_gzip, unpacked
+from fewshot_lab.images.pillow_decoder import refuse_too_large
+from fewshot_lab.images.unreadable import Unreadable, own_mistake
+
+_TAILS = (0.5, 99.5)
+_one_at_a_time = threading.Lock()
+
+
+def count_slices(path: Path) -> int:
+    """Count the slices of all volumes of a file.
+
+    Raises
+    ------
+    UnreadableImage
+    """
+    return int(np.prod(_volume(path)[0].shape[2:4]))
+
+
+def read_slice(path: Path, frame: int) -> Image.Image:
+    """Read one slice as 8-bit RGB.
+
+    Raises
+    ------
+    UnreadableImage
+    """
+    values, low, high = _slice(path, frame)
+    if values.ndim == 3:
+        return Image.fromarray(np.ascontiguousarray(to_8bit(values)))
+    return Image.fromarray(stretch(values, low, high)).convert("RGB")
+
+
+def read_slice_grey(path: Path, frame: int) -> GreyValues | None:
+    """Read one slice's grey values; None where it is in colour.
+
+    Raises
+    ------
+    UnreadableImage
+    """
+    values, low, high = _slice(path, frame)
+    if values.ndim == 3:
+        return None
+    whole = bool((values == np.rint(values)).all())
+    return GreyValues.of(values, windows=[window_over(low, high, whole=whole)])
+
+
+def _slice(path: Path, frame: int) -> tuple[np.ndarray, float, float]:
+    volume, low, high = _volume(path)
+    if not 0 <= frame < int(np.prod(volume.shape[2:4])):
+        raise UnreadableImage(f"There is no slice {frame} in this file.")
+    time, depth = divmod(frame, volume.shape[2])
+    plane = volume[:, :, depth, time]
+    return np.ascontiguousarray(np.swapaxes(plane[::-1, ::-1], 0, 1)), low, high
+
+
+def _volume(path: Path) -> tuple[np.ndarray, float, float]:
+    """Return values (x, y, z, t) or (x, y, z, t, 3), and what is shown black and white."""
+    status = path.stat()
+    with _one_at_a_time:  # the slices of one file follow one another: it is unpacked once
+        try:
+            return _read(path, status.st_size, status.st_mtime_ns)
+        except UnreadableImage:
+            raise
+        except Unreadable as error:
+            raise UnreadableImage(str(error)) from None
+        except MemoryError:
+            raise UnreadableImage("There is not enough memory for this volume.") from None
+        except OSError:
+            raise
+        except Exception as error:  # nibabel raises many things on damaged files
+            raise UnreadableImage(
+                own_mistake(error) or "The NIfTI file is truncated or damaged."
+            ) from error
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, size: int, mtime_ns: int) -> tuple[np.ndarray, float, float]:
+    import nibabel
+
+    logging.getLogger("nibabel").setLevel(logging.CRITICAL)  # what matters is raised and listed
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
+    content = unpacked(path).getvalue() if is_gzip(path) else path.read_bytes()
+    first = content[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c")
+    image: Any = (nibabel.Nifti1Image if first else nibabel.Nifti2Image).from_bytes(content)
+    shape = image.shape
+    if len(shape) < 2 or min(shape) < 1:
+        raise UnreadableImage("The NIfTI file holds no picture.")
+    refuse_too_large(shape[0], shape[1])
+    offset = int(image.dataobj.offset)
+    if offset + int(np.prod(shape)) * image.get_data_dtype().itemsize > len(content):
+        raise UnreadableImage("The file is truncated: the end of the volume is missing.")
+    scaled = (image.dataobj.slope, image.dataobj.inter) != (1, 0)
+    values: Any = np.asarray(image.dataobj, np.float32 if scaled else None)
+    if values.dtype.names:  # colours
+        values = np.stack([values[name] for name in values.dtype.names[:3]], -1)
+    colours = values.ndim > len(shape)
+    while values.ndim - colours < 4:
+        values = np.expand_dims(values, values.ndim - colours)
+    values = values.reshape(*values.shape[:3], -1, *values.shape[-1:] * colours)
+    values = _upright(values, image.affine)
+    if colours:
+        return values, 0.0, 255.0
+    if values.dtype.kind == "c":
+        values = np.abs(values)
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    some = values[:: max(1, values.shape[0] // 64), :: max(1, values.shape[1] // 64)]
+    low, high = (float(value) for value in np.percentile(some, _TAILS))
+    if high <= low:
+        low, high = float(values.min()), float(values.max())
+    return values, low, high
+
+
+def _upright(values: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Turn a volume to the nearest axes right, front and head."""
+    from nibabel.orientations import apply_orientation, io_orientation
+
+    directions = io_orientation(affine)  # type: ignore[no-untyped-call]
+    if np.isnan(directions).any():
+        return values
+    turned: np.ndarray = apply_orientation(values, directions)  # type: ignore[no-untyped-call]
+    return turned
