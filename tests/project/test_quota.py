@@ -24,7 +24,7 @@ def test_nothing_half_imported(
         monkeypatch.setenv("FEWSHOT_LAB_QUOTA_IMAGES", "5")
         dropped = project.folder / "uploads" / "1"
         shutil.copytree(pictures, dropped)
-        for source in (pictures, packed, dropped):
+        for source in (dropped, pictures, packed):
             with pytest.raises(FewshotLabError, match="may hold 5 images and has 0: 6 more"):
                 project.import_images(source)
             assert project.store.ids() == []
