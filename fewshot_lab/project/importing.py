@@ -8,11 +8,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.arrivals import Arrivals, KnownSources
 from fewshot_lab.project.import_report import ImportReport, left_out
 from fewshot_lab.project.quota import check_quota
 from fewshot_lab.store import NewImage
@@ -67,42 +68,7 @@ def import_images(
 
     began = time.monotonic()
     report = ImportReport()
-    known = project.store.known_sources()
-    unchanged = 0
-    facts: dict[tuple[str, int], tuple[str | None, str | None, dict[str, Any]]] = {}
-
-    def skip(candidate: Any) -> bool:
-        nonlocal unchanged
-        seen = known.get((str(candidate.file), candidate.frame))
-        if seen is None:
-            return False
-        stat = candidate.file.stat()
-        same = seen == (stat.st_size, stat.st_mtime_ns)
-        unchanged += same
-        if same and (candidate.reference or candidate.group or candidate.meta):
-            stated = (candidate.reference, candidate.group, candidate.meta)
-            facts[str(candidate.file), candidate.frame] = stated
-        return same
-
-    batch: list[NewImage] = []
-    refused: list[tuple[str, str]] = []
-    flushed = time.monotonic()
-
-    def flush() -> None:
-        nonlocal flushed
-        if batch:
-            added = project.store.add_images(batch)
-            report.added += len(added.added)
-            report.duplicates += added.duplicates
-            report.known += added.known
-            report.conflicts += added.conflicts
-            batch.clear()
-        if refused:
-            project.store.add_refused(refused)
-            report.refused += refused
-            refused.clear()
-        flushed = time.monotonic()
-
+    known, arrivals = KnownSources(project.store), Arrivals(project.store, report)
     sources = [Path(source)] if isinstance(source, (Path, str)) else list(source)
     roots = import_roots(project.folder)
     try:
@@ -119,22 +85,21 @@ def import_images(
         _remove_originals(project, sources)
         raise
     try:
-        for item in examine(candidates, skip=skip, progress=progress):
+        for item in examine(candidates, skip=known.skip, progress=progress):
             if isinstance(item, Refused):
-                refused.append((item.path, item.reason))
+                arrivals.refuse(item)
             elif isinstance(item, ExaminedImage):
-                batch.append(_take_in(project, item, copy=copy))
-            if len(batch) >= 200 or time.monotonic() - flushed > 1:
-                flush()
+                arrivals.add(_take_in(project, item, copy=copy))
+            arrivals.store_in_time()
     finally:
-        flush()
+        arrivals.store()
     _remove_originals(project, sources)
-    report.known += unchanged
+    report.known += known.unchanged
     report.ignored = dict(candidates.ignored)
     moved = _moved(project, report.duplicates)
     report.moved = len({image_id for _, image_id in moved})
     report.duplicates = [each for each in report.duplicates if each not in moved]
-    report.filled = project.store.fill_in(facts) if facts else 0
+    report.filled = project.store.fill_in(known.facts) if known.facts else 0
     project.splits.imported(group_field or (columns.group if columns is not None else None))
     report.seconds = time.monotonic() - began
     if not (report.added or report.known or report.moved or report.duplicates or report.refused):

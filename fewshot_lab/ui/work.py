@@ -101,7 +101,7 @@ def bar(status: "jobs.Status") -> str:
     return fragment("projects", "job", stage_words(status), progress_words(status), share)
 
 
-def show(base: Project | Path, job: "jobs.Job") -> None:
+def show(job: "jobs.Job") -> None:
     """Show a job until it ends; then the whole page runs again."""
 
     @st.fragment(run_every=0.5)

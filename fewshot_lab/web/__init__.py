@@ -17,7 +17,7 @@ from fewshot_lab.web.door import Door
 from fewshot_lab.web.frames import pack, unpack
 from fewshot_lab.web.guard import reading, writing
 from fewshot_lab.web.health import health
-from fewshot_lab.web.images import facts, grey_values, neighbours, picture, search, thumbnail
+from fewshot_lab.web.images import facts, grey_values, names, neighbours, picture, search, thumbnail
 from fewshot_lab.web.labels import actions, change_classes, history, labels_csv
 from fewshot_lab.web.live import live
 from fewshot_lab.web.logs import log_to_file
@@ -65,6 +65,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/image/{image}", reading(facts)),
         Route(api + "/image/{image}/neighbours", reading(neighbours)),
         Route(api + "/piles", reading(piles)),
+        Route(api + "/names", reading(names)),
         Route(api + "/search", reading(search)),
         Route(api + "/column", reading(column)),
         Route(api + "/disagreement", reading(disagreement)),
