@@ -148,6 +148,7 @@ def show_ending(base: Project | Path, job: "jobs.Job") -> None:
             st.rerun()
         if st.button("Dismiss", key=f"dismiss-{job.id}", type="tertiary"):
             job.delete()
+            jobs.clear_drops(base if isinstance(base, Path) else base.folder, of=job)
             st.rerun()
 
 
