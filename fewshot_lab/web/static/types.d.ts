@@ -97,6 +97,8 @@ export interface Advice {
 
 export interface Overview {
   stamp: string;
+  /** Whether nothing may be told that sways whoever labels. */
+  blind: boolean;
   classes: ClassRow[];
   history: HistoryRow[];
   conflicts?: number;
