@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live.visibility import Visibility
+from fewshot_lab.live.blinding import Visibility
 from fewshot_lab.project import Project, conflicts
 from fewshot_lab.store import Label
 
