@@ -12,7 +12,7 @@ st.title("Import images")
 
 if job is not None:
     st.session_state["fl-watched-job"] = job.id
-    work.show(project, job)
+    work.show(job)
 elif import_result.flawless(project, st.session_state.pop("fl-watched-job", None)):
     pages.go("label", project.name)  # nothing to read here: on to the map
 if job is None or job.verb not in ("import", "demo"):

@@ -42,8 +42,12 @@ def browse(path: Path | None, key: str) -> None:
         except OSError as error:
             muted(f"{folder} cannot be opened: {error.strerror}.")
             return
-        height = TALLEST if len(listed) > FEW else "content"
-        with st.container(height=height, border=False, gap=None, key="fl-folders"):
+        with st.container(
+            height=TALLEST if len(listed) > FEW else "content",
+            border=False,
+            gap=None,
+            key="fl-folders",
+        ):
             for entry in listed:
                 icon = "folder_zip" if entry.path.is_file() else "folder"
                 _step(entry.path, key, entry.label, icon=f":material/{icon}:")

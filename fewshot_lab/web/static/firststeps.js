@@ -3,6 +3,7 @@
 // off what has been done. Left out for good once it was closed in this browser; the menu brings it back.
 
 import { h, iconButton } from "./dom.js";
+import { KIND_MASK } from "./labelcodes.js";
 
 /** @import { Model } from "./model.js" */
 
@@ -17,7 +18,7 @@ const STEPS = [
   [
     "Label",
     "Press a class’s key: the ringed image gets it. Ctrl+Z takes it back.",
-    (model) => model.counts().counts.size > 0,
+    (model) => model.codes.some((code) => code & KIND_MASK),
   ],
   ["Gather", "Draw around points of the map, and label them all with one key.", (model) => Boolean(model.selection)],
   ["Trust", "The last line says how often it is right. Good enough? Go to Export.", (model) => knows(model)],
