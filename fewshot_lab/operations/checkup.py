@@ -133,7 +133,7 @@ def _gpu() -> Iterator[Finding]:
         )
     else:
         cores = plural(os.cpu_count() or 1, "processor")
-        yield Finding("GPU", "good", f"None: {cores} embed some 5 to 50 images a second.")
+        yield Finding("GPU", "good", f"None: {cores} embed the images.")
 
 
 def _disk() -> Iterator[Finding]:
