@@ -78,7 +78,7 @@ def _versions() -> Iterator[Finding]:
             "versions",
             "note",
             f"Python {python} is newer than those that were tested (3.11 to 3.13).",
-            "Use one of those where something fails: FEWSHOT_LAB_PYTHON=python3.13.",
+            "Use one of those where something fails.",
         )
 
 
