@@ -16,6 +16,7 @@ from fewshot_lab.cli import (
     embeddings,
     evaluate,
     labels,
+    operations,
     people,
     pretrain,
     projects,
@@ -51,6 +52,7 @@ for room in (
     pretrain,
     runs,
     serve,
+    operations,
 ):
     room.register(app)
 

@@ -131,18 +131,7 @@ class Refit:
         trained = labels.trains >= 0
         classes = len(np.unique(labels.trains[trained]))
         if classes < 2:
-            message = (
-                "All labels are of one class: label images of a second one."
-                if classes
-                else "Label images of at least two classes, and the classifier starts."
-            )
-            none = np.zeros(len(images.ids), dtype=bool)
-            predictions = Predictions(labels, (), None, none, images.group)
-            fields = {
-                "audit_report": self._audit_set.report(predictions),
-                "suggestions": self._suggest(images, labels, asked),
-            }
-            return Refitted(labels.position, message, fields)
+            return self._without_classifier(images, labels, asked, classes)
         fitted, probabilities, quick_at = self._fitted(
             images, labels, asked, last, quick=quick, check=check
         )
@@ -183,6 +172,22 @@ class Refit:
             "fitted": fitted,
         }
         return Refitted(labels.position, "", fields, quick_at)
+
+    def _without_classifier(
+        self, images: Images, labels: LabelArrays, asked: Asked, classes: int
+    ) -> Refitted:
+        message = (
+            "All labels are of one class: label images of a second one."
+            if classes
+            else "Label images of at least two classes, and the classifier starts."
+        )
+        none = np.zeros(len(images.ids), dtype=bool)
+        predictions = Predictions(labels, (), None, none, images.group)
+        fields = {
+            "audit_report": self._audit_set.report(predictions),
+            "suggestions": self._suggest(images, labels, asked),
+        }
+        return Refitted(labels.position, message, fields)
 
     def _fitted(
         self,
