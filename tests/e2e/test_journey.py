@@ -25,13 +25,12 @@ def test_from_a_folder_to_predictions_elsewhere(
     page.goto(server.url)
     page.get_by_role("button", name="Help").click()
     page.get_by_label("Dark").click()
-    page.wait_for_function(
-        "getComputedStyle(document.querySelector('.stApp')).colorScheme == 'dark'"
-    )
+    scheme = "getComputedStyle(document.querySelector('.stApp')).colorScheme"
+    page.wait_for_function(f"{scheme} == 'dark'")
     page.get_by_role("button", name="Help").click()
     page.get_by_role("link", name="Glossary").click()
     page.get_by_role("heading", name="Glossary").wait_for()
-    assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).colorScheme") == "dark"
+    assert page.evaluate(scheme) == "dark"
 
     # A project from a folder, found by clicking; the map comes by itself.
     page.goto(server.url)
