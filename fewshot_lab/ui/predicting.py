@@ -26,6 +26,7 @@ from fewshot_lab.home import home
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, predicted_groups, work
 from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.sources import keep_drop
@@ -239,7 +240,7 @@ def rule_html(answer: ImagePrediction) -> str:
     if answer.classes and not answer.unlike:
         parts.append(
             "<span title='Holds the true class as often as the card of the bundle says'>"
-            f"Prediction set: {escape(', '.join(answer.classes))}</span>"
+            f"{explained('Prediction set')}: {escape(', '.join(answer.classes))}</span>"
         )
     return f"<div class='fl-rule'>{''.join(parts)}</div>" if parts else ""
 
