@@ -72,7 +72,9 @@ def ask(project: Project | None, base: Path) -> None:
         return
     turn = st.session_state.setdefault("fl-predict-turn", 0)
     dropped = st.file_uploader(
-        "Images to predict, or a ZIP of them", accept_multiple_files=True, key=f"fl-predict-{turn}"
+        "Drop images to predict here, or a ZIP of them",
+        accept_multiple_files=True,
+        key=f"fl-predict-{turn}",
     )
     if dropped:
         start(base, chosen, dropped)
@@ -136,7 +138,7 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
         )
     if chosen != ANOTHER:
         return next(one.folder for one in bundles if one.folder.name == chosen)
-    file = st.file_uploader("A bundle as ZIP", type="zip", key="fl-bundle-zip")
+    file = st.file_uploader("Drop a bundle here, as ZIP", type="zip", key="fl-bundle-zip")
     return kept_zip(base) if file is None else keep_zip(base, file)
 
 
