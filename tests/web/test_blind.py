@@ -112,6 +112,8 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     assert kims in near  # that it has a label is nothing bo may learn
     column = unpack(bo.get("column", name="@reference").content)[0]
     assert column["names"] == []
+    piles = bo.get("piles").json()
+    assert piles["piles"] == [] and "blind" in piles["blind"]
     # Images between two classes would give away what is predicted.
     assert "blind" in bo.tell_apart(0, 1).json()["error"]
     # Somebody who does not say who they are sees no more.
