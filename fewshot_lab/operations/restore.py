@@ -149,13 +149,13 @@ def _unpack(
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with archive.open(name) as source, target.open("wb") as out:
-                found = hashlib.sha256()
+                checksum = hashlib.sha256()
                 left = size
                 while left >= 0 and (block := source.read(BLOCK)):
-                    found.update(block)
+                    checksum.update(block)
                     left -= len(block)
                     out.write(block)
-            whole = left == 0 and found.hexdigest() == digest
+            whole = left == 0 and checksum.hexdigest() == digest
         except OSError:
             raise
         except Exception:  # zipfile and zlib raise many things on damaged archives

@@ -12,7 +12,9 @@ from fewshot_lab.web.bodies import (
     OfferBody,
     PairBody,
     SettingsBody,
+    ViewBody,
 )
+from fewshot_lab.web.columns import column
 from fewshot_lab.web.door import Door
 from fewshot_lab.web.frames import pack, unpack
 from fewshot_lab.web.guard import reading, writing
@@ -21,12 +23,11 @@ from fewshot_lab.web.images import facts, grey_values, names, neighbours, pictur
 from fewshot_lab.web.labels import actions, change_classes, history, labels_csv
 from fewshot_lab.web.live import live
 from fewshot_lab.web.logs import log_to_file
-from fewshot_lab.web.map import column
 from fewshot_lab.web.model import answer_offer
 from fewshot_lab.web.pair import choose_pair
 from fewshot_lab.web.people import disagreement
 from fewshot_lab.web.piles import piles
-from fewshot_lab.web.project import change_jobs, change_settings
+from fewshot_lab.web.project import change_jobs, change_settings, change_views
 from fewshot_lab.web.redirects import PAGES, to_page, to_project
 
 __all__ = [
@@ -73,6 +74,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/labels.csv", reading(labels_csv)),
         Route(api + "/actions", writing(ActionsBody, actions), methods=["POST"]),
         Route(api + "/classes", writing(ClassBody, change_classes), methods=["POST"]),
+        Route(api + "/views", writing(ViewBody, change_views), methods=["POST"]),
         Route(api + "/settings", writing(SettingsBody, change_settings), methods=["POST"]),
         Route(api + "/pair", writing(PairBody, choose_pair), methods=["POST"]),
         Route(api + "/backbone", writing(OfferBody, answer_offer), methods=["POST"]),

@@ -30,11 +30,19 @@ export class Piles {
     this.grid.put([], { top: true });
     const answer = await this.grid.ask("piles", {});
     this.loading = false;
-    const piles = /** @type {Pile[]} */ (answer?.piles ?? []);
+    const all = /** @type {Pile[]} */ (answer?.piles ?? []);
+    // A key labels no image that the filters leave out.
+    const matching = all.map((pile) => ({ ...pile, ids: pile.ids.filter((id) => this.matches(id)) }));
+    const piles = matching.filter(({ ids }) => ids.length > 1);
     this.sure = answer?.sure ?? null;
     this.blind = answer?.blind ?? "";
     this.piles = new Map(piles.map((pile) => [this.model.rowOf.get(pile.ids[0]) ?? -1, pile]));
     return [...this.piles.keys()].filter((row) => row >= 0);
+  }
+
+  /** @param {string} id */
+  matches(id) {
+    return this.model.matches(this.model.rowOf.get(id) ?? -1);
   }
 
   /**
