@@ -1,5 +1,16 @@
 """The labelling session: labels in, a background refit, a snapshot out; what each may see."""
 
+from fewshot_lab.live.blinded_data import (
+    disagreeing_images,
+    images_to_decide,
+    shared_opinions,
+    visible_column,
+    visible_facts,
+    visible_labels,
+    visible_neighbours,
+    visible_search,
+)
+from fewshot_lab.live.blinding import Visibility, visibility_of
 from fewshot_lab.live.column_values import NO_VALUE, ColumnValues, read_column
 from fewshot_lab.live.image_flags import visible_annotators, visible_flags, visible_unlike
 from fewshot_lab.live.image_order import ImageOrder
@@ -11,17 +22,6 @@ from fewshot_lab.live.piles import SURE, Pile, piles_of, seen_alone
 from fewshot_lab.live.session import LiveSession
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.live.suggestion_list import suggestion_list
-from fewshot_lab.live.visibility import Visibility, visibility_of
-from fewshot_lab.live.visible_data import (
-    disagreeing_images,
-    images_to_decide,
-    shared_opinions,
-    visible_column,
-    visible_facts,
-    visible_labels,
-    visible_neighbours,
-    visible_search,
-)
 
 __all__ = [
     "AUDIT",

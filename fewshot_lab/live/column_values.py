@@ -81,13 +81,13 @@ def _number(text: str) -> float | None:
 def _day(text: str) -> float | None:
     """Return days since 1970: ISO, German and DICOM; no order of day and month is guessed."""
     hour = minute = second = 0
-    if found := _YEAR_FIRST.fullmatch(text):
-        parts = (int(found[k] or 0) for k in (1, 3, 4, 5, 6, 7))
+    if match := _YEAR_FIRST.fullmatch(text):
+        parts = (int(match[k] or 0) for k in (1, 3, 4, 5, 6, 7))
         year, month, day, hour, minute, second = parts
-    elif found := _DAY_FIRST.fullmatch(text):
-        day, month, year = (int(part) for part in found.groups())
-    elif found := _DICOM.fullmatch(text):
-        year, month, day = (int(part) for part in found.groups())
+    elif match := _DAY_FIRST.fullmatch(text):
+        day, month, year = (int(part) for part in match.groups())
+    elif match := _DICOM.fullmatch(text):
+        year, month, day = (int(part) for part in match.groups())
     else:
         return None
     try:

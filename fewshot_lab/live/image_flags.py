@@ -8,8 +8,8 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.live.blinding import Visibility
 from fewshot_lab.live.page_state import PageState
-from fewshot_lab.live.visibility import Visibility
 from fewshot_lab.project import gather, settings_of
 from fewshot_lab.store import in_conflict
 

@@ -149,13 +149,13 @@ def _unpack(
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with archive.open(name) as source, target.open("wb") as out:
-                found = hashlib.sha256()
+                checksum = hashlib.sha256()
                 left = size
                 while left >= 0 and (block := source.read(BLOCK)):
-                    found.update(block)
+                    checksum.update(block)
                     left -= len(block)
                     out.write(block)
-            whole = left == 0 and found.hexdigest() == digest
+            whole = left == 0 and checksum.hexdigest() == digest
         except OSError:
             raise
         except Exception:  # zipfile and zlib raise many things on damaged archives
@@ -241,6 +241,7 @@ def _check(rows: Path, position: int) -> None:
 
 def _report(folder: Path) -> RestoreReport:
     with Project.open(folder) as project:
+        project.store.note("restored", name=folder.name)
         away = sum(not item.file.exists() for item in project.items())
         return RestoreReport(
             folder.name, folder, len(project.store.ids()), project.store.position(), away

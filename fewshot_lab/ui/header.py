@@ -6,6 +6,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.ui import session, work
 from fewshot_lab.ui.markdown import plain
+from fewshot_lab.ui.page_menu import page_menu
 
 NAMES = 8
 
@@ -41,6 +42,7 @@ def header(project: Project | None) -> None:
         if chosen:
             with st.container(key="fl-remember"):
                 _remember(key="fl-remember-name", data={"name": name})
+        page_menu()
 
 
 def _others(project: Project, name: str) -> None:

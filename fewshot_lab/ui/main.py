@@ -30,6 +30,7 @@ st.set_page_config(
     initial_sidebar_state="collapsed",
 )
 st.html(HERE / "theme.css")
+st.html(HERE / "page_menu.css")
 chosen = st.navigation([page(name) for name in PAGES], position="top")
 
 home = chosen.url_path == ""

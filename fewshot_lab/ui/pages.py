@@ -17,8 +17,9 @@ PAGES = {
     "predict": ("Predict", "predict.py"),
     "pretrain": ("Pretrain", "pretrain.py"),
     "backbone": ("Backbone", "backbone.py"),
+    "glossary": ("Glossary", "glossary.py"),
 }
-HIDDEN = {"backbone"}
+HIDDEN = {"backbone", "glossary"}
 
 
 def rooted(path: str) -> str:

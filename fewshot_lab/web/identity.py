@@ -104,10 +104,10 @@ class Identity:
                     raise FewshotLabError(UNTRUSTED)
                 return self._told_by_proxy(asked.headers), ""
             case "openid":
-                found = self.openid.identity(asked.cookies) if self.openid else None
-                if found is None:
+                identity = self.openid.identity(asked.cookies) if self.openid else None
+                if identity is None:
                     return None, ""
-                cookie, made, claims = found
+                cookie, made, claims = identity
                 key = accounts.key_of(cookie)
                 name = claimed_name(claims, self.settings.claim)
                 return (
@@ -122,15 +122,15 @@ class Identity:
                 return await run_in_threadpool(accounts.name_of, key, idle, touch=touch), key
 
     def _told_by_proxy(self, headers: Headers) -> str | None:
-        told = headers.getlist(self.settings.header)
-        if len(told) > 1:
+        names = headers.getlist(self.settings.header)
+        if len(names) > 1:
             raise FewshotLabError(
                 f"The proxy sent the header {self.settings.header} twice: it must take away what "
                 "comes from outside before it adds its own."
             )
-        if not told or not told[0].strip():
+        if not names or not names[0].strip():
             return None
-        return accounts.checked_name(told[0].encode("latin-1").decode("utf-8", "replace"))
+        return accounts.checked_name(names[0].encode("latin-1").decode("utf-8", "replace"))
 
     def _is_public(self, path: str) -> bool:
         public = PUBLIC + (OPENID_PUBLIC if self.settings.way == "openid" else ())

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live.visibility import Visibility
+from fewshot_lab.live.blinding import Visibility
 from fewshot_lab.project import Project, conflicts
 from fewshot_lab.store import Label
 
@@ -60,8 +60,8 @@ def visible_search(project: Project, visibility: Visibility, text: str, limit: i
     veiled = [image_id for image_id in ids if visibility.hides_prediction(image_id)]
     wanted = unicodedata.normalize("NFC", text).casefold()
     names = {row.id: PurePosixPath(row.path).name for row in project.store.images(veiled)}
-    found = {i for i, name in names.items() if wanted in name.casefold() or i.startswith(wanted)}
-    return [image_id for image_id in ids if image_id not in names or image_id in found]
+    matching = {i for i, name in names.items() if wanted in name.casefold() or i.startswith(wanted)}
+    return [image_id for image_id in ids if image_id not in names or image_id in matching]
 
 
 def visible_labels(
