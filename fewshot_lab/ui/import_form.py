@@ -7,11 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import ManifestColumns, guess_columns, named_dicom, read_table
 from fewshot_lab.project import Project
-from fewshot_lab.ui import pages, sources
+from fewshot_lab.ui import pages, sources, visitor, work
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
@@ -61,6 +60,7 @@ def from_machine(project: Project) -> None:
     source = None
     if typed.strip():
         try:
+            visitor.require_browsing()
             source = sources.look(typed)
             muted(source.sentence)
         except FewshotLabError as error:
@@ -260,6 +260,8 @@ def start(
     columns: ManifestColumns | None = None,
 ) -> None:
     """Start the import job and show it."""
+    if any(not path.is_relative_to(project.folder) for path in paths):
+        visitor.require_browsing()
     arguments = sources.import_arguments(
         paths,
         reference_labels=reference_labels,
@@ -267,6 +269,6 @@ def start(
         group_field=group_field,
         columns=columns,
     )
-    jobs.start(project.folder, "import", arguments)
+    work.start(project, "import", arguments)
     st.session_state["fl-turn"] += 1  # the next import begins with an empty form
     st.rerun()

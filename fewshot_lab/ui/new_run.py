@@ -25,6 +25,7 @@ from fewshot_lab.runs import (
     slurm_options_of,
     start_run,
 )
+from fewshot_lab.ui import visitor
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.run_target import ask_target
 from fewshot_lab.ui.run_words import recipe_value
@@ -143,13 +144,17 @@ def _original() -> Run | None:
 
 def _chosen_projects(project: Project) -> list[Project]:
     names = st.session_state.get("fl-run-projects") or [project.name]
+    for name in names:
+        visitor.require("pretrain", name)
     return [project if name == project.name else Project.open(name) for name in names]
 
 
 def _images(
     project: Project,
 ) -> tuple[tuple[list[RunImage], dict[int, str]], ImageFilter | None]:
-    names = [info.name for info in Project.list() if info.images]
+    names = [
+        info.name for info in Project.list() if info.images and visitor.may("pretrain", info.name)
+    ]
     if not names:
         return ([], {}), None
     left, middle, right = st.columns([2, 1, 2])

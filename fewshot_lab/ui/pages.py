@@ -17,8 +17,9 @@ PAGES = {
     "predict": ("Predict", "predict.py"),
     "pretrain": ("Pretrain", "pretrain.py"),
     "backbone": ("Backbone", "backbone.py"),
+    "members": ("Members", "members.py"),
 }
-HIDDEN = {"backbone"}
+HIDDEN = {"backbone", "members"}
 
 
 def rooted(path: str) -> str:

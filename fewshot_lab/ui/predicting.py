@@ -95,7 +95,7 @@ def start(base: Path, bundle: Path, dropped: Sequence[Any]) -> "jobs.Job":
     folder.mkdir(parents=True)
     try:
         write_sources(folder, keep_drop(dropped, folder))
-        return jobs.start(base, VERB, [str(folder), str(bundle)])
+        return work.start(base, VERB, [str(folder), str(bundle)])
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

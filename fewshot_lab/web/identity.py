@@ -9,10 +9,10 @@ from typing import Protocol
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fewshot_lab import accounts
 from fewshot_lab.accounts import ANYBODY, SignIn, Visitor
@@ -23,6 +23,7 @@ VISITOR = "fewshot.visitor"
 NAME_HEADER = "x-fewshot-visitor"
 SESSION_HEADER = "x-fewshot-session"
 COOKIE = "fewshot_session"
+OPENID_COOKIE = "_streamlit_user="
 SIGNED_OUT = "You are not signed in, or no longer: sign in again. Your labels are kept here."
 UNTRUSTED = "This server is reached through the proxy that signs people in; it answers nobody else."
 # What nobody needs to be known for: signing in, and whether the server is alive.
@@ -37,6 +38,9 @@ class OpenId(Protocol):
 
     def identity(self, cookies: Mapping[str, str]) -> tuple[str, float, dict[str, object]] | None:
         """Return the raw cookie, when it was made, and what it says; None without a sound one."""
+
+    def why_failed(self) -> str:
+        """Return a word for why the sign-in at hand failed."""
 
 
 class Identity:
@@ -87,7 +91,7 @@ class Identity:
             visitor = Visitor(name, administrator)
             await self.app({**scope, VISITOR: visitor}, receive, send)
         elif self._is_public(path):
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, self._watched(path, send))
         else:
             await self._refusal(scope, path)(scope, receive, send)
 
@@ -120,6 +124,30 @@ class Identity:
                     return None, ""
                 key = accounts.key_of(token)
                 return await run_in_threadpool(accounts.name_of, key, idle, touch=touch), key
+
+    def _watched(self, path: str, send: Send) -> Send:
+        """Lead back to our own page, with the reason, where signing in with a provider failed."""
+        if self.openid is None or path not in ("/auth/login", "/oauth2callback"):
+            return send
+        openid, replaced = self.openid, False
+
+        async def watched(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                kept = [c for c in answer.getlist("set-cookie") if c.startswith(OPENID_COOKIE)]
+                signed_in = any("max-age=0" not in cookie.lower() for cookie in kept)
+                on_the_way = path == "/auth/login" and message["status"] == 302
+                if not signed_in and not on_the_way:
+                    replaced = True
+                    why = f"{self.base}{PREFIX}/sign-in?failed={openid.why_failed()}"
+                    message = {"type": message["type"], "status": 303, "headers": []}
+                    MutableHeaders(scope=message)["location"] = why
+            elif replaced and message["type"] == "http.response.body":
+                message = {"type": message["type"]}
+            await send(message)
+
+        return watched
 
     def _told_by_proxy(self, headers: Headers) -> str | None:
         told = headers.getlist(self.settings.header)
