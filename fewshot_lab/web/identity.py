@@ -24,7 +24,9 @@ NAME_HEADER = "x-fewshot-visitor"
 SESSION_HEADER = "x-fewshot-session"
 COOKIE = "fewshot_session"
 OPENID_COOKIE = "_streamlit_user="
-SIGNED_OUT = "You are not signed in, or no longer: sign in again. Your labels are kept here."
+SIGNED_OUT = (
+    "You are signed out: load this page anew to sign in. Your labels are kept in this browser."
+)
 UNTRUSTED = "This server is reached through the proxy that signs people in; it answers nobody else."
 # What nobody needs to be known for: signing in, and whether the server is alive.
 PUBLIC = (f"{PREFIX}/sign-in", f"{PREFIX}/sign-out", f"{PREFIX}/invitation", "/_stcore/health")

@@ -237,6 +237,7 @@ export type LegendKey = number | string | null;
 export interface PageData {
   project: string;
   annotator: string;
+  signed_in: boolean;
   api: string;
   main: string;
   css: string;
