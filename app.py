@@ -12,7 +12,7 @@ from fewshot_lab import accounts
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.ui.on_error import show_error
 from fewshot_lab.ui.openid import StreamlitOpenId
-from fewshot_lab.web import Door, Identity, routes
+from fewshot_lab.web import Door, Identity, log_to_file, routes
 
 arguments = argparse.ArgumentParser(prog="streamlit run app.py --", description=__doc__)
 arguments.add_argument("--home", type=Path, help="the folder that holds the projects")
@@ -22,6 +22,7 @@ if chosen.home is not None:
     os.environ["FEWSHOT_LAB_HOME"] = str(chosen.home.expanduser().absolute())
 
 os.umask(os.umask(0o077) | 0o077)  # what is stored is nobody else's on this machine
+log_to_file()
 
 # Nobody but a trusted proxy may say whose request it is; uvicorn would believe any on this machine.
 os.environ["FORWARDED_ALLOW_IPS"] = ""

@@ -49,7 +49,7 @@ def figures(images: Images, seeds: range, labels: int) -> np.ndarray:
                 counts[r, :2] += (y[pile[1:]] == y[pile[0]]).sum(), len(pile) - 1
             counts[r, 2] += free.sum()
     pure = np.where(counts[:, 1] > 0, counts[:, 0] / np.maximum(counts[:, 1], 1), np.nan)
-    return np.stack([pure, counts[:, 1] / counts[:, 2]], axis=1)
+    return np.stack([pure, counts[:, 1] / np.maximum(counts[:, 2], 1)], axis=1)
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ ROOMS = [
     ["export"],
     ["runs"],
     ["accounts"],
+    ["operations"],
     ["web"],
     ["ui", "cli"],
 ]

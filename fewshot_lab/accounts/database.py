@@ -73,7 +73,7 @@ class Accounts:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         turn_on_wal(file)
         self._reader = sqlite_engine(file)
-        self._writer = self._reader.execution_options(writes=True)
+        self._writer = self._reader.execution_options(begin="IMMEDIATE")
         with self._writer.connect() as connection, connection.begin():
             if not inspect(connection).has_table("people"):
                 metadata.create_all(connection)

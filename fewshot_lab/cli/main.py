@@ -17,6 +17,7 @@ from fewshot_lab.cli import (
     embeddings,
     evaluate,
     labels,
+    operations,
     people,
     pretrain,
     projects,
@@ -53,6 +54,7 @@ for room in (
     pretrain,
     runs,
     serve,
+    operations,
 ):
     room.register(app)
 

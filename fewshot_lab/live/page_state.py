@@ -139,6 +139,11 @@ class PageState:
             self._layout, self._layout_read_at = layout, now
         return layout
 
+    def columns(self) -> list[str]:
+        """Return the names of the metadata columns, read again after each import."""
+        key = self.project.splits.revision, len(self.order().ids)
+        return self.cached("columns", key, self.project.store.columns)
+
     def has(self, field: str) -> bool:
         """Say whether any image has a "reference" label or a "group"."""
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.evaluation import closer_than_usual
+from fewshot_lab.project.near_duplicates import nearest_neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +51,7 @@ def pile_pairs(project: ProjectCore, ids: Sequence[str]) -> PilePairs:
     from fewshot_lab.embeddings import near_pairs
 
     rotated = project.pool.rotated[: len(ids)]
-    index = project.index
-    similarity, rows = index.search(rotated, 2)
-    nearest = np.where(rows == np.arange(len(ids))[:, None], -1, similarity).max(axis=1)
+    index, nearest = nearest_neighbours(rotated)
     threshold = float(np.clip(closer_than_usual(nearest, SPREADS), LOWEST, HIGHEST))
     pairs, cosines = near_pairs(rotated, index, threshold)
     row = {image_id: k for k, image_id in enumerate(ids)}

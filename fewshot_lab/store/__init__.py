@@ -4,7 +4,7 @@ from fewshot_lab.store.chain import LogHead
 from fewshot_lab.store.class_states import MAX_CLASSES
 from fewshot_lab.store.colours import colour_for
 from fewshot_lab.store.current_labels import PILE
-from fewshot_lab.store.engines import sqlite_engine, turn_on_wal
+from fewshot_lab.store.engines import server_version, sqlite_engine, turn_on_wal
 from fewshot_lab.store.image_rows import AddReport, AuditDraw, FileRow, ImageRow, NewImage
 from fewshot_lab.store.journal import JournalEntry, append_entry, journal_table, read_entries
 from fewshot_lab.store.label_rows import (
@@ -57,6 +57,7 @@ __all__ = [
     "in_conflict",
     "journal_table",
     "read_entries",
+    "server_version",
     "sqlite_engine",
     "tidy_name",
     "to_file",

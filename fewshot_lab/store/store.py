@@ -16,7 +16,7 @@ from fewshot_lab.store.images import Images
 from fewshot_lab.store.label_table import LabelTables
 from fewshot_lab.store.labels import Labels
 from fewshot_lab.store.log import Log
-from fewshot_lab.store.moving import save_copy
+from fewshot_lab.store.moving import copy_database, save_copy
 from fewshot_lab.store.records import Records
 from fewshot_lab.store.relinking import Relinking
 from fewshot_lab.store.team_history import TeamHistory
@@ -76,7 +76,7 @@ class Store(
     def copy(cls, file: Path, url_or_path: str | Path, schema: str | None = None) -> Self:
         """Make a project's database that begins with all rows of a file, and open it."""
         with closing(cls.open(file)) as old, old._database.read() as rows:
-            return cls(Database(url_or_path, schema=schema, create=True, rows=rows))
+            return cls(copy_database(rows, url_or_path, schema))
 
     def save_copy(self, file: Path) -> None:
         """Write all rows into a new SQLite file; see :func:`fewshot_lab.store.moving.save_copy`."""

@@ -7,6 +7,7 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.accounts import JOB_ACTIONS
+from fewshot_lab.home import MARKER
 from fewshot_lab.project import Project
 from fewshot_lab.ui import visitor
 from fewshot_lab.ui.fragments import fragment
@@ -59,14 +60,15 @@ def start(base: Project | Path, verb: str, args: Sequence[str] = ()) -> "jobs.Jo
     ------
     Forbidden
     """
-    require_for(base, verb)
-    return jobs.start(base if isinstance(base, Path) else base.folder, verb, args)
+    folder = base if isinstance(base, Path) else base.folder
+    _require(folder, verb)
+    return jobs.start(folder, verb, args)
 
 
-def require_for(base: Project | Path, verb: str) -> None:
+def _require(folder: Path, verb: str) -> None:
     """Refuse to start or stop work of a verb to somebody who may not."""
-    if not isinstance(base, Path):
-        visitor.require(JOB_ACTIONS.get(verb, "measure"), base.name)
+    if (folder / MARKER).exists():
+        visitor.require(JOB_ACTIONS.get(verb, "measure"), folder.name)
 
 
 def active(project: Project, verbs: tuple[str, ...] = ()) -> "jobs.Job | None":
@@ -121,7 +123,7 @@ def bar(status: "jobs.Status") -> str:
     return fragment("projects", "job", stage_words(status), progress_words(status), share)
 
 
-def show(base: Project | Path, job: "jobs.Job") -> None:
+def show(job: "jobs.Job") -> None:
     """Show a job until it ends; then the whole page runs again."""
 
     @st.fragment(run_every=0.5)
@@ -133,12 +135,12 @@ def show(base: Project | Path, job: "jobs.Job") -> None:
             st.html(bar(status))
             with st.container(horizontal=True, gap="medium"):
                 if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
-                    require_for(base, job.verb)
+                    _require(job.folder.parents[1], job.verb)
                     job.stop()
                 if job.waits_in_queue and st.button(
                     "Begin now", key=f"now-{job.id}", type="tertiary"
                 ):
-                    require_for(base, job.verb)
+                    _require(job.folder.parents[1], job.verb)
                     job.begin_now()
             if job.stopping:
                 st.caption("Stopping; what is finished is kept.")
@@ -169,8 +171,9 @@ def show_ending(base: Project | Path, job: "jobs.Job") -> None:
             resume(base, job)
             st.rerun()
         if st.button("Dismiss", key=f"dismiss-{job.id}", type="tertiary"):
-            require_for(base, job.verb)
+            _require(job.folder.parents[1], job.verb)
             job.delete()
+            jobs.clear_drops(base if isinstance(base, Path) else base.folder, of=job)
             st.rerun()
 
 

@@ -13,20 +13,23 @@ from fewshot_lab.web.bodies import (
     OfferBody,
     PairBody,
     SettingsBody,
+    ViewBody,
 )
+from fewshot_lab.web.columns import column
 from fewshot_lab.web.door import Door
 from fewshot_lab.web.frames import pack, unpack
 from fewshot_lab.web.guard import for_action, reading, writing
+from fewshot_lab.web.health import health
 from fewshot_lab.web.identity import NAME_HEADER, SESSION_HEADER, Identity, OpenId
-from fewshot_lab.web.images import facts, grey_values, neighbours, picture, search, thumbnail
+from fewshot_lab.web.images import facts, grey_values, names, neighbours, picture, search, thumbnail
 from fewshot_lab.web.labels import actions, change_classes, history, labels_csv
 from fewshot_lab.web.live import live
-from fewshot_lab.web.map import column
+from fewshot_lab.web.logs import log_to_file
 from fewshot_lab.web.model import answer_offer
 from fewshot_lab.web.pair import choose_pair
 from fewshot_lab.web.people import disagreement
 from fewshot_lab.web.piles import piles
-from fewshot_lab.web.project import change_jobs, change_settings
+from fewshot_lab.web.project import change_jobs, change_settings, change_views
 from fewshot_lab.web.redirects import PAGES, to_page, to_project
 from fewshot_lab.web.sign_in import sign_in_routes
 
@@ -37,6 +40,7 @@ __all__ = [
     "Identity",
     "OpenId",
     "api_url",
+    "log_to_file",
     "pack",
     "plotly_url",
     "routes",
@@ -64,6 +68,7 @@ def routes(base: str = "", sign_in_url: Callable[[], str] | None = None) -> list
         *sign_in_routes(base, sign_in_url),
         *(Route(f"{base}/{word}", to_page) for word in PAGES),
         Route(base + "/projects/{name}", to_project),
+        Route(base + PREFIX + "/health", health),
         Route(base + PREFIX + "/plotly-{version}.min.js", plotly_file),
         Route(base + PREFIX + "/workspace/{revision}/{name}", workspace_file),
         Route(api + "/live", for_action("look", live)),
@@ -73,6 +78,7 @@ def routes(base: str = "", sign_in_url: Callable[[], str] | None = None) -> list
         Route(api + "/image/{image}", reading("look", facts)),
         Route(api + "/image/{image}/neighbours", reading("look", neighbours)),
         Route(api + "/piles", reading("look", piles)),
+        Route(api + "/names", reading("look", names)),
         Route(api + "/search", reading("look", search)),
         Route(api + "/column", reading("look", column)),
         Route(api + "/disagreement", reading("compare", disagreement)),
@@ -80,6 +86,7 @@ def routes(base: str = "", sign_in_url: Callable[[], str] | None = None) -> list
         Route(api + "/labels.csv", reading("export", labels_csv)),
         Route(api + "/actions", writing("label", ActionsBody, actions), methods=["POST"]),
         Route(api + "/classes", writing("classes", ClassBody, change_classes), methods=["POST"]),
+        Route(api + "/views", writing("label", ViewBody, change_views), methods=["POST"]),
         Route(
             api + "/settings", writing("settings", SettingsBody, change_settings), methods=["POST"]
         ),

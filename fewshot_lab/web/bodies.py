@@ -10,6 +10,8 @@ from fewshot_lab.store import LONGEST_NAME
 
 T = TypeVar("T")
 MOST_ACTIONS = 500
+LONGEST_STATE = 8000
+"""Characters of what a page's address says of its filters; browsers and proxies take no more."""
 LARGEST_INTEGER = 2**53 - 1  # what a browser can count to
 
 Word = Annotated[str, StringConstraints(max_length=60)]
@@ -117,6 +119,16 @@ class SettingsBody(Body):
     """How many labels a class should get."""
 
     target: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class ViewBody(Body):
+    """A view of the images to save under a name, to rename or to remove."""
+
+    do: Literal["save", "rename", "remove"]
+    annotator: Annotator
+    name: Line
+    new_name: Line | None = None
+    state: Annotated[str, StringConstraints(max_length=LONGEST_STATE)] | None = None
 
 
 class PairBody(Body):

@@ -29,7 +29,8 @@ SIGNED_OUT = (
 )
 UNTRUSTED = "This server is reached through the proxy that signs people in; it answers nobody else."
 # What nobody needs to be known for: signing in, and whether the server is alive.
-PUBLIC = (f"{PREFIX}/sign-in", f"{PREFIX}/sign-out", f"{PREFIX}/invitation", "/_stcore/health")
+HEALTH = ("/_stcore/health", f"{PREFIX}/health")
+PUBLIC = (f"{PREFIX}/sign-in", f"{PREFIX}/sign-out", f"{PREFIX}/invitation", *HEALTH)
 OPENID_PUBLIC = ("/auth/login", "/auth/logout", "/oauth2callback")
 # What a page asks for by itself does not show that somebody is there.
 UNATTENDED = ("live", "thumb")
@@ -105,15 +106,15 @@ class Identity:
         match self.settings.way:
             case "proxy":
                 if not self.settings.trusts(asked.client.host if asked.client else None):
-                    if path == "/_stcore/health":
+                    if path in HEALTH:
                         return None, ""
                     raise FewshotLabError(UNTRUSTED)
                 return self._told_by_proxy(asked.headers), ""
             case "openid":
-                found = self.openid.identity(asked.cookies) if self.openid else None
-                if found is None:
+                identity = self.openid.identity(asked.cookies) if self.openid else None
+                if identity is None:
                     return None, ""
-                cookie, made, claims = found
+                cookie, made, claims = identity
                 key = accounts.key_of(cookie)
                 name = claimed_name(claims, self.settings.claim)
                 return (
@@ -152,15 +153,15 @@ class Identity:
         return watched
 
     def _told_by_proxy(self, headers: Headers) -> str | None:
-        told = headers.getlist(self.settings.header)
-        if len(told) > 1:
+        names = headers.getlist(self.settings.header)
+        if len(names) > 1:
             raise FewshotLabError(
                 f"The proxy sent the header {self.settings.header} twice: it must take away what "
                 "comes from outside before it adds its own."
             )
-        if not told or not told[0].strip():
+        if not names or not names[0].strip():
             return None
-        return accounts.checked_name(told[0].encode("latin-1").decode("utf-8", "replace"))
+        return accounts.checked_name(names[0].encode("latin-1").decode("utf-8", "replace"))
 
     def _is_public(self, path: str) -> bool:
         public = PUBLIC + (OPENID_PUBLIC if self.settings.way == "openid" else ())

@@ -3,11 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fewshot_lab.live import PageState, piles_of
+from fewshot_lab.live import SURE, PageState, piles_of
 from fewshot_lab.web.guard import json_answer, visibility_for
 
 
 def piles(state: PageState, request: Request) -> Response:
     """Answer with the piles of images without a label, the largest first."""
-    rows = piles_of(state, visibility_for(state, request))
-    return json_answer({"piles": [{"ids": p.image_ids, "left_out": p.left_out} for p in rows]})
+    piles = piles_of(state, visibility_for(state, request))
+    rows = [{"ids": pile.image_ids, "left_out": pile.left_out} for pile in piles]
+    return json_answer({"piles": rows, "sure": SURE})

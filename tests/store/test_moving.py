@@ -142,14 +142,14 @@ def test_whoever_waits_for_a_file_that_is_moved_is_told(
             wrong.append(error)
 
     late = threading.Thread(target=open_late)
-    compare = moving._compare
+    compare = moving.first_difference
 
-    def meanwhile(*connections: object) -> None:
-        compare(*connections)
+    def meanwhile(*connections: object) -> str | None:
         late.start()
         threading.Event().wait(0.5)
+        return compare(*connections)
 
-    monkeypatch.setattr(moving, "_compare", meanwhile)
+    monkeypatch.setattr(moving, "first_difference", meanwhile)
     to_server(file, postgres, schema)
     late.join()
     assert len(wrong) == 1 and "not the database of a project" in str(wrong[0])
@@ -161,7 +161,7 @@ def test_what_arrives_otherwise_is_not_taken(
     from fewshot_lab.store import moving
 
     monkeypatch.setattr(moving, "first_difference", lambda *_: "events")
-    with pytest.raises(FewshotLabError, match="as it was"):
+    with pytest.raises(FewshotLabError, match="nothing was moved"):
         to_server(file, postgres, schema)
     monkeypatch.undo()
     with pytest.raises(FewshotLabError):

@@ -5,6 +5,7 @@
 import { openClassEditor } from "./classeditor.js";
 import { keyOf } from "./classkeys.js";
 import { button, count, h, refill, setText } from "./dom.js";
+import { labelCounts } from "./labelcodes.js";
 import { ShortNames, fits, onFontsLoaded, setName, widthIn } from "./names.js";
 
 /** @import { ClassChanges } from "./classchanges.js" */
@@ -68,7 +69,7 @@ export class ClassPanel {
       this.font = this.drawn = "";
       this.draw();
     });
-    model.on("labels scores selection colour hidden", () => this.drawCounts());
+    model.on("labels scores selection filter colour hidden", () => this.drawCounts());
   }
 
   /** A field that adds a class. */
@@ -214,17 +215,17 @@ export class ClassPanel {
     this.model.emit("hidden");
   }
 
-  /** Labels per class; with a selection, how many of the images shown as a class are in it. */
+  /** Labels per class; with a selection or filters, how many of the images shown as a class are in it. */
   drawCounts() {
     const { model } = this;
-    const { counts, accepted } = model.counts();
+    const { counts, accepted } = labelCounts(model.codes);
     const target = model.overview?.target ?? 100;
-    const rows = model.selection?.rows;
+    const rows = model.selection?.rows ?? (model.mask ? model.rowsWhere((row) => model.matches(row)) : null);
     /** @param {number} row */
     const classId = (row) => (this.map.mode === "label" ? model.classId(row) : model.shownId(row));
-    const selected = rows?.length ? tally(rows, classId) : null;
+    const selected = rows && (rows.length || model.mask) ? tally(rows, classId) : null;
     const shown = tally(selected ? model.ids.keys() : [], classId);
-    setText(this.caption, selected ? "selected / shown" : "");
+    setText(this.caption, selected ? (model.selection ? "selected / shown" : "filtered / shown") : "");
     for (const { id, name } of model.classes) {
       const line = this.lines.get(id);
       if (!line) continue;

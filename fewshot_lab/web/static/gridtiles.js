@@ -2,6 +2,7 @@
 // The tiles of the grid: only the visible ones are in the page, and are used again while one scrolls.
 
 import { closest, h, two } from "./dom.js";
+import { FileNames } from "./filenames.js";
 import { ShortNames, onFontsLoaded, widthIn } from "./names.js";
 import { Tile } from "./tile.js";
 import { GAP, filling, stepOf, tilesOf } from "./tilelayout.js";
@@ -28,6 +29,7 @@ export class GridTiles {
     this.batch = 0;
     this.tiles = /** @type {Map<number, Tile>} */ (new Map());
     this.spare = /** @type {Tile[]} */ ([]);
+    this.fileNames = new FileNames({ model: grid.model, api: grid.api, onNames: () => this.paint() });
     this.columns = 0;
     this.width = 0;
     // From one column to the next.
@@ -173,6 +175,7 @@ export class GridTiles {
       this.space.append(tile.element);
     });
     this.spare.length = Math.min(this.spare.length, SPARE_TILES);
+    this.fileNames.ask(visible);
   }
 
   paint() {
@@ -188,6 +191,7 @@ export class GridTiles {
     tile.paint(model, {
       guess: outOfFold?.get(tile.row),
       short: this.short,
+      fileName: this.fileNames.of(tile.row),
       focused: tile.row === cursor.row,
       marked: cursor.marked.has(tile.row),
       excluded: accepting && accept.excluded.has(tile.row),
@@ -225,5 +229,6 @@ export class GridTiles {
 
   close() {
     this.observer.disconnect();
+    this.fileNames.close();
   }
 }

@@ -1,12 +1,17 @@
 // @ts-check
 // The label page: its parts put together.
 
+import { Address } from "./address.js";
 import { Api } from "./api.js";
 import { BackboneOffer } from "./backboneoffer.js";
 import { ClassChanges } from "./classchanges.js";
 import { ClassPanel } from "./classpanel.js";
+import { Columns } from "./columns.js";
 import { capitalised, h } from "./dom.js";
 import { EmptyState } from "./emptystate.js";
+import { FacetPanel } from "./facetpanel.js";
+import { FilterBar } from "./filterbar.js";
+import { FilterState } from "./filterstate.js";
 import { Grid } from "./grid.js";
 import { History } from "./history.js";
 import { KeyHelp } from "./keyhelp.js";
@@ -19,6 +24,7 @@ import { Model } from "./model.js";
 import { Outbox } from "./outbox.js";
 import { closePopover } from "./popover.js";
 import { Preferences } from "./preferences.js";
+import { SavedViews } from "./savedviews.js";
 import { StatusBar } from "./statusbar.js";
 import { Toasts } from "./toast.js";
 import { Viewer } from "./viewer.js";
@@ -62,9 +68,24 @@ class Workspace {
     const labeller = new Labeller({ model, outbox, toasts });
     /** @param {number} row */
     const onOpen = (row) => viewer.open(row);
-    const map = new MapView({ model, plotlyUrl: data.plotly, api, preferences, onOpen });
-    const bar = new MapBar({ model, map, api, toasts, workspace: element });
-    const grid = new Grid({ model, api, labeller, toasts, preferences, workspace: element, onOpen });
+    const columns = new Columns(model, api);
+    const filters = new FilterState(model, columns);
+    /** @type {SavedViews} */
+    const views = new SavedViews({
+      model,
+      api,
+      toasts,
+      workspace: element,
+      read: (text) => address.read(text),
+      write: () => /** @type {string} */ (address.text()),
+    });
+    const facets = new FacetPanel({ model, state: filters, views, workspace: element });
+    const filterBar = new FilterBar({ model, state: filters, facets, views });
+    const map = new MapView({ model, plotlyUrl: data.plotly, api, columns, preferences, onOpen });
+    const bar = new MapBar({ model, map, columns, facets, api, toasts, workspace: element });
+    const grid = new Grid({ model, filters, api, labeller, toasts, preferences, workspace: element, onOpen });
+    /** @type {Address} */
+    const address = new Address({ model, state: filters, bar, grid });
     const viewer = new Viewer({ model, api, grid });
     const changes = new ClassChanges({ api, outbox, model, toasts, undoStack: labeller.undoStack });
     const classes = new ClassPanel({ model, map, grid, changes, labeller, toasts, workspace: element });
@@ -77,6 +98,7 @@ class Workspace {
     map.element.append(empty.element, empty.strip);
     const left = [classes.element, keyHelp.element, history.element];
     element.append(
+      filterBar.element,
       h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, left),
       h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
       grid.element,
@@ -95,7 +117,8 @@ class Workspace {
     this.classField = classes.field;
     this.statusBar = statusBar;
     this.live = new Live(api, model, (lost, refused) => statusBar.setConnection(lost, refused));
-    this.parts = [map, grid, statusBar, outbox, keys];
+    this.columns = columns;
+    this.parts = [map, grid, statusBar, outbox, keys, address];
     root.replaceChildren(element);
     document.documentElement.classList.add("ws-has-workspace");
     this.start();
@@ -190,6 +213,7 @@ class Workspace {
     this.statusBar.draw();
     // Somebody else sits here now: what is theirs to label, and to see, may be another.
     if (data.annotator !== annotator) {
+      this.columns.forget();
       this.live.restart();
       this.grid.suggestions.rows = [];
       this.grid.open({ name: "suggestions" });

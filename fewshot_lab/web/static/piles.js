@@ -1,7 +1,7 @@
 // @ts-check
 // "Piles": images so alike that one key labels them all, each pile as one tile with its count.
 
-import { button, capitalised, count, h, images } from "./dom.js";
+import { button, capitalised, count, h, images, percent } from "./dom.js";
 import { AUDIT, KIND_MASK } from "./labelcodes.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -16,6 +16,8 @@ export class Piles {
     this.grid = grid;
     this.piles = /** @type {Map<number, Pile>} by the row of the top image */ (new Map());
     this.loading = false;
+    // The least probability of images that lie in a pile because they are predicted alike.
+    this.sure = /** @type {number | null} */ (null);
     // The pile that was opened, to come back to.
     this.openRow = -1;
   }
@@ -26,9 +28,18 @@ export class Piles {
     this.grid.put([], { top: true });
     const answer = await this.grid.ask("piles", {});
     this.loading = false;
-    const piles = /** @type {Pile[]} */ (answer?.piles ?? []);
+    const all = /** @type {Pile[]} */ (answer?.piles ?? []);
+    // A key labels no image that the filters leave out.
+    const matching = all.map((pile) => ({ ...pile, ids: pile.ids.filter((id) => this.matches(id)) }));
+    const piles = matching.filter(({ ids }) => ids.length > 1);
+    this.sure = answer?.sure ?? null;
     this.piles = new Map(piles.map((pile) => [this.model.rowOf.get(pile.ids[0]) ?? -1, pile]));
     return [...this.piles.keys()].filter((row) => row >= 0);
+  }
+
+  /** @param {string} id */
+  matches(id) {
+    return this.model.matches(this.model.rowOf.get(id) ?? -1);
   }
 
   /**
@@ -83,7 +94,8 @@ export class Piles {
 
   /** The images of the opened pile, the top one first. @param {string} id */
   opened(id) {
-    return this.model.rows(this.piles.get(this.model.rowOf.get(id) ?? -1)?.ids ?? []);
+    const { model } = this;
+    return model.rows(this.piles.get(model.rowOf.get(id) ?? -1)?.ids ?? []).filter((row) => !model.isAudit(row));
   }
 
   /** @returns {Child[]} */
@@ -98,7 +110,9 @@ export class Piles {
     const size = this.size(cursor.row);
     if (!size || cursor.marked.size) return [`${count(left)} piles of images that are alike.`, ...end];
     const out = this.leftOut([cursor.row]);
-    return [`${images(size)} alike: look at the top one.`, ...end, out ? ` ${capitalised(out)}.` : ""];
+    const record =
+      this.sure === null ? [] : this.grid.accept.record(this.sure, `predicted with ${percent(this.sure)} or more`);
+    return [`${images(size)} alike: look at the top one.`, ...end, out ? ` ${capitalised(out)}.` : "", ...record];
   }
 
   /** @returns {Child[]} */

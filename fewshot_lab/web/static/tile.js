@@ -15,6 +15,7 @@ import { setName } from "./names.js";
  * @property {{ id: number, probability: number }} [guess] in place of the prediction
  * @property {string | null} note in place of the probability
  * @property {ShortForms} short
+ * @property {string} fileName
  * @property {boolean} focused
  * @property {boolean} marked
  * @property {boolean} excluded
@@ -72,7 +73,7 @@ export class Tile {
    * @param {Model} model
    * @param {Look} look
    */
-  paint(model, { focused, marked, excluded, note, accepting, guess, pile, short }) {
+  paint(model, { focused, marked, excluded, note, accepting, guess, pile, short, fileName }) {
     const { row } = this;
     const kind = model.kind(row);
     const own = model.classId(row);
@@ -120,6 +121,6 @@ export class Tile {
     words.push(label ? `labelled ${label}` : "no label");
     if (model.isAudit(row)) words.push("audit image");
     if (predicted !== null) words.push(`predicted ${model.name(predicted)} ${probability}`);
-    this.element.setAttribute("aria-label", `Image ${model.ids[row].slice(0, 6)}: ${words.join(", ")}`);
+    this.element.setAttribute("aria-label", `${fileName}: ${words.join(", ")}`);
   }
 }

@@ -1,7 +1,6 @@
 // @ts-check
 // How large the tiles are: a list that can be seen as a whole fills the room there is.
 
-const SMALLEST = 84;
 // Thumbnails have no more pixels.
 const LARGEST = 256;
 export const GAP = 8;
@@ -38,11 +37,11 @@ export function tilesOf(room, size) {
  */
 export function filling(n, room, size, heightOf) {
   const best = { columns: 0, side: 0 };
-  for (let columns = columnsOf(room, LARGEST); n && columns <= columnsOf(room, SMALLEST); columns++) {
+  for (let columns = columnsOf(room, LARGEST); n && columns <= columnsOf(room, size); columns++) {
     const lines = Math.ceil(n / columns);
     let side = Math.min(LARGEST, sideOf(columns, room.width));
-    while (side >= SMALLEST && lines * (heightOf(side) + GAP) - GAP > room.height) side--;
-    if (side >= SMALLEST && side > best.side) Object.assign(best, { columns, side });
+    while (side >= size && lines * (heightOf(side) + GAP) - GAP > room.height) side--;
+    if (side >= size && side > best.side) Object.assign(best, { columns, side });
   }
   return best.side ? best : tilesOf(room, size);
 }

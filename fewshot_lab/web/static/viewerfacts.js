@@ -54,11 +54,11 @@ export class ViewerFacts {
 
   /** @param {ImageFacts} facts */
   drawFacts(facts) {
-    this.viewer.known(facts);
     // A senior who decides sees what others say; the grid has brought it along.
     const opinions = facts.opinions.length ? facts.opinions : this.viewer.grid.opinionsOf(this.row);
     this.title.textContent = facts.path.split("/").at(-1) ?? "";
     this.title.title = facts.path;
+    this.viewer.known(facts);
     const kilobytes = count(Math.max(1, Math.round(facts.bytes / 1024)));
     const lines = [
       ["Path", facts.path],
