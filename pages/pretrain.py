@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.runs import find_run, list_runs
+from fewshot_lab.runs import find_run
 from fewshot_lab.ui import new_run, run_view, runs_table, visitor
 from fewshot_lab.ui.empty import project_or_stop, stop_without_images
 from fewshot_lab.ui.on_error import sentences
@@ -12,11 +12,7 @@ project = project_or_stop()
 st.title("Pretrain")
 stop_without_images(project)
 
-runs = [
-    run
-    for run in list_runs()
-    if all(visitor.may("pretrain", name) for name in run.spec.get("projects", []))
-]
+runs = visitor.visible_runs()
 NEW = "New run"
 st.html(
     '<div class="fl-muted">DINO teaches a backbone what your images have in common and what tells '

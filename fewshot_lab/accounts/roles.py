@@ -42,7 +42,7 @@ ACTIONS: dict[str, tuple[Role, str]] = {
     "delete": (Role.OWNER, "delete this project"),
     # Beyond one project.
     "create": (Role.ADMINISTRATOR, "make a project"),
-    "browse": (Role.ADMINISTRATOR, "import from any folder of this server"),
+    "browse": (Role.ADMINISTRATOR, "use any file of this server"),
     "slurm": (Role.ADMINISTRATOR, "write further lines of job.sbatch"),
 }
 

@@ -15,7 +15,6 @@ from fewshot_lab.runs import (
     filter_columns,
     find_run,
     free_name,
-    list_runs,
     median_side,
     modality_of,
     prepare_run,
@@ -184,8 +183,8 @@ def _recommended(
     """Ask for start, kind of image and place; None while one of them is missing."""
     left, middle, right = st.columns([2, 1, 1])
     starts = {card.name: card.title for card in cards() if not card.name.startswith("run:")}
-    starts |= {f"run:{r.name}": f"Run {r.name}" for r in list_runs() if r.backbone}
-    starts |= {"scratch": SCRATCH, "file": FILE}
+    starts |= {f"run:{r.name}": f"Run {r.name}" for r in visitor.visible_runs() if r.backbone}
+    starts |= {"scratch": SCRATCH} | ({"file": FILE} if visitor.may("browse") else {})
     start = left.selectbox(
         "Start from",
         list(starts),

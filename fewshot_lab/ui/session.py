@@ -9,7 +9,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fewshot_lab import home, live
 from fewshot_lab.acting import look_up_by, system_user
-from fewshot_lab.errors import FewshotLabError, Forbidden, NoProject
+from fewshot_lab.errors import FewshotLabError, Forbidden
 from fewshot_lab.home import MARKER
 from fewshot_lab.project import Project
 from fewshot_lab.store import LONGEST_NAME, tidy_name
@@ -34,8 +34,6 @@ def project_named(name: str) -> Project:
     FewshotLabError
         Where there is none, or whoever looks may not see it.
     """
-    if is_hidden(name):
-        visitor.require("look")  # as for one that is not there
     visitor.require("look", name)
     project = live.page_state_of(name).project
     visitor.guard(project)
@@ -44,15 +42,7 @@ def project_named(name: str) -> Project:
 
 def is_hidden(name: str) -> bool:
     """Say whether a project is not there for whoever looks."""
-    try:
-        return not visitor.may("look", name)
-    except NoProject:
-        return not visitor.may("create")
-
-
-def forget(name: str) -> None:
-    """Let go of a project that is about to be deleted."""
-    live.forget(name)
+    return not visitor.may("look", name)
 
 
 def open_project(*, last_used: bool = True) -> Project | None:

@@ -8,9 +8,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fewshot_lab import accounts, live
 from fewshot_lab.accounts import ANYBODY, PAGE_ACTIONS, ROLES, Role, Visitor
-from fewshot_lab.errors import NotSignedIn
+from fewshot_lab.errors import NoProject, NotSignedIn
 from fewshot_lab.images import import_roots
 from fewshot_lab.project import Project
+from fewshot_lab.runs import Run, list_runs
 from fewshot_lab.ui.on_error import alert
 from fewshot_lab.web import NAME_HEADER, SESSION_HEADER
 
@@ -55,7 +56,10 @@ def role_in(project: str | None) -> Role | None:
         return Role.ADMINISTRATOR
     if project is None:
         return None
-    word = live.page_state_of(project).project.store.role_of(str(who.name))
+    try:
+        word = live.page_state_of(project).project.store.role_of(str(who.name))
+    except NoProject:
+        return None
     return ROLES.get(word) if word else None
 
 
@@ -83,6 +87,15 @@ def require_browsing() -> None:
     """
     if not import_roots().folders:
         require("browse")
+
+
+def visible_runs() -> list[Run]:
+    """Return the pretraining runs whose projects whoever looks may pretrain on."""
+    return [
+        run
+        for run in list_runs()
+        if all(may("pretrain", name) for name in run.spec.get("projects", []))
+    ]
 
 
 def guard(project: Project) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import quote
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -34,6 +34,8 @@ PUBLIC = (f"{PREFIX}/sign-in", f"{PREFIX}/sign-out", f"{PREFIX}/invitation", *HE
 OPENID_PUBLIC = ("/auth/login", "/auth/logout", "/oauth2callback")
 # What a page asks for by itself does not show that somebody is there.
 UNATTENDED = ("live", "thumb")
+# Nobody waits behind pictures to be known.
+LOOKING = CapacityLimiter(16)
 
 
 class OpenId(Protocol):
@@ -78,16 +80,17 @@ class Identity:
             return
         path = str(scope["path"]).removeprefix(self.base)
         try:
-            name, session = await self._who(HTTPConnection(scope), path)
-            administrator = name is not None and await run_in_threadpool(
-                accounts.is_administrator, name
+            name, session, administrator = await to_thread.run_sync(
+                self._who, HTTPConnection(scope), path, limiter=LOOKING
             )
         except Unavailable as error:
             await PlainTextResponse(str(error), 503)(scope, receive, send)
             return
         except FewshotLabError as error:
-            await PlainTextResponse(str(error), 403)(scope, receive, send)
-            return
+            if self.settings.way == "proxy" or not self._is_public(path):
+                await PlainTextResponse(str(error), 403)(scope, receive, send)
+                return
+            name, session, administrator = None, "", False
         if name is not None:
             headers.append((ours[0], quote(name).encode()))
             headers.append((ours[1], session.encode()))
@@ -98,8 +101,12 @@ class Identity:
         else:
             await self._refusal(scope, path)(scope, receive, send)
 
-    async def _who(self, asked: HTTPConnection, path: str) -> tuple[str | None, str]:
-        """Return who asks, and the key of the session; no name where nobody is signed in."""
+    def _who(self, asked: HTTPConnection, path: str) -> tuple[str | None, str, bool]:
+        """Return who asks (None for nobody), the session's key, and whether they administrate."""
+        name, key = self._session(asked, path)
+        return name, key, name is not None and accounts.is_administrator(name)
+
+    def _session(self, asked: HTTPConnection, path: str) -> tuple[str | None, str]:
         parts = path.removeprefix(f"{PREFIX}/api/").split("/")
         touch = not (path.startswith(f"{PREFIX}/api/") and parts[1:2] in ([w] for w in UNATTENDED))
         idle = self.settings.idle
@@ -111,22 +118,19 @@ class Identity:
                     raise FewshotLabError(UNTRUSTED)
                 return self._told_by_proxy(asked.headers), ""
             case "openid":
-                identity = self.openid.identity(asked.cookies) if self.openid else None
-                if identity is None:
+                found = self.openid.identity(asked.cookies) if self.openid else None
+                if found is None:
                     return None, ""
-                cookie, made, claims = identity
+                cookie, made, claims = found
                 key = accounts.key_of(cookie)
                 name = claimed_name(claims, self.settings.claim)
-                return (
-                    await run_in_threadpool(accounts.adopt, key, name, made, idle, touch=touch),
-                    key,
-                )
+                return accounts.adopt(key, name, made, idle, touch=touch), key
             case _:
                 token = asked.cookies.get(COOKIE)
                 if not token:
                     return None, ""
                 key = accounts.key_of(token)
-                return await run_in_threadpool(accounts.name_of, key, idle, touch=touch), key
+                return accounts.name_of(key, idle, touch=touch), key
 
     def _watched(self, path: str, send: Send) -> Send:
         """Lead back to our own page, with the reason, where signing in with a provider failed."""
