@@ -45,6 +45,11 @@ def is_hidden(name: str) -> bool:
     return not visitor.may("look", name)
 
 
+def forget(name: str) -> None:
+    """Let go of a project that is about to be deleted."""
+    live.forget(name)
+
+
 def open_project(*, last_used: bool = True) -> Project | None:
     """Return the project that the address names, else the one last open here, else the last used.
 
