@@ -92,10 +92,9 @@ class Identity:
                 return
             name, session, administrator = None, "", False
         if name is not None:
-            headers.append((ours[0], quote(name).encode()))
-            headers.append((ours[1], session.encode()))
-            visitor = Visitor(name, administrator)
-            await self.app({**scope, VISITOR: visitor}, receive, send)
+            told = [(ours[0], quote(name).encode()), (ours[1], session.encode())]
+            known = {"headers": [*headers, *told], VISITOR: Visitor(name, administrator)}
+            await self.app({**scope, **known}, receive, send)
         elif self._is_public(path):
             await self.app(scope, receive, self._watched(path, send))
         else:
