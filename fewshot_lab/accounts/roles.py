@@ -58,6 +58,7 @@ PAGE_ACTIONS: dict[str, tuple[str | None, str]] = {
     "pretrain": ("pretrain", "pretrain"),
     "backbone": ("look", "settings"),
     "members": ("members", "members"),
+    "glossary": (None, "look"),
 }
 
 # What a job of each verb is; one that is not named here counts as "measure".

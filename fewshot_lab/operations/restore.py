@@ -241,6 +241,7 @@ def _check(rows: Path, position: int) -> None:
 
 def _report(folder: Path) -> RestoreReport:
     with Project.open(folder) as project:
+        project.store.note("restored", name=folder.name)
         away = sum(not item.file.exists() for item in project.items())
         return RestoreReport(
             folder.name, folder, len(project.store.ids()), project.store.position(), away

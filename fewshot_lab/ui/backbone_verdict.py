@@ -8,7 +8,7 @@ import streamlit as st
 from fewshot_lab.project import Project, candidates, points, verdict
 from fewshot_lab.ui import work
 from fewshot_lab.ui.fragments import fragment, lead, muted
-from fewshot_lab.words import interval, plural
+from fewshot_lab.words import plural, share
 
 VERB = "compare-backbones"
 
@@ -45,7 +45,7 @@ def table(comparison: dict[str, Any]) -> str:
     rows = [
         (
             row["title"],
-            interval(*row["balanced_accuracy"]),
+            share(*row["balanced_accuracy"]),
             points(row) if "gain" in row else "in use",
         )
         for row in comparison["rows"]

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import count as count_from
 
 import streamlit as st
 
@@ -113,6 +114,7 @@ def name_form() -> None:
     ):
         title = st.text_input(
             "Name of the new project",
+            value=free_title(),
             max_chars=LONGEST_TITLE,
             placeholder="Blood smears 2026",
             key="fl-new-name",
@@ -122,6 +124,13 @@ def name_form() -> None:
     if pressed:
         with sentences():
             create(title)
+
+
+def free_title() -> str:
+    """Return a title that no project has, for whoever does not care: "My images 2"."""
+    taken = {name.casefold() for name in session.project_names()}
+    titles = (f"My images {number}" if number > 1 else "My images" for number in count_from(1))
+    return next(title for title in titles if title.casefold() not in taken)
 
 
 def _ask() -> None:

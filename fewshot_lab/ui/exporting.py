@@ -21,7 +21,7 @@ from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
-from fewshot_lab.words import count, interval, plural, size
+from fewshot_lab.words import count, plural, share, size
 
 NAMED = 10
 CONTENTS = [
@@ -207,7 +207,7 @@ def what_it_is(project: Project) -> str:
 
 
 def _measured(accuracy: Interval) -> str:
-    return f"{interval(accuracy.value, accuracy.low, accuracy.high)}, n = {count(accuracy.n)}"
+    return f"{share(accuracy.value, accuracy.low, accuracy.high)}, n = {count(accuracy.n)}"
 
 
 def named(names: list[str]) -> str:

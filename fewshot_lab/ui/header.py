@@ -7,6 +7,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.ui import pages, session, visitor, work
 from fewshot_lab.ui.markdown import plain
+from fewshot_lab.ui.page_menu import page_menu
 
 NAMES = 8
 
@@ -45,6 +46,7 @@ def header(project: Project | None) -> None:
         if chosen:
             with st.container(key="fl-remember"):
                 _remember(key="fl-remember-name", data={"name": name})
+        page_menu()
 
 
 def _signed_in(name: str, project: Project | None) -> None:

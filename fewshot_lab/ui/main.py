@@ -32,6 +32,7 @@ st.set_page_config(
     initial_sidebar_state="collapsed",
 )
 st.html(HERE / "theme.css")
+st.html(HERE / "page_menu.css")
 try:
     visitor.visitor(touch=True)
 except NotSignedIn:

@@ -265,7 +265,7 @@ def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, fol
     if answer.alike:
         figures = "".join(
             f"<figure><img src='{base}/thumb/{a.image_id}.webp' alt=''>"
-            f"<figcaption title='{escape(a.class_name)}, similarity {a.similarity:.2f}'>"
+            f"<figcaption title='{escape(a.class_name)}, similarity {percent(a.similarity)}'>"
             f"{escape(a.class_name).replace('_', '_<wbr>')}</figcaption></figure>"
             for a in answer.alike
         )

@@ -79,7 +79,7 @@ def require(action: str, project: str | None = None) -> None:
 
 
 def require_browsing() -> None:
-    """Refuse to name a path of this server to somebody to whom no folder was opened.
+    """Refuse to look into the server's folders where none was opened by ``--import-root``.
 
     Raises
     ------

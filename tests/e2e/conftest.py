@@ -152,6 +152,7 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1366, "height": 768})
     context.set_default_timeout(60_000)
+    context.add_init_script("localStorage.setItem('fewshot-lab:first-steps', 'closed')")
     yield context
     context.close()
 

@@ -1,3 +1,5 @@
+"""What is suggested, and why."""
+
 import re
 
 import numpy as np
@@ -67,7 +69,7 @@ def test_with_labels_the_doubtful_ones_are_shown_and_say_between_what():
     assert [s.strategy for s in found] == ["margin"] * 14 + ["cover"] * 2
     first = found[0]
     a, b = first.classes
-    assert first.reason.startswith(f"between class{a} and class{b}, margin 0.")
+    assert re.fullmatch(rf"between class{a} \(\d+ %\) and class{b} \(\d+ %\)", first.reason)
     assert len(set(chosen)) == 16
 
 

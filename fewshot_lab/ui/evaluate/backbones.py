@@ -122,4 +122,5 @@ def table(comparison: dict[str, Any]) -> str:
         for n in sorted({r["shots"] for r in comparison["results"]})
     ]
     titles = [comparison["titles"][name] for name in others]
-    return fragment("curves", "backbones", comparison["titles"][first], titles, rows)
+    at_hand = comparison.get("at_hand")
+    return fragment("curves", "backbones", comparison["titles"][first], titles, rows, at_hand)

@@ -2,8 +2,9 @@
 // The lines above and below the grid: which list it shows, one sentence on it, its order and size.
 
 import { openClassMenu } from "./classmenu.js";
-import { button, count, h, iconButton, images, refill, setText, two } from "./dom.js";
+import { button, count, h, iconButton, images, percent, refill, setText } from "./dom.js";
 import { GridEmpty } from "./gridempty.js";
+import { auditStanding } from "./statusbar.js";
 import { ORDERS } from "./views.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -222,7 +223,8 @@ export class GridHeader {
         return [`${n === 1000 ? "The first 1,000 images" : images(n)} with “${view.text}” in the name.`];
       case "audit": {
         const waiting = rows.filter((row) => !model.kind(row)).length;
-        if (!waiting) return ["Every image drawn at random has a label."];
+        const audit = model.snapshot?.audit;
+        if (!waiting) return ["Every image drawn at random has a label. ", audit ? auditStanding(audit) : ""];
         return [
           `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`,
         ];
@@ -280,7 +282,7 @@ export class GridHeader {
     if (!suspect) return ["Labels the classifier does not agree with. ", ...end];
     const [, label, predicted, probability] = suspect;
     const [own, other] = [label, predicted].map((id) => h("em", {}, model.name(id)));
-    return ["Labelled ", own, ", looks like ", other, ` (${two(probability)}). `, ...end];
+    return ["Labelled ", own, ", looks like ", other, ` (${percent(probability)}). `, ...end];
   }
 
   openSearch() {

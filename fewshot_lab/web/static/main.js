@@ -12,6 +12,7 @@ import { EmptyState } from "./emptystate.js";
 import { FacetPanel } from "./facetpanel.js";
 import { FilterBar } from "./filterbar.js";
 import { FilterState } from "./filterstate.js";
+import { FirstSteps } from "./firststeps.js";
 import { Grid } from "./grid.js";
 import { History } from "./history.js";
 import { KeyHelp } from "./keyhelp.js";
@@ -94,6 +95,7 @@ class Workspace {
     const statusBar = new StatusBar({ model, grid, workspace: element });
     const offer = new BackboneOffer({ model, api, toasts });
     const empty = new EmptyState({ model, api, toasts, importPage: data.pages.import });
+    const steps = new FirstSteps({ model, map: map.element });
     const keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
     map.element.append(empty.element, empty.strip);
     const left = [classes.element, keyHelp.element, history.element];
@@ -102,6 +104,7 @@ class Workspace {
       h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, left),
       h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
       grid.element,
+      steps.element,
       offer.element,
       statusBar.element,
       viewer.element,
@@ -118,7 +121,7 @@ class Workspace {
     this.statusBar = statusBar;
     this.live = new Live(api, model, (lost, refused) => statusBar.setConnection(lost, refused));
     this.columns = columns;
-    this.parts = [map, grid, statusBar, outbox, keys, address];
+    this.parts = [map, grid, statusBar, outbox, keys, address, steps];
     root.replaceChildren(element);
     document.documentElement.classList.add("ws-has-workspace");
     this.start();
