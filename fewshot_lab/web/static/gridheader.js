@@ -172,7 +172,10 @@ export class GridHeader {
         return suggestions.sentence(cursor.row);
       case "filtered": {
         const { changed, filters, waiting } = this.grid.filters;
-        if (waiting.length === filters.length) return ["The images come as soon as the filters can be applied."];
+        if (waiting.some(({ column }) => this.grid.filters.columns.isPredicted(column))) {
+          return ["Filters by prediction wait for a classifier: label images of two classes first."];
+        }
+        if (waiting.length) return ["Reading what the filters need…"];
         if (!n)
           return [
             filters.length > 1 ? `No image matches all ${filters.length} filters.` : "No image matches the filter.",
