@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.project import Project, candidates, points, verdict
 from fewshot_lab.ui import work
 from fewshot_lab.ui.fragments import fragment, lead, muted
@@ -37,7 +36,7 @@ def show(project: Project, *, busy: bool, use: Callable[[Project, str], None]) -
         if better and st.button("Switch to it", type="primary", key="fl-better", disabled=busy):
             use(project, better)
         if st.button(label, key="fl-compare-labels", disabled=busy):
-            jobs.start(project.folder, VERB, [])
+            work.start(project, VERB, [])
             st.rerun()
 
 

@@ -170,7 +170,7 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         if st.button("Write the report", disabled=not ready or busy):
             path.parent.mkdir(parents=True, exist_ok=True)
-            jobs.start(project.folder, "report", ["--out", str(path)])
+            work.start(project, "report", ["--out", str(path)])
             st.rerun()
         if path.exists():
             st.download_button(
@@ -227,7 +227,7 @@ def start(project: Project, *, file_names: bool = False) -> "jobs.Job":
         options += ["--licence-accepted", "--accepted-by", annotator()]
     if file_names:
         options.append("--file-names")
-    return jobs.start(project.folder, "export", options)
+    return work.start(project, "export", options)
 
 
 def row(project: Project, bundle: WrittenBundle, number: int) -> None:

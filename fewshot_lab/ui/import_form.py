@@ -7,11 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import ManifestColumns, guess_columns, named_dicom, read_table
 from fewshot_lab.project import Project
-from fewshot_lab.ui import pages, sources
+from fewshot_lab.ui import pages, sources, visitor, work
 from fewshot_lab.ui.folder_browser import browse
 from fewshot_lab.ui.folders import starting_folders
 from fewshot_lab.ui.fragments import muted
@@ -49,6 +48,7 @@ def show(project: Project) -> None:
 
 def from_machine(project: Project) -> None:
     """Ask for a path on the machine that runs the app."""
+    visitor.require_browsing()
     turn = st.session_state.setdefault("fl-turn", 0)
     key, kept = f"fl-path-{turn}", f"fl-path-kept-{project.name}-{turn}"
     # Streamlit forgets a field with its page; whoever looks at the backbones comes back to it.
@@ -254,6 +254,8 @@ def start(
     columns: ManifestColumns | None = None,
 ) -> None:
     """Start the import job and show it."""
+    if any(not path.is_relative_to(project.folder) for path in paths):
+        visitor.require_browsing()
     arguments = sources.import_arguments(
         paths,
         reference_labels=reference_labels,
@@ -261,6 +263,6 @@ def start(
         group_field=group_field,
         columns=columns,
     )
-    jobs.start(project.folder, "import", arguments)
+    work.start(project, "import", arguments)
     st.session_state["fl-turn"] += 1  # the next import begins with an empty form
     st.rerun()

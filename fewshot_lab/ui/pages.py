@@ -18,8 +18,9 @@ PAGES = {
     "pretrain": ("Pretrain", "pretrain.py"),
     "backbone": ("Backbone", "backbone.py"),
     "glossary": ("Glossary", "glossary.py"),
+    "members": ("Members", "members.py"),
 }
-HIDDEN = {"backbone", "glossary"}
+HIDDEN = {"backbone", "glossary", "members"}
 
 
 def rooted(path: str) -> str:

@@ -54,6 +54,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.arguments: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -68,7 +69,7 @@ class Server:
             "STREAMLIT_SERVER_HEADLESS": "true",
         }
         command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-        command += ["--server.port", str(self.port)]
+        command += ["--server.port", str(self.port), *self.arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True

@@ -59,6 +59,7 @@ class Workspace {
       api,
       project: data.project,
       annotator,
+      signedIn: data.signed_in,
       onAck: (ack, entry) => this.acknowledge(ack, entry),
       onState: (state) => {
         statusBar.setOutbox(state);
@@ -118,7 +119,7 @@ class Workspace {
     this.grid = grid;
     this.classField = classes.field;
     this.statusBar = statusBar;
-    this.live = new Live(api, model, (lost) => statusBar.setConnection(lost));
+    this.live = new Live(api, model, (lost, refused) => statusBar.setConnection(lost, refused));
     this.columns = columns;
     this.parts = [map, grid, statusBar, outbox, keys, address, steps];
     root.replaceChildren(element);
@@ -136,6 +137,8 @@ class Workspace {
       if (!model.classes.length && idle) this.classField.focus({ preventScroll: true });
     });
     const left = await outbox.restore();
+    for (const name of new Set(outbox.others.map((entry) => entry.annotator)))
+      this.toasts.show(`Labels of ${name} are kept in this browser: they are stored when ${name} signs in here.`);
     model.on("images", () => {
       // What an earlier page could not deliver is shown before the server has it; but not what it has got
       // meanwhile, whose acknowledgement will not come again.

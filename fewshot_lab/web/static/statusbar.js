@@ -24,6 +24,7 @@ export class StatusBar {
     this.panelOpen = false;
     this.outbox = /** @type {OutboxState} */ ({ waiting: 0, failing: false, refused: null });
     this.connectionLost = false;
+    this.connectionRefused = /** @type {string | undefined} */ (undefined);
     this.accuracy = h("b");
     this.accuracyDoubt = h("span");
     this.accuracyButton = button(
@@ -140,9 +141,13 @@ export class StatusBar {
     this.drawRefitState();
   }
 
-  /** @param {boolean} lost */
-  setConnection(lost) {
+  /**
+   * @param {boolean} lost
+   * @param {string} [refused] what the server said
+   */
+  setConnection(lost, refused) {
     this.connectionLost = lost;
+    this.connectionRefused = refused;
     this.drawRefitState();
   }
 
@@ -163,7 +168,7 @@ export class StatusBar {
         "lost",
       ];
     }
-    if (this.connectionLost) return ["The server does not answer", "lost"];
+    if (this.connectionLost) return [this.connectionRefused ?? "The server does not answer", "lost"];
     if (!snapshot?.class_ids.length) return ["", "fresh"];
     if (snapshot.position < position || pending.length || waiting) return ["refitting…", "busy"];
     return [`refitted ${ago(Date.now() / 1000 - snapshot.at)} ago`, "fresh"];

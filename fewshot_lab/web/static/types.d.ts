@@ -300,6 +300,7 @@ export interface AuditFigures {
 export interface PageData {
   project: string;
   annotator: string;
+  signed_in: boolean;
   api: string;
   main: string;
   css: string;
