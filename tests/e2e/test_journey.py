@@ -38,7 +38,7 @@ def test_from_a_folder_to_predictions_elsewhere(
     page.get_by_label("Name of the new project").fill("journey")
     page.keyboard.press("Enter")
     page.wait_for_url("**/import?project=journey")
-    page.get_by_label("Click to the folder with your images").fill(str(images))
+    page.get_by_role("textbox", name="Click to the folder with your images").fill(str(images))
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="neutrophil ·")).to_be_visible()
     page.get_by_text("Folder names are reference labels").click()
