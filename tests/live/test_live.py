@@ -343,7 +343,8 @@ def test_an_audit_that_has_enough_images_grows_only_when_asked(bench):
     snapshot = b.settled()
     assert len(b.store.audit_ids()) == 93
     assert snapshot.audit_report.counts.waiting == 0
-    assert len(_drawn(b, 10)) == 103
+    b.label([int(i, 16) for i in _drawn(b, 10)])
+    assert len(b.store.audit_ids()) == 103
     b.add(200)  # what comes later has its share in the measure, too
     b.label(b.per_class(25))
     b.settled(done=lambda snapshot: len(snapshot.ids) == 800)
