@@ -176,10 +176,11 @@ export class GridHeader {
           return ["Filters by prediction wait for a classifier: label images of two classes first."];
         }
         if (waiting.length) return ["Reading what the filters need…"];
-        if (!n)
-          return [
-            filters.length > 1 ? `No image matches all ${filters.length} filters.` : "No image matches the filter.",
-          ];
+        if (!n) {
+          const none =
+            filters.length > 1 ? `No image matches all ${filters.length} filters.` : "No image matches the filter.";
+          return [[none, ...this.grid.filters.absent()].join(" ")];
+        }
         const stay = changed ? " Those that no longer match stay until you renew the list." : "";
         return [`${count(n)} of ${images(model.n)} match the ${filters.length > 1 ? "filters" : "filter"}.${stay}`];
       }
