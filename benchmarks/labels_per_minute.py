@@ -1,4 +1,4 @@
-"""How many labels a minute the label page takes: by grid keys, in the large view, by lasso.
+"""How many labels a minute the label page takes: by grid keys, large view, lasso and piles.
 
     python benchmarks/labels_per_minute.py [--labels 150] [--think 0] [--app FOLDER]
 
@@ -63,6 +63,7 @@ def main() -> None:
             for name, way in WAYS.items():
                 keys = keys_of(Project.open(home / name))
                 report(name, way(browser, url, keys, arguments.labels, arguments.think))
+                print(f"{'':12}{wrong(home / name)} labels of another class than the reference")
         browser.close()
 
 
@@ -100,18 +101,51 @@ def press_keys(page: Page, keys: dict[str, str], n: int, think: int) -> list[tup
     marks = [(time.monotonic(), page.evaluate(COUNTED))]
     done = ""
     while marks[-1][1] - marks[0][1] < n:
-        done = page.wait_for_function(IN_FOCUS, arg=done).json_value()
-        page.wait_for_timeout(think)
-        while True:
-            page.keyboard.press(keys[done])
-            try:
-                more = f"before => ({COUNTED})() > before"
-                page.wait_for_function(more, arg=marks[-1][1], timeout=AGAIN)
-                break
-            except TimeoutError:  # it had only just come
-                continue
-        marks.append((time.monotonic(), page.evaluate(COUNTED)))
+        done = press_key(page, keys, done, marks, think)
     page.context.close()
+    return marks
+
+
+def press_key(
+    page: Page, keys: dict[str, str], done: str, marks: list[tuple[float, int]], think: int
+) -> str:
+    """Press the key of the next image in focus, add to the marks, and return the image."""
+    now = str(page.wait_for_function(IN_FOCUS, arg=done).json_value())
+    page.wait_for_timeout(think)
+    while True:
+        page.keyboard.press(keys[now])
+        try:
+            more = f"before => ({COUNTED})() > before"
+            page.wait_for_function(more, arg=marks[-1][1], timeout=AGAIN)
+            break
+        except TimeoutError:  # it had only just come
+            continue
+    marks.append((time.monotonic(), page.evaluate(COUNTED)))
+    return now
+
+
+def by_piles(
+    browser: Browser, url: str, keys: dict[str, str], n: int, think: int
+) -> list[tuple[float, int]]:
+    """Press keys in the grid, and after every 40 on the piles that there are."""
+    page = opened(browser, url, "piles")
+    marks = [(time.monotonic(), page.evaluate(COUNTED))]
+    done, piles, lying = "", 0, 0
+    while marks[-1][1] - marks[0][1] < n:
+        for _ in range(40):
+            done = press_key(page, keys, done, marks, think)
+        page.get_by_role("button", name="Piles").click()
+        page.wait_for_selector(".ws-right[data-view=piles]")
+        page.wait_for_function(
+            "!document.querySelector('.ws-sentence-text').textContent.startsWith('Looking')"
+        )
+        while page.locator(".ws-tile.ws-pile:not(.ws-labelled)").count():
+            before = marks[-1][1]
+            done = press_key(page, keys, done, marks, think)
+            piles, lying = piles + 1, lying + marks[-1][1] - before
+        page.get_by_role("tab", name="Suggestions").click()
+    page.context.close()
+    print(f"{'':12}{lying} of them in {piles} piles")
     return marks
 
 
@@ -159,6 +193,7 @@ WAYS: dict[str, Callable[..., list[tuple[float, int]]]] = {
     "grid": by_grid,
     "large view": by_large_view,
     "lasso": by_lasso,
+    "piles": by_piles,
 }
 
 
@@ -202,6 +237,17 @@ def project_of_500() -> Path:
     project.close()
     (home / "cells500" / "complete").touch()
     return home / "cells500"
+
+
+def wrong(folder: Path) -> int:
+    """Return how many labels are not the class that came with the image."""
+    project = Project.open(folder)
+    names = {row.id: row.name for row in project.store.classes()}
+    came = project.store.column("reference")
+    labels = project.store.labels().items()
+    count = sum(names.get(label.class_id) != came.get(i) for i, label in labels)
+    project.close()
+    return count
 
 
 def keys_of(project: Project) -> dict[str, str]:

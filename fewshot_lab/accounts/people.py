@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, update
 
 from fewshot_lab.accounts.database import accounts_database, invitations, people, sessions
 from fewshot_lab.accounts.records import note_in
+from fewshot_lab.acting import acting
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import LONGEST_NAME, tidy_name
 
@@ -140,7 +141,8 @@ def accept(token: str, password: str) -> str:
             raise FewshotLabError("This invitation was used already: ask for another one.")
         connection.execute(update(people).where(people.c.name == name).values(password=hashed))
         connection.execute(delete(sessions).where(sessions.c.name == name))
-        note_in(connection, "password", name=name)
+        with acting(name):
+            note_in(connection, "password")
     return name
 
 

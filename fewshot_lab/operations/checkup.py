@@ -182,7 +182,7 @@ def _sign_in() -> Iterator[Finding]:
     try:
         settings = sign_in()
     except FewshotLabError as error:
-        yield Finding("sign-in", "mend", str(error), "docs/security.md says how people sign in.")
+        yield Finding("sign-in", "mend", str(error), "docs/sign-in.md says how people sign in.")
         return
     if settings.is_on:
         yield Finding("sign-in", "good", f"People sign in: {settings.way}.")

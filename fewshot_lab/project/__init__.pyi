@@ -53,6 +53,7 @@ from .import_report import import_sentence as import_sentence
 from .importing import UPLOADS as UPLOADS
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
+from .label_csv import CsvPreview as CsvPreview
 from .labels_as_arrays import LabelArrays as LabelArrays
 from .labels_as_arrays import label_arrays as label_arrays
 from .patient_figures import PatientFigures as PatientFigures

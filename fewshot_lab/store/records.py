@@ -80,7 +80,9 @@ class Records:
             _note(connection, "member", {"member": name, "role": role})
 
     def note(self, what: str, **detail: Any) -> None:
-        """Write into the journal what is done now, and by whom."""
+        """Write into the journal what is done now, and by whom; not on a read-only medium."""
+        if self._database.is_read_only:
+            return
         with self._database.write() as connection:
             _note(connection, what, detail)
 

@@ -21,7 +21,7 @@ from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
-from fewshot_lab.words import count, interval, plural, size
+from fewshot_lab.words import count, plural, share, size
 
 NAMED = 10
 CONTENTS = [
@@ -168,7 +168,7 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         if st.button("Write the report", disabled=not ready or busy):
             path.parent.mkdir(parents=True, exist_ok=True)
-            jobs.start(project.folder, "report", ["--out", str(path)])
+            work.start(project, "report", ["--out", str(path)])
             st.rerun()
         if path.exists():
             st.download_button(
@@ -207,7 +207,7 @@ def what_it_is(project: Project) -> str:
 
 
 def _measured(accuracy: Interval) -> str:
-    return f"{interval(accuracy.value, accuracy.low, accuracy.high)}, n = {count(accuracy.n)}"
+    return f"{share(accuracy.value, accuracy.low, accuracy.high)}, n = {count(accuracy.n)}"
 
 
 def named(names: list[str]) -> str:
@@ -225,7 +225,7 @@ def start(project: Project, *, file_names: bool = False) -> "jobs.Job":
         options += ["--licence-accepted", "--accepted-by", annotator()]
     if file_names:
         options.append("--file-names")
-    return jobs.start(project.folder, "export", options)
+    return work.start(project, "export", options)
 
 
 def row(project: Project, bundle: WrittenBundle, number: int) -> None:

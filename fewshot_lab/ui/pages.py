@@ -17,8 +17,10 @@ PAGES = {
     "predict": ("Predict", "predict.py"),
     "pretrain": ("Pretrain", "pretrain.py"),
     "backbone": ("Backbone", "backbone.py"),
+    "glossary": ("Glossary", "glossary.py"),
+    "members": ("Members", "members.py"),
 }
-HIDDEN = {"backbone"}
+HIDDEN = {"backbone", "glossary", "members"}
 
 
 def rooted(path: str) -> str:

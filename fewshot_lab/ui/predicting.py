@@ -24,7 +24,7 @@ from fewshot_lab.export import (
 from fewshot_lab.files import write_atomically
 from fewshot_lab.home import home
 from fewshot_lab.project import Project
-from fewshot_lab.ui import pages, predicted_groups, work
+from fewshot_lab.ui import pages, predicted_groups, visitor, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
@@ -42,6 +42,8 @@ VERB = "predict-dropped"
 def show(project: Project | None) -> None:
     """Draw the page: what runs, what was found last, and the way to ask anew."""
     with sentences():
+        if project is None:
+            visitor.require("browse")  # what is kept there is everybody's
         base = base_folder(project)
         job = next((job for job in jobs.list_jobs(base) if job.verb == VERB), None)
         if job is not None and job.status().active:
@@ -95,7 +97,7 @@ def start(base: Path, bundle: Path, dropped: Sequence[Any]) -> "jobs.Job":
     folder.mkdir(parents=True)
     try:
         write_sources(folder, keep_drop(dropped, folder))
-        return jobs.start(base, VERB, [str(folder), str(bundle)])
+        return work.start(base, VERB, [str(folder), str(bundle)])
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -263,7 +265,7 @@ def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, fol
     if answer.alike:
         figures = "".join(
             f"<figure><img src='{base}/thumb/{a.image_id}.webp' alt=''>"
-            f"<figcaption title='{escape(a.class_name)}, similarity {a.similarity:.2f}'>"
+            f"<figcaption title='{escape(a.class_name)}, similarity {percent(a.similarity)}'>"
             f"{escape(a.class_name).replace('_', '_<wbr>')}</figcaption></figure>"
             for a in answer.alike
         )

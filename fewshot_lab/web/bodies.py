@@ -40,6 +40,15 @@ class Body(BaseModel):
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
+    def authors(self) -> set[str]:
+        """Return in whose name it is sent."""
+        name = getattr(self, "annotator", None)
+        return {name} if name else set()
+
+    def further_actions(self) -> set[str]:
+        """Return what else somebody must be allowed to do for it."""
+        return set()
+
 
 class Signed(Body):
     """Something an annotator does; ``client`` and ``q`` name it, so that it is stored once."""
@@ -83,6 +92,15 @@ class ActionsBody(Body):
 
     annotator: Annotator
     actions: Annotated[list[dict[str, Any]], Len(0, MOST_ACTIONS)]
+
+    def authors(self) -> set[str]:
+        """Return in whose name each of the actions is sent."""
+        return {str(action.get("annotator") or self.annotator) for action in self.actions}
+
+    def further_actions(self) -> set[str]:
+        """Return what else somebody must be allowed to do for it."""
+        decides = any(action.get("view") == "adjudication" for action in self.actions)
+        return {"decide"} if decides else set()
 
 
 class ClassBody(Signed):

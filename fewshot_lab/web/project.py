@@ -110,6 +110,7 @@ def change_jobs(state: PageState, body: JobBody) -> Response:
                 raise FewshotLabError("There is no such job.")
             job = wanted[0]
             job.stop()
+    state.project.store.note("work", do=body.do, job=job.id)
     return json_answer({"job": _job_row(job)})
 
 

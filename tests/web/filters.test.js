@@ -150,6 +150,13 @@ test("a filter whose column the server refuses goes, and says why", async () => 
   assert.match(state.problems.join(), /Labelled by could not be filtered by: There is no column/);
 });
 
+test("of a value that no image has it is said", async () => {
+  const { rows, state } = page();
+  state.set([is("site", "Rome")]);
+  await settled();
+  assert.deepEqual([rows(), state.absent()], [[], ["No image has “Rome” as “site”."]]);
+});
+
 test("what is shown survives the address, whatever the values hold", () => {
   const { columns, model } = page();
   const filters = [

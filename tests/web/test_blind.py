@@ -114,6 +114,8 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     assert kims in near  # that it has a label is nothing bo may learn
     column = unpack(bo.get("column", name="@reference").content)[0]
     assert column["names"] == []
+    piles = bo.get("piles").json()
+    assert piles["piles"] == [] and "blind" in piles["blind"]
     assert not bo.get("search", text=f"{project.store.image(kims).reference}/").json()["ids"]
     for name in ("@annotator", "@unlike"):
         head, arrays = unpack(bo.get("column", name=name).content)

@@ -173,6 +173,18 @@ def test_an_action_that_cannot_be_stored_does_not_hold_up_the_next(
     assert list(project.store.labels()) == [page.ids[1]]
 
 
+def test_a_key_on_a_pile_leaves_an_audit_image_out_and_says_so(
+    page: Browser, project: Project
+) -> None:
+    audit = project.store.audit_ids()
+    others = [image_id for image_id in page.ids if image_id not in audit][:2]
+    class_id = page.change(do="add", name="one").json()["id"]
+    pile = page.label([*others, next(iter(audit))], class_id, view="pile")
+    ack = page.send(pile).json()["acks"][0]
+    assert ack["left_out"] == "2 of 3 labelled; 1 was drawn for the audit."
+    assert set(project.store.labels()) == set(others)
+
+
 def test_undo_and_redo_go_through_the_same_door(page: Browser, project: Project) -> None:
     class_id = page.change(do="add", name="platelet").json()["id"]
     page.send(page.label(page.ids[:5], class_id))

@@ -66,6 +66,11 @@ export class Columns {
     return ["@label", "@prediction", "@confidence", "@flag", "@annotator", ...this.stored()];
   }
 
+  /** @param {string} name */
+  isPredicted(name) {
+    return ["@prediction", "@confidence"].includes(name);
+  }
+
   /** Whether filters by a column hold for a moment only: a label or a refit may change them. @param {string} name */
   isMoving(name) {
     return ["@label", "@prediction", "@confidence", "@flag", "@annotator"].includes(name);
@@ -98,7 +103,7 @@ export class Columns {
    * @param {string[]} [values]
    */
   has(name, values) {
-    if (["@prediction", "@confidence"].includes(name)) return this.model.hasClassifier();
+    if (this.isPredicted(name)) return this.model.hasClassifier();
     const missing = this.parts(name).filter((part) => !this.fetched.has(part));
     if (!missing.length || name !== "@flag" || !values) return !missing.length;
     const known = this.flagNames();

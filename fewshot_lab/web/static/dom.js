@@ -118,8 +118,6 @@ export const count = (n) => figures.format(n);
 export const images = (n) => `${count(n)} ${n === 1 ? "image" : "images"}`;
 /** @param {number} p */
 export const percent = (p) => `${Math.round(p * 100)}\u00a0%`;
-/** @param {number} x */
-export const two = (x) => x.toFixed(2);
 /** @param {string} text */
 export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 

@@ -13,6 +13,7 @@ import { ValueFacet, searchField } from "./valuefacet.js";
 /** @import { Model } from "./model.js" */
 /** @import { SavedViews } from "./savedviews.js" */
 
+const NO_CLASSIFIER = "There is no classifier yet: label images of two classes first.";
 const MANY_COLUMNS = 12;
 
 export class FacetPanel {
@@ -102,7 +103,11 @@ export class FacetPanel {
     );
     const column = columns.get(name);
     if (!column) {
-      refill(this.panel, head, h("p", { class: "ws-quiet" }, missing(name)));
+      refill(
+        this.panel,
+        head,
+        h("p", { class: "ws-quiet" }, columns.isPredicted(name) ? NO_CLASSIFIER : "Reading this column…"),
+      );
       /** @type {HTMLElement} */ (head.firstElementChild).focus();
       await this.fetch(name, head);
       return;
@@ -149,9 +154,3 @@ export class FacetPanel {
     refill(this.foot, state.on ? [h("b", {}, count(state.matching)), ` of ${count(model.n)} images match`] : null);
   }
 }
-
-/** @param {string} name of a column */
-const missing = (name) =>
-  ["@prediction", "@confidence"].includes(name)
-    ? "There is no classifier yet: label images of two classes first."
-    : "Reading this column…";

@@ -64,7 +64,7 @@ export class FilterBar {
       { title: `${title}: ${text}`, onclick: () => this.facets.openColumn(open, filter.column) },
       h("span", {}, title),
       h("b", {}, text),
-      waits && h("small", {}, filter.column.startsWith("@") ? "waits for the classifier" : "reading"),
+      waits && h("small", {}, this.state.columns.isPredicted(filter.column) ? "waits for the classifier" : "reading"),
     );
     return h(
       "span",

@@ -3,7 +3,8 @@
 // under their eyes does not vanish. What has changed since is counted, and taken in when they say so.
 
 import { titleOf } from "./columns.js";
-import { isEmpty, maskOf } from "./filters.js";
+import { NONE, isEmpty, maskOf } from "./filters.js";
+import { quoted } from "./viewstate.js";
 
 /** @import { Columns } from "./columns.js" */
 /** @import { Model } from "./model.js" */
@@ -39,6 +40,16 @@ export class FilterState {
   /** @param {Filter} filter */
   isReady({ column, values }) {
     return this.columns.has(column, values);
+  }
+
+  /** Sentences on values that no image has any more, as of an old view. */
+  absent() {
+    return this.filters.flatMap(({ column, values }) => {
+      const known = this.columns.get(column);
+      if (known?.kind !== "names") return [];
+      const gone = values.filter((value) => value !== NONE && !known.names.includes(value));
+      return gone.map((value) => `No image has ${quoted(value)} as ${quoted(titleOf(column))}.`);
+    });
   }
 
   /** @param {string} column */

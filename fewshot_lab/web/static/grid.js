@@ -128,7 +128,7 @@ export class Grid {
     const { model } = this;
     switch (view.name) {
       case "filtered":
-        return filteredRows(model);
+        return this.filters.waiting.length ? [] : filteredRows(model);
       case "selection":
         return model.selection?.rows ?? [];
       case "neighbours":

@@ -21,7 +21,7 @@ export class GridEmpty {
       (name === "search" && !view.text) ||
       piles.loading;
     const empty = !rows.length && model.n > 0 && !expected;
-    const state = `${filters.filters.length} ${filters.matching} ${name === "accept" ? accept.highest() : ""}`;
+    const state = `${filters.filters.length} ${filters.waiting.length} ${filters.matching} ${name === "accept" ? accept.highest() : ""}`;
     const key = empty ? `${name} ${state}` : "";
     if (key === this.drawn) return;
     this.drawn = key;
@@ -42,7 +42,7 @@ export class GridEmpty {
   waysOut() {
     const { filters, model } = this.grid;
     if (!model.mask) return { "Show suggestions": () => this.grid.open({ name: "suggestions" }) };
-    if (filters.matching) {
+    if (filters.matching && !filters.waiting.length) {
       return { [`Show the ${count(filters.matching)} that match`]: () => this.grid.open({ name: "filtered" }) };
     }
     const last = filters.filters.at(-1)?.column ?? "";

@@ -2,8 +2,9 @@
 // The lines above and below the grid: which list it shows, one sentence on it, its order and size.
 
 import { openClassMenu } from "./classmenu.js";
-import { button, count, h, iconButton, images, refill, setText, two } from "./dom.js";
+import { button, count, h, iconButton, images, percent, refill, setText } from "./dom.js";
 import { GridEmpty } from "./gridempty.js";
+import { auditStanding } from "./statusbar.js";
 import { ORDERS } from "./views.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -171,11 +172,15 @@ export class GridHeader {
         return suggestions.sentence(cursor.row);
       case "filtered": {
         const { changed, filters, waiting } = this.grid.filters;
-        if (waiting.length === filters.length) return ["The images come as soon as the filters can be applied."];
-        if (!n)
-          return [
-            filters.length > 1 ? `No image matches all ${filters.length} filters.` : "No image matches the filter.",
-          ];
+        if (waiting.some(({ column }) => this.grid.filters.columns.isPredicted(column))) {
+          return ["Filters by prediction wait for a classifier: label images of two classes first."];
+        }
+        if (waiting.length) return ["Reading what the filters need…"];
+        if (!n) {
+          const none =
+            filters.length > 1 ? `No image matches all ${filters.length} filters.` : "No image matches the filter.";
+          return [[none, ...this.grid.filters.absent()].join(" ")];
+        }
         const stay = changed ? " Those that no longer match stay until you renew the list." : "";
         return [`${count(n)} of ${images(model.n)} match the ${filters.length > 1 ? "filters" : "filter"}.${stay}`];
       }
@@ -222,7 +227,8 @@ export class GridHeader {
         return [`${n === 1000 ? "The first 1,000 images" : images(n)} with “${view.text}” in the name.`];
       case "audit": {
         const waiting = rows.filter((row) => !model.kind(row)).length;
-        if (!waiting) return ["Every image drawn at random has a label."];
+        const audit = model.snapshot?.audit;
+        if (!waiting) return ["Every image drawn at random has a label. ", audit ? auditStanding(audit) : ""];
         return [
           `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`,
         ];
@@ -280,7 +286,7 @@ export class GridHeader {
     if (!suspect) return ["Labels the classifier does not agree with. ", ...end];
     const [, label, predicted, probability] = suspect;
     const [own, other] = [label, predicted].map((id) => h("em", {}, model.name(id)));
-    return ["Labelled ", own, ", looks like ", other, ` (${two(probability)}). `, ...end];
+    return ["Labelled ", own, ", looks like ", other, ` (${percent(probability)}). `, ...end];
   }
 
   openSearch() {

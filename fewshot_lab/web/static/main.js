@@ -12,6 +12,7 @@ import { EmptyState } from "./emptystate.js";
 import { FacetPanel } from "./facetpanel.js";
 import { FilterBar } from "./filterbar.js";
 import { FilterState } from "./filterstate.js";
+import { FirstSteps } from "./firststeps.js";
 import { Grid } from "./grid.js";
 import { History } from "./history.js";
 import { KeyHelp } from "./keyhelp.js";
@@ -58,6 +59,7 @@ class Workspace {
       api,
       project: data.project,
       annotator,
+      signedIn: data.signed_in,
       onAck: (ack, entry) => this.acknowledge(ack, entry),
       onState: (state) => {
         statusBar.setOutbox(state);
@@ -93,6 +95,7 @@ class Workspace {
     const statusBar = new StatusBar({ model, grid, workspace: element });
     const offer = new BackboneOffer({ model, api, toasts });
     const empty = new EmptyState({ model, api, toasts, importPage: data.pages.import });
+    const steps = new FirstSteps({ model, map: map.element });
     const keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
     map.element.append(empty.element, empty.strip);
     const left = [classes.element, keyHelp.element, history.element];
@@ -101,6 +104,7 @@ class Workspace {
       h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, left),
       h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
       grid.element,
+      steps.element,
       offer.element,
       statusBar.element,
       viewer.element,
@@ -115,9 +119,9 @@ class Workspace {
     this.grid = grid;
     this.classField = classes.field;
     this.statusBar = statusBar;
-    this.live = new Live(api, model, (lost) => statusBar.setConnection(lost));
+    this.live = new Live(api, model, (lost, refused) => statusBar.setConnection(lost, refused));
     this.columns = columns;
-    this.parts = [map, grid, statusBar, outbox, keys, address];
+    this.parts = [map, grid, statusBar, outbox, keys, address, steps];
     root.replaceChildren(element);
     document.documentElement.classList.add("ws-has-workspace");
     this.start();
@@ -133,6 +137,8 @@ class Workspace {
       if (!model.classes.length && idle) this.classField.focus({ preventScroll: true });
     });
     const left = await outbox.restore();
+    for (const name of new Set(outbox.others.map((entry) => entry.annotator)))
+      this.toasts.show(`Labels of ${name} are kept in this browser: they are stored when ${name} signs in here.`);
     model.on("images", () => {
       // What an earlier page could not deliver is shown before the server has it; but not what it has got
       // meanwhile, whose acknowledgement will not come again.

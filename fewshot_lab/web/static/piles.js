@@ -18,6 +18,8 @@ export class Piles {
     this.loading = false;
     // The least probability of images that lie in a pile because they are predicted alike.
     this.sure = /** @type {number | null} */ (null);
+    // Why there can be none where images are labelled blind.
+    this.blind = "";
     // The pile that was opened, to come back to.
     this.openRow = -1;
   }
@@ -33,6 +35,7 @@ export class Piles {
     const matching = all.map((pile) => ({ ...pile, ids: pile.ids.filter((id) => this.matches(id)) }));
     const piles = matching.filter(({ ids }) => ids.length > 1);
     this.sure = answer?.sure ?? null;
+    this.blind = answer?.blind ?? "";
     this.piles = new Map(piles.map((pile) => [this.model.rowOf.get(pile.ids[0]) ?? -1, pile]));
     return [...this.piles.keys()].filter((row) => row >= 0);
   }
@@ -118,6 +121,7 @@ export class Piles {
   /** @returns {Child[]} */
   none() {
     const { model } = this;
+    if (this.blind) return [this.blind];
     if (!model.overview?.embedded) return ["Piles appear once the images are embedded."];
     if (model.hasClassifier()) return ["No images without a label are as alike as a pile must be."];
     return [

@@ -48,7 +48,7 @@ export interface Snapshot {
   class_ids: number[];
   cv: CrossValidation | null;
   /** Its accuracy is null while too few labels carry it; `until_narrow` more would do. */
-  audit: { accuracy: Interval | null; until_narrow: number | null; n: number } | null;
+  audit: AuditFigures | null;
   disagreement: string | null;
   suspects: [id: string, label: number, predicted: number, probability: number][];
   suggestions: Suggestion[];
@@ -287,9 +287,20 @@ export interface View {
 export type LegendKey = number | string | null;
 
 /** What Streamlit hands over. */
+export interface AuditFigures {
+  accuracy: Interval | null;
+  until_narrow: number | null;
+  n: number;
+  drawn: number;
+  waiting: number;
+  /** Labels more that would halve the interval; null where the pool has not as many images. */
+  to_halve: number | null;
+}
+
 export interface PageData {
   project: string;
   annotator: string;
+  signed_in: boolean;
   api: string;
   main: string;
   css: string;
