@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from fewshot_lab.evaluation.group_answers import GroupAnswers
 from fewshot_lab.tables import plain_path, read_columns, read_rows
 from fewshot_lab.words import plural
 
-FindGroup = Callable[[str], str | None]
+FindGroup = Callable[[str], Optional[str]]  # noqa: UP045 (predict.py runs on Python 3.9)
 
 
 def group_finder(

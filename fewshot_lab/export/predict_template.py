@@ -4,7 +4,8 @@
     python predict.py FOLDER --group-pattern '([^/]+)/[^/]+$'   # one row per patient, too
     python predict.py FOLDER --watch counts                     # says when other images come
 
-It needs Python 3.11 or later and three packages: onnxruntime, numpy and pillow. From Python::
+It needs Python 3.9 or later and three packages: onnxruntime 1.16, numpy 1.21 and pillow 9.4, each
+that or later. From Python::
 
     from predict import Classifier
 
@@ -22,6 +23,7 @@ import argparse
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from PIL import Image
 
 from fewshot_lab.backbones.picture_statistics import picture_statistics
@@ -51,6 +54,8 @@ from fewshot_lab.images.unreadable import Unreadable
 BATCH = 32
 NEEDED = ("model.onnx", "classes.json", "preprocessing.json")
 PROBABILITIES = "probabilities"
+REQUIRES = {"python": "3.9", "onnxruntime": "1.16", "numpy": "1.21", "pillow": "9.4"}
+"""The oldest release of each that a bundle works with."""
 
 Read = Callable[..., Image.Image]
 
@@ -124,7 +129,7 @@ class Classifier:
     Raises
     ------
     FewshotLabError
-        Where a file is missing, or damaged.
+        Where a file is missing, or damaged, or a package too old.
     """
 
     def __init__(
@@ -132,6 +137,8 @@ class Classifier:
     ) -> None:
         import onnxruntime
 
+        for name, module in (("onnxruntime", onnxruntime), ("numpy", np), ("pillow", PIL)):
+            refuse_older(name, module.__version__)
         folder = Path(__file__).resolve().parent if folder is None else Path(folder)
         for file in NEEDED:
             if not (folder / file).is_file():
@@ -212,7 +219,7 @@ class Classifier:
         best = choose(probabilities, None if self.decision is None else self.decision.costs)
         rows = [
             Prediction("", self.names[k], float(p[k]), p, e)
-            for k, p, e in zip(best, probabilities, embedding, strict=True)
+            for k, p, e in zip(best, probabilities, embedding)  # noqa: B905 (Python 3.9 has no strict)
         ]
         if self.decision is None:
             return rows
@@ -240,6 +247,24 @@ class Classifier:
             return self.prepare(item)
         except Exception as error:  # whatever is wrong with one picture
             return str(error) or type(error).__name__
+
+
+def refuse_older(name: str, installed: str) -> None:
+    """Say in a sentence which release a bundle needs.
+
+    Raises
+    ------
+    FewshotLabError
+    """
+
+    def numbers(version: str) -> list[int]:
+        return [int(number) for number in re.findall(r"\d+", version)[:2]]
+
+    if numbers(installed) < numbers(REQUIRES[name]):
+        raise FewshotLabError(
+            f"This classifier needs {name} {REQUIRES[name]} or later, and {installed} is "
+            f"installed: pip install --upgrade {name}"
+        )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,8 @@ class Watch:
         # Bins are those of one classifier: counts by another mean something else.
         mine = json.dumps([reference.to_dict(), names], sort_keys=True)
         self._classifier = hashlib.sha256(mine.encode()).hexdigest()[:16]
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        now = datetime.now(timezone.utc)  # noqa: UP017 (predict.py runs on Python 3.9)
+        stamp = now.strftime("%Y%m%dT%H%M%S%f")
         self._file = folder / f"counts-{stamp}.json"
         try:  # said before any picture is looked at
             folder.mkdir(parents=True, exist_ok=True)
