@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from fewshot_lab.cells import text_cells
+from fewshot_lab.cells import table_encoding, text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.evaluation.group_answers import GroupAnswers
@@ -173,7 +173,7 @@ class GroupTally:
             )
         beside = out.with_name(f".{out.name}.{os.getpid()}.part")
         try:
-            with beside.open("w", newline="", encoding="utf-8") as file:
+            with beside.open("w", newline="", encoding=table_encoding()) as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(self.header())
                 writer.writerows(map(text_cells, self.rows()))

@@ -39,7 +39,7 @@ from PIL import Image
 
 from fewshot_lab.backbones.picture_statistics import picture_statistics
 from fewshot_lab.backbones.preprocessing import Preprocessing
-from fewshot_lab.cells import text_cells
+from fewshot_lab.cells import CSV_MARK, table_encoding, text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.decisions import Decision
@@ -376,7 +376,7 @@ def write_predictions(
     errors: list[tuple[str, str]] = []
     count = 0
     try:
-        with beside.open("w", newline="", encoding="utf-8") as file:
+        with beside.open("w", newline="", encoding=table_encoding()) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header(names))
             for row in rows:
@@ -395,7 +395,7 @@ def write_predictions(
         beside.unlink(missing_ok=True)
     listed = out.with_name(f"{out.stem}.errors.csv")
     if errors:
-        with listed.open("w", newline="", encoding="utf-8") as file:
+        with listed.open("w", newline="", encoding=table_encoding()) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["path", "reason"])
             writer.writerows(map(text_cells, errors))
@@ -431,6 +431,11 @@ def _parser() -> argparse.ArgumentParser:
         help="keep counts there (no image, no name), and say when images are no longer like those "
         "that the classifier was made on",
     )
+    parser.add_argument(
+        "--no-bom",
+        action="store_true",
+        help="leave out the mark that tells spreadsheets that the CSVs are UTF-8",
+    )
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     return parser
 
@@ -441,6 +446,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.folder.exists():
         print(f"{options.folder} is not there.", file=sys.stderr)
         return 1
+    if options.no_bom:
+        os.environ[CSV_MARK] = "0"
     try:
         find = group_finder(options.group_pattern, options.group_column, options.manifest)
         classifier = Classifier(threads=options.threads)

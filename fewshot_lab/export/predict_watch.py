@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.drift import PoolReference, StreamCounts, judge_stream
 
@@ -110,7 +111,7 @@ class Watch:
             sentence += f" Left out, since not counts of this classifier: {some}."
         if drift.changed and self._drawn:
             listed = out.with_name(f"{out.stem}.label.csv")
-            with listed.open("w", newline="", encoding="utf-8") as stream:
+            with listed.open("w", newline="", encoding=table_encoding()) as stream:
                 writer = csv.writer(stream, lineterminator="\n")
                 writer.writerow(["path", "label"])
                 writer.writerows([path, ""] for path in sorted(self._drawn))

@@ -100,7 +100,7 @@ def read_page(path: Path, frame: int) -> Page:
 
 def _whole_range(values: np.ndarray, page: Any) -> np.ndarray:
     """Scale samples of less than 8 bits to 0..255; places in a palette stay what they are."""
-    if values.dtype != np.uint8 or page.photometric.name == "PALETTE":
+    if values.dtype != np.uint8 or getattr(page.photometric, "name", "") == "PALETTE":
         return values
     bits = np.minimum(np.array(page.bitspersample), 8)
     return np.rint(values * (255 / (2.0**bits - 1))).astype(np.uint8) if bits.min() < 8 else values
