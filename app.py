@@ -9,7 +9,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from fewshot_lab.ui.on_error import show_error
-from fewshot_lab.web import Door, routes
+from fewshot_lab.web import Door, log_to_file, routes
 
 arguments = argparse.ArgumentParser(prog="streamlit run app.py --", description=__doc__)
 arguments.add_argument("--home", type=Path, help="the folder that holds the projects")
@@ -19,6 +19,7 @@ if chosen.home is not None:
     os.environ["FEWSHOT_LAB_HOME"] = str(chosen.home.expanduser().absolute())
 
 os.umask(os.umask(0o077) | 0o077)  # what is stored is nobody else's on this machine
+log_to_file()
 
 app = st.App(
     "fewshot_lab/ui/main.py",

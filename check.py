@@ -63,19 +63,24 @@ def shown(step: list[str]) -> None:
     print("\n$", " ".join(["python", *step[1:]]), flush=True)
 
 
-def check_javascript() -> list[str]:
-    """Check the label page's JavaScript, where node is or can be installed; return what failed."""
+def javascript_tools() -> str | None:
+    """Return npm, with the tools of the page's JavaScript installed; None where it is missing."""
     npm = shutil.which("npm") or debian("npm", "nodejs")
+    lock, installed = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
+    current = installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime
+    if npm and not current:
+        print("\n$ npm ci", flush=True)
+        subprocess.run([npm, "ci"], cwd=ROOT)
+    return npm
+
+
+def check_javascript(npm: str | None) -> list[str]:
+    """Check the label page's JavaScript, where there is npm; return what failed."""
     if not npm:
         print("\nThe label page's JavaScript is not checked: npm is missing.", flush=True)
         return ["npm"] if os.environ.get("CI") == "true" else []
-    lock, installed = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
-    current = installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime
-    for step in [["run", "check"]] if current else [["ci"], ["run", "check"]]:
-        print("\n$ npm", *step, flush=True)
-        if subprocess.run([npm, *step], cwd=ROOT).returncode:
-            return ["npm"]
-    return []
+    print("\n$ npm run check", flush=True)
+    return ["npm"] if subprocess.run([npm, "run", "check"], cwd=ROOT).returncode else []
 
 
 def check_docs(python: str) -> list[str]:
@@ -123,6 +128,8 @@ def main() -> int:
     variables["COVERAGE_FILE"] = str(data)
     pytest = [python, "-m", "pytest"]
     left_out = LONG if quick else ("e2e",) if measured else ("e2e", "exhaustive")
+    # Before the tests: those in the browser use one of the tools.
+    npm = None if arguments else javascript_tools()
     which = ["-m", f"not ({' or '.join(left_out)})"]
     beside = None
     if arguments:
@@ -159,7 +166,7 @@ def main() -> int:
         print_coverage(python, data)
     shutil.rmtree(data.parent)
     if not arguments:
-        failed += check_javascript()
+        failed += check_javascript(npm)
         failed += [] if quick else check_docs(python)
     if failed:
         print("\nFailed:", ", ".join(failed), flush=True)

@@ -140,17 +140,23 @@ def balanced_accuracy(y: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean([(predicted[y == k] == k).mean() for k in np.unique(y)]))
 
 
-def mean_and_half(values: list[float]) -> tuple[float, float]:
-    """Return the mean and half the width of its 95 % t-interval."""
+def mean_and_half(values: list[float], overlap: float = 0.0) -> tuple[float, float]:
+    """Return the mean and half the width of its 95 % t-interval.
+
+    Draws of the same images are not independent: ``overlap`` is the number of images tested for
+    each trained on (Nadeau & Bengio 2003, Machine Learning 52).
+    """
     from scipy.stats import t
 
     a = np.asarray(values)
     if len(a) < 2:
         return float(a.mean()), float("nan")
-    return float(a.mean()), float(t.ppf(0.975, len(a) - 1) * a.std(ddof=1) / np.sqrt(len(a)))
+    return float(a.mean()), float(
+        t.ppf(0.975, len(a) - 1) * a.std(ddof=1) * np.sqrt(1 / len(a) + overlap)
+    )
 
 
-def with_doubt(values: list[float], sign: str = "") -> str:
+def with_doubt(values: list[float], sign: str = "", overlap: float = 0.0) -> str:
     """Write a mean with its half-interval, to a decimal; ``sign="+"`` for a difference."""
-    mean, half = mean_and_half(values)
+    mean, half = mean_and_half(values, overlap)
     return f"{round(mean, 1) + 0.0:{sign}.1f} ± {half:.1f}".replace("-", "−")

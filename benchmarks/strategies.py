@@ -10,18 +10,26 @@ over random, and the labels at which the mean curve first reaches a balanced acc
 of what random needs; intervals of 95 %.
 
 ``--peers`` adds strategies of scikit-activeml, on the same features and classifier.
+
+``--pair`` asks instead what "Tell two classes apart" is worth: 10 labels for each class by the
+default strategy, then the pair that cross-validation confuses most, then 40 labels more, in two
+batches, by images between the two, by the default, and at random. Printed for the images held out:
+how often the right one of the two has the higher probability, how often the two are found among
+all classes, and the balanced accuracy of all, each as a mean over classes.
 """
 
 import argparse
 import warnings
+from collections import Counter
+from copy import copy
 from typing import Any
 
 import numpy as np
-from _embeddings import embeddings
+from _embeddings import balanced_accuracy, embeddings, split, with_doubt
 
-from fewshot_lab.classifiers import Pool, one_blas_thread
-from fewshot_lab.evaluation import Choose, ReplayPlan, replay
-from fewshot_lab.sampling import STRATEGIES, Suggestion
+from fewshot_lab.classifiers import Fitted, Pool, fit, one_blas_thread
+from fewshot_lab.evaluation import Choose, ReplayPlan, cross_validation, replay
+from fewshot_lab.sampling import STRATEGIES, Suggestion, suggest_between, suggest_by
 
 AT = (20, 40, 80, 160, 240, 320, 400)
 
@@ -77,13 +85,122 @@ def peer(name: str) -> Choose:
     return choose
 
 
+def by_pair(pair: tuple[int, int]) -> Choose:
+    """Return a strategy that dwells on two classes, filled up by the default as in the app."""
+
+    def choose(strategy: str, pool: Pool, ids: list[str], **state: Any) -> list[Suggestion]:
+        n, seed = state.pop("n"), state.pop("seed")
+        found = suggest_between(pair, pool, ids, n=n, **state)
+        eligible = state.pop("eligible").copy()
+        eligible[[int(each.image_id) for each in found]] = False
+        rest = n - len(found)
+        return found + suggest_by("mixed", pool, ids, eligible=eligible, n=rest, seed=seed, **state)
+
+    return choose
+
+
+class Labelling:
+    """Some images with labels, and the classifier that learnt from them."""
+
+    def __init__(self, pool: Pool, truth: np.ndarray):
+        self.pool, self.truth = pool, truth
+        self.label = np.full(len(truth), -1)
+        self.ids = [str(i) for i in range(len(truth))]
+        self.fitted: Fitted | None = None
+
+    def more(self, choose: Choose, name: str, n: int, seed: int) -> None:
+        """Label n images more, and learn from all."""
+        known: dict[str, Any] = {"probabilities": None, "class_ids": [], "names": []}
+        column = np.zeros(int(self.truth.max()) + 1, dtype=np.int64)
+        if self.fitted is not None:
+            class_ids = self.fitted.class_ids.tolist()
+            column[class_ids] = np.arange(len(class_ids))
+            names = [str(c) for c in class_ids]
+            p = self.fitted.pool_probabilities(self.pool)
+            known = {"probabilities": p, "class_ids": class_ids, "names": names}
+        labelled = np.where(self.label < 0, -1, column[self.label])
+        found = choose(
+            name, self.pool, self.ids, labelled=labelled, eligible=self.label < 0, n=n, seed=seed,
+            **known,
+        )  # fmt: skip
+        rows = np.array([int(each.image_id) for each in found], dtype=np.int64)
+        self.label[rows] = self.truth[rows]
+        rows = np.flatnonzero(self.label >= 0)
+        if len(np.unique(self.label[rows])) > 1:
+            self.fitted = fit(
+                self.pool.X[rows], self.label[rows], pool=self.pool, rows=rows, quick=True,
+                plain=True,
+            )  # fmt: skip
+
+    def confused(self) -> tuple[int, int]:
+        """Return the two classes that cross-validation takes for each other most."""
+        assert self.fitted is not None
+        rows = np.flatnonzero(self.label >= 0)
+        cv = cross_validation(self.fitted, [self.ids[r] for r in rows], None)
+        shares = cv.confusion / np.maximum(cv.confusion.sum(axis=1, keepdims=True), 1)
+        both = np.triu(shares + shares.T, 1)
+        a, b = np.unravel_index(int(both.argmax()), both.shape)
+        return int(cv.class_ids[a]), int(cv.class_ids[b])
+
+    def figures(self, X: np.ndarray, y: np.ndarray, pair: tuple[int, int]) -> list[float]:
+        """Return told apart, the two among all, all: balanced, in points."""
+        assert self.fitted is not None
+        p = self.fitted.probabilities(X)
+        columns = [self.fitted.class_ids.tolist().index(c) for c in pair]
+        two = np.isin(y, pair)
+        apart = np.array(pair)[p[:, columns].argmax(axis=1)]
+        predicted = self.fitted.class_ids[p.argmax(axis=1)]
+        sides = (y[two], apart[two]), (y[two], predicted[two]), (y, predicted)
+        return [100 * balanced_accuracy(*side) for side in sides]
+
+
+def tell_apart(name: str, draws: int) -> None:
+    """Print what 40 labels are worth by each way, and the differences."""
+    images = embeddings(name)
+    X = images.pool().rotated
+    ways = ("between the two", "mixed", "random")
+    figures = np.zeros((draws, len(ways), 3))
+    pairs = Counter()
+    for draw in range(draws):
+        rest, test = split(images.y, 1000 + draw)
+        start = Labelling(Pool(X[rest]), images.y[rest])
+        for batch in range(len(images.classes) // 2):
+            start.more(suggest_by, "mixed", 20, batch)
+        pair = start.confused()
+        pairs[" / ".join(images.classes[c] for c in pair)] += 1
+        for w, way in enumerate(ways):
+            one = copy(start)
+            one.label = start.label.copy()
+            for batch in range(2):
+                choose = by_pair(pair) if way == ways[0] else suggest_by
+                one.more(choose, way, 20, 100 + batch)
+            figures[draw, w] = one.figures(X[test], images.y[test], pair)
+    print(f"\n{name}: most confused {', '.join(f'{k} ({n})' for k, n in pairs.most_common(3))}")
+    print(f"{'':>28}  told apart          the two among all   all classes")
+    lines = [(way, figures[:, w]) for w, way in enumerate(ways)]
+    lines += [
+        (f"{ways[0]} less {way}", figures[:, 0] - figures[:, w])
+        for w, way in enumerate(ways[1:], 1)
+    ]
+    for words, values in lines:
+        sign = "+" if "less" in words else ""
+        cells = [with_doubt(list(v), sign, overlap=0.5).ljust(18) for v in values.T]
+        print(f"{words:>28}  {'  '.join(cells)}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--budget", type=int, default=400)
     parser.add_argument("--sets", nargs="+", default=["pbc8", "isic8"])
     parser.add_argument("--peers", action="store_true", help="scikit-activeml's too")
+    parser.add_argument("--pair", action="store_true", help="what telling two apart is worth")
     options = parser.parse_args()
+    if options.pair:
+        with one_blas_thread():
+            for name in options.sets:
+                tell_apart(name, options.draws)
+        return
     others = {}
     if options.peers:
         others = {name: peer(name) for name in ("TypiClust", "CoreSet", "ProbCover", "BADGE")}

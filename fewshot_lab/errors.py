@@ -19,3 +19,11 @@ class Unavailable(FewshotLabError):  # noqa: N818
 
 class Stopped(FewshotLabError):  # noqa: N818
     """The user stopped long work. What was finished until then is kept."""
+
+
+class NotSignedIn(FewshotLabError):  # noqa: N818
+    """Nobody is signed in, or no longer."""
+
+
+class Forbidden(FewshotLabError):  # noqa: N818
+    """Whoever asks may not do this."""

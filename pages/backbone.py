@@ -14,7 +14,7 @@ st.html(
     "from. Labels stay when it changes; embeddings and map are made once per backbone.</div>"
 )
 if job is not None:
-    work.show(project, job)
+    work.show(job)
 else:
     newest = work.latest(project, ("prepare", "embed", "map"))
     if newest is not None:

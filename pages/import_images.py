@@ -11,7 +11,7 @@ job = work.active(project)
 st.title("Import images")
 
 if job is not None:
-    work.show(project, job)
+    work.show(job)
 if job is None or job.verb not in ("import", "demo"):
     if import_result.show(project) and project.store.ids():
         st.header("Import more")

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "fewshot_lab"
 
 # From the ground up. A room imports only from rooms below it.
 ROOMS = [
-    ["errors", "cells", "words"],
+    ["errors", "cells", "words", "acting"],
     ["progress", "home", "files", "tables", "signals", "version"],
     ["images"],
     ["store"],
@@ -28,6 +28,8 @@ ROOMS = [
     ["live"],
     ["export"],
     ["runs"],
+    ["accounts"],
+    ["operations"],
     ["web"],
     ["ui", "cli"],
 ]

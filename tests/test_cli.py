@@ -379,3 +379,26 @@ def test_people_agree_on_how_they_work_and_it_is_said(terminal, home, cells):
     _, out, _ = terminal("people", "shared")
     assert "what most say" in out
     assert "Annotators: Kim Lee, Ann; images split among annotators; 25 % labelled by 2." in out
+
+
+def test_what_was_changed_behind_the_apps_back_is_said(terminal, home, cells):
+    terminal("create", "whole")
+    terminal("import", "whole", cells)
+    with Project.open("whole") as project:
+        first, second = project.store.ids()[:2]
+        project.labels.add({first: "a"}, "Kim Lee")
+        head = str(project.store.log_head())
+        project.labels.add({second: "a"}, "Ann")
+    sound = terminal.json("verify", "whole", "--hash", head)
+    assert sound["sound"] and sound["actions"] > 2 and sound["problems"] == []
+    made = [entry["what"] for entry in terminal.json("journal", "whole")["journal"]]
+    assert "import" in made
+    with Project.open("whole") as project, project.store._database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER actions_no_update")
+        connection.exec_driver_sql(
+            "UPDATE actions SET annotator = 'Ann' WHERE annotator = 'Kim Lee'"
+        )
+    code, out, _ = terminal("verify", "whole")
+    assert code == 1 and "was changed" in out and "by Ann" in out
+    code, _, err = terminal("verify", "whole", "--hash", "7")
+    assert code == 1 and "POSITION:HASH" in err

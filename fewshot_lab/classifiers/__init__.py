@@ -1,7 +1,7 @@
 """Classifiers on embeddings: the paper's three, better ones, and choosing between them."""
 
 from fewshot_lab.classifiers.calibration import Calibration
-from fewshot_lab.classifiers.family_choice import MACHINE_LIMIT, TITLES
+from fewshot_lab.classifiers.family_choice import TITLES
 from fewshot_lab.classifiers.fitted import Fitted, OutOfFold
 from fewshot_lab.classifiers.fitting import fit
 from fewshot_lab.classifiers.folds import NEAR_DUPLICATE, leak_groups, stratified_folds
@@ -14,7 +14,6 @@ from fewshot_lab.classifiers.subsets import subset_predictions
 from fewshot_lab.classifiers.threads import one_blas_thread
 
 __all__ = [
-    "MACHINE_LIMIT",
     "NEAR_DUPLICATE",
     "PAPER",
     "TITLES",

@@ -16,9 +16,11 @@ from fewshot_lab.cli import (
     embeddings,
     evaluate,
     labels,
+    operations,
     people,
     pretrain,
     projects,
+    records,
     runs,
     serve,
     splits,
@@ -43,12 +45,14 @@ for room in (
     backbones,
     labels,
     people,
+    records,
     classifier,
     evaluate,
     splits,
     pretrain,
     runs,
     serve,
+    operations,
 ):
     room.register(app)
 

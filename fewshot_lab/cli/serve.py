@@ -43,13 +43,23 @@ def serve(
             "the user who runs this may read."
         ),
     ] = None,
+    log_file: Annotated[
+        Path | None,
+        optional("Log to this file, too; a new one begins after 10 MiB, five older ones stay."),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Start the app in the browser."""
     from fewshot_lab.home import home as home_folder
     from fewshot_lab.images import set_import_roots
+    from fewshot_lab.jobs import clear_drops
+    from fewshot_lab.project import folders
 
+    if log_file is not None:
+        os.environ["FEWSHOT_LAB_LOG"] = str(log_file.expanduser().absolute())
+    for folder in folders(None):
+        clear_drops(folder)  # of imports that were killed
     if import_root:
         set_import_roots(import_root)
 

@@ -6,7 +6,6 @@ from fewshot_lab.evaluation.audit_estimates import (
     AuditReport,
     ReferenceTest,
     TestFigures,
-    audit_estimate,
     test_figures,
 )
 from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
@@ -132,7 +131,6 @@ __all__ = [
     "Verdicts",
     "act",
     "answers",
-    "audit_estimate",
     "by_cost",
     "check_costs",
     "check_folds",

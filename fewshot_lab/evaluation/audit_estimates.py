@@ -249,22 +249,3 @@ def test_figures(
 
 
 test_figures.__test__ = False  # type: ignore[attr-defined]
-
-
-def audit_estimate(
-    y: NDArray[np.int64],
-    predicted: NDArray[np.int64],
-    groups: NDArray[np.int64] | None = None,
-) -> Interval:
-    """Return the balanced accuracy on labelled images drawn at random, each with one chance.
-
-    An image of a class that the classifier does not know counts as wrong.
-
-    Parameters
-    ----------
-    y, predicted : array (n,)
-        Labelled and predicted class ids.
-    groups : array (n,), optional
-        Images of one group do not count as independent.
-    """
-    return mean_recall(y, predicted, Sample.of(np.ones(len(y)), groups))

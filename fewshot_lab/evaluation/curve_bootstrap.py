@@ -38,7 +38,6 @@ class Bootstrap:
         together: NDArray[np.int64],
         seen: NDArray[np.bool_],
         n_classes: int,
-        repeats: int,
         seed: int,
     ):
         rng = np.random.default_rng(seed)

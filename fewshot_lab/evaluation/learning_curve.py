@@ -137,7 +137,7 @@ def learning_curve(
     seen = tests & ~np.isnan(hits["all"]).all(axis=(0, 1))
     if not seen.any():
         return None
-    boot = Bootstrap(code, together, seen, K, repeats, seed)
+    boot = Bootstrap(code, together, seen, K, seed)
     typical = np.nanmean(np.where(seen, hits["all"], np.nan), axis=(0, 2))
     points, by_repeat = boot.recalls(hits["all"], typical)
     points = np.clip(1 - ratio[:, None, None] * (1 - points), 0, 1)

@@ -9,6 +9,8 @@ from .metrics_json import figures as figures
 from .predict_groups import FindGroup as FindGroup
 from .predict_groups import GroupTally as GroupTally
 from .predict_groups import group_finder as group_finder
+from .records import exported_heads as exported_heads
+from .records import journal_csv as journal_csv
 from .report import write_report as write_report
 from .stored_predictions import ImagePrediction as ImagePrediction
 from .stored_predictions import SimilarImage as SimilarImage

@@ -148,6 +148,7 @@ def export_bundle(
         shutil.rmtree(beside, ignore_errors=True)
         if zip_path is not None:
             _unfinished_zip(zip_path).unlink(missing_ok=True)
+    project.store.note("export", kind="bundle", file=str(target), file_names=file_names)
     return BundleReport(
         folder=None if only_zip else home,
         zip_path=zip_path,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -173,7 +171,7 @@ def _about(
     )
     leaks, _ = project.splits.check(training.ids, project.store.audit_ids())
     kinds = Counter(label.kind for label in labels.values())
-    digest, position = log_digest(project)
+    head = project.store.log_head()
     return {
         "format": FORMAT,
         "project": project.title,
@@ -195,8 +193,8 @@ def _about(
             "reject": kinds["reject"],
             "groups": leaks.groups,
             "leak_check": leaks.sentence,
-            "log_sha256": digest,
-            "log_position": position,
+            "log_hash": head.hash,
+            "log_position": head.position,
         },
         "backbone": {
             "name": card.name,
@@ -225,27 +223,6 @@ def _about(
         "versions": _versions(),
         "requires": REQUIRES,
     }
-
-
-def log_digest(project: ProjectCore) -> tuple[str, int]:
-    """Return the SHA-256 over all label events, and the log's position."""
-    digest = hashlib.sha256()
-    position = 0
-    for event in project.store.events():
-        fields = [
-            event.id,
-            event.what,
-            event.time.isoformat(),
-            event.annotator,
-            event.image_id,
-            event.kind,
-            event.class_id,
-            event.view,
-            event.machine,
-        ]
-        digest.update(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
-        position = max(position, event.position)
-    return digest.hexdigest(), position
 
 
 def _versions() -> dict[str, str]:

@@ -54,4 +54,5 @@ def write_report(
         write_atomically(path, render("report.html.jinja", facts).encode())
     except OSError as error:
         raise FewshotLabError(f"{path} cannot be written: {error.strerror or error}.") from None
+    project.store.note("export", kind="report", file=str(path))
     return facts

@@ -55,7 +55,7 @@ def labels_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str
         empty), machine (accepted in bulk from predictions). Exact duplicates have a row each.
     """
     rows = _sided(project, project.store.export_labels(at))
-    return _csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
+    return as_csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
 
 
 def _sided(project: ProjectCore, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ def opinions_csv(project: ProjectCore, *, at: int | datetime | None = None) -> s
     """
     rows = project.store.export_opinions(at)
     texts = ({**_as_text(row), "decided": _truth(row["decided"])} for row in rows)
-    return _csv(OPINION_COLUMNS, texts)
+    return as_csv(OPINION_COLUMNS, texts)
 
 
 def labels_used_csv(
@@ -110,9 +110,9 @@ def labels_used_csv(
         elif row["split"] == "audit" and row["kind"] == "class" and not row["machine"]:
             rows.append(row)
     if file_names:
-        return _csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
+        return as_csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
     columns = [name for name in LABEL_COLUMNS if name != "path"]
-    return _csv(columns, (_as_text(row) for row in {row["image"]: row for row in rows}.values()))
+    return as_csv(columns, (_as_text(row) for row in {row["image"]: row for row in rows}.values()))
 
 
 def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | None = None) -> str:
@@ -163,7 +163,7 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
                 "is_training": _truth(row["image"] in trained),
             }
         )
-    return _csv(PREDICTION_COLUMNS, rows)
+    return as_csv(PREDICTION_COLUMNS, rows)
 
 
 def _as_text(row: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +174,8 @@ def _truth(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+def as_csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    """Return rows as CSV with these columns."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

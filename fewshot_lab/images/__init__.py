@@ -9,6 +9,7 @@ from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.grey_values import GreyValues, Window
 from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
+from fewshot_lab.images.pixels_only import pixels_only
 from fewshot_lab.images.reading import (
     count_frames,
     make_thumbnail,
@@ -38,6 +39,7 @@ __all__ = [
     "make_thumbnail",
     "named_dicom",
     "pixel_id",
+    "pixels_only",
     "read_grey_values",
     "read_header",
     "read_rgb",

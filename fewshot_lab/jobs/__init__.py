@@ -1,5 +1,6 @@
 """Long work in processes of its own: started, watched and stopped through files."""
 
+from fewshot_lab.jobs.drops import clear_drops
 from fewshot_lab.jobs.job import Job, State, Status, list_jobs, running
 from fewshot_lab.jobs.job_folder import change_spec, read_spec
 from fewshot_lab.jobs.queue import queue_slot
@@ -11,6 +12,7 @@ __all__ = [
     "State",
     "Status",
     "change_spec",
+    "clear_drops",
     "launch",
     "list_jobs",
     "queue_slot",

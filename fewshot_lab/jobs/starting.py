@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import fewshot_lab
+from fewshot_lab.acting import VARIABLE, actor
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_json
 from fewshot_lab.jobs.job import Job
@@ -98,6 +99,7 @@ def launch(
         "FEWSHOT_LAB_HOME": str(home),
         "PYTHONPATH": path,
         "PYTHONUNBUFFERED": "1",
+        VARIABLE: actor(),
     }
     try:
         with (run / LOG).open("ab") as log:

@@ -5,6 +5,7 @@ from fewshot_lab.live.image_scores import NO_CLASS, image_scores
 from fewshot_lab.live.label_codes import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, SKIPPED
 from fewshot_lab.live.labelling_conditions import LabellingConditions
 from fewshot_lab.live.page_state import REREAD_SECONDS, PageState, forget, page_state_of
+from fewshot_lab.live.piles import SURE, Pile, piles_of, seen_alone
 from fewshot_lab.live.session import LiveSession
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.live.suggestion_list import suggestion_list
@@ -27,10 +28,12 @@ __all__ = [
     "NO_CLASS",
     "REREAD_SECONDS",
     "SKIPPED",
+    "SURE",
     "ImageOrder",
     "LabellingConditions",
     "LiveSession",
     "PageState",
+    "Pile",
     "Snapshot",
     "Visibility",
     "disagreeing_images",
@@ -38,6 +41,8 @@ __all__ = [
     "image_scores",
     "images_to_decide",
     "page_state_of",
+    "piles_of",
+    "seen_alone",
     "shared_opinions",
     "suggestion_list",
     "visibility_of",

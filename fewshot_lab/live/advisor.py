@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +122,7 @@ class Advisor:
                 continue
             finally:
                 self._measuring = False
-            for step in (partial(self._replay, advice), self._compare):
+            for step in (self._replay, self._compare):
                 try:
                     step()
                 except _Closed:
@@ -140,7 +139,7 @@ class Advisor:
         if not jobs.running(folder) and is_due(self._project):
             jobs.start(folder, "compare-backbones", ["--behind"])
 
-    def _replay(self, advice: Advice) -> None:
+    def _replay(self) -> None:
         """Look whether another strategy would have been better, where the setting is "auto"."""
         project = self._project
         n = sum(label.teaches for label in project.store.labels().values())

@@ -15,12 +15,15 @@ class LabellingConditions:
         self._before: dict[str, Visibility] = {}
         self._repeated: set[tuple[str, str]] = set()
 
+    def before(self, annotator: str) -> Visibility:
+        """Return what an annotator could see when the request came."""
+        if annotator not in self._before:
+            self._before[annotator] = visibility_of(self._state, self._state.order(), annotator)
+        return self._before[annotator]
+
     def added_to(self, action: LabelAction) -> LabelAction:
         """Return an action with what was hidden from whoever labelled."""
-        if action.annotator not in self._before:
-            order = self._state.order()
-            self._before[action.annotator] = visibility_of(self._state, order, action.annotator)
-        before = self._before[action.annotator]
+        before = self.before(action.annotator)
         concealed = self._concealed(action, before)
         repeats = self._repeats(action, before)
         return replace(

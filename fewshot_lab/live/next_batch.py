@@ -60,7 +60,7 @@ class Next:
         pair : tuple of int, optional
             Two of them: images between these come first.
         """
-        found: dict[str, Suggestion] = {}
+        batch: dict[str, Suggestion] = {}
         confounders = self._confounders(images) if strategy == GAPS else ()
         for mine in self._lots(images):
             audit = self._random_share(images, labels, share, mine)
@@ -104,8 +104,8 @@ class Next:
                 seed=labels.position,
             )
             for each in _mixed([*first, *rest], audit, labels.position):
-                found.setdefault(each.image_id, each)
-        return tuple(found.values())
+                batch.setdefault(each.image_id, each)
+        return tuple(batch.values())
 
     def _confounders(self, images: Images) -> tuple[Confounder, ...]:
         """Return the suspected confounders that can still be read."""

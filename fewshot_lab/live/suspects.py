@@ -6,13 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from fewshot_lab.evaluation import Suspect, suspects
+from fewshot_lab.store import PILE
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Fitted
     from fewshot_lab.store import Store
 
 MANY = 20
-"""Labels that one action gave, from which on they were hardly looked at one by one."""
+"""Labels that one action gave, from which on they were hardly looked at one by one; those of a
+pile never were."""
 LISTED = 200
 """Suspects listed at most where labels given many at once are among them."""
 
@@ -50,7 +52,8 @@ class Suspects:
         sizes = Counter(event.position for event in new)
         for event in new:
             self._kept[event.image_id] = event.view == "suspects"
-            many = event.kind == "class" and sizes[event.position] >= MANY
+            together = sizes[event.position] >= MANY or event.view == PILE
+            many = event.kind == "class" and together
             (self._together.add if many else self._together.discard)(event.image_id)
         self._position = position
         doubtful = self._together if disagreeing else set()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.presets import preset
+from fewshot_lab.pretrain.recipe_choices import Choices
 
 if TYPE_CHECKING:
     from fewshot_lab.pretrain.architecture import ModelInfo
@@ -16,36 +17,6 @@ if TYPE_CHECKING:
 # lightly-train's rule: so many prototypes below so many images, and the last above all.
 _IMAGES = (20_000, 50_000, 100_000, 200_000)
 _PROTOTYPES = (1024, 2048, 4096, 16_384, 65_536)
-
-
-@dataclass
-class Choices:
-    """Values taken one after the other; what was asked for goes before what is usual.
-
-    Attributes
-    ----------
-    fixed : dict
-        Values that are not to be chosen.
-    values : dict
-    reasons : dict
-        A sentence for each value.
-    """
-
-    fixed: dict[str, Any]
-    values: dict[str, Any] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-
-    def take(self, name: str, value: Any, reason: str) -> Any:
-        """Take a value, and return what it became."""
-        if name in self.fixed:
-            value, reason = self.fixed[name], "As asked."
-        self.values[name], self.reasons[name] = value, reason
-        return value
-
-    def take_dinos(self, **values: Any) -> None:
-        """Take the values of DINO's own code."""
-        for name, value in values.items():
-            self.take(name, value, "DINO's.")
 
 
 @dataclass(frozen=True)

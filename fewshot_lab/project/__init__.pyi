@@ -50,6 +50,7 @@ from .hidden_repeats import Repeats as Repeats
 from .hidden_repeats import repeats_of as repeats_of
 from .import_report import ImportReport as ImportReport
 from .import_report import import_sentence as import_sentence
+from .importing import UPLOADS as UPLOADS
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
 from .labels_as_arrays import LabelArrays as LabelArrays
@@ -58,11 +59,15 @@ from .patient_figures import PatientFigures as PatientFigures
 from .patients import own_class as own_class
 from .patients import patient_figures as patient_figures
 from .patients import set_own_class as set_own_class
+from .pile_pairs import PilePairs as PilePairs
+from .pile_pairs import pile_pairs as pile_pairs
+from .places import DATABASE as DATABASE
 from .places import NAME as NAME
 from .places import database as database
 from .places import existing as existing
 from .places import folder_of as folder_of
 from .places import folders as folders
+from .places import server_url as server_url
 from .pool_view import PoolView as PoolView
 from .prediction_effect import Effect as Effect
 from .probabilities import Gathered as Gathered
@@ -70,7 +75,6 @@ from .probabilities import class_names as class_names
 from .probabilities import gather as gather
 from .probabilities import judge as judge
 from .probabilities import keep_settings as keep_settings
-from .probabilities import probabilities_of as probabilities_of
 from .probabilities import settings_of as settings_of
 from .probability_report import probabilities_report as probabilities_report
 from .probability_report import rule as rule
@@ -83,6 +87,9 @@ from .probability_words import unlike_words as unlike_words
 from .project import DamagedProject as DamagedProject
 from .project import Project as Project
 from .project import ProjectInfo as ProjectInfo
+from .quota import Quota as Quota
+from .quota import quota_of as quota_of
+from .quota import set_quota as set_quota
 from .relinking import Relinked as Relinked
 from .relinking import relink as relink
 from .replay_study import replay_of as replay_of

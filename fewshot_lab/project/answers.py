@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from fewshot_lab.store import Event
+from fewshot_lab.store import PILE, Event
 
 UNUSABLE = -1
 """Stands for "reject" among class ids."""
 ELSEWHERE = ("import", "script")
 """Views whose labels were made outside of the app, without a look at the labels in it."""
-PROMPTED = ("suspects", "adjudication")
+PROMPTED = ("suspects", "adjudication", PILE)
 """Views in which an image is shown because of what others, or the classifier, say of it."""
 
 

@@ -8,12 +8,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.arrivals import Arrivals, KnownSources
 from fewshot_lab.project.import_report import ImportReport, left_out
+from fewshot_lab.project.quota import check_quota
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ PERSONAL = {"dicom", "nifti"}
 """Kinds of files whose header may name the patient."""
 UPLOADS = "uploads"
 """Folder of a project for what was dropped into the browser, until it has been imported."""
-PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
 
 def import_images(
@@ -58,7 +59,8 @@ def import_images(
     Raises
     ------
     FewshotLabError
-        Where the source does not exist or holds no image.
+        Where the source does not exist or holds no image, or the project's quota has no room for
+        all of it.
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
@@ -66,76 +68,49 @@ def import_images(
 
     began = time.monotonic()
     report = ImportReport()
-    known = project.store.known_sources()
-    unchanged = 0
-    facts: dict[tuple[str, int], tuple[str | None, str | None, dict[str, Any]]] = {}
-
-    def skip(candidate: Any) -> bool:
-        nonlocal unchanged
-        seen = known.get((str(candidate.file), candidate.frame))
-        if seen is None:
-            return False
-        stat = candidate.file.stat()
-        same = seen == (stat.st_size, stat.st_mtime_ns)
-        unchanged += same
-        if same and (candidate.reference or candidate.group or candidate.meta):
-            stated = (candidate.reference, candidate.group, candidate.meta)
-            facts[str(candidate.file), candidate.frame] = stated
-        return same
-
-    batch: list[NewImage] = []
-    refused: list[tuple[str, str]] = []
-    flushed = time.monotonic()
-
-    def flush() -> None:
-        nonlocal flushed
-        if batch:
-            added = project.store.add_images(batch)
-            report.added += len(added.added)
-            report.duplicates += added.duplicates
-            report.known += added.known
-            report.conflicts += added.conflicts
-            batch.clear()
-        if refused:
-            project.store.add_refused(refused)
-            report.refused += refused
-            refused.clear()
-        flushed = time.monotonic()
-
+    known, arrivals = KnownSources(project.store), Arrivals(project.store, report)
     sources = [Path(source)] if isinstance(source, (Path, str)) else list(source)
+    roots = import_roots(project.folder)
     try:
+        check_quota(project, sources, columns, roots, copy=copy)
         candidates = scan(
             sources if len(sources) > 1 else sources[0],
             reference_labels=reference_labels,
             columns=columns,
             group_field=group_field,
-            roots=import_roots(project.folder),
+            roots=roots,
             extract_to=project.folder / "images",
         )
     except FewshotLabError:  # it will be no better another time
         _remove_originals(project, sources)
         raise
     try:
-        for item in examine(candidates, skip=skip, progress=progress):
+        for item in examine(candidates, skip=known.skip, progress=progress):
             if isinstance(item, Refused):
-                refused.append((item.path, item.reason))
+                arrivals.refuse(item)
             elif isinstance(item, ExaminedImage):
-                batch.append(_take_in(project, item, copy=copy))
-            if len(batch) >= 200 or time.monotonic() - flushed > 1:
-                flush()
+                arrivals.add(_take_in(project, item, copy=copy))
+            arrivals.store_in_time()
     finally:
-        flush()
+        arrivals.store()
     _remove_originals(project, sources)
-    report.known += unchanged
+    report.known += known.unchanged
     report.ignored = dict(candidates.ignored)
     moved = _moved(project, report.duplicates)
     report.moved = len({image_id for _, image_id in moved})
     report.duplicates = [each for each in report.duplicates if each not in moved]
-    report.filled = project.store.fill_in(facts) if facts else 0
+    report.filled = project.store.fill_in(known.facts) if known.facts else 0
     project.splits.imported(group_field or (columns.group if columns is not None else None))
     report.seconds = time.monotonic() - began
     if not (report.added or report.known or report.moved or report.duplicates or report.refused):
         raise FewshotLabError(f"No image was found in {source}.{left_out(report.ignored)}")
+    project.store.note(
+        "import",
+        source=str(source),
+        added=report.added,
+        refused=len(report.refused),
+        copy=copy,
+    )
     return report
 
 
@@ -174,12 +149,15 @@ def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewIm
 
 def _needs_copy(project: ProjectCore, file: Path, *, copy: bool) -> bool:
     """Say whether an image is kept apart from the file it was read from."""
-    from fewshot_lab.images import kind_of
+    from fewshot_lab.images import kind_of, pixels_only
 
     if not file.is_relative_to(project.folder):
         return copy
-    # A scanner's file may name its patient, and what was dropped is removed.
-    return file.is_relative_to(project.folder / UPLOADS) or kind_of(file) in PERSONAL
+    # What was dropped is removed. Of other files that came in only pixels stay: a scanner's file
+    # may name its patient, and a photograph's tags say where and by whom it was taken.
+    if file.is_relative_to(project.folder / UPLOADS) or kind_of(file) in PERSONAL:
+        return True
+    return pixels_only(file) != file.read_bytes()
 
 
 def _remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
@@ -203,16 +181,17 @@ def _remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
 
 
 def _keep_copy(project: ProjectCore, image_id: str, file: Path, frame: int) -> tuple[str, int]:
-    from fewshot_lab.images import count_frames, kind_of, read_rgb
+    from fewshot_lab.images import count_frames, kind_of, pixels_only, read_grey_values, read_rgb
 
-    plain = file.suffix.lower() in PICTURE_SUFFIXES and kind_of(file) not in PERSONAL
-    plain = plain and count_frames(file) == 1
-    suffix = file.suffix.lower() if plain else ".png"
+    data = pixels_only(file)
+    if kind_of(file) == "tiff" and count_frames(file) == 1 and read_grey_values(file) is not None:
+        data = file.read_bytes()  # more than 8 bits, of which windows show other parts
+    suffix = file.suffix.lower() if data is not None else ".png"
     kept = Path("images") / "copies" / image_id[:2] / f"{image_id}{suffix}"
     target = project.folder / kept
     if not target.exists():
-        if plain:
-            write_atomically(target, file.read_bytes())
+        if data is not None:
+            write_atomically(target, data)
         else:
             import io
 

@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from fewshot_lab.files import keep_if_possible
 from fewshot_lab.project.copies import Copies
 from fewshot_lab.project.embedded import EmbeddedProject
+
+if TYPE_CHECKING:
+    from fewshot_lab.embeddings import Index
 
 FLOOR = 0.95
 """Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
@@ -102,14 +105,25 @@ def find_near(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) ->
     floor : float
         The cosine from which on two images are a pair in any case.
     """
-    from fewshot_lab.embeddings import build_index, near_pairs
+    from fewshot_lab.embeddings import near_pairs
+
+    index, nearest = nearest_neighbours(rotated)
+    pairs, cosines = near_pairs(rotated, index, floor)
+    return Near(ids, nearest, pairs, cosines, np.zeros(len(pairs), dtype=bool))
+
+
+def nearest_neighbours(rotated: NDArray[np.float32]) -> tuple[Index, NDArray[np.float32]]:
+    """Return an index over centred embeddings (n, d), and each image's cosine to its nearest (n,).
+
+    It is exact where comparing all pairs takes seconds.
+    """
+    from fewshot_lab.embeddings import build_index
 
     n, d = rotated.shape
     index = build_index(rotated, kind="ivf" if 2.0 * n * n * d > EXACT else "auto")
     similarity, rows = index.search(rotated, 2)
     nearest = np.where(rows == np.arange(n)[:, None], -1, similarity).max(axis=1)
-    pairs, cosines = near_pairs(rotated, index, floor)
-    return Near(ids, nearest.astype(np.float32), pairs, cosines, np.zeros(len(pairs), dtype=bool))
+    return index, nearest.astype(np.float32)
 
 
 def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: EmbeddedProject) -> Near:

@@ -57,16 +57,20 @@ def server_url() -> str | None:
     return os.environ.get("FEWSHOT_LAB_DATABASE") or None
 
 
-def database(folder: Path, project_id: str | None = None) -> tuple[str | Path, str | None]:
+def database(
+    folder: Path, project_id: str | None = None, *, on_server: bool = False
+) -> tuple[str | Path, str | None]:
     """Return where a project's rows are: a file of its own, or a schema of the named server.
 
     The file wins where there is one: so one home may hold projects of both kinds, and a project
     is moved by putting its file into its place or taking it away.
 
+    With ``on_server``, return where the server has them, or would have them.
+
     The schema is named by the project's UUID, as two homes may have projects of one name, and by
     its folder, as a copy of a folder is another project.
     """
-    if (url := server_url()) and not (folder / DATABASE).exists():
+    if (url := server_url()) and (on_server or not (folder / DATABASE).exists()):
         # At most the 63 characters of PostgreSQL, and different for "a b" and "a_b".
         mark = hashlib.sha256(folder.name.encode()).hexdigest()[:8]
         name = re.sub(r"[^a-z0-9]", "_", folder.name.lower())

@@ -25,7 +25,7 @@ from fewshot_lab.stats import ENOUGH, Evidence
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Calibration, Fitted
-    from fewshot_lab.project.training import ProjectCore, TrainedClassifier
+    from fewshot_lab.project.training import ProjectCore
 
 SETTING = "probabilities"
 
@@ -224,15 +224,6 @@ def keep_settings(project: ProjectCore, settings: Mapping[str, Any]) -> None:
 def settings_of(project: ProjectCore) -> Settings:
     """Return how a project's user wants to act on probabilities."""
     return Settings.of(project.store.get(SETTING))
-
-
-def probabilities_of(
-    project: ProjectCore, classifier: TrainedClassifier, settings: Settings | None = None
-) -> Probabilities | None:
-    """Return what a classifier's probabilities are worth; None without anything to judge by."""
-    settings = settings or settings_of(project)
-    ids = classifier.training.ids
-    return judge(gather(project, classifier.fitted, ids, settings.unlike_share), settings)
 
 
 NOTHING = "No labelled image could be held out yet: every class needs a second label."

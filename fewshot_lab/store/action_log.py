@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from sqlalchemy import Connection, RowMapping, func, select
 
@@ -16,13 +16,21 @@ STEP_BACK = 60_000_000
 """Microseconds: by so much a clock is set right; more is another time."""
 
 
+class Signature(TypedDict):
+    """What an :class:`Author` is made of, as arguments by name."""
+
+    annotator: str
+    client: NotRequired[str | None]
+    q: NotRequired[int | None]
+
+
 @dataclass(frozen=True)
 class Author:
     """Who acts, and the name of the action by which a resend is known."""
 
     annotator: str
-    client: str | None
-    q: int | None
+    client: str | None = None
+    q: int | None = None
 
     def __post_init__(self) -> None:
         if not self.annotator.strip():

@@ -3,13 +3,19 @@
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import Database, chunks, next_key
 from fewshot_lab.store.image_rows import AuditDraw
 from fewshot_lab.store.queries import moment, ordinals_of
 from fewshot_lab.store.schema import actions, audit_draws, audit_images, images
+
+
+def drawn_for_audit(connection: Connection) -> set[str]:
+    """Return every image that was ever drawn for the audit."""
+    query = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
+    return set(connection.scalars(query))
 
 
 class AuditSet:
@@ -19,9 +25,8 @@ class AuditSet:
 
     def audit_ids(self) -> set[str]:
         """Return every image that was ever drawn for the audit."""
-        query = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
         with self._database.read() as connection:
-            return set(connection.scalars(query))
+            return drawn_for_audit(connection)
 
     def draw_audit(self, ids: Sequence[str], pool_size: int, strategy: str = "uniform") -> None:
         """Put images into the audit set, for ever; those that are in it already are left out.

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Unpack
 
 from sqlalchemy import Connection, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import action_log
-from fewshot_lab.store.action_log import Author
+from fewshot_lab.store.action_log import Author, Signature
 from fewshot_lab.store.class_states import (
     MAX_CLASSES,
     ClassState,
@@ -29,8 +30,8 @@ _Change = Callable[[dict[int, ClassState]], tuple[str, list[ClassState]]]
 class Classes:
     """The part of the store that deals with classes.
 
-    Every change takes ``annotator``, who can undo it, and optionally ``client`` and ``q``, which
-    name the action: whoever resends it changes nothing.
+    Every change is signed (:class:`Signature`): by ``annotator``, who can undo it, and optionally
+    by ``client`` and ``q``, which name the action: whoever resends it changes nothing.
     """
 
     _database: Database
@@ -61,15 +62,7 @@ class Classes:
         with self._database.read() as connection:
             return live_targets(class_states(connection))
 
-    def add_class(
-        self,
-        name: str,
-        *,
-        color: str | None = None,
-        annotator: str,
-        client: str | None = None,
-        q: int | None = None,
-    ) -> int:
+    def add_class(self, name: str, *, color: str | None = None, **by: Unpack[Signature]) -> int:
         """Add a class at the end of the list.
 
         Returns
@@ -82,14 +75,14 @@ class Classes:
         FewshotLabError
             For a bad name or colour, or beyond 50 classes.
         """
-        by = Author(annotator, client, q)
+        author = Author(**by)
         with self._database.write() as connection:
-            if (done := action_log.find(connection, by)) is not None:
+            if (done := action_log.find(connection, author)) is not None:
                 query = select(class_events.c.class_id).where(class_events.c.action == done["id"])
                 if (known := connection.scalar(query)) is not None:
                     return int(known)
                 raise FewshotLabError("This action was used for something else before.")
-            return _add(connection, by, name, color)
+            return _add(connection, author, name, color)
 
     def add_classes(self, names: Sequence[str], *, annotator: str) -> list[int]:
         """Add several classes, or none of them; return their ids.
@@ -108,17 +101,9 @@ class Classes:
                     f"{len(names):,} new classes beside {there} are too many: {MAX_CLASSES} are "
                     f"the most. The first are {', '.join(names[:3])}: are these classes?"
                 )
-            return [_add(connection, Author(annotator, None, None), name, None) for name in names]
+            return [_add(connection, Author(annotator), name, None) for name in names]
 
-    def rename_class(
-        self,
-        class_id: int,
-        name: str,
-        *,
-        annotator: str,
-        client: str | None = None,
-        q: int | None = None,
-    ) -> int:
+    def rename_class(self, class_id: int, name: str, **by: Unpack[Signature]) -> int:
         """Rename a class; return the log's position."""
 
         def change(states: dict[int, ClassState]) -> tuple[str, list[ClassState]]:
@@ -126,33 +111,18 @@ class Classes:
             clean = check_name(name, states, but=class_id)
             return f"renaming {state.name} to {clean}", [replace(state, name=clean)]
 
-        return self._change(Author(annotator, client, q), change)
+        return self._change(Author(**by), change)
 
-    def recolour_class(
-        self,
-        class_id: int,
-        color: str,
-        *,
-        annotator: str,
-        client: str | None = None,
-        q: int | None = None,
-    ) -> int:
+    def recolour_class(self, class_id: int, color: str, **by: Unpack[Signature]) -> int:
         """Give a class another colour (``#RRGGBB``); return the log's position."""
 
         def change(states: dict[int, ClassState]) -> tuple[str, list[ClassState]]:
             state = _there(states, class_id)
             return f"another colour for {state.name}", [replace(state, color=check_colour(color))]
 
-        return self._change(Author(annotator, client, q), change)
+        return self._change(Author(**by), change)
 
-    def reorder_classes(
-        self,
-        class_ids: Sequence[int],
-        *,
-        annotator: str,
-        client: str | None = None,
-        q: int | None = None,
-    ) -> int:
+    def reorder_classes(self, class_ids: Sequence[int], **by: Unpack[Signature]) -> int:
         """Put the classes into this order; return the log's position.
 
         Raises
@@ -172,17 +142,9 @@ class Classes:
                 for place, class_id in enumerate(class_ids)
             ]
 
-        return self._change(Author(annotator, client, q), change)
+        return self._change(Author(**by), change)
 
-    def merge_class(
-        self,
-        source: int,
-        into: int,
-        *,
-        annotator: str,
-        client: str | None = None,
-        q: int | None = None,
-    ) -> int:
+    def merge_class(self, source: int, into: int, **by: Unpack[Signature]) -> int:
         """Let the labels of one class count for another; return the log's position.
 
         No label is rewritten: undoing the merge gives each image its own class back.
@@ -194,16 +156,9 @@ class Classes:
                 raise FewshotLabError("A class cannot be merged into itself.")
             return f"merging {state.name} into {target.name}", [replace(state, merged_into=into)]
 
-        return self._change(Author(annotator, client, q), change)
+        return self._change(Author(**by), change)
 
-    def retire_class(
-        self,
-        class_id: int,
-        *,
-        annotator: str,
-        client: str | None = None,
-        q: int | None = None,
-    ) -> int:
+    def retire_class(self, class_id: int, **by: Unpack[Signature]) -> int:
         """Take a class off the list; its labels rest until it is restored.
 
         Returns the log's position.
@@ -213,16 +168,9 @@ class Classes:
             state = _live(states, class_id)
             return f"retiring {state.name}", [replace(state, retired=True)]
 
-        return self._change(Author(annotator, client, q), change)
+        return self._change(Author(**by), change)
 
-    def restore_class(
-        self,
-        class_id: int,
-        *,
-        annotator: str,
-        client: str | None = None,
-        q: int | None = None,
-    ) -> int:
+    def restore_class(self, class_id: int, **by: Unpack[Signature]) -> int:
         """Bring a retired or merged class back with its labels; return the log's position."""
 
         def change(states: dict[int, ClassState]) -> tuple[str, list[ClassState]]:
@@ -233,7 +181,7 @@ class Classes:
             check_name(state.name, states, but=class_id)
             return f"restoring {state.name}", [replace(state, retired=False, merged_into=None)]
 
-        return self._change(Author(annotator, client, q), change)
+        return self._change(Author(**by), change)
 
     def _change(self, by: Author, change: _Change) -> int:
         with self._database.write() as connection:

@@ -58,14 +58,14 @@ def _rows(connection: Connection, table: Table, *, strict: bool) -> Iterator[lis
         select(table).order_by(*keys), execution_options={"yield_per": _AT_ONCE}
     )
     for rows in result.partitions():
-        fit = [tuple(row) for row in rows]
+        values = [tuple(row) for row in rows]
         if strict:
             columns = list(table.c)
-            fit = [tuple(map(_fit, row, columns)) for row in fit]
-        yield fit
+            values = [tuple(map(fit, row, columns)) for row in values]
+        yield values
 
 
-def _fit(value: Any, column: Column[Any]) -> Any:
+def fit(value: Any, column: Column[Any]) -> Any:
     """Return a value as a column of PostgreSQL can hold it."""
     kind = column.type
     if value is None:

@@ -20,6 +20,8 @@ from fewshot_lab.store.training_label import LABELLED, counted, training_label
 
 DECISION = "adjudication"
 """The view of an action by which a senior settles an image."""
+PILE = "pile"
+"""The view of an action on a pile, of which only the top image was looked at."""
 
 Statements = dict[str, dict[str, Label]]
 """From image id to annotator to what they say now."""
@@ -246,7 +248,7 @@ def _states(
     for some in chunks(back):
         which = select(events.c.id, events.c.action).where(events.c.id.in_(some))
         action_of.update((row[0], row[1]) for row in connection.execute(which))
-    by: dict[int, tuple[str, datetime, bool, bool]] = {}
+    by: dict[int, tuple[str, datetime, bool, str | None]] = {}
     for some in chunks(list({row[5] for row in rows} | set(action_of.values()))):
         who = select(
             actions.c.id, actions.c.annotator, actions.c.time, actions.c.machine, actions.c.view
@@ -254,16 +256,18 @@ def _states(
         for action, annotator, at, machine, view in connection.execute(
             who.where(actions.c.id.in_(some))
         ):
-            by[action] = (annotator, moment(at), bool(machine), view == DECISION)
+            by[action] = (annotator, moment(at), bool(machine), view)
     states: dict[tuple[str, str], Label | None] = {}
     for image_id, kind, class_id, origin, event_id, action in rows:
         annotator = by[action][0]
         if origin is None:
             states[image_id, annotator] = None
             continue
-        author, at, machine, decided = by[action if origin == event_id else action_of[origin]]
+        author, at, machine, view = by[action if origin == event_id else action_of[origin]]
         states[image_id, annotator] = (
-            Label(kind, class_id, annotator, origin, at, machine, decided)
+            Label(
+                kind, class_id, annotator, origin, at, machine, view == DECISION, piled=view == PILE
+            )
             if author == annotator
             else None
         )

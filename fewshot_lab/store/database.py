@@ -1,7 +1,7 @@
 """One connection to one database, with the little in which SQLite and PostgreSQL differ."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.store import schema
+from fewshot_lab.store.chain import seal
 from fewshot_lab.store.engines import (
     BUSY_SECONDS,
     parse_url,
@@ -56,6 +57,8 @@ class Database:
         create: bool,
         rows: Connection | None = None,
     ):
+        # Says no, by an error, to a writer who may not.
+        self.may_write: Callable[[], None] | None = None
         self.file: Path | None = None
         self.schema: str | None = None
         self._copy: TemporaryDirectory[str] | None = None
@@ -100,6 +103,8 @@ class Database:
             Where the disk or the server cannot take it now; another try may succeed.
         """
         self._refuse_if_read_only()
+        if self.may_write is not None:
+            self.may_write()
         try:
             with self._write_lock, self._writer.connect() as connection, connection.begin():
                 if self.file is None:
@@ -107,6 +112,7 @@ class Database:
                     actions = f'"{self.schema}".actions' if self.schema else "actions"
                     connection.execute(text(f"LOCK TABLE {actions} IN EXCLUSIVE MODE"))
                 yield connection
+                seal(connection)
         except (DBAPIError, TimeoutError) as error:
             raise self._as_sentence(error, "write") from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from fewshot_lab.errors import FewshotLabError
@@ -110,6 +110,28 @@ def readable_copy(file: Path, folder: Path) -> Path:
     except OSError as error:
         raise FewshotLabError(f"{file} cannot be read: {error.strerror}.") from None
     return copy
+
+
+def server_version(url: str) -> str:
+    """Return the version of a PostgreSQL server that answers within some seconds.
+
+    Raises
+    ------
+    FewshotLabError
+        Where it does not, or the URL is of another kind.
+    """
+    server = parse_url(url)
+    if server.get_backend_name() != "postgresql":
+        raise FewshotLabError("FEWSHOT_LAB_DATABASE must be the URL of a PostgreSQL server.")
+    engine = postgres_engine(server.update_query_dict({"connect_timeout": "3"}), None)
+    try:
+        with engine.connect() as connection:
+            return str(connection.exec_driver_sql("SHOW server_version").scalar()).split()[0]
+    except DBAPIError as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        raise FewshotLabError(f"The database server does not answer: {reason}") from None
+    finally:
+        engine.dispose()
 
 
 def turn_on_wal(file: Path) -> None:

@@ -104,18 +104,6 @@ class ImageImport:
                 filled += bool(new)
         return filled
 
-    def set_groups(self, groups: Mapping[str, str | None]) -> None:
-        """Say which images belong together (patient, slide, video)."""
-        if not groups:
-            return
-        statement = (
-            update(images).where(images.c.id == bindparam("image_id")).values(grp=bindparam("to"))
-        )
-        with self._database.write() as connection:
-            connection.execute(
-                statement, [{"image_id": i, "to": group} for i, group in groups.items()]
-            )
-
 
 class _Batch:
     """Records of one import, sorted into what is new and what changes."""

@@ -45,7 +45,8 @@ class LabelAction:
     image_ids : sequence of str
     view : str
         Where it came from: "map", "grid", "suggestion", "neighbours", "suspects", "class",
-        "search", "import", "accept", "script", "adjudication" (a senior decides).
+        "search", "import", "accept", "script", "adjudication" (a senior decides), "pile" (only
+        the top image was looked at).
     strategy : str or None
         By which a suggestion was chosen.
     shown : mapping from image id to (class id, probability), or None
@@ -111,7 +112,8 @@ class Label(NamedTuple):
     ``kind`` is "class", "unsure" or "reject"; ``class_id`` has merges resolved; ``annotator``,
     ``time`` and ``event_id`` are of the event that said it, also where undo brought it back.
     ``decided`` tells that a senior settled it; ``shares`` holds (class id, share of the opinions)
-    where annotators differ and every opinion counts.
+    where annotators differ and every opinion counts; ``piled`` that it was given to a pile, of
+    which only the top image was looked at.
     """
 
     kind: str
@@ -122,6 +124,7 @@ class Label(NamedTuple):
     machine: bool
     decided: bool = False
     shares: tuple[tuple[int, float], ...] = ()
+    piled: bool = False
 
     @property
     def teaches(self) -> bool:

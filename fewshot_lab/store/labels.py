@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import action_log
 from fewshot_lab.store.action_log import Author
@@ -14,6 +16,7 @@ from fewshot_lab.store.action_sentences import (
     label_values,
     sentence_of,
 )
+from fewshot_lab.store.audit_rows import drawn_for_audit
 from fewshot_lab.store.class_states import class_states, in_order, live_targets
 from fewshot_lab.store.current_labels import CurrentLabels, labels_at, opinions_at
 from fewshot_lab.store.database import Database, chunks, next_key
@@ -106,12 +109,13 @@ class Labels:
         -------
         dict
             From image id to :class:`Label`. Cleared and skipped images are not in it, nor those
-            whose class is retired.
+            whose class is retired. Nor, now, audit images that were labelled in a pile before
+            they were drawn: what measures must have been looked at, so they are asked about again.
         """
         with self._database.read() as connection:
-            if at is None:
-                return self._current.labels(connection)
-            return labels_at(connection, position_at(connection, at))
+            if at is not None:
+                return labels_at(connection, position_at(connection, at))
+            return _looked_at(connection, self._current.labels(connection))
 
     def labels_of(self, ids: Sequence[str]) -> dict[str, Label]:
         """Return the current labels of some images; those without one are not in it."""
@@ -120,7 +124,7 @@ class Labels:
             ordinals = list(ordinals_of(connection, list(dict.fromkeys(ids))).values())
             for some in chunks(ordinals):
                 labels |= labels_at(connection, None, some)
-        return labels
+            return _looked_at(connection, labels)
 
     def opinions(self, at: int | datetime | None = None) -> dict[str, dict[str, Label]]:
         """Return each annotator's own opinion of each image they have labelled.
@@ -157,7 +161,9 @@ class Labels:
             position = position_at(connection, at)
             states = class_states(connection, position)
             labels = (
-                self._current.labels(connection) if at is None else labels_at(connection, position)
+                _looked_at(connection, self._current.labels(connection))
+                if at is None
+                else labels_at(connection, position)
             )
         classes = {state.id: 0 for state in in_order(states)}
         totals = Counter(label[:2] for label in labels.values())
@@ -165,6 +171,13 @@ class Labels:
             if class_id is not None:
                 classes[class_id] = n
         return LabelCounts(classes, unsure=totals["unsure", None], reject=totals["reject", None])
+
+
+def _looked_at(connection: Connection, labels: dict[str, Label]) -> dict[str, Label]:
+    """Return labels without those of audit images that were only given to a pile."""
+    piled = {image_id for image_id, label in labels.items() if label.piled}
+    unseen = piled & drawn_for_audit(connection) if piled else set()
+    return {image_id: label for image_id, label in labels.items() if image_id not in unseen}
 
 
 def _event_rows(

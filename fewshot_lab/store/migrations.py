@@ -13,6 +13,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, func, inspect, select, text
 
 from fewshot_lab.store import schema
+from fewshot_lab.store.chain import seal
 from fewshot_lab.store.copying import copy_rows
 from fewshot_lab.store.engines import copy_sqlite
 
@@ -34,7 +35,7 @@ def make_tables(connection: Connection, place: str | None, rows: Connection | No
         connection.execute(schema.schema_version.insert().values(version=schema.SCHEMA_VERSION))
     else:
         copy_rows(rows, connection)
-    for statement in _guards(connection, place, schema.APPEND_ONLY):
+    for statement in append_only(connection, place, schema.APPEND_ONLY):
         connection.exec_driver_sql(statement)
     for statement in _checks(connection, place, schema.CHECKS):
         connection.exec_driver_sql(statement)
@@ -57,11 +58,12 @@ def upgrade_tables(connection: Connection, place: str | None, file: Path | None)
             )
         schema.metadata.create_all(connection, tables=upgrade.tables, checkfirst=False)
         names = tuple(t.name for t in upgrade.tables if t.name in schema.APPEND_ONLY)
-        for statement in _guards(connection, place, names):
+        for statement in append_only(connection, place, names):
             connection.exec_driver_sql(statement)
         for statement in _checks(connection, place, upgrade.checks):
             connection.exec_driver_sql(statement)
         connection.execute(schema.schema_version.insert().values(version=step))
+    seal(connection, at_upgrade=True)
 
 
 def copy_schema(place: str, version: int) -> str:
@@ -91,7 +93,7 @@ def _keep_copy(connection: Connection, place: str | None, file: Path | None, ver
             )
 
 
-def _guards(connection: Connection, place: str | None, tables: Sequence[str]) -> list[str]:
+def append_only(connection: Connection, place: str | None, tables: Sequence[str]) -> list[str]:
     """Return the triggers that keep the log append-only."""
     message = "the log is append-only"
     if connection.dialect.name == "sqlite":

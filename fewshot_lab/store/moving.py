@@ -40,6 +40,29 @@ def save_copy(database: Database, file: Path) -> None:
                 raise Unavailable(f"{file} could not be written: {error}.") from None
 
 
+def copy_database(source: Connection, target: str | Path, schema: str | None = None) -> Database:
+    """Make a database that holds all rows of another, compare both, and return it.
+
+    Raises
+    ------
+    FewshotLabError
+        Where it is there already, or what arrived is not what was sent; nothing is left of it.
+    """
+    made = Database(target, schema=schema, create=True, rows=source)
+    try:
+        with made.read() as arrived:
+            table = first_difference(source, arrived)
+        if table is not None:
+            raise FewshotLabError(
+                f"What arrived differs from what was sent (table “{table}”): nothing was moved."
+            )
+    except BaseException:
+        made.drop()
+        made.close()
+        raise
+    return made
+
+
 def to_server(file: Path, url: str, schema: str | None) -> None:
     """Move a project's rows from its file to a server; the file is deleted at the end.
 
@@ -51,10 +74,8 @@ def to_server(file: Path, url: str, schema: str | None) -> None:
     """
     Database(file, schema=None, create=False).close()  # is one, and of this version
     with _alone_with_file(file) as source:
-        target = Database(url, schema=schema, create=True, rows=source)
+        target = copy_database(source, url, schema)
         try:
-            with target.read() as arrived:
-                _compare(source, arrived)
             # From here on the server has them.
             gone = file.replace(file.with_name(file.name + ".moved"))
         except BaseException:
@@ -80,10 +101,7 @@ def to_file(url: str, schema: str | None, file: Path) -> None:
     arriving.unlink(missing_ok=True)  # of a move that was killed
     try:
         with _alone_on_server(database) as source:
-            target = Database(arriving, schema=None, create=True, rows=source)
-            with target.read() as arrived:
-                _compare(source, arrived)
-            target.close()
+            copy_database(source, arriving).close()
             with arriving.open("rb+") as stream:
                 os.fsync(stream.fileno())
             arriving.replace(file)  # from here on the file has them
@@ -92,14 +110,6 @@ def to_file(url: str, schema: str | None, file: Path) -> None:
         database.close()
         for suffix in ("", "-wal", "-shm"):
             arriving.with_name(arriving.name + suffix).unlink(missing_ok=True)
-
-
-def _compare(source: Connection, arrived: Connection) -> None:
-    if table := first_difference(source, arrived):
-        raise FewshotLabError(
-            f"What arrived differs from what was sent (table “{table}”): nothing was moved, the "
-            "project is as it was."
-        )
 
 
 @contextmanager

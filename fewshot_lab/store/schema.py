@@ -17,9 +17,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from fewshot_lab.store.journal import journal_table
 from fewshot_lab.store.names import LONGEST_NAME
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -157,7 +158,28 @@ team_events = Table(
     Column("value", Text, nullable=False),  # JSON: the whole of a Team from here on
 )
 
-APPEND_ONLY = ("actions", "events", "class_events", "team_events")
+# Each action's hash, over what it holds and the hash of the action before it.
+seals = Table(
+    "seals",
+    metadata,
+    Column("action", Integer, ForeignKey("actions.id"), primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+    # 1: sealed when the project was brought up to version 4, as it was then
+    Column("at_upgrade", Integer, nullable=False),
+)
+
+# Everything that is done to a project and is not a label.
+journal = journal_table(metadata)
+
+# Who may do what in this project, where people sign in.
+members = Table(
+    "members",
+    metadata,
+    Column("name", String(LONGEST_NAME), primary_key=True),
+    Column("role", String(16), nullable=False),
+)
+
+APPEND_ONLY = ("actions", "events", "class_events", "team_events", "seals", "journal")
 
 _INTEGER = "BETWEEN 0 AND 2147483647"
 
@@ -207,4 +229,5 @@ UPGRADES = {
         ),
     ),
     3: Upgrade(checks=tuple(CHECKS)),
+    4: Upgrade(tables=(seals, journal, members)),
 }

@@ -1,15 +1,11 @@
 """The store of one project: its parts joined in one object."""
 
-import json
 import weakref
 from contextlib import closing
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import delete, select
-
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.audit_rows import AuditSet
 from fewshot_lab.store.classes import Classes
 from fewshot_lab.store.current_labels import CurrentLabels
@@ -19,15 +15,25 @@ from fewshot_lab.store.images import Images
 from fewshot_lab.store.label_table import LabelTables
 from fewshot_lab.store.labels import Labels
 from fewshot_lab.store.log import Log
-from fewshot_lab.store.moving import save_copy
+from fewshot_lab.store.moving import copy_database, save_copy
+from fewshot_lab.store.records import Records
 from fewshot_lab.store.relinking import Relinking
-from fewshot_lab.store.schema import settings
 from fewshot_lab.store.team_history import TeamHistory
 from fewshot_lab.store.undo import Undo
 
 
 class Store(
-    Images, ImageImport, Relinking, Classes, Labels, Log, LabelTables, Undo, AuditSet, TeamHistory
+    Images,
+    ImageImport,
+    Relinking,
+    Classes,
+    Labels,
+    Log,
+    LabelTables,
+    Undo,
+    AuditSet,
+    TeamHistory,
+    Records,
 ):
     """A project's images, classes and labels, in SQLite or PostgreSQL.
 
@@ -69,7 +75,7 @@ class Store(
     def copy(cls, file: Path, url_or_path: str | Path, schema: str | None = None) -> Self:
         """Make a project's database that begins with all rows of a file, and open it."""
         with closing(cls.open(file)) as old, old._database.read() as rows:
-            return cls(Database(url_or_path, schema=schema, create=True, rows=rows))
+            return cls(copy_database(rows, url_or_path, schema))
 
     def save_copy(self, file: Path) -> None:
         """Write all rows into a new SQLite file; see :func:`fewshot_lab.store.moving.save_copy`."""
@@ -82,25 +88,3 @@ class Store(
     def drop(self) -> None:
         """Delete the database with all labels."""
         self._database.drop()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a setting."""
-        with self._database.read() as connection:
-            value = connection.scalar(select(settings.c.value).where(settings.c.key == key))
-        return default if value is None else json.loads(value)
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a setting; anything that JSON can hold.
-
-        Raises
-        ------
-        FewshotLabError
-            Where JSON cannot hold it.
-        """
-        try:
-            text = json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise FewshotLabError(f"The setting {key} cannot be kept: {error}.") from None
-        with self._database.write() as connection:
-            connection.execute(delete(settings).where(settings.c.key == key))
-            connection.execute(settings.insert().values(key=key, value=text))

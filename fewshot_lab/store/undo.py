@@ -51,18 +51,6 @@ class Undo:
         """Bring back what the annotator undid last, unless they did something new after it."""
         return self._revert("redo", Author(annotator, client, q))
 
-    def can_undo(self, annotator: str) -> str | None:
-        """Return the sentence of the action that undo would take back."""
-        with self._database.read() as connection:
-            action = action_log.undoable(connection, annotator)
-        return str(action["sentence"]) if action else None
-
-    def can_redo(self, annotator: str) -> str | None:
-        """Return the sentence of the action that redo would bring back."""
-        with self._database.read() as connection:
-            action = action_log.redoable(connection, annotator)
-        return str(action["sentence"]) if action else None
-
     def _revert(self, verb: str, by: Author) -> UndoResult | None:
         find: Callable[[Connection, str], RowMapping | None]
         find = action_log.undoable if verb == "undo" else action_log.redoable

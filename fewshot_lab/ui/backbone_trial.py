@@ -29,7 +29,7 @@ def show(project: Project, name: str) -> None:
             return
         job = work.active(project, ("try-backbone",))
         if job is not None:
-            work.show(project, job)
+            work.show(job)
             return
         newest = work.latest(project, ("try-backbone",))
         if newest is not None:

@@ -61,7 +61,7 @@ def show(project: Project) -> None:
     with right, sentences():
         st.header("The classifier")
         if job is not None:
-            work.show(project, job)
+            work.show(job)
         elif snapshot.fitted is None:
             why = snapshot.message or "There is no classifier yet: label images of two classes."
             if empty(why, "Label images"):
@@ -164,7 +164,7 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
     )
     job = work.active(project, ("report",))
     if job is not None:
-        work.show(project, job)
+        work.show(job)
         return
     newest = work.latest(project, ("report",))
     if newest is not None:

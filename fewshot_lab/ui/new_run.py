@@ -6,7 +6,7 @@ import streamlit as st
 
 from fewshot_lab.backbones import cards
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain import PRESETS, ModalityProposal, Recipe, RecommendedRecipe, RunImage
+from fewshot_lab.pretrain import PRESETS, ModalityProposal, RecommendedRecipe, RunImage
 from fewshot_lab.project import Project
 from fewshot_lab.runs import (
     ComputeTarget,
@@ -25,10 +25,11 @@ from fewshot_lab.runs import (
     slurm_options_of,
     start_run,
 )
-from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.ui.on_error import note
+from fewshot_lab.ui.run_recipe import edit_recipe, show_cost, warn
 from fewshot_lab.ui.run_target import ask_target
 from fewshot_lab.ui.run_words import recipe_value
-from fewshot_lab.words import count, plural
+from fewshot_lab.words import plural
 
 SCRATCH = "Random weights"
 FILE = "A checkpoint file, or another name"
@@ -42,11 +43,11 @@ def show(project: Project) -> None:
     if proposed is None:
         return
     recommended, target, images = proposed.recommended, proposed.target, proposed.images
-    recipe = _recipe(recommended, key=f"{proposed.n_images}-{hash(str(recommended.recipe))}")
+    recipe = edit_recipe(recommended, key=f"{proposed.n_images}-{hash(str(recommended.recipe))}")
     if recipe is None:
         return
     side = 0 if images is None else median_side(images[0])
-    possible = _warn(recipe, proposed.n_images, target, side)
+    possible = warn(recipe, proposed.n_images, target, side)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         name = st.text_input(
             "Name of the run",
@@ -61,7 +62,7 @@ def show(project: Project) -> None:
             help="Trains on noise for ten seconds: images per second, hours and memory.",
         )
         start = st.button("Start", type="primary", key="fl-start-run", disabled=not possible)
-    _cost(recipe, target, measure)
+    show_cost(recipe, target, measure)
     if not start:
         return
     if original is not None:
@@ -228,77 +229,3 @@ def _recommended(
             n, backbone=backbone, start=start, modality=modality, device=target.device
         )
     return recommended, target
-
-
-def _recipe(recommended: RecommendedRecipe, key: str) -> Recipe | None:
-    """Show the recipe with its reasons, to be changed in place; None while a change is wrong."""
-    values = recommended.recipe.to_dict()
-    shown = [
-        {"value": name, "is": str(value), "why": recommended.reasons.get(name, "")}
-        for name, value in values.items()
-        if name not in ("backbone", "start", "modality")
-    ]
-    first = ("steps", "batch_size", "global_size", "learning_rate", "teacher_temperature")
-    shown.sort(key=lambda row: (row["value"] not in first, not row["why"]))
-    summary = st.empty()
-    with st.expander("The recipe, and why", expanded=False):
-        edited = st.data_editor(
-            shown,
-            column_config={
-                "value": st.column_config.TextColumn(width="medium", disabled=True),
-                "is": st.column_config.TextColumn(width="small"),
-                "why": st.column_config.TextColumn(width="large", disabled=True),
-            },
-            hide_index=True,
-            width="stretch",
-            key=f"fl-recipe-{key}",
-        )
-    changed = {row["value"]: row["is"] for row in edited if row["is"] != str(values[row["value"]])}
-    try:
-        recipe = recommended.recipe.changed(**changed)
-    except FewshotLabError as error:
-        alert(str(error))
-        return None
-    summary.html(f'<div class="fl-muted">{_in_short(recipe)}</div>')
-    if changed:
-        st.caption("Changed: " + ", ".join(f"{k} = {v}" for k, v in changed.items()))
-    return recipe
-
-
-def _in_short(r: Recipe) -> str:
-    return (
-        f"{count(r.steps)} steps of {r.batch_size} images, two crops of {r.global_size} px and "
-        f"{r.local_crops} of {r.local_size} px, learning rate {r.learning_rate:g}, "
-        f"{count(r.prototypes)} prototypes."
-    )
-
-
-def _warn(recipe: Recipe, n: int, target: ComputeTarget, side: int) -> bool:
-    """Say what one should know before the start; return whether it can start at all."""
-    from fewshot_lab.pretrain import check_recipe
-
-    device = target.device if target.slurm is None else "cpu"
-    try:
-        warnings = check_recipe(recipe, n, device=device, nproc=target.processes, median_side=side)
-    except FewshotLabError as error:
-        alert(str(error))
-        return False
-    for sentence in warnings:
-        st.caption(sentence)
-    return True
-
-
-def _cost(recipe: Recipe, target: ComputeTarget, asked: bool) -> None:
-    """Say what this recipe will cost, once that has been measured."""
-    from fewshot_lab.pretrain import estimate_cost
-
-    of = (recipe, target.device)
-    if asked and target.slurm is not None and target.device != "cpu":
-        st.caption("The cluster's GPUs cannot be measured from here.")
-    elif asked:
-        with st.spinner("Training on noise for ten seconds …"), sentences():
-            sentence = estimate_cost(recipe, device=target.device).sentence
-            st.session_state["fl-cost-sentence"] = (of, sentence)
-    kept = st.session_state.get("fl-cost-sentence")
-    if kept is not None and kept[0] == of:
-        note(kept[1])

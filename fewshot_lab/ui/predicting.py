@@ -45,7 +45,7 @@ def show(project: Project | None) -> None:
         base = base_folder(project)
         job = next((job for job in jobs.list_jobs(base) if job.verb == VERB), None)
         if job is not None and job.status().active:
-            work.show(base, job)
+            work.show(job)
             return
         if job is not None:
             work.show_ending(base, job)

@@ -12,6 +12,8 @@ from typing import Protocol
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images import ManifestColumns, holds_dicom, import_roots
+from fewshot_lab.jobs import clear_drops
+from fewshot_lab.project import UPLOADS
 from fewshot_lab.words import count, plural, size
 
 LOOKED_AT = 5000
@@ -139,7 +141,8 @@ def keep_drop(dropped: Iterable[Dropped], project_folder: Path) -> list[Path]:
     FewshotLabError
         Where nothing was dropped, or the disk is full.
     """
-    folder = project_folder / "uploads" / time.strftime("%Y%m%d-%H%M%S")
+    clear_drops(project_folder)
+    folder = project_folder / UPLOADS / time.strftime("%Y%m%d-%H%M%S")
     number = 2
     while folder.exists():
         folder = folder.with_name(f"{folder.name.split('_')[0]}_{number}")

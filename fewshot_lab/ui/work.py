@@ -101,7 +101,7 @@ def bar(status: "jobs.Status") -> str:
     return fragment("projects", "job", stage_words(status), progress_words(status), share)
 
 
-def show(base: Project | Path, job: "jobs.Job") -> None:
+def show(job: "jobs.Job") -> None:
     """Show a job until it ends; then the whole page runs again."""
 
     @st.fragment(run_every=0.5)
@@ -148,6 +148,7 @@ def show_ending(base: Project | Path, job: "jobs.Job") -> None:
             st.rerun()
         if st.button("Dismiss", key=f"dismiss-{job.id}", type="tertiary"):
             job.delete()
+            jobs.clear_drops(base if isinstance(base, Path) else base.folder, of=job)
             st.rerun()
 
 

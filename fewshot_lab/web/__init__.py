@@ -16,17 +16,29 @@ from fewshot_lab.web.bodies import (
 from fewshot_lab.web.door import Door
 from fewshot_lab.web.frames import pack, unpack
 from fewshot_lab.web.guard import reading, writing
-from fewshot_lab.web.images import facts, grey_values, neighbours, picture, search, thumbnail
+from fewshot_lab.web.health import health
+from fewshot_lab.web.images import facts, grey_values, names, neighbours, picture, search, thumbnail
 from fewshot_lab.web.labels import actions, change_classes, history, labels_csv
 from fewshot_lab.web.live import live
+from fewshot_lab.web.logs import log_to_file
 from fewshot_lab.web.map import column
 from fewshot_lab.web.model import answer_offer
 from fewshot_lab.web.pair import choose_pair
 from fewshot_lab.web.people import disagreement
+from fewshot_lab.web.piles import piles
 from fewshot_lab.web.project import change_jobs, change_settings
 from fewshot_lab.web.redirects import PAGES, to_page, to_project
 
-__all__ = ["Door", "api_url", "pack", "plotly_url", "routes", "unpack", "workspace_url"]
+__all__ = [
+    "Door",
+    "api_url",
+    "log_to_file",
+    "pack",
+    "plotly_url",
+    "routes",
+    "unpack",
+    "workspace_url",
+]
 
 API = PREFIX + "/api/{project}"
 
@@ -43,6 +55,7 @@ def routes(base: str = "") -> list[BaseRoute]:
     return [
         *(Route(f"{base}/{word}", to_page) for word in PAGES),
         Route(base + "/projects/{name}", to_project),
+        Route(base + PREFIX + "/health", health),
         Route(base + PREFIX + "/plotly-{version}.min.js", plotly_file),
         Route(base + PREFIX + "/workspace/{revision}/{name}", workspace_file),
         Route(api + "/live", live),
@@ -51,6 +64,8 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(api + "/grey/{image}", reading(grey_values)),
         Route(api + "/image/{image}", reading(facts)),
         Route(api + "/image/{image}/neighbours", reading(neighbours)),
+        Route(api + "/piles", reading(piles)),
+        Route(api + "/names", reading(names)),
         Route(api + "/search", reading(search)),
         Route(api + "/column", reading(column)),
         Route(api + "/disagreement", reading(disagreement)),

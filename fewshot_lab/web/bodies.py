@@ -29,6 +29,7 @@ View = Literal[
     "search",
     "accept",
     "adjudication",
+    "pile",
 ]
 
 

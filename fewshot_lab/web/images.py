@@ -4,6 +4,7 @@ An id names its pixels, so that pictures can be kept for ever.
 """
 
 from io import BytesIO
+from pathlib import PurePosixPath
 
 import numpy as np
 from starlette.requests import Request
@@ -23,6 +24,8 @@ FOR_A_WHILE = {"Cache-Control": "private, max-age=3600"}
 LARGEST_SIDE = 2400
 LOSSLESS_PIXELS = 1_000_000
 MOST_NEIGHBOURS = 500
+MOST_NAMES = 200
+ID_LENGTH = 20
 MOST_HITS = 1000
 
 
@@ -64,7 +67,7 @@ def grey_values(state: PageState, request: Request) -> Response:
 
 def _image_id(request: Request) -> str:
     image_id = str(request.path_params["image"]).removesuffix(".webp")
-    if len(image_id) != 20 or not set(image_id) <= set("0123456789abcdef"):
+    if len(image_id) != ID_LENGTH or not set(image_id) <= set("0123456789abcdef"):
         raise FewshotLabError(f"{image_id!r} is not an image id.")
     return image_id
 
@@ -85,6 +88,14 @@ def facts(state: PageState, request: Request) -> Response:
             "opinions": opinion_rows(known["opinions"]),
         }
     )
+
+
+def names(state: PageState, request: Request) -> Response:
+    """Answer with the file names of some images, without their folders: these may tell a class."""
+    text = request.query_params.get("images", "")
+    ids = [text[at : at + ID_LENGTH] for at in range(0, len(text), ID_LENGTH)][:MOST_NAMES]
+    rows = state.project.store.images(ids)
+    return json_answer({"names": {row.id: PurePosixPath(row.path).name for row in rows}})
 
 
 def neighbours(state: PageState, request: Request) -> Response:

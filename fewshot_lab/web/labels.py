@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from fewshot_lab.cells import table_encoding, text_row
 from fewshot_lab.errors import FewshotLabError, Unavailable
-from fewshot_lab.live import LabellingConditions, PageState, visible_labels
+from fewshot_lab.live import LabellingConditions, PageState, seen_alone, visible_labels
 from fewshot_lab.store import HistoryRow, LabelAction
 from fewshot_lab.web.bodies import (
     ActionsBody,
@@ -53,7 +53,10 @@ def _store(
         annotator = action.annotator or annotator
         if isinstance(action, LabelBody):
             label = label_action(annotator, action)
+            label, left_out = seen_alone(label, conditions.before(annotator))
             ack["position"] = store.record(conditions.added_to(label))
+            if left_out:
+                ack["left_out"] = left_out
         else:
             done = getattr(store, action.do)(annotator, client=name.client, q=name.q)
             ack["position"] = done.position if done else store.position()

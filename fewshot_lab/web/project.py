@@ -28,7 +28,8 @@ def overview(state: PageState, position: int, visibility: Visibility) -> dict[st
     if visibility.is_senior:
         parts = parts | state.cached("conflicts", position, lambda: _undecided(state))
     moment = int(time.monotonic() / REREAD_SECONDS)
-    return parts | state.cached("beside the log", moment, lambda: _beside_log(state))
+    beside = state.cached("beside the log", moment, lambda: _beside_log(state))
+    return parts | beside | {"blind": not visibility.reasons_shown}
 
 
 def _from_log(state: PageState, author: str | None) -> dict[str, Any]:

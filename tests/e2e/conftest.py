@@ -194,6 +194,27 @@ def page(context: BrowserContext) -> Iterator[Page]:
     assert watch.complaints == []
 
 
+@pytest.fixture(scope="session")
+def axe() -> Callable[[Page, str], list[str]]:
+    """Return a function that lists what axe-core finds wrong below a selector."""
+    script = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail("axe-core is missing: npm ci")
+        pytest.skip("axe-core is missing: npm ci")
+
+    def violations(page: Page, within: str) -> list[str]:
+        page.add_script_tag(path=script)
+        answer = page.evaluate("within => axe.run(within)", within)
+        return [
+            f"{rule['id']}: {node['html']}"
+            for rule in answer["violations"]
+            for node in rule["nodes"]
+        ]
+
+    return violations
+
+
 @pytest.fixture
 def open_label_page(page: Page, server: Server) -> Callable[[str], Page]:
     """Return a function that opens a project's label page and waits for map and suggestions."""

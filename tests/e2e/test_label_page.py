@@ -312,6 +312,146 @@ def test_the_large_view_of_an_original_that_is_gone_says_so_and_shows_the_small_
     watch.complaints.clear()  # the browser reports the picture that the server has not
 
 
+def two_films(folder: Path, project: Project) -> None:
+    """Import two images of 12 bit: from left to right 0 to 4095, and the other way round."""
+    folder.mkdir()
+    ramp = np.tile(np.linspace(0, 4095, 64).astype(np.uint16), (64, 1))
+    for name, values in (("film_a", ramp), ("film_b", ramp[:, ::-1].copy())):
+        Image.fromarray(values).save(folder / f"{name}.png")
+    project.import_images(folder)
+
+
+# The grey value at a share of a pane's width; null while nothing is drawn through a window.
+GREY_AT = """([pane, share]) => {
+  const canvas = document.querySelectorAll('.ws-pane')[pane].querySelector('canvas');
+  if (canvas.hidden) return null;
+  const pixel = canvas.getContext('2d').getImageData(canvas.width * share, 3, 1, 1).data;
+  return pixel[0];
+}"""
+
+
+def test_the_large_view_windows_the_file_s_own_values_and_says_what_a_key_did(
+    project: Project, open_label_page: Open, tmp_path: Path, watch: Any
+) -> None:
+    watch.forgiven += ("/neighbours",)  # of images that are not embedded
+    two_films(tmp_path / "films", project)
+    page = open_label_page()
+    add_class(page, "polyp")
+    page.get_by_role("button", name="Search images by name").click()
+    page.locator(".ws-search").fill("film_")
+    expect(page.locator(".ws-tile")).to_have_count(2)
+    page.locator(".ws-tile").first.dblclick()
+    position, confirm = page.locator(".ws-position"), page.locator(".ws-confirm")
+    expect(position).to_have_text("1 of 2")
+    expect(page.locator(".ws-key", has_text="polyp")).to_be_visible()
+    level, width = page.get_by_label("Level"), page.get_by_label("Width")
+    expect(level).to_have_value("2048")
+    expect(width).to_have_value("4096")
+
+    # Through a window that the picture of 8 bit could not tell apart from its neighbours.
+    level.fill("2048")
+    width.fill("10")
+    assert page.evaluate(GREY_AT, [0, 0.47]) == 0
+    assert page.evaluate(GREY_AT, [0, 0.52]) == 255
+    level.press("Enter")
+    page.keyboard.press("1")
+    until(lambda: labelled(project) == 1, "a key labels in the large view")
+    expect(confirm).to_contain_text("polyp, 1 of 2")
+    expect(position).to_have_text("2 of 2")
+    expect(width).to_have_value("10")  # kept for the next image, which runs the other way
+    page.wait_for_function(f"() => ({GREY_AT})([0, 0.47]) === 255")
+    page.keyboard.press("Control+z")
+    until(lambda: labelled(project) == 0, "undo")
+    expect(confirm).not_to_contain_text("polyp")
+
+    outside = page.locator(".ws-outside")
+    level.fill("90000")
+    expect(outside).to_contain_text("outside this image's values (0 to 4,095)")
+    outside.get_by_role("button").click()
+    expect(outside).to_be_hidden()
+    expect(level).to_have_value("2048")
+    stage = page.locator(".ws-stage").bounding_box()
+    assert stage
+    middle = stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down(button="right")
+    page.mouse.move(middle[0], middle[1] - 90, steps=3)
+    page.mouse.up(button="right")
+    expect(level).not_to_have_value("2048")  # upwards is brighter: a lower level
+    assert float(level.input_value()) < 2048
+
+    page.get_by_role("button", name="Compare").click()
+    page.locator(".ws-viewer").press("ArrowLeft")
+    expect(page.locator(".ws-pane-caption")).to_have_text(["Pinned, film_b.png", "film_a.png"])
+    page.mouse.move(middle[0] + 200, middle[1])
+    page.mouse.wheel(0, -400)
+    page.keyboard.press("+")
+    moved = page.locator(".ws-layer").evaluate_all("all => all.map((e) => e.style.transform)")
+    assert len(moved) == 2
+    assert moved[0] == moved[1]
+    assert "scale(1)" not in moved[0]
+    page.keyboard.press("Escape")
+    expect(page.locator(".ws-viewer")).to_be_hidden()
+    expect(page.locator(".ws-grid")).to_be_focused()
+
+
+def test_axe_finds_nothing_wrong_with_the_page_and_the_large_view(
+    project: Project, open_label_page: Open, axe: Callable[[Page, str], list[str]]
+) -> None:
+    start(project)
+    page = open_label_page()
+    expect(page.locator(".ws-truth-button")).to_be_visible()
+    expect(page.locator(".ws-cluster-names span").first).to_be_visible()
+    assert axe(page, ".ws-workspace") == []
+    to_images(page)
+    tile = page.locator(".ws-tile.ws-focused")
+    name = project.store.image(str(tile.get_attribute("data-id"))).path.split("/")[-1]
+    expect(tile).to_have_attribute("aria-label", re.compile(f"^{re.escape(name)}: no label"))
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Level")).to_be_enabled()
+    assert axe(page, ".ws-viewer") == []
+    for _ in range(40):  # the Tab key goes round
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('.ws-viewer') !== null")
+
+
+def test_zooming_in_shows_the_images_themselves_on_the_map(
+    project: Project, open_label_page: Open
+) -> None:
+    start(project)
+    page = open_label_page()
+    named = page.locator(".ws-cluster-names span")
+    expect(named.first).to_be_visible()
+    classes = {row.name for row in project.store.classes()}
+    assert set(named.all_inner_texts()) <= classes
+    thumbs = page.locator(".ws-thumb")
+    assert thumbs.count() == 0
+    layout = project.map
+    assert layout is not None
+    page.evaluate(
+        "([x, y]) => { const {xaxis, yaxis} = document.querySelector('.ws-plot')._fullLayout;"
+        " window.near = [xaxis.d2p(x), yaxis.d2p(y)]; }",
+        list(map(float, layout.xy[0])),
+    )
+    box = page.locator(".ws-plot").bounding_box()
+    assert box
+    x, y = page.evaluate("window.near")
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    for _ in range(60):
+        page.mouse.wheel(0, -300)
+        page.wait_for_timeout(60)
+        if thumbs.count():
+            break
+    expect(thumbs.first).to_be_visible()
+    expect(named).to_have_count(0)
+    corners = thumbs.evaluate_all(
+        "all => all.map((e) => e.getBoundingClientRect()).map((b) => [b.x, b.y, b.width])"
+    )
+    for i, (left, top, side) in enumerate(corners):
+        for other_left, other_top, _ in corners[i + 1 :]:
+            assert abs(left - other_left) >= side or abs(top - other_top) >= side
+
+
 def test_the_history_tells_an_undo_from_what_it_undid_however_long_the_name(
     project: Project, open_label_page: Open
 ) -> None:
@@ -386,6 +526,22 @@ def test_accepted_predictions_are_marked_and_undone_at_once(
     assert said.count(": 12 of 100 labels") == 8
     page.keyboard.press("Control+z")
     until(lambda: labelled(project) == had, "one undo")
+
+    # Images that are alike come as one tile; a click on its count opens it, one key labels it.
+    page.get_by_role("button", name="Piles").click()
+    badge = page.locator(".ws-pile-count:visible").first
+    n = int(badge.inner_text())
+    badge.click()
+    expect(page.locator(".ws-right")).to_have_attribute("data-view", "pile")
+    expect(page.locator(".ws-right")).to_have_attribute("data-count", str(n))
+    page.keyboard.press("Escape")
+    expect(page.locator(".ws-right")).to_have_attribute("data-view", "piles")
+    expect(page.get_by_role("button", name=f"Label {n}", exact=True)).to_be_visible()
+    page.keyboard.press("1")
+    until(lambda: labelled(project) == had + n, "one key labels the pile")
+    assert {event.view for event in project.store.events()[-n:]} == {"pile"}
+    page.keyboard.press("Control+z")
+    until(lambda: labelled(project) == had, "one undo takes it back")
 
 
 def test_one_key_more_than_there_are_suggestions_changes_no_label(

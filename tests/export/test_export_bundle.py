@@ -78,7 +78,7 @@ def test_the_card_says_what_must_be_known(bundle, project):
         "not a medical device",
         project.backbone.fingerprint,
         project.backbone.card.licence,
-        about["data"]["log_sha256"],
+        about["data"]["log_hash"],
         about["classifier"]["sentence"],
         "Cross-validation",
         "Audit",

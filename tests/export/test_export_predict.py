@@ -247,10 +247,9 @@ def test_in_a_fresh_environment_with_three_packages(
 
 def test_the_rule_is_the_apps_on_every_stored_image(bundle, project, classifier):
     """What is decided, the sets and what is unlike: by predict.py and by the app."""
-    from fewshot_lab.project import probabilities_of
+    from fewshot_lab.project import rule
 
-    found = probabilities_of(project, classifier)
-    assert found is not None
+    decision, _ = rule(project, classifier.fitted, classifier.training.ids)
     ids = project.store.ids()
     told = {}
     with loaded_script(bundle) as module:
@@ -260,7 +259,7 @@ def test_the_rule_is_the_apps_on_every_stored_image(bundle, project, classifier)
         names = script.names
     stored = project.require_embeddings().matrix(ids).astype(np.float32)
     statistics = project.require_embeddings().statistics(ids)
-    app = found.decision.apply(classifier.probabilities(ids), stored, statistics)
+    app = decision.apply(classifier.probabilities(ids), stored, statistics)
     order = [int(c) for c in classifier.fitted.class_ids]
     by_id = {row.id: row.name for row in project.store.classes()}
     assert names == [by_id[c] for c in order]

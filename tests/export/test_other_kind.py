@@ -12,7 +12,7 @@ from PIL import Image
 from fewshot_lab.embeddings.shards import read_header, shard_files, write_shard
 from fewshot_lab.evaluation import HEADLINE
 from fewshot_lab.export import Bundle, export_bundle, predict_dropped, predict_folder, write_sources
-from fewshot_lab.project import Project, gather, probabilities_of
+from fewshot_lab.project import Project, gather
 from fewshot_lab.ui.predicting import answer_html
 
 pytestmark = pytest.mark.slow
@@ -131,7 +131,6 @@ def test_a_project_embedded_before_there_were_statistics_goes_by_the_stages(ches
             assert [level.name for level in gathered.kind.levels] == [
                 f"stage {n}" for n in (2, 3, 4, 5)
             ]
-            assert probabilities_of(opened, classifier) is not None
             export_bundle(opened, tmp_path / "bundle", classifier=classifier)
         with Bundle.open(tmp_path / "bundle") as bundle:
             slides = [tmp_path / f"{k}.png" for k in range(4)]

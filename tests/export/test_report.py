@@ -9,7 +9,6 @@ import pytest
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import figures, write_report
-from fewshot_lab.export.facts import log_digest
 from fewshot_lab.export.templating import environment, render
 
 pytestmark = pytest.mark.slow
@@ -64,7 +63,7 @@ def test_it_says_what_the_figures_say(report, project, classifier):
     probabilities = facts["metrics"]["probabilities"]
     for part in ("threshold", "reliability", "sets", "unlike", "calibration"):
         assert probabilities[part]["sentence"] in text
-    assert log_digest(project)[0] in page
+    assert project.store.log_head().hash in page
     assert facts["about"]["data"]["leak_check"] in text
     assert "not a medical device" in page
     flow = facts["flow"]
@@ -96,7 +95,7 @@ def test_the_card_is_drawn_from_the_same_facts(report, bundle):
     probabilities = facts["metrics"]["probabilities"]
     for part in ("threshold", "reliability", "sets", "unlike"):
         assert probabilities[part]["sentence"] in card
-    assert facts["about"]["data"]["log_sha256"] in card
+    assert facts["about"]["data"]["log_hash"] in card
     assert facts["curve"].get("sentence", facts["curve"].get("reason")) in card
     assert facts["agreement"]["rule"] in card
 

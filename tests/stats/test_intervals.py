@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewshot_lab.evaluation import audit_estimate
-from fewshot_lab.stats import balanced, effective_size, wilson
+from fewshot_lab.stats import Sample, balanced, effective_size, mean_recall, wilson
 from fewshot_lab.stats.intervals import widened
 
 
@@ -104,8 +103,8 @@ def test_the_interval_holds_the_value(pairs):
 def test_the_audit_counts_unknown_classes_as_wrong():
     y = np.array([1, 1, 2, 2, 9, 9])
     predicted = np.array([1, 1, 2, 1, 1, 2])
-    found = audit_estimate(y, predicted)
+    found = mean_recall(y, predicted, Sample.of(np.ones(6)))
     assert found.value == pytest.approx((1 + 0.5 + 0) / 3)
     assert found.n == 6
-    grouped = audit_estimate(y, predicted, np.array([0, 0, 1, 1, 2, 2]))
+    grouped = mean_recall(y, predicted, Sample.of(np.ones(6), np.array([0, 0, 1, 1, 2, 2])))
     assert grouped.high - grouped.low > found.high - found.low

@@ -2,7 +2,7 @@
 
 import uuid
 
-from fewshot_lab.store import LabelAction, NewImage, Store
+from fewshot_lab.store import LabelAction, NewImage, Store, action_log
 
 
 def picture(n: int, **more: object) -> NewImage:
@@ -13,6 +13,20 @@ def picture(n: int, **more: object) -> NewImage:
 
 def image(n: int) -> str:
     return f"{n:020x}"
+
+
+def undoable(store: Store, annotator: str) -> str | None:
+    """The sentence of the action that undo would take back."""
+    with store._database.read() as connection:
+        action = action_log.undoable(connection, annotator)
+    return action and action["sentence"]
+
+
+def redoable(store: Store, annotator: str) -> str | None:
+    """The sentence of the action that redo would bring back."""
+    with store._database.read() as connection:
+        action = action_log.redoable(connection, annotator)
+    return action and action["sentence"]
 
 
 class Annotator:

@@ -126,13 +126,6 @@ def test_refused_files_are_listed_until_they_can_be_read(store: Store) -> None:
     assert store.refused() == [("a.png", "is a text file")]
 
 
-def test_groups_can_be_set(store: Store) -> None:
-    store.set_groups({image(0): "p1", image(1): "p1", image(2): None})
-    assert store.column("group") == {image(0): "p1", image(1): "p1"}
-    store.set_groups({image(0): "p2"})
-    assert store.image(image(0)).group == "p2"
-
-
 def test_images_come_in_the_order_asked(store: Store) -> None:
     assert [row.id for row in store.images([image(3), "nowhere", image(1)])] == [image(3), image(1)]
     with pytest.raises(FewshotLabError, match="no image with the id"):

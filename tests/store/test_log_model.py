@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fewshot_lab.store import Store, Team
 
-from .annotators import Annotator, image, now, picture
+from .annotators import Annotator, image, now, picture, redoable, undoable
 
 IMAGES, CLASSES = 6, 4
 PEOPLE = ("kim", "bo", "ann")
@@ -178,7 +178,7 @@ class LogMachine(RuleBasedStateMachine):
     @rule(who=annotators)
     def undo(self, who: str) -> None:
         before = now(self.store), self.store.skipped()
-        assert (self.store.can_undo(who) is None) == (not self.model.done[who])
+        assert (undoable(self.store, who) is None) == (not self.model.done[who])
         undone = self.annotators[who].undo()
         assert (undone is None) == (not self.model.done[who])
         self.model.undo(who)
@@ -187,7 +187,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(who=annotators)
     def redo(self, who: str) -> None:
-        assert (self.store.can_redo(who) is None) == (not self.model.undone[who])
+        assert (redoable(self.store, who) is None) == (not self.model.undone[who])
         redone = self.annotators[who].redo()
         assert (redone is None) == (not self.model.undone[who])
         self.model.redo(who)

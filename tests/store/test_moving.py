@@ -72,7 +72,7 @@ def test_there_and_back(file: Path, postgres: str, schema: str) -> None:
     with pytest.raises(FewshotLabError):
         Store.open(postgres, schema)
     store = Store.open(file)
-    assert everything(store) == before
+    assert everything(store) == before and store.verify().is_sound
     Annotator(store, "kim").label(1, "unsure")
     with pytest.raises(FewshotLabError, match="append-only"), store._database.write() as c:
         c.execute(text("DELETE FROM events"))
@@ -103,6 +103,7 @@ def test_values_that_only_sqlite_holds_go_over_as_missing(
     to_server(file, postgres, schema)
     store = Store.open(postgres, schema)
     assert store.events()[:-1] == before[:-1]
+    assert store.verify().problems == ("Actions 24 to 998 were removed.",)  # never there
     last = store.events()[-1]
     assert (last.annotator, last.spent_ms) == ("k\ufffd", None)
     store.close()
@@ -141,14 +142,14 @@ def test_whoever_waits_for_a_file_that_is_moved_is_told(
             wrong.append(error)
 
     late = threading.Thread(target=open_late)
-    compare = moving._compare
+    compare = moving.first_difference
 
-    def meanwhile(*connections: object) -> None:
-        compare(*connections)
+    def meanwhile(*connections: object) -> str | None:
         late.start()
         threading.Event().wait(0.5)
+        return compare(*connections)
 
-    monkeypatch.setattr(moving, "_compare", meanwhile)
+    monkeypatch.setattr(moving, "first_difference", meanwhile)
     to_server(file, postgres, schema)
     late.join()
     assert len(wrong) == 1 and "not the database of a project" in str(wrong[0])
@@ -160,7 +161,7 @@ def test_what_arrives_otherwise_is_not_taken(
     from fewshot_lab.store import moving
 
     monkeypatch.setattr(moving, "first_difference", lambda *_: "events")
-    with pytest.raises(FewshotLabError, match="as it was"):
+    with pytest.raises(FewshotLabError, match="nothing was moved"):
         to_server(file, postgres, schema)
     monkeypatch.undo()
     with pytest.raises(FewshotLabError):

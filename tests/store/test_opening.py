@@ -92,7 +92,8 @@ def test_drop_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_labels_are_synced_to_the_disk(tmp_path: Path) -> None:
-    store = Store.open(tmp_path / "project.sqlite", create=True)
+    Store.open(tmp_path / "project.sqlite", create=True).close()
+    store = Store.open(tmp_path / "project.sqlite")
     with store._database.read() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA synchronous")) == 2

@@ -5,7 +5,7 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import Store, Team
 
-from .annotators import Annotator, image, now
+from .annotators import Annotator, image, now, undoable
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_agreements_are_on_record_and_rebuild_the_past(
     )
     assert store.history(limit=1)[0].sentence == change.sentence
     assert (now(store), now(store, first)) == ({}, {0: b})
-    assert store.can_undo("lead") is None
+    assert undoable(store, "lead") is None
     assert store.annotators() == ["bo", "kim"]
 
 

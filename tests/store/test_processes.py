@@ -67,6 +67,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(
     by_position = {position: q for q, position in of(store, "worker").items()}
     assert all(n_images[position] == 1 + q % 3 for position, q in by_position.items())
     assert len(store.labels()) > 0
+    assert store.verify().is_sound
 
 
 def test_two_processes_write_at_once(
@@ -84,6 +85,7 @@ def test_two_processes_write_at_once(
     assert positions == list(range(positions[0], positions[0] + 80))
     ids = [event.id for event in store.events()]
     assert ids == list(range(ids[0], ids[0] + len(ids)))
+    assert store.verify().is_sound
 
 
 def test_two_processes_send_the_same(

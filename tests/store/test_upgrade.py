@@ -90,7 +90,7 @@ def set_back(store: Store, address: tuple[str, str | None]) -> Callable[[], None
 
     def go() -> None:
         at = f'"{address[1]}".' if address[1] else ""
-        with store._database.write() as connection:
+        with store._database._writer.connect() as connection, connection.begin():
             for upgrade in reversed(schema.UPGRADES.values()):
                 for table in upgrade.checks:
                     connection.execute(
@@ -100,7 +100,7 @@ def set_back(store: Store, address: tuple[str, str | None]) -> Callable[[], None
                             else f"DROP TRIGGER {table}_sound"
                         )
                     )
-                for table in upgrade.tables:
+                for table in upgrade.tables:  # what points at others first
                     connection.execute(text(f"DROP TABLE {at}{table.name}"))
                 for column in upgrade.columns:
                     connection.execute(

@@ -24,8 +24,9 @@ test("a name loses the words that it shares with the others", () => {
   assert.ok(short.every((name) => fits(name, [16], width)));
 });
 
-test("where no word fits, the beginning and the end stay", () => {
-  assert.equal(shortened("pseudohypoparathyroidism", ["pseudohypoparathyroidism"], [9], width), "pseu…dism");
-  assert.equal(elided("3 images of platelet undone", [13], width), "3 imag…undone");
+test("the first words and the last stay; a word is cut, at its end, only where it alone is too long", () => {
+  assert.equal(shortened("pseudohypoparathyroidism", ["pseudohypoparathyroidism"], [9], width), "pseudohy…");
+  assert.equal(elided("3 images of platelet undone", [18], width), "3 images… undone");
+  assert.equal(elided("3 images of platelet undone", [13], width), "3… undone");
   assert.equal(elided("short", [13], width), "short");
 });

@@ -100,6 +100,7 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     assert all(s["classes"] == [] and s["strategy"] is None for s in model["suggestions"])
     assert {s["reason"] for s in model["suggestions"] if not s["audit"]} == {""}
     assert head["overview"]["history"] == []
+    assert head["overview"]["blind"]  # no class is named on the map
     assert bo.get("history").json()["rows"] == []
     kims = ids[0]
     facts = bo.get(f"image/{kims}").json()

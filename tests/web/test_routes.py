@@ -362,6 +362,8 @@ def test_facts_neighbours_search_and_columns(
     near = client.get(f"{page.api}/image/{one}/neighbours", params={"k": 5}).json()
     assert len(near["ids"]) == 5
     assert near["similarity"] == sorted(near["similarity"], reverse=True)
+    named = client.get(f"{page.api}/names", params={"images": one + "0" * 20}).json()["names"]
+    assert named == {one: facts["path"].split("/")[-1]}
     name = Path(facts["path"]).stem
     assert one in client.get(f"{page.api}/search", params={"text": name}).json()["ids"]
     answer = client.get(f"{page.api}/column", params={"name": "@reference"})

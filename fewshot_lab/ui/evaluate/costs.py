@@ -39,10 +39,10 @@ def show(project: Project, gathered: "Gathered", names: Sequence[str]) -> None:
                     keep(project, [each for each in known if each != cost])
         add(project, by_id, known)
     with right:
-        found = cost_figures(project, gathered.evidence, gathered.class_ids, names)
-        if "errors" in found:
-            plainly(found["decides"])
-            st.html(fragment("clinical", "costs", found))
+        figures = cost_figures(project, gathered.evidence, gathered.class_ids, names)
+        if "errors" in figures:
+            plainly(figures["decides"])
+            st.html(fragment("clinical", "costs", figures))
 
 
 def add(project: Project, by_id: dict[int, str], known: tuple[ErrorCost, ...]) -> None:

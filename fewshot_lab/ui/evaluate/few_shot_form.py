@@ -2,12 +2,14 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.evaluation import CLASSIFIERS, SHOTS
-from fewshot_lab.project import Project
+from fewshot_lab.files import write_atomically
+from fewshot_lab.project import UPLOADS, Project
 from fewshot_lab.ui.evaluate.parts import backbone_titles
 
 VERB = "evaluate-nshot"
@@ -120,8 +122,7 @@ def arguments(project: Project, chosen: dict[str, Any]) -> list[str]:
 
 def kept(project: Project, name: str, content: bytes) -> Path:
     """Keep a dropped split list where the job finds it, also when it is started again."""
-    folder = project.folder / "uploads" / "splits"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / Path(name).name
-    file.write_bytes(content)
+    jobs.clear_drops(project.folder)
+    file = project.folder / UPLOADS / uuid4().hex / Path(name).name
+    write_atomically(file, content)
     return file

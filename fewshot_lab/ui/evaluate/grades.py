@@ -21,13 +21,13 @@ def show(project: Project, gathered: "Gathered", names: Sequence[str]) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         choose_order(project)
-    found = grade_figures(project, gathered.evidence, gathered.class_ids, names, gathered.costs)
+    figures = grade_figures(project, gathered.evidence, gathered.class_ids, names, gathered.costs)
     with right:
-        if "reason" in found:
-            muted(found["reason"])
+        if "reason" in figures:
+            muted(figures["reason"])
             return
-        plainly(unbroken(found["sentence"]))
-        st.html(fragment("clinical", "grades", found))
+        plainly(unbroken(figures["sentence"]))
+        st.html(fragment("clinical", "grades", figures))
 
 
 def choose_order(project: Project) -> None:

@@ -88,7 +88,7 @@ def results_and_job(
         draw(result)
         st.divider()
     if job is not None:
-        work.show(project, job)
+        work.show(job)
     elif (last := work.latest(project, (verb,))) is not None:
         work.show_ending(project, last)
     return result is not None, job is not None

@@ -27,34 +27,34 @@ def show(project: Project, snapshot: Snapshot) -> None:
     st.header(f"One answer for each {noun}")
     assert snapshot.fitted is not None and snapshot.cv is not None
     try:
-        found = patient_figures(project, snapshot.fitted, snapshot.cv.ids)
+        patients = patient_figures(project, snapshot.fitted, snapshot.cv.ids)
     except FewshotLabError as why:
         muted(str(why))
         return
-    plainly(unbroken(found.sentence))
-    figures = found.comparison.figures
+    plainly(unbroken(patients.sentence))
+    figures = patients.comparison.figures
     st.html(fragment("clinical", "patients", figures, noun))
-    for sentence in filter(None, (found.on_audit, found.caution)):
+    for sentence in filter(None, (patients.on_audit, patients.caution)):
         plainly(unbroken(sentence))
     left, right = st.columns(2, gap="large")
     with left:
-        st.html("<h3>Recall</h3>" + recall_table(found, noun))
+        st.html("<h3>Recall</h3>" + recall_table(patients, noun))
         choose_own_class(project, noun)
-        muted(found.truth, small=True)
+        muted(patients.truth, small=True)
     with right:
-        st.html("<h3>Confusion</h3>" + confusion(found, noun))
+        st.html("<h3>Confusion</h3>" + confusion(patients, noun))
 
 
-def recall_table(found: "PatientFigures", noun: str) -> str:
+def recall_table(patients: "PatientFigures", noun: str) -> str:
     """Return recall by the patients' own class as HTML."""
-    recall = found.comparison.figures.recall
-    rows = [(found.names[k], found.colours[k], recall[k]) for k in recall]
+    recall = patients.comparison.figures.recall
+    rows = [(patients.names[k], patients.colours[k], recall[k]) for k in recall]
     return fragment("clinical", "recall_table", rows, noun)
 
 
-def confusion(found: "PatientFigures", noun: str) -> str:
+def confusion(patients: "PatientFigures", noun: str) -> str:
     """Return own class by answer, in patients, as HTML."""
-    counts = found.comparison.figures.confusion
+    counts = patients.comparison.figures.confusion
 
     def cell(i: int, j: int) -> dict[str, Any]:
         n = int(counts[i, j])
@@ -62,13 +62,13 @@ def confusion(found: "PatientFigures", noun: str) -> str:
             "text": count(n) if n else "·",
             "kind": "none" if not n else "" if i == j else "wrong",
             "share": n / max(int(counts[i].sum()), 1),
-            "title": f"{plural(n, noun)}: {found.names[i]} answered {found.names[j]}",
+            "title": f"{plural(n, noun)}: {patients.names[i]} answered {patients.names[j]}",
             "href": "",
         }
 
-    places = range(len(found.names))
+    places = range(len(patients.names))
     rows = [[cell(i, j) for j in places] for i in places]
-    return fragment("clinical", "confusion", found.names, rows, noun)
+    return fragment("clinical", "confusion", patients.names, rows, noun)
 
 
 def choose_own_class(project: Project, noun: str) -> None:

@@ -140,16 +140,16 @@ export class BulkAccept {
   }
 
   /** What cross-validation says of predictions that sure: a promise with its doubt. */
-  record() {
+  record(threshold = this.threshold, how = "predicted that surely") {
     const steps = this.model.snapshot?.cv?.accepted;
     if (!steps) return [];
-    const step = steps.filter((s) => s.above <= this.threshold + 1e-9).at(-1);
-    if (!step?.right) return [" No labelled image was predicted that surely yet."];
+    const step = steps.filter((s) => s.above <= threshold + 1e-9).at(-1);
+    if (!step?.right) return [` No labelled image was ${how} yet.`];
     const { value, low, high } = step.right;
     const interval = `${Math.round(100 * Number(low))}–${Math.round(100 * Number(high))}, n = ${count(step.right.n)}`;
     // One piece: where the line ends early, the figure does not stand without its interval.
     const figure = h("span", { class: "ws-whole" }, `${percent(Number(value))} (${interval})`);
-    return [" Of labelled images predicted that surely ", figure, " were right in cross-validation."];
+    return [` Of labelled images ${how} `, figure, " were right in cross-validation."];
   }
 
   draw() {

@@ -84,6 +84,7 @@ const PATHS = {
   down: "M4 6l4 4l4-4",
   grip: "M6 4h.01M10 4h.01M6 8h.01M10 8h.01M6 12h.01M10 12h.01",
   list: "M2 4h12M2 8h12M2 12h12",
+  pile: "M2 6h9v8H2zM4.5 6V4h9v8H11M7 4V2h7v8h-.5",
   pair: "M6 4a4 4 0 1 0 0 8a4 4 0 1 0 0-8M10 4a4 4 0 1 0 0 8a4 4 0 1 0 0-8",
   minus: "M3 8h10",
   plus: "M8 3v10M3 8h10",

@@ -9,6 +9,7 @@ import { GridHeader } from "./gridheader.js";
 import { GridLabelling } from "./gridlabelling.js";
 import { GridTiles } from "./gridtiles.js";
 import { PairMenu } from "./pairmenu.js";
+import { Piles } from "./piles.js";
 import { Suggestions } from "./suggestions.js";
 import { auditRows, labelledRows, ordered, predictedRows } from "./views.js";
 
@@ -53,6 +54,7 @@ export class Grid {
     this.decided = /** @type {Set<number>} */ (new Set());
     this.pairMenu = new PairMenu({ model, api, toasts, workspace, onChosen: () => this.open({ name: "suggestions" }) });
     this.suggestions = new Suggestions(model, () => this.pairMenu.choose(null));
+    this.piles = new Piles({ model, grid: this });
     this.accept = new BulkAccept({ model, labeller, grid: this });
     this.cursor = new GridCursor(this);
     this.labelling = new GridLabelling(this);
@@ -97,7 +99,7 @@ export class Grid {
     const loading = this.load(view);
     const rows = loading instanceof Promise ? await loading : loading;
     if (this.view !== view) return;
-    if (view.name === "selection" && rows.length > 1) this.cursor.marked = new Set(rows);
+    if (["selection", "pile"].includes(view.name) && rows.length > 1) this.cursor.marked = new Set(rows);
     this.put(rows, { top: true });
     this.cursor.focus(this.cursor.marked.size ? -1 : this.labelling.startPlace(), { quiet: true });
   }
@@ -120,6 +122,10 @@ export class Grid {
         return (view.predicted ? predictedRows : labelledRows)(model, view.classId);
       case "audit":
         return auditRows(model);
+      case "piles":
+        return this.piles.load();
+      case "pile":
+        return this.piles.opened(view.id ?? "");
       case "search":
         return this.ask("search", { text: view.text ?? "" }).then((answer) => model.rows(answer?.ids ?? []));
       case "cell":
@@ -217,6 +223,7 @@ export class Grid {
       const now = new Set(this.suspects());
       this.put([...this.rows.filter((row) => now.has(row)), ...[...now].filter((row) => !this.places.has(row))]);
     } else if (name === "accept") this.accept.renew();
+    else if (name === "piles" && !this.rows.length) this.piles.back();
     else this.tiles.paint();
     this.header.draw();
     this.element.dataset.rev = this.model.rev;
@@ -232,7 +239,10 @@ export class Grid {
     this.listed = listed;
     this.places = new Map(rows.map((row, place) => [row, place]));
     this.cursor.place = this.places.get(focused) ?? -1;
-    if (top) this.tiles.scroller.scrollTop = 0;
+    if (top) {
+      this.tiles.scroller.scrollTop = 0;
+      this.tiles.batch = rows.length;
+    }
     this.tiles.layout();
     this.header.draw();
     this.element.dataset.view = this.view.name;

@@ -107,7 +107,10 @@ export class GridCursor {
     if (place === undefined || event.button !== 0) return;
     event.preventDefault();
     this.grid.tiles.takeKeys();
-    if (closest(event, ".ws-check") && this.grid.view.name === "accept") this.grid.accept.toggle(row);
+    if (closest(event, ".ws-pile-count")) {
+      this.focusAlone(place);
+      this.grid.piles.toggle();
+    } else if (closest(event, ".ws-check") && this.grid.view.name === "accept") this.grid.accept.toggle(row);
     else if (event.shiftKey) this.extendTo(place);
     else if (event.ctrlKey || event.metaKey) {
       if (!this.marked.size && this.row >= 0) this.marked.add(this.row);

@@ -1,8 +1,8 @@
 // @ts-check
 // The lines above and below the grid: which list it shows, one sentence on it, its order and size.
 
+import { openClassMenu } from "./classmenu.js";
 import { button, count, h, iconButton, images, refill, setText, two } from "./dom.js";
-import { menu } from "./popover.js";
 import { ORDERS } from "./views.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -48,6 +48,11 @@ export class GridHeader {
       { onclick: () => grid.open({ name: "accept" }), title: "Accept the predictions above a confidence" },
       "Accept…",
     );
+    const pilesTitle = "Piles: images so alike that one key labels them all";
+    this.pilesButton = iconButton("pile", pilesTitle, (event) => {
+      grid.open({ name: "piles" });
+      if (event.detail) grid.tiles.takeKeys();
+    });
     this.sentence = h("div", { class: "ws-sentence-text" });
     this.labelButton = button("ws-button", {
       "aria-haspopup": "menu",
@@ -68,11 +73,11 @@ export class GridHeader {
       min: 56,
       max: 240,
       step: 2,
-      value: grid.tiles.size,
       class: "ws-range",
       "aria-label": "Size of the thumbnails",
       oninput: () => grid.tiles.resize(Number(this.sizeField.value)),
     });
+    this.fillButton = iconButton("fit", "Tiles fill the room there is", () => grid.tiles.resize(null));
     this.top = [
       h(
         "div",
@@ -85,8 +90,9 @@ export class GridHeader {
           { class: "ws-bar-end" },
           this.searchField,
           this.acceptButton,
+          this.pilesButton,
           iconButton("pair", "Tell two classes apart", (event) => grid.pairMenu.open(event.currentTarget)),
-          iconButton("list", "Show all images of a class", (event) => this.openClassMenu(event.currentTarget)),
+          iconButton("list", "Show all images of a class", (event) => openClassMenu(grid, event.currentTarget)),
           iconButton("search", "Search images by name", () => this.openSearch()),
         ),
       ),
@@ -102,7 +108,7 @@ export class GridHeader {
       { class: "ws-grid-foot" },
       h("label", {}, "Order ", this.orderField),
       this.total,
-      h("label", {}, "Size ", this.sizeField),
+      h("div", { class: "ws-bar-end" }, h("label", {}, "Size ", this.sizeField), this.fillButton),
     );
   }
 
@@ -118,7 +124,7 @@ export class GridHeader {
   }
 
   draw() {
-    const { accept, cursor, model, rows, similarity, view } = this.grid;
+    const { accept, labelling, model, rows, similarity, view } = this.grid;
     const conflicts = model.overview?.conflicts ?? 0;
     const counts = { selection: model.selection?.rows.length, suspects: this.grid.suspects().length, conflicts };
     for (const [name, n] of Object.entries(counts)) {
@@ -129,27 +135,31 @@ export class GridHeader {
     }
     for (const [name, tab] of this.tabs) tab.setAttribute("aria-selected", String(name === view.name));
     this.acceptButton.setAttribute("aria-pressed", String(view.name === "accept"));
+    this.pilesButton.setAttribute("aria-pressed", String(["piles", "pile"].includes(view.name)));
     const parts = this.sentenceParts();
     const key = parts.map((part) => (part instanceof Node ? `<${part.textContent}>` : part)).join("");
     if (this.drawnSentence !== key) refill(this.sentence, parts);
     this.drawnSentence = key;
-    const targets = cursor.targets.length;
+    const targets = labelling.targets().length;
     this.labelButton.hidden = view.name === "accept" || !model.classes.length;
     this.labelButton.disabled = !targets;
     setText(this.labelButton, targets ? `Label ${count(targets)}` : "Label");
     this.extra.hidden = view.name !== "accept";
     if (view.name === "accept") accept.draw();
-    setText(this.total, rows.length ? images(rows.length) : "");
+    const total = view.name === "piles" ? `${count(rows.length)} piles` : images(rows.length);
+    setText(this.total, rows.length ? total : "");
     for (const option of this.orderField.options) option.hidden = option.value === "distance" && !similarity;
     this.orderField.value = this.grid.order;
+    this.sizeField.value = String(this.grid.tiles.width);
+    this.fillButton.setAttribute("aria-pressed", String(this.grid.tiles.size === null));
     this.drawEmpty();
   }
 
   /** Where a view shows nothing, the sentence above says why; here is the way on. */
   drawEmpty() {
-    const { accept, model, rows, view } = this.grid;
+    const { accept, model, piles, rows, view } = this.grid;
     const { name } = view;
-    const expected = ["suggestions", "selection"].includes(name) || (name === "search" && !view.text);
+    const expected = ["suggestions", "selection"].includes(name) || (name === "search" && !view.text) || piles.loading;
     const empty = !rows.length && model.n > 0 && !expected;
     const key = empty ? `${name} ${name === "accept" ? accept.highest() : ""}` : "";
     if (key === this.drawnEmpty) return;
@@ -225,6 +235,10 @@ export class GridHeader {
         return [view.title, n ? `: ${images(n)}.` : ": no image that you may see before your own label is stored."];
       case "between":
         return n ? [`${images(n)}: `, ...this.opinionParts()] : [view.title, ": no image."];
+      case "piles":
+        return this.grid.piles.sentence();
+      case "pile":
+        return this.grid.piles.openedSentence();
       case "conflicts": {
         if (!n) return ["Nobody contradicts anybody: there is nothing to decide."];
         const left = rows.filter((row) => !this.grid.decided.has(row)).length;
@@ -271,26 +285,6 @@ export class GridHeader {
     const [, label, predicted, probability] = suspect;
     const [own, other] = [label, predicted].map((id) => h("em", {}, model.name(id)));
     return ["Labelled ", own, ", looks like ", other, ` (${two(probability)}). `, ...end];
-  }
-
-  /** @param {HTMLElement} anchor */
-  openClassMenu(anchor) {
-    const { model, workspace } = this.grid;
-    const { counts, unsure, reject, skipped } = model.counts();
-    /** @param {string} label @param {string | null} color @param {number | string} classId @param {number} n */
-    const item = (label, color, classId, n) => ({
-      label: `${label} (${count(n)})`,
-      color,
-      act: () => this.grid.open({ name: "class", classId }),
-    });
-    const items = [
-      ...model.classes.map((c) => item(c.name, c.color, c.id, counts.get(c.id) ?? 0)),
-      null,
-      item("Unsure", null, "unsure", unsure),
-      item("Unusable", null, "reject", reject),
-      item("Skipped", null, "skipped", skipped),
-    ];
-    menu(anchor, items, { label: "Show all images of a class", within: workspace });
   }
 
   openSearch() {

@@ -21,6 +21,7 @@ const LOGGED_VIEWS = {
   search: "search",
   audit: "suggestion",
   conflicts: "adjudication",
+  piles: "pile",
 };
 
 export class GridLabelling {
@@ -51,6 +52,9 @@ export class GridLabelling {
 
   /** Where the focus begins. */
   startPlace() {
+    const { piles, places, view } = this.grid;
+    const opened = view.name === "piles" ? places.get(piles.openRow) : undefined;
+    if (opened !== undefined && !this.isDone(piles.openRow)) return opened;
     return Math.max(0, this.firstOpen());
   }
 
@@ -59,7 +63,15 @@ export class GridLabelling {
     const { suggestions, view } = this.grid;
     const suggestion = view.name === "suggestions" && rows.length === 1 ? suggestions.reasons.get(rows[0]) : null;
     const strategy = suggestion?.strategy ?? (view.name === "audit" ? "audit" : null);
-    return { view: LOGGED_VIEWS[view.name] ?? "grid", strategy };
+    // A pile's top image alone was looked at by itself.
+    const alone = view.name === "piles" && rows.length === 1;
+    return { view: alone ? "grid" : (LOGGED_VIEWS[view.name] ?? "grid"), strategy };
+  }
+
+  /** The images that the next key labels: of a pile all that it may. @returns {number[]} */
+  targets() {
+    const { cursor, piles, view } = this.grid;
+    return view.name === "piles" ? cursor.targets.flatMap((row) => piles.members(row)) : cursor.targets;
   }
 
   /** A key meant for an image that fresh suggestions have just replaced labels no other one. */
@@ -85,27 +97,28 @@ export class GridLabelling {
     const { cursor, decided, header, labeller, view } = this.grid;
     const clears = request.kind === "clear";
     if (!rows && (this.isTooSoon() || (!clears && this.isAfterTheEnd()))) return;
-    rows ??= cursor.targets;
+    const leftOut = view.name === "piles" && !rows ? this.grid.piles.leftOut(cursor.targets) : "";
+    rows ??= this.targets();
     if (!rows.length) return;
-    const single = rows.length === 1 && rows[0] === cursor.row;
+    const single = (rows.length === 1 || view.name === "piles") && rows[0] === cursor.row;
     for (const row of rows) {
       if (view.name === "suspects") this.reviewed.add(row);
       if (view.name === "conflicts" && clears) decided.delete(row);
       else if (view.name === "conflicts") decided.add(row);
     }
-    labeller.label(rows, request, this.context(rows));
+    labeller.label(rows, request, { ...this.context(rows), leftOut });
     if (single && !clears) this.advance();
     header.draw();
   }
 
   advance() {
     const { cursor, rows, tiles, view } = this.grid;
-    const queue = ["suggestions", "suspects", "audit", "conflicts"].includes(view.name);
+    const queue = ["suggestions", "suspects", "audit", "conflicts", "piles"].includes(view.name);
     const next = queue ? this.firstOpen(cursor.place + 1) : cursor.place + 1;
     const open = next >= 0 && next < rows.length ? next : view.name === "suggestions" ? this.firstOpen() : -1;
     if (open >= 0) cursor.focus(open);
     else {
-      if (["suggestions", "audit"].includes(view.name)) cursor.endRow = cursor.row;
+      if (["suggestions", "audit", "piles"].includes(view.name)) cursor.endRow = cursor.row;
       tiles.paint();
     }
   }
@@ -117,7 +130,8 @@ export class GridLabelling {
     const rows = cursor.targets.filter((row) => model.predictedId(row) !== null);
     if (rows.length !== 1) return;
     const suspect = view.name === "suspects" ? this.grid.suspectOf(rows[0]) : undefined;
-    this.label({ kind: "class", classId: suspect ? suspect[2] : model.predictedId(rows[0]) }, rows);
+    const classId = suspect ? suspect[2] : model.predictedId(rows[0]);
+    this.label({ kind: "class", classId }, view.name === "piles" ? undefined : rows);
   }
 
   /** 0 leaves an image out of a bulk accept; a suspect's label is right after all: stored again, as reviewed. */
@@ -132,8 +146,8 @@ export class GridLabelling {
 
   /** @param {HTMLElement} anchor */
   openMenu(anchor) {
-    const { cursor, model, workspace } = this.grid;
-    const rows = cursor.targets;
+    const { model, workspace } = this.grid;
+    const rows = this.targets();
     if (!rows.length) return;
     /** @param {string} label @param {string} key @param {LabelRequest} request @param {string} [color] */
     const item = (label, key, request, color) => ({ label, key, color, act: () => this.label(request, rows) });

@@ -2,12 +2,13 @@
 // The tiles of the grid: only the visible ones are in the page, and are used again while one scrolls.
 
 import { closest, h, two } from "./dom.js";
-import { ShortNames, fits, onFontsLoaded, widthIn } from "./names.js";
+import { FileNames } from "./filenames.js";
+import { ShortNames, onFontsLoaded, widthIn } from "./names.js";
 import { Tile } from "./tile.js";
+import { GAP, filling, stepOf, tilesOf } from "./tilelayout.js";
 
 /** @import { Grid } from "./grid.js" */
 
-const GAP = 8;
 const PREDICTION_LINE = 24;
 const SECOND_LINE = 14;
 const FIGURE = 31;
@@ -16,19 +17,27 @@ const SPARE_LINES = 2;
 const SPARE_TILES = 60;
 // Smaller tiles have no line for the prediction.
 const SMALL = 72;
+const USUAL = 98;
 
 export class GridTiles {
   /** @param {Grid} grid */
   constructor(grid) {
     this.grid = grid;
-    this.size = /** @type {number} */ (grid.preferences.get("size", 98));
+    // What the person has chosen; null: the tiles fill the room.
+    this.size = /** @type {number | null} */ (grid.preferences.get("size", null));
+    // As many as there were when the list came: it may get shorter while one works on it, the tiles stay.
+    this.batch = 0;
     this.tiles = /** @type {Map<number, Tile>} */ (new Map());
     this.spare = /** @type {Tile[]} */ ([]);
+    this.fileNames = new FileNames({ model: grid.model, api: grid.api, onNames: () => this.paint() });
     this.columns = 0;
     this.width = 0;
+    // From one column to the next.
+    this.step = 0;
     this.height = 0;
     this.hasPredictions = false;
     this.font = "";
+    this.longestName = 0;
     this.space = h("div", { class: "ws-space" });
     this.scroller = h(
       "div",
@@ -69,14 +78,22 @@ export class GridTiles {
     const { element, model, rows } = this.grid;
     const width = this.scroller.clientWidth - 4;
     if (width <= 0) return;
-    this.columns = Math.max(1, Math.floor((width + GAP) / (this.size + GAP)));
-    this.width = Math.floor((width - GAP * (this.columns - 1)) / this.columns);
     // The line of the prediction has its room as soon as there is a classifier.
     this.hasPredictions = model.hasClassifier();
+    this.readFont();
+    const room = { width, height: this.scroller.clientHeight - 4 };
+    const n = Math.max(rows.length, this.batch);
+    /** @param {number} side */
+    const heightOf = (side) => this.heightOf(side);
+    const fills = this.size === null && this.grid.view.name !== "accept";
+    const layout = fills ? filling(n, room, USUAL, heightOf) : tilesOf(room, this.size ?? USUAL);
+    this.columns = layout.columns;
+    this.width = layout.side;
+    this.step = stepOf(layout, width);
+    this.height = this.heightOf(layout.side);
     const small = this.width < SMALL;
     this.short = this.shortForms(small);
     const { twoLines } = this.short;
-    this.height = this.width + (small || !this.hasPredictions ? 2 : PREDICTION_LINE + (twoLines ? SECOND_LINE : 0));
     element.classList.toggle("ws-two-lines", twoLines);
     element.classList.toggle("ws-guessing", this.hasPredictions);
     element.classList.toggle("ws-small-tiles", small);
@@ -86,28 +103,42 @@ export class GridTiles {
     this.paint();
   }
 
+  /** What is measured of the names, once for a font. */
+  readFont() {
+    const font = `11px ${getComputedStyle(this.scroller).fontFamily}`;
+    this.longestName = Math.max(0, ...this.grid.model.classes.map((c) => widthIn(font)(c.name)));
+    if (font === this.font && this.names) return;
+    this.font = font;
+    const bold = `600 ${font}`;
+    this.names = { guess: new ShortNames(font), label: new ShortNames(bold), auto: new ShortNames(bold) };
+  }
+
+  /** @param {number} side */
+  heightOf(side) {
+    if (side < SMALL || !this.hasPredictions) return side + 2;
+    return side + PREDICTION_LINE + (this.needsTwoLines(side) ? SECOND_LINE : 0);
+  }
+
+  /** Whether one line is too short for a name and its figure. @param {number} side */
+  needsTwoLines(side) {
+    return side >= SMALL && side - 12 - DOT - FIGURE < this.longestName;
+  }
+
   /**
    * How class names fit on a thumbnail and under it: on two lines where one is too short for any of them.
    * @param {boolean} small
    */
   shortForms(small) {
-    const font = `11px ${getComputedStyle(this.scroller).fontFamily}`;
-    if (font !== this.font || !this.names) {
-      this.font = font;
-      const bold = `600 ${font}`;
-      this.names = { guess: new ShortNames(font), label: new ShortNames(bold), auto: new ShortNames(bold) };
-    }
+    const { guess, label, auto } = /** @type {NonNullable<GridTiles["names"]>} */ (this.names);
     const names = this.grid.model.classes.map((c) => c.name);
     const room = this.width - 12;
     const chip = this.width - (small ? 22 : 26);
-    const oneLine = [room - DOT - FIGURE];
-    const width = widthIn(font);
-    const twoLines = !small && names.some((name) => !fits(name, oneLine, width));
+    const twoLines = this.needsTwoLines(this.width);
     return {
       twoLines,
-      guess: this.names.guess.in(names, twoLines ? [room - DOT, room - FIGURE] : oneLine),
-      label: this.names.label.in(names, small ? [chip] : [chip, chip]),
-      auto: this.names.auto.in(names, small ? [chip] : [chip, chip - 40]),
+      guess: guess.in(names, twoLines ? [room - DOT, room - FIGURE] : [room - DOT - FIGURE]),
+      label: label.in(names, small ? [chip] : [chip, chip]),
+      auto: auto.in(names, small ? [chip] : [chip, chip - 40]),
     };
   }
 
@@ -133,7 +164,7 @@ export class GridTiles {
       const place = first + i;
       const added = !tile;
       tile ??= this.spare.pop() ?? new Tile();
-      const left = 2 + (place % this.columns) * (this.width + GAP);
+      const left = 2 + (place % this.columns) * this.step;
       tile.place(left, 2 + Math.floor(place / this.columns) * step, this.width, this.height);
       tile.element.setAttribute("aria-posinset", String(place + 1));
       tile.element.setAttribute("aria-setsize", String(rows.length));
@@ -144,6 +175,7 @@ export class GridTiles {
       this.space.append(tile.element);
     });
     this.spare.length = Math.min(this.spare.length, SPARE_TILES);
+    this.fileNames.ask(visible);
   }
 
   paint() {
@@ -153,23 +185,25 @@ export class GridTiles {
   /** @param {Tile} tile */
   paintTile(tile) {
     if (!this.short) return;
-    const { accept, cursor, model, outOfFold, similarity, view } = this.grid;
+    const { accept, cursor, model, outOfFold, piles, similarity, view } = this.grid;
     const similar = view.name === "neighbours" ? similarity?.get(tile.row) : undefined;
     const accepting = view.name === "accept";
     tile.paint(model, {
       guess: outOfFold?.get(tile.row),
       short: this.short,
+      fileName: this.fileNames.of(tile.row),
       focused: tile.row === cursor.row,
       marked: cursor.marked.has(tile.row),
       excluded: accepting && accept.excluded.has(tile.row),
       accepting,
+      pile: piles.size(tile.row),
       note: similar !== undefined && model.predictedId(tile.row) === null ? two(similar) : null,
     });
     if (similar !== undefined) tile.element.title = `similarity ${two(similar)}`;
     else tile.element.removeAttribute("title");
   }
 
-  /** @param {number} size */
+  /** @param {number | null} size null: as large as the room lets them be */
   resize(size) {
     this.size = size;
     this.grid.preferences.set("size", size);
@@ -195,5 +229,6 @@ export class GridTiles {
 
   close() {
     this.observer.disconnect();
+    this.fileNames.close();
   }
 }

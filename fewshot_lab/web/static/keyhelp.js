@@ -23,6 +23,7 @@ const ALL = [
   ["ctrl+A", "choose all in the grid"],
   ["space", "large view"],
   [".", "show the neighbours"],
+  [",", "open a pile, and back to the piles"],
   ["Esc", "close, then drop the selection"],
   ["ctrl+Z", "undo"],
   ["ctrl+shift+Z", "redo"],

@@ -14,6 +14,10 @@ import { closePopover, popoverOpen } from "./popover.js";
 /** @type {Record<string, LabelKind>} */
 const LABEL_KEYS = { u: "unsure", x: "reject", s: "skip", Backspace: "clear", Delete: "clear" };
 
+// In pixels of the large view.
+/** @type {Record<string, [number, number]>} */
+const PANS = { ArrowLeft: [120, 0], ArrowRight: [-120, 0], ArrowUp: [0, 120], ArrowDown: [0, -120] };
+
 export class Keys {
   /**
    * @param {{
@@ -69,6 +73,8 @@ export class Keys {
     if (event.altKey) return null;
     if (key === "Escape") return this.escape();
     if (popoverOpen()) return null;
+    const look = viewer.isOpen ? this.lookOf(event) : null;
+    if (look) return look;
     const label = this.labelOf(event, key);
     if (label) return label;
     if ((key === "Enter" || key === " ") && closest(event, "button, a, summary, [role=menuitem]")) return null;
@@ -85,6 +91,9 @@ export class Keys {
         if (viewer.isOpen) viewer.close();
         grid.open({ name: "neighbours" });
       },
+      ",": () => {
+        if (!viewer.isOpen) grid.piles.toggle();
+      },
       "?": () => this.onHelp(),
       ArrowLeft: () => cursor.move(-1, 0, shiftKey),
       ArrowRight: () => cursor.move(1, 0, shiftKey),
@@ -96,6 +105,19 @@ export class Keys {
       End: () => cursor.move(rows.length, 0, shiftKey),
     };
     return acts[key] ?? null;
+  }
+
+  /**
+   * Zoom and pan of the large view; a digit key that writes a minus is still a class key.
+   * @param {KeyboardEvent} event
+   * @returns {(() => void) | null}
+   */
+  lookOf({ key, code, shiftKey }) {
+    const { viewer } = this;
+    if (key === "+" || key === "=") return () => viewer.zoomBy(1.5);
+    if (key === "-" && !code.startsWith("Digit")) return () => viewer.zoomBy(1 / 1.5);
+    const direction = shiftKey ? PANS[key] : null;
+    return direction ? () => viewer.pan(direction[0], direction[1]) : null;
   }
 
   /**
@@ -119,6 +141,7 @@ export class Keys {
     const { grid, model, viewer } = this;
     if (popoverOpen()) return closePopover;
     if (viewer.isOpen) return () => viewer.close();
+    if (grid.view.name === "pile") return () => grid.piles.back();
     if (grid.cursor.marked.size && grid.view.name !== "selection") return () => grid.cursor.unmark();
     return model.selection ? () => model.select(null) : null;
   }

@@ -29,9 +29,9 @@ export class Labeller {
   /**
    * @param {number[]} rows
    * @param {LabelRequest} request
-   * @param {{ view: string, strategy?: string | null }} context
+   * @param {{ view: string, strategy?: string | null, leftOut?: string }} context what was left out, and why
    */
-  label(rows, { kind, classId = null, classOf, machine = false }, { view, strategy = null }) {
+  label(rows, { kind, classId = null, classOf, machine = false }, { view, strategy = null, leftOut = "" }) {
     if (!rows.length) return;
     const now = performance.now();
     const spent_ms = Math.min(LONGEST_LOOK, Math.round(now - this.lookingSince));
@@ -51,14 +51,16 @@ export class Labeller {
     };
     this.paint(this.outbox.add(action), rows);
     this.toasts.removeActions();
-    if (rows.length > 1) this.confirm(rows.length, action);
+    this.model.emit("labelled", { rows, kind, classId });
+    if (rows.length > 1 || leftOut) this.confirm(rows.length, action, leftOut);
   }
 
   /**
    * @param {number} n
    * @param {LabelAction} action
+   * @param {string} leftOut
    */
-  confirm(n, action) {
+  confirm(n, action, leftOut) {
     const { model } = this;
     const outcome = {
       class: action.class_of ? "labelled as predicted" : `→ ${model.name(action.class_id)}`,
@@ -70,7 +72,8 @@ export class Labeller {
     const share = n / model.n;
     const large = share >= LARGE_SHARE && n > 50;
     const warning = large ? ` That is ${percent(share)} of all ${count(model.n)} images.` : "";
-    this.toasts.show(`${images(n)} ${outcome}.${warning}`, {
+    const rest = leftOut && `; of those alike ${leftOut}`;
+    this.toasts.show(`${images(n)} ${outcome}${rest}.${warning}`, {
       action: "Undo",
       onAction: () => this.revert("undo"),
       tone: large ? "warning" : "plain",
@@ -98,6 +101,7 @@ export class Labeller {
    */
   revert(verb) {
     this.toasts.removeActions();
+    this.model.emit("reverted");
     this.paint(this.outbox.add({ do: verb }), []);
   }
 

@@ -171,7 +171,8 @@ class Workspace {
     if (ack.error) {
       this.labeller.undoStack.remove(entry);
       this.toasts.show(ack.error, { tone: "warning", stays: 12_000 });
-    } else if (entry.do !== "label") {
+    } else if (ack.left_out) this.toasts.show(ack.left_out);
+    else if (entry.do !== "label") {
       if (!ack.sentence) return this.toasts.show(`Nothing to ${entry.do}.`);
       const redo = { action: "Redo", onAction: () => this.labeller.revert("redo") };
       const sentence = /[.!?]$/.test(ack.sentence) ? ack.sentence : `${ack.sentence}.`;

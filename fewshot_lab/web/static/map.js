@@ -2,10 +2,12 @@
 // The map: every image as a point, coloured by prediction, label, confidence or a column of metadata. A refit
 // never moves anything.
 
+import { ClusterNames } from "./clusternames.js";
 import { afterPaint, count, h, iconButton, images, refill } from "./dom.js";
 import { HoverCard } from "./hovercard.js";
 import { MapPlot } from "./mapplot.js";
 import { MapPointer } from "./mappointer.js";
+import { MapThumbs } from "./mapthumbs.js";
 import { colouring, pointColours } from "./pointcolours.js";
 
 /** @import { Api } from "./api.js" */
@@ -53,8 +55,10 @@ export class MapView {
       url: plotlyUrl,
       colours: () => pointColours(model, this.colouring(), this.visible()),
       outline: () => getComputedStyle(this.probe).color,
-      onMove: () => this.drawSelection(),
+      onMove: () => this.moved(),
     });
+    this.thumbs = new MapThumbs({ model, api, plot: this.plot, visible: () => this.visible() });
+    this.names = new ClusterNames({ model, plot: this.plot });
     this.element = h(
       "div",
       {
@@ -67,6 +71,8 @@ export class MapView {
       },
       this.probe,
       this.plot.element,
+      this.names.element,
+      this.thumbs.element,
       this.overlay,
       this.pill,
       this.hint,
@@ -111,6 +117,20 @@ export class MapView {
   async paint() {
     const { rev } = this.model;
     if (await this.plot.paint()) this.element.dataset.painted = rev;
+    this.names.update();
+    this.drawOver();
+  }
+
+  /** Zoomed, moved, or of another size. */
+  moved() {
+    this.drawSelection();
+    this.drawOver();
+  }
+
+  /** Thumbnails where few images are in sight, else the names of the labelled clusters. */
+  drawOver() {
+    this.thumbs.draw();
+    this.names.draw(!this.thumbs.shown && ["prediction", "label"].includes(this.mode));
   }
 
   colouring() {
@@ -130,7 +150,7 @@ export class MapView {
     clearTimeout(this.resizeTimer);
     this.resizeTimer = setTimeout(async () => {
       await this.plot.resize();
-      this.drawSelection();
+      this.moved();
       this.repaint();
     }, 80);
   }

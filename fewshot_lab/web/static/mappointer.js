@@ -42,7 +42,8 @@ export class MapPointer {
 
   /** @param {MouseEvent} event */
   rowAt(event) {
-    return this.map.plot.rowAt(event, REACH, this.map.visible());
+    const row = this.map.thumbs.rowAt(event);
+    return row >= 0 ? row : this.map.plot.rowAt(event, REACH, this.map.visible());
   }
 
   /** @param {PointerEvent} event */

@@ -1,6 +1,6 @@
 // @ts-check
-// Class names where there is little room: broken after "_" and "-", and shortened in their middle so that
-// what tells one class from the others stays.
+// Class names where there is little room: broken between words, after "_" and "-" too, and shortened by the words
+// that tell least, so that what tells one class from the others stays.
 
 const PIECES = /(?<=[\s_\-/,;])(?=[^\s_\-/,;])/;
 const CACHED = 2000;
@@ -93,16 +93,20 @@ function joined(pieces, kept) {
 }
 
 /**
- * A text as it fits: whole, or its beginning and its end.
+ * A text as it fits: whole, or its first words and its last; no word is cut unless it alone is too long.
  * @param {string} name
  * @param {number[]} lines
  * @param {Width} width
  */
 export function elided(name, lines, width) {
   if (fits(name, lines, width)) return name;
-  for (let n = name.length - 1; n > 4; n--) {
-    const head = Math.ceil((n - 1) / 2);
-    const text = `${name.slice(0, head)}…${name.slice(head - n + 1)}`;
+  const pieces = name.split(PIECES);
+  for (let n = pieces.length - 2; n > 0; n--) {
+    const text = `${pieces.slice(0, n).join("").trimEnd()}… ${pieces.at(-1)}`;
+    if (fits(text, lines, width)) return text;
+  }
+  for (let n = name.length - 1; n > 3; n--) {
+    const text = `${name.slice(0, n).trimEnd()}…`;
     if (fits(text, lines, width)) return text;
   }
   return `${name.slice(0, 3)}…`;

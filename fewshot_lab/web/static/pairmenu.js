@@ -50,13 +50,13 @@ export class PairMenu {
     const live = new Set(classes.map((c) => c.id));
     const [first, second] = [...new Set([...likely.filter((id) => live.has(id)), ...live])];
     const fields = [first, second].map((chosen, i) => this.field(i ? "Second class" : "First class", chosen));
-    const problem = h("small", { class: "ws-problem", role: "alert" });
+    const problem = h("div", { class: "ws-problem", role: "alert", hidden: true }, "Choose two different classes.");
     const tell = button("ws-button ws-button-strong", { onclick: () => this.choose(values()) }, "Tell these two apart");
     const values = () => fields.map((field) => Number(field.value));
     const check = () => {
       const [a, b] = values();
       tell.disabled = a === b;
-      problem.textContent = a === b ? "Choose two different classes." : "";
+      problem.hidden = a !== b;
     };
     for (const field of fields) field.addEventListener("change", check);
     const current = snapshot?.pair && button("ws-link", { onclick: () => this.choose(null) }, "Stop");

@@ -3,7 +3,7 @@
 // line under it.
 
 import { textColour } from "./colours.js";
-import { h, percent, setText } from "./dom.js";
+import { count, h, percent, setText } from "./dom.js";
 import { MACHINE, REJECT, UNSURE } from "./labelcodes.js";
 import { setName } from "./names.js";
 
@@ -15,10 +15,12 @@ import { setName } from "./names.js";
  * @property {{ id: number, probability: number }} [guess] in place of the prediction
  * @property {string | null} note in place of the probability
  * @property {ShortForms} short
+ * @property {string} fileName
  * @property {boolean} focused
  * @property {boolean} marked
  * @property {boolean} excluded
  * @property {boolean} accepting
+ * @property {number} pile how many images lie in it; 0 for one image
  */
 
 export class Tile {
@@ -31,11 +33,12 @@ export class Tile {
     this.dot = h("i", { class: "ws-dot" });
     this.name = h("span", { class: "ws-name" });
     this.figure = h("b", {});
+    this.pile = h("span", { class: "ws-pile-count", title: "Open this pile (,)" });
     const check = h("span", { class: "ws-check", "aria-hidden": "true" });
     this.element = h(
       "div",
       { class: "ws-tile", role: "option" },
-      h("div", { class: "ws-picture" }, this.picture, this.audit, this.chip, check),
+      h("div", { class: "ws-picture" }, this.picture, this.audit, this.pile, this.chip, check),
       h("div", { class: "ws-guess" }, this.figure, this.dot, this.name),
     );
   }
@@ -70,7 +73,7 @@ export class Tile {
    * @param {Model} model
    * @param {Look} look
    */
-  paint(model, { focused, marked, excluded, note, accepting, guess, short }) {
+  paint(model, { focused, marked, excluded, note, accepting, guess, pile, short, fileName }) {
     const { row } = this;
     const kind = model.kind(row);
     const own = model.classId(row);
@@ -91,6 +94,8 @@ export class Tile {
     this.chip.hidden = !label;
     this.chip.title = auto ? `${label}, accepted by machine` : label;
     this.audit.hidden = !model.isAudit(row);
+    this.pile.hidden = !pile;
+    setText(this.pile, pile ? count(pile) : "");
     const predicted = guess?.id ?? model.predictedId(row);
     const probability = percent(guess?.probability ?? model.probability(row));
     this.dot.hidden = predicted === null;
@@ -107,13 +112,15 @@ export class Tile {
       accepting,
       skipped,
       labelled: own !== null,
+      pile: pile > 0,
       "set-aside": own === null && label !== "",
     };
     for (const [name, on] of Object.entries(states)) this.element.classList.toggle(`ws-${name}`, on);
     this.element.setAttribute("aria-selected", String(marked || focused));
-    const words = [label ? `labelled ${label}` : "no label"];
+    const words = pile ? [`pile of ${count(pile)}`] : [];
+    words.push(label ? `labelled ${label}` : "no label");
     if (model.isAudit(row)) words.push("audit image");
     if (predicted !== null) words.push(`predicted ${model.name(predicted)} ${probability}`);
-    this.element.setAttribute("aria-label", `Image ${model.ids[row].slice(0, 6)}: ${words.join(", ")}`);
+    this.element.setAttribute("aria-label", `${fileName}: ${words.join(", ")}`);
   }
 }

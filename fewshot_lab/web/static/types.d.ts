@@ -97,6 +97,8 @@ export interface Advice {
 
 export interface Overview {
   stamp: string;
+  /** Whether nothing may be told that sways whoever labels. */
+  blind: boolean;
   classes: ClassRow[];
   history: HistoryRow[];
   conflicts?: number;
@@ -197,6 +199,8 @@ export interface Ack {
   q: number;
   position: number;
   error?: string;
+  /** What of a pile was left out, and why. */
+  left_out?: string;
   sentence?: string | null;
 }
 

@@ -1,17 +1,22 @@
 // @ts-check
-// The large view: zoom, pan, what is known of the image, and its nearest neighbours.
+// The large view: one image, or two side by side, with the class keys in sight.
 
-import { button, clock, count, h, iconButton, percent, refill, two } from "./dom.js";
-import { describe } from "./hovercard.js";
+import { closest, h, iconButton } from "./dom.js";
+import { scaleOf } from "./greywindow.js";
+import { ViewerFacts } from "./viewerfacts.js";
+import { ViewerKeys } from "./viewerkeys.js";
+import { ViewerPane } from "./viewerpane.js";
+import { ViewerPointer } from "./viewerpointer.js";
+import { ViewerTools } from "./viewertools.js";
+import { FITTED, panned, zoomedAt } from "./viewerzoom.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { Grid } from "./grid.js" */
+/** @import { GreyWindow } from "./greywindow.js" */
 /** @import { Model } from "./model.js" */
-/** @import { ImageFacts, Opinion } from "./types.d.ts" */
-
-const HIGHEST_ZOOM = 16;
-// Stands over the small copy without covering it.
-const TRANSPARENT = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>";
+/** @import { ImageFacts } from "./types.d.ts" */
+/** @import { Looks } from "./viewerpane.js" */
+/** @import { Zoom } from "./viewerzoom.js" */
 
 export class Viewer {
   /** @param {{ model: Model, api: Api, grid: Grid }} parts */
@@ -19,21 +24,15 @@ export class Viewer {
     this.model = model;
     this.api = api;
     this.grid = grid;
-    this.row = -1;
-    this.zoom = 1;
-    this.x = this.y = 0;
-    this.picture = h("img", { alt: "", draggable: "false", onerror: () => this.showMissing() });
-    this.missing = h(
-      "p",
-      { class: "ws-missing", role: "status", hidden: true },
-      "The original cannot be read where it was imported from. Shown is its small copy.",
-    );
-    this.stage = h("div", { class: "ws-stage", tabindex: "-1" }, this.picture);
-    this.facts = h("dl", { class: "ws-facts" });
-    this.state = h("div", { class: "ws-viewer-state" });
-    this.neighbours = h("div", { class: "ws-near" });
-    this.title = h("h2");
-    const keys = [h("kbd", {}, "←"), h("kbd", {}, "→"), " next image, ", h("kbd", {}, "space")];
+    /** @type {Looks} */
+    this.looks = { zoom: FITTED, inverted: false, windows: new Map() };
+    this.pane = this.newPane();
+    this.pinned = /** @type {ViewerPane | null} */ (null);
+    this.stage = h("div", { class: "ws-stage" }, this.pane.element);
+    this.tools = new ViewerTools(this);
+    this.keys = new ViewerKeys(this);
+    this.facts = new ViewerFacts(this);
+    this.pointer = new ViewerPointer(this);
     this.element = h(
       "div",
       {
@@ -43,36 +42,50 @@ export class Viewer {
         "aria-label": "Large view",
         hidden: true,
         tabindex: "-1",
+        onkeydown: (event) => this.cycleFocus(event),
       },
-      this.stage,
+      h("div", { class: "ws-viewer-main" }, this.tools.element, this.stage, this.keys.element),
       h(
         "aside",
         { "aria-label": "About this image" },
         h(
           "header",
           {},
-          this.title,
+          this.facts.title,
           iconButton("close", "Close (Escape)", () => this.close()),
         ),
-        this.missing,
-        this.state,
-        this.facts,
-        h("h3", {}, "Most similar"),
-        this.neighbours,
-        h("p", { class: "ws-quiet" }, keys, " closes; class keys label."),
+        this.facts.element,
       ),
     );
-    this.listen();
-    model.on("labels scores", () => {
-      if (this.isOpen) this.drawState();
+    model.on("labels scores classes", () => {
+      if (!this.isOpen) return;
+      this.facts.drawState();
+      this.keys.draw();
+      this.drawCaptions();
     });
+    model.on("labelled", (labelled) => {
+      if (this.isOpen) this.keys.confirm(labelled);
+    });
+    model.on("reverted", () => this.keys.explain());
     model.on("focus", (row) => {
       if (this.isOpen && row >= 0) this.show(row);
     });
+    this.observer = new ResizeObserver(() => this.tools.draw());
+    this.observer.observe(this.stage);
+  }
+
+  newPane() {
+    const { model, api, looks } = this;
+    const parts = { model, api, looks, onChange: () => this.changed(), onReset: () => this.resetWindow() };
+    return new ViewerPane(parts);
+  }
+
+  get row() {
+    return this.pane.row;
   }
 
   get isOpen() {
-    return this.row >= 0;
+    return !this.element.hidden;
   }
 
   /** @param {number} row */
@@ -82,15 +95,21 @@ export class Viewer {
     if (place !== undefined && cursor.place !== place) cursor.focusAlone(place);
     this.element.hidden = false;
     this.coverPage(true);
+    this.keys.explain();
     this.show(row);
-    this.element.focus({ preventScroll: true });
+    this.takeKeys();
   }
 
   close() {
-    this.row = -1;
     this.element.hidden = true;
+    if (this.pinned) this.togglePin();
+    this.pane.close();
     this.coverPage(false);
     this.grid.tiles.takeKeys();
+  }
+
+  takeKeys() {
+    this.element.focus({ preventScroll: true });
   }
 
   /** What lies behind is out of reach of the Tab key. @param {boolean} inert */
@@ -101,156 +120,131 @@ export class Viewer {
   }
 
   /** @param {number} row */
-  async show(row) {
+  show(row) {
     if (row === this.row) return;
-    this.row = row;
-    const id = this.model.ids[row];
-    this.zoom = 1;
-    this.x = this.y = 0;
-    this.picture.style.backgroundImage = `url(${this.api.thumbnail(id)})`;
-    this.picture.src = this.api.picture(id);
-    this.missing.hidden = true;
-    this.place();
-    this.drawState();
-    refill(this.facts);
-    refill(this.neighbours);
-    this.title.textContent = id.slice(0, 8);
-    const [facts, neighbours] = await Promise.allSettled([
-      this.api.get(`image/${id}`),
-      this.api.get(`image/${id}/neighbours`, { k: 8 }),
-    ]);
-    if (this.row !== row) return;
-    if (facts.status === "fulfilled") this.drawFacts(facts.value);
-    if (neighbours.status === "fulfilled") this.drawNeighbours(neighbours.value);
-    else refill(this.neighbours, h("p", { class: "ws-quiet" }, neighbours.reason.message));
-  }
-
-  /** Originals that are referenced in place may be moved or on a drive that was taken away. */
-  showMissing() {
-    this.picture.src = TRANSPARENT;
-    this.missing.hidden = false;
-  }
-
-  drawState() {
-    const audit = h("div", { class: "ws-card-quiet" }, "Audit image: never trains the classifier.");
-    refill(this.state, describe(this.model, this.row), this.model.isAudit(this.row) && audit);
+    // With two images one looks at the same place of each; alone, each begins as a whole.
+    if (!this.pinned) this.looks.zoom = FITTED;
+    this.pane.show(row);
+    this.keys.draw();
+    this.facts.missing.hidden = true;
+    this.facts.load();
+    this.changed();
   }
 
   /** @param {ImageFacts} facts */
-  drawFacts(facts) {
-    // A senior who decides sees what others say; the grid has brought it along.
-    const opinions = facts.opinions.length ? facts.opinions : this.grid.opinionsOf(this.row);
-    this.title.textContent = facts.path.split("/").at(-1) ?? "";
-    this.title.title = facts.path;
-    const kilobytes = count(Math.max(1, Math.round(facts.bytes / 1024)));
-    const lines = [
-      ["Path", facts.path],
-      ["Size", `${count(facts.width)} × ${count(facts.height)} px, ${kilobytes} kB`],
-      // Whoever labels an audit image must not be swayed by anything.
-      ["Reference", this.model.concealed(this.row) ? null : facts.reference],
-      ["Group", facts.group],
-      ...Object.entries(facts.meta),
-      ["Labelled by", !opinions.length && facts.annotator && `${facts.annotator}, ${clock(facts.labelled_at)}`],
-      ...opinions.map((opinion) => [opinion.annotator, this.opinionText(opinion)]),
-      ["Id", facts.id],
-    ];
-    const known = lines.filter(([, value]) => !["", null, undefined, false].includes(/** @type {any} */ (value)));
-    refill(
-      this.facts,
-      known.map(([key, value]) => [h("dt", {}, String(key)), h("dd", {}, String(value))]),
-    );
+  known({ width }) {
+    this.pane.fullWidth = width;
+    this.changed();
   }
 
-  /** @param {Opinion} opinion */
-  opinionText({ class_id, kind, decided, at }) {
-    const label = class_id !== null ? this.model.name(class_id) : kind === "reject" ? "unusable" : kind;
-    return `${label}${decided ? ", decided" : ""}, ${clock(at)}`;
+  changed() {
+    this.facts.missing.hidden = !this.pane.missing;
+    this.drawCaptions();
+    this.tools.draw();
   }
 
-  /** @param {{ ids: string[], similarity: number[] }} neighbours */
-  drawNeighbours({ ids, similarity }) {
-    const tiles = ids.map((id, i) => {
-      const row = this.model.rowOf.get(id) ?? -1;
-      const shown = this.model.shownId(row);
-      const title = `similarity ${two(similarity[i])}`;
-      const attributes = {
-        title,
-        style: shown !== null ? { "--own": this.model.color(shown) } : {},
-        "aria-label": `Similar image, ${title}${shown !== null ? `, ${this.model.name(shown)}` : ""}`,
-        onclick: () => this.show(row),
-      };
-      return button(
-        "",
-        attributes,
-        h("img", { src: this.api.thumbnail(id), alt: "" }),
-        h("small", {}, percent(similarity[i])),
-      );
-    });
-    const openAll = () => {
-      const id = this.model.ids[this.row];
-      this.close();
-      this.grid.open({ name: "neighbours", id });
-    };
-    refill(this.neighbours, tiles, button("ws-link", { onclick: openAll }, "Label its neighbours"));
+  // -- two images ----------------------------------------------------------------------------------
+
+  togglePin() {
+    if (this.pinned) {
+      this.pinned.close();
+      this.pinned.element.remove();
+      this.pinned = null;
+    } else {
+      this.pinned = this.newPane();
+      this.stage.prepend(this.pinned.element);
+      this.pinned.show(this.row);
+      this.pinnedTitle = this.facts.title.textContent;
+    }
+    this.stage.classList.toggle("ws-two", Boolean(this.pinned));
+    this.changed();
   }
 
-  place() {
-    this.picture.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.zoom})`;
-    this.picture.style.imageRendering = this.zoom > 4 ? "pixelated" : "auto";
+  drawCaptions() {
+    const { model, pane, pinned } = this;
+    for (const each of [pane, pinned]) {
+      if (!each) continue;
+      each.caption.hidden = !pinned;
+      const own = model.classId(each.row);
+      const name = each === pane ? this.facts.title.textContent : this.pinnedTitle;
+      each.caption.textContent = [each === pinned && "Pinned", name, own !== null && model.name(own)]
+        .filter(Boolean)
+        .join(", ");
+    }
+  }
+
+  // -- zoom ----------------------------------------------------------------------------------------
+
+  /**
+   * @param {Zoom} zoom
+   * @param {{ glide?: boolean }} [options] glide: the picture moves there smoothly
+   */
+  setZoom(zoom, { glide = true } = {}) {
+    this.looks.zoom = zoom;
+    this.stage.classList.toggle("ws-glide", glide);
+    this.pane.place();
+    this.pinned?.place();
+    this.tools.draw();
   }
 
   /**
-   * @param {number} zoom
-   * @param {MouseEvent} event at the point that keeps its place
+   * @param {number} factor
+   * @param {{ x: number, y: number }} [at] what keeps its place, from the middle of its pane
    */
-  zoomTo(zoom, event) {
-    const next = Math.max(1, Math.min(HIGHEST_ZOOM, zoom));
-    const box = this.stage.getBoundingClientRect();
-    const px = event.clientX - box.left - box.width / 2,
-      py = event.clientY - box.top - box.height / 2;
-    this.x = px - ((px - this.x) * next) / this.zoom;
-    this.y = py - ((py - this.y) * next) / this.zoom;
-    this.zoom = next;
-    if (next === 1) this.x = this.y = 0;
-    this.place();
+  zoomBy(factor, at = { x: 0, y: 0 }) {
+    const { zoom } = this.looks;
+    this.setZoom(zoomedAt(zoom, zoom.zoom * factor, at.x, at.y));
+  }
+
+  fit() {
+    this.setZoom(FITTED);
+  }
+
+  /**
+   * @param {number} dx in pixels
+   * @param {number} dy
+   * @param {{ glide?: boolean }} [options]
+   */
+  pan(dx, dy, options) {
+    const { clientWidth: width, clientHeight: height } = this.pane.element;
+    this.setZoom(panned(this.looks.zoom, dx, dy, { width, height }), options);
+  }
+
+  // -- window and level ----------------------------------------------------------------------------
+
+  /** @param {GreyWindow} window for all images of this one's scale, until it is reset */
+  setWindow(window) {
+    const { source } = this.pane;
+    if (source) this.looks.windows.set(scaleOf(source), window);
+    this.redraw();
+  }
+
+  resetWindow() {
+    this.looks.windows.clear();
+    this.looks.inverted = false;
+    this.redraw();
+    this.takeKeys();
+  }
+
+  invert() {
+    this.looks.inverted = !this.looks.inverted;
+    this.redraw();
+  }
+
+  redraw() {
+    this.pane.draw();
+    this.pinned?.draw();
+    this.tools.draw();
   }
 
   /** The Tab key goes round in here, as in any dialog. @param {KeyboardEvent} event */
   cycleFocus(event) {
-    if (event.key !== "Tab") return;
-    const buttons = /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll("button:not(:disabled)"));
-    const stops = [...buttons].filter((stop) => stop.offsetParent);
+    if (event.key !== "Tab" || closest(event, ".ws-popover")) return;
+    const all = /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll("button, input"));
+    const stops = [...all].filter((stop) => stop.offsetParent && !stop.matches(":disabled"));
     const at = stops.findIndex((stop) => stop === document.activeElement);
     const next = at < 0 ? (event.shiftKey ? stops.length - 1 : 0) : at + (event.shiftKey ? -1 : 1);
     event.preventDefault();
     stops[(next + stops.length) % stops.length]?.focus();
-  }
-
-  listen() {
-    const { stage } = this;
-    let drag = /** @type {{ x: number, y: number } | null} */ (null);
-    this.element.addEventListener("keydown", (event) => this.cycleFocus(event));
-    stage.addEventListener(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        this.zoomTo(this.zoom * Math.exp(-event.deltaY / 400), event);
-      },
-      { passive: false },
-    );
-    stage.addEventListener("pointerdown", (event) => {
-      stage.setPointerCapture(event.pointerId);
-      drag = { x: event.clientX - this.x, y: event.clientY - this.y };
-    });
-    stage.addEventListener("pointermove", (event) => {
-      if (!drag || !event.buttons || this.zoom === 1) return;
-      this.x = event.clientX - drag.x;
-      this.y = event.clientY - drag.y;
-      this.place();
-    });
-    stage.addEventListener("pointerup", () => {
-      drag = null;
-    });
-    stage.addEventListener("dblclick", (event) => this.zoomTo(this.zoom > 1 ? 1 : 3, event));
   }
 }

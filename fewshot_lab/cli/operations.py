@@ -1,0 +1,158 @@
+"""Keeping a server: backup, restore, move-database."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
+from fewshot_lab.cli.reporting import progress, tell
+from fewshot_lab.words import plural
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    for verb in (backup, restore, move_database, quota, doctor, sbom):
+        app.command()(verb)
+
+
+def backup(
+    project: ProjectName,
+    file: Annotated[
+        Path, typer.Argument(help="The file to write, or a folder for it.", show_default=False)
+    ],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Write a project into one file, while people label in it.
+
+    Labels and all else in the database, the images that lie in the project, embeddings and maps
+    are in it; images that are read in place are not.
+    """
+    from fewshot_lab.operations import write_backup
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report, Project.open(project) as opened:
+        done = write_backup(opened, file.absolute(), overwrite=overwrite, progress=report)
+    words = [
+        f"{done.file}: {plural(done.files, 'file')}, {done.bytes / 2**20:,.1f} MiB; "
+        f"{plural(done.images, 'image')}, {plural(done.position, 'action')} in the log."
+    ]
+    if done.outside:
+        words.append(
+            f"{plural(done.outside, 'image file')} lie outside the project and are not in it: back "
+            "their folders up, too, or import with --copy."
+        )
+    words += [f"{name} is missing in the project." for name in done.missing]
+    tell(asdict(done), "\n".join(words), as_json=json, job=job)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="What 'backup' wrote.", show_default=False)],
+    name: Annotated[
+        str | None, optional("What to call the project; else as it was called.", "--as")
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Bring a project back from a backup, checked, beside whatever is there."""
+    from fewshot_lab.operations import restore_backup
+
+    with progress(job, as_json=json) as report:
+        done = restore_backup(file.absolute(), name=name, progress=report)
+    text = (
+        f"{done.name}: {plural(done.images, 'image')}, {plural(done.position, 'action')} in the "
+        f"log, in {done.folder}."
+    )
+    if done.unreachable:
+        text += f"\n{plural(done.unreachable, 'image')} lie where they cannot be read now."
+    tell(asdict(done), text, as_json=json, job=job)
+
+
+def quota(
+    project: ProjectName,
+    images: Annotated[int | None, optional("At most so many images.", min=1)] = None,
+    gb: Annotated[float | None, optional("At most so many GB on the disk.", min=0.001)] = None,
+    none: Annotated[
+        bool, typer.Option("--none", help="No limit of its own, those of the server hold.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Say, or set, how much a project may hold; asked before an import begins."""
+    from fewshot_lab.project import Project, Quota, quota_of, set_quota
+
+    with Project.open(project) as opened:
+        if none:
+            set_quota(opened, None)
+        elif images is not None or gb is not None:
+            set_quota(opened, Quota(images, gb))
+        holds = quota_of(opened)
+    limits = [
+        plural(holds.images, "image") if holds.images else "any number of images",
+        f"{holds.gb:g} GB" if holds.gb else "any size",
+    ]
+    tell(asdict(holds), f"{project} may hold {' and '.join(limits)}.", as_json=json)
+
+
+def move_database(
+    project: ProjectName,
+    to: Annotated[
+        str, typer.Argument(metavar="sqlite|postgresql", help="Where to.", show_default=False)
+    ],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Move a project's rows between its own file and the server that FEWSHOT_LAB_DATABASE names.
+
+    Nobody may have the project open. All rows are compared before the old ones are deleted.
+    """
+    from fewshot_lab.operations import move_rows
+
+    position = move_rows(project, to)
+    result = {"project": project, "database": to, "position": position}
+    text = f"{project} is on {to} now: all rows compared, {plural(position, 'action')} in the log."
+    tell(result, text, as_json=json)
+
+
+def doctor(home: Home = None, json: Json = False) -> None:
+    """Look at everything the app needs here: what is wrong, and the next step.
+
+    The exit status is 1 where something must be mended.
+    """
+    from fewshot_lab.operations import check_installation
+
+    findings = check_installation()
+    marks = {"good": "ok  ", "note": "note", "mend": "MEND"}
+    lines = []
+    for each in findings:
+        lines.append(f"{marks[each.state]}  {each.topic:<10}{each.sentence}")
+        if each.next_step:
+            lines.append(f"{'':16}{each.next_step}")
+    mend = sum(each.state == "mend" for each in findings)
+    result = {"ok": not mend, "findings": [asdict(each) for each in findings]}
+    tell(result, "\n".join(lines), as_json=json)
+    if mend:
+        raise typer.Exit(1)
+
+
+def sbom(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to; else to the terminal.", show_default=False)
+    ] = None,
+) -> None:
+    """Write a software bill of materials (CycloneDX 1.6) of what is installed here."""
+    from fewshot_lab.files import to_json, write_atomically
+    from fewshot_lab.operations import bill_of_materials
+
+    text = to_json(bill_of_materials(), indent=1)
+    if file is None:
+        print(text)
+    else:
+        write_atomically(file, text.encode())

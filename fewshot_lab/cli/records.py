@@ -1,0 +1,101 @@
+"""What was done to a project, and whether its records are whole: verify, journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fewshot_lab.cli.labels import write_csv
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.reporting import tell
+
+if TYPE_CHECKING:
+    from fewshot_lab.store import LogHead
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(verify)
+    app.command()(journal)
+
+
+def verify(
+    project: ProjectName,
+    known: Annotated[
+        list[str] | None,
+        optional(
+            "A position and its hash, as a bundle, a report or this verb named them before; "
+            "may be repeated.",
+            "--hash",
+            metavar="POSITION:HASH",
+        ),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Say whether labels or journal were changed behind the app's back, and where.
+
+    The exit status is 1 where they were. Bundles in the project's exports/ are asked for the hash
+    that they name.
+    """
+    from fewshot_lab.export import exported_heads
+    from fewshot_lab.project import Project
+
+    with Project.open(project) as opened:
+        named = [*map(_head, known or []), *exported_heads(opened)]
+        verdict = opened.store.verify(tuple(named))
+    old = ""
+    if verdict.at_upgrade:
+        old = (
+            f" The first {verdict.at_upgrade:,} actions are older than the chain: it says what "
+            "they were when this version first opened the project."
+        )
+    result = {
+        "sound": verdict.is_sound,
+        "actions": verdict.actions,
+        "journal": verdict.entries,
+        "older_than_the_chain": verdict.at_upgrade,
+        "exports_compared": len(named),
+        "hash": str(verdict.head),
+        "problems": list(verdict.problems),
+    }
+    if verdict.is_sound:
+        counts = f"{verdict.actions:,} actions, {verdict.entries:,} entries of the journal"
+        seen = f", {len(named):,} hashes named by exports" if named else ""
+        text = f"Nothing was changed: {counts}{seen}.{old}\nHash now: {verdict.head}"
+    else:
+        text = "\n".join(["This project's records were changed.", *verdict.problems]) + old
+    tell(result, text, as_json=json)
+    if not verdict.is_sound:
+        raise typer.Exit(1)
+
+
+def _head(text: str) -> LogHead:
+    from fewshot_lab.errors import FewshotLabError
+    from fewshot_lab.store import LogHead
+
+    position, _, value = text.partition(":")
+    if not position.isdecimal() or len(value) != 64:
+        raise FewshotLabError(f"{text!r} is no POSITION:HASH, such as 120:9f86…, of 64 digits.")
+    return LogHead(int(position), value)
+
+
+def journal(
+    project: ProjectName,
+    out: Annotated[Path | None, optional("Where the CSV goes; else to the screen.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Write what was done to a project and is no label, as CSV: who, when, what, with what."""
+    from fewshot_lab.export import journal_csv
+    from fewshot_lab.project import Project
+
+    with Project.open(project) as opened:
+        entries = opened.store.journal()
+    if json and out is None:
+        rows = [{**entry._asdict(), "time": entry.time.isoformat()} for entry in entries]
+        tell({"journal": rows}, "", as_json=True)
+        return
+    write_csv(journal_csv(entries), out, as_json=json)

@@ -1,0 +1,264 @@
+"""One refit: from the labels of a project to what a snapshot holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.classifiers import Fitted, fit, soft_labels
+from fewshot_lab.evaluation import CrossValidation, choose, cross_validation, disagreement
+from fewshot_lab.live.next_batch import Next
+from fewshot_lab.live.session_images import Images
+from fewshot_lab.live.snapshot import Snapshot
+from fewshot_lab.live.suspects import Suspects
+from fewshot_lab.project import (
+    AuditSet,
+    ErrorCost,
+    LabelArrays,
+    Predictions,
+    audit_share,
+    class_pairs,
+    costs_of,
+    error_costs,
+    label_arrays,
+    strategy_of,
+)
+from fewshot_lab.sampling import Suggestion
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import ProjectCore
+
+
+class Overtaken(Exception):  # noqa: N818
+    """New labels have come: what is being computed is out of date."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the project's settings ask for."""
+
+    name: str
+    share: float
+    strategy: str
+    costs: tuple[ErrorCost, ...]
+    pairs: frozenset[tuple[str, tuple[int, int]]]
+
+    @classmethod
+    def of(cls, project: ProjectCore) -> Asked:
+        """Read them."""
+        name = str(project.store.get("classifier") or "auto")
+        return cls(
+            name,
+            audit_share(project),
+            strategy_of(project)["strategy"],
+            error_costs(project),
+            frozenset(class_pairs(project).items()),
+        )
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """What a refit came to.
+
+    Attributes
+    ----------
+    position : int
+        Of the log, whose labels it is of.
+    message : str
+        Why there is no classifier; "" where there is one.
+    fields : dict
+        Of the snapshot.
+    quick_at : float or None
+        When a quick classifier was fitted anew, of which a thorough one may follow.
+    """
+
+    position: int
+    message: str
+    fields: dict[str, Any]
+    quick_at: float | None = None
+
+
+class Refit:
+    """Fits, measures and suggests; keeps what need not be made again for the same labels.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    """
+
+    def __init__(self, project: ProjectCore) -> None:
+        self._project = project
+        self._audit_set = AuditSet(project)
+        self._next = Next(project, self._audit_set)
+        self._suspects = Suspects(project.store)
+        self._drawn_for: tuple[Any, ...] | None = None
+        self._fit_key: tuple[Any, ...] | None = None
+
+    def of(
+        self,
+        images: Images,
+        asked: Asked,
+        last: Snapshot,
+        *,
+        quick: bool,
+        check: Callable[[int], None],
+    ) -> Refitted:
+        """Fit on the labels as they are now, measure, and choose what comes next.
+
+        Parameters
+        ----------
+        images, asked
+            What there is, and how it is to be fitted.
+        last : Snapshot
+            Whose classifier is good still where the labels that train are the same.
+        quick : bool
+            Leave out what takes long.
+        check : callable
+            Called between steps of a long fit with the log's position of its labels; what it
+            raises ends it.
+        """
+        labels = label_arrays(self._project.store, images.view)
+        # Once for the same labels: to look at a page again must not change its figures.
+        drawn_for = (labels.position, images.key, images.revision, asked.share)
+        if drawn_for != self._drawn_for:
+            labels = self._next.draw(images, labels, asked.share)
+            self._drawn_for = drawn_for
+        trained = labels.trains >= 0
+        classes = len(np.unique(labels.trains[trained]))
+        if classes < 2:
+            return self._without_classifier(images, labels, asked, classes)
+        fitted, probabilities, quick_at = self._fitted(
+            images, labels, asked, last, quick=quick, check=check
+        )
+        class_ids = tuple(int(c) for c in fitted.class_ids)
+        top = np.partition(probabilities, -2, axis=1)[:, -2:]
+        costs = costs_of(self._project, fitted.class_ids)
+        best = choose(probabilities, costs)
+        predicted = fitted.class_ids[best]
+        # Where costs decide, the class need not be the most probable one.
+        sure = top[:, 1] if costs is None else probabilities[np.arange(len(best)), best]
+        ids = [images.ids[r] for r in np.flatnonzero(trained)]
+        predictions = Predictions(labels, class_ids, predicted, trained, images.group)
+        report = self._audit_set.report(predictions)
+        test = self._audit_set.reference(predictions)
+        cv = last.cv if fitted is last.fitted else self._validated(fitted, images, trained)
+        apart = disagreement(cv, report.figures)
+        fields = {
+            "class_ids": class_ids,
+            "probabilities": probabilities,
+            "predicted": predicted,
+            "confidence": sure,
+            "margin": top[:, 1] - top[:, 0],
+            "cv": cv,
+            "audit_report": report,
+            "disagreement": apart,
+            "test": test,
+            "suspects": self._suspects.of(
+                fitted, ids, labels.position, disagreeing=apart is not None
+            ),
+            "suggestions": self._suggest(images, labels, asked, probabilities, class_ids),
+            "between": {
+                pair: self._suggest(images, labels, asked, probabilities, class_ids, pair)
+                for pair in {pair for _, pair in asked.pairs}
+                if set(pair) <= set(class_ids)
+            },
+            "sentence": fitted.sentence,
+            "name": fitted.name,
+            "fitted": fitted,
+        }
+        return Refitted(labels.position, "", fields, quick_at)
+
+    def _without_classifier(
+        self, images: Images, labels: LabelArrays, asked: Asked, classes: int
+    ) -> Refitted:
+        message = (
+            "All labels are of one class: label images of a second one."
+            if classes
+            else "Label images of at least two classes, and the classifier starts."
+        )
+        none = np.zeros(len(images.ids), dtype=bool)
+        predictions = Predictions(labels, (), None, none, images.group)
+        fields = {
+            "audit_report": self._audit_set.report(predictions),
+            "suggestions": self._suggest(images, labels, asked),
+        }
+        return Refitted(labels.position, message, fields)
+
+    def _fitted(
+        self,
+        images: Images,
+        labels: LabelArrays,
+        asked: Asked,
+        last: Snapshot,
+        *,
+        quick: bool,
+        check: Callable[[int], None],
+    ) -> tuple[Fitted, NDArray[np.float32], float | None]:
+        """Return a classifier of the labels, its probabilities (N, K), when it was fitted quickly.
+
+        Where the labels that train are those of the last snapshot, its classifier is good still.
+        """
+        rows = np.flatnonzero(labels.trains >= 0)
+        y = labels.trains[rows]
+        shares = [labels.shares.get(r, ()) for r in rows.tolist()] if labels.shares else []
+        trained_on = (rows.tobytes(), y.tobytes(), str(shares))
+        # Costs change no classifier, but what is measured of it.
+        key = (images.key, images.revision, *trained_on, asked.name, asked.costs)
+        if quick and self._fit_key == key and last.fitted is not None:
+            assert last.probabilities is not None
+            return last.fitted, last.probabilities, None
+        fitted = fit(
+            images.pool.X[rows],
+            y,
+            name=asked.name,
+            groups=None if images.group is None else images.group[rows],
+            near_duplicates=None,
+            pool=images.pool,
+            rows=rows,
+            apart=images.view.away,
+            soft=soft_labels(y, shares),
+            sites=None if images.site is None else images.site[rows],
+            quick=quick,
+            check=lambda: None if quick else check(labels.position),
+        )
+        probabilities = fitted.pool_probabilities(images.pool)
+        self._fit_key = key
+        return fitted, probabilities, time.monotonic() if quick else None
+
+    def _validated(
+        self, fitted: Fitted, images: Images, trained: NDArray[np.bool_]
+    ) -> CrossValidation:
+        splits = self._project.splits
+        ids = [images.ids[r] for r in np.flatnonzero(trained)]
+        return cross_validation(
+            fitted,
+            ids,
+            None if images.group is None else images.group[trained],
+            noun=splits.rule.noun,
+            pairs=splits.apart_pairs(ids),
+            costs=costs_of(self._project, fitted.class_ids),
+        )
+
+    def _suggest(
+        self,
+        images: Images,
+        labels: LabelArrays,
+        asked: Asked,
+        probabilities: NDArray[np.float32] | None = None,
+        class_ids: tuple[int, ...] = (),
+        pair: tuple[int, int] | None = None,
+    ) -> tuple[Suggestion, ...]:
+        return self._next.suggest(
+            images,
+            labels,
+            strategy=asked.strategy,
+            share=asked.share,
+            probabilities=probabilities,
+            class_ids=class_ids,
+            pair=pair,
+        )

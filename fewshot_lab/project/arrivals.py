@@ -1,0 +1,84 @@
+"""What an import brings: told from what is known already, and stored a batch at a time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.project.import_report import ImportReport
+from fewshot_lab.store import NewImage, Store
+
+if TYPE_CHECKING:
+    from fewshot_lab.images import Candidate, Refused
+
+BATCH = 200
+
+
+class KnownSources:
+    """The files that earlier imports took in.
+
+    Attributes
+    ----------
+    unchanged : int
+        How many of those skipped came again as they were.
+    facts : dict
+        Reference, group and metadata that came with them now, by file and frame.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._sources = store.known_sources()
+        self.unchanged = 0
+        self.facts: dict[tuple[str, int], tuple[str | None, str | None, dict[str, Any]]] = {}
+
+    def skip(self, candidate: Candidate) -> bool:
+        """Say whether a file needs no look: it has not changed since it was taken in."""
+        seen = self._sources.get((str(candidate.file), candidate.frame))
+        if seen is None:
+            return False
+        stat = candidate.file.stat()
+        same = seen == (stat.st_size, stat.st_mtime_ns)
+        self.unchanged += same
+        if same and (candidate.reference or candidate.group or candidate.meta):
+            stated = (candidate.reference, candidate.group, candidate.meta)
+            self.facts[str(candidate.file), candidate.frame] = stated
+        return same
+
+
+class Arrivals:
+    """Stores images, and files that are none, every second or every 200 images."""
+
+    def __init__(self, store: Store, report: ImportReport) -> None:
+        self._store = store
+        self._report = report
+        self._images: list[NewImage] = []
+        self._refused: list[tuple[str, str]] = []
+        self._stored = time.monotonic()
+
+    def add(self, image: NewImage) -> None:
+        """Take an image."""
+        self._images.append(image)
+
+    def refuse(self, file: Refused) -> None:
+        """Take a file that cannot be read, with the reason."""
+        self._refused.append((file.path, file.reason))
+
+    def store_in_time(self) -> None:
+        """Store what has come, if that is much or a while ago."""
+        if len(self._images) >= BATCH or time.monotonic() - self._stored > 1:
+            self.store()
+
+    def store(self) -> None:
+        """Store what has come, and report it."""
+        report = self._report
+        if self._images:
+            added = self._store.add_images(self._images)
+            report.added += len(added.added)
+            report.duplicates += added.duplicates
+            report.known += added.known
+            report.conflicts += added.conflicts
+            self._images.clear()
+        if self._refused:
+            self._store.add_refused(self._refused)
+            report.refused += self._refused
+            self._refused.clear()
+        self._stored = time.monotonic()

@@ -1,0 +1,147 @@
+"""How much a project may hold on a shared server: asked before an import begins."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import count, plural, size
+
+if TYPE_CHECKING:
+    from fewshot_lab.images import ImportRoots, ManifestColumns
+    from fewshot_lab.project.training import ProjectCore
+
+_IMAGES, _GB = "FEWSHOT_LAB_QUOTA_IMAGES", "FEWSHOT_LAB_QUOTA_GB"
+"""Environment variables: the limits of every project that has none of its own."""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What a project may hold; None: as much as there is.
+
+    Attributes
+    ----------
+    images : int or None
+    gb : float or None
+        Of its folder on the disk, in units of 10^9 bytes.
+    """
+
+    images: int | None = None
+    gb: float | None = None
+
+
+def quota_of(project: ProjectCore) -> Quota:
+    """Return a project's own limits, else those of the server.
+
+    Raises
+    ------
+    FewshotLabError
+        Where the server's are no numbers.
+    """
+    own = project.store.get("quota")
+    if own is not None:
+        return Quota(**own)
+    images, gb = _number(_IMAGES), _number(_GB)
+    return Quota(None if images is None else int(images), gb)
+
+
+def set_quota(project: ProjectCore, quota: Quota | None) -> None:
+    """Give a project limits of its own; with None those of the server hold again."""
+    own = None if quota is None else {"images": quota.images, "gb": quota.gb}
+    project.store.set("quota", own)
+
+
+def bytes_on_disk(folder: Path) -> int:
+    """Return how large the files of a folder are together."""
+    return sum(
+        entry.stat().st_size
+        for where, _, names in os.walk(folder)
+        for entry in (Path(where, name) for name in names)
+        if entry.is_file()
+    )
+
+
+def check_quota(
+    project: ProjectCore,
+    sources: Sequence[Path],
+    columns: ManifestColumns | None,
+    roots: ImportRoots,
+    *,
+    copy: bool,
+) -> None:
+    """Raise :class:`FewshotLabError` where what an import would bring in does not fit."""
+    quota = quota_of(project)
+    if quota == Quota():
+        return
+    images, n_bytes = _incoming(project, sources, columns, roots, copy=copy)
+    there = len(project.store.ids())
+    if quota.images is not None and images and there + images > quota.images:
+        raise FewshotLabError(
+            f"This project may hold {plural(quota.images, 'image')} and has {count(there)}: "
+            f"{count(images)} more do not fit. Nothing was imported; import fewer, or ask whoever "
+            "runs the server for a larger quota."
+        )
+    if quota.gb is None or not n_bytes:
+        return
+    used = bytes_on_disk(project.folder) - sum(
+        s.stat().st_size if s.is_file() else bytes_on_disk(s)
+        for s in sources
+        if s.is_relative_to(project.folder)  # what was dropped is removed afterwards
+    )
+    if used + n_bytes > quota.gb * 1e9:
+        raise FewshotLabError(
+            f"This project may take {size(quota.gb * 1e9)} of the disk and takes {size(used)}: "
+            f"{size(n_bytes)} more do not fit. Nothing was imported; import fewer, or ask whoever "
+            "runs the server for a larger quota."
+        )
+
+
+def _incoming(
+    project: ProjectCore,
+    sources: Sequence[Path],
+    columns: ManifestColumns | None,
+    roots: ImportRoots,
+    *,
+    copy: bool,
+) -> tuple[int, int]:
+    """Return how many images that are not known yet would come, and the bytes to be stored."""
+    from fewshot_lab.images import Candidate, scan
+
+    known = project.store.known_sources()
+    unpacked = project.folder / "images"
+    images = n_bytes = 0
+    for source in sources:
+        if source.suffix.lower() in (".zip", ".npz"):
+            before = sum(Path(file).is_relative_to(unpacked / source.name) for file, _ in known)
+            more = scan(source, roots=roots, extract_to=unpacked).total - before
+            if more > 0:
+                images += more
+                with zipfile.ZipFile(source) as archive:
+                    n_bytes += sum(entry.file_size for entry in archive.infolist())
+            continue
+        stored = copy or source.is_relative_to(project.folder)
+        files = set()
+        for candidate in scan(source, columns=columns, roots=roots):
+            if not isinstance(candidate, Candidate):
+                continue
+            if (str(candidate.file), candidate.frame) not in known:
+                images += 1
+                files.add(candidate.file)
+        n_bytes += sum(file.stat().st_size for file in files if file.exists()) if stored else 0
+    return images, n_bytes
+
+
+def _number(variable: str) -> float | None:
+    text = os.environ.get(variable, "").strip()
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        value = -1.0
+    if value is not None and not 0 < value < 1e12:
+        raise FewshotLabError(f"{variable} must be a number above 0, not {text!r}.")
+    return value

@@ -1,0 +1,102 @@
+// @ts-check
+// The line below the picture: the class keys, and what the last of them did.
+
+import { keyOf } from "./classkeys.js";
+import { button, count, h, refill } from "./dom.js";
+
+/** @import { LabelKind, LabelRequest } from "./types.d.ts" */
+/** @import { Viewer } from "./viewer.js" */
+
+const OTHERS = /** @type {[LabelKind, string, string][]} */ ([
+  ["unsure", "U", "Unsure"],
+  ["reject", "X", "Unusable"],
+  ["skip", "S", "Skip"],
+  ["clear", "⌫", "Clear"],
+]);
+const DONE = { unsure: "Unsure", reject: "Unusable", skip: "Skipped", clear: "Label cleared" };
+
+export class ViewerKeys {
+  /** @param {Viewer} viewer */
+  constructor(viewer) {
+    this.viewer = viewer;
+    this.drawn = "";
+    this.list = h("div", { class: "ws-viewer-classes", role: "group", "aria-label": "Label this image" });
+    this.line = h("p", { class: "ws-confirm", role: "status", "aria-live": "polite" });
+    this.element = h("div", { class: "ws-viewer-foot" }, this.line, this.list);
+  }
+
+  /** Before anything is labelled, how to go on. */
+  explain() {
+    const keys = [h("kbd", {}, "←"), " ", h("kbd", {}, "→"), " next image, ", h("kbd", {}, "space"), " closes. "];
+    const mouse = [
+      "Wheel zooms, drag moves. ",
+      h("kbd", {}, "shift"),
+      " and drag, or the right button, sets the window: ",
+    ];
+    refill(this.line, h("span", { class: "ws-quiet" }, keys, mouse, "up is brighter, right is softer."));
+  }
+
+  draw() {
+    const { model, pane } = this.viewer;
+    const kind = model.classId(pane.row);
+    const key = JSON.stringify([model.classes, kind]);
+    if (key === this.drawn) return;
+    this.drawn = key;
+    const classes = model.classes.map((c, place) =>
+      this.button(
+        keyOf(place),
+        c.name,
+        { kind: "class", classId: c.id },
+        { "aria-pressed": String(c.id === kind), style: { "--own": c.color } },
+      ),
+    );
+    refill(
+      this.list,
+      classes,
+      OTHERS.map(([label, shown, name]) => this.button(shown, name, { kind: label }, { class: "ws-key ws-key-other" })),
+    );
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} name
+   * @param {LabelRequest} request
+   * @param {import("./types.d.ts").Attributes} attributes
+   */
+  button(key, name, request, attributes) {
+    const { grid } = this.viewer;
+    const onclick = () => {
+      grid.labelling.label(request, [this.viewer.pane.row]);
+      this.viewer.takeKeys();
+    };
+    const swatch = request.kind === "class" && h("i", { class: "ws-swatch", style: { background: "var(--own)" } });
+    return button(
+      "ws-key",
+      { title: name, onclick, ...attributes },
+      h("kbd", {}, key),
+      swatch,
+      h("span", { class: "ws-name" }, name),
+    );
+  }
+
+  /**
+   * "Polyp, 14 of 37": of which image that is said, as the next one stands there already.
+   * @param {{ rows: number[], kind: LabelKind, classId: number | null }} labelled
+   */
+  confirm({ rows, kind, classId }) {
+    const { grid, model } = this.viewer;
+    const place = grid.places.get(rows[0]);
+    const color = classId === null ? null : model.color(classId);
+    refill(
+      this.line,
+      color && h("i", { class: "ws-swatch", style: { background: color } }),
+      h(
+        "span",
+        {},
+        h("b", {}, kind === "class" ? model.name(classId) : DONE[kind]),
+        place === undefined ? "" : `, ${count(place + 1)} of ${count(grid.rows.length)}`,
+      ),
+      h("span", { class: "ws-quiet" }, h("kbd", {}, "ctrl"), " ", h("kbd", {}, "Z"), " takes it back"),
+    );
+  }
+}
