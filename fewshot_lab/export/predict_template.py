@@ -49,7 +49,7 @@ from fewshot_lab.images.candidates import Candidate, Refused
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, list_file, list_folder
 from fewshot_lab.images.pillow_decoder import decode, opened, picture_pages
-from fewshot_lab.images.unreadable import Unreadable
+from fewshot_lab.images.unreadable import Unreadable, why_undecodable
 
 BATCH = 32
 NEEDED = ("model.onnx", "classes.json", "preprocessing.json")
@@ -245,8 +245,10 @@ class Classifier:
             if isinstance(item, Candidate):
                 return self.prepare(item.file, item.frame)
             return self.prepare(item)
+        except (Unreadable, FewshotLabError) as error:
+            return str(error)
         except Exception as error:  # whatever is wrong with one picture
-            return str(error) or type(error).__name__
+            return why_undecodable(error, b"")
 
 
 def refuse_older(name: str, installed: str) -> None:
