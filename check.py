@@ -124,6 +124,10 @@ def main() -> int:
     with_browser = not (no_browser or quick)
     if with_browser and (path := browser()):
         variables["FEWSHOT_LAB_CHROMIUM"] = path
+    if with_browser and not arguments:
+        for program, package in (("caddy", "caddy"), ("psql", "postgresql")):
+            if not shutil.which(program):
+                debian(package)
     data = Path(tempfile.mkdtemp()) / "coverage"
     variables["COVERAGE_FILE"] = str(data)
     pytest = [python, "-m", "pytest"]

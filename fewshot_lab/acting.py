@@ -15,8 +15,8 @@ _lookups: list[Callable[[], str | None]] = []
 
 def actor() -> str:
     """Return the name that goes into the records of what is done now."""
-    found = (name for lookup in _lookups if (name := lookup()))
-    return _actor.get() or next(found, None) or os.environ.get(VARIABLE) or system_user()
+    names = (name for lookup in _lookups if (name := lookup()))
+    return _actor.get() or next(names, None) or os.environ.get(VARIABLE) or system_user()
 
 
 def system_user() -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 
 def count(n: int) -> str:
@@ -33,6 +35,13 @@ def fine_percent(p: float) -> str:
 def share(value: float, low: float, high: float, digits: int = 0) -> str:
     """Return 0.84 as "84 % (80–87)": a share and its interval."""
     return f"{percent(value, digits)} ({100 * low:.{digits}f}–{100 * high:.{digits}f})"
+
+
+def share_of(estimate: Any) -> str:
+    """Return :func:`share` of something with value, low and high; of a mapping, too."""
+    if isinstance(estimate, Mapping):
+        return share(estimate["value"], estimate["low"], estimate["high"])
+    return share(estimate.value, estimate.low, estimate.high)
 
 
 def fine_share(value: float, low: float, high: float) -> str:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fewshot_lab.ui import import_form, import_result, work
+from fewshot_lab.ui import import_form, import_result, label_import, pages, work
 from fewshot_lab.ui.empty import project_or_stop
 
 project = project_or_stop()
@@ -11,10 +11,15 @@ job = work.active(project)
 st.title("Import images")
 
 if job is not None:
+    st.session_state["fl-watched-job"] = job.id
     work.show(job)
+elif import_result.flawless(project, st.session_state.pop("fl-watched-job", None)):
+    pages.go("label", project.name)  # nothing to read here: on to the map
 if job is None or job.verb not in ("import", "demo"):
     if import_result.show(project) and project.store.ids():
         st.header("Import more")
     import_form.show(project)
+    if project.store.ids():
+        label_import.show(project)
 elif job.report() is not None:
     import_result.show(project)

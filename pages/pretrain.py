@@ -3,8 +3,8 @@
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.runs import find_run, list_runs
-from fewshot_lab.ui import new_run, run_view, runs_table
+from fewshot_lab.runs import find_run
+from fewshot_lab.ui import new_run, run_view, runs_table, visitor
 from fewshot_lab.ui.empty import project_or_stop, stop_without_images
 from fewshot_lab.ui.on_error import sentences
 
@@ -12,7 +12,7 @@ project = project_or_stop()
 st.title("Pretrain")
 stop_without_images(project)
 
-runs = list_runs()
+runs = visitor.visible_runs()
 NEW = "New run"
 st.html(
     '<div class="fl-muted">DINO teaches a backbone what your images have in common and what tells '

@@ -3,11 +3,13 @@
 import streamlit as st
 
 from fewshot_lab.project import Project
-from fewshot_lab.ui import cards, pages
+from fewshot_lab.ui import cards, pages, session, visitor
 from fewshot_lab.ui.first_start import make_demo
 from fewshot_lab.ui.on_error import alert
 
 infos, damaged = Project.survey()
+infos = [info for info in infos if not session.is_hidden(info.name)]
+may_create = visitor.may("create")
 
 asking = False
 
@@ -16,7 +18,13 @@ if infos:
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         st.title("Projects")
-        asking = cards.new_project("New project")
+        asking = may_create and cards.new_project("New project")
+elif not may_create:
+    st.title("Projects")
+    st.html(
+        '<div class="fl-empty">You are no member of a project yet: ask its owner, or an '
+        "administrator of this server.</div>"
+    )
 else:
     st.title("Projects")
     with st.container(key="fl-blank-projects", horizontal_alignment="center"):
@@ -32,5 +40,5 @@ if asking:
     cards.name_form()
 if infos:
     cards.grid(infos)
-for each in damaged:
+for each in damaged if may_create else []:
     alert(f"{each.name} cannot be opened. {each.reason}")

@@ -42,7 +42,7 @@ ACTIONS: dict[str, tuple[Role, str]] = {
     "delete": (Role.OWNER, "delete this project"),
     # Beyond one project.
     "create": (Role.ADMINISTRATOR, "make a project"),
-    "browse": (Role.ADMINISTRATOR, "import from any folder of this server"),
+    "browse": (Role.ADMINISTRATOR, "use any file of this server"),
     "slurm": (Role.ADMINISTRATOR, "write further lines of job.sbatch"),
 }
 
@@ -58,6 +58,7 @@ PAGE_ACTIONS: dict[str, tuple[str | None, str]] = {
     "pretrain": ("pretrain", "pretrain"),
     "backbone": ("look", "settings"),
     "members": ("members", "members"),
+    "glossary": (None, "look"),
 }
 
 # What a job of each verb is; one that is not named here counts as "measure".
@@ -110,7 +111,9 @@ def must_be_allowed(role: Role | None, action: str) -> None:
         )
     if least is Role.ADMINISTRATOR:
         raise Forbidden(f"Only an administrator of this server may {words}.")
-    above = " or an ".join(r.word for r in ROLES.values() if r >= least) or least.word
-    article = "an" if above[0] in "aeiou" else "a"
-    have = f"you are {role.word} here" if role else "you are no member"
-    raise Forbidden(f"Only {article} {above} may {words}; {have}.")
+    *others, last = [each.word for each in ROLES.values() if each >= least]
+    who = f"{', '.join(others)} or {last}" if others else last
+    article = "an" if who[0] in "aeiou" else "a"
+    raise Forbidden(
+        f"Only {article} {who} may {words}; you are {role.word if role else 'no member'} here."
+    )

@@ -10,6 +10,7 @@ from fewshot_lab.cli.few_shot import shots_of
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
+from fewshot_lab.words import share
 
 
 def backbones(
@@ -51,8 +52,7 @@ def backbones(
             [
                 str(each["shots"]),
                 each["backbone"],
-                f"{each['balanced_accuracy']:.3f}",
-                "{:.3f}-{:.3f}".format(*each["interval"]),
+                share(each["balanced_accuracy"], each["interval"][0], each["interval"][1], 1),
                 _gap(gaps.get((each["backbone"], each["shots"]))),
                 f"{costs[each['backbone']]['embed_seconds_per_1000']:.1f}",
                 f"{costs[each['backbone']]['fit_seconds']:.2f}",
@@ -62,8 +62,7 @@ def backbones(
         head = [
             "n",
             "backbone",
-            "bal. acc.",
-            "95 %",
+            "balanced accuracy (95 %)",
             "against the first",
             "s/1,000 images",
             "s/fit",

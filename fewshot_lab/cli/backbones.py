@@ -11,6 +11,7 @@ import typer
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
+from fewshot_lab.words import share
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +71,7 @@ def _compared(verdict: dict[str, Any]) -> str:
     rows = [
         [
             row["backbone"],
-            "{:.2f} ({:.2f} to {:.2f})".format(*row["balanced_accuracy"]),
+            share(*row["balanced_accuracy"]),
             points(row) if "gain" in row else "in use",
         ]
         for row in verdict["rows"]

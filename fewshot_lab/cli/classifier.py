@@ -11,7 +11,7 @@ import typer
 from fewshot_lab.cli.labels import CsvOut, write_csv
 from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, optional
 from fewshot_lab.cli.reporting import listed, progress, tell
-from fewshot_lab.words import plural
+from fewshot_lab.words import plural, share
 
 ClassifierName = Annotated[
     str | None,
@@ -68,8 +68,8 @@ def fit(
         if value:
             title = part.get("balanced_title", "Balanced accuracy")
             lines.append(
-                f"{title} by {what}: {value['value']:.3f} "
-                f"({value['low']:.3f} to {value['high']:.3f}, n = {value['n']:,})."
+                f"{title} by {what}: {share(value['value'], value['low'], value['high'], 1)}, "
+                f"n = {value['n']:,}."
             )
         else:
             reason = str(part["reason"])
@@ -190,8 +190,8 @@ def report(
         text = f"Written to {out}."
         if audit and audit["value"] is not None:
             text += (
-                f" Balanced accuracy on audit images {audit['value']:.2f} "
-                f"({audit['low']:.2f} to {audit['high']:.2f}, n = {audit['n']:,})."
+                f" Balanced accuracy on audit images "
+                f"{share(audit['value'], audit['low'], audit['high'])}, n = {audit['n']:,}."
             )
         tell(result, text, as_json=json, job=job)
 

@@ -10,6 +10,7 @@ import typer
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import percent, share
 
 
 def patients(
@@ -70,7 +71,7 @@ def grades(
     rows = [
         [
             level["grade"],
-            f"{level['expected']:.3f}",
+            percent(level["expected"], 1),
             _figure(level["observed"]),
             _figure(level["error"]),
         ]
@@ -140,4 +141,4 @@ def _split(order: str) -> list[str]:
 def _figure(interval: dict[str, Any]) -> str:
     if interval["value"] is None:
         return "-"
-    return f"{interval['value']:.3f} ({interval['low']:.3f}-{interval['high']:.3f})"
+    return share(interval["value"], interval["low"], interval["high"], 1)

@@ -8,6 +8,7 @@ import typer
 
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.words import share
 
 
 def confounders(
@@ -68,4 +69,4 @@ def _text(report: dict[str, Any]) -> str:
 def _figure(interval: dict[str, float] | None) -> str:
     if interval is None or interval["value"] is None:
         return "-"
-    return "{value:.2f} ({low:.2f} to {high:.2f})".format(**interval)
+    return share(interval["value"], interval["low"], interval["high"])

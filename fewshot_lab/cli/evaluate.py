@@ -14,6 +14,7 @@ from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.site_audit import site_audit
+from fewshot_lab.words import percent
 
 evaluate = typer.Typer(
     name="evaluate",
@@ -63,7 +64,7 @@ def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
 
 
 def _figure(band: dict[str, float]) -> list[str]:
-    return [f"{band['value']:.3f}", f"{band['low']:.3f}-{band['high']:.3f}"]
+    return [percent(band["value"], 1), f"{100 * band['low']:.1f}–{100 * band['high']:.1f}"]
 
 
 def probabilities(
@@ -139,9 +140,9 @@ def _probability_text(result: dict[str, Any]) -> str:
         rows = [
             [
                 name,
-                "-" if each["value"] is None else f"{each['value']:.3f}",
-                f"{each['coverage']['value']:.3f}",
-                "-" if each["value"] is None else f"{each['error']['value']:.3f}",
+                "-" if each["value"] is None else percent(each["value"], 1),
+                percent(each["coverage"]["value"], 1),
+                "-" if each["value"] is None else percent(each["error"]["value"], 1),
                 str(each["error"]["n"]),
                 each["rule"],
             ]

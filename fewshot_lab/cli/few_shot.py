@@ -11,6 +11,7 @@ from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLab
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import percent, share
 
 
 def nshot(
@@ -111,15 +112,12 @@ def _text(curve: dict[str, Any], out: Path | None) -> str:
             str(each["shots"]),
             each["backbone"],
             each["classifier"],
-            f"{each['balanced_accuracy']:.3f}",
-            "{:.3f}-{:.3f}".format(*each["interval"]),
-            f"{each['macro_f1']['value']:.3f}",
-            f"{each['auroc']['value']:.3f}",
-            f"{each['ece']['value']:.3f}",
+            share(each["balanced_accuracy"], each["interval"][0], each["interval"][1], 1),
+            *(percent(each[name]["value"], 1) for name in ("macro_f1", "auroc", "ece")),
         ]
         for each in curve["results"]
     ]
-    head = ["n", "backbone", "classifier", "bal. acc.", "95 %", "macro-F1", "AUROC", "ECE"]
+    head = ["n", "backbone", "classifier", "balanced accuracy (95 %)", "macro-F1", "AUROC", "ECE"]
     lines = [table(head, rows)]
     if curve["published"] is not None:
         published = ", ".join(f"{row['name']} {row['value']}" for row in curve["published"]["rows"])

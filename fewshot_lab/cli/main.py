@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from fewshot_lab.cli import (
+    accounts,
     backbones,
     classifier,
     embeddings,
@@ -46,6 +47,7 @@ for room in (
     labels,
     people,
     records,
+    accounts,
     classifier,
     evaluate,
     splits,

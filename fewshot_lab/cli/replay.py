@@ -9,6 +9,7 @@ import typer
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
+from fewshot_lab.words import percent, share
 
 
 def replay(
@@ -50,7 +51,7 @@ def replay(
             for each in result["strategies"]
         ]
         head = ["strategy", "points", "95 %"]
-        head += [f"labels to {c['accuracy']:.2f}" for c in result["strategies"][0]["cost"]]
+        head += [f"labels to {percent(c['accuracy'])}" for c in result["strategies"][0]["cost"]]
         lines = [
             table(head, rows),
             f"{result['draws']} draws of {result['images']:,} images, {result['test_images']:,} "
@@ -67,8 +68,8 @@ def _cost(cost: dict[str, Any]) -> str:
         return "not reached"
     if cost["share"] is None:
         return f"some {cost['labels']:.0f}, too unsure"
-    share = cost["share"]
-    return f"{cost['labels']:.0f} ({share['value']:.2f}, {share['low']:.2f}-{share['high']:.2f})"
+    part = cost["share"]
+    return f"{cost['labels']:.0f} ({share(part['value'], part['low'], part['high'])})"
 
 
 def strategy(

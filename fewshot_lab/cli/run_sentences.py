@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.words import plural
+from fewshot_lab.words import percent, plural, share
 
 if TYPE_CHECKING:
     from fewshot_lab.jobs import Status
@@ -72,8 +72,8 @@ def judged(checks: list[dict[str, Any]]) -> str:
         return f"rank {last['rank']:.0f} (start {first['rank']:.0f})"
     knn = last["knn"]
     start = first["knn"]["value"] if first["knn"] else float("nan")
-    between = f"{knn['low']:.3f}-{knn['high']:.3f}"
-    words = f"kNN {knn['value']:.3f} ({between}), frozen start {start:.3f}"
+    knn_words = share(knn["value"], knn["low"], knn["high"], 1)
+    words = f"kNN {knn_words}, frozen start {percent(start, 1)}"
     gain = last.get("knn_gain")
     if gain is None or last is first:
         return words

@@ -43,6 +43,37 @@ def serve(
             "the user who runs this may read."
         ),
     ] = None,
+    sign_in: Annotated[
+        str | None,
+        optional(
+            "How people sign in: accounts (made by 'accounts invite'), proxy (one in front of this "
+            "server signs them in) or openid (OpenID Connect). Without it nobody signs in.",
+            metavar="accounts|proxy|openid",
+        ),
+    ] = None,
+    no_sign_in: Annotated[
+        bool,
+        typer.Option("--no-sign-in", help="Let other machines in although nobody signs in."),
+    ] = False,
+    proxy_header: Annotated[
+        str | None,
+        optional("The header in which the proxy says who asks (X-Forwarded-User).", metavar="NAME"),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        optional("The proxy's address, in digits; may be repeated.", metavar="ADDRESS"),
+    ] = None,
+    openid_secrets: Annotated[
+        Path | None,
+        optional("The file with the provider's address and the client's secret."),
+    ] = None,
+    openid_claim: Annotated[
+        str | None, optional("What of an identity is the name (email).", metavar="CLAIM")
+    ] = None,
+    idle_minutes: Annotated[
+        int | None,
+        optional("After so long without anything done one is signed out (30).", min=1, max=720),
+    ] = None,
     log_file: Annotated[
         Path | None,
         optional("Log to this file, too; a new one begins after 10 MiB, five older ones stay."),
@@ -51,6 +82,7 @@ def serve(
     json: Json = False,
 ) -> None:
     """Start the app in the browser."""
+    from fewshot_lab import accounts
     from fewshot_lab.home import home as home_folder
     from fewshot_lab.images import set_import_roots
     from fewshot_lab.jobs import clear_drops
@@ -62,6 +94,23 @@ def serve(
         clear_drops(folder)  # of imports that were killed
     if import_root:
         set_import_roots(import_root)
+    if sign_in is None and (trusted_proxy or openid_secrets):
+        sign_in = "proxy" if trusted_proxy else "openid"
+    given = {
+        "SIGN_IN": sign_in,
+        "NO_SIGN_IN": "1" if no_sign_in else None,
+        "PROXY_HEADER": proxy_header,
+        "TRUSTED_PROXY": " ".join(trusted_proxy) if trusted_proxy else None,
+        "OPENID_SECRETS": openid_secrets and str(openid_secrets.expanduser().absolute()),
+        "OPENID_CLAIM": openid_claim,
+        "IDLE_MINUTES": idle_minutes and str(idle_minutes),
+    }
+    os.environ |= {f"FEWSHOT_LAB_{name}": value for name, value in given.items() if value}
+    settings = accounts.sign_in()
+    if settings.way == "proxy":
+        # The address that counts is the socket's, not one that a header tells.
+        os.environ["FORWARDED_ALLOW_IPS"] = ""
+    accounts.check_exposure(settings, host)
 
     root = Path(__file__).resolve().parents[2]
     script = root / "app.py"
@@ -79,6 +128,8 @@ def serve(
         *(sys.executable, "-m", "streamlit", "run", str(script)),
         *("--server.port", str(port), "--server.address", host),
     ]
+    if settings.secrets is not None:
+        command += ["--secrets.files", str(settings.secrets)]
     if allow_host:
         for name in ("localhost", "127.0.0.1", "::1", host, *allow_host):
             command += ["--server.allowedHosts", name]

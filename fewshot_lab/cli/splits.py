@@ -10,6 +10,7 @@ import typer
 from fewshot_lab.cli.options import Home, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import share
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import GroupPreview, TestRule
@@ -237,7 +238,7 @@ def _audit_text(result: dict[str, Any], outlook: str) -> str:
     def shown(i: dict[str, Any]) -> str:
         if i["value"] is None:
             return "-"
-        return f"{i['value']:.3f} ({i['low']:.3f}-{i['high']:.3f}), n = {i['n']}"
+        return f"{share(i['value'], i['low'], i['high'], 1)}, n = {i['n']}"
 
     lines.append(
         figures["why_not"] or f"{figures['balanced_title']} {shown(figures['balanced_accuracy'])}"

@@ -10,6 +10,15 @@ NARROW = 0.2
 """Width from which on an accuracy means something: ten points to either side."""
 
 
+def images_until_finished() -> int:
+    """Return how many independent images make any accuracy's interval ``NARROW`` at the most.
+
+    Whatever the value: an audit that ended once its interval happens to be narrow would end sooner
+    where all were right by chance.
+    """
+    return math.ceil(_size(0.5, NARROW))
+
+
 def labels_to_halve(interval: Interval, pool: int | None = None) -> int | None:
     """Return how many further labels would make an interval half as wide, at the same value.
 

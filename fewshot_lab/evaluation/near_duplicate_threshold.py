@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.words import percent
+
 LOWEST, HIGHEST = 0.95, 0.99
 """Between these the threshold is set by the pool itself."""
 SPREADS = 3.0
@@ -48,18 +50,18 @@ def near_threshold(nearest: NDArray[np.floating]) -> NearThreshold:
     """
     if len(nearest) < FEWEST:
         return NearThreshold(
-            HIGHEST, f"{HIGHEST:.2f}: too few images to tell what is usual among them."
+            HIGHEST, f"{percent(HIGHEST)}: too few images to tell what is usual among them."
         )
     asked = closer_than_usual(nearest, SPREADS)
     value = float(np.clip(asked, LOWEST, HIGHEST))
-    usual = f"an image's nearest neighbour here usually has {float(np.median(nearest)):.2f}"
+    usual = f"an image's nearest neighbour here usually has {percent(float(np.median(nearest)), 1)}"
     why = (
-        f"{usual}, and three spreads closer would be {asked:.3f}, kept within "
-        f"{LOWEST:.2f} and {HIGHEST:.2f}"
+        f"{usual}, and three spreads closer would be {percent(asked, 1)}, kept within "
+        f"{percent(LOWEST)} and {percent(HIGHEST)}"
         if value != asked
         else f"{usual}; this is three spreads closer than that"
     )
-    return NearThreshold(value, f"{value:.3f}: {why}.")
+    return NearThreshold(value, f"{percent(value, 1)}: {why}.")
 
 
 def closer_than_usual(nearest: NDArray[np.floating], spreads: float) -> float:

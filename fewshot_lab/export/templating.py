@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from fewshot_lab.export.charts import learning_curve_axes, reliability_axes, risk_axes
+from fewshot_lab.words import percent, share_of
 
 
 def render(template: str, facts: Mapping[str, Any]) -> str:
@@ -38,7 +39,13 @@ def environment(*, html: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"grouped": "{:,}".format, "unbroken": _unbroken, "cell": _cell}
+    environment.filters |= {
+        "grouped": "{:,}".format,
+        "unbroken": _unbroken,
+        "cell": _cell,
+        "percent": percent,
+        "share": share_of,
+    }
     environment.globals |= {
         "learning_curve_axes": learning_curve_axes,
         "reliability_axes": reliability_axes,

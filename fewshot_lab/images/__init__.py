@@ -5,7 +5,7 @@ from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
-from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.file_types import has_picture_suffix, kind_of
 from fewshot_lab.images.grey_values import GreyValues, Window
 from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
@@ -33,6 +33,7 @@ __all__ = [
     "count_frames",
     "examine",
     "guess_columns",
+    "has_picture_suffix",
     "holds_dicom",
     "import_roots",
     "kind_of",

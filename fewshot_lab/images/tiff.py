@@ -115,7 +115,11 @@ def _refuse_truncated(page: Any, size: int) -> None:
 
 def _picture_pages(pages: "object") -> list[Any]:
     pictures: list[Any] = []
+    seen: set[int] = set()
     for page in pages:  # type: ignore[attr-defined]
+        if page.offset in seen:  # a damaged file whose pages lead in a circle
+            break
+        seen.add(page.offset)
         full = getattr(page, "aspage", lambda page=page: page)()
         same_size = not pictures or full.shaped[2:4] == pictures[0].shaped[2:4]
         if not pictures or (same_size and not full.subfiletype & 0b101):

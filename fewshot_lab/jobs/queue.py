@@ -41,6 +41,8 @@ QUEUE = "FEWSHOT_LAB_QUEUE"
 """Environment variable: the folder of the line, instead of one beside temporary files."""
 
 _POLL_SECONDS = 0.3
+_PATIENCE_SECONDS = 12 * 3600.0
+"""For so long other users are waited for: a ticket can be held without any work behind it."""
 _MUTEX_SECONDS = 5.0
 """Longer than anybody needs for a ticket: who keeps the lock longer stops nobody."""
 _LOOK = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # a pipe or a link of somebody else's
@@ -107,7 +109,8 @@ def queue_slot(spec: dict[str, Any], waiting: Callable[[str], bool]) -> Iterator
     about = {name: spec.get(name) for name in ("project", "name")} | {"uses": wanted}
     ticket, held = _take_ticket(folder, about)
     try:
-        while (first := _first_before(folder, int(ticket.name), wanted)) is not None:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while first := _first_before(folder, ticket, wanted, others=time.monotonic() < until):
             if waiting(first):
                 break
             time.sleep(_POLL_SECONDS)
@@ -185,10 +188,13 @@ def _numbers(folder: Path) -> list[int]:
     )
 
 
-def _first_before(folder: Path, number: int, wanted: list[str]) -> str | None:
-    """Return a sentence about the first living holder before ours of something we want, if any."""
+def _first_before(folder: Path, own: Path, wanted: list[str], *, others: bool) -> str | None:
+    """Return a sentence about the first living holder before ours of something we want, if any.
+
+    With ``others``, also of other users; but those share GPUs with us, never a home's processors.
+    """
     for before in _numbers(folder):
-        if before >= number:
+        if before >= int(own.name):
             return None
         ticket = folder / f"{before:09d}"
         try:
@@ -200,7 +206,10 @@ def _first_before(folder: Path, number: int, wanted: list[str]) -> str | None:
         except OSError:
             about = _about(handle)
             uses = about.get("uses", wanted)
-            if not isinstance(uses, list) or set(wanted) & set(map(str, uses)):
+            shared = set(wanted) & set(map(str, uses if isinstance(uses, list) else wanted))
+            if os.fstat(handle).st_uid != os.geteuid():
+                shared = {name for name in shared if others and name.startswith("gpu ")}
+            if shared:
                 return _sentence(about)
         else:
             with suppress(OSError):  # another user's cannot be taken away, and stops nobody

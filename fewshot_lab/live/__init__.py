@@ -1,5 +1,18 @@
 """The labelling session: labels in, a background refit, a snapshot out; what each may see."""
 
+from fewshot_lab.live.blinded_data import (
+    disagreeing_images,
+    images_to_decide,
+    shared_opinions,
+    visible_column,
+    visible_facts,
+    visible_labels,
+    visible_neighbours,
+    visible_search,
+)
+from fewshot_lab.live.blinding import Visibility, visibility_of
+from fewshot_lab.live.column_values import NO_VALUE, ColumnValues, read_column
+from fewshot_lab.live.image_flags import visible_annotators, visible_flags, visible_unlike
 from fewshot_lab.live.image_order import ImageOrder
 from fewshot_lab.live.image_scores import NO_CLASS, image_scores
 from fewshot_lab.live.label_codes import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, SKIPPED
@@ -9,16 +22,6 @@ from fewshot_lab.live.piles import SURE, Pile, piles_of, seen_alone
 from fewshot_lab.live.session import LiveSession
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.live.suggestion_list import suggestion_list
-from fewshot_lab.live.visibility import Visibility, visibility_of
-from fewshot_lab.live.visible_data import (
-    disagreeing_images,
-    images_to_decide,
-    shared_opinions,
-    visible_column,
-    visible_facts,
-    visible_labels,
-    visible_neighbours,
-)
 
 __all__ = [
     "AUDIT",
@@ -26,9 +29,11 @@ __all__ = [
     "KIND_MASK",
     "MACHINE",
     "NO_CLASS",
+    "NO_VALUE",
     "REREAD_SECONDS",
     "SKIPPED",
     "SURE",
+    "ColumnValues",
     "ImageOrder",
     "LabellingConditions",
     "LiveSession",
@@ -42,12 +47,17 @@ __all__ = [
     "images_to_decide",
     "page_state_of",
     "piles_of",
+    "read_column",
     "seen_alone",
     "shared_opinions",
     "suggestion_list",
     "visibility_of",
+    "visible_annotators",
     "visible_column",
     "visible_facts",
+    "visible_flags",
     "visible_labels",
     "visible_neighbours",
+    "visible_search",
+    "visible_unlike",
 ]

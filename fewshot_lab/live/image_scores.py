@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.live.blinding import Visibility
 from fewshot_lab.live.label_codes import FIRST_CLASS, KIND_MASK
 from fewshot_lab.live.page_state import PageState
 from fewshot_lab.live.snapshot import Snapshot
-from fewshot_lab.live.visibility import Visibility
 
 NO_CLASS = 255
 

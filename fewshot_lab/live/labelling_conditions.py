@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from fewshot_lab.live.blinding import Visibility, visibility_of
 from fewshot_lab.live.page_state import PageState
-from fewshot_lab.live.visibility import Visibility, visibility_of
 from fewshot_lab.store import LabelAction
 
 

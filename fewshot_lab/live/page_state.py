@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.embeddings import Map
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, NoProject
 from fewshot_lab.home import MARKER, home
 from fewshot_lab.live.image_order import ImageOrder
 from fewshot_lab.live.label_codes import LabelCodes, current_codes
@@ -138,6 +139,11 @@ class PageState:
             self._layout, self._layout_read_at = layout, now
         return layout
 
+    def columns(self) -> list[str]:
+        """Return the names of the metadata columns, read again after each import."""
+        key = self.project.splits.revision, len(self.order().ids)
+        return self.cached("columns", key, self.project.store.columns)
+
     def has(self, field: str) -> bool:
         """Say whether any image has a "reference" label or a "group"."""
 
@@ -189,8 +195,10 @@ def page_state_of(name: str) -> PageState:
     Raises
     ------
     FewshotLabError
-        Where there is no such project.
+        Where there is no such project. The browser names no other folder of this machine.
     """
+    if Path(name).is_absolute():
+        raise NoProject(f"There is no project named {name!r}.")
     key = str(home() / name)
     with _lock:
         state = _states.get(key)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.live.blinding import Visibility
 from fewshot_lab.live.label_codes import AUDIT, KIND_MASK, SKIPPED
 from fewshot_lab.live.page_state import PageState
-from fewshot_lab.live.visibility import Visibility
 from fewshot_lab.project import PilePairs, pile_pairs
 from fewshot_lab.sampling import find_piles
 from fewshot_lab.store import PILE, LabelAction

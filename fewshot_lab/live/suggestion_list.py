@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from fewshot_lab.live.blinding import Visibility
 from fewshot_lab.live.label_codes import AUDIT
 from fewshot_lab.live.page_state import PageState
 from fewshot_lab.live.snapshot import Snapshot
-from fewshot_lab.live.visibility import Visibility
 from fewshot_lab.project import lot
 
 MOST_DUE = 6

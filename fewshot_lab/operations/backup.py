@@ -9,14 +9,14 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.files import to_json
 from fewshot_lab.home import MARKER
 from fewshot_lab.progress import Progress, silent
@@ -102,6 +102,8 @@ def write_backup(
             os.fsync(stream.fileno())
         size = beside.stat().st_size
         beside.replace(file)
+        with suppress(Unavailable):  # a project on a read-only medium
+            project.store.note("export", kind="backup", file=str(file))
     finally:
         beside.unlink(missing_ok=True)
     return BackupReport(bytes=size, **report)

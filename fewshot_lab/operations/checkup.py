@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Literal
 import psutil
 from packaging.requirements import Requirement
 
+from fewshot_lab.accounts import sign_in
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.home import home
 from fewshot_lab.operations.readiness import home_is_writable
@@ -49,21 +50,15 @@ class Finding:
     next_step: str = ""
 
 
-def check_installation(sign_in: Callable[[], Iterator[Finding]] | None = None) -> list[Finding]:
-    """Look at everything that the app needs here.
-
-    Parameters
-    ----------
-    sign_in : callable, optional
-        What there is to say of who may come in.
-    """
+def check_installation() -> list[Finding]:
+    """Look at everything that the app needs here."""
     looks = (
         _versions,
         _packages,
         _gpu,
         _disk,
         _database,
-        sign_in or _no_sign_in,
+        _sign_in,
         _rights,
         _projects,
     )
@@ -83,7 +78,7 @@ def _versions() -> Iterator[Finding]:
             "versions",
             "note",
             f"Python {python} is newer than those that were tested (3.11 to 3.13).",
-            "Use one of those where something fails: FEWSHOT_LAB_PYTHON=python3.13.",
+            "Use one of those where something fails.",
         )
 
 
@@ -138,7 +133,7 @@ def _gpu() -> Iterator[Finding]:
         )
     else:
         cores = plural(os.cpu_count() or 1, "processor")
-        yield Finding("GPU", "good", f"None: {cores} embed some 5 to 50 images a second.")
+        yield Finding("GPU", "good", f"None: {cores} embed the images.")
 
 
 def _disk() -> Iterator[Finding]:
@@ -183,12 +178,20 @@ def _database() -> Iterator[Finding]:
         yield Finding("database", "good", f"SQLite {sqlite3.sqlite_version}, a file per project.")
 
 
-def _no_sign_in() -> Iterator[Finding]:
+def _sign_in() -> Iterator[Finding]:
+    try:
+        settings = sign_in()
+    except FewshotLabError as error:
+        yield Finding("sign-in", "mend", str(error), "docs/sign-in.md says how people sign in.")
+        return
+    if settings.is_on:
+        yield Finding("sign-in", "good", f"People sign in: {settings.way}.")
+        return
     yield Finding(
         "sign-in",
         "note",
         "There is none: whoever reaches the app's address can see all images and label.",
-        "Listen on this machine alone, or put a proxy with sign-in before it (docs/security.md).",
+        "Listen on this machine alone, or let people sign in: FEWSHOT_LAB_SIGN_IN.",
     )
 
 

@@ -47,4 +47,5 @@ def move_rows(name: str | Path, to: str) -> int:
     with Project.open(folder) as project:
         if project.store.position() != position:
             raise AssertionError("the log has another position after it was moved")
+        project.store.note("moved", to=to)
     return position

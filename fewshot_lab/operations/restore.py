@@ -149,13 +149,13 @@ def _unpack(
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with archive.open(name) as source, target.open("wb") as out:
-                found = hashlib.sha256()
+                checksum = hashlib.sha256()
                 left = size
                 while left >= 0 and (block := source.read(BLOCK)):
-                    found.update(block)
+                    checksum.update(block)
                     left -= len(block)
                     out.write(block)
-            whole = left == 0 and found.hexdigest() == digest
+            whole = left == 0 and checksum.hexdigest() == digest
         except OSError:
             raise
         except Exception:  # zipfile and zlib raise many things on damaged archives
@@ -171,7 +171,8 @@ def _put_into_place(place: Path, about: dict[str, Any], name: str | None) -> Res
     rows = place / DATABASE
     marker = read_json(place / MARKER) or {}
     for folder in _free_folders(about["name"], name):
-        marker |= {"name": folder.name, "id": _identity(marker.get("id"))}
+        # A UUID of its own: its schema on a server must be nobody else's, who may still be there.
+        marker |= {"name": folder.name, "id": uuid4().hex}
         write_json(place / MARKER, marker)
         _follow(rows, Path(about["folder"]), folder)
         _check(rows, about["position"])
@@ -211,12 +212,6 @@ def _free_folders(called: str, name: str | None) -> Iterator[Path]:
             yield other
 
 
-def _identity(known: Any) -> str:
-    """Return the project's UUID, or a new one where a project here has it."""
-    taken = {(read_json(marker) or {}).get("id") for marker in home().glob(f"*/{MARKER}")}
-    return str(known) if known and known not in taken else uuid4().hex
-
-
 def _follow(rows: Path, old: Path, new: Path) -> None:
     """Let rows that name files in the old folder name those in the new one."""
     before = f"{old}{os.sep}"
@@ -241,6 +236,7 @@ def _check(rows: Path, position: int) -> None:
 
 def _report(folder: Path) -> RestoreReport:
     with Project.open(folder) as project:
+        project.store.note("restored", name=folder.name)
         away = sum(not item.file.exists() for item in project.items())
         return RestoreReport(
             folder.name, folder, len(project.store.ids()), project.store.position(), away

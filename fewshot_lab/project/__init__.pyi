@@ -53,6 +53,7 @@ from .import_report import import_sentence as import_sentence
 from .importing import UPLOADS as UPLOADS
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
+from .label_csv import CsvPreview as CsvPreview
 from .labels_as_arrays import LabelArrays as LabelArrays
 from .labels_as_arrays import label_arrays as label_arrays
 from .patient_figures import PatientFigures as PatientFigures
@@ -93,6 +94,10 @@ from .quota import set_quota as set_quota
 from .relinking import Relinked as Relinked
 from .relinking import relink as relink
 from .replay_study import replay_of as replay_of
+from .saved_views import remove_view as remove_view
+from .saved_views import rename_view as rename_view
+from .saved_views import save_view as save_view
+from .saved_views import saved_views as saved_views
 from .site_audits import audit_site as audit_site
 from .site_audits import site_audits as site_audits
 from .studies import Studies as Studies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from bisect import bisect
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import images_until_finished
 from fewshot_lab.project.pool_view import PoolView
 from fewshot_lab.sampling import (
     draw_further,
@@ -63,7 +65,8 @@ class AuditDraws:
         """Draw some images more, for the suggestions; returns their rows.
 
         No more groups are drawn once as many images as ``cap`` are held out: then further
-        images of the drawn ones are asked about, if there are.
+        images of the drawn ones are asked about, if there are. Nor are they once there are enough
+        for an accuracy that means something: from then on a person asks for more.
 
         Parameters
         ----------
@@ -85,7 +88,10 @@ class AuditDraws:
             return self._more(pool, drawn & inside, held, n, rng)
         part, until = self._part(pool, drawn, inside)
         fresh = part & ~np.isin(pool.code, pool.code[drawn & part])
-        units_by_stratum = draw_units(pool.code, fresh, min(n, room), rng)
+        # Each import has its share of what finishes the audit; further ones are drawn when asked.
+        enough = math.ceil(images_until_finished() * part.sum() / N)
+        lacking = max(0, enough - len(np.unique(pool.code[drawn & part])))
+        units_by_stratum = draw_units(pool.code, fresh, min(n, room, lacking), rng)
         kept: list[Any] = []
         for _, units in units_by_stratum:
             for unit in units:  # the one that goes beyond the cap is taken: to refuse would bias

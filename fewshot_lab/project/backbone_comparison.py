@@ -62,6 +62,7 @@ def backbones_of(
             for name in names
         ],
         "titles": _titles(names),
+        "at_hand": _labels_at_hand(project, protocol.shots),
     }
     return result | {"sentences": sentences(result)}
 
@@ -115,6 +116,15 @@ def _cost(project: ProjectCore, name: str, labels: str, shots: int) -> dict[str,
     }
 
 
+def _labels_at_hand(project: ProjectCore, shots: Sequence[int]) -> int | None:
+    """Return which number of labels per class is nearest to what people have given; None for no."""
+    counts = [n for n in project.store.counts().classes.values() if n]
+    if not counts:
+        return None
+    have = float(np.mean(counts))
+    return min(shots, key=lambda n: abs(np.log(n / have)))
+
+
 def _titles(names: Sequence[str]) -> dict[str, str]:
     from fewshot_lab.backbones import find
 
@@ -122,20 +132,26 @@ def _titles(names: Sequence[str]) -> dict[str, str]:
 
 
 def sentences(result: dict[str, Any]) -> list[str]:
-    """Say of each further backbone whether it is better than the first, and what it costs."""
+    """Say of each further backbone whether it is better than the first, and what it costs.
+
+    First with about as many labels as people have given, then with the most.
+    """
     words = []
     costs = {row["backbone"]: row for row in result["costs"]}
     first = result["costs"][0]["backbone"]
     titles = result["titles"]
     for name in [row["backbone"] for row in result["costs"][1:]]:
         rows = [d for d in result["differences"] if d["backbone"] == name]
+        fewest, most = (f(rows, key=lambda d: d["shots"]) for f in (min, max))
+        mine = next((row for row in rows if row["shots"] == result.get("at_hand")), fewest)
         parts = []
-        for row in (min(rows, key=lambda d: d["shots"]), max(rows, key=lambda d: d["shots"])):
+        for row in (mine, most):
             low, high = (100 * v for v in row["interval"])
             word = "better" if low > 0 else "worse" if high < 0 else "not told apart"
             parts.append(
                 f"{100 * row['difference']:+.1f} points ({low:+.1f} to {high:+.1f}; {word}) at "
                 f"{row['shots']} per class"
+                + (", about as many as you have" if row["shots"] == result.get("at_hand") else "")
             )
         own, other = (costs[n]["embed_seconds_per_1000"] for n in (name, first))
         gains = " and ".join(dict.fromkeys(parts)).replace("-", "−")

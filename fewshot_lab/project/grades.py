@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fewshot_lab import words
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import by_cost
 from fewshot_lab.files import finite
@@ -116,4 +117,4 @@ def grade_figures(
 def _shown(interval: Any) -> str:
     if interval.value != interval.value:
         return "cannot be told"
-    return f"{interval.value:.2f} ({interval.low:.2f}–{interval.high:.2f})".replace("-", "\u2212")
+    return words.interval(interval.value, interval.low, interval.high)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.evaluation import NearThreshold, Together, near_threshold, together
 from fewshot_lab.project.near_duplicates import Near
+from fewshot_lab.words import percent
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def group(
     """
     row = {image_id: k for k, image_id in enumerate(ids)}
     limit = (
-        NearThreshold(threshold, f"{threshold:.3f}: chosen by hand.")
+        NearThreshold(threshold, f"{percent(threshold, 1)}: chosen by hand.")
         if threshold is not None
         else near_threshold(near.nearest)
     )

@@ -9,16 +9,14 @@ from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project.base import ProjectFolder
+from fewshot_lab.project.label_csv import (
+    MARKS,
+    PATH_AND_LABEL,
+    CsvPreview,
+    label_key,
+    preview_label_csv,
+)
 from fewshot_lab.store import LabelAction, tidy_name
-from fewshot_lab.tables import read_columns
-
-MARKS = ("unsure", "reject")
-"""What may be said of an image in place of a class."""
-
-
-def _key(name: str) -> str:
-    """Return what two spellings of one label have in common."""
-    return tidy_name(name).casefold()
 
 
 class CsvLabels(NamedTuple):
@@ -91,16 +89,17 @@ class Labels:
                     f"The label of {key} is {name!r}: give the name of a class, or None to clear."
                 )
         ids: dict[str, int | str] = {word: word for word in MARKS}
-        ids |= {_key(row.name): row.id for row in store.classes()}
+        ids |= {label_key(row.name): row.id for row in store.classes()}
         named: dict[str, str] = {}  # as the first writes it
         for name in labels.values():
             if name is not None:
-                named.setdefault(_key(name), name)
+                named.setdefault(label_key(name), name)
         new = [key for key in named if key not in ids]
         added = store.add_classes([named[key] for key in new], annotator=annotator)
         ids |= dict(zip(new, added, strict=True))
         class_of = {
-            known[key]: "clear" if name is None else ids[_key(name)] for key, name in labels.items()
+            known[key]: "clear" if name is None else ids[label_key(name)]
+            for key, name in labels.items()
         }
         if class_of:
             # One action, so that one undo takes all of it back.
@@ -118,7 +117,9 @@ class Labels:
             )
         return len(class_of)
 
-    def add_csv(self, csv_path: Path | str, annotator: str) -> CsvLabels:
+    def add_csv(
+        self, csv_path: Path | str, annotator: str, *, columns: tuple[str, str] = PATH_AND_LABEL
+    ) -> CsvLabels:
         """Label from a CSV with the columns ``path`` and ``label``, or usual names for them.
 
         Raises
@@ -127,28 +128,20 @@ class Labels:
             Where the file cannot be read, is empty or lacks a column, or says two things of one
             image; nothing is stored then.
         """
-        table = read_columns(Path(csv_path), ("path", "label"))
-        rows = [(row["path"], row["label"]) for _, row in table]
-        if not rows:
-            raise FewshotLabError(f"{Path(csv_path).name} has no row below its first line.")
-        known = self._store.find_many([path for path, _ in rows])
-        unmatched = [path for path, _ in rows if path not in known]
-        labels = {path: label or None for path, label in rows if path in known}
-        given: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
-        for path, label in rows:
-            if path in known:
-                given.setdefault(known[path], {}).setdefault(_key(label), f"{path}: {label}")
-        torn = [each for each in given.values() if len(each) > 1]
-        if torn:
-            raise FewshotLabError(
-                f"{Path(csv_path).name} gives two labels to {len(torn):,} of its images: "
-                f"{', '.join(torn[0].values())}. Leave one of them."
-            )
-        labelled = self.add(labels, annotator, view="import") if labels else 0
-        return CsvLabels(labelled, unmatched, self._respelt(labels.values()))
+        found = self.preview_csv(csv_path, annotator, columns=columns)
+        if found.problem:
+            raise FewshotLabError(found.problem)
+        labelled = self.add(found.labels, annotator, view="import") if found.labels else 0
+        return CsvLabels(labelled, found.unmatched, self._respelt(found.labels.values()))
+
+    def preview_csv(
+        self, csv_path: Path | str, annotator: str, *, columns: tuple[str, str] = PATH_AND_LABEL
+    ) -> CsvPreview:
+        """Return what :meth:`add_csv` would do; nothing is stored."""
+        return preview_label_csv(self._store, Path(csv_path), annotator, columns)
 
     def _respelt(self, labels: Iterable[str | None]) -> dict[str, str]:
         """Return the class of each label that is spelled otherwise, such as "T" for "t"."""
-        name_of = {_key(row.name): row.name for row in self._store.classes()}
-        names = {name: name_of.get(_key(name), name) for label in labels if (name := label)}
+        name_of = {label_key(row.name): row.name for row in self._store.classes()}
+        names = {name: name_of.get(label_key(name), name) for label in labels if (name := label)}
         return {name: to for name, to in names.items() if tidy_name(name) != to}

@@ -7,7 +7,7 @@ from typing import Any
 
 from fewshot_lab.evaluation import GroupFigures, RuleComparison
 from fewshot_lab.files import finite
-from fewshot_lab.stats import Interval
+from fewshot_lab.words import percent, share_of
 
 RULE_WORDS = {
     "log_odds": "the mean of its images' log-odds",
@@ -52,7 +52,9 @@ class PatientFigures:
         rates = self.comparison.by_rule
         noun, rule = chosen.noun, chosen.rule
         others = ", ".join(
-            f"{RULE_WORDS[name]} {_points(rate)}" for name, rate in rates.items() if name != rule
+            f"{RULE_WORDS[name]} {percent(rate.value)}"
+            for name, rate in rates.items()
+            if name != rule
         )
         why = (
             f"no other way is better by more than chance may make of it ({others})"
@@ -62,9 +64,10 @@ class PatientFigures:
         )
         return (
             f"One answer for each {noun}, by {RULE_WORDS[rule]} ({figures.balanced_title.lower()} "
-            f"{_points(rates[rule])}): {why}. It is right for {_between(figures.accuracy)} of "
-            f"{figures.accuracy.n:,} {noun}s left out in cross-validation; image by image, "
-            f"{_between(figures.image_accuracy)} of their {figures.images:,} images are."
+            f"{percent(rates[rule].value)}): {why}. It is right for "
+            f"{share_of(figures.accuracy)} of {figures.accuracy.n:,} {noun}s left out in "
+            f"cross-validation; image by image, {share_of(figures.image_accuracy)} of their "
+            f"{figures.images:,} images are."
         )
 
     @property
@@ -115,7 +118,7 @@ class PatientFigures:
         noun = self.comparison.chosen.noun
         return (
             f"On {self.audit.accuracy.n:,} {noun}s of the audit set, drawn at random, it is right "
-            f"for {_between(self.audit.accuracy)}."
+            f"for {share_of(self.audit.accuracy)}."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -147,11 +150,3 @@ class PatientFigures:
             "images": figures.images,
             "image_accuracy": asdict(figures.image_accuracy),
         }
-
-
-def _points(interval: Interval) -> str:
-    return f"{interval.value:.2f}"
-
-
-def _between(interval: Interval) -> str:
-    return f"{100 * interval.value:.0f} % ({100 * interval.low:.0f}–{100 * interval.high:.0f})"

@@ -9,7 +9,7 @@ from fewshot_lab.evaluation import (
     referred_sentence,
 )
 from fewshot_lab.stats import Interval
-from fewshot_lab.words import fine_percent, fine_share
+from fewshot_lab.words import fine_percent, fine_share, percent
 
 
 def between(interval: Interval) -> str:
@@ -123,7 +123,7 @@ def unlike_words(probabilities: Probabilities) -> str:
     which = {1: "most similar", 2: "second most similar", 3: "third most similar"}.get(
         reference.k, f"{reference.k}th most similar"
     )
-    by = f"similarity to the {which} labelled image below {reference.cutoff:.2f}{other}"
+    by = f"similarity to the {which} labelled image below {percent(reference.cutoff)}{other}"
     share = probabilities.unlike
     if not share.n:
         return f"An image is flagged by its {by}; every image of this pool trains."

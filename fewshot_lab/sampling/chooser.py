@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import NEAR_DUPLICATE, Pool
+from fewshot_lab.words import percent
 
 Float = NDArray[np.floating[Any]]
 Rows = NDArray[np.int64]
@@ -49,6 +51,12 @@ class Pick:
     reason: str
     strategy: str
     classes: tuple[int, ...] = ()
+
+
+def between(names: Sequence[str], shares: Float, first: int, second: int) -> str:
+    """Say between which two classes an image lies: "between A (44 %) and B (39 %)"."""
+    words = (f"{names[k]} ({percent(float(shares[k]))})" for k in (first, second))
+    return f"between {' and '.join(words)}"
 
 
 class Chooser:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.words import percent
+
 Float = NDArray[np.floating[Any]]
 
 GAP = 0.5
@@ -89,6 +91,6 @@ def fill_gaps(
             cells[cell] = have + 1, wanted_here
         if row is not None:
             where = f"{confounder.column} {confounder.names[v]}"
-            likely = f"likely {names[k]} {float(probabilities[row, k]):.2f}"
+            likely = f"likely {names[k]} {percent(float(probabilities[row, k]))}"
             picks.append((row, f"few {names[k]} labels of {where}: {likely}", k))
     return picks

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool, one_blas_thread
-from fewshot_lab.sampling.chooser import Chooser, Suggestion, spread_out
+from fewshot_lab.sampling.chooser import Chooser, Suggestion, between, spread_out
 
 LEAST = 0.1
 """An image lies between two classes where the less probable of both has at least this."""
@@ -57,8 +57,7 @@ def suggest_between(
     return [
         Suggestion(
             ids[row],
-            f"between {names[a]} and {names[b]}, {100 * probabilities[row, a]:.0f} % and "
-            f"{100 * probabilities[row, b]:.0f} %",
+            between(names, probabilities[row], a, b),
             "pair",
             False,
             pair,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.sampling.chooser import Suggestion
+from fewshot_lab.sampling.chooser import Suggestion, between
 from fewshot_lab.sampling.gaps import Confounder
 from fewshot_lab.sampling.suggestions import BATCH, suggest
 
@@ -88,8 +88,7 @@ def suggest_by(
     suggestions = []
     for row in kept:
         first, second = np.argsort(-probabilities[row], kind="stable")[:2]
-        gap = float(probabilities[row, first] - probabilities[row, second])
-        reason = f"between {names[first]} and {names[second]}, margin {gap:.2f}"
+        reason = between(names, probabilities[row], first, second)
         classes = (int(class_ids[first]), int(class_ids[second]))
         suggestions.append(Suggestion(ids[row], reason, strategy, False, classes))
     return suggestions

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool, one_blas_thread
-from fewshot_lab.sampling.chooser import Chooser, Pick, Suggestion, spread_out
+from fewshot_lab.sampling.chooser import Chooser, Pick, Suggestion, between, spread_out
 from fewshot_lab.sampling.coverage import cover
 from fewshot_lab.sampling.gaps import Confounder, fill_gaps
+from fewshot_lab.words import percent
 
 Float = NDArray[np.floating[Any]]
 
@@ -131,7 +132,9 @@ def _rare(
             closed[k] = True
             continue
         have[k] += 1
-        reason = f"few {names[k]} labels yet: likely {names[k]} {float(probabilities[row, k]):.2f}"
+        reason = (
+            f"few {names[k]} labels yet: likely {names[k]} {percent(float(probabilities[row, k]))}"
+        )
         picks.append(Pick(row, reason, "rare", (int(class_ids[k]),)))
     return picks
 
@@ -152,7 +155,6 @@ def _margin(
     picks: list[Pick] = []
     for row in spread_out(chooser, rows, doubt, n):
         first, second = np.argsort(-probabilities[row], kind="stable")[:2]
-        margin = probabilities[row, first] - probabilities[row, second]
-        reason = f"between {names[first]} and {names[second]}, margin {margin:.2f}"
+        reason = between(names, probabilities[row], first, second)
         picks.append(Pick(row, reason, "margin", (int(class_ids[first]), int(class_ids[second]))))
     return picks

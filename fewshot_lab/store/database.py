@@ -133,6 +133,11 @@ class Database:
         self._copy = TemporaryDirectory(prefix="fewshot-lab-")
         return readable_copy(self.file, Path(self._copy.name))
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it lies on a medium that cannot be written to."""
+        return self._copy is not None and self.file is not None
+
     def _refuse_if_read_only(self) -> None:
         if self._copy is not None and self.file is not None:
             raise Unavailable(

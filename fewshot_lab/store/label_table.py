@@ -54,6 +54,8 @@ class LabelTables:
         rows = []
         for image_id, path in dict.fromkeys(tuple(row) for row in every):
             label = labels.get(image_id)
+            if label is not None and label.piled and image_id in audit:
+                label = None  # nobody looked at it: see Labels.labels
             if label is None and not include_unlabelled:
                 continue
             kind = label.kind if label else ""

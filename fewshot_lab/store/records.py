@@ -1,6 +1,7 @@
 """Settings, members, and the journal of what was done to a project beside labelling."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
@@ -36,12 +37,23 @@ class Records:
         FewshotLabError
             Where JSON cannot hold it.
         """
-        try:
-            text = json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise FewshotLabError(f"The setting {key} cannot be kept: {error}.") from None
+        self.change(key, lambda _: value)
+
+    def change(self, key: str, change: Callable[[Any], Any]) -> None:
+        """Keep what ``change`` makes of a setting (None where there is none), at one go.
+
+        Raises
+        ------
+        FewshotLabError
+            Where JSON cannot hold it.
+        """
         with self._database.write() as connection:
             before = connection.scalar(select(settings.c.value).where(settings.c.key == key))
+            value = change(None if before is None else json.loads(before))
+            try:
+                text = json.dumps(value)
+            except (TypeError, ValueError) as error:
+                raise FewshotLabError(f"The setting {key} cannot be kept: {error}.") from None
             connection.execute(delete(settings).where(settings.c.key == key))
             connection.execute(settings.insert().values(key=key, value=text))
             if before != text and key not in UNNOTED:
@@ -68,7 +80,9 @@ class Records:
             _note(connection, "member", {"member": name, "role": role})
 
     def note(self, what: str, **detail: Any) -> None:
-        """Write into the journal what is done now, and by whom."""
+        """Write into the journal what is done now, and by whom; not on a read-only medium."""
+        if self._database.is_read_only:
+            return
         with self._database.write() as connection:
             _note(connection, what, detail)
 

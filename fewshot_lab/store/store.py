@@ -1,6 +1,7 @@
 """The store of one project: its parts joined in one object."""
 
 import weakref
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from threading import Lock
@@ -84,6 +85,10 @@ class Store(
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
+
+    def only_if(self, may_write: Callable[[], None]) -> None:
+        """Ask before every change whether it may be; the answer no is an error."""
+        self._database.may_write = may_write
 
     def drop(self) -> None:
         """Delete the database with all labels."""

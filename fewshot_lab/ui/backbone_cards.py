@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.backbones import EMBEDDED, Backbone, Card, cards, find, with_stages
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
-from fewshot_lab.ui import backbone_verdict, pages
+from fewshot_lab.ui import backbone_verdict, pages, work
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.markdown import plain
 from fewshot_lab.ui.on_error import alert, sentences
@@ -148,7 +147,7 @@ def switch(project: Project, backbone: Backbone) -> None:
     if not usable:
         raise FewshotLabError(sentence)
     if project.store.ids():
-        jobs.start(project.folder, "prepare", ["--backbone", backbone.name])
+        work.start(project, "prepare", ["--backbone", backbone.name])
     else:
         project.store.set("backbone", backbone.name)
 

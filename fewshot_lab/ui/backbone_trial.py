@@ -4,7 +4,6 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.backbones import find
 from fewshot_lab.project import Project
 from fewshot_lab.runs import read_trial
@@ -41,7 +40,7 @@ def show(project: Project, name: str) -> None:
                 "Labels stay, and nothing is switched before you have compared."
             )
             if st.button("Try it on this project", type="primary", key=f"fl-try-{name}"):
-                jobs.start(project.folder, "try-backbone", ["--backbone", name])
+                work.start(project, "try-backbone", ["--backbone", name])
                 st.rerun()
             return
         compare(project, name, trial)

@@ -5,11 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.project import Project, candidates, points, verdict
 from fewshot_lab.ui import work
 from fewshot_lab.ui.fragments import fragment, lead, muted
-from fewshot_lab.words import interval, plural
+from fewshot_lab.words import plural, share
 
 VERB = "compare-backbones"
 
@@ -37,7 +36,7 @@ def show(project: Project, *, busy: bool, use: Callable[[Project, str], None]) -
         if better and st.button("Switch to it", type="primary", key="fl-better", disabled=busy):
             use(project, better)
         if st.button(label, key="fl-compare-labels", disabled=busy):
-            jobs.start(project.folder, VERB, [])
+            work.start(project, VERB, [])
             st.rerun()
 
 
@@ -46,7 +45,7 @@ def table(comparison: dict[str, Any]) -> str:
     rows = [
         (
             row["title"],
-            interval(*row["balanced_accuracy"]),
+            share(*row["balanced_accuracy"]),
             points(row) if "gain" in row else "in use",
         )
         for row in comparison["rows"]

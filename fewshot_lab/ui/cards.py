@@ -3,14 +3,15 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import count as count_from
 
 import streamlit as st
 
-from fewshot_lab import jobs
+from fewshot_lab import accounts, jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project, ProjectInfo
 from fewshot_lab.store import tidy_name
-from fewshot_lab.ui import pages, session
+from fewshot_lab.ui import pages, session, visitor
 from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.ui.markdown import plain
 from fewshot_lab.ui.on_error import alert, sentences
@@ -72,7 +73,9 @@ def card(info: ProjectInfo) -> None:
         st.html(strip(info))
         with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
             pages.link("label" if info.images else "import", card_title(info.title), info.name)
-            if st.button("Edit", key=f"fl-edit-{info.name}", type="tertiary"):
+            if visitor.may("settings", info.name) and st.button(
+                "Edit", key=f"fl-edit-{info.name}", type="tertiary"
+            ):
                 edit_dialog(info)
         st.html(f'<div class="fl-small fl-muted fl-number">{facts(info)}</div>')
 
@@ -111,6 +114,7 @@ def name_form() -> None:
     ):
         title = st.text_input(
             "Name of the new project",
+            value=free_title(),
             max_chars=LONGEST_TITLE,
             placeholder="Blood smears 2026",
             key="fl-new-name",
@@ -120,6 +124,13 @@ def name_form() -> None:
     if pressed:
         with sentences():
             create(title)
+
+
+def free_title() -> str:
+    """Return a title that no project has, for whoever does not care: "My images 2"."""
+    taken = {name.casefold() for name in session.project_names()}
+    titles = (f"My images {number}" if number > 1 else "My images" for number in count_from(1))
+    return next(title for title in titles if title.casefold() not in taken)
 
 
 def _ask() -> None:
@@ -135,9 +146,13 @@ def create(title: str) -> None:
     title = tidy_name(title)
     if not title:
         raise FewshotLabError("Type a name for the project.")
+    visitor.require("create")
     with Project.create(folder_name(title)) as project:
         project.rename(title)
         project.touch()
+        if visitor.is_signed_in():
+            project.store.set_member(session.annotator(), "owner")
+    accounts.note("project made", project=folder_name(title))
     _ask_no_more()
     pages.go("import", folder_name(title))
 
@@ -167,16 +182,20 @@ def edit_dialog(info: ProjectInfo) -> None:
 
 def rename(name: str, title: str) -> None:
     """Give a project another title."""
+    visitor.require("settings", name)
     session.project_named(name).rename(title)
 
 
 def delete(name: str) -> None:
     """Stop what runs for a project and delete it."""
+    visitor.require("delete", name)
     project = session.project_named(name)
+    head = str(project.store.log_head())
     for job in jobs.running(project.folder):
         job.stop(force=True)
     session.forget(name)
     project.delete()
+    accounts.note("project deleted", project=name, log=head)
     if st.session_state.get("project") == name:
         st.session_state.pop("project", None)
         st.query_params.pop("project", None)

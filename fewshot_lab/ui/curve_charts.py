@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fewshot_lab.ui.run_charts import COLOURS, CONFIG, GREY
+from fewshot_lab.words import percent
 
 __all__ = ["COLOURS", "CONFIG", "GREY", "band", "figure", "learning_curve", "reference"]
 
@@ -26,7 +27,7 @@ def figure(x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
     )
     chart.update_xaxes(title={"text": x, "standoff": 6}, zeroline=False, showgrid=False)
-    chart.update_yaxes(title={"text": y, "standoff": 6}, zeroline=False, tickformat=".2f")
+    chart.update_yaxes(title={"text": y, "standoff": 6}, zeroline=False, tickformat=".0%")
     return chart
 
 
@@ -78,7 +79,7 @@ def band(
         marker={"size": 6},
         customdata=list(zip(low, high, strict=True)),
         hovertemplate=(
-            "<b>%{y:.3f}</b> (%{customdata[0]:.3f}–%{customdata[1]:.3f})<br>%{x:,} "
+            "<b>%{y:.1%}</b> (%{customdata[0]:.1%}–%{customdata[1]:.1%})<br>%{x:,} "
             + words
             + f"<extra>{name}</extra>"
         ),
@@ -107,7 +108,8 @@ def reference(chart: go.Figure, x: float, rows: Sequence[dict[str, Any]], words:
             textposition="middle left" if crowded else "middle right",
             textfont={"size": 10, "color": GREY},
             showlegend=False,
-            hovertemplate=f"{row['name']}: {value:.3f} ± {doubt:.2f}<br>{words}<extra></extra>",
+            hovertemplate=f"{row['name']}: {percent(value, 1)} ± {100 * doubt:.0f}<br>{words}"
+            "<extra></extra>",
             cliponaxis=False,
         )
     chart.update_layout(margin_r=130)

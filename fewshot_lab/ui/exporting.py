@@ -19,10 +19,11 @@ from fewshot_lab.project import Project
 from fewshot_lab.stats import Interval
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
-from fewshot_lab.words import count, interval, plural, size
+from fewshot_lab.words import count, plural, share, size
 
 NAMED = 10
 CONTENTS = [
@@ -53,7 +54,8 @@ def show(project: Project) -> None:
         st.html(
             '<table class="fl-table">'
             + "".join(
-                f"<tr><td><b>{escape(a)}</b><br><span class='fl-muted'>{escape(b)}</span></td></tr>"
+                f"<tr><td><b>{escape(a)}</b><br>"
+                f"<span class='fl-muted'>{explained(b)}</span></td></tr>"
                 for a, b in CONTENTS
             )
             + "</table>"
@@ -173,7 +175,7 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         if st.button("Write the report", disabled=not ready or busy):
             path.parent.mkdir(parents=True, exist_ok=True)
-            jobs.start(project.folder, "report", ["--out", str(path)])
+            work.start(project, "report", ["--out", str(path)])
             st.rerun()
         if path.exists():
             st.download_button(
@@ -207,12 +209,12 @@ def what_it_is(project: Project) -> str:
     if audit is not None:
         rows.append(("Accuracy", f"{_measured(audit.accuracy)}, on images drawn at random"))
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
-    lines = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows)
+    lines = "".join(f"<dt>{explained(a)}</dt><dd>{explained(b)}</dd>" for a, b in rows)
     return f'<dl class="fl-facts">{lines}</dl>'
 
 
 def _measured(accuracy: Interval) -> str:
-    return f"{interval(accuracy.value, accuracy.low, accuracy.high)}, n = {count(accuracy.n)}"
+    return f"{share(accuracy.value, accuracy.low, accuracy.high)}, n = {count(accuracy.n)}"
 
 
 def named(names: list[str]) -> str:
@@ -230,7 +232,7 @@ def start(project: Project, *, file_names: bool = False) -> "jobs.Job":
         options += ["--licence-accepted", "--accepted-by", annotator()]
     if file_names:
         options.append("--file-names")
-    return jobs.start(project.folder, "export", options)
+    return work.start(project, "export", options)
 
 
 def row(project: Project, bundle: WrittenBundle, number: int) -> None:
@@ -241,7 +243,7 @@ def row(project: Project, bundle: WrittenBundle, number: int) -> None:
     ):
         st.html(
             f'<div class="fl-number"><b>{escape(bundle.folder.name)}</b> · {when}<br>'
-            f'<span class="fl-muted">{escape(bundle.classifier)}. Checked on '
+            f'<span class="fl-muted">{explained(bundle.classifier)}. Checked on '
             f"{plural(bundle.n_images, 'image')}: {difference(bundle.difference)}.</span></div>"
         )
         with st.container(horizontal=True, gap="medium", width="content"):

@@ -1,9 +1,10 @@
 """The demo project, made by itself when the app is started for the first time."""
 
-from fewshot_lab import home, jobs
+from fewshot_lab import home
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.project import Project
+from fewshot_lab.ui import visitor, work
 from fewshot_lab.ui.session import project_named, project_names
 
 DEMO = "demo"
@@ -31,6 +32,7 @@ def make_demo() -> Project:
     FewshotLabError
         Where the projects' folder cannot be written.
     """
+    visitor.require("create")
     try:
         home.home().mkdir(parents=True, exist_ok=True)
         write_atomically(home.home() / STARTED, b"")
@@ -44,5 +46,5 @@ def make_demo() -> Project:
     except FewshotLabError:
         return project_named(DEMO)  # another visitor was a moment faster
     project.rename(TITLE)
-    jobs.start(project.folder, "demo", [])
+    work.start(project, "demo", [])
     return project

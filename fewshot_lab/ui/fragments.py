@@ -1,15 +1,16 @@
 """HTML fragments from the templates beside this file; whatever is put into one is escaped."""
 
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from fewshot_lab import words
 from fewshot_lab.project import between
+from fewshot_lab.ui.glossary import explained
 
 
 @cache
@@ -24,6 +25,9 @@ def _environment() -> Environment:
     for name in ("ago", "count", "duration", "percent", "plural", "points", "shortened"):
         environment.filters[name] = getattr(words, name)
     environment.filters["between"] = between
+    environment.filters["explained"] = lambda text: Markup(explained(text))
+    environment.filters["bounds"] = lambda i: f"{100 * i.low:.0f}–{100 * i.high:.0f}"
+    environment.filters["share"] = words.share_of
     environment.filters["interval"] = lambda i: words.interval(i.value, i.low, i.high)
     return environment
 
@@ -38,14 +42,14 @@ def fragment(template: str, part: str, *args: Any, **values: Any) -> str:
 def muted(text: str, *, small: bool = False) -> None:
     """Draw a remark."""
     size = " fl-small" if small else ""
-    st.html(f'<div class="fl-muted{size}">{escape(text)}</div>')
+    st.html(f'<div class="fl-muted{size}">{explained(text)}</div>')
 
 
 def lead(text: str) -> None:
     """Draw the sentence that a view begins with."""
-    st.html(f'<p class="fl-lead">{escape(text)}</p>')
+    st.html(f'<p class="fl-lead">{explained(text)}</p>')
 
 
 def plainly(text: str) -> None:
     """Draw a sentence."""
-    st.html(f"<div>{escape(text)}</div>")
+    st.html(f"<div>{explained(text)}</div>")

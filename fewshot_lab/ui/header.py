@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from fewshot_lab import accounts
 from fewshot_lab.project import Project
 from fewshot_lab.store import LONGEST_NAME
-from fewshot_lab.ui import session, work
+from fewshot_lab.ui import pages, session, visitor, work
 from fewshot_lab.ui.markdown import plain
+from fewshot_lab.ui.page_menu import page_menu
 
 NAMES = 8
 
@@ -26,6 +28,9 @@ def header(project: Project | None) -> None:
         if project is not None:
             work.corner(project)
         name, chosen = session.annotator(), session.annotator_is_chosen()
+        if visitor.is_signed_in():
+            _signed_in(name, project)
+            return
         label = plain(name) if chosen else f"Who labels? {plain(name)}"
         with st.popover(label):
             st.text_input(
@@ -41,6 +46,25 @@ def header(project: Project | None) -> None:
         if chosen:
             with st.container(key="fl-remember"):
                 _remember(key="fl-remember-name", data={"name": name})
+        page_menu()
+
+
+def _signed_in(name: str, project: Project | None) -> None:
+    """Offer what whoever is signed in may do about it."""
+    with st.popover(plain(name)):
+        if project is not None:
+            role = visitor.role_in(project.name)
+            st.caption(
+                f"{role.word.capitalize() if role else 'No member'} here. Labels carry this name."
+            )
+            if visitor.may("members", project.name):
+                pages.link("members", "Members", project.name)
+        if accounts.sign_in().way != "proxy":
+            # A new page, not a script run: the browser lets go of its socket.
+            st.html(
+                f'<a class="fl-link" target="_self" href="{pages.rooted("/fewshot/sign-out")}">'
+                "Sign out</a>"
+            )
 
 
 def _others(project: Project, name: str) -> None:

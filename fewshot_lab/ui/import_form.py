@@ -7,20 +7,20 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import ManifestColumns, guess_columns, named_dicom, read_table
 from fewshot_lab.project import Project
-from fewshot_lab.ui import pages, sources
+from fewshot_lab.ui import pages, sources, visitor, work
+from fewshot_lab.ui.folder_browser import browse
+from fewshot_lab.ui.folders import starting_folders
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.words import count, plural, size
 
-HERE, DROP = "From this machine", "From my browser"
+HERE, DROP = "Choose a folder", "Drop files"
 GROUPS = {"None": None, "Patient": "PatientID", "Study": "StudyInstanceUID"}
 PREVIEWED = 5
-CHIPS = 40
 
 
 def show(project: Project) -> None:
@@ -48,14 +48,17 @@ def show(project: Project) -> None:
 
 def from_machine(project: Project) -> None:
     """Ask for a path on the machine that runs the app."""
+    visitor.require_browsing()
     turn = st.session_state.setdefault("fl-turn", 0)
     key, kept = f"fl-path-{turn}", f"fl-path-kept-{project.name}-{turn}"
     # Streamlit forgets a field with its page; whoever looks at the backbones comes back to it.
     st.session_state.setdefault(key, st.session_state.get(kept, ""))
     typed = st.text_input(
-        "A folder, ZIP, CSV manifest or MedMNIST .npz on the machine that runs Fewshot Lab",
-        placeholder=str(Path.home() / "images"),
+        "Click to the folder with your images, or type its path",
+        placeholder=str(starting_folders()[0] / "images") if starting_folders() else "",
         key=key,
+        help="Also a ZIP, a table (CSV) with a row for each image, or a MedMNIST .npz. The folder "
+        "lies on the machine that runs Fewshot Lab.",
     )
     st.session_state[kept] = typed
     source = None
@@ -65,15 +68,8 @@ def from_machine(project: Project) -> None:
             muted(source.sentence)
         except FewshotLabError as error:
             alert(str(error))
-    if source is not None and source.folders:
-        st.pills(
-            "Go into a folder",
-            source.folders[:CHIPS],
-            key=f"fl-into-{source.path}",
-            label_visibility="collapsed",
-            on_change=_go_into,
-            args=(source.path, turn),
-        )
+    if source is not None or not typed.strip():
+        browse(source.path if source is not None else None, key)
     columns = None
     if source is not None and source.kind == "csv":
         columns = choose_columns(source.path)
@@ -104,24 +100,19 @@ def from_machine(project: Project) -> None:
         )
 
 
-def _go_into(folder: Path, turn: int) -> None:
-    if chosen := st.session_state.get(f"fl-into-{folder}"):
-        st.session_state[f"fl-path-{turn}"] = str(folder / chosen)
-
-
 def from_browser(project: Project) -> None:
     """Take files and folders dropped into the page."""
     turn = st.session_state.setdefault("fl-turn", 0)
     left, right = st.columns(2, gap="medium")
     with left:
         files = st.file_uploader(
-            "Files: images, one ZIP, one .npz, or a CSV with its images",
+            "Drop files here: images, one ZIP, one .npz, or a table (CSV) with its images",
             accept_multiple_files=True,
             key=f"fl-files-{turn}",
         )
     with right:
         folder = st.file_uploader(
-            "A whole folder, with the folders in it",
+            "Or drop a whole folder here, with the folders in it",
             accept_multiple_files="directory",
             key=f"fl-folder-{turn}",
         )
@@ -243,7 +234,10 @@ def say_what_follows(project: Project) -> None:
     backbone = project.backbone
     there = len(project.store.ids())
     also = f" The {count(there)} images that are there stay as they are." if there else ""
-    muted(f"Then they are embedded with {backbone.card.title} and laid out on the map.{also}")
+    muted(
+        "Then they are laid out on the map, where images that look alike lie together. "
+        f"What looks at them is the backbone {backbone.card.title}.{also}"
+    )
     usable, sentence = backbone.available()
     if sentence:
         alert(sentence) if not usable else st.caption(sentence)
@@ -260,6 +254,8 @@ def start(
     columns: ManifestColumns | None = None,
 ) -> None:
     """Start the import job and show it."""
+    if any(not path.is_relative_to(project.folder) for path in paths):
+        visitor.require_browsing()
     arguments = sources.import_arguments(
         paths,
         reference_labels=reference_labels,
@@ -267,6 +263,6 @@ def start(
         group_field=group_field,
         columns=columns,
     )
-    jobs.start(project.folder, "import", arguments)
+    work.start(project, "import", arguments)
     st.session_state["fl-turn"] += 1  # the next import begins with an empty form
     st.rerun()

@@ -70,6 +70,16 @@ def show(project: Project) -> bool:
     return True
 
 
+def flawless(project: Project, watched: str | None) -> bool:
+    """Say whether the import that was being watched is over, has a map and left nothing out."""
+    newest = work.latest(project, ("import",))
+    if newest is None or newest.id != watched or newest.status().state in work.ENDED_BADLY:
+        return False
+    report = newest.report() or {"refused": True}
+    left_out = report["refused"] or report.get("conflicts") or failed_to_embed(report)
+    return not left_out and project.map is not None
+
+
 def failed_to_embed(report: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Return the images without an embedding, by path, and why."""
     if report is None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from fewshot_lab.project import Project
+from fewshot_lab.ui import visitor
 from fewshot_lab.ui.pages import rooted
 from fewshot_lab.web import api_url, plotly_url, workspace_url
 
@@ -34,6 +35,7 @@ def label_page(project: Project, annotator: str) -> None:
         data={
             "project": project.name,
             "annotator": annotator,
+            "signed_in": visitor.is_signed_in(),
             "api": rooted(api_url(project.name)),
             "main": rooted(workspace_url("main.js")),
             "css": rooted(workspace_url("workspace.css")),

@@ -15,7 +15,6 @@ from fewshot_lab.runs import (
     filter_columns,
     find_run,
     free_name,
-    list_runs,
     median_side,
     modality_of,
     prepare_run,
@@ -25,6 +24,7 @@ from fewshot_lab.runs import (
     slurm_options_of,
     start_run,
 )
+from fewshot_lab.ui import visitor
 from fewshot_lab.ui.on_error import note
 from fewshot_lab.ui.run_recipe import edit_recipe, show_cost, warn
 from fewshot_lab.ui.run_target import ask_target
@@ -144,13 +144,17 @@ def _original() -> Run | None:
 
 def _chosen_projects(project: Project) -> list[Project]:
     names = st.session_state.get("fl-run-projects") or [project.name]
+    for name in names:
+        visitor.require("pretrain", name)
     return [project if name == project.name else Project.open(name) for name in names]
 
 
 def _images(
     project: Project,
 ) -> tuple[tuple[list[RunImage], dict[int, str]], ImageFilter | None]:
-    names = [info.name for info in Project.list() if info.images]
+    names = [
+        info.name for info in Project.list() if info.images and visitor.may("pretrain", info.name)
+    ]
     if not names:
         return ([], {}), None
     left, middle, right = st.columns([2, 1, 2])
@@ -179,8 +183,8 @@ def _recommended(
     """Ask for start, kind of image and place; None while one of them is missing."""
     left, middle, right = st.columns([2, 1, 1])
     starts = {card.name: card.title for card in cards() if not card.name.startswith("run:")}
-    starts |= {f"run:{r.name}": f"Run {r.name}" for r in list_runs() if r.backbone}
-    starts |= {"scratch": SCRATCH, "file": FILE}
+    starts |= {f"run:{r.name}": f"Run {r.name}" for r in visitor.visible_runs() if r.backbone}
+    starts |= {"scratch": SCRATCH} | ({"file": FILE} if visitor.may("browse") else {})
     start = left.selectbox(
         "Start from",
         list(starts),

@@ -24,8 +24,9 @@ from fewshot_lab.export import (
 from fewshot_lab.files import write_atomically
 from fewshot_lab.home import home
 from fewshot_lab.project import Project
-from fewshot_lab.ui import pages, predicted_groups, work
+from fewshot_lab.ui import pages, predicted_groups, visitor, work
 from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.sources import keep_drop
@@ -42,6 +43,8 @@ VERB = "predict-dropped"
 def show(project: Project | None) -> None:
     """Draw the page: what runs, what was found last, and the way to ask anew."""
     with sentences():
+        if project is None:
+            visitor.require("browse")  # what is kept there is everybody's
         base = base_folder(project)
         job = next((job for job in jobs.list_jobs(base) if job.verb == VERB), None)
         if job is not None and job.status().active:
@@ -71,7 +74,9 @@ def ask(project: Project | None, base: Path) -> None:
         return
     turn = st.session_state.setdefault("fl-predict-turn", 0)
     dropped = st.file_uploader(
-        "Images to predict, or a ZIP of them", accept_multiple_files=True, key=f"fl-predict-{turn}"
+        "Drop images to predict here, or a ZIP of them",
+        accept_multiple_files=True,
+        key=f"fl-predict-{turn}",
     )
     if dropped:
         start(base, chosen, dropped)
@@ -95,7 +100,7 @@ def start(base: Path, bundle: Path, dropped: Sequence[Any]) -> "jobs.Job":
     folder.mkdir(parents=True)
     try:
         write_sources(folder, keep_drop(dropped, folder))
-        return jobs.start(base, VERB, [str(folder), str(bundle)])
+        return work.start(base, VERB, [str(folder), str(bundle)])
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -135,7 +140,7 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
         )
     if chosen != ANOTHER:
         return next(one.folder for one in bundles if one.folder.name == chosen)
-    file = st.file_uploader("A bundle as ZIP", type="zip", key="fl-bundle-zip")
+    file = st.file_uploader("Drop a bundle here, as ZIP", type="zip", key="fl-bundle-zip")
     return kept_zip(base) if file is None else keep_zip(base, file)
 
 
@@ -239,7 +244,7 @@ def rule_html(answer: ImagePrediction) -> str:
     if answer.classes and not answer.unlike:
         parts.append(
             "<span title='Holds the true class as often as the card of the bundle says'>"
-            f"Prediction set: {escape(', '.join(answer.classes))}</span>"
+            f"{explained('Prediction set')}: {escape(', '.join(answer.classes))}</span>"
         )
     return f"<div class='fl-rule'>{''.join(parts)}</div>" if parts else ""
 
@@ -263,7 +268,7 @@ def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, fol
     if answer.alike:
         figures = "".join(
             f"<figure><img src='{base}/thumb/{a.image_id}.webp' alt=''>"
-            f"<figcaption title='{escape(a.class_name)}, similarity {a.similarity:.2f}'>"
+            f"<figcaption title='{escape(a.class_name)}, similarity {percent(a.similarity)}'>"
             f"{escape(a.class_name).replace('_', '_<wbr>')}</figcaption></figure>"
             for a in answer.alike
         )

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
+from fewshot_lab.words import percent
+
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import Probabilities
 
@@ -50,7 +52,7 @@ def risk_coverage(probabilities: "Probabilities") -> go.Figure:
         line={"color": ACCENT, "width": 2},
         customdata=np.stack([curve.threshold, 100 * curve.low, 100 * curve.high], axis=1),
         hovertemplate="decided %{x:.0f} %, wrong %{y:.1f} % "
-        "(%{customdata[1]:.1f}–%{customdata[2]:.1f})<br>from probability %{customdata[0]:.2f}"
+        "(%{customdata[1]:.1f}–%{customdata[2]:.1f})<br>from probability %{customdata[0]:.0%}"
         "<extra></extra>",
     )
     figure.add_hline(
@@ -67,7 +69,7 @@ def risk_coverage(probabilities: "Probabilities") -> go.Figure:
             x=100 * at,
             line={"color": ACCENT, "width": 1},
             annotation={
-                "text": f"from {threshold.value:.2f}",
+                "text": f"from {percent(threshold.value)}",
                 "font": {"size": 10, "color": ACCENT},
                 "xanchor": "right" if at > 0.5 else "left",
             },

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.runs import ComputeTarget, SlurmOptions, read_slurm_settings
+from fewshot_lab.ui import visitor
 
 
 def ask_target(column: Any) -> ComputeTarget:
@@ -42,13 +43,15 @@ def _cluster() -> ComputeTarget:
     partition = fourth.text_input("Partition", kept.partition, key="fl-slurm-partition")
     limit = fifth.text_input("Time limit", kept.time, placeholder="12:00:00", key="fl-slurm-time")
     account = sixth.text_input("Account", kept.account, key="fl-slurm-account")
-    extra = st.text_area(
-        "Further lines of job.sbatch",
-        "\n".join(kept.extra),
-        placeholder="#SBATCH --mem=64G\nmodule load cuda",
-        height=68,
-        key="fl-slurm-extra",
-    )
+    extra = "\n".join(kept.extra)
+    if visitor.may("slurm"):
+        extra = st.text_area(
+            "Further lines of job.sbatch",
+            "\n".join(kept.extra),
+            placeholder="#SBATCH --mem=64G\nmodule load cuda",
+            height=68,
+            key="fl-slurm-extra",
+        )
     by_hand = st.checkbox(
         "Only write job.sbatch; I submit it by hand",
         value=not here,

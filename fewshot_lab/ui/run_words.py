@@ -5,7 +5,7 @@ from typing import Any
 
 from fewshot_lab.jobs import Status
 from fewshot_lab.runs import Run
-from fewshot_lab.words import count, duration, signed
+from fewshot_lab.words import count, duration, percent, signed
 
 STATES = {
     "queued": "waiting",
@@ -75,10 +75,11 @@ def helping_html(checks: list[dict[str, Any]]) -> str:
             "start.</div>"
         )
     knn, start, gain = last["knn"], first["knn"], knn_gain(checks)
-    between = f"({knn['low']:.3f}–{knn['high']:.3f}, n = {count(knn['n'])})"
+    between = f"({100 * knn['low']:.1f}–{100 * knn['high']:.1f}, n = {count(knn['n'])})"
     if len(checks) == 1:
         return (
-            f'<div>The frozen start: kNN {knn["value"]:.3f} <span class="fl-muted">{between}</span>'
+            f"<div>The frozen start: kNN {percent(knn['value'], 1)} "
+            f'<span class="fl-muted">{between}</span>'
             "; no later look yet.</div>"
         )
     word = "Not told apart from the start so far"
@@ -90,9 +91,9 @@ def helping_html(checks: list[dict[str, Any]]) -> str:
         **{key: signed(100 * value) for key, value in gain.items()}
     )
     return (
-        f"<div>{word}: kNN {knn['value']:.3f} "
+        f"<div>{word}: kNN {percent(knn['value'], 1)} "
         f'<span class="fl-muted">{between}</span>'
-        f", {points} against the frozen start's {start['value']:.3f}.</div>"
+        f", {points} against the frozen start's {percent(start['value'], 1)}.</div>"
     )
 
 

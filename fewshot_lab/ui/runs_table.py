@@ -8,7 +8,7 @@ from fewshot_lab.runs import Run
 from fewshot_lab.ui import run_charts
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.run_words import knn_gain, state_word
-from fewshot_lab.words import count, signed
+from fewshot_lab.words import count, percent, signed
 
 
 def foremost_run(runs: list[Run]) -> str | None:
@@ -53,7 +53,7 @@ def table_html(runs: list[Run]) -> str:
         knn = "</td><td>"
         if checks and checks[-1].get("knn") and checks[0].get("knn"):
             gain, last = knn_gain(checks), checks[-1]["knn"]
-            between = f"{last['low']:.3f}–{last['high']:.3f}, n = {count(last['n'])}"
+            between = f"{100 * last['low']:.1f}–{100 * last['high']:.1f}, n = {count(last['n'])}"
             points = (
                 f"{signed(100 * gain['value'])} <span class='fl-muted'>"
                 f"({signed(100 * gain['low'])} to {signed(100 * gain['high'])})</span>"
@@ -61,7 +61,7 @@ def table_html(runs: list[Run]) -> str:
                 else ""
             )
             knn = (
-                f"{last['value']:.3f} <span class='fl-muted'>({between})</span>"
+                f"{percent(last['value'], 1)} <span class='fl-muted'>({between})</span>"
                 f"</td><td class='n'>{points}"
             )
         rows += (

@@ -1,16 +1,19 @@
 """Which project is open, and who labels: what a page needs to know of its visitor."""
 
-import getpass
 import os
+from contextlib import suppress
 from urllib.parse import unquote
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fewshot_lab import home, live
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.acting import look_up_by, system_user
+from fewshot_lab.errors import FewshotLabError, Forbidden
 from fewshot_lab.home import MARKER
 from fewshot_lab.project import Project
 from fewshot_lab.store import LONGEST_NAME, tidy_name
+from fewshot_lab.ui import visitor
 
 COOKIE = "fewshot_annotator"
 
@@ -24,8 +27,22 @@ def project_names() -> list[str]:
 
 
 def project_named(name: str) -> Project:
-    """Return a project; one object per process, shared with the label page's routes."""
-    return live.page_state_of(name).project
+    """Return a project; one object per process, shared with the label page's routes.
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is none, or whoever looks may not see it.
+    """
+    visitor.require("look", name)
+    project = live.page_state_of(name).project
+    visitor.guard(project)
+    return project
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a project is not there for whoever looks."""
+    return not visitor.may("look", name)
 
 
 def forget(name: str) -> None:
@@ -44,8 +61,8 @@ def open_project(*, last_used: bool = True) -> Project | None:
         Where the address names a project that does not exist.
     """
     name = st.query_params.get("project") or st.session_state.get("project")
-    if name is None and last_used and (infos := Project.list()):
-        name = infos[0].name
+    if name is None and last_used:
+        name = next((info.name for info in Project.list() if not is_hidden(info.name)), None)
     if name is None:
         return None
     try:
@@ -61,21 +78,16 @@ def remember_project(project: Project) -> None:
     """Make a project the open one."""
     if st.session_state.get("project") != project.name:
         st.session_state["project"] = project.name
-        project.touch()
+        with suppress(Forbidden):  # a reader leaves no trace
+            project.touch()
     if st.query_params.get("project") != project.name:
         st.query_params["project"] = project.name
 
 
-def default_annotator() -> str:
-    """Return the name of the operating system's user."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return os.environ.get("USER", "annotator")
-
-
 def annotator() -> str:
-    """Return who labels: as set here, as kept in the browser, or the system's user."""
+    """Return who labels: who is signed in, else as set here or kept, else the system's user."""
+    if visitor.is_signed_in():
+        return str(visitor.visitor().name)
     if name := st.session_state.get("annotator"):
         return str(name)
     cookie = st.context.cookies.get(COOKIE)
@@ -83,16 +95,23 @@ def annotator() -> str:
     if kept:
         st.session_state["annotator"] = kept
         return kept
-    return default_annotator()
+    return system_user()
 
 
 def annotator_is_chosen() -> bool:
-    """Say whether somebody has typed their name in this browser."""
+    """Say whether somebody has typed their name in this browser, or signed in."""
     annotator()
-    return "annotator" in st.session_state
+    return visitor.is_signed_in() or "annotator" in st.session_state
 
 
 def set_annotator(name: str) -> None:
     """Keep a name typed by the visitor; an empty one goes back to the system's user."""
     name = tidy_name(name)[:LONGEST_NAME]
-    st.session_state["annotator"] = name or default_annotator()
+    st.session_state["annotator"] = name or system_user()
+
+
+def _page_visitor() -> str | None:
+    return annotator() if get_script_run_ctx(suppress_warning=True) is not None else None
+
+
+look_up_by(_page_visitor)

@@ -1,11 +1,15 @@
 """Long work on the page: how far it is, stop, resume."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from fewshot_lab import jobs
+from fewshot_lab.accounts import JOB_ACTIONS
+from fewshot_lab.home import MARKER
 from fewshot_lab.project import Project
+from fewshot_lab.ui import visitor
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.words import count, duration
@@ -47,6 +51,24 @@ WORK = {
     "try-backbone": "Trial of the backbone",
 }
 ENDED_BADLY = {"failed", "lost", "stopped"}
+
+
+def start(base: Project | Path, verb: str, args: Sequence[str] = ()) -> "jobs.Job":
+    """Start work on a project, or in a folder without one, where whoever looks may.
+
+    Raises
+    ------
+    Forbidden
+    """
+    folder = base if isinstance(base, Path) else base.folder
+    _require(folder, verb)
+    return jobs.start(folder, verb, args)
+
+
+def _require(folder: Path, verb: str) -> None:
+    """Refuse to start or stop work of a verb to somebody who may not."""
+    if (folder / MARKER).exists():
+        visitor.require(JOB_ACTIONS.get(verb, "measure"), folder.name)
 
 
 def active(project: Project, verbs: tuple[str, ...] = ()) -> "jobs.Job | None":
@@ -113,10 +135,12 @@ def show(job: "jobs.Job") -> None:
             st.html(bar(status))
             with st.container(horizontal=True, gap="medium"):
                 if st.button("Stop", key=f"stop-{job.id}", type="tertiary"):
+                    _require(job.folder.parents[1], job.verb)
                     job.stop()
                 if job.waits_in_queue and st.button(
                     "Begin now", key=f"now-{job.id}", type="tertiary"
                 ):
+                    _require(job.folder.parents[1], job.verb)
                     job.begin_now()
             if job.stopping:
                 st.caption("Stopping; what is finished is kept.")
@@ -147,6 +171,7 @@ def show_ending(base: Project | Path, job: "jobs.Job") -> None:
             resume(base, job)
             st.rerun()
         if st.button("Dismiss", key=f"dismiss-{job.id}", type="tertiary"):
+            _require(job.folder.parents[1], job.verb)
             job.delete()
             jobs.clear_drops(base if isinstance(base, Path) else base.folder, of=job)
             st.rerun()
@@ -154,8 +179,7 @@ def show_ending(base: Project | Path, job: "jobs.Job") -> None:
 
 def resume(base: Project | Path, job: "jobs.Job") -> "jobs.Job":
     """Start the same work again: it goes on from what is finished."""
-    folder = base if isinstance(base, Path) else base.folder
-    began = jobs.start(folder, job.verb, list(job.args))
+    began = start(base, job.verb, list(job.args))
     job.delete()
     return began
 

@@ -10,6 +10,8 @@ from fewshot_lab.store import LONGEST_NAME
 
 T = TypeVar("T")
 MOST_ACTIONS = 500
+LONGEST_STATE = 8000
+"""Characters of what a page's address says of its filters; browsers and proxies take no more."""
 LARGEST_INTEGER = 2**53 - 1  # what a browser can count to
 
 Word = Annotated[str, StringConstraints(max_length=60)]
@@ -37,6 +39,15 @@ class Body(BaseModel):
     """JSON of exactly these types: no text for a number, no infinity."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    def authors(self) -> set[str]:
+        """Return in whose name it is sent."""
+        name = getattr(self, "annotator", None)
+        return {name} if name else set()
+
+    def further_actions(self) -> set[str]:
+        """Return what else somebody must be allowed to do for it."""
+        return set()
 
 
 class Signed(Body):
@@ -82,6 +93,15 @@ class ActionsBody(Body):
     annotator: Annotator
     actions: Annotated[list[dict[str, Any]], Len(0, MOST_ACTIONS)]
 
+    def authors(self) -> set[str]:
+        """Return in whose name each of the actions is sent."""
+        return {str(action.get("annotator") or self.annotator) for action in self.actions}
+
+    def further_actions(self) -> set[str]:
+        """Return what else somebody must be allowed to do for it."""
+        decides = any(action.get("view") == "adjudication" for action in self.actions)
+        return {"decide"} if decides else set()
+
 
 class ClassBody(Signed):
     """A change of the classes."""
@@ -99,6 +119,16 @@ class SettingsBody(Body):
     """How many labels a class should get."""
 
     target: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class ViewBody(Body):
+    """A view of the images to save under a name, to rename or to remove."""
+
+    do: Literal["save", "rename", "remove"]
+    annotator: Annotator
+    name: Line
+    new_name: Line | None = None
+    state: Annotated[str, StringConstraints(max_length=LONGEST_STATE)] | None = None
 
 
 class PairBody(Body):

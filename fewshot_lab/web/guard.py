@@ -1,7 +1,11 @@
-"""What every route does first and last: origin, project, body, and errors as one sentence."""
+"""What every route does first and last: who asks, origin, project, body, errors as one sentence.
+
+Each route names an action of :data:`fewshot_lab.accounts.ACTIONS`, which says who may.
+"""
 
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -11,12 +15,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from fewshot_lab.errors import FewshotLabError, Unavailable
+from fewshot_lab.accounts import ROLES, Role, Visitor, must_be_allowed
+from fewshot_lab.acting import acting
+from fewshot_lab.errors import FewshotLabError, Forbidden, NoProject, NotSignedIn, Unavailable
 from fewshot_lab.files import full_disk
 from fewshot_lab.live import PageState, Visibility, page_state_of, visibility_of
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.web.bodies import Body, sentence_of
 from fewshot_lab.web.door import OTHER_SITE, from_other_site, origin_differs
+from fewshot_lab.web.identity import visitor_of
 
 B = TypeVar("B", bound=Body)
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -26,19 +33,37 @@ _log = logging.getLogger(__name__)
 WRITING = CapacityLimiter(8)
 LARGEST_BODY = 32 * 2**20
 FRESH = {"Cache-Control": "no-store"}
+ROLE_SECONDS = 1.0
+"""For so long a role is taken to be what it was."""
 
 
-def reading(work: Callable[[PageState, Request], Response]) -> Endpoint:
+def reading(action: str, work: Callable[[PageState, Request], Response]) -> Endpoint:
     """Return an endpoint that runs ``work`` in a thread, with the project that the path names."""
 
+    def answered(request: Request) -> Response:
+        state = permitted(request, action)
+        with acting(visitor_of(request).name):
+            return work(state, request)
+
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(answer, lambda: work(_state(request), request))
+        return await run_in_threadpool(answer, lambda: answered(request))
 
-    return endpoint
+    return for_action(action, endpoint)
 
 
-def writing(body: type[B], work: Callable[[PageState, B], Response]) -> Endpoint:
+def writing(action: str, body: type[B], work: Callable[[PageState, B], Response]) -> Endpoint:
     """Return an endpoint for a POST of JSON, refused when another site's page sends it."""
+
+    def answered(request: Request, text: bytes) -> Response:
+        state = permitted(request, action)
+        given = body.model_validate_json(text)
+        visitor = visitor_of(request)
+        if visitor.name is not None:
+            must_be_by(visitor.name, given.authors())
+        for further in given.further_actions():
+            permitted(request, further)
+        with acting(visitor.name or next(iter(given.authors()), None)):
+            return work(state, given)
 
     async def endpoint(request: Request) -> Response:
         if sentence := foreign(request):
@@ -50,13 +75,58 @@ def writing(body: type[B], work: Callable[[PageState, B], Response]) -> Endpoint
         if text is None:
             sentence = f"The request is larger than {LARGEST_BODY // 2**20} MiB."
             return json_answer({"error": sentence}, 413)
-        return await to_thread.run_sync(
-            answer,
-            lambda: work(_state(request), body.model_validate_json(text)),
-            limiter=WRITING,
-        )
+        return await to_thread.run_sync(answer, lambda: answered(request, text), limiter=WRITING)
 
+    return for_action(action, endpoint)
+
+
+def for_action(action: str, endpoint: Endpoint) -> Endpoint:
+    """Mark an endpoint with what it does."""
+    endpoint.action = action  # type: ignore[attr-defined]
     return endpoint
+
+
+def permitted(request: Request, action: str) -> PageState:
+    """Return the project that the path names, where whoever asks may do this in it.
+
+    Raises
+    ------
+    NotSignedIn, Forbidden
+    """
+    visitor = visitor_of(request)
+    try:
+        state = page_state_of(request.path_params["project"])
+    except NoProject:
+        if visitor.administrator:
+            raise
+        must_be_allowed(None, action)  # nobody learns which projects there are
+        raise
+    must_be_allowed(role_in(state, visitor), action)
+    return state
+
+
+def role_in(state: PageState, visitor: Visitor) -> Role | None:
+    """Return what somebody is in a project, as of a moment ago."""
+    if visitor.administrator:
+        return Role.ADMINISTRATOR
+    name = str(visitor.name)
+    moment = int(time.monotonic() / ROLE_SECONDS)
+    word = state.cached(("role", name), moment, lambda: state.project.store.role_of(name))
+    return ROLES.get(word) if word else None
+
+
+def must_be_by(name: str, authors: set[str]) -> None:
+    """Refuse what somebody else did: its label would carry the wrong name.
+
+    Raises
+    ------
+    Forbidden
+    """
+    for other in authors - {name}:
+        raise Forbidden(
+            f"This was done as {other}, and {name} is signed in: it stays in this browser until "
+            f"{other} signs in."
+        )
 
 
 async def _read(request: Request) -> bytes | None:
@@ -84,7 +154,12 @@ def foreign(request: Request) -> str | None:
 
 def visibility_for(state: PageState, request: Request) -> Visibility:
     """Return what whoever asks may see; somebody unnamed is shown least."""
-    return visibility_of(state, state.order(), annotator_in(request.query_params))
+    return visibility_of(state, state.order(), asking(request))
+
+
+def asking(request: Request) -> str:
+    """Return who asks: whoever is signed in; where nobody has to be, the name in the query."""
+    return visitor_of(request).name or annotator_in(request.query_params)
 
 
 def annotator_in(query: Any) -> str:
@@ -119,10 +194,6 @@ def arrays_answer(message: bytes) -> Response:
     return Response(message, media_type="application/octet-stream", headers=FRESH)
 
 
-def _state(request: Request) -> PageState:
-    return page_state_of(request.path_params["project"])
-
-
 def answer(work: Callable[[], Response]) -> Response:
     """Return what ``work`` answers, or its error as a sentence.
 
@@ -132,6 +203,10 @@ def answer(work: Callable[[], Response]) -> Response:
         return work()
     except ValidationError as error:
         return json_answer({"error": sentence_of(error)}, 400)
+    except NotSignedIn as error:
+        return json_answer({"error": str(error)}, 401)
+    except Forbidden as error:
+        return json_answer({"error": str(error)}, 403)
     except Unavailable as error:
         return json_answer({"error": str(error)}, 503)
     except FewshotLabError as error:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import quote
 
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fewshot_lab import accounts
 from fewshot_lab.accounts import ANYBODY, SignIn, Visitor
@@ -23,13 +23,19 @@ VISITOR = "fewshot.visitor"
 NAME_HEADER = "x-fewshot-visitor"
 SESSION_HEADER = "x-fewshot-session"
 COOKIE = "fewshot_session"
-SIGNED_OUT = "You are not signed in, or no longer: sign in again. Your labels are kept here."
+OPENID_COOKIE = "_streamlit_user="
+SIGNED_OUT = (
+    "You are signed out: load this page anew to sign in. Your labels are kept in this browser."
+)
 UNTRUSTED = "This server is reached through the proxy that signs people in; it answers nobody else."
 # What nobody needs to be known for: signing in, and whether the server is alive.
-PUBLIC = (f"{PREFIX}/sign-in", f"{PREFIX}/sign-out", f"{PREFIX}/invitation", "/_stcore/health")
+HEALTH = ("/_stcore/health", f"{PREFIX}/health")
+PUBLIC = (f"{PREFIX}/sign-in", f"{PREFIX}/sign-out", f"{PREFIX}/invitation", *HEALTH)
 OPENID_PUBLIC = ("/auth/login", "/auth/logout", "/oauth2callback")
 # What a page asks for by itself does not show that somebody is there.
 UNATTENDED = ("live", "thumb")
+# Nobody waits behind pictures to be known.
+LOOKING = CapacityLimiter(16)
 
 
 class OpenId(Protocol):
@@ -37,6 +43,9 @@ class OpenId(Protocol):
 
     def identity(self, cookies: Mapping[str, str]) -> tuple[str, float, dict[str, object]] | None:
         """Return the raw cookie, when it was made, and what it says; None without a sound one."""
+
+    def why_failed(self) -> str:
+        """Return a word for why the sign-in at hand failed."""
 
 
 class Identity:
@@ -71,35 +80,41 @@ class Identity:
             return
         path = str(scope["path"]).removeprefix(self.base)
         try:
-            name, session = await self._who(HTTPConnection(scope), path)
-            administrator = name is not None and await run_in_threadpool(
-                accounts.is_administrator, name
+            name, session, administrator = await to_thread.run_sync(
+                self._who, HTTPConnection(scope), path, limiter=LOOKING
             )
         except Unavailable as error:
             await PlainTextResponse(str(error), 503)(scope, receive, send)
             return
         except FewshotLabError as error:
-            await PlainTextResponse(str(error), 403)(scope, receive, send)
-            return
+            if self.settings.way == "proxy" or not self._is_public(path):
+                await PlainTextResponse(str(error), 403)(scope, receive, send)
+                return
+            name, session, administrator = None, "", False
         if name is not None:
-            headers.append((ours[0], quote(name).encode()))
-            headers.append((ours[1], session.encode()))
-            visitor = Visitor(name, administrator)
-            await self.app({**scope, VISITOR: visitor}, receive, send)
+            told = [(ours[0], quote(name).encode()), (ours[1], session.encode())]
+            known = {"headers": [*headers, *told], VISITOR: Visitor(name, administrator)}
+            await self.app({**scope, **known}, receive, send)
         elif self._is_public(path):
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, self._watched(path, send))
         else:
             await self._refusal(scope, path)(scope, receive, send)
 
-    async def _who(self, asked: HTTPConnection, path: str) -> tuple[str | None, str]:
-        """Return who asks, and the key of the session; no name where nobody is signed in."""
+    def _who(self, asked: HTTPConnection, path: str) -> tuple[str | None, str, bool]:
+        """Return who asks (None for nobody), the session's key, and whether they administrate."""
+        name, key = self._session(asked, path)
+        return name, key, name is not None and accounts.is_administrator(name)
+
+    def _session(self, asked: HTTPConnection, path: str) -> tuple[str | None, str]:
         parts = path.removeprefix(f"{PREFIX}/api/").split("/")
         touch = not (path.startswith(f"{PREFIX}/api/") and parts[1:2] in ([w] for w in UNATTENDED))
         idle = self.settings.idle
         match self.settings.way:
             case "proxy":
-                if not self.settings.trusts(asked.client.host if asked.client else None):
-                    if path == "/_stcore/health":
+                # Port 0: the address is not of the socket, but was told by a header.
+                peer = asked.client.host if asked.client and asked.client.port else None
+                if not self.settings.trusts(peer):
+                    if path in HEALTH:
                         return None, ""
                     raise FewshotLabError(UNTRUSTED)
                 return self._told_by_proxy(asked.headers), ""
@@ -110,27 +125,48 @@ class Identity:
                 cookie, made, claims = found
                 key = accounts.key_of(cookie)
                 name = claimed_name(claims, self.settings.claim)
-                return (
-                    await run_in_threadpool(accounts.adopt, key, name, made, idle, touch=touch),
-                    key,
-                )
+                return accounts.adopt(key, name, made, idle, touch=touch), key
             case _:
                 token = asked.cookies.get(COOKIE)
                 if not token:
                     return None, ""
                 key = accounts.key_of(token)
-                return await run_in_threadpool(accounts.name_of, key, idle, touch=touch), key
+                return accounts.name_of(key, idle, touch=touch), key
+
+    def _watched(self, path: str, send: Send) -> Send:
+        """Lead back to our own page, with the reason, where signing in with a provider failed."""
+        if self.openid is None or path not in ("/auth/login", "/oauth2callback"):
+            return send
+        openid, replaced = self.openid, False
+
+        async def watched(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                kept = [c for c in answer.getlist("set-cookie") if c.startswith(OPENID_COOKIE)]
+                signed_in = any("max-age=0" not in cookie.lower() for cookie in kept)
+                on_the_way = path == "/auth/login" and message["status"] == 302
+                if not signed_in and not on_the_way:
+                    replaced = True
+                    why = f"{self.base}{PREFIX}/sign-in?failed={openid.why_failed()}"
+                    message = {"type": message["type"], "status": 303, "headers": []}
+                    MutableHeaders(scope=message)["location"] = why
+            elif replaced and message["type"] == "http.response.body":
+                message = {"type": message["type"]}
+            await send(message)
+
+        return watched
 
     def _told_by_proxy(self, headers: Headers) -> str | None:
-        told = headers.getlist(self.settings.header)
-        if len(told) > 1:
+        names = headers.getlist(self.settings.header)
+        if len(names) > 1:
             raise FewshotLabError(
                 f"The proxy sent the header {self.settings.header} twice: it must take away what "
                 "comes from outside before it adds its own."
             )
-        if not told or not told[0].strip():
+        if not names or not names[0].strip():
             return None
-        return accounts.checked_name(told[0].encode("latin-1").decode("utf-8", "replace"))
+        return accounts.checked_name(names[0].encode("latin-1").decode("utf-8", "replace"))
 
     def _is_public(self, path: str) -> bool:
         public = PUBLIC + (OPENID_PUBLIC if self.settings.way == "openid" else ())

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import finite
-from fewshot_lab.live import PageState, visible_facts, visible_neighbours
+from fewshot_lab.live import PageState, visible_facts, visible_neighbours, visible_search
 from fewshot_lab.web.assets import IMMUTABLE
 from fewshot_lab.web.frames import pack
 from fewshot_lab.web.guard import json_answer, visibility_for, whole_number
@@ -119,4 +119,5 @@ def neighbours(state: PageState, request: Request) -> Response:
 def search(state: PageState, request: Request) -> Response:
     """Answer with the images whose path holds a text."""
     text = request.query_params.get("text", "").strip()
-    return json_answer({"ids": state.project.store.search(text, limit=MOST_HITS)})
+    visibility = visibility_for(state, request)
+    return json_answer({"ids": visible_search(state.project, visibility, text, MOST_HITS)})

@@ -186,6 +186,7 @@ def labels_csv(state: PageState, request: Request) -> Response:
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
     writer.writeheader()
     writer.writerows(map(text_row, visible_labels(state.project, visibility, at)))
+    state.project.store.note("export", kind="labels", at=at)
     name = f"{state.project.name}-labels{f'-{at}' if at else ''}.csv"
     return Response(
         text.getvalue().encode(table_encoding()),

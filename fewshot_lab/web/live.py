@@ -17,9 +17,16 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fewshot_lab.live import PageState, image_scores, page_state_of, visibility_of
+from fewshot_lab.live import PageState, image_scores, visibility_of
 from fewshot_lab.web.frames import pack
-from fewshot_lab.web.guard import annotator_in, answer, arrays_answer, whole_number
+from fewshot_lab.web.guard import (
+    annotator_in,
+    answer,
+    arrays_answer,
+    asking,
+    permitted,
+    whole_number,
+)
 from fewshot_lab.web.model import model_head
 from fewshot_lab.web.project import overview
 
@@ -45,13 +52,14 @@ async def live(request: Request) -> Response:
     ``images`` (count), ``map`` (version), ``overview`` (hash); ``hold`` in seconds;
     ``annotator``: who looks.
     """
-    have = dict(request.query_params)
-    project = request.path_params["project"]
-    return await to_thread.run_sync(
-        answer,
-        lambda: arrays_answer(_wait(page_state_of(project), have)),
-        limiter=WAITING,
-    )
+
+    def answered() -> Response:
+        state = permitted(request, "look")
+        return arrays_answer(
+            _wait(state, dict(request.query_params) | {"annotator": asking(request)})
+        )
+
+    return await to_thread.run_sync(answer, answered, limiter=WAITING)
 
 
 def _wait(state: PageState, have: dict[str, str]) -> bytes:

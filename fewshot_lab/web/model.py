@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import CrossValidation
+from fewshot_lab.evaluation import CrossValidation, labels_to_halve
 from fewshot_lab.live import PageState, Snapshot, Visibility, suggestion_list
 from fewshot_lab.project import backbone_offer, decline_offer, put_into_use
 from fewshot_lab.stats import Interval
@@ -46,10 +46,14 @@ def model_head(state: PageState, snapshot: Snapshot, visibility: Visibility) -> 
 
 def _audit(snapshot: Snapshot) -> dict[str, Any] | None:
     """Return what images drawn at random say; no figure before it can mean something."""
-    figures = snapshot.audit_report.figures if snapshot.audit_report else None
-    if figures is None or not snapshot.class_ids:
+    report = snapshot.audit_report
+    figures = report.figures if report else None
+    if report is None or figures is None or not snapshot.class_ids:
         return None
     return {
+        "drawn": report.counts.drawn,
+        "waiting": report.counts.waiting,
+        "to_halve": labels_to_halve(figures.accuracy, report.counts.pool),
         "accuracy": None if figures.until_narrow != 0 else _interval(figures.accuracy),
         "until_narrow": figures.until_narrow,
         "n": figures.n,

@@ -9,8 +9,15 @@ from starlette.responses import Response
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import REREAD_SECONDS, PageState, Visibility
-from fewshot_lab.project import conflicts, strategy_of
-from fewshot_lab.web.bodies import JobBody, SettingsBody
+from fewshot_lab.project import (
+    conflicts,
+    remove_view,
+    rename_view,
+    save_view,
+    saved_views,
+    strategy_of,
+)
+from fewshot_lab.web.bodies import JobBody, SettingsBody, ViewBody, needed
 from fewshot_lab.web.guard import json_answer
 from fewshot_lab.web.labels import class_rows, history_row
 
@@ -53,7 +60,8 @@ def _beside_log(state: PageState) -> dict[str, Any]:
         "embedded": len(state.live.snapshot.ids),
         "advice": state.live.advisor.as_json,
         "strategy": _if_known(lambda: strategy_of(project), None),
-        "columns": store.columns(),
+        "columns": state.columns(),
+        "views": saved_views(store),
         "has_reference": state.has("reference"),
         "has_group": state.has("group"),
         "jobs": [_job_row(job) for job in jobs.list_jobs(project.folder)[7::-1]],
@@ -73,6 +81,19 @@ def change_settings(state: PageState, body: SettingsBody) -> Response:
     return json_answer({"target": body.target})
 
 
+def change_views(state: PageState, body: ViewBody) -> Response:
+    """Save, rename or remove a view of the images, for everybody."""
+    store = state.project.store
+    match body.do:
+        case "save":
+            save_view(store, body.name, needed(body.state), body.annotator)
+        case "rename":
+            rename_view(store, body.name, needed(body.new_name))
+        case "remove":
+            remove_view(store, body.name)
+    return json_answer({"views": saved_views(store)})
+
+
 def change_jobs(state: PageState, body: JobBody) -> Response:
     """Start embedding or a new map, or stop a job."""
     folder = state.project.folder
@@ -89,6 +110,7 @@ def change_jobs(state: PageState, body: JobBody) -> Response:
                 raise FewshotLabError("There is no such job.")
             job = wanted[0]
             job.stop()
+    state.project.store.note("work", do=body.do, job=job.id)
     return json_answer({"job": _job_row(job)})
 
 

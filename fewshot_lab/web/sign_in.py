@@ -161,13 +161,15 @@ def _invited(title: str, token: str, name: str, wrong: str = "") -> Response:
 
 def _with_provider(request: Request, sign_in_url: Callable[[], str] | None) -> Response:
     wrong = FAILED.get(request.query_params.get("failed", ""), "")
+    if sign_in_url is not None and "go" in request.query_params:
+        return RedirectResponse(sign_in_url(), 303)
     if sign_in_url is None:
         return page("Sign in", wrong="Signing in is not set up on this server.", status=500)
     return page(
         "Sign in",
         "link",
         wrong=wrong,
-        href=sign_in_url(),
+        href="?go=1",
         label="Sign in with your organisation",
     )
 

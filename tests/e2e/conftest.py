@@ -54,6 +54,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.arguments: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -68,7 +69,7 @@ class Server:
             "STREAMLIT_SERVER_HEADLESS": "true",
         }
         command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-        command += ["--server.port", str(self.port)]
+        command += ["--server.port", str(self.port), *self.arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -151,6 +152,7 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1366, "height": 768})
     context.set_default_timeout(60_000)
+    context.add_init_script("localStorage.setItem('fewshot-lab:first-steps', 'closed')")
     yield context
     context.close()
 

@@ -468,10 +468,67 @@ def test_the_history_tells_an_undo_from_what_it_undid_however_long_the_name(
     assert wide[0] <= wide[1]
 
 
-def test_the_page_fills_the_window_and_never_scrolls(
-    project: Project, open_label_page: Open
+def filter_by(page: Page, column: str, value: str) -> None:
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.locator(".ws-facet-list").get_by_role("button", name=column, exact=True).click()
+    page.get_by_role("checkbox", name=re.compile(f"^{value}")).click()
+    page.keyboard.press("Escape")
+
+
+def test_filters_act_on_map_and_grid_and_a_link_or_a_saved_view_shows_the_same(
+    project: Project, context: BrowserContext, open_label_page: Open
 ) -> None:
-    page = open_label_page()
+    page, audit = open_label_page(), project.store.audit_ids()
+    types: dict[str, set[str]] = {}
+    for row in project.store.images():
+        if row.id not in audit:
+            types.setdefault(str(row.reference), set()).add(row.id)
+    kind, wanted = sorted(types.items())[0]
+
+    def agrees(page: Page, ids: set[str]) -> None:
+        """Chips, grid and map say the same of the same images."""
+        expect(page.locator(".ws-filters")).to_have_attribute("data-matching", str(len(ids)))
+        expect(page.locator(".ws-filter-count")).to_have_text(f"{len(ids)} of 240 images")
+        expect(page.locator(".ws-right")).to_have_attribute("data-count", str(len(ids)))
+        shown = page.locator(".ws-tile[data-id]:visible").evaluate_all(
+            "all => all.map(e => e.dataset.id)"
+        )
+        assert {*shown} <= ids and len(shown) > 3
+        bright = """document.querySelector('.ws-plot').data[0].marker.color
+                    .filter((color) => !/,0.[12]\\)$/.test(color)).length"""
+        until(lambda: page.evaluate(bright) == len(ids), "the map dims the rest")
+
+    filter_by(page, "Reference", kind)
+    agrees(page, wanted)
+    chip = page.locator(".ws-filter-chip")
+    expect(chip).to_have_text(re.compile(kind))
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_label("Name of the view").fill("the first type")
+    page.keyboard.press("Enter")
+    expect(page.locator(".ws-toast").first).to_contain_text("Saved the view")
+
+    second = context.new_page()
+    second.goto(page.url)
+    second.wait_for_selector(".ws-map[data-drawn]")
+    agrees(second, wanted)
+    second.get_by_role("button", name=re.compile("Remove the filter by")).click()
+    expect(second.locator(".ws-filters")).to_be_hidden()
+    assert "#" not in second.url
+    second.get_by_role("button", name="Filter", exact=True).click()
+    second.get_by_role("button", name="the first type", exact=True).click()
+    agrees(second, wanted)
+    filter_by(second, "Label", "Unusable")
+    expect(second.locator(".ws-sentence-text")).to_have_text("No image matches all 2 filters.")
+    second.get_by_role("button", name="Remove the last filter").click()
+    agrees(second, wanted)
+    second.goto(f"{page.url}&is.ward=7&nonsense")
+    expect(second.locator(".ws-filters .ws-problem")).to_have_count(2)
+    agrees(second, wanted)
+    second.get_by_role("button", name="Dismiss").click()
+    expect(second.locator(".ws-filters .ws-problem")).to_have_count(0)
+    second.close()
+
+    # With filters on, as without: the page fills the window and never scrolls.
     sizes = page.evaluate(
         """() => {
           const box = document.querySelector('.ws-workspace').getBoundingClientRect();

@@ -36,7 +36,7 @@ def test_a_dropped_folder_is_imported_embedded_and_mapped(
     page.get_by_label("Name of the new project").fill("Köln #1")
     page.keyboard.press("Enter")
     page.wait_for_url("**/import?project=Koln*1")
-    page.get_by_text("From my browser").click()
+    page.get_by_text("Drop files").click()
     drop(page, 1, folder)
     page.get_by_text("Folder names are reference labels").click()
     page.get_by_role("button", name="Import", exact=True).click()

@@ -124,7 +124,7 @@ def test_the_threshold_follows_the_pool():
     assert low.value == 0.95
     assert 0.95 < middle.value < 0.99
     assert high.value == 0.99
-    assert "0.96" in middle.sentence
+    assert "96.0 %" in middle.sentence
 
 
 def test_the_test_set_is_found_by_column_and_by_folder():

@@ -1,6 +1,7 @@
 """The line of heavy jobs, which any user of the machine can reach."""
 
 import fcntl
+import json
 import os
 import stat
 import subprocess
@@ -58,6 +59,24 @@ def test_a_ticket_that_says_nothing_sensible_is_waited_for_and_read(
     assert all(sentence.startswith("Waiting until") for sentence in turn())
     os.close(held)
     assert turn() == []
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_another_user_is_waited_for_where_a_gpu_is_shared_and_not_for_ever(
+    line: Path, gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0" if gpu else "")
+    monkeypatch.setitem(SPEC, "device", "cuda:0" if gpu else "cpu")
+    line.mkdir()
+    (line / "000000001").write_text(json.dumps({"project": "skin", "uses": queue.uses(SPEC)}))
+    held = os.open(line / "000000001", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    assert turn()  # one's own is
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)  # now the ticket is somebody else's
+    assert bool(turn()) == gpu
+    monkeypatch.setattr(queue, "_PATIENCE_SECONDS", 0.0)
+    assert turn() == []
+    os.close(held)
 
 
 def test_names_that_are_no_numbers_of_ours_are_passed_over(line: Path) -> None:

@@ -146,6 +146,7 @@ def test_an_image_drawn_after_it_was_labelled_in_a_pile_is_asked_about_again(des
     labels = desk.store.labels()
     assert not set(ids[:2]) & set(labels) and set(ids[2:]) <= set(labels)
     assert not set(ids[:2]) & set(desk.store.labels_of(ids))
+    assert not set(ids[:2]) & {row["image"] for row in desk.store.export_labels()}
     arrays = label_arrays(desk.store, desk.project.splits.pool())
     rows = [arrays.pool.row[i] for i in ids]
     assert not arrays.marked[rows[:2]].any() and arrays.marked[rows[2:]].all()

@@ -50,7 +50,8 @@ def test_what_a_site_lacks_comes_first():
     assert gap.sum() >= min(20, malignant // 4)
     assert chosen[0].strategy == "gaps"
     assert chosen[0].classes == (9,)
-    assert chosen[0].reason.startswith("few malignant labels of site B: likely malignant 0.")
+    assert chosen[0].reason.startswith("few malignant labels of site B: likely malignant ")
+    assert chosen[0].reason.endswith(" %")
     assert len({each.image_id for each in chosen}) == 24
     assert any(each.strategy == "cover" for each in chosen)
 

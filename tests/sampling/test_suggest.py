@@ -1,3 +1,5 @@
+"""What is suggested, and why."""
+
 import re
 
 import numpy as np
@@ -67,7 +69,7 @@ def test_with_labels_the_doubtful_ones_are_shown_and_say_between_what():
     assert [s.strategy for s in found] == ["margin"] * 14 + ["cover"] * 2
     first = found[0]
     a, b = first.classes
-    assert first.reason.startswith(f"between class{a} and class{b}, margin 0.")
+    assert re.fullmatch(rf"between class{a} \(\d+ %\) and class{b} \(\d+ %\)", first.reason)
     assert len(set(chosen)) == 16
 
 
@@ -189,7 +191,7 @@ def test_two_classes_are_told_apart_by_images_between_them_unlike_each_other():
     assert (np.minimum(p[:, 0], p[:, 2]) >= 0.1).all()
     assert np.minimum(p[:, 0], p[:, 2]).mean() > 2 * lesser[eligible].mean()
     assert {s.classes for s in found} == {(0, 2)}
-    assert re.fullmatch(r"between class0 and class2, \d+ % and \d+ %", found[0].reason)
+    assert re.fullmatch(r"between class0 \(\d+.%\) and class2 \(\d+.%\)", found[0].reason)
     # An image of which it is sure is not between anything; a class without labels is unknown.
     state["probabilities"] = np.eye(3, dtype=np.float32)[y]
     assert suggest_between((0, 2), pool, ids, eligible=eligible, n=8, **state) == []

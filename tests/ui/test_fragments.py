@@ -34,7 +34,7 @@ def test_a_threshold_that_refers_all_has_no_number() -> None:
     html = fragment(
         "probabilities", "thresholds", [("a", "#000000", assured), ("b", "#ffffff", none)]
     )
-    assert "<td class='n'>0.80</td>" in html
+    assert "<td class='n'>80 %</td>" in html
     assert html.count("<td class='n'>–</td>") == 2
     assert "refers all" in html
 

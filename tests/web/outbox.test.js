@@ -25,6 +25,7 @@ function outboxBefore(...answers) {
     api,
     project: "cells",
     annotator: () => "kim",
+    signedIn: false,
     onAck: (ack, entry) => acks.push([ack.q, entry.images]),
     onState: (state) => states.push(state),
   });
@@ -97,3 +98,45 @@ test("an action that is acknowledged is held no more", async () => {
   assert.equal(outbox.next().q, 2);
   outbox.close();
 });
+
+test("where people sign in, what somebody else left here is not sent in another's name", async () => {
+  const { outbox, requests } = outboxBefore();
+  const kept = ["ann", "kim"].map((annotator, q) => ({
+    ...label("a"),
+    project: "cells",
+    client: "c",
+    q,
+    at: 1,
+    annotator,
+  }));
+  outbox.disk = Promise.resolve(diskOf(kept));
+  outbox.signedIn = true;
+  const left = await outbox.restore();
+  await outbox.flushed();
+  assert.deepEqual(
+    left.map((entry) => entry.annotator),
+    ["kim"],
+  );
+  assert.deepEqual(
+    outbox.others.map((entry) => entry.annotator),
+    ["ann"],
+  );
+  assert.deepEqual(
+    requests.flatMap((request) => request.actions.map((action) => action.annotator)),
+    ["kim"],
+  );
+  outbox.close();
+});
+
+/** As much of an IndexedDB as the outbox reads. */
+function diskOf(entries) {
+  const request = { result: entries };
+  const store = { index: () => ({ getAll: () => request }), put: () => request, delete: () => request };
+  return {
+    transaction() {
+      const transaction = { objectStore: () => store };
+      setTimeout(() => transaction.oncomplete());
+      return transaction;
+    },
+  };
+}

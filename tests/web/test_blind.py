@@ -88,6 +88,8 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     ids = ids_of(project)
     _, open_arrays = Eyes("bo").look()
     assert (open_arrays["predicted"] != NO_CLASS).any()
+    for name in ("@annotator", "@unlike"):
+        assert unpack(Eyes("bo").get("column", name=name).content)[1]["values"].any(), name
     project.team.agree("lead", blind=1.0)
     bo = Eyes("bo")
     head, arrays = bo.look()
@@ -112,6 +114,12 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     assert kims in near  # that it has a label is nothing bo may learn
     column = unpack(bo.get("column", name="@reference").content)[0]
     assert column["names"] == []
+    piles = bo.get("piles").json()
+    assert piles["piles"] == [] and "blind" in piles["blind"]
+    assert not bo.get("search", text=f"{project.store.image(kims).reference}/").json()["ids"]
+    for name in ("@annotator", "@unlike"):
+        head, arrays = unpack(bo.get("column", name=name).content)
+        assert not arrays["values"].any(), (name, head["names"])
     # Images between two classes would give away what is predicted.
     assert "blind" in bo.tell_apart(0, 1).json()["error"]
     # Somebody who does not say who they are sees no more.
@@ -136,6 +144,12 @@ def test_ones_own_label_lifts_the_veil_of_that_image(project: Project) -> None:
     assert arrays["predicted"][row] != NO_CLASS
     others = np.delete(arrays["predicted"], row)
     assert (others == NO_CLASS).all()
+    head, columns = unpack(bo.get("column", name="@annotator").content)
+    assert sorted(head["names"]) == ["bo", "kim"]
+    assert np.flatnonzero(columns["values"]).tolist() == [row]
+    head, columns = unpack(bo.get("column", name="@flag").content)
+    differ = columns["values"] >> head["names"].index("differ") & 1
+    assert np.flatnonzero(differ).tolist() == [row]
     facts = bo.get(f"image/{kims}").json()
     assert {o["annotator"]: o["class_id"] for o in facts["opinions"]} == {
         "kim": label.class_id, "bo": other,
@@ -157,6 +171,9 @@ def test_conflicts_are_for_seniors(project: Project) -> None:
     Eyes("bo").label(ids[0], other)
     refused = Eyes("bo").get("disagreement", what="conflicts")
     assert refused.status_code == 400 and refused.json()["error"].endswith("differ: ann.")
+    for eyes, seen in ((Eyes("eve"), 0), (Eyes("ann"), 1)):
+        head, columns = unpack(eyes.get("column", name="@flag").content)
+        assert (columns["values"] >> head["names"].index("differ") & 1).sum() == seen
     ann = Eyes("ann")
     assert ann.look()[0]["overview"]["conflicts"] == 1
     found = ann.get("disagreement", what="conflicts").json()

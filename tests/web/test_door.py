@@ -230,6 +230,9 @@ def test_fuzzed_queries_are_answered_with_sentences(
         "é",
         "a" * 5000,
         "@group",
+        "@flag",
+        "@annotator",
+        "@unlike",
         "0",
         "[1]",
     ]

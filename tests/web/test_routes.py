@@ -173,6 +173,18 @@ def test_an_action_that_cannot_be_stored_does_not_hold_up_the_next(
     assert list(project.store.labels()) == [page.ids[1]]
 
 
+def test_a_key_on_a_pile_leaves_an_audit_image_out_and_says_so(
+    page: Browser, project: Project
+) -> None:
+    audit = project.store.audit_ids()
+    others = [image_id for image_id in page.ids if image_id not in audit][:2]
+    class_id = page.change(do="add", name="one").json()["id"]
+    pile = page.label([*others, next(iter(audit))], class_id, view="pile")
+    ack = page.send(pile).json()["acks"][0]
+    assert ack["left_out"] == "2 of 3 labelled; 1 was drawn for the audit."
+    assert set(project.store.labels()) == set(others)
+
+
 def test_undo_and_redo_go_through_the_same_door(page: Browser, project: Project) -> None:
     class_id = page.change(do="add", name="platelet").json()["id"]
     page.send(page.label(page.ids[:5], class_id))
@@ -368,10 +380,68 @@ def test_facts_neighbours_search_and_columns(
     assert one in client.get(f"{page.api}/search", params={"text": name}).json()["ids"]
     answer = client.get(f"{page.api}/column", params={"name": "@reference"})
     head, arrays = unpack(answer.content)
-    assert [head["names"][v] for v in arrays["values"]] == [
-        row.reference for row in project.store.images()
-    ]
+    names = [*head["names"], None]
+    shown = [names[min(place, len(head["names"]))] for place in arrays["values"]]
+    assert shown == [None if row.id in audit else row.reference for row in project.store.images()]
+    # Nor does the folder's name find one; its own name does.
+    folder = {"text": f"{project.store.image(next(iter(audit))).reference}/"}
+    assert not audit & set(client.get(f"{page.api}/search", params=folder).json()["ids"])
+    for hidden in audit:
+        own = {"text": Path(project.store.image(hidden).path).name}
+        assert hidden in client.get(f"{page.api}/search", params=own).json()["ids"]
     assert client.get(f"{page.api}/column", params={"name": "nothing"}).status_code == 400
+
+
+def test_who_labelled_what_and_what_is_marked(
+    page: Browser, client: TestClient, project: Project
+) -> None:
+    types = by_type(project)
+    chosen = {i: name for name in sorted(types) for i in types[name][:4]}
+    project.labels.add(chosen, "kim")
+    one, other = sorted(types)[:2]
+    project.labels.add({types[one][0]: other, types[one][1]: one}, "bo")
+
+    def sets(name: str) -> dict[str, set[str]]:
+        answer = client.get(f"{page.api}/column", params={"name": name})
+        head, arrays = unpack(answer.content)
+        bits = arrays["values"]
+        return {
+            text: {page.ids[row] for row in np.flatnonzero(bits & (1 << at))}
+            for at, text in enumerate(head["names"])
+        }
+
+    assert sets("@annotator") == {"bo": {*types[one][:2]}, "kim": set(chosen)}
+    flags = sets("@flag")
+    assert flags["differ"] == {types[one][0]}
+    assert {"near", "copy"} <= flags.keys()
+    page.listen_until(lambda head: head["model"]["class_ids"])
+    assert sets("@unlike").keys() <= {"unlike"}
+
+
+def test_views_are_saved_for_everybody(page: Browser, client: TestClient) -> None:
+    def change(annotator: str = "kim", **change: str) -> Any:
+        body = {"annotator": annotator, **change}
+        return client.post(f"{page.api}/views", json=body, headers=OURS)
+
+    assert change(do="save", name=" Old  cases ", state="from.age=70").status_code == 200
+    answer = change("bo", do="save", name="doubtful", state="is.%40flag=suspect").json()
+    assert [view["name"] for view in answer["views"]] == ["doubtful", "Old cases"]
+    taken = change(do="save", name="OLD CASES", state="")
+    assert taken.status_code == 400 and "there already" in taken.json()["error"]
+    assert change(do="rename", name="doubtful", new_name="Old cases").status_code == 400
+    change(do="rename", name="doubtful", new_name="in doubt")
+    answer = change(do="remove", name="Old cases").json()
+    assert [(view["name"], view["state"]) for view in answer["views"]] == [
+        ("in doubt", "is.%40flag=suspect")
+    ]
+    page.listen_until(lambda head: [v["name"] for v in head["overview"]["views"]] == ["in doubt"])
+    for wrong in (
+        {"do": "remove", "name": "nothing"}, {"do": "save", "name": " ", "state": ""},
+        {"do": "save", "name": "x"}, {"do": "save", "name": "x" * 61, "state": ""},
+        {"do": "save", "name": "x", "state": "x" * 8001}, {"do": "rename", "name": "in doubt"},
+    ):  # fmt: skip
+        refused = change(**wrong)
+        assert refused.status_code == 400 and refused.json()["error"].endswith(".")
 
 
 def test_only_the_apps_own_pages_may_change_something(page: Browser, project: Project) -> None:

@@ -34,8 +34,11 @@ def standing(report: "AuditReport", noun: str) -> str:
     ]
     if c.unsure or c.rejected:
         parts.append(f"{count(c.unsure)} unsure, {count(c.rejected)} unusable (in no figure)")
-    if c.waiting:
-        parts.append(f"{count(c.waiting)} still without a label")
+    parts.append(
+        f"{count(c.waiting)} still without a label"
+        if c.waiting
+        else "which finishes it: more are drawn only when asked for"
+    )
     held = ""
     if c.held_out:
         held = (

@@ -4,9 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.project import Project
-from fewshot_lab.ui import curve_charts, pages
+from fewshot_lab.ui import curve_charts, pages, work
 from fewshot_lab.ui.evaluate.parts import (
     KINDS,
     backbone_titles,
@@ -57,7 +56,7 @@ def show(project: Project) -> None:
             args = ["--labels", labels]
             for name in chosen:
                 args += ["--backbone", name]
-            jobs.start(project.folder, VERB, args)
+            work.start(project, VERB, args)
             st.rerun()
     pages.link("backbone", "All backbones, and which suits your labels best", project.name)
     if len(names) < 2:
@@ -123,4 +122,5 @@ def table(comparison: dict[str, Any]) -> str:
         for n in sorted({r["shots"] for r in comparison["results"]})
     ]
     titles = [comparison["titles"][name] for name in others]
-    return fragment("curves", "backbones", comparison["titles"][first], titles, rows)
+    at_hand = comparison.get("at_hand")
+    return fragment("curves", "backbones", comparison["titles"][first], titles, rows, at_hand)

@@ -10,6 +10,7 @@ from fewshot_lab import jobs
 from fewshot_lab.evaluation import CLASSIFIERS, SHOTS
 from fewshot_lab.files import write_atomically
 from fewshot_lab.project import UPLOADS, Project
+from fewshot_lab.ui import work
 from fewshot_lab.ui.evaluate.parts import backbone_titles
 
 VERB = "evaluate-nshot"
@@ -41,7 +42,7 @@ def form(project: Project, kinds: dict[str, str]) -> None:
         chosen |= _compared(project)
     ready = all(chosen[key] for key in ("shots", "backbones", "classifiers"))
     if st.button("Measure", type="primary", disabled=not ready, key="fl-nshot-start"):
-        jobs.start(project.folder, VERB, arguments(project, chosen))
+        work.start(project, VERB, arguments(project, chosen))
         st.rerun()
 
 
@@ -95,7 +96,7 @@ def _compared(project: Project) -> dict[str, Any]:
             key="fl-nshot-reference",
         ),
         "split": st.file_uploader(
-            "Split list (CSV with the columns path, split)",
+            "Drop a split list here (CSV with the columns path, split)",
             type="csv",
             max_upload_size=50,
             key="fl-nshot-split",

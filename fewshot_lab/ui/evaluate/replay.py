@@ -4,10 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab import jobs
 from fewshot_lab.project import Project, set_strategy, strategies_of, strategy_of
 from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES
-from fewshot_lab.ui import curve_charts
+from fewshot_lab.ui import curve_charts, work
 from fewshot_lab.ui.evaluate.parts import KINDS, kinds_of_labels, results_and_job, too_few
 from fewshot_lab.ui.fragments import fragment, lead, muted
 from fewshot_lab.words import count
@@ -44,7 +43,7 @@ def show(project: Project) -> None:
         )
         draws = st.number_input("Draws", 2, 100, 10, key="fl-replay-draws", width=120)
         if st.button("Replay", type="primary", key="fl-replay-start"):
-            jobs.start(project.folder, VERB, ["--labels", labels, "--draws", str(draws)])
+            work.start(project, VERB, ["--labels", labels, "--draws", str(draws)])
             st.rerun()
 
 

@@ -28,12 +28,15 @@ export class BackboneOffer {
       this.acceptButton,
       this.declineButton,
     );
+    this.backSince = -1;
     model.on("overview", () => this.draw());
+    model.on("labels", () => this.labelled());
   }
 
   draw() {
     const { offer = null, jobs = [] } = this.model.overview ?? {};
     this.element.hidden = !offer;
+    if (offer?.kind === "back" && this.backSince < 0) this.backSince = this.model.position;
     if (!offer) return;
     const embedding = jobs.some((job) => job.verb === "prepare" && ["queued", "running"].includes(job.state));
     setText(this.sentence, embedding && offer.kind !== "back" ? WORKING : offer.sentence);
@@ -41,6 +44,17 @@ export class BackboneOffer {
     setText(this.acceptButton, ACCEPT[offer.kind]);
     setText(this.declineButton, DECLINE[offer.kind]);
     this.acceptButton.hidden = this.declineButton.hidden = embedding;
+  }
+
+  /** Who labels on after a switch keeps it: the banner has said what it had to say. */
+  labelled() {
+    const { overview, position } = this.model;
+    if (overview?.offer?.kind !== "back") this.backSince = -1;
+    else if (this.backSince < 0) this.backSince = position;
+    else if (position > this.backSince) {
+      this.backSince = -1;
+      this.answer("decline");
+    }
   }
 
   /** @param {"take" | "decline"} verb */

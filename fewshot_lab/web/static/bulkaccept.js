@@ -69,7 +69,8 @@ export class BulkAccept {
   candidates() {
     const { model, classId } = this;
     return model.rowsWhere((row) => {
-      const predicted = model.codes[row] & (KIND_MASK | AUDIT | SKIPPED) ? null : model.predictedId(row);
+      const out = model.codes[row] & (KIND_MASK | AUDIT | SKIPPED) || !model.matches(row);
+      const predicted = out ? null : model.predictedId(row);
       return predicted !== null && (classId === null || predicted === classId);
     });
   }
@@ -123,7 +124,7 @@ export class BulkAccept {
 
   /**
    * What to do where nothing is that sure: words for a button, and the act.
-   * @returns {[string, () => void] | null}
+   * @returns {Record<string, () => void> | null}
    */
   wayOut() {
     const threshold = Math.floor(this.highest() * 200) / 200;
@@ -132,7 +133,7 @@ export class BulkAccept {
       this.slider.value = String(threshold * 100);
       this.setThreshold(threshold);
     };
-    return [`Lower to ${halves(threshold)}`, lower];
+    return { [`Lower to ${halves(threshold)}`]: lower };
   }
 
   highest() {

@@ -3,6 +3,7 @@
 
 import { keyOf } from "./classkeys.js";
 import { button, count, h, icon, iconButton, refill } from "./dom.js";
+import { labelCounts } from "./labelcodes.js";
 import { popover } from "./popover.js";
 
 /** @import { ClassPanel } from "./classpanel.js" */
@@ -121,7 +122,7 @@ export function openClassEditor(panel) {
     for (const other of list.querySelectorAll(".ws-edit-more-line")) other.remove();
     if (shown) return;
     const others = model.classes.filter((other) => other.id !== id);
-    const n = model.counts().counts.get(id) ?? 0;
+    const n = labelCounts(model.codes).counts.get(id) ?? 0;
     const into = h(
       "select",
       {

@@ -2,6 +2,7 @@
 // The menu that shows all images of a class.
 
 import { count } from "./dom.js";
+import { labelCounts } from "./labelcodes.js";
 import { menu } from "./popover.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -12,7 +13,7 @@ import { menu } from "./popover.js";
  */
 export function openClassMenu(grid, anchor) {
   const { model, workspace } = grid;
-  const { counts, unsure, reject, skipped } = model.counts();
+  const { counts, unsure, reject, skipped } = labelCounts(model.codes);
   /** @param {string} label @param {string | null} color @param {number | string} classId @param {number} n */
   const item = (label, color, classId, n) => ({
     label: `${label} (${count(n)})`,

@@ -5,6 +5,7 @@
 import { openClassEditor } from "./classeditor.js";
 import { keyOf } from "./classkeys.js";
 import { button, count, h, refill, setText } from "./dom.js";
+import { labelCounts } from "./labelcodes.js";
 import { ShortNames, fits, onFontsLoaded, setName, widthIn } from "./names.js";
 
 /** @import { ClassChanges } from "./classchanges.js" */
@@ -68,7 +69,7 @@ export class ClassPanel {
       this.font = this.drawn = "";
       this.draw();
     });
-    model.on("labels scores selection colour hidden", () => this.drawCounts());
+    model.on("labels scores selection filter colour hidden", () => this.drawCounts());
   }
 
   /** A field that adds a class. */
@@ -127,7 +128,12 @@ export class ClassPanel {
    * @param {number} place
    */
   line({ id, color }, place) {
-    const parts = { count: h("span", { class: "ws-count" }), name: h("span", { class: "ws-name" }), bar: h("i") };
+    const parts = {
+      count: h("span", { class: "ws-count" }),
+      among: h("span", { class: "ws-among" }),
+      name: h("span", { class: "ws-name" }),
+      bar: h("i"),
+    };
     /** @param {MouseEvent} event */
     const onclick = (event) => {
       if (event.shiftKey) this.isolate(id, new Set(this.model.hidden));
@@ -141,6 +147,7 @@ export class ClassPanel {
       h("kbd", {}, keyOf(place)),
       h("i", { class: "ws-swatch", style: { background: color } }),
       parts.name,
+      parts.among,
       parts.count,
       h("span", { class: "ws-progress", style: { "--own": color } }, parts.bar),
     );
@@ -214,23 +221,25 @@ export class ClassPanel {
     this.model.emit("hidden");
   }
 
-  /** Labels per class; with a selection, how many of the images shown as a class are in it. */
+  /** Labels per class; before them, with a selection or filters, how many images shown as the class are in it. */
   drawCounts() {
     const { model } = this;
-    const { counts, accepted } = model.counts();
+    const { counts, accepted } = labelCounts(model.codes);
     const target = model.overview?.target ?? 100;
-    const rows = model.selection?.rows;
+    const rows = model.selection?.rows ?? (model.mask ? model.rowsWhere((row) => model.matches(row)) : null);
     /** @param {number} row */
     const classId = (row) => (this.map.mode === "label" ? model.classId(row) : model.shownId(row));
-    const selected = rows?.length ? tally(rows, classId) : null;
+    const selected = rows && (rows.length || model.mask) ? tally(rows, classId) : null;
     const shown = tally(selected ? model.ids.keys() : [], classId);
-    setText(this.caption, selected ? "selected / shown" : "");
+    setText(this.caption, selected ? (model.selection ? "selected · labels" : "filtered · labels") : "");
     for (const { id, name } of model.classes) {
       const line = this.lines.get(id);
       if (!line) continue;
       const n = counts.get(id) ?? 0;
-      const text = `${count(selected?.get(id) ?? 0)} / ${count(shown.get(id) ?? 0)}`;
-      setText(line.count, selected ? text : count(n));
+      setText(line.count, count(n));
+      setText(line.among, selected ? count(selected.get(id) ?? 0) : "");
+      const among = `${count(selected?.get(id) ?? 0)} of the ${count(shown.get(id) ?? 0)} images shown as ${name} are `;
+      line.among.title = selected ? among + (model.selection ? "selected" : "among the filtered") : "";
       const bulk = accepted.get(id) ?? 0,
         given = n - bulk;
       const rest = bulk ? ` and ${count(bulk)} accepted in bulk, which train nothing` : "";

@@ -34,8 +34,20 @@ export function textColour(color) {
 // Perceptually even: reads the same with and without red-green vision, light or dark.
 const CIVIDIS = ["#00224e", "#1a386f", "#434e6c", "#5f656f", "#787877", "#948e77", "#b2a570", "#d3be62", "#fde737"];
 
+// Its dark end is lost on a dark ground, its light end on a light one: each theme has the part that shows.
+const PARTS = { light: [0, 0.8], dark: [0.28, 1] };
+
+/**
+ * @param {number} share
+ * @param {boolean} dark the ground
+ */
+export function scale(share, dark) {
+  const [low, high] = dark ? PARTS.dark : PARTS.light;
+  return cividis(low + (high - low) * Math.min(1, Math.max(0, share)));
+}
+
 /** @param {number} share */
-export function scale(share) {
+function cividis(share) {
   const at = Math.min(0.9999, Math.max(0, share)) * (CIVIDIS.length - 1);
   const low = Math.floor(at),
     part = at - low;
@@ -45,4 +57,8 @@ export function scale(share) {
   return `#${mixed.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
 }
 
-export const scaleCss = `linear-gradient(90deg, ${CIVIDIS.join(",")})`;
+const STOPS = Array.from({ length: 9 }, (_, at) => `light-dark(${scale(at / 8, false)}, ${scale(at / 8, true)})`);
+export const scaleCss = `linear-gradient(90deg, ${STOPS.join(",")})`;
+
+/** Whether text of this colour stands on a dark ground. @param {string} outline */
+export const onDark = (outline) => luminance(rgb(outline)) > 0.4;

@@ -77,6 +77,10 @@ export const closest = (event, selector) =>
 const PATHS = {
   close: "M4 4l8 8M12 4l-8 8",
   search: "M7 2.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 0 1 0-9zM10.4 10.4L14 14",
+  edit: "M10.5 3l2.5 2.5L6 12.5l-3 .5l.5-3z",
+  filter: "M2 3.5h12L9.5 9v4.5l-3-1.5V9z",
+  next: "M6 4l4 4l-4 4",
+  back: "M10 4l-4 4l4 4",
   settings: "M2 5h5M11 5h3M2 11h2M8 11h6M9 3v4M6 9v4",
   fit: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
   more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
@@ -114,8 +118,6 @@ export const count = (n) => figures.format(n);
 export const images = (n) => `${count(n)} ${n === 1 ? "image" : "images"}`;
 /** @param {number} p */
 export const percent = (p) => `${Math.round(p * 100)}\u00a0%`;
-/** @param {number} x */
-export const two = (x) => x.toFixed(2);
 /** @param {string} text */
 export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 

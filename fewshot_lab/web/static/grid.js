@@ -11,9 +11,10 @@ import { GridTiles } from "./gridtiles.js";
 import { PairMenu } from "./pairmenu.js";
 import { Piles } from "./piles.js";
 import { Suggestions } from "./suggestions.js";
-import { auditRows, labelledRows, ordered, predictedRows } from "./views.js";
+import { auditRows, filteredRows, labelledRows, ordered, predictedRows } from "./views.js";
 
 /** @import { Api } from "./api.js" */
+/** @import { FilterState } from "./filterstate.js" */
 /** @import { Labeller } from "./labeller.js" */
 /** @import { Model } from "./model.js" */
 /** @import { Preferences } from "./preferences.js" */
@@ -26,6 +27,7 @@ export class Grid {
   /**
    * @param {{
    *   model: Model,
+   *   filters: FilterState,
    *   api: Api,
    *   labeller: Labeller,
    *   toasts: Toasts,
@@ -34,8 +36,9 @@ export class Grid {
    *   workspace: HTMLElement,
    * }} parts
    */
-  constructor({ model, api, labeller, toasts, preferences, onOpen, workspace }) {
+  constructor({ model, filters, api, labeller, toasts, preferences, onOpen, workspace }) {
     this.model = model;
+    this.filters = filters;
     this.api = api;
     this.labeller = labeller;
     this.toasts = toasts;
@@ -62,7 +65,7 @@ export class Grid {
     this.header = new GridHeader(this);
     const { top, empty, foot } = this.header;
     const attributes = { class: "ws-right", "aria-label": "Images to label" };
-    this.element = h("section", attributes, top, this.tiles.scroller, empty, foot);
+    this.element = h("section", attributes, top, this.tiles.scroller, empty.element, foot);
     model.on("scores", () => this.updateScores());
     model.on("labels", () => this.cursor.draw());
     model.on("classes", () => {
@@ -74,6 +77,8 @@ export class Grid {
       else if (this.view.name === "selection") this.open({ name: "suggestions" });
       else this.header.draw();
     });
+    model.on("filter", () => this.refilter());
+    model.on("stale", () => this.header.draw());
     model.on("images", () => this.tiles.layout());
     // Whoever points at the map has left the field they typed in: the keys label again.
     model.on("touched", () => this.tiles.takeKeys());
@@ -82,12 +87,21 @@ export class Grid {
     });
   }
 
+  /** The filters are others: what they leave comes first, but whoever looks at a list keeps it. */
+  refilter() {
+    const { model, view } = this;
+    this.suggestions.rows = [];
+    if (model.mask && view.name === "suggestions") this.open({ name: "filtered" });
+    else if (view.name === "pile") this.open({ name: "piles" });
+    else this.open(!model.mask && view.name === "filtered" ? { name: "suggestions" } : view);
+  }
+
   /** @param {View} view */
   async open(view) {
-    const before = this.view;
+    const { model, view: before } = this;
     if (view.name === "neighbours" && !view.id) {
       const { row } = this.cursor;
-      const id = row >= 0 ? this.model.ids[row] : before.name === "neighbours" ? before.id : null;
+      const id = row >= 0 ? model.ids[row] : before.name === "neighbours" ? before.id : null;
       view = { ...view, id };
     }
     this.view = view;
@@ -97,8 +111,10 @@ export class Grid {
     this.similarity = null;
     this.outOfFold = null;
     const loading = this.load(view);
-    const rows = loading instanceof Promise ? await loading : loading;
+    const all = loading instanceof Promise ? await loading : loading;
     if (this.view !== view) return;
+    // An image that others are compared with stays, whatever the filters.
+    const rows = all.filter((row) => model.matches(row) || model.ids[row] === view.id);
     if (["selection", "pile"].includes(view.name) && rows.length > 1) this.cursor.marked = new Set(rows);
     this.put(rows, { top: true });
     this.cursor.focus(this.cursor.marked.size ? -1 : this.labelling.startPlace(), { quiet: true });
@@ -111,6 +127,8 @@ export class Grid {
   load(view) {
     const { model } = this;
     switch (view.name) {
+      case "filtered":
+        return this.filters.waiting.length ? [] : filteredRows(model);
       case "selection":
         return model.selection?.rows ?? [];
       case "neighbours":
@@ -191,7 +209,7 @@ export class Grid {
 
   suspects() {
     const ids = (this.model.snapshot?.suspects ?? []).map(([id]) => id);
-    return this.model.rows(ids).filter((row) => !this.labelling.reviewed.has(row));
+    return this.model.rows(ids).filter((row) => this.model.matches(row) && !this.labelling.reviewed.has(row));
   }
 
   /** @param {number} row */
@@ -247,6 +265,7 @@ export class Grid {
     this.header.draw();
     this.element.dataset.view = this.view.name;
     this.element.dataset.count = String(rows.length);
+    this.model.emit("listed");
   }
 
   /** @param {string} order */

@@ -2,7 +2,9 @@
 // The lines above and below the grid: which list it shows, one sentence on it, its order and size.
 
 import { openClassMenu } from "./classmenu.js";
-import { button, count, h, iconButton, images, refill, setText, two } from "./dom.js";
+import { button, count, h, iconButton, images, percent, refill, setText } from "./dom.js";
+import { GridEmpty } from "./gridempty.js";
+import { auditStanding } from "./statusbar.js";
 import { ORDERS } from "./views.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -10,6 +12,7 @@ import { ORDERS } from "./views.js";
 
 const TABS = {
   suggestions: "Suggestions",
+  filtered: "Filtered",
   selection: "Selection",
   neighbours: "Neighbours",
   suspects: "Suspects",
@@ -25,7 +28,7 @@ export class GridHeader {
   constructor(grid) {
     this.grid = grid;
     this.searchTimer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
-    this.drawnSentence = this.drawnEmpty = "";
+    this.drawnSentence = "";
     this.tabs = new Map(Object.entries(TABS).map(([name, text]) => [name, this.tab(name, text)]));
     this.searchField = h("input", {
       type: "search",
@@ -59,7 +62,7 @@ export class GridHeader {
       onclick: () => grid.labelling.openMenu(this.labelButton),
     });
     this.extra = h("div", {}, grid.accept.element);
-    this.empty = h("div", { class: "ws-grid-empty", hidden: true });
+    this.empty = new GridEmpty(grid);
     /** @type {HTMLSelectElement} */
     this.orderField = h(
       "select",
@@ -126,12 +129,17 @@ export class GridHeader {
   draw() {
     const { accept, labelling, model, rows, similarity, view } = this.grid;
     const conflicts = model.overview?.conflicts ?? 0;
+    const { filters } = this.grid;
     const counts = { selection: model.selection?.rows.length, suspects: this.grid.suspects().length, conflicts };
     for (const [name, n] of Object.entries(counts)) {
       const tab = /** @type {HTMLElement} */ (this.tabs.get(name));
       refill(tab, TABS[/** @type {keyof typeof TABS} */ (name)], n ? [" ", h("b", {}, count(n))] : null);
-      // For seniors alone, and while there is something to decide.
-      if (name === "conflicts") tab.hidden = !n && view.name !== name;
+    }
+    // Conflicts are for seniors alone, and while there is something to decide. Filters need the room of a
+    // selection that is not there.
+    const hidden = { filtered: !filters.on, selection: filters.on && !model.selection, conflicts: !conflicts };
+    for (const [name, off] of Object.entries(hidden)) {
+      /** @type {HTMLElement} */ (this.tabs.get(name)).hidden = off && view.name !== name;
     }
     for (const [name, tab] of this.tabs) tab.setAttribute("aria-selected", String(name === view.name));
     this.acceptButton.setAttribute("aria-pressed", String(view.name === "accept"));
@@ -152,29 +160,7 @@ export class GridHeader {
     this.orderField.value = this.grid.order;
     this.sizeField.value = String(this.grid.tiles.width);
     this.fillButton.setAttribute("aria-pressed", String(this.grid.tiles.size === null));
-    this.drawEmpty();
-  }
-
-  /** Where a view shows nothing, the sentence above says why; here is the way on. */
-  drawEmpty() {
-    const { accept, model, piles, rows, view } = this.grid;
-    const { name } = view;
-    const expected = ["suggestions", "selection"].includes(name) || (name === "search" && !view.text) || piles.loading;
-    const empty = !rows.length && model.n > 0 && !expected;
-    const key = empty ? `${name} ${name === "accept" ? accept.highest() : ""}` : "";
-    if (key === this.drawnEmpty) return;
-    this.drawnEmpty = key;
-    this.empty.hidden = !empty;
-    if (!empty) return;
-    const [text, act] = (name === "accept" && accept.wayOut()) || [
-      "Show suggestions",
-      () => this.grid.open({ name: "suggestions" }),
-    ];
-    const onclick = () => {
-      act();
-      this.grid.tiles.takeKeys();
-    };
-    refill(this.empty, button("ws-button", { onclick }, text));
+    this.empty.draw();
   }
 
   /** @returns {Child[]} */
@@ -184,8 +170,23 @@ export class GridHeader {
     switch (view.name) {
       case "suggestions":
         return suggestions.sentence(cursor.row);
+      case "filtered": {
+        const { changed, filters, waiting } = this.grid.filters;
+        if (waiting.some(({ column }) => this.grid.filters.columns.isPredicted(column))) {
+          return ["Filters by prediction wait for a classifier: label images of two classes first."];
+        }
+        if (waiting.length) return ["Reading what the filters need…"];
+        if (!n) {
+          const none =
+            filters.length > 1 ? `No image matches all ${filters.length} filters.` : "No image matches the filter.";
+          return [[none, ...this.grid.filters.absent()].join(" ")];
+        }
+        const stay = changed ? " Those that no longer match stay until you renew the list." : "";
+        return [`${count(n)} of ${images(model.n)} match the ${filters.length > 1 ? "filters" : "filter"}.${stay}`];
+      }
       case "selection": {
         if (!n && !model.selection) return ["Draw a lasso on the map, or click an image there."];
+        if (!n && model.mask) return ["No image inside matches the filters."];
         if (!n) return [`No image lies inside.${model.hidden.size ? " Hidden classes are left out." : ""}`];
         const chosen = cursor.marked.size || (cursor.row >= 0 ? 1 : n);
         if (chosen < n) return [`${count(chosen)} of ${images(n)} chosen.`];
@@ -226,7 +227,8 @@ export class GridHeader {
         return [`${n === 1000 ? "The first 1,000 images" : images(n)} with “${view.text}” in the name.`];
       case "audit": {
         const waiting = rows.filter((row) => !model.kind(row)).length;
-        if (!waiting) return ["Every image drawn at random has a label."];
+        const audit = model.snapshot?.audit;
+        if (!waiting) return ["Every image drawn at random has a label. ", audit ? auditStanding(audit) : ""];
         return [
           `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`,
         ];
@@ -284,7 +286,7 @@ export class GridHeader {
     if (!suspect) return ["Labels the classifier does not agree with. ", ...end];
     const [, label, predicted, probability] = suspect;
     const [own, other] = [label, predicted].map((id) => h("em", {}, model.name(id)));
-    return ["Labelled ", own, ", looks like ", other, ` (${two(probability)}). `, ...end];
+    return ["Labelled ", own, ", looks like ", other, ` (${percent(probability)}). `, ...end];
   }
 
   openSearch() {

@@ -77,6 +77,7 @@ export class GridLabelling {
   /** A key meant for an image that fresh suggestions have just replaced labels no other one. */
   isTooSoon() {
     if (performance.now() - this.replacedAt > SETTLES) return false;
+    this.grid.tiles.pulse();
     this.grid.toasts.show("Nothing labelled: these images had only just come.");
     return true;
   }

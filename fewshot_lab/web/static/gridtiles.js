@@ -1,7 +1,7 @@
 // @ts-check
 // The tiles of the grid: only the visible ones are in the page, and are used again while one scrolls.
 
-import { closest, h, two } from "./dom.js";
+import { closest, h, percent } from "./dom.js";
 import { FileNames } from "./filenames.js";
 import { ShortNames, onFontsLoaded, widthIn } from "./names.js";
 import { Tile } from "./tile.js";
@@ -197,10 +197,18 @@ export class GridTiles {
       excluded: accepting && accept.excluded.has(tile.row),
       accepting,
       pile: piles.size(tile.row),
-      note: similar !== undefined && model.predictedId(tile.row) === null ? two(similar) : null,
+      note: similar !== undefined && model.predictedId(tile.row) === null ? percent(similar) : null,
     });
-    if (similar !== undefined) tile.element.title = `similarity ${two(similar)}`;
+    if (similar !== undefined) tile.element.title = `similarity ${percent(similar)}`;
     else tile.element.removeAttribute("title");
+  }
+
+  /** A key was ignored, because these images had only just come. */
+  pulse() {
+    for (const { element } of this.tiles.values()) {
+      element.classList.add("ws-pulse");
+      element.addEventListener("animationend", () => element.classList.remove("ws-pulse"), { once: true });
+    }
   }
 
   /** @param {number | null} size null: as large as the room lets them be */

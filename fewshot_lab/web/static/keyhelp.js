@@ -21,7 +21,7 @@ const ALL = [
   ["0", "among suspects: keep the label; in Accept: leave out"],
   ["← → ↑ ↓", "move; with shift, choose a range; in the class list, the next class"],
   ["ctrl+A", "choose all in the grid"],
-  ["space", "large view"],
+  ["space", "large view; there + − zoom, shift and an arrow move, shift and a drag set the window"],
   [".", "show the neighbours"],
   [",", "open a pile, and back to the piles"],
   ["Esc", "close, then drop the selection"],

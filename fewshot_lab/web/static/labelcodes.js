@@ -37,3 +37,27 @@ export function labelledCode(code, { kind, class_id, machine }) {
 export function revertedCode(code, from, to) {
   return (code & ~AUDIT) === (from & ~AUDIT) ? (code & AUDIT) | (to & ~AUDIT) : code;
 }
+
+/**
+ * How many images have each class as label, how many of those were accepted in bulk, and how many are set aside.
+ * @param {Uint16Array} codes
+ */
+export function labelCounts(codes) {
+  const counts = /** @type {Map<number, number>} */ (new Map());
+  const accepted = /** @type {Map<number, number>} */ (new Map());
+  /** @param {Map<number, number>} to @param {number} id */
+  const add = (to, id) => to.set(id, (to.get(id) ?? 0) + 1);
+  let unsure = 0,
+    reject = 0,
+    skipped = 0;
+  for (const code of codes) {
+    const kind = code & KIND_MASK;
+    if (kind >= FIRST_CLASS) {
+      add(counts, kind - FIRST_CLASS);
+      if (code & MACHINE) add(accepted, kind - FIRST_CLASS);
+    } else if (kind === UNSURE) unsure++;
+    else if (kind === REJECT) reject++;
+    if (code & SKIPPED) skipped++;
+  }
+  return { counts, accepted, unsure, reject, skipped };
+}

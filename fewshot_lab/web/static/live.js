@@ -1,6 +1,8 @@
 // @ts-check
 // Listening: one bounded request after the other; each answer brings only what is new.
 
+import { RequestError } from "./api.js";
+
 /** @import { Api } from "./api.js" */
 /** @import { Model } from "./model.js" */
 
@@ -8,7 +10,7 @@ export class Live {
   /**
    * @param {Api} api
    * @param {Model} model
-   * @param {(lost: boolean) => void} onConnection
+   * @param {(lost: boolean, refused?: string) => void} onConnection
    */
   constructor(api, model, onConnection) {
     this.api = api;
@@ -38,11 +40,11 @@ export class Live {
         failures = 0;
         hold = 2;
         if (document.hidden) await pageVisible(signal);
-      } catch {
+      } catch (error) {
         if (signal.aborted) return;
         if (request.signal.aborted) continue;
         failures++;
-        this.onConnection(true);
+        this.onConnection(true, error instanceof RequestError ? error.message : undefined);
         await new Promise((resolve) => setTimeout(resolve, Math.min(4000, 400 * failures)));
       }
     }

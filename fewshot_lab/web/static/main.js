@@ -1,12 +1,18 @@
 // @ts-check
 // The label page: its parts put together.
 
+import { Address } from "./address.js";
 import { Api } from "./api.js";
 import { BackboneOffer } from "./backboneoffer.js";
 import { ClassChanges } from "./classchanges.js";
 import { ClassPanel } from "./classpanel.js";
+import { Columns } from "./columns.js";
 import { capitalised, h } from "./dom.js";
 import { EmptyState } from "./emptystate.js";
+import { FacetPanel } from "./facetpanel.js";
+import { FilterBar } from "./filterbar.js";
+import { FilterState } from "./filterstate.js";
+import { FirstSteps } from "./firststeps.js";
 import { Grid } from "./grid.js";
 import { History } from "./history.js";
 import { KeyHelp } from "./keyhelp.js";
@@ -19,6 +25,7 @@ import { Model } from "./model.js";
 import { Outbox } from "./outbox.js";
 import { closePopover } from "./popover.js";
 import { Preferences } from "./preferences.js";
+import { SavedViews } from "./savedviews.js";
 import { StatusBar } from "./statusbar.js";
 import { Toasts } from "./toast.js";
 import { Viewer } from "./viewer.js";
@@ -52,6 +59,7 @@ class Workspace {
       api,
       project: data.project,
       annotator,
+      signedIn: data.signed_in,
       onAck: (ack, entry) => this.acknowledge(ack, entry),
       onState: (state) => {
         statusBar.setOutbox(state);
@@ -61,9 +69,24 @@ class Workspace {
     const labeller = new Labeller({ model, outbox, toasts });
     /** @param {number} row */
     const onOpen = (row) => viewer.open(row);
-    const map = new MapView({ model, plotlyUrl: data.plotly, api, preferences, onOpen });
-    const bar = new MapBar({ model, map, api, toasts, workspace: element });
-    const grid = new Grid({ model, api, labeller, toasts, preferences, workspace: element, onOpen });
+    const columns = new Columns(model, api);
+    const filters = new FilterState(model, columns);
+    /** @type {SavedViews} */
+    const views = new SavedViews({
+      model,
+      api,
+      toasts,
+      workspace: element,
+      read: (text) => address.read(text),
+      write: () => /** @type {string} */ (address.text()),
+    });
+    const facets = new FacetPanel({ model, state: filters, views, workspace: element });
+    const filterBar = new FilterBar({ model, state: filters, facets, views });
+    const map = new MapView({ model, plotlyUrl: data.plotly, api, columns, preferences, onOpen });
+    const bar = new MapBar({ model, map, columns, facets, api, toasts, workspace: element });
+    const grid = new Grid({ model, filters, api, labeller, toasts, preferences, workspace: element, onOpen });
+    /** @type {Address} */
+    const address = new Address({ model, state: filters, bar, grid });
     const viewer = new Viewer({ model, api, grid });
     const changes = new ClassChanges({ api, outbox, model, toasts, undoStack: labeller.undoStack });
     const classes = new ClassPanel({ model, map, grid, changes, labeller, toasts, workspace: element });
@@ -72,13 +95,16 @@ class Workspace {
     const statusBar = new StatusBar({ model, grid, workspace: element });
     const offer = new BackboneOffer({ model, api, toasts });
     const empty = new EmptyState({ model, api, toasts, importPage: data.pages.import });
+    const steps = new FirstSteps({ model, map: map.element });
     const keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
     map.element.append(empty.element, empty.strip);
     const left = [classes.element, keyHelp.element, history.element];
     element.append(
+      filterBar.element,
       h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, left),
       h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
       grid.element,
+      steps.element,
       offer.element,
       statusBar.element,
       viewer.element,
@@ -93,8 +119,9 @@ class Workspace {
     this.grid = grid;
     this.classField = classes.field;
     this.statusBar = statusBar;
-    this.live = new Live(api, model, (lost) => statusBar.setConnection(lost));
-    this.parts = [map, grid, statusBar, outbox, keys];
+    this.live = new Live(api, model, (lost, refused) => statusBar.setConnection(lost, refused));
+    this.columns = columns;
+    this.parts = [map, grid, statusBar, outbox, keys, address, steps];
     root.replaceChildren(element);
     document.documentElement.classList.add("ws-has-workspace");
     this.start();
@@ -110,6 +137,8 @@ class Workspace {
       if (!model.classes.length && idle) this.classField.focus({ preventScroll: true });
     });
     const left = await outbox.restore();
+    for (const name of new Set(outbox.others.map((entry) => entry.annotator)))
+      this.toasts.show(`Labels of ${name} are kept in this browser: they are stored when ${name} signs in here.`);
     model.on("images", () => {
       // What an earlier page could not deliver is shown before the server has it; but not what it has got
       // meanwhile, whose acknowledgement will not come again.
@@ -187,6 +216,7 @@ class Workspace {
     this.statusBar.draw();
     // Somebody else sits here now: what is theirs to label, and to see, may be another.
     if (data.annotator !== annotator) {
+      this.columns.forget();
       this.live.restart();
       this.grid.suggestions.rows = [];
       this.grid.open({ name: "suggestions" });

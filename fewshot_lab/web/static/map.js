@@ -3,6 +3,7 @@
 // never moves anything.
 
 import { ClusterNames } from "./clusternames.js";
+import { onDark } from "./colours.js";
 import { afterPaint, count, h, iconButton, images, refill } from "./dom.js";
 import { HoverCard } from "./hovercard.js";
 import { MapPlot } from "./mapplot.js";
@@ -11,9 +12,9 @@ import { MapThumbs } from "./mapthumbs.js";
 import { colouring, pointColours } from "./pointcolours.js";
 
 /** @import { Api } from "./api.js" */
+/** @import { Columns } from "./columns.js" */
 /** @import { Model } from "./model.js" */
 /** @import { Preferences } from "./preferences.js" */
-/** @import { Column } from "./types.d.ts" */
 /** @typedef {keyof typeof HINTS} Tool */
 
 const HINTS = {
@@ -29,20 +30,20 @@ export class MapView {
    *   model: Model,
    *   plotlyUrl: string,
    *   api: Api,
+   *   columns: Columns,
    *   onOpen: (row: number) => void,
    *   preferences: Preferences,
    * }} parts
    */
-  constructor({ model, plotlyUrl, api, onOpen, preferences }) {
+  constructor({ model, plotlyUrl, api, columns, onOpen, preferences }) {
     this.model = model;
+    this.columns = columns;
     this.onOpen = onOpen;
     this.preferences = preferences;
     this.tool = /** @type {Tool} */ (preferences.get("tool", "lasso"));
     const mode = preferences.get("colour", "prediction");
     this.mode = mode === "column" ? "prediction" : mode;
     this.columnName = /** @type {string | null} */ (null);
-    this.column = /** @type {Column | null} */ (null);
-    this.hiddenValues = /** @type {Set<import("./types.d.ts").LegendKey>} */ (new Set());
     this.repaintTimer = this.resizeTimer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
     this.overlay = h("svg", { class: "ws-map-lines", "aria-hidden": "true" });
     this.hint = h("div", { class: "ws-hint" });
@@ -53,11 +54,11 @@ export class MapView {
     this.plot = new MapPlot({
       model,
       url: plotlyUrl,
-      colours: () => pointColours(model, this.colouring(), this.visible()),
+      colours: () => pointColours(model, this.colouring(), this.visible(), this.muted),
       outline: () => getComputedStyle(this.probe).color,
       onMove: () => this.moved(),
     });
-    this.thumbs = new MapThumbs({ model, api, plot: this.plot, visible: () => this.visible() });
+    this.thumbs = new MapThumbs({ model, api, plot: this.plot, visible: () => this.reachable() });
     this.names = new ClusterNames({ model, plot: this.plot });
     this.element = h(
       "div",
@@ -93,8 +94,8 @@ export class MapView {
       clearTimeout(this.repaintTimer);
       this.repaintTimer = setTimeout(this.repaint, 40);
     });
-    model.on("hidden", () => this.repaint());
-    model.on("selection", () => {
+    model.on("hidden columns", () => this.repaint());
+    model.on("selection filter", () => {
       this.drawSelection();
       this.repaint();
     });
@@ -133,16 +134,32 @@ export class MapView {
     this.names.draw(!this.thumbs.shown && ["prediction", "label"].includes(this.mode));
   }
 
-  colouring() {
-    return colouring(this.mode, this.model, this.column, getComputedStyle(this.probe).backgroundColor);
+  /** The column that colours the map; null where there is none, or it is still to come. */
+  get column() {
+    return this.mode === "column" && this.columnName ? this.columns.get(this.columnName) : null;
   }
 
-  /** @returns {(row: number) => boolean} */
+  get muted() {
+    return getComputedStyle(this.probe).backgroundColor;
+  }
+
+  colouring() {
+    const dark = onDark(getComputedStyle(this.probe).color);
+    return colouring(this.mode, this.model, this.column, this.muted, dark);
+  }
+
+  /** Which images are drawn: not those of a class that is hidden. @returns {(row: number) => boolean} */
   visible() {
-    const hidden = this.mode === "column" ? this.hiddenValues : this.model.hidden;
+    const { hidden } = this.model;
     if (!hidden.size) return () => true;
     const { key } = this.colouring();
     return (row) => !hidden.has(key(row));
+  }
+
+  /** What can be pointed at: what is drawn and matches the filters. @returns {(row: number) => boolean} */
+  reachable() {
+    const visible = this.visible();
+    return (row) => visible(row) && this.model.matches(row);
   }
 
   resized() {
@@ -174,13 +191,10 @@ export class MapView {
   /**
    * @param {string} mode prediction, label, confidence or column
    * @param {string | null} [columnName]
-   * @param {Column | null} [column]
    */
-  setMode(mode, columnName = null, column = null) {
+  setMode(mode, columnName = null) {
     this.mode = mode;
     this.columnName = columnName;
-    this.column = column;
-    this.hiddenValues.clear();
     this.preferences.set("colour", mode);
     this.model.emit("colour");
     this.paint();

@@ -1,28 +1,39 @@
 // @ts-check
 // Above the map: what it is coloured by, and the tools. Below it: the legend, and what one sees.
 
-import { scaleCss } from "./colours.js";
-import { button, count, h, iconButton, refill } from "./dom.js";
-import { NO_VALUE } from "./pointcolours.js";
+import { ColumnLegend } from "./columnlegend.js";
+import { titleOf } from "./columns.js";
+import { button, count, h, icon, iconButton, refill } from "./dom.js";
 import { menu, popover } from "./popover.js";
+import { explained } from "./terms.js";
 
 /** @import { Api } from "./api.js" */
+/** @import { Columns } from "./columns.js" */
+/** @import { FacetPanel } from "./facetpanel.js" */
 /** @import { MapView, Tool } from "./map.js" */
 /** @import { Model } from "./model.js" */
 /** @import { Toasts } from "./toast.js" */
-/** @import { Column } from "./types.d.ts" */
 
 const MODES = { prediction: "Prediction", label: "Label", confidence: "Confidence", column: "Metadata" };
 const TOOLS = { lasso: "Lasso", box: "Box", pan: "Pan" };
 /** @type {Record<string, string>} */
 const METHODS = { pca: "First look (PCA)", umap: "UMAP" };
-/** @type {Record<string, string>} */
-const COLUMN_TITLES = { "@reference": "Reference", "@group": "Group" };
 
 export class MapBar {
-  /** @param {{ model: Model, map: MapView, api: Api, toasts: Toasts, workspace: HTMLElement }} parts */
-  constructor({ model, map, api, toasts, workspace }) {
+  /**
+   * @param {{
+   *   model: Model,
+   *   map: MapView,
+   *   columns: Columns,
+   *   facets: FacetPanel,
+   *   api: Api,
+   *   toasts: Toasts,
+   *   workspace: HTMLElement,
+   * }} parts
+   */
+  constructor({ model, map, columns, facets, api, toasts, workspace }) {
     this.model = model;
+    this.columns = columns;
     this.map = map;
     this.api = api;
     this.toasts = toasts;
@@ -33,11 +44,24 @@ export class MapBar {
     });
     this.tools = segments("Tool of the map", TOOLS, (tool) => map.setTool(/** @type {Tool} */ (tool)));
     const settings = iconButton("settings", "Map settings", (event) => this.openSettings(event.currentTarget));
-    this.top = h("div", { class: "ws-bar" }, this.modes, h("div", { class: "ws-bar-end" }, this.tools, settings));
-    this.legend = h("div", { class: "ws-legend" });
+    const filter = button(
+      "ws-quiet-button ws-filter-button",
+      {
+        "aria-label": "Filter",
+        title: "Show only some images: by label, prediction or any column",
+        onclick: () => facets.open(filter),
+      },
+      icon("filter"),
+      h("span", {}, "Filter"),
+    );
+    const end = h("div", { class: "ws-bar-end" }, filter, this.tools, settings);
+    this.top = h("div", { class: "ws-bar" }, this.modes, end);
+    this.legend = new ColumnLegend({ map, facets });
     this.caption = h("p", { class: "ws-map-caption" });
-    this.bottom = h("div", { class: "ws-map-foot" }, this.legend, this.caption);
-    model.on("tool colour map overview hidden", () => this.draw());
+    this.bottom = h("div", { class: "ws-map-foot" }, this.legend.element, this.caption);
+    model.on("tool colour columns map overview filter", () => this.draw());
+    // More images, or somebody else looks.
+    model.on("forgotten", () => map.columnName && this.colourBy(map.columnName));
     this.draw();
   }
 
@@ -48,15 +72,15 @@ export class MapBar {
     const metadata = /** @type {HTMLElement} */ (this.modes.lastElementChild);
     const name = map.mode === "column" ? titleOf(map.columnName) : MODES.column;
     refill(metadata, h("span", { class: "ws-name" }, name), " ▾");
-    metadata.hidden = !this.columns().length;
-    refill(this.legend, this.legendParts());
+    metadata.hidden = !this.columns.stored().length;
+    this.legend.draw();
     const { overview } = model;
     const placed = map.plot.placed;
     refill(
       this.caption,
       model.map && [
         map.mode === "prediction" && "Ringed: labelled. Faint: unsure. ",
-        METHODS[model.map.method] ?? model.map.method,
+        explained(METHODS[model.map.method] ?? model.map.method),
         " of ",
         h("b", {}, overview?.backbone_title),
         placed > 0 && placed < model.n && `, ${count(model.n - placed)} not on it yet`,
@@ -65,76 +89,22 @@ export class MapBar {
     this.caption.title = this.caption.textContent ?? "";
   }
 
-  columns() {
-    const { overview } = this.model;
-    if (!overview) return [];
-    const special = [overview.has_reference && "@reference", overview.has_group && "@group"];
-    return [...special.filter((name) => name !== false), ...overview.columns];
-  }
-
   /** @param {HTMLElement} anchor */
   openColumns(anchor) {
-    const items = this.columns().map((name) => ({
-      label: titleOf(name),
-      checked: this.map.columnName === name,
-      act: () => this.colourBy(name),
-    }));
+    const items = this.columns
+      .stored()
+      .map((name) => ({ label: titleOf(name), checked: this.map.columnName === name, act: () => this.colourBy(name) }));
     menu(anchor, items, { label: "Colour the map by", within: this.workspace });
   }
 
   /** @param {string} name of a column */
   async colourBy(name) {
     try {
-      const { head, arrays } = await this.api.arrays("column", { name });
-      const column = /** @type {Column} */ ({ ...head, values: arrays.values });
-      if (column.kind === "names") {
-        // A reference label that is also a class has its class's colour.
-        const ofClass = new Map(this.model.classes.map((c) => [c.name.toLowerCase(), c.color]));
-        const own = column.names.map((text) => ofClass.get(text.toLowerCase()));
-        const free = column.colors.filter((color) => !own.includes(color));
-        column.colors = own.map((color) => color ?? String(free.shift()));
-      }
-      this.map.setMode("column", name, column);
+      await this.columns.load(name);
+      this.map.setMode("column", name);
     } catch (error) {
       this.toasts.warn(error);
     }
-  }
-
-  legendParts() {
-    const { column, hiddenValues, mode } = this.map;
-    if (mode === "confidence") {
-      return [gradient("0%", "100%"), h("span", { class: "ws-quiet" }, "probability of the predicted class")];
-    }
-    if (mode !== "column" || !column) return [];
-    if (column.kind === "number") return gradient(rounded(column.low), rounded(column.high));
-    const { colors, names, values } = column;
-    const counts = new Array(names.length).fill(0);
-    for (const value of values) if (value !== NO_VALUE) counts[value]++;
-    return names.map((name, at) =>
-      button(
-        "ws-value",
-        {
-          "aria-pressed": String(!hiddenValues.has(`v${at}`)),
-          title: `${name}: ${count(counts[at])}. Click hides, double click shows alone.`,
-          onclick: (/** @type {MouseEvent} */ event) => this.toggleValue(at, names.length, event.detail > 1),
-        },
-        h("i", { class: "ws-dot", style: { background: colors[at] } }),
-        h("span", { class: "ws-name" }, name),
-        h("small", {}, count(counts[at])),
-      ),
-    );
-  }
-
-  /**
-   * @param {number} at
-   * @param {number} n
-   * @param {boolean} alone
-   */
-  toggleValue(at, n, alone) {
-    const { hiddenValues } = this.map;
-    if (alone) for (let i = 0; i < n; i++) hiddenValues.add(`v${i}`);
-    if (!hiddenValues.delete(`v${at}`)) hiddenValues.add(`v${at}`);
-    this.model.emit("hidden");
   }
 
   /** @param {HTMLElement} anchor */
@@ -197,14 +167,3 @@ function press(group, value) {
     choice.setAttribute("aria-pressed", String(choice.getAttribute("data-value") === value));
   }
 }
-
-/** @param {string | null} name of a column */
-const titleOf = (name) => COLUMN_TITLES[name ?? ""] ?? name;
-/** @param {string} low @param {string} high */
-const gradient = (low, high) => [
-  h("small", {}, low),
-  h("i", { class: "ws-gradient", style: { background: scaleCss } }),
-  h("small", {}, high),
-];
-/** @param {number} x */
-const rounded = (x) => (Math.abs(x) >= 1000 ? count(Math.round(x)) : String(Math.round(x * 1000) / 1000));

@@ -43,7 +43,7 @@ export class MapPointer {
   /** @param {MouseEvent} event */
   rowAt(event) {
     const row = this.map.thumbs.rowAt(event);
-    return row >= 0 ? row : this.map.plot.rowAt(event, REACH, this.map.visible());
+    return row >= 0 ? row : this.map.plot.rowAt(event, REACH, this.map.reachable());
   }
 
   /** @param {PointerEvent} event */

@@ -1,18 +1,7 @@
 // @ts-check
 // What the page knows, in arrays along the project's images; whoever shows something listens here.
 
-import {
-  AUDIT,
-  FIRST_CLASS,
-  KIND_MASK,
-  MACHINE,
-  NO_CLASS,
-  REJECT,
-  SKIPPED,
-  UNSURE,
-  labelledCode,
-  revertedCode,
-} from "./labelcodes.js";
+import { AUDIT, FIRST_CLASS, KIND_MASK, NO_CLASS, SKIPPED, labelledCode, revertedCode } from "./labelcodes.js";
 
 /** @import { ClassRow, LabelAction, LegendKey, Overview, Reversion, Selection, Snapshot, Update } from "./types.d.ts" */
 /** @typedef {{ client: string, q: number, rows: number[], action?: LabelAction, reversion?: Reversion, position?: number }} Pending */
@@ -43,6 +32,7 @@ export class Model {
     this.classOf = /** @type {Map<number, ClassRow>} */ (new Map());
     this.hidden = /** @type {Set<LegendKey>} */ (new Set());
     this.selection = /** @type {Selection | null} */ (null);
+    this.mask = /** @type {Uint8Array | null} */ (null);
     this.focusRow = -1;
     this.listeners = /** @type {Map<string, Set<(detail?: any) => void>>} */ (new Map());
   }
@@ -237,6 +227,11 @@ export class Model {
     return (this.codes[row] & SKIPPED) !== 0;
   }
 
+  /** Whether an image matches the filters. @param {number} row */
+  matches(row) {
+    return this.mask === null || this.mask[row] === 1;
+  }
+
   hasClassifier() {
     return Boolean(this.snapshot?.class_ids.length);
   }
@@ -274,27 +269,6 @@ export class Model {
     return rows;
   }
 
-  counts() {
-    const counts = /** @type {Map<number, number>} */ (new Map());
-    const accepted = /** @type {Map<number, number>} */ (new Map());
-    /** @param {Map<number, number>} to @param {number} id */
-    const add = (to, id) => to.set(id, (to.get(id) ?? 0) + 1);
-    let unsure = 0,
-      reject = 0,
-      skipped = 0;
-    for (let row = 0; row < this.n; row++) {
-      const code = this.codes[row],
-        kind = code & KIND_MASK;
-      if (kind >= FIRST_CLASS) {
-        add(counts, kind - FIRST_CLASS);
-        if (code & MACHINE) add(accepted, kind - FIRST_CLASS);
-      } else if (kind === UNSURE) unsure++;
-      else if (kind === REJECT) reject++;
-      if (code & SKIPPED) skipped++;
-    }
-    return { counts, accepted, unsure, reject, skipped };
-  }
-
   /** @param {number} row */
   focus(row) {
     if (row === this.focusRow) return;
@@ -302,10 +276,27 @@ export class Model {
     this.emit("focus", row);
   }
 
-  /** @param {Selection | null} selection */
+  /** @param {Selection | null} selection rows of it that the filters leave out come back with them */
   select(selection) {
-    this.selection = selection;
+    this.selection = selection && this.narrowed(selection, selection.rows);
     this.emit("selection");
+  }
+
+  /** @param {Uint8Array | null} mask 1 for each image that matches the filters; null without any */
+  setMask(mask) {
+    this.mask = mask;
+    if (this.selection) this.selection = this.narrowed(this.selection, this.selection.all);
+    this.emit("filter");
+  }
+
+  /**
+   * @param {Selection} selection
+   * @param {number[] | undefined} all
+   * @returns {Selection}
+   */
+  narrowed(selection, all = selection.rows) {
+    const rows = all.filter((row) => this.matches(row));
+    return { ...selection, all, rows, set: new Set(rows) };
   }
 }
 

@@ -24,14 +24,17 @@ export class Outbox {
    *   api: { post(path: string, body: object, signal?: AbortSignal): Promise<any> },
    *   project: string,
    *   annotator: () => string,
+   *   signedIn: boolean,
    *   onAck: (ack: Ack, entry: Entry) => void,
    *   onState: (state: OutboxState) => void,
    * }} parts
    */
-  constructor({ api, project, annotator, onAck, onState }) {
+  constructor({ api, project, annotator, signedIn, onAck, onState }) {
     this.api = api;
     this.project = project;
     this.annotator = annotator;
+    this.signedIn = signedIn;
+    this.others = /** @type {Entry[]} */ ([]);
     this.onAck = onAck;
     this.onState = onState;
     const bytes = crypto.getRandomValues(new Uint8Array(12));
@@ -56,7 +59,13 @@ export class Outbox {
   async restore() {
     const kept = await fromDisk(await this.disk, this.project);
     const queued = new Set(this.queue.map(nameOf));
-    const left = kept.filter((entry) => !queued.has(nameOf(entry))).sort((a, b) => a.at - b.at || a.q - b.q);
+    // Where people sign in, what somebody else did here waits for them: the server takes it from nobody else.
+    /** @param {Entry} entry */
+    const own = (entry) => !this.signedIn || entry.annotator === this.annotator();
+    this.others = kept.filter((entry) => !own(entry));
+    const left = kept
+      .filter((entry) => own(entry) && !queued.has(nameOf(entry)))
+      .sort((a, b) => a.at - b.at || a.q - b.q);
     this.queue.unshift(...left);
     if (left.length) this.send();
     return left;

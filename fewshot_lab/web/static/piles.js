@@ -18,6 +18,8 @@ export class Piles {
     this.loading = false;
     // The least probability of images that lie in a pile because they are predicted alike.
     this.sure = /** @type {number | null} */ (null);
+    // Why there can be none where images are labelled blind.
+    this.blind = "";
     // The pile that was opened, to come back to.
     this.openRow = -1;
   }
@@ -28,10 +30,19 @@ export class Piles {
     this.grid.put([], { top: true });
     const answer = await this.grid.ask("piles", {});
     this.loading = false;
-    const piles = /** @type {Pile[]} */ (answer?.piles ?? []);
+    const all = /** @type {Pile[]} */ (answer?.piles ?? []);
+    // A key labels no image that the filters leave out.
+    const matching = all.map((pile) => ({ ...pile, ids: pile.ids.filter((id) => this.matches(id)) }));
+    const piles = matching.filter(({ ids }) => ids.length > 1);
     this.sure = answer?.sure ?? null;
+    this.blind = answer?.blind ?? "";
     this.piles = new Map(piles.map((pile) => [this.model.rowOf.get(pile.ids[0]) ?? -1, pile]));
     return [...this.piles.keys()].filter((row) => row >= 0);
+  }
+
+  /** @param {string} id */
+  matches(id) {
+    return this.model.matches(this.model.rowOf.get(id) ?? -1);
   }
 
   /**
@@ -110,6 +121,7 @@ export class Piles {
   /** @returns {Child[]} */
   none() {
     const { model } = this;
+    if (this.blind) return [this.blind];
     if (!model.overview?.embedded) return ["Piles appear once the images are embedded."];
     if (model.hasClassifier()) return ["No images without a label are as alike as a pile must be."];
     return [

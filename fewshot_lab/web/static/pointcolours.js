@@ -2,6 +2,7 @@
 // What colour every point of the map has, for each way of colouring it.
 
 import { rgb, scale } from "./colours.js";
+import { NO_VALUE, extent } from "./filters.js";
 import { FIRST_CLASS, REJECT, UNSURE } from "./labelcodes.js";
 
 /** @import { Model } from "./model.js" */
@@ -11,10 +12,10 @@ import { FIRST_CLASS, REJECT, UNSURE } from "./labelcodes.js";
 /** `key(row)` is what the legend hides by, `look(row)` what is drawn. @typedef {{ key: (row: number) => LegendKey, look: (row: number) => Look }} Colouring */
 /** @typedef {{ cloud: Shade[], rows: number[], colors: Shade[], dimmed: boolean[] }} PointColours */
 
-/** The place in a list of names where an image has no value. */
-export const NO_VALUE = 0xffff;
 const LEVELS = 10;
 const DIM = 0.3;
+// What the filters leave out is seen as where it is, no more.
+const LEFT_OUT = 0.15;
 
 /** One shared object per colour and opacity: 100,000 points name a few hundred of them. */
 const shades = /** @type {Map<string, Shade>} */ (new Map());
@@ -43,9 +44,13 @@ export const CLEAR = shadeOf("#000000", 0);
  * @param {Model} model
  * @param {Column | null} column
  * @param {string} muted
+ * @param {boolean} dark the ground
  * @returns {Colouring}
  */
-export function colouring(mode, model, column, muted) {
+export function colouring(mode, model, column, muted, dark) {
+  const steps = STEPS[dark ? "dark" : "light"];
+  /** @param {number} share */
+  const scaled = (share) => steps[Math.round(Math.min(1, Math.max(0, share)) * 32)];
   const quiet = { color: muted, strength: 0.35 };
   /** @param {number} row */
   const shownKey = (row) => model.shownId(row) ?? specialKey(model, row);
@@ -65,19 +70,23 @@ export function colouring(mode, model, column, muted) {
         model.predictedId(row) === null ? quiet : { color: scaled(model.probability(row)), strength: 0.85 },
     };
   }
-  if (mode === "column" && column?.kind === "number") {
-    const { values, low, high } = column;
+  if (mode === "column" && (column?.kind === "number" || column?.kind === "date")) {
+    const { values } = column;
+    const { low, high } = rampOf(column);
     return {
-      key: (row) => (Number.isNaN(values[row]) ? null : "value"),
+      key: shownKey,
       look: (row) =>
         Number.isNaN(values[row]) ? quiet : { color: scaled((values[row] - low) / (high - low || 1)), strength: 0.85 },
     };
   }
   if (mode === "column" && column?.kind === "names") {
-    const { values, colors } = column;
+    const { colors, values } = column;
     return {
-      key: (row) => (values[row] === NO_VALUE ? null : `v${values[row]}`),
-      look: (row) => (values[row] === NO_VALUE ? quiet : { color: colors[values[row]], strength: 0.75 }),
+      key: shownKey,
+      look: (row) => {
+        const color = values[row] === NO_VALUE ? null : colors?.[values[row]];
+        return color ? { color, strength: 0.75 } : quiet;
+      },
     };
   }
   return {
@@ -103,19 +112,41 @@ function specialKey(model, row) {
   return model.isAudit(row) ? "audit" : null;
 }
 
-const steps = Array.from({ length: 33 }, (_, i) => scale(i / 32));
-/** @param {number} share */
-const scaled = (share) => steps[Math.round(Math.min(1, Math.max(0, share)) * 32)];
+const STEPS = {
+  light: Array.from({ length: 33 }, (_, i) => scale(i / 32, false)),
+  dark: Array.from({ length: 33 }, (_, i) => scale(i / 32, true)),
+};
+
+const ramps = /** @type {WeakMap<object, { low: number, high: number }>} */ (new WeakMap());
+
+/**
+ * The values between which the colours run: all but the outermost hundredths, where those lie far out.
+ * @param {import("./types.d.ts").RangeColumn} column
+ */
+export function rampOf(column) {
+  const kept = ramps.get(column);
+  if (kept) return kept;
+  const whole = extent(column);
+  const sorted = column.values.filter((value) => !Number.isNaN(value)).sort();
+  /** @param {number} share */
+  const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  const [low, high] = [at(0.01), at(0.99)];
+  const ramp = high > low && high - low < (whole.high - whole.low) / 2 ? { low, high } : whole;
+  ramps.set(column, ramp);
+  return ramp;
+}
 
 /**
  * One shade for every row (`cloud`), and the labelled rows with theirs, drawn larger above it.
  * @param {Model} model
  * @param {Colouring} way
  * @param {(row: number) => boolean} visible
+ * @param {string} muted
  * @returns {PointColours}
  */
-export function pointColours(model, way, visible) {
+export function pointColours(model, way, visible, muted) {
   const chosen = model.selection?.rows.length ? model.selection.set : null;
+  const left = shadeOf(muted, LEFT_OUT);
   const cloud = new Array(model.n);
   const rows = [],
     colors = [],
@@ -123,6 +154,10 @@ export function pointColours(model, way, visible) {
   for (let row = 0; row < model.n; row++) {
     cloud[row] = CLEAR;
     if (!visible(row)) continue;
+    if (!model.matches(row)) {
+      cloud[row] = left;
+      continue;
+    }
     const { color, strength } = way.look(row);
     const faint = chosen !== null && !chosen.has(row);
     if (model.kind(row) >= FIRST_CLASS) {

@@ -23,6 +23,8 @@ export function popover(anchor, content, { place = "below", label, within, onClo
   within.append(panel);
   anchor.setAttribute("aria-expanded", "true");
   const arrange = () => {
+    // An anchor that was drawn anew leaves the panel where it stands.
+    if (!anchor.isConnected) return;
     const a = anchor.getBoundingClientRect(),
       w = within.getBoundingClientRect(),
       p = panel.getBoundingClientRect();
@@ -60,6 +62,16 @@ export function popover(anchor, content, { place = "below", label, within, onClo
   const first = /** @type {HTMLElement | null} */ (panel.querySelector("[autofocus]"));
   (first ?? panel).focus({ preventScroll: true });
   return close;
+}
+
+/**
+ * Escape in a field closes the panel; elsewhere in it the page's keys see to that.
+ * @param {KeyboardEvent} event
+ */
+export function closeByEscape({ key, target }) {
+  if (key === "Escape" && target instanceof HTMLInputElement && !(target.type === "search" && target.value)) {
+    closePopover();
+  }
 }
 
 /** @typedef {{ label: string, act: () => void, color?: string | null, key?: string, checked?: boolean }} Item */

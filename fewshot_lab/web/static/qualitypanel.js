@@ -1,8 +1,9 @@
 // @ts-check
 // Recall of each class with its interval, and the confusion matrix, whose cells open their images.
 
-import { button, capitalised, count, h, percent, refill, two } from "./dom.js";
+import { button, capitalised, count, h, percent, refill } from "./dom.js";
 import { ShortNames } from "./names.js";
+import { explained } from "./terms.js";
 import { mostConfused } from "./pairmenu.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -17,19 +18,22 @@ export class QualityPanel {
     this.model = model;
     this.grid = grid;
     this.workspace = workspace;
-    this.element = h("div", { class: "ws-quality" });
+    this.tables = h("div", { class: "ws-quality" });
+    this.choice = h("p", { class: "ws-choice" });
+    this.element = h("div", {}, this.tables, this.choice);
     this.shorts = /** @type {ShortNames[] | null} */ (null);
   }
 
   draw() {
-    const { cv, message } = this.model.snapshot ?? {};
-    if (!cv) return refill(this.element, h("p", {}, message));
+    const { cv, message, sentence } = this.model.snapshot ?? {};
+    refill(this.choice, explained(sentence ?? ""));
+    if (!cv) return refill(this.tables, h("p", {}, message));
     const { fontFamily } = getComputedStyle(this.workspace);
     this.shorts ??= [13, 12, 12].map((size) => new ShortNames(`${size}px ${fontFamily}`));
     const names = cv.class_ids.map((id) => this.model.name(id));
     const [inRecall, inRow, inColumn] = [200, 170, 110].map((room, i) => this.shorts?.[i].in(names, [room]) ?? String);
     refill(
-      this.element,
+      this.tables,
       h("div", { class: "ws-quality-part ws-scroll" }, this.recall(cv, inRecall)),
       h("div", { class: "ws-quality-part ws-scroll" }, this.confusion(cv, inRow, inColumn), this.tellApart(cv)),
     );
@@ -62,7 +66,11 @@ export class QualityPanel {
         recallCells(cv.recall[id], model.color(id)),
       );
     });
-    const caption = `Recall of each class, n = ${count(cv.n)}, cross-validated ${times}`;
+    const caption = [
+      ...explained("Recall of each class"),
+      `, n = ${count(cv.n)}, `,
+      ...explained(`cross-validated ${times}`),
+    ];
     return h("table", { class: "ws-recall" }, h("caption", {}, caption), lines);
   }
 
@@ -110,9 +118,10 @@ function recallCells(interval, color) {
   const { value, low, high, n } = interval ?? {};
   if (value === undefined || value === null) return [h("td"), h("td", { class: "ws-figure" }, "–")];
   const [from, to] = [Number(low), Number(high)];
+  const bounds = `${Math.round(100 * from)}–${Math.round(100 * to)}`;
   /** @param {number} share */
   const at = (share) => 2 + share * 96;
-  const label = `${two(value)}, ${two(from)} to ${two(to)}`;
+  const label = `${percent(value)}, ${bounds}`;
   const whisker = h(
     "svg",
     { viewBox: "0 0 100 14", width: 100, height: 14, role: "img", "aria-label": label },
@@ -120,6 +129,6 @@ function recallCells(interval, color) {
     h("line", { x1: at(from), x2: at(to), y1: 7, y2: 7, stroke: color, "stroke-width": 3 }),
     h("circle", { cx: at(value), cy: 7, r: 4, fill: color }),
   );
-  const figures = [h("b", {}, two(value)), ` ${two(from)}–${two(to)}`, h("small", {}, ` n ${count(Number(n))}`)];
+  const figures = [h("b", {}, percent(value)), ` ${bounds}`, h("small", {}, ` n ${count(Number(n))}`)];
   return [h("td", {}, whisker), h("td", { class: "ws-figure" }, figures)];
 }

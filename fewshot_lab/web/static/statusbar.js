@@ -12,8 +12,8 @@ import { QualityPanel } from "./qualitypanel.js";
 /** @import { Interval, Snapshot } from "./types.d.ts" */
 
 const ABOUT =
-  "Balanced accuracy (the mean over the classes) on labelled images, each predicted by a classifier that did not see it. They are harder than the rest where the classifier's doubt picked them. Click: recall of each class, confusion matrix.";
-const AUDIT = "Accuracy on images that were drawn at random and never train the classifier, with its 95 % interval";
+  "Balanced accuracy in cross-validation: the mean over the classes, each label predicted by a classifier that did not see it. These images are harder than the rest where the classifier's doubt picked them. Click: each class, what is mistaken for what, and how the classifier works.";
+const AUDIT = "Accuracy on images that were drawn at random and never train the classifier, with its 95 % interval.";
 
 export class StatusBar {
   /** @param {{ model: Model, grid: Grid, workspace: HTMLElement }} parts */
@@ -24,27 +24,27 @@ export class StatusBar {
     this.panelOpen = false;
     this.outbox = /** @type {OutboxState} */ ({ waiting: 0, failing: false, refused: null });
     this.connectionLost = false;
+    this.connectionRefused = /** @type {string | undefined} */ (undefined);
     this.accuracy = h("b");
     this.accuracyDoubt = h("span");
     this.accuracyButton = button(
       "ws-truth-button",
       { "aria-haspopup": "dialog", "aria-expanded": "false", title: ABOUT, onclick: () => this.openPanel() },
-      h("span", {}, "Cross-validation "),
+      h("span", {}, "Right on labels put aside: "),
       this.accuracy,
       this.accuracyDoubt,
     );
-    this.auditPart = h("span", { class: "ws-audit-part" });
+    this.auditPart = h("a", { class: "ws-audit-part", target: "_self" });
     this.suspectsButton = button(
       "ws-disagreement",
       { hidden: true, onclick: () => grid.open({ name: "suspects" }) },
-      "Cross-validation and audit disagree: look at the suspects",
+      "These two disagree: look at the suspects",
     );
     this.nextLabels = h("span");
     this.gain = h("b");
     this.gainDoubt = h("span");
     const next = { class: "ws-next-part", target: "_self", hidden: true };
     this.nextPart = h("a", next, this.nextLabels, " ", this.gain, this.gainDoubt);
-    this.choice = h("span", { class: "ws-choice" });
     this.refitState = h("span", { class: "ws-fresh", role: "status" });
     this.message = h("span", { class: "ws-message" });
     this.element = h(
@@ -55,7 +55,6 @@ export class StatusBar {
       this.suspectsButton,
       this.nextPart,
       this.auditPart,
-      this.choice,
       this.refitState,
     );
     model.on("scores overview", () => this.draw());
@@ -82,8 +81,6 @@ export class StatusBar {
     this.suspectsButton.hidden = !disagreement;
     this.suspectsButton.title = disagreement ?? "";
     this.drawNext(known);
-    setText(this.choice, snapshot.sentence);
-    this.choice.title = snapshot.sentence;
     this.drawRefitState();
     if (this.panelOpen) this.panel.draw();
   }
@@ -98,12 +95,16 @@ export class StatusBar {
     if (!audit) return;
     const { accuracy, n, until_narrow: more } = audit;
     auditPart.dataset.carries = String(accuracy !== null);
+    auditPart.href = this.evaluatePage("Accuracy");
+    const standing = auditStanding(audit);
     if (accuracy) {
       const right = h("b", {}, percent(Number(accuracy.value)));
-      refill(auditPart, "Right in ", right, `${doubtOf(accuracy)} of images drawn at random`);
-      auditPart.title = AUDIT;
+      const finished = h("small", {}, audit.waiting ? "" : ` ${standing}`);
+      refill(auditPart, "Right in ", right, `${doubtOf(accuracy)} of images drawn at random`, finished);
+      auditPart.title = `${AUDIT} ${standing} Click: each class, and a button to draw more.`;
     } else {
-      refill(auditPart, more === null ? "Audit: too few images" : `Audit: about ${count(more)} more labels`);
+      const lack = more === null ? "too few images to say" : `${count(more)} more labels to say`;
+      refill(auditPart, `Images drawn at random: ${lack}`);
       const labelled = `${images(n)} drawn at random ${n === 1 ? "has" : "have"} a label: too few to say how often the classifier is right`;
       auditPart.title = more === null ? `${labelled}, and there are not enough.` : `${labelled} within ten points.`;
     }
@@ -125,9 +126,13 @@ export class StatusBar {
     setText(this.gain, small ? "under half a point" : `about +${points} ${points === "1" ? "point" : "points"}`);
     const time = next.minutes ? `, ${next.minutes.value < 1 ? "<1" : Math.round(next.minutes.value)} min` : "";
     setText(this.gainDoubt, ` (${pointsOf(low)} to ${pointsOf(high)}${time})`);
-    const project = encodeURIComponent(this.workspace.dataset.project ?? "");
-    this.nextPart.href = `evaluate?project=${project}&view=Curve`;
+    this.nextPart.href = this.evaluatePage("Curve");
     this.nextPart.title = `${advice.sentence} Tested on ${advice.tested_on}. Click: the curve, and each class.`;
+  }
+
+  /** @param {string} view */
+  evaluatePage(view) {
+    return `evaluate?project=${encodeURIComponent(this.workspace.dataset.project ?? "")}&view=${view}`;
   }
 
   /** @param {OutboxState} outbox */
@@ -136,9 +141,13 @@ export class StatusBar {
     this.drawRefitState();
   }
 
-  /** @param {boolean} lost */
-  setConnection(lost) {
+  /**
+   * @param {boolean} lost
+   * @param {string} [refused] what the server said
+   */
+  setConnection(lost, refused) {
     this.connectionLost = lost;
+    this.connectionRefused = refused;
     this.drawRefitState();
   }
 
@@ -159,7 +168,7 @@ export class StatusBar {
         "lost",
       ];
     }
-    if (this.connectionLost) return ["The server does not answer", "lost"];
+    if (this.connectionLost) return [this.connectionRefused ?? "The server does not answer", "lost"];
     if (!snapshot?.class_ids.length) return ["", "fresh"];
     if (snapshot.position < position || pending.length || waiting) return ["refitting…", "busy"];
     return [`refitted ${ago(Date.now() / 1000 - snapshot.at)} ago`, "fresh"];
@@ -181,6 +190,18 @@ export class StatusBar {
   close() {
     clearInterval(this.timer);
   }
+}
+
+/**
+ * How far the audit is: "68 of 68; 40 more would halve the interval".
+ * @param {NonNullable<Snapshot["audit"]>} audit
+ */
+export function auditStanding({ drawn, waiting, to_halve: more }) {
+  const labelled = `${count(drawn - waiting)} of ${count(drawn)}`;
+  if (waiting) return `${labelled} labelled.`;
+  return more === null
+    ? `${labelled}; even all images would not halve the interval.`
+    : `${labelled}; ${count(more)} more would halve the interval.`;
 }
 
 /** @param {Interval} interval */

@@ -38,7 +38,7 @@ export class Suggestions {
     const rows = [];
     for (const suggestion of model.snapshot?.suggestions ?? []) {
       const row = model.rowOf.get(suggestion.id);
-      if (row === undefined || isDone(model, row)) continue;
+      if (row === undefined || isDone(model, row) || !model.matches(row)) continue;
       rows.push(row);
       this.reasons.set(row, suggestion);
     }
@@ -64,7 +64,9 @@ export class Suggestions {
       if (!fresh.length && this.rows.length && !this.plain) return false;
       this.plain = !fresh.length && !model.overview?.embedded;
       const before = this.rows;
-      this.rows = this.plain ? model.rowsWhere((row) => !isDone(model, row)).slice(0, PLAIN) : fresh;
+      this.rows = this.plain
+        ? model.rowsWhere((row) => !isDone(model, row) && model.matches(row)).slice(0, PLAIN)
+        : fresh;
       return before.length !== this.rows.length || before.some((row, i) => row !== this.rows[i]);
     }
     if (this.plain && !fresh.length) return false;
@@ -85,6 +87,7 @@ export class Suggestions {
     if (!model.n) return ["The images to label appear here."];
     if (this.plain && model.map) return ["The suggestions come in a moment; until then the first images, as imported."];
     if (this.plain) return ["Not embedded yet: the first images, as imported. Labels given now count later."];
+    if (!total && model.mask) return ["None of the images suggested now matches the filters."];
     if (!total) return [model.snapshot?.message || "There is nothing left to suggest."];
     const suggestion = this.reasons.get(row);
     const pair = this.pairParts(suggestion);

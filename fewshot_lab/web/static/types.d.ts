@@ -48,7 +48,7 @@ export interface Snapshot {
   class_ids: number[];
   cv: CrossValidation | null;
   /** Its accuracy is null while too few labels carry it; `until_narrow` more would do. */
-  audit: { accuracy: Interval | null; until_narrow: number | null; n: number } | null;
+  audit: AuditFigures | null;
   disagreement: string | null;
   suspects: [id: string, label: number, predicted: number, probability: number][];
   suggestions: Suggestion[];
@@ -110,6 +110,7 @@ export interface Overview {
   advice: Advice | null;
   strategy: { setting: string; switched: boolean; title: string; sentence: string } | null;
   columns: string[];
+  views: SavedView[];
   has_reference: boolean;
   has_group: boolean;
   jobs: Job[];
@@ -151,9 +152,57 @@ export interface ImageFacts {
   opinions: Opinion[];
 }
 
-export type Column =
-  | { kind: "number"; low: number; high: number; values: Float32Array }
-  | { kind: "names"; names: string[]; colors: string[]; values: Uint16Array };
+/** Numbers, or days since 1970; NaN for none. */
+export interface RangeColumn {
+  kind: "number" | "date";
+  values: Float32Array;
+  unit?: string;
+  /** What an image without a value is called. */
+  none?: string;
+}
+
+/** Places in a list of names; a name without a colour is one of the many rare ones. */
+export interface NamesColumn {
+  kind: "names";
+  names: string[];
+  titles?: string[];
+  colors?: (string | null)[];
+  values: Uint32Array;
+  none?: string;
+}
+
+/** Of each name, whether it holds, by its bit. */
+export interface SetsColumn {
+  kind: "sets";
+  names: string[];
+  titles?: string[];
+  values: Uint32Array;
+  none?: string;
+}
+
+/** One value for every image. */
+export type Column = RangeColumn | NamesColumn | SetsColumn;
+
+/** Images of a column that have one of the values, or lie within a range; "" for an open end. */
+export interface Filter {
+  column: string;
+  values: string[];
+  from: string;
+  to: string;
+}
+
+/** What a link or a saved view shows. */
+export interface ViewState {
+  filters: Filter[];
+  colour: string;
+  list: string;
+}
+
+export interface SavedView {
+  name: string;
+  state: string;
+  annotator: string;
+}
 
 export type LabelKind = "class" | "unsure" | "reject" | "clear" | "skip";
 
@@ -215,6 +264,8 @@ export interface Reversion {
 export interface Selection {
   kind: "lasso" | "box" | "point" | "points";
   rows: number[];
+  /** Those that the filters leave out, too. */
+  all?: number[];
   set: Set<number>;
   polygon: number[] | null;
 }
@@ -236,9 +287,20 @@ export interface View {
 export type LegendKey = number | string | null;
 
 /** What Streamlit hands over. */
+export interface AuditFigures {
+  accuracy: Interval | null;
+  until_narrow: number | null;
+  n: number;
+  drawn: number;
+  waiting: number;
+  /** Labels more that would halve the interval; null where the pool has not as many images. */
+  to_halve: number | null;
+}
+
 export interface PageData {
   project: string;
   annotator: string;
+  signed_in: boolean;
   api: string;
   main: string;
   css: string;

@@ -28,6 +28,7 @@ export class Viewer {
     this.looks = { zoom: FITTED, inverted: false, windows: new Map() };
     this.pane = this.newPane();
     this.pinned = /** @type {ViewerPane | null} */ (null);
+    this.ahead = new Image();
     this.stage = h("div", { class: "ws-stage" }, this.pane.element);
     this.tools = new ViewerTools(this);
     this.keys = new ViewerKeys(this);
@@ -137,7 +138,15 @@ export class Viewer {
     this.changed();
   }
 
+  /** The next picture is there before one asks for it. */
+  fetchAhead() {
+    const { api, grid, model, row } = this;
+    const next = grid.rows[(grid.places.get(row) ?? -2) + 1];
+    if (next !== undefined) this.ahead.src = api.picture(model.ids[next]);
+  }
+
   changed() {
+    if (this.pane.source) this.fetchAhead();
     this.facts.missing.hidden = !this.pane.missing;
     this.drawCaptions();
     this.tools.draw();

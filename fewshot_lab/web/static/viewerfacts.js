@@ -1,7 +1,7 @@
 // @ts-check
 // What is known of the image in the large view, and its nearest neighbours.
 
-import { button, clock, count, h, percent, refill, two } from "./dom.js";
+import { button, clock, count, h, percent, refill } from "./dom.js";
 import { describe } from "./hovercard.js";
 
 /** @import { Viewer } from "./viewer.js" */
@@ -89,7 +89,7 @@ export class ViewerFacts {
     const tiles = ids.map((id, i) => {
       const row = this.model.rowOf.get(id) ?? -1;
       const shown = this.model.shownId(row);
-      const title = `similarity ${two(similarity[i])}`;
+      const title = `similarity ${percent(similarity[i])}`;
       const attributes = {
         title,
         style: shown !== null ? { "--own": this.model.color(shown) } : {},

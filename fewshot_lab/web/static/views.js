@@ -43,6 +43,9 @@ export function ordered(rows, order, model, similarity) {
 export const auditRows = (model) =>
   model.rowsWhere((row) => model.concealed(row)).sort((a, b) => (model.ids[a] < model.ids[b] ? -1 : 1));
 
+/** The images that the filters leave. @param {Model} model */
+export const filteredRows = (model) => model.rowsWhere((row) => model.mask !== null && model.matches(row));
+
 /**
  * @param {Model} model
  * @param {number | string} [label] a class, "unsure", "reject" or "skipped"

@@ -4,12 +4,13 @@ Whoever labels an image must not be swayed: not by what others said of it, and w
 blind or measures, not by what tells of its class, as the folder it lies in often does.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live.visibility import Visibility
+from fewshot_lab.live.blinding import Visibility
 from fewshot_lab.project import Project, conflicts
 from fewshot_lab.store import Label
 
@@ -45,12 +46,22 @@ def visible_column(project: Project, visibility: Visibility, name: str) -> dict[
     """Return a metadata column by image, or ``@reference`` or ``@group``."""
     if name == "@reference":
         values = project.store.column("reference")
-        return {i: value for i, value in values.items() if not visibility.is_blind(i)}
+        return {i: value for i, value in values.items() if not visibility.hides_prediction(i)}
     if name == "@group":
         return project.store.column("group")
     if name not in project.store.columns():
         raise FewshotLabError(f"There is no column {name!r}.")
     return project.store.column(name)
+
+
+def visible_search(project: Project, visibility: Visibility, text: str, limit: int) -> list[str]:
+    """Return the images whose path holds a text; of some, only the name may be searched."""
+    ids = project.store.search(text, limit=limit)
+    veiled = [image_id for image_id in ids if visibility.hides_prediction(image_id)]
+    wanted = unicodedata.normalize("NFC", text).casefold()
+    names = {row.id: PurePosixPath(row.path).name for row in project.store.images(veiled)}
+    matching = {i for i, name in names.items() if wanted in name.casefold() or i.startswith(wanted)}
+    return [image_id for image_id in ids if image_id not in names or image_id in matching]
 
 
 def visible_labels(

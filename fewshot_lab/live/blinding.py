@@ -1,4 +1,4 @@
-"""What one annotator may see: their own labels, and what is hidden until they have one."""
+"""Blinding: what one annotator may see, and what is hidden until they have labelled it."""
 
 import hashlib
 from dataclasses import dataclass, field

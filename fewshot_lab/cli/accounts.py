@@ -1,0 +1,164 @@
+"""Who may do what: accounts of the server, members of a project."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewshot_lab.cli.labels import write_csv
+from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.errors import FewshotLabError
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="As it is signed in.", show_default=False)
+]
+
+people = typer.Typer(
+    name="accounts", help="People of this server: invite, list, remove.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    people.command()(invite)
+    people.command()(administrator)
+    people.command(name="list")(list_people)
+    people.command()(remove)
+    people.command()(journal)
+    people.command()(verify)
+    app.add_typer(people)
+    app.command()(members)
+
+
+def invite(
+    name: Name,
+    is_administrator: Annotated[
+        bool, typer.Option("--administrator", help="Who administers the server sees all projects.")
+    ] = False,
+    days: Annotated[float, typer.Option(help="For how long the link holds.", min=0.01, max=90)] = 7,
+    url: Annotated[str, typer.Option(help="Where the app is opened.")] = "http://localhost:8501",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make a link by which somebody sets a password, once; also where one was forgotten."""
+    from fewshot_lab import accounts
+
+    token = accounts.invite(name, days=days, administrator=is_administrator)
+    link = f"{url.rstrip('/')}/fewshot/invitation?token={token}"
+    text = f"Give this link to {name} alone. It holds once, for {days:g} days:\n{link}"
+    tell({"name": name, "link": link, "days": days}, text, as_json=json)
+
+
+def administrator(
+    name: Name,
+    no: Annotated[bool, typer.Option("--no", help="No longer.")] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make somebody an administrator of this server, however they sign in."""
+    from fewshot_lab import accounts
+
+    accounts.set_administrator(name, not no)
+    now = "is no administrator any more" if no else "administers this server"
+    tell({"name": name, "administrator": not no}, f"{name} {now}.", as_json=json)
+
+
+def list_people(home: Home = None, json: Json = False) -> None:
+    """List everybody who is known to this server."""
+    from fewshot_lab import accounts
+
+    known = accounts.known_people()
+    result = {"people": [asdict(person) for person in known]}
+    if not known:
+        text = "Nobody is known yet: 'accounts invite NAME --administrator' is the first."
+        tell(result, text, as_json=json)
+        return
+    rows = [
+        [
+            person.name,
+            "administrator" if person.administrator else "",
+            "invited" if person.invited else "password set" if person.has_password else "",
+        ]
+        for person in known
+    ]
+    tell(result, table(["name", "role", "account"], rows), as_json=json)
+
+
+def remove(name: Name, home: Home = None, json: Json = False) -> None:
+    """Forget somebody: signed out at once; their labels keep their name."""
+    from fewshot_lab import accounts
+
+    accounts.remove(name)
+    tell({"removed": name}, f"{name} is signed out and can sign in no more.", as_json=json)
+
+
+def journal(
+    out: Annotated[Path | None, optional("Where the CSV goes; else to the screen.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Write who signed in or failed to, invitations, and projects made and deleted, as CSV."""
+    from fewshot_lab.accounts import server_journal
+    from fewshot_lab.export import journal_csv
+
+    entries = server_journal()
+    if json and out is None:
+        rows = [{**entry._asdict(), "time": entry.time.isoformat()} for entry in entries]
+        tell({"journal": rows}, "", as_json=True)
+        return
+    write_csv(journal_csv(entries), out, as_json=json)
+
+
+def verify(home: Home = None, json: Json = False) -> None:
+    """Say whether the server's journal was changed behind the app's back, and where."""
+    from fewshot_lab.accounts import verify_server_journal
+
+    number, problems = verify_server_journal()
+    result = {"sound": not problems, "entries": number, "problems": problems}
+    text = "\n".join(problems) or f"Nothing was changed: {number:,} entries of the journal."
+    tell(result, text, as_json=json)
+    if problems:
+        raise typer.Exit(1)
+
+
+def members(
+    project: ProjectName,
+    add: Annotated[
+        list[str] | None,
+        optional("Give somebody a role; may be repeated.", metavar="NAME=ROLE"),
+    ] = None,
+    remove: Annotated[
+        list[str] | None, optional("Take somebody out; may be repeated.", metavar="NAME")
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List or change who may do what in a project: reader, annotator, senior or owner."""
+    from fewshot_lab import accounts
+    from fewshot_lab.project import Project
+
+    changes: list[tuple[str, str | None]] = []
+    for text in add or []:
+        name, _, role = text.rpartition("=")
+        if role not in accounts.ROLES or not name:
+            roles = ", ".join(accounts.ROLES)
+            raise FewshotLabError(f"Write NAME=ROLE with one of {roles}; {text!r} is not.")
+        changes.append((accounts.checked_name(name), role))
+    with Project.open(project) as opened:
+        there = opened.store.members()
+        for name in remove or []:
+            if name not in there:
+                raise FewshotLabError(f"{name!r} is no member of {project}.")
+            changes.append((name, None))
+        for name, new_role in changes:
+            opened.store.set_member(name, new_role)
+        now = opened.store.members()
+    if not now:
+        tell({"members": now}, f"{project} has no members; administrators see it.", as_json=json)
+        return
+    rows = [[name, role] for name, role in now.items()]
+    tell({"members": now}, table(["name", "role"], rows), as_json=json)

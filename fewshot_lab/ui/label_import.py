@@ -1,0 +1,107 @@
+"""Labels from a table: what it would do, told before it is done."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from fewshot_lab.images import read_table
+from fewshot_lab.project import CsvPreview, Project
+from fewshot_lab.tables import find_column
+from fewshot_lab.ui import session, sources
+from fewshot_lab.ui.fragments import muted
+from fewshot_lab.ui.import_result import table_html
+from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.words import count, plural
+
+PREVIEWED = 5
+NAMED = 8
+DONE = "fl-labels-done"
+
+
+def show(project: Project) -> None:
+    """Draw the part of the Import page that brings in labels."""
+    st.header("Labels from a table")
+    muted("A CSV with a column of file names and one of labels. What it would do is shown first.")
+    _outcome(project)
+    turn = st.session_state.setdefault("fl-labels-turn", 0)
+    dropped = st.file_uploader(
+        "Drop a CSV here, or choose one", type=["csv", "tsv", "txt"], key=f"fl-labels-{turn}"
+    )
+    if dropped is None:
+        return
+    with sentences(), tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / sources.safe_path(dropped.name).name
+        table.write_bytes(dropped.getbuffer())
+        columns = _columns(table)
+        found = project.labels.preview_csv(table, session.annotator(), columns=columns)
+        _preview(found)
+        if st.button(
+            f"Label {plural(found.images, 'image')}",
+            type="primary",
+            disabled=bool(found.problem) or not found.images,
+            key="fl-labels-store",
+        ):
+            project.labels.add_csv(table, session.annotator(), columns=columns)
+            st.session_state[DONE] = (project.name, project.store.history(1)[0].action_id)
+            st.session_state["fl-labels-turn"] += 1
+            st.rerun()
+
+
+def _columns(table: Path) -> tuple[str, str]:
+    """Ask which column is what, with the first rows to look at."""
+    header, rows = read_table(table)
+    st.caption(f"{plural(len(rows), 'row')}; the first {min(PREVIEWED, len(rows))}:")
+    st.html(table_html(header, rows[:PREVIEWED]))
+    left, right = st.columns(2)
+
+    def ask(place: Any, title: str, name: str, otherwise: int) -> str:
+        guess = find_column(header, name)
+        at = min(otherwise if guess is None else guess, len(header) - 1)
+        return str(place.selectbox(title, header, at, key=f"fl-labels-{name}-{table.name}"))
+
+    return ask(left, "File name or path", "path", 0), ask(right, "Label", "label", 1)
+
+
+def _preview(found: CsvPreview) -> None:
+    """Say what would be done, and warn of what may not be meant."""
+    plainly = f"{count(found.rows - len(found.unmatched))} of {plural(found.rows, 'row')} match"
+    copies = found.rows - len(found.unmatched) - found.images
+    if copies:
+        plainly += f"; {count(copies)} of them name an image a second time"
+    muted(f"{plainly}. The labels carry the name {session.annotator()}.")
+    new = {name.casefold() for name in found.new_classes}
+    rows = [
+        [name, count(n), "made by this" if name.casefold() in new else ""]
+        for name, n in found.counts.items()
+    ]
+    if rows:
+        st.html(table_html(["Label", "Images", "Class"], rows))
+    if found.problem:
+        alert(found.problem)
+    if len(found.new_classes) > max(NAMED, found.images // 3):
+        alert(
+            f"{plural(len(found.new_classes), 'class', 'classes')} would be made for "
+            f"{plural(found.images, 'image')}: is this the column of labels?"
+        )
+    if found.changed:
+        alert(f"{plural(found.changed, 'image')} of yours would get another label than now.")
+    if found.unmatched:
+        with st.expander(f"{plural(len(found.unmatched), 'row')} without an image here"):
+            muted("No image has this path or file name here. They are left out:", small=True)
+            st.html(table_html(["File"], [[path] for path in found.unmatched[:200]]))
+
+
+def _outcome(project: Project) -> None:
+    """Say what the last table did, with the way back, while nothing was labelled since."""
+    name, action = st.session_state.get(DONE, ("", None))
+    newest = project.store.history(1) if name == project.name else []
+    if not newest or newest[0].action_id != action or newest[0].undone:
+        return
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+        note(f"{newest[0].sentence}.")
+        if st.button("Undo", key="fl-labels-undo", type="tertiary"):
+            project.store.undo(session.annotator(), client=None, q=None)
+            st.session_state.pop(DONE)
+            st.rerun()
