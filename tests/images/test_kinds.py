@@ -68,6 +68,19 @@ def test_tiffs_of_few_bits_reach_from_black_to_white(tmp_path, bits, channels):
     assert (pixels(file) == np.broadcast_to(expected, (12, 17, 3))).all()
 
 
+def test_pages_that_lead_in_a_circle_come_to_an_end(tmp_path):
+    values = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    tags = {"t258": [6], "t262": [1], "t277": [1]}  # which tifffile reads, for Pillow does not
+    file = plain_tiff(tmp_path / "a.tif", (8, 8), [packed(values, 6)], **tags)
+    content = bytearray(file.read_bytes())
+    first = struct.unpack("<I", content[4:8])[0]
+    following = first + 2 + 12 * struct.unpack("<H", content[first : first + 2])[0]
+    content[following : following + 4] = content[4:8]
+    file.write_bytes(content)
+    assert [item.path for item in scan(file)] == ["a.tif"]
+    assert (grey(file) == np.rint(values * (255 / 63))).all()
+
+
 @pytest.mark.parametrize("compression", [None, "zlib"])
 def test_signed_8_bit_tiffs_are_stretched(tmp_path, compression):
     import tifffile
