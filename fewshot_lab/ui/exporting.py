@@ -18,6 +18,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.stats import Interval
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
@@ -52,7 +53,8 @@ def show(project: Project) -> None:
         st.html(
             '<table class="fl-table">'
             + "".join(
-                f"<tr><td><b>{escape(a)}</b><br><span class='fl-muted'>{escape(b)}</span></td></tr>"
+                f"<tr><td><b>{escape(a)}</b><br>"
+                f"<span class='fl-muted'>{explained(b)}</span></td></tr>"
                 for a, b in CONTENTS
             )
             + "</table>"
@@ -202,7 +204,7 @@ def what_it_is(project: Project) -> str:
     if audit is not None:
         rows.append(("Accuracy", f"{_measured(audit.accuracy)}, on images drawn at random"))
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
-    lines = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows)
+    lines = "".join(f"<dt>{explained(a)}</dt><dd>{explained(b)}</dd>" for a, b in rows)
     return f'<dl class="fl-facts">{lines}</dl>'
 
 
@@ -236,7 +238,7 @@ def row(project: Project, bundle: WrittenBundle, number: int) -> None:
     ):
         st.html(
             f'<div class="fl-number"><b>{escape(bundle.folder.name)}</b> · {when}<br>'
-            f'<span class="fl-muted">{escape(bundle.classifier)}. Checked on '
+            f'<span class="fl-muted">{explained(bundle.classifier)}. Checked on '
             f"{plural(bundle.n_images, 'image')}: {difference(bundle.difference)}.</span></div>"
         )
         with st.container(horizontal=True, gap="medium", width="content"):
