@@ -24,9 +24,6 @@ if chosen.home is not None:
 os.umask(os.umask(0o077) | 0o077)  # what is stored is nobody else's on this machine
 log_to_file()
 
-# Nobody but a trusted proxy may say whose request it is; uvicorn would believe any on this machine.
-os.environ["FORWARDED_ALLOW_IPS"] = ""
-
 try:
     sign_in = accounts.sign_in()
     accounts.check_exposure(sign_in, st.get_option("server.address"))

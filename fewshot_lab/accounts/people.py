@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, update
 
 from fewshot_lab.accounts.database import accounts_database, invitations, people, sessions
 from fewshot_lab.accounts.records import note_in
+from fewshot_lab.accounts.sessions import forget_remembered
 from fewshot_lab.acting import acting
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import LONGEST_NAME, tidy_name
@@ -143,6 +144,7 @@ def accept(token: str, password: str) -> str:
         connection.execute(delete(sessions).where(sessions.c.name == name))
         with acting(name):
             note_in(connection, "password")
+    forget_remembered()
     return name
 
 
@@ -176,6 +178,7 @@ def remove(name: str) -> None:
         connection.execute(delete(invitations).where(invitations.c.name == name))
         connection.execute(delete(sessions).where(sessions.c.name == name))
         note_in(connection, "removed", name=name)
+    forget_remembered()
 
 
 def checked_name(name: str) -> str:

@@ -44,7 +44,7 @@ def end(key: str) -> None:
         if name is not None:
             with acting(name):
                 note_in(connection, "sign-out")
-    _forget()
+    forget_remembered()
 
 
 def name_of(key: str, idle: int, *, touch: bool = True) -> str | None:
@@ -104,9 +104,10 @@ def _store(key: str, name: str, began: int) -> None:
         connection.execute(delete(sessions).where(sessions.c.key == key))
         connection.execute(sessions.insert().values(key=key, name=name, began=began, seen=now))
         note_in(connection, "sign-in")
-    _forget()
+    forget_remembered()
 
 
-def _forget() -> None:
+def forget_remembered() -> None:
+    """Ask the database anew who is signed in."""
     with _lock:
         _remembered.clear()

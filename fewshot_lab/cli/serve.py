@@ -107,6 +107,9 @@ def serve(
     }
     os.environ |= {f"FEWSHOT_LAB_{name}": value for name, value in given.items() if value}
     settings = accounts.sign_in()
+    if settings.way == "proxy":
+        # The address that counts is the socket's, not one that a header tells.
+        os.environ["FORWARDED_ALLOW_IPS"] = ""
     accounts.check_exposure(settings, host)
 
     root = Path(__file__).resolve().parents[2]

@@ -171,7 +171,8 @@ def _put_into_place(place: Path, about: dict[str, Any], name: str | None) -> Res
     rows = place / DATABASE
     marker = read_json(place / MARKER) or {}
     for folder in _free_folders(about["name"], name):
-        marker |= {"name": folder.name, "id": _identity(marker.get("id"))}
+        # A UUID of its own: its schema on a server must be nobody else's, who may still be there.
+        marker |= {"name": folder.name, "id": uuid4().hex}
         write_json(place / MARKER, marker)
         _follow(rows, Path(about["folder"]), folder)
         _check(rows, about["position"])
@@ -209,12 +210,6 @@ def _free_folders(called: str, name: str | None) -> Iterator[Path]:
         other = folder_of(f"{called[:58].rstrip(' .')}-{number}", None)
         if not other.exists():
             yield other
-
-
-def _identity(known: Any) -> str:
-    """Return the project's UUID, or a new one where a project here has it."""
-    taken = {(read_json(marker) or {}).get("id") for marker in home().glob(f"*/{MARKER}")}
-    return str(known) if known and known not in taken else uuid4().hex
 
 
 def _follow(rows: Path, old: Path, new: Path) -> None:

@@ -38,8 +38,9 @@ try:
 except NotSignedIn:
     visitor.show_signed_out(rooted(""))
     st.stop()
+open_now = st.query_params.get("project") or st.session_state.get("project")
 chosen = st.navigation(
-    [page(name) for name in PAGES if visitor.is_signed_in() or name != "members"], position="top"
+    [page(name, offered=visitor.is_offered(name, open_now)) for name in PAGES], position="top"
 )
 
 home = chosen.url_path == ""

@@ -21,8 +21,9 @@ def show(project: Project) -> None:
     """Draw the members with their roles, and the form that adds one."""
     members = project.store.members()
     if members:
-        for name, role in members.items():
-            _row(project, name, role)
+        with st.container(width=640, key="fl-members"):
+            for name, role in members.items():
+                _row(project, name, role)
     else:
         st.html('<div class="fl-empty">Nobody is a member yet; administrators see it anyway.</div>')
     st.header("Add somebody")
@@ -101,5 +102,10 @@ def _journal(project: Project) -> None:
         }
         for entry in reversed(project.store.journal()[-200:])
     ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    st.dataframe(
+        rows,
+        column_config={"When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss")},
+        hide_index=True,
+        width="stretch",
+    )
     st.caption(f"The last 200 entries. All of them: python -m fewshot_lab journal {project.name}")

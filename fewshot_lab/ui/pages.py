@@ -29,15 +29,15 @@ def rooted(path: str) -> str:
     return f"/{base}{path}" if base else path
 
 
-def page(name: str) -> Any:
-    """Return the ``st.Page`` of a page."""
+def page(name: str, *, offered: bool = True) -> Any:
+    """Return the ``st.Page`` of a page; one that is not offered is not in the bar at the top."""
     title, file = PAGES[name]
     return st.Page(
         FOLDER / file,
         title=title,
         url_path=name,
         default=name == "projects",
-        visibility="hidden" if name in HIDDEN else "visible",
+        visibility="hidden" if name in HIDDEN or not offered else "visible",
     )
 
 

@@ -111,7 +111,7 @@ def set_annotator(name: str) -> None:
 
 
 def _page_visitor() -> str | None:
-    return annotator() if get_script_run_ctx() is not None else None
+    return annotator() if get_script_run_ctx(suppress_warning=True) is not None else None
 
 
 look_up_by(_page_visitor)

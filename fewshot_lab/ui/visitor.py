@@ -68,6 +68,12 @@ def may(action: str, project: str | None = None) -> bool:
     return accounts.allowed(role_in(project), action)
 
 
+def is_offered(page: str, project: str | None) -> bool:
+    """Say whether a page can be opened by whoever looks, in the project that is open now."""
+    needed = PAGE_ACTIONS[page][0]
+    return needed is None or project is None or may(needed, project)
+
+
 def require(action: str, project: str | None = None) -> None:
     """Refuse what whoever looks may not do.
 
@@ -104,7 +110,7 @@ def guard(project: Project) -> None:
 
 
 def _may_change(project: str) -> None:
-    if get_script_run_ctx() is None:  # a route, or work behind the page
+    if get_script_run_ctx(suppress_warning=True) is None:  # a route, or work behind the page
         return
     require(PAGE_ACTIONS[st.session_state.get(PAGE) or "projects"][1], project)
 

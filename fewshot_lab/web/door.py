@@ -137,5 +137,6 @@ def _is_link(scope: Scope, headers: Headers) -> bool:
         and scope["method"] == "GET"
         and headers.get("sec-fetch-mode") == "navigate"
         and headers.get("sec-fetch-dest") == "document"
-        and f"{PREFIX}/" not in scope["path"]
+        and f"{PREFIX}/api/" not in scope["path"]
+        and not scope["path"].endswith("/sign-out")
     )

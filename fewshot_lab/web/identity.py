@@ -111,7 +111,9 @@ class Identity:
         idle = self.settings.idle
         match self.settings.way:
             case "proxy":
-                if not self.settings.trusts(asked.client.host if asked.client else None):
+                # Port 0: the address is not of the socket, but was told by a header.
+                peer = asked.client.host if asked.client and asked.client.port else None
+                if not self.settings.trusts(peer):
                     if path in HEALTH:
                         return None, ""
                     raise FewshotLabError(UNTRUSTED)

@@ -19,6 +19,8 @@ from fewshot_lab.project import Project
 
 from .conftest import Server, Watch
 
+pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config")  # the provider's own
+
 PASSWORD = "correct horse battery"
 NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log stderr;
@@ -91,6 +93,7 @@ def label_one(page: Page, url: str, project: Project, name: str) -> None:
     """Label the first image with a key; the label carries the name that was signed in."""
     page.goto(f"{url}/label?project=cells")
     page.wait_for_selector(".ws-tile")
+    expect(page.locator(".ws-class .ws-name", has_text="lymphocyte")).to_be_visible()
     expect(page.get_by_role("button", name=name)).to_be_visible()
     page.wait_for_timeout(500)
     page.locator(".ws-grid").focus()
@@ -161,7 +164,7 @@ def test_a_header_of_a_proxy(
 
 
 def test_openid_connect(
-    server: Server, labelling: Project, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, labelling: Project, browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "ann@lab.test"
     labelling.store.set_member(name, "annotator")
@@ -179,9 +182,11 @@ def test_openid_connect(
         monkeypatch.setenv("FEWSHOT_LAB_OPENID_SECRETS", str(file))
         server.arguments = ["--secrets.files", str(file)]
         server.start()
+        page = browser.new_page()  # the provider's own page asks for a style from elsewhere
         page.goto(f"{server.url}/label?project=cells")
         page.get_by_role("link", name="Sign in with your organisation").click()
         page.get_by_placeholder("sub").fill("ann")
         page.get_by_role("button", name="Authorize", exact=True).click()
         expect(page.get_by_role("link", name="cells")).to_be_visible()
         label_one(page, server.url, labelling, name)
+        page.close()

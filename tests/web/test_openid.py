@@ -28,6 +28,8 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.ui.openid import StreamlitOpenId
 from fewshot_lab.web import Identity, routes
 
+pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config")  # the provider's own
+
 APP = "http://localhost:8501"
 Make = Callable[..., TestClient]
 
