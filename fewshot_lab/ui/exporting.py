@@ -12,6 +12,7 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.backbones import conditions, must_be_accepted
+from fewshot_lab.cells import table_encoding
 from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
@@ -131,13 +132,17 @@ def tables(project: Project, *, classified: bool) -> None:
         with column:
             st.download_button(
                 f"{name} as CSV",
-                partial(csv_of, project),
+                partial(_as_file, csv_of, project),
                 f"{project.name}-{name.lower()}.csv",
                 "text/csv",
                 disabled=not ready,
                 on_click="ignore",
             )
             st.caption(caption)
+
+
+def _as_file(csv_of: Callable[[Project], str], project: Project) -> bytes:
+    return csv_of(project).encode(table_encoding())
 
 
 def licence(project: Project) -> bool:
