@@ -167,7 +167,9 @@ def measure_lasso(browser: Browser, url: str, size: int) -> None:
 
 
 def open_page(browser: Browser, url: str, project: str) -> tuple[Page, float]:
-    page = browser.new_context(viewport={"width": 1366, "height": 768}).new_page()
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    context.add_init_script("localStorage.setItem('fewshot-lab:first-steps', 'closed')")
+    page = context.new_page()
     page.set_default_timeout(120_000)
     page.add_init_script(STAMP)
     began = time.monotonic()

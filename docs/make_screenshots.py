@@ -187,6 +187,7 @@ def main() -> None:
                 context = browser.new_context(viewport=SIZE, color_scheme=scheme)
                 context.add_cookies([{"name": "fewshot_annotator", "value": "kim", "url": url}])
                 context.set_default_timeout(120_000)
+                context.add_init_script("localStorage.setItem('fewshot-lab:first-steps', 'closed')")
                 page = context.new_page()
                 photograph(page, url, scheme)
                 if scheme == "light":

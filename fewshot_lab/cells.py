@@ -1,9 +1,19 @@
-"""Cells of a CSV that a spreadsheet shows and does not compute."""
+"""CSV files as a spreadsheet opens them: cells that it does not compute, letters as they are."""
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+CSV_MARK = "FEWSHOT_LAB_CSV_BOM"
+"""Environment variable: 0 leaves out the mark at the beginning of CSV files."""
+
+
+def table_encoding() -> str:
+    """Return the encoding of CSV files: UTF-8 with the mark that spreadsheets know it by."""
+    return "utf-8" if os.environ.get(CSV_MARK) == "0" else "utf-8-sig"
 
 
 def text_cells(row: Iterable[Any]) -> list[Any]:

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from fewshot_lab.cells import stored_text, text_cells
+from fewshot_lab.cells import stored_text, table_encoding, text_cells
 from fewshot_lab.export import labels_csv
 from fewshot_lab.project import Project
 
@@ -45,3 +45,10 @@ def test_exported_labels_hold_no_formula_and_can_be_read_again(home, tmp_path) -
             other.import_images(images)
             other.labels.add_csv(tmp_path / "labels.csv", annotator="kim")
             assert [c.name for c in other.store.classes()] == [FORMULA[:40]]
+
+
+def test_tables_open_in_a_spreadsheet_and_the_mark_can_be_left_out(monkeypatch) -> None:
+    """Excel takes a CSV without the mark for Windows-1252, and shows Größe for Größe."""
+    assert "Größe".encode(table_encoding()).startswith(b"\xef\xbb\xbf")
+    monkeypatch.setenv("FEWSHOT_LAB_CSV_BOM", "0")
+    assert "Größe".encode(table_encoding()) == "Größe".encode()

@@ -100,7 +100,7 @@ def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
     assert code == 0
     assert "40 images predicted" in out
     assert "platelet/broken.jpg" in err
-    with (tmp_path / "p.csv").open() as file:
+    with (tmp_path / "p.csv").open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     columns = ["path", "predicted", "probability", "p_neutrophil", "p_platelet"]
     assert list(rows[0])[:5] == columns
@@ -124,6 +124,9 @@ def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
     assert out.count("\n") == 41
     code, out, _ = terminal("labels", "blood")
     assert out.count("\n") == 11
+    for options, mark in (((), b"\xef\xbb\xbf"), (("--no-bom",), b"")):
+        assert terminal("labels", "blood", "--out", tmp_path / "l.csv", *options)[0] == 0
+        assert (tmp_path / "l.csv").read_bytes().startswith(mark + b"image,path")
     listed = terminal.json("projects")["projects"]
     assert [(p["name"], p["images"], p["labelled"]) for p in listed] == [("blood", 40, 10)]
 

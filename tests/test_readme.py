@@ -66,7 +66,7 @@ def test_the_terminal_example_works(folder, environment):
         program, *arguments = shlex.split(line, comments=True)
         assert program == "python"
         run([sys.executable, *arguments], folder, environment)
-    with (folder / "predictions.csv").open() as file:
+    with (folder / "predictions.csv").open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 48
     assert {row["path"] for row in rows} == {p.name for p in (folder / "cells").iterdir()}

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.labels import CsvOut, write_csv
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
+from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, optional
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.words import plural, share
 
@@ -81,6 +81,7 @@ def predictions(
     project: ProjectName,
     out: CsvOut = None,
     classifier: ClassifierName = None,
+    no_bom: NoMark = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -219,6 +220,7 @@ def predict(
     groups_out: Annotated[
         Path | None, optional("The CSV of patients; beside --out as NAME.groups.csv by default.")
     ] = None,
+    no_bom: NoMark = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cells import table_encoding
+from fewshot_lab.cli.options import Home, Json, NoMark, ProjectName, optional
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.words import plural
 
@@ -64,6 +65,7 @@ def labels(
     opinions: Annotated[
         bool, typer.Option("--opinions", help="A row for each annotator's own opinion.")
     ] = False,
+    no_bom: NoMark = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -89,7 +91,7 @@ def write_csv(text: str, out: Path | None, *, as_json: bool) -> None:
         return
     from fewshot_lab.files import write_atomically
 
-    write_atomically(out.absolute(), text.encode())
+    write_atomically(out.absolute(), text.encode(table_encoding()))
     rows = text.count("\n") - 1
     tell({"out": str(out), "rows": rows}, f"{plural(rows, 'row')} in {out}.", as_json=as_json)
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from fewshot_lab.cells import CSV_MARK
+
 
 def optional(help: str, *names: str, metavar: str | None = None, **limits: Any) -> Any:
     """Return an option without a default of its own to show."""
@@ -25,6 +27,22 @@ Home = Annotated[
     Path | None,
     typer.Option(
         "--home", help="The folder that holds the projects.", callback=_use_home, show_default=False
+    ),
+]
+
+
+def _leave_out_mark(no: bool) -> bool:
+    if no:
+        os.environ[CSV_MARK] = "0"
+    return no
+
+
+NoMark = Annotated[
+    bool,
+    typer.Option(
+        "--no-bom",
+        help="Leave out the mark that tells spreadsheets that a CSV file is UTF-8.",
+        callback=_leave_out_mark,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]

@@ -184,7 +184,7 @@ class Decision:
         threshold = None if self.thresholds is None else self.thresholds[best]
         return referral_sentence(
             reason,
-            dict(zip(names, probabilities.tolist(), strict=True)),
+            dict(zip(names, probabilities.tolist())),  # noqa: B905 (predict.py runs on Python 3.9)
             threshold=threshold,
             error=self.target_error,
             more_audit=self.more_audit,

@@ -226,7 +226,8 @@ def _log_chance(counts: np.ndarray, prior: np.ndarray) -> float:
     """Return the log probability of a sequence with such counts, by a Dirichlet prior."""
     out = math.lgamma(prior.sum()) - math.lgamma(prior.sum() + counts.sum())
     return out + sum(
-        math.lgamma(a + c) - math.lgamma(a) for a, c in zip(prior, counts, strict=True)
+        math.lgamma(a + c) - math.lgamma(a)
+        for a, c in zip(prior, counts)  # noqa: B905 (predict.py runs on Python 3.9)
     )
 
 

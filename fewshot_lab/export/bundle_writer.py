@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.classifier_onnx import classifier_graph
 from fewshot_lab.export.errors import ExportRefused
@@ -194,7 +195,7 @@ def _write_files(
     _store(folder / "preprocessing.json", _json(backbone.preprocessing.to_dict()))
     _store(folder / "classes.json", _json(classes))
     table = labels_used_csv(project, classifier, file_names=file_names)
-    _store(folder / "labels.csv", table.encode())
+    _store(folder / "labels.csv", table.encode(table_encoding()))
     if decision is not None:
         decision = decision.reordered([list(fitted.class_ids).index(i) for i in ids])
         for name, data in decision.files().items():

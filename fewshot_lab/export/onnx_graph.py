@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OPSET = 18
 ML_OPSET = 3
-IR_VERSION = 10
+IR_VERSION = 8
 REVISION = 1
 """Raised when the way a backbone is turned into ONNX changes: old cached graphs are then unused."""
 

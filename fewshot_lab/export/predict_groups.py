@@ -10,18 +10,18 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
-from fewshot_lab.cells import text_cells
+from fewshot_lab.cells import table_encoding, text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.evaluation.group_answers import GroupAnswers
 from fewshot_lab.tables import plain_path, read_columns, read_rows
 from fewshot_lab.words import plural
 
-FindGroup = Callable[[str], str | None]
+FindGroup = Callable[[str], Optional[str]]  # noqa: UP045 (predict.py runs on Python 3.9)
 
 
 def group_finder(
@@ -173,7 +173,7 @@ class GroupTally:
             )
         beside = out.with_name(f".{out.name}.{os.getpid()}.part")
         try:
-            with beside.open("w", newline="", encoding="utf-8") as file:
+            with beside.open("w", newline="", encoding=table_encoding()) as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(self.header())
                 writer.writerows(map(text_cells, self.rows()))

@@ -5,7 +5,16 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from fewshot_lab.export.predict_template import REQUIRES
+
 PACKAGE = "fewshot_lab"
+# Before anything that an older one would fail at.
+_REFUSE_OLDER_PYTHON = f"""\
+import sys
+
+if sys.version_info < {tuple(map(int, REQUIRES["python"].split(".")))}:
+    sys.exit("This classifier needs Python {REQUIRES["python"]} or later.")
+"""
 
 
 def predict_py() -> str:
@@ -21,7 +30,12 @@ def predict_py() -> str:
     docstring, _, rest = template.partition("\0")
     plain = sorted({line for line in imports if line.startswith("import ")})
     named = _merged(line for line in imports if not line.startswith("import "))
-    parts = [docstring, "from __future__ import annotations", "\n".join([*plain, *named])]
+    parts = [
+        docstring,
+        "from __future__ import annotations",
+        _REFUSE_OLDER_PYTHON,
+        "\n".join([*plain, *named]),
+    ]
     return "\n\n".join([*parts, *inlined, rest.strip()]) + "\n"
 
 

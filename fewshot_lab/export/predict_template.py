@@ -4,7 +4,8 @@
     python predict.py FOLDER --group-pattern '([^/]+)/[^/]+$'   # one row per patient, too
     python predict.py FOLDER --watch counts                     # says when other images come
 
-It needs Python 3.11 or later and three packages: onnxruntime, numpy and pillow. From Python::
+It needs Python 3.9 or later and three packages: onnxruntime 1.16, numpy 1.21 and pillow 9.4, each
+that or later. From Python::
 
     from predict import Classifier
 
@@ -22,6 +23,7 @@ import argparse
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,11 +34,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from PIL import Image
 
 from fewshot_lab.backbones.picture_statistics import picture_statistics
 from fewshot_lab.backbones.preprocessing import Preprocessing
-from fewshot_lab.cells import text_cells
+from fewshot_lab.cells import CSV_MARK, table_encoding, text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.decisions import Decision
@@ -46,11 +49,13 @@ from fewshot_lab.images.candidates import Candidate, Refused
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, list_file, list_folder
 from fewshot_lab.images.pillow_decoder import decode, opened, picture_pages
-from fewshot_lab.images.unreadable import Unreadable
+from fewshot_lab.images.unreadable import Unreadable, why_undecodable
 
 BATCH = 32
 NEEDED = ("model.onnx", "classes.json", "preprocessing.json")
 PROBABILITIES = "probabilities"
+REQUIRES = {"python": "3.9", "onnxruntime": "1.16", "numpy": "1.21", "pillow": "9.4"}
+"""The oldest release of each that a bundle works with."""
 
 Read = Callable[..., Image.Image]
 
@@ -124,7 +129,7 @@ class Classifier:
     Raises
     ------
     FewshotLabError
-        Where a file is missing, or damaged.
+        Where a file is missing, or damaged, or a package too old.
     """
 
     def __init__(
@@ -132,6 +137,8 @@ class Classifier:
     ) -> None:
         import onnxruntime
 
+        for name, module in (("onnxruntime", onnxruntime), ("numpy", np), ("pillow", PIL)):
+            refuse_older(name, module.__version__)
         folder = Path(__file__).resolve().parent if folder is None else Path(folder)
         for file in NEEDED:
             if not (folder / file).is_file():
@@ -212,7 +219,7 @@ class Classifier:
         best = choose(probabilities, None if self.decision is None else self.decision.costs)
         rows = [
             Prediction("", self.names[k], float(p[k]), p, e)
-            for k, p, e in zip(best, probabilities, embedding, strict=True)
+            for k, p, e in zip(best, probabilities, embedding)  # noqa: B905 (Python 3.9 has no strict)
         ]
         if self.decision is None:
             return rows
@@ -238,8 +245,28 @@ class Classifier:
             if isinstance(item, Candidate):
                 return self.prepare(item.file, item.frame)
             return self.prepare(item)
+        except (Unreadable, FewshotLabError) as error:
+            return str(error)
         except Exception as error:  # whatever is wrong with one picture
-            return str(error) or type(error).__name__
+            return why_undecodable(error, b"")
+
+
+def refuse_older(name: str, installed: str) -> None:
+    """Say in a sentence which release a bundle needs.
+
+    Raises
+    ------
+    FewshotLabError
+    """
+
+    def numbers(version: str) -> list[int]:
+        return [int(number) for number in re.findall(r"\d+", version)[:2]]
+
+    if numbers(installed) < numbers(REQUIRES[name]):
+        raise FewshotLabError(
+            f"This classifier needs {name} {REQUIRES[name]} or later, and {installed} is "
+            f"installed: pip install --upgrade {name}"
+        )
 
 
 @contextmanager
@@ -351,7 +378,7 @@ def write_predictions(
     errors: list[tuple[str, str]] = []
     count = 0
     try:
-        with beside.open("w", newline="", encoding="utf-8") as file:
+        with beside.open("w", newline="", encoding=table_encoding()) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header(names))
             for row in rows:
@@ -370,7 +397,7 @@ def write_predictions(
         beside.unlink(missing_ok=True)
     listed = out.with_name(f"{out.stem}.errors.csv")
     if errors:
-        with listed.open("w", newline="", encoding="utf-8") as file:
+        with listed.open("w", newline="", encoding=table_encoding()) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["path", "reason"])
             writer.writerows(map(text_cells, errors))
@@ -406,6 +433,11 @@ def _parser() -> argparse.ArgumentParser:
         help="keep counts there (no image, no name), and say when images are no longer like those "
         "that the classifier was made on",
     )
+    parser.add_argument(
+        "--no-bom",
+        action="store_true",
+        help="leave out the mark that tells spreadsheets that the CSVs are UTF-8",
+    )
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     return parser
 
@@ -416,6 +448,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.folder.exists():
         print(f"{options.folder} is not there.", file=sys.stderr)
         return 1
+    if options.no_bom:
+        os.environ[CSV_MARK] = "0"
     try:
         find = group_finder(options.group_pattern, options.group_column, options.manifest)
         classifier = Classifier(threads=options.threads)

@@ -10,12 +10,13 @@ import hashlib
 import json
 import random
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.drift import PoolReference, StreamCounts, judge_stream
 
@@ -48,7 +49,8 @@ class Watch:
         # Bins are those of one classifier: counts by another mean something else.
         mine = json.dumps([reference.to_dict(), names], sort_keys=True)
         self._classifier = hashlib.sha256(mine.encode()).hexdigest()[:16]
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        now = datetime.now(timezone.utc)  # noqa: UP017 (predict.py runs on Python 3.9)
+        stamp = now.strftime("%Y%m%dT%H%M%S%f")
         self._file = folder / f"counts-{stamp}.json"
         try:  # said before any picture is looked at
             folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +111,7 @@ class Watch:
             sentence += f" Left out, since not counts of this classifier: {some}."
         if drift.changed and self._drawn:
             listed = out.with_name(f"{out.stem}.label.csv")
-            with listed.open("w", newline="", encoding="utf-8") as stream:
+            with listed.open("w", newline="", encoding=table_encoding()) as stream:
                 writer = csv.writer(stream, lineterminator="\n")
                 writer.writerow(["path", "label"])
                 writer.writerows([path, ""] for path in sorted(self._drawn))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fewshot_lab.cells import text_cells
+from fewshot_lab.cells import table_encoding, text_cells
 from fewshot_lab.embeddings import build_index
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import Decision, GroupAnswers
@@ -236,4 +236,4 @@ def predictions_table(predictions: StoredPredictions) -> bytes:
         head = [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}"]
         rule = rule_cells(one.decided, one.classes, one.unlike, one.similarity, one.why)
         writer.writerow(text_cells([*head, *values, *rule]))
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
+    return text.getvalue().encode(table_encoding())

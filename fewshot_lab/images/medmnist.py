@@ -2,7 +2,9 @@
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,9 +162,13 @@ class MedMnist:
             done: list[Picture] = []
             for number in range(shape[0]):
                 path = f"{self.name}/{split}/{number:05d}.png"
-                raw = stream.read(size)
+                raw = b""
+                with suppress(OSError, EOFError, zipfile.BadZipFile, zlib.error):
+                    raw = stream.read(size)
                 if len(raw) < size:
-                    raise FewshotLabError(f"{self.file.name} is truncated in {split}_images.")
+                    raise FewshotLabError(
+                        f"{self.file.name} is truncated or damaged in {split}_images."
+                    )
                 target = folder / path
                 if not target.is_file():
                     values = to_8bit(np.frombuffer(raw, dtype).reshape(shape[1:]))

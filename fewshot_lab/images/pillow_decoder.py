@@ -2,7 +2,7 @@
 
 The text of this file also stands in the ``predict.py`` of every exported classifier, so that a
 picture looks the same to the classifier there and here. It therefore imports nothing of the
-project but ``eight_bit`` and ``unreadable``, and runs with Pillow 9.4.
+project but what travels with it, and runs with Pillow 9.4.
 
 What becomes of a file's values:
 
@@ -29,7 +29,6 @@ TIFF pages                one picture per page, but for pages marked as reduced 
 import io
 import sys
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -40,6 +39,7 @@ import numpy as np
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from fewshot_lab.images.eight_bit import to_8bit
+from fewshot_lab.images.quiet_pillow import quiet_pillow
 from fewshot_lab.images.unreadable import (
     Unreadable,
     first_bytes,
@@ -58,8 +58,7 @@ MAX_PIXELS = 400_000_000
 
 # Pillow warns from 89 megapixels on; the limit here is MAX_PIXELS, kept by `opened`.
 Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, MAX_PIXELS)
-# It also warns of tags it cannot read; what matters to a user comes out as `Unreadable`.
-warnings.filterwarnings("ignore", module="PIL")
+quiet_pillow()
 
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -135,6 +134,9 @@ def _formats(path: str | Path, stream: BinaryIO) -> tuple[str, ...]:
             with suppress(ImportError):
                 import_module(package).register_heif_opener()
                 return ("HEIF",)
+        raise Unreadable("This is HEIC: the Python package pi-heif reads it; or save it as JPEG.")
+    if kind == "AVIF" and kind not in FORMATS:
+        raise Unreadable("This is AVIF: Pillow 11.3 or later reads it; or save it as JPEG.")
     return (*FORMATS, "TGA") if Path(path).suffix.lower() in _TARGA else FORMATS
 
 
@@ -162,11 +164,11 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
     if image.format == "TIFF":
         seek_picture(image, frame)
         tags: Any = image.tag_v2  # type: ignore[attr-defined]
-        wide = max(tags.get(_BITS, (1,))) > 8
+        wide = max(_numbers(tags, _BITS)) > 8
         if wide and tags.get(_PLANES) == 2:
             raise Unreadable("The TIFF keeps 16-bit colours in separate planes.")
         inverted = wide and tags.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
-        signed = image.mode == "L" and tags.get(_SAMPLE_FORMAT, (1,))[0] == 2
+        signed = image.mode == "L" and _numbers(tags, _SAMPLE_FORMAT)[0] == 2
     elif frame:
         raise Unreadable(f"There is no picture {frame} in this file.")
     elif at_least is not None and image.format in ("JPEG", "MPO"):
@@ -184,6 +186,13 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
         image = Image.fromarray(255 - grey if inverted else grey)
     rgb = over_white(image)
     return rgb if turned is None else rgb.transpose(turned)
+
+
+def _numbers(tags: Any, tag: int) -> tuple[int, ...]:
+    """Return the whole numbers of a TIFF tag, 1 where there are none; a damaged file has any."""
+    values = tags.get(tag)
+    values = values if isinstance(values, tuple) else (values,)
+    return tuple(value for value in values if isinstance(value, int)) or (1,)
 
 
 def seek_picture(image: Image.Image, frame: int) -> None:
@@ -205,7 +214,8 @@ def picture_pages(image: Image.Image) -> Iterator[int]:
             image.seek(page)
         except EOFError:
             return
-        reduced_or_mask = image.tag_v2.get(_SUBFILE, 0) & 0b101  # type: ignore[attr-defined]
+        subfile = image.tag_v2.get(_SUBFILE, 0)  # type: ignore[attr-defined]
+        reduced_or_mask = isinstance(subfile, int) and subfile & 0b101
         if image.size == size and not reduced_or_mask:
             yield page
         page += 1

@@ -100,7 +100,7 @@ def read_page(path: Path, frame: int) -> Page:
 
 def _whole_range(values: np.ndarray, page: Any) -> np.ndarray:
     """Scale samples of less than 8 bits to 0..255; places in a palette stay what they are."""
-    if values.dtype != np.uint8 or page.photometric.name == "PALETTE":
+    if values.dtype != np.uint8 or getattr(page.photometric, "name", "") == "PALETTE":
         return values
     bits = np.minimum(np.array(page.bitspersample), 8)
     return np.rint(values * (255 / (2.0**bits - 1))).astype(np.uint8) if bits.min() < 8 else values
@@ -115,7 +115,11 @@ def _refuse_truncated(page: Any, size: int) -> None:
 
 def _picture_pages(pages: "object") -> list[Any]:
     pictures: list[Any] = []
+    seen: set[int] = set()
     for page in pages:  # type: ignore[attr-defined]
+        if page.offset in seen:  # a damaged file whose pages lead in a circle
+            break
+        seen.add(page.offset)
         full = getattr(page, "aspage", lambda page=page: page)()
         same_size = not pictures or full.shaped[2:4] == pictures[0].shaped[2:4]
         if not pictures or (same_size and not full.subfiletype & 0b101):

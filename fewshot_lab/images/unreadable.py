@@ -25,7 +25,9 @@ _MAGIC = {
 _MANY_KINDS = {"TIFF", "BMP", "Photoshop", "JPEG 2000", "AVIF", "HEIC"}
 """Formats of which no reader knows every kind."""
 _PHOTOSHOP = {4: "CMYK", 7: "multichannel", 9: "Lab"}
-_OWN_MISTAKES = (AssertionError, AttributeError, ImportError, NameError, TypeError)
+_OWN_MISTAKES = (AssertionError, AttributeError, ImportError, NameError)
+_WRONG_CALL = ("unexpected keyword", "positional argument", "not callable")
+"""In a TypeError; others come from values of a wrong type in a damaged file, too."""
 
 
 class Unreadable(ValueError):  # noqa: N818
@@ -111,14 +113,15 @@ def own_mistake(error: Exception) -> str | None:
     """Return the sentence for an error of the program, None where the file may be at fault.
 
     A damaged file makes readers raise nearly anything; what is raised in a line of this program
-    because a name, an attribute or a type is wrong is no fault of the file.
+    because a name, an attribute or a call is wrong is no fault of the file.
     """
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next
     where = "" if step is None else str(step.tb_frame.f_globals.get("__name__", ""))
     ours = where.partition(".")[0] == __name__.partition(".")[0]
-    if not ours or not isinstance(error, _OWN_MISTAKES):
+    wrong_call = isinstance(error, TypeError) and any(word in str(error) for word in _WRONG_CALL)
+    if not ours or not (wrong_call or isinstance(error, _OWN_MISTAKES)):
         return None
     return (
         f"An error of this program, not of the file: {type(error).__name__}: {error}. Please "
@@ -131,10 +134,6 @@ def _unread_kind(head: bytes) -> str | None:
     if kind := coded_kind(head):
         return f"This is a {kind}, which is not read here; save it in another format."
     name = format_of(head)
-    if name == "HEIC":
-        return "This is a HEIC picture: the Python package pi-heif reads it; or save it as JPEG."
-    if name == "AVIF":
-        return "This is an AVIF picture, or a damaged one: Pillow 11.3 or later reads them."
     if name == "Photoshop" and len(head) > 26:
         depth, mode = struct.unpack(">HH", head[22:26])
         if depth > 8:

@@ -12,12 +12,14 @@ import streamlit as st
 
 from fewshot_lab import jobs
 from fewshot_lab.backbones import conditions, must_be_accepted
+from fewshot_lab.cells import table_encoding
 from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.stats import Interval
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
@@ -52,7 +54,8 @@ def show(project: Project) -> None:
         st.html(
             '<table class="fl-table">'
             + "".join(
-                f"<tr><td><b>{escape(a)}</b><br><span class='fl-muted'>{escape(b)}</span></td></tr>"
+                f"<tr><td><b>{escape(a)}</b><br>"
+                f"<span class='fl-muted'>{explained(b)}</span></td></tr>"
                 for a, b in CONTENTS
             )
             + "</table>"
@@ -129,13 +132,17 @@ def tables(project: Project, *, classified: bool) -> None:
         with column:
             st.download_button(
                 f"{name} as CSV",
-                partial(csv_of, project),
+                partial(_as_file, csv_of, project),
                 f"{project.name}-{name.lower()}.csv",
                 "text/csv",
                 disabled=not ready,
                 on_click="ignore",
             )
             st.caption(caption)
+
+
+def _as_file(csv_of: Callable[[Project], str], project: Project) -> bytes:
+    return csv_of(project).encode(table_encoding())
 
 
 def licence(project: Project) -> bool:
@@ -202,7 +209,7 @@ def what_it_is(project: Project) -> str:
     if audit is not None:
         rows.append(("Accuracy", f"{_measured(audit.accuracy)}, on images drawn at random"))
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
-    lines = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in rows)
+    lines = "".join(f"<dt>{explained(a)}</dt><dd>{explained(b)}</dd>" for a, b in rows)
     return f'<dl class="fl-facts">{lines}</dl>'
 
 
@@ -236,7 +243,7 @@ def row(project: Project, bundle: WrittenBundle, number: int) -> None:
     ):
         st.html(
             f'<div class="fl-number"><b>{escape(bundle.folder.name)}</b> · {when}<br>'
-            f'<span class="fl-muted">{escape(bundle.classifier)}. Checked on '
+            f'<span class="fl-muted">{explained(bundle.classifier)}. Checked on '
             f"{plural(bundle.n_images, 'image')}: {difference(bundle.difference)}.</span></div>"
         )
         with st.container(horizontal=True, gap="medium", width="content"):

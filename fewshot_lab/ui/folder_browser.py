@@ -32,9 +32,10 @@ def browse(path: Path | None, key: str) -> None:
         with st.container(horizontal=True, gap="small", key="fl-crumbs"):
             trail = folders.breadcrumb(folder) if folder is not None else []
             for place, each in enumerate(trail):
-                _step(each, key, start_name(each) if place == 0 else each.name, " ›")
+                after = " ›" if place < len(trail) - 1 else ""
+                _step(each, key, start_name(each) if place == 0 else each.name, after)
             for start in [s for s in starts if s not in trail]:
-                _step(start, key, start_name(start))
+                _step(start, key, start_name(start), icon=":material/hard_drive:")
         if folder is None:
             return
         try:

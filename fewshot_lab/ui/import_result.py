@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab.cells import text_cells
+from fewshot_lab.cells import table_encoding, text_cells
 from fewshot_lab.project import Project, import_sentence
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.fragments import fragment
@@ -130,4 +130,4 @@ def as_csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows(map(text_cells, rows))
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
+    return text.getvalue().encode(table_encoding())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from fewshot_lab.cells import text_cells
+from fewshot_lab.cells import table_encoding, text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import GroupTally, StoredPredictions, group_finder
 from fewshot_lab.ui.evaluate.grouping import OWN, PATTERNS
@@ -96,4 +96,4 @@ def groups_table(tally: GroupTally) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(tally.header())
     writer.writerows(map(text_cells, tally.rows()))
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
+    return text.getvalue().encode(table_encoding())

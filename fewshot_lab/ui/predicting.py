@@ -26,6 +26,7 @@ from fewshot_lab.home import home
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, predicted_groups, visitor, work
 from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.sources import keep_drop
@@ -73,7 +74,9 @@ def ask(project: Project | None, base: Path) -> None:
         return
     turn = st.session_state.setdefault("fl-predict-turn", 0)
     dropped = st.file_uploader(
-        "Images to predict, or a ZIP of them", accept_multiple_files=True, key=f"fl-predict-{turn}"
+        "Drop images to predict here, or a ZIP of them",
+        accept_multiple_files=True,
+        key=f"fl-predict-{turn}",
     )
     if dropped:
         start(base, chosen, dropped)
@@ -137,7 +140,7 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
         )
     if chosen != ANOTHER:
         return next(one.folder for one in bundles if one.folder.name == chosen)
-    file = st.file_uploader("A bundle as ZIP", type="zip", key="fl-bundle-zip")
+    file = st.file_uploader("Drop a bundle here, as ZIP", type="zip", key="fl-bundle-zip")
     return kept_zip(base) if file is None else keep_zip(base, file)
 
 
@@ -241,7 +244,7 @@ def rule_html(answer: ImagePrediction) -> str:
     if answer.classes and not answer.unlike:
         parts.append(
             "<span title='Holds the true class as often as the card of the bundle says'>"
-            f"Prediction set: {escape(', '.join(answer.classes))}</span>"
+            f"{explained('Prediction set')}: {escape(', '.join(answer.classes))}</span>"
         )
     return f"<div class='fl-rule'>{''.join(parts)}</div>" if parts else ""
 

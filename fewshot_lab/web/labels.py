@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fewshot_lab.cells import text_row
+from fewshot_lab.cells import table_encoding, text_row
 from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.live import LabellingConditions, PageState, seen_alone, visible_labels
 from fewshot_lab.store import HistoryRow, LabelAction
@@ -189,7 +189,7 @@ def labels_csv(state: PageState, request: Request) -> Response:
     state.project.store.note("export", kind="labels", at=at)
     name = f"{state.project.name}-labels{f'-{at}' if at else ''}.csv"
     return Response(
-        text.getvalue(),
+        text.getvalue().encode(table_encoding()),
         media_type="text/csv; charset=utf-8",
         headers={**FRESH, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
     )

@@ -21,18 +21,36 @@ def test_from_a_folder_to_predictions_elsewhere(
 ) -> None:
     images = cells.parent.parent / "images"
 
-    # A project from a folder; the map comes by itself.
+    # Dark by one's own choice, on every page; and the meaning of a word.
+    page.goto(server.url)
+    page.get_by_role("button", name="Help").click()
+    page.get_by_label("Dark").click()
+    scheme = "getComputedStyle(document.querySelector('.stApp')).colorScheme"
+    page.wait_for_function(f"{scheme} == 'dark'")
+    page.get_by_role("button", name="Help").click()
+    page.get_by_role("link", name="Glossary").click()
+    page.get_by_role("heading", name="Glossary").wait_for()
+    assert page.evaluate(scheme) == "dark"
+
+    # A project from a folder, found by clicking; the map comes by itself.
     page.goto(server.url)
     page.get_by_role("button", name="New project").click()
     page.get_by_label("Name of the new project").fill("journey")
     page.keyboard.press("Enter")
     page.wait_for_url("**/import?project=journey")
-    page.get_by_label("Click to the folder with your images").fill(str(images))
+    page.get_by_role("textbox", name="Click to the folder with your images").fill(str(images))
     page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="neutrophil ·")).to_be_visible()
     page.get_by_text("Folder names are reference labels").click()
+    page.locator("abbr", has_text="backbone").hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("turns each image into numbers")
     page.get_by_role("button", name="Import", exact=True).click()
     page.wait_for_url("**/label?project=journey", timeout=180_000)  # nothing was refused
     page.wait_for_selector(".ws-map[data-drawn]", timeout=120_000)
+    page.get_by_role("button", name="Help").click()
+    page.get_by_role("button", name="First steps").click()
+    page.get_by_role("button", name="Close the first steps").click()
+    expect(page.locator(".ws-steps")).to_be_hidden()
     project = Project.open("journey", home=server.home)
     reference = {row.id: row.reference for row in project.store.images()}
 

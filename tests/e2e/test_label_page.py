@@ -502,6 +502,7 @@ def test_filters_act_on_map_and_grid_and_a_link_or_a_saved_view_shows_the_same(
     agrees(page, wanted)
     chip = page.locator(".ws-filter-chip")
     expect(chip).to_have_text(re.compile(kind))
+    page.get_by_label("Order of the images").select_option("sure")
     page.get_by_role("button", name="Save view").click()
     page.get_by_label("Name of the view").fill("the first type")
     page.keyboard.press("Enter")
@@ -511,6 +512,7 @@ def test_filters_act_on_map_and_grid_and_a_link_or_a_saved_view_shows_the_same(
     second.goto(page.url)
     second.wait_for_selector(".ws-map[data-drawn]")
     agrees(second, wanted)
+    expect(second.get_by_label("Order of the images")).to_have_value("sure")
     second.get_by_role("button", name=re.compile("Remove the filter by")).click()
     expect(second.locator(".ws-filters")).to_be_hidden()
     assert "#" not in second.url

@@ -85,7 +85,7 @@ def test_report_and_card_say_what_was_found(facts):
         assert "scanner: The images show their scanner." in text
         assert text.count("A probe tells the scanner") == 1
         assert "72 % share it." in text
-        for figure in ("0.91 (0.86–0.95)", "0.81 (0.76–0.85)", "0.66 (0.61–0.70)"):
+        for figure in ("91 % (86–95)", "81 % (76–85)", "66 % (61–70)"):
             assert figure in text
         assert "−0.13 (−0.18 to −0.09)" in text
         assert "too few to say" in text

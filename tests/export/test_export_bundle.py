@@ -55,7 +55,7 @@ def test_classes_keep_their_ids_names_and_colours(bundle, project):
 
 
 def test_labels_are_those_trained_on_and_the_audit(bundle, project):
-    rows = list(csv.DictReader(io.StringIO((bundle / "labels.csv").read_text("utf-8"))))
+    rows = list(csv.DictReader(io.StringIO((bundle / "labels.csv").read_text("utf-8-sig"))))
     assert [row["split"] for row in rows].count("train") == 32
     assert {r["image"] for r in rows if r["split"] == "audit"} == project.store.audit_ids()
     assert {row["label"] for row in rows} == {row.name for row in project.store.classes()}

@@ -63,7 +63,7 @@ BAD = {"text.jpg", "empty.png", "cut.jpg"}
 
 
 def rows_of(path):
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 

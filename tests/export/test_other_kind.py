@@ -87,7 +87,7 @@ def test_slides_are_flagged_by_app_and_script_alike_and_new_radiographs_are_not(
     command = [sys.executable, chest_bundle / "predict.py", pictures]
     subprocess.run([*command, "--out", tmp_path / "script.csv"], check=True, capture_output=True)
     assert (tmp_path / "app.csv").read_text() == (tmp_path / "script.csv").read_text()
-    with (tmp_path / "app.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "app.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     slides = [row for row in rows if row["path"].startswith("slide")]
     for row in slides:

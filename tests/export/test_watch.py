@@ -51,7 +51,9 @@ def test_it_says_when_other_images_come_and_lists_thirty_to_label(tmp_path):
     text = look(folder, out, n=200, red=0.95, seed=2)
     assert "260 images in 2 looks: no longer like the pool" in text
     assert "are most likely red" in text
-    rows = list(csv.DictReader((tmp_path / "predictions.label.csv").read_text().splitlines()))
+    rows = list(
+        csv.DictReader((tmp_path / "predictions.label.csv").read_text("utf-8-sig").splitlines())
+    )
     assert len({row["path"] for row in rows}) == 30
     assert {row["label"] for row in rows} == {""}
 

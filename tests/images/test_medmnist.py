@@ -89,3 +89,13 @@ def test_what_is_no_2d_set_is_one_clear_sentence(tmp_path):
     }.items():
         with pytest.raises(FewshotLabError, match=reason):
             scan(tmp_path / f"{name}.npz", extract_to=tmp_path / "out")
+
+
+def test_damage_inside_the_arrays_is_one_clear_sentence(tmp_path):
+    file = tmp_path / "a.npz"
+    np.savez(file, train_images=np.zeros((99, 28, 28), np.uint8))  # whose checksum will be wrong
+    content = bytearray(file.read_bytes())
+    content[50_000] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(FewshotLabError, match=r"a\.npz is truncated or damaged in train_images"):
+        list(scan(file, extract_to=tmp_path / "out"))

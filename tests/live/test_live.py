@@ -332,6 +332,30 @@ def test_a_small_project_keeps_most_of_its_images_for_training(bench):
     assert len(b.store.audit_ids()) == 2
 
 
+def test_an_audit_that_has_enough_images_grows_only_when_asked(bench):
+    b = bench(n=600)
+    b.label([int(i, 16) for i in _drawn(b, 90)])
+    b.open()
+    b.settled()
+    assert len(b.store.audit_ids()) == 93  # the interval of any accuracy is narrow enough
+    b.label([int(i, 16) for i in b.store.audit_ids()])
+    b.label(b.per_class(20))
+    snapshot = b.settled()
+    assert len(b.store.audit_ids()) == 93
+    assert snapshot.audit_report.counts.waiting == 0
+    b.label([int(i, 16) for i in _drawn(b, 10)])
+    assert len(b.store.audit_ids()) == 103
+    b.add(200)  # what comes later has its share in the measure, too
+    b.label(b.per_class(25))
+    b.settled(done=lambda snapshot: len(snapshot.ids) == 800)
+    assert len(b.store.audit_ids()) > 103
+
+
+def _drawn(bench, n):
+    bench.project.audit.draw(n)
+    return bench.store.audit_ids()
+
+
 def test_no_share_no_audit(bench):
     b = bench()
     b.store.set("audit_share", 0)

@@ -56,9 +56,9 @@ def snapshot(cv: CrossValidation, **more: object) -> Snapshot:
 def test_no_figure_without_its_interval_and_n() -> None:
     cv = cross_validation([[9, 1], [2, 8]], [Interval(0.9, 0.6, 0.98, 10)] * 2)
     said = accuracy.headline(snapshot(cv), {}, "group")
-    assert "<b>0.84</b><span>0.80–0.87, n = 420" in said
+    assert "<b>84 %</b><span>80–87, n = 420" in said
     table = accuracy.recall_table(cv, classes("a", "b"))
-    assert table.count("0.90 (0.60–0.98)") == 2
+    assert table.count("90 % (60–98)") == 2
 
 
 def test_what_cannot_be_told_is_said_instead_of_a_number() -> None:

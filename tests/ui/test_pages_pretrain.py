@@ -71,14 +71,14 @@ def test_whether_it_helps_is_said_with_its_doubt() -> None:
     assert "It helps" in run_words.helping_html(checks(0.5, 0.6, 0.8))
     assert "It does harm" in run_words.helping_html(checks(0.5, 0.2, 0.4))
     assert "Not told apart" in run_words.helping_html(checks(0.5, 0.45, 0.7))
-    assert "0.600–0.800, n = 50" in run_words.helping_html(checks(0.5, 0.6, 0.8))
+    assert "60.0–80.0, n = 50" in run_words.helping_html(checks(0.5, 0.6, 0.8))
     first, last = checks(0.5, 0.45, 0.7)
     last["knn_gain"] = {"value": 0.075, "low": 0.01, "high": 0.14}
     paired = run_words.helping_html([first, last])
     assert "It helps" in paired
-    assert "+7.5 points (+1.0 to +14.0) against the frozen start's 0.500" in paired
+    assert "+7.5 points (+1.0 to +14.0) against the frozen start's 50.0 %" in paired
     alone = run_words.helping_html([first])
-    assert "The frozen start: kNN 0.500" in alone
+    assert "The frozen start: kNN 50.0 %" in alone
     assert "points" not in alone
     without = [{"rank": 9.0, "knn": None}, {"rank": 8.0, "knn": None}]
     assert "effective rank is 8, after 9" in run_words.helping_html(without)

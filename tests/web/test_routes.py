@@ -314,7 +314,7 @@ def test_history_names_the_last_actions_and_gives_the_labels_of_then(
     assert [row["n"] for row in rows[:2]] == [2, 1]
     answer = client.get(f"{page.api}/labels.csv", params={"at": rows[1]["id"]})
     assert "attachment" in answer.headers["content-disposition"]
-    then = list(csv.DictReader(StringIO(answer.text)))
+    then = list(csv.DictReader(StringIO(answer.content.decode("utf-8-sig"))))
     assert [row["image"] for row in then] == page.ids[:1]
     assert then[0]["label"] == "platelet"
 

@@ -1,6 +1,5 @@
 """The learning curve of the labels at hand: where it stands, where it goes, when to stop."""
 
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -10,6 +9,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.ui import curve_charts, pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import fragment, muted
+from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.words import count
 
@@ -54,7 +54,7 @@ def show(project: Project) -> None:
 def draw(project: Project, advice: dict[str, Any], *, behind: bool = False) -> None:
     """Draw the curve with the advice beside it, and say if a newer one is on its way."""
     newer = "<span class='fl-muted fl-small'> Being measured anew …</span>" if behind else ""
-    st.html(f'<p class="fl-lead">{escape(advice["sentence"])}{newer}</p>')
+    st.html(f'<p class="fl-lead">{explained(advice["sentence"])}{newer}</p>')
     if advice["next"] is None:
         pages.link("label", "Label images", project.name)
         return

@@ -96,7 +96,7 @@ def _compared(project: Project) -> dict[str, Any]:
             key="fl-nshot-reference",
         ),
         "split": st.file_uploader(
-            "Split list (CSV with the columns path, split)",
+            "Drop a split list here (CSV with the columns path, split)",
             type="csv",
             max_upload_size=50,
             key="fl-nshot-split",

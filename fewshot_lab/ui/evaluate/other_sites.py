@@ -30,8 +30,12 @@ def form(project: Project) -> None:
     """Draw the form."""
     with st.form("fl-site", border=False):
         site = st.text_input("Name of the site", placeholder="Clinic B")
-        labels = st.file_uploader("The list, with labels filled in (CSV: path, label)", type="csv")
-        predictions = st.file_uploader("The predictions that predict.py wrote (CSV)", type="csv")
+        labels = st.file_uploader(
+            "Drop the list here, with labels filled in (CSV: path, label)", type="csv"
+        )
+        predictions = st.file_uploader(
+            "Drop the predictions here that predict.py wrote (CSV)", type="csv"
+        )
         if not st.form_submit_button("Compare", type="primary"):
             return
     if labels is None or predictions is None:

@@ -33,17 +33,19 @@ export class Address {
   /** Shows what a text asks for, and says what of it cannot be. @param {string} text */
   read(text) {
     const { bar, grid, model, state } = this;
-    const { colour, filters, list, problems } = parsed(text, model, state.columns);
+    const { colour, filters, list, order, problems } = parsed(text, model, state.columns);
     if (state.columns.stored().includes(colour)) bar.colourBy(colour);
     else if (colour) bar.map.setMode(colour);
     state.set(filters, problems);
     if (list) grid.open({ name: list });
+    // Kept by the grid while a filter waits for its column.
+    if (order) grid.reorder(order);
   }
 
   text() {
     const { map } = this.bar;
     const colour = map.mode === "column" ? String(map.columnName) : map.mode;
-    return formatted({ filters: this.state.filters, colour, list: this.grid.view.name });
+    return formatted({ filters: this.state.filters, colour, list: this.grid.view.name, order: this.grid.order });
   }
 
   write() {

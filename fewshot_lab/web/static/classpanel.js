@@ -128,7 +128,12 @@ export class ClassPanel {
    * @param {number} place
    */
   line({ id, color }, place) {
-    const parts = { count: h("span", { class: "ws-count" }), name: h("span", { class: "ws-name" }), bar: h("i") };
+    const parts = {
+      count: h("span", { class: "ws-count" }),
+      among: h("span", { class: "ws-among" }),
+      name: h("span", { class: "ws-name" }),
+      bar: h("i"),
+    };
     /** @param {MouseEvent} event */
     const onclick = (event) => {
       if (event.shiftKey) this.isolate(id, new Set(this.model.hidden));
@@ -142,6 +147,7 @@ export class ClassPanel {
       h("kbd", {}, keyOf(place)),
       h("i", { class: "ws-swatch", style: { background: color } }),
       parts.name,
+      parts.among,
       parts.count,
       h("span", { class: "ws-progress", style: { "--own": color } }, parts.bar),
     );
@@ -215,7 +221,7 @@ export class ClassPanel {
     this.model.emit("hidden");
   }
 
-  /** Labels per class; with a selection or filters, how many of the images shown as a class are in it. */
+  /** Labels per class; before them, with a selection or filters, how many images shown as the class are in it. */
   drawCounts() {
     const { model } = this;
     const { counts, accepted } = labelCounts(model.codes);
@@ -225,13 +231,15 @@ export class ClassPanel {
     const classId = (row) => (this.map.mode === "label" ? model.classId(row) : model.shownId(row));
     const selected = rows && (rows.length || model.mask) ? tally(rows, classId) : null;
     const shown = tally(selected ? model.ids.keys() : [], classId);
-    setText(this.caption, selected ? (model.selection ? "selected / shown" : "filtered / shown") : "");
+    setText(this.caption, selected ? (model.selection ? "selected · labels" : "filtered · labels") : "");
     for (const { id, name } of model.classes) {
       const line = this.lines.get(id);
       if (!line) continue;
       const n = counts.get(id) ?? 0;
-      const text = `${count(selected?.get(id) ?? 0)} / ${count(shown.get(id) ?? 0)}`;
-      setText(line.count, selected ? text : count(n));
+      setText(line.count, count(n));
+      setText(line.among, selected ? count(selected.get(id) ?? 0) : "");
+      const among = `${count(selected?.get(id) ?? 0)} of the ${count(shown.get(id) ?? 0)} images shown as ${name} are `;
+      line.among.title = selected ? among + (model.selection ? "selected" : "among the filtered") : "";
       const bulk = accepted.get(id) ?? 0,
         given = n - bulk;
       const rest = bulk ? ` and ${count(bulk)} accepted in bulk, which train nothing` : "";

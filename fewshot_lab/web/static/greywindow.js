@@ -21,6 +21,9 @@
  * @property {GreyWindow[]} windows the file's own; the first is that of the picture as it comes
  */
 
+// Pixels are written as whole words, alpha first.
+const OPAQUE = 255 << 24;
+
 /** What radiologists use where a file brings no more than one. */
 const HOUNSFIELD = /** @type {[string, number, number][]} */ ([
   ["Soft tissue", 50, 400],
@@ -90,16 +93,17 @@ export function lookup(source, window) {
  * @param {GreyWindow} window
  * @param {Uint8ClampedArray} out RGBA, row by row
  */
-export function paintThrough({ pixels, blank, rgba, ...source }, window, out) {
-  const table = lookup({ pixels, blank, rgba, ...source }, window);
-  if (!pixels) {
-    for (let i = 0; rgba && i < out.length; i++) out[i] = i % 4 === 3 ? 255 : table[rgba[i]];
-    return;
-  }
+export function paintThrough(source, window, out) {
+  const { pixels, blank, rgba } = source;
+  const table = lookup(source, window);
   const words = new Uint32Array(out.buffer);
+  const colours = rgba ? new Uint32Array(rgba.buffer) : null;
   for (let i = 0; i < words.length; i++) {
-    const grey = blank?.[i] ? 0 : table[pixels[i]];
-    words[i] = (255 << 24) | (grey << 16) | (grey << 8) | grey;
+    const c = colours ? colours[i] : 0;
+    const grey = pixels && !blank?.[i] ? table[pixels[i]] : 0;
+    words[i] = colours
+      ? OPAQUE | (table[(c >>> 16) & 255] << 16) | (table[(c >>> 8) & 255] << 8) | table[c & 255]
+      : OPAQUE | (grey << 16) | (grey << 8) | grey;
   }
 }
 

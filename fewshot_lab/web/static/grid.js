@@ -88,12 +88,13 @@ export class Grid {
   }
 
   /** The filters are others: what they leave comes first, but whoever looks at a list keeps it. */
-  refilter() {
-    const { model, view } = this;
+  async refilter() {
+    const { model, order, view } = this;
     this.suggestions.rows = [];
-    if (model.mask && view.name === "suggestions") this.open({ name: "filtered" });
-    else if (view.name === "pile") this.open({ name: "piles" });
-    else this.open(!model.mask && view.name === "filtered" ? { name: "suggestions" } : view);
+    if (model.mask && view.name === "suggestions") await this.open({ name: "filtered" });
+    else if (view.name === "pile") await this.open({ name: "piles" });
+    else await this.open(!model.mask && view.name === "filtered" ? { name: "suggestions" } : view);
+    if (model.mask && order !== "listed") this.reorder(order);
   }
 
   /** @param {View} view */

@@ -90,16 +90,16 @@ export class MapView {
     this.repaint = afterPaint(() => this.paint());
     this.setTool(this.tool);
     // Several keys within a moment are one repaint of the map; the grid has shown them already.
-    model.on("labels scores classes", () => {
+    model.on("labels scores classes filter", () => {
       clearTimeout(this.repaintTimer);
       this.repaintTimer = setTimeout(this.repaint, 40);
     });
     model.on("hidden columns", () => this.repaint());
-    model.on("selection filter", () => {
+    model.on("selection", () => {
       this.drawSelection();
       this.repaint();
     });
-    model.on("focus", () => this.drawSelection());
+    model.on("focus filter", () => this.drawSelection());
     model.on("map", () => this.place());
     this.observer = new ResizeObserver(() => this.resized());
     this.observer.observe(this.element);

@@ -5,6 +5,7 @@ import { ColumnLegend } from "./columnlegend.js";
 import { titleOf } from "./columns.js";
 import { button, count, h, icon, iconButton, refill } from "./dom.js";
 import { menu, popover } from "./popover.js";
+import { explained } from "./terms.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { Columns } from "./columns.js" */
@@ -79,7 +80,7 @@ export class MapBar {
       this.caption,
       model.map && [
         map.mode === "prediction" && "Ringed: labelled. Faint: unsure. ",
-        METHODS[model.map.method] ?? model.map.method,
+        explained(METHODS[model.map.method] ?? model.map.method),
         " of ",
         h("b", {}, overview?.backbone_title),
         placed > 0 && placed < model.n && `, ${count(model.n - placed)} not on it yet`,

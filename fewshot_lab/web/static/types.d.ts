@@ -196,6 +196,7 @@ export interface ViewState {
   filters: Filter[];
   colour: string;
   list: string;
+  order: string;
 }
 
 export interface SavedView {

@@ -3,6 +3,7 @@
 
 import { keyOf } from "./classkeys.js";
 import { button, count, h, refill } from "./dom.js";
+import { ShortNames } from "./names.js";
 
 /** @import { LabelKind, LabelRequest } from "./types.d.ts" */
 /** @import { Viewer } from "./viewer.js" */
@@ -13,6 +14,8 @@ const OTHERS = /** @type {[LabelKind, string, string][]} */ ([
   ["skip", "S", "Skip"],
   ["clear", "⌫", "Clear"],
 ]);
+// So many classes have short names: all keys are to be in sight.
+const MANY = 12;
 const DONE = { unsure: "Unsure", reject: "Unusable", skip: "Skipped", clear: "Label cleared" };
 
 export class ViewerKeys {
@@ -20,6 +23,7 @@ export class ViewerKeys {
   constructor(viewer) {
     this.viewer = viewer;
     this.drawn = "";
+    this.shorts = /** @type {ShortNames | null} */ (null);
     this.list = h("div", { class: "ws-viewer-classes", role: "group", "aria-label": "Label this image" });
     this.line = h("p", { class: "ws-confirm", role: "status", "aria-live": "polite" });
     this.element = h("div", { class: "ws-viewer-foot" }, this.line, this.list);
@@ -42,18 +46,28 @@ export class ViewerKeys {
     const key = JSON.stringify([model.classes, kind]);
     if (key === this.drawn) return;
     this.drawn = key;
+    const names = model.classes.map((c) => c.name);
+    this.shorts ??= new ShortNames(`600 13px ${getComputedStyle(this.list).fontFamily}`);
+    const short = this.shorts.in(names, [names.length < MANY ? 190 : 112]);
     const classes = model.classes.map((c, place) =>
       this.button(
         keyOf(place),
-        c.name,
+        short(c.name),
         { kind: "class", classId: c.id },
-        { "aria-pressed": String(c.id === kind), style: { "--own": c.color } },
+        {
+          title: c.name,
+          "aria-label": `${keyOf(place)} ${c.name}`.trim(),
+          "aria-pressed": String(c.id === kind),
+          style: { "--own": c.color },
+        },
       ),
     );
     refill(
       this.list,
       classes,
-      OTHERS.map(([label, shown, name]) => this.button(shown, name, { kind: label }, { class: "ws-key ws-key-other" })),
+      OTHERS.map(([label, shown, name]) =>
+        this.button(shown, name, { kind: label }, { title: name, class: "ws-key ws-key-other" }),
+      ),
     );
   }
 
@@ -72,7 +86,7 @@ export class ViewerKeys {
     const swatch = request.kind === "class" && h("i", { class: "ws-swatch", style: { background: "var(--own)" } });
     return button(
       "ws-key",
-      { title: name, onclick, ...attributes },
+      { onclick, ...attributes },
       h("kbd", {}, key),
       swatch,
       h("span", { class: "ws-name" }, name),

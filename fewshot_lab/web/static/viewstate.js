@@ -10,10 +10,11 @@ import { titleOf } from "./columns.js";
 
 const COLOURS = ["prediction", "label", "confidence"];
 const LISTS = ["filtered", "suggestions", "suspects", "audit"];
+const ORDERS = ["unsure", "sure", "disagreement"];
 const LONGEST_SHOWN = 40;
 
 /** @param {ViewState} state */
-export function formatted({ filters, colour, list }) {
+export function formatted({ filters, colour, list, order }) {
   const query = new URLSearchParams();
   for (const filter of filters) {
     for (const value of filter.values) query.append(`is.${filter.column}`, value);
@@ -22,6 +23,7 @@ export function formatted({ filters, colour, list }) {
   }
   if (colour && (filters.length || colour !== "prediction")) query.append("colour", colour);
   if (filters.length && list && list !== "filtered" && LISTS.includes(list)) query.append("list", list);
+  if (filters.length && order && ORDERS.includes(order)) query.append("order", order);
   return query.toString();
 }
 
@@ -37,11 +39,13 @@ export function parsed(text, model, columns) {
   const problems = /** @type {string[]} */ ([]);
   const known = columns.names();
   let colour = "",
-    list = "";
+    list = "",
+    order = "";
   for (const [key, value] of new URLSearchParams(text)) {
     const [, verb, column] = /^(is|from|to)\.(.+)$/s.exec(key) ?? [];
     if (key === "colour" && (COLOURS.includes(value) || columns.stored().includes(value))) colour = value;
     else if (key === "list" && LISTS.includes(value)) list = value;
+    else if (key === "order" && ORDERS.includes(value)) order = value;
     else if (key === "colour") problems.push(gone(value));
     else if (!verb) problems.push(`${quoted(key)} in the address or view means nothing here; it was left out.`);
     else if (!known.includes(column)) problems.push(gone(column));
@@ -52,7 +56,7 @@ export function parsed(text, model, columns) {
       if (!isEmpty(filter)) filters.set(column, filter);
     }
   }
-  return { filters: [...filters.values()], colour, list, problems: [...new Set(problems)] };
+  return { filters: [...filters.values()], colour, list, order, problems: [...new Set(problems)] };
 }
 
 /**
