@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -34,7 +35,7 @@ WRITING = CapacityLimiter(8)
 LARGEST_BODY = 32 * 2**20
 FRESH = {"Cache-Control": "no-store"}
 ROLE_SECONDS = 1.0
-"""For so long a role is taken to be what it was."""
+"""For so long a role is taken to be what it was, by whoever only reads."""
 
 
 def reading(action: str, work: Callable[[PageState, Request], Response]) -> Endpoint:
@@ -101,17 +102,18 @@ def permitted(request: Request, action: str) -> PageState:
             raise
         must_be_allowed(None, action)  # nobody learns which projects there are
         raise
-    must_be_allowed(role_in(state, visitor), action)
+    must_be_allowed(role_in(state, visitor, fresh=request.method != "GET"), action)
     return state
 
 
-def role_in(state: PageState, visitor: Visitor) -> Role | None:
-    """Return what somebody is in a project, as of a moment ago."""
+def role_in(state: PageState, visitor: Visitor, *, fresh: bool) -> Role | None:
+    """Return what somebody is in a project, now or as of a moment ago."""
     if visitor.administrator:
         return Role.ADMINISTRATOR
     name = str(visitor.name)
+    read = partial(state.project.store.role_of, name)
     moment = int(time.monotonic() / ROLE_SECONDS)
-    word = state.cached(("role", name), moment, lambda: state.project.store.role_of(name))
+    word = read() if fresh else state.cached(("role", name), moment, read)
     return ROLES.get(word) if word else None
 
 

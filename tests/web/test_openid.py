@@ -108,12 +108,23 @@ def test_who_signs_in_is_known_to_every_route(sign_in_by: Make) -> None:
     assert events == [("ann@lab.test", "sign-in"), ("ann@lab.test", "sign-out")]
 
 
-def test_a_provider_that_does_not_tell_the_name(sign_in_by: Make) -> None:
+def test_a_provider_that_does_not_tell_a_sound_name(
+    sign_in_by: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with run_server_in_thread() as provider:
-        browser = sign_in_by(f"http://localhost:{provider.server_port}")
+        issuer = f"http://localhost:{provider.server_port}"
+        claims = {"email": "ann@lab.test", "email_verified": False}
+        httpx.put(f"{issuer}/users/ann", json=claims).raise_for_status()
+        browser = sign_in_by(issuer)
         sign_in(browser)
         answer = browser.get("/label")
-        assert answer.status_code == 403 and "tells no “email” of you" in answer.text
+        assert answer.status_code == 403 and "not checked your e-mail" in answer.text
+        monkeypatch.setenv("FEWSHOT_LAB_OPENID_CLAIM", "staff_number")
+        browser = sign_in_by(issuer)
+        sign_in(browser)
+        answer = browser.get("/label")
+        assert answer.status_code == 403 and "tells no “staff_number” of you" in answer.text
+        assert browser.get("/fewshot/sign-in").status_code == 200  # to try as somebody else
 
 
 def failure(browser: TestClient) -> str:
