@@ -2,6 +2,7 @@
 
 from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused
 from fewshot_lab.images.dicom import GROUP_FIELDS
+from fewshot_lab.images.dicom_copy import dicom_values_only
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
@@ -31,6 +32,7 @@ __all__ = [
     "UnreadableImage",
     "Window",
     "count_frames",
+    "dicom_values_only",
     "examine",
     "guess_columns",
     "has_picture_suffix",

@@ -123,7 +123,7 @@ def read_dicom(path: Path, frame: int) -> Image.Image:
     ------
     UnreadableImage
     """
-    return _read(path, frame, _picture)
+    return read_frame(path, frame, _picture)
 
 
 def read_dicom_grey(path: Path, frame: int) -> GreyValues | None:
@@ -133,10 +133,10 @@ def read_dicom_grey(path: Path, frame: int) -> GreyValues | None:
     ------
     UnreadableImage
     """
-    return _read(path, frame, _grey_values)
+    return read_frame(path, frame, _grey_values)
 
 
-def _read(path: Path, frame: int, work: Callable[[np.ndarray, str, Any, int], T]) -> T:
+def read_frame(path: Path, frame: int, work: Callable[[np.ndarray, str, Any, int], T]) -> T:
     """Return what ``work`` makes of stored values, photometric interpretation, header, frame."""
     header = read_header(path)
     try:
@@ -175,13 +175,13 @@ def _grey_values(
     return GreyValues.of(
         np.where(padded, low, values),
         blank=padded,
-        unit=_unit(header),
+        unit=unit_of(header),
         inverted=photometric == "MONOCHROME1",
         windows=windows or [window_over(low, high, whole=whole)],
     )
 
 
-def _unit(header: Any) -> str:
+def unit_of(header: Any) -> str:
     """Name the values' unit; those of a CT that names none are Hounsfield units."""
     unit = str(header.get("RescaleType") or "").strip().upper()
     return "HU" if unit == "HU" or (not unit and header.get("Modality") == "CT") else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import time
@@ -181,21 +182,36 @@ def _remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
 
 
 def _keep_copy(project: ProjectCore, image_id: str, file: Path, frame: int) -> tuple[str, int]:
-    from fewshot_lab.images import count_frames, kind_of, pixels_only, read_grey_values, read_rgb
-
-    data = pixels_only(file)
-    if kind_of(file) == "tiff" and count_frames(file) == 1 and read_grey_values(file) is not None:
-        data = file.read_bytes()  # more than 8 bits, of which windows show other parts
-    suffix = file.suffix.lower() if data is not None else ".png"
+    data, suffix = _nameless(file, frame)
     kept = Path("images") / "copies" / image_id[:2] / f"{image_id}{suffix}"
     target = project.folder / kept
     if not target.exists():
-        if data is not None:
-            write_atomically(target, data)
-        else:
-            import io
-
-            buffer = io.BytesIO()
-            read_rgb(file, frame).save(buffer, "PNG")
-            write_atomically(target, buffer.getvalue())
+        write_atomically(target, data)
     return str(kept), 0
+
+
+def _nameless(file: Path, frame: int) -> tuple[bytes, str]:
+    """Return a picture without what was written beside it, and its file's ending.
+
+    Values of more than 8 bits are kept where that can be: windows show other parts of them.
+    """
+    from fewshot_lab.images import (
+        count_frames,
+        dicom_values_only,
+        kind_of,
+        pixels_only,
+        read_grey_values,
+        read_rgb,
+    )
+
+    kind = kind_of(file)
+    if (data := pixels_only(file)) is not None:
+        return data, file.suffix.lower()
+    if kind in ("tiff", "dicom") and read_grey_values(file, frame) is not None:
+        if kind == "tiff" and count_frames(file) == 1:
+            return file.read_bytes(), file.suffix.lower()
+        if kind == "dicom" and (data := dicom_values_only(file, frame)) is not None:
+            return data, ".dcm"
+    buffer = io.BytesIO()
+    read_rgb(file, frame).save(buffer, "PNG")
+    return buffer.getvalue(), ".png"

@@ -23,7 +23,7 @@ from fewshot_lab.evaluation import (
 from fewshot_lab.project.costs import costs_of
 from fewshot_lab.project.grades import grade_columns
 from fewshot_lab.project.labels_as_arrays import label_arrays
-from fewshot_lab.project.patient_figures import PatientFigures
+from fewshot_lab.project.patients_report import PatientFigures
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Fitted

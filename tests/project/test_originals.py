@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from fewshot_lab.errors import FewshotLabError, Stopped
+from fewshot_lab.images import read_grey_values, read_rgb
 from fewshot_lab.project import Project
 
 NAME = "Doe^Jane"
@@ -92,6 +93,31 @@ def test_what_was_dropped_is_removed_after_reading(project: Project) -> None:
     assert {row.path for row in project.store.images()} == {"doe.dcm", "photo.png"}
     for image in project.store.ids():
         assert project.picture(image).size == (16, 16)
+
+
+def test_of_a_dropped_ct_the_values_stay_and_nothing_of_the_patient(project: Project) -> None:
+    drop = project.folder / "uploads" / "20260101-120000"
+    file = dicom(drop / "ct.dcm", 1)
+    data = pydicom.dcmread(file)
+    values = np.arange(256, dtype=np.int16).reshape(16, 16) * 8
+    data.PixelData = values.tobytes()
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+    data.Modality, data.RescaleSlope, data.RescaleIntercept = "CT", 1, -1024
+    data.WindowCenter, data.WindowWidth = [40, -600], [400, 1500]
+    data.WindowCenterWidthExplanation = [NAME, NAME]
+    data.save_as(file)
+    expected = np.asarray(read_rgb(file))
+    project.import_images(drop)
+    assert not drop.exists() and named(project.folder) == []
+    [image] = project.store.ids()
+    kept, frame = project.file_of(image)
+    assert (np.asarray(read_rgb(kept, frame)) == expected).all()
+    grey = read_grey_values(kept, frame)
+    assert grey is not None and (grey.unit, grey.low, grey.high) == ("HU", -1024, 1016)
+    assert (grey.pixels * grey.slope + grey.intercept == values - 1024).all()
+    assert [(window.centre, window.width) for window in grey.windows] == [(40, 400), (-600, 1500)]
+    header = pydicom.dcmread(kept)
+    assert not {"PatientID", "PatientName", "StudyInstanceUID"} & set(header.dir())
 
 
 def test_a_dropped_zip_and_manifest_are_removed(project: Project, tmp_path: Path) -> None:
