@@ -137,6 +137,16 @@ def test_a_room_is_entered_by_its_door():
     assert not wrong, "\n".join(["", *wrong])
 
 
+def test_pages_start_work_in_one_place() -> None:
+    """There it is asked who may."""
+    starts = {
+        str(file.relative_to(PACKAGE))
+        for file in (PACKAGE / "ui").rglob("*.py")
+        if "jobs.start(" in file.read_text(encoding="utf-8")
+    }
+    assert starts == {"ui/work.py"}
+
+
 HEAVY = ["numpy", "scipy", "sklearn", "torch", "timm", "umap", "faiss", "onnxruntime", "streamlit"]
 
 
