@@ -25,6 +25,7 @@ from fewshot_lab.project import (
     set_error_costs,
     set_grades,
 )
+from fewshot_lab.words import percent, share_of
 
 pytestmark = pytest.mark.slow
 SLIDE = r"(slide\d+)_"
@@ -103,17 +104,16 @@ def test_terminal_report_and_card_have_the_numbers_of_the_bundle(slides, exporte
     levels = [level["observed"] for level in metrics["grades"]["at_least"]]
     rates = [metrics["costs"]["accuracy"], metrics["costs"]["accuracy_without"]]
     for found in (*filter(lambda each: each["n"], by_class), *levels, *rates):
-        figure = (found["value"], found["low"], found["high"])
-        assert "{:.3f} (95 % interval {:.3f} to {:.3f})".format(*figure) in card
-        assert "{:.2f} ({:.2f}–{:.2f})".format(*figure) in report
+        limits = "{:.1f} to {:.1f}".format(100 * found["low"], 100 * found["high"])
+        assert f"{percent(found['value'], 1)} (95 % interval {limits})" in card
+        assert share_of(found) in report
     assert len(site["values"]) == 2
     hits = sum(each["accuracy"]["value"] * each["images"] for each in site["values"])
     seen = metrics["costs"]["accuracy"]
     if seen["n"] == site["images"]:  # judged on the same images, by the same decisions
         assert hits / site["images"] == pytest.approx(seen["value"])
     for found in (each["accuracy"] for each in site["values"]):
-        figure = "{value:.2f} ({low:.2f}–{high:.2f})".format(**found)
-        assert figure in card and figure in report
+        assert share_of(found) in card and share_of(found) in report
 
 
 @pytest.mark.parametrize("by_column", [False, True])

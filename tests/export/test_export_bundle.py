@@ -98,8 +98,8 @@ def test_a_kappa_that_cannot_be_told_is_said_in_words(tmp_path, cells):
         made.labels.add({shared: "monocyte"}, annotator)
     words = environment(html=False).get_template("shared.jinja").module
     assert words.agreement_sentence(_agreement(made)) == (
-        "Cohen's kappa cannot be told, since all gave them one class, raw agreement 1.00 "
-        "(0.21 to 1.00), on 1 image that two or more labelled independently."
+        "Cohen's kappa cannot be told, since all gave them one class, raw agreement 100 % "
+        "(21–100), on 1 image that two or more labelled independently."
     )
     made.close()
 

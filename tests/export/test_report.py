@@ -10,6 +10,7 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import figures, write_report
 from fewshot_lab.export.templating import environment, render
+from fewshot_lab.words import share_of
 
 pytestmark = pytest.mark.slow
 
@@ -54,12 +55,12 @@ def test_it_stands_alone_and_is_well_formed(report):
 
 def test_it_says_what_the_figures_say(report, project, classifier):
     facts, page = report
+    text = html.unescape(page.replace("&nbsp;", " "))
     measured = figures(project, classifier)
     for part in ("audit", "cross_validation"):
         found = measured[part]["balanced_accuracy"]
         assert facts["metrics"][part]["balanced_accuracy"] == found
-        assert f"{found['value']:.2f} ({found['low']:.2f}–{found['high']:.2f})" in page
-    text = html.unescape(page.replace("&nbsp;", " "))
+        assert share_of(found) in text
     probabilities = facts["metrics"]["probabilities"]
     for part in ("threshold", "reliability", "sets", "unlike", "calibration"):
         assert probabilities[part]["sentence"] in text

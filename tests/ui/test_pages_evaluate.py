@@ -95,7 +95,8 @@ def test_the_audit_says_what_it_rests_on() -> None:
     report = AuditReport(counts, found, LeakCheck(20, noun="patient"))
     said = audit_part.headline(found, "patient")
     assert "60 images of 20 patients" in unmarked(said)
-    assert f"{found.balanced_accuracy.low:.2f}–{found.balanced_accuracy.high:.2f}" in unmarked(said)
+    limits = (100 * found.balanced_accuracy.low, 100 * found.balanced_accuracy.high)
+    assert "{:.0f}–{:.0f}".format(*limits) in unmarked(said)
     assert "4 unsure, 1 unusable (in no figure), 5 still without a label" in audit_part.standing(
         report, "patient"
     )
