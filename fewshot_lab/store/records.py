@@ -74,7 +74,10 @@ class Records:
     def set_member(self, name: str, role: str | None) -> None:
         """Give somebody a role, or none any more."""
         with self._database.write() as connection:
-            connection.execute(delete(members).where(members.c.name == name))
+            named = members.c.name == name
+            if connection.scalar(select(members.c.role).where(named)) == role:
+                return
+            connection.execute(delete(members).where(named))
             if role is not None:
                 connection.execute(members.insert().values(name=name, role=role))
             _note(connection, "member", {"member": name, "role": role})
