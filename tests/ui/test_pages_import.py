@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import jobs
 from fewshot_lab.project import ImportReport, Project
-from fewshot_lab.ui.import_result import as_csv
+from fewshot_lab.ui.import_result import as_csv, leaves_out
 
 from .conftest import words
 
@@ -141,3 +142,17 @@ def test_the_sentence_leaves_out_what_did_not_happen() -> None:
 def test_the_table_opens_in_a_spreadsheet() -> None:
     data = as_csv(("File", "Reason"), [("a,b.png", "It is empty.")])
     assert data.decode("utf-8-sig") == 'File,Reason\r\n"a,b.png",It is empty.\r\n'
+
+
+@pytest.mark.parametrize(
+    ("part", "missed"),
+    [
+        ({}, False),
+        ({"ignored": {".txt": 1, ".csv": 2}}, False),
+        ({"ignored": {".mp4": 3}}, True),
+        ({"refused": [("a.png", "The file is empty (0 bytes).")]}, True),
+        ({"embed": {"failed": [("a.png", "The file is not there.")]}}, True),
+    ],
+)
+def test_the_map_opens_by_itself_only_where_nothing_is_missed(part: dict, missed: bool) -> None:
+    assert leaves_out({**asdict(ImportReport(added=9)), **part}) is missed
