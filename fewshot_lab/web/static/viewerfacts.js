@@ -61,7 +61,7 @@ export class ViewerFacts {
     this.viewer.known(facts);
     const kilobytes = count(Math.max(1, Math.round(facts.bytes / 1024)));
     const lines = [
-      ["Path", facts.path],
+      ["Path", facts.path === facts.name ? null : facts.path],
       ["Size", `${count(facts.width)} × ${count(facts.height)} px, ${kilobytes} kB`],
       // Whoever labels an audit image must not be swayed by anything.
       ["Reference", this.model.concealed(this.row) ? null : facts.reference],
