@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import jobs
 from fewshot_lab.project import ImportReport, Project
+from fewshot_lab.ui.first_start import DEMO, TITLE
 from fewshot_lab.ui.import_result import as_csv, leaves_out
 
 from .conftest import words
@@ -44,6 +45,23 @@ def test_a_path_is_still_there_after_a_look_at_the_backbones(
         app.query_params["project"] = "blood"
         app.run()
     assert app.text_input(key="fl-path-0").value == str(pictures)
+
+
+def test_images_imported_while_the_demo_is_open_become_a_project_of_their_own(
+    open_app: Callable[..., AppTest], home: Path, pictures: Path
+) -> None:
+    with Project.create(DEMO) as demo:
+        demo.rename(TITLE)
+    Project.create("cells").close()  # the name of the folder is taken
+    app = open_app("import_images.py", DEMO)
+    app.text_input(key="fl-path-0").set_value(str(pictures)).run()
+    assert "the demo stays as it is" in words(app)
+    button(app, "Import").click().run()
+    assert not app.exception
+    assert app.query_params["project"] in ("cells 2", ["cells 2"])
+    (job,) = jobs.list_jobs(home / "cells 2")
+    job.stop(force=True)
+    assert jobs.list_jobs(home / DEMO) == []
 
 
 def test_a_manifest_shows_its_columns_as_guessed(

@@ -151,7 +151,7 @@ export class GridHeader {
     const targets = labelling.targets().length;
     this.labelButton.hidden = view.name === "accept" || !model.classes.length;
     this.labelButton.disabled = !targets;
-    setText(this.labelButton, targets ? `Label ${count(targets)}` : "Label");
+    setText(this.labelButton, targets ? `Label ${images(targets)}` : "Label");
     this.extra.hidden = view.name !== "accept";
     if (view.name === "accept") accept.draw();
     const total = view.name === "piles" ? `${count(rows.length)} piles` : images(rows.length);

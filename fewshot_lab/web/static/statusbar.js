@@ -103,7 +103,7 @@ export class StatusBar {
       refill(auditPart, "Right in ", right, `${doubtOf(accuracy)} of images drawn at random`, finished);
       auditPart.title = `${AUDIT} ${standing} Click: each class, and a button to draw more.`;
     } else {
-      const lack = more === null ? "too few images to say" : `${count(more)} more labels to say`;
+      const lack = more === null ? "too few to judge by" : `${count(more)} more labels needed`;
       refill(auditPart, `Images drawn at random: ${lack}`);
       const labelled = `${images(n)} drawn at random ${n === 1 ? "has" : "have"} a label: too few to say how often the classifier is right`;
       auditPart.title = more === null ? `${labelled}, and there are not enough.` : `${labelled} within ten points.`;
