@@ -4,7 +4,7 @@
 import { openClassMenu } from "./classmenu.js";
 import { button, count, h, iconButton, images, percent, refill, setText } from "./dom.js";
 import { GridEmpty } from "./gridempty.js";
-import { auditStanding } from "./statusbar.js";
+import { auditSentence } from "./statusbar.js";
 import { ORDERS } from "./views.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -228,10 +228,8 @@ export class GridHeader {
       case "audit": {
         const waiting = rows.filter((row) => !model.kind(row)).length;
         const audit = model.snapshot?.audit;
-        if (!waiting) return ["Every image drawn at random has a label. ", audit ? auditStanding(audit) : ""];
-        return [
-          `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`,
-        ];
+        const others = !waiting && audit?.waiting && link("Show the others", () => this.grid.open(view));
+        return [auditSentence(waiting, audit), others || ""];
       }
       case "cell":
         return [view.title, n ? `: ${images(n)}.` : ": no image that you may see before your own label is stored."];

@@ -204,6 +204,19 @@ export function auditStanding({ drawn, waiting, to_halve: more }) {
     : `${labelled}; ${count(more)} more would halve the interval.`;
 }
 
+/**
+ * Above the list of the audit set; more may have been drawn since it was opened.
+ * @param {number} waiting in the list
+ * @param {Parameters<typeof auditStanding>[0] | null} [audit]
+ */
+export function auditSentence(waiting, audit) {
+  if (waiting) {
+    return `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`;
+  }
+  const all = audit?.waiting ? "Each of these has a label." : "Every image drawn at random has a label.";
+  return audit ? `${all} ${auditStanding(audit)} ` : all;
+}
+
 /** @param {Interval} interval */
 const doubtOf = ({ low, high, n }) =>
   ` (${low === null ? "" : `${Math.round(100 * low)}–${Math.round(100 * Number(high))}, `}n = ${count(n)})`;
