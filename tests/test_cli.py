@@ -389,10 +389,11 @@ def test_what_was_changed_behind_the_apps_back_is_said(terminal, home, cells):
         project.labels.add({first: "a"}, "Kim Lee")
         head = str(project.store.log_head())
         project.labels.add({second: "a"}, "Ann")
+    terminal("labels", "whole")
     sound = terminal.json("verify", "whole", "--hash", head)
     assert sound["sound"] and sound["actions"] > 2 and sound["problems"] == []
     made = [entry["what"] for entry in terminal.json("journal", "whole")["journal"]]
-    assert "import" in made
+    assert {"import", "export"} <= set(made)
     with Project.open("whole") as project, project.store._database.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER actions_no_update")
         connection.exec_driver_sql(

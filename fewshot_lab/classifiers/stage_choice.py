@@ -76,4 +76,5 @@ def choose_reading(whole: Labels, finals: Labels, sites: NDArray[Any] | None) ->
     what = "Inner stages of the network are read too" if read else "The last layer alone is read"
     where = "on sites left out" if by_site else "in cross-validation"
     points = f"{100 * gain:+.1f}".replace("-", "−")
-    return Reading(read, f"{what}: stages are worth {points} points {where}.", by_site)
+    chance = ", which may be chance" if read and gain < 0 else ""
+    return Reading(read, f"{what}: stages are worth {points} points {where}{chance}.", by_site)

@@ -94,6 +94,7 @@ def predictions(
 
     with Project.open(project) as opened:
         text = predictions_csv(opened, classifier=opened.fit(classifier))
+        opened.store.note("export", kind="predictions")
     if json and out is None:
         rows = list(csv.DictReader(io.StringIO(text)))
         tell({"predictions": rows}, "", as_json=True)

@@ -75,6 +75,7 @@ def labels(
 
     moment = parse_moment(at) if at is not None else None
     with Project.open(project) as opened:
+        opened.store.note("export", kind="opinions" if opinions else "labels", at=at)
         if json and out is None:
             store = opened.store
             rows = store.export_opinions(moment) if opinions else store.export_labels(moment)

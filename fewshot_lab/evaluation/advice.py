@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,8 @@ class Advice:
         None while the labels are too few.
     names : mapping
         Class id to name.
+    labelled : sequence of int
+        Class ids that have a label; the curve leaves out those with too few.
     pace : Pace or None
     seconds : float
         What it took to compute.
@@ -44,13 +46,20 @@ class Advice:
     position: int
     curve: LearningCurve | None
     names: Mapping[int, str]
+    labelled: Sequence[int] = ()
     pace: Pace | None = None
     seconds: float = 0.0
 
     @property
     def done(self) -> bool:
         """Whether more labels of the same kind promise next to nothing."""
-        return self.curve is not None and is_flat(self.curve.gain)
+        return self.curve is not None and not self.left_out and is_flat(self.curve.gain)
+
+    @property
+    def left_out(self) -> list[str]:
+        """The names of the classes that have too few labels for the curve."""
+        measured = {each.class_id for each in self.curve.classes} if self.curve else set()
+        return [self.names.get(k, str(k)) for k in self.labelled if k not in measured]
 
     @property
     def sentence(self) -> str:
@@ -61,7 +70,12 @@ class Advice:
         worth = f"{about(gain)} of balanced accuracy ({points(gain)}, in 4 of 5 cases)"
         if self.done:
             return f"Little in sight: the next {NEXT} labels are worth {worth}."
-        return f"The next {NEXT} labels are worth {worth}{self._minutes(NEXT)}."
+        without = ""
+        if self.left_out:
+            without = (
+                f" Not counted, with fewer than four labels to train: {', '.join(self.left_out)}."
+            )
+        return f"The next {NEXT} labels are worth {worth}{self._minutes(NEXT)}.{without}"
 
     def _minutes(self, labels: int) -> str:
         if self.pace is None:

@@ -63,6 +63,7 @@ def advise(
     return Advice(
         position=labels.position,
         curve=curve,
+        labelled=np.unique(labels.named[rows]).tolist(),
         names={row.id: row.name for row in store.classes(include_retired=True)},
         pace=pace(store.events()),
         seconds=time.process_time() - began,

@@ -24,6 +24,7 @@ FILTER_FROM = 13
 LONGEST_TITLE = 80
 LONGEST_ON_CARD = 44
 ASKING = "fl-asking-name"
+UNNAMED = "My images"
 
 
 def folder_name(title: str) -> str:
@@ -126,11 +127,12 @@ def name_form() -> None:
             create(title)
 
 
-def free_title() -> str:
+def free_title(wanted: str = UNNAMED) -> str:
     """Return a title that no project has, for whoever does not care: "My images 2"."""
     taken = {name.casefold() for name in session.project_names()}
-    titles = (f"My images {number}" if number > 1 else "My images" for number in count_from(1))
-    return next(title for title in titles if title.casefold() not in taken)
+    wanted = wanted[:LONGEST_ON_CARD]
+    titles = (f"{wanted} {number}" if number > 1 else wanted for number in count_from(1))
+    return next(title for title in titles if folder_name(title).casefold() not in taken)
 
 
 def _ask() -> None:
@@ -143,18 +145,30 @@ def _ask_no_more() -> None:
 
 def create(title: str) -> None:
     """Create a project and go on to its import."""
+    name = make(title)
+    _ask_no_more()
+    pages.go("import", name)
+
+
+def make(title: str, backbone: str | None = None) -> str:
+    """Create a project and return its name.
+
+    Raises
+    ------
+    FewshotLabError
+        For a title that no folder can be named after, or that another project has.
+    """
     title = tidy_name(title)
     if not title:
         raise FewshotLabError("Type a name for the project.")
     visitor.require("create")
-    with Project.create(folder_name(title)) as project:
+    with Project.create(folder_name(title), backbone=backbone) as project:
         project.rename(title)
         project.touch()
         if visitor.is_signed_in():
             project.store.set_member(session.annotator(), "owner")
     accounts.note("project made", project=folder_name(title))
-    _ask_no_more()
-    pages.go("import", folder_name(title))
+    return folder_name(title)
 
 
 @st.dialog("Edit project")

@@ -132,7 +132,7 @@ def tables(project: Project, *, classified: bool) -> None:
         with column:
             st.download_button(
                 f"{name} as CSV",
-                partial(_as_file, csv_of, project),
+                partial(_as_file, csv_of, project, name.lower()),
                 f"{project.name}-{name.lower()}.csv",
                 "text/csv",
                 disabled=not ready,
@@ -141,8 +141,10 @@ def tables(project: Project, *, classified: bool) -> None:
             st.caption(caption)
 
 
-def _as_file(csv_of: Callable[[Project], str], project: Project) -> bytes:
-    return csv_of(project).encode(table_encoding())
+def _as_file(csv_of: Callable[[Project], str], project: Project, kind: str) -> bytes:
+    text = csv_of(project)
+    project.store.note("export", kind=kind)
+    return text.encode(table_encoding())
 
 
 def licence(project: Project) -> bool:

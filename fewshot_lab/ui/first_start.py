@@ -24,6 +24,11 @@ def demo_to_open() -> str | None:
     return DEMO if names == [DEMO] else None
 
 
+def is_demo(project: Project) -> bool:
+    """Say whether a project is the demo, as it was made and named here."""
+    return (project.name, project.title) == (DEMO, TITLE)
+
+
 def make_demo() -> Project:
     """Make the demo project in the background: draw cells, import, embed, map.
 

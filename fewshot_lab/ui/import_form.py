@@ -2,6 +2,7 @@
 
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import streamlit as st
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import ManifestColumns, guess_columns, named_dicom, read_table
 from fewshot_lab.project import Project
-from fewshot_lab.ui import pages, sources, visitor, work
+from fewshot_lab.ui import cards, pages, sources, visitor, work
+from fewshot_lab.ui.first_start import is_demo
 from fewshot_lab.ui.folder_browser import browse
 from fewshot_lab.ui.folders import starting_folders
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
+from fewshot_lab.ui.session import project_named
 from fewshot_lab.words import count, plural, size
 
 HERE, DROP = "Choose a folder", "Drop files"
@@ -91,7 +94,7 @@ def from_machine(project: Project) -> None:
     if st.button("Import", type="primary", disabled=source is None, key="fl-import-here"):
         assert source is not None
         start(
-            project,
+            receiving(project, source),
             [source.path.absolute()],
             reference_labels=reference,
             copy=copy,
@@ -131,6 +134,7 @@ def from_browser(project: Project) -> None:
     group = ask_group() if columns is None and holds else None
     say_what_follows(project)
     if st.button("Import", type="primary", disabled=not dropped, key="fl-import-drop"):
+        project = receiving(project)
         kept = sources.keep_drop(dropped, project.folder)
         start(project, kept, reference_labels=reference, group_field=group, columns=columns)
 
@@ -234,6 +238,8 @@ def say_what_follows(project: Project) -> None:
     backbone = project.backbone
     there = len(project.store.ids())
     also = f" The {count(there)} images that are there stay as they are." if there else ""
+    if apart(project):
+        also = " They become a project of their own; the demo stays as it is."
     muted(
         "Then they are laid out on the map, where images that look alike lie together. "
         f"What looks at them is the backbone {backbone.card.title}.{also}"
@@ -242,6 +248,23 @@ def say_what_follows(project: Project) -> None:
     if sentence:
         alert(sentence) if not usable else st.caption(sentence)
     pages.link("backbone", "Choose another backbone", project.name)
+
+
+def apart(project: Project) -> bool:
+    """Say whether what is imported here becomes a project of its own: nobody's images are cells."""
+    return is_demo(project) and visitor.may("create")
+
+
+def receiving(project: Project, source: sources.Source | None = None) -> Project:
+    """Return the project that images go to: for the demo a new one, named after their folder."""
+    if not apart(project):
+        return project
+    title = cards.free_title()
+    if source is not None:
+        with suppress(FewshotLabError):  # a name without a letter that a folder here may have
+            path = source.path
+            title = cards.free_title(path.name if source.kind == "folder" else path.stem)
+    return project_named(cards.make(title, project.backbone_name))
 
 
 def start(
@@ -265,4 +288,4 @@ def start(
     )
     work.start(project, "import", arguments)
     st.session_state["fl-turn"] += 1  # the next import begins with an empty form
-    st.rerun()
+    pages.go("import", project.name)

@@ -16,7 +16,8 @@ from fewshot_lab.words import plural
 
 LISTED = 500
 VERBS = ("import", "demo", "prepare", "embed", "map")
-
+BESIDE = {".csv", ".docx", ".html", ".json", ".md", ".pdf", ".txt", ".tsv", ".xlsx", ".xml"}
+"""Endings of what lies beside images and nobody takes for one."""
 
 GROUPS = "Say which images are of one patient, slide or video"
 
@@ -75,9 +76,14 @@ def flawless(project: Project, watched: str | None) -> bool:
     newest = work.latest(project, ("import",))
     if newest is None or newest.id != watched or newest.status().state in work.ENDED_BADLY:
         return False
-    report = newest.report() or {"refused": True}
-    left_out = report["refused"] or report.get("conflicts") or failed_to_embed(report)
-    return not left_out and project.map is not None
+    report = newest.report()
+    return report is not None and not leaves_out(report) and project.map is not None
+
+
+def leaves_out(report: dict[str, Any]) -> bool:
+    """Say whether an import left out what its user may miss."""
+    unread = set(report.get("ignored", ())) - BESIDE
+    return bool(report["refused"] or report.get("conflicts") or unread or failed_to_embed(report))
 
 
 def failed_to_embed(report: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -99,7 +99,7 @@ def start(base: Path, bundle: Path, dropped: Sequence[Any]) -> "jobs.Job":
     folder = base / "predictions" / f"{time.time_ns()}"
     folder.mkdir(parents=True)
     try:
-        write_sources(folder, keep_drop(dropped, folder))
+        write_sources(folder, keep_drop(dropped, folder, by_table=False))
         return work.start(base, VERB, [str(folder), str(bundle)])
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

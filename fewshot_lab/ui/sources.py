@@ -127,8 +127,17 @@ def _folder(path: Path) -> Source:
     return Source("folder", path, sentence, folders, _dicom(path))
 
 
-def keep_drop(dropped: Iterable[Dropped], project_folder: Path) -> list[Path]:
+def keep_drop(
+    dropped: Iterable[Dropped], project_folder: Path, *, by_table: bool = True
+) -> list[Path]:
     """Write dropped files into the project, with the folders they were dropped in.
+
+    Parameters
+    ----------
+    dropped : iterable of Dropped
+    project_folder : Path
+    by_table : bool
+        Whether a CSV dropped by itself says what to import, or is a file like any other.
 
     Returns
     -------
@@ -162,7 +171,7 @@ def keep_drop(dropped: Iterable[Dropped], project_folder: Path) -> list[Path]:
     # A table inside a dropped folder is one file of many; on its own it says what to import.
     manifests = [path for path in written if kinds[path] == "csv" and path.parent == folder]
     packed = [path for path in written if kinds[path] in ("zip", "npz")]
-    if len(manifests) == 1:
+    if by_table and len(manifests) == 1:
         return [*manifests, *packed]
     if len(packed) == len(written):
         return packed

@@ -200,6 +200,10 @@ def test_advice_is_in_words_and_json():
     assert quick.sentence.endswith(" and take less than a minute.")
     slow = Advice(7, rising, {}, pace=Pace(6.0, 3.0, 9.0, 50))
     assert slow.sentence.endswith(" and take some 5 minutes (2–8).")
+    # A flat curve of the other classes is no reason to stop while one has hardly a label.
+    partial = Advice(7, curve, {3: "effusion"}, labelled=[0, 1, 2, 3])
+    assert not partial.done
+    assert partial.sentence.endswith("with fewer than four labels to train: effusion.")
     assert about(Band(0.024, 0, 0)) == "about 2.4 points"
     assert points(Band(0.02, 0.004, 0.031)) == "0.4–3.1"
     assert Advice(0, None, {}).to_dict()["next"] is None

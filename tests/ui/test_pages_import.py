@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import jobs
 from fewshot_lab.project import ImportReport, Project
-from fewshot_lab.ui.import_result import as_csv
+from fewshot_lab.ui.first_start import DEMO, TITLE
+from fewshot_lab.ui.import_result import as_csv, leaves_out
 
 from .conftest import words
 
@@ -43,6 +45,23 @@ def test_a_path_is_still_there_after_a_look_at_the_backbones(
         app.query_params["project"] = "blood"
         app.run()
     assert app.text_input(key="fl-path-0").value == str(pictures)
+
+
+def test_images_imported_while_the_demo_is_open_become_a_project_of_their_own(
+    open_app: Callable[..., AppTest], home: Path, pictures: Path
+) -> None:
+    with Project.create(DEMO) as demo:
+        demo.rename(TITLE)
+    Project.create("cells").close()  # the name of the folder is taken
+    app = open_app("import_images.py", DEMO)
+    app.text_input(key="fl-path-0").set_value(str(pictures)).run()
+    assert "the demo stays as it is" in words(app)
+    button(app, "Import").click().run()
+    assert not app.exception
+    assert app.query_params["project"] in ("cells 2", ["cells 2"])
+    (job,) = jobs.list_jobs(home / "cells 2")
+    job.stop(force=True)
+    assert jobs.list_jobs(home / DEMO) == []
 
 
 def test_a_manifest_shows_its_columns_as_guessed(
@@ -141,3 +160,17 @@ def test_the_sentence_leaves_out_what_did_not_happen() -> None:
 def test_the_table_opens_in_a_spreadsheet() -> None:
     data = as_csv(("File", "Reason"), [("a,b.png", "It is empty.")])
     assert data.decode("utf-8-sig") == 'File,Reason\r\n"a,b.png",It is empty.\r\n'
+
+
+@pytest.mark.parametrize(
+    ("part", "missed"),
+    [
+        ({}, False),
+        ({"ignored": {".txt": 1, ".csv": 2}}, False),
+        ({"ignored": {".mp4": 3}}, True),
+        ({"refused": [("a.png", "The file is empty (0 bytes).")]}, True),
+        ({"embed": {"failed": [("a.png", "The file is not there.")]}}, True),
+    ],
+)
+def test_the_map_opens_by_itself_only_where_nothing_is_missed(part: dict, missed: bool) -> None:
+    assert leaves_out({**asdict(ImportReport(added=9)), **part}) is missed

@@ -88,6 +88,11 @@ def test_a_dropped_manifest_leads_to_the_images_beside_it(tmp_path: Path) -> Non
     assert (kept.parent / "1.png").exists()
 
 
+def test_where_images_are_predicted_a_table_beside_them_is_no_manifest(tmp_path: Path) -> None:
+    (kept,) = keep_drop([Drop("list.csv"), Drop("1.png")], tmp_path, by_table=False)
+    assert kept.is_dir()
+
+
 def test_a_table_in_a_dropped_folder_is_not_taken_for_a_manifest(tmp_path: Path) -> None:
     (kept,) = keep_drop([Drop("cells/notes.csv"), Drop("cells/1.png")], tmp_path)
     assert kept.is_dir()

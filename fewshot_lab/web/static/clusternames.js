@@ -104,11 +104,13 @@ export class ClusterNames {
     const boxes = /** @type {{ x: number, y: number, half: number, name: string }[]} */ ([]);
     for (const place of this.places) {
       if (model.hidden.has(place.id) || !model.classOf.has(place.id)) continue;
-      const [x, top] = plot.pixelsAt(place.x, place.y);
+      const [middle, top] = plot.pixelsAt(place.x, place.y);
       const y = top - ABOVE;
+      if (middle < 0 || middle > clientWidth) continue;
       const name = elided(model.name(place.id), [LONGEST], width);
       const half = width(name) / 2 + 6;
-      if (x < half || y < LINE / 2 || x > clientWidth - half || y > clientHeight - LINE) continue;
+      const x = Math.max(half, Math.min(middle, clientWidth - half)); // whole, also at the edge
+      if (y < LINE / 2 || y > clientHeight - LINE) continue;
       if (boxes.some((other) => Math.abs(other.x - x) < other.half + half && Math.abs(other.y - y) < LINE)) continue;
       boxes.push({ x, y, half, name });
     }

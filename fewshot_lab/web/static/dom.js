@@ -118,6 +118,8 @@ export const count = (n) => figures.format(n);
 export const images = (n) => `${count(n)} ${n === 1 ? "image" : "images"}`;
 /** @param {number} p */
 export const percent = (p) => `${Math.round(p * 100)}\u00a0%`;
+/** A cosine as people read it: what points away from an image is not like it at all. @param {number} cosine */
+export const alikeness = (cosine) => percent(Math.max(0, cosine));
 /** @param {string} text */
 export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 

@@ -17,6 +17,13 @@ const STAGES = {
   neighbours: "Finding neighbours",
   layout: "Laying out the map",
 };
+// Work beside labelling that changes nothing on the map: its name is enough.
+const BESIDE = /** @type {Record<string, string>} */ ({
+  "compare-backbones": "Comparing backbones",
+  "try-backbone": "Trying a backbone",
+  export: "Writing the bundle",
+  report: "Writing the report",
+});
 const STRONG = "ws-button ws-button-strong";
 
 export class EmptyState {
@@ -79,7 +86,7 @@ export class EmptyState {
     const figures = total ? ` ${count(done)} of ${count(total)}` : done ? ` ${count(done)}` : "";
     const text = `${title}${figures}${seconds_left ? `, ${ago(seconds_left)} left` : ""}`;
     setText(this.progressText, text);
-    setText(this.strip, text);
+    setText(this.strip, BESIDE[job.verb] ?? text);
   }
 
   /** @param {object} body */

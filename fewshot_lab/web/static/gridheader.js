@@ -4,7 +4,7 @@
 import { openClassMenu } from "./classmenu.js";
 import { button, count, h, iconButton, images, percent, refill, setText } from "./dom.js";
 import { GridEmpty } from "./gridempty.js";
-import { auditStanding } from "./statusbar.js";
+import { auditSentence } from "./statusbar.js";
 import { ORDERS } from "./views.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -151,7 +151,7 @@ export class GridHeader {
     const targets = labelling.targets().length;
     this.labelButton.hidden = view.name === "accept" || !model.classes.length;
     this.labelButton.disabled = !targets;
-    setText(this.labelButton, targets ? `Label ${count(targets)}` : "Label");
+    setText(this.labelButton, targets ? `Label ${images(targets)}` : "Label");
     this.extra.hidden = view.name !== "accept";
     if (view.name === "accept") accept.draw();
     const total = view.name === "piles" ? `${count(rows.length)} piles` : images(rows.length);
@@ -228,10 +228,8 @@ export class GridHeader {
       case "audit": {
         const waiting = rows.filter((row) => !model.kind(row)).length;
         const audit = model.snapshot?.audit;
-        if (!waiting) return ["Every image drawn at random has a label. ", audit ? auditStanding(audit) : ""];
-        return [
-          `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`,
-        ];
+        const others = !waiting && audit?.waiting && link("Show the others", () => this.grid.open(view));
+        return [auditSentence(waiting, audit), others || ""];
       }
       case "cell":
         return [view.title, n ? `: ${images(n)}.` : ": no image that you may see before your own label is stored."];

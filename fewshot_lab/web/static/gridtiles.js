@@ -1,7 +1,7 @@
 // @ts-check
 // The tiles of the grid: only the visible ones are in the page, and are used again while one scrolls.
 
-import { closest, h, percent } from "./dom.js";
+import { alikeness, closest, h } from "./dom.js";
 import { FileNames } from "./filenames.js";
 import { ShortNames, onFontsLoaded, widthIn } from "./names.js";
 import { Tile } from "./tile.js";
@@ -197,9 +197,9 @@ export class GridTiles {
       excluded: accepting && accept.excluded.has(tile.row),
       accepting,
       pile: piles.size(tile.row),
-      note: similar !== undefined && model.predictedId(tile.row) === null ? percent(similar) : null,
+      note: similar !== undefined && model.predictedId(tile.row) === null ? alikeness(similar) : null,
     });
-    if (similar !== undefined) tile.element.title = `similarity ${percent(similar)}`;
+    if (similar !== undefined) tile.element.title = `similarity ${alikeness(similar)}`;
     else tile.element.removeAttribute("title");
   }
 

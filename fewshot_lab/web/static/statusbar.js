@@ -103,7 +103,7 @@ export class StatusBar {
       refill(auditPart, "Right in ", right, `${doubtOf(accuracy)} of images drawn at random`, finished);
       auditPart.title = `${AUDIT} ${standing} Click: each class, and a button to draw more.`;
     } else {
-      const lack = more === null ? "too few images to say" : `${count(more)} more labels to say`;
+      const lack = more === null ? "too few to judge by" : `${count(more)} more labels needed`;
       refill(auditPart, `Images drawn at random: ${lack}`);
       const labelled = `${images(n)} drawn at random ${n === 1 ? "has" : "have"} a label: too few to say how often the classifier is right`;
       auditPart.title = more === null ? `${labelled}, and there are not enough.` : `${labelled} within ten points.`;
@@ -202,6 +202,19 @@ export function auditStanding({ drawn, waiting, to_halve: more }) {
   return more === null
     ? `${labelled}; even all images would not halve the interval.`
     : `${labelled}; ${count(more)} more would halve the interval.`;
+}
+
+/**
+ * Above the list of the audit set; more may have been drawn since it was opened.
+ * @param {number} waiting in the list
+ * @param {Parameters<typeof auditStanding>[0] | null} [audit]
+ */
+export function auditSentence(waiting, audit) {
+  if (waiting) {
+    return `Drawn at random to measure the accuracy: ${images(waiting)} without a label. No prediction is shown before yours; the order means nothing.`;
+  }
+  const all = audit?.waiting ? "Each of these has a label." : "Every image drawn at random has a label.";
+  return audit ? `${all} ${auditStanding(audit)} ` : all;
 }
 
 /** @param {Interval} interval */

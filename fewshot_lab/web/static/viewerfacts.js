@@ -1,7 +1,7 @@
 // @ts-check
 // What is known of the image in the large view, and its nearest neighbours.
 
-import { button, clock, count, h, percent, refill } from "./dom.js";
+import { alikeness, button, clock, count, h, refill } from "./dom.js";
 import { describe } from "./hovercard.js";
 
 /** @import { Viewer } from "./viewer.js" */
@@ -61,7 +61,7 @@ export class ViewerFacts {
     this.viewer.known(facts);
     const kilobytes = count(Math.max(1, Math.round(facts.bytes / 1024)));
     const lines = [
-      ["Path", facts.path],
+      ["Path", facts.path.includes("/") && facts.path],
       ["Size", `${count(facts.width)} × ${count(facts.height)} px, ${kilobytes} kB`],
       // Whoever labels an audit image must not be swayed by anything.
       ["Reference", this.model.concealed(this.row) ? null : facts.reference],
@@ -89,7 +89,7 @@ export class ViewerFacts {
     const tiles = ids.map((id, i) => {
       const row = this.model.rowOf.get(id) ?? -1;
       const shown = this.model.shownId(row);
-      const title = `similarity ${percent(similarity[i])}`;
+      const title = `similarity ${alikeness(similarity[i])}`;
       const attributes = {
         title,
         style: shown !== null ? { "--own": this.model.color(shown) } : {},
@@ -100,7 +100,7 @@ export class ViewerFacts {
         "",
         attributes,
         h("img", { src: this.viewer.api.thumbnail(id), alt: "" }),
-        h("small", {}, percent(similarity[i])),
+        h("small", {}, alikeness(similarity[i])),
       );
     });
     const openAll = () => {
