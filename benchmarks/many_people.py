@@ -89,7 +89,8 @@ def run_pages(
 async def _pages(
     url: str, half: tuple[list[int], list[int]], seconds: float, answers: list[tuple[str, int]]
 ) -> tuple[list[float], list[float], int]:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    # Given up before the server does after 5 s: a label must not meet a connection that closes.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=3)
     async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
         pages = [Page(client, f"annotator {number}") for number in (*half[0], *half[1])]
         listening = [asyncio.create_task(page.listen()) for page in pages]
@@ -126,7 +127,11 @@ class Page:
         """Ask for what is new, for ever, as live.js does."""
         while True:
             asked = {**self.have, "annotator": self.annotator}
-            answer = await self.client.get(f"{self.api}/live", params=asked)
+            try:
+                answer = await self.client.get(f"{self.api}/live", params=asked)
+            except httpx.TransportError:
+                await asyncio.sleep(0.3)
+                continue
             if answer.status_code != 200:
                 await asyncio.sleep(0.5)
                 continue
@@ -167,11 +172,7 @@ class Page:
             }
             body = json.dumps({"annotator": self.annotator, "actions": [action]})
             pressed = time.monotonic()
-            answer = await self.client.post(
-                f"{self.api}/actions",
-                content=body,
-                headers={"X-Fewshot": "1", "Content-Type": "application/json"},
-            )
+            answer = await self._posted(body)
             ack = answer.json()["acks"][0] if answer.status_code == 200 else {"error": ""}
             if "error" in ack:
                 self.failed += 1
@@ -179,6 +180,17 @@ class Page:
                 self.acked.append(1000 * (time.monotonic() - pressed))
                 self.waiting[ack["position"]] = pressed
             await asyncio.sleep(chance.uniform(1.2, 4.0))
+
+    async def _posted(self, body: str) -> httpx.Response:
+        """Send until there is an answer, as outbox.js does."""
+        headers = {"X-Fewshot": "1", "Content-Type": "application/json"}
+        for _ in range(20):
+            try:
+                return await self.client.post(f"{self.api}/actions", content=body, headers=headers)
+            except httpx.TransportError as error:
+                print(f"sent again after {type(error).__name__}", flush=True)
+                await asyncio.sleep(0.3)
+        raise SystemExit("the server is gone")
 
 
 if __name__ == "__main__":
