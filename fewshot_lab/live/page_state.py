@@ -56,6 +56,8 @@ class PageState:
         self._cache: dict[Hashable, tuple[Any, Any]] = {}
         # By which strategy each image was suggested, to be kept with its label.
         self.strategies: dict[str, str] = {}
+        # When each annotator did something last (monotonic seconds).
+        self.acted_at: dict[str, float] = {}
 
     @cached_property
     def _marker(self) -> int:

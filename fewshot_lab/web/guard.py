@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 # The database takes one writer at a time; labels queue behind nothing else.
 WRITING = CapacityLimiter(8)
 LARGEST_BODY = 32 * 2**20
+MOST_NAMES = 1000
 FRESH = {"Cache-Control": "no-store"}
 ROLE_SECONDS = 1.0
 """For so long a role is taken to be what it was, by whoever only reads."""
@@ -63,6 +64,9 @@ def writing(action: str, body: type[B], work: Callable[[PageState, B], Response]
             must_be_by(visitor.name, given.authors())
         for further in given.further_actions():
             permitted(request, further)
+        if len(state.acted_at) > MOST_NAMES:  # a request may name whom it likes
+            state.acted_at.clear()
+        state.acted_at |= dict.fromkeys(given.authors(), time.monotonic())
         with acting(visitor.name or next(iter(given.authors()), None)):
             return work(state, given)
 

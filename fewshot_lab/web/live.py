@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import secrets
 import time
 from collections import OrderedDict
@@ -35,6 +36,9 @@ LONGEST_HOLD = 2.0
 LOOK_AGAIN = 0.5
 BEAT = 0.25
 """Seconds: so often at most a page gets something new."""
+MANY = 20
+QUIET = 30.0
+"""Seconds: where more than so many listen, pages without an action for so long get news later."""
 HAVE = ("rev", "labels", "images", "map", "overview")
 KEPT_MESSAGES = 32
 # A page that waits keeps a thread: labels and pictures must not queue behind those.
@@ -67,6 +71,8 @@ def _wait(state: PageState, have: dict[str, str]) -> bytes:
     if hold > 0:
         # All pages look at the same moments, and then share what is packed.
         time.sleep(min(hold, -time.monotonic() % BEAT))
+        if have.get("rev"):
+            _let_others_go_first(state, have, end)
     rev, position = state.live.snapshot.rev, _position(state)
     message = _shared_news(state, have, rev, position)
     while message is None and (left := end - time.monotonic()) > 0:
@@ -78,6 +84,16 @@ def _wait(state: PageState, have: dict[str, str]) -> bytes:
             position = _position(state)
         message = _shared_news(state, have, rev, position)
     return message or pack({"same": True}, {})
+
+
+def _let_others_go_first(state: PageState, have: dict[str, str], end: float) -> None:
+    """Where many listen, keep a page waiting on which nothing was done for a while."""
+    until = min(end, time.monotonic() + random.uniform(LONGEST_HOLD / 2, LONGEST_HOLD))
+    annotator = annotator_in(have)
+    while WAITING.borrowed_tokens > MANY and (now := time.monotonic()) < until:
+        if now - state.acted_at.get(annotator, -QUIET) < QUIET:
+            return
+        time.sleep(min(BEAT, until - now))
 
 
 def _position(state: PageState) -> int:

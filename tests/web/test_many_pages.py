@@ -69,6 +69,34 @@ def test_whoever_sees_something_else_gets_a_message_of_their_own(
     assert {"a0", "a1", "a2"} <= set(packed)
 
 
+def test_where_many_listen_those_who_label_get_news_first(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = page_state_of("cells")
+    slept: list[float] = []
+    now = [1000.0]
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(live.time, "sleep", sleep)
+    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+
+    def waited() -> float:
+        slept.clear()
+        live._let_others_go_first(state, {"annotator": "kim"}, now[0] + 2.0)
+        return sum(slept)
+
+    assert waited() == 0  # few listen
+    monkeypatch.setattr(live, "MANY", -1)
+    assert 1.0 <= waited() <= 2.0
+    state.acted_at["kim"] = now[0]
+    assert waited() == 0
+    now[0] += live.QUIET
+    assert waited() > 0
+
+
 def test_a_label_does_not_queue_behind_a_hundred_waiting_pages(project: Project) -> None:
     image = project.store.ids()[0]
     action = {
@@ -104,3 +132,4 @@ def test_a_label_does_not_queue_behind_a_hundred_waiting_pages(project: Project)
         return took
 
     assert anyio.run(go) < 1.5
+    assert "kim" in page_state_of("cells").acted_at
