@@ -7,10 +7,12 @@ own name is pointed at this machine. But then the request still carries that nam
 
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -88,7 +90,8 @@ class Door:
         elif from_other_site(headers) and not _is_link(scope, headers):
             await PlainTextResponse(OTHER_SITE, 403)(scope, receive, send_guarded)
         else:
-            await self.app(scope, receive, send_guarded)
+            with suppress(ClientDisconnect):  # nobody is there to be answered
+                await self.app(scope, receive, send_guarded)
 
     def _answers_to(self, host: str) -> bool:
         if self.only:

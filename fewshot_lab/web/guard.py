@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from anyio import CapacityLimiter, to_thread
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fewshot_lab.accounts import ROLES, Role, Visitor, must_be_allowed
@@ -69,10 +69,7 @@ def writing(action: str, body: type[B], work: Callable[[PageState, B], Response]
     async def endpoint(request: Request) -> Response:
         if sentence := foreign(request):
             return json_answer({"error": sentence}, 403)
-        try:
-            text = await _read(request)
-        except ClientDisconnect:  # nobody is there to be answered
-            return Response(status_code=400)
+        text = await _read(request)
         if text is None:
             sentence = f"The request is larger than {LARGEST_BODY // 2**20} MiB."
             return json_answer({"error": sentence}, 413)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -140,6 +141,33 @@ def test_another_projects_annotator_learns_nothing(
     there, nowhere = (ask(signed_in["Zoe"], route, name) for name in ("cells", "nowhere"))
     assert there.status_code == nowhere.status_code == 403
     assert there.text == nowhere.text  # not even which projects there are
+
+
+@pytest.mark.parametrize("path", [route.path for route in TABLE if "POST" in (route.methods or ())])
+def test_whoever_goes_before_the_body_is_read_leaves_no_traceback(
+    app: Starlette, path: str
+) -> None:
+    token = accounts.begin("Anna").encode()
+    headers = [
+        (b"host", b"localhost"),
+        (b"x-fewshot", b"1"),
+        (b"cookie", b"fewshot_session=" + token),
+    ]
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "headers": headers,
+        "path": path.format(project="cells"), "query_string": b"",
+    }  # fmt: skip
+    asked = []
+
+    async def gone() -> dict[str, Any]:
+        asked.append(path)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    anyio.run(app, scope, gone, send)
+    assert asked
 
 
 def test_pages_and_sockets_lead_to_the_sign_in(
