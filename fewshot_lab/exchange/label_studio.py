@@ -23,15 +23,15 @@ LOCAL = "/data/local-files/?d="
 
 def write(pictures: Sequence[Picture]) -> bytes:
     """Return pictures as tasks."""
-    return json.dumps([_task(each) for each in pictures], indent=1).encode()
+    return json.dumps([_task(n, each) for n, each in enumerate(pictures, 1)], indent=1).encode()
 
 
-def _task(picture: Picture) -> dict[str, Any]:
-    task: dict[str, Any] = {
-        "data": {"image": LOCAL + quote(picture.path, errors="surrogateescape")}
-    }
+def _task(number: int, picture: Picture) -> dict[str, Any]:
+    address = LOCAL + quote(picture.path, errors="surrogateescape")
+    task: dict[str, Any] = {"id": number, "data": {"image": address}}
     task["annotations"] = [
         {
+            "id": 1000 * number + nth,  # readers of these files ask for ids
             "created_at": opinion.time,
             # Label Studio writes this itself and reads it from nobody, so "meta" has it, too.
             "created_username": opinion.annotator,
@@ -40,7 +40,7 @@ def _task(picture: Picture) -> dict[str, Any]:
                 | {"meta": {"annotator": opinion.annotator, "created_at": opinion.time}}
             ],
         }
-        for opinion in picture.opinions
+        for nth, opinion in enumerate(picture.opinions)
     ]
     if (predicted := picture.prediction) is not None:
         task["predictions"] = [
