@@ -81,7 +81,11 @@ def take_in(project: Project, file: Path, kind: Format, annotator: str) -> Taken
         two of one annotator for one image; nothing is stored then.
     """
     contents = READERS[kind](file)
-    opinions = [(path, each) for path, each in contents.opinions if path and each.label.strip()]
+    opinions = [
+        (_storable(path), each._replace(label=_storable(each.label)))
+        for path, each in contents.opinions
+        if path and each.label.strip()
+    ]
     if not opinions:
         instead = ", only boxes, outlines or other answers" if contents.other else ""
         raise FewshotLabError(
@@ -91,7 +95,7 @@ def take_in(project: Project, file: Path, kind: Format, annotator: str) -> Taken
     own_path = project_paths(store, list(dict.fromkeys(path for path, _ in opinions)))
     rows: dict[str, list[tuple[str, str]]] = {}
     for path, opinion in opinions:
-        who = tidy_name(opinion.annotator or annotator)
+        who = tidy_name(_storable(opinion.annotator or annotator))
         if not 0 < len(who) <= LONGEST_NAME:
             raise FewshotLabError(
                 f"An annotator's name has 1 to {LONGEST_NAME} characters; {who[:80]!r} has "
@@ -100,10 +104,15 @@ def take_in(project: Project, file: Path, kind: Format, annotator: str) -> Taken
         rows.setdefault(who, []).append((own_path[path], opinion.label))
     before = {row.name for row in store.classes()}
     done = project.labels.add_rows(rows, file.name)
-    moments = sorted(opinion.time for _, opinion in opinions if opinion.time)
+    moments = sorted(_storable(opinion.time) for _, opinion in opinions if opinion.time)
     times = (moments[0], moments[-1]) if moments else None
     new = [row.name for row in store.classes() if row.name not in before]
     store.note("labels", kind=kind, file=str(file), labelled=done.labelled, times=times)
     return TakenIn(
         done.labelled, done.unmatched, list(rows), new, contents.other, times, done.sentence
     )
+
+
+def _storable(text: str) -> str:
+    """Return a text with "?" for halves of characters and zeros, which no database holds."""
+    return text.replace("\0", "?").encode("utf-8", "replace").decode()

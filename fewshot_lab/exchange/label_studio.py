@@ -27,7 +27,7 @@ def write(pictures: Sequence[Picture]) -> bytes:
 
 
 def _task(number: int, picture: Picture) -> dict[str, Any]:
-    address = LOCAL + quote(picture.path, errors="surrogateescape")
+    address = LOCAL + quote(picture.path)
     task: dict[str, Any] = {"id": number, "data": {"image": address}}
     task["annotations"] = [
         {
@@ -35,10 +35,7 @@ def _task(number: int, picture: Picture) -> dict[str, Any]:
             "created_at": opinion.time,
             # Label Studio writes this itself and reads it from nobody, so "meta" has it, too.
             "created_username": opinion.annotator,
-            "result": [
-                _choice(opinion.label)
-                | {"meta": {"annotator": opinion.annotator, "created_at": opinion.time}}
-            ],
+            "result": [_choice(opinion.label) | {"meta": opinion._asdict()}],
         }
         for nth, opinion in enumerate(picture.opinions)
     ]
@@ -98,8 +95,10 @@ def read(file: Path) -> Contents:
                 other += 1
                 continue
             meta = result["meta"] if isinstance(result.get("meta"), dict) else {}
-            annotator = meta.get("annotator") or who
-            time = str(meta.get("created_at") or annotation.get("created_at") or "")
+            if choices != [meta.get("label")]:  # changed in Label Studio: no more theirs
+                meta = {}
+            annotator = str(meta.get("annotator") or who or "") or None
+            time = str(meta.get("time") or annotation.get("created_at") or "")
             opinions += [(path, Opinion(str(choice), annotator, time)) for choice in choices]
     return Contents(opinions, other)
 
@@ -123,8 +122,8 @@ def _path(task: dict[str, Any]) -> str:
     parts = urlsplit(address) if address.startswith("/data/") or "://" in address else None
     if parts is None:
         return address
-    if local := parse_qs(parts.query, errors="surrogateescape").get("d"):
+    if local := parse_qs(parts.query).get("d"):
         return local[0]
-    path = unquote(parts.path, errors="surrogateescape").lstrip("/")
+    path = unquote(parts.path).lstrip("/")
     # An upload carries eight letters and a dash before the name that the file had.
     return re.sub(r"^data/upload/(?:.*/)?(?:[0-9a-f]{8}-)?", "", path)

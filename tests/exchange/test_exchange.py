@@ -90,11 +90,12 @@ def test_images_are_known_by_what_other_tools_make_of_their_paths(make, tmp_path
             ("2.png", "d"),  # there are two
             ("day 3/0.png", "e"),
             ("day 1/4.png", "f"),  # another folder's
+            ("\ud800.png", "g"),  # half a character
         )
     )
     with make("colon") as project:
         done = take_in(project, file, "label-studio", "kim")
-        assert done.unmatched == ["2.png", "day 1/4.png"]
+        assert done.unmatched == ["2.png", "day 1/4.png", "?.png"]
         assert opinions(project) == {
             (NAMES[4], "kim", "a"),
             (NAMES[2], "kim", "b"),
@@ -181,3 +182,21 @@ def test_people_whom_label_studio_does_not_name_stay_apart(make, tmp_path) -> No
             ("0.png", "Label Studio user 1", "a"),
             ("0.png", "Label Studio user 2", "b"),
         }
+
+
+def test_a_label_that_was_changed_in_label_studio_is_not_the_first_annotators(
+    make, tmp_path
+) -> None:
+    file = tmp_path / "tasks.json"
+    with make("here") as here, make("there") as there:
+        here.labels.add({"0.png": "a", "day 2/4.png": "b"}, "kim")
+        write_out(here, file, "label-studio")
+        written = json.loads(file.read_text())
+        for task in written:
+            for annotation in task["annotations"]:
+                del annotation["created_username"]  # as when it comes back
+                annotation["completed_by"] = {"email": "zoe@clinic"}
+                annotation["result"][0]["value"]["choices"] = ["b"]
+        file.write_text(json.dumps(written))
+        take_in(there, file, "label-studio", "somebody")
+        assert opinions(there) == {("0.png", "zoe@clinic", "b"), ("day 2/4.png", "kim", "b")}
