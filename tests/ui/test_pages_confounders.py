@@ -67,7 +67,8 @@ def test_a_suspect_is_named_and_looked_at(open_app, cells):
     text = words(app).replace("\u00a0", " ")
     assert report["sentence"] in text
     for value in report["values"]:
-        assert f"{value['accuracy']['low']:.2f}–{value['accuracy']['high']:.2f}" in text
+        limits = (100 * value["accuracy"]["low"], 100 * value["accuracy"]["high"])
+        assert "{:.0f}–{:.0f}".format(*limits) in text
     (gaps,) = (toggle for toggle in app.toggle if toggle.label == "Suggestions fill gaps first")
     gaps.set_value(True).run()
     assert strategy_of(cells)["strategy"] == "gaps"
