@@ -39,9 +39,19 @@ def share(value: float, low: float, high: float, digits: int = 0) -> str:
 
 def share_of(estimate: Any) -> str:
     """Return :func:`share` of something with value, low and high; of a mapping, too."""
+    return share(*_parts_of(estimate))
+
+
+def limits_of(estimate: Any) -> str:
+    """Return the interval alone, "80–87", in percent."""
+    _, low, high = _parts_of(estimate)
+    return f"{100 * low:.0f}–{100 * high:.0f}"
+
+
+def _parts_of(estimate: Any) -> tuple[float, float, float]:
     if isinstance(estimate, Mapping):
-        return share(estimate["value"], estimate["low"], estimate["high"])
-    return share(estimate.value, estimate.low, estimate.high)
+        return estimate["value"], estimate["low"], estimate["high"]
+    return estimate.value, estimate.low, estimate.high
 
 
 def fine_share(value: float, low: float, high: float) -> str:

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from fewshot_lab.cells import CSV_MARK
+
 ROOT = Path(__file__).resolve().parent.parent
 NEEDS = {"data_folder": "data", "slurm": "slurm", "postgres": "postgresql"}
 """Fixtures, and the marker of a test that needs one."""
@@ -51,6 +53,12 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the tests' projects away from the user's."""
     os.environ["FEWSHOT_LAB_HOME"] = str(tmp_path_factory.mktemp("home"))
     os.environ["FEWSHOT_LAB_QUEUE"] = str(tmp_path_factory.mktemp("queue"))
+
+
+@pytest.fixture(autouse=True)
+def _marked_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what an option of the terminal does to all tables of its process."""
+    monkeypatch.setenv(CSV_MARK, "1")
 
 
 @pytest.fixture

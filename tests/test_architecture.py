@@ -27,6 +27,7 @@ ROOMS = [
     ["jobs"],
     ["live"],
     ["export"],
+    ["exchange"],
     ["runs"],
     ["accounts"],
     ["operations"],

@@ -48,7 +48,12 @@ def label(
         opened.touch()
     text = f"{plural(done.labelled, 'image')} labelled. {done.sentence}".strip()
     tell(done._asdict(), text, as_json=json)
-    if unmatched := done.unmatched:
+    tell_unmatched(project, done.unmatched)
+
+
+def tell_unmatched(project: str, unmatched: list[str]) -> None:
+    """List paths that are not in the project and end with status 1, where there are any."""
+    if unmatched:
         some = ", ".join(unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
         are = "is" if len(unmatched) == 1 else "are"
         print(f"{plural(len(unmatched), 'path')} {are} not in {project!r}: {some}", file=sys.stderr)

@@ -83,6 +83,8 @@ class Advice:
         minutes = [labels * s / 60 for s in (self.pace.seconds, self.pace.low, self.pace.high)]
         if minutes[2] < 1:
             return " and take less than a minute"
+        if minutes[0] < 1:
+            return " and take about a minute"
         digits = 0 if minutes[2] - minutes[1] >= 1.5 else 1
         spoken = (f"{max(0.1, m):.{digits}f}" for m in minutes)
         return " and take some {} minutes ({}–{})".format(*spoken)

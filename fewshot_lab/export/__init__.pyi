@@ -22,4 +22,5 @@ from .stored_predictions import write_sources as write_sources
 from .tables import labels_csv as labels_csv
 from .tables import opinions_csv as opinions_csv
 from .tables import parse_moment as parse_moment
+from .tables import predicted_classes as predicted_classes
 from .tables import predictions_csv as predictions_csv

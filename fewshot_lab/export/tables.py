@@ -135,22 +135,9 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
     FewshotLabError
         Where no classifier can be fitted.
     """
-    from fewshot_lab.evaluation import choose
-    from fewshot_lab.project import costs_of
-
     if classifier is None:
         classifier = project.fit()
-    costs = costs_of(project, classifier.fitted.class_ids)
-    names = {row.id: row.name for row in project.store.classes(include_retired=True)}
-    class_names = [names[int(i)] for i in classifier.fitted.class_ids]
-    ids = list(project.require_embeddings().ids)
-    predicted: dict[str, tuple[str, float]] = {}
-    for start in range(0, len(ids), 4096):
-        part = ids[start : start + 4096]
-        probabilities = classifier.probabilities(part)
-        best = choose(probabilities, costs)
-        for image_id, row, column in zip(part, probabilities, best.tolist(), strict=True):
-            predicted[image_id] = (class_names[column], float(row[column]))
+    predicted = predicted_classes(project, classifier)
     trained = set(classifier.training.ids)
     rows = []
     for row in _sided(project, project.store.export_labels(include_unlabelled=True)):
@@ -164,6 +151,27 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
             }
         )
     return as_csv(PREDICTION_COLUMNS, rows)
+
+
+def predicted_classes(
+    project: ProjectCore, classifier: TrainedClassifier
+) -> dict[str, tuple[str, float]]:
+    """Return the class that is predicted for each embedded image, and its probability."""
+    from fewshot_lab.evaluation import choose
+    from fewshot_lab.project import costs_of
+
+    costs = costs_of(project, classifier.fitted.class_ids)
+    names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+    class_names = [names[int(i)] for i in classifier.fitted.class_ids]
+    ids = list(project.require_embeddings().ids)
+    predicted: dict[str, tuple[str, float]] = {}
+    for start in range(0, len(ids), 4096):
+        part = ids[start : start + 4096]
+        probabilities = classifier.probabilities(part)
+        best = choose(probabilities, costs)
+        for image_id, row, column in zip(part, probabilities, best.tolist(), strict=True):
+            predicted[image_id] = (class_names[column], float(row[column]))
+    return predicted
 
 
 def _as_text(row: dict[str, Any]) -> dict[str, Any]:

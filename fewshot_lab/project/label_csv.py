@@ -1,8 +1,9 @@
-"""A CSV of labels, held against the project before anything is stored."""
+"""Labels out of a file, held against the project before anything is stored."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +76,13 @@ def preview_label_csv(
     rows = [(row[path_column], row[label_column]) for _, row in read_columns(csv_path, columns)]
     if not rows:
         raise FewshotLabError(f"{csv_path.name} has no row below its first line.")
+    return preview_rows(store, csv_path.name, rows, annotator)
+
+
+def preview_rows(
+    store: Store, source: str, rows: Sequence[tuple[str, str]], annotator: str
+) -> CsvPreview:
+    """Return what labelling by rows of (path, label) would do; ``source`` is their file's name."""
     known = store.find_many([path for path, _ in rows])
     labels = {path: label or None for path, label in rows if path in known}
     said: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
@@ -85,7 +93,7 @@ def preview_label_csv(
     problem = ""
     if torn:
         problem = (
-            f"{csv_path.name} gives two labels to {len(torn):,} of its images: "
+            f"{source} gives two labels to {len(torn):,} of its images: "
             f"{', '.join(torn[0].values())}. Leave one of them."
         )
     spelled = dict.fromkeys(MARKS, "") | {label_key(row.name): row.name for row in store.classes()}

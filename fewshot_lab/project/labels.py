@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -15,12 +15,13 @@ from fewshot_lab.project.label_csv import (
     CsvPreview,
     label_key,
     preview_label_csv,
+    preview_rows,
 )
 from fewshot_lab.store import LabelAction, tidy_name
 
 
 class CsvLabels(NamedTuple):
-    """What labelling from a CSV did.
+    """What labelling from a file did.
 
     Attributes
     ----------
@@ -128,11 +129,36 @@ class Labels:
             Where the file cannot be read, is empty or lacks a column, or says two things of one
             image; nothing is stored then.
         """
-        found = self.preview_csv(csv_path, annotator, columns=columns)
-        if found.problem:
-            raise FewshotLabError(found.problem)
-        labelled = self.add(found.labels, annotator, view="import") if found.labels else 0
-        return CsvLabels(labelled, found.unmatched, self._respelt(found.labels.values()))
+        return self._take({annotator: self.preview_csv(csv_path, annotator, columns=columns)})
+
+    def add_rows(self, rows: Mapping[str, Sequence[tuple[str, str]]], source: str) -> CsvLabels:
+        """Label by rows of (path, label) of each annotator; ``source`` names their file.
+
+        Raises
+        ------
+        FewshotLabError
+            As :meth:`add_csv`.
+        """
+        store = self._store
+        return self._take(
+            {who: preview_rows(store, source, each, who) for who, each in rows.items()}
+        )
+
+    def _take(self, previews: Mapping[str, CsvPreview]) -> CsvLabels:
+        """Store what annotators say, or, where one of them says what cannot be, nothing."""
+        for each in previews.values():
+            if each.problem:
+                raise FewshotLabError(each.problem)
+        new: dict[str, str] = {}
+        for each in previews.values():
+            for name in each.new_classes:
+                new.setdefault(label_key(name), name)
+        # All classes come before the first label: a name that cannot be one stops everything.
+        self._store.add_classes(list(new.values()), annotator=next(iter(previews), ""))
+        labelled = sum(self.add(each.labels, who, view="import") for who, each in previews.items())
+        unmatched = dict.fromkeys(path for each in previews.values() for path in each.unmatched)
+        labels = [label for each in previews.values() for label in each.labels.values()]
+        return CsvLabels(labelled, list(unmatched), self._respelt(labels))
 
     def preview_csv(
         self, csv_path: Path | str, annotator: str, *, columns: tuple[str, str] = PATH_AND_LABEL

@@ -26,7 +26,7 @@ def _environment() -> Environment:
         environment.filters[name] = getattr(words, name)
     environment.filters["between"] = between
     environment.filters["explained"] = lambda text: Markup(explained(text))
-    environment.filters["bounds"] = lambda i: f"{100 * i.low:.0f}–{100 * i.high:.0f}"
+    environment.filters["bounds"] = words.limits_of
     environment.filters["share"] = words.share_of
     environment.filters["interval"] = lambda i: words.interval(i.value, i.low, i.high)
     return environment

@@ -2,11 +2,14 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 import pytest
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.exchange import write_out
 from fewshot_lab.export import labels_csv, parse_moment, predictions_csv
 
 pytestmark = pytest.mark.slow
@@ -53,3 +56,20 @@ def test_moments_are_positions_or_times():
     assert parse_moment("2026-05-01T14:30:00+00:00") == datetime(2026, 5, 1, 14, 30, tzinfo=UTC)
     with pytest.raises(FewshotLabError, match="neither"):
         parse_moment("yesterday")
+
+
+def test_label_studio_sees_predictions_but_for_the_audit(classifier, tmp_path) -> None:
+    project = classifier.project
+    file = tmp_path / "tasks.json"
+    written = write_out(project, file, "label-studio", classifier=classifier)
+    audit = {row.path for row in project.store.images(sorted(project.store.audit_ids()))}
+    written_tasks = json.loads(file.read_text())
+    tasks = {unquote(t["data"]["image"].partition("d=")[2]): t for t in written_tasks}
+    assert {path for path, task in tasks.items() if "predictions" not in task} == audit
+    assert written.predictions == len(tasks) - len(audit)
+    by_path = {row["path"]: row for row in read(predictions_csv(project, classifier=classifier))}
+    for path in tasks.keys() - audit:
+        (predicted,) = tasks[path]["predictions"]
+        assert predicted["score"] == float(by_path[path]["probability"])
+        assert predicted["result"][0]["value"]["choices"] == [by_path[path]["predicted"]]
+        assert project.store.log_head().hash[:16] in predicted["model_version"]

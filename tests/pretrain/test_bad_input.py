@@ -89,7 +89,7 @@ def test_grey_16_bit_tiny_and_broken_images(make_run, tmp_path, cells):
     assert '"images": 39' in (folder / "card.json").read_text()
 
 
-@pytest.mark.parametrize("step", [0, 3])
+@pytest.mark.parametrize("step", [pytest.param(0, marks=pytest.mark.exhaustive), 3])
 def test_a_full_disk_ends_the_run_and_keeps_what_is_stored(step, make_run, monkeypatch):
     folder = make_run(steps=9, checkpoint_steps=3)
     true = os.fsync

@@ -103,7 +103,13 @@ def test_the_head_learns_alone_first(make_run):
     assert not torch.equal(rested[name], moved[name])
 
 
-@pytest.mark.parametrize("backbone", ["test_vit", "test_resnet"], ids=["LayerNorm", "BatchNorm"])
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        pytest.param("test_vit", id="LayerNorm", marks=pytest.mark.exhaustive),
+        pytest.param("test_resnet", id="BatchNorm"),
+    ],
+)
 def test_killed_three_times_it_ends_with_the_same_bits(make_run, backbone):
     options = {"steps": 24, "backbone": backbone, "drop_path": 0.1 if backbone == "test_vit" else 0}
     never = make_run("never", **options)

@@ -90,7 +90,7 @@ def test_a_run_that_collapses_says_which_clone_to_try(
     assert [r["name"] for r in json.loads(capsys.readouterr().out)["runs"]] == ["cool"]
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.exhaustive), 2])
 @pytest.mark.usefixtures("project")
 def test_in_the_foreground_a_run_says_for_whom_it_waits(processes: int) -> None:
     from fewshot_lab.jobs import queue_slot
@@ -111,7 +111,9 @@ def test_in_the_foreground_a_run_says_for_whom_it_waits(processes: int) -> None:
     assert child.returncode == 0, err
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)]
+)
 @pytest.mark.usefixtures("project")
 def test_ctrl_c_stores_the_step_and_resume_goes_on(
     sent: signal.Signals, capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,7 @@ from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project, confounders_of, confounding_of, strategy_of
 from fewshot_lab.ui.evaluate import confounders
+from fewshot_lab.words import limits_of
 
 from .conftest import words
 
@@ -67,7 +68,7 @@ def test_a_suspect_is_named_and_looked_at(open_app, cells):
     text = words(app).replace("\u00a0", " ")
     assert report["sentence"] in text
     for value in report["values"]:
-        assert f"{value['accuracy']['low']:.2f}–{value['accuracy']['high']:.2f}" in text
+        assert limits_of(value["accuracy"]) in text
     (gaps,) = (toggle for toggle in app.toggle if toggle.label == "Suggestions fill gaps first")
     gaps.set_value(True).run()
     assert strategy_of(cells)["strategy"] == "gaps"

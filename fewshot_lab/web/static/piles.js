@@ -123,7 +123,7 @@ export class Piles {
     const { model } = this;
     if (this.blind) return [this.blind];
     if (!model.overview?.embedded) return ["Piles appear once the images are embedded."];
-    if (model.hasClassifier()) return ["No images without a label are as alike as a pile must be."];
+    if (model.hasClassifier()) return ["No images without a label are alike enough to be labelled at one look."];
     return [
       "No image without a label is a near-duplicate of another. Once two classes have labels, images that are alike and predicted alike come as piles, too.",
     ];

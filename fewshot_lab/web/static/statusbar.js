@@ -13,6 +13,8 @@ import { QualityPanel } from "./qualitypanel.js";
 
 const ABOUT =
   "Balanced accuracy in cross-validation: the mean over the classes, each label predicted by a classifier that did not see it. These images are harder than the rest where the classifier's doubt picked them. Click: each class, what is mistaken for what, and how the classifier works.";
+// A gain that is known less well than this tells nobody whether to go on.
+const VAGUE = 0.2;
 const AUDIT = "Accuracy on images that were drawn at random and never train the classifier, with its 95 % interval.";
 
 export class StatusBar {
@@ -117,8 +119,9 @@ export class StatusBar {
   drawNext(known) {
     const advice = this.model.overview?.advice;
     const next = advice?.next;
-    this.nextPart.hidden = !known || !next;
-    if (!known || !next) return;
+    const vague = !next || next.gain.high - next.gain.low > VAGUE;
+    this.nextPart.hidden = !known || vague;
+    if (!known || !next || vague) return;
     const { value, low, high } = next.gain;
     const points = pointsOf(value);
     const small = advice.done || value < 0.005;

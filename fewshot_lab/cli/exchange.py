@@ -1,0 +1,74 @@
+"""Other tools' files: exchange out, exchange in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewshot_lab.cli.labels import tell_unmatched
+from fewshot_lab.cli.options import Home, Json, ProjectName
+from fewshot_lab.cli.reporting import tell
+
+
+class Kind(StrEnum):
+    """Formats, as they are named at a terminal."""
+
+    LABEL_STUDIO = "label-studio"
+    COCO = "coco"
+    CVAT = "cvat"
+
+
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The JSON or XML file.", show_default=False)
+]
+As = Annotated[Kind, typer.Option("--as", help="The format.", show_default=False)]
+
+exchange = typer.Typer(
+    name="exchange",
+    help="Labels to and from Label Studio, COCO and CVAT.",
+    no_args_is_help=True,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    exchange.command(name="out")(out)
+    exchange.command(name="in")(in_)
+    app.add_typer(exchange)
+
+
+def out(project: ProjectName, file: File, kind: As, home: Home = None, json: Json = False) -> None:
+    """Write images and labels, with who gave them and when; for Label Studio predictions, too."""
+    from fewshot_lab.exchange import write_out
+    from fewshot_lab.project import Project
+
+    with Project.open(project) as opened:
+        done = write_out(opened, file, kind.value)
+    tell({"out": str(file), **done._asdict()}, f"{file}: {done.sentence}", as_json=json)
+
+
+def in_(
+    project: ProjectName,
+    file: File,
+    kind: As,
+    annotator: Annotated[str, typer.Option(help="Who labelled, where the file does not say.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Take in the labels of whole images.
+
+    Images are known by their paths, or by the ends of them; classes that do not exist yet are
+    added. Paths that are not in the project are listed and the exit status is 1; the others are
+    labelled all the same. A file in which somebody says two things of one image is refused.
+    """
+    from fewshot_lab.exchange import take_in
+    from fewshot_lab.project import Project
+
+    with Project.open(project) as opened:
+        done = take_in(opened, file, kind.value, annotator)
+        opened.touch()
+    tell(done._asdict(), done.sentence, as_json=json)
+    tell_unmatched(project, done.unmatched)
