@@ -128,7 +128,7 @@ def test_a_lasso_and_one_key_label_what_lies_inside_and_undo_takes_it_back(
     assert layout is not None
     ids = {layout.ids[i] for i in np.flatnonzero(inside(layout.xy, polygon))}
     assert 10 < len(ids) < 230
-    expect(page.get_by_role("button", name=f"Label {len(ids)}", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name=f"Label {len(ids)} images", exact=True)).to_be_visible()
     expect(page.locator(".ws-map-pill")).to_contain_text(str(len(ids)))
 
     page.keyboard.press("1")
@@ -595,7 +595,7 @@ def test_accepted_predictions_are_marked_and_undone_at_once(
     expect(page.locator(".ws-right")).to_have_attribute("data-count", str(n))
     page.keyboard.press("Escape")
     expect(page.locator(".ws-right")).to_have_attribute("data-view", "piles")
-    expect(page.get_by_role("button", name=f"Label {n}", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name=f"Label {n} images", exact=True)).to_be_visible()
     page.keyboard.press("1")
     until(lambda: labelled(project) == had + n, "one key labels the pile")
     assert {event.view for event in project.store.events()[-n:]} == {"pile"}
