@@ -96,6 +96,18 @@ class Server:
             self.kill()
 
 
+def label_first(page: Page, project: Project) -> None:
+    """Label the first image by a key: once more where it met images that had only just come."""
+    page.locator(".ws-grid").focus()
+    for _ in range(5):
+        page.keyboard.press("1")
+        deadline = time.monotonic() + 12
+        while time.monotonic() < deadline:
+            if project.store.labels():
+                return
+            page.wait_for_timeout(100)
+
+
 @pytest.fixture(scope="session")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a project of drawn cells, embedded and mapped, to be copied."""

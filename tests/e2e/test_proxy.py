@@ -17,6 +17,8 @@ from playwright.sync_api import Browser, expect
 
 from fewshot_lab.project import Project
 
+from .conftest import label_first
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -97,12 +99,7 @@ def test_the_app_is_used_through_the_proxy(
         field.fill("monocyte")
         field.press("Enter")
         expect(page.locator(".ws-class .ws-name", has_text="monocyte")).to_be_visible()
-        page.wait_for_timeout(500)
-        page.locator(".ws-grid").focus()
-        page.keyboard.press("1")
-        deadline = time.monotonic() + 60
-        while not project.store.labels() and time.monotonic() < deadline:
-            page.wait_for_timeout(100)
+        label_first(page, project)
         context.close()
     assert len(project.store.labels()) == 1
     assert sockets and all(address.startswith(url.replace("https", "wss")) for address in sockets)

@@ -17,7 +17,7 @@ from check import debian
 from fewshot_lab import accounts
 from fewshot_lab.project import Project
 
-from .conftest import Server, Watch
+from .conftest import Server, Watch, label_first
 
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config")  # the provider's own
 
@@ -95,13 +95,8 @@ def label_one(page: Page, url: str, project: Project, name: str) -> None:
     page.wait_for_selector(".ws-tile")
     expect(page.locator(".ws-class .ws-name", has_text="lymphocyte")).to_be_visible()
     expect(page.get_by_role("button", name=name)).to_be_visible()
-    page.wait_for_timeout(500)
-    page.locator(".ws-grid").focus()
-    page.keyboard.press("1")
-    deadline = time.monotonic() + 60
-    while not (labels := project.store.labels()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert {label.annotator for label in labels.values()} == {name}
+    label_first(page, project)
+    assert {label.annotator for label in project.store.labels().values()} == {name}
 
 
 def test_local_accounts(
