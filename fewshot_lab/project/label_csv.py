@@ -85,11 +85,13 @@ def preview_rows(
     """Return what labelling by rows of (path, label) would do; ``source`` is their file's name."""
     known = store.find_many([path for path, _ in rows])
     labels = {path: label or None for path, label in rows if path in known}
-    said: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
+    labels_by_image: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
     for path, label in rows:
         if path in known:
-            said.setdefault(known[path], {}).setdefault(label_key(label), f"{path}: {label}")
-    torn = [each for each in said.values() if len(each) > 1]
+            labels_by_image.setdefault(known[path], {}).setdefault(
+                label_key(label), f"{path}: {label}"
+            )
+    torn = [each for each in labels_by_image.values() if len(each) > 1]
     problem = ""
     if torn:
         problem = (
@@ -101,17 +103,19 @@ def preview_rows(
     for path, label in rows:
         if path in known and label and label_key(label) not in spelled:
             new.setdefault(label_key(label), label)
-    keys = Counter(next(iter(each)) for each in said.values())
+    keys = Counter(next(iter(each)) for each in labels_by_image.values())
     names = {"": "no label"} | new | {key: name or key for key, name in spelled.items()}
     own = _own_labels(store, annotator)
     return CsvPreview(
         rows=len(rows),
         labels=labels,
-        images=len(said),
+        images=len(labels_by_image),
         unmatched=[path for path, _ in rows if path not in known],
         new_classes=list(new.values()),
         counts={names[key]: n for key, n in keys.most_common()},
-        changed=sum(own.get(image, "") not in ("", *each) for image, each in said.items()),
+        changed=sum(
+            own.get(image, "") not in ("", *each) for image, each in labels_by_image.items()
+        ),
         problem=problem,
     )
 

@@ -35,12 +35,12 @@ def show(project: Project) -> None:
         table = Path(folder) / sources.safe_path(dropped.name).name
         table.write_bytes(dropped.getbuffer())
         columns = _columns(table)
-        found = project.labels.preview_csv(table, session.annotator(), columns=columns)
-        _preview(found)
+        preview = project.labels.preview_csv(table, session.annotator(), columns=columns)
+        _preview(preview)
         if st.button(
-            f"Label {plural(found.images, 'image')}",
+            f"Label {plural(preview.images, 'image')}",
             type="primary",
-            disabled=bool(found.problem) or not found.images,
+            disabled=bool(preview.problem) or not preview.images,
             key="fl-labels-store",
         ):
             project.labels.add_csv(table, session.annotator(), columns=columns)
@@ -64,33 +64,35 @@ def _columns(table: Path) -> tuple[str, str]:
     return ask(left, "File name or path", "path", 0), ask(right, "Label", "label", 1)
 
 
-def _preview(found: CsvPreview) -> None:
+def _preview(preview: CsvPreview) -> None:
     """Say what would be done, and warn of what may not be meant."""
-    plainly = f"{count(found.rows - len(found.unmatched))} of {plural(found.rows, 'row')} match"
-    copies = found.rows - len(found.unmatched) - found.images
+    plainly = (
+        f"{count(preview.rows - len(preview.unmatched))} of {plural(preview.rows, 'row')} match"
+    )
+    copies = preview.rows - len(preview.unmatched) - preview.images
     if copies:
         plainly += f"; {count(copies)} of them name an image a second time"
     muted(f"{plainly}. The labels carry the name {session.annotator()}.")
-    new = {name.casefold() for name in found.new_classes}
+    new = {name.casefold() for name in preview.new_classes}
     rows = [
         [name, count(n), "made by this" if name.casefold() in new else ""]
-        for name, n in found.counts.items()
+        for name, n in preview.counts.items()
     ]
     if rows:
         st.html(table_html(["Label", "Images", "Class"], rows))
-    if found.problem:
-        alert(found.problem)
-    if len(found.new_classes) > max(NAMED, found.images // 3):
+    if preview.problem:
+        alert(preview.problem)
+    if len(preview.new_classes) > max(NAMED, preview.images // 3):
         alert(
-            f"{plural(len(found.new_classes), 'class', 'classes')} would be made for "
-            f"{plural(found.images, 'image')}: is this the column of labels?"
+            f"{plural(len(preview.new_classes), 'class', 'classes')} would be made for "
+            f"{plural(preview.images, 'image')}: is this the column of labels?"
         )
-    if found.changed:
-        alert(f"{plural(found.changed, 'image')} of yours would get another label than now.")
-    if found.unmatched:
-        with st.expander(f"{plural(len(found.unmatched), 'row')} without an image here"):
+    if preview.changed:
+        alert(f"{plural(preview.changed, 'image')} of yours would get another label than now.")
+    if preview.unmatched:
+        with st.expander(f"{plural(len(preview.unmatched), 'row')} without an image here"):
             muted("No image has this path or file name here. They are left out:", small=True)
-            st.html(table_html(["File"], [[path] for path in found.unmatched[:200]]))
+            st.html(table_html(["File"], [[path] for path in preview.unmatched[:200]]))
 
 
 def _outcome(project: Project) -> None:

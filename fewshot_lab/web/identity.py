@@ -92,8 +92,8 @@ class Identity:
                 return
             name, session, administrator = None, "", False
         if name is not None:
-            told = [(ours[0], quote(name).encode()), (ours[1], session.encode())]
-            known = {"headers": [*headers, *told], VISITOR: Visitor(name, administrator)}
+            identified = [(ours[0], quote(name).encode()), (ours[1], session.encode())]
+            known = {"headers": [*headers, *identified], VISITOR: Visitor(name, administrator)}
             await self.app({**scope, **known}, receive, send)
         elif self._is_public(path):
             await self.app(scope, receive, self._watched(path, send))
@@ -119,10 +119,10 @@ class Identity:
                     raise FewshotLabError(UNTRUSTED)
                 return self._told_by_proxy(asked.headers), ""
             case "openid":
-                found = self.openid.identity(asked.cookies) if self.openid else None
-                if found is None:
+                signed_in = self.openid.identity(asked.cookies) if self.openid else None
+                if signed_in is None:
                     return None, ""
-                cookie, made, claims = found
+                cookie, made, claims = signed_in
                 key = accounts.key_of(cookie)
                 name = claimed_name(claims, self.settings.claim)
                 return accounts.adopt(key, name, made, idle, touch=touch), key
