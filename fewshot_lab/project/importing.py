@@ -11,16 +11,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.arrivals import Arrivals, KnownSources
+from fewshot_lab.project.codes import Codes
 from fewshot_lab.project.import_report import ImportReport, left_out
 from fewshot_lab.project.quota import check_quota
+from fewshot_lab.project.sequences import keep_sequences
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ExaminedImage, ManifestColumns
+    from fewshot_lab.images import ExaminedImage, ManifestColumns, SliceStep
     from fewshot_lab.project.training import ProjectCore
 
 PERSONAL = {"dicom", "nifti"}
@@ -37,6 +39,7 @@ def import_images(
     columns: ManifestColumns | None = None,
     group_field: str | None = None,
     copy: bool = False,
+    slice_step: SliceStep | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
     """Bring in images; again with the same source, only what is new.
@@ -50,8 +53,11 @@ def import_images(
         Take each file's folder name as its reference label.
     columns : ManifestColumns, optional
         For a manifest: which column is what; guessed where it is not given.
-    group_field : "PatientID" or "StudyInstanceUID", optional
-        The DICOM field that says which images belong together.
+    group_field : "PatientID", "StudyInstanceUID" or "SeriesInstanceUID", optional
+        The DICOM field that says which images belong together; slices of one series do in any
+        case. What is kept is a code of its value (:class:`fewshot_lab.project.codes.Codes`).
+    slice_step : SliceStep, optional
+        How far the imported slices of a volume lie apart; all are imported by default.
     copy : bool
         Keep a copy in the project. DICOM files are kept as PNG, without their header; so are
         those of a ZIP, and all that was dropped into the browser is copied. Nothing else that was
@@ -65,15 +71,24 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import ExaminedImage, Refused, examine, import_roots, scan
+    from fewshot_lab.images import (
+        ExaminedImage,
+        Refused,
+        SliceStep,
+        VolumeRules,
+        examine,
+        import_roots,
+        scan,
+    )
 
     began = time.monotonic()
     report = ImportReport()
     known, arrivals = KnownSources(project.store), Arrivals(project.store, report)
     sources = [Path(source)] if isinstance(source, (Path, str)) else list(source)
     roots = import_roots(project.folder)
+    rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
     try:
-        check_quota(project, sources, columns, roots, copy=copy)
+        check_quota(project, sources, columns, roots, rules, copy=copy)
         candidates = scan(
             sources if len(sources) > 1 else sources[0],
             reference_labels=reference_labels,
@@ -81,7 +96,11 @@ def import_images(
             group_field=group_field,
             roots=roots,
             extract_to=project.folder / "images",
+            volumes=rules,
+            progress=progress,
         )
+    except Stopped:
+        raise
     except FewshotLabError:  # it will be no better another time
         _remove_originals(project, sources)
         raise
@@ -94,6 +113,8 @@ def import_images(
             arrivals.store_in_time()
     finally:
         arrivals.store()
+        keep_sequences(project, candidates.volumes)
+    report.note_volumes(candidates)
     _remove_originals(project, sources)
     report.known += known.unchanged
     report.ignored = dict(candidates.ignored)

@@ -13,7 +13,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import count, plural, size
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ImportRoots, ManifestColumns
+    from fewshot_lab.images import ImportRoots, ManifestColumns, VolumeRules
     from fewshot_lab.project.training import ProjectCore
 
 _IMAGES, _GB = "FEWSHOT_LAB_QUOTA_IMAGES", "FEWSHOT_LAB_QUOTA_GB"
@@ -71,6 +71,7 @@ def check_quota(
     sources: Sequence[Path],
     columns: ManifestColumns | None,
     roots: ImportRoots,
+    rules: VolumeRules,
     *,
     copy: bool,
 ) -> None:
@@ -78,7 +79,7 @@ def check_quota(
     quota = quota_of(project)
     if quota == Quota():
         return
-    images, n_bytes = _incoming(project, sources, columns, roots, copy=copy)
+    images, n_bytes = _incoming(project, sources, columns, roots, rules, copy=copy)
     there = len(project.store.ids())
     if quota.images is not None and images and there + images > quota.images:
         raise FewshotLabError(
@@ -106,6 +107,7 @@ def _incoming(
     sources: Sequence[Path],
     columns: ManifestColumns | None,
     roots: ImportRoots,
+    rules: VolumeRules,
     *,
     copy: bool,
 ) -> tuple[int, int]:
@@ -126,7 +128,7 @@ def _incoming(
             continue
         stored = copy or source.is_relative_to(project.folder)
         files = set()
-        for candidate in scan(source, columns=columns, roots=roots):
+        for candidate in scan(source, columns=columns, roots=roots, volumes=rules):
             if not isinstance(candidate, Candidate):
                 continue
             if (str(candidate.file), candidate.frame) not in known:
