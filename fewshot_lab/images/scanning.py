@@ -11,11 +11,12 @@ from fewshot_lab.images.archive import list_archive, unpack
 from fewshot_lab.images.candidates import Candidate, Refused
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.file_types import is_tile_grid, kind_of
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
 from fewshot_lab.images.import_roots import ImportRoots
 from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
+from fewshot_lab.images.slides import Tiling, is_slide, slide_series, tile_candidates
 from fewshot_lab.progress import Progress, silent
 
 _Item = Candidate | Refused
@@ -54,6 +55,8 @@ def scan(
     extract_to: Path | None = None,
     group_field: str | None = None,
     roots: ImportRoots | None = None,
+    tiling: Tiling | None = None,
+    grids: Path | None = None,
     progress: Progress = silent,
 ) -> Scan:
     """Find the pictures in a source, without decoding them.
@@ -74,6 +77,10 @@ def scan(
         The field of DICOM headers to take as group.
     roots : ImportRoots, optional
         What lies outside of them is refused, also where a link or a row of a manifest leads there.
+    tiling : Tiling, optional
+        How whole slides are cut into tiles, each a candidate; refused without it.
+    grids : Path, optional
+        With `tiling`: the folder for the files that say how each slide is cut.
     progress : Progress
         Told of the listing of folders, stage "listing".
 
@@ -100,7 +107,16 @@ def scan(
         roots.check(path)
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
-    opener = _Opener(pictures, reference_labels, columns, extract_to, group_field, roots, progress)
+    opener = _Opener(
+        pictures,
+        reference_labels,
+        columns,
+        extract_to,
+        group_field,
+        roots,
+        progress,
+        (tiling, grids) if tiling is not None and grids is not None else None,
+    )
     if len(sources) == 1:
         pictures._items = opener.open(sources[0])
     else:
@@ -120,6 +136,7 @@ class _Opener:
         group_field: str | None,
         roots: ImportRoots,
         progress: Progress,
+        slides: tuple[Tiling, Path] | None,
     ) -> None:
         self.scan = scan
         self.by_folder = reference_labels == "folders"
@@ -128,6 +145,9 @@ class _Opener:
         self.group_field = group_field
         self.roots = roots
         self.progress = progress
+        self.slides = slides
+        self.series: set[str] = set()
+        """Slides in DICOM that were met: each has a file for every level."""
 
     def open(self, source: Path) -> Iterator[_Item]:
         if source.is_dir():
@@ -233,7 +253,7 @@ class _Opener:
         return items()
 
     def _row(self, row: ManifestRow) -> Iterator[_Item]:
-        if row.frame is not None and self.roots.allow(row.file):
+        if row.frame is not None and self.roots.allow(row.file) and not is_tile_grid(row.file):
             path = f"{row.path}#{row.frame}"
             yield Candidate(path, row.file, row.frame, row.reference, row.group, row.meta)
         else:
@@ -251,7 +271,13 @@ class _Opener:
         if not self.roots.allow(file):
             yield Refused(path, "The file lies outside the folders that images may come from.")
             return
+        if is_tile_grid(file):  # it may name any file
+            yield Refused(path, "This says how a slide is cut; import the slide itself.")
+            return
         meta = meta or {}
+        if is_slide(file):
+            yield from self._tiles(path, file, reference, group, meta)
+            return
         frames = 1
         try:
             kind = kind_of(file)
@@ -278,6 +304,45 @@ class _Opener:
         for frame in range(frames):
             name = path if frames == 1 else f"{path}#{frame}"
             yield Candidate(name, file, frame, reference, group, meta)
+
+    def _tiles(
+        self,
+        path: str,
+        file: Path,
+        reference: str | None,
+        group: str | None,
+        meta: dict[str, str | float],
+    ) -> Iterator[_Item]:
+        """Yield one candidate per tile of a slide."""
+        series = slide_series(file)
+        if series in self.series:
+            self.scan.total -= 1
+            return
+        if series is not None:
+            self.series.add(series)
+        if self.slides is None:
+            yield Refused(path, "This is a whole slide: import it into a project, as tiles.")
+            return
+        try:
+            group = group or self._patient(file, series)
+            count, tiles = tile_candidates(
+                path, file, *self.slides, reference=reference, group=group, meta=meta
+            )
+        except UnreadableImage as error:
+            yield Refused(path, str(error))
+            return
+        if not count:
+            yield Refused(path, "No tissue was found on this slide: lower what counts as tissue.")
+            return
+        self.scan.total += count - 1
+        yield from tiles
+
+    def _patient(self, file: Path, series: str | None) -> str | None:
+        if series is None or self.group_field is None:
+            return None
+        from fewshot_lab.images.dicom import frames_and_group
+
+        return frames_and_group(file, self.group_field)[1]
 
     def _folder_for(self, source: Path) -> Path:
         if self.extract_to is None:
