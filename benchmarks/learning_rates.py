@@ -5,7 +5,7 @@
 The recipe of a GPU (nothing at rest but the backbone while the new head learns alone) at small
 crops, from the embedded EfficientNet-Lite0 with ImageNet's weights. Rates are told as at a batch of
 256 and scaled by the batch. Judged by the labels as a run's own check does: balanced accuracy of
-kNN and of logistic regression by cross-validation, less that of the frozen start on the same images.
+kNN and of logistic regression by cross-validation, less that of the frozen start on those images.
 The mean and its 95 % interval are over sets (of the seeds' means).
 """
 
