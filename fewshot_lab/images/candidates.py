@@ -42,6 +42,18 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class ListedFile:
+    """A file of a source, or one frame of it, with what came with it."""
+
+    path: str
+    file: Path
+    reference: str | None = None
+    group: str | None = None
+    meta: dict[str, str | float] = field(default_factory=dict)
+    frame: int | None = None
+
+
+@dataclass(frozen=True)
 class ExaminedImage:
     """A picture that was read.
 

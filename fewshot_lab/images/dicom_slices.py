@@ -98,14 +98,15 @@ def header_of(header: Any, frames: int = 1, group_field: str | None = None) -> S
         length = float(np.linalg.norm(crossed))
         normal = _vector(crossed / length) if length > 1e-3 else None
     origin = _numbers(header.get("ImagePositionPatient"), 3)
+    modality = str(header.get("Modality") or "").strip().upper()
     kinds = [str(word).upper() for word in header.get("ImageType") or ()]
     group = str(header.get(group_field) or "").strip() if group_field else ""
     number = _numbers([header.get("InstanceNumber")], 1)
     return SliceHeader(
         series=str(header.get("SeriesInstanceUID") or "").strip(),
         group=group or None,
-        modality=str(header.get("Modality") or "").strip().upper(),
-        localizer="LOCALIZER" in kinds[2:],
+        modality=modality,
+        localizer=modality in SLICED and "LOCALIZER" in kinds[2:],
         normal=normal,
         origin=_vector(origin) if origin is not None else None,
         number=int(number[0]) if number is not None else None,

@@ -58,7 +58,8 @@ def list_folder(folder: Path, report: Callable[[int], None] = lambda n: None) ->
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not is_noise(name))
+        slides = {ending(n) == ".mrxs" and n[: -len(".mrxs")] for n in names}  # with a folder each
+        folders[:] = sorted(name for name in folders if not is_noise(name) and name not in slides)
         for name in sorted(names):
             file = Path(where, name)
             if is_dicomdir(file):

@@ -2,21 +2,20 @@
 
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images.archive import list_archive, unpack
-from fewshot_lab.images.candidates import Candidate, Refused, Scan
+from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicomdir import is_dicomdir
-from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.file_pictures import FilePictures
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
 from fewshot_lab.images.import_roots import ImportRoots
 from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
-from fewshot_lab.images.volume_scan import ListedFile, with_volumes
+from fewshot_lab.images.slides import Tiling
 from fewshot_lab.images.volumes import VolumeRules
 from fewshot_lab.progress import Progress, silent
 
@@ -32,6 +31,8 @@ def scan(
     group_field: str | None = None,
     roots: ImportRoots | None = None,
     volumes: VolumeRules | None = None,
+    tiling: Tiling | None = None,
+    grids: Path | None = None,
     progress: Progress = silent,
 ) -> Scan:
     """Find the pictures in a source, without decoding them.
@@ -56,6 +57,10 @@ def scan(
         Put slices of DICOM series and NIfTI into order, with their places in ``meta`` and the
         series as their group where no other is asked for, and leave localizers out. Without, each
         file is a picture by itself.
+    tiling : Tiling, optional
+        How whole slides are cut into tiles, each a candidate; refused without it.
+    grids : Path, optional
+        With `tiling`: the folder for the files that say how each slide is cut.
     progress : Progress
         Told of the listing of folders, stage "listing", and of headers read, stage "headers".
 
@@ -82,9 +87,10 @@ def scan(
         roots.check(path)
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
+    slides = (tiling, grids) if tiling is not None and grids is not None else None
+    split = FilePictures(pictures, group_field, roots, volumes, slides, progress)
     by_folder = reference_labels == "folders"
-    settings = (columns, extract_to, group_field, roots, volumes, progress)
-    opener = _Opener(pictures, by_folder, *settings)
+    opener = _Opener(pictures, split, columns, extract_to, progress, by_folder=by_folder)
     if len(sources) == 1:
         pictures._items = opener.open(sources[0])
     else:
@@ -98,22 +104,19 @@ class _Opener:
     def __init__(
         self,
         scan: Scan,
-        by_folder: bool,
+        pictures: FilePictures,
         columns: ManifestColumns | None,
         extract_to: Path | None,
-        group_field: str | None,
-        roots: ImportRoots,
-        volumes: VolumeRules | None,
         progress: Progress,
+        *,
+        by_folder: bool,
     ) -> None:
         self.scan = scan
-        self.by_folder = by_folder
+        self.pictures = pictures
         self.columns = columns
         self.extract_to = extract_to
-        self.group_field = group_field
-        self.roots = roots
-        self.volumes = volumes
         self.progress = progress
+        self.by_folder = by_folder
 
     def open(self, source: Path) -> Iterator[_Item]:
         if is_dicomdir(source):
@@ -164,7 +167,7 @@ class _Opener:
 
         def items() -> Iterator[_Item]:
             yield from listing.refused
-            yield from self._pictures(ListedFile(p, f, labels.get(p)) for p, f in listing.files)
+            yield from self.pictures.of(ListedFile(p, f, labels.get(p)) for p, f in listing.files)
 
         return items()
 
@@ -188,7 +191,7 @@ class _Opener:
         def items() -> Iterator[_Item]:
             with archive:
                 yield from listing.refused
-                yield from self._pictures(
+                yield from self.pictures.of(
                     item if isinstance(item, Refused) else ListedFile(*item, labels.get(item[0]))
                     for item in unpack(archive, listing, folder)
                 )
@@ -209,75 +212,7 @@ class _Opener:
         rows = list(list_manifest(source, columns))
         self.scan.total += len(rows)
 
-        return self._pictures(row if isinstance(row, Refused) else _listed(row) for row in rows)
-
-    def _pictures(self, files: Iterable[ListedFile | Refused]) -> Iterator[_Item]:
-        """Yield one candidate per picture, slices of volumes in their order where rules are."""
-        if self.volumes is None:
-            for file in files:
-                yield from (file,) if isinstance(file, Refused) else self._frames(file)
-            return
-        refused: list[Refused] = []
-
-        def readable() -> Iterator[ListedFile]:
-            for file in files:
-                if isinstance(file, Refused):
-                    refused.append(file)
-                else:
-                    yield file
-
-        for item in with_volumes(
-            readable(),
-            self.volumes,
-            self.scan,
-            group_field=self.group_field,
-            single=self._frames,
-            allow=self.roots.allow,
-            progress=self.progress,
-        ):
-            yield from refused
-            refused.clear()
-            yield item
-        yield from refused
-
-    def _frames(self, listed: ListedFile) -> Iterator[_Item]:
-        """Yield one candidate per frame of a file."""
-        path, file, group = listed.path, listed.file, listed.group
-        if not self.roots.allow(file):
-            yield Refused(path, "The file lies outside the folders that images may come from.")
-            return
-        if listed.frame is not None:
-            name = f"{path}#{listed.frame}"
-            yield Candidate(name, file, listed.frame, listed.reference, group, listed.meta)
-            return
-        frames = 1
-        try:
-            kind = kind_of(file)
-            if kind == "dicom":
-                from fewshot_lab.images.dicom import frames_and_group
-
-                frames, own = frames_and_group(file, self.group_field)
-                if own and self.volumes is not None and self.group_field:
-                    own = self.volumes.code(self.group_field, own)
-                group = group or own
-            elif kind == "nifti":
-                from fewshot_lab.images.nifti import count_slices
-
-                frames = count_slices(file)
-                group = group or path  # the slices of one volume are of one person
-            elif kind == "tiff":
-                from fewshot_lab.images.tiff import count_tiff_pictures
-
-                frames = count_tiff_pictures(file)
-        except UnreadableImage as error:
-            yield Refused(path, str(error))
-            return
-        except OSError:
-            pass  # reading it says why
-        self.scan.total += frames - 1
-        for frame in range(frames):
-            name = path if frames == 1 else f"{path}#{frame}"
-            yield Candidate(name, file, frame, listed.reference, group, listed.meta)
+        return self.pictures.of(row if isinstance(row, Refused) else _listed(row) for row in rows)
 
     def _folder_for(self, source: Path) -> Path:
         if self.extract_to is None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from fewshot_lab.images.candidates import Candidate, Refused, Scan
+from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
 from fewshot_lab.images.dicom_slices import SliceHeader, slice_header
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
@@ -22,20 +21,8 @@ PREFIXES = {PATIENT: "patient", STUDY: "study", SERIES: "series", "NIfTI": "volu
 """What a code begins with, by what it stands for."""
 
 
-@dataclass(frozen=True)
-class ListedFile:
-    """A file of a source, or one frame of it, with what came with it."""
-
-    path: str
-    file: Path
-    reference: str | None = None
-    group: str | None = None
-    meta: dict[str, str | float] = field(default_factory=dict)
-    frame: int | None = None
-
-
 def with_volumes(
-    files: Iterable[ListedFile],
+    files: Iterable[ListedFile | Refused],
     rules: VolumeRules,
     scan: Scan,
     *,
@@ -50,7 +37,8 @@ def with_volumes(
 
     Parameters
     ----------
-    files : iterable of ListedFile
+    files : iterable of ListedFile or Refused
+        What is refused is passed on.
     rules : VolumeRules
     scan : Scan
         Is told of every volume, and of what is left out.
@@ -65,6 +53,9 @@ def with_volumes(
     """
     held: list[tuple[ListedFile, SliceHeader]] = []
     for number, listed in enumerate(files, 1):
+        if isinstance(listed, Refused):
+            yield listed
+            continue
         try:
             whole = listed.frame is None and allow(listed.file)
             kind = kind_of(listed.file) if whole else ""

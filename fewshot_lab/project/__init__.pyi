@@ -106,6 +106,10 @@ from .sequences import slice_grey_values as slice_grey_values
 from .sequences import slice_picture as slice_picture
 from .site_audits import audit_site as audit_site
 from .site_audits import site_audits as site_audits
+from .slides import Slide as Slide
+from .slides import SlideTile as SlideTile
+from .slides import slides_of as slides_of
+from .slides import tiles_of as tiles_of
 from .studies import Studies as Studies
 from .suggestion_strategy import set_strategy as set_strategy
 from .suggestion_strategy import strategies_of as strategies_of

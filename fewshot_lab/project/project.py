@@ -26,7 +26,7 @@ from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns, SliceStep
+    from fewshot_lab.images import ManifestColumns, SliceStep, Tiling
     from fewshot_lab.project.audit_set import AuditSet
     from fewshot_lab.project.team import ProjectTeam
 
@@ -91,6 +91,7 @@ class Project(ProjectCore):
         group_field: str | None = None,
         copy: bool = False,
         slice_step: SliceStep | None = None,
+        tiling: Tiling | None = None,
         progress: Progress = silent,
     ) -> ImportReport:
         """Bring in images; see :func:`fewshot_lab.project.importing.import_images`."""
@@ -102,6 +103,7 @@ class Project(ProjectCore):
             group_field=group_field,
             copy=copy,
             slice_step=slice_step,
+            tiling=tiling,
             progress=progress,
         )
 

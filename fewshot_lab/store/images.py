@@ -143,6 +143,17 @@ class Images:
             query = select(images.c.grp).where(images.c.grp.is_not(None)).distinct()
             return set(connection.scalars(query))
 
+    def frames_of(self, source: str) -> list[tuple[int, str]]:
+        """Return frame and image id of all images that came from one file, by frame."""
+        query = (
+            select(files.c.source_frame, images.c.id)
+            .join(images, images.c.ordinal == files.c.image)
+            .where(files.c.source == source, files.c.replaced == 0)
+            .order_by(files.c.source_frame)
+        )
+        with self._database.read() as connection:
+            return [(frame, image_id) for frame, image_id in connection.execute(query)]
+
     def spare_files(self, image_id: str | None = None) -> dict[str, list[tuple[str, int]]]:
         """Return all files and frames of images that have several, by id, in their order.
 
