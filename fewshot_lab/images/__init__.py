@@ -2,8 +2,9 @@
 
 from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused, Scan
 from fewshot_lab.images.dicom import GROUP_FIELDS
-from fewshot_lab.images.dicom_copy import dicom_values_only
+from fewshot_lab.images.dicom_copy import dicom_values_only, pixels_of
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
+from fewshot_lab.images.dicom_slices import SliceHeader, header_of
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
 from fewshot_lab.images.file_types import has_picture_suffix, is_tile_grid, kind_of
@@ -21,13 +22,14 @@ from fewshot_lab.images.reading import (
 from fewshot_lab.images.scanning import scan
 from fewshot_lab.images.slice_step import SliceStep
 from fewshot_lab.images.slides import Tiling, TissueRule, pixel_file
-from fewshot_lab.images.volume_scan import PREFIXES, VOLUME
-from fewshot_lab.images.volumes import SERIES, Slice, Volume, VolumeRules
+from fewshot_lab.images.volume_scan import PREFIXES, VOLUME, slice_columns
+from fewshot_lab.images.volumes import SERIES, STUDY, Slice, Volume, VolumeRules, stacked
 
 __all__ = [
     "GROUP_FIELDS",
     "PREFIXES",
     "SERIES",
+    "STUDY",
     "VOLUME",
     "Candidate",
     "ExaminedImage",
@@ -37,6 +39,7 @@ __all__ = [
     "Refused",
     "Scan",
     "Slice",
+    "SliceHeader",
     "SliceStep",
     "Tiling",
     "TissueRule",
@@ -49,6 +52,7 @@ __all__ = [
     "examine",
     "guess_columns",
     "has_picture_suffix",
+    "header_of",
     "holds_dicom",
     "import_roots",
     "is_tile_grid",
@@ -57,6 +61,7 @@ __all__ = [
     "named_dicom",
     "pixel_file",
     "pixel_id",
+    "pixels_of",
     "pixels_only",
     "read_grey_values",
     "read_header",
@@ -64,4 +69,6 @@ __all__ = [
     "read_table",
     "scan",
     "set_import_roots",
+    "slice_columns",
+    "stacked",
 ]

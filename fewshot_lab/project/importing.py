@@ -23,7 +23,7 @@ from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ExaminedImage, ManifestColumns, SliceStep, Tiling
+    from fewshot_lab.images import ExaminedImage, ManifestColumns, Scan, SliceStep, Tiling
     from fewshot_lab.project.training import ProjectCore
 
 PERSONAL = {"dicom", "nifti"}
@@ -75,21 +75,9 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import (
-        ExaminedImage,
-        Refused,
-        SliceStep,
-        Tiling,
-        VolumeRules,
-        examine,
-        import_roots,
-        scan,
-    )
+    from fewshot_lab.images import SliceStep, Tiling, VolumeRules, import_roots, scan
 
-    began = time.monotonic()
     tiling = tiling or Tiling()
-    report = ImportReport()
-    known, arrivals = KnownSources(project), Arrivals(project.store, report)
     sources = [Path(source)] if isinstance(source, (Path, str)) else list(source)
     roots = import_roots(project.folder)
     rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
@@ -112,6 +100,52 @@ def import_images(
     except FewshotLabError:  # it will be no better another time
         _remove_originals(project, sources)
         raise
+    report = import_candidates(
+        project,
+        candidates,
+        copy=copy,
+        source=str(source),
+        group=group_field or (columns.group if columns is not None else None),
+        progress=progress,
+    )
+    _remove_originals(project, sources)
+    return report
+
+
+def import_candidates(
+    project: ProjectCore,
+    candidates: Scan,
+    *,
+    copy: bool,
+    source: str,
+    group: str | None = None,
+    progress: Progress = silent,
+) -> ImportReport:
+    """Take in what a scan yields, a batch at a time.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    candidates : Scan
+    copy : bool
+        Keep copies, of pixels alone.
+    source : str
+        Where from, for the journal and for what went wrong.
+    group : str, optional
+        The field or column that is the group.
+    progress : Progress
+
+    Raises
+    ------
+    FewshotLabError
+        Where no image came.
+    Stopped
+    """
+    from fewshot_lab.images import ExaminedImage, Refused, examine
+
+    began = time.monotonic()
+    report = ImportReport()
+    known, arrivals = KnownSources(project), Arrivals(project.store, report)
     try:
         for item in examine(candidates, skip=known.skip, progress=progress):
             if isinstance(item, Refused):
@@ -123,20 +157,19 @@ def import_images(
         arrivals.store()
         keep_sequences(project, candidates.volumes)
     report.note_volumes(candidates)
-    _remove_originals(project, sources)
     report.known += known.unchanged
     report.ignored = dict(candidates.ignored)
     moved = _moved(project, report.duplicates)
     report.moved = len({image_id for _, image_id in moved})
     report.duplicates = [each for each in report.duplicates if each not in moved]
     report.filled = project.store.fill_in(known.facts) if known.facts else 0
-    project.splits.imported(group_field or (columns.group if columns is not None else None))
+    project.splits.imported(group)
     report.seconds = time.monotonic() - began
     if not (report.added or report.known or report.moved or report.duplicates or report.refused):
         raise FewshotLabError(f"No image was found in {source}.{left_out(report.ignored)}")
     project.store.note(
         "import",
-        source=str(source),
+        source=source,
         added=report.added,
         refused=len(report.refused),
         copy=copy,

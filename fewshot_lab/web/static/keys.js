@@ -18,6 +18,10 @@ const LABEL_KEYS = { u: "unsure", x: "reject", s: "skip", Backspace: "clear", De
 /** @type {Record<string, [number, number]>} */
 const PANS = { ArrowLeft: [120, 0], ArrowRight: [-120, 0], ArrowUp: [0, 120], ArrowDown: [0, -120] };
 
+// Through the slices of a volume.
+/** @type {Record<string, number>} */
+const STEPS = { PageUp: -1, PageDown: 1 };
+
 export class Keys {
   /**
    * @param {{
@@ -76,6 +80,8 @@ export class Keys {
     const look = viewer.isOpen ? this.lookOf(event) : null;
     if (look) return look;
     const label = this.labelOf(event, key);
+    const context = viewer.isOpen && viewer.sequence.isContext;
+    if (context && (label || key === "Enter" || key === "0")) return () => viewer.sequence.refuse();
     if (label) return label;
     if ((key === "Enter" || key === " ") && closest(event, "button, a, summary, [role=menuitem]")) return null;
     if (["ArrowUp", "ArrowDown", "Home", "End"].includes(key) && closest(event, ".ws-class")) return null;
@@ -116,6 +122,8 @@ export class Keys {
     const { viewer } = this;
     if (key === "+" || key === "=") return () => viewer.zoomBy(1.5);
     if (key === "-" && !code.startsWith("Digit")) return () => viewer.zoomBy(1 / 1.5);
+    const step = viewer.sequence.steps ? STEPS[key] : 0;
+    if (step) return () => viewer.sequence.step(step);
     const direction = shiftKey ? PANS[key] : null;
     return direction ? () => viewer.pan(direction[0], direction[1]) : null;
   }
