@@ -132,7 +132,15 @@ def _embedded(done: Any) -> str:
         words.append(f"{done.skipped:,} had an embedding")
     if done.failed:
         words.append(f"{plural(len(done.failed), 'image')} could not be read")
-    return ", ".join(words) + "."
+    sentence = ", ".join(words) + "."
+    if done.damaged:
+        names = ", ".join(Path(file).name for file in done.damaged)
+        files = "file of embeddings was" if len(done.damaged) == 1 else "files of embeddings were"
+        sentence += (
+            f" {len(done.damaged):,} {files} damaged ({names}) and set aside; "
+            "the images in it were embedded anew."
+        )
+    return sentence
 
 
 def map_(
