@@ -25,6 +25,7 @@ from fewshot_lab.cli import (
     records,
     runs,
     serve,
+    similar,
     splits,
 )
 from fewshot_lab.cli.options import Home
@@ -44,6 +45,7 @@ app = typer.Typer(
 for room in (
     projects,
     embeddings,
+    similar,
     backbones,
     labels,
     exchange,

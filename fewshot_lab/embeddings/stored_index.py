@@ -175,7 +175,7 @@ def _trained(vectors: Vectors, n: int, kind: str) -> Any:
     faiss = load_faiss()
     d = sample.shape[1]
     code = math.gcd(CODE, max(1, d // 4))
-    # 256 centroids want some ten thousand vectors; fewer get 16, and no rotation is learnt for them.
+    # 256 centroids want some ten thousand vectors; fewer get 16, and no rotation is learnt.
     enough = len(sample) >= 39 * 256
     name = f"OPQ{code},IVF{cells},PQ{code}" if enough else f"IVF{cells},PQ{code}x4"
     index = faiss.index_factory(d, name, faiss.METRIC_INNER_PRODUCT)
