@@ -60,8 +60,28 @@ class TakenIn(NamedTuple):
         return f"{text} {self.respelt}".strip()
 
 
-def take_in(project: Project, file: Path, kind: FormatName, annotator: str) -> TakenIn:
-    """Label images from another tool's file; classes that do not exist yet are added.
+class Incoming(NamedTuple):
+    """What a file says of the images of a project; nothing of it is stored yet.
+
+    Attributes
+    ----------
+    rows : dict
+        From an annotator to paths and labels.
+    other : int
+        Boxes, outlines and answers of other kinds, left out.
+    times : (str, str) or None
+        The first and the last time in the file.
+    """
+
+    rows: dict[str, list[tuple[str, str]]]
+    other: int
+    times: tuple[str, str] | None
+
+
+def read_labels(
+    project: Project, file: Path, kind: FormatName, annotator: str, *, apart: str = ""
+) -> Incoming:
+    """Read another tool's file; nothing is stored.
 
     Parameters
     ----------
@@ -70,12 +90,13 @@ def take_in(project: Project, file: Path, kind: FormatName, annotator: str) -> T
     kind : FormatName
     annotator : str
         Whose labels those are of which the file does not say it.
+    apart : str
+        Added to the names in the file, where they must not be taken for people who sign in here.
 
     Raises
     ------
     FewshotLabError
-        Where the file cannot be read, is another format, holds no label of a whole image, or
-        two of one annotator for one image; nothing is stored then.
+        Where the file cannot be read, is another format, or holds no label of a whole image.
     """
     contents = FORMATS[kind].read(file)
     opinions = [
@@ -88,25 +109,46 @@ def take_in(project: Project, file: Path, kind: FormatName, annotator: str) -> T
         raise FewshotLabError(
             f"{file.name} holds no label of a whole image{instead}. Nothing was stored."
         )
-    store = project.store
-    own_path = project_paths(store, list(dict.fromkeys(path for path, _ in opinions)))
+    own_path = project_paths(project.store, list(dict.fromkeys(path for path, _ in opinions)))
     rows: dict[str, list[tuple[str, str]]] = {}
     for path, opinion in opinions:
-        who = tidy_name(_storable(opinion.annotator or annotator))
+        named = tidy_name(_storable(opinion.annotator or ""))
+        who = f"{named}{apart}" if named and named != annotator else tidy_name(annotator)
         if not 0 < len(who) <= LONGEST_NAME:
             raise FewshotLabError(
                 f"An annotator's name has 1 to {LONGEST_NAME} characters; {who[:80]!r} has "
                 f"{len(who)}. Nothing was stored."
             )
         rows.setdefault(who, []).append((own_path[path], opinion.label))
-    before = {row.name for row in store.classes()}
-    done = project.labels.add_rows(rows, file.name)
     moments = sorted(_storable(opinion.time) for _, opinion in opinions if opinion.time)
-    times = (moments[0], moments[-1]) if moments else None
+    return Incoming(rows, contents.other, (moments[0], moments[-1]) if moments else None)
+
+
+def take_in(
+    project: Project, file: Path, kind: FormatName, annotator: str, *, apart: str = ""
+) -> TakenIn:
+    """Label images from another tool's file; classes that do not exist yet are added.
+
+    Raises
+    ------
+    FewshotLabError
+        As :func:`read_labels`, and where one annotator says two things of one image; nothing is
+        stored then.
+    """
+    incoming = read_labels(project, file, kind, annotator, apart=apart)
+    store = project.store
+    before = {row.name for row in store.classes()}
+    done = project.labels.add_rows(incoming.rows, file.name)
     new = [row.name for row in store.classes() if row.name not in before]
-    store.note("labels", kind=kind, file=str(file), labelled=done.labelled, times=times)
+    store.note("labels", kind=kind, file=str(file), labelled=done.labelled, times=incoming.times)
     return TakenIn(
-        done.labelled, done.unmatched, list(rows), new, contents.other, times, done.sentence
+        done.labelled,
+        done.unmatched,
+        list(incoming.rows),
+        new,
+        incoming.other,
+        incoming.times,
+        done.sentence,
     )
 
 
