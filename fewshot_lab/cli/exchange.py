@@ -72,10 +72,16 @@ def in_(
     file: File,
     kind: As,
     annotator: Annotated[str, typer.Option(help="Who labelled, where the file does not say.")],
+    boxes: Annotated[
+        bool, typer.Option("--boxes", help="Make each labelled box an image of its own.")
+    ] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Keep boxes as files, not as parts of their images.")
+    ] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Take in the labels of whole images.
+    """Take in the labels of whole images, and with --boxes those of boxes.
 
     Images are known by their paths, or by the ends of them; classes that do not exist yet are
     added. Paths that are not in the project are listed and the exit status is 1; the others are
@@ -84,8 +90,8 @@ def in_(
     from fewshot_lab.exchange import take_in
     from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
-        done = take_in(opened, file, kind.value, annotator)
+    with progress(None, as_json=json) as report, Project.open(project) as opened:
+        done = take_in(opened, file, kind.value, annotator, boxes=boxes, copy=copy, progress=report)
         opened.touch()
     tell(done._asdict(), done.sentence, as_json=json)
     tell_unmatched(project, done.unmatched)

@@ -12,7 +12,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import read_json, records, writing_beside
+from fewshot_lab.exchange.files import read_json, records, rectangle, writing_beside
 from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture
 from fewshot_lab.files import write_atomically
 
@@ -79,7 +79,7 @@ def _classification(label: str, **further: Any) -> dict[str, Any]:
 
 
 def read(folder: Path) -> Contents:
-    """Return the classifications that people gave, of our own dataset folder or another's.
+    """Return classifications and boxes that people gave, of our own dataset folder or another's.
 
     ``folder`` may be its ``samples.json`` alone.
 
@@ -105,15 +105,26 @@ def read(folder: Path) -> Contents:
     if not samples:
         raise FewshotLabError(f"{file.name} lists no samples with a filepath.")
     field = _field(samples, folder)
-    opinions, other = [], 0
+    opinions, other, boxes = [], 0, []
     for sample in samples:
         path = sample["path"] if isinstance(sample.get("path"), str) else sample["filepath"]
         for name, value in sample.items():
             if name == field:
                 opinions += [(path, _opinion(each)) for each in _classifications(value)]
-            elif isinstance(value, dict) and value.get("_cls") == "Detections":
-                other += len(records(value, "detections"))
-    return Contents(opinions, other)
+            for each in _detections(value):
+                box = rectangle(each.get("bounding_box"), 1)
+                if box is None or not isinstance(each.get("label"), str):
+                    other += 1
+                else:
+                    boxes.append((path, box, _opinion(each)))
+    return Contents(opinions, other, boxes)
+
+
+def _detections(value: Any) -> list[dict[str, Any]]:
+    """Return the boxes of a field that people drew: models say how sure they are."""
+    if not isinstance(value, dict) or value.get("_cls") != "Detections":
+        return []
+    return [each for each in records(value, "detections") if each.get("confidence") is None]
 
 
 def _field(samples: list[dict[str, Any]], folder: Path) -> str | None:
