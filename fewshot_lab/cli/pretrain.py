@@ -61,8 +61,9 @@ def pretrain(
     modality: Annotated[
         str | None,
         typer.Option(
-            help="stained microscopy, dermoscopy, endoscopy or radiology grey: which changes of "
-            "an image are safe. Proposed from colours and names, if not said.",
+            help="stained microscopy, dermoscopy, endoscopy, radiology grey, ultrasound, fundus, "
+            "oct, photographs or other: which changes of an image are safe. Proposed from colours "
+            "and names, if not said.",
             show_default=False,
         ),
     ] = None,

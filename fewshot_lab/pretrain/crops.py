@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional
 
 from fewshot_lab.pretrain.colour import coloured, draw_colours
-from fewshot_lab.pretrain.image_cache import CachedPixels
+from fewshot_lab.pretrain.pixel_blocks import CachedPixels
 from fewshot_lab.pretrain.recipe import Recipe
 
 GLOBAL_CROPS = 2

@@ -87,11 +87,17 @@ def _train(
 
     # ---- data: every image decoded once, then views by step -------------------------------
     cache = folder.parent / ".cache"
-    left_out = read_json(folder / UNREADABLE)  # a run that goes on sees the images it began with
+    # A run that goes on sees the images it began with.
+    left_out = processes.of_first(lambda: read_json(folder / UNREADABLE))
     data = decode_images(
-        images, recipe.decoded_size, cache, again=left_out is None, progress=progress
+        images,
+        recipe.decoded_size,
+        cache,
+        processes=processes,
+        again=left_out is None,
+        progress=progress,
     ).without(left_out or ())
-    if left_out is None and processes.rank == 0:
+    if left_out is None and processes.first:
         write_json(folder / UNREADABLE, data.unreadable)
     if len(data.images) < recipe.batch_size:
         raise FewshotLabError(
