@@ -41,7 +41,7 @@ MANY = 20
 QUIET = 30.0
 LATER = 4.0, 8.0
 """Where more than ``MANY`` pages listen, those without an action for ``QUIET`` seconds are asked to
-come back after so many seconds, drawn between the two: an answer costs the same, whoever reads it."""
+come back after so many seconds, drawn between the two."""
 HAVE = ("rev", "labels", "images", "map", "overview")
 KEPT_MESSAGES = 32
 # A page that waits keeps a thread: labels and pictures must not queue behind those.
