@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import read_json, records
-from fewshot_lab.exchange.pictures import Contents, Opinion, Picture
+from fewshot_lab.exchange.files import read_json, records, rectangle
+from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing
+from fewshot_lab.files import write_atomically
 
 
-def write(pictures: Sequence[Picture]) -> bytes:
-    """Return pictures and what people say of them, annotator and time as attributes."""
+def write(file: Path, outgoing: Outgoing) -> None:
+    """Write pictures and what people say of them, annotator and time as attributes."""
+    pictures = outgoing.pictures
     names = dict.fromkeys(opinion.label for each in pictures for opinion in each.opinions)
     category = {name: number for number, name in enumerate(names, 1)}
     opinions = [
@@ -38,11 +39,13 @@ def write(pictures: Sequence[Picture]) -> bytes:
             for number, (image, opinion) in enumerate(opinions, 1)
         ],
     }
-    return json.dumps(written, indent=1).encode()
+    write_atomically(file, json.dumps(written, indent=1).encode())
 
 
 def read(file: Path) -> Contents:
-    """Return the annotations of whole images; boxes and outlines are counted.
+    """Return the annotations of whole images and of boxes; outlines alone are counted.
+
+    An outline with its box, as most tools write it, counts as the box.
 
     Raises
     ------
@@ -57,9 +60,11 @@ def read(file: Path) -> Contents:
         )
     paths = {str(each.get("id")): each.get("file_name") for each in records(content, "images")}
     names = {str(each.get("id")): each.get("name") for each in records(content, "categories")}
-    opinions, other = [], 0
+    opinions, other, boxes = [], 0, []
     for each in records(content, "annotations"):
-        if any(each.get(part) for part in ("bbox", "segmentation", "keypoints", "caption")):
+        box = rectangle(each.get("bbox"))
+        parts = ("bbox", "segmentation", "keypoints", "caption")
+        if box is None and any(each.get(part) for part in parts):
             other += 1
             continue
         path, name = paths.get(str(each.get("image_id"))), names.get(str(each.get("category_id")))
@@ -70,5 +75,9 @@ def read(file: Path) -> Contents:
             )
         attributes = each["attributes"] if isinstance(each.get("attributes"), dict) else {}
         annotator = str(attributes.get("annotator") or "").strip() or None
-        opinions.append((path, Opinion(name, annotator, str(attributes.get("time") or ""))))
-    return Contents(opinions, other)
+        opinion = Opinion(name, annotator, str(attributes.get("time") or ""))
+        if box is None:
+            opinions.append((path, opinion))
+        else:
+            boxes.append((path, box, opinion))
+    return Contents(opinions, other, boxes)
