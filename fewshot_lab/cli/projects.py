@@ -116,6 +116,28 @@ def import_(
             metavar="PatientID|StudyInstanceUID",
         ),
     ] = None,
+    frames: Annotated[
+        str,
+        typer.Option(
+            help="Videos: how many frames a second, 'changes' (where the picture changes) or 'all'."
+        ),
+    ] = "1",
+    most_frames: Annotated[
+        int, typer.Option(min=1, help="Videos: the most frames of one, spread evenly over it.")
+    ] = 1000,
+    keep_poor: Annotated[
+        bool, typer.Option("--keep-poor", help="Videos: take black and blurred frames, too.")
+    ] = False,
+    box: Annotated[
+        list[str] | None,
+        optional(
+            "Videos: blacken a part of every frame (left,top,width,height in pixels; 'NAME:' "
+            "before it for one video); may be repeated."
+        ),
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Videos: say what would be taken, and how long.")
+    ] = False,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="Then embed and make the map.")
     ] = False,
@@ -129,8 +151,16 @@ def import_(
 
     Files that cannot be read are listed; the exit status is 1 where there is no other.
     """
+    from fewshot_lab.cli.video_preview import video_preview
+    from fewshot_lab.images import ClipSettings, read_box, read_frames
     from fewshot_lab.project import Project
 
+    clips = ClipSettings(
+        read_frames(frames), most_frames, keep_poor, tuple(read_box(each) for each in box or ())
+    )
+    if preview:
+        tell(*video_preview(source, clips), as_json=json)
+        return
     heavy = in_turn(project, job, now=now) if prepare else None
     with progress(job, as_json=json, heavy=heavy) as report:
         try:
@@ -146,6 +176,7 @@ def import_(
                 reference_labels="folders" if reference_labels == "folders" else None,
                 columns=columns,
                 group_field=group_field,
+                clips=clips,
                 copy=copy,
                 progress=report,
             )
@@ -155,6 +186,7 @@ def import_(
             result: dict[str, Any] = asdict(done)
             tell(result, done.sentence, as_json=json and not prepare, job=job)
             listed(done.refused)
+            listed(done.notes)
             if prepare:
                 result |= prepare_project(opened, backbone=backbone, report=report)
                 tell(result, "The map is ready.", as_json=json, job=job)

@@ -1,12 +1,24 @@
 """Images: found in what the user brings, read to 8-bit RGB, named by their pixels."""
 
-from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused
+from fewshot_lab.images.candidates import Candidate, ExaminedImage, PassedOver, Refused, Scan
+from fewshot_lab.images.clip_file import (
+    Box,
+    ClipFile,
+    blackened,
+    clip_files,
+    is_there,
+    load_clip,
+)
+from fewshot_lab.images.clip_scan import names_sentence
+from fewshot_lab.images.clip_survey import ClipPlan, find_clips, first_frame, plan_clip
+from fewshot_lab.images.clips import is_clip
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicom_copy import dicom_values_only
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
 from fewshot_lab.images.file_types import has_picture_suffix, kind_of
+from fewshot_lab.images.frame_choice import ALL, CHANGES, ClipSettings, read_box, read_frames
 from fewshot_lab.images.grey_values import GreyValues, Window
 from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
@@ -18,31 +30,49 @@ from fewshot_lab.images.reading import (
     read_grey_values,
     read_rgb,
 )
-from fewshot_lab.images.scanning import Scan, scan
+from fewshot_lab.images.scanning import scan
 
 __all__ = [
+    "ALL",
+    "CHANGES",
     "GROUP_FIELDS",
+    "Box",
     "Candidate",
+    "ClipFile",
+    "ClipPlan",
+    "ClipSettings",
     "ExaminedImage",
     "GreyValues",
     "ImportRoots",
     "ManifestColumns",
+    "PassedOver",
     "Refused",
     "Scan",
     "UnreadableImage",
     "Window",
+    "blackened",
+    "clip_files",
     "count_frames",
     "dicom_values_only",
     "examine",
+    "find_clips",
+    "first_frame",
     "guess_columns",
     "has_picture_suffix",
     "holds_dicom",
     "import_roots",
+    "is_clip",
+    "is_there",
     "kind_of",
+    "load_clip",
     "make_thumbnail",
     "named_dicom",
+    "names_sentence",
     "pixel_id",
     "pixels_only",
+    "plan_clip",
+    "read_box",
+    "read_frames",
     "read_grey_values",
     "read_header",
     "read_rgb",

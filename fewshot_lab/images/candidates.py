@@ -1,6 +1,8 @@
 """What a scan finds and what an examination makes of it."""
 
 import builtins
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +17,7 @@ class Candidate:
         Relative to what was imported, with "/" separators, Unicode NFC; frames of files with
         several are told apart as "scan.dcm#3", from 0.
     file : Path
-        Where it lies on disk.
+        What it is read from.
     frame : int
     reference : str or None
         The label that came with the data.
@@ -23,6 +25,10 @@ class Candidate:
         Patient, slide, video: what must not be split.
     meta : dict
         Further columns of the manifest, each text or number.
+    source : Path or None
+        The clip that ``file`` describes.
+    usual_sharpness : float or None
+        Of its clip: frames that are black, or blurred beside it, are passed over.
     """
 
     path: str
@@ -31,6 +37,13 @@ class Candidate:
     reference: str | None = None
     group: str | None = None
     meta: dict[str, str | float] = field(default_factory=dict)
+    source: Path | None = None
+    usual_sharpness: float | None = None
+
+    @property
+    def origin(self) -> Path:
+        """The file that the user brought."""
+        return self.source or self.file
 
 
 @dataclass(frozen=True)
@@ -63,8 +76,44 @@ class ExaminedImage:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """A frame of a clip that shows nothing: "black" or "blurred"."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Refused:
     """A file that was left out, and why."""
 
     path: str
     reason: str
+
+
+class Scan(Iterator[Candidate | Refused]):
+    """The pictures of a source, found one by one as they are asked for.
+
+    Attributes
+    ----------
+    total : int
+        How many candidates and refused files there are as far as known; grows when a file turns
+        out to hold several frames.
+    ignored : Counter
+        How many files are no pictures by their name (a README, a table), by ending: neither
+        candidates nor refused.
+    notes : list of (path, sentence)
+        What is to be known of a file beside its pictures; grows while they are found.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.ignored: Counter[str] = Counter()
+        self.notes: list[tuple[str, str]] = []
+        self.items: Iterator[Candidate | Refused] = iter(())
+
+    def __iter__(self) -> "Scan":
+        return self
+
+    def __next__(self) -> Candidate | Refused:
+        return next(self.items)

@@ -4,6 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from fewshot_lab.images.gzipped import GZIP, unpacked_head
 from fewshot_lab.images.unreadable import format_of
+from fewshot_lab.images.video_file import VIDEO_SUFFIXES, begins_like_video
 
 PICTURE_SUFFIXES = frozenset(
     [
@@ -40,6 +41,8 @@ DICOM_SUFFIXES = frozenset([".dcm", ".dicom", ".dic", ".ima", ".dcm.gz"])
 NIFTI_SUFFIXES = frozenset([".nii", ".nii.gz"])
 _NIFTI_1, _NIFTI_2 = (b"n+1\0", b"ni1\0"), b"n+2\0\r\n\x1a\n"
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+CLIP_FILE = b'{"fewshot-lab clip"'
+"""The first bytes of :class:`fewshot_lab.images.clip_file.ClipFile`, which only a project makes."""
 _WEAK = (None, "BMP", "JPEG XL")
 """Formats whose mark is two bytes, too few to tell a picture by."""
 _NOISE = frozenset({"thumbs.db", "desktop.ini", "dicomdir", "__macosx", "@eadir", "$recycle.bin"})
@@ -52,8 +55,8 @@ def is_noise(name: str) -> bool:
 
 
 def has_picture_suffix(name: str) -> bool:
-    """Say whether a file name ends like a picture."""
-    return ending(name) in PICTURE_SUFFIXES | DICOM_SUFFIXES | NIFTI_SUFFIXES
+    """Say whether a file name ends like a picture or a video."""
+    return ending(name) in PICTURE_SUFFIXES | DICOM_SUFFIXES | NIFTI_SUFFIXES | VIDEO_SUFFIXES
 
 
 def ending(name: str) -> str:
@@ -77,19 +80,23 @@ def head_kind(head: bytes) -> str | None:
     Returns
     -------
     str or None
-        "dicom", "nifti", "tiff", "picture" or None.
+        "dicom", "nifti", "tiff", "clip", "picture", "video" or None.
     """
+    if head.startswith(CLIP_FILE):
+        return "clip"
     if head[128:132] == b"DICM":
         return "dicom"
     if head[344:348] in _NIFTI_1 or head[4:12] == _NIFTI_2:
         return "nifti"
     if head.startswith(_TIFF_MAGIC):
         return "tiff"
-    return "picture" if format_of(head) not in _WEAK else None
+    if format_of(head) not in _WEAK:
+        return "picture"
+    return "video" if begins_like_video(head) else None
 
 
 def kind_of(path: Path) -> str:
-    """Say how a file is to be read: "dicom", "nifti", "tiff" or "picture"."""
+    """Say how a file is to be read: "dicom", "nifti", "tiff", "video", "clip" or "picture"."""
     with path.open("rb") as stream:
         head = stream.read(HEAD)
     if head.startswith(GZIP):
@@ -99,4 +106,6 @@ def kind_of(path: Path) -> str:
         return "dicom"  # some have no preamble
     if kind is None and ending(path.name) in NIFTI_SUFFIXES:
         return "nifti"
+    if kind is None and ending(path.name) in VIDEO_SUFFIXES:
+        return "video"
     return kind or "picture"

@@ -27,7 +27,7 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
     ----------
     path : Path
     frame : int
-        Which frame of a DICOM file or page of a TIFF, from 0.
+        Which frame of a DICOM file, video or animation, or page of a TIFF, from 0.
     at_least : int, optional
         Where the picture is scaled down afterwards to about this many pixels: a JPEG may be
         decoded at a reduced scale with both sides still at least twice this long. Never for
@@ -49,6 +49,14 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
             from fewshot_lab.images.nifti import read_slice
 
             return read_slice(path, frame)
+        if kind == "clip":
+            from fewshot_lab.images.clip_file import load_clip
+
+            return load_clip(path).read(frame)
+        if kind == "video":
+            from fewshot_lab.images.clips import read_clip
+
+            return read_clip(path, frame)
         try:
             with pillow_decoder.opened(path) as image, memory_for(*image.size):
                 return pillow_decoder.to_rgb(image, frame, at_least=at_least)
@@ -104,6 +112,8 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
             from fewshot_lab.images.nifti import read_slice_grey
 
             return read_slice_grey(path, frame)
+        if kind in ("clip", "video"):
+            return None
         from fewshot_lab.images import deep_grey
 
         if kind != "tiff" and (coded := coded_kind(first_bytes(path))):
@@ -142,7 +152,7 @@ def _reasons() -> Iterator[None]:
 
 
 def count_frames(path: Path) -> int:
-    """Count the pictures in a file: DICOM frames, slices of NIfTI, TIFF pages, else 1.
+    """Count the pictures in a file: DICOM and video frames, slices, TIFF pages, else 1.
 
     Raises
     ------
@@ -161,6 +171,10 @@ def count_frames(path: Path) -> int:
         from fewshot_lab.images.nifti import count_slices
 
         return count_slices(path)
+    if kind == "video":
+        from fewshot_lab.images.clips import frame_times
+
+        return len(frame_times(path))
     if kind == "tiff":
         from fewshot_lab.images.tiff import count_tiff_pictures
 

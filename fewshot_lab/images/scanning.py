@@ -2,48 +2,23 @@
 
 import os
 import zipfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images.archive import list_archive, unpack
-from fewshot_lab.images.candidates import Candidate, Refused
+from fewshot_lab.images.candidates import Candidate, Refused, Scan
+from fewshot_lab.images.clip_scan import ClipScan
 from fewshot_lab.images.dicom import GROUP_FIELDS
-from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
+from fewshot_lab.images.frame_choice import ClipSettings
+from fewshot_lab.images.frame_lister import FrameLister
 from fewshot_lab.images.import_roots import ImportRoots
-from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
+from fewshot_lab.images.manifest import ManifestColumns, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
 from fewshot_lab.progress import Progress, silent
 
 _Item = Candidate | Refused
-
-
-class Scan(Iterator[_Item]):
-    """The pictures of a source, found one by one as they are asked for.
-
-    Attributes
-    ----------
-    total : int
-        How many candidates and refused files there are as far as known; grows when a file turns
-        out to hold several frames.
-    ignored : Counter
-        How many files are no pictures by their name (a README, a table), by ending: neither
-        candidates nor refused.
-    """
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.ignored: Counter[str] = Counter()
-        self._items: Iterator[_Item] = iter(())
-
-    def __iter__(self) -> "Scan":
-        return self
-
-    def __next__(self) -> _Item:
-        return next(self._items)
 
 
 def scan(
@@ -53,6 +28,8 @@ def scan(
     columns: ManifestColumns | None = None,
     extract_to: Path | None = None,
     group_field: str | None = None,
+    clips: ClipSettings | None = None,
+    clip_folder: Path | None = None,
     roots: ImportRoots | None = None,
     progress: Progress = silent,
 ) -> Scan:
@@ -72,10 +49,14 @@ def scan(
         Those that are there already are kept.
     group_field : "PatientID" or "StudyInstanceUID", optional
         The field of DICOM headers to take as group.
+    clips : ClipSettings, optional
+        Which frames of videos and other clips are taken.
+    clip_folder : Path, optional
+        Where clips are described: their frames are read by these descriptions, boxes and all.
     roots : ImportRoots, optional
         What lies outside of them is refused, also where a link or a row of a manifest leads there.
     progress : Progress
-        Told of the listing of folders, stage "listing".
+        Told of the listing of folders, stage "listing", and of videos that are looked through.
 
     Returns
     -------
@@ -100,11 +81,14 @@ def scan(
         roots.check(path)
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
-    opener = _Opener(pictures, reference_labels, columns, extract_to, group_field, roots, progress)
+    clip_scan = ClipScan(clips or ClipSettings(), clip_folder, progress)
+    pictures.notes = clip_scan.notes
+    files = FrameLister(pictures, clip_scan, roots, group_field)
+    opener = _Opener(pictures, reference_labels, columns, extract_to, files, progress)
     if len(sources) == 1:
-        pictures._items = opener.open(sources[0])
+        pictures.items = opener.open(sources[0])
     else:
-        pictures._items = opener.open_all(sources)
+        pictures.items = opener.open_all(sources)
     return pictures
 
 
@@ -117,16 +101,14 @@ class _Opener:
         reference_labels: str | None,
         columns: ManifestColumns | None,
         extract_to: Path | None,
-        group_field: str | None,
-        roots: ImportRoots,
+        files: FrameLister,
         progress: Progress,
     ) -> None:
         self.scan = scan
         self.by_folder = reference_labels == "folders"
         self.columns = columns
         self.extract_to = extract_to
-        self.group_field = group_field
-        self.roots = roots
+        self.files = files
         self.progress = progress
 
     def open(self, source: Path) -> Iterator[_Item]:
@@ -177,7 +159,7 @@ class _Opener:
         def items() -> Iterator[_Item]:
             yield from listing.refused
             for path, file in listing.files:
-                yield from self._frames(path, file, labels.get(path))
+                yield from self.files.frames(path, file, labels.get(path))
 
         return items()
 
@@ -205,7 +187,7 @@ class _Opener:
                     if isinstance(item, Refused):
                         yield item
                     else:
-                        yield from self._frames(*item, labels.get(item[0]))
+                        yield from self.files.frames(*item, labels.get(item[0]))
 
         return items()
 
@@ -228,56 +210,9 @@ class _Opener:
                 if isinstance(row, Refused):
                     yield row
                 else:
-                    yield from self._row(row)
+                    yield from self.files.named_by(row)
 
         return items()
-
-    def _row(self, row: ManifestRow) -> Iterator[_Item]:
-        if row.frame is not None and self.roots.allow(row.file):
-            path = f"{row.path}#{row.frame}"
-            yield Candidate(path, row.file, row.frame, row.reference, row.group, row.meta)
-        else:
-            yield from self._frames(row.path, row.file, row.reference, row.group, row.meta)
-
-    def _frames(
-        self,
-        path: str,
-        file: Path,
-        reference: str | None = None,
-        group: str | None = None,
-        meta: dict[str, str | float] | None = None,
-    ) -> Iterator[_Item]:
-        """Yield one candidate per frame of a file."""
-        if not self.roots.allow(file):
-            yield Refused(path, "The file lies outside the folders that images may come from.")
-            return
-        meta = meta or {}
-        frames = 1
-        try:
-            kind = kind_of(file)
-            if kind == "dicom":
-                from fewshot_lab.images.dicom import frames_and_group
-
-                frames, own = frames_and_group(file, self.group_field)
-                group = group or own
-            elif kind == "nifti":
-                from fewshot_lab.images.nifti import count_slices
-
-                frames = count_slices(file)
-                group = group or path  # the slices of one volume are of one person
-            elif kind == "tiff":
-                from fewshot_lab.images.tiff import count_tiff_pictures
-
-                frames = count_tiff_pictures(file)
-        except UnreadableImage as error:
-            yield Refused(path, str(error))
-            return
-        except OSError:
-            pass  # reading it says why
-        self.scan.total += frames - 1
-        for frame in range(frames):
-            name = path if frames == 1 else f"{path}#{frame}"
-            yield Candidate(name, file, frame, reference, group, meta)
 
     def _folder_for(self, source: Path) -> Path:
         if self.extract_to is None:

@@ -32,15 +32,15 @@ class KnownSources:
 
     def skip(self, candidate: Candidate) -> bool:
         """Say whether a file needs no look: it has not changed since it was taken in."""
-        seen = self._sources.get((str(candidate.file), candidate.frame))
+        seen = self._sources.get((str(candidate.origin), candidate.frame))
         if seen is None:
             return False
-        stat = candidate.file.stat()
+        stat = candidate.origin.stat()
         same = seen == (stat.st_size, stat.st_mtime_ns)
         self.unchanged += same
         if same and (candidate.reference or candidate.group or candidate.meta):
             stated = (candidate.reference, candidate.group, candidate.meta)
-            self.facts[str(candidate.file), candidate.frame] = stated
+            self.facts[str(candidate.origin), candidate.frame] = stated
         return same
 
 

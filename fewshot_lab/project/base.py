@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fewshot_lab.embeddings import ImageItem
     from fewshot_lab.images import GreyValues
 
+CLIPS = "videos"
+"""Folder of a project for what it keeps of videos: which they are, and what is blackened."""
+
 
 class ProjectFolder:
     """The lowest layer of a project; a context manager that lets go of the database."""
@@ -114,7 +117,11 @@ class ProjectFolder:
         """
         places = [(self._absolute(file), frame) for file, frame in spare.get(row.id, ())]
         first = self._absolute(row.file), row.frame
-        return next((place for place in places if place[0].exists()), first)
+        if not places:
+            return first
+        from fewshot_lab.images import is_there
+
+        return next((place for place in places if is_there(place[0])), first)
 
     def picture(self, image_id: str, max_side: int | None = None) -> Image:
         """Return an image as RGB, shrunk to ``max_side`` pixels where it is larger.

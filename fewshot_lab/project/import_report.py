@@ -37,6 +37,10 @@ class ImportReport:
         Known images that were given the reference label or the group that they lacked.
     ignored : dict
         How many files were left out because of their ending, by ending (".docx"; "" for none).
+    passed_over : dict
+        How many frames of videos were left out because they show nothing: "black", "blurred".
+    notes : list of (path, sentence)
+        What is to be known of a file beside its images: text burnt into a video.
     seconds : float
     """
 
@@ -48,6 +52,8 @@ class ImportReport:
     conflicts: list[tuple[str, str]] = field(default_factory=list)
     filled: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
+    passed_over: dict[str, int] = field(default_factory=dict)
+    notes: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -63,6 +69,8 @@ def import_sentence(report: Mapping[str, Any]) -> str:
     for name, noun, words in _COUNTED:
         if counts.get(name):
             parts.append(f"{_plural(counts[name], noun)} {words}".rstrip())
+    for reason, number in sorted((report.get("passed_over") or {}).items()):
+        parts.append(f"{_plural(number, f'{reason} frame')} left out")
     return ", ".join(parts) + "." + left_out(report.get("ignored") or {})
 
 

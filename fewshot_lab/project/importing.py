@@ -15,12 +15,13 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.arrivals import Arrivals, KnownSources
+from fewshot_lab.project.base import CLIPS
 from fewshot_lab.project.import_report import ImportReport, left_out
 from fewshot_lab.project.quota import check_quota
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ExaminedImage, ManifestColumns
+    from fewshot_lab.images import Candidate, ClipSettings, ExaminedImage, ManifestColumns
     from fewshot_lab.project.training import ProjectCore
 
 PERSONAL = {"dicom", "nifti"}
@@ -36,6 +37,7 @@ def import_images(
     reference_labels: str | None = None,
     columns: ManifestColumns | None = None,
     group_field: str | None = None,
+    clips: ClipSettings | None = None,
     copy: bool = False,
     progress: Progress = silent,
 ) -> ImportReport:
@@ -52,6 +54,8 @@ def import_images(
         For a manifest: which column is what; guessed where it is not given.
     group_field : "PatientID" or "StudyInstanceUID", optional
         The DICOM field that says which images belong together.
+    clips : ClipSettings, optional
+        Which frames of videos, cine loops and animations are taken, and what is blackened in them.
     copy : bool
         Keep a copy in the project. DICOM files are kept as PNG, without their header; so are
         those of a ZIP, and all that was dropped into the browser is copied. Nothing else that was
@@ -65,7 +69,7 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import ExaminedImage, Refused, examine, import_roots, scan
+    from fewshot_lab.images import ExaminedImage, PassedOver, examine, import_roots, scan
 
     began = time.monotonic()
     report = ImportReport()
@@ -79,6 +83,9 @@ def import_images(
             reference_labels=reference_labels,
             columns=columns,
             group_field=group_field,
+            clips=clips,
+            clip_folder=project.folder / CLIPS,
+            progress=progress,
             roots=roots,
             extract_to=project.folder / "images",
         )
@@ -87,23 +94,27 @@ def import_images(
         raise
     try:
         for item in examine(candidates, skip=known.skip, progress=progress):
-            if isinstance(item, Refused):
-                arrivals.refuse(item)
-            elif isinstance(item, ExaminedImage):
+            if isinstance(item, ExaminedImage):
                 arrivals.add(_take_in(project, item, copy=copy))
+            elif isinstance(item, PassedOver):
+                report.passed_over[item.reason] = report.passed_over.get(item.reason, 0) + 1
+            else:
+                arrivals.refuse(item)
             arrivals.store_in_time()
     finally:
         arrivals.store()
     _remove_originals(project, sources)
     report.known += known.unchanged
     report.ignored = dict(candidates.ignored)
+    report.notes = list(candidates.notes)
     moved = _moved(project, report.duplicates)
     report.moved = len({image_id for _, image_id in moved})
     report.duplicates = [each for each in report.duplicates if each not in moved]
     report.filled = project.store.fill_in(known.facts) if known.facts else 0
     project.splits.imported(group_field or (columns.group if columns is not None else None))
     report.seconds = time.monotonic() - began
-    if not (report.added or report.known or report.moved or report.duplicates or report.refused):
+    came = report.added or report.known or report.moved or report.duplicates
+    if not (came or report.refused or report.passed_over):
         raise FewshotLabError(f"No image was found in {source}.{left_out(report.ignored)}")
     project.store.note(
         "import",
@@ -117,8 +128,10 @@ def import_images(
 
 def _moved(project: ProjectCore, duplicates: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return the further files of images whose first file has gone."""
+    from fewshot_lab.images import is_there
+
     first = {row.id: row.file for row in project.store.images([i for _, i in duplicates])}
-    gone = {i for i, file in first.items() if not (project.folder / file).exists()}
+    gone = {i for i, file in first.items() if not is_there(project.folder / file)}
     return {(path, image_id) for path, image_id in duplicates if image_id in gone}
 
 
@@ -129,7 +142,9 @@ def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewIm
     if not thumbnail.exists():
         write_atomically(thumbnail, image.thumbnail)
     file, frame = str(candidate.file), candidate.frame
-    if _needs_copy(project, candidate.file, copy=copy):
+    if candidate.source is not None:  # the description lies in the project, wherever that goes
+        file = str(candidate.file.relative_to(project.folder))
+    if _needs_copy(project, candidate, copy=copy):
         file, frame = _keep_copy(project, image.id, candidate.file, candidate.frame)
     return NewImage(
         id=image.id,
@@ -143,19 +158,22 @@ def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewIm
         reference=candidate.reference,
         group=candidate.group,
         meta=dict(candidate.meta),
-        source=str(candidate.file),
+        source=str(candidate.origin),
         source_frame=candidate.frame,
     )
 
 
-def _needs_copy(project: ProjectCore, file: Path, *, copy: bool) -> bool:
+def _needs_copy(project: ProjectCore, candidate: Candidate, *, copy: bool) -> bool:
     """Say whether an image is kept apart from the file it was read from."""
     from fewshot_lab.images import kind_of, pixels_only
 
+    file = candidate.origin
     if not file.is_relative_to(project.folder):
         return copy
     # What was dropped is removed. Of other files that came in only pixels stay: a scanner's file
     # may name its patient, and a photograph's tags say where and by whom it was taken.
+    if candidate.source is not None:
+        return True
     if file.is_relative_to(project.folder / UPLOADS) or kind_of(file) in PERSONAL:
         return True
     return pixels_only(file) != file.read_bytes()
@@ -205,7 +223,7 @@ def _nameless(file: Path, frame: int) -> tuple[bytes, str]:
     )
 
     kind = kind_of(file)
-    if (data := pixels_only(file)) is not None:
+    if kind != "clip" and (data := pixels_only(file)) is not None:
         return data, file.suffix.lower()
     if kind in ("tiff", "dicom") and read_grey_values(file, frame) is not None:
         if kind == "tiff" and count_frames(file) == 1:

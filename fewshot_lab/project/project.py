@@ -26,7 +26,7 @@ from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.images import ClipSettings, ManifestColumns
     from fewshot_lab.project.audit_set import AuditSet
     from fewshot_lab.project.team import ProjectTeam
 
@@ -89,6 +89,7 @@ class Project(ProjectCore):
         reference_labels: str | None = None,
         columns: ManifestColumns | None = None,
         group_field: str | None = None,
+        clips: ClipSettings | None = None,
         copy: bool = False,
         progress: Progress = silent,
     ) -> ImportReport:
@@ -99,6 +100,7 @@ class Project(ProjectCore):
             reference_labels=reference_labels,
             columns=columns,
             group_field=group_field,
+            clips=clips,
             copy=copy,
             progress=progress,
         )

@@ -129,9 +129,9 @@ def _incoming(
         for candidate in scan(source, columns=columns, roots=roots):
             if not isinstance(candidate, Candidate):
                 continue
-            if (str(candidate.file), candidate.frame) not in known:
+            if (str(candidate.origin), candidate.frame) not in known:
                 images += 1
-                files.add(candidate.file)
+                files.add(candidate.origin)
         n_bytes += sum(file.stat().st_size for file in files if file.exists()) if stored else 0
     return images, n_bytes
 

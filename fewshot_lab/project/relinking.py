@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project.base import ProjectFolder
+from fewshot_lab.images import clip_files
+from fewshot_lab.project.base import CLIPS, ProjectFolder
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,9 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
             differing.append(str(file))
         else:
             moves[source] = str(file)
+    for clip in clip_files(project.folder / CLIPS):
+        if (moved := moves.get(str(clip.video))) is not None:
+            replace(clip, video=Path(moved)).save()
     project.store.relink(moves)
     return Relinked(len(moves), missing, differing)
 
