@@ -1,15 +1,8 @@
 """Images: found in what the user brings, read to 8-bit RGB, named by their pixels."""
 
 from fewshot_lab.images.candidates import Candidate, ExaminedImage, PassedOver, Refused, Scan
-from fewshot_lab.images.clip_file import (
-    Box,
-    ClipFile,
-    blackened,
-    clip_files,
-    is_there,
-    load_clip,
-)
-from fewshot_lab.images.clip_scan import names_sentence
+from fewshot_lab.images.clip_file import Box, ClipFile, blackened, clip_files, load_clip
+from fewshot_lab.images.clip_scan import TIME, names_sentence
 from fewshot_lab.images.clip_survey import ClipPlan, find_clips, first_frame, plan_clip
 from fewshot_lab.images.clips import is_clip
 from fewshot_lab.images.dicom import GROUP_FIELDS
@@ -17,7 +10,7 @@ from fewshot_lab.images.dicom_copy import dicom_values_only
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
-from fewshot_lab.images.file_types import has_picture_suffix, kind_of
+from fewshot_lab.images.file_types import has_picture_suffix, is_clip_file, is_tile_grid, kind_of
 from fewshot_lab.images.frame_choice import ALL, CHANGES, ClipSettings, read_box, read_frames
 from fewshot_lab.images.grey_values import GreyValues, Window
 from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
@@ -30,12 +23,21 @@ from fewshot_lab.images.reading import (
     read_grey_values,
     read_rgb,
 )
+from fewshot_lab.images.references import is_reference, pixel_file
 from fewshot_lab.images.scanning import scan
+from fewshot_lab.images.slice_step import SliceStep
+from fewshot_lab.images.slides import Tiling, TissueRule
+from fewshot_lab.images.volume_scan import PREFIXES, VOLUME
+from fewshot_lab.images.volumes import SERIES, Slice, Volume, VolumeRules
 
 __all__ = [
     "ALL",
     "CHANGES",
     "GROUP_FIELDS",
+    "PREFIXES",
+    "SERIES",
+    "TIME",
+    "VOLUME",
     "Box",
     "Candidate",
     "ClipFile",
@@ -48,7 +50,13 @@ __all__ = [
     "PassedOver",
     "Refused",
     "Scan",
+    "Slice",
+    "SliceStep",
+    "Tiling",
+    "TissueRule",
     "UnreadableImage",
+    "Volume",
+    "VolumeRules",
     "Window",
     "blackened",
     "clip_files",
@@ -62,12 +70,15 @@ __all__ = [
     "holds_dicom",
     "import_roots",
     "is_clip",
-    "is_there",
+    "is_clip_file",
+    "is_reference",
+    "is_tile_grid",
     "kind_of",
     "load_clip",
     "make_thumbnail",
     "named_dicom",
     "names_sentence",
+    "pixel_file",
     "pixel_id",
     "pixels_only",
     "plan_clip",

@@ -1,10 +1,16 @@
 """What a scan finds and what an examination makes of it."""
 
+from __future__ import annotations
+
 import builtins
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fewshot_lab.images.volumes import Volume
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,7 @@ class Candidate:
         Relative to what was imported, with "/" separators, Unicode NFC; frames of files with
         several are told apart as "scan.dcm#3", from 0.
     file : Path
-        What it is read from.
+        Where it lies on disk.
     frame : int
     reference : str or None
         The label that came with the data.
@@ -25,8 +31,6 @@ class Candidate:
         Patient, slide, video: what must not be split.
     meta : dict
         Further columns of the manifest, each text or number.
-    source : Path or None
-        The clip that ``file`` describes.
     usual_sharpness : float or None
         Of its clip: frames that are black, or blurred beside it, are passed over.
     """
@@ -37,13 +41,19 @@ class Candidate:
     reference: str | None = None
     group: str | None = None
     meta: dict[str, str | float] = field(default_factory=dict)
-    source: Path | None = None
     usual_sharpness: float | None = None
 
-    @property
-    def origin(self) -> Path:
-        """The file that the user brought."""
-        return self.source or self.file
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file of a source, or one frame of it, with what came with it."""
+
+    path: str
+    file: Path
+    reference: str | None = None
+    group: str | None = None
+    meta: dict[str, str | float] = field(default_factory=dict)
+    frame: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,18 +112,26 @@ class Scan(Iterator[Candidate | Refused]):
     ignored : Counter
         How many files are no pictures by their name (a README, a table), by ending: neither
         candidates nor refused.
+    volumes : list of Volume
+        Those that were found so far, with all their slices.
+    skipped : int
+        Slices that the step between slices does not take.
+    localizers : int
+        Survey images, which are left out.
     notes : list of (path, sentence)
-        What is to be known of a file beside its pictures; grows while they are found.
+        What is to be known of a clip: text burnt in, an end that is missing.
     """
 
     def __init__(self) -> None:
         self.total = 0
         self.ignored: Counter[str] = Counter()
+        self.volumes: list[Volume] = []
+        self.skipped = self.localizers = 0
         self.notes: list[tuple[str, str]] = []
-        self.items: Iterator[Candidate | Refused] = iter(())
+        self._items: Iterator[Candidate | Refused] = iter(())
 
-    def __iter__(self) -> "Scan":
+    def __iter__(self) -> Scan:
         return self
 
     def __next__(self) -> Candidate | Refused:
-        return next(self.items)
+        return next(self._items)

@@ -20,10 +20,8 @@ from PIL import Image
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images.clips import frame_times, read_clip
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import CLIP_FILE
+from fewshot_lab.images.file_types import CLIP_SUFFIX
 from fewshot_lab.images.video_index import VideoIndex, load_index, save_index
-
-SUFFIX = ".clip"
 
 
 class Box(NamedTuple):
@@ -57,9 +55,7 @@ class ClipFile:
 
     def save(self) -> None:
         """Write it down."""
-        name = CLIP_FILE.decode().strip('{"')
         text = {
-            name: 1,
             "video": str(self.video),
             "boxes": self.boxes,
             "sharpness": self.sharpness,
@@ -131,7 +127,7 @@ def blackened(picture: Image.Image, boxes: Sequence[Box]) -> Image.Image:
 
 def clip_files(folder: Path) -> Iterator[ClipFile]:
     """Yield the clips that a folder of a project describes."""
-    for file in sorted(folder.glob(f"*{SUFFIX}")):
+    for file in sorted(folder.glob(f"*{CLIP_SUFFIX}")):
         try:
             yield load_clip(file)
         except UnreadableImage:
@@ -140,16 +136,4 @@ def clip_files(folder: Path) -> Iterator[ClipFile]:
 
 def new_clip_file(folder: Path, video: Path) -> Path:
     """Return where the description of a clip goes."""
-    return folder / f"{hashlib.sha256(str(video).encode()).hexdigest()[:16]}{SUFFIX}"
-
-
-def is_there(file: Path) -> bool:
-    """Say whether what an image is read from is there: the clip, not only its description."""
-    if not file.exists():
-        return False
-    if file.suffix != SUFFIX:
-        return True
-    try:
-        return load_clip(file).video.exists()
-    except (UnreadableImage, OSError):
-        return False
+    return folder / f"{hashlib.sha256(str(video).encode()).hexdigest()[:16]}{CLIP_SUFFIX}"

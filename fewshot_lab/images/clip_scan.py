@@ -23,16 +23,16 @@ LOOKING = "looking through videos"
 
 
 class ClipScan:
-    """Finds the frames to take of each clip, and describes the clip for the project.
+    """Finds the frames to take of each clip, and describes the clip for the project."""
 
-    Attributes
-    ----------
-    notes : list of (path, sentence)
-        What is to be known of a clip: text burnt in, an end that is missing.
-    """
-
-    def __init__(self, settings: ClipSettings, folder: Path | None, progress: Progress) -> None:
-        self.notes: list[tuple[str, str]] = []
+    def __init__(
+        self,
+        settings: ClipSettings,
+        folder: Path | None,
+        notes: list[tuple[str, str]],
+        progress: Progress,
+    ) -> None:
+        self.notes = notes
         self._settings = settings
         self._folder = folder
         self._progress = progress
@@ -71,7 +71,7 @@ class ClipScan:
         if clip is not None:
             keep = self._settings.keep_poor or only is not None
             usual = None if keep else clip.sharpness
-            whole = replace(whole, file=clip.file, source=file, usual_sharpness=usual)
+            whole = replace(whole, file=clip.file, usual_sharpness=usual)
         return [
             replace(
                 whole,

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from fewshot_lab.images.clip_file import Box, blackened
+from fewshot_lab.images.clip_scan import names_sentence
 from fewshot_lab.images.clips import ClipFacts, clip_facts, is_clip, sampled_frames
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import DICOM_SUFFIXES, ending, needs_a_look
@@ -17,6 +18,7 @@ from fewshot_lab.images.folder import list_folder, shown
 from fewshot_lab.images.frame_choice import ClipSettings
 from fewshot_lab.images.overlays import burnt_in
 from fewshot_lab.images.video_file import VIDEO_SUFFIXES
+from fewshot_lab.words import duration
 
 LOOKS = 300
 """Files that are opened to see whether they are clips, where their names do not tell."""
@@ -48,6 +50,23 @@ class ClipPlan:
     taken: int = 0
     marks: tuple[Box, ...] = ()
     trouble: str = ""
+
+    @property
+    def length(self) -> str:
+        """How long it is, in words."""
+        return "" if self.facts is None else duration(self.facts.seconds)
+
+    @property
+    def size(self) -> str:
+        """Its pixels."""
+        return "" if self.facts is None else f"{self.facts.width} × {self.facts.height}"
+
+    @property
+    def sentence(self) -> str:
+        """What is to be known before it is imported; nothing where all is well."""
+        if self.facts is None:
+            return self.trouble
+        return names_sentence(self.marks, self.facts.width, self.facts.height)
 
     @property
     def seconds(self) -> float:

@@ -10,6 +10,7 @@ from fewshot_lab.images.candidates import Candidate, ExaminedImage, PassedOver, 
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.frame_quality import why_poor
 from fewshot_lab.images.reading import make_thumbnail, pixel_id, read_rgb
+from fewshot_lab.images.references import pixel_file
 from fewshot_lab.progress import Progress, silent
 
 _Looked = ExaminedImage | PassedOver | Refused
@@ -106,7 +107,7 @@ class _Report:
 
 def _look(candidate: Candidate) -> _Looked:
     try:
-        status = candidate.origin.stat()
+        status = pixel_file(candidate.file).stat()
         image = read_rgb(candidate.file, candidate.frame)
         if (usual := candidate.usual_sharpness) is not None and (why := why_poor(image, usual)):
             return PassedOver(candidate.path, why)

@@ -24,6 +24,14 @@ PICTURE_SUFFIXES = frozenset(
         ".ppm",
         ".pnm",
         ".svs",
+        ".svslide",
+        ".ndpi",
+        ".mrxs",
+        ".scn",
+        ".vms",
+        ".vmu",
+        ".bif",
+        ".czi",
         ".jp2",
         ".j2k",
         ".j2c",
@@ -41,12 +49,28 @@ DICOM_SUFFIXES = frozenset([".dcm", ".dicom", ".dic", ".ima", ".dcm.gz"])
 NIFTI_SUFFIXES = frozenset([".nii", ".nii.gz"])
 _NIFTI_1, _NIFTI_2 = (b"n+1\0", b"ni1\0"), b"n+2\0\r\n\x1a\n"
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-CLIP_FILE = b'{"fewshot-lab clip"'
-"""The first bytes of :class:`fewshot_lab.images.clip_file.ClipFile`, which only a project makes."""
 _WEAK = (None, "BMP", "JPEG XL")
 """Formats whose mark is two bytes, too few to tell a picture by."""
 _NOISE = frozenset({"thumbs.db", "desktop.ini", "dicomdir", "__macosx", "@eadir", "$recycle.bin"})
 HEAD = 348
+
+
+GRID_SUFFIX = ".tiles"
+"""Of the files that say how a project's slides are cut (``slides.tile_grid``)."""
+
+
+CLIP_SUFFIX = ".clip"
+"""Of the files that say what a project keeps of a clip (``clip_file``)."""
+
+
+def is_clip_file(file: Path) -> bool:
+    """Say whether a file describes a clip, by its ending."""
+    return file.suffix == CLIP_SUFFIX
+
+
+def is_tile_grid(file: Path) -> bool:
+    """Say whether a file is a grid of tiles, by its ending."""
+    return file.suffix == GRID_SUFFIX
 
 
 def is_noise(name: str) -> bool:
@@ -80,10 +104,8 @@ def head_kind(head: bytes) -> str | None:
     Returns
     -------
     str or None
-        "dicom", "nifti", "tiff", "clip", "picture", "video" or None.
+        "dicom", "nifti", "tiff", "picture", "video" or None.
     """
-    if head.startswith(CLIP_FILE):
-        return "clip"
     if head[128:132] == b"DICM":
         return "dicom"
     if head[344:348] in _NIFTI_1 or head[4:12] == _NIFTI_2:
@@ -96,7 +118,7 @@ def head_kind(head: bytes) -> str | None:
 
 
 def kind_of(path: Path) -> str:
-    """Say how a file is to be read: "dicom", "nifti", "tiff", "video", "clip" or "picture"."""
+    """Say how a file is to be read: "dicom", "nifti", "tiff", "video" or "picture"."""
     with path.open("rb") as stream:
         head = stream.read(HEAD)
     if head.startswith(GZIP):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fewshot_lab.images import pillow_decoder
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.file_types import is_clip_file, is_tile_grid, kind_of
 from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.unreadable import Unreadable, coded_kind, first_bytes, why_undecodable
@@ -27,7 +27,8 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
     ----------
     path : Path
     frame : int
-        Which frame of a DICOM file, video or animation, or page of a TIFF, from 0.
+        Which frame of a DICOM file, video or animation, page of a TIFF or tile of a slide's grid,
+        from 0.
     at_least : int, optional
         Where the picture is scaled down afterwards to about this many pixels: a JPEG may be
         decoded at a reduced scale with both sides still at least twice this long. Never for
@@ -40,6 +41,14 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
     """
     path = Path(path)
     with _reasons():
+        if is_tile_grid(path):
+            from fewshot_lab.images.slides.tile_grid import read_tile
+
+            return read_tile(path, frame)
+        if is_clip_file(path):
+            from fewshot_lab.images.clip_file import load_clip
+
+            return load_clip(path).read(frame)
         kind = kind_of(path)
         if kind == "dicom":
             from fewshot_lab.images.dicom import read_dicom
@@ -49,10 +58,6 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
             from fewshot_lab.images.nifti import read_slice
 
             return read_slice(path, frame)
-        if kind == "clip":
-            from fewshot_lab.images.clip_file import load_clip
-
-            return load_clip(path).read(frame)
         if kind == "video":
             from fewshot_lab.images.clips import read_clip
 
@@ -103,6 +108,8 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
     """
     path = Path(path)
     with _reasons():
+        if is_tile_grid(path) or is_clip_file(path):
+            return None
         kind = kind_of(path)
         if kind == "dicom":
             from fewshot_lab.images.dicom import read_dicom_grey
@@ -112,7 +119,7 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
             from fewshot_lab.images.nifti import read_slice_grey
 
             return read_slice_grey(path, frame)
-        if kind in ("clip", "video"):
+        if kind == "video":
             return None
         from fewshot_lab.images import deep_grey
 

@@ -7,15 +7,18 @@ from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images.archive import list_archive, unpack
-from fewshot_lab.images.candidates import Candidate, Refused, Scan
+from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
 from fewshot_lab.images.clip_scan import ClipScan
 from fewshot_lab.images.dicom import GROUP_FIELDS
+from fewshot_lab.images.dicomdir import is_dicomdir
+from fewshot_lab.images.file_pictures import FilePictures
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
 from fewshot_lab.images.frame_choice import ClipSettings
-from fewshot_lab.images.frame_lister import FrameLister
 from fewshot_lab.images.import_roots import ImportRoots
-from fewshot_lab.images.manifest import ManifestColumns, guess_columns, list_manifest
+from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
+from fewshot_lab.images.slides import Tiling
+from fewshot_lab.images.volumes import VolumeRules
 from fewshot_lab.progress import Progress, silent
 
 _Item = Candidate | Refused
@@ -28,9 +31,12 @@ def scan(
     columns: ManifestColumns | None = None,
     extract_to: Path | None = None,
     group_field: str | None = None,
+    roots: ImportRoots | None = None,
+    volumes: VolumeRules | None = None,
+    tiling: Tiling | None = None,
+    grids: Path | None = None,
     clips: ClipSettings | None = None,
     clip_folder: Path | None = None,
-    roots: ImportRoots | None = None,
     progress: Progress = silent,
 ) -> Scan:
     """Find the pictures in a source, without decoding them.
@@ -47,16 +53,25 @@ def scan(
     extract_to : Path, optional
         Where the pictures of a ZIP or ``.npz`` are written, each source in a folder of its own.
         Those that are there already are kept.
-    group_field : "PatientID" or "StudyInstanceUID", optional
+    group_field : "PatientID", "StudyInstanceUID" or "SeriesInstanceUID", optional
         The field of DICOM headers to take as group.
-    clips : ClipSettings, optional
-        Which frames of videos and other clips are taken.
-    clip_folder : Path, optional
-        Where clips are described: their frames are read by these descriptions, boxes and all.
     roots : ImportRoots, optional
         What lies outside of them is refused, also where a link or a row of a manifest leads there.
+    volumes : VolumeRules, optional
+        Put slices of DICOM series and NIfTI into order, with their places in ``meta`` and the
+        series as their group where no other is asked for, and leave localizers out. Without, each
+        file is a picture by itself.
+    tiling : Tiling, optional
+        How whole slides are cut into tiles, each a candidate; refused without it.
+    grids : Path, optional
+        With `tiling`: the folder for the files that say how each slide is cut.
+    clips : ClipSettings, optional
+        Which frames of videos, cine loops and animations are taken.
+    clip_folder : Path, optional
+        Where clips are described: their frames are read by these descriptions, boxes and all.
     progress : Progress
-        Told of the listing of folders, stage "listing", and of videos that are looked through.
+        Told of the listing of folders, stage "listing", and of headers read, stage "headers",
+        and of videos looked through.
 
     Returns
     -------
@@ -71,7 +86,7 @@ def scan(
     if reference_labels not in (None, "folders"):
         raise FewshotLabError(f"Reference labels come from 'folders', not {reference_labels!r}.")
     if group_field is not None and group_field not in GROUP_FIELDS:
-        fields = " or ".join(GROUP_FIELDS)
+        fields = f"{', '.join(GROUP_FIELDS[:-1])} or {GROUP_FIELDS[-1]}"
         raise FewshotLabError(f"{group_field!r} cannot be the group; choose {fields}.")
     pictures = Scan()
     given = [source] if isinstance(source, str | Path) else source
@@ -81,14 +96,15 @@ def scan(
         roots.check(path)
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
-    clip_scan = ClipScan(clips or ClipSettings(), clip_folder, progress)
-    pictures.notes = clip_scan.notes
-    files = FrameLister(pictures, clip_scan, roots, group_field)
-    opener = _Opener(pictures, reference_labels, columns, extract_to, files, progress)
+    slides = (tiling, grids) if tiling is not None and grids is not None else None
+    clip_scan = ClipScan(clips or ClipSettings(), clip_folder, pictures.notes, progress)
+    split = FilePictures(pictures, group_field, roots, volumes, slides, clip_scan, progress)
+    by_folder = reference_labels == "folders"
+    opener = _Opener(pictures, split, columns, extract_to, progress, by_folder=by_folder)
     if len(sources) == 1:
-        pictures.items = opener.open(sources[0])
+        pictures._items = opener.open(sources[0])
     else:
-        pictures.items = opener.open_all(sources)
+        pictures._items = opener.open_all(sources)
     return pictures
 
 
@@ -98,20 +114,23 @@ class _Opener:
     def __init__(
         self,
         scan: Scan,
-        reference_labels: str | None,
+        pictures: FilePictures,
         columns: ManifestColumns | None,
         extract_to: Path | None,
-        files: FrameLister,
         progress: Progress,
+        *,
+        by_folder: bool,
     ) -> None:
         self.scan = scan
-        self.by_folder = reference_labels == "folders"
+        self.pictures = pictures
         self.columns = columns
         self.extract_to = extract_to
-        self.files = files
         self.progress = progress
+        self.by_folder = by_folder
 
     def open(self, source: Path) -> Iterator[_Item]:
+        if is_dicomdir(source):
+            source = source.parent
         if source.is_dir():
             return self._listed(list_folder(source, self._report))
         suffix = source.suffix.lower()
@@ -158,8 +177,7 @@ class _Opener:
 
         def items() -> Iterator[_Item]:
             yield from listing.refused
-            for path, file in listing.files:
-                yield from self.files.frames(path, file, labels.get(path))
+            yield from self.pictures.of(ListedFile(p, f, labels.get(p)) for p, f in listing.files)
 
         return items()
 
@@ -183,11 +201,10 @@ class _Opener:
         def items() -> Iterator[_Item]:
             with archive:
                 yield from listing.refused
-                for item in unpack(archive, listing, folder):
-                    if isinstance(item, Refused):
-                        yield item
-                    else:
-                        yield from self.files.frames(*item, labels.get(item[0]))
+                yield from self.pictures.of(
+                    item if isinstance(item, Refused) else ListedFile(*item, labels.get(item[0]))
+                    for item in unpack(archive, listing, folder)
+                )
 
         return items()
 
@@ -205,19 +222,16 @@ class _Opener:
         rows = list(list_manifest(source, columns))
         self.scan.total += len(rows)
 
-        def items() -> Iterator[_Item]:
-            for row in rows:
-                if isinstance(row, Refused):
-                    yield row
-                else:
-                    yield from self.files.named_by(row)
-
-        return items()
+        return self.pictures.of(row if isinstance(row, Refused) else _listed(row) for row in rows)
 
     def _folder_for(self, source: Path) -> Path:
         if self.extract_to is None:
             raise FewshotLabError(f"There is no folder given to unpack {source.name} into.")
         return _absolute(Path(self.extract_to)) / source.name
+
+
+def _listed(row: ManifestRow) -> ListedFile:
+    return ListedFile(row.path, row.file, row.reference, row.group, row.meta, row.frame)
 
 
 def _is_container(source: Path) -> bool:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from fewshot_lab.errors import FewshotLabError
+
+T = TypeVar("T")
 
 _PORT = "29531"
 _PATIENCE = timedelta(hours=1)
@@ -67,6 +69,13 @@ class ProcessGroup:
         values: list[Any] = [None] * self.world
         dist.all_gather_object(values, value)
         return values
+
+    def of_first(self, read: Callable[[], T]) -> T:
+        """Return what the first process reads: files look different from another machine."""
+        values = [read() if self.first else None]
+        if self.world > 1:
+            dist.broadcast_object_list(values, src=0)
+        return cast("T", values[0])
 
     def wait(self) -> None:
         """Wait until all have come here."""

@@ -14,7 +14,9 @@ from fewshot_lab.pretrain.presets import PRESETS
 _GREY = 12
 """Difference of two channels, of 255, that the compression of a grey JPEG may leave."""
 
-# Beginnings of words, or their ends behind a dash.
+_GREY_KINDS = ("radiology grey", "ultrasound", "oct")
+
+# Beginnings of words, their ends behind a dash, or whole words behind an equals sign.
 _WORDS = {
     "stained microscopy": (
         *("blood", "cell", "cyto", "smear", "marrow", "histo", "patho", "stain", "biops", "wbc"),
@@ -33,6 +35,10 @@ _WORDS = {
         *("radiol", "radiogr", "xray", "cxr", "mri", "mammo", "thorax", "dicom"),
         "tomogr",
     ),
+    "ultrasound": ("ultraso", "sonogr", "echocard", "doppler", "=busi"),
+    "fundus": ("fundus", "retin", "macul", "glaucom", "cataract", "=odir"),
+    "oct": ("=oct", "coherenc", "drusen", "bscan"),
+    "photographs": ("photo", "smartphone", "wound"),
 }
 
 
@@ -58,7 +64,8 @@ def propose_modality(
     """Propose a modality.
 
     Colours tell grey from the rest and no more: a stain, a skin and a bowel can be equally red.
-    So what has colour is told by words in its names alone.
+    So what has colour is told by words in its names alone. What has none is radiology, unless its
+    names speak of ultrasound or OCT.
 
     Parameters
     ----------
@@ -68,10 +75,12 @@ def propose_modality(
         (h, w, 3); a few are enough.
     """
     seen = [_is_grey(picture) for picture in pictures]
-    if seen and all(seen):
-        return ModalityProposal("radiology grey", "The images have no colour.")
+    grey = bool(seen) and all(seen)
     words = {word for name in names for word in re.findall(r"[a-z]{3,}", name.lower())}
-    matches = {kind: sorted(w for w in words if _speaks(w, kind)) for kind in _WORDS}
+    kinds = _GREY_KINDS if grey else tuple(_WORDS)
+    matches = {kind: sorted(w for w in words if _speaks(w, kind)) for kind in kinds}
+    if grey and not any(matches[kind] for kind in kinds[1:]):
+        return ModalityProposal("radiology grey", "The images have no colour.")
     order = sorted(matches, key=lambda kind: len(matches[kind]), reverse=True)
     first, second = order[:2]
     if len(matches[first]) == len(matches[second]):
@@ -89,6 +98,10 @@ def _is_grey(picture: NDArray[np.uint8]) -> bool:
 
 def _speaks(word: str, kind: str) -> bool:
     return any(
-        word.endswith(sign[1:]) if sign.startswith("-") else word.startswith(sign)
+        word.endswith(sign[1:])
+        if sign.startswith("-")
+        else word == sign[1:]
+        if sign.startswith("=")
+        else word.startswith(sign)
         for sign in _WORDS[kind]
     )

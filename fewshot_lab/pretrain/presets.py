@@ -34,6 +34,21 @@ _ANY_WAY_UP = {
 }
 
 _ALL_FLIPS = {"horizontal_flip": True, "vertical_flip": True, "quarter_turns": True}
+_NO_TURNS = dict.fromkeys(_ALL_FLIPS, False)
+_LEFT_IS_RIGHT = _NO_TURNS | {"horizontal_flip": True}
+
+_GREY = {
+    "saturation": 0.0,
+    "hue": 0.0,
+    "colour_probability": 0.8,
+    "grey_probability": 0.0,
+    "blur_probability": 0.1,
+}
+_NO_COLOUR = {
+    "saturation": "There is no colour.",
+    "hue": "There is no colour.",
+    "grey_probability": "It is grey as it is.",
+}
 
 PRESETS = {
     "stained microscopy": Preset(
@@ -101,28 +116,106 @@ PRESETS = {
     ),
     "radiology grey": Preset(
         "Radiology (grey)",
-        {
-            "horizontal_flip": False,
-            "vertical_flip": False,
-            "quarter_turns": False,
-            "brightness": 0.2,
-            "contrast": 0.2,
-            "saturation": 0.0,
-            "hue": 0.0,
-            "colour_probability": 0.8,
-            "grey_probability": 0.0,
-            "blur_probability": 0.1,
-        },
-        {
+        _NO_TURNS | _GREY | {"brightness": 0.2, "contrast": 0.2},
+        _NO_COLOUR
+        | {
             "horizontal_flip": "Left and right of a body differ: the heart lies left.",
             "vertical_flip": "The patient's position has an up and a down.",
             "quarter_turns": "The patient's position has an up and a down.",
             "brightness": "Windows and exposures differ a little; density is a finding.",
-            "saturation": "There is no colour.",
-            "hue": "There is no colour.",
-            "grey_probability": "It is grey as it is.",
             "blur_probability": "Sharpness tells fine structures: seldom blurred.",
         },
+    ),
+    "ultrasound": Preset(
+        "Ultrasound",
+        _LEFT_IS_RIGHT | _GREY | {"brightness": 0.3, "contrast": 0.3},
+        _NO_COLOUR
+        | {
+            "horizontal_flip": "The probe may be held either way round.",
+            "vertical_flip": "Depth goes down: shadows lie below what casts them.",
+            "quarter_turns": "Depth goes down: shadows lie below what casts them.",
+            "brightness": "Gain differs from machine to machine and from hand to hand.",
+            "blur_probability": "Speckle is a finding: seldom blurred.",
+        },
+    ),
+    "fundus": Preset(
+        "Fundus",
+        _LEFT_IS_RIGHT
+        | {
+            "brightness": 0.3,
+            "contrast": 0.3,
+            "saturation": 0.2,
+            "hue": 0.02,
+            "colour_probability": 0.8,
+            "grey_probability": 0.0,
+            "blur_probability": 0.2,
+        },
+        {
+            "horizontal_flip": "A mirrored right eye looks like a left one.",
+            "vertical_flip": "The vessels' arcades have an up and a down.",
+            "quarter_turns": "Optic disc and macula lie side by side.",
+            "brightness": "Pupil and flash differ from eye to eye.",
+            "saturation": "Cameras and pigment differ in colour.",
+            "hue": "Red is blood, yellow is exudate: hue hardly moves.",
+            "grey_probability": "The colours of spots are findings.",
+            "blur_probability": "Some pictures are out of focus.",
+        },
+    ),
+    "oct": Preset(
+        "OCT",
+        _LEFT_IS_RIGHT | _GREY | {"brightness": 0.2, "contrast": 0.3},
+        _NO_COLOUR
+        | {
+            "horizontal_flip": "A mirrored right eye looks like a left one.",
+            "vertical_flip": "The layers have an order.",
+            "quarter_turns": "The layers have an order.",
+            "brightness": "Signal strength differs from scan to scan.",
+            "blur_probability": "Thin layers are findings: seldom blurred.",
+        },
+    ),
+    "photographs": Preset(
+        "Photographs",
+        _LEFT_IS_RIGHT
+        | {
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.2,
+            "hue": 0.03,
+            "colour_probability": 0.8,
+            "grey_probability": 0.0,
+            "blur_probability": 0.3,
+        },
+        {
+            "horizontal_flip": "Left and right of a scene mean the same.",
+            "vertical_flip": "A scene has an up and a down.",
+            "quarter_turns": "A scene has an up and a down.",
+            "brightness": "Light differs from picture to picture.",
+            "saturation": "Cameras differ in colour.",
+            "hue": "Redness of skin and wounds is a finding: hue hardly moves.",
+            "grey_probability": "Colours are findings.",
+            "blur_probability": "Some pictures are out of focus.",
+        },
+    ),
+    "other": Preset(
+        "Other",
+        _NO_TURNS
+        | {
+            "brightness": 0.2,
+            "contrast": 0.2,
+            "saturation": 0.1,
+            "hue": 0.01,
+            "colour_probability": 0.8,
+            "grey_probability": 0.0,
+            "blur_probability": 0.1,
+        },
+        dict.fromkeys(
+            ("horizontal_flip", "vertical_flip", "quarter_turns"),
+            "Not known to be safe: switch it on if the image means the same afterwards.",
+        )
+        | dict.fromkeys(
+            ("brightness", "contrast", "saturation", "hue", "blur_probability"),
+            "So little that hardly any finding is lost.",
+        ),
     ),
 }
 

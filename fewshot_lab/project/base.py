@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fewshot_lab.images import GreyValues
 
 CLIPS = "videos"
-"""Folder of a project for what it keeps of videos: which they are, and what is blackened."""
+"""Folder of a project for what it keeps of clips: which they are, and what is blackened."""
 
 
 class ProjectFolder:
@@ -115,13 +115,11 @@ class ProjectFolder:
 
         A folder may have moved, a copy been deleted, the project have come to another machine.
         """
+        from fewshot_lab.images import pixel_file
+
         places = [(self._absolute(file), frame) for file, frame in spare.get(row.id, ())]
         first = self._absolute(row.file), row.frame
-        if not places:
-            return first
-        from fewshot_lab.images import is_there
-
-        return next((place for place in places if is_there(place[0])), first)
+        return next((place for place in places if pixel_file(place[0]).exists()), first)
 
     def picture(self, image_id: str, max_side: int | None = None) -> Image:
         """Return an image as RGB, shrunk to ``max_side`` pixels where it is larger.
@@ -161,6 +159,12 @@ class ProjectFolder:
             rows = [row_of[image_id] for image_id in ids]
         spare = self.store.spare_files()
         return [ImageItem(row.id, *self._place(row, spare)) for row in rows]
+
+    def stored(self, file: Path) -> str:
+        """Return how the database names a file: one that stands for another by its place here."""
+        from fewshot_lab.images import is_reference
+
+        return file.relative_to(self.folder).as_posix() if is_reference(file) else str(file)
 
     def _absolute(self, file: str) -> Path:
         path = Path(file)

@@ -26,7 +26,7 @@ from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ClipSettings, ManifestColumns
+    from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling
     from fewshot_lab.project.audit_set import AuditSet
     from fewshot_lab.project.team import ProjectTeam
 
@@ -89,8 +89,10 @@ class Project(ProjectCore):
         reference_labels: str | None = None,
         columns: ManifestColumns | None = None,
         group_field: str | None = None,
-        clips: ClipSettings | None = None,
         copy: bool = False,
+        slice_step: SliceStep | None = None,
+        tiling: Tiling | None = None,
+        clips: ClipSettings | None = None,
         progress: Progress = silent,
     ) -> ImportReport:
         """Bring in images; see :func:`fewshot_lab.project.importing.import_images`."""
@@ -100,8 +102,10 @@ class Project(ProjectCore):
             reference_labels=reference_labels,
             columns=columns,
             group_field=group_field,
-            clips=clips,
             copy=copy,
+            slice_step=slice_step,
+            tiling=tiling,
+            clips=clips,
             progress=progress,
         )
 

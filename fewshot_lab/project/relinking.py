@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import clip_files
-from fewshot_lab.project.base import CLIPS, ProjectFolder
+from fewshot_lab.project.base import ProjectFolder
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,18 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
     FewshotLabError
         Where there is no folder at ``new``.
     """
+    from fewshot_lab.images import is_clip_file, is_reference, load_clip, pixel_file
+    from fewshot_lab.images.slides import load_grid
+
     new = new.expanduser().absolute()
     if not new.is_dir():
         raise FewshotLabError(f"There is no folder at {new}; check the path.")
     moves: dict[str, str] = {}
+    references: dict[Path, Path] = {}
     missing, differing = [], []
     for source, size in project.store.sources().items():
-        rest = _below(old, source)
+        reference = project.folder / source if is_reference(Path(source)) else None
+        rest = _below(old, source if reference is None else str(pixel_file(reference)))
         if rest is None:
             continue
         file = new / rest
@@ -58,13 +62,17 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
             missing.append(str(file))
         elif file.stat().st_size != size:
             differing.append(str(file))
+        elif reference is not None:
+            references[reference] = file
         else:
             moves[source] = str(file)
-    for clip in clip_files(project.folder / CLIPS):
-        if (moved := moves.get(str(clip.video))) is not None:
-            replace(clip, video=Path(moved)).save()
+    for reference, file in references.items():
+        if is_clip_file(reference):
+            replace(load_clip(reference), video=file).save()
+        else:
+            load_grid(reference).relink(reference, file)
     project.store.relink(moves)
-    return Relinked(len(moves), missing, differing)
+    return Relinked(len(moves) + len(references), missing, differing)
 
 
 def _below(folder: str, file: str) -> Path | None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewshot_lab.images import Box, ClipSettings, Refused, pixel_id, plan_clip, read_rgb, scan
+from fewshot_lab.images import Box, ClipSettings, pixel_id, plan_clip, read_rgb, scan
 from fewshot_lab.project import Project, relink
 
 NAME = Box(0, 44, 160, 14)
@@ -158,12 +158,14 @@ def test_a_description_of_a_clip_is_not_taken_for_one(write_video, home, tmp_pat
     secret = write_video(tmp_path / "secret.avi", 3, codec="mpeg4")
     given = tmp_path / "given"
     given.mkdir()
-    text = f'{{"fewshot-lab clip": 1, "video": "{secret}", "boxes": [], "sharpness": 0}}'
+    text = f'{{"video": "{secret}", "boxes": [], "sharpness": 0}}'
     for name in ("a.clip", "b.png", "c"):
         (given / name).write_text(text)
     (given / "t.csv").write_text("path\na.clip#1\nb.png\n")
-    found = [*scan(given), *scan(given / "a.clip"), *scan(given / "t.csv")]
-    assert found and all(isinstance(item, Refused) for item in found)
+    with Project.create("p", home=home) as project:
+        for source in (given, given / "a.clip", given / "t.csv"):
+            report = project.import_images(source)
+            assert report.refused and not report.added
 
 
 def test_an_animated_gif_is_a_clip(home, tmp_path):
