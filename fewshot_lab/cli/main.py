@@ -25,7 +25,7 @@ from fewshot_lab.cli import (
     records,
     runs,
     serve,
-    similar,
+    slides,
     splits,
 )
 from fewshot_lab.cli.options import Home
@@ -45,10 +45,10 @@ app = typer.Typer(
 for room in (
     projects,
     embeddings,
-    similar,
     backbones,
     labels,
     exchange,
+    slides,
     people,
     records,
     accounts,
