@@ -1,7 +1,8 @@
 """Images: found in what the user brings, read to 8-bit RGB, named by their pixels."""
 
+from fewshot_lab.images.boxes import Box, BoxList, load_boxes
 from fewshot_lab.images.candidates import Candidate, ExaminedImage, PassedOver, Refused, Scan
-from fewshot_lab.images.clip_file import Box, ClipFile, blackened, clip_files, load_clip
+from fewshot_lab.images.clip_file import ClipFile, blackened, clip_files, load_clip
 from fewshot_lab.images.clip_scan import TIME, names_sentence
 from fewshot_lab.images.clip_survey import ClipPlan, find_clips, first_frame, plan_clip
 from fewshot_lab.images.clips import is_clip
@@ -10,7 +11,13 @@ from fewshot_lab.images.dicom_copy import dicom_values_only
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
-from fewshot_lab.images.file_types import has_picture_suffix, is_clip_file, is_tile_grid, kind_of
+from fewshot_lab.images.file_types import (
+    BOX_SUFFIX,
+    has_picture_suffix,
+    is_clip_file,
+    is_tile_grid,
+    kind_of,
+)
 from fewshot_lab.images.frame_choice import ALL, CHANGES, ClipSettings, read_box, read_frames
 from fewshot_lab.images.grey_values import GreyValues, Window
 from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
@@ -32,6 +39,7 @@ from fewshot_lab.images.volumes import SERIES, Slice, Volume, VolumeRules
 
 __all__ = [
     "ALL",
+    "BOX_SUFFIX",
     "CHANGES",
     "GROUP_FIELDS",
     "PREFIXES",
@@ -39,6 +47,7 @@ __all__ = [
     "TIME",
     "VOLUME",
     "Box",
+    "BoxList",
     "Candidate",
     "ClipFile",
     "ClipPlan",
@@ -74,6 +83,7 @@ __all__ = [
     "is_reference",
     "is_tile_grid",
     "kind_of",
+    "load_boxes",
     "load_clip",
     "make_thumbnail",
     "named_dicom",

@@ -13,24 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from PIL import Image
 
 from fewshot_lab.files import write_atomically
+from fewshot_lab.images.boxes import Box
 from fewshot_lab.images.clips import frame_times, read_clip
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import CLIP_SUFFIX
 from fewshot_lab.images.video_index import VideoIndex, load_index, save_index
-
-
-class Box(NamedTuple):
-    """A part of every frame that is blackened, in pixels of the upright frame."""
-
-    left: int
-    top: int
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -44,6 +35,7 @@ class ClipFile:
     video : Path
         The clip itself, which stays where it is.
     boxes : tuple of Box
+        What is black in every frame, in pixels of the upright frame.
     sharpness : float
         Of its frames usually; see :mod:`fewshot_lab.images.frame_quality`.
     """

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fewshot_lab.images.boxes import Box
 from fewshot_lab.images.candidates import Candidate
-from fewshot_lab.images.clip_file import Box, ClipFile, blackened, clip_files, new_clip_file
+from fewshot_lab.images.clip_file import ClipFile, blackened, clip_files, new_clip_file
 from fewshot_lab.images.clips import frame_times, sampled_frames
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
@@ -126,14 +127,12 @@ def _within(box: Box, width: int, height: int) -> Box:
     UnreadableImage
         Where it lies outside: what it was to hide would be seen.
     """
-    if box.left >= width or box.top >= height:
+    if box.x >= width or box.y >= height:
         raise UnreadableImage(
             f"The box {','.join(map(str, box))} lies outside the frames, which are {width} × "
             f"{height} px; nothing of the video was imported."
         )
-    return Box(
-        box.left, box.top, min(box.width, width - box.left), min(box.height, height - box.top)
-    )
+    return Box(box.x, box.y, min(box.width, width - box.x), min(box.height, height - box.y))
 
 
 def names_sentence(marks: Sequence[Box], width: int, height: int) -> str:

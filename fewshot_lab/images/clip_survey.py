@@ -9,7 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from fewshot_lab.images.clip_file import Box, blackened
+from fewshot_lab.images.boxes import Box
+from fewshot_lab.images.clip_file import blackened
 from fewshot_lab.images.clip_scan import names_sentence
 from fewshot_lab.images.clips import ClipFacts, clip_facts, is_clip, sampled_frames
 from fewshot_lab.images.errors import UnreadableImage

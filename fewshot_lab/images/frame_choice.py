@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images.clip_file import Box
+from fewshot_lab.images.boxes import Box
 from fewshot_lab.images.clips import small_frames
 
 CHANGES, ALL = "changes", "all"
@@ -146,7 +146,7 @@ def read_box(text: str) -> tuple[str, Box]:
         box = Box(*(int(number) for number in numbers.split(",")))
     except (ValueError, TypeError):
         box = Box(-1, -1, -1, -1)
-    if min(box.left, box.top) < 0 or min(box.width, box.height) < 1:
+    if min(box.x, box.y) < 0 or min(box.width, box.height) < 1:
         raise FewshotLabError(
             "A box is left,top,width,height in pixels, as in 0,0,320,40 or clip7.mp4:0,0,320,40; "
             f"not {text!r}."

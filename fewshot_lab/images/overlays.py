@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from fewshot_lab.images.clip_file import Box
+from fewshot_lab.images.boxes import Box
 
 _SIDE, _CELL = 640, 8
 _STILL = 3.0
@@ -83,7 +83,7 @@ def _at_border(x: float, y: float) -> bool:
 
 def place_of(box: Box, width: int, height: int) -> str:
     """Say in words where a box lies: "top left"."""
-    x, y = (box.left + box.width / 2) / width, (box.top + box.height / 2) / height
+    x, y = (box.x + box.width / 2) / width, (box.y + box.height / 2) / height
     vertical = "top" if y < 1 / 3 else "bottom" if y > 2 / 3 else ""
     horizontal = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
     return " ".join(filter(None, (vertical, horizontal))) or "middle"

@@ -43,7 +43,14 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
     FewshotLabError
         Where there is no folder at ``new``.
     """
-    from fewshot_lab.images import is_clip_file, is_reference, load_clip, pixel_file
+    from fewshot_lab.images import (
+        BOX_SUFFIX,
+        is_clip_file,
+        is_reference,
+        load_boxes,
+        load_clip,
+        pixel_file,
+    )
     from fewshot_lab.images.slides import load_grid
 
     new = new.expanduser().absolute()
@@ -69,6 +76,8 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
     for reference, file in references.items():
         if is_clip_file(reference):
             replace(load_clip(reference), video=file).save()
+        elif reference.suffix == BOX_SUFFIX:
+            load_boxes(reference).relink(reference, file)
         else:
             load_grid(reference).relink(reference, file)
     project.store.relink(moves)

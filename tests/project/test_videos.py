@@ -119,8 +119,8 @@ def test_text_burnt_in_is_told_with_its_place_until_a_box_covers_it(clips):
     assert plan.taken == 4
     assert len(plan.marks) == 1
     mark = plan.marks[0]
-    assert mark.left <= 4 and mark.left + mark.width >= 60
-    assert mark.top <= 228 and mark.top + mark.height >= 232
+    assert mark.x <= 4 and mark.x + mark.width >= 60
+    assert mark.y <= 228 and mark.y + mark.height >= 232
     covered = ClipSettings(boxes=(("*", mark),))
     assert plan_clip("eso.mp4", clips / "eso.mp4", covered).marks == ()
 
