@@ -25,6 +25,7 @@ from fewshot_lab.cli import (
     records,
     runs,
     serve,
+    slides,
     splits,
 )
 from fewshot_lab.cli.options import Home
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 for room in (
     projects,
+    slides,
     embeddings,
     backbones,
     labels,

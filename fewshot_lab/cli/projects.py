@@ -15,6 +15,19 @@ from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
+from fewshot_lab.cli.tiling_options import (
+    Mpp,
+    Overlap,
+    Saturation,
+    Seed,
+    Share,
+    SlideMpp,
+    Texture,
+    TilePx,
+    Tiles,
+    TileUm,
+    tiling_of,
+)
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError, NoProject
 from fewshot_lab.words import plural
@@ -84,7 +97,7 @@ def import_(
     source: Annotated[
         list[Path],
         typer.Argument(
-            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image or DICOM file.",
+            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image, DICOM or slide.",
             show_default=False,
         ),
     ],
@@ -116,6 +129,16 @@ def import_(
             metavar="PatientID|StudyInstanceUID",
         ),
     ] = None,
+    tile_um: TileUm = None,
+    mpp: Mpp = None,
+    tile_px: TilePx = None,
+    overlap: Overlap = None,
+    tiles: Tiles = None,
+    slide_mpp: SlideMpp = None,
+    saturation: Saturation = None,
+    texture: Texture = None,
+    share: Share = None,
+    seed: Seed = None,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="Then embed and make the map.")
     ] = False,
@@ -127,7 +150,8 @@ def import_(
 ) -> None:
     """Bring in images; again with the same source, only what is new.
 
-    Files that cannot be read are listed; the exit status is 1 where there is no other.
+    Files that cannot be read are listed; the exit status is 1 where there is no other. Whole slides
+    come in as tiles; ``tissue`` shows them first.
     """
     from fewshot_lab.project import Project
 
@@ -147,6 +171,18 @@ def import_(
                 columns=columns,
                 group_field=group_field,
                 copy=copy,
+                tiling=tiling_of(
+                    tile_um,
+                    mpp,
+                    tile_px,
+                    overlap,
+                    tiles,
+                    slide_mpp,
+                    saturation,
+                    texture,
+                    share,
+                    seed,
+                ),
                 progress=report,
             )
             if done.refused and not opened.store.ids():
