@@ -1,6 +1,6 @@
 """Images: found in what the user brings, read to 8-bit RGB, named by their pixels."""
 
-from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused
+from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused, Scan
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicom_copy import dicom_values_only
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
@@ -18,11 +18,17 @@ from fewshot_lab.images.reading import (
     read_grey_values,
     read_rgb,
 )
-from fewshot_lab.images.scanning import Scan, scan
+from fewshot_lab.images.scanning import scan
+from fewshot_lab.images.slice_step import SliceStep
 from fewshot_lab.images.slides import Tiling, TissueRule, pixel_file
+from fewshot_lab.images.volume_scan import PREFIXES, VOLUME
+from fewshot_lab.images.volumes import SERIES, Slice, Volume, VolumeRules
 
 __all__ = [
     "GROUP_FIELDS",
+    "PREFIXES",
+    "SERIES",
+    "VOLUME",
     "Candidate",
     "ExaminedImage",
     "GreyValues",
@@ -30,9 +36,13 @@ __all__ = [
     "ManifestColumns",
     "Refused",
     "Scan",
+    "Slice",
+    "SliceStep",
     "Tiling",
     "TissueRule",
     "UnreadableImage",
+    "Volume",
+    "VolumeRules",
     "Window",
     "count_frames",
     "dicom_values_only",

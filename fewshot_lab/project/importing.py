@@ -11,17 +11,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.arrivals import Arrivals, KnownSources
+from fewshot_lab.project.codes import Codes
 from fewshot_lab.project.import_report import ImportReport, left_out
 from fewshot_lab.project.quota import check_quota
+from fewshot_lab.project.sequences import keep_sequences
 from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ExaminedImage, ManifestColumns, Tiling
+    from fewshot_lab.images import ExaminedImage, ManifestColumns, SliceStep, Tiling
     from fewshot_lab.project.training import ProjectCore
 
 PERSONAL = {"dicom", "nifti"}
@@ -38,6 +40,7 @@ def import_images(
     columns: ManifestColumns | None = None,
     group_field: str | None = None,
     copy: bool = False,
+    slice_step: SliceStep | None = None,
     tiling: Tiling | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
@@ -52,8 +55,11 @@ def import_images(
         Take each file's folder name as its reference label.
     columns : ManifestColumns, optional
         For a manifest: which column is what; guessed where it is not given.
-    group_field : "PatientID" or "StudyInstanceUID", optional
-        The DICOM field that says which images belong together.
+    group_field : "PatientID", "StudyInstanceUID" or "SeriesInstanceUID", optional
+        The DICOM field that says which images belong together; slices of one series do in any
+        case. What is kept is a code of its value (:class:`fewshot_lab.project.codes.Codes`).
+    slice_step : SliceStep, optional
+        How far the imported slices of a volume lie apart; all are imported by default.
     copy : bool
         Keep a copy in the project. DICOM files are kept as PNG, without their header; so are
         those of a ZIP, and all that was dropped into the browser is copied. Nothing else that was
@@ -69,7 +75,16 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import ExaminedImage, Refused, Tiling, examine, import_roots, scan
+    from fewshot_lab.images import (
+        ExaminedImage,
+        Refused,
+        SliceStep,
+        Tiling,
+        VolumeRules,
+        examine,
+        import_roots,
+        scan,
+    )
 
     began = time.monotonic()
     tiling = tiling or Tiling()
@@ -77,8 +92,9 @@ def import_images(
     known, arrivals = KnownSources(project), Arrivals(project.store, report)
     sources = [Path(source)] if isinstance(source, (Path, str)) else list(source)
     roots = import_roots(project.folder)
+    rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
     try:
-        check_quota(project, sources, columns, roots, tiling, copy=copy)
+        check_quota(project, sources, columns, roots, rules, tiling, copy=copy)
         candidates = scan(
             sources if len(sources) > 1 else sources[0],
             reference_labels=reference_labels,
@@ -86,9 +102,13 @@ def import_images(
             group_field=group_field,
             roots=roots,
             extract_to=project.folder / "images",
+            volumes=rules,
+            progress=progress,
             tiling=tiling,
             grids=project.folder / GRIDS,
         )
+    except Stopped:
+        raise
     except FewshotLabError:  # it will be no better another time
         _remove_originals(project, sources)
         raise
@@ -101,6 +121,8 @@ def import_images(
             arrivals.store_in_time()
     finally:
         arrivals.store()
+        keep_sequences(project, candidates.volumes)
+    report.note_volumes(candidates)
     _remove_originals(project, sources)
     report.known += known.unchanged
     report.ignored = dict(candidates.ignored)

@@ -14,7 +14,7 @@ from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import count, plural, size
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ImportRoots, ManifestColumns, Tiling
+    from fewshot_lab.images import ImportRoots, ManifestColumns, Tiling, VolumeRules
     from fewshot_lab.project.training import ProjectCore
 
 _IMAGES, _GB = "FEWSHOT_LAB_QUOTA_IMAGES", "FEWSHOT_LAB_QUOTA_GB"
@@ -72,6 +72,7 @@ def check_quota(
     sources: Sequence[Path],
     columns: ManifestColumns | None,
     roots: ImportRoots,
+    rules: VolumeRules,
     tiling: Tiling,
     *,
     copy: bool,
@@ -80,7 +81,7 @@ def check_quota(
     quota = quota_of(project)
     if quota == Quota():
         return
-    images, n_bytes = _incoming(project, sources, columns, roots, tiling, copy=copy)
+    images, n_bytes = _incoming(project, sources, columns, roots, rules, tiling, copy=copy)
     there = len(project.store.ids())
     if quota.images is not None and images and there + images > quota.images:
         raise FewshotLabError(
@@ -108,6 +109,7 @@ def _incoming(
     sources: Sequence[Path],
     columns: ManifestColumns | None,
     roots: ImportRoots,
+    rules: VolumeRules,
     tiling: Tiling,
     *,
     copy: bool,
@@ -129,7 +131,9 @@ def _incoming(
             continue
         stored = copy or source.is_relative_to(project.folder)
         files = set()
-        for candidate in scan(source, columns=columns, roots=roots, tiling=tiling, grids=grids):
+        for candidate in scan(
+            source, columns=columns, roots=roots, volumes=rules, tiling=tiling, grids=grids
+        ):
             if not isinstance(candidate, Candidate):
                 continue
             if (project.stored(candidate.file), candidate.frame) not in known:
