@@ -21,6 +21,7 @@ from .backbone_suggestion import decline_offer as decline_offer
 from .backbone_suggestion import is_due as is_due
 from .backbone_suggestion import put_into_use as put_into_use
 from .backbone_suggestion import verdict as verdict
+from .box_import import import_boxes as import_boxes
 from .class_pair import class_pairs as class_pairs
 from .class_pair import set_class_pair as set_class_pair
 from .clinical import clinical_figures as clinical_figures
