@@ -26,6 +26,7 @@ from fewshot_lab.cli import (
     runs,
     serve,
     slides,
+    similar,
     splits,
 )
 from fewshot_lab.cli.options import Home
@@ -46,6 +47,7 @@ for room in (
     projects,
     slides,
     embeddings,
+    similar,
     backbones,
     labels,
     exchange,
