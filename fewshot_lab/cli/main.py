@@ -25,8 +25,8 @@ from fewshot_lab.cli import (
     records,
     runs,
     serve,
-    slides,
     similar,
+    slides,
     splits,
 )
 from fewshot_lab.cli.options import Home
