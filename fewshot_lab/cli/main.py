@@ -45,12 +45,12 @@ app = typer.Typer(
 )
 for room in (
     projects,
-    slides,
     embeddings,
     similar,
     backbones,
     labels,
     exchange,
+    slides,
     people,
     records,
     accounts,

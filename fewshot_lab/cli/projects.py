@@ -164,7 +164,7 @@ def import_(
     """Bring in images; again with the same source, only what is new.
 
     Files that cannot be read are listed; the exit status is 1 where there is no other. Whole slides
-    come in as tiles; ``tissue`` shows them first.
+    come in as tiles; ``slides tissue`` shows them first.
     """
     from fewshot_lab.images import SliceStep
     from fewshot_lab.project import Project

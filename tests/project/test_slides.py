@@ -165,7 +165,7 @@ def test_one_bad_slide_never_stops_the_others(home, folder):
 def test_the_terminal_shows_the_tissue_and_then_makes_those_tiles(home, folder, tmp_path, capsys):
     options = ["--tile-um", "32", "--tiles", "7"]
     pictures = tmp_path / "pictures"
-    assert run(["tissue", str(folder), "--preview", str(pictures), *options]) == 0
+    assert run(["slides", "tissue", str(folder), "--preview", str(pictures), *options]) == 0
     assert "2 slides, 14 tiles" in capsys.readouterr().out
     assert {file.name for file in pictures.iterdir()} == {"s0.svs.png", "s1.svs.png"}
     assert run(["create", "t"]) == 0
@@ -173,7 +173,7 @@ def test_the_terminal_shows_the_tissue_and_then_makes_those_tiles(home, folder, 
     assert "14 images added" in capsys.readouterr().out
     assert run(["import", "t", str(folder), "--tile-px", "64", "--mpp", "1"]) == 1
     assert "not both" in capsys.readouterr().err
-    assert run(["tissue", str(folder), "--tile-um", "9000"]) == 1
+    assert run(["slides", "tissue", str(folder), "--tile-um", "9000"]) == 1
     assert "change its size" in capsys.readouterr().err
 
 
