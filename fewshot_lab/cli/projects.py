@@ -15,12 +15,33 @@ from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
+from fewshot_lab.cli.tiling_options import (
+    Mpp,
+    Overlap,
+    Saturation,
+    Seed,
+    Share,
+    SlideMpp,
+    Texture,
+    TilePx,
+    Tiles,
+    TileUm,
+    tiling_of,
+)
+from fewshot_lab.cli.video_options import (
+    Boxes,
+    Frames,
+    KeepPoor,
+    MostFrames,
+    clip_settings,
+    clip_table,
+)
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError, NoProject
-from fewshot_lab.words import duration, plural
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep
+    from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling
     from fewshot_lab.progress import Progress
     from fewshot_lab.project import Project
 
@@ -86,7 +107,7 @@ def import_(
     source: Annotated[
         list[Path],
         typer.Argument(
-            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image or DICOM file.",
+            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image, DICOM or slide.",
             show_default=False,
         ),
     ],
@@ -118,6 +139,16 @@ def import_(
             metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
     ] = None,
+    tile_um: TileUm = None,
+    mpp: Mpp = None,
+    tile_px: TilePx = None,
+    overlap: Overlap = None,
+    tiles: Tiles = None,
+    slide_mpp: SlideMpp = None,
+    saturation: Saturation = None,
+    texture: Texture = None,
+    share: Share = None,
+    seed: Seed = None,
     slices: Annotated[
         str,
         typer.Option(
@@ -125,25 +156,10 @@ def import_(
             "millimetres (5mm).",
         ),
     ] = "all",
-    frames: Annotated[
-        str,
-        typer.Option(
-            help="Videos: how many frames a second, 'changes' (where the picture changes) or 'all'."
-        ),
-    ] = "1",
-    most_frames: Annotated[
-        int, typer.Option(min=1, help="Videos: the most frames of one, spread evenly over it.")
-    ] = 1000,
-    keep_poor: Annotated[
-        bool, typer.Option("--keep-poor", help="Videos: take black and blurred frames, too.")
-    ] = False,
-    box: Annotated[
-        list[str] | None,
-        optional(
-            "Videos: blacken a part of every frame (left,top,width,height in pixels; 'NAME:' "
-            "before it for one video); may be repeated."
-        ),
-    ] = None,
+    frames: Frames = None,
+    most_frames: MostFrames = None,
+    keep_poor: KeepPoor = False,
+    box: Boxes = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Say what would be imported and what it costs, and stop."),
@@ -159,14 +175,17 @@ def import_(
 ) -> None:
     """Bring in images; again with the same source, only what is new.
 
-    Files that cannot be read are listed; the exit status is 1 where there is no other.
+    Files that cannot be read are listed; the exit status is 1 where there is no other. Whole slides
+    come in as tiles; ``slides tissue`` shows them first.
     """
-    from fewshot_lab.images import ClipSettings, SliceStep, read_box, read_frames
+    from fewshot_lab.images import SliceStep
     from fewshot_lab.project import Project
 
     step = SliceStep.parse(slices)
-    boxes = tuple(read_box(each) for each in box or ())
-    clips = ClipSettings(read_frames(frames), most_frames, keep_poor, boxes)
+    clips = clip_settings(frames, most_frames, keep_poor, box)
+    tiling = tiling_of(
+        tile_um, mpp, tile_px, overlap, tiles, slide_mpp, saturation, texture, share, seed
+    )
     heavy = in_turn(project, job, now=now) if prepare and not dry_run else None
     with progress(job, as_json=json, heavy=heavy) as report:
         try:
@@ -178,7 +197,7 @@ def import_(
                 source, reference_labels, path_column, label_column, group_column, metadata_column
             )
             if dry_run:
-                _preview(opened, source, columns, step, clips, report, as_json=json)
+                _preview(opened, source, columns, step, tiling, clips, report, as_json=json)
                 return
             done = opened.import_images(
                 source if len(source) > 1 else source[0],
@@ -186,6 +205,7 @@ def import_(
                 columns=columns,
                 group_field=group_field,
                 copy=copy,
+                tiling=tiling,
                 slice_step=step,
                 clips=clips,
                 progress=report,
@@ -210,6 +230,7 @@ def _preview(
     sources: list[Path],
     columns: ManifestColumns | None,
     step: SliceStep,
+    tiling: Tiling,
     clips: ClipSettings,
     report: Progress,
     *,
@@ -223,6 +244,7 @@ def _preview(
         sources if len(sources) > 1 else sources[0],
         columns=columns,
         slice_step=step,
+        tiling=tiling,
         clips=clips,
         progress=report,
     )
@@ -239,13 +261,7 @@ def _preview(
     shown = (
         table(["first slice", "slices", "chosen", "apart", "notes"], rows) + "\n" if rows else ""
     )
-    videos = [
-        [plan.path, plan.length, plan.size, f"{plan.taken:,}", duration(plan.seconds)]
-        for plan in preview.clips
-    ]
-    if videos:
-        head = ["video", "length", "pixels", "frames at most", "about"]
-        shown += table(head, videos) + "\n"
+    shown += clip_table(preview.clips)
     tell(asdict(preview), shown + preview.sentence, as_json=as_json)
     listed([*preview.refused, *((p.path, p.sentence) for p in preview.clips if p.sentence)])
 
