@@ -9,11 +9,13 @@ import io
 import pickle
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
+from fewshot_lab.pretrain.recipe import Recipe
 
 FOLDER = "checkpoints"
 _NAME = re.compile(r"step-(\d{9})\.pt")
@@ -152,7 +154,11 @@ def stored_checkpoints(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def recipe_differences(recipe: dict[str, Any], stored: dict[str, Any]) -> list[str]:
-    """Return in which values that matter two recipes differ, in words."""
+    """Return in which values that matter two recipes differ, in words.
+
+    What an older one does not name yet has its usual value.
+    """
+    stored = {known.name: known.default for known in fields(Recipe)} | stored
     return [
         f"{name} was {stored.get(name)!r} and is {value!r}"
         for name, value in recipe.items()

@@ -122,6 +122,7 @@ def decode_images(
         for done, block in enumerate(mine):
             progress("decoding", min(len(images), done * world * BLOCK), len(images))
             reasons |= blocks.decoded(block, lambda row: _square(images[row], side), again=again)
+        progress("decoding", len(images), len(images))
     except (FewshotLabError, Stopped) as error:
         failure = error
     everybody = processes.gather((reasons, failure)) if processes else [(reasons, failure)]
@@ -129,7 +130,6 @@ def decode_images(
         if failed is not None:
             raise failed
     blocks.wait_until_seen()
-    progress("decoding", len(images), len(images))
     reasons = {row: reason for part, _ in everybody for row, reason in part.items()}
     good = [row for row in range(len(images)) if row not in reasons]
     if not good:

@@ -80,6 +80,12 @@ class Recipe:
     head_only_steps: int = _value(0, "First steps, in which the backbone rests.", 0)
     frozen_stages: int = _value(0, "Stages at the input that stay as they were, stem included.", 0)
     drop_path: float = _value(0.0, "Stochastic depth of the student.", 0, 0.9)
+    adapt: str = _value(
+        "none", "none, or lora or apla: a transformer's weights rest, few added ones learn."
+    )
+    adapt_rank: int = _value(
+        16, "Of lora's matrices; for apla, outputs of each projection that learn (0: all).", 0
+    )
 
     precision: str = _value("float32", "float32 or bf16 (autocast).")
     compile: bool = _value(False, "torch.compile; on a GPU.")
@@ -101,6 +107,8 @@ class Recipe:
             raise FewshotLabError(
                 f"precision is {self.precision!r}: float32 or bf16 (fp16 overflows in DINO)."
             )
+        if self.adapt not in ("none", "lora", "apla"):
+            raise FewshotLabError(f"adapt is {self.adapt!r}: none, lora or apla.")
         for name in ("global_scale", "local_scale"):
             low, high = getattr(self, f"{name}_low"), getattr(self, f"{name}_high")
             if low > high:
