@@ -19,16 +19,20 @@ class Kind(StrEnum):
     LABEL_STUDIO = "label-studio"
     COCO = "coco"
     CVAT = "cvat"
+    FIFTYONE = "fiftyone"
+    ANNDATA = "anndata"
+    PARQUET = "parquet"
 
 
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The JSON or XML file.", show_default=False)
+    Path,
+    typer.Argument(metavar="FILE", help="The file; for FiftyOne a folder.", show_default=False),
 ]
 As = Annotated[Kind, typer.Option("--as", help="The format.", show_default=False)]
 
 exchange = typer.Typer(
     name="exchange",
-    help="Labels to and from Label Studio, COCO and CVAT.",
+    help="Labels, predictions and embeddings to and from other tools.",
     no_args_is_help=True,
 )
 
@@ -41,7 +45,11 @@ def register(app: typer.Typer) -> None:
 
 
 def out(project: ProjectName, file: File, kind: As, home: Home = None, json: Json = False) -> None:
-    """Write images and labels, with who gave them and when; for Label Studio predictions, too."""
+    """Write images and labels, with who gave them and when, and what else the format carries.
+
+    Label Studio and FiftyOne also get predictions; AnnData and Parquet get predictions, the
+    probability of each class and embeddings.
+    """
     from fewshot_lab.exchange import write_out
     from fewshot_lab.project import Project
 

@@ -13,6 +13,7 @@ from fewshot_lab.cli.options import Home, Json
 from fewshot_lab.cli.recipe_options import (
     Detach,
     RecipeValues,
+    is_paper,
     recipe_request,
     values_in,
     values_of,
@@ -197,7 +198,7 @@ def pretrain(
         chosen = device or _usual_device(options.gpus if slurm else None)
         run = new_run(
             project,
-            {**recipe_request(of_recipe, values), "device": chosen},
+            {**recipe_request(of_recipe, values), "device": chosen, "paper": is_paper(recipe)},
             only_where=only_where or [],
             name=name,
             nproc=options.processes if slurm else nproc or 1,

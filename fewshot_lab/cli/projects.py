@@ -20,7 +20,9 @@ from fewshot_lab.errors import FewshotLabError, NoProject
 from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.images import ManifestColumns, SliceStep
+    from fewshot_lab.progress import Progress
+    from fewshot_lab.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -113,9 +115,20 @@ def import_(
         str | None,
         optional(
             "DICOM: the field that says which images belong together.",
-            metavar="PatientID|StudyInstanceUID",
+            metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
     ] = None,
+    slices: Annotated[
+        str,
+        typer.Option(
+            help="Volumes: the slices to import, all, every nth (4), or one every so many "
+            "millimetres (5mm).",
+        ),
+    ] = "all",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be imported and what it costs, and stop."),
+    ] = False,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="Then embed and make the map.")
     ] = False,
@@ -129,9 +142,11 @@ def import_(
 
     Files that cannot be read are listed; the exit status is 1 where there is no other.
     """
+    from fewshot_lab.images import SliceStep
     from fewshot_lab.project import Project
 
-    heavy = in_turn(project, job, now=now) if prepare else None
+    step = SliceStep.parse(slices)
+    heavy = in_turn(project, job, now=now) if prepare and not dry_run else None
     with progress(job, as_json=json, heavy=heavy) as report:
         try:
             opened = Project.open(project)
@@ -141,12 +156,16 @@ def import_(
             columns = _columns(
                 source, reference_labels, path_column, label_column, group_column, metadata_column
             )
+            if dry_run:
+                _preview(opened, source, columns, step, report, as_json=json)
+                return
             done = opened.import_images(
                 source if len(source) > 1 else source[0],
                 reference_labels="folders" if reference_labels == "folders" else None,
                 columns=columns,
                 group_field=group_field,
                 copy=copy,
+                slice_step=step,
                 progress=report,
             )
             if done.refused and not opened.store.ids():
@@ -155,12 +174,49 @@ def import_(
             result: dict[str, Any] = asdict(done)
             tell(result, done.sentence, as_json=json and not prepare, job=job)
             listed(done.refused)
+            listed(done.volume_notes)
             if prepare:
                 result |= prepare_project(opened, backbone=backbone, report=report)
                 tell(result, "The map is ready.", as_json=json, job=job)
             opened.touch()
     if done.refused and not (done.added or done.known or done.moved or done.duplicates):
         raise typer.Exit(1)
+
+
+def _preview(
+    project: Project,
+    sources: list[Path],
+    columns: ManifestColumns | None,
+    step: SliceStep,
+    report: Progress,
+    *,
+    as_json: bool,
+) -> None:
+    """Say what an import would bring in."""
+    from fewshot_lab.project import preview_import
+
+    preview = preview_import(
+        project,
+        sources if len(sources) > 1 else sources[0],
+        columns=columns,
+        slice_step=step,
+        progress=report,
+    )
+    rows = [
+        [
+            volume.path,
+            f"{volume.slices:,}",
+            f"{volume.chosen:,}",
+            "" if volume.spacing is None else f"{volume.spacing:.3g} mm",
+            " ".join(volume.notes),
+        ]
+        for volume in preview.volumes
+    ]
+    shown = (
+        table(["first slice", "slices", "chosen", "apart", "notes"], rows) + "\n" if rows else ""
+    )
+    tell(asdict(preview), shown + preview.sentence, as_json=as_json)
+    listed(preview.refused)
 
 
 def _none_of(refused: Sequence[tuple[str, str]]) -> str:

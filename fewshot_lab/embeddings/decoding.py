@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import read_rgb
+from fewshot_lab.images import pixel_file, read_rgb
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,12 @@ def decode(item: ImageItem, preprocessing: Preprocessing) -> npt.NDArray[np.uint
         image = read_rgb(item.file, item.frame, at_least=preprocessing.at_least)
         return preprocessing.array(image)
     except FewshotLabError as error:
-        return Unread(str(error), lasting=os.access(item.file, os.R_OK))
+        return Unread(str(error), lasting=_is_there(item))
     # Whatever a strange file provokes, the other images go on.
     except Exception as error:
         reason = f"It could not be read ({type(error).__name__}: {error})."
-        return Unread(reason, lasting=os.access(item.file, os.R_OK))
+        return Unread(reason, lasting=_is_there(item))
+
+
+def _is_there(item: ImageItem) -> bool:
+    return os.access(pixel_file(item.file), os.R_OK)

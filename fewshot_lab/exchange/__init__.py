@@ -1,7 +1,7 @@
-"""Labels and predictions to and from the files of other tools: Label Studio, COCO, CVAT."""
+"""Labels, predictions and embeddings to and from the files of other tools."""
 
+from fewshot_lab.exchange.formats import FORMATS, Format, FormatName
 from fewshot_lab.exchange.going_in import TakenIn, take_in
 from fewshot_lab.exchange.going_out import WrittenOut, write_out
-from fewshot_lab.exchange.pictures import FORMATS, Format
 
-__all__ = ["FORMATS", "Format", "TakenIn", "WrittenOut", "take_in", "write_out"]
+__all__ = ["FORMATS", "Format", "FormatName", "TakenIn", "WrittenOut", "take_in", "write_out"]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.files import read_json, records
-from fewshot_lab.exchange.pictures import Contents, Opinion, Picture
+from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing
+from fewshot_lab.files import write_atomically
 
 
-def write(pictures: Sequence[Picture]) -> bytes:
-    """Return pictures and what people say of them, annotator and time as attributes."""
+def write(file: Path, outgoing: Outgoing) -> None:
+    """Write pictures and what people say of them, annotator and time as attributes."""
+    pictures = outgoing.pictures
     names = dict.fromkeys(opinion.label for each in pictures for opinion in each.opinions)
     category = {name: number for number, name in enumerate(names, 1)}
     opinions = [
@@ -38,7 +39,7 @@ def write(pictures: Sequence[Picture]) -> bytes:
             for number, (image, opinion) in enumerate(opinions, 1)
         ],
     }
-    return json.dumps(written, indent=1).encode()
+    write_atomically(file, json.dumps(written, indent=1).encode())
 
 
 def read(file: Path) -> Contents:

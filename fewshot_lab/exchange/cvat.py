@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.files import read_xml
-from fewshot_lab.exchange.pictures import Contents, Opinion, Picture
+from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing
+from fewshot_lab.files import write_atomically
 
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def write(pictures: Sequence[Picture]) -> bytes:
-    """Return pictures and what people say of them, annotator and time as attributes.
+def write(file: Path, outgoing: Outgoing) -> None:
+    """Write pictures and what people say of them, annotator and time as attributes.
 
     Raises
     ------
     FewshotLabError
         Where a file's name has a character that XML cannot hold.
     """
+    pictures = outgoing.pictures
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
     task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
@@ -56,8 +57,7 @@ def write(pictures: Sequence[Picture]) -> bytes:
             for key, text in (("annotator", opinion.annotator or ""), ("time", opinion.time)):
                 ElementTree.SubElement(tag, "attribute", name=key).text = text
     ElementTree.indent(root)
-    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return written
+    write_atomically(file, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def read(file: Path) -> Contents:

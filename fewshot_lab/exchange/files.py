@@ -1,13 +1,17 @@
-"""Files of other tools, read as JSON or XML, or refused in a sentence."""
+"""Files of other tools: read as JSON or XML or refused in a sentence, and written whole."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from xml.etree import ElementTree
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.exchange.pictures import Contents, Opinion
 
 
 def _bytes(file: Path) -> bytes:
@@ -60,3 +64,37 @@ def records(holder: Any, key: str) -> list[dict[str, Any]]:
     """Return the list of objects under a key; what is no object there is left out."""
     listed = holder.get(key) if isinstance(holder, dict) else None
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def row_opinions(rows: Iterable[tuple[str, Mapping[str, Any]]], file: Path) -> Contents:
+    """Return rows of a table, a path with label, annotator and time, as contents.
+
+    Raises
+    ------
+    FewshotLabError
+        Where a label is no text.
+    """
+    opinions = []
+    for path, row in rows:
+        if (label := row["label"]) is None or label == "":
+            continue
+        if not isinstance(label, str):
+            raise FewshotLabError(
+                f"{file.name}: the label of {path} is {label!r}, which is no text."
+            )
+        annotator, time = (str(row.get(name) or "") for name in ("annotator", "time"))
+        opinions.append((path, Opinion(label, annotator or None, time)))
+    return Contents(opinions, 0)
+
+
+@contextmanager
+def writing_beside(file: Path) -> Iterator[Path]:
+    """Give a place to write at; what was written there takes the file's when it is whole."""
+    file = file.absolute()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{uuid4().hex[:8]}.part")
+    try:
+        yield beside
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange import coco, cvat, label_studio
+from fewshot_lab.exchange.formats import FORMATS, FormatName
 from fewshot_lab.exchange.matching import project_paths
-from fewshot_lab.exchange.pictures import Format
 from fewshot_lab.store import LONGEST_NAME, tidy_name
 from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.project import Project
-
-READERS = {"label-studio": label_studio.read, "coco": coco.read, "cvat": cvat.read}
 
 
 class TakenIn(NamedTuple):
@@ -63,14 +60,14 @@ class TakenIn(NamedTuple):
         return f"{text} {self.respelt}".strip()
 
 
-def take_in(project: Project, file: Path, kind: Format, annotator: str) -> TakenIn:
+def take_in(project: Project, file: Path, kind: FormatName, annotator: str) -> TakenIn:
     """Label images from another tool's file; classes that do not exist yet are added.
 
     Parameters
     ----------
     project : Project
     file : Path
-    kind : "label-studio", "coco" or "cvat"
+    kind : FormatName
     annotator : str
         Whose labels those are of which the file does not say it.
 
@@ -80,7 +77,7 @@ def take_in(project: Project, file: Path, kind: Format, annotator: str) -> Taken
         Where the file cannot be read, is another format, holds no label of a whole image, or
         two of one annotator for one image; nothing is stored then.
     """
-    contents = READERS[kind](file)
+    contents = FORMATS[kind].read(file)
     opinions = [
         (_storable(path), each._replace(label=_storable(each.label)))
         for path, each in contents.opinions

@@ -1,21 +1,22 @@
-"""A project's opinions and predictions as a file for another tool."""
+"""A project's opinions, predictions and embeddings as a file for another tool."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange import coco, cvat, label_studio
-from fewshot_lab.exchange.pictures import Format, Opinion, Picture, Prediction
-from fewshot_lab.export import predicted_classes
-from fewshot_lab.files import write_atomically
+from fewshot_lab.exchange.formats import FORMATS, Format, FormatName
+from fewshot_lab.exchange.pictures import Numbers, Opinion, Outgoing, Picture, Prediction
+from fewshot_lab.export import label_rows, predicted_classes
 from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.project import Project, TrainedClassifier
+    import numpy as np
+    from numpy.typing import NDArray
 
-WRITERS = {"label-studio": label_studio.write, "coco": coco.write, "cvat": cvat.write}
+    from fewshot_lab.project import Project, TrainedClassifier
 
 
 class WrittenOut(NamedTuple):
@@ -53,23 +54,23 @@ class WrittenOut(NamedTuple):
 
 
 def write_out(
-    project: Project, file: Path, kind: Format, *, classifier: TrainedClassifier | None = None
+    project: Project, file: Path, kind: FormatName, *, classifier: TrainedClassifier | None = None
 ) -> WrittenOut:
-    """Write every image with each annotator's opinion; for Label Studio, also predictions.
+    """Write every image with each annotator's opinion, and what else the format carries.
 
-    Copies of a picture go out once. The classifier is fitted where none is given. Predictions of
-    audit images stay here: who labels them must not see any.
+    Copies of a picture go out once. The classifier is fitted where none is given. Where people
+    label, predictions of audit images stay here: who labels those must not see any.
 
     Raises
     ------
     FewshotLabError
-        Where the project holds no image, or a name that the format cannot hold.
+        Where the project holds no image, a name that the format cannot hold, or the format's
+        package is missing.
     OSError
         Where the file cannot be written.
     """
-    store = project.store
-    rows = store.images()
-    if not rows:
+    form, store = FORMATS[kind], project.store
+    if not (rows := store.images()):
         raise FewshotLabError(f"There are no images in {project.name!r} yet.")
     opinions: dict[str, list[Opinion]] = {}
     left_out = 0
@@ -79,29 +80,78 @@ def write_out(
             continue
         opinion = Opinion(row["label"], row["annotator"], row["time"])
         opinions.setdefault(row["image"], []).append(opinion)
-    predicted, note = _predictions(project, classifier) if kind == "label-studio" else ({}, "")
+    note = ""
+    if form.predictions != "none":
+        classifier, note = _fitted(project, classifier)
+    about = _about(project, classifier if form.predictions != "none" else None)
+    predicted = {}
+    if classifier is not None and form.predictions != "none":
+        hidden = store.audit_ids() if form.predictions == "for annotators" else set()
+        predicted = {
+            image_id: Prediction(name, probability, f"{about['classifier']} {about['log'][:20]}")
+            for image_id, (name, probability) in predicted_classes(project, classifier).items()
+            if image_id not in hidden
+        }
+    labels = {row["image"]: row for row in label_rows(project, include_unlabelled=True)}
+    files = {item.id: str(item.file) for item in project.items()}
     pictures = [
-        Picture(row.path, row.width, row.height, opinions.get(row.id, []), predicted.get(row.id))
+        Picture(
+            row.id,
+            row.path,
+            files[row.id],
+            row.width,
+            row.height,
+            row.group or "",
+            labels[row.id]["label"],
+            labels[row.id]["split"],
+            opinions.get(row.id, []),
+            predicted.get(row.id),
+        )
         for row in rows
     ]
-    write_atomically(file.absolute(), WRITERS[kind](pictures))
+    form.write(file.absolute(), Outgoing(about, pictures, _numbers(project, classifier, form)))
     store.note("export", kind=kind, file=str(file))
-    labels = sum(map(len, opinions.values()))
-    return WrittenOut(len(pictures), labels, len(predicted), left_out, note)
+    return WrittenOut(
+        len(pictures), sum(map(len, opinions.values())), len(predicted), left_out, note
+    )
 
 
-def _predictions(
+def _fitted(
     project: Project, classifier: TrainedClassifier | None
-) -> tuple[dict[str, Prediction], str]:
-    """Return what the classifier says of each image, or why it says nothing."""
+) -> tuple[TrainedClassifier | None, str]:
+    """Return the classifier, or why there is none."""
     try:
-        classifier = classifier or project.fit()
+        return classifier or project.fit(), ""
     except FewshotLabError as error:
-        return {}, f"No predictions: {error}"
-    model = f"{classifier.fitted.name} {project.store.log_head().hash[:16]}"
-    audit = project.store.audit_ids()
-    return {
-        image_id: Prediction(name, probability, model)
-        for image_id, (name, probability) in predicted_classes(project, classifier).items()
-        if image_id not in audit
-    }, ""
+        return None, f"No predictions: {error}"
+
+
+def _about(project: Project, classifier: TrainedClassifier | None) -> dict[str, str]:
+    about = {"project": project.title, "log": str(project.store.log_head())}
+    if project.embeddings is not None:
+        about["backbone"] = project.backbone.card.name
+    if classifier is not None:
+        about["classifier"] = classifier.fitted.name
+    return about
+
+
+def _numbers(
+    project: Project, classifier: TrainedClassifier | None, form: Format
+) -> Numbers | None:
+    embeddings = project.embeddings
+    if not form.numbers or embeddings is None:
+        return None
+    names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+    class_ids = [] if classifier is None else classifier.fitted.class_ids.tolist()
+
+    def probabilities(ids: Sequence[str]) -> NDArray[np.float64]:
+        assert classifier is not None
+        return classifier.probabilities(ids)
+
+    return Numbers(
+        embedded=set(embeddings.ids),
+        embeddings=embeddings.matrix,
+        columns=[f"{name} {n}" for name, length in embeddings.parts.lengths for n in range(length)],
+        class_names=[names[number] for number in class_ids],
+        probabilities=probabilities,
+    )

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.files import read_json, records
-from fewshot_lab.exchange.pictures import Contents, Opinion, Picture
+from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture
+from fewshot_lab.files import write_atomically
 
 LOCAL = "/data/local-files/?d="
 """Under which Label Studio finds files of a local storage."""
 
 
-def write(pictures: Sequence[Picture]) -> bytes:
-    """Return pictures as tasks."""
-    return json.dumps([_task(n, each) for n, each in enumerate(pictures, 1)], indent=1).encode()
+def write(file: Path, outgoing: Outgoing) -> None:
+    """Write pictures as tasks."""
+    tasks = [_task(n, each) for n, each in enumerate(outgoing.pictures, 1)]
+    write_atomically(file, json.dumps(tasks, indent=1).encode())
 
 
 def _task(number: int, picture: Picture) -> dict[str, Any]:

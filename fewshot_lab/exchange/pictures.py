@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-Format = Literal["label-studio", "coco", "cvat"]
-FORMATS: tuple[Format, ...] = get_args(Format)
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Opinion(NamedTuple):
@@ -35,13 +37,71 @@ class Prediction(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A picture on its way out; width and height in px."""
+    """A picture on its way out.
 
+    Attributes
+    ----------
+    id, path, file : str
+        Its name in the project, the path that it was imported by, and where it is read from.
+    width, height : int
+        In px.
+    group, label, split : str
+        "" for none; the label is the one that counts, by the team's rule.
+    opinions : list of Opinion
+    prediction : Prediction or None
+    """
+
+    id: str
     path: str
+    file: str
     width: int
     height: int
+    group: str
+    label: str
+    split: str
     opinions: list[Opinion]
-    prediction: Prediction | None = None
+    prediction: Prediction | None
+
+
+class Numbers(NamedTuple):
+    """What backbone and classifier compute of pictures.
+
+    Attributes
+    ----------
+    embedded : set of str
+        Ids of pictures that have an embedding.
+    embeddings : callable
+        From ids to their embeddings (n, d).
+    columns : list of str
+        What the d numbers of an embedding are: a part of it, and the place there.
+    class_names : list of str
+        Of the classifier; empty where there is none.
+    probabilities : callable
+        From ids to calibrated probabilities (n, K).
+    """
+
+    embedded: set[str]
+    embeddings: Callable[[Sequence[str]], NDArray[np.float16]]
+    columns: list[str]
+    class_names: list[str]
+    probabilities: Callable[[Sequence[str]], NDArray[np.float64]]
+
+
+class Outgoing(NamedTuple):
+    """All that may be written.
+
+    Attributes
+    ----------
+    about : dict
+        Project, backbone, classifier, and the log's position and hash.
+    pictures : list of Picture
+    numbers : Numbers or None
+        None where nothing has been embedded, or the format carries none.
+    """
+
+    about: dict[str, str]
+    pictures: list[Picture]
+    numbers: Numbers | None = None
 
 
 class Contents(NamedTuple):

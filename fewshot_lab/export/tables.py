@@ -54,12 +54,18 @@ def labels_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str
         UTC), split ("train", "audit", "test", "held out": goes with an audit or test image, or
         empty), machine (accepted in bulk from predictions). Exact duplicates have a row each.
     """
-    rows = _sided(project, project.store.export_labels(at))
+    rows = label_rows(project, at)
     return as_csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
 
 
-def _sided(project: ProjectCore, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Say of labels that do not train why: by group, near-duplicates and the test set."""
+def label_rows(
+    project: ProjectCore,
+    at: int | datetime | None = None,
+    *,
+    include_unlabelled: bool = False,
+) -> list[dict[str, Any]]:
+    """Return a row per file with its split: see :func:`labels_csv`."""
+    rows = project.store.export_labels(at, include_unlabelled=include_unlabelled)
     test = project.splits.test_ids()
     held = project.splits.held_out({row["image"] for row in rows if row["split"] == "audit"})
     for row in rows:
@@ -140,7 +146,7 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
     predicted = predicted_classes(project, classifier)
     trained = set(classifier.training.ids)
     rows = []
-    for row in _sided(project, project.store.export_labels(include_unlabelled=True)):
+    for row in label_rows(project, include_unlabelled=True):
         name, probability = predicted.get(row["image"], ("", None))
         rows.append(
             {

@@ -1,12 +1,12 @@
 """Images: found in what the user brings, read to 8-bit RGB, named by their pixels."""
 
-from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused
+from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused, Scan
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicom_copy import dicom_values_only
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
-from fewshot_lab.images.file_types import has_picture_suffix, kind_of
+from fewshot_lab.images.file_types import has_picture_suffix, is_tile_grid, kind_of
 from fewshot_lab.images.grey_values import GreyValues, Window
 from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
@@ -18,10 +18,17 @@ from fewshot_lab.images.reading import (
     read_grey_values,
     read_rgb,
 )
-from fewshot_lab.images.scanning import Scan, scan
+from fewshot_lab.images.scanning import scan
+from fewshot_lab.images.slice_step import SliceStep
+from fewshot_lab.images.slides import Tiling, TissueRule, pixel_file
+from fewshot_lab.images.volume_scan import PREFIXES, VOLUME
+from fewshot_lab.images.volumes import SERIES, Slice, Volume, VolumeRules
 
 __all__ = [
     "GROUP_FIELDS",
+    "PREFIXES",
+    "SERIES",
+    "VOLUME",
     "Candidate",
     "ExaminedImage",
     "GreyValues",
@@ -29,7 +36,13 @@ __all__ = [
     "ManifestColumns",
     "Refused",
     "Scan",
+    "Slice",
+    "SliceStep",
+    "Tiling",
+    "TissueRule",
     "UnreadableImage",
+    "Volume",
+    "VolumeRules",
     "Window",
     "count_frames",
     "dicom_values_only",
@@ -38,9 +51,11 @@ __all__ = [
     "has_picture_suffix",
     "holds_dicom",
     "import_roots",
+    "is_tile_grid",
     "kind_of",
     "make_thumbnail",
     "named_dicom",
+    "pixel_file",
     "pixel_id",
     "pixels_only",
     "read_grey_values",

@@ -1,8 +1,16 @@
 """What a scan finds and what an examination makes of it."""
 
+from __future__ import annotations
+
 import builtins
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fewshot_lab.images.volumes import Volume
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,18 @@ class Candidate:
     reference: str | None = None
     group: str | None = None
     meta: dict[str, str | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file of a source, or one frame of it, with what came with it."""
+
+    path: str
+    file: Path
+    reference: str | None = None
+    group: str | None = None
+    meta: dict[str, str | float] = field(default_factory=dict)
+    frame: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,3 +88,36 @@ class Refused:
 
     path: str
     reason: str
+
+
+class Scan(Iterator[Candidate | Refused]):
+    """The pictures of a source, found one by one as they are asked for.
+
+    Attributes
+    ----------
+    total : int
+        How many candidates and refused files there are as far as known; grows when a file turns
+        out to hold several frames.
+    ignored : Counter
+        How many files are no pictures by their name (a README, a table), by ending: neither
+        candidates nor refused.
+    volumes : list of Volume
+        Those that were found so far, with all their slices.
+    skipped : int
+        Slices that the step between slices does not take.
+    localizers : int
+        Survey images, which are left out.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.ignored: Counter[str] = Counter()
+        self.volumes: list[Volume] = []
+        self.skipped = self.localizers = 0
+        self._items: Iterator[Candidate | Refused] = iter(())
+
+    def __iter__(self) -> Scan:
+        return self
+
+    def __next__(self) -> Candidate | Refused:
+        return next(self._items)

@@ -39,7 +39,7 @@ T = TypeVar("T")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _PACKED = 1032
 """The most that deflate packs into one byte."""
-GROUP_FIELDS = ("PatientID", "StudyInstanceUID")
+GROUP_FIELDS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
 @cache
@@ -103,17 +103,22 @@ def frames_and_group(path: Path, group_field: str | None) -> tuple[int, str | No
     """
     header = read_header(path)
     try:
-        frames = max(int(header.get("NumberOfFrames") or 1), 1)
-        bits = int(header.get("BitsAllocated") or 8) * int(header.get("SamplesPerPixel") or 1)
-        syntax = header.file_meta.get("TransferSyntaxUID")
-        compressed = syntax is not None and syntax.is_compressed
-        least = 8 if compressed else max(header.Rows * header.Columns * bits // 8, 1)
-        room = path.stat().st_size * (_PACKED if syntax == _DEFLATED or is_gzip(path) else 1)
-        frames = max(min(frames, room // least), 1)
+        frames = frame_count(header, path)
         group = str(header.get(group_field) or "").strip() if group_field else ""
     except Exception as error:
         raise UnreadableImage(own_mistake(error) or "The DICOM header is damaged.") from error
     return frames, group or None
+
+
+def frame_count(header: Any, path: Path) -> int:
+    """Count the frames that a header names, never more than the file has room for."""
+    frames = max(int(header.get("NumberOfFrames") or 1), 1)
+    bits = int(header.get("BitsAllocated") or 8) * int(header.get("SamplesPerPixel") or 1)
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    compressed = syntax is not None and syntax.is_compressed
+    least = 8 if compressed else max(header.Rows * header.Columns * bits // 8, 1)
+    room = path.stat().st_size * (_PACKED if syntax == _DEFLATED or is_gzip(path) else 1)
+    return max(min(frames, room // least), 1)
 
 
 def read_dicom(path: Path, frame: int) -> Image.Image:

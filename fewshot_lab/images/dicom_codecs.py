@@ -39,7 +39,7 @@ def is_available(syntax: str) -> bool:
 
 
 def register() -> None:
-    """Add these decoders to pydicom's, behind its own."""
+    """Add these decoders to pydicom's, behind its own, but for one that highdicom brings along."""
     for decoder in (
         JPEGExtended12BitDecoder,
         JPEGLosslessDecoder,
@@ -52,6 +52,8 @@ def register() -> None:
         HTJ2KLosslessDecoder,
         HTJ2KLosslessRPCLDecoder,
     ):
+        if "pyjpegls" in decoder.available_plugins:  # decodes whatever size the data claim
+            decoder.remove_plugin("pyjpegls")
         if "imagecodecs" not in decoder.available_plugins:
             decoder.add_plugin("imagecodecs", (__name__, "decode_frame"))
 

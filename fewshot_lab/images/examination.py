@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.reading import make_thumbnail, pixel_id, read_rgb
+from fewshot_lab.images.slides import pixel_file
 from fewshot_lab.progress import Progress, silent
 
 
@@ -103,7 +104,7 @@ class _Report:
 
 def _look(candidate: Candidate) -> ExaminedImage | Refused:
     try:
-        status = candidate.file.stat()
+        status = pixel_file(candidate.file).stat()
         image = read_rgb(candidate.file, candidate.frame)
         return ExaminedImage(
             candidate=candidate,

@@ -23,6 +23,14 @@ PICTURE_SUFFIXES = frozenset(
         ".ppm",
         ".pnm",
         ".svs",
+        ".svslide",
+        ".ndpi",
+        ".mrxs",
+        ".scn",
+        ".vms",
+        ".vmu",
+        ".bif",
+        ".czi",
         ".jp2",
         ".j2k",
         ".j2c",
@@ -44,6 +52,15 @@ _WEAK = (None, "BMP", "JPEG XL")
 """Formats whose mark is two bytes, too few to tell a picture by."""
 _NOISE = frozenset({"thumbs.db", "desktop.ini", "dicomdir", "__macosx", "@eadir", "$recycle.bin"})
 HEAD = 348
+
+
+GRID_SUFFIX = ".tiles"
+"""Of the files that say how a project's slides are cut (``slides.tile_grid``)."""
+
+
+def is_tile_grid(file: Path) -> bool:
+    """Say whether a file is a grid of tiles, by its ending."""
+    return file.suffix == GRID_SUFFIX
 
 
 def is_noise(name: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fewshot_lab.images.candidates import Refused
+from fewshot_lab.images.dicomdir import is_dicomdir, listed_files
 from fewshot_lab.images.file_types import (
     HEAD,
     ending,
@@ -34,7 +35,7 @@ def list_folder(folder: Path, report: Callable[[int], None] = lambda n: None) ->
 
     Hidden files and folders and what systems leave behind (Thumbs.db, __MACOSX) are passed over
     in silence; other files that are no pictures by their ending are counted as ignored. Links are
-    followed, each folder once.
+    followed, each folder once, and so is a DICOMDIR.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ def list_folder(folder: Path, report: Callable[[int], None] = lambda n: None) ->
         Gets the number of pictures so far, after each folder.
     """
     listing = Listing()
+    contents: list[Path] = []
     seen: set[tuple[int, int]] = set()
 
     def cannot_enter(error: OSError) -> None:
@@ -56,13 +58,47 @@ def list_folder(folder: Path, report: Callable[[int], None] = lambda n: None) ->
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not is_noise(name))
+        slides = {ending(n) == ".mrxs" and n[: -len(".mrxs")] for n in names}  # with a folder each
+        folders[:] = sorted(name for name in folders if not is_noise(name) and name not in slides)
         for name in sorted(names):
-            if not is_noise(name):
-                file = Path(where, name)
+            file = Path(where, name)
+            if is_dicomdir(file):
+                contents.append(file)
+            elif not is_noise(name):
                 list_file(listing, shown(os.path.relpath(file, folder)), file)
         report(len(listing.files))
+    for file in contents:
+        _follow(listing, file, folder)
     return listing
+
+
+def _follow(listing: Listing, dicomdir: Path, folder: Path) -> None:
+    """Add what a DICOMDIR lists and the walk took for no picture; refuse what is not there."""
+    known = {file for _, file in listing.files}
+    name = shown(os.path.relpath(dicomdir, folder))
+    try:
+        for listed in listed_files(dicomdir):
+            file = _as_spelled(dicomdir.parent, listed)
+            if file is None:
+                path = shown(os.path.relpath(dicomdir.parent / listed, folder))
+                reason = f"It is listed in {name}, but not there."
+                listing.refused.append(Refused(path, reason))
+            elif file not in known:
+                listing.files.append((shown(os.path.relpath(file, folder)), file))
+    except ValueError as error:
+        listing.refused.append(Refused(name, str(error)))
+
+
+def _as_spelled(folder: Path, listed: str) -> Path | None:
+    """Find a file of a CD, whose names a system may write in small letters."""
+    place = folder
+    for part in listed.split("/"):
+        options = (part, part.lower(), f"{part}.", f"{part};1", f"{part.lower()};1")
+        spelled = next((place / name for name in options if (place / name).exists()), None)
+        if part in ("", ".", "..") or spelled is None:
+            return None
+        place = spelled
+    return place if place.is_file() else None
 
 
 def list_file(listing: Listing, path: str, file: Path, *, named: bool = False) -> None:

@@ -10,7 +10,7 @@ import logging
 import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -33,7 +33,20 @@ def count_slices(path: Path) -> int:
     ------
     UnreadableImage
     """
-    return int(np.prod(_volume(path)[0].shape[2:4]))
+    return int(np.prod(_volume(path).values.shape[2:4]))
+
+
+def slice_positions(path: Path) -> list[list[float]]:
+    """Return where the slices of each volume of a file lie, from feet to head, in mm.
+
+    Raises
+    ------
+    UnreadableImage
+    """
+    volume = _volume(path)
+    depth, times = volume.values.shape[2:4]
+    places = [volume.lowest + k * volume.spacing for k in range(depth)]
+    return [places] * times
 
 
 def read_slice(path: Path, frame: int) -> Image.Image:
@@ -64,16 +77,27 @@ def read_slice_grey(path: Path, frame: int) -> GreyValues | None:
 
 
 def _slice(path: Path, frame: int) -> tuple[np.ndarray, float, float]:
-    volume, low, high = _volume(path)
-    if not 0 <= frame < int(np.prod(volume.shape[2:4])):
+    volume = _volume(path)
+    if not 0 <= frame < int(np.prod(volume.values.shape[2:4])):
         raise UnreadableImage(f"There is no slice {frame} in this file.")
-    time, depth = divmod(frame, volume.shape[2])
-    plane = volume[:, :, depth, time]
-    return np.ascontiguousarray(np.swapaxes(plane[::-1, ::-1], 0, 1)), low, high
+    time, depth = divmod(frame, volume.values.shape[2])
+    plane = volume.values[:, :, depth, time]
+    picture = np.ascontiguousarray(np.swapaxes(plane[::-1, ::-1], 0, 1))
+    return picture, volume.low, volume.high
 
 
-def _volume(path: Path) -> tuple[np.ndarray, float, float]:
-    """Return values (x, y, z, t) or (x, y, z, t, 3), and what is shown black and white."""
+class _Volume(NamedTuple):
+    """Values (x, y, z, t) or (x, y, z, t, 3); what is shown black and white; z in mm."""
+
+    values: np.ndarray
+    low: float
+    high: float
+    lowest: float
+    spacing: float
+
+
+def _volume(path: Path) -> _Volume:
+    """Return what a file holds, turned upright."""
     status = path.stat()
     with _one_at_a_time:  # the slices of one file follow one another: it is unpacked once
         try:
@@ -93,7 +117,7 @@ def _volume(path: Path) -> tuple[np.ndarray, float, float]:
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path, size: int, mtime_ns: int) -> tuple[np.ndarray, float, float]:
+def _read(path: Path, size: int, mtime_ns: int) -> _Volume:
     import nibabel
 
     logging.getLogger("nibabel").setLevel(logging.CRITICAL)  # what matters is raised and listed
@@ -116,9 +140,11 @@ def _read(path: Path, size: int, mtime_ns: int) -> tuple[np.ndarray, float, floa
     while values.ndim - colours < 4:
         values = np.expand_dims(values, values.ndim - colours)
     values = values.reshape(*values.shape[:3], -1, *values.shape[-1:] * colours)
-    values = _upright(values, image.affine)
+    values, affine = _upright(values, image.affine)
+    across = (*((n - 1) / 2 for n in values.shape[:2]), 0, 1)
+    along = (float((affine @ across)[2]), float(np.linalg.norm(affine[:3, 2])))
     if colours:
-        return values, 0.0, 255.0
+        return _Volume(values, 0.0, 255.0, *along)
     if values.dtype.kind == "c":
         values = np.abs(values)
     if values.dtype.kind == "f":
@@ -127,15 +153,16 @@ def _read(path: Path, size: int, mtime_ns: int) -> tuple[np.ndarray, float, floa
     low, high = (float(value) for value in np.percentile(some, _TAILS))
     if high <= low:
         low, high = float(values.min()), float(values.max())
-    return values, low, high
+    return _Volume(values, low, high, *along)
 
 
-def _upright(values: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Turn a volume to the nearest axes right, front and head."""
-    from nibabel.orientations import apply_orientation, io_orientation
+def _upright(values: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn a volume to the nearest axes right, front and head; return its new affine, too."""
+    from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
     directions = io_orientation(affine)  # type: ignore[no-untyped-call]
     if np.isnan(directions).any():
-        return values
+        return values, affine
     turned: np.ndarray = apply_orientation(values, directions)  # type: ignore[no-untyped-call]
-    return turned
+    back = inv_ornt_aff(directions, values.shape[:3])  # type: ignore[no-untyped-call]
+    return turned, affine @ back

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fewshot_lab.images import pillow_decoder
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.file_types import is_tile_grid, kind_of
 from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.unreadable import Unreadable, coded_kind, first_bytes, why_undecodable
@@ -27,7 +27,7 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
     ----------
     path : Path
     frame : int
-        Which frame of a DICOM file or page of a TIFF, from 0.
+        Which frame of a DICOM file, page of a TIFF or tile of a slide's grid, from 0.
     at_least : int, optional
         Where the picture is scaled down afterwards to about this many pixels: a JPEG may be
         decoded at a reduced scale with both sides still at least twice this long. Never for
@@ -40,6 +40,10 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
     """
     path = Path(path)
     with _reasons():
+        if is_tile_grid(path):
+            from fewshot_lab.images.slides.tile_grid import read_tile
+
+            return read_tile(path, frame)
         kind = kind_of(path)
         if kind == "dicom":
             from fewshot_lab.images.dicom import read_dicom
@@ -95,6 +99,8 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
     """
     path = Path(path)
     with _reasons():
+        if is_tile_grid(path):
+            return None
         kind = kind_of(path)
         if kind == "dicom":
             from fewshot_lab.images.dicom import read_dicom_grey

@@ -2,48 +2,24 @@
 
 import os
 import zipfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images.archive import list_archive, unpack
-from fewshot_lab.images.candidates import Candidate, Refused
+from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
 from fewshot_lab.images.dicom import GROUP_FIELDS
-from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.dicomdir import is_dicomdir
+from fewshot_lab.images.file_pictures import FilePictures
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
 from fewshot_lab.images.import_roots import ImportRoots
 from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
+from fewshot_lab.images.slides import Tiling
+from fewshot_lab.images.volumes import VolumeRules
 from fewshot_lab.progress import Progress, silent
 
 _Item = Candidate | Refused
-
-
-class Scan(Iterator[_Item]):
-    """The pictures of a source, found one by one as they are asked for.
-
-    Attributes
-    ----------
-    total : int
-        How many candidates and refused files there are as far as known; grows when a file turns
-        out to hold several frames.
-    ignored : Counter
-        How many files are no pictures by their name (a README, a table), by ending: neither
-        candidates nor refused.
-    """
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.ignored: Counter[str] = Counter()
-        self._items: Iterator[_Item] = iter(())
-
-    def __iter__(self) -> "Scan":
-        return self
-
-    def __next__(self) -> _Item:
-        return next(self._items)
 
 
 def scan(
@@ -54,6 +30,9 @@ def scan(
     extract_to: Path | None = None,
     group_field: str | None = None,
     roots: ImportRoots | None = None,
+    volumes: VolumeRules | None = None,
+    tiling: Tiling | None = None,
+    grids: Path | None = None,
     progress: Progress = silent,
 ) -> Scan:
     """Find the pictures in a source, without decoding them.
@@ -70,12 +49,20 @@ def scan(
     extract_to : Path, optional
         Where the pictures of a ZIP or ``.npz`` are written, each source in a folder of its own.
         Those that are there already are kept.
-    group_field : "PatientID" or "StudyInstanceUID", optional
+    group_field : "PatientID", "StudyInstanceUID" or "SeriesInstanceUID", optional
         The field of DICOM headers to take as group.
     roots : ImportRoots, optional
         What lies outside of them is refused, also where a link or a row of a manifest leads there.
+    volumes : VolumeRules, optional
+        Put slices of DICOM series and NIfTI into order, with their places in ``meta`` and the
+        series as their group where no other is asked for, and leave localizers out. Without, each
+        file is a picture by itself.
+    tiling : Tiling, optional
+        How whole slides are cut into tiles, each a candidate; refused without it.
+    grids : Path, optional
+        With `tiling`: the folder for the files that say how each slide is cut.
     progress : Progress
-        Told of the listing of folders, stage "listing".
+        Told of the listing of folders, stage "listing", and of headers read, stage "headers".
 
     Returns
     -------
@@ -90,7 +77,7 @@ def scan(
     if reference_labels not in (None, "folders"):
         raise FewshotLabError(f"Reference labels come from 'folders', not {reference_labels!r}.")
     if group_field is not None and group_field not in GROUP_FIELDS:
-        fields = " or ".join(GROUP_FIELDS)
+        fields = f"{', '.join(GROUP_FIELDS[:-1])} or {GROUP_FIELDS[-1]}"
         raise FewshotLabError(f"{group_field!r} cannot be the group; choose {fields}.")
     pictures = Scan()
     given = [source] if isinstance(source, str | Path) else source
@@ -100,7 +87,10 @@ def scan(
         roots.check(path)
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
-    opener = _Opener(pictures, reference_labels, columns, extract_to, group_field, roots, progress)
+    slides = (tiling, grids) if tiling is not None and grids is not None else None
+    split = FilePictures(pictures, group_field, roots, volumes, slides, progress)
+    by_folder = reference_labels == "folders"
+    opener = _Opener(pictures, split, columns, extract_to, progress, by_folder=by_folder)
     if len(sources) == 1:
         pictures._items = opener.open(sources[0])
     else:
@@ -114,22 +104,23 @@ class _Opener:
     def __init__(
         self,
         scan: Scan,
-        reference_labels: str | None,
+        pictures: FilePictures,
         columns: ManifestColumns | None,
         extract_to: Path | None,
-        group_field: str | None,
-        roots: ImportRoots,
         progress: Progress,
+        *,
+        by_folder: bool,
     ) -> None:
         self.scan = scan
-        self.by_folder = reference_labels == "folders"
+        self.pictures = pictures
         self.columns = columns
         self.extract_to = extract_to
-        self.group_field = group_field
-        self.roots = roots
         self.progress = progress
+        self.by_folder = by_folder
 
     def open(self, source: Path) -> Iterator[_Item]:
+        if is_dicomdir(source):
+            source = source.parent
         if source.is_dir():
             return self._listed(list_folder(source, self._report))
         suffix = source.suffix.lower()
@@ -176,8 +167,7 @@ class _Opener:
 
         def items() -> Iterator[_Item]:
             yield from listing.refused
-            for path, file in listing.files:
-                yield from self._frames(path, file, labels.get(path))
+            yield from self.pictures.of(ListedFile(p, f, labels.get(p)) for p, f in listing.files)
 
         return items()
 
@@ -201,11 +191,10 @@ class _Opener:
         def items() -> Iterator[_Item]:
             with archive:
                 yield from listing.refused
-                for item in unpack(archive, listing, folder):
-                    if isinstance(item, Refused):
-                        yield item
-                    else:
-                        yield from self._frames(*item, labels.get(item[0]))
+                yield from self.pictures.of(
+                    item if isinstance(item, Refused) else ListedFile(*item, labels.get(item[0]))
+                    for item in unpack(archive, listing, folder)
+                )
 
         return items()
 
@@ -223,66 +212,16 @@ class _Opener:
         rows = list(list_manifest(source, columns))
         self.scan.total += len(rows)
 
-        def items() -> Iterator[_Item]:
-            for row in rows:
-                if isinstance(row, Refused):
-                    yield row
-                else:
-                    yield from self._row(row)
-
-        return items()
-
-    def _row(self, row: ManifestRow) -> Iterator[_Item]:
-        if row.frame is not None and self.roots.allow(row.file):
-            path = f"{row.path}#{row.frame}"
-            yield Candidate(path, row.file, row.frame, row.reference, row.group, row.meta)
-        else:
-            yield from self._frames(row.path, row.file, row.reference, row.group, row.meta)
-
-    def _frames(
-        self,
-        path: str,
-        file: Path,
-        reference: str | None = None,
-        group: str | None = None,
-        meta: dict[str, str | float] | None = None,
-    ) -> Iterator[_Item]:
-        """Yield one candidate per frame of a file."""
-        if not self.roots.allow(file):
-            yield Refused(path, "The file lies outside the folders that images may come from.")
-            return
-        meta = meta or {}
-        frames = 1
-        try:
-            kind = kind_of(file)
-            if kind == "dicom":
-                from fewshot_lab.images.dicom import frames_and_group
-
-                frames, own = frames_and_group(file, self.group_field)
-                group = group or own
-            elif kind == "nifti":
-                from fewshot_lab.images.nifti import count_slices
-
-                frames = count_slices(file)
-                group = group or path  # the slices of one volume are of one person
-            elif kind == "tiff":
-                from fewshot_lab.images.tiff import count_tiff_pictures
-
-                frames = count_tiff_pictures(file)
-        except UnreadableImage as error:
-            yield Refused(path, str(error))
-            return
-        except OSError:
-            pass  # reading it says why
-        self.scan.total += frames - 1
-        for frame in range(frames):
-            name = path if frames == 1 else f"{path}#{frame}"
-            yield Candidate(name, file, frame, reference, group, meta)
+        return self.pictures.of(row if isinstance(row, Refused) else _listed(row) for row in rows)
 
     def _folder_for(self, source: Path) -> Path:
         if self.extract_to is None:
             raise FewshotLabError(f"There is no folder given to unpack {source.name} into.")
         return _absolute(Path(self.extract_to)) / source.name
+
+
+def _listed(row: ManifestRow) -> ListedFile:
+    return ListedFile(row.path, row.file, row.reference, row.group, row.meta, row.frame)
 
 
 def _is_container(source: Path) -> bool:

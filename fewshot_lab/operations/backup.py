@@ -19,6 +19,7 @@ from uuid import uuid4
 from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.files import to_json
 from fewshot_lab.home import MARKER
+from fewshot_lab.images import pixel_file
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project import DATABASE, Project
 from fewshot_lab.store import SCHEMA_VERSION, Store
@@ -124,8 +125,12 @@ def _write(
     with closing(Store.open(database)) as rows:
         images, position = len(rows.ids()), rows.position()
         named = {project.folder / row.file for row in rows.files()}
-    outside = [path for path in named if not path.is_relative_to(project.folder)]
-    inside = {path.relative_to(project.folder).as_posix() for path in named - set(outside)}
+    outside = [p for p in named if not pixel_file(p).is_relative_to(project.folder)]
+    inside = {
+        path.relative_to(project.folder).as_posix()
+        for path in named
+        if path.is_relative_to(project.folder)
+    }
     about = {
         "format": FORMAT,
         "app": __version__,

@@ -19,6 +19,7 @@ from uuid import uuid4
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import read_json, write_json
 from fewshot_lab.home import MARKER, home
+from fewshot_lab.images import pixel_file
 from fewshot_lab.operations.backup import BLOCK, FORMAT, MANIFEST
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project import DATABASE, Project, database, folder_of, server_url
@@ -237,7 +238,7 @@ def _check(rows: Path, position: int) -> None:
 def _report(folder: Path) -> RestoreReport:
     with Project.open(folder) as project:
         project.store.note("restored", name=folder.name)
-        away = sum(not item.file.exists() for item in project.items())
+        away = sum(not pixel_file(item.file).exists() for item in project.items())
         return RestoreReport(
             folder.name, folder, len(project.store.ids()), project.store.position(), away
         )

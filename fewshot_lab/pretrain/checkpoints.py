@@ -9,7 +9,6 @@ import io
 import pickle
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +153,9 @@ def stored_checkpoints(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def recipe_differences(recipe: dict[str, Any], stored: dict[str, Any]) -> list[str]:
-    """Return in which values that matter two recipes differ, in words.
-
-    What an older one does not name yet has its usual value.
-    """
-    stored = {known.name: known.default for known in fields(Recipe)} | stored
+    """Return in which values that matter two recipes differ, in words."""
+    # A checkpoint of before does not know the newest fields: it was made with their defaults.
+    stored = Recipe.from_dict(stored).to_dict()
     return [
         f"{name} was {stored.get(name)!r} and is {value!r}"
         for name, value in recipe.items()

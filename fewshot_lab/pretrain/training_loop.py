@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from timm.utils import adaptive_clip_grad
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -91,6 +92,7 @@ def _train(
         images,
         recipe.decoded_size,
         cache,
+        resize=recipe.resize,
         processes=processes,
         again=left_out is None,
         progress=progress,
@@ -188,7 +190,7 @@ def _train(
 
         output_means, losses, entropies, target_means = [], [], [], []
         for part in range(recipe.accumulate):
-            views = coloured_views(batch, part, recipe.accumulate, device)
+            views = coloured_views(batch, part, recipe, device)
             if processes.first and not (folder / CROPS).exists():
                 draw_crops(folder / CROPS, views, images_at_once)
             with networks.part_of_batch(last=part + 1 == recipe.accumulate):
@@ -215,6 +217,8 @@ def _train(
         norm = nn.utils.clip_grad_norm_(
             [p for p in student.parameters() if p.grad is not None], recipe.clip or math.inf
         )
+        if recipe.adaptive_clip:
+            adaptive_clip_grad(student.parameters(), recipe.adaptive_clip)
         loss_now = processes.mean(torch.stack(losses).mean())
         sound = math.isfinite(float(loss_now)) and math.isfinite(float(norm))
         if sound:

@@ -48,6 +48,8 @@ from .grades import set_grades as set_grades
 from .grouping import NearPair as NearPair
 from .hidden_repeats import Repeats as Repeats
 from .hidden_repeats import repeats_of as repeats_of
+from .import_preview import ImportPreview as ImportPreview
+from .import_preview import preview_import as preview_import
 from .import_report import ImportReport as ImportReport
 from .import_report import import_sentence as import_sentence
 from .importing import UPLOADS as UPLOADS
@@ -98,8 +100,16 @@ from .saved_views import remove_view as remove_view
 from .saved_views import rename_view as rename_view
 from .saved_views import save_view as save_view
 from .saved_views import saved_views as saved_views
+from .sequences import SliceSequence as SliceSequence
+from .sequences import sequence_of as sequence_of
+from .sequences import slice_grey_values as slice_grey_values
+from .sequences import slice_picture as slice_picture
 from .site_audits import audit_site as audit_site
 from .site_audits import site_audits as site_audits
+from .slides import Slide as Slide
+from .slides import SlideTile as SlideTile
+from .slides import slides_of as slides_of
+from .slides import tiles_of as tiles_of
 from .studies import Studies as Studies
 from .suggestion_strategy import set_strategy as set_strategy
 from .suggestion_strategy import strategies_of as strategies_of

@@ -10,6 +10,7 @@ from fewshot_lab.store import NewImage, Store
 
 if TYPE_CHECKING:
     from fewshot_lab.images import Candidate, Refused
+    from fewshot_lab.project.base import ProjectFolder
 
 BATCH = 200
 
@@ -25,22 +26,26 @@ class KnownSources:
         Reference, group and metadata that came with them now, by file and frame.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._sources = store.known_sources()
+    def __init__(self, project: ProjectFolder) -> None:
+        self._project = project
+        self._sources = project.store.known_sources()
         self.unchanged = 0
         self.facts: dict[tuple[str, int], tuple[str | None, str | None, dict[str, Any]]] = {}
 
     def skip(self, candidate: Candidate) -> bool:
         """Say whether a file needs no look: it has not changed since it was taken in."""
-        seen = self._sources.get((str(candidate.file), candidate.frame))
+        from fewshot_lab.images import pixel_file
+
+        source = self._project.stored(candidate.file), candidate.frame
+        seen = self._sources.get(source)
         if seen is None:
             return False
-        stat = candidate.file.stat()
+        stat = pixel_file(candidate.file).stat()
         same = seen == (stat.st_size, stat.st_mtime_ns)
         self.unchanged += same
         if same and (candidate.reference or candidate.group or candidate.meta):
             stated = (candidate.reference, candidate.group, candidate.meta)
-            self.facts[str(candidate.file), candidate.frame] = stated
+            self.facts[source] = stated
         return same
 
 

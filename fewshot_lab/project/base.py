@@ -112,9 +112,11 @@ class ProjectFolder:
 
         A folder may have moved, a copy been deleted, the project have come to another machine.
         """
+        from fewshot_lab.images import pixel_file
+
         places = [(self._absolute(file), frame) for file, frame in spare.get(row.id, ())]
         first = self._absolute(row.file), row.frame
-        return next((place for place in places if place[0].exists()), first)
+        return next((place for place in places if pixel_file(place[0]).exists()), first)
 
     def picture(self, image_id: str, max_side: int | None = None) -> Image:
         """Return an image as RGB, shrunk to ``max_side`` pixels where it is larger.
@@ -154,6 +156,12 @@ class ProjectFolder:
             rows = [row_of[image_id] for image_id in ids]
         spare = self.store.spare_files()
         return [ImageItem(row.id, *self._place(row, spare)) for row in rows]
+
+    def stored(self, file: Path) -> str:
+        """Return how the database names a file: a grid of tiles by its path in the project."""
+        from fewshot_lab.images import is_tile_grid
+
+        return file.relative_to(self.folder).as_posix() if is_tile_grid(file) else str(file)
 
     def _absolute(self, file: str) -> Path:
         path = Path(file)

@@ -1,17 +1,25 @@
 """What an import did, and in words."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fewshot_lab.images import Scan
 
 _ENDINGS = 8
 _COUNTED = (
+    ("volumes", "volume", "in order"),
     ("moved", "image", "found again in another place"),
     ("known", "file", "known already"),
     ("filled", "image", "given a reference label, group or metadata"),
     ("duplicates", "duplicate", "linked to the first"),
     ("conflicts", "duplicate", "with another reference label"),
     ("refused", "file", "refused"),
+    ("slices_skipped", "slice", "between the chosen ones left out"),
+    ("localizers", "localizer", "left out"),
 )
 
 
@@ -37,6 +45,12 @@ class ImportReport:
         Known images that were given the reference label or the group that they lacked.
     ignored : dict
         How many files were left out because of their ending, by ending (".docx"; "" for none).
+    volumes : int
+        DICOM series and NIfTI volumes whose slices were brought in order.
+    slices_skipped, localizers : int
+        Slices that the step between slices does not take; survey images, which are left out.
+    volume_notes : list of (path, sentence)
+        What is odd about a volume, by its first slice: slices that are missing, a tilt.
     seconds : float
     """
 
@@ -48,7 +62,17 @@ class ImportReport:
     conflicts: list[tuple[str, str]] = field(default_factory=list)
     filled: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
+    volumes: int = 0
+    slices_skipped: int = 0
+    localizers: int = 0
+    volume_notes: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
+
+    def note_volumes(self, scan: Scan) -> None:
+        """Take over what a scan says of volumes."""
+        self.volumes = len(scan.volumes)
+        self.slices_skipped, self.localizers = scan.skipped, scan.localizers
+        self.volume_notes = [(v.path, note) for v in scan.volumes for note in v.notes]
 
     @property
     def sentence(self) -> str:

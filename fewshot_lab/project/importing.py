@@ -11,16 +11,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.arrivals import Arrivals, KnownSources
+from fewshot_lab.project.codes import Codes
 from fewshot_lab.project.import_report import ImportReport, left_out
 from fewshot_lab.project.quota import check_quota
+from fewshot_lab.project.sequences import keep_sequences
+from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ExaminedImage, ManifestColumns
+    from fewshot_lab.images import ExaminedImage, ManifestColumns, SliceStep, Tiling
     from fewshot_lab.project.training import ProjectCore
 
 PERSONAL = {"dicom", "nifti"}
@@ -37,6 +40,8 @@ def import_images(
     columns: ManifestColumns | None = None,
     group_field: str | None = None,
     copy: bool = False,
+    slice_step: SliceStep | None = None,
+    tiling: Tiling | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
     """Bring in images; again with the same source, only what is new.
@@ -50,12 +55,17 @@ def import_images(
         Take each file's folder name as its reference label.
     columns : ManifestColumns, optional
         For a manifest: which column is what; guessed where it is not given.
-    group_field : "PatientID" or "StudyInstanceUID", optional
-        The DICOM field that says which images belong together.
+    group_field : "PatientID", "StudyInstanceUID" or "SeriesInstanceUID", optional
+        The DICOM field that says which images belong together; slices of one series do in any
+        case. What is kept is a code of its value (:class:`fewshot_lab.project.codes.Codes`).
+    slice_step : SliceStep, optional
+        How far the imported slices of a volume lie apart; all are imported by default.
     copy : bool
         Keep a copy in the project. DICOM files are kept as PNG, without their header; so are
         those of a ZIP, and all that was dropped into the browser is copied. Nothing else that was
         unpacked or dropped stays.
+    tiling : Tiling, optional
+        How whole slides are cut into tiles; each is an image that is read from its slide.
 
     Raises
     ------
@@ -65,15 +75,26 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import ExaminedImage, Refused, examine, import_roots, scan
+    from fewshot_lab.images import (
+        ExaminedImage,
+        Refused,
+        SliceStep,
+        Tiling,
+        VolumeRules,
+        examine,
+        import_roots,
+        scan,
+    )
 
     began = time.monotonic()
+    tiling = tiling or Tiling()
     report = ImportReport()
-    known, arrivals = KnownSources(project.store), Arrivals(project.store, report)
+    known, arrivals = KnownSources(project), Arrivals(project.store, report)
     sources = [Path(source)] if isinstance(source, (Path, str)) else list(source)
     roots = import_roots(project.folder)
+    rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
     try:
-        check_quota(project, sources, columns, roots, copy=copy)
+        check_quota(project, sources, columns, roots, rules, tiling, copy=copy)
         candidates = scan(
             sources if len(sources) > 1 else sources[0],
             reference_labels=reference_labels,
@@ -81,7 +102,13 @@ def import_images(
             group_field=group_field,
             roots=roots,
             extract_to=project.folder / "images",
+            volumes=rules,
+            progress=progress,
+            tiling=tiling,
+            grids=project.folder / GRIDS,
         )
+    except Stopped:
+        raise
     except FewshotLabError:  # it will be no better another time
         _remove_originals(project, sources)
         raise
@@ -94,6 +121,8 @@ def import_images(
             arrivals.store_in_time()
     finally:
         arrivals.store()
+        keep_sequences(project, candidates.volumes)
+    report.note_volumes(candidates)
     _remove_originals(project, sources)
     report.known += known.unchanged
     report.ignored = dict(candidates.ignored)
@@ -117,8 +146,10 @@ def import_images(
 
 def _moved(project: ProjectCore, duplicates: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return the further files of images whose first file has gone."""
+    from fewshot_lab.images import pixel_file
+
     first = {row.id: row.file for row in project.store.images([i for _, i in duplicates])}
-    gone = {i for i, file in first.items() if not (project.folder / file).exists()}
+    gone = {i for i, file in first.items() if not pixel_file(project.folder / file).exists()}
     return {(path, image_id) for path, image_id in duplicates if image_id in gone}
 
 
@@ -128,7 +159,7 @@ def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewIm
     thumbnail = project.thumbnail_path(image.id)
     if not thumbnail.exists():
         write_atomically(thumbnail, image.thumbnail)
-    file, frame = str(candidate.file), candidate.frame
+    file, frame = project.stored(candidate.file), candidate.frame
     if _needs_copy(project, candidate.file, copy=copy):
         file, frame = _keep_copy(project, image.id, candidate.file, candidate.frame)
     return NewImage(
@@ -143,15 +174,17 @@ def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewIm
         reference=candidate.reference,
         group=candidate.group,
         meta=dict(candidate.meta),
-        source=str(candidate.file),
+        source=project.stored(candidate.file),
         source_frame=candidate.frame,
     )
 
 
 def _needs_copy(project: ProjectCore, file: Path, *, copy: bool) -> bool:
     """Say whether an image is kept apart from the file it was read from."""
-    from fewshot_lab.images import kind_of, pixels_only
+    from fewshot_lab.images import is_tile_grid, kind_of, pixel_file, pixels_only
 
+    if is_tile_grid(file):
+        return copy or pixel_file(file).is_relative_to(project.folder)
     if not file.is_relative_to(project.folder):
         return copy
     # What was dropped is removed. Of other files that came in only pixels stay: a scanner's file
@@ -198,14 +231,15 @@ def _nameless(file: Path, frame: int) -> tuple[bytes, str]:
     from fewshot_lab.images import (
         count_frames,
         dicom_values_only,
+        is_tile_grid,
         kind_of,
         pixels_only,
         read_grey_values,
         read_rgb,
     )
 
-    kind = kind_of(file)
-    if (data := pixels_only(file)) is not None:
+    kind = "tiles" if is_tile_grid(file) else kind_of(file)
+    if kind != "tiles" and (data := pixels_only(file)) is not None:
         return data, file.suffix.lower()
     if kind in ("tiff", "dicom") and read_grey_values(file, frame) is not None:
         if kind == "tiff" and count_frames(file) == 1:

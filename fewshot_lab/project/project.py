@@ -26,7 +26,7 @@ from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns
+    from fewshot_lab.images import ManifestColumns, SliceStep, Tiling
     from fewshot_lab.project.audit_set import AuditSet
     from fewshot_lab.project.team import ProjectTeam
 
@@ -90,6 +90,8 @@ class Project(ProjectCore):
         columns: ManifestColumns | None = None,
         group_field: str | None = None,
         copy: bool = False,
+        slice_step: SliceStep | None = None,
+        tiling: Tiling | None = None,
         progress: Progress = silent,
     ) -> ImportReport:
         """Bring in images; see :func:`fewshot_lab.project.importing.import_images`."""
@@ -100,6 +102,8 @@ class Project(ProjectCore):
             columns=columns,
             group_field=group_field,
             copy=copy,
+            slice_step=slice_step,
+            tiling=tiling,
             progress=progress,
         )
 

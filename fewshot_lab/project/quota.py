@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import count, plural, size
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ImportRoots, ManifestColumns
+    from fewshot_lab.images import ImportRoots, ManifestColumns, Tiling, VolumeRules
     from fewshot_lab.project.training import ProjectCore
 
 _IMAGES, _GB = "FEWSHOT_LAB_QUOTA_IMAGES", "FEWSHOT_LAB_QUOTA_GB"
@@ -71,6 +72,8 @@ def check_quota(
     sources: Sequence[Path],
     columns: ManifestColumns | None,
     roots: ImportRoots,
+    rules: VolumeRules,
+    tiling: Tiling,
     *,
     copy: bool,
 ) -> None:
@@ -78,7 +81,7 @@ def check_quota(
     quota = quota_of(project)
     if quota == Quota():
         return
-    images, n_bytes = _incoming(project, sources, columns, roots, copy=copy)
+    images, n_bytes = _incoming(project, sources, columns, roots, rules, tiling, copy=copy)
     there = len(project.store.ids())
     if quota.images is not None and images and there + images > quota.images:
         raise FewshotLabError(
@@ -106,6 +109,8 @@ def _incoming(
     sources: Sequence[Path],
     columns: ManifestColumns | None,
     roots: ImportRoots,
+    rules: VolumeRules,
+    tiling: Tiling,
     *,
     copy: bool,
 ) -> tuple[int, int]:
@@ -113,7 +118,7 @@ def _incoming(
     from fewshot_lab.images import Candidate, scan
 
     known = project.store.known_sources()
-    unpacked = project.folder / "images"
+    unpacked, grids = project.folder / "images", project.folder / GRIDS
     images = n_bytes = 0
     for source in sources:
         if source.suffix.lower() in (".zip", ".npz"):
@@ -126,10 +131,12 @@ def _incoming(
             continue
         stored = copy or source.is_relative_to(project.folder)
         files = set()
-        for candidate in scan(source, columns=columns, roots=roots):
+        for candidate in scan(
+            source, columns=columns, roots=roots, volumes=rules, tiling=tiling, grids=grids
+        ):
             if not isinstance(candidate, Candidate):
                 continue
-            if (str(candidate.file), candidate.frame) not in known:
+            if (project.stored(candidate.file), candidate.frame) not in known:
                 images += 1
                 files.add(candidate.file)
         n_bytes += sum(file.stat().st_size for file in files if file.exists()) if stored else 0

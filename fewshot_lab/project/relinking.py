@@ -43,13 +43,18 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
     FewshotLabError
         Where there is no folder at ``new``.
     """
+    from fewshot_lab.images import is_tile_grid, pixel_file
+    from fewshot_lab.images.slides import load_grid
+
     new = new.expanduser().absolute()
     if not new.is_dir():
         raise FewshotLabError(f"There is no folder at {new}; check the path.")
     moves: dict[str, str] = {}
+    slides: dict[Path, Path] = {}
     missing, differing = [], []
     for source, size in project.store.sources().items():
-        rest = _below(old, source)
+        grid = project.folder / source if is_tile_grid(Path(source)) else None
+        rest = _below(old, source if grid is None else str(pixel_file(grid)))
         if rest is None:
             continue
         file = new / rest
@@ -57,10 +62,14 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
             missing.append(str(file))
         elif file.stat().st_size != size:
             differing.append(str(file))
+        elif grid is not None:
+            slides[grid] = file
         else:
             moves[source] = str(file)
+    for grid, file in slides.items():
+        load_grid(grid).relink(grid, file)
     project.store.relink(moves)
-    return Relinked(len(moves), missing, differing)
+    return Relinked(len(moves) + len(slides), missing, differing)
 
 
 def _below(folder: str, file: str) -> Path | None:

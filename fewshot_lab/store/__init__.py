@@ -20,6 +20,7 @@ from fewshot_lab.store.label_rows import (
 from fewshot_lab.store.migrations import append_only
 from fewshot_lab.store.moving import to_file, to_server
 from fewshot_lab.store.names import LONGEST_NAME, tidy_name
+from fewshot_lab.store.records import CODE_KEY
 from fewshot_lab.store.schema import SCHEMA_VERSION
 from fewshot_lab.store.store import Store
 from fewshot_lab.store.team import RULES, Team, TeamChange
@@ -27,6 +28,7 @@ from fewshot_lab.store.training_label import in_conflict
 from fewshot_lab.store.verification import Verdict, verify_journal
 
 __all__ = [
+    "CODE_KEY",
     "LONGEST_NAME",
     "MAX_CLASSES",
     "PILE",

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
 
 from sqlalchemy import Connection, func, or_, select
@@ -120,6 +120,39 @@ class Images:
             query = query.where(images.c.id == image_id)
         with self._database.read() as connection:
             return [FileRow(*row) for row in connection.execute(query).all()]
+
+    def ids_of_sources(self, sources: Iterable[str]) -> dict[tuple[str, int], str]:
+        """Return the ids of the images that came from some files, by file and frame."""
+        ids: dict[tuple[str, int], str] = {}
+        query = (
+            select(files.c.source, files.c.source_frame, images.c.id)
+            .join(images, images.c.ordinal == files.c.image)
+            .where(files.c.replaced == 0)
+        )
+        with self._database.read() as connection:
+            for some in chunks(list(sources)):
+                for source, frame, image_id in connection.execute(
+                    query.where(files.c.source.in_(some))
+                ):
+                    ids[source, frame] = image_id
+        return ids
+
+    def groups(self) -> set[str]:
+        """Return the groups that images have."""
+        with self._database.read() as connection:
+            query = select(images.c.grp).where(images.c.grp.is_not(None)).distinct()
+            return set(connection.scalars(query))
+
+    def frames_of(self, source: str) -> list[tuple[int, str]]:
+        """Return frame and image id of all images that came from one file, by frame."""
+        query = (
+            select(files.c.source_frame, images.c.id)
+            .join(images, images.c.ordinal == files.c.image)
+            .where(files.c.source == source, files.c.replaced == 0)
+            .order_by(files.c.source_frame)
+        )
+        with self._database.read() as connection:
+            return [(frame, image_id) for frame, image_id in connection.execute(query)]
 
     def spare_files(self, image_id: str | None = None) -> dict[str, list[tuple[str, int]]]:
         """Return all files and frames of images that have several, by id, in their order.

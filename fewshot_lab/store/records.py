@@ -14,7 +14,9 @@ from fewshot_lab.store.journal import JournalEntry, append_entry, read_entries
 from fewshot_lab.store.schema import journal, members, settings
 from fewshot_lab.store.verification import Verdict, verify_log
 
-UNNOTED = ("last_used",)
+CODE_KEY = "code_key"
+"""The setting that holds the key of a project's codes."""
+UNNOTED = ("last_used", CODE_KEY)
 """Settings that nobody decides on."""
 
 

@@ -406,7 +406,7 @@ def test_no_other_header_field_leaves_the_room(tmp_path):
 
 
 def test_only_patient_or_study_can_be_the_group(tmp_path):
-    with pytest.raises(FewshotLabError, match="PatientID or StudyInstanceUID"):
+    with pytest.raises(FewshotLabError, match="PatientID, StudyInstanceUID or SeriesInstanceUID"):
         scan(tmp_path, group_field="PatientName")
 
 

@@ -1,0 +1,140 @@
+"""FiftyOne: a dataset folder with ``metadata.json`` and ``samples.json``.
+
+``metadata.json`` names no version, so that FiftyOne makes the fields from the samples: a
+description of its database's own document would hold for one release.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.exchange.files import read_json, records
+from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture
+from fewshot_lab.files import write_atomically
+
+OWN = "opinions"
+USUAL = "ground_truth"
+
+
+def write(folder: Path, outgoing: Outgoing) -> None:
+    """Write a dataset folder; images stay where they lie.
+
+    The label that counts is ``ground_truth``, what each annotator says ``opinions``, the
+    classifier's answer ``predictions``, with its confidence.
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is a file of the folder's name.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise FewshotLabError(f"{folder} is a file: FiftyOne's format is a folder, name another.")
+    metadata = {"name": outgoing.about["project"], "media_type": "image", "info": outgoing.about}
+    samples = [_sample(each) for each in outgoing.pictures]
+    # The samples last: without them a folder is no dataset yet.
+    write_atomically(folder / "metadata.json", json.dumps(metadata, indent=1).encode())
+    write_atomically(folder / "samples.json", json.dumps({"samples": samples}).encode())
+
+
+def _sample(picture: Picture) -> dict[str, Any]:
+    sample: dict[str, Any] = {
+        "filepath": picture.file,
+        "tags": [picture.split] if picture.split else [],
+        "metadata": {"_cls": "ImageMetadata", "width": picture.width, "height": picture.height},
+        "path": picture.path,
+        USUAL: _classification(picture.label) if picture.label else None,
+        OWN: {
+            "_cls": "Classifications",
+            "classifications": [
+                _classification(each.label, annotator=each.annotator, time=each.time)
+                for each in picture.opinions
+            ],
+        },
+        "predictions": None,
+    }
+    if picture.group:
+        sample["group_name"] = picture.group
+    if (predicted := picture.prediction) is not None:
+        sample["predictions"] = _classification(
+            predicted.label, confidence=round(predicted.probability, 6), model=predicted.model
+        )
+    return sample
+
+
+def _classification(label: str, **further: Any) -> dict[str, Any]:
+    return {"_cls": "Classification", "tags": [], "label": label, **further}
+
+
+def read(folder: Path) -> Contents:
+    """Return the classifications that people gave, of our own dataset folder or another.
+
+    They stand in ``opinions`` or, where a folder has none, in ``ground_truth``, or in the only
+    field of classifications without a confidence.
+
+    Raises
+    ------
+    FewshotLabError
+        Where it is no such folder, or several fields could be meant.
+    """
+    if folder.name == "samples.json":
+        folder = folder.parent
+    if not (folder / "samples.json").is_file():
+        raise FewshotLabError(
+            f"{folder} holds no samples.json: export from FiftyOne as FiftyOneDataset and name "
+            "the folder."
+        )
+    samples = [
+        each
+        for each in records(read_json(folder / "samples.json"), "samples")
+        if isinstance(each.get("filepath"), str)
+    ]
+    if not samples:
+        raise FewshotLabError(f"{folder / 'samples.json'} lists no samples with a filepath.")
+    field = _field(samples, folder)
+    opinions, other = [], 0
+    for sample in samples:
+        path = sample["path"] if isinstance(sample.get("path"), str) else sample["filepath"]
+        for name, value in sample.items():
+            if name == field:
+                opinions += [(path, _opinion(each)) for each in _classifications(value)]
+            elif isinstance(value, dict) and value.get("_cls") == "Detections":
+                other += len(records(value, "detections"))
+    return Contents(opinions, other)
+
+
+def _field(samples: list[dict[str, Any]], folder: Path) -> str | None:
+    names = {
+        name
+        for sample in samples
+        for name, value in sample.items()
+        if any(each.get("confidence") is None for each in _classifications(value))
+    }
+    for name in (OWN, USUAL):
+        if name in names:
+            return name
+    if len(names) > 1:
+        raise FewshotLabError(
+            f"{folder.name} has several fields of classifications: {', '.join(sorted(names))}. "
+            f"Name the one to take {USUAL}, by clone_sample_field, and export again."
+        )
+    return next(iter(names), None)
+
+
+def _classifications(value: Any) -> list[dict[str, Any]]:
+    """Return the classifications of a field."""
+    if not isinstance(value, dict):
+        return []
+    some = records(value, "classifications")
+    if value.get("_cls") == "Classification":
+        some = [value]
+    return [each for each in some if isinstance(each.get("label"), str)]
+
+
+def _opinion(value: dict[str, Any]) -> Opinion:
+    time = value.get("time")
+    if isinstance(time, dict):  # a date of BSON
+        time = time.get("$date")
+    return Opinion(value["label"], str(value.get("annotator") or "") or None, str(time or ""))

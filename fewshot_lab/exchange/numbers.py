@@ -1,0 +1,25 @@
+"""Embeddings and probabilities of pictures, row by row; of those without an embedding, NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.exchange.pictures import Numbers
+
+Float = NDArray[np.float32]
+
+
+def rows_of(numbers: Numbers, ids: Sequence[str]) -> tuple[Float, Float]:
+    """Return embeddings (n, d) and probabilities (n, K) of pictures."""
+    rows = [row for row, image_id in enumerate(ids) if image_id in numbers.embedded]
+    there = [ids[row] for row in rows]
+    embeddings = np.full((len(ids), len(numbers.columns)), np.nan, np.float32)
+    probabilities = np.full((len(ids), len(numbers.class_names)), np.nan, np.float32)
+    if there:
+        embeddings[rows] = numbers.embeddings(there)
+        if numbers.class_names:
+            probabilities[rows] = numbers.probabilities(there)
+    return embeddings, probabilities

@@ -1,0 +1,137 @@
+"""From files to the pictures in them: frames, pages, tiles of slides, slices of volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
+from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.file_types import is_tile_grid, kind_of
+from fewshot_lab.images.import_roots import ImportRoots
+from fewshot_lab.images.slides import Tiling, is_slide, slide_series, tile_candidates
+from fewshot_lab.images.volume_scan import with_volumes
+from fewshot_lab.images.volumes import VolumeRules
+from fewshot_lab.progress import Progress
+
+_Item = Candidate | Refused
+
+
+class FilePictures:
+    """Splits files into pictures when it is asked for them; the scan is told how many."""
+
+    def __init__(
+        self,
+        scan: Scan,
+        group_field: str | None,
+        roots: ImportRoots,
+        volumes: VolumeRules | None,
+        slides: tuple[Tiling, Path] | None,
+        progress: Progress,
+    ) -> None:
+        self.scan = scan
+        self.group_field = group_field
+        self.roots = roots
+        self.volumes = volumes
+        self.slides = slides
+        self.progress = progress
+        self.series: set[str] = set()
+        """Slides in DICOM that were met: each has a file for every level."""
+
+    def of(self, files: Iterable[ListedFile | Refused]) -> Iterator[_Item]:
+        """Yield one candidate per picture, slices of volumes in their order where rules are."""
+        if self.volumes is None:
+            for file in files:
+                yield from (file,) if isinstance(file, Refused) else self._single(file)
+            return
+        yield from with_volumes(
+            files,
+            self.volumes,
+            self.scan,
+            group_field=self.group_field,
+            single=self._single,
+            allow=self.roots.allow,
+            progress=self.progress,
+        )
+
+    def _single(self, listed: ListedFile) -> Iterator[_Item]:
+        """Yield one candidate per frame of a file, or per tile of a slide."""
+        path, file, group = listed.path, listed.file, listed.group
+        if not self.roots.allow(file):
+            yield Refused(path, "The file lies outside the folders that images may come from.")
+            return
+        if is_tile_grid(file):  # it may name any file
+            yield Refused(path, "This says how a slide is cut; import the slide itself.")
+            return
+        if listed.frame is not None:
+            name = f"{path}#{listed.frame}"
+            yield Candidate(name, file, listed.frame, listed.reference, group, listed.meta)
+            return
+        if is_slide(file):
+            yield from self._tiles(listed)
+            return
+        frames = 1
+        try:
+            kind = kind_of(file)
+            if kind == "dicom":
+                from fewshot_lab.images.dicom import frames_and_group
+
+                frames, own = frames_and_group(file, self.group_field)
+                group = group or self._coded(own)
+            elif kind == "nifti":
+                from fewshot_lab.images.nifti import count_slices
+
+                frames = count_slices(file)
+                group = group or path  # the slices of one volume are of one person
+            elif kind == "tiff":
+                from fewshot_lab.images.tiff import count_tiff_pictures
+
+                frames = count_tiff_pictures(file)
+        except UnreadableImage as error:
+            yield Refused(path, str(error))
+            return
+        except OSError:
+            pass  # reading it says why
+        self.scan.total += frames - 1
+        for frame in range(frames):
+            name = path if frames == 1 else f"{path}#{frame}"
+            yield Candidate(name, file, frame, listed.reference, group, listed.meta)
+
+    def _coded(self, value: str | None) -> str | None:
+        """Return what stands for a patient's or study's id."""
+        if value is None or self.group_field is None or self.volumes is None:
+            return value
+        return self.volumes.code(self.group_field, value)
+
+    def _tiles(self, listed: ListedFile) -> Iterator[_Item]:
+        """Yield one candidate per tile of a slide."""
+        path, file = listed.path, listed.file
+        series = slide_series(file)
+        if series in self.series:
+            self.scan.total -= 1
+            return
+        if series is not None:
+            self.series.add(series)
+        if self.slides is None:
+            yield Refused(path, "This is a whole slide: import it into a project, as tiles.")
+            return
+        try:
+            group = listed.group or self._patient(file, series)
+            count, tiles = tile_candidates(
+                path, file, *self.slides, reference=listed.reference, group=group, meta=listed.meta
+            )
+        except UnreadableImage as error:
+            yield Refused(path, str(error))
+            return
+        if not count:
+            yield Refused(path, "No tissue was found on this slide: lower what counts as tissue.")
+            return
+        self.scan.total += count - 1
+        yield from tiles
+
+    def _patient(self, file: Path, series: str | None) -> str | None:
+        if series is None or self.group_field is None:
+            return None
+        from fewshot_lab.images.dicom import frames_and_group
+
+        return self._coded(frames_and_group(file, self.group_field)[1])

@@ -1,0 +1,29 @@
+"""Whole slides: which files they are, their levels, their tissue, and the tiles cut from them."""
+
+from fewshot_lab.images.file_types import GRID_SUFFIX
+from fewshot_lab.images.slides.candidates import tile_candidates
+from fewshot_lab.images.slides.reader import Level, SlideReader, open_slide
+from fewshot_lab.images.slides.slide_files import is_slide, slide_series
+from fewshot_lab.images.slides.tile_grid import (
+    TileGrid,
+    load_grid,
+    pixel_file,
+    read_tile,
+)
+from fewshot_lab.images.slides.tiling import Tiling, TissueRule
+
+__all__ = [
+    "GRID_SUFFIX",
+    "Level",
+    "SlideReader",
+    "TileGrid",
+    "Tiling",
+    "TissueRule",
+    "is_slide",
+    "load_grid",
+    "open_slide",
+    "pixel_file",
+    "read_tile",
+    "slide_series",
+    "tile_candidates",
+]

@@ -1,0 +1,134 @@
+"""Where on a slide tissue lies, and which tiles are taken of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import uniform_filter
+
+from fewshot_lab.images.slides.reader import SlideReader
+from fewshot_lab.images.slides.tile_grid import TileGrid
+from fewshot_lab.images.slides.tiling import Tiling, TissueRule
+
+OVERVIEW = 2048
+"""Longer side in pixels of the picture on which tissue is looked for."""
+WINDOW = 5
+
+
+def tissue_mask(overview: Image.Image, rule: TissueRule) -> NDArray[np.bool_]:
+    """Say which points of an overview are tissue: coloured and textured.
+
+    Parameters
+    ----------
+    overview : PIL.Image.Image
+        RGB.
+    rule : TissueRule
+
+    Returns
+    -------
+    array (height, width) of bool
+        Smoothed over 5 x 5 points.
+    """
+    rgb = np.asarray(overview.convert("RGB"), np.float32) / 255
+    high, low = rgb.max(2), rgb.min(2)
+    saturation = (high - low) / np.maximum(high, 1e-6)
+    saturation[high < 0.1] = 0  # of black, colour is noise
+    lightness = rgb.mean(2)
+    mean = uniform_filter(lightness, WINDOW)
+    variance = uniform_filter(lightness**2, WINDOW) - mean**2
+    texture = np.sqrt(np.maximum(variance, 0))
+    tissue = (uniform_filter(saturation, WINDOW) >= rule.saturation) & (texture >= rule.texture)
+    return np.asarray(uniform_filter(tissue.astype(np.float32), WINDOW) >= 0.5)
+
+
+def tissue_tiles(grid: TileGrid, mask: NDArray[np.bool_], share: float) -> NDArray[np.int64]:
+    """Return the numbers of the tiles of which at least a share is tissue, row by row.
+
+    Parameters
+    ----------
+    grid : TileGrid
+    mask : array (height, width) of bool
+        Over the whole slide, at any scale.
+    share : float
+        0 to 1.
+    """
+    rows, columns = np.arange(grid.rows), np.arange(grid.columns)
+    if share == 0:
+        return np.arange(len(rows) * len(columns))
+    sums = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1))
+    sums[1:, 1:] = mask.cumsum(0, dtype=np.float64).cumsum(1)
+    down = mask.shape[0] / grid.height, mask.shape[1] / grid.width
+
+    def edges(numbers: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        start = np.floor(numbers * grid.step * down[k]).astype(int)
+        end = np.ceil((numbers * grid.step + grid.side) * down[k]).astype(int)
+        return np.minimum(start, mask.shape[k] - 1), np.minimum(end, mask.shape[k])
+
+    (top, bottom), (left, right) = edges(rows, 0), edges(columns, 1)
+    inside = (
+        sums[np.ix_(bottom, right)]
+        - sums[np.ix_(top, right)]
+        - sums[np.ix_(bottom, left)]
+        + sums[np.ix_(top, left)]
+    )
+    area = np.outer(bottom - top, right - left)
+    return np.flatnonzero((inside >= share * area - 1e-9).ravel())
+
+
+def draw_evenly(
+    grid: TileGrid, tiles: NDArray[np.int64], most: int | None, seed: int
+) -> NDArray[np.int64]:
+    """Draw at most so many tiles, spread evenly over those given; more tiles hold the fewer.
+
+    Along a Z-order curve (Morton 1966), on which tiles that follow each other are neighbours, every
+    tile gets its turn by the reversed bits of its place (van der Corput's sequence): any first so
+    many lie evenly along the curve. The seed shifts the sequence.
+
+    Parameters
+    ----------
+    grid : TileGrid
+    tiles : array of int
+    most : int, optional
+    seed : int
+
+    Returns
+    -------
+    array of int
+        Row by row.
+    """
+    if most is None or len(tiles) <= most:
+        return tiles
+    along = tiles[np.argsort(_interleave(tiles % grid.columns, tiles // grid.columns))]
+    bits = int(len(along) - 1).bit_length()
+    turn = np.random.default_rng(seed).integers(1 << bits) ^ _reverse(np.arange(1 << bits), bits)
+    place = _spread(turn, bits, len(along))
+    return np.sort(along[place[:most]])
+
+
+def _spread(turn: NDArray[np.int64], bits: int, count: int) -> NDArray[np.int64]:
+    """Map turns among a power of two to turns among fewer, each place once, in the same order."""
+    places = turn * count >> bits
+    _, first = np.unique(places, return_index=True)
+    return np.asarray(places[np.sort(first)])
+
+
+def _interleave(x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
+    code = np.zeros_like(x)
+    for bit in range(20):
+        code |= ((x >> bit) & 1) << (2 * bit) | ((y >> bit) & 1) << (2 * bit + 1)
+    return code
+
+
+def _reverse(numbers: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+    out = np.zeros_like(numbers)
+    for bit in range(bits):
+        out |= ((numbers >> bit) & 1) << (bits - 1 - bit)
+    return out
+
+
+def tiles_of_slide(slide: SlideReader, grid: TileGrid, tiling: Tiling) -> NDArray[np.int64]:
+    """Return the numbers of the tiles that a tiling takes of a slide."""
+    mask = tissue_mask(slide.overview(OVERVIEW), tiling.tissue)
+    tiles = tissue_tiles(grid, mask, tiling.tissue.share)
+    return draw_evenly(grid, tiles, tiling.most, tiling.seed)

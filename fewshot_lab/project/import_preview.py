@@ -1,0 +1,172 @@
+"""What an import would bring in and what it would cost, told before it begins."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.codes import Codes
+from fewshot_lab.words import duration, plural
+
+if TYPE_CHECKING:
+    from fewshot_lab.images import Candidate, ManifestColumns, SliceStep, Volume
+    from fewshot_lab.project.training import ProjectCore
+
+SAMPLE = 6
+"""Images that are read and embedded to see how long one takes."""
+
+
+@dataclass(frozen=True)
+class PreviewedVolume:
+    """One volume: its first file, how many slices it has and how many are chosen.
+
+    ``spacing`` is the usual distance between slices in mm, None where it is not known.
+    """
+
+    path: str
+    slices: int
+    chosen: int
+    spacing: float | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImportPreview:
+    """What an import would bring in.
+
+    Attributes
+    ----------
+    images : int
+        Images to import, those of volumes among them.
+    known : int
+        How many of them an earlier import took in, unchanged since.
+    volumes : list of PreviewedVolume
+    skipped, localizers : int
+        Slices that the step does not take; survey images.
+    refused : list of (path, reason)
+    seconds : float or None
+        How long reading and embedding what is new takes here, by a sample; None where no image
+        could be read.
+    """
+
+    images: int
+    known: int
+    volumes: list[PreviewedVolume]
+    skipped: int
+    localizers: int
+    refused: list[tuple[str, str]]
+    seconds: float | None
+
+    @property
+    def sentence(self) -> str:
+        """What would be done, in words."""
+        parts = [f"{plural(self.images, 'image')} to import"]
+        if self.volumes:
+            slices = sum(volume.slices for volume in self.volumes)
+            of = f"{plural(len(self.volumes), 'volume')} of {plural(slices, 'slice')}"
+            parts.append(f"{of} in all, {plural(self.skipped, 'slice')} left out between")
+        if self.localizers:
+            parts.append(f"{plural(self.localizers, 'localizer')} left out")
+        if self.known:
+            parts.append(f"{plural(self.known, 'image')} known already")
+        if self.refused:
+            parts.append(f"{plural(len(self.refused), 'file')} that cannot be read")
+        cost = "" if self.seconds is None else f" Takes about {duration(self.seconds)} here."
+        return "; ".join(parts) + "." + cost
+
+
+def preview_import(
+    project: ProjectCore,
+    source: Path | Sequence[Path],
+    *,
+    columns: ManifestColumns | None = None,
+    slice_step: SliceStep | None = None,
+    embedding: bool = True,
+    progress: Progress = silent,
+) -> ImportPreview:
+    """Look at what an import would bring in; nothing is kept.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    source, columns, slice_step
+        As for :func:`fewshot_lab.project.importing.import_images`.
+    embedding : bool
+        Count the time for embedding, too, which loads the backbone.
+    progress : Progress
+
+    Raises
+    ------
+    FewshotLabError
+        Where the source is missing or unusable.
+    Stopped
+    """
+    from fewshot_lab.images import VOLUME, Candidate, SliceStep, VolumeRules, import_roots, scan
+
+    rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
+    known = project.store.known_sources()
+    candidates: list[Candidate] = []
+    refused: list[tuple[str, str]] = []
+    with tempfile.TemporaryDirectory() as unpacked:
+        found = scan(
+            source,
+            columns=columns,
+            roots=import_roots(project.folder),
+            volumes=rules,
+            extract_to=Path(unpacked),
+            progress=progress,
+        )
+        for item in found:
+            if isinstance(item, Candidate):
+                candidates.append(item)
+            else:
+                refused.append((item.path, item.reason))
+        chosen: dict[str, int] = {}
+        for candidate in candidates:
+            code = str(candidate.meta.get(VOLUME, ""))
+            chosen[code] = chosen.get(code, 0) + 1
+        new = [c for c in candidates if (str(c.file), c.frame) not in known]
+        each = _seconds_each(project, new, embedding=embedding)
+    return ImportPreview(
+        images=len(candidates),
+        known=len(candidates) - len(new),
+        volumes=[_previewed(volume, chosen.get(volume.code, 0)) for volume in found.volumes],
+        skipped=found.skipped,
+        localizers=found.localizers,
+        refused=refused,
+        seconds=None if each is None else each * len(new),
+    )
+
+
+def _previewed(volume: Volume, chosen: int) -> PreviewedVolume:
+    places = [each.mm for each in volume.slices if each.mm is not None]
+    steps = sorted(b - a for a, b in pairwise(places))
+    spacing = steps[len(steps) // 2] if steps else None
+    return PreviewedVolume(volume.path, len(volume.slices), chosen, spacing, volume.notes)
+
+
+def _seconds_each(
+    project: ProjectCore, candidates: Sequence[Candidate], *, embedding: bool
+) -> float | None:
+    from fewshot_lab.embeddings import ImageItem, embed
+    from fewshot_lab.images import ExaminedImage, examine
+
+    sample = candidates[:: max(1, len(candidates) // SAMPLE)][:SAMPLE]
+    began = time.monotonic()
+    read = [item for item in examine(sample) if isinstance(item, ExaminedImage)]
+    if not read:
+        return None
+    each = (time.monotonic() - began) / len(read)
+    if embedding:
+        items = {i.id: ImageItem(i.id, i.candidate.file, i.candidate.frame) for i in read}
+        with tempfile.TemporaryDirectory() as folder:
+            report = embed(list(items.values()), project.backbone, Path(folder))
+        if report.done and report.images_per_second:
+            each += 1 / report.images_per_second
+    return each

@@ -1,0 +1,144 @@
+"""Slices in their order: what the large view steps through, imported or not.
+
+A file for each volume in the project's folder ``sequences`` says where its slices lie and which of
+them are images of the project. It can be deleted: importing the source again writes it anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import read_json, write_atomically
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from fewshot_lab.images import GreyValues, Volume
+    from fewshot_lab.project.base import ProjectFolder
+
+FOLDER = "sequences"
+_CODE = re.compile(r"[a-z]+-[0-9a-f]{12}(-\d{1,4})?")
+
+
+class Place(NamedTuple):
+    """A slice: where it was read from, its position in mm, and its image if it was imported."""
+
+    file: Path
+    frame: int
+    mm: float | None
+    image_id: str | None
+
+
+@dataclass(frozen=True)
+class SliceSequence:
+    """The slices of one volume, in order.
+
+    Attributes
+    ----------
+    code : str
+        What stands for the volume.
+    places : tuple of Place
+        All slices, also those that are neither images nor at hand any more.
+    """
+
+    code: str
+    places: tuple[Place, ...]
+
+    def number_of(self, image_id: str) -> int:
+        """Return the place of an image, from 0; the first one where several look the same."""
+        return next(k for k, place in enumerate(self.places) if place.image_id == image_id)
+
+    def at_hand(self) -> list[int]:
+        """Return the places that can be looked at: images, and files that are still there."""
+        there = {place.file for place in self.places if not place.image_id}
+        there = {file for file in there if file.is_file()}
+        return [k for k, p in enumerate(self.places) if p.image_id or p.file in there]
+
+
+def keep_sequences(project: ProjectFolder, volumes: Iterable[Volume]) -> None:
+    """Write down the volumes of an import; images that an earlier one brought stay in them."""
+    for volume in volumes:
+        ids = project.store.ids_of_sources({str(each.file) for each in volume.slices})
+        file = _file(project, volume.code)
+        before = _read(file)
+        known = [row[3] for row in before] if len(before) == len(volume.slices) else []
+        rows = [
+            [str(file), frame, mm, ids.get((str(file), frame)) or (known[k] if known else None)]
+            for k, (file, frame, mm) in enumerate(volume.slices)
+        ]
+        if rows != before:
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            write_atomically(file, json.dumps({"slices": rows}).encode())
+
+
+def sequence_of(project: ProjectFolder, image_id: str) -> SliceSequence | None:
+    """Return the volume that an image is a slice of; None where it is of none that is known."""
+    from fewshot_lab.images import VOLUME
+
+    code = str(project.store.image(image_id).meta.get(VOLUME, ""))
+    if not _CODE.fullmatch(code):
+        return None
+    rows = _read(_file(project, code))
+    places = tuple(Place(Path(file), frame, mm, image) for file, frame, mm, image in rows)
+    sequence = SliceSequence(code, places)
+    return sequence if any(place.image_id == image_id for place in places) else None
+
+
+def slice_picture(
+    project: ProjectFolder, sequence: SliceSequence, number: int, max_side: int
+) -> Image:
+    """Return a slice as RGB, whether or not it is an image of the project.
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is no such slice, or its file has gone.
+    """
+    from fewshot_lab.images import read_rgb
+
+    place = _place(sequence, number)
+    if place.image_id:
+        return project.picture(place.image_id, max_side)
+    image = read_rgb(place.file, place.frame)
+    if max(image.size) > max_side:
+        image.thumbnail((max_side, max_side))
+    return image
+
+
+def slice_grey_values(
+    project: ProjectFolder, sequence: SliceSequence, number: int, max_side: int
+) -> GreyValues | None:
+    """Return a slice's grey values; None for colour and 8 bit.
+
+    Raises
+    ------
+    FewshotLabError
+    """
+    from fewshot_lab.images import read_grey_values
+
+    place = _place(sequence, number)
+    if place.image_id:
+        return project.grey_values(place.image_id, max_side)
+    grey = read_grey_values(place.file, place.frame)
+    return grey and grey.reduced(max_side)
+
+
+def _place(sequence: SliceSequence, number: int) -> Place:
+    if not 0 <= number < len(sequence.places):
+        raise FewshotLabError(f"There is no slice {number} in this volume.")
+    return sequence.places[number]
+
+
+def _file(project: ProjectFolder, code: str) -> Path:
+    return project.folder / FOLDER / f"{code}.json"
+
+
+def _read(file: Path) -> list[list[Any]]:
+    stored = (read_json(file) or {}).get("slices")
+    return stored if isinstance(stored, list) else []
