@@ -212,6 +212,7 @@ class Recipe:
         modality: str | None = None,
         *,
         device: str = "cpu",
+        processes: int = 1,
         epochs: float | None = None,
         **fixed: Any,
     ) -> RecommendedRecipe:
@@ -226,6 +227,9 @@ class Recipe:
             A key of the presets; stained microscopy if None.
         device
             "cpu" takes small crops and batches.
+        processes
+            GPUs, or processes on CPUs, which share a batch: on GPUs it grows with them, and the
+            learning rate with the batch.
         epochs
             How often each image is seen, instead of a rule.
         fixed
@@ -237,7 +241,14 @@ class Recipe:
             For fewer than two images, an unknown modality or a value a recipe cannot take.
         """
         chosen = choose_values(
-            n_images, backbone, start, modality, device=device, epochs=epochs, **fixed
+            n_images,
+            backbone,
+            start,
+            modality,
+            device=device,
+            processes=processes,
+            epochs=epochs,
+            **fixed,
         )
         return RecommendedRecipe(cls.from_dict(chosen.values), chosen.reasons)
 

@@ -93,6 +93,8 @@ class StudentTeacher:
         module: nn.Module = self.student
         if self._processes.world > 1:
             ids = [device.index] if device.type == "cuda" else None
+            # Where a 1 x 1 convolution meets channels_last, a copy more: nothing to tell a user.
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view")
             with warnings.catch_warnings():
                 # Newer torch has another word for it, which does not yet do the same.
                 warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)

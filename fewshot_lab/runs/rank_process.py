@@ -112,11 +112,10 @@ def _lost_process(folder: Path) -> LostProcess:
     from fewshot_lab.pretrain import newest_step
 
     ending = told_ending(folder)
-    why = f"{ending} " if ending else "A process was killed, or its machine went away. "
-    return LostProcess(
-        f"{why}Another process of the run has ended, so this one ended too; resumed, it goes on "
-        f"from step {newest_step(folder):,}."
-    )
+    why = "Another process of the run was killed, or its machine went away, so this one ended too"
+    if ending:
+        why = f"{ending} So the other processes ended too"
+    return LostProcess(f"{why}; resumed, it goes on from step {newest_step(folder):,}.")
 
 
 @contextmanager
