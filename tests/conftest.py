@@ -170,6 +170,34 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "home" / "cells"
 
 
+@pytest.fixture(scope="session")
+def slide_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of three slides of 4 x 4 tiles, embedded, to be copied: none is labelled.
+
+    The left half of each slide is dark and fine, the right half light and coarse. Two slides have
+    the same file name in folders that tell something.
+    """
+    import numpy as np
+
+    from fewshot_lab.images import Tiling, TissueRule
+    from fewshot_lab.project import Project
+
+    from .images.pyramids import write_pyramid
+
+    base = tmp_path_factory.mktemp("slides")
+    for seed, name in enumerate(["healthy/a.svs", "ill/a.svs", "ill/long name.svs"]):
+        rng = np.random.default_rng(seed)
+        fine = rng.integers(0, 120, (512, 256, 3), np.uint8)
+        coarse = rng.integers(120, 255, (32, 16, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+        (base / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_pyramid(base / "in" / name, np.hstack([fine, coarse]), levels=2)
+    project = Project.create("slides", home=base / "home")
+    project.import_images(base / "in", tiling=Tiling(tile_px=128, tissue=TissueRule(share=0)))
+    project.embed()
+    project.close()
+    return base / "home" / "slides"
+
+
 def _postgres_programs() -> Path | None:
     for place in ("/usr/lib/postgresql", "/usr/local/bin", "/usr/bin"):
         for found in sorted(Path(place).glob("**/bin/initdb"), reverse=True):

@@ -25,6 +25,7 @@ from fewshot_lab.cli import (
     records,
     runs,
     serve,
+    slides,
     splits,
 )
 from fewshot_lab.cli.options import Home
@@ -47,6 +48,7 @@ for room in (
     backbones,
     labels,
     exchange,
+    slides,
     people,
     records,
     accounts,

@@ -57,10 +57,13 @@ HEAD = 348
 GRID_SUFFIX = ".tiles"
 """Of the files that say how a project's slides are cut (``slides.tile_grid``)."""
 
+BOX_SUFFIX = ".boxes"
+"""Of the files that list the boxes of an image (``boxes``)."""
+
 
 def is_tile_grid(file: Path) -> bool:
-    """Say whether a file is a grid of tiles, by its ending."""
-    return file.suffix == GRID_SUFFIX
+    """Say whether a file says which parts of another are images: tiles of a slide, or boxes."""
+    return file.suffix in (GRID_SUFFIX, BOX_SUFFIX)
 
 
 def is_noise(name: str) -> bool:

@@ -5,13 +5,15 @@ import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
 
 from fewshot_lab.images import pillow_decoder
+from fewshot_lab.images.boxes import load_boxes
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import is_tile_grid, kind_of
+from fewshot_lab.images.file_types import BOX_SUFFIX, is_tile_grid, kind_of
 from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.unreadable import Unreadable, coded_kind, first_bytes, why_undecodable
@@ -27,7 +29,8 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
     ----------
     path : Path
     frame : int
-        Which frame of a DICOM file, page of a TIFF or tile of a slide's grid, from 0.
+        Which frame of a DICOM file, page of a TIFF, tile of a slide's grid or box of an image's
+        list, from 0.
     at_least : int, optional
         Where the picture is scaled down afterwards to about this many pixels: a JPEG may be
         decoded at a reduced scale with both sides still at least twice this long. Never for
@@ -40,6 +43,8 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
     """
     path = Path(path)
     with _reasons():
+        if path.suffix == BOX_SUFFIX:
+            return _read_box(path, frame)
         if is_tile_grid(path):
             from fewshot_lab.images.slides.tile_grid import read_tile
 
@@ -58,6 +63,19 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
                 return pillow_decoder.to_rgb(image, frame, at_least=at_least)
         except Unreadable as error:
             return _by_another_reader(path, frame, kind, error)
+
+
+def _read_box(file: Path, number: int) -> Image.Image:
+    """Return the part of an image that a box of its list holds."""
+    boxes = load_boxes(file)
+    x, y, width, height = boxes.box(number)
+    image = _whole(Path(boxes.image), boxes.frame, Path(boxes.image).stat().st_mtime_ns)
+    return image.crop((x, y, x + width, y + height))
+
+
+@lru_cache(1)  # boxes are read one after the other, and some images have hundreds
+def _whole(file: Path, frame: int, mtime_ns: int) -> Image.Image:
+    return read_rgb(file, frame)
 
 
 def _by_another_reader(path: Path, frame: int, kind: str, error: Unreadable) -> Image.Image:

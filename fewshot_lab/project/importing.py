@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,14 @@ from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ExaminedImage, ManifestColumns, SliceStep, Tiling
+    from fewshot_lab.images import (
+        Candidate,
+        ExaminedImage,
+        ManifestColumns,
+        Refused,
+        SliceStep,
+        Tiling,
+    )
     from fewshot_lab.project.training import ProjectCore
 
 PERSONAL = {"dicom", "nifti"}
@@ -76,12 +83,9 @@ def import_images(
         Where ``progress`` raised it; what was read until then stays.
     """
     from fewshot_lab.images import (
-        ExaminedImage,
-        Refused,
         SliceStep,
         Tiling,
         VolumeRules,
-        examine,
         import_roots,
         scan,
     )
@@ -113,14 +117,8 @@ def import_images(
         _remove_originals(project, sources)
         raise
     try:
-        for item in examine(candidates, skip=known.skip, progress=progress):
-            if isinstance(item, Refused):
-                arrivals.refuse(item)
-            elif isinstance(item, ExaminedImage):
-                arrivals.add(_take_in(project, item, copy=copy))
-            arrivals.store_in_time()
+        take_in(project, candidates, known, arrivals, copy=copy, progress=progress)
     finally:
-        arrivals.store()
         keep_sequences(project, candidates.volumes)
     report.note_volumes(candidates)
     _remove_originals(project, sources)
@@ -142,6 +140,29 @@ def import_images(
         copy=copy,
     )
     return report
+
+
+def take_in(
+    project: ProjectCore,
+    candidates: Iterable[Candidate | Refused],
+    known: KnownSources,
+    arrivals: Arrivals,
+    *,
+    copy: bool,
+    progress: Progress,
+) -> None:
+    """Read candidates and store them, a batch at a time; what was read until a stop stays."""
+    from fewshot_lab.images import ExaminedImage, examine
+
+    try:
+        for item in examine(candidates, skip=known.skip, progress=progress):
+            if isinstance(item, ExaminedImage):
+                arrivals.add(_take_in(project, item, copy=copy))
+            else:
+                arrivals.refuse(item)
+            arrivals.store_in_time()
+    finally:
+        arrivals.store()
 
 
 def _moved(project: ProjectCore, duplicates: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

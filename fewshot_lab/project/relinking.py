@@ -43,7 +43,7 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
     FewshotLabError
         Where there is no folder at ``new``.
     """
-    from fewshot_lab.images import is_tile_grid, pixel_file
+    from fewshot_lab.images import BOX_SUFFIX, is_tile_grid, load_boxes, pixel_file
     from fewshot_lab.images.slides import load_grid
 
     new = new.expanduser().absolute()
@@ -67,7 +67,8 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
         else:
             moves[source] = str(file)
     for grid, file in slides.items():
-        load_grid(grid).relink(grid, file)
+        regions = load_boxes(grid) if grid.suffix == BOX_SUFFIX else load_grid(grid)
+        regions.relink(grid, file)
     project.store.relink(moves)
     return Relinked(len(moves) + len(slides), missing, differing)
 

@@ -67,7 +67,7 @@ def train_run(folder: Path, progress: Progress = silent) -> None:
 def start_ranks(
     folder: Path, world: int, *, port: int, environment: dict[str, str] | None = None
 ) -> list[subprocess.Popen[bytes]]:
-    """Start the processes of a run without a launcher, as srun does; all end with the test."""
+    """Start the processes of a run without a launcher, as srun does; its words go to its log."""
     common = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -77,15 +77,18 @@ def start_ranks(
         "WORLD_SIZE": str(world),
         **(environment or {}),
     }
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(folder)],
-            env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            cwd=ROOT,
-            stderr=subprocess.PIPE if rank == 0 else None,
-        )
-        for rank in range(world)
-    ]
+    command = [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(folder)]
+    with (folder / "log.txt").open("ab") as log:
+        return [
+            subprocess.Popen(
+                command,
+                env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+            for rank in range(world)
+        ]
 
 
 @pytest.fixture

@@ -92,9 +92,9 @@ def test_one_killed_ends_the_others_in_seconds_and_the_run_goes_on(make_run, man
     alone, several = make_run("alone", many, **options), make_run("several", many, **options)
     train_run(alone)
     ranks = start_ranks(several, world, port=port)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while newest_step(several) < 5:
-        assert all(rank.poll() is None for rank in ranks), ranks[0].stderr.read()
+        assert all(rank.poll() is None for rank in ranks), (several / "log.txt").read_text()
         assert time.monotonic() < until
         time.sleep(0.01)
     os.kill(ranks[-1].pid, signal.SIGKILL)
@@ -104,7 +104,7 @@ def test_one_killed_ends_the_others_in_seconds_and_the_run_goes_on(make_run, man
     assert "was killed, or its machine went away" in status["message"]
     assert f"goes on from step {newest_step(several)}" in status["message"]
     again = start_ranks(several, world, port=port)
-    assert [rank.wait(120) for rank in again] == [0] * world, again[0].stderr.read()
+    assert [rank.wait(240) for rank in again] == [0] * world, (several / "log.txt").read_text()
     assert len(json.loads((several / "unreadable.json").read_text())) == 9
     assert (several / "log-1.txt").exists()
     one, other = (
