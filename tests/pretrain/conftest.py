@@ -65,9 +65,16 @@ def train_run(folder: Path, progress: Progress = silent) -> None:
 
 
 def start_ranks(
-    folder: Path, world: int, *, port: int, environment: dict[str, str] | None = None
+    folder: Path, world: int, *, port: int, through: dict[int, list[str]] | None = None
 ) -> list[subprocess.Popen[bytes]]:
-    """Start the processes of a run without a launcher, as srun does; its words go to its log."""
+    """Start the processes of a run without a launcher, as srun does; its words go to its log.
+
+    Parameters
+    ----------
+    folder, world, port
+    through
+        A command through which a rank is started.
+    """
     common = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -75,13 +82,12 @@ def start_ranks(
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "WORLD_SIZE": str(world),
-        **(environment or {}),
     }
     command = [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(folder)]
     with (folder / "log.txt").open("ab") as log:
         return [
             subprocess.Popen(
-                command,
+                [*(through or {}).get(rank, []), *command],
                 env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
                 cwd=ROOT,
                 stdout=log,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -114,3 +115,35 @@ def test_one_killed_ends_the_others_in_seconds_and_the_run_goes_on(make_run, man
     for part in ("student", "teacher"):
         for name, value in one[part].items():
             assert torch.allclose(value, other[part][name], atol=1e-5), (part, name)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("world", [2, 4])
+@pytest.mark.parametrize("backbone", ["test_vit", "test_resnet"])
+def test_compiled_they_compute_what_one_does_uncompiled(make_run, port, world, backbone):
+    options = {"steps": 6, "backbone": backbone, "learning_rate": 2e-5, "head_learning_rate": 1e-4}
+    alone = make_run("alone", **options)
+    several = make_run("several", **options, compile=True)
+    train_run(alone)
+    ranks = start_ranks(several, world, port=port)
+    assert [rank.wait(1000) for rank in ranks] == [0] * world, (several / "log.txt").read_text()
+    for step in (5, 6):
+        one, other = (
+            torch.load(folder / f"checkpoints/step-{step:09d}.pt", weights_only=True)
+            for folder in (alone, several)
+        )
+        for name, value in one["student"].items():
+            assert torch.allclose(value, other["student"][name], rtol=1e-4, atol=2e-5), name
+
+
+@pytest.mark.exhaustive
+def test_a_batch_that_does_not_fit_one_of_them_names_it(make_run, many, port):
+    folder = make_run("run", many, steps=4, batch_size=256, global_size=224)
+    ranks = start_ranks(folder, 2, port=port, through={1: ["prlimit", "--data=1200000000"]})
+    ended(ranks, 240)
+    message = json.loads((folder / "status.json").read_text())["message"]
+    assert re.search(
+        r"Process 1 of 2 \(.*\): .* too small for 128 images at once; \d+ fit", message
+    )
+    assert "resumed, it goes on from step 0" in message
