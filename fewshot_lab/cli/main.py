@@ -25,6 +25,7 @@ from fewshot_lab.cli import (
     records,
     runs,
     serve,
+    similar,
     slides,
     splits,
 )
@@ -45,6 +46,7 @@ app = typer.Typer(
 for room in (
     projects,
     embeddings,
+    similar,
     backbones,
     labels,
     exchange,

@@ -43,6 +43,8 @@ class EmbedReport:
         Images that had an embedding, and those in the hands of another process at this moment.
     failed
         Images without one, with the reason; those of earlier runs too.
+    damaged
+        Shards that were not as they had been written: their images were embedded anew.
     seconds
         In all, with loading the backbone.
     images_per_second
@@ -55,6 +57,7 @@ class EmbedReport:
     done: int = 0
     skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     seconds: float = 0.0
     images_per_second: float = 0.0
     waiting_share: float = 0.0
@@ -134,6 +137,7 @@ def embed(
             )
         written.refresh()
     recorded = [(i.id, written.failed[i.id]) for i in mine if i.id in written.failed]
+    report.damaged = [str(path) for path in written.damaged]
     report.failed = recorded + [entry for entry in report.failed if entry[0] not in written.failed]
     report.skipped = len(mine) - report.done - len(report.failed)
     report.seconds = time.monotonic() - began

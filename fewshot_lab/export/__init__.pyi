@@ -6,6 +6,7 @@ from .folder_predictions import PredictReport as PredictReport
 from .folder_predictions import predict_folder as predict_folder
 from .licence import check_backbone as check_backbone
 from .metrics_json import figures as figures
+from .neighbour_table import write_neighbours as write_neighbours
 from .predict_groups import FindGroup as FindGroup
 from .predict_groups import GroupTally as GroupTally
 from .predict_groups import group_finder as group_finder

@@ -38,7 +38,6 @@ from .costs import error_costs as error_costs
 from .costs import parse_cost as parse_cost
 from .costs import read_cost_table as read_cost_table
 from .costs import set_error_costs as set_error_costs
-from .embedded import UnreadableImages as UnreadableImages
 from .embedded_comparison import better_backbone as better_backbone
 from .embedded_comparison import candidates as candidates
 from .embedded_comparison import points as points
@@ -127,3 +126,4 @@ from .team import ProjectTeam as ProjectTeam
 from .training import ProjectCore as ProjectCore
 from .training import TrainedClassifier as TrainedClassifier
 from .training import TrainingSet as TrainingSet
+from .unreadable import UnreadableImages as UnreadableImages
