@@ -26,6 +26,7 @@ from fewshot_lab.cli import (
     runs,
     serve,
     similar,
+    slides,
     splits,
 )
 from fewshot_lab.cli.options import Home
@@ -49,6 +50,7 @@ for room in (
     backbones,
     labels,
     exchange,
+    slides,
     people,
     records,
     accounts,

@@ -56,6 +56,8 @@ from .importing import UPLOADS as UPLOADS
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
 from .label_csv import CsvPreview as CsvPreview
+from .label_csv import preview_rows as preview_rows
+from .labels import CsvLabels as CsvLabels
 from .labels_as_arrays import LabelArrays as LabelArrays
 from .labels_as_arrays import label_arrays as label_arrays
 from .patient_figures import PatientFigures as PatientFigures
@@ -106,6 +108,11 @@ from .sequences import slice_grey_values as slice_grey_values
 from .sequences import slice_picture as slice_picture
 from .site_audits import audit_site as audit_site
 from .site_audits import site_audits as site_audits
+from .slide_report import PredictedImages as PredictedImages
+from .slide_report import SlideReport as SlideReport
+from .slide_report import SlideSummary as SlideSummary
+from .slide_report import slide_report as slide_report
+from .slides import GRIDS as GRIDS
 from .slides import Slide as Slide
 from .slides import SlideTile as SlideTile
 from .slides import slides_of as slides_of
