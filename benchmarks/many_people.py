@@ -10,6 +10,7 @@ label (stored by then), and to the first answer whose classifier has learnt from
 
 import argparse
 import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
@@ -117,6 +118,7 @@ class Page:
         self.api = api_url("cells")
         self.have: dict[str, Any] = {}
         self.opened = asyncio.Event()
+        self.acting = asyncio.Event()
         self.waiting: dict[int, float] = {}
         """From the log's position of a label to when its key was pressed."""
         self.acked: list[float] = []
@@ -152,6 +154,14 @@ class Page:
                     self.fresh.append(1000 * (now - self.waiting.pop(position)))
             if all(name in self.have for name in HAVE if name != "map"):
                 self.opened.set()
+            if later := float(answer.headers.get("X-Fewshot-Later", 0)):
+                await self._rest(later)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait as live.js does: until a key is pressed, but no longer."""
+        self.acting.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.acting.wait(), seconds)
 
     async def label(self, answers: list[tuple[str, int]], end: float) -> None:
         """Press a key now and then."""
@@ -172,6 +182,7 @@ class Page:
             }
             body = json.dumps({"annotator": self.annotator, "actions": [action]})
             pressed = time.monotonic()
+            self.acting.set()
             answer = await self._posted(body)
             ack = answer.json()["acks"][0] if answer.status_code == 200 else {"error": ""}
             if "error" in ack:

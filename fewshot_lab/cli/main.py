@@ -26,6 +26,8 @@ from fewshot_lab.cli import (
     records,
     runs,
     serve,
+    similar,
+    slides,
     splits,
 )
 from fewshot_lab.cli.options import Home
@@ -45,10 +47,12 @@ app = typer.Typer(
 for room in (
     projects,
     embeddings,
+    similar,
     backbones,
     labels,
     exchange,
     pacs,
+    slides,
     people,
     records,
     accounts,

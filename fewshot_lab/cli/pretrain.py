@@ -13,6 +13,7 @@ from fewshot_lab.cli.options import Home, Json
 from fewshot_lab.cli.recipe_options import (
     Detach,
     RecipeValues,
+    is_paper,
     recipe_request,
     values_in,
     values_of,
@@ -78,6 +79,14 @@ def pretrain(
         int | None,
         typer.Option(help="Images in a step, of all processes.", min=2, show_default=False),
     ] = None,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="lora|apla",
+            help="For big transformers: the weights rest, and few added ones learn.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Annotated[
         Path | None,
         typer.Option(
@@ -116,7 +125,12 @@ def pretrain(
         int | None, typer.Option(help="Slurm: GPUs on each.", min=0, show_default=False)
     ] = None,
     cpus: Annotated[
-        int | None, typer.Option(help="Slurm: processors on each.", min=0, show_default=False)
+        int | None,
+        typer.Option(
+            help="Slurm: processors on each; if not said, this run's share.",
+            min=0,
+            show_default=False,
+        ),
     ] = None,
     partition: Annotated[
         str | None, typer.Option(help="Slurm: partition.", show_default=False)
@@ -172,6 +186,8 @@ def pretrain(
         "batch_size": batch_size,
     }
     values = {**values_in(recipe), **values_of(set_)}
+    if adapt is not None:
+        values["adapt"] = adapt
     if run is not None:
         check_resumed(run, of_recipe, values, only_where or [])
         if not slurm and run.spec.get("launcher") == "slurm" and run.spec.get("slurm"):
@@ -182,7 +198,7 @@ def pretrain(
         chosen = device or _usual_device(options.gpus if slurm else None)
         run = new_run(
             project,
-            {**recipe_request(of_recipe, values), "device": chosen},
+            {**recipe_request(of_recipe, values), "device": chosen, "paper": is_paper(recipe)},
             only_where=only_where or [],
             name=name,
             nproc=options.processes if slurm else nproc or 1,

@@ -41,6 +41,11 @@ def values_of(pairs: list[str] | None) -> dict[str, Any]:
     return values
 
 
+def is_paper(path: Path | None) -> bool:
+    """Say whether the recipe of Nielsen et al. 2023 is asked for, which follows from the images."""
+    return str(path) == "paper"
+
+
 def values_in(path: Path | None) -> dict[str, Any]:
     """Return the recipe in a run's card or job file.
 
@@ -51,10 +56,8 @@ def values_in(path: Path | None) -> dict[str, Any]:
     """
     from fewshot_lab.pretrain import Recipe
 
-    if path is None:
+    if path is None or is_paper(path):
         return {}
-    if str(path) == "paper":
-        return Recipe.paper().to_dict()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         values: dict[str, Any] = content.get("recipe", content)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from fewshot_lab.errors import FewshotLabError
 
@@ -74,7 +74,6 @@ class Pacs:
 
     def page_of_studies(self, filters: dict[str, str], offset: int) -> list[Dataset]:
         """Return studies that match, from one on."""
-        filters = {name: quote(value, safe="") for name, value in filters.items()}
         return self._datasets(
             lambda: self._client.search_for_studies(
                 limit=PAGE, offset=offset, search_filters=filters, fields=_STUDY_FIELDS

@@ -57,6 +57,14 @@ def starting_weights(backbone: str, start: str) -> Backbone:
     return find(registered(backbone) if start == "imagenet" else start)
 
 
+def resize_of(backbone: str, start: str) -> str:
+    """Return the filter by which the images of a start got their size."""
+    if start == "scratch":
+        return "bicubic"
+    filter_name = starting_weights(backbone, start).preprocessing.interpolation
+    return "nearest" if filter_name == "nearest" else "bicubic"
+
+
 def _is_file(start: str) -> bool:
     path = Path(start.partition("::")[0]).expanduser()
     return path.suffix.lower() in SUFFIXES or path.is_file()

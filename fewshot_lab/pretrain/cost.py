@@ -130,6 +130,7 @@ class _Trial:
     def __init__(
         self, recipe: Recipe, device: torch.device, stored: dict[str, Any] | None = None
     ) -> None:
+        recipe = recipe.changed(accumulate=1)
         self._recipe, self._device = recipe, device
         side = recipe.decoded_size
         noise = np.random.default_rng(0).integers(0, 255, (4, side, side, 3), dtype=np.uint8)
@@ -147,8 +148,8 @@ class _Trial:
 
     def step(self, batch: Views) -> None:
         recipe = self._recipe
-        views = coloured_views(batch, 0, 1, self._device)
-        images = batch["global"].shape[1]
+        views = coloured_views(batch, 0, recipe, self._device)
+        images = batch["global_colours"].shape[1]
         bf16 = recipe.precision == "bf16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
             with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Views of an image: where its crops lie, how they are turned and coloured.
+"""Views of an image: crops, turned and coloured.
 
 Every random number is drawn from (seed, epoch, image): the same step shows the same views after
 a resume, and on however many processes.
@@ -6,23 +6,23 @@ a resume, and on however many processes.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms.v2 import functional
 
 from fewshot_lab.pretrain.colour import coloured, draw_colours
+from fewshot_lab.pretrain.geometry import crop_batch, crop_one, draw_boxes, draw_warps
 from fewshot_lab.pretrain.pixel_blocks import CachedPixels
 from fewshot_lab.pretrain.recipe import Recipe
 
 GLOBAL_CROPS = 2
 
 Views = dict[str, Tensor]
-"""``global`` (2, 3, G, G) and ``local`` (L, 3, S, S), uint8, and their ``..._colours``."""
+"""``global_colours`` and ``local_colours``, and what they colour: crops, ``global`` (2, 3, G, G)
+and ``local`` (L, 3, S, S), uint8; or, where the device is to crop, the whole image, ``pixels``
+(1, s, s, 3), with ``global_boxes``, ``local_boxes`` and, where there are any, ``..._warps``."""
 
 
 class CropDataset(Dataset[Views]):
@@ -48,17 +48,32 @@ class CropDataset(Dataset[Views]):
         epoch, row = place
         recipe = self._recipe
         random = np.random.default_rng([recipe.seed, 1, epoch, row])
-        image = torch.from_numpy(np.array(self._pixels[row])).permute(2, 0, 1)
-        views = {}
-        for name, count, size, scale in (
-            ("global", GLOBAL_CROPS, recipe.global_size, _scale(recipe, "global")),
-            ("local", recipe.local_crops, recipe.local_size, _scale(recipe, "local")),
-        ):
-            if count:
-                crops = [_view(image, size, scale, recipe, random) for _ in range(count)]
+        pixels = torch.from_numpy(np.array(self._pixels[row]))
+        image = pixels.permute(2, 0, 1)
+        views = {"pixels": pixels[None]} if recipe.device_views else {}
+        for name, count, size in _kinds(recipe):
+            scale = getattr(recipe, f"{name}_scale_low"), getattr(recipe, f"{name}_scale_high")
+            boxes = draw_boxes(count, len(pixels), scale, recipe, random)
+            warps = draw_warps(count, recipe, random)
+            if recipe.device_views:
+                views[f"{name}_boxes"] = boxes
+                if warps is not None:
+                    views[f"{name}_warps"] = warps
+            else:
+                each = [None] * count if warps is None else warps
+                crops = [crop_one(image, b, w, size) for b, w in zip(boxes, each, strict=True)]
                 views[name] = torch.stack(crops)
-                views[f"{name}_colours"] = draw_colours(count, recipe, random)
+            views[f"{name}_colours"] = draw_colours(name, count, recipe, random)
         return views
+
+
+def _kinds(recipe: Recipe) -> list[tuple[str, int, int]]:
+    """Return name, number and size of the kinds of crops that a recipe has."""
+    kinds = [
+        ("global", GLOBAL_CROPS, recipe.global_size),
+        ("local", recipe.local_crops, recipe.local_size),
+    ]
+    return [kind for kind in kinds if kind[1]]
 
 
 def collate(items: list[Views]) -> Views:
@@ -66,67 +81,33 @@ def collate(items: list[Views]) -> Views:
     return {name: torch.stack([item[name] for item in items], dim=1) for name in items[0]}
 
 
-def _scale(recipe: Recipe, name: str) -> tuple[float, float]:
-    return getattr(recipe, f"{name}_scale_low"), getattr(recipe, f"{name}_scale_high")
-
-
-def _view(
-    image: Tensor,
-    size: int,
-    scale: tuple[float, float],
-    recipe: Recipe,
-    random: np.random.Generator,
-) -> Tensor:
-    top, left, height, width = crop_box(image.shape[-1], scale, random)
-    view = functional.resized_crop(
-        image,
-        top,
-        left,
-        height,
-        width,
-        [size, size],
-        interpolation=functional.InterpolationMode.BICUBIC,
-        antialias=True,
-    )
-    mirrored, upside_down = random.random(2) < 0.5
-    turns = int(random.integers(4))
-    dims = [2] * (recipe.horizontal_flip and bool(mirrored))
-    dims += [1] * (recipe.vertical_flip and bool(upside_down))
-    if dims:
-        view = view.flip(dims)
-    if recipe.quarter_turns and turns:
-        view = view.rot90(turns, (1, 2))
-    result: Tensor = view.contiguous()
-    return result
-
-
-def crop_box(
-    side: int, scale: tuple[float, float], random: np.random.Generator
-) -> tuple[int, int, int, int]:
-    """Return top, left, height and width of a crop of a square image.
-
-    Its area is uniform in `scale`, the logarithm of its aspect ratio uniform in 3/4 to 4/3, as
-    in torchvision's RandomResizedCrop; what does not fit is cut to the image.
-    """
-    area = random.uniform(*scale) * side * side
-    ratio = math.exp(random.uniform(math.log(3 / 4), math.log(4 / 3)))
-    width = min(side, max(1, round(math.sqrt(area * ratio))))
-    height = min(side, max(1, round(math.sqrt(area / ratio))))
-    top = int(random.integers(side - height + 1))
-    left = int(random.integers(side - width + 1))
-    return top, left, height, width
-
-
-def coloured_views(batch: Views, part: int, parts: int, device: torch.device) -> list[Tensor]:
+def coloured_views(batch: Views, part: int, recipe: Recipe, device: torch.device) -> list[Tensor]:
     """Return the coloured crops of a part of the batch: [globals, locals], views first."""
+    mine = {key: value.chunk(recipe.accumulate, 1)[part] for key, value in batch.items()}
+    crops = _cropped(mine, recipe, device) if recipe.device_views else mine
     views = []
-    for name in ("global", "local"):
-        if name in batch:
-            crops, colours = (batch[key].chunk(parts, 1)[part] for key in (name, f"{name}_colours"))
-            pixels = crops.flatten(0, 1).to(device, non_blocking=True)
-            moved = coloured(pixels, colours.flatten(0, 1))
-            views.append(moved.contiguous(memory_format=torch.channels_last))
+    for name, _, _ in _kinds(recipe):
+        pixels = crops[name].flatten(0, 1).to(device, non_blocking=True)
+        sigma = recipe.blur_sigma if name == "global" else recipe.blur_sigma_local
+        moved = coloured(pixels, mine[f"{name}_colours"].flatten(0, 1), sigma)
+        views.append(moved.contiguous(memory_format=torch.channels_last))
     return views
+
+
+def _cropped(batch: Views, recipe: Recipe, device: torch.device) -> Views:
+    """Return the crops of a batch whose images are whole, cut on the device."""
+    there = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
+    images = there["pixels"][0].permute(0, 3, 1, 2).float()
+    crops = {}
+    for name, count, size in _kinds(recipe):
+        boxes, warps = there[f"{name}_boxes"], there.get(f"{name}_warps")
+        # A view at a time: the matrices of all at once would fill a small GPU.
+        each = [
+            crop_batch(images, boxes[view], None if warps is None else warps[view], size)
+            for view in range(count)
+        ]
+        crops[name] = torch.stack(each)
+    return crops
 
 
 def by_view(outputs: Tensor, images: int) -> Tensor:

@@ -82,6 +82,7 @@ def decode_images(
     side: int,
     folder: Path,
     *,
+    resize: str = "bicubic",
     processes: ProcessGroup | None = None,
     again: bool = False,
     progress: Progress = silent,
@@ -97,6 +98,8 @@ def decode_images(
         Where caches are kept; one is made in it for these images and this size.
     processes
         Those of the run, which share the work and agree on what could not be read.
+    resize
+        The filter, "bicubic" (antialiased) or "nearest".
     again
         Try those once more that could not be read before: a file may have come back.
 
@@ -109,7 +112,8 @@ def decode_images(
         In all processes, if one was asked to stop; what is decoded is kept.
     """
     rank, world = (processes.rank, processes.world) if processes is not None else (0, 1)
-    identity = json.dumps([_VERSION, side, [(i.id, i.frame) for i in images]])
+    kind = [_VERSION, side] + ([] if resize == "bicubic" else [resize])
+    identity = json.dumps([*kind, [(i.id, i.frame) for i in images]])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
     blocks = PixelBlocks(folder / digest, len(images), side)
     mine = list(range(rank, blocks.count, world))
@@ -121,7 +125,10 @@ def decode_images(
         blocks.check_room()
         for done, block in enumerate(mine):
             progress("decoding", min(len(images), done * world * BLOCK), len(images))
-            reasons |= blocks.decoded(block, lambda row: _square(images[row], side), again=again)
+            reasons |= blocks.decoded(
+                block, lambda row: _square(images[row], side, resize), again=again
+            )
+        progress("decoding", len(images), len(images))
     except (FewshotLabError, Stopped) as error:
         failure = error
     everybody = processes.gather((reasons, failure)) if processes else [(reasons, failure)]
@@ -129,7 +136,6 @@ def decode_images(
         if failed is not None:
             raise failed
     blocks.wait_until_seen()
-    progress("decoding", len(images), len(images))
     reasons = {row: reason for part, _ in everybody for row, reason in part.items()}
     good = [row for row in range(len(images)) if row not in reasons]
     if not good:
@@ -145,11 +151,15 @@ def decode_images(
     )
 
 
-def _square(image: RunImage, side: int) -> NDArray[np.uint8] | str:
+def _square(image: RunImage, side: int, resize: str) -> NDArray[np.uint8] | str:
+    nearest = resize == "nearest"
     try:
-        picture = read_rgb(image.file, image.frame, at_least=side)
+        # Neighbours of a picture that was scaled while decoding would be others.
+        picture = read_rgb(image.file, image.frame, at_least=None if nearest else side)
     except (UnreadableImage, OSError) as error:
         return str(error)
     from PIL import Image
 
-    return np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0))
+    resample = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
+    gap = None if nearest else 3.0
+    return np.asarray(picture.resize((side, side), resample, reducing_gap=gap))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain.adapters import adapt
 from fewshot_lab.pretrain.architecture import create, stages, starting_weights
 from fewshot_lab.pretrain.projection_head import (
     PretrainedHead,
@@ -87,13 +88,17 @@ def starting_backbone(recipe: Recipe, stored: dict[str, Any] | None = None) -> S
         architecture, preprocessing = _architecture(recipe)
         torch.manual_seed(recipe.seed)
         return StartingBackbone(
-            create(architecture), architecture, preprocessing, "random weights", head
+            create(architecture),
+            architecture,
+            _as_trained(preprocessing, recipe),
+            "random weights",
+            head,
         )
     known = starting_weights(recipe.backbone, recipe.start)
     return StartingBackbone(
         _any_size(known.network(), known.architecture),
         known.architecture,
-        known.preprocessing,
+        _as_trained(known.preprocessing, recipe),
         known.card.title,
         head,
         known.card.licence,
@@ -123,6 +128,14 @@ def _architecture(recipe: Recipe) -> tuple[str, Preprocessing]:
         return recipe.backbone, Preprocessing(size=size, resize="squash", mean=HALF, std=HALF)
     known = find(recipe.backbone)
     return known.architecture, known.preprocessing
+
+
+def _as_trained(preprocessing: Preprocessing, recipe: Recipe) -> Preprocessing:
+    """Return how images are to reach a backbone that this recipe trains."""
+    if recipe.pixel_range == "-1 to 1":
+        preprocessing = replace(preprocessing, mean=HALF, std=HALF)
+    nearest = recipe.resize == "nearest"
+    return replace(preprocessing, interpolation="nearest" if nearest else "bicubic")
 
 
 def _any_size(network: nn.Module, architecture: str) -> nn.Module:
@@ -176,6 +189,8 @@ def student_and_teacher(
     head = ProjectionHead(width, recipe.head_hidden, recipe.head_bottleneck, recipe.prototypes)
     if start.head is not None and start.head.weights["mlp.0.weight"].shape[1] == width:
         head.take_over(start.head.weights)
+    if recipe.adapt != "none":
+        adapt(start.network, recipe.adapt, recipe.adapt_rank)
     student = MultiCropNetwork(start.network, head, start.preprocessing)
     teacher = copy.deepcopy(student).requires_grad_(False)
     freeze_stages(student.backbone, recipe.frozen_stages)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # lightly-train's rule: so many prototypes below so many images, and the last above all.
 _IMAGES = (20_000, 50_000, 100_000, 200_000)
 _PROTOTYPES = (1024, 2048, 4096, 16_384, 65_536)
+_BLUR = 2.0
+"""Greatest sigma of DINO's blur, in pixels of a crop of 224."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class _Case:
     head : dict
         The sizes of the head that the start brings; empty where it has none.
     network : ModelInfo
+    resize : str
+        The filter by which the start's images got their size.
     """
 
     n_images: int
@@ -40,6 +44,7 @@ class _Case:
     taught: bool
     head: dict[str, int]
     network: ModelInfo
+    resize: str
 
 
 def choose_values(
@@ -49,6 +54,7 @@ def choose_values(
     modality: str | None,
     *,
     device: str = "cpu",
+    processes: int = 1,
     epochs: float | None = None,
     **fixed: Any,
 ) -> Choices:
@@ -63,7 +69,7 @@ def choose_values(
     _modality(chosen, modality)
     case = _case(n_images, backbone, start, device)
     _crops(chosen, case)
-    batch, steps = _length(chosen, case, epochs)
+    batch, steps = _length(chosen, case, processes, epochs)
     per_epoch = max(1.0, n_images / batch)
     _head(chosen, case, steps)
     _teacher(chosen, case, per_epoch)
@@ -99,7 +105,7 @@ def _modality(chosen: Choices, modality: str | None) -> None:
 
 def _case(n_images: int, backbone: str, start: str, device: str) -> _Case:
     # Need timm and torch, which the terminal's help does not.
-    from fewshot_lab.pretrain.architecture import architecture_of, model_info
+    from fewshot_lab.pretrain.architecture import architecture_of, model_info, resize_of
     from fewshot_lab.pretrain.projection_head import pretrained_head
 
     head = pretrained_head(start)
@@ -110,6 +116,7 @@ def _case(n_images: int, backbone: str, start: str, device: str) -> _Case:
         start == "imagenet" and "dino" not in backbone.lower(),
         {} if head is None else head.sizes,
         model_info(architecture_of(backbone, start)),
+        resize_of(backbone, start),
     )
 
 
@@ -127,14 +134,37 @@ def _crops(chosen: Choices, case: _Case) -> None:
     chosen.take("global_scale_high", 1.0, "DINO's: up to the whole image.")
     chosen.take("local_scale_low", 0.1, "A local crop still shows a part one can recognise.")
     chosen.take("cache_size", 0, "Images are kept as large as the crops need.")
+    for name, of in (("blur_sigma", "global_size"), ("blur_sigma_local", "local_size")):
+        sigma = round(_BLUR * int(chosen.values[of]) / 224, 2)
+        chosen.take(name, max(0.1, sigma), "DINO's 2 px on crops of 224, as this size has it.")
+    for name in ("blur_probability_second", "blur_probability_local"):
+        chosen.take(name, chosen.values["blur_probability"], "As of the first global crop.")
+    chosen.take("solarise_probability", 0.0, "It would turn a finding's colours round.")
+    chosen.take("rotation", 0.0, "Quarter turns leave no black corners.")
+    chosen.take("perspective_probability", 0.0, "Crops change the aspect ratio as it is.")
+    chosen.take("perspective_distortion", 0.5, "torchvision's, where there is any.")
+    chosen.take(
+        "resize",
+        case.resize,
+        "As the weights were trained."
+        if case.resize == "nearest"
+        else "Antialiased: fine structures do not flicker.",
+    )
+    chosen.take("pixel_range", "backbone", "The weights know theirs.")
+    why = "The GPU has time for it, the workers have not." if case.on_gpu else "Faster on a CPU."
+    chosen.take("device_views", case.on_gpu, why)
 
 
-def _length(chosen: Choices, case: _Case, epochs: float | None) -> tuple[int, int]:
+def _length(chosen: Choices, case: _Case, processes: int, epochs: float | None) -> tuple[int, int]:
     """Choose the batch and the number of steps, and return them."""
     most, why = 64, "Small steps learn sooner on few images."
     if case.on_gpu:
         most, why = 128, "Usual on one GPU; the measured cost tells whether it fits."
-    batch = int(chosen.take("batch_size", min(most, _below(case.n_images)), why))
+        if processes > 1:
+            most = max(most, min(most * processes, case.n_images // 20))
+            why = f"For {processes} processes, as long as an epoch has 20 steps."
+    share = max(1, min(most, _below(case.n_images)) // processes)
+    batch = int(chosen.take("batch_size", max(2, share * processes), why))
     chosen.take("accumulate", 1, "The batch goes through in one piece; more pieces save memory.")
     usual = 100.0 if case.on_gpu else 400_000 / case.n_images
     passes = epochs or min(100.0, max(20.0, usual))
@@ -202,15 +232,22 @@ def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
     else:
         chosen.take("final_weight_decay", 0.04, "Constant, so that good weights stay near.")
     chosen.take("clip", 3.0, "DINO's: one odd batch cannot throw the weights off.")
+    chosen.take("adaptive_clip", 0.0, "The limit to the whole gradient is enough.")
 
 
 def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
     """Choose what rests, and for how long."""
+    adapted = chosen.take("adapt", "none", "All of it is to learn; lora or apla save memory.")
+    rank, why = (0, "All outputs of the projections.") if adapted == "apla" else (16, "Usual.")
+    chosen.take("adapt_rank", rank, why)
     frozen = round(min(per_epoch, 0.1 * steps))
     chosen.take("frozen_last_layer_steps", frozen, "DINO: the first epoch.")
     if case.scratch:
         chosen.take("head_only_steps", 0, "Nothing to protect.")
         chosen.take("frozen_stages", 0, "All of it is to be learnt.")
+    elif adapted != "none":
+        chosen.take("head_only_steps", min(500, steps // 10), "A new head learns alone first.")
+        chosen.take("frozen_stages", 0, "All weights rest as it is.")
     elif case.head:
         chosen.take("head_only_steps", 0, "The head is not new.")
         chosen.take("frozen_stages", 0, "Backbone and head already fit each other.")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from timm.utils import adaptive_clip_grad
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -23,9 +24,11 @@ from fewshot_lab.pretrain.loss import dino_loss, entropy, teacher_target
 from fewshot_lab.pretrain.monitor import RunMonitor
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone, train_mode
 from fewshot_lab.pretrain.pictures import CROPS, draw_crops
+from fewshot_lab.pretrain.preflight import check_shares
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.pretrain.student_teacher import StudentTeacher
 from fewshot_lab.pretrain.timer import StepTimer
+from fewshot_lab.processors import processors
 from fewshot_lab.progress import Progress
 from fewshot_lab.signals import leave_to_parent
 
@@ -79,11 +82,7 @@ def _train(
 ) -> None:
     """Do what :func:`train` promises, in one piece."""
     device = processes.device
-    if recipe.batch_size % (processes.world * recipe.accumulate):
-        raise FewshotLabError(
-            f"batch_size {recipe.batch_size} cannot be shared equally by {processes.world} "
-            f"processes in {recipe.accumulate} parts each."
-        )
+    check_shares(recipe, processes.world)
 
     # ---- data: every image decoded once, then views by step -------------------------------
     cache = folder.parent / ".cache"
@@ -93,6 +92,7 @@ def _train(
         images,
         recipe.decoded_size,
         cache,
+        resize=recipe.resize,
         processes=processes,
         again=left_out is None,
         progress=progress,
@@ -140,7 +140,7 @@ def _train(
             world=processes.world,
         ),
         collate_fn=collate,
-        num_workers=recipe.workers,
+        num_workers=min(recipe.workers, processors()),
         pin_memory=device.type == "cuda",
         persistent_workers=False,
         prefetch_factor=4 if recipe.workers else None,
@@ -190,7 +190,7 @@ def _train(
 
         output_means, losses, entropies, target_means = [], [], [], []
         for part in range(recipe.accumulate):
-            views = coloured_views(batch, part, recipe.accumulate, device)
+            views = coloured_views(batch, part, recipe, device)
             if processes.first and not (folder / CROPS).exists():
                 draw_crops(folder / CROPS, views, images_at_once)
             with networks.part_of_batch(last=part + 1 == recipe.accumulate):
@@ -217,6 +217,8 @@ def _train(
         norm = nn.utils.clip_grad_norm_(
             [p for p in student.parameters() if p.grad is not None], recipe.clip or math.inf
         )
+        if recipe.adaptive_clip:
+            adaptive_clip_grad(student.parameters(), recipe.adaptive_clip)
         loss_now = processes.mean(torch.stack(losses).mean())
         sound = math.isfinite(float(loss_now)) and math.isfinite(float(norm))
         if sound:

@@ -117,6 +117,8 @@ def recommend_recipe(
     epochs: float | None = None,
     batch_size: int | None = None,
     device: str = "cpu",
+    processes: int = 1,
+    paper: bool = False,
     values: dict[str, Any] | None = None,
 ) -> RecommendedRecipe:
     """Return a recipe for so many images, with what was asked for put in.
@@ -125,8 +127,11 @@ def recommend_recipe(
     ----------
     start
         As in a recipe; the bare name of a run counts, too.
-    likely
+    proposal
         What :func:`modality_of` proposes; it counts where no modality is asked for.
+    paper
+        Take the recipe of Nielsen et al. 2023 (:meth:`fewshot_lab.pretrain.Recipe.paper`) for
+        what is not asked for.
     values
         Further fields of the recipe.
     """
@@ -136,13 +141,26 @@ def recommend_recipe(
         fixed["batch_size"] = batch_size
     if steps is not None:
         fixed["steps"] = steps
+    if paper:
+        if backbone is not None:
+            fixed["backbone"] = backbone
+        if start != "imagenet":
+            fixed["start"] = start
+        return _papers_recipe(n_images, batch_size, epochs, device, fixed)
     name = backbone or "efficientnet-lite0-imagenet"
     modality = modality or fixed.get("modality")
     for key in ("backbone", "start", "modality"):
         fixed.pop(key, None)
     kind = modality or (proposal.modality if proposal is not None else None)
     recommended = Recipe.for_dataset(
-        n_images, name, start, kind, device=device, epochs=epochs, **fixed
+        n_images,
+        name,
+        start,
+        kind,
+        device=device,
+        processes=processes,
+        epochs=epochs,
+        **fixed,
     )
     recipe, reasons = recommended.recipe, dict(recommended.reasons)
     if proposal is not None and modality is None:
@@ -151,6 +169,23 @@ def recommend_recipe(
     if steps is not None and "check_steps" not in fixed:
         recipe = recipe.changed(check_steps=max(1, min(recipe.check_steps, steps)))
     return RecommendedRecipe(recipe, reasons)
+
+
+def _papers_recipe(
+    n_images: int,
+    batch_size: int | None,
+    epochs: float | None,
+    device: str,
+    asked: dict[str, Any],
+) -> RecommendedRecipe:
+    usual: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs}
+    theirs = Recipe.paper(
+        n_images, device=device, **{k: v for k, v in usual.items() if v is not None}
+    )
+    reasons = dict.fromkeys(theirs.to_dict(), "As Nielsen et al. 2023, or this app's default.")
+    reasons["modality"] = "The views are the paper's, whatever the kind of image."
+    reasons |= dict.fromkeys(asked, "As asked.")
+    return RecommendedRecipe(theirs.changed(**asked), reasons)
 
 
 def resolve_start(start: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 import random
 import secrets
@@ -38,7 +39,9 @@ BEAT = 0.25
 """Seconds: so often at most a page gets something new."""
 MANY = 20
 QUIET = 30.0
-"""Seconds: where more than so many listen, pages without an action for so long get news later."""
+LATER = 4.0, 8.0
+"""Where more than ``MANY`` pages listen, those without an action for ``QUIET`` seconds are asked to
+come back after so many seconds, drawn between the two."""
 HAVE = ("rev", "labels", "images", "map", "overview")
 KEPT_MESSAGES = 32
 # A page that waits keeps a thread: labels and pictures must not queue behind those.
@@ -46,6 +49,8 @@ WAITING = CapacityLimiter(256)
 PROCESS = secrets.token_hex(3)
 
 _messages: WeakKeyDictionary[PageState, OrderedDict[Any, _Shared]] = WeakKeyDictionary()
+_away: list[float] = []
+"""A heap: when the pages that were told to come later do."""
 _lock = Lock()
 
 
@@ -54,14 +59,18 @@ async def live(request: Request) -> Response:
 
     Query parameters, each what the last answer said: ``rev`` (snapshot), ``labels`` (version),
     ``images`` (count), ``map`` (version), ``overview`` (hash); ``hold`` in seconds;
-    ``annotator``: who looks.
+    ``annotator``: who looks. A page that has time is told when to ask again
+    (``X-Fewshot-Later``, seconds).
     """
 
     def answered() -> Response:
         state = permitted(request, "look")
-        return arrays_answer(
-            _wait(state, dict(request.query_params) | {"annotator": asking(request)})
-        )
+        have = dict(request.query_params) | {"annotator": asking(request)}
+        later = _later(state, have)
+        response = arrays_answer(_wait(state, have | ({"hold": "0"} if later else {})))
+        if later:
+            response.headers["X-Fewshot-Later"] = f"{later:.2f}"
+        return response
 
     return await to_thread.run_sync(answer, answered, limiter=WAITING)
 
@@ -71,8 +80,6 @@ def _wait(state: PageState, have: dict[str, str]) -> bytes:
     if hold > 0:
         # All pages look at the same moments, and then share what is packed.
         time.sleep(min(hold, -time.monotonic() % BEAT))
-        if have.get("rev"):
-            _let_others_go_first(state, have, end)
     rev, position = state.live.snapshot.rev, _position(state)
     message = _shared_news(state, have, rev, position)
     while message is None and (left := end - time.monotonic()) > 0:
@@ -86,14 +93,19 @@ def _wait(state: PageState, have: dict[str, str]) -> bytes:
     return message or pack({"same": True}, {})
 
 
-def _let_others_go_first(state: PageState, have: dict[str, str], end: float) -> None:
-    """Where many listen, keep a page waiting on which nothing was done for a while."""
-    until = min(end, time.monotonic() + random.uniform(LONGEST_HOLD / 2, LONGEST_HOLD))
-    annotator = annotator_in(have)
-    while WAITING.borrowed_tokens > MANY and (now := time.monotonic()) < until:
-        if now - state.acted_at.get(annotator, -QUIET) < QUIET:
-            return
-        time.sleep(min(BEAT, until - now))
+def _later(state: PageState, have: dict[str, str]) -> float | None:
+    """Return in how many seconds a page may ask again; None where it is to wait for news."""
+    now = time.monotonic()
+    with _lock:
+        while _away and _away[0] < now:
+            heapq.heappop(_away)
+        listening = WAITING.borrowed_tokens + len(_away)
+        acted = state.acted_at.get(annotator_in(have), -QUIET)
+        if not have.get("overview") or listening <= MANY or now - acted < QUIET:
+            return None
+        later = random.uniform(*LATER)
+        heapq.heappush(_away, now + later)
+        return later
 
 
 def _position(state: PageState) -> int:

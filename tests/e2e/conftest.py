@@ -41,6 +41,8 @@ CHROMIUM = (
 # Streamlit's page asks for these under its own path first, and then where they are.
 PROBES = ("_stcore/health", "_stcore/host-config")
 STARTS_WITHIN = 60.0
+# Generous: a slow machine is no reason to fail.
+STORED_WITHIN = 90.0
 CELLS = 240
 expect.set_options(timeout=20_000)
 
@@ -96,16 +98,36 @@ class Server:
             self.kill()
 
 
+WATCH_TOASTS = """() => {
+  if (window.tooSoon !== undefined) return;
+  window.tooSoon = 0;
+  new MutationObserver((records) => {
+    for (const { addedNodes } of records)
+      for (const node of addedNodes) window.tooSoon += node.textContent.includes('only just come');
+  }).observe(document.querySelector('.ws-toasts'), { childList: true });
+}"""
+
+
+def press(page: Page, key: str) -> None:
+    """Press a key that labels: again where the page says that its images had only just come."""
+    page.evaluate(WATCH_TOASTS)
+    for _ in range(20):
+        before = page.evaluate("window.tooSoon")
+        page.keyboard.press(key)
+        if page.evaluate("window.tooSoon") == before:
+            return
+        page.wait_for_timeout(400)
+    raise AssertionError("the images never stood still")
+
+
 def label_first(page: Page, project: Project) -> None:
-    """Label the first image by a key: once more where it met images that had only just come."""
+    """Label the image at hand by a key, and wait until that is stored."""
     page.locator(".ws-grid").focus()
-    for _ in range(5):
-        page.keyboard.press("1")
-        deadline = time.monotonic() + 12
-        while time.monotonic() < deadline:
-            if project.store.labels():
-                return
-            page.wait_for_timeout(100)
+    press(page, "1")
+    deadline = time.monotonic() + STORED_WITHIN
+    while not project.store.labels():
+        assert time.monotonic() < deadline, "the label is not stored"
+        page.wait_for_timeout(100)
 
 
 @pytest.fixture(scope="session")

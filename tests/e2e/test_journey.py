@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from fewshot_lab.project import Project
 
-from .conftest import Server
+from .conftest import Server, press
 from .test_label_page import add_class, labelled, lasso, to_images, until
 
 
@@ -58,7 +58,7 @@ def test_from_a_folder_to_predictions_elsewhere(
     add_class(page, "left")
     add_class(page, "right")
     lasso(page, 0.02, 0.02, 0.8, 0.98)
-    page.keyboard.press("1")
+    press(page, "1")
     until(lambda: labelled(project) > 0, "the lasso is labelled")
     lassoed = labelled(project)
     page.keyboard.press("Escape")
@@ -66,13 +66,13 @@ def test_from_a_folder_to_predictions_elsewhere(
     page.wait_for_selector(".ws-tile")
     to_images(page)
     for _ in range(4):
-        page.keyboard.press("2")
+        press(page, "2")
     until(lambda: labelled(project) == lassoed + 4, "four keys are four labels")
     expect(page.locator(".ws-truth-button")).to_be_visible(timeout=60_000)
     painted = page.locator(".ws-map").get_attribute("data-painted")
 
     # More labels change what is predicted; undo takes the last one back, also after a reload.
-    page.keyboard.press("2")
+    press(page, "2")
     until(lambda: labelled(project) == lassoed + 5, "a fifth")
     expect(page.locator(".ws-map")).not_to_have_attribute("data-painted", str(painted))
     page.reload()

@@ -15,9 +15,9 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
 
+from .conftest import STORED_WITHIN, press
+
 Open = Callable[..., Page]
-# Generous: a slow machine is no reason to fail.
-STORED_WITHIN = 90.0
 
 
 def inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
@@ -131,7 +131,7 @@ def test_a_lasso_and_one_key_label_what_lies_inside_and_undo_takes_it_back(
     expect(page.get_by_role("button", name=f"Label {len(ids)} images", exact=True)).to_be_visible()
     expect(page.locator(".ws-map-pill")).to_contain_text(str(len(ids)))
 
-    page.keyboard.press("1")
+    press(page, "1")
     until(lambda: set(project.store.labels()) == ids, "the lasso's images are labelled")
     assert {e.view for e in project.store.events()} == {"map"}
     expect(page.locator(".ws-toast").first).to_contain_text(f"{len(ids)} images")
@@ -159,8 +159,8 @@ def test_keys_label_one_image_after_the_other_and_the_classifier_learns(
     before, painted = ranges(page), page.locator(".ws-map").get_attribute("data-painted")
     had = labelled(project)
     to_images(page)
-    page.keyboard.press("1")
-    page.keyboard.press("2")
+    press(page, "1")
+    press(page, "2")
     page.keyboard.press("u")
     page.keyboard.press("x")
     until(lambda: labelled(project) == had + 4, "four keys are four labels")
@@ -188,7 +188,7 @@ def test_no_label_runs_a_script(
         sent.clear()
         page.wait_for_timeout(1500)
     had = labelled(project)
-    page.keyboard.press("1")
+    press(page, "1")
     until(lambda: labelled(project) == had + 1, "the label is stored")
     lasso(page, 0.2, 0.2, 0.8, 0.8)
     page.wait_for_timeout(500)
@@ -245,7 +245,7 @@ def test_the_images_at_hand_stay_when_the_first_suggestions_come(
 ) -> None:
     project = not_embedded(tmp_path / "cells", page, server)
     for n in (1, 2):
-        page.keyboard.press("1")
+        press(page, "1")
         until(lambda n=n: labelled(project) == n, "a label before there are embeddings")
     sentence = page.locator(".ws-sentence-text")
     expect(sentence).to_contain_text("Not embedded yet")
@@ -283,7 +283,7 @@ def test_a_key_pressed_as_the_images_change_labels_none_of_the_new_ones(
     expect(page.locator(".ws-toast")).to_contain_text("only just come")
     page.wait_for_timeout(400)
     assert labelled(project) == 0
-    page.keyboard.press("1")
+    press(page, "1")
     until(lambda: labelled(project) == 1, "a label, once the images stand still")
     project.close()
 
@@ -354,7 +354,7 @@ def test_the_large_view_windows_the_file_s_own_values_and_says_what_a_key_did(
     assert page.evaluate(GREY_AT, [0, 0.47]) == 0
     assert page.evaluate(GREY_AT, [0, 0.52]) == 255
     level.press("Enter")
-    page.keyboard.press("1")
+    press(page, "1")
     until(lambda: labelled(project) == 1, "a key labels in the large view")
     expect(confirm).to_contain_text("polyp, 1 of 2")
     expect(position).to_have_text("2 of 2")
@@ -458,7 +458,7 @@ def test_the_history_tells_an_undo_from_what_it_undid_however_long_the_name(
     page = open_label_page()
     add_class(page, "melanoma in situ, superficial spreading type")
     to_images(page)
-    page.keyboard.press("1")
+    press(page, "1")
     until(lambda: labelled(project) == 1, "a label")
     page.keyboard.press("Control+z")
     until(lambda: labelled(project) == 0, "the label is taken back")
@@ -596,7 +596,7 @@ def test_accepted_predictions_are_marked_and_undone_at_once(
     page.keyboard.press("Escape")
     expect(page.locator(".ws-right")).to_have_attribute("data-view", "piles")
     expect(page.get_by_role("button", name=f"Label {n} images", exact=True)).to_be_visible()
-    page.keyboard.press("1")
+    press(page, "1")
     until(lambda: labelled(project) == had + n, "one key labels the pile")
     assert {event.view for event in project.store.events()[-n:]} == {"pile"}
     page.keyboard.press("Control+z")
@@ -615,13 +615,13 @@ def test_one_key_more_than_there_are_suggestions_changes_no_label(
     had = int(first.inner_text()), int(second.inner_text())
     todo = page.locator(".ws-tile").count()
     for _ in range(todo):
-        page.keyboard.press("1")
+        press(page, "1")
     expect(first).to_have_text(str(had[0] + todo))
-    page.keyboard.press("2")
+    press(page, "2")
     expect(page.get_by_text("All of these are labelled")).to_be_visible()
     expect(second).to_have_text(str(had[1]))
     page.locator(".ws-tile").last.click()  # but who points at one may correct it
-    page.keyboard.press("2")
+    press(page, "2")
     expect(second).to_have_text(str(had[1] + 1))
     expect(first).to_have_text(str(had[0] + todo - 1))
     server.start()

@@ -17,7 +17,7 @@ from check import debian
 from fewshot_lab import accounts
 from fewshot_lab.project import Project
 
-from .conftest import Server, Watch, label_first
+from .conftest import Server, Watch, label_first, press
 
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config")  # the provider's own
 
@@ -118,7 +118,7 @@ def test_local_accounts(
     # Taken out while labelling: a sentence, and the label waits in the browser.
     labelling.store.set_member("Ann Lee", None)
     watch.forgiven += ("/api/cells/",)
-    page.keyboard.press("1")
+    press(page, "1")
     expect(page.locator(".ws-workspace")).to_contain_text("You are no member of a project")
     assert len(labelling.store.labels()) == 1
     labelling.store.set_member("Ann Lee", "annotator")

@@ -72,14 +72,6 @@ def test_what_an_image_shows_decides_how_it_may_be_changed():
         assert recipe.grey_probability == 0
 
 
-def test_the_papers_recipe_is_the_published_one():
-    paper = Recipe.paper()
-    assert (paper.backbone, paper.global_size) == ("xcit_small_12_p8_224", 256)
-    assert (paper.local_crops, paper.prototypes) == (5, 65_536)
-    assert (paper.ema_start, paper.ema_end) == (0.9995, 0.9995)
-    assert paper.local_size % 8 == 0
-
-
 @pytest.mark.slow
 def test_the_cost_is_measured_on_this_machine():
     recipe = Recipe.from_dict({**TINY, "steps": 1000})

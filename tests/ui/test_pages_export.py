@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.export import ImagePrediction, StoredPredictions, predictions_table
 from fewshot_lab.project import Project
-from fewshot_lab.ui.exporting import Opener, difference
+from fewshot_lab.ui.exporting import difference
+from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.predicting import answer_html, folder_of, start
 from fewshot_lab.ui.written_bundles import written_bundles
 

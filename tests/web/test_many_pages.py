@@ -69,32 +69,45 @@ def test_whoever_sees_something_else_gets_a_message_of_their_own(
     assert {"a0", "a1", "a2"} <= set(packed)
 
 
-def test_where_many_listen_those_who_label_get_news_first(
+def test_where_many_listen_those_who_do_nothing_are_asked_to_come_later(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = page_state_of("cells")
-    slept: list[float] = []
     now = [1000.0]
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        now[0] += seconds
-
-    monkeypatch.setattr(live.time, "sleep", sleep)
     monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(live, "_away", [])
 
-    def waited() -> float:
-        slept.clear()
-        live._let_others_go_first(state, {"annotator": "kim"}, now[0] + 2.0)
-        return sum(slept)
+    def later(**more: str) -> float | None:
+        return live._later(state, {"annotator": "kim", "overview": "x"} | more)
 
-    assert waited() == 0  # few listen
-    monkeypatch.setattr(live, "MANY", -1)
-    assert 1.0 <= waited() <= 2.0
+    assert later() is None  # few listen
+    monkeypatch.setattr(live, "MANY", 2)
+    live._away.extend([1003.0, 1004.0, 1005.0])
+    assert later(overview="") is None  # has not got all yet
+    assert live.LATER[0] <= (later() or 0) <= live.LATER[1]
+    assert len(live._away) == 4
     state.acted_at["kim"] = now[0]
-    assert waited() == 0
+    assert later() is None
     now[0] += live.QUIET
-    assert waited() > 0
+    assert later() is None  # those who were away are back, and nobody else listens
+    assert live._away == []
+
+
+def test_a_page_that_was_told_to_come_later_has_what_is_new(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MANY", -1)
+
+    async def go() -> tuple[httpx.Response, httpx.Response]:
+        transport = httpx.ASGITransport(Starlette(routes=routes()))
+        async with httpx.AsyncClient(transport=transport, timeout=60) as client:
+            first = await client.get(f"{API}/live?hold=0")
+            return first, await client.get(f"{API}/live?overview=x")
+
+    first, second = anyio.run(go)
+    assert "X-Fewshot-Later" not in first.headers
+    assert 4 <= float(second.headers["X-Fewshot-Later"]) <= 8
+    assert unpack(second.content)[0]["images"]["n"]
 
 
 def test_a_label_does_not_queue_behind_a_hundred_waiting_pages(project: Project) -> None:

@@ -80,7 +80,9 @@ export class Api {
    * @param {AbortSignal} [signal]
    */
   async arrays(path, query, signal) {
-    return unpack(await (await checked(fetch(this.url(path, query), { signal }))).arrayBuffer());
+    const response = await checked(fetch(this.url(path, query), { signal }));
+    const later = Number(response.headers.get("X-Fewshot-Later") ?? 0);
+    return { ...unpack(await response.arrayBuffer()), later };
   }
 
   /**

@@ -39,6 +39,7 @@ export class Live {
         if (failures) this.onConnection(false);
         failures = 0;
         hold = 2;
+        if (update.later) await leisure(update.later, request.signal);
         if (document.hidden) await pageVisible(signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -59,6 +60,29 @@ export class Live {
     this.controller.abort();
     this.request.abort();
   }
+}
+
+const ACTIVITY = ["keydown", "pointerdown", "visibilitychange"];
+
+/**
+ * Where many listen, a page on which nobody does anything asks again later.
+ * @param {number} seconds
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
+function leisure(seconds, signal) {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      for (const name of ACTIVITY) document.removeEventListener(name, end, true);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, 1000 * seconds);
+    for (const name of ACTIVITY) document.addEventListener(name, end, true);
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+  });
 }
 
 /**

@@ -21,7 +21,9 @@ export class ViewerFacts {
     this.state = h("div", { class: "ws-viewer-state" });
     this.neighbours = h("div", { class: "ws-near" });
     this.title = h("h2", { "aria-live": "polite" });
-    this.element = [this.missing, this.state, this.facts, h("h3", {}, "Most similar"), this.neighbours];
+    const onSlide = () => this.viewer.showOnSlide();
+    this.onSlide = button("ws-link ws-on-slide", { onclick: onSlide, hidden: true }, "Where on the slide");
+    this.element = [this.missing, this.state, this.onSlide, this.facts, h("h3", {}, "Most similar"), this.neighbours];
   }
 
   get row() {
@@ -34,6 +36,7 @@ export class ViewerFacts {
     const { api } = this.viewer;
     const id = this.model.ids[row];
     this.drawState();
+    this.onSlide.hidden = true;
     refill(this.facts);
     refill(this.neighbours);
     this.title.textContent = id.slice(0, 8);
@@ -59,6 +62,7 @@ export class ViewerFacts {
     this.title.textContent = facts.path.split("/").at(-1) ?? "";
     this.title.title = facts.path;
     this.viewer.known(facts);
+    this.onSlide.hidden = !facts.on_slide;
     const kilobytes = count(Math.max(1, Math.round(facts.bytes / 1024)));
     const lines = [
       ["Path", facts.path.includes("/") && facts.path],
