@@ -170,7 +170,7 @@ def history_row(row: HistoryRow) -> dict[str, Any]:
         "time": row.time.timestamp(),
         "annotator": row.annotator,
         "sentence": row.sentence,
-        "view": row.view,
+        "view": "audit" if row.strategy == "audit" else row.view,
         "n": row.n_images,
         "undone": row.undone,
         "examples": list(row.example_ids),

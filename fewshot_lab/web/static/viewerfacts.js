@@ -3,15 +3,20 @@
 
 import { alikeness, button, clock, count, h, refill } from "./dom.js";
 import { describe } from "./hovercard.js";
+import { UnlikeFlags } from "./unlike.js";
 
 /** @import { Viewer } from "./viewer.js" */
 /** @import { ImageFacts, Opinion } from "./types.d.ts" */
+
+const UNLIKE = "Unlike anything labelled: no prediction.";
+const COMPARED = "Comparing it with the labelled images …";
 
 export class ViewerFacts {
   /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     this.model = viewer.model;
+    this.unlike = new UnlikeFlags(viewer.model, viewer.api, () => this.drawState());
     this.missing = h(
       "p",
       { class: "ws-missing", role: "status", hidden: true },
@@ -33,6 +38,7 @@ export class ViewerFacts {
     const { row } = this;
     const { api } = this.viewer;
     const id = this.model.ids[row];
+    void this.unlike.ask();
     this.drawState();
     refill(this.facts);
     refill(this.neighbours);
@@ -49,7 +55,9 @@ export class ViewerFacts {
 
   drawState() {
     const audit = h("div", { class: "ws-card-quiet" }, "Audit image: never trains the classifier.");
-    refill(this.state, describe(this.model, this.row), this.model.isAudit(this.row) && audit);
+    const unlike = this.unlike.has(this.row);
+    const instead = unlike ? UNLIKE : unlike === null ? COMPARED : "";
+    refill(this.state, describe(this.model, this.row, instead), this.model.isAudit(this.row) && audit);
   }
 
   /** @param {ImageFacts} facts */
