@@ -25,6 +25,8 @@ from fewshot_lab.cli import (
     records,
     runs,
     serve,
+    similar,
+    slides,
     splits,
 )
 from fewshot_lab.cli.options import Home
@@ -44,9 +46,11 @@ app = typer.Typer(
 for room in (
     projects,
     embeddings,
+    similar,
     backbones,
     labels,
     exchange,
+    slides,
     people,
     records,
     accounts,

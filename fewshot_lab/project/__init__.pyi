@@ -38,7 +38,6 @@ from .costs import error_costs as error_costs
 from .costs import parse_cost as parse_cost
 from .costs import read_cost_table as read_cost_table
 from .costs import set_error_costs as set_error_costs
-from .embedded import UnreadableImages as UnreadableImages
 from .embedded_comparison import better_backbone as better_backbone
 from .embedded_comparison import candidates as candidates
 from .embedded_comparison import points as points
@@ -57,6 +56,8 @@ from .importing import UPLOADS as UPLOADS
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
 from .label_csv import CsvPreview as CsvPreview
+from .label_csv import preview_rows as preview_rows
+from .labels import CsvLabels as CsvLabels
 from .labels_as_arrays import LabelArrays as LabelArrays
 from .labels_as_arrays import label_arrays as label_arrays
 from .patient_figures import PatientFigures as PatientFigures
@@ -107,6 +108,11 @@ from .sequences import slice_grey_values as slice_grey_values
 from .sequences import slice_picture as slice_picture
 from .site_audits import audit_site as audit_site
 from .site_audits import site_audits as site_audits
+from .slide_report import PredictedImages as PredictedImages
+from .slide_report import SlideReport as SlideReport
+from .slide_report import SlideSummary as SlideSummary
+from .slide_report import slide_report as slide_report
+from .slides import GRIDS as GRIDS
 from .slides import Slide as Slide
 from .slides import SlideTile as SlideTile
 from .slides import slides_of as slides_of
@@ -120,3 +126,4 @@ from .team import ProjectTeam as ProjectTeam
 from .training import ProjectCore as ProjectCore
 from .training import TrainedClassifier as TrainedClassifier
 from .training import TrainingSet as TrainingSet
+from .unreadable import UnreadableImages as UnreadableImages

@@ -232,6 +232,11 @@ def _recommended(
     confine_backbone(backbone)
     with st.spinner("Choosing a recipe …"):
         recommended = recommend_recipe(
-            n, backbone=backbone, start=start, modality=modality, device=target.device
+            n,
+            backbone=backbone,
+            start=start,
+            modality=modality,
+            device=target.device,
+            processes=target.processes,
         )
     return recommended, target

@@ -12,7 +12,13 @@ from starlette.responses import Response
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import finite
-from fewshot_lab.live import PageState, visible_facts, visible_neighbours, visible_search
+from fewshot_lab.live import (
+    PageState,
+    slide_index,
+    visible_facts,
+    visible_neighbours,
+    visible_search,
+)
 from fewshot_lab.web.assets import IMMUTABLE
 from fewshot_lab.web.frames import pack
 from fewshot_lab.web.guard import json_answer, visibility_for, whole_number
@@ -86,6 +92,7 @@ def facts(state: PageState, request: Request) -> Response:
             "annotator": label.annotator if label else None,
             "labelled_at": label.time.timestamp() if label else None,
             "opinions": opinion_rows(known["opinions"]),
+            "on_slide": row.id in slide_index(state).places,
         }
     )
 

@@ -113,6 +113,8 @@ export interface Overview {
   views: SavedView[];
   has_reference: boolean;
   has_group: boolean;
+  /** How many whole slides its images are tiles of. */
+  slides: number;
   jobs: Job[];
 }
 
@@ -150,6 +152,8 @@ export interface ImageFacts {
   annotator: string | null;
   labelled_at: number;
   opinions: Opinion[];
+  /** Whether it is a tile of a whole slide. */
+  on_slide: boolean;
 }
 
 /** Numbers, or days since 1970; NaN for none. */

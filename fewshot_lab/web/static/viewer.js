@@ -14,13 +14,15 @@ import { FITTED, panned, zoomedAt } from "./viewerzoom.js";
 /** @import { Grid } from "./grid.js" */
 /** @import { GreyWindow } from "./greywindow.js" */
 /** @import { Model } from "./model.js" */
+/** @import { SlideView } from "./slideview.js" */
 /** @import { ImageFacts } from "./types.d.ts" */
 /** @import { Looks } from "./viewerpane.js" */
 /** @import { Zoom } from "./viewerzoom.js" */
 
 export class Viewer {
-  /** @param {{ model: Model, api: Api, grid: Grid }} parts */
-  constructor({ model, api, grid }) {
+  /** @param {{ model: Model, api: Api, grid: Grid, slides: SlideView }} parts */
+  constructor({ model, api, grid, slides }) {
+    this.slides = slides;
     this.model = model;
     this.api = api;
     this.grid = grid;
@@ -107,6 +109,15 @@ export class Viewer {
     this.pane.close();
     this.coverPage(false);
     this.grid.tiles.takeKeys();
+  }
+
+  /** The image on its slide, with the tiles around it. */
+  async showOnSlide() {
+    const { model, row } = this;
+    this.close();
+    model.focus(row);
+    await this.slides.open();
+    this.slides.stage.focus({ preventScroll: true });
   }
 
   takeKeys() {

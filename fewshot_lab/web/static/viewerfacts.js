@@ -26,7 +26,9 @@ export class ViewerFacts {
     this.state = h("div", { class: "ws-viewer-state" });
     this.neighbours = h("div", { class: "ws-near" });
     this.title = h("h2", { "aria-live": "polite" });
-    this.element = [this.missing, this.state, this.facts, h("h3", {}, "Most similar"), this.neighbours];
+    const onSlide = () => this.viewer.showOnSlide();
+    this.onSlide = button("ws-link ws-on-slide", { onclick: onSlide, hidden: true }, "Where on the slide");
+    this.element = [this.missing, this.state, this.onSlide, this.facts, h("h3", {}, "Most similar"), this.neighbours];
   }
 
   get row() {
@@ -40,6 +42,7 @@ export class ViewerFacts {
     const id = this.model.ids[row];
     void this.unlike.ask();
     this.drawState();
+    this.onSlide.hidden = true;
     refill(this.facts);
     refill(this.neighbours);
     this.title.textContent = id.slice(0, 8);
@@ -67,6 +70,7 @@ export class ViewerFacts {
     this.title.textContent = facts.path.split("/").at(-1) ?? "";
     this.title.title = facts.path;
     this.viewer.known(facts);
+    this.onSlide.hidden = !facts.on_slide;
     const kilobytes = count(Math.max(1, Math.round(facts.bytes / 1024)));
     const lines = [
       ["Path", facts.path.includes("/") && facts.path],
