@@ -112,8 +112,12 @@ export class SlideView {
     return { width: this.stage.clientWidth, height: this.stage.clientHeight };
   }
 
-  /** Shows a slide, by default that of the image in focus, else the one last seen. @param {string} [key] */
-  async open(key) {
+  /**
+   * Shows a slide, by default that of the image in focus, else the one last seen.
+   * @param {string} [key]
+   * @param {{ near?: boolean }} [options] near: the image in focus is enlarged
+   */
+  async open(key, { near = false } = {}) {
     this.element.hidden = false;
     this.map.element.hidden = true;
     this.model.emit("tool");
@@ -130,7 +134,7 @@ export class SlideView {
       const slide = this.slides.find((each) => each.key === wanted) ?? this.slides[0];
       if (!slide) return this.tell("No image of this project is a tile of a slide.");
       await this.openSlide(slide.key, { stay: slide.key === this.slide?.key });
-      if (own && !key) this.followFocus({ near: true });
+      if (near) this.followFocus({ near });
     } catch (error) {
       this.toasts.warn(error);
     }
