@@ -1,4 +1,4 @@
-"""Whole slides: slides show, slides out, slides in."""
+"""Whole slides: slides tissue, slides show, slides out, slides in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from fewshot_lab.cli.options import Home, Json, NoMark, ProjectName, optional
 from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.cli.tissue import tissue
 from fewshot_lab.words import percent, plural, share_of
 
 slides = typer.Typer(
@@ -30,6 +31,7 @@ class Kind(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
+    slides.command(name="tissue")(tissue)
     slides.command(name="show")(show)
     slides.command(name="out")(out)
     slides.command(name="in")(in_)
