@@ -1,6 +1,8 @@
 """The part of the import form that says what is taken of videos, with a frame to draw boxes on."""
 
 import base64
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -33,6 +35,7 @@ LOOKED_AT = 12
 """Videos whose length and cost are told before the import; more would keep the page waiting."""
 SHOWN = 640
 GRID = 60
+ACCENT = "#2DB5A5"
 
 Clips = tuple[tuple[str, Path], ...]
 
@@ -77,9 +80,10 @@ def ask_clips(clips: Clips) -> ClipSettings:
             st.session_state["fl-clip-of"], st.session_state["fl-clip-boxes"] = clips, []
         kept = st.session_state["fl-clip-boxes"]
         settings = ClipSettings(frames, most, keep_poor, tuple(kept))
-        _draw_boxes(picture, choices, file, name, at / 100, settings, pattern)
+        drawn = _draw_boxes(picture, choices, file, name, at / 100, settings, pattern)
         _costs(clips, settings)
-    return settings
+    # What was drawn holds, whether or not it was looked at in black.
+    return replace(settings, boxes=(*kept, *((pattern, box) for box in drawn)))
 
 
 def _which_frames() -> tuple[float | str, int, bool]:
@@ -118,18 +122,19 @@ def _draw_boxes(
     at: float,
     settings: ClipSettings,
     pattern: str,
-) -> None:
-    """Show a frame on which boxes are drawn, and what is written in the video."""
+) -> list[Box]:
+    """Show a frame on which boxes are drawn, and what is written in the video; return the boxes."""
     kept = st.session_state["fl-clip-boxes"]
     try:
         frame = blackened(_frame(file, at, file.stat().st_mtime_ns).copy(), settings.boxes_of(name))
     except (UnreadableImage, OSError) as error:
         alert(f"{name}: {error}")
-        return
+        return []
+    plan = _plan(name, file, settings)
     turn = st.session_state.setdefault("fl-clip-turn", 0)
     with picture:
         event = st.plotly_chart(
-            figure(frame),
+            figure(frame, plan.marks),
             on_select="rerun",
             selection_mode="box",
             key=f"fl-clip-frame-{turn}",
@@ -140,7 +145,6 @@ def _draw_boxes(
         for each in event["selection"]["box"]
         if (box := box_of(each, frame.width, frame.height))
     ]
-    plan = _plan(name, file, settings)
     with choices:
         muted("Drag over names and numbers in the picture: what lies in a box is never kept.")
         marks = [] if drawn else list(plan.marks)
@@ -161,10 +165,11 @@ def _draw_boxes(
                 st.rerun()
         if kept:
             muted(f"{plural(len(kept), 'box is', 'boxes are')} black in every frame.")
+    return drawn
 
 
-def figure(frame: Image.Image) -> go.Figure:
-    """Return a figure of a frame on which a rectangle can be drawn."""
+def figure(frame: Image.Image, marks: Sequence[Box] = ()) -> go.Figure:
+    """Return a figure of a frame on which rectangles can be drawn; marks are outlined."""
     width, height = frame.size
     buffer = BytesIO()
     small = frame.copy()
@@ -181,12 +186,16 @@ def figure(frame: Image.Image) -> go.Figure:
     drawn.add_layout_image(
         source=source, xref="x", yref="y", x=0, y=0, sizex=width, sizey=height, layer="below"
     )
+    for mark in marks:
+        line = {"color": ACCENT, "width": 2, "dash": "dot"}
+        corner = {"x1": mark.x + mark.width, "y1": mark.y + mark.height}
+        drawn.add_shape(type="rect", x0=mark.x, y0=mark.y, line=line, **corner)
     drawn.update_layout(
         dragmode="select",
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         height=round(min(SHOWN * height / width, 520)),
         showlegend=False,
-        newselection={"line": {"color": "#2DB5A5", "width": 2}},
+        newselection={"line": {"color": ACCENT, "width": 2}},
     )
     hidden = {"visible": False, "fixedrange": True}
     drawn.update_xaxes(range=[0, width], constrain="domain", **hidden)
