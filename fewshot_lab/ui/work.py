@@ -24,6 +24,7 @@ STAGES = {
     "embedding": "Embedding",
     "neighbours": "Finding neighbours",
     "layout": "Laying out the map",
+    "placing": "Placing the images on the map",
     "fitting": "Fitting the classifier",
     "measuring": "Measuring the classifier",
     "writing": "Writing",
