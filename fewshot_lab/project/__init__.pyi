@@ -117,6 +117,7 @@ from .slide_report import slide_report as slide_report
 from .slides import GRIDS as GRIDS
 from .slides import Slide as Slide
 from .slides import SlideTile as SlideTile
+from .slides import grids_of as grids_of
 from .slides import slides_of as slides_of
 from .slides import tiles_of as tiles_of
 from .studies import Studies as Studies

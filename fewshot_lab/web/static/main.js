@@ -91,7 +91,16 @@ class Workspace {
     const address = new Address({ model, state: filters, bar, grid });
     const viewer = new Viewer({ model, api, grid, slides });
     const changes = new ClassChanges({ api, outbox, model, toasts, undoStack: labeller.undoStack });
-    const classes = new ClassPanel({ model, map, grid, changes, labeller, toasts, workspace: element });
+    const classes = new ClassPanel({
+      model,
+      map,
+      grid,
+      changes,
+      labeller,
+      toasts,
+      workspace: element,
+      editable: data.edits_classes,
+    });
     const history = new History({ model, api, labeller, workspace: element, toasts });
     const keyHelp = new KeyHelp(element);
     const statusBar = new StatusBar({ model, grid, workspace: element });

@@ -306,6 +306,7 @@ export interface PageData {
   project: string;
   annotator: string;
   signed_in: boolean;
+  edits_classes: boolean;
   api: string;
   main: string;
   css: string;

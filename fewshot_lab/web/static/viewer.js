@@ -120,7 +120,7 @@ export class Viewer {
     const { model, row } = this;
     this.close();
     model.focus(row);
-    await this.slides.open();
+    await this.slides.open(undefined, { near: true });
     this.slides.stage.focus({ preventScroll: true });
   }
 
