@@ -1,6 +1,6 @@
-"""The slices of the volume that an image is one of, in order; also those that were not imported.
+"""The slices or frames around an image, in order; also those that were not imported.
 
-Slices that no longer can be read are not among them.
+Those that no longer can be read are not among them.
 """
 
 from starlette.requests import Request
@@ -30,13 +30,13 @@ def sequence(state: PageState, request: Request) -> Response:
     return json_answer(
         {
             "sequence": {
-                "kind": "slice",
-                "unit": "mm",
+                "kind": slices.kind,
+                "unit": slices.unit,
                 "length": len(slices.places),
                 "at": numbers.index(slices.number_of(image_id)),
                 "numbers": numbers,
                 "ids": [place.image_id or "" for place in places],
-                "positions": [place.mm for place in places],
+                "positions": [place.position for place in places],
             }
         }
     )
@@ -57,6 +57,6 @@ def slice_grey(state: PageState, request: Request) -> Response:
 def _asked(state: PageState, request: Request) -> tuple[SliceSequence, int]:
     slices = sequence_of(state.project, image_id_of(request))
     if slices is None:
-        raise FewshotLabError("This image is no slice of a volume.")
+        raise FewshotLabError("This image is no slice of a volume and no frame of a video.")
     number = request.path_params["number"]
     return slices, int(number) if number.isdecimal() and len(number) < 8 else -1

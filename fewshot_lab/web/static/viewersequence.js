@@ -1,5 +1,5 @@
 // @ts-check
-// Slices of one volume in the large view: the wheel steps through them, also through those between that are no
+// Slices of one volume, or frames of one video, in the large view: the wheel steps through them, also through those between that are no
 // images of the project. These are seen for context; no key labels them.
 
 import { button, count, h, refill, setText } from "./dom.js";
@@ -8,8 +8,8 @@ import { button, count, h, refill, setText } from "./dom.js";
 /**
  * What can be looked at of a volume, in order.
  * @typedef {object} Sequence
- * @property {string} kind "slice"
- * @property {string} unit of the positions, "mm"
+ * @property {string} kind "slice" or "frame"
+ * @property {string} unit of the positions, "mm" or "s"
  * @property {number} length of the whole volume
  * @property {number} at which of them the image is
  * @property {number[]} numbers their places in the volume, from 0
@@ -168,13 +168,15 @@ export class ViewerSequence {
     this.element.hidden = !steps;
     this.note.hidden = !steps || !this.isContext;
     if (!sequence || !steps) return;
-    const { ids, length, numbers, positions, unit } = sequence;
+    const { ids, kind, length, numbers, positions, unit } = sequence;
+    const noun = `${kind[0].toUpperCase()}${kind.slice(1)}`;
     this.range.max = String(ids.length - 1);
     this.range.value = String(this.at);
     const position = positions[this.at];
     const place = position === null ? "" : `, ${position.toFixed(1).replace("-", "−")} ${unit}`;
-    const text = `Slice ${count(numbers[this.at] + 1)} of ${count(length)}${place}`;
+    const text = `${noun} ${count(numbers[this.at] + 1)} of ${count(length)}${place}`;
     setText(this.label, text);
+    this.range.setAttribute("aria-label", noun);
     this.range.setAttribute("aria-valuetext", text);
     refill(
       this.marks,
@@ -182,7 +184,7 @@ export class ViewerSequence {
         h("i", { style: { left: `${100 * from}%`, width: `max(2px, ${100 * (to - from)}%)` } }),
       ),
     );
-    const words = "This slice is not in the project and is shown for context: keys label nothing here. ";
-    if (this.isContext && !this.note.childElementCount) refill(this.note, words, this.back);
+    const words = `This ${kind} is not in the project and is shown for context: keys label nothing here. `;
+    if (this.isContext) refill(this.note, words, this.back);
   }
 }
