@@ -13,6 +13,7 @@ from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
 from fewshot_lab.images.file_types import (
     BOX_SUFFIX,
+    CLIP_SUFFIX,
     has_picture_suffix,
     is_clip_file,
     is_tile_grid,
@@ -41,6 +42,7 @@ __all__ = [
     "ALL",
     "BOX_SUFFIX",
     "CHANGES",
+    "CLIP_SUFFIX",
     "GROUP_FIELDS",
     "PREFIXES",
     "SERIES",

@@ -143,6 +143,19 @@ class Images:
             query = select(images.c.grp).where(images.c.grp.is_not(None)).distinct()
             return set(connection.scalars(query))
 
+    def sources_ending(self, suffix: str, image_id: str | None = None) -> dict[str, str]:
+        """Return the first source with an ending of the images that have one (or of one), by id."""
+        query = (
+            select(images.c.id, files.c.source)
+            .join(images, images.c.ordinal == files.c.image)
+            .where(files.c.source.endswith(suffix, autoescape=True), files.c.replaced == 0)
+            .order_by(files.c.seq.desc())
+        )
+        if image_id is not None:
+            query = query.where(images.c.id == image_id)
+        with self._database.read() as connection:
+            return {row.id: row.source for row in connection.execute(query)}
+
     def frames_of(self, source: str) -> list[tuple[int, str]]:
         """Return frame and image id of all images that came from one file, by frame."""
         query = (

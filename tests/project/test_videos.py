@@ -14,6 +14,8 @@ from PIL import Image
 
 from fewshot_lab.images import Box, ClipSettings, pixel_id, plan_clip, read_rgb, scan
 from fewshot_lab.project import Project, relink
+from fewshot_lab.project.grouping import group
+from fewshot_lab.project.near_duplicates import NOTHING, Near
 
 NAME = Box(0, 44, 160, 14)
 
@@ -205,3 +207,25 @@ def test_an_import_that_is_killed_goes_on(write_video, home, tmp_path):
         assert before > 0
         assert (report.known, report.added) == (before, 250 - before)
         assert len(project.store.ids()) == 250
+
+
+def test_frames_of_one_video_stay_together_and_are_told_once():
+    """However alike they are they are no pairs, and they do not set the threshold of the rest."""
+    ids = [f"a{k}" for k in range(30)] + ["b0", "b1", "x"]
+    video_of = {i: "a.clip" if i[0] == "a" else "b.clip" for i in ids if i != "x"}
+    pairs = np.array([(a, b) for a in range(30) for b in range(a)] + [(3, 32), (30, 31)])
+    near = Near(
+        ids,
+        np.full(33, 0.999, np.float32),
+        pairs,
+        np.full(len(pairs), 0.995, np.float32),
+        np.zeros(len(pairs), bool),
+    )
+    nobody = (np.zeros(33, bool), "")
+    joined = group(ids, [None] * 33, near, None, set(), nobody, video_of)
+    assert [(pair.a, pair.b) for pair in joined.pairs] == [("a3", "x")]
+    assert joined.video_frames == {"a.clip": 30, "b.clip": 2}
+    codes = joined.codes(joined.rows(ids))
+    assert len(set(codes[:30])) == 1 and codes[30] == codes[31] != codes[0]
+    apart = group(ids, [None] * 33, NOTHING, None, set(), nobody, video_of)
+    assert len(set(apart.codes(apart.rows(ids[:30])))) == 1
