@@ -9,7 +9,14 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import ClipSettings, ManifestColumns, guess_columns, named_dicom, read_table
+from fewshot_lab.images import (
+    ClipSettings,
+    ManifestColumns,
+    SliceStep,
+    guess_columns,
+    named_dicom,
+    read_table,
+)
 from fewshot_lab.project import Project
 from fewshot_lab.ui import cards, pages, sources, visitor, work
 from fewshot_lab.ui.clip_form import ask_clips, clips_at
@@ -20,10 +27,11 @@ from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.ui.session import project_named
+from fewshot_lab.ui.volume_form import ask_group, ask_slices
 from fewshot_lab.words import count, plural, size
 
 HERE, DROP = "Choose a folder", "Drop files"
-GROUPS = {"None": None, "Patient": "PatientID", "Study": "StudyInstanceUID"}
+NIFTI = (".nii", ".nii.gz")
 PREVIEWED = 5
 
 
@@ -89,8 +97,11 @@ def from_machine(project: Project) -> None:
             key="fl-copy",
             help="Otherwise they stay where they are and must remain there.",
         )
+    slices = None
     if source is not None and source.dicom:
         group = ask_group()
+    if source is not None and (source.dicom or source.path.name.endswith(NIFTI)):
+        slices = ask_slices(project, source.path)
     clips = None
     if source is not None and source.kind in ("folder", "file") and (at := clips_at(source.path)):
         clips = ask_clips(at)
@@ -105,6 +116,7 @@ def from_machine(project: Project) -> None:
             group_field=group,
             columns=columns,
             clips=clips,
+            slices=slices,
         )
 
 
@@ -172,20 +184,6 @@ def ask_reference() -> bool:
         key="fl-reference",
         help="They are kept apart from what annotators label: to colour the map and to compare.",
     )
-
-
-def ask_group() -> str | None:
-    """Ask which DICOM field says what belongs together."""
-    chosen = st.segmented_control(
-        "Group DICOM images by",
-        list(GROUPS),
-        default="None",
-        required=True,
-        key="fl-group",
-        help="By the patient's or the study's id in their headers: images of one group never sit "
-        "on both sides of a test. No other field of a header is kept.",
-    )
-    return GROUPS[chosen or "None"]
 
 
 def choose_columns(manifest: Path, key: str = "") -> ManifestColumns | None:
@@ -281,6 +279,7 @@ def start(
     group_field: str | None = None,
     columns: ManifestColumns | None = None,
     clips: ClipSettings | None = None,
+    slices: SliceStep | None = None,
 ) -> None:
     """Start the import job and show it."""
     if any(not path.is_relative_to(project.folder) for path in paths):
@@ -292,6 +291,7 @@ def start(
         group_field=group_field,
         columns=columns,
         clips=clips,
+        slices=slices,
     )
     st.session_state.pop("fl-clip-of", None)
     work.start(project, "import", arguments)

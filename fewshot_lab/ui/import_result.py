@@ -55,6 +55,12 @@ def show(project: Project) -> bool:
             "notes.csv",
             expanded=True,
         )
+        files_table(
+            f"{plural(len(report.get('volume_notes', [])), 'remark')} on volumes",
+            ("First slice", "To know"),
+            report.get("volume_notes", []),
+            "volumes.csv",
+        )
         paths = paths_of(project, sorted({first for _, first in report["duplicates"]}))
         duplicates = [(path, paths.get(first, first)) for path, first in report["duplicates"]]
         files_table(

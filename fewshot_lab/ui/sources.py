@@ -11,7 +11,7 @@ from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
-from fewshot_lab.images import ClipSettings, ManifestColumns, holds_dicom
+from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, holds_dicom
 from fewshot_lab.jobs import clear_drops
 from fewshot_lab.project import UPLOADS
 from fewshot_lab.ui.clip_form import clip_arguments
@@ -207,6 +207,7 @@ def import_arguments(
     group_field: str | None = None,
     columns: ManifestColumns | None = None,
     clips: ClipSettings | None = None,
+    slices: SliceStep | None = None,
     prepare: bool = True,
 ) -> list[str]:
     """Return the arguments of the import job."""
@@ -227,6 +228,8 @@ def import_arguments(
             arguments += ["--metadata-column", name]
     if clips is not None:
         arguments += clip_arguments(clips)
+    if slices is not None and slices != SliceStep():
+        arguments += ["--slices", str(slices)]
     if prepare:
         arguments.append("--prepare")
     return arguments

@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from fewshot_lab.cli.main import run
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.images import SliceStep, read_grey_values, read_rgb
 from fewshot_lab.pacs import (
@@ -100,6 +101,20 @@ def test_a_fetch_keeps_pixels_alone_and_goes_on_where_it_stopped(project, pacs, 
 
 def named(number: int) -> str:
     return "nodule" if 9 < number < 17 else "no nodule"
+
+
+def test_the_terminal_searches_counts_and_fetches(home, pacs, capsys):
+    assert run(["pacs", "search"]) == 1
+    assert "Name a patient" in capsys.readouterr().err
+    assert run(["pacs", "search", "--accession", "A-7"]) == 0
+    assert STUDY in capsys.readouterr().out
+    assert run(["create", "chest"]) == 0
+    assert run(["pacs", "fetch", "chest", STUDY, "--dry-run"]) == 0
+    assert "3 series with 27 images before slices are chosen." in capsys.readouterr().out
+    assert run(["pacs", "fetch", "chest", STUDY, "--slices", "8"]) == 0
+    assert "3 series looked at. 4 images added, 2 volumes in order" in capsys.readouterr().out
+    assert run(["pacs", "fetch", "chest", "1.2.3.4.5.6.7"]) == 1
+    assert "has no pictures by this uid" in capsys.readouterr().err
 
 
 @pytest.fixture

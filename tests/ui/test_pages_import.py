@@ -13,6 +13,7 @@ from fewshot_lab.project import ImportReport, Project
 from fewshot_lab.ui.first_start import DEMO, TITLE
 from fewshot_lab.ui.import_result import as_csv, leaves_out
 
+from ..dicom_series import write_series
 from .conftest import words
 
 pytestmark = pytest.mark.slow
@@ -89,6 +90,21 @@ def test_dicom_groups_are_asked_for_only_where_there_is_dicom(
     (pictures / "more" / "scan.dcm").write_bytes(b"named so")
     app.text_input(key="fl-path-0").set_value(str(pictures / "more")).run()
     assert asked in [group.label for group in app.get("button_group")]
+
+
+def test_slices_of_volumes_are_chosen_and_counted_before_the_import(
+    open_app: Callable[..., AppTest], home: Path, tmp_path: Path
+) -> None:
+    write_series(tmp_path / "ct", [2.0 * k for k in range(9)])
+    Project.create("chest").close()
+    app = open_app("import_images.py", "chest")
+    app.text_input(key="fl-path-0").set_value(str(tmp_path / "ct")).run()
+    app.button_group(key="fl-slices").set_value(["By distance"]).run()
+    app.number_input(key="fl-slices-mm").set_value(8.0).run()
+    button(app, "Count slices and time").click().run()
+    told = words(app)
+    assert "3 images to import; 1 volume of 9 slices in all, 6 slices left out between" in told
+    assert "Takes about" in told
 
 
 def test_a_damaged_manifest_is_said(

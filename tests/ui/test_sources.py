@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import ManifestColumns
+from fewshot_lab.images import ManifestColumns, SliceStep
 from fewshot_lab.ui.sources import import_arguments, keep_drop, look, safe_path
 
 
@@ -122,6 +122,7 @@ def test_the_job_is_told_all_that_was_chosen() -> None:
         copy=True,
         group_field="PatientID",
         columns=ManifestColumns("file", "dx", None, ("age", "sex")),
+        slices=SliceStep(mm=5),
     )
     assert arguments == [
         "/a/list.csv",
@@ -136,5 +137,7 @@ def test_the_job_is_told_all_that_was_chosen() -> None:
         "age",
         "--metadata-column",
         "sex",
+        "--slices",
+        "5mm",
         "--prepare",
     ]

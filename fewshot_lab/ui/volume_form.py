@@ -1,0 +1,78 @@
+"""The part of the import form that asks about DICOM and NIfTI: groups, slices, what they cost."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from fewshot_lab.images import SliceStep
+from fewshot_lab.project import ImportPreview, Project, preview_import
+from fewshot_lab.ui.fragments import muted
+from fewshot_lab.ui.import_result import table_html
+from fewshot_lab.words import count
+
+GROUPS = {"Series": "SeriesInstanceUID", "Patient": "PatientID", "Study": "StudyInstanceUID"}
+ALL, NTH, DISTANCE = "All", "Every nth", "By distance"
+LISTED = 50
+
+
+def ask_group() -> str | None:
+    """Ask which DICOM field says what belongs together."""
+    chosen = st.segmented_control(
+        "Group DICOM images by",
+        list(GROUPS),
+        default="Series",
+        required=True,
+        key="fl-group",
+        help="Images of one group never sit on both sides of a test. Slices of one series always "
+        "belong together. Of the patient's or study's id a code is kept, no id; of a header "
+        "nothing else.",
+    )
+    return GROUPS[chosen or "Series"]
+
+
+def ask_slices(project: Project, source: Path) -> SliceStep:
+    """Ask which slices of volumes are imported, and say what that comes to where it is asked."""
+    left, right = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
+    way = left.segmented_control(
+        "Slices of CT, MR and other volumes",
+        [ALL, NTH, DISTANCE],
+        default=ALL,
+        required=True,
+        key="fl-slices",
+        help="Neighbouring slices look alike: one every few millimetres is labelled sooner. The "
+        "wheel still steps through all of them in the large view.",
+    )
+    step = SliceStep()
+    if way == NTH:
+        every = right.number_input("Take one slice of", 2, 100, 4, key="fl-slices-nth")
+        step = SliceStep(int(every))
+    elif way == DISTANCE:
+        mm = right.number_input("Millimetres apart", 0.5, 100.0, 5.0, 0.5, key="fl-slices-mm")
+        step = SliceStep(mm=float(mm))
+    key = f"{source}|{source.stat().st_mtime_ns}|{step}"
+    if st.button("Count slices and time", key="fl-count", type="tertiary"):
+        with st.spinner("Reading the headers, and six images to see how long one takes"):
+            preview = preview_import(project, source, slice_step=step)
+        st.session_state["fl-preview"] = (key, preview)
+    counted, preview = st.session_state.get("fl-preview", ("", None))
+    if preview is not None and counted == key:
+        _show(preview)
+    return step
+
+
+def _show(preview: ImportPreview) -> None:
+    muted(preview.sentence)
+    rows = [
+        (
+            volume.path,
+            count(volume.slices),
+            count(volume.chosen),
+            "" if volume.spacing is None else f"{volume.spacing:.3g} mm",
+            " ".join(volume.notes),
+        )
+        for volume in preview.volumes[:LISTED]
+    ]
+    if rows:
+        st.html(table_html(("First slice", "Slices", "Chosen", "Apart", "To know"), rows))
+    if len(preview.volumes) > LISTED:
+        st.caption(f"The first {LISTED} of {count(len(preview.volumes))} volumes.")
