@@ -41,6 +41,7 @@ from .costs import read_cost_table as read_cost_table
 from .costs import set_error_costs as set_error_costs
 from .embedded_comparison import better_backbone as better_backbone
 from .embedded_comparison import candidates as candidates
+from .embedded_comparison import images_to_compare as images_to_compare
 from .embedded_comparison import points as points
 from .grades import grade_columns as grade_columns
 from .grades import grade_figures as grade_figures

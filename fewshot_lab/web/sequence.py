@@ -1,6 +1,6 @@
-"""The slices of a volume, or frames of a video, around an image; also those not imported.
+"""The slices or frames around an image, in order; also those that were not imported.
 
-Slices that no longer can be read are not among them.
+Those that no longer can be read are not among them.
 """
 
 from starlette.requests import Request
@@ -57,6 +57,6 @@ def slice_grey(state: PageState, request: Request) -> Response:
 def _asked(state: PageState, request: Request) -> tuple[SliceSequence, int]:
     slices = sequence_of(state.project, image_id_of(request))
     if slices is None:
-        raise FewshotLabError("This image is of no volume and no video.")
+        raise FewshotLabError("This image is no slice of a volume and no frame of a video.")
     number = request.path_params["number"]
     return slices, int(number) if number.isdecimal() and len(number) < 8 else -1

@@ -307,6 +307,7 @@ export interface PageData {
   annotator: string;
   signed_in: boolean;
   edits_classes: boolean;
+  changes_backbone: boolean;
   api: string;
   main: string;
   css: string;

@@ -33,9 +33,9 @@ export class ViewerKeys {
   /** Before anything is labelled, how to go on. */
   explain() {
     this.explains = true;
-    const steps = this.viewer.sequence.steps;
+    const { sequence, steps } = this.viewer.sequence;
     const wheel = steps
-      ? "Wheel steps through the volume or video, ctrl and wheel zooms, drag moves. "
+      ? `Wheel steps through the ${sequence?.kind}s, ctrl and wheel zooms, drag moves. `
       : "Wheel zooms, drag moves. ";
     const keys = [h("kbd", {}, "←"), " ", h("kbd", {}, "→"), " next image, ", h("kbd", {}, "space"), " closes. "];
     const mouse = [wheel, h("kbd", {}, "shift"), " and drag, or the right button, sets the window: "];

@@ -173,13 +173,14 @@ export class ViewerSequence {
     this.note.hidden = !steps || !this.isContext;
     if (!sequence || !steps) return;
     const { ids, kind, length, numbers, positions, unit } = sequence;
+    const noun = `${kind[0].toUpperCase()}${kind.slice(1)}`;
     this.range.max = String(ids.length - 1);
     this.range.value = String(this.at);
     const position = positions[this.at];
     const place = position === null ? "" : `, ${position.toFixed(1).replace("-", "−")} ${unit}`;
-    const word = kind === "frame" ? "Frame" : "Slice";
-    const text = `${word} ${count(numbers[this.at] + 1)} of ${count(length)}${place}`;
+    const text = `${noun} ${count(numbers[this.at] + 1)} of ${count(length)}${place}`;
     setText(this.label, text);
+    this.range.setAttribute("aria-label", noun);
     this.range.setAttribute("aria-valuetext", text);
     refill(
       this.marks,
@@ -187,7 +188,8 @@ export class ViewerSequence {
         h("i", { style: { left: `${100 * from}%`, width: `max(2px, ${100 * (to - from)}%)` } }),
       ),
     );
-    const words = `This ${word.toLowerCase()} is not in the project and is shown for context: keys label nothing here. `;
+    const words = `This ${kind} is not in the project and is shown for context: keys label nothing here. `;
+    // While a span is chosen, its end may be a frame that is no image.
     this.note.hidden ||= this.span.isOpen;
     if (!this.note.hidden) refill(this.note, words, this.back);
     this.marks.append(this.span.mark);
