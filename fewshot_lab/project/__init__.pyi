@@ -26,6 +26,7 @@ from .class_pair import class_pairs as class_pairs
 from .class_pair import set_class_pair as set_class_pair
 from .clinical import clinical_figures as clinical_figures
 from .clinical import clinical_report as clinical_report
+from .codes import Codes as Codes
 from .confounders import confounder_values as confounder_values
 from .confounders import confounders_of as confounders_of
 from .confounders import confounding_of as confounding_of
@@ -53,7 +54,8 @@ from .import_preview import ImportPreview as ImportPreview
 from .import_preview import preview_import as preview_import
 from .import_report import ImportReport as ImportReport
 from .import_report import import_sentence as import_sentence
-from .importing import UPLOADS as UPLOADS
+from .importing import import_candidates as import_candidates
+from .kept_images import UPLOADS as UPLOADS
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
 from .label_csv import CsvPreview as CsvPreview
