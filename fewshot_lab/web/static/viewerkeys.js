@@ -87,7 +87,9 @@ export class ViewerKeys {
   button(key, name, request, attributes) {
     const { grid } = this.viewer;
     const onclick = () => {
-      if (this.viewer.sequence.isContext) this.viewer.sequence.refuse();
+      const { sequence } = this.viewer;
+      if (sequence.span.isOpen) sequence.span.label(request);
+      else if (sequence.isContext) sequence.refuse();
       else grid.labelling.label(request, [this.viewer.pane.row]);
       this.viewer.takeKeys();
     };

@@ -1,8 +1,9 @@
 // @ts-check
-// Slices of one volume, or frames of one video, in the large view: the wheel steps through them, also through those between that are no
-// images of the project. These are seen for context; no key labels them.
+// Slices of a volume or frames of a video in the large view: the wheel steps through them, also through those
+// between that are no images of the project. These are seen for context; no key labels them.
 
 import { button, count, h, refill, setText } from "./dom.js";
+import { ViewerSpan } from "./viewerspan.js";
 
 /** @import { Viewer } from "./viewer.js" */
 /**
@@ -56,6 +57,7 @@ export class ViewerSequence {
     this.turned = 0;
     this.timer = 0;
     this.ahead = new Image();
+    this.span = new ViewerSpan(viewer);
     this.label = h("output", { class: "ws-slice-label" });
     /** @type {HTMLInputElement} */
     this.range = h("input", {
@@ -63,7 +65,7 @@ export class ViewerSequence {
       min: "0",
       step: "1",
       class: "ws-slice-range",
-      "aria-label": "Slice",
+      "aria-label": "Place in the volume or video",
       oninput: () => this.goTo(this.range.valueAsNumber),
       onchange: () => this.viewer.takeKeys(),
     });
@@ -75,6 +77,7 @@ export class ViewerSequence {
       { class: "ws-slices", hidden: true },
       this.label,
       h("div", { class: "ws-slice-track" }, this.range, this.marks),
+      this.span.element,
     );
   }
 
@@ -117,6 +120,7 @@ export class ViewerSequence {
   forget() {
     this.sequence = null;
     this.turned = 0;
+    this.span.close();
     this.draw();
   }
 
@@ -185,6 +189,10 @@ export class ViewerSequence {
       ),
     );
     const words = `This ${kind} is not in the project and is shown for context: keys label nothing here. `;
-    if (this.isContext) refill(this.note, words, this.back);
+    // While a span is chosen, its end may be a frame that is no image.
+    this.note.hidden ||= this.span.isOpen;
+    if (!this.note.hidden) refill(this.note, words, this.back);
+    this.marks.append(this.span.mark);
+    this.span.draw();
   }
 }
