@@ -64,6 +64,7 @@ PAGE_ACTIONS: dict[str, tuple[str | None, str]] = {
 # What a job of each verb is; one that is not named here counts as "measure".
 JOB_ACTIONS = {
     "import": "import",
+    "pacs-fetch": "import",
     "demo": "import",
     "prepare": "prepare",
     "embed": "prepare",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,10 @@ from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    from fewshot_lab.pacs import Pacs
+    from fewshot_lab.project import Project
 
 Modality = Annotated[str, typer.Option(help="CT, MR, ...; all by default.", show_default=False)]
 
@@ -26,6 +30,7 @@ def register(app: typer.Typer) -> None:
     group.command()(fetch)
     group.command()(report)
     app.add_typer(group, name="pacs")
+    app.command("pacs-fetch", hidden=True)(fetch)  # a job's verb is one word
 
 
 def search(
@@ -66,7 +71,13 @@ def search(
 
 def fetch(
     project: ProjectName,
-    study: Annotated[list[str], typer.Argument(help="Uids of studies.", show_default=False)],
+    study: Annotated[
+        list[str],
+        typer.Argument(help="Uids of studies; or a code, with its date.", show_default=False),
+    ],
+    date: Annotated[
+        str, typer.Option(help="With a code: the day of the study.", show_default=False)
+    ] = "",
     modality: Modality = "",
     slices: Annotated[
         str, typer.Option(help="Slices of a volume: all, every nth (4), or by distance (5mm).")
@@ -100,6 +111,7 @@ def fetch(
     heavy = in_turn(project, job, now=now) if prepare and not dry_run else None
     with progress(job, as_json=json, heavy=heavy) as tick, Project.open(project) as opened:
         pacs = connect()
+        study = [_uid_of(opened, pacs, each, date) for each in study]
         if dry_run:
             found = [each for uid in study for each in series_of(pacs, uid, tick)]
             chosen = [s for s in found if s.has_pictures and modality in ("", s.modality)]
@@ -109,10 +121,11 @@ def fetch(
             if len(chosen) > 50:
                 lines.append(f"... and {len(chosen) - 50:,} more series")
             lines.append(f"{len(chosen):,} series with {images:,} images before slices are chosen.")
-            result = {"series": [asdict(s) for s in chosen], "images": images}
-            tell(result, "\n".join(lines), as_json=json)
+            counted = {"series": [asdict(s) for s in chosen], "images": images}
+            tell(counted, "\n".join(lines), as_json=json)
             return
-        done = []
+        done: list[dict[str, Any]] = []
+        said: list[str] = []
         for uid in study:
             report = fetch_study(
                 opened,
@@ -124,15 +137,31 @@ def fetch(
                 progress=tick,
             )
             done.append(report.to_dict())
-            tell({"studies": done}, "" if json else report.sentence, as_json=False, job=job)
+            said.append(report.sentence)
+            if not json:
+                print(report.sentence)
             if report.imported is not None:
                 listed(report.imported.refused)
                 listed(report.imported.volume_notes)
-        result = {"studies": done}
+        result: dict[str, Any] = {"studies": done, "sentence": " ".join(said)}
         if prepare:
             result |= prepare_project(opened, backbone=None, report=tick)
         opened.touch()
         tell(result, "", as_json=json, job=job)
+
+
+def _uid_of(project: Project, pacs: Pacs, study: str, date: str) -> str:
+    """Return a study's uid; that of a code is looked for among the studies of its day."""
+    from fewshot_lab.pacs import search_studies
+    from fewshot_lab.project import study_code
+
+    if not study.startswith("study-"):
+        return study
+    studies, _ = search_studies(pacs, date=date) if date else ([], False)
+    for each in studies:
+        if study_code(project, each.uid) == study:
+            return each.uid
+    raise FewshotLabError("The study is not found any more by its day: search it again.")
 
 
 def report(

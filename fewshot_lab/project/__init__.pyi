@@ -27,6 +27,7 @@ from .class_pair import set_class_pair as set_class_pair
 from .clinical import clinical_figures as clinical_figures
 from .clinical import clinical_report as clinical_report
 from .codes import Codes as Codes
+from .codes import study_code as study_code
 from .confounders import confounder_values as confounder_values
 from .confounders import confounders_of as confounders_of
 from .confounders import confounding_of as confounding_of

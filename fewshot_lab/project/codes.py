@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from fewshot_lab.store import CODE_KEY
 
 if TYPE_CHECKING:
+    from fewshot_lab.project.base import ProjectFolder
     from fewshot_lab.store import Store
 
 _DIGITS = 12
@@ -53,3 +54,10 @@ class Codes:
     def _key(self) -> bytes:
         self._store.change(CODE_KEY, lambda key: key or secrets.token_hex(32))
         return bytes.fromhex(self._store.get(CODE_KEY))
+
+
+def study_code(project: ProjectFolder, uid: str) -> str:
+    """Return what stands for a study here."""
+    from fewshot_lab.images import STUDY
+
+    return Codes(project.store).of(STUDY, uid)

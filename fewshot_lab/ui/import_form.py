@@ -1,7 +1,6 @@
 """The form that starts an import."""
 
 import tempfile
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from fewshot_lab.images import (
     named_dicom,
     read_table,
 )
+from fewshot_lab.pacs import is_set_up
 from fewshot_lab.project import Project
 from fewshot_lab.ui import cards, pages, sources, visitor, work
 from fewshot_lab.ui.clip_form import ask_clips, clips_at
@@ -26,11 +26,12 @@ from fewshot_lab.ui.folders import starting_folders
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
+from fewshot_lab.ui.pacs_form import from_pacs
 from fewshot_lab.ui.session import project_named
 from fewshot_lab.ui.volume_form import ask_group, ask_slices
 from fewshot_lab.words import count, plural, size
 
-HERE, DROP = "Choose a folder", "Drop files"
+HERE, DROP, PACS = "Choose a folder", "Drop files", "From the PACS"
 NIFTI = (".nii", ".nii.gz")
 PREVIEWED = 5
 
@@ -44,7 +45,7 @@ def show(project: Project) -> None:
     )
     where = st.segmented_control(
         "Where are the images?",
-        [HERE, DROP],
+        [HERE, DROP, *([PACS] if is_set_up() else ())],
         default=first,
         required=True,
         key=f"fl-where-{turn}",
@@ -54,6 +55,8 @@ def show(project: Project) -> None:
     with sentences():
         if where == DROP:
             from_browser(project)
+        elif where == PACS:
+            from_pacs(project)
         else:
             from_machine(project)
 
@@ -147,26 +150,15 @@ def from_browser(project: Project) -> None:
         if columns is None:
             return
     reference = ask_reference() if columns is None else False
-    holds = named_dicom(file.name for file in dropped) or any(map(packed_dicom, files or []))
+    holds = named_dicom(file.name for file in dropped) or any(
+        map(sources.packed_dicom, files or [])
+    )
     group = ask_group() if columns is None and holds else None
     say_what_follows(project)
     if st.button("Import", type="primary", disabled=not dropped, key="fl-import-drop"):
         project = receiving(project)
         kept = sources.keep_drop(dropped, project.folder)
         start(project, kept, reference_labels=reference, group_field=group, columns=columns)
-
-
-def packed_dicom(dropped: Any) -> bool:
-    """Say whether a dropped ZIP may hold DICOM."""
-    if not dropped.name.lower().endswith(".zip"):
-        return False
-    try:
-        with zipfile.ZipFile(dropped) as archive:
-            return named_dicom(name for name in archive.namelist() if not name.endswith("/"))
-    except (OSError, zipfile.BadZipFile):
-        return False
-    finally:
-        dropped.seek(0)
 
 
 def dropped_columns(manifest: Any) -> ManifestColumns | None:

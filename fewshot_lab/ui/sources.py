@@ -3,15 +3,16 @@
 import os
 import re
 import time
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
-from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, holds_dicom
+from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, holds_dicom, named_dicom
 from fewshot_lab.jobs import clear_drops
 from fewshot_lab.project import UPLOADS
 from fewshot_lab.ui.clip_form import clip_arguments
@@ -178,6 +179,19 @@ def keep_drop(
     if len(packed) == len(written):
         return packed
     return [folder, *packed]
+
+
+def packed_dicom(dropped: Any) -> bool:
+    """Say whether a dropped ZIP may hold DICOM."""
+    if not dropped.name.lower().endswith(".zip"):
+        return False
+    try:
+        with zipfile.ZipFile(dropped) as archive:
+            return named_dicom(name for name in archive.namelist() if not name.endswith("/"))
+    except (OSError, zipfile.BadZipFile):
+        return False
+    finally:
+        dropped.seek(0)
 
 
 def safe_path(name: str) -> Path:

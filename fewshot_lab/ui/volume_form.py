@@ -30,8 +30,8 @@ def ask_group() -> str | None:
     return GROUPS[chosen or "Series"]
 
 
-def ask_slices(project: Project, source: Path) -> SliceStep:
-    """Ask which slices of volumes are imported, and say what that comes to where it is asked."""
+def ask_step() -> SliceStep:
+    """Ask which slices of volumes are imported."""
     left, right = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
     way = left.segmented_control(
         "Slices of CT, MR and other volumes",
@@ -49,6 +49,12 @@ def ask_slices(project: Project, source: Path) -> SliceStep:
     elif way == DISTANCE:
         mm = right.number_input("Millimetres apart", 0.5, 100.0, 5.0, 0.5, key="fl-slices-mm")
         step = SliceStep(mm=float(mm))
+    return step
+
+
+def ask_slices(project: Project, source: Path) -> SliceStep:
+    """Ask which slices are imported, and say what that comes to where it is asked."""
+    step = ask_step()
     key = f"{source}|{source.stat().st_mtime_ns}|{step}"
     if st.button("Count slices and time", key="fl-count", type="tertiary"):
         with st.spinner("Reading the headers, and six images to see how long one takes"):

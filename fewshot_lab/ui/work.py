@@ -18,6 +18,8 @@ STAGES = {
     "drawing": "Drawing cells",
     "listing": "Looking for images",
     "looking through videos": "Looking through videos",
+    "counting": "Counting series",
+    "fetching": "Fetching images",
     "headers": "Reading the headers of DICOM files",
     "reading": "Reading images",
     "loading": "Loading the backbone",
@@ -40,6 +42,7 @@ STAGES = {
 }
 WORK = {
     "import": "Import",
+    "pacs-fetch": "Fetch from the PACS",
     "embed": "Embedding",
     "map": "Map",
     "prepare": "Embedding and map",

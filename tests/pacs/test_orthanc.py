@@ -19,7 +19,7 @@ from fewshot_lab.pacs import (
     series_of,
     write_reports,
 )
-from fewshot_lab.project import Project, sequence_of
+from fewshot_lab.project import Project, sequence_of, study_code
 
 from ..dicom_series import NAME, write_phantom, write_series
 from .conftest import TOKEN, Orthanc
@@ -113,6 +113,12 @@ def test_the_terminal_searches_counts_and_fetches(home, pacs, capsys):
     assert "3 series with 27 images before slices are chosen." in capsys.readouterr().out
     assert run(["pacs", "fetch", "chest", STUDY, "--slices", "8"]) == 0
     assert "3 series looked at. 4 images added, 2 volumes in order" in capsys.readouterr().out
+    with Project.open("chest") as project:
+        code = study_code(project, STUDY)
+    assert run(["pacs-fetch", "chest", code, "--date", "20260101", "--slices", "8"]) == 0
+    assert "4 images fetched before" in capsys.readouterr().out
+    assert run(["pacs-fetch", "chest", code, "--date", "20260102"]) == 1
+    assert "not found any more by its day" in capsys.readouterr().err
     assert run(["pacs", "fetch", "chest", "1.2.3.4.5.6.7"]) == 1
     assert "has no pictures by this uid" in capsys.readouterr().err
 

@@ -99,7 +99,7 @@ def test_slices_of_volumes_are_chosen_and_counted_before_the_import(
     Project.create("chest").close()
     app = open_app("import_images.py", "chest")
     app.text_input(key="fl-path-0").set_value(str(tmp_path / "ct")).run()
-    app.button_group(key="fl-slices").set_value(["By distance"]).run()
+    app.button_group(key="fl-slices").set_value("By distance").run()
     app.number_input(key="fl-slices-mm").set_value(8.0).run()
     button(app, "Count slices and time").click().run()
     told = words(app)
