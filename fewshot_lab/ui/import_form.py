@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import ManifestColumns, guess_columns, named_dicom, read_table
+from fewshot_lab.images import ManifestColumns, Tiling, guess_columns, named_dicom, read_table
 from fewshot_lab.project import Project
 from fewshot_lab.ui import cards, pages, sources, visitor, work
 from fewshot_lab.ui.first_start import is_demo
@@ -19,6 +19,7 @@ from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.ui.session import project_named
+from fewshot_lab.ui.slide_form import ask_tiling
 from fewshot_lab.words import count, plural, size
 
 HERE, DROP = "Choose a folder", "Drop files"
@@ -90,8 +91,12 @@ def from_machine(project: Project) -> None:
         )
     if source is not None and source.dicom:
         group = ask_group()
+    slides = source.slides if source is not None else ()
+    tiling = ask_tiling(project, slides) if slides else Tiling()
     say_what_follows(project)
-    if st.button("Import", type="primary", disabled=source is None, key="fl-import-here"):
+    if st.button(
+        "Import", type="primary", disabled=source is None or tiling is None, key="fl-import-here"
+    ):
         assert source is not None
         start(
             receiving(project, source),
@@ -100,6 +105,7 @@ def from_machine(project: Project) -> None:
             copy=copy,
             group_field=group,
             columns=columns,
+            tiling=tiling,
         )
 
 
@@ -275,6 +281,7 @@ def start(
     copy: bool = False,
     group_field: str | None = None,
     columns: ManifestColumns | None = None,
+    tiling: Tiling | None = None,
 ) -> None:
     """Start the import job and show it."""
     if any(not path.is_relative_to(project.folder) for path in paths):
@@ -285,6 +292,7 @@ def start(
         copy=copy,
         group_field=group_field,
         columns=columns,
+        tiling=tiling,
     )
     work.start(project, "import", arguments)
     st.session_state["fl-turn"] += 1  # the next import begins with an empty form
