@@ -227,6 +227,7 @@ def refit(n: int, d: int, clock: Clock) -> None:
     project = Project.open(NAME)
     embeddings = project.require_embeddings()
     classes, wanted = label_some(project, embeddings, n, d)
+    project.store.set("audit_share", 0)
     with clock("session ready"):
         session = LiveSession.of(project)
         _published(session, project.store.position())
@@ -280,6 +281,8 @@ def page(n: int, d: int, clock: Clock) -> None:
     """Answer what the label page asks for first, as its route does."""
     from fewshot_lab.web.live import news
 
+    with Project.open(NAME) as project:
+        project.first_map()  # where there is no other
     with clock("page: first answer"):
         state = page_state_of(NAME)
         message = news(state, {})

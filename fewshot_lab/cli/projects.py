@@ -28,12 +28,20 @@ from fewshot_lab.cli.tiling_options import (
     TileUm,
     tiling_of,
 )
+from fewshot_lab.cli.video_options import (
+    Boxes,
+    Frames,
+    KeepPoor,
+    MostFrames,
+    clip_settings,
+    clip_table,
+)
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError, NoProject
 from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns, SliceStep, Tiling
+    from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling
     from fewshot_lab.progress import Progress
     from fewshot_lab.project import Project
 
@@ -148,6 +156,10 @@ def import_(
             "millimetres (5mm).",
         ),
     ] = "all",
+    frames: Frames = None,
+    most_frames: MostFrames = None,
+    keep_poor: KeepPoor = False,
+    box: Boxes = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Say what would be imported and what it costs, and stop."),
@@ -170,6 +182,7 @@ def import_(
     from fewshot_lab.project import Project
 
     step = SliceStep.parse(slices)
+    clips = clip_settings(frames, most_frames, keep_poor, box)
     tiling = tiling_of(
         tile_um, mpp, tile_px, overlap, tiles, slide_mpp, saturation, texture, share, seed
     )
@@ -184,7 +197,7 @@ def import_(
                 source, reference_labels, path_column, label_column, group_column, metadata_column
             )
             if dry_run:
-                _preview(opened, source, columns, step, tiling, report, as_json=json)
+                _preview(opened, source, columns, step, tiling, clips, report, as_json=json)
                 return
             done = opened.import_images(
                 source if len(source) > 1 else source[0],
@@ -194,6 +207,7 @@ def import_(
                 copy=copy,
                 tiling=tiling,
                 slice_step=step,
+                clips=clips,
                 progress=report,
             )
             if done.refused and not opened.store.ids():
@@ -202,7 +216,7 @@ def import_(
             result: dict[str, Any] = asdict(done)
             tell(result, done.sentence, as_json=json and not prepare, job=job)
             listed(done.refused)
-            listed(done.volume_notes)
+            listed(done.volume_notes + done.notes)
             if prepare:
                 result |= prepare_project(opened, backbone=backbone, report=report)
                 tell(result, "The map is ready.", as_json=json, job=job)
@@ -217,6 +231,7 @@ def _preview(
     columns: ManifestColumns | None,
     step: SliceStep,
     tiling: Tiling,
+    clips: ClipSettings,
     report: Progress,
     *,
     as_json: bool,
@@ -230,6 +245,7 @@ def _preview(
         columns=columns,
         slice_step=step,
         tiling=tiling,
+        clips=clips,
         progress=report,
     )
     rows = [
@@ -245,8 +261,9 @@ def _preview(
     shown = (
         table(["first slice", "slices", "chosen", "apart", "notes"], rows) + "\n" if rows else ""
     )
+    shown += clip_table(preview.clips)
     tell(asdict(preview), shown + preview.sentence, as_json=as_json)
-    listed(preview.refused)
+    listed([*preview.refused, *((p.path, p.sentence) for p in preview.clips if p.sentence)])
 
 
 def _none_of(refused: Sequence[tuple[str, str]]) -> str:

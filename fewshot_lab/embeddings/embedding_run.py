@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from fewshot_lab.embeddings.shard_writer import ShardWriter
 from fewshot_lab.embeddings.work_left import WrittenShards, claimed_chunks
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
+from fewshot_lab.processors import processors
 from fewshot_lab.progress import Progress, silent
 
 CPU_BATCH, GPU_BATCH = 16, 256
@@ -227,9 +226,7 @@ def _run(
 
 def readers_for_gpu() -> int:
     """Return how many worker processes read for one GPU: its share of the cores, at most 16."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    gpus_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(16, cores // gpus_here - 1))
+    return max(1, min(16, processors() - 1))
 
 
 def _room_to_share(workers: int, batch: int, backbone: Backbone) -> bool:

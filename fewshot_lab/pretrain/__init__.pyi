@@ -1,9 +1,11 @@
+from .adapters import load_adapter as load_adapter
 from .backbone_file import BACKBONE as BACKBONE
 from .checkpoints import newest_step as newest_step
 from .checkpoints import recipe_differences as recipe_differences
 from .cost import estimate_cost as estimate_cost
 from .cost import is_out_of_memory as is_out_of_memory
 from .cost import out_of_memory_sentence as out_of_memory_sentence
+from .distributed import is_lost_process as is_lost_process
 from .distributed import process_group as process_group
 from .health import HealthCheck as HealthCheck
 from .health import effective_rank as effective_rank

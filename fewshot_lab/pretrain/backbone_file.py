@@ -12,6 +12,7 @@ from fewshot_lab.backbones import Preprocessing, must_be_accepted
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically, write_json
 from fewshot_lab.pretrain import metrics as metrics
+from fewshot_lab.pretrain.adapters import ADAPTER, merged_state, write_adapter
 from fewshot_lab.pretrain.checkpoints import newest_step
 from fewshot_lab.pretrain.recipe import Recipe
 
@@ -108,7 +109,7 @@ def write_teacher(
     free = not any(name.endswith("pos_embed") for name, _ in backbone.named_parameters())
     write_backbone(
         path,
-        backbone.state_dict(),
+        merged_state(backbone),
         architecture=start.architecture,
         dimensions=int(backbone.num_features),  # type: ignore[arg-type]
         preprocessing=dataclasses.replace(start.preprocessing, size=size)
@@ -134,3 +135,6 @@ def write_teacher(
             "curves": metrics.curves(path.parent),
         },
     )
+    if path.name == BACKBONE:
+        names = ("adapt", "adapt_rank", "backbone", "start")
+        write_adapter(path.with_name(ADAPTER), backbone, {k: getattr(recipe, k) for k in names})

@@ -44,11 +44,7 @@ def check_recipe(
             f"There are {n_images:,} images, fewer than a batch of {recipe.batch_size}: take "
             f"--batch-size {max(2, n_images // 2)}, or import more images."
         )
-    if recipe.batch_size % (nproc * recipe.accumulate):
-        raise FewshotLabError(
-            f"A batch of {recipe.batch_size} cannot be shared equally by {nproc} processes"
-            + (f" in {recipe.accumulate} parts each." if recipe.accumulate > 1 else ".")
-        )
+    check_shares(recipe, nproc)
     _check_device(device, nproc)
     architecture = architecture_of(recipe.backbone, recipe.start)
     _check_weights(recipe)
@@ -63,6 +59,19 @@ def check_recipe(
     if device == "cpu" and recipe.steps * recipe.batch_size * recipe.global_size**2 > 2e11:
         warnings.append("This will take days without a GPU.")
     return warnings
+
+
+def check_shares(recipe: Recipe, nproc: int) -> None:
+    """Raise FewshotLabError for a batch that so many processes cannot share equally."""
+    shares = nproc * recipe.accumulate
+    if recipe.batch_size % shares:
+        below, above = (recipe.batch_size // shares + more for more in (0, 1))
+        fits = " or ".join(str(times * shares) for times in (below, above) if times)
+        raise FewshotLabError(
+            f"A batch of {recipe.batch_size} cannot be shared equally by {nproc} processes"
+            + (f" in {recipe.accumulate} parts each" if recipe.accumulate > 1 else "")
+            + f": take --batch-size {fits}."
+        )
 
 
 def _check_device(device: str, nproc: int) -> None:

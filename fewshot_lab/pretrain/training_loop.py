@@ -24,9 +24,11 @@ from fewshot_lab.pretrain.loss import dino_loss, entropy, teacher_target
 from fewshot_lab.pretrain.monitor import RunMonitor
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone, train_mode
 from fewshot_lab.pretrain.pictures import CROPS, draw_crops
+from fewshot_lab.pretrain.preflight import check_shares
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.pretrain.student_teacher import StudentTeacher
 from fewshot_lab.pretrain.timer import StepTimer
+from fewshot_lab.processors import processors
 from fewshot_lab.progress import Progress
 from fewshot_lab.signals import leave_to_parent
 
@@ -80,11 +82,7 @@ def _train(
 ) -> None:
     """Do what :func:`train` promises, in one piece."""
     device = processes.device
-    if recipe.batch_size % (processes.world * recipe.accumulate):
-        raise FewshotLabError(
-            f"batch_size {recipe.batch_size} cannot be shared equally by {processes.world} "
-            f"processes in {recipe.accumulate} parts each."
-        )
+    check_shares(recipe, processes.world)
 
     # ---- data: every image decoded once, then views by step -------------------------------
     cache = folder.parent / ".cache"
@@ -142,7 +140,7 @@ def _train(
             world=processes.world,
         ),
         collate_fn=collate,
-        num_workers=recipe.workers,
+        num_workers=min(recipe.workers, processors()),
         pin_memory=device.type == "cuda",
         persistent_workers=False,
         prefetch_factor=4 if recipe.workers else None,

@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.images import is_tile_grid
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.base import CLIPS
 from fewshot_lab.project.codes import Codes
 from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import duration, plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import Candidate, ManifestColumns, SliceStep, Tiling, Volume
+    from fewshot_lab.images import (
+        Candidate,
+        ClipPlan,
+        ClipSettings,
+        ManifestColumns,
+        SliceStep,
+        Tiling,
+        Volume,
+    )
     from fewshot_lab.images.slides import FoundSlide
     from fewshot_lab.project.training import ProjectCore
 
@@ -58,6 +67,8 @@ class ImportPreview:
     seconds : float or None
         How long reading and embedding what is new takes here, by a sample; None where no image
         could be read.
+    clips : list of ClipPlan
+        Videos, cine loops and animations.
     """
 
     images: int
@@ -68,6 +79,7 @@ class ImportPreview:
     localizers: int
     refused: list[tuple[str, str]]
     seconds: float | None
+    clips: list[ClipPlan]
 
     @property
     def sentence(self) -> str:
@@ -96,6 +108,7 @@ def preview_import(
     columns: ManifestColumns | None = None,
     slice_step: SliceStep | None = None,
     tiling: Tiling | None = None,
+    clips: ClipSettings | None = None,
     embedding: bool = True,
     progress: Progress = silent,
 ) -> ImportPreview:
@@ -104,7 +117,7 @@ def preview_import(
     Parameters
     ----------
     project : ProjectCore
-    source, columns, slice_step, tiling
+    source, columns, slice_step, tiling, clips
         As for :func:`fewshot_lab.project.importing.import_images`.
     embedding : bool
         Count the time for embedding, too, which loads the backbone.
@@ -119,10 +132,14 @@ def preview_import(
     from fewshot_lab.images import (
         VOLUME,
         Candidate,
+        ClipSettings,
         SliceStep,
         Tiling,
         VolumeRules,
+        clip_files,
         import_roots,
+        is_clip,
+        plan_clip,
         scan,
     )
 
@@ -139,6 +156,7 @@ def preview_import(
             extract_to=Path(unpacked),
             tiling=tiling or Tiling(),
             grids=Path(unpacked) / GRIDS,
+            clips=clips,
             progress=progress,
         )
         for item in found:
@@ -150,8 +168,19 @@ def preview_import(
         for candidate in candidates:
             code = str(candidate.meta.get(VOLUME, ""))
             chosen[code] = chosen.get(code, 0) + 1
-        new = [c for c in candidates if (_source(c.file), c.frame) not in known]
+        described = {
+            clip.video: project.stored(clip.file) for clip in clip_files(project.folder / CLIPS)
+        }
+        new = [
+            c for c in candidates if (described.get(c.file, _source(c.file)), c.frame) not in known
+        ]
         each = _seconds_each(project, new, embedding=embedding)
+        files = {c.file: c.path.rpartition("#")[0] for c in candidates if "#" in c.path}
+        plans = [
+            plan_clip(path, file, clips or ClipSettings())
+            for file, path in files.items()
+            if is_clip(file)
+        ]
     return ImportPreview(
         images=len(candidates),
         slides=len({c.file for c in candidates if is_tile_grid(c.file)}),
@@ -161,6 +190,7 @@ def preview_import(
         localizers=found.localizers,
         refused=refused,
         seconds=None if each is None else each * len(new),
+        clips=plans,
     )
 
 

@@ -15,6 +15,7 @@ from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.arrivals import Arrivals, KnownSources
+from fewshot_lab.project.base import CLIPS
 from fewshot_lab.project.codes import Codes
 from fewshot_lab.project.import_report import ImportReport, left_out
 from fewshot_lab.project.quota import check_quota
@@ -25,6 +26,7 @@ from fewshot_lab.store import NewImage
 if TYPE_CHECKING:
     from fewshot_lab.images import (
         Candidate,
+        ClipSettings,
         ExaminedImage,
         ManifestColumns,
         Refused,
@@ -49,6 +51,7 @@ def import_images(
     copy: bool = False,
     slice_step: SliceStep | None = None,
     tiling: Tiling | None = None,
+    clips: ClipSettings | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
     """Bring in images; again with the same source, only what is new.
@@ -73,6 +76,8 @@ def import_images(
         unpacked or dropped stays.
     tiling : Tiling, optional
         How whole slides are cut into tiles; each is an image that is read from its slide.
+    clips : ClipSettings, optional
+        Which frames of videos, cine loops and animations are taken, and what is blackened in them.
 
     Raises
     ------
@@ -110,6 +115,8 @@ def import_images(
             progress=progress,
             tiling=tiling,
             grids=project.folder / GRIDS,
+            clips=clips,
+            clip_folder=project.folder / CLIPS,
         )
     except Stopped:
         raise
@@ -124,13 +131,15 @@ def import_images(
     _remove_originals(project, sources)
     report.known += known.unchanged
     report.ignored = dict(candidates.ignored)
+    report.notes = list(candidates.notes)
     moved = _moved(project, report.duplicates)
     report.moved = len({image_id for _, image_id in moved})
     report.duplicates = [each for each in report.duplicates if each not in moved]
     report.filled = project.store.fill_in(known.facts) if known.facts else 0
     project.splits.imported(group_field or (columns.group if columns is not None else None))
     report.seconds = time.monotonic() - began
-    if not (report.added or report.known or report.moved or report.duplicates or report.refused):
+    came = report.added or report.known or report.moved or report.duplicates
+    if not (came or report.refused or report.passed_over):
         raise FewshotLabError(f"No image was found in {source}.{left_out(report.ignored)}")
     project.store.note(
         "import",
@@ -152,12 +161,14 @@ def take_in(
     progress: Progress,
 ) -> None:
     """Read candidates and store them, a batch at a time; what was read until a stop stays."""
-    from fewshot_lab.images import ExaminedImage, examine
+    from fewshot_lab.images import ExaminedImage, PassedOver, examine
 
     try:
         for item in examine(candidates, skip=known.skip, progress=progress):
             if isinstance(item, ExaminedImage):
                 arrivals.add(_take_in(project, item, copy=copy))
+            elif isinstance(item, PassedOver):
+                arrivals.pass_over(item)
             else:
                 arrivals.refuse(item)
             arrivals.store_in_time()
@@ -202,9 +213,9 @@ def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewIm
 
 def _needs_copy(project: ProjectCore, file: Path, *, copy: bool) -> bool:
     """Say whether an image is kept apart from the file it was read from."""
-    from fewshot_lab.images import is_tile_grid, kind_of, pixel_file, pixels_only
+    from fewshot_lab.images import is_reference, kind_of, pixel_file, pixels_only
 
-    if is_tile_grid(file):
+    if is_reference(file):
         return copy or pixel_file(file).is_relative_to(project.folder)
     if not file.is_relative_to(project.folder):
         return copy
@@ -252,15 +263,15 @@ def _nameless(file: Path, frame: int) -> tuple[bytes, str]:
     from fewshot_lab.images import (
         count_frames,
         dicom_values_only,
-        is_tile_grid,
+        is_reference,
         kind_of,
         pixels_only,
         read_grey_values,
         read_rgb,
     )
 
-    kind = "tiles" if is_tile_grid(file) else kind_of(file)
-    if kind != "tiles" and (data := pixels_only(file)) is not None:
+    kind = "" if is_reference(file) else kind_of(file)
+    if kind and (data := pixels_only(file)) is not None:
         return data, file.suffix.lower()
     if kind in ("tiff", "dicom") and read_grey_values(file, frame) is not None:
         if kind == "tiff" and count_frames(file) == 1:

@@ -230,6 +230,11 @@ def _recommended(
         backbone = start
     with st.spinner("Choosing a recipe …"):
         recommended = recommend_recipe(
-            n, backbone=backbone, start=start, modality=modality, device=target.device
+            n,
+            backbone=backbone,
+            start=start,
+            modality=modality,
+            device=target.device,
+            processes=target.processes,
         )
     return recommended, target

@@ -23,7 +23,7 @@ SCRATCH = Recipe(backbone="test_vit", start="scratch", batch_size=16)
     ("changes", "options", "words"),
     [
         ({}, {"n_images": 9}, "9 images, fewer than a batch of 16: take --batch-size 4"),
-        ({}, {"nproc": 3}, "cannot be shared equally by 3 processes"),
+        ({}, {"nproc": 3}, "equally by 3 processes: take --batch-size 15 or 18"),
         ({"backbone": "vit_tyny"}, {}, "no backbone 'vit_tyny'; did you mean"),
         ({"start": "imagnet"}, {}, "no start 'imagnet'; did you mean imagenet"),
         ({"start": "/nowhere/dino.pth"}, {}, "no file /nowhere/dino.pth"),
