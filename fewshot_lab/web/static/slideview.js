@@ -1,11 +1,10 @@
 // @ts-check
 // A whole slide with its tiles in the colours of the map: pan and zoom, click a tile, and back to it.
 
-import { rgb } from "./colours.js";
-import { afterPaint, count, h, iconButton, images, refill, setText } from "./dom.js";
+import { afterPaint, h, iconButton, refill, setText } from "./dom.js";
 import { HoverCard } from "./hovercard.js";
-import { FIRST_CLASS } from "./labelcodes.js";
-import { around, barLength, fitted, kept, pieces, topLevel, zoomedTo } from "./slidegeometry.js";
+import { around, fitted, kept, zoomedTo } from "./slidegeometry.js";
+import { SlidePainter } from "./slidepainter.js";
 import { SlidePieces } from "./slidepieces.js";
 import { SlidePointer } from "./slidepointer.js";
 
@@ -94,7 +93,8 @@ export class SlideView {
     const head = h("div", { class: "ws-slide-head" }, this.choice, this.counts, strength);
     this.element = h("div", { class: "ws-slide", hidden: true }, head, this.stage);
     this.pointer = new SlidePointer(this);
-    this.draw = afterPaint(() => this.paint());
+    this.painter = new SlidePainter(this);
+    this.draw = afterPaint(() => this.painter.paint());
     model.on("labels scores classes filter hidden columns colour selection", () => this.draw());
     model.on("focus", () => this.followFocus());
     model.on("images", () => {
@@ -112,8 +112,12 @@ export class SlideView {
     return { width: this.stage.clientWidth, height: this.stage.clientHeight };
   }
 
-  /** Shows a slide, by default that of the image in focus, else the one last seen. @param {string} [key] */
-  async open(key) {
+  /**
+   * Shows a slide, by default that of the image in focus, else the one last seen.
+   * @param {string} [key]
+   * @param {{ near?: boolean }} [options] near: the image in focus is enlarged
+   */
+  async open(key, { near = false } = {}) {
     this.element.hidden = false;
     this.map.element.hidden = true;
     this.model.emit("tool");
@@ -130,7 +134,7 @@ export class SlideView {
       const slide = this.slides.find((each) => each.key === wanted) ?? this.slides[0];
       if (!slide) return this.tell("No image of this project is a tile of a slide.");
       await this.openSlide(slide.key, { stay: slide.key === this.slide?.key });
-      if (own && !key) this.followFocus({ near: true });
+      if (near) this.followFocus({ near });
     } catch (error) {
       this.toasts.warn(error);
     }
@@ -275,109 +279,6 @@ export class SlideView {
     event.preventDefault();
     event.stopPropagation();
     act();
-  }
-
-  // -- drawing -------------------------------------------------------------------------------------
-
-  paint() {
-    const { canvas, room, slide } = this;
-    if (!slide || !this.isOpen || !room.width) return;
-    const density = devicePixelRatio;
-    const [width, height] = [Math.round(room.width * density), Math.round(room.height * density)];
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    pen.setTransform(density, 0, 0, density, 0, 0);
-    pen.clearRect(0, 0, room.width, room.height);
-    this.drawPieces(pen, slide, density);
-    this.drawTiles(pen);
-    this.drawBar(slide);
-    const missing = this.pieces?.isMissing;
-    this.tell(missing ? "The slide cannot be read where it was imported from. Its tiles are shown alone." : "");
-    setText(this.counts, images(this.tiles.length));
-    this.element.dataset.painted = this.model.rev;
-  }
-
-  /**
-   * The coarsest piece lies under all others, so that nothing is ever blank.
-   * @param {CanvasRenderingContext2D} pen
-   * @param {SlideFacts} slide
-   * @param {number} density
-   */
-  drawPieces(pen, slide, density) {
-    if (!this.pieces) return;
-    const seen = pieces(this.place, slide, this.room, density);
-    const level = topLevel(slide);
-    const whole = { level, column: 0, row: 0, x: 0, y: 0, side: 256 * 2 ** level };
-    this.pieces.want([whole, ...seen]);
-    pen.save();
-    pen.beginPath();
-    const frame = this.onScreen({ x: 0, y: 0, width: slide.width, height: slide.height });
-    pen.rect(frame[0], frame[1], frame[2], frame[3]);
-    pen.clip();
-    let ready = true;
-    for (const piece of [whole, ...seen]) {
-      const image = this.pieces.get(piece);
-      const [x, y, side] = this.onScreen({ x: piece.x, y: piece.y, width: piece.side, height: piece.side });
-      // A hair wider, so that no seam shows between two pieces.
-      if (image) pen.drawImage(image, x, y, side + 0.5, side + 0.5);
-      else ready = false;
-    }
-    pen.restore();
-    this.element.dataset.ready = String(ready);
-  }
-
-  /** @param {CanvasRenderingContext2D} pen */
-  drawTiles(pen) {
-    const { map, model, room } = this;
-    const strength = Number(this.opacity.value);
-    const way = map.colouring();
-    const visible = map.visible();
-    const chosen = model.selection?.rows.length ? model.selection.set : null;
-    for (const tile of this.tiles) {
-      if (!visible(tile.row)) continue;
-      const [x, y, width, height] = this.onScreen(tile);
-      if (x + width < 0 || y + height < 0 || x > room.width || y > room.height) continue;
-      const look = way.look(tile.row);
-      const left = !model.matches(tile.row) || (chosen !== null && !chosen.has(tile.row));
-      const [r, g, b] = rgb(look.color);
-      const alpha = left ? 0.08 : look.strength * strength;
-      pen.fillStyle = `rgba(${r},${g},${b},${alpha})`;
-      pen.fillRect(x, y, width, height);
-      if (model.kind(tile.row) >= FIRST_CLASS && !left && strength > 0) {
-        pen.strokeStyle = `rgb(${r},${g},${b})`;
-        pen.lineWidth = Math.max(1, Math.min(2, width / 12));
-        pen.strokeRect(x + 1, y + 1, width - 2, height - 2);
-      }
-    }
-    const focus = this.tiles.filter((tile) => tile.row === model.focusRow);
-    for (const tile of focus) {
-      const [x, y, width, height] = this.onScreen(tile);
-      this.ring(pen, [x - 2, y - 2, width + 4, height + 4]);
-    }
-    if (this.box) {
-      const [x0, y0, x1, y1] = this.box;
-      this.ring(pen, [Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0)]);
-    }
-  }
-
-  /** Seen on any ground: the accent within white. @param {CanvasRenderingContext2D} pen @param {number[]} box */
-  ring(pen, [x, y, width, height]) {
-    pen.lineWidth = 4;
-    pen.strokeStyle = "#ffffff";
-    pen.strokeRect(x, y, width, height);
-    pen.lineWidth = 2;
-    pen.strokeStyle = getComputedStyle(this.canvas).color;
-    pen.strokeRect(x, y, width, height);
-  }
-
-  /** @param {SlideFacts} slide */
-  drawBar(slide) {
-    this.bar.hidden = slide.mpp === null;
-    if (slide.mpp === null) return;
-    const perPixel = slide.mpp / this.place.scale;
-    const length = barLength(perPixel, this.room.width);
-    this.bar.style.width = `${length / perPixel}px`;
-    setText(this.bar, length >= 1000 ? `${count(length / 1000)} mm` : `${count(length)} µm`);
   }
 
   close() {
