@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.architecture import (
     architecture_of,
@@ -56,9 +59,19 @@ def check_recipe(
             f"of {recipe.global_size} px: smaller crops (global_size, local_size) would learn as "
             "much in less time."
         )
+    if recipe.compile and not has_compiler():
+        warnings.append(
+            "There is no compiler here (gcc or clang), so nothing is compiled: it will be slower."
+        )
     if device == "cpu" and recipe.steps * recipe.batch_size * recipe.global_size**2 > 2e11:
         warnings.append("This will take days without a GPU.")
     return warnings
+
+
+def has_compiler() -> bool:
+    """Return whether there is a compiler of C, without which torch.compile cannot work."""
+    names = (os.environ.get("CXX"), os.environ.get("CC"), "g++", "gcc", "clang++", "clang", "cc")
+    return any(shutil.which(name) for name in names if name)
 
 
 def check_shares(recipe: Recipe, nproc: int) -> None:

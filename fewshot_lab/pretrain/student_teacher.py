@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from fewshot_lab.pretrain import schedules as schedules
 from fewshot_lab.pretrain.distributed import ProcessGroup
 from fewshot_lab.pretrain.multi_crop_network import StartingBackbone, student_and_teacher
+from fewshot_lab.pretrain.preflight import has_compiler
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.pretrain.synced_norm import synced_norms
 
@@ -43,10 +44,12 @@ class StudentTeacher:
 
     def __init__(self, recipe: Recipe, start: StartingBackbone, processes: ProcessGroup) -> None:
         self._recipe, self._processes = recipe, processes
+        # All or none: compiled, BatchNorm speaks in another way.
+        self._compiles = recipe.compile and not processes.any(not has_compiler())
         self.student, self.teacher = student_and_teacher(recipe, start)
         for network in (self.student, self.teacher):
             if processes.world > 1:
-                synced_norms(network, processes.device, compiled=recipe.compile)
+                synced_norms(network, processes.device, compiled=self._compiles)
             network.to(processes.device)
         backbone = self.student.backbone
         self.resting = {n for n, p in backbone.named_parameters() if not p.requires_grad}
@@ -106,7 +109,7 @@ class StudentTeacher:
         self.run_student = self._compiled(module)
 
     def _compiled(self, module: nn.Module) -> Callable[[list[Tensor]], Tensor]:
-        return torch.compile(module) if self._recipe.compile else module
+        return torch.compile(module) if self._compiles else module
 
     def part_of_batch(self, *, last: bool) -> AbstractContextManager[None]:
         """Surround forward and backward of a part: processes share gradients with the last one."""

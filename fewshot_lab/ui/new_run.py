@@ -29,6 +29,7 @@ from fewshot_lab.ui.on_error import note
 from fewshot_lab.ui.run_recipe import edit_recipe, show_cost, warn
 from fewshot_lab.ui.run_target import ask_target
 from fewshot_lab.ui.run_words import recipe_value
+from fewshot_lab.ui.typed_paths import confine_backbone
 from fewshot_lab.words import plural
 
 SCRATCH = "Random weights"
@@ -228,6 +229,7 @@ def _recommended(
         start = "imagenet"
     elif start != "scratch":
         backbone = start
+    confine_backbone(backbone)
     with st.spinner("Choosing a recipe …"):
         recommended = recommend_recipe(
             n,

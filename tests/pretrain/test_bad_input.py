@@ -50,6 +50,17 @@ def test_small_images_are_a_warning():
     assert "have 20 px a side or fewer" in warning
 
 
+def test_without_a_compiler_nothing_is_compiled(make_run, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    (warning,) = check_recipe(SCRATCH.changed(compile=True), 100)
+    assert "no compiler here" in warning
+    folder = make_run(steps=1, compile=True)
+    train_run(folder)
+    assert newest_step(folder) == 1
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -11,9 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
 from fewshot_lab.images import Box, ClipSettings, pixel_id, plan_clip, read_rgb, scan
-from fewshot_lab.project import Project, relink
+from fewshot_lab.project import Project, relink, sequence_of, slice_picture
+from fewshot_lab.project.grouping import group
+from fewshot_lab.project.near_duplicates import NOTHING, Near
 
 NAME = Box(0, 44, 160, 14)
 
@@ -205,3 +209,71 @@ def test_an_import_that_is_killed_goes_on(write_video, home, tmp_path):
         assert before > 0
         assert (report.known, report.added) == (before, 250 - before)
         assert len(project.store.ids()) == 250
+
+
+def test_frames_of_one_video_stay_together_and_are_told_once():
+    """However alike they are they are no pairs, and they do not set the threshold of the rest."""
+    ids = [f"a{k}" for k in range(30)] + ["b0", "b1", "x"]
+    video_of = {i: "a.clip" if i[0] == "a" else "b.clip" for i in ids if i != "x"}
+    pairs = np.array([(a, b) for a in range(30) for b in range(a)] + [(3, 32), (30, 31)])
+    near = Near(
+        ids,
+        np.full(33, 0.999, np.float32),
+        pairs,
+        np.full(len(pairs), 0.995, np.float32),
+        np.zeros(len(pairs), bool),
+    )
+    nobody = (np.zeros(33, bool), "")
+    joined = group(ids, [None] * 33, near, None, set(), nobody, video_of)
+    assert [(pair.a, pair.b) for pair in joined.pairs] == [("a3", "x")]
+    assert joined.video_frames == {"a.clip": 30, "b.clip": 2}
+    codes = joined.codes(joined.rows(ids))
+    assert len(set(codes[:30])) == 1 and codes[30] == codes[31] != codes[0]
+    apart = group(ids, [None] * 33, NOTHING, None, set(), nobody, video_of)
+    assert len(set(apart.codes(apart.rows(ids[:30])))) == 1
+
+
+def test_a_cine_loop_is_a_clip_and_slices_are_none(home, tmp_path):
+    """Multi-frame ultrasound: a frame time makes frames of it (PS3.3 C.7.6.5)."""
+    frames = np.stack([np.kron(noise(k)[..., 0], np.ones((4, 4), np.uint8)) for k in range(40)])
+    for name, pause in (("cine.dcm", 100), ("stack.dcm", None)):
+        data = Dataset()
+        data.file_meta = FileMetaDataset()
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data.SOPClassUID = UltrasoundMultiFrameImageStorage
+        data.SOPInstanceUID = generate_uid()
+        data.PatientID = "MUELLER"
+        data.Rows, data.Columns = frames.shape[1:]
+        data.NumberOfFrames = len(frames)
+        data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
+        data.PixelData = frames.tobytes()
+        if pause:
+            data.FrameTime = pause
+        data.save_as(tmp_path / name, enforce_file_format=True)
+    with Project.create("p", home=home) as project:
+        settings = ClipSettings(frames=2.0, boxes=(("*", Box(0, 0, 80, 12)),))
+        project.import_images(tmp_path / "cine.dcm", group_field="PatientID", clips=settings)
+        rows = project.store.images()
+        assert [row.frame for row in rows] == [0, 5, 10, 15, 20, 25, 30, 35]
+        assert {row.group for row in rows} == {rows[0].group}
+        assert "MUELLER" not in str(rows)
+        picture = np.asarray(project.picture(rows[3].id))[..., 0]
+        assert (picture[12:] == frames[15][12:]).all() and not picture[:12].any()
+        assert project.import_images(tmp_path / "stack.dcm").added == 40
+
+
+def test_the_large_view_steps_through_frames_that_were_not_imported(write_video, home, tmp_path):
+    video = write_video(tmp_path / "v.avi", 30, codec="mpeg4")
+    with Project.create("p", home=home) as project:
+        project.import_images(video, clips=ClipSettings(frames=5.0, boxes=(("*", NAME),)))
+        images = project.store.ids()
+        sequence = sequence_of(project, images[2])
+        assert (sequence.kind, sequence.unit, len(sequence.places)) == ("frame", "s", 30)
+        assert [p.image_id for p in sequence.places if p.image_id] == images
+        assert sequence.places[10].position == pytest.approx(0.4)
+        assert sequence.number_of(images[2]) == 10
+        between = slice_picture(project, sequence, 7, 2000)
+        assert not np.asarray(between.crop((0, 44, 160, 58))).any(), "boxes hold there, too"
+        video.unlink()
+        assert sequence_of(project, images[0]).at_hand() == list(range(len(images)))

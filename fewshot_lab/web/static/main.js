@@ -91,11 +91,20 @@ class Workspace {
     const address = new Address({ model, state: filters, bar, grid });
     const viewer = new Viewer({ model, api, grid, slides });
     const changes = new ClassChanges({ api, outbox, model, toasts, undoStack: labeller.undoStack });
-    const classes = new ClassPanel({ model, map, grid, changes, labeller, toasts, workspace: element });
+    const classes = new ClassPanel({
+      model,
+      map,
+      grid,
+      changes,
+      labeller,
+      toasts,
+      workspace: element,
+      editable: data.edits_classes,
+    });
     const history = new History({ model, api, labeller, workspace: element, toasts });
     const keyHelp = new KeyHelp(element);
     const statusBar = new StatusBar({ model, grid, workspace: element });
-    const offer = new BackboneOffer({ model, api, toasts });
+    const offer = new BackboneOffer({ model, api, toasts, answerable: data.changes_backbone });
     const empty = new EmptyState({ model, api, toasts, importPage: data.pages.import });
     const steps = new FirstSteps({ model, map: map.element });
     const keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });

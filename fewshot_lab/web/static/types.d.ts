@@ -306,6 +306,8 @@ export interface PageData {
   project: string;
   annotator: string;
   signed_in: boolean;
+  edits_classes: boolean;
+  changes_backbone: boolean;
   api: string;
   main: string;
   css: string;

@@ -3,15 +3,20 @@
 
 import { alikeness, button, clock, count, h, refill } from "./dom.js";
 import { describe } from "./hovercard.js";
+import { UnlikeFlags } from "./unlike.js";
 
 /** @import { Viewer } from "./viewer.js" */
 /** @import { ImageFacts, Opinion } from "./types.d.ts" */
+
+const UNLIKE = "Unlike anything labelled: no prediction.";
+const COMPARED = "Comparing it with the labelled images …";
 
 export class ViewerFacts {
   /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     this.model = viewer.model;
+    this.unlike = new UnlikeFlags(viewer.model, viewer.api, () => this.drawState());
     this.missing = h(
       "p",
       { class: "ws-missing", role: "status", hidden: true },
@@ -35,6 +40,7 @@ export class ViewerFacts {
     const { row } = this;
     const { api } = this.viewer;
     const id = this.model.ids[row];
+    void this.unlike.ask();
     this.drawState();
     this.onSlide.hidden = true;
     refill(this.facts);
@@ -52,7 +58,9 @@ export class ViewerFacts {
 
   drawState() {
     const audit = h("div", { class: "ws-card-quiet" }, "Audit image: never trains the classifier.");
-    refill(this.state, describe(this.model, this.row), this.model.isAudit(this.row) && audit);
+    const unlike = this.unlike.has(this.row);
+    const instead = unlike ? UNLIKE : unlike === null ? COMPARED : "";
+    refill(this.state, describe(this.model, this.row, instead), this.model.isAudit(this.row) && audit);
   }
 
   /** @param {ImageFacts} facts */
