@@ -22,7 +22,12 @@ from PIL import Image
 from fewshot_lab.cells import CSV_MARK
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDS = {"data_folder": "data", "slurm": "slurm", "postgres": "postgresql"}
+NEEDS = {
+    "data_folder": "data",
+    "slurm": "slurm",
+    "postgres": "postgresql",
+    "orthanc": "orthanc",
+}
 """Fixtures, and the marker of a test that needs one."""
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",

@@ -28,6 +28,7 @@ ROOMS = [
     ["live"],
     ["export"],
     ["exchange"],
+    ["pacs"],
     ["runs"],
     ["accounts"],
     ["operations"],

@@ -7,8 +7,9 @@ from fewshot_lab.images.clip_scan import TIME, names_sentence
 from fewshot_lab.images.clip_survey import ClipPlan, find_clips, first_frame, plan_clip
 from fewshot_lab.images.clips import is_clip
 from fewshot_lab.images.dicom import GROUP_FIELDS
-from fewshot_lab.images.dicom_copy import dicom_values_only
+from fewshot_lab.images.dicom_copy import dicom_values_only, pixels_of
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
+from fewshot_lab.images.dicom_slices import SliceHeader, header_of
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
 from fewshot_lab.images.file_types import (
@@ -35,8 +36,8 @@ from fewshot_lab.images.references import is_reference, pixel_file
 from fewshot_lab.images.scanning import scan
 from fewshot_lab.images.slice_step import SliceStep
 from fewshot_lab.images.slides import Tiling, TissueRule
-from fewshot_lab.images.volume_scan import PREFIXES, VOLUME
-from fewshot_lab.images.volumes import SERIES, Slice, Volume, VolumeRules
+from fewshot_lab.images.volume_scan import PREFIXES, VOLUME, slice_columns
+from fewshot_lab.images.volumes import SERIES, STUDY, Slice, Volume, VolumeRules, stacked
 
 __all__ = [
     "ALL",
@@ -46,6 +47,7 @@ __all__ = [
     "GROUP_FIELDS",
     "PREFIXES",
     "SERIES",
+    "STUDY",
     "TIME",
     "VOLUME",
     "Box",
@@ -62,6 +64,7 @@ __all__ = [
     "Refused",
     "Scan",
     "Slice",
+    "SliceHeader",
     "SliceStep",
     "Tiling",
     "TissueRule",
@@ -78,6 +81,7 @@ __all__ = [
     "first_frame",
     "guess_columns",
     "has_picture_suffix",
+    "header_of",
     "holds_dicom",
     "import_roots",
     "is_clip",
@@ -92,6 +96,7 @@ __all__ = [
     "names_sentence",
     "pixel_file",
     "pixel_id",
+    "pixels_of",
     "pixels_only",
     "plan_clip",
     "read_box",
@@ -102,4 +107,6 @@ __all__ = [
     "read_table",
     "scan",
     "set_import_roots",
+    "slice_columns",
+    "stacked",
 ]

@@ -26,6 +26,7 @@ from .class_pair import class_pairs as class_pairs
 from .class_pair import set_class_pair as set_class_pair
 from .clinical import clinical_figures as clinical_figures
 from .clinical import clinical_report as clinical_report
+from .codes import Codes as Codes
 from .confounders import confounder_values as confounder_values
 from .confounders import confounders_of as confounders_of
 from .confounders import confounding_of as confounding_of
@@ -40,6 +41,7 @@ from .costs import read_cost_table as read_cost_table
 from .costs import set_error_costs as set_error_costs
 from .embedded_comparison import better_backbone as better_backbone
 from .embedded_comparison import candidates as candidates
+from .embedded_comparison import images_to_compare as images_to_compare
 from .embedded_comparison import points as points
 from .grades import grade_columns as grade_columns
 from .grades import grade_figures as grade_figures
@@ -50,9 +52,11 @@ from .hidden_repeats import Repeats as Repeats
 from .hidden_repeats import repeats_of as repeats_of
 from .import_preview import ImportPreview as ImportPreview
 from .import_preview import preview_import as preview_import
+from .import_preview import seconds_per_tile as seconds_per_tile
 from .import_report import ImportReport as ImportReport
 from .import_report import import_sentence as import_sentence
-from .importing import UPLOADS as UPLOADS
+from .importing import import_candidates as import_candidates
+from .kept_images import UPLOADS as UPLOADS
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
 from .label_csv import CsvPreview as CsvPreview

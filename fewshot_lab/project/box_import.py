@@ -9,7 +9,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.arrivals import Arrivals, KnownSources
 from fewshot_lab.project.import_report import ImportReport
-from fewshot_lab.project.importing import take_in
+from fewshot_lab.project.kept_images import take_in
 from fewshot_lab.project.slides import GRIDS
 
 if TYPE_CHECKING:

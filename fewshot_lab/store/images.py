@@ -137,6 +137,23 @@ class Images:
                     ids[source, frame] = image_id
         return ids
 
+    def sources_of(self, ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+        """Return the files and frames that images came from, by id, in their order."""
+        places: dict[str, list[tuple[str, int]]] = {}
+        query = (
+            select(images.c.id, files.c.source, files.c.source_frame)
+            .join(files, files.c.image == images.c.ordinal)
+            .where(files.c.replaced == 0)
+            .order_by(files.c.seq)
+        )
+        with self._database.read() as connection:
+            for some in chunks(list(ids)):
+                for image_id, source, frame in connection.execute(
+                    query.where(images.c.id.in_(some))
+                ):
+                    places.setdefault(image_id, []).append((source, frame))
+        return places
+
     def groups(self) -> set[str]:
         """Return the groups that images have."""
         with self._database.read() as connection:

@@ -37,6 +37,7 @@ def label_page(project: Project, annotator: str) -> None:
             "annotator": annotator,
             "signed_in": visitor.is_signed_in(),
             "edits_classes": visitor.may("classes", project.name),
+            "changes_backbone": visitor.may("settings", project.name),
             "api": rooted(api_url(project.name)),
             "main": rooted(workspace_url("main.js")),
             "css": rooted(workspace_url("workspace.css")),

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
 from fewshot_lab.images import Box, ClipSettings, pixel_id, plan_clip, read_rgb, scan
-from fewshot_lab.project import Project, relink
+from fewshot_lab.project import Project, relink, sequence_of, slice_picture
 from fewshot_lab.project.grouping import group
 from fewshot_lab.project.near_duplicates import NOTHING, Near
 
@@ -229,3 +231,49 @@ def test_frames_of_one_video_stay_together_and_are_told_once():
     assert len(set(codes[:30])) == 1 and codes[30] == codes[31] != codes[0]
     apart = group(ids, [None] * 33, NOTHING, None, set(), nobody, video_of)
     assert len(set(apart.codes(apart.rows(ids[:30])))) == 1
+
+
+def test_a_cine_loop_is_a_clip_and_slices_are_none(home, tmp_path):
+    """Multi-frame ultrasound: a frame time makes frames of it (PS3.3 C.7.6.5)."""
+    frames = np.stack([np.kron(noise(k)[..., 0], np.ones((4, 4), np.uint8)) for k in range(40)])
+    for name, pause in (("cine.dcm", 100), ("stack.dcm", None)):
+        data = Dataset()
+        data.file_meta = FileMetaDataset()
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data.SOPClassUID = UltrasoundMultiFrameImageStorage
+        data.SOPInstanceUID = generate_uid()
+        data.PatientID = "MUELLER"
+        data.Rows, data.Columns = frames.shape[1:]
+        data.NumberOfFrames = len(frames)
+        data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
+        data.PixelData = frames.tobytes()
+        if pause:
+            data.FrameTime = pause
+        data.save_as(tmp_path / name, enforce_file_format=True)
+    with Project.create("p", home=home) as project:
+        settings = ClipSettings(frames=2.0, boxes=(("*", Box(0, 0, 80, 12)),))
+        project.import_images(tmp_path / "cine.dcm", group_field="PatientID", clips=settings)
+        rows = project.store.images()
+        assert [row.frame for row in rows] == [0, 5, 10, 15, 20, 25, 30, 35]
+        assert {row.group for row in rows} == {rows[0].group}
+        assert "MUELLER" not in str(rows)
+        picture = np.asarray(project.picture(rows[3].id))[..., 0]
+        assert (picture[12:] == frames[15][12:]).all() and not picture[:12].any()
+        assert project.import_images(tmp_path / "stack.dcm").added == 40
+
+
+def test_the_large_view_steps_through_frames_that_were_not_imported(write_video, home, tmp_path):
+    video = write_video(tmp_path / "v.avi", 30, codec="mpeg4")
+    with Project.create("p", home=home) as project:
+        project.import_images(video, clips=ClipSettings(frames=5.0, boxes=(("*", NAME),)))
+        images = project.store.ids()
+        sequence = sequence_of(project, images[2])
+        assert (sequence.kind, sequence.unit, len(sequence.places)) == ("frame", "s", 30)
+        assert [p.image_id for p in sequence.places if p.image_id] == images
+        assert sequence.places[10].position == pytest.approx(0.4)
+        assert sequence.number_of(images[2]) == 10
+        between = slice_picture(project, sequence, 7, 2000)
+        assert not np.asarray(between.crop((0, 44, 160, 58))).any(), "boxes hold there, too"
+        video.unlink()
+        assert sequence_of(project, images[0]).at_hand() == list(range(len(images)))

@@ -104,7 +104,7 @@ class Workspace {
     const history = new History({ model, api, labeller, workspace: element, toasts });
     const keyHelp = new KeyHelp(element);
     const statusBar = new StatusBar({ model, grid, workspace: element });
-    const offer = new BackboneOffer({ model, api, toasts });
+    const offer = new BackboneOffer({ model, api, toasts, answerable: data.changes_backbone });
     const empty = new EmptyState({ model, api, toasts, importPage: data.pages.import });
     const steps = new FirstSteps({ model, map: map.element });
     const keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });

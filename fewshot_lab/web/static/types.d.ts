@@ -271,7 +271,7 @@ export interface Selection {
   rows: number[];
   /** Those that the filters leave out, too. */
   all?: number[];
-  set: Set<number>;
+  set: import("./rowset.js").RowSet;
   polygon: number[] | null;
 }
 
@@ -307,6 +307,7 @@ export interface PageData {
   annotator: string;
   signed_in: boolean;
   edits_classes: boolean;
+  changes_backbone: boolean;
   api: string;
   main: string;
   css: string;

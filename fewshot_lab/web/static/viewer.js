@@ -7,6 +7,7 @@ import { ViewerFacts } from "./viewerfacts.js";
 import { ViewerKeys } from "./viewerkeys.js";
 import { ViewerPane } from "./viewerpane.js";
 import { ViewerPointer } from "./viewerpointer.js";
+import { ViewerSequence } from "./viewersequence.js";
 import { ViewerTools } from "./viewertools.js";
 import { FITTED, panned, zoomedAt } from "./viewerzoom.js";
 
@@ -35,6 +36,8 @@ export class Viewer {
     this.tools = new ViewerTools(this);
     this.keys = new ViewerKeys(this);
     this.facts = new ViewerFacts(this);
+    this.sequence = new ViewerSequence(this);
+    this.stage.append(this.sequence.note);
     this.pointer = new ViewerPointer(this);
     this.element = h(
       "div",
@@ -47,7 +50,7 @@ export class Viewer {
         tabindex: "-1",
         onkeydown: (event) => this.cycleFocus(event),
       },
-      h("div", { class: "ws-viewer-main" }, this.tools.element, this.stage, this.keys.element),
+      h("div", { class: "ws-viewer-main" }, this.tools.element, this.stage, this.sequence.element, this.keys.element),
       h(
         "aside",
         { "aria-label": "About this image" },
@@ -107,6 +110,7 @@ export class Viewer {
     this.element.hidden = true;
     if (this.pinned) this.togglePin();
     this.pane.close();
+    this.sequence.forget();
     this.coverPage(false);
     this.grid.tiles.takeKeys();
   }
@@ -133,12 +137,36 @@ export class Viewer {
 
   /** @param {number} row */
   show(row) {
-    if (row === this.row) return;
+    if (row === this.row && this.pane.number === null) return;
     // With two images one looks at the same place of each; alone, each begins as a whole.
     if (!this.pinned) this.looks.zoom = FITTED;
     this.pane.show(row);
     this.keys.draw();
     this.facts.missing.hidden = true;
+    this.facts.load();
+    this.sequence.load();
+    this.changed();
+  }
+
+  // -- slices of a volume --------------------------------------------------------------------------
+
+  /** Another image of the same volume, at the same place of it. @param {number} row */
+  showSlice(row) {
+    this.pane.show(row);
+    this.keys.draw();
+    this.facts.missing.hidden = true;
+    this.changed();
+  }
+
+  /** A slice that is no image of the project. @param {number} number of the slice in its volume */
+  showContext(number) {
+    this.pane.show(this.row, number);
+    this.changed();
+  }
+
+  /** What is known of the image follows when one no longer steps on. */
+  settle() {
+    if (!this.isOpen) return;
     this.facts.load();
     this.changed();
   }
