@@ -1,6 +1,6 @@
 """The form that starts an import."""
 
-import tempfile
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,8 @@ from fewshot_lab.images import (
     ClipSettings,
     ManifestColumns,
     SliceStep,
-    guess_columns,
+    Tiling,
     named_dicom,
-    read_table,
 )
 from fewshot_lab.pacs import is_set_up
 from fewshot_lab.project import Project
@@ -24,16 +23,16 @@ from fewshot_lab.ui.first_start import is_demo
 from fewshot_lab.ui.folder_browser import browse
 from fewshot_lab.ui.folders import starting_folders
 from fewshot_lab.ui.fragments import muted
-from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.ui.pacs_form import from_pacs
 from fewshot_lab.ui.session import project_named
+from fewshot_lab.ui.slide_form import ask_tiling
+from fewshot_lab.ui.table_columns import choose_columns, dropped_columns
 from fewshot_lab.ui.volume_form import ask_group, ask_slices
 from fewshot_lab.words import count, plural, size
 
 HERE, DROP, PACS = "Choose a folder", "Drop files", "From the PACS"
 NIFTI = (".nii", ".nii.gz")
-PREVIEWED = 5
 
 
 def show(project: Project) -> None:
@@ -100,16 +99,20 @@ def from_machine(project: Project) -> None:
             key="fl-copy",
             help="Otherwise they stay where they are and must remain there.",
         )
-    slices = None
     if source is not None and source.dicom:
         group = ask_group()
+    slices = None
     if source is not None and (source.dicom or source.path.name.endswith(NIFTI)):
         slices = ask_slices(project, source.path)
+    slides = source.slides if source is not None else ()
+    tiling = ask_tiling(project, slides) if slides else Tiling()
     clips = None
     if source is not None and source.kind in ("folder", "file") and (at := clips_at(source.path)):
         clips = ask_clips(at)
     say_what_follows(project)
-    if st.button("Import", type="primary", disabled=source is None, key="fl-import-here"):
+    if st.button(
+        "Import", type="primary", disabled=source is None or tiling is None, key="fl-import-here"
+    ):
         assert source is not None
         start(
             receiving(project, source),
@@ -118,6 +121,7 @@ def from_machine(project: Project) -> None:
             copy=copy,
             group_field=group,
             columns=columns,
+            tiling=tiling,
             clips=clips,
             slices=slices,
         )
@@ -150,9 +154,7 @@ def from_browser(project: Project) -> None:
         if columns is None:
             return
     reference = ask_reference() if columns is None else False
-    holds = named_dicom(file.name for file in dropped) or any(
-        map(sources.packed_dicom, files or [])
-    )
+    holds = named_dicom(file.name for file in dropped) or any(map(packed_dicom, files or []))
     group = ask_group() if columns is None and holds else None
     say_what_follows(project)
     if st.button("Import", type="primary", disabled=not dropped, key="fl-import-drop"):
@@ -161,12 +163,17 @@ def from_browser(project: Project) -> None:
         start(project, kept, reference_labels=reference, group_field=group, columns=columns)
 
 
-def dropped_columns(manifest: Any) -> ManifestColumns | None:
-    """Ask what the columns of a dropped manifest are."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / sources.safe_path(manifest.name)
-        path.write_bytes(manifest.getbuffer())
-        return choose_columns(path, manifest.name)
+def packed_dicom(dropped: Any) -> bool:
+    """Say whether a dropped ZIP may hold DICOM."""
+    if not dropped.name.lower().endswith(".zip"):
+        return False
+    try:
+        with zipfile.ZipFile(dropped) as archive:
+            return named_dicom(name for name in archive.namelist() if not name.endswith("/"))
+    except (OSError, zipfile.BadZipFile):
+        return False
+    finally:
+        dropped.seek(0)
 
 
 def ask_reference() -> bool:
@@ -175,56 +182,6 @@ def ask_reference() -> bool:
         "Folder names are reference labels",
         key="fl-reference",
         help="They are kept apart from what annotators label: to colour the map and to compare.",
-    )
-
-
-def choose_columns(manifest: Path, key: str = "") -> ManifestColumns | None:
-    """Ask what the columns of a manifest are, with its first rows to look at."""
-    try:
-        header, rows = read_table(manifest)
-    except FewshotLabError as error:
-        alert(str(error))
-        return None
-    trouble = ""
-    try:
-        guess = guess_columns(manifest)
-    except FewshotLabError as error:
-        guess, trouble = ManifestColumns(header[0]), str(error)
-    st.caption(f"{plural(len(rows), 'row')}; the first {min(PREVIEWED, len(rows))}:")
-    st.html(table_html(header, rows[:PREVIEWED]))
-    if trouble:
-        alert(trouble)
-    none = "none"
-    a, b, c = st.columns(3)
-    key = key or str(manifest)
-    path = a.selectbox("Path of the image", header, header.index(guess.path), key=f"fl-p-{key}")
-    others = [none, *header]
-    label = b.selectbox(
-        "Reference label",
-        others,
-        others.index(guess.label) if guess.label else 0,
-        key=f"fl-l-{key}",
-    )
-    group = c.selectbox(
-        "Group (patient, slide)",
-        others,
-        others.index(guess.group) if guess.group else 0,
-        key=f"fl-g-{key}",
-    )
-    taken = {path, label, group}
-    rest = [name for name in header if name not in taken]
-    kept = st.multiselect(
-        "Further columns to keep",
-        rest,
-        [name for name in guess.metadata if name in rest],
-        key=f"fl-m-{key}-{'-'.join(sorted(taken))}",
-        placeholder="None",
-    )
-    return ManifestColumns(
-        path,
-        None if label == none else label,
-        None if group == none else group,
-        tuple(kept),
     )
 
 
@@ -270,6 +227,7 @@ def start(
     copy: bool = False,
     group_field: str | None = None,
     columns: ManifestColumns | None = None,
+    tiling: Tiling | None = None,
     clips: ClipSettings | None = None,
     slices: SliceStep | None = None,
 ) -> None:
@@ -282,6 +240,7 @@ def start(
         copy=copy,
         group_field=group_field,
         columns=columns,
+        tiling=tiling,
         clips=clips,
         slices=slices,
     )
