@@ -1,4 +1,3 @@
-from .backbone_file import BACKBONE as BACKBONE
 from .checkpoints import newest_step as newest_step
 from .checkpoints import recipe_differences as recipe_differences
 from .cost import estimate_cost as estimate_cost
@@ -16,6 +15,7 @@ from .modality import propose_modality as propose_modality
 from .pictures import pictures_of as pictures_of
 from .preflight import check_recipe as check_recipe
 from .presets import PRESETS as PRESETS
+from .projection_head import BACKBONE as BACKBONE
 from .recipe import Recipe as Recipe
 from .recipe import RecommendedRecipe as RecommendedRecipe
 from .recipe_defaults import steps_for as steps_for

@@ -13,6 +13,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically, write_json
 from fewshot_lab.pretrain import metrics as metrics
 from fewshot_lab.pretrain.checkpoints import newest_step
+from fewshot_lab.pretrain.projection_head import BACKBONE
 from fewshot_lab.pretrain.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from fewshot_lab.pretrain.image_cache import DecodedImages
     from fewshot_lab.pretrain.multi_crop_network import StartingBackbone
 
-BACKBONE = "backbone.safetensors"
 LAST = "last.safetensors"
 CARD = "card.json"
 
@@ -35,7 +35,9 @@ def write_backbone(
     preprocessing: Preprocessing,
     about: dict[str, Any],
 ) -> None:
-    """Write a backbone that :func:`fewshot_lab.backbones.find` takes, and its card beside it.
+    """Write a backbone that :func:`fewshot_lab.backbones.find` takes.
+
+    The run's own, ``backbone.safetensors``, has its card beside it.
 
     Parameters
     ----------
@@ -70,7 +72,8 @@ def write_backbone(
     }
     try:
         write_atomically(path, data)
-        write_json(path.with_name(CARD), card)
+        if path.name == BACKBONE:
+            write_json(path.with_name(CARD), card)
     except OSError as error:
         raise FewshotLabError(
             f"{path} could not be written ({error.strerror}): make room and resume the run; it "
@@ -81,6 +84,7 @@ def write_backbone(
 def write_teacher(
     path: Path,
     backbone: nn.Module,
+    teacher: dict[str, Tensor],
     start: StartingBackbone,
     recipe: Recipe,
     data: DecodedImages,
@@ -94,7 +98,9 @@ def write_teacher(
     path
         In the run's folder.
     backbone
-        The teacher's.
+        The teacher's, for its shape.
+    teacher
+        The teacher's weights at that step, backbone and head.
     start, recipe, data
     best
         ``step`` and ``value`` of the best so far.
@@ -108,7 +114,11 @@ def write_teacher(
     free = not any(name.endswith("pos_embed") for name, _ in backbone.named_parameters())
     write_backbone(
         path,
-        backbone.state_dict(),
+        {
+            key.removeprefix("backbone."): value
+            for key, value in teacher.items()
+            if key.startswith("backbone.")
+        },
         architecture=start.architecture,
         dimensions=int(backbone.num_features),  # type: ignore[arg-type]
         preprocessing=dataclasses.replace(start.preprocessing, size=size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -57,8 +58,30 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         """Yield (epoch, row) pairs, step by step."""
         for step in self._steps:
-            yield images_of_step(self._n_images, self._batch_size, step, self._seed)[self._mine]
+            yield self.images_of(step)
+
+    def images_of(self, step: int) -> list[tuple[int, int]]:
+        """Return the (epoch, row) pairs that this process sees in a step."""
+        return images_of_step(self._n_images, self._batch_size, step, self._seed)[self._mine]
 
     def __len__(self) -> int:
         """Return the number of steps that are left."""
         return len(self._steps)
+
+
+def workers_here(asked: int, world: int) -> int:
+    """Return how many processes make views for one process of a run.
+
+    Parameters
+    ----------
+    asked
+        Of the recipe; -1 for what this machine's processors allow, of which the training keeps one.
+    world
+        The run's processes, which are taken to be on this machine if torchrun does not say.
+    """
+    if asked >= 0:
+        return asked
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    return max(1, min(16, cores // here - 1))

@@ -75,7 +75,7 @@ def choose_values(
     _learning(chosen, case, batch, steps)
     _rest(chosen, case, per_epoch, steps)
     _machine(chosen, case)
-    _looks(chosen, per_epoch, steps)
+    _looks(chosen)
     for name, value in fixed.items():
         chosen.values.setdefault(name, value)
         chosen.reasons.setdefault(name, "As asked.")
@@ -266,16 +266,16 @@ def _machine(chosen: Choices, case: _Case) -> None:
     chosen.take("gradient_checkpointing", False, "Slower; switch it on where memory is short.")
     chosen.take("compile", gpu, "Faster after the first minute." if gpu else "Of use on a GPU.")
     chosen.take("channels_last", True, "Faster for convolutions.")
-    chosen.take("workers", 8 if gpu else 1, "Processes that make views beside the training.")
+    why = "As many as the processors allow." if gpu else "One makes views beside the training."
+    chosen.take("workers", -1 if gpu else 1, why)
 
 
-def _looks(chosen: Choices, per_epoch: float, steps: int) -> None:
-    chosen.take("check_steps", max(1, min(250, round(2 * per_epoch))), "Every two epochs.")
-    often = max(1, min(100, round(per_epoch)))
-    chosen.take("checkpoint_steps", often, "A stop loses minutes at most.")
+def _looks(chosen: Choices) -> None:
+    """Leave it to the clock when to look: see :mod:`fewshot_lab.pretrain.cadence`."""
+    chosen.take("check_steps", 0, "By the clock: at most 3 % of the time.")
+    chosen.take("checkpoint_steps", 0, "By the clock: a stop by force loses minutes at most.")
+    chosen.take("log_steps", 0, "By the clock: every two seconds, so trouble is seen early.")
     chosen.take("keep", 2, "Should the newest be damaged, one is left.")
-    often = 10 if steps > 100 else 1
-    chosen.take("log_steps", often, "For smooth curves, and trouble seen early.")
     chosen.take("seed", 0, "The same run twice gives the same weights.")
 
 
