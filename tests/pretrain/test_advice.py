@@ -75,8 +75,13 @@ def test_what_an_image_shows_decides_how_it_may_be_changed():
 @pytest.mark.slow
 def test_the_cost_is_measured_on_this_machine():
     recipe = Recipe.from_dict({**TINY, "steps": 1000})
-    cost = estimate_cost(recipe, seconds=0.2)
+    cost = estimate_cost(recipe, seconds=0.2, processes=2, labelled=500)
     assert cost.images_per_second > 1
-    assert cost.hours == pytest.approx(16_000 / cost.images_per_second / 3600)
+    assert cost.seconds["training"] == pytest.approx(16_000 / cost.images_per_second)
+    assert cost.hours == pytest.approx(sum(cost.seconds.values()) / 3600)
+    assert set(cost.seconds) == {"training", "start", "checks", "checkpoints"}
+    assert all(part > 0 for part in cost.seconds.values())
+    assert 0 < cost.gpu_hours < cost.hours
+    assert "2 processes, if they keep pace" in cost.sentence
     assert 0.1 < cost.memory_gb < 8
     assert "1,000 steps of 16" in cost.sentence
