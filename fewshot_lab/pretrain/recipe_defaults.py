@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # lightly-train's rule: so many prototypes below so many images, and the last above all.
 _IMAGES = (20_000, 50_000, 100_000, 200_000)
 _PROTOTYPES = (1024, 2048, 4096, 16_384, 65_536)
+_ENOUGH_FOR_256 = 4096
+"""Images: sixteen steps of 256 in an epoch."""
 _BLUR = 2.0
 """Greatest sigma of DINO's blur, in pixels of a crop of 224."""
 
@@ -158,7 +160,8 @@ def _length(chosen: Choices, case: _Case, epochs: float | None) -> tuple[int, in
     """Choose the batch and the number of steps, and return them."""
     most, why = 64, "Small steps learn sooner on few images."
     if case.on_gpu:
-        most, why = 128, "Usual on one GPU; the measured cost tells whether it fits."
+        most = 256 if case.n_images >= _ENOUGH_FOR_256 else 128
+        why = "A GPU is faster in large batches; the measured cost tells whether it fits."
     batch = int(chosen.take("batch_size", min(most, _below(case.n_images)), why))
     chosen.take("accumulate", 1, "The batch goes through in one piece; more pieces save memory.")
     usual = 100.0 if case.on_gpu else 400_000 / case.n_images
@@ -208,8 +211,10 @@ def _teacher(chosen: Choices, case: _Case, per_epoch: float) -> None:
 def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
     if case.scratch:
         rate, why = 5e-4 * batch / 256, "DINO's 5e-4 x batch / 256 from scratch."
-    elif case.on_gpu or case.network.transformer:
+    elif case.network.transformer:
         rate, why = 1e-4 * batch / 256, "1e-4 x batch / 256 from good weights."
+    elif case.on_gpu:
+        rate, why = 1e-3 * batch / 256, "1e-3 x batch / 256, as the best run on a GPU so far."
     else:
         rate, why = 5e-4, "Few steps on a CPU: higher than DINO's, as measured on blood cells."
     chosen.take("learning_rate", rate, why)

@@ -51,6 +51,8 @@ def test_transformers_and_random_weights_learn_at_the_published_rates():
     weights = Recipe.for_dataset(5000, "timm:vit_small_patch14_dinov2.lvd142m").recipe
     assert weights.learning_rate == 1e-4 * weights.batch_size / 256
     assert Recipe.for_dataset(5000).recipe.learning_rate == 5e-4
+    gpu = Recipe.for_dataset(5000, device="cuda").recipe
+    assert (gpu.batch_size, gpu.learning_rate) == (256, 1e-3)
 
 
 def test_more_images_take_more_prototypes_and_a_warmer_teacher():

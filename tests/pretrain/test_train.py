@@ -160,7 +160,7 @@ def test_two_processes_are_one_with_the_whole_batch(make_run, backbone):
     assert done.returncode == 0, done.stderr
     start, alone, together = checkpoint(one, 0), checkpoint(one, 20), checkpoint(two, 20)
     difference = furthest(weights(alone), weights(together))
-    assert difference < 1e-5
+    assert difference < 3e-5
     assert furthest(weights(alone), weights(start)) > 30 * difference
     for name, value in statistics(alone).items():
         assert torch.allclose(value, statistics(together)[name], rtol=1e-4, atol=1e-4), name
