@@ -30,7 +30,7 @@ from pathlib import Path
 
 from start import ROOT, environment
 
-LONG = ("slow", "exhaustive", "data", "slurm", "postgresql", "e2e")
+LONG = ("slow", "exhaustive", "data", "slurm", "postgresql", "orthanc", "e2e")
 OPTIONS = ("quick", "exhaustive", "no-browser")
 ENOUGH = 85
 """Percent of a room's lines that the tests are to run."""
@@ -125,9 +125,10 @@ def main() -> int:
     if with_browser and (path := browser()):
         variables["FEWSHOT_LAB_CHROMIUM"] = path
     if with_browser and not arguments:
-        for program, package in (("caddy", "caddy"), ("psql", "postgresql")):
+        servers = (("caddy", ("caddy",)), ("psql", ("postgresql",)))
+        for program, packages in (*servers, ("Orthanc", ("orthanc", "orthanc-dicomweb"))):
             if not shutil.which(program):
-                debian(package)
+                debian(*packages)
     data = Path(tempfile.mkdtemp()) / "coverage"
     variables["COVERAGE_FILE"] = str(data)
     pytest = [python, "-m", "pytest"]

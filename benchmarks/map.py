@@ -23,26 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-
-
-def drawn(n: int, d: int) -> np.ndarray:
-    """Return fp16 vectors (n, d)."""
-    random = np.random.default_rng(0)
-    directions = random.normal(size=(20, d)).astype(np.float32)
-    clusters = 24
-    which = random.choice(clusters, n, p=random.dirichlet(np.full(clusters, 3.0)))
-    centres = random.normal(size=(clusters, 20)).astype(np.float32)
-    # As in real embeddings, each cluster varies in few directions a lot and in many a little.
-    widths = random.uniform(0.3, 1.2, size=(clusters, 20)).astype(np.float32)
-    widths = random.permuted(widths * 0.7 ** np.arange(20, dtype=np.float32), axis=1)
-    out = np.empty((n, d), np.float16)
-    for start in range(0, n, 10_000):
-        rows = which[start : start + 10_000]
-        inner = random.normal(size=(len(rows), 20)).astype(np.float32)
-        factors = centres[rows] + widths[rows] * inner
-        noise = random.normal(size=(len(rows), d)).astype(np.float32)
-        out[start : start + 10_000] = factors @ directions + 0.8 * noise
-    return out
+from _drawn import drawn  # noqa: E402
 
 
 def kept(matrix: np.ndarray, xy: np.ndarray) -> float:

@@ -4,10 +4,10 @@ import errno
 import json
 import math
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 
@@ -39,6 +39,25 @@ def write_atomically(path: Path, data: bytes | memoryview, *, lasting: bool = Tr
     finally:
         with suppress(OSError):  # on a read-only medium even what is not there
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(path: Path, **how: Any) -> Iterator[IO[Any]]:
+    """Open a text file to write row by row; it is there once all of it is written.
+
+    Parameters
+    ----------
+    path
+    how
+        As for ``open``.
+    """
+    beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        with beside.open("w", **how) as file:
+            yield file
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def keep_if_possible(path: Path, data: bytes | memoryview) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fewshot_lab.ui import import_form, import_result, label_import, pages, work
+from fewshot_lab.ui import import_form, import_result, label_import, other_tools, pages, work
 from fewshot_lab.ui.empty import project_or_stop
 
 project = project_or_stop()
@@ -21,5 +21,6 @@ if job is None or job.verb not in ("import", "demo"):
     import_form.show(project)
     if project.store.ids():
         label_import.show(project)
+        other_tools.show_import(project)
 elif job.report() is not None:
     import_result.show(project)

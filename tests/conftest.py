@@ -8,18 +8,26 @@ import subprocess
 import tempfile
 import time
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
+from PIL import Image
 
 from fewshot_lab.cells import CSV_MARK
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDS = {"data_folder": "data", "slurm": "slurm", "postgres": "postgresql"}
+NEEDS = {
+    "data_folder": "data",
+    "slurm": "slurm",
+    "postgres": "postgresql",
+    "orthanc": "orthanc",
+}
 """Fixtures, and the marker of a test that needs one."""
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -170,6 +178,34 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "home" / "cells"
 
 
+@pytest.fixture(scope="session")
+def slide_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of three slides of 4 x 4 tiles, embedded, to be copied: none is labelled.
+
+    The left half of each slide is dark and fine, the right half light and coarse. Two slides have
+    the same file name in folders that tell something.
+    """
+    import numpy as np
+
+    from fewshot_lab.images import Tiling, TissueRule
+    from fewshot_lab.project import Project
+
+    from .images.pyramids import write_pyramid
+
+    base = tmp_path_factory.mktemp("slides")
+    for seed, name in enumerate(["healthy/a.svs", "ill/a.svs", "ill/long name.svs"]):
+        rng = np.random.default_rng(seed)
+        fine = rng.integers(0, 120, (512, 256, 3), np.uint8)
+        coarse = rng.integers(120, 255, (32, 16, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+        (base / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_pyramid(base / "in" / name, np.hstack([fine, coarse]), levels=2)
+    project = Project.create("slides", home=base / "home")
+    project.import_images(base / "in", tiling=Tiling(tile_px=128, tissue=TissueRule(share=0)))
+    project.embed()
+    project.close()
+    return base / "home" / "slides"
+
+
 def _postgres_programs() -> Path | None:
     for place in ("/usr/lib/postgresql", "/usr/local/bin", "/usr/bin"):
         for found in sorted(Path(place).glob("**/bin/initdb"), reverse=True):
@@ -224,3 +260,67 @@ def postgres() -> Iterator[str]:
         server.send_signal(signal.SIGINT)  # fast shutdown
         server.wait(timeout=60)
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def write_video() -> Callable[..., Path]:
+    """Return what writes a video whose frames carry their number: see :func:`numbered`."""
+    av = pytest.importorskip("av", reason="videos need the extra: pip install fewshot-lab[video]")
+
+    def write(
+        file: Path,
+        frames: int,
+        *,
+        codec: str = "libx264",
+        options: dict[str, str] | None = None,
+        container: dict[str, str] | None = None,
+        fps: int = 25,
+        size: tuple[int, int] = (160, 120),
+        pixels: str = "yuv420p",
+        aspect: tuple[int, int] | None = None,
+        times: list[float] | None = None,
+        draw: Callable[[int, tuple[int, int]], np.ndarray] = numbered,
+    ) -> Path:
+        with av.open(str(file), "w", options=container or {}) as target:
+            stream = target.add_stream(codec, rate=fps, options=options or {})
+            stream.width, stream.height, stream.pix_fmt = *size, pixels
+            if aspect:
+                stream.codec_context.sample_aspect_ratio = Fraction(*aspect)
+            for number in range(frames):
+                frame = av.VideoFrame.from_ndarray(draw(number, size), "rgb24")
+                frame = frame.reformat(format=pixels)
+                if times is not None:
+                    frame.pts, frame.time_base = int(times[number] * 1000), Fraction(1, 1000)
+                    stream.codec_context.time_base = Fraction(1, 1000)
+                for packet in stream.encode(frame):
+                    target.mux(packet)
+            for packet in stream.encode():
+                target.mux(packet)
+        return file
+
+    return write
+
+
+def numbered(number: int, size: tuple[int, int]) -> np.ndarray:
+    """Draw a number as twelve bars, light for 1, over a picture that moves."""
+    width, height = size
+    picture = np.full((height, width, 3), 40, np.uint8)
+    for bit in range(12):
+        if number >> bit & 1:
+            picture[8:40, 8 + 12 * bit : 18 + 12 * bit] = 230
+    at = 3 * number % (width - 30)
+    picture[60:110, at : at + 20] = (200, 60, 60)
+    picture[60:110:4] //= 2
+    return picture
+
+
+@pytest.fixture(scope="session")
+def number_in() -> Callable[[Image.Image], int]:
+    """Return what reads the number back that :func:`numbered` drew."""
+
+    def read(picture: Image.Image) -> int:
+        grey = np.asarray(picture.convert("L"), int)
+        bars = (grey[16:32, 10 + 12 * bit : 16 + 12 * bit].mean() for bit in range(12))
+        return sum(1 << bit for bit, light in enumerate(bars) if light > 130)
+
+    return read

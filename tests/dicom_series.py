@@ -73,3 +73,24 @@ def write_series(
         pydicom.dcmwrite(file, data, enforce_file_format=True)
         files.append(file)
     return files
+
+
+def write_phantom(folder: Path, slices: int, side: int = 128, **values: Any) -> list[Path]:
+    """Write a chest drawn in Hounsfield units, with a nodule in its middle slices."""
+    files = write_series(folder, [3.0 * k for k in range(slices)], side=side, **values)
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    rng = np.random.default_rng(values.get("seed", 0))
+    for k, file in enumerate(files):
+        hu = np.full((side, side), -1000.0)
+        hu[x**2 / 0.8 + y**2 / 0.45 < 1] = 40
+        width = 0.11 * np.sin(np.pi * (k + 1) / (slices + 1))
+        for middle in (-0.42, 0.42):
+            hu[(x - middle) ** 2 / max(width, 0.01) + (y + 0.05) ** 2 / 0.16 < 1] = -850
+        hu[x**2 + (y - 0.45) ** 2 < 0.012] = 700
+        if abs(k - slices // 2) < slices // 5:
+            hu[(x - 0.4) ** 2 + (y + 0.1) ** 2 < 0.006] = 60
+        data = pydicom.dcmread(file)
+        stored = np.clip(hu + rng.normal(0, 12, hu.shape) + 1024, 0, 4095).astype(np.uint16)
+        data.PixelData = stored.tobytes()
+        data.save_as(file)
+    return files

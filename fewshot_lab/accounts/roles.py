@@ -70,6 +70,7 @@ JOB_ACTIONS = {
     "map": "prepare",
     "export": "export",
     "report": "export",
+    "exchange-out": "export",
     "predict-dropped": "look",
 }
 

@@ -11,7 +11,14 @@ from fewshot_lab.backbones.networks import register as register_networks
 from fewshot_lab.backbones.parts import FINAL, Parts
 from fewshot_lab.backbones.picture_statistics import picture_statistics
 from fewshot_lab.backbones.preprocessing import Preprocessing
-from fewshot_lab.backbones.registry import EMBEDDED, cards, default_name, find, with_stages
+from fewshot_lab.backbones.registry import (
+    EMBEDDED,
+    cards,
+    default_name,
+    file_named,
+    find,
+    with_stages,
+)
 
 __all__ = [
     "BUNDLE_LIMIT_MB",
@@ -25,6 +32,7 @@ __all__ = [
     "cards",
     "conditions",
     "default_name",
+    "file_named",
     "find",
     "must_be_accepted",
     "picture_statistics",

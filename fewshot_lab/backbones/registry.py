@@ -91,9 +91,23 @@ def _find(name: str) -> Backbone:
     file, _, architecture = name.partition("::")
     if Path(file).suffix.lower() in SUFFIXES or Path(file).expanduser().is_file():
         return _file(Path(file), architecture or None)
-    known = [twin.NAME, embedded.NAME, *shipped, *_runs(), *published.ROWS, *nielsen.NAMES]
-    known += [card.name for card in catalogue.TIMM]
+    known = [*_fixed_names(), *_runs(), *(card.name for card in catalogue.TIMM)]
     raise FewshotLabError(f"There is no backbone {name!r}{_close(name, known)}")
+
+
+def _fixed_names() -> list[str]:
+    return [twin.NAME, embedded.NAME, *_shipped(), *published.ROWS, *nielsen.NAMES]
+
+
+def file_named(text: str) -> Path | None:
+    """Return the file on this machine that a name of :func:`find` means; None for a name."""
+    name = split_name(text)[0]
+    if name in _fixed_names() or name.startswith((RUN, catalogue.PREFIX)):
+        return None
+    file = Path(name.partition("::")[0])
+    is_path = len(file.parts) > 1 or "\\" in name or file.suffix.lower() in SUFFIXES
+    file = file.expanduser().absolute()
+    return file if is_path or file.is_file() else None
 
 
 def _close(name: str, known: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from fewshot_lab.classifiers.folds import NEAR_DUPLICATE, leak_groups, stratifie
 from fewshot_lab.classifiers.paper_batch import PAPER, paper_answers
 from fewshot_lab.classifiers.pool import Pool
 from fewshot_lab.classifiers.preparation import Preparation
+from fewshot_lab.classifiers.reduction import Reduction
 from fewshot_lab.classifiers.soft_labels import SoftLabels, soft_labels
 from fewshot_lab.classifiers.stage_choice import Reading
 from fewshot_lab.classifiers.subsets import subset_predictions
@@ -23,6 +24,7 @@ __all__ = [
     "Pool",
     "Preparation",
     "Reading",
+    "Reduction",
     "SoftLabels",
     "fit",
     "leak_groups",

@@ -11,6 +11,7 @@ import typer
 from fewshot_lab.cli.labels import CsvOut, write_csv
 from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, optional
 from fewshot_lab.cli.reporting import listed, progress, tell
+from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.words import plural, share
 
 ClassifierName = Annotated[
@@ -221,6 +222,7 @@ def predict(
     groups_out: Annotated[
         Path | None, optional("The CSV of patients; beside --out as NAME.groups.csv by default.")
     ] = None,
+    shard: Shard = None,
     no_bom: NoMark = False,
     home: Home = None,
     json: Json = False,
@@ -236,9 +238,16 @@ def predict(
     if manifest is None and folder.suffix.lower() in (".csv", ".tsv"):
         manifest = folder
     find = group_finder(group_pattern, group_column, manifest)
+    part = shard_of(shard)
     with progress(job, as_json=json) as report, Bundle.open(bundle) as opened:
         done = predict_folder(
-            opened, folder, out, find=find, groups_out=groups_out, progress=report
+            opened,
+            folder,
+            part_file(out, part),
+            find=find,
+            groups_out=groups_out,
+            part=part,
+            progress=report,
         )
         result = {
             "predicted": done.predicted,
@@ -258,7 +267,7 @@ def predict(
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
         tell(result, f"{text} {done.groups}".strip(), as_json=json, job=job)
         listed(done.errors)
-    if not done.predicted:
+    if not done.predicted and part == (0, 1):
         raise typer.Exit(1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,6 +12,7 @@ import typer
 
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
 from fewshot_lab.cli.reporting import listed, progress, tell
+from fewshot_lab.cli.shards import Shard, asked_shard
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
@@ -49,15 +49,7 @@ def register(app: typer.Typer) -> None:
 def embed(
     project: ProjectName,
     backbone: Backbone = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            metavar="i/n",
-            help="Embed only the i-th of n parts, from 0, so that machines share the work; under "
-            "torchrun, srun or in a Slurm array as these say.",
-            show_default=False,
-        ),
-    ] = None,
+    shard: Shard = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, ...", show_default=False)
     ] = None,
@@ -80,7 +72,7 @@ def embed(
     from fewshot_lab.embeddings import part_of_run
     from fewshot_lab.project import Project
 
-    part = _shard(shard)
+    part = asked_shard(shard)
     # Whoever takes a part of the work runs beside the others.
     beside = part_of_run(part) != (0, 1)
     heavy = in_turn(project, job, now=now or beside, device=device)
@@ -115,15 +107,6 @@ def _listing_unreadable(job: Path | None = None, *, as_json: bool = False) -> It
         raise
 
 
-def _shard(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not match or not int(match[1]) < int(match[2]):
-        raise typer.BadParameter("--shard is i/n with i from 0 to n - 1, such as 0/2")
-    return int(match[1]), int(match[2])
-
-
 def _embedded(done: Any) -> str:
     words = [f"{plural(done.done, 'image')} embedded in {done.seconds:,.0f} s"]
     if done.done and done.images_per_second:
@@ -132,7 +115,15 @@ def _embedded(done: Any) -> str:
         words.append(f"{done.skipped:,} had an embedding")
     if done.failed:
         words.append(f"{plural(len(done.failed), 'image')} could not be read")
-    return ", ".join(words) + "."
+    sentence = ", ".join(words) + "."
+    if done.damaged:
+        names = ", ".join(Path(file).name for file in done.damaged)
+        files = "file of embeddings was" if len(done.damaged) == 1 else "files of embeddings were"
+        sentence += (
+            f" {len(done.damaged):,} {files} damaged ({names}) and set aside; "
+            "the images in it were embedded anew."
+        )
+    return sentence
 
 
 def map_(

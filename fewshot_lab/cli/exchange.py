@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.labels import tell_unmatched
-from fewshot_lab.cli.options import Home, Json, ProjectName
-from fewshot_lab.cli.reporting import tell
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.reporting import progress, tell
 
 
 class Kind(StrEnum):
@@ -42,9 +42,17 @@ def register(app: typer.Typer) -> None:
     exchange.command(name="out")(out)
     exchange.command(name="in")(in_)
     app.add_typer(exchange)
+    app.command(name="exchange-out", hidden=True)(out)
 
 
-def out(project: ProjectName, file: File, kind: As, home: Home = None, json: Json = False) -> None:
+def out(
+    project: ProjectName,
+    file: File,
+    kind: As,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
     """Write images and labels, with who gave them and when, and what else the format carries.
 
     Label Studio and FiftyOne also get predictions; AnnData and Parquet get predictions, the
@@ -53,9 +61,10 @@ def out(project: ProjectName, file: File, kind: As, home: Home = None, json: Jso
     from fewshot_lab.exchange import write_out
     from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
-        done = write_out(opened, file, kind.value)
-    tell({"out": str(file), **done._asdict()}, f"{file}: {done.sentence}", as_json=json)
+    with progress(job, as_json=json) as report, Project.open(project) as opened:
+        done = write_out(opened, file, kind.value, progress=report)
+        result = {"out": str(file), **done._asdict(), "sentence": done.sentence}
+        tell(result, f"{file}: {done.sentence}", as_json=json, job=job)
 
 
 def in_(
@@ -63,10 +72,16 @@ def in_(
     file: File,
     kind: As,
     annotator: Annotated[str, typer.Option(help="Who labelled, where the file does not say.")],
+    boxes: Annotated[
+        bool, typer.Option("--boxes", help="Make each labelled box an image of its own.")
+    ] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Keep boxes as files, not as parts of their images.")
+    ] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Take in the labels of whole images.
+    """Take in the labels of whole images, and with --boxes those of boxes.
 
     Images are known by their paths, or by the ends of them; classes that do not exist yet are
     added. Paths that are not in the project are listed and the exit status is 1; the others are
@@ -75,8 +90,8 @@ def in_(
     from fewshot_lab.exchange import take_in
     from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
-        done = take_in(opened, file, kind.value, annotator)
+    with progress(None, as_json=json) as report, Project.open(project) as opened:
+        done = take_in(opened, file, kind.value, annotator, boxes=boxes, copy=copy, progress=report)
         opened.touch()
     tell(done._asdict(), done.sentence, as_json=json)
     tell_unmatched(project, done.unmatched)

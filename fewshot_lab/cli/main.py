@@ -19,6 +19,7 @@ from fewshot_lab.cli import (
     exchange,
     labels,
     operations,
+    pacs,
     people,
     pretrain,
     projects,
@@ -26,6 +27,8 @@ from fewshot_lab.cli import (
     reproduce,
     runs,
     serve,
+    similar,
+    slides,
     splits,
 )
 from fewshot_lab.cli.options import Home
@@ -45,9 +48,12 @@ app = typer.Typer(
 for room in (
     projects,
     embeddings,
+    similar,
     backbones,
     labels,
     exchange,
+    pacs,
+    slides,
     people,
     records,
     accounts,

@@ -79,6 +79,14 @@ def pretrain(
         int | None,
         typer.Option(help="Images in a step, of all processes.", min=2, show_default=False),
     ] = None,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="lora|apla",
+            help="For big transformers: the weights rest, and few added ones learn.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Annotated[
         Path | None,
         typer.Option(
@@ -117,7 +125,12 @@ def pretrain(
         int | None, typer.Option(help="Slurm: GPUs on each.", min=0, show_default=False)
     ] = None,
     cpus: Annotated[
-        int | None, typer.Option(help="Slurm: processors on each.", min=0, show_default=False)
+        int | None,
+        typer.Option(
+            help="Slurm: processors on each; if not said, this run's share.",
+            min=0,
+            show_default=False,
+        ),
     ] = None,
     partition: Annotated[
         str | None, typer.Option(help="Slurm: partition.", show_default=False)
@@ -173,6 +186,8 @@ def pretrain(
         "batch_size": batch_size,
     }
     values = {**values_in(recipe), **values_of(set_)}
+    if adapt is not None:
+        values["adapt"] = adapt
     if run is not None:
         check_resumed(run, of_recipe, values, only_where or [])
         if not slurm and run.spec.get("launcher") == "slurm" and run.spec.get("slurm"):

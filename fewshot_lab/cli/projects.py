@@ -15,12 +15,33 @@ from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
+from fewshot_lab.cli.tiling_options import (
+    Mpp,
+    Overlap,
+    Saturation,
+    Seed,
+    Share,
+    SlideMpp,
+    Texture,
+    TilePx,
+    Tiles,
+    TileUm,
+    tiling_of,
+)
+from fewshot_lab.cli.video_options import (
+    Boxes,
+    Frames,
+    KeepPoor,
+    MostFrames,
+    clip_settings,
+    clip_table,
+)
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError, NoProject
 from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns, SliceStep
+    from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling
     from fewshot_lab.progress import Progress
     from fewshot_lab.project import Project
 
@@ -86,7 +107,7 @@ def import_(
     source: Annotated[
         list[Path],
         typer.Argument(
-            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image or DICOM file.",
+            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image, DICOM or slide.",
             show_default=False,
         ),
     ],
@@ -118,6 +139,16 @@ def import_(
             metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
     ] = None,
+    tile_um: TileUm = None,
+    mpp: Mpp = None,
+    tile_px: TilePx = None,
+    overlap: Overlap = None,
+    tiles: Tiles = None,
+    slide_mpp: SlideMpp = None,
+    saturation: Saturation = None,
+    texture: Texture = None,
+    share: Share = None,
+    seed: Seed = None,
     slices: Annotated[
         str,
         typer.Option(
@@ -125,6 +156,10 @@ def import_(
             "millimetres (5mm).",
         ),
     ] = "all",
+    frames: Frames = None,
+    most_frames: MostFrames = None,
+    keep_poor: KeepPoor = False,
+    box: Boxes = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Say what would be imported and what it costs, and stop."),
@@ -140,12 +175,17 @@ def import_(
 ) -> None:
     """Bring in images; again with the same source, only what is new.
 
-    Files that cannot be read are listed; the exit status is 1 where there is no other.
+    Files that cannot be read are listed; the exit status is 1 where there is no other. Whole slides
+    come in as tiles; ``slides tissue`` shows them first.
     """
     from fewshot_lab.images import SliceStep
     from fewshot_lab.project import Project
 
     step = SliceStep.parse(slices)
+    clips = clip_settings(frames, most_frames, keep_poor, box)
+    tiling = tiling_of(
+        tile_um, mpp, tile_px, overlap, tiles, slide_mpp, saturation, texture, share, seed
+    )
     heavy = in_turn(project, job, now=now) if prepare and not dry_run else None
     with progress(job, as_json=json, heavy=heavy) as report:
         try:
@@ -157,7 +197,7 @@ def import_(
                 source, reference_labels, path_column, label_column, group_column, metadata_column
             )
             if dry_run:
-                _preview(opened, source, columns, step, report, as_json=json)
+                _preview(opened, source, columns, step, tiling, clips, report, as_json=json)
                 return
             done = opened.import_images(
                 source if len(source) > 1 else source[0],
@@ -165,7 +205,9 @@ def import_(
                 columns=columns,
                 group_field=group_field,
                 copy=copy,
+                tiling=tiling,
                 slice_step=step,
+                clips=clips,
                 progress=report,
             )
             if done.refused and not opened.store.ids():
@@ -174,7 +216,7 @@ def import_(
             result: dict[str, Any] = asdict(done)
             tell(result, done.sentence, as_json=json and not prepare, job=job)
             listed(done.refused)
-            listed(done.volume_notes)
+            listed(done.volume_notes + done.notes)
             if prepare:
                 result |= prepare_project(opened, backbone=backbone, report=report)
                 tell(result, "The map is ready.", as_json=json, job=job)
@@ -188,6 +230,8 @@ def _preview(
     sources: list[Path],
     columns: ManifestColumns | None,
     step: SliceStep,
+    tiling: Tiling,
+    clips: ClipSettings,
     report: Progress,
     *,
     as_json: bool,
@@ -200,6 +244,8 @@ def _preview(
         sources if len(sources) > 1 else sources[0],
         columns=columns,
         slice_step=step,
+        tiling=tiling,
+        clips=clips,
         progress=report,
     )
     rows = [
@@ -215,8 +261,9 @@ def _preview(
     shown = (
         table(["first slice", "slices", "chosen", "apart", "notes"], rows) + "\n" if rows else ""
     )
+    shown += clip_table(preview.clips)
     tell(asdict(preview), shown + preview.sentence, as_json=as_json)
-    listed(preview.refused)
+    listed([*preview.refused, *((p.path, p.sentence) for p in preview.clips if p.sentence)])
 
 
 def _none_of(refused: Sequence[tuple[str, str]]) -> str:

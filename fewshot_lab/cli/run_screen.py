@@ -57,7 +57,7 @@ def in_foreground(
 
 def _follow(run: Run, command: list[str], report: Progress) -> None:
     """Start several processes and show how far the first is; Ctrl+C stops them all."""
-    from fewshot_lab.runs import gpu_environment
+    from fewshot_lab.runs import process_environment
 
     with (run.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
@@ -65,7 +65,7 @@ def _follow(run: Run, command: list[str], report: Progress) -> None:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, **gpu_environment(run)},
+            env={**os.environ, **process_environment(run)},
         )
 
     def ask(*_: object) -> None:

@@ -57,7 +57,9 @@ def new_run(
         where = parse_filter(opened, only_where)
         labelled = run_images(opened, where=where)
         images = labelled[0]
-        recommended = recommend_recipe(len(images), proposal=modality_of(opened, images), **asked)
+        recommended = recommend_recipe(
+            len(images), proposal=modality_of(opened, images), processes=nproc, **asked
+        )
         recipe = recommended.recipe
         device = asked["device"] if check_device else "cpu"
         warnings = check_recipe(

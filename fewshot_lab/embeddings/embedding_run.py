@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from fewshot_lab.embeddings.shard_writer import ShardWriter
 from fewshot_lab.embeddings.work_left import WrittenShards, claimed_chunks
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
+from fewshot_lab.processors import processors
 from fewshot_lab.progress import Progress, silent
 
 CPU_BATCH, GPU_BATCH = 16, 256
@@ -44,6 +43,8 @@ class EmbedReport:
         Images that had an embedding, and those in the hands of another process at this moment.
     failed
         Images without one, with the reason; those of earlier runs too.
+    damaged
+        Shards that were not as they had been written: their images were embedded anew.
     seconds
         In all, with loading the backbone.
     images_per_second
@@ -56,6 +57,7 @@ class EmbedReport:
     done: int = 0
     skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     seconds: float = 0.0
     images_per_second: float = 0.0
     waiting_share: float = 0.0
@@ -135,6 +137,7 @@ def embed(
             )
         written.refresh()
     recorded = [(i.id, written.failed[i.id]) for i in mine if i.id in written.failed]
+    report.damaged = [str(path) for path in written.damaged]
     report.failed = recorded + [entry for entry in report.failed if entry[0] not in written.failed]
     report.skipped = len(mine) - report.done - len(report.failed)
     report.seconds = time.monotonic() - began
@@ -223,9 +226,7 @@ def _run(
 
 def readers_for_gpu() -> int:
     """Return how many worker processes read for one GPU: its share of the cores, at most 16."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    gpus_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(16, cores // gpus_here - 1))
+    return max(1, min(16, processors() - 1))
 
 
 def _room_to_share(workers: int, batch: int, backbone: Backbone) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewshot_lab.backbones import Parts
-from fewshot_lab.embeddings.shards import Shard, read_header, shard_files
+from fewshot_lab.embeddings.shards import DamagedShard, Shard, read_shard, shard_names
 from fewshot_lab.errors import FewshotLabError
 
 
@@ -23,10 +23,13 @@ class Embeddings:
     ----------
     folder
         Where the shards lie.
+    damaged
+        Names of shards that are not as they were written; none of their images is here.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.damaged: list[str] = []
         self._lock = RLock()
         self._seen: set[str] = set()
         self._ids: list[str] = []
@@ -75,14 +78,22 @@ class Embeddings:
     def reload(self) -> int:
         """Take in shards written since; return how many images they added."""
         with self._lock:
-            fresh = [path for path in shard_files(self.folder) if path.name not in self._seen]
+            fresh = [name for name in shard_names(self.folder) if name not in self._seen]
+            if not fresh:
+                return 0
             ids, row = list(self._ids), dict(self._row)
             failed = dict(self._failed)
-            for path in fresh:
-                shard = read_header(path)
+            for name in fresh:
+                try:
+                    shard = read_shard(self.folder / name)
+                except DamagedShard:
+                    # Not there, for whoever reads; embedding makes its images' vectors anew.
+                    self._seen.add(name)
+                    self.damaged.append(name)
+                    continue
                 if shard is None:
                     continue
-                self._seen.add(path.name)
+                self._seen.add(name)
                 self._check(shard)
                 self._shards.append(shard)
                 # An image embedded by two processes at once counts once, as first found.

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fewshot_lab.embeddings.embeddings import Embeddings
-from fewshot_lab.embeddings.map_layout import layout_of, pca_map, place_new, umap_map
+from fewshot_lab.embeddings.map_layout import layout_of, pca_map, place_new
+from fewshot_lab.embeddings.umap_layout import umap_map
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from fewshot_lab.progress import Progress, silent
 EXACT_WORK = 4e11
 """Floating-point operations that comparing all pairs may take on a CPU: a few seconds."""
 
-_REDUCED = 128
+REDUCED = 128
+"""Dimensions in which neighbours of many are searched."""
 _MOST = 512
 
 
@@ -47,7 +49,7 @@ def neighbour_graph(
     if index is None and (short or gpus()):
         index = build_index(matrix)
     if index is None or not (short or index.on_gpu):
-        queries = reduced(matrix, _REDUCED)
+        queries = Reduced.of(matrix, REDUCED)(matrix)
         index = build_index(queries, kind="ivf", device="cpu")
     rows = np.empty((n, k), np.int32)
     distances = np.empty((n, k), np.float32)
@@ -86,31 +88,31 @@ def _self_first(
     return nearest, distance
 
 
-def reduced(matrix: npt.NDArray[Any], dimensions: int) -> npt.NDArray[np.float32]:
-    """Project unit vectors on the directions that keep most of their inner products.
+@dataclass(frozen=True)
+class Reduced:
+    """The directions (d, p) that keep most of the inner products of unit vectors."""
 
-    Parameters
-    ----------
-    matrix
-        (n, d).
-    dimensions
-        p; returned as they are, normalised, where d is no larger.
+    directions: npt.NDArray[np.float32] | None
 
-    Returns
-    -------
-    ndarray of float32, shape (n, min(p, d))
-    """
-    n, d = matrix.shape
-    if d <= dimensions:
-        return normalised(matrix)
-    sample = normalised(matrix[evenly_spread(n, 10_000)])
-    _, directions = np.linalg.eigh(sample.T @ sample)
-    strongest = np.ascontiguousarray(directions[:, -dimensions:], np.float32)
-    out = np.empty((n, dimensions), np.float32)
-    for start in range(0, n, 16_384):
-        block = slice(start, start + 16_384)
-        out[block] = normalised(matrix[block]) @ strongest
-    return out
+    @classmethod
+    def of(cls, matrix: npt.NDArray[Any], dimensions: int) -> Reduced:
+        """Learn them from the rows (n, d); None where there are no more than so many dimensions."""
+        n, d = matrix.shape
+        if d <= dimensions:
+            return cls(None)
+        sample = normalised(matrix[evenly_spread(n, 10_000)])
+        _, directions = np.linalg.eigh(sample.T @ sample)
+        return cls(np.ascontiguousarray(directions[:, -dimensions:], np.float32))
+
+    def __call__(self, matrix: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return rows (n, d) along them (n, p)."""
+        if self.directions is None:
+            return normalised(matrix)
+        out = np.empty((len(matrix), self.directions.shape[1]), np.float32)
+        for start in range(0, len(matrix), 16_384):
+            block = slice(start, start + 16_384)
+            out[block] = normalised(matrix[block]) @ self.directions
+        return out
 
 
 def near_pairs(

@@ -2,18 +2,22 @@
 
 A shard is a safetensors file with a tensor ``vectors`` (n, d) in fp16, and beside it, where they
 were taken, ``statistics`` (n, s) of the same pictures; its header lists the n image ids, the images
-that could not be embedded, with the reason, and the parts of a vector. Each
-process writes shards of its own, so any number of them may write into one folder at once without a
-common list to lock: the manifest is the union of the headers.
+that could not be embedded, with the reason, the parts of a vector, and checksums of all of these
+and of the numbers. Each process writes shards of its own, so any number of them may write into one
+folder at once without a common list to lock: the manifest is the union of the headers.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
@@ -23,6 +27,11 @@ from fewshot_lab.backbones import Parts
 from fewshot_lab.files import write_atomically
 
 SUFFIX = ".safetensors"
+_BLOCK = 1 << 24
+
+
+class DamagedShard(Exception):  # noqa: N818
+    """A file that is no whole shard, or other than it was written."""
 
 
 @dataclass(frozen=True)
@@ -96,60 +105,109 @@ def write_shard(
     tensors = {"vectors": np.ascontiguousarray(vectors, np.float16)}
     if statistics is not None:
         tensors["statistics"] = np.ascontiguousarray(statistics, np.float16)
-    data = save(
-        tensors,
-        metadata={
-            "ids": json.dumps(list(ids)),
-            "failed": json.dumps(list(failed)),
-            "parts": json.dumps((parts or Parts.final(vectors.shape[1])).lengths),
-            "fingerprint": fingerprint,
-            "dtype": dtype,
-        },
+    metadata = {
+        "ids": json.dumps(list(ids)),
+        "failed": json.dumps(list(failed)),
+        "parts": json.dumps((parts or Parts.final(vectors.shape[1])).lengths),
+        "fingerprint": fingerprint,
+        "dtype": dtype,
+    }
+    metadata["checksums"] = json.dumps(
+        {name: zlib.crc32(tensor.data) for name, tensor in tensors.items()}
+        | {"metadata": _checksum_of(metadata)}
     )
+    data = save(tensors, metadata=metadata)
     # Named by time, so that listing them by name gives about the order of writing.
     path = folder / f"{time.time_ns():019d}-{uuid4().hex[:8]}{SUFFIX}"
     write_atomically(path, data)
     return path
 
 
-def read_header(path: Path) -> Shard | None:
-    """Read a shard's header; None for a file that is damaged or no shard.
+def read_shard(path: Path) -> Shard | None:
+    """Read a shard's header, and all of it once, to compare its checksums.
 
-    A damaged shard counts as not there: its images are embedded again.
+    Returns
+    -------
+    Shard or None
+        None where the file cannot be read now.
+
+    Raises
+    ------
+    DamagedShard
+        Where it is not as it was written. Shards of earlier versions have no checksums: of those
+        only the length is compared.
     """
     try:
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
             size = path.stat().st_size
+            length = int.from_bytes(file.read(8), "little")
             if not 0 < length <= size - 8:
-                return None
+                raise DamagedShard(path)
             header = json.loads(file.read(length))
-        tensor, metadata = header["vectors"], header["__metadata__"]
-        beside = header.get("statistics")
-        n, d = tensor["shape"]
-        ids = json.loads(metadata["ids"])
-        # Shards of the first version say nothing of parts: they have but one.
-        parts = Parts.of(json.loads(metadata["parts"])) if "parts" in metadata else Parts.final(d)
-        tensors = [tensor] if beside is None else [tensor, beside]
-        whole = all(each["dtype"] == "F16" and each["shape"][0] == len(ids) for each in tensors)
-        whole &= size == 8 + length + sum(2 * n * each["shape"][1] for each in tensors)
-        if not whole or (n and parts.dimensions != d):
-            return None
-        return Shard(
-            path=path,
-            ids=ids,
-            failed=[(str(i), str(reason)) for i, reason in json.loads(metadata["failed"])],
-            parts=parts,
-            fingerprint=metadata["fingerprint"],
-            dtype=metadata["dtype"],
-            offset=8 + length + tensor["data_offsets"][0],
-            statistics_at=beside
-            and (8 + length + beside["data_offsets"][0], int(beside["shape"][1])),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+            metadata = header.pop("__metadata__")
+            shard = _shard(path, header, metadata, 8 + length, size)
+            sums = json.loads(metadata.pop("checksums", "{}"))
+            if sums and sums.pop("metadata") != _checksum_of(metadata):
+                raise DamagedShard(path)
+            for name, checksum in sums.items():
+                start, end = header[name]["data_offsets"]
+                file.seek(8 + length + start)
+                if _checksum_in(file, end - start) != checksum:
+                    raise DamagedShard(path)
+            return shard
+    except OSError:
         return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DamagedShard(path) from None
 
 
-def shard_files(folder: Path) -> list[Path]:
-    """Return the shard files of a folder, the oldest first; half-written ones are not listed."""
-    return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
+def _shard(
+    path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str], start: int, size: int
+) -> Shard:
+    """Make it of a header; ``start`` is where the tensors begin."""
+    tensor, beside = tensors["vectors"], tensors.get("statistics")
+    n, d = tensor["shape"]
+    ids = json.loads(metadata["ids"])
+    # Shards of the first version say nothing of parts: they have but one.
+    parts = Parts.of(json.loads(metadata["parts"])) if "parts" in metadata else Parts.final(d)
+    both = [tensor] if beside is None else [tensor, beside]
+    whole = all(each["dtype"] == "F16" and each["shape"][0] == len(ids) for each in both)
+    whole &= size == start + sum(2 * n * each["shape"][1] for each in both)
+    if not whole or (n and parts.dimensions != d):
+        raise DamagedShard(path)
+    return Shard(
+        path=path,
+        ids=ids,
+        failed=[(str(i), str(reason)) for i, reason in json.loads(metadata["failed"])],
+        parts=parts,
+        fingerprint=metadata["fingerprint"],
+        dtype=metadata["dtype"],
+        offset=start + tensor["data_offsets"][0],
+        statistics_at=beside and (start + beside["data_offsets"][0], int(beside["shape"][1])),
+    )
+
+
+def _checksum_of(metadata: Mapping[str, str]) -> int:
+    return zlib.crc32(json.dumps(sorted(metadata.items())).encode())
+
+
+def _checksum_in(file: BinaryIO, length: int) -> int:
+    checksum = 0
+    while length > 0 and (block := file.read(min(_BLOCK, length))):
+        checksum, length = zlib.crc32(block, checksum), length - len(block)
+    return checksum
+
+
+def set_aside(path: Path) -> None:
+    """Let a damaged shard count no more; what is left of it stays beside the others."""
+    with suppress(OSError):  # another process was first
+        path.rename(path.with_suffix(".damaged"))
+
+
+def shard_names(folder: Path) -> list[str]:
+    """Return the names of a folder's shards, the oldest first; half-written ones are not listed."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (no object for each of some thousand files)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if name.endswith(SUFFIX) and not name.startswith("."))

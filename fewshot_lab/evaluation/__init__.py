@@ -8,6 +8,7 @@ from fewshot_lab.evaluation.audit_estimates import (
     TestFigures,
     test_figures,
 )
+from fewshot_lab.evaluation.class_shares import SeenTiles, class_shares
 from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
 from fewshot_lab.evaluation.confounding import LabelledImages, confounding
 from fewshot_lab.evaluation.confounding_result import Confounding
@@ -125,6 +126,7 @@ __all__ = [
     "ReplayPlan",
     "RobustnessIndex",
     "RuleComparison",
+    "SeenTiles",
     "Settings",
     "SiteAudit",
     "Split",
@@ -140,6 +142,7 @@ __all__ = [
     "check_folds",
     "check_sides",
     "choose",
+    "class_shares",
     "closer_than_usual",
     "compare_rules",
     "confounding",

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import read_json, records
+from fewshot_lab.exchange.files import read_json, records, rectangle
 from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing
 from fewshot_lab.files import write_atomically
 
@@ -43,7 +43,9 @@ def write(file: Path, outgoing: Outgoing) -> None:
 
 
 def read(file: Path) -> Contents:
-    """Return the annotations of whole images; boxes and outlines are counted.
+    """Return the annotations of whole images and of boxes; outlines alone are counted.
+
+    An outline with its box, as most tools write it, counts as the box.
 
     Raises
     ------
@@ -58,9 +60,11 @@ def read(file: Path) -> Contents:
         )
     paths = {str(each.get("id")): each.get("file_name") for each in records(content, "images")}
     names = {str(each.get("id")): each.get("name") for each in records(content, "categories")}
-    opinions, other = [], 0
+    opinions, other, boxes = [], 0, []
     for each in records(content, "annotations"):
-        if any(each.get(part) for part in ("bbox", "segmentation", "keypoints", "caption")):
+        box = rectangle(each.get("bbox"))
+        parts = ("bbox", "segmentation", "keypoints", "caption")
+        if box is None and any(each.get(part) for part in parts):
             other += 1
             continue
         path, name = paths.get(str(each.get("image_id"))), names.get(str(each.get("category_id")))
@@ -71,5 +75,9 @@ def read(file: Path) -> Contents:
             )
         attributes = each["attributes"] if isinstance(each.get("attributes"), dict) else {}
         annotator = str(attributes.get("annotator") or "").strip() or None
-        opinions.append((path, Opinion(name, annotator, str(attributes.get("time") or ""))))
-    return Contents(opinions, other)
+        opinion = Opinion(name, annotator, str(attributes.get("time") or ""))
+        if box is None:
+            opinions.append((path, opinion))
+        else:
+            boxes.append((path, box, opinion))
+    return Contents(opinions, other, boxes)

@@ -7,8 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import read_xml
-from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing
+from fewshot_lab.exchange.files import read_xml, rectangle
+from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Rectangle
 from fewshot_lab.files import write_atomically
 
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -61,7 +61,7 @@ def write(file: Path, outgoing: Outgoing) -> None:
 
 
 def read(file: Path) -> Contents:
-    """Return the tags of images; boxes and outlines are counted.
+    """Return the tags of images and the boxes on them; outlines are counted.
 
     Raises
     ------
@@ -73,14 +73,30 @@ def read(file: Path) -> Contents:
         raise FewshotLabError(
             f"{file.name} is no CVAT file with images: export as “CVAT for images 1.1”."
         )
-    opinions, other = [], 0
+    opinions, other, boxes = [], 0, []
     for image in root.iter("image"):
         for drawn in image:
-            if drawn.tag != "tag":
+            box = _box(drawn)
+            if drawn.tag != "tag" and box is None:
                 other += 1
                 continue
             attributes = {each.get("name"): each.text or "" for each in drawn.iter("attribute")}
             annotator = attributes.get("annotator", "").strip() or None
             opinion = Opinion(drawn.get("label", ""), annotator, attributes.get("time", ""))
-            opinions.append((image.get("name", ""), opinion))
-    return Contents(opinions, other)
+            path = image.get("name", "")
+            if box is None:
+                opinions.append((path, opinion))
+            else:
+                boxes.append((path, box, opinion))
+    return Contents(opinions, other, boxes)
+
+
+def _box(drawn: ElementTree.Element) -> Rectangle | None:
+    """Return a box that lies straight."""
+    if drawn.tag != "box" or drawn.get("rotation", "").strip("0."):
+        return None
+    corners = rectangle([drawn.get(name) for name in ("xtl", "ytl", "xbr", "ybr")])
+    if corners is None:
+        return None
+    left, top, right, bottom, _ = corners
+    return Rectangle(left, top, right - left, bottom - top)

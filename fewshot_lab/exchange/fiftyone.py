@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import read_json, records
+from fewshot_lab.exchange.files import read_json, records, rectangle, writing_beside
 from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture
 from fewshot_lab.files import write_atomically
 
@@ -20,7 +21,7 @@ USUAL = "ground_truth"
 
 
 def write(folder: Path, outgoing: Outgoing) -> None:
-    """Write a dataset folder; images stay where they lie.
+    """Write a dataset folder, or a ZIP of one; images stay where they lie.
 
     The label that counts is ``ground_truth``, what each annotator says ``opinions``, the
     classifier's answer ``predictions``, with its confidence.
@@ -30,13 +31,22 @@ def write(folder: Path, outgoing: Outgoing) -> None:
     FewshotLabError
         Where there is a file of the folder's name.
     """
-    if folder.exists() and not folder.is_dir():
-        raise FewshotLabError(f"{folder} is a file: FiftyOne's format is a folder, name another.")
     metadata = {"name": outgoing.about["project"], "media_type": "image", "info": outgoing.about}
     samples = [_sample(each) for each in outgoing.pictures]
     # The samples last: without them a folder is no dataset yet.
-    write_atomically(folder / "metadata.json", json.dumps(metadata, indent=1).encode())
-    write_atomically(folder / "samples.json", json.dumps({"samples": samples}).encode())
+    files = {
+        "metadata.json": json.dumps(metadata, indent=1),
+        "samples.json": json.dumps({"samples": samples}),
+    }
+    if folder.suffix == ".zip":
+        with writing_beside(folder) as beside, ZipFile(beside, "w", ZIP_DEFLATED) as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        return
+    if folder.exists() and not folder.is_dir():
+        raise FewshotLabError(f"{folder} is a file: FiftyOne's format is a folder, name another.")
+    for name, text in files.items():
+        write_atomically(folder / name, text.encode())
 
 
 def _sample(picture: Picture) -> dict[str, Any]:
@@ -69,7 +79,9 @@ def _classification(label: str, **further: Any) -> dict[str, Any]:
 
 
 def read(folder: Path) -> Contents:
-    """Return the classifications that people gave, of our own dataset folder or another.
+    """Return classifications and boxes that people gave, of our own dataset folder or another's.
+
+    ``folder`` may be its ``samples.json`` alone.
 
     They stand in ``opinions`` or, where a folder has none, in ``ground_truth``, or in the only
     field of classifications without a confidence.
@@ -79,30 +91,40 @@ def read(folder: Path) -> Contents:
     FewshotLabError
         Where it is no such folder, or several fields could be meant.
     """
-    if folder.name == "samples.json":
-        folder = folder.parent
-    if not (folder / "samples.json").is_file():
+    file = folder if folder.is_file() else folder / "samples.json"
+    if not file.is_file():
         raise FewshotLabError(
             f"{folder} holds no samples.json: export from FiftyOne as FiftyOneDataset and name "
             "the folder."
         )
     samples = [
         each
-        for each in records(read_json(folder / "samples.json"), "samples")
+        for each in records(read_json(file), "samples")
         if isinstance(each.get("filepath"), str)
     ]
     if not samples:
-        raise FewshotLabError(f"{folder / 'samples.json'} lists no samples with a filepath.")
+        raise FewshotLabError(f"{file.name} lists no samples with a filepath.")
     field = _field(samples, folder)
-    opinions, other = [], 0
+    opinions, other, boxes = [], 0, []
     for sample in samples:
         path = sample["path"] if isinstance(sample.get("path"), str) else sample["filepath"]
         for name, value in sample.items():
             if name == field:
                 opinions += [(path, _opinion(each)) for each in _classifications(value)]
-            elif isinstance(value, dict) and value.get("_cls") == "Detections":
-                other += len(records(value, "detections"))
-    return Contents(opinions, other)
+            for each in _detections(value):
+                box = rectangle(each.get("bounding_box"), 1)
+                if box is None or not isinstance(each.get("label"), str):
+                    other += 1
+                else:
+                    boxes.append((path, box, _opinion(each)))
+    return Contents(opinions, other, boxes)
+
+
+def _detections(value: Any) -> list[dict[str, Any]]:
+    """Return the boxes of a field that people drew: models say how sure they are."""
+    if not isinstance(value, dict) or value.get("_cls") != "Detections":
+        return []
+    return [each for each in records(value, "detections") if each.get("confidence") is None]
 
 
 def _field(samples: list[dict[str, Any]], folder: Path) -> str | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from xml.etree import ElementTree
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.pictures import Contents, Opinion
+from fewshot_lab.exchange.pictures import Contents, Opinion, Rectangle
 
 
 def _bytes(file: Path) -> bytes:
@@ -66,6 +67,17 @@ def records(holder: Any, key: str) -> list[dict[str, Any]]:
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
+def rectangle(values: Any, of: float | None = None) -> Rectangle | None:
+    """Return four numbers as a box; None where they are not that, or not a number."""
+    if not isinstance(values, (list, tuple)) or len(values) != 4:
+        return None
+    try:
+        x, y, width, height = map(float, values)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return Rectangle(x, y, width, height, of) if isfinite(x + y + width + height) else None
+
+
 def row_opinions(rows: Iterable[tuple[str, Mapping[str, Any]]], file: Path) -> Contents:
     """Return rows of a table, a path with label, annotator and time, as contents.
 
@@ -84,7 +96,7 @@ def row_opinions(rows: Iterable[tuple[str, Mapping[str, Any]]], file: Path) -> C
             )
         annotator, time = (str(row.get(name) or "") for name in ("annotator", "time"))
         opinions.append((path, Opinion(label, annotator or None, time)))
-    return Contents(opinions, 0)
+    return Contents(opinions, 0, [])
 
 
 @contextmanager

@@ -12,6 +12,13 @@ from fewshot_lab.exchange.pictures import Contents, Outgoing
 FormatName = Literal["label-studio", "coco", "cvat", "fiftyone", "anndata", "parquet"]
 
 
+_LABELS = "What each person said of each image."
+_EVERYTHING = (
+    "For analysis: what each person said, the label that counts, the classifier's probability of "
+    "each class, and the embedding of each image."
+)
+
+
 class Format(NamedTuple):
     """A format of another tool.
 
@@ -19,7 +26,9 @@ class Format(NamedTuple):
     ----------
     title : str
     file : str
-        What a file of it is called usually; a folder ends with "/".
+        What a file of it is called.
+    carries : str
+        What is in it, in a clinician's words.
     write : callable
         Writes all that goes out to a path.
     read : callable
@@ -32,6 +41,7 @@ class Format(NamedTuple):
 
     title: str
     file: str
+    carries: str
     write: Callable[[Path, Outgoing], None]
     read: Callable[[Path], Contents]
     predictions: Literal["none", "for annotators", "all"] = "none"
@@ -40,14 +50,29 @@ class Format(NamedTuple):
 
 FORMATS: dict[FormatName, Format] = {
     "label-studio": Format(
-        "Label Studio", "tasks.json", label_studio.write, label_studio.read, "for annotators"
+        "Label Studio",
+        "tasks.json",
+        "What each person said of each image, and what the classifier says.",
+        label_studio.write,
+        label_studio.read,
+        "for annotators",
     ),
-    "coco": Format("COCO", "coco.json", coco.write, coco.read),
-    "cvat": Format("CVAT", "annotations.xml", cvat.write, cvat.read),
-    "fiftyone": Format("FiftyOne", "fiftyone/", fiftyone.write, fiftyone.read, "for annotators"),
-    "anndata": Format("AnnData", "images.h5ad", anndata.write, anndata.read, "all", numbers=True),
+    "coco": Format("COCO", "coco.json", _LABELS, coco.write, coco.read),
+    "cvat": Format("CVAT", "annotations.xml", _LABELS, cvat.write, cvat.read),
+    "fiftyone": Format(
+        "FiftyOne",
+        "fiftyone.zip",
+        "The label that counts, what each person said, and what the classifier says. A folder, "
+        "packed as a ZIP.",
+        fiftyone.write,
+        fiftyone.read,
+        "for annotators",
+    ),
+    "anndata": Format(
+        "AnnData", "images.h5ad", _EVERYTHING, anndata.write, anndata.read, "all", numbers=True
+    ),
     "parquet": Format(
-        "Parquet", "images.parquet", parquet.write, parquet.read, "all", numbers=True
+        "Parquet", "images.parquet", _EVERYTHING, parquet.write, parquet.read, "all", numbers=True
     ),
 }
 assert tuple(FORMATS) == get_args(FormatName)

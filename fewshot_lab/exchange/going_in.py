@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.exchange.box_labels import cut_boxes
 from fewshot_lab.exchange.formats import FORMATS, FormatName
 from fewshot_lab.exchange.matching import project_paths
+from fewshot_lab.exchange.pictures import Opinion, Rectangle
+from fewshot_lab.progress import Progress, silent
 from fewshot_lab.store import LONGEST_NAME, tidy_name
 from fewshot_lab.words import plural
 
@@ -25,6 +28,8 @@ class TakenIn(NamedTuple):
     unmatched : list of str
         Paths that lead to no image, or to several.
     annotators, new_classes : list of str
+    boxes : int
+        Boxes that are images of their own now.
     other : int
         Boxes, outlines and answers of other kinds, left out.
     times : (str, str) or None
@@ -38,6 +43,7 @@ class TakenIn(NamedTuple):
     unmatched: list[str]
     annotators: list[str]
     new_classes: list[str]
+    boxes: int
     other: int
     times: tuple[str, str] | None
     respelt: str
@@ -49,9 +55,14 @@ class TakenIn(NamedTuple):
         if self.new_classes:
             made = plural(len(self.new_classes), "new class", "new classes")
             text += f" {made}: {', '.join(self.new_classes)}."
+        if self.boxes:
+            text += (
+                f" {plural(self.boxes, 'box', 'boxes')} cut out of their images, to be embedded."
+            )
         if self.other:
             left = plural(self.other, "box, outline or other answer", "boxes, outlines or others")
-            text += f" {left} left out: only labels of whole images come in."
+            only = "" if self.boxes else ": only labels of whole images come in"
+            text += f" {left} left out{only}."
         if self.times:
             text += (
                 f" The labels carry the time of now; the journal keeps the file's, from "
@@ -60,8 +71,37 @@ class TakenIn(NamedTuple):
         return f"{text} {self.respelt}".strip()
 
 
-def take_in(project: Project, file: Path, kind: FormatName, annotator: str) -> TakenIn:
-    """Label images from another tool's file; classes that do not exist yet are added.
+class Incoming(NamedTuple):
+    """What a file says of the images of a project; nothing of it is stored yet.
+
+    Attributes
+    ----------
+    rows : dict
+        From an annotator to paths and labels.
+    boxes : dict
+        From an annotator to paths, boxes and labels, where they were asked for.
+    other : int
+        Boxes, outlines and answers of other kinds, left out.
+    times : (str, str) or None
+        The first and the last time in the file.
+    """
+
+    rows: dict[str, list[tuple[str, str]]]
+    boxes: dict[str, list[tuple[str, Rectangle, str]]]
+    other: int
+    times: tuple[str, str] | None
+
+
+def read_labels(
+    project: Project,
+    file: Path,
+    kind: FormatName,
+    annotator: str,
+    *,
+    boxes: bool = False,
+    apart: str = "",
+) -> Incoming:
+    """Read another tool's file; nothing is stored.
 
     Parameters
     ----------
@@ -70,43 +110,96 @@ def take_in(project: Project, file: Path, kind: FormatName, annotator: str) -> T
     kind : FormatName
     annotator : str
         Whose labels those are of which the file does not say it.
+    boxes : bool
+        Also take boxes that have a label.
+    apart : str
+        Added to the names in the file, where they must not be taken for people who sign in here.
 
     Raises
     ------
     FewshotLabError
-        Where the file cannot be read, is another format, holds no label of a whole image, or
-        two of one annotator for one image; nothing is stored then.
+        Where the file cannot be read, is another format, or holds no label that is asked for.
     """
     contents = FORMATS[kind].read(file)
-    opinions = [
-        (_storable(path), each._replace(label=_storable(each.label)))
-        for path, each in contents.opinions
-        if path and each.label.strip()
+    drawn = contents.boxes if boxes else []
+    other = contents.other + len(contents.boxes) - len(drawn)
+    said: list[tuple[str, Rectangle | None, Opinion]] = [
+        *((path, None, each) for path, each in contents.opinions),
+        *drawn,
     ]
-    if not opinions:
-        instead = ", only boxes, outlines or other answers" if contents.other else ""
+    said = [(_storable(path), box, each) for path, box, each in said if path and each.label.strip()]
+    if not said:
+        instead = ", only boxes, outlines or other answers" if other else ""
         raise FewshotLabError(
             f"{file.name} holds no label of a whole image{instead}. Nothing was stored."
         )
-    store = project.store
-    own_path = project_paths(store, list(dict.fromkeys(path for path, _ in opinions)))
-    rows: dict[str, list[tuple[str, str]]] = {}
-    for path, opinion in opinions:
-        who = tidy_name(_storable(opinion.annotator or annotator))
+    own_path = project_paths(project.store, list(dict.fromkeys(path for path, *_ in said)))
+    incoming = Incoming({}, {}, other, None)
+    for path, box, opinion in said:
+        named = tidy_name(_storable(opinion.annotator or ""))
+        who = f"{named}{apart}" if named and named != annotator else tidy_name(annotator)
         if not 0 < len(who) <= LONGEST_NAME:
             raise FewshotLabError(
                 f"An annotator's name has 1 to {LONGEST_NAME} characters; {who[:80]!r} has "
                 f"{len(who)}. Nothing was stored."
             )
-        rows.setdefault(who, []).append((own_path[path], opinion.label))
+        if box is None:
+            incoming.rows.setdefault(who, []).append((own_path[path], _storable(opinion.label)))
+        else:
+            row = own_path[path], box, _storable(opinion.label)
+            incoming.boxes.setdefault(who, []).append(row)
+    moments = sorted(_storable(opinion.time) for *_, opinion in said if opinion.time)
+    return incoming._replace(times=(moments[0], moments[-1]) if moments else None)
+
+
+def take_in(
+    project: Project,
+    file: Path,
+    kind: FormatName,
+    annotator: str,
+    *,
+    boxes: bool = False,
+    copy: bool = False,
+    apart: str = "",
+    progress: Progress = silent,
+) -> TakenIn:
+    """Label images from another tool's file; classes that do not exist yet are added.
+
+    Parameters
+    ----------
+    project, file, kind, annotator, apart
+        See :func:`read_labels`.
+    boxes : bool
+        Make each labelled box an image of its own: a part of its image, and in its group.
+    copy : bool
+        Keep boxes as files of the project; else they are read from their images.
+
+    Raises
+    ------
+    FewshotLabError
+        As :func:`read_labels`, and where one annotator says two things of one image; nothing is
+        stored then.
+    """
+    incoming = read_labels(project, file, kind, annotator, boxes=boxes, apart=apart)
+    store = project.store
     before = {row.name for row in store.classes()}
+    cut = cut_boxes(project, incoming.boxes, file.name, copy=copy, progress=progress)
+    rows = {
+        who: [*incoming.rows.get(who, ()), *cut.rows.get(who, ())]
+        for who in {**incoming.rows, **cut.rows}
+    }
     done = project.labels.add_rows(rows, file.name)
-    moments = sorted(_storable(opinion.time) for _, opinion in opinions if opinion.time)
-    times = (moments[0], moments[-1]) if moments else None
     new = [row.name for row in store.classes() if row.name not in before]
-    store.note("labels", kind=kind, file=str(file), labelled=done.labelled, times=times)
+    store.note("labels", kind=kind, file=str(file), labelled=done.labelled, times=incoming.times)
     return TakenIn(
-        done.labelled, done.unmatched, list(rows), new, contents.other, times, done.sentence
+        done.labelled,
+        done.unmatched,
+        list(rows),
+        new,
+        cut.boxes,
+        incoming.other + cut.empty,
+        incoming.times,
+        done.sentence,
     )
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.formats import FORMATS, Format, FormatName
+from fewshot_lab.exchange.formats import FORMATS, FormatName
 from fewshot_lab.exchange.pictures import Numbers, Opinion, Outgoing, Picture, Prediction
 from fewshot_lab.export import label_rows, predicted_classes
+from fewshot_lab.progress import Progress, silent
 from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ class WrittenOut(NamedTuple):
 
 
 def write_out(
-    project: Project, file: Path, kind: FormatName, *, classifier: TrainedClassifier | None = None
+    project: Project,
+    file: Path,
+    kind: FormatName,
+    *,
+    classifier: TrainedClassifier | None = None,
+    progress: Progress = silent,
 ) -> WrittenOut:
     """Write every image with each annotator's opinion, and what else the format carries.
 
@@ -81,6 +87,7 @@ def write_out(
         opinion = Opinion(row["label"], row["annotator"], row["time"])
         opinions.setdefault(row["image"], []).append(opinion)
     note = ""
+    progress("fitting", 0, None)
     if form.predictions != "none":
         classifier, note = _fitted(project, classifier)
     about = _about(project, classifier if form.predictions != "none" else None)
@@ -109,7 +116,9 @@ def write_out(
         )
         for row in rows
     ]
-    form.write(file.absolute(), Outgoing(about, pictures, _numbers(project, classifier, form)))
+    progress("writing", 0, len(pictures))
+    numbers = _numbers(project, classifier, progress) if form.numbers else None
+    form.write(file.absolute(), Outgoing(about, pictures, numbers))
     store.note("export", kind=kind, file=str(file))
     return WrittenOut(
         len(pictures), sum(map(len, opinions.values())), len(predicted), left_out, note
@@ -136,13 +145,20 @@ def _about(project: Project, classifier: TrainedClassifier | None) -> dict[str, 
 
 
 def _numbers(
-    project: Project, classifier: TrainedClassifier | None, form: Format
+    project: Project, classifier: TrainedClassifier | None, progress: Progress
 ) -> Numbers | None:
-    embeddings = project.embeddings
-    if not form.numbers or embeddings is None:
+    """Return what is computed of pictures while they are written, part by part."""
+    if (embeddings := project.embeddings) is None:
         return None
+    written = 0
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     class_ids = [] if classifier is None else classifier.fitted.class_ids.tolist()
+
+    def matrix(ids: Sequence[str]) -> NDArray[np.float16]:
+        nonlocal written
+        progress("writing", written, len(embeddings))
+        written += len(ids)
+        return embeddings.matrix(ids)
 
     def probabilities(ids: Sequence[str]) -> NDArray[np.float64]:
         assert classifier is not None
@@ -150,7 +166,7 @@ def _numbers(
 
     return Numbers(
         embedded=set(embeddings.ids),
-        embeddings=embeddings.matrix,
+        embeddings=matrix,
         columns=[f"{name} {n}" for name, length in embeddings.parts.lengths for n in range(length)],
         class_names=[names[number] for number in class_ids],
         probabilities=probabilities,

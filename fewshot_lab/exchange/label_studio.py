@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import read_json, records
-from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture
+from fewshot_lab.exchange.files import read_json, records, rectangle
+from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture, Rectangle
 from fewshot_lab.files import write_atomically
 
 LOCAL = "/data/local-files/?d="
@@ -61,7 +61,7 @@ def _choice(label: str) -> dict[str, Any]:
 
 
 def read(file: Path) -> Contents:
-    """Return the choices of a file of tasks; annotations that were skipped hold none.
+    """Return choices and boxes of a file of tasks; annotations that were skipped hold none.
 
     Raises
     ------
@@ -84,14 +84,17 @@ def read(file: Path) -> Contents:
         if not annotation.get("was_cancelled")
     ]
     users = {str(each.get("completed_by")) for _, each in annotations if _user(each) is None}
-    opinions, other = [], 0
+    opinions, other, boxes = [], 0, []
     for path, annotation in annotations:
         who = _user(annotation)
         if who is None and len(users) > 1:  # several people whom the file does not name
             who = f"Label Studio user {annotation.get('completed_by', '?')}"
         for result in records(annotation, "result"):
             value = result.get("value")
-            choices = value.get("choices") if isinstance(value, dict) else None
+            if not isinstance(value, dict):
+                value = {}
+            box = _box(value)
+            choices = value.get("choices" if box is None else "rectanglelabels")
             if not isinstance(choices, list):
                 other += 1
                 continue
@@ -100,8 +103,19 @@ def read(file: Path) -> Contents:
                 meta = {}
             annotator = str(meta.get("annotator") or who or "") or None
             time = str(meta.get("time") or annotation.get("created_at") or "")
-            opinions += [(path, Opinion(str(choice), annotator, time)) for choice in choices]
-    return Contents(opinions, other)
+            for opinion in (Opinion(str(choice), annotator, time) for choice in choices):
+                if box is None:
+                    opinions.append((path, opinion))
+                else:
+                    boxes.append((path, box, opinion))
+    return Contents(opinions, other, boxes)
+
+
+def _box(value: dict[str, Any]) -> Rectangle | None:
+    """Return a box that lies straight; it is in per cent of the picture's sides."""
+    if "rectanglelabels" not in value or value.get("rotation"):
+        return None
+    return rectangle([value.get(name) for name in ("x", "y", "width", "height")], 100)
 
 
 def _user(annotation: dict[str, Any]) -> str | None:

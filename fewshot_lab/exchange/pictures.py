@@ -104,6 +104,24 @@ class Outgoing(NamedTuple):
     numbers: Numbers | None = None
 
 
+class Rectangle(NamedTuple):
+    """A box on a picture, upright.
+
+    Attributes
+    ----------
+    x, y, width, height : float
+        Its left upper corner and its sides.
+    of : float or None
+        They are fractions of the picture's sides, times this; None: pixels.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    of: float | None = None
+
+
 class Contents(NamedTuple):
     """What a file of another tool holds.
 
@@ -111,8 +129,11 @@ class Contents(NamedTuple):
     ----------
     opinions : list of (path, Opinion)
     other : int
-        Boxes, outlines and answers of other kinds, which are no label of a whole picture.
+        Outlines and answers of other kinds, which are neither a label of a whole picture nor of
+        a box.
+    boxes : list of (path, Rectangle, Opinion)
     """
 
     opinions: list[tuple[str, Opinion]]
     other: int
+    boxes: list[tuple[str, Rectangle, Opinion]]

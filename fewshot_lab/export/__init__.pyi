@@ -6,6 +6,7 @@ from .folder_predictions import PredictReport as PredictReport
 from .folder_predictions import predict_folder as predict_folder
 from .licence import check_backbone as check_backbone
 from .metrics_json import figures as figures
+from .neighbour_table import write_neighbours as write_neighbours
 from .predict_groups import FindGroup as FindGroup
 from .predict_groups import GroupTally as GroupTally
 from .predict_groups import group_finder as group_finder
@@ -19,9 +20,12 @@ from .stored_predictions import predict_dropped as predict_dropped
 from .stored_predictions import predictions_table as predictions_table
 from .stored_predictions import read_predictions as read_predictions
 from .stored_predictions import write_sources as write_sources
+from .tables import as_csv as as_csv
 from .tables import label_rows as label_rows
 from .tables import labels_csv as labels_csv
 from .tables import opinions_csv as opinions_csv
 from .tables import parse_moment as parse_moment
 from .tables import predicted_classes as predicted_classes
 from .tables import predictions_csv as predictions_csv
+from .tile_features import TileFeature as TileFeature
+from .tile_features import write_features as write_features

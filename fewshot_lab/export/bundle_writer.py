@@ -23,9 +23,11 @@ from fewshot_lab.export.licence import check_backbone
 from fewshot_lab.export.onnx_graph import REVISION, backbone_graph, join, serialise
 from fewshot_lab.export.parity import check_parity
 from fewshot_lab.export.predict_script import predict_py
+from fewshot_lab.export.predict_slides import TILES_FILE
 from fewshot_lab.export.skops_file import dump, write_member
 from fewshot_lab.export.tables import labels_used_csv
 from fewshot_lab.export.templating import render
+from fewshot_lab.export.tile_settings import tile_settings
 from fewshot_lab.files import to_json
 from fewshot_lab.progress import Progress, silent
 
@@ -44,6 +46,7 @@ FILES = (
     "predict.py",
     "decision.json",
     "reference.npz",
+    "tiles.json",
 )
 
 
@@ -200,6 +203,8 @@ def _write_files(
         decision = decision.reordered([list(fitted.class_ids).index(i) for i in ids])
         for name, data in decision.files().items():
             _store(folder / name, data)
+    if (settings := tile_settings(project)) is not None:
+        _store(folder / TILES_FILE, _json(settings.to_dict()))
     others = {key: facts[key] for key in ("flow", "strategy", "splits", "curve", "agreement")}
     _store(folder / "metrics.json", _json({**metrics, **others}))
     _store(folder / "predict.py", predict_py().encode())

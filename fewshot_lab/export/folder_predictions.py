@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ def predict_folder(
     *,
     find: FindGroup | None = None,
     groups_out: Path | None = None,
+    part: tuple[int, int] = (0, 1),
     progress: Progress = silent,
 ) -> PredictReport:
     """Predict every picture of a folder (a ZIP, a manifest, one file) into a CSV.
@@ -76,16 +78,25 @@ def predict_folder(
         row for each patient.
     groups_out : path, optional
         That CSV; beside ``out`` as ``NAME.groups.csv`` by default.
+    part : (i, n)
+        Only every n-th picture from the i-th on; all parts together have each once.
 
     Raises
     ------
     FewshotLabError
-        Where there is no picture, or ``out`` cannot be written. Nothing is written then.
+        Where there is no picture, one row for each patient is asked of a part, or ``out`` cannot
+        be written. Nothing is written then.
     """
     from fewshot_lab.export.predict_groups import GroupTally, groups_file
     from fewshot_lab.export.predict_template import write_predictions
 
     out = Path(out)
+    i, parts = part
+    if parts > 1 and find is not None:
+        raise FewshotLabError(
+            "A part of the images does not hold whole patients: predict all of them at once, or "
+            "leave the patients out."
+        )
     tally = None if find is None else GroupTally(find, bundle.names, bundle.decision)
     beside = None if tally is None else groups_file(out, groups_out)
     with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
@@ -96,15 +107,15 @@ def predict_folder(
 
         def counted() -> Iterator[Prediction]:
             nonlocal seen
-            for row in bundle.predict(pictures):
+            for row in bundle.predict(islice(pictures, i, None, parts)):
                 seen += 1
                 if row.decided is not None:
                     referred.append(not row.decided)
                 if row.unlike is not None:
                     unlike.append(row.unlike)
-                progress("predicting", seen, max(pictures.total, seen))
+                progress("predicting", seen, max(pictures.total // parts, seen))
                 yield row
-            if not seen:
+            if not seen and parts == 1:
                 raise FewshotLabError(f"There is no picture in {folder}.")
 
         try:

@@ -3,9 +3,10 @@
     python predict.py FOLDER --out predictions.csv
     python predict.py FOLDER --group-pattern '([^/]+)/[^/]+$'   # one row per patient, too
     python predict.py FOLDER --watch counts                     # says when other images come
+    python predict.py SLIDE.svs                                 # tiles, one row per slide, GeoJSON
 
 It needs Python 3.9 or later and three packages: onnxruntime 1.16, numpy 1.21 and pillow 9.4, each
-that or later. From Python::
+that or later; for whole slides also openslide-python and openslide-bin. From Python::
 
     from predict import Classifier
 
@@ -31,7 +32,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import PIL
@@ -43,7 +44,15 @@ from fewshot_lab.cells import CSV_MARK, table_encoding, text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.decisions import Decision
+from fewshot_lab.export.predict_geojson import SlideFiles
 from fewshot_lab.export.predict_groups import GroupTally, group_finder, groups_file
+from fewshot_lab.export.predict_slides import (
+    SlideTilePicture,
+    SlideTiles,
+    TileSettings,
+    is_slide_file,
+    slide_of_path,
+)
 from fewshot_lab.export.predict_watch import Watch
 from fewshot_lab.images.candidates import Candidate, Refused
 from fewshot_lab.images.file_types import kind_of
@@ -58,6 +67,7 @@ REQUIRES = {"python": "3.9", "onnxruntime": "1.16", "numpy": "1.21", "pillow": "
 """The oldest release of each that a bundle works with."""
 
 Read = Callable[..., Image.Image]
+Picture = Union[str, Path, Candidate, Refused, SlideTilePicture]  # noqa: UP007 (Python 3.9)
 
 
 @dataclass(frozen=True)
@@ -189,9 +199,7 @@ class Classifier:
             return None
         return np.stack([picture_statistics(pixels) for pixels in inputs])
 
-    def predict(
-        self, pictures: Iterable[str | Path | Candidate | Refused], *, batch: int = BATCH
-    ) -> Iterator[Prediction]:
+    def predict(self, pictures: Iterable[Picture], *, batch: int = BATCH) -> Iterator[Prediction]:
         """Yield one row per picture, in order; one that cannot be read never stops the others."""
         items = iter(pictures)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -237,11 +245,13 @@ class Classifier:
             )
         return rows
 
-    def _attempt(self, item: str | Path | Candidate | Refused) -> np.ndarray | str:
+    def _attempt(self, item: Picture) -> np.ndarray | str:
         """Return the model's input, or the reason why there is none."""
         if isinstance(item, Refused):
             return item.reason
         try:
+            if isinstance(item, SlideTilePicture):
+                return self.prepare(item.read())
             if isinstance(item, Candidate):
                 return self.prepare(item.file, item.frame)
             return self.prepare(item)
@@ -278,20 +288,33 @@ def _reading(file: str) -> Iterator[None]:
         raise FewshotLabError(f"{file} cannot be read; copy the bundle anew.") from error
 
 
-def _name(item: str | Path | Candidate | Refused) -> str:
-    return item.path if isinstance(item, (Candidate, Refused)) else str(item)
+def _name(item: Picture) -> str:
+    return item.path if isinstance(item, (Candidate, Refused, SlideTilePicture)) else str(item)
 
 
-def find_pictures(folder: str | Path) -> list[Candidate | Refused]:
-    """List the pictures under a folder, sorted; each page of a TIFF by itself ("a.tif#0")."""
+def find_pictures(
+    folder: str | Path, open_tiles: Callable[[str, Path], SlideTiles] | None = None
+) -> list[Candidate | Refused | SlideTilePicture]:
+    """List the pictures under a folder, sorted; each page of a TIFF by itself ("a.tif#0").
+
+    ``open_tiles`` opens a whole slide, of which every tile with tissue is a picture.
+    """
     root = Path(folder)
     if root.is_dir():
         listing = list_folder(root)
     else:
         listing = Listing()
         list_file(listing, root.name, root, named=True)
-    pictures: list[Candidate | Refused] = list(listing.refused)
+    pictures: list[Candidate | Refused | SlideTilePicture] = list(listing.refused)
     for path, file in listing.files:
+        if open_tiles is not None and is_slide_file(file):
+            try:
+                tiles = open_tiles(path, file).pictures()
+            except FewshotLabError as error:
+                pictures.append(Refused(path, str(error)))
+                continue
+            pictures += tiles or [Refused(path, "No tissue was found on this slide.")]
+            continue
         kind = _kind(file)
         if kind in ("dicom", "nifti"):
             pictures.append(Refused(path, f"This is {kind.upper()}: predict it with fewshot-lab."))
@@ -427,6 +450,15 @@ def _parser() -> argparse.ArgumentParser:
         "--groups-out", type=Path, help="the CSV of patients: beside --out, as NAME.groups.csv"
     )
     parser.add_argument(
+        "--tile-px", type=int, help="slides: side of a tile in pixels, where tiles.json is missing"
+    )
+    parser.add_argument(
+        "--mpp", type=float, help="slides: micrometres per pixel of a tile, as the classifier knows"
+    )
+    parser.add_argument(
+        "--slide-mpp", type=float, help="slides: micrometres per pixel where the file says none"
+    )
+    parser.add_argument(
         "--watch",
         type=Path,
         metavar="FOLDER",
@@ -442,6 +474,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _tile_settings(options: argparse.Namespace) -> TileSettings:
+    """Return how slides are cut: as the bundle says, else as asked."""
+    with _reading("tiles.json"):
+        settings = TileSettings.load(Path(__file__).resolve().parent)
+    if settings is None and options.tile_px is None:
+        raise FewshotLabError(
+            "The classifier was made of no slides: give --tile-px, and --mpp, for its images."
+        )
+    if settings is None or options.tile_px is not None:
+        return TileSettings(options.tile_px, options.mpp)
+    return settings if options.mpp is None else replace(settings, mpp=options.mpp)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Predict a folder from the command line."""
     options = _parser().parse_args(arguments)
@@ -453,7 +498,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         find = group_finder(options.group_pattern, options.group_column, options.manifest)
         classifier = Classifier(threads=options.threads)
-        pictures = find_pictures(options.folder)
+        slides: dict[str, SlideTiles] = {}
+
+        def open_tiles(name: str, file: Path) -> SlideTiles:
+            slides[name] = SlideTiles(file, name, _tile_settings(options), options.slide_mpp)
+            return slides[name]
+
+        pictures = find_pictures(options.folder, open_tiles)
+        slide_tally = None
         if not pictures:
             print(f"There is no picture in {options.folder}.", file=sys.stderr)
             return 1
@@ -463,6 +515,13 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"\r{done} of {len(pictures)}", end="", file=sys.stderr, flush=True)
 
         rows = classifier.predict(pictures)
+        if slides:
+            slides_out = options.out.with_name(f"{options.out.stem}.slides.csv")
+            slide_tally = GroupTally(slide_of_path, classifier.names, classifier.decision)
+            slide_tally.answers = replace(slide_tally.answers, noun="slide")
+            origins = {name: tiles.origin for name, tiles in slides.items()}
+            features = SlideFiles(options.out, classifier.classes, origins)
+            rows = features.watch(slide_tally.watch(rows))
         tally = None
         if find is not None:
             groups_out = groups_file(options.out, options.groups_out)
@@ -474,6 +533,8 @@ def main(arguments: list[str] | None = None) -> int:
             watch = Watch(options.watch, pool, classifier.names)
             rows = watch.passing(rows)
         count, errors = write_predictions(rows, classifier.names, options.out, progress=show)
+        if slide_tally is not None:
+            slide_tally.write(slides_out)
         if tally is not None:
             tally.write(groups_out)
         watched = "" if watch is None else watch.finish(options.out)
@@ -491,6 +552,9 @@ def main(arguments: list[str] | None = None) -> int:
     for path, reason in errors:
         print(f"{path}: {reason}", file=sys.stderr)
     print(f"{count} predicted, {len(errors)} could not be read: {options.out}")
+    if slide_tally is not None:
+        files = ", ".join(str(file) for file in features.written)
+        print(f"{slide_tally.sentence(slides_out)} For QuPath: {files or 'nothing'}.")
     if tally is not None:
         print(tally.sentence(groups_out))
     if watched:

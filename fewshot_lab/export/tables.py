@@ -14,6 +14,7 @@ from fewshot_lab.errors import FewshotLabError
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore, TrainedClassifier
 
+LOG = "log"
 LABEL_COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine")
 OPINION_COLUMNS = (
     "image",
@@ -52,10 +53,12 @@ def labels_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str
     str
         Columns image, path, label, kind ("class", "unsure", "reject"), annotator, time (ISO,
         UTC), split ("train", "audit", "test", "held out": goes with an audit or test image, or
-        empty), machine (accepted in bulk from predictions). Exact duplicates have a row each.
+        empty), machine (accepted in bulk from predictions), log (the log's position and hash
+        then, the same in each row, by which ``verify`` knows these labels again). Exact duplicates
+        have a row each.
     """
-    rows = label_rows(project, at)
-    return as_csv(LABEL_COLUMNS, (_as_text(row) for row in rows))
+    rows, log = label_rows(project, at), str(project.store.log_head(at))
+    return as_csv((*LABEL_COLUMNS, LOG), (_as_text(row) | {LOG: log} for row in rows))
 
 
 def label_rows(
@@ -88,11 +91,12 @@ def opinions_csv(project: ProjectCore, *, at: int | datetime | None = None) -> s
     -------
     str
         Columns image, path, annotator, label, kind, time, machine, decided (by a senior), trains
-        (the label that follows from all opinions by the rule in force then).
+        (the label that follows from all opinions by the rule in force then), log (as in
+        :func:`labels_csv`).
     """
-    rows = project.store.export_opinions(at)
-    texts = ({**_as_text(row), "decided": _truth(row["decided"])} for row in rows)
-    return as_csv(OPINION_COLUMNS, texts)
+    rows, log = project.store.export_opinions(at), str(project.store.log_head(at))
+    texts = ({**_as_text(row), "decided": _truth(row["decided"]), LOG: log} for row in rows)
+    return as_csv((*OPINION_COLUMNS, LOG), texts)
 
 
 def labels_used_csv(

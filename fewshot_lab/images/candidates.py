@@ -31,6 +31,8 @@ class Candidate:
         Patient, slide, video: what must not be split.
     meta : dict
         Further columns of the manifest, each text or number.
+    usual_sharpness : float or None
+        Of its clip: frames that are black, or blurred beside it, are passed over.
     """
 
     path: str
@@ -39,6 +41,7 @@ class Candidate:
     reference: str | None = None
     group: str | None = None
     meta: dict[str, str | float] = field(default_factory=dict)
+    usual_sharpness: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,14 @@ class ExaminedImage:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """A frame of a clip that shows nothing: "black" or "blurred"."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Refused:
     """A file that was left out, and why."""
 
@@ -107,6 +118,8 @@ class Scan(Iterator[Candidate | Refused]):
         Slices that the step between slices does not take.
     localizers : int
         Survey images, which are left out.
+    notes : list of (path, sentence)
+        What is to be known of a clip: text burnt in, an end that is missing.
     """
 
     def __init__(self) -> None:
@@ -114,6 +127,7 @@ class Scan(Iterator[Candidate | Refused]):
         self.ignored: Counter[str] = Counter()
         self.volumes: list[Volume] = []
         self.skipped = self.localizers = 0
+        self.notes: list[tuple[str, str]] = []
         self._items: Iterator[Candidate | Refused] = iter(())
 
     def __iter__(self) -> Scan:

@@ -50,6 +50,69 @@ def dicom_values_only(path: Path, frame: int) -> bytes | None:
     return data if same else None
 
 
+_FRAME_VALUES = ("PixelValueTransformationSequence", "FrameVOILUTSequence")
+_TEXTS = ("LO", "LT", "SH", "ST", "UT")
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_WITH_PIXELS = {"Modality", "RescaleType", "NumberOfFrames", *_PIXELS}
+
+
+def pixels_of(dataset: Any) -> bytes:
+    """Return an instance as a file that holds its pixels and what shows them, and nothing else.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        With its pixels, compressed or not.
+
+    Raises
+    ------
+    ValueError
+        Where it cannot be written, as it is damaged.
+    """
+    from pydicom import dcmwrite
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+
+    bare = Dataset()
+    bare.file_meta = FileMetaDataset()
+    bare.SOPClassUID = bare.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    bare.SOPInstanceUID = bare.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    buffer = io.BytesIO()
+    try:
+        bare.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+        for element in dataset:
+            if element.keyword in _WITH_PIXELS or (
+                element.tag.group == 0x0028 and element.VR not in _TEXTS
+            ):
+                bare.add(element)
+        _without_texts(bare)
+        for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+            if name in dataset:
+                setattr(bare, name, [_frame_values(item) for item in dataset.get(name)])
+        dcmwrite(buffer, bare, enforce_file_format=True)
+    except Exception as error:  # the reader raises nearly anything on damaged data
+        raise ValueError("The DICOM data are damaged or of a kind that is not known.") from error
+    return buffer.getvalue()
+
+
+def _without_texts(dataset: Any) -> None:
+    """Take what somebody may have written about a table of values out of it."""
+    for element in dataset:
+        for item in element.value if element.VR == "SQ" else ():
+            for name in ("LUTExplanation", "ModalityLUTType"):
+                item.pop(name, None)
+
+
+def _frame_values(groups: Any) -> Any:
+    from pydicom.dataset import Dataset
+
+    kept = Dataset()
+    for name in _FRAME_VALUES:
+        if name in groups:
+            setattr(kept, name, groups.get(name))
+    return kept
+
+
 def _written(stored: np.ndarray, photometric: str, header: Any, frame: int) -> bytes | None:
     from pydicom import dcmwrite
     from pydicom.dataset import Dataset, FileMetaDataset

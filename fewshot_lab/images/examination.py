@@ -6,11 +6,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from fewshot_lab.images.candidates import Candidate, ExaminedImage, Refused
+from fewshot_lab.images.candidates import Candidate, ExaminedImage, PassedOver, Refused
 from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.frame_quality import why_poor
 from fewshot_lab.images.reading import make_thumbnail, pixel_id, read_rgb
-from fewshot_lab.images.slides import pixel_file
+from fewshot_lab.images.references import pixel_file
 from fewshot_lab.progress import Progress, silent
+
+_Looked = ExaminedImage | PassedOver | Refused
 
 
 def _never(candidate: Candidate) -> bool:
@@ -23,7 +26,7 @@ def examine(
     skip: Callable[[Candidate], bool] = _never,
     workers: int | None = None,
     progress: Progress = silent,
-) -> Iterator[ExaminedImage | Refused]:
+) -> Iterator[ExaminedImage | PassedOver | Refused]:
     """Read every candidate in full, in threads; results come in the candidates' order.
 
     Parameters
@@ -43,11 +46,11 @@ def examine(
 
     Yields
     ------
-    ExaminedImage or Refused
+    ExaminedImage, PassedOver or Refused
     """
     workers = workers or min(8, os.cpu_count() or 1)
     report = _Report(candidates, progress)
-    waiting: deque[Future[ExaminedImage | Refused] | Refused | None] = deque()
+    waiting: deque[Future[_Looked] | Refused | None] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="examine") as pool:
         try:
             source = iter(candidates)
@@ -102,10 +105,12 @@ class _Report:
             self.next = time.monotonic() + 0.2
 
 
-def _look(candidate: Candidate) -> ExaminedImage | Refused:
+def _look(candidate: Candidate) -> _Looked:
     try:
         status = pixel_file(candidate.file).stat()
         image = read_rgb(candidate.file, candidate.frame)
+        if (usual := candidate.usual_sharpness) is not None and (why := why_poor(image, usual)):
+            return PassedOver(candidate.path, why)
         return ExaminedImage(
             candidate=candidate,
             id=pixel_id(image),

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
+from fewshot_lab.images.clip_scan import ClipScan
+from fewshot_lab.images.clips import is_clip
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import is_tile_grid, kind_of
+from fewshot_lab.images.file_types import is_clip_file, is_tile_grid, kind_of
 from fewshot_lab.images.import_roots import ImportRoots
 from fewshot_lab.images.slides import Tiling, is_slide, slide_series, tile_candidates
 from fewshot_lab.images.volume_scan import with_volumes
@@ -27,6 +29,7 @@ class FilePictures:
         roots: ImportRoots,
         volumes: VolumeRules | None,
         slides: tuple[Tiling, Path] | None,
+        clips: ClipScan,
         progress: Progress,
     ) -> None:
         self.scan = scan
@@ -34,6 +37,7 @@ class FilePictures:
         self.roots = roots
         self.volumes = volumes
         self.slides = slides
+        self.clips = clips
         self.progress = progress
         self.series: set[str] = set()
         """Slides in DICOM that were met: each has a file for every level."""
@@ -63,6 +67,18 @@ class FilePictures:
         if is_tile_grid(file):  # it may name any file
             yield Refused(path, "This says how a slide is cut; import the slide itself.")
             return
+        if is_clip_file(file):
+            yield Refused(path, "This describes a video; import the video itself.")
+            return
+        try:
+            if is_clip(file):
+                yield from self._clip(listed)
+                return
+        except UnreadableImage as error:
+            yield Refused(path, str(error))
+            return
+        except OSError:
+            pass  # reading it says why
         if listed.frame is not None:
             name = f"{path}#{listed.frame}"
             yield Candidate(name, file, listed.frame, listed.reference, group, listed.meta)
@@ -102,6 +118,23 @@ class FilePictures:
         if value is None or self.group_field is None or self.volumes is None:
             return value
         return self.volumes.code(self.group_field, value)
+
+    def _clip(self, listed: ListedFile) -> Iterator[_Item]:
+        """Yield one candidate per chosen frame of a clip; all are of one patient.
+
+        Raises
+        ------
+        UnreadableImage
+        """
+        path, file, group = listed.path, listed.file, listed.group
+        if group is None and self.group_field is not None and kind_of(file) == "dicom":
+            from fewshot_lab.images.dicom import frames_and_group
+
+            group = self._coded(frames_and_group(file, self.group_field)[1])
+        whole = Candidate(path, file, 0, listed.reference, group or path, listed.meta)
+        chosen = self.clips.frames(whole, listed.frame)
+        self.scan.total += len(chosen) - 1
+        yield from chosen
 
     def _tiles(self, listed: ListedFile) -> Iterator[_Item]:
         """Yield one candidate per tile of a slide."""

@@ -4,6 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from fewshot_lab.images.gzipped import GZIP, unpacked_head
 from fewshot_lab.images.unreadable import format_of
+from fewshot_lab.images.video_file import VIDEO_SUFFIXES, begins_like_video
 
 PICTURE_SUFFIXES = frozenset(
     [
@@ -57,10 +58,22 @@ HEAD = 348
 GRID_SUFFIX = ".tiles"
 """Of the files that say how a project's slides are cut (``slides.tile_grid``)."""
 
+BOX_SUFFIX = ".boxes"
+"""Of the files that list the boxes of an image (``boxes``)."""
+
+
+CLIP_SUFFIX = ".clip"
+"""Of the files that say what a project keeps of a clip (``clip_file``)."""
+
+
+def is_clip_file(file: Path) -> bool:
+    """Say whether a file describes a clip, by its ending."""
+    return file.suffix == CLIP_SUFFIX
+
 
 def is_tile_grid(file: Path) -> bool:
-    """Say whether a file is a grid of tiles, by its ending."""
-    return file.suffix == GRID_SUFFIX
+    """Say whether a file says which parts of another are images: tiles of a slide, or boxes."""
+    return file.suffix in (GRID_SUFFIX, BOX_SUFFIX)
 
 
 def is_noise(name: str) -> bool:
@@ -69,8 +82,8 @@ def is_noise(name: str) -> bool:
 
 
 def has_picture_suffix(name: str) -> bool:
-    """Say whether a file name ends like a picture."""
-    return ending(name) in PICTURE_SUFFIXES | DICOM_SUFFIXES | NIFTI_SUFFIXES
+    """Say whether a file name ends like a picture or a video."""
+    return ending(name) in PICTURE_SUFFIXES | DICOM_SUFFIXES | NIFTI_SUFFIXES | VIDEO_SUFFIXES
 
 
 def ending(name: str) -> str:
@@ -94,7 +107,7 @@ def head_kind(head: bytes) -> str | None:
     Returns
     -------
     str or None
-        "dicom", "nifti", "tiff", "picture" or None.
+        "dicom", "nifti", "tiff", "picture", "video" or None.
     """
     if head[128:132] == b"DICM":
         return "dicom"
@@ -102,11 +115,13 @@ def head_kind(head: bytes) -> str | None:
         return "nifti"
     if head.startswith(_TIFF_MAGIC):
         return "tiff"
-    return "picture" if format_of(head) not in _WEAK else None
+    if format_of(head) not in _WEAK:
+        return "picture"
+    return "video" if begins_like_video(head) else None
 
 
 def kind_of(path: Path) -> str:
-    """Say how a file is to be read: "dicom", "nifti", "tiff" or "picture"."""
+    """Say how a file is to be read: "dicom", "nifti", "tiff", "video" or "picture"."""
     with path.open("rb") as stream:
         head = stream.read(HEAD)
     if head.startswith(GZIP):
@@ -116,4 +131,6 @@ def kind_of(path: Path) -> str:
         return "dicom"  # some have no preamble
     if kind is None and ending(path.name) in NIFTI_SUFFIXES:
         return "nifti"
+    if kind is None and ending(path.name) in VIDEO_SUFFIXES:
+        return "video"
     return kind or "picture"

@@ -42,7 +42,7 @@ class ImportRoots:
         """Raise :class:`FewshotLabError` for a path outside."""
         if not self.allow(path):
             where = " or ".join(map(str, self.folders))
-            raise FewshotLabError(f"{path} cannot be imported: choose something in {where}.")
+            raise FewshotLabError(f"{path} cannot be used here: choose something in {where}.")
 
 
 def _in_a_project(path: Path) -> bool:

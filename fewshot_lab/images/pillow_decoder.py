@@ -19,7 +19,7 @@ signed, 32 bit, float     like 16 bit if within 0..65535 (floats within 0..1: ti
                           stretched from the smallest to the largest value
 EXIF orientation          applied, whatever the container
 Photoshop                 the flattened picture that the file holds beside its layers
-animation                 the first picture
+animation                 one picture per frame, each as it is seen after those before it
 TIFF pages                one picture per page, but for pages marked as reduced copies or masks and
                           pages of another size than the first (slide scanners' thumbnails, labels
                           and pyramid levels)
@@ -170,7 +170,7 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
         inverted = wide and tags.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
         signed = image.mode == "L" and _numbers(tags, _SAMPLE_FORMAT)[0] == 2
     elif frame:
-        raise Unreadable(f"There is no picture {frame} in this file.")
+        _seek_animation(image, frame)
     elif at_least is not None and image.format in ("JPEG", "MPO"):
         image.draft(None, (2 * at_least, 2 * at_least))
     low = _low_bytes(image, frame)
@@ -186,6 +186,14 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
         image = Image.fromarray(255 - grey if inverted else grey)
     rgb = over_white(image)
     return rgb if turned is None else rgb.transpose(turned)
+
+
+def _seek_animation(image: Image.Image, frame: int) -> None:
+    """Go to a picture of an animation, laid over those before it."""
+    try:
+        image.seek(frame)
+    except EOFError:
+        raise Unreadable(f"There is no picture {frame} in this file.") from None
 
 
 def _numbers(tags: Any, tag: int) -> tuple[int, ...]:

@@ -5,13 +5,15 @@ import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
 
 from fewshot_lab.images import pillow_decoder
+from fewshot_lab.images.boxes import load_boxes
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import is_tile_grid, kind_of
+from fewshot_lab.images.file_types import BOX_SUFFIX, is_clip_file, is_tile_grid, kind_of
 from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.unreadable import Unreadable, coded_kind, first_bytes, why_undecodable
@@ -27,7 +29,8 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
     ----------
     path : Path
     frame : int
-        Which frame of a DICOM file, page of a TIFF or tile of a slide's grid, from 0.
+        Which frame of a DICOM file, video or animation, page of a TIFF, tile of a slide's grid or
+        box of an image's list, from 0.
     at_least : int, optional
         Where the picture is scaled down afterwards to about this many pixels: a JPEG may be
         decoded at a reduced scale with both sides still at least twice this long. Never for
@@ -40,10 +43,16 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
     """
     path = Path(path)
     with _reasons():
+        if path.suffix == BOX_SUFFIX:
+            return _read_box(path, frame)
         if is_tile_grid(path):
             from fewshot_lab.images.slides.tile_grid import read_tile
 
             return read_tile(path, frame)
+        if is_clip_file(path):
+            from fewshot_lab.images.clip_file import load_clip
+
+            return load_clip(path).read(frame)
         kind = kind_of(path)
         if kind == "dicom":
             from fewshot_lab.images.dicom import read_dicom
@@ -53,11 +62,28 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
             from fewshot_lab.images.nifti import read_slice
 
             return read_slice(path, frame)
+        if kind == "video":
+            from fewshot_lab.images.clips import read_clip
+
+            return read_clip(path, frame)
         try:
             with pillow_decoder.opened(path) as image, memory_for(*image.size):
                 return pillow_decoder.to_rgb(image, frame, at_least=at_least)
         except Unreadable as error:
             return _by_another_reader(path, frame, kind, error)
+
+
+def _read_box(file: Path, number: int) -> Image.Image:
+    """Return the part of an image that a box of its list holds."""
+    boxes = load_boxes(file)
+    x, y, width, height = boxes.box(number)
+    image = _whole(Path(boxes.image), boxes.frame, Path(boxes.image).stat().st_mtime_ns)
+    return image.crop((x, y, x + width, y + height))
+
+
+@lru_cache(1)  # boxes are read one after the other, and some images have hundreds
+def _whole(file: Path, frame: int, mtime_ns: int) -> Image.Image:
+    return read_rgb(file, frame)
 
 
 def _by_another_reader(path: Path, frame: int, kind: str, error: Unreadable) -> Image.Image:
@@ -99,7 +125,7 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
     """
     path = Path(path)
     with _reasons():
-        if is_tile_grid(path):
+        if is_tile_grid(path) or is_clip_file(path):
             return None
         kind = kind_of(path)
         if kind == "dicom":
@@ -110,6 +136,8 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
             from fewshot_lab.images.nifti import read_slice_grey
 
             return read_slice_grey(path, frame)
+        if kind == "video":
+            return None
         from fewshot_lab.images import deep_grey
 
         if kind != "tiff" and (coded := coded_kind(first_bytes(path))):
@@ -148,7 +176,7 @@ def _reasons() -> Iterator[None]:
 
 
 def count_frames(path: Path) -> int:
-    """Count the pictures in a file: DICOM frames, slices of NIfTI, TIFF pages, else 1.
+    """Count the pictures in a file: DICOM and video frames, slices, TIFF pages, else 1.
 
     Raises
     ------
@@ -167,6 +195,10 @@ def count_frames(path: Path) -> int:
         from fewshot_lab.images.nifti import count_slices
 
         return count_slices(path)
+    if kind == "video":
+        from fewshot_lab.images.clips import frame_times
+
+        return len(frame_times(path))
     if kind == "tiff":
         from fewshot_lab.images.tiff import count_tiff_pictures
 

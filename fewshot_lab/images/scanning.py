@@ -8,10 +8,12 @@ from pathlib import Path
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images.archive import list_archive, unpack
 from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
+from fewshot_lab.images.clip_scan import ClipScan
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicomdir import is_dicomdir
 from fewshot_lab.images.file_pictures import FilePictures
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
+from fewshot_lab.images.frame_choice import ClipSettings
 from fewshot_lab.images.import_roots import ImportRoots
 from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
@@ -33,6 +35,8 @@ def scan(
     volumes: VolumeRules | None = None,
     tiling: Tiling | None = None,
     grids: Path | None = None,
+    clips: ClipSettings | None = None,
+    clip_folder: Path | None = None,
     progress: Progress = silent,
 ) -> Scan:
     """Find the pictures in a source, without decoding them.
@@ -61,8 +65,13 @@ def scan(
         How whole slides are cut into tiles, each a candidate; refused without it.
     grids : Path, optional
         With `tiling`: the folder for the files that say how each slide is cut.
+    clips : ClipSettings, optional
+        Which frames of videos, cine loops and animations are taken.
+    clip_folder : Path, optional
+        Where clips are described: their frames are read by these descriptions, boxes and all.
     progress : Progress
-        Told of the listing of folders, stage "listing", and of headers read, stage "headers".
+        Told of the listing of folders, stage "listing", and of headers read, stage "headers",
+        and of videos looked through.
 
     Returns
     -------
@@ -88,7 +97,8 @@ def scan(
         if not path.exists():
             raise FewshotLabError(f"There is nothing at {path}; check the path.")
     slides = (tiling, grids) if tiling is not None and grids is not None else None
-    split = FilePictures(pictures, group_field, roots, volumes, slides, progress)
+    clip_scan = ClipScan(clips or ClipSettings(), clip_folder, pictures.notes, progress)
+    split = FilePictures(pictures, group_field, roots, volumes, slides, clip_scan, progress)
     by_folder = reference_labels == "folders"
     opener = _Opener(pictures, split, columns, extract_to, progress, by_folder=by_folder)
     if len(sources) == 1:

@@ -17,7 +17,13 @@ HEADERS = "headers"
 """The stage in which the headers of DICOM files are read."""
 VOLUME, SLICE, POSITION = "volume", "slice", "position (mm)"
 """Columns that an imported slice has."""
-PREFIXES = {PATIENT: "patient", STUDY: "study", SERIES: "series", "NIfTI": "volume"}
+PREFIXES = {
+    PATIENT: "patient",
+    STUDY: "study",
+    SERIES: "series",
+    "NIfTI": "volume",
+    "SOPInstanceUID": "instance",
+}
 """What a code begins with, by what it stands for."""
 
 
@@ -111,7 +117,7 @@ def _series(
                 0,
                 listed.reference,
                 listed.group or group or series,
-                listed.meta | _place(code, k, places[k]),
+                listed.meta | slice_columns(code, k, places[k]),
             )
 
 
@@ -136,11 +142,12 @@ def _nifti(listed: ListedFile, rules: VolumeRules, scan: Scan) -> Iterator[Candi
                 frame,
                 listed.reference,
                 listed.group or listed.path,  # the slices of one volume are of one person
-                listed.meta | (_place(code, k, places[k]) if len(places) > 1 else {}),
+                listed.meta | (slice_columns(code, k, places[k]) if len(places) > 1 else {}),
             )
         first += len(places)
 
 
-def _place(code: str, k: int, mm: float | None) -> dict[str, str | float]:
+def slice_columns(code: str, k: int, mm: float | None) -> dict[str, str | float]:
+    """Return the columns of a slice: its volume, its number from 1, its position in mm."""
     place: dict[str, str | float] = {VOLUME: code, SLICE: k + 1}
     return place if mm is None else place | {POSITION: round(mm, 2)}

@@ -20,6 +20,7 @@ from fewshot_lab.live.labelling_conditions import LabellingConditions
 from fewshot_lab.live.page_state import REREAD_SECONDS, PageState, forget, page_state_of
 from fewshot_lab.live.piles import SURE, Pile, piles_of, seen_alone
 from fewshot_lab.live.session import LiveSession
+from fewshot_lab.live.slide_index import SlideIndex, slide_index
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.live.suggestion_list import suggestion_list
 
@@ -39,6 +40,7 @@ __all__ = [
     "LiveSession",
     "PageState",
     "Pile",
+    "SlideIndex",
     "Snapshot",
     "Visibility",
     "disagreeing_images",
@@ -50,6 +52,7 @@ __all__ = [
     "read_column",
     "seen_alone",
     "shared_opinions",
+    "slide_index",
     "suggestion_list",
     "visibility_of",
     "visible_annotators",

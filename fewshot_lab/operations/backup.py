@@ -28,8 +28,8 @@ from fewshot_lab.version import __version__
 FORMAT = 1
 MANIFEST = "backup.json"
 SUFFIX = ".fewshot.zip"
-LEFT_OUT = {"uploads", "jobs", "trials"}
-"""Folders of a project that are of the moment: drops, logs of jobs, comparisons."""
+LEFT_OUT = {"uploads", "fetched", "jobs", "trials"}
+"""Folders of a project that are of the moment: drops, fetches, logs of jobs, comparisons."""
 BLOCK = 2**20
 
 

@@ -1,6 +1,8 @@
+from .adapters import load_adapter as load_adapter
 from .checkpoints import newest_step as newest_step
 from .checkpoints import recipe_differences as recipe_differences
 from .cost import estimate_cost as estimate_cost
+from .distributed import is_lost_process as is_lost_process
 from .distributed import process_group as process_group
 from .health import HealthCheck as HealthCheck
 from .health import effective_rank as effective_rank

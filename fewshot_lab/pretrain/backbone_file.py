@@ -12,6 +12,7 @@ from fewshot_lab.backbones import Preprocessing, must_be_accepted
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically, write_json
 from fewshot_lab.pretrain import metrics as metrics
+from fewshot_lab.pretrain.adapters import ADAPTER, merged_state, write_adapter
 from fewshot_lab.pretrain.checkpoints import newest_step
 from fewshot_lab.pretrain.projection_head import BACKBONE
 from fewshot_lab.pretrain.recipe import Recipe
@@ -84,7 +85,6 @@ def write_backbone(
 def write_teacher(
     path: Path,
     backbone: nn.Module,
-    teacher: dict[str, Tensor],
     start: StartingBackbone,
     recipe: Recipe,
     data: DecodedImages,
@@ -98,9 +98,7 @@ def write_teacher(
     path
         In the run's folder.
     backbone
-        The teacher's, for its shape.
-    teacher
-        The teacher's weights at that step, backbone and head.
+        The teacher's at that step.
     start, recipe, data
     best
         ``step`` and ``value`` of the best so far.
@@ -114,11 +112,7 @@ def write_teacher(
     free = not any(name.endswith("pos_embed") for name, _ in backbone.named_parameters())
     write_backbone(
         path,
-        {
-            key.removeprefix("backbone."): value
-            for key, value in teacher.items()
-            if key.startswith("backbone.")
-        },
+        merged_state(backbone),
         architecture=start.architecture,
         dimensions=int(backbone.num_features),  # type: ignore[arg-type]
         preprocessing=dataclasses.replace(start.preprocessing, size=size)
@@ -144,3 +138,6 @@ def write_teacher(
             "curves": metrics.curves(path.parent),
         },
     )
+    if path.name == BACKBONE:
+        names = ("adapt", "adapt_rank", "backbone", "start")
+        write_adapter(path.with_name(ADAPTER), backbone, {k: getattr(recipe, k) for k in names})

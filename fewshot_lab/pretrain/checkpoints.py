@@ -14,7 +14,6 @@ from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
-from fewshot_lab.pretrain.recipe import Recipe
 
 FOLDER = "checkpoints"
 _NAME = re.compile(r"step-(\d{9})\.pt")
@@ -154,10 +153,9 @@ def stored_checkpoints(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def recipe_differences(recipe: dict[str, Any], stored: dict[str, Any]) -> list[str]:
     """Return in which values that matter two recipes differ, in words."""
-    # A checkpoint of before does not know the newest fields: it was made with their defaults.
-    stored = Recipe.from_dict(stored).to_dict()
     return [
         f"{name} was {stored.get(name)!r} and is {value!r}"
         for name, value in recipe.items()
-        if name not in _FREE and stored.get(name) != value
+        # A checkpoint of before does not know the newest fields: it was made with their defaults.
+        if name not in _FREE and name in stored and stored[name] != value
     ]

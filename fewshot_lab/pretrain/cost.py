@@ -143,7 +143,7 @@ def measure(
         memory = peak_memory(here)
     if memory is None:
         raise FewshotLabError(out_of_memory_sentence(recipe, here, part))
-    workers = workers_here(recipe.workers, processes)
+    workers = workers_here(recipe.workers)
     if here.type == "cuda":
         # Workers draw the next views meanwhile.
         per_image = max(trained, drawn / max(1, workers)) / (done * some)

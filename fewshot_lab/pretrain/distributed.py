@@ -6,6 +6,7 @@ Reads what torchrun sets (RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT
 from __future__ import annotations
 
 import os
+import platform
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +19,17 @@ import torch.distributed as dist
 from torch import Tensor
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import duration
 
 T = TypeVar("T")
 
 _PORT = "29531"
 _PATIENCE = timedelta(hours=1)
-"""How long the others wait for the one that decodes the images or looks whether it helps."""
+"""How long the others wait for the one that looks whether it helps."""
+JOIN_SECONDS = "FEWSHOT_LAB_JOIN_SECONDS"
+"""Environment variable: how long a run's processes wait for each other to come."""
+_JOIN_SECONDS = 600.0
+_LOST = ("onnection", "roken pipe", "Timed out waiting", "NCCL error", "ncclRemoteError")
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,14 @@ class ProcessGroup:
     rank: int
     world: int
     device: torch.device
+
+    @property
+    def name(self) -> str:
+        """Which process this is, in words."""
+        gpu = ""
+        if self.device.type == "cuda":
+            gpu = f", {torch.cuda.get_device_name(self.device)}"
+        return f"Process {self.rank} of {self.world} ({platform.node()}{gpu})"
 
     @property
     def first(self) -> bool:
@@ -95,7 +109,7 @@ def process_group(device: str = "cpu") -> Iterator[ProcessGroup]:
     Raises
     ------
     FewshotLabError
-        If a GPU was asked for and there is none, or the others cannot be reached.
+        If a GPU was asked for and there is none, or the others do not come.
     """
     rank, local, world = _numbers()
     chosen = torch.device(device)
@@ -107,17 +121,14 @@ def process_group(device: str = "cpu") -> Iterator[ProcessGroup]:
     if world == 1:
         yield ProcessGroup(0, 1, chosen)
         return
-    _rendezvous()
-    try:
-        dist.init_process_group(
-            "nccl" if chosen.type == "cuda" else "gloo",
-            rank=rank,
-            world_size=world,
-            timeout=_PATIENCE,
-        )
-    except (RuntimeError, ValueError) as error:
-        first = (str(error).splitlines() or [""])[0]
-        raise FewshotLabError(f"The run's processes did not find each other: {first}") from error
+    store = _meet(rank, world)
+    dist.init_process_group(
+        "nccl" if chosen.type == "cuda" else "gloo",
+        store=store,
+        rank=rank,
+        world_size=world,
+        timeout=_PATIENCE,
+    )
     try:
         yield ProcessGroup(rank, world, chosen)
     finally:
@@ -152,12 +163,75 @@ def _numbers() -> tuple[int, int, int]:
     return rank, local, max(1, world)
 
 
-def _rendezvous() -> None:
-    """Say where the first process is, where only Slurm's list of nodes tells it."""
-    if "MASTER_ADDR" not in os.environ:
-        nodes = os.environ.get("SLURM_STEP_NODELIST") or os.environ.get("SLURM_JOB_NODELIST", "")
-        os.environ["MASTER_ADDR"] = first_node(nodes) or "127.0.0.1"
-    os.environ.setdefault("MASTER_PORT", _PORT)
+def is_lost_process(error: BaseException) -> bool:
+    """Say whether an error is that another process of the run does not answer any more."""
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _LOST)
+
+
+def _meet(rank: int, world: int) -> Any:
+    """Wait until every process of the run has come, and return what they keep in common.
+
+    The first process keeps it, or torchrun where it started them.
+
+    Raises
+    ------
+    FewshotLabError
+        With the processes that did not come in time.
+    """
+    seconds = float(os.environ.get(JOIN_SECONDS) or _JOIN_SECONDS)
+    address, port = _meeting_point()
+    kept_by_torchrun = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    try:
+        store = dist.TCPStore(  # type: ignore[attr-defined]
+            address,
+            port,
+            is_master=rank == 0 and not kept_by_torchrun,
+            timeout=timedelta(seconds=seconds),
+            wait_for_workers=False,
+        )
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        met = dist.PrefixStore(f"fewshot-lab-{attempt}", store)  # type: ignore[attr-defined]
+        met.set(f"come-{rank}", platform.node())
+    except RuntimeError as error:
+        if "EADDRINUSE" in str(error):
+            raise FewshotLabError(
+                f"Port {port} of this machine is taken: set MASTER_PORT to another one, the same "
+                "for all processes of the run."
+            ) from None
+        raise FewshotLabError(
+            f"Process {rank} of {world} ({platform.node()}) did not reach the first one at "
+            f"{address}:{port} within {duration(seconds)}: did that start, and do the machines "
+            "reach each other at this port? Nothing is lost; start the run again."
+        ) from None
+    try:
+        met.wait([f"come-{each}" for each in range(world)], timedelta(seconds=seconds))
+    except RuntimeError:
+        missing = [each for each in range(world) if not _has_come(met, each)]
+        who = f"process {missing[0]}" if len(missing) == 1 else f"processes {_listed(missing)}"
+        raise FewshotLabError(
+            f"Of the run's {world} processes {world - len(missing)} came within "
+            f"{duration(seconds)}; {who} did not: look at the logs of their machines. Nothing is "
+            f"lost; start the run again. ({JOIN_SECONDS} changes how long they wait.)"
+        ) from None
+    return met
+
+
+def _has_come(store: Any, rank: int) -> bool:
+    try:
+        return bool(store.check([f"come-{rank}"]))
+    except RuntimeError:  # whoever kept the store has gone
+        return rank != 0
+
+
+def _listed(ranks: list[int]) -> str:
+    return ", ".join(map(str, ranks[:8])) + (" and more" if len(ranks) > 8 else "")
+
+
+def _meeting_point() -> tuple[str, int]:
+    """Return where the first process is: said in the environment, or in Slurm's list of nodes."""
+    nodes = os.environ.get("SLURM_STEP_NODELIST") or os.environ.get("SLURM_JOB_NODELIST", "")
+    address = os.environ.get("MASTER_ADDR") or first_node(nodes) or "127.0.0.1"
+    return address, int(os.environ.get("MASTER_PORT") or _PORT)
 
 
 def first_node(nodes: str) -> str:

@@ -128,6 +128,7 @@ def decode_images(
             reasons |= blocks.decoded(
                 block, lambda row: _square(images[row], side, resize), again=again
             )
+        progress("decoding", len(images), len(images))
     except (FewshotLabError, Stopped) as error:
         failure = error
     everybody = processes.gather((reasons, failure)) if processes else [(reasons, failure)]
@@ -135,7 +136,6 @@ def decode_images(
         if failed is not None:
             raise failed
     blocks.wait_until_seen()
-    progress("decoding", len(images), len(images))
     reasons = {row: reason for part, _ in everybody for row, reason in part.items()}
     good = [row for row in range(len(images)) if row not in reasons]
     if not good:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 from torch.utils.data import Sampler
+
+from fewshot_lab.processors import processors
 
 
 def images_of_step(n_images: int, batch_size: int, step: int, seed: int) -> list[tuple[int, int]]:
@@ -69,19 +70,12 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
         return len(self._steps)
 
 
-def workers_here(asked: int, world: int) -> int:
+def workers_here(asked: int) -> int:
     """Return how many processes make views for one process of a run.
 
     Parameters
     ----------
     asked
-        Of the recipe; -1 for what this machine's processors allow, of which the training keeps one.
-    world
-        The run's processes, which are taken to be on this machine if torchrun does not say.
+        Of the recipe; -1 for what the processors allow, of which the training keeps one.
     """
-    if asked >= 0:
-        return asked
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
-    return max(1, min(16, cores // here - 1))
+    return min(asked, processors()) if asked >= 0 else max(1, min(16, processors() - 1))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import nn
 
 from fewshot_lab.files import write_json
 from fewshot_lab.pretrain import checkpoints as checkpoints
@@ -56,6 +57,7 @@ class RunMonitor:
         self._networks, self._processes, self._writer = networks, processes, writer
         self._health = HealthCheck(recipe)
         self._check = LabelCheck(data, recipe) if processes.first else None
+        self._beside: nn.Module | None = None
         self._best: dict[str, Any] = {"value": None, "step": 0}
 
     @property
@@ -113,22 +115,23 @@ class RunMonitor:
         if better or step == 0:
             state = networks.state_dict()
             write_head(folder / HEAD, state["teacher"], state["centre"], step)
-            self._write(BACKBONE, step, state["teacher"])
+            self._write(BACKBONE, step, networks.teacher.backbone)
 
     def write_last(self, state: dict[str, Any]) -> None:
-        """Write the backbone of a checkpoint as the newest there is."""
-        self._write(LAST, state["step"], state["teacher"])
+        """Write the backbone of a checkpoint as the newest there is; beside the training."""
+        if self._beside is None:
+            self._beside = copy.deepcopy(self._networks.teacher.backbone).cpu()
+        weights = {
+            key.removeprefix("backbone."): value
+            for key, value in state["teacher"].items()
+            if key.startswith("backbone.")
+        }
+        self._beside.load_state_dict(weights)
+        self._write(LAST, state["step"], self._beside)
 
-    def _write(self, name: str, step: int, teacher: dict[str, Tensor]) -> None:
+    def _write(self, name: str, step: int, backbone: nn.Module) -> None:
         write_teacher(
-            self._folder / name,
-            self._networks.teacher.backbone,
-            teacher,
-            self._start,
-            self._recipe,
-            self._data,
-            self._best,
-            step,
+            self._folder / name, backbone, self._start, self._recipe, self._data, self._best, step
         )
 
     def log(self, step: int, numbers: dict[str, Any], with_rank: bool) -> str | None:

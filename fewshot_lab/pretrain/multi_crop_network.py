@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fewshot_lab.backbones import Preprocessing, find
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain.adapters import adapt
 from fewshot_lab.pretrain.architecture import create, stages, starting_weights
 from fewshot_lab.pretrain.projection_head import (
     PretrainedHead,
@@ -188,6 +189,8 @@ def student_and_teacher(
     head = ProjectionHead(width, recipe.head_hidden, recipe.head_bottleneck, recipe.prototypes)
     if start.head is not None and start.head.weights["mlp.0.weight"].shape[1] == width:
         head.take_over(start.head.weights)
+    if recipe.adapt != "none":
+        adapt(start.network, recipe.adapt, recipe.adapt_rank)
     student = MultiCropNetwork(start.network, head, start.preprocessing)
     teacher = copy.deepcopy(student).requires_grad_(False)
     freeze_stages(student.backbone, recipe.frozen_stages)

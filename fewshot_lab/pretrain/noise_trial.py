@@ -11,6 +11,7 @@ import torch
 from fewshot_lab.pretrain.crops import CropDataset, Views, by_view, collate, coloured_views
 from fewshot_lab.pretrain.loss import dino_loss, teacher_target
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone, student_and_teacher
+from fewshot_lab.pretrain.preflight import has_compiler
 from fewshot_lab.pretrain.recipe import Recipe
 
 
@@ -30,7 +31,7 @@ class NoiseTrial:
         )
         for network in (self._student, self._teacher):
             network.to(device).train()
-        compiles = recipe.compile and device.type == "cuda"
+        compiles = recipe.compile and has_compiler()
         self._run_student = torch.compile(self._student) if compiles else self._student
         self._run_teacher = torch.compile(self._teacher) if compiles else self._teacher
         learning = [p for p in self._student.parameters() if p.requires_grad]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import full_disk, write_atomically
+from fewshot_lab.processors import processors
 
 _OF_EARLIER_VERSIONS = ("pixels.u8", "state.json", "lock")
 _LEFT_BEHIND = 3600.0
@@ -148,7 +149,7 @@ class PixelBlocks:
             pixels = np.fromfile(file, np.uint8, int(np.prod(shape))).reshape(shape)
             todo = list(known)
         reasons: dict[int, str] = {}
-        with ThreadPoolExecutor(min(8, _processors())) as pool:
+        with ThreadPoolExecutor(min(8, processors())) as pool:
             for row, result in zip(todo, pool.map(decode, todo), strict=True):
                 if isinstance(result, str):
                     reasons[row] = result
@@ -196,8 +197,3 @@ class PixelBlocks:
             with suppress(OSError):
                 if time.time() - part.stat().st_mtime > _LEFT_BEHIND:
                     part.unlink()
-
-
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

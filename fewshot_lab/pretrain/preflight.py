@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.architecture import (
     architecture_of,
@@ -44,11 +47,7 @@ def check_recipe(
             f"There are {n_images:,} images, fewer than a batch of {recipe.batch_size}: take "
             f"--batch-size {max(2, n_images // 2)}, or import more images."
         )
-    if recipe.batch_size % (nproc * recipe.accumulate):
-        raise FewshotLabError(
-            f"A batch of {recipe.batch_size} cannot be shared equally by {nproc} processes"
-            + (f" in {recipe.accumulate} parts each." if recipe.accumulate > 1 else ".")
-        )
+    check_shares(recipe, nproc)
     _check_device(device, nproc)
     architecture = architecture_of(recipe.backbone, recipe.start)
     _check_weights(recipe)
@@ -60,9 +59,32 @@ def check_recipe(
             f"of {recipe.global_size} px: smaller crops (global_size, local_size) would learn as "
             "much in less time."
         )
+    if recipe.compile and not has_compiler():
+        warnings.append(
+            "There is no compiler here (gcc or clang), so nothing is compiled: it will be slower."
+        )
     if device == "cpu" and recipe.steps * recipe.batch_size * recipe.global_size**2 > 2e11:
         warnings.append("This will take days without a GPU.")
     return warnings
+
+
+def has_compiler() -> bool:
+    """Return whether there is a compiler of C, without which torch.compile cannot work."""
+    names = (os.environ.get("CXX"), os.environ.get("CC"), "g++", "gcc", "clang++", "clang", "cc")
+    return any(shutil.which(name) for name in names if name)
+
+
+def check_shares(recipe: Recipe, nproc: int) -> None:
+    """Raise FewshotLabError for a batch that so many processes cannot share equally."""
+    shares = nproc * recipe.accumulate
+    if recipe.batch_size % shares:
+        below, above = (recipe.batch_size // shares + more for more in (0, 1))
+        fits = " or ".join(str(times * shares) for times in (below, above) if times)
+        raise FewshotLabError(
+            f"A batch of {recipe.batch_size} cannot be shared equally by {nproc} processes"
+            + (f" in {recipe.accumulate} parts each" if recipe.accumulate > 1 else "")
+            + f": take --batch-size {fits}."
+        )
 
 
 def _check_device(device: str, nproc: int) -> None:

@@ -102,6 +102,14 @@ class Recipe:
     head_only_steps: int = value(0, "First steps, in which the backbone rests.", 0)
     frozen_stages: int = value(0, "Stages at the input that stay as they were, stem included.", 0)
     drop_path: float = value(0.0, "Stochastic depth of the student.", 0, 0.9)
+    adapt: str = value(
+        "none",
+        "For transformers: their weights rest, and few added ones learn.",
+        choices=("none", "lora", "apla"),
+    )
+    adapt_rank: int = value(
+        16, "Of lora's matrices; for apla, outputs of each projection that learn (0: all).", 0
+    )
 
     precision: str = value(
         "float32",
@@ -208,6 +216,7 @@ class Recipe:
         modality: str | None = None,
         *,
         device: str = "cpu",
+        processes: int = 1,
         epochs: float | None = None,
         **fixed: Any,
     ) -> RecommendedRecipe:
@@ -222,6 +231,9 @@ class Recipe:
             A key of the presets; stained microscopy if None.
         device
             "cpu" takes small crops and batches.
+        processes
+            GPUs, or processes on CPUs, which share a batch: on GPUs it grows with them, and the
+            learning rate with the batch.
         epochs
             How often each image is seen, instead of a rule.
         fixed
@@ -233,7 +245,14 @@ class Recipe:
             For fewer than two images, an unknown modality or a value a recipe cannot take.
         """
         chosen = choose_values(
-            n_images, backbone, start, modality, device=device, epochs=epochs, **fixed
+            n_images,
+            backbone,
+            start,
+            modality,
+            device=device,
+            processes=processes,
+            epochs=epochs,
+            **fixed,
         )
         return RecommendedRecipe(cls.from_dict(chosen.values), chosen.reasons)
 

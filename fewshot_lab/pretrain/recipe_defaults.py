@@ -56,6 +56,7 @@ def choose_values(
     modality: str | None,
     *,
     device: str = "cpu",
+    processes: int = 1,
     epochs: float | None = None,
     **fixed: Any,
 ) -> Choices:
@@ -70,7 +71,7 @@ def choose_values(
     _modality(chosen, modality)
     case = _case(n_images, backbone, start, device)
     _crops(chosen, case)
-    batch, steps = _length(chosen, case, epochs)
+    batch, steps = _length(chosen, case, processes, epochs)
     per_epoch = max(1.0, n_images / batch)
     _head(chosen, case, steps)
     _teacher(chosen, case, per_epoch)
@@ -156,13 +157,17 @@ def _crops(chosen: Choices, case: _Case) -> None:
     chosen.take("device_views", case.on_gpu, why)
 
 
-def _length(chosen: Choices, case: _Case, epochs: float | None) -> tuple[int, int]:
+def _length(chosen: Choices, case: _Case, processes: int, epochs: float | None) -> tuple[int, int]:
     """Choose the batch and the number of steps, and return them."""
     most, why = 64, "Small steps learn sooner on few images."
     if case.on_gpu:
         most = 256 if case.n_images >= _ENOUGH_FOR_256 else 128
         why = "A GPU is faster in large batches; the measured cost tells whether it fits."
-    batch = int(chosen.take("batch_size", min(most, _below(case.n_images)), why))
+        if processes > 1:
+            most = max(most, min(most * processes, case.n_images // 20))
+            why = f"For {processes} processes, as long as an epoch has 20 steps."
+    share = max(1, min(most, _below(case.n_images)) // processes)
+    batch = int(chosen.take("batch_size", max(2, share * processes), why))
     chosen.take("accumulate", 1, "The batch goes through in one piece; more pieces save memory.")
     usual = 100.0 if case.on_gpu else 400_000 / case.n_images
     passes = epochs or min(100.0, max(20.0, usual))
@@ -237,11 +242,17 @@ def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
 
 def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
     """Choose what rests, and for how long."""
+    adapted = chosen.take("adapt", "none", "All of it is to learn; lora or apla save memory.")
+    rank, why = (0, "All outputs of the projections.") if adapted == "apla" else (16, "Usual.")
+    chosen.take("adapt_rank", rank, why)
     frozen = round(min(per_epoch, 0.1 * steps))
     chosen.take("frozen_last_layer_steps", frozen, "DINO: the first epoch.")
     if case.scratch:
         chosen.take("head_only_steps", 0, "Nothing to protect.")
         chosen.take("frozen_stages", 0, "All of it is to be learnt.")
+    elif adapted != "none":
+        chosen.take("head_only_steps", min(500, steps // 10), "A new head learns alone first.")
+        chosen.take("frozen_stages", 0, "All weights rest as it is.")
     elif case.head:
         chosen.take("head_only_steps", 0, "The head is not new.")
         chosen.take("frozen_stages", 0, "Backbone and head already fit each other.")

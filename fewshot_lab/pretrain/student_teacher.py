@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from fewshot_lab.pretrain import schedules as schedules
 from fewshot_lab.pretrain.distributed import ProcessGroup
 from fewshot_lab.pretrain.multi_crop_network import StartingBackbone, student_and_teacher
+from fewshot_lab.pretrain.preflight import has_compiler
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.pretrain.synced_norm import synced_norms
 
@@ -43,13 +44,16 @@ class StudentTeacher:
 
     def __init__(self, recipe: Recipe, start: StartingBackbone, processes: ProcessGroup) -> None:
         self._recipe, self._processes = recipe, processes
+        # All or none: compiled, BatchNorm speaks in another way.
+        self._compiles = recipe.compile and not processes.any(not has_compiler())
         self.student, self.teacher = student_and_teacher(recipe, start)
         for network in (self.student, self.teacher):
             if processes.world > 1:
-                synced_norms(network, processes.device)
+                synced_norms(network, processes.device, compiled=self._compiles)
             network.to(processes.device)
         backbone = self.student.backbone
         self.resting = {n for n, p in backbone.named_parameters() if not p.requires_grad}
+        _share(self.student.backbone, self.teacher.backbone, self.resting)
         self._learning = [p for n, p in backbone.named_parameters() if n not in self.resting]
         self.optimiser = torch.optim.AdamW(
             self._groups(), lr=0.0, fused=processes.device.type == "cuda"
@@ -61,11 +65,9 @@ class StudentTeacher:
             )
             if name.removeprefix("backbone.") not in self.resting
         ]
-        self._compiles = recipe.compile and processes.device.type == "cuda"
+        self._shared: DistributedDataParallel | None = None
         self.run_student: Callable[[list[Tensor]], Tensor] = self.student
-        self.run_teacher: Callable[[list[Tensor]], Tensor] = (
-            torch.compile(self.teacher) if self._compiles else self.teacher
-        )
+        self.run_teacher = self._compiled(self.teacher)
         self.centre = torch.zeros(recipe.prototypes, device=processes.device)
         if start.head is not None and start.head.centre is not None:
             self.centre.copy_(start.head.centre)
@@ -91,19 +93,28 @@ class StudentTeacher:
         for parameter in self._learning:
             parameter.requires_grad_(not rest)
         device = self._processes.device
-        module: Any = torch.compile(self.student) if self._compiles else self.student
+        module: nn.Module = self.student
         if self._processes.world > 1:
             ids = [device.index] if device.type == "cuda" else None
+            # Where a 1 x 1 convolution meets channels_last, a copy more: nothing to tell a user.
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view")
             with warnings.catch_warnings():
                 # Newer torch has another word for it, which does not yet do the same.
                 warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)
-                module = DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
-        self.run_student = module
+                self._shared = module = DistributedDataParallel(
+                    module, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
+                )
+        # Around it, not inside: so the graph is cut where a bucket of gradients is full, and these
+        # travel while the backward pass goes on.
+        self.run_student = self._compiled(module)
+
+    def _compiled(self, module: nn.Module) -> Callable[[list[Tensor]], Tensor]:
+        return torch.compile(module) if self._compiles else module
 
     def part_of_batch(self, *, last: bool) -> AbstractContextManager[None]:
         """Surround forward and backward of a part: processes share gradients with the last one."""
-        if not last and isinstance(self.run_student, DistributedDataParallel):
-            return self.run_student.no_sync()
+        if not last and self._shared is not None:
+            return self._shared.no_sync()
         return nullcontext()
 
     def set_rates(self, step: int) -> dict[str, float]:
@@ -160,3 +171,10 @@ class StudentTeacher:
         self.teacher.load_state_dict(state["teacher"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.centre.copy_(state["centre"])
+
+
+def _share(student: nn.Module, teacher: nn.Module, names: set[str]) -> None:
+    """Let the teacher have the student's own parameters where these never change: half the room."""
+    for name in names:
+        place, _, key = name.rpartition(".")
+        setattr(teacher.get_submodule(place), key, student.get_parameter(name))

@@ -1,7 +1,8 @@
 """BatchNorm over the batches of all processes.
 
-torch's SyncBatchNorm runs on GPUs alone; on CPUs a few lines do the same, so that two processes
-compute what one does with the whole batch.
+So that two processes compute what one does with the whole batch. torch's SyncBatchNorm runs on GPUs
+alone, and torch.compile cuts its graph at each of them; these few lines run anywhere, and compile
+into one graph (``benchmarks/several_processes.py --graphs`` counts them).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class _Total(torch.autograd.Function):
@@ -37,17 +39,20 @@ def _total(x: Tensor) -> Tensor:
 class _SyncedNorm(nn.BatchNorm2d):
     """BatchNorm2d whose mean and variance are those of all processes (equal shares)."""
 
-    after: nn.Module
-
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (B, C, H, W)."""
+        """Normalise (B, C, H, W); in float32, as torch does under autocast."""
         if not self.training:
             return super().forward(x)
-        world = dist.get_world_size()
-        mean = _total(x.mean((0, 2, 3))) / world
-        # In two rounds: the mean of squares less the square of the mean would lose digits.
-        centred = x - mean.view(1, -1, 1, 1)
-        variance = _total(centred.square().mean((0, 2, 3))) / world
+        world, rank = dist.get_world_size(), dist.get_rank()
+        wide = x.float()
+        variances, means = torch.var_mean(wide, (0, 2, 3), correction=0)
+        # Everybody's, in one round: a row of each process, where the others' are 0. Sums of squares
+        # would be shorter, and lose digits.
+        mine = torch.cat([means, variances])[None]
+        rows = _total(functional.pad(mine, (0, 0, rank, world - 1 - rank)))
+        means, variances = rows.chunk(2, 1)
+        mean = means.mean(0)
+        variance = (variances + (means - mean).square()).mean(0)
         if self.track_running_stats and self.running_mean is not None:
             assert self.running_var is not None and self.num_batches_tracked is not None
             with torch.no_grad():
@@ -58,12 +63,21 @@ class _SyncedNorm(nn.BatchNorm2d):
                 self.running_var.lerp_(variance * count / max(1, count - 1), part)
         # torch's own function would send no gradient through mean and variance.
         scale = (variance + self.eps).rsqrt() * self.weight
-        return centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+        shift = self.bias - mean * scale
+        return (wide * scale.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)).to(x.dtype)
 
 
-def synced_norms(network: nn.Module, device: torch.device) -> nn.Module:
-    """Make a network's BatchNorm layers speak for all processes."""
-    if device.type == "cuda":
+def synced_norms(network: nn.Module, device: torch.device, *, compiled: bool) -> nn.Module:
+    """Make a network's BatchNorm layers speak for all processes.
+
+    Parameters
+    ----------
+    network
+    device
+    compiled
+        Whether torch.compile will run it; else a GPU takes torch's layers, which need less memory.
+    """
+    if device.type == "cuda" and not compiled:
         from timm.layers import convert_sync_batchnorm
 
         result: nn.Module = convert_sync_batchnorm(network)

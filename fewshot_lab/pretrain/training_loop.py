@@ -34,6 +34,7 @@ from fewshot_lab.pretrain.loss import dino_loss, entropy, teacher_target
 from fewshot_lab.pretrain.monitor import RunMonitor
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone, train_mode
 from fewshot_lab.pretrain.pictures import CROPS, draw_crops
+from fewshot_lab.pretrain.preflight import check_shares
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.pretrain.student_teacher import StudentTeacher
 from fewshot_lab.pretrain.timer import StepTimer
@@ -92,11 +93,7 @@ def _train(
 ) -> None:
     """Do what :func:`train` promises, in one piece."""
     device = processes.device
-    if recipe.batch_size % (processes.world * recipe.accumulate):
-        raise FewshotLabError(
-            f"batch_size {recipe.batch_size} cannot be shared equally by {processes.world} "
-            f"processes in {recipe.accumulate} parts each."
-        )
+    check_shares(recipe, processes.world)
 
     # ---- data: every image decoded once, then views by step -------------------------------
     cache = folder.parent / ".cache"
@@ -142,7 +139,7 @@ def _train(
     monitor.begin(step, resumed=stored is not None)
     del stored
 
-    workers = workers_here(recipe.workers, processes.world)
+    workers = workers_here(recipe.workers)
     sampler = StepSampler(
         len(data.images),
         recipe.batch_size,

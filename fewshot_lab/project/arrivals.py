@@ -9,7 +9,7 @@ from fewshot_lab.project.import_report import ImportReport
 from fewshot_lab.store import NewImage, Store
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import Candidate, Refused
+    from fewshot_lab.images import Candidate, PassedOver, Refused
     from fewshot_lab.project.base import ProjectFolder
 
 BATCH = 200
@@ -66,6 +66,11 @@ class Arrivals:
     def refuse(self, file: Refused) -> None:
         """Take a file that cannot be read, with the reason."""
         self._refused.append((file.path, file.reason))
+
+    def pass_over(self, frame: PassedOver) -> None:
+        """Count a frame of a clip that shows nothing."""
+        counts = self._report.passed_over
+        counts[frame.reason] = counts.get(frame.reason, 0) + 1
 
     def store_in_time(self) -> None:
         """Store what has come, if that is much or a while ago."""

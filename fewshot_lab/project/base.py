@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fewshot_lab.embeddings import ImageItem
     from fewshot_lab.images import GreyValues
 
+CLIPS = "videos"
+"""Folder of a project for what it keeps of clips: which they are, and what is blackened."""
+
 
 class ProjectFolder:
     """The lowest layer of a project; a context manager that lets go of the database."""
@@ -158,10 +161,10 @@ class ProjectFolder:
         return [ImageItem(row.id, *self._place(row, spare)) for row in rows]
 
     def stored(self, file: Path) -> str:
-        """Return how the database names a file: a grid of tiles by its path in the project."""
-        from fewshot_lab.images import is_tile_grid
+        """Return how the database names a file: one that stands for another by its place here."""
+        from fewshot_lab.images import is_reference
 
-        return file.relative_to(self.folder).as_posix() if is_tile_grid(file) else str(file)
+        return file.relative_to(self.folder).as_posix() if is_reference(file) else str(file)
 
     def _absolute(self, file: str) -> Path:
         path = Path(file)

@@ -13,6 +13,7 @@ from fewshot_lab.project.base import ProjectFolder
 from fewshot_lab.project.kept_backbones import put_into_use
 from fewshot_lab.project.kept_map import KeptMap
 from fewshot_lab.project.places import database
+from fewshot_lab.project.unreadable import UnreadableImages
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
@@ -24,18 +25,8 @@ if TYPE_CHECKING:
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
     from fewshot_lab.project.kept_pool import KeptPool
 
-
-class UnreadableImages(FewshotLabError):  # noqa: N818
-    """Most of a project's images cannot be read now.
-
-    Attributes
-    ----------
-    report : EmbedReport
-    """
-
-    def __init__(self, sentence: str, report: EmbedReport) -> None:
-        super().__init__(sentence)
-        self.report = report
+ROWS = 65_536
+"""Images that are prepared at once: prepared, an embedding takes twice its room and more."""
 
 
 class EmbeddedProject(ProjectFolder):
@@ -145,7 +136,9 @@ class EmbeddedProject(ProjectFolder):
         path_of = {row.id: row.path for row in self.store.images([i for i, _ in report.failed])}
         report.failed = [(path_of[i], reason) for i, reason in report.failed]
         if len(report.failed) > report.done + report.skipped:
-            raise UnreadableImages(self._unreadable(report), report)
+            before = self._through or self.store.get("backbone")
+            stays = f"{self.name} stays with {before}." if before and not self._through else ""
+            raise UnreadableImages(report, stays)
         # Kept by name from the first time on: another default later changes no project.
         if self._through is None and (backbone or self.store.get("backbone") is None):
             put_into_use(self, backbone or chosen.name)
@@ -154,17 +147,6 @@ class EmbeddedProject(ProjectFolder):
 
             Copies(self).compare(progress)
         return report
-
-    def _unreadable(self, report: EmbedReport) -> str:
-        there = report.done + report.skipped
-        what = f"{len(report.failed):,} of {len(report.failed) + there:,} images"
-        path, reason = report.failed[0]
-        before = self._through or self.store.get("backbone")
-        stays = f" {self.name} stays with {before}." if before and not self._through else ""
-        return (
-            f"{what} could not be read.{stays} {path}: {reason} Where images lie elsewhere now, "
-            "import them from there."
-        )
 
     def through(self, backbone: str) -> Self:
         """Return the project as another backbone sees it: its embeddings, its map.
@@ -201,7 +183,8 @@ class EmbeddedProject(ProjectFolder):
         put_into_use(self, name)
 
     @cached_property
-    def _kept_pool(self) -> KeptPool:
+    def kept_pool(self) -> KeptPool:
+        """The pool and its index, as they were made last."""
         from fewshot_lab.project.kept_pool import KeptPool
 
         return KeptPool(self.store)
@@ -212,12 +195,15 @@ class EmbeddedProject(ProjectFolder):
 
         It learns nothing from the reference test set.
         """
-        return self._kept_pool.pool(self.require_embeddings())
+        return self.kept_pool.pool(self.require_embeddings())
 
     @property
     def index(self) -> Index:
-        """The FAISS index over the embeddings, rows in their order; rebuilt when they change."""
-        return self._kept_pool.index(self.require_embeddings())
+        """The FAISS index over the embeddings, rows in their order; rebuilt when they change.
+
+        :meth:`neighbours` asks it, and in large projects one that is kept.
+        """
+        return self.kept_pool.index(self.require_embeddings())
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return what map and neighbours compare of embedded images (n, p): see :class:`Pool`.
@@ -225,17 +211,15 @@ class EmbeddedProject(ProjectFolder):
         All parts of an embedding, prepared, in their leading axes. Among ten neighbours more are
         of one class so than by the last layer alone (``benchmarks/backbones.py --neighbours``).
         """
-        return self.pool.rotate(self.require_embeddings().matrix(ids))
+        import numpy as np
 
-    def neighbours(
-        self, image_id: str, k: int = 30, *, unlabelled_only: bool = False
-    ) -> list[tuple[str, float]]:
-        """Return the images most like one, with their cosine similarity, the nearest first."""
-        embeddings = self.require_embeddings()
-        if not embeddings.contains(image_id):
-            raise FewshotLabError("This image has no embedding yet.")
-        beside = self.store.labels() if unlabelled_only else {}
-        return self._kept_pool.neighbours(embeddings, image_id, k, beside)
+        embeddings, pool = self.require_embeddings(), self.pool
+        return np.concatenate(
+            [
+                pool.rotate(embeddings.matrix(ids[start : start + ROWS]))
+                for start in range(0, max(len(ids), 1), ROWS)
+            ]
+        )
 
     @property
     def map_folder(self) -> Path:

@@ -147,6 +147,13 @@ def better_backbone(
     return comparison
 
 
+def images_to_compare(project: ProjectCore) -> int:
+    """Return how many images each backbone embeds for a comparison."""
+    labelled = sum(label.teaches for label in project.store.labels().values())
+    free = max(0, len(project.store.ids()) - labelled)
+    return min(labelled, LABELLED) + min(free, OTHERS)
+
+
 def candidates(project: ProjectCore) -> list[str]:
     """Return the backbones that are compared with the one in use without a download."""
     from fewshot_lab.backbones import EMBEDDED, find, with_stages

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,8 @@ class Grouping:
     threshold : NearThreshold
     test : array (n,) of bool
     test_by : str
+    video_frames : dict
+        How many images each video gave, by what names it: they stay together and are no pairs.
     """
 
     ids: list[str]
@@ -63,6 +67,7 @@ class Grouping:
     threshold: NearThreshold
     test: NDArray[np.bool_]
     test_by: str
+    video_frames: dict[str, int] = field(default_factory=dict)
 
     def rows(self, ids: Iterable[str]) -> NDArray[np.int64]:
         """Return the row of each image, -1 for one that the project does not have."""
@@ -107,6 +112,8 @@ class Grouping:
             "released": states.count("released"),
             "not_joined": states.count("apart"),
             "sets": sets,
+            "videos": len(self.video_frames),
+            "video_frames": sum(self.video_frames.values()),
         }
 
     def test_set(self) -> dict[str, Any]:
@@ -127,6 +134,7 @@ def group(
     threshold: float | None,
     released: set[tuple[str, str]],
     test: tuple[NDArray[np.bool_], str],
+    video_of: Mapping[str, str] = MappingProxyType({}),
 ) -> Grouping:
     """Join groups with near-duplicates.
 
@@ -143,12 +151,15 @@ def group(
         Pairs, in the order of :func:`ordered`, that are not joined whatever their cosine.
     test : array (n,) of bool, str
         The reference test set, and what makes it.
+    video_of : mapping
+        What names the video of an image that is a frame of one.
     """
     row = {image_id: k for k, image_id in enumerate(ids)}
     limit = (
         NearThreshold(threshold, f"{percent(threshold, 1)}: chosen by hand.")
         if threshold is not None
-        else near_threshold(near.nearest)
+        # The frame before is nearest to nearly every frame: that tells nothing of other images.
+        else near_threshold(near.nearest[[image_id not in video_of for image_id in near.ids]])
     )
     close = near.copies | (near.cosines >= limit.value)
     near_pairs = [
@@ -156,19 +167,27 @@ def group(
         for (a, b), cosine, copy in zip(
             near.pairs[close], near.cosines[close], near.copies[close], strict=True
         )
-        if near.ids[a] in row and near.ids[b] in row
+        if near.ids[a] in row
+        and near.ids[b] in row
+        and video_of.get(near.ids[a], a) != video_of.get(near.ids[b], b)
     ]
     wanted = [(a, b) for a, b, *_ in near_pairs if ordered(a, b) not in released]
-    links = np.array([(row[a], row[b]) for a, b in wanted], np.int64).reshape(-1, 2)
+    frames: dict[str, list[str]] = {}
+    for image_id in ids:
+        if image_id in video_of:
+            frames.setdefault(video_of[image_id], []).append(image_id)
+    neighbours = [pair for each in frames.values() for pair in pairwise(each)]
+    links = np.array([(row[a], row[b]) for a, b in wanted + neighbours], np.int64).reshape(-1, 2)
     joined = together(ids, keys, links)
-    apart = {ordered(*wanted[k]) for k in joined.apart}
+    apart = {ordered(*wanted[k]) for k in joined.apart if k < len(wanted)}
     pairs = []
     for a, b, cosine, copy in sorted(near_pairs, key=lambda pair: (-pair[3], -pair[2])):
         pair = ordered(a, b)
         state = "released" if pair in released else "apart" if pair in apart else "joined"
         pairs.append(NearPair(a, b, cosine, state, copy))
     between = np.array([(row[a], row[b]) for a, b in sorted(apart)], np.int64).reshape(-1, 2)
-    return Grouping(ids, row, joined, pairs, between, limit, *test)
+    video_frames = {video: len(each) for video, each in frames.items()}
+    return Grouping(ids, row, joined, pairs, between, limit, *test, video_frames)
 
 
 def ordered(a: str, b: str) -> tuple[str, str]:

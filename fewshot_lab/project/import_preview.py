@@ -10,12 +10,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fewshot_lab.images import is_tile_grid
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.base import CLIPS
 from fewshot_lab.project.codes import Codes
+from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import duration, plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import Candidate, ManifestColumns, SliceStep, Volume
+    from fewshot_lab.images import (
+        Candidate,
+        ClipPlan,
+        ClipSettings,
+        ManifestColumns,
+        SliceStep,
+        Tiling,
+        Volume,
+    )
     from fewshot_lab.project.training import ProjectCore
 
 SAMPLE = 6
@@ -43,7 +54,9 @@ class ImportPreview:
     Attributes
     ----------
     images : int
-        Images to import, those of volumes among them.
+        Images to import, those of volumes and slides among them.
+    slides : int
+        Whole slides, of which tiles are imported.
     known : int
         How many of them an earlier import took in, unchanged since.
     volumes : list of PreviewedVolume
@@ -53,20 +66,26 @@ class ImportPreview:
     seconds : float or None
         How long reading and embedding what is new takes here, by a sample; None where no image
         could be read.
+    clips : list of ClipPlan
+        Videos, cine loops and animations.
     """
 
     images: int
+    slides: int
     known: int
     volumes: list[PreviewedVolume]
     skipped: int
     localizers: int
     refused: list[tuple[str, str]]
     seconds: float | None
+    clips: list[ClipPlan]
 
     @property
     def sentence(self) -> str:
         """What would be done, in words."""
         parts = [f"{plural(self.images, 'image')} to import"]
+        if self.slides:
+            parts.append(f"tiles of {plural(self.slides, 'slide')} among them")
         if self.volumes:
             slices = sum(volume.slices for volume in self.volumes)
             of = f"{plural(len(self.volumes), 'volume')} of {plural(slices, 'slice')}"
@@ -87,6 +106,8 @@ def preview_import(
     *,
     columns: ManifestColumns | None = None,
     slice_step: SliceStep | None = None,
+    tiling: Tiling | None = None,
+    clips: ClipSettings | None = None,
     embedding: bool = True,
     progress: Progress = silent,
 ) -> ImportPreview:
@@ -95,7 +116,7 @@ def preview_import(
     Parameters
     ----------
     project : ProjectCore
-    source, columns, slice_step
+    source, columns, slice_step, tiling, clips
         As for :func:`fewshot_lab.project.importing.import_images`.
     embedding : bool
         Count the time for embedding, too, which loads the backbone.
@@ -107,7 +128,19 @@ def preview_import(
         Where the source is missing or unusable.
     Stopped
     """
-    from fewshot_lab.images import VOLUME, Candidate, SliceStep, VolumeRules, import_roots, scan
+    from fewshot_lab.images import (
+        VOLUME,
+        Candidate,
+        ClipSettings,
+        SliceStep,
+        Tiling,
+        VolumeRules,
+        clip_files,
+        import_roots,
+        is_clip,
+        plan_clip,
+        scan,
+    )
 
     rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
     known = project.store.known_sources()
@@ -120,6 +153,9 @@ def preview_import(
             roots=import_roots(project.folder),
             volumes=rules,
             extract_to=Path(unpacked),
+            tiling=tiling or Tiling(),
+            grids=Path(unpacked) / GRIDS,
+            clips=clips,
             progress=progress,
         )
         for item in found:
@@ -131,17 +167,35 @@ def preview_import(
         for candidate in candidates:
             code = str(candidate.meta.get(VOLUME, ""))
             chosen[code] = chosen.get(code, 0) + 1
-        new = [c for c in candidates if (str(c.file), c.frame) not in known]
+        described = {
+            clip.video: project.stored(clip.file) for clip in clip_files(project.folder / CLIPS)
+        }
+        new = [
+            c for c in candidates if (described.get(c.file, _source(c.file)), c.frame) not in known
+        ]
         each = _seconds_each(project, new, embedding=embedding)
+        files = {c.file: c.path.rpartition("#")[0] for c in candidates if "#" in c.path}
+        plans = [
+            plan_clip(path, file, clips or ClipSettings())
+            for file, path in files.items()
+            if is_clip(file)
+        ]
     return ImportPreview(
         images=len(candidates),
+        slides=len({c.file for c in candidates if is_tile_grid(c.file)}),
         known=len(candidates) - len(new),
         volumes=[_previewed(volume, chosen.get(volume.code, 0)) for volume in found.volumes],
         skipped=found.skipped,
         localizers=found.localizers,
         refused=refused,
         seconds=None if each is None else each * len(new),
+        clips=plans,
     )
+
+
+def _source(file: Path) -> str:
+    """Return how the database would name a file; a slide's grid has its name by what it says."""
+    return f"{GRIDS}/{file.name}" if is_tile_grid(file) else str(file)
 
 
 def _previewed(volume: Volume, chosen: int) -> PreviewedVolume:

@@ -51,6 +51,10 @@ class ImportReport:
         Slices that the step between slices does not take; survey images, which are left out.
     volume_notes : list of (path, sentence)
         What is odd about a volume, by its first slice: slices that are missing, a tilt.
+    passed_over : dict
+        How many frames of videos were left out because they show nothing: "black", "blurred".
+    notes : list of (path, sentence)
+        What is to be known of a video: text burnt in, an end that is missing.
     seconds : float
     """
 
@@ -66,6 +70,8 @@ class ImportReport:
     slices_skipped: int = 0
     localizers: int = 0
     volume_notes: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
+    notes: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
 
     def note_volumes(self, scan: Scan) -> None:
@@ -87,6 +93,8 @@ def import_sentence(report: Mapping[str, Any]) -> str:
     for name, noun, words in _COUNTED:
         if counts.get(name):
             parts.append(f"{_plural(counts[name], noun)} {words}".rstrip())
+    for reason, number in sorted((report.get("passed_over") or {}).items()):
+        parts.append(f"{_plural(number, f'{reason} frame')} left out")
     return ", ".join(parts) + "." + left_out(report.get("ignored") or {})
 
 

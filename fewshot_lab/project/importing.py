@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import time
@@ -12,24 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.arrivals import Arrivals, KnownSources
+from fewshot_lab.project.base import CLIPS
 from fewshot_lab.project.codes import Codes
 from fewshot_lab.project.import_report import ImportReport, left_out
+from fewshot_lab.project.kept_images import UPLOADS, take_in
 from fewshot_lab.project.quota import check_quota
 from fewshot_lab.project.sequences import keep_sequences
 from fewshot_lab.project.slides import GRIDS
-from fewshot_lab.store import NewImage
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ExaminedImage, ManifestColumns, SliceStep, Tiling
+    from fewshot_lab.images import (
+        ClipSettings,
+        ManifestColumns,
+        Scan,
+        SliceStep,
+        Tiling,
+    )
     from fewshot_lab.project.training import ProjectCore
-
-PERSONAL = {"dicom", "nifti"}
-"""Kinds of files whose header may name the patient."""
-UPLOADS = "uploads"
-"""Folder of a project for what was dropped into the browser, until it has been imported."""
 
 
 def import_images(
@@ -42,6 +42,7 @@ def import_images(
     copy: bool = False,
     slice_step: SliceStep | None = None,
     tiling: Tiling | None = None,
+    clips: ClipSettings | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
     """Bring in images; again with the same source, only what is new.
@@ -66,6 +67,8 @@ def import_images(
         unpacked or dropped stays.
     tiling : Tiling, optional
         How whole slides are cut into tiles; each is an image that is read from its slide.
+    clips : ClipSettings, optional
+        Which frames of videos, cine loops and animations are taken, and what is blackened in them.
 
     Raises
     ------
@@ -75,21 +78,9 @@ def import_images(
     Stopped
         Where ``progress`` raised it; what was read until then stays.
     """
-    from fewshot_lab.images import (
-        ExaminedImage,
-        Refused,
-        SliceStep,
-        Tiling,
-        VolumeRules,
-        examine,
-        import_roots,
-        scan,
-    )
+    from fewshot_lab.images import SliceStep, Tiling, VolumeRules, import_roots, scan
 
-    began = time.monotonic()
     tiling = tiling or Tiling()
-    report = ImportReport()
-    known, arrivals = KnownSources(project), Arrivals(project.store, report)
     sources = [Path(source)] if isinstance(source, (Path, str)) else list(source)
     roots = import_roots(project.folder)
     rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
@@ -106,37 +97,78 @@ def import_images(
             progress=progress,
             tiling=tiling,
             grids=project.folder / GRIDS,
+            clips=clips,
+            clip_folder=project.folder / CLIPS,
         )
     except Stopped:
         raise
     except FewshotLabError:  # it will be no better another time
         _remove_originals(project, sources)
         raise
+    report = import_candidates(
+        project,
+        candidates,
+        copy=copy,
+        source=str(source),
+        group=group_field or (columns.group if columns is not None else None),
+        progress=progress,
+    )
+    _remove_originals(project, sources)
+    return report
+
+
+def import_candidates(
+    project: ProjectCore,
+    candidates: Scan,
+    *,
+    copy: bool,
+    source: str,
+    group: str | None = None,
+    progress: Progress = silent,
+) -> ImportReport:
+    """Take in what a scan yields, a batch at a time.
+
+    Parameters
+    ----------
+    project : ProjectCore
+    candidates : Scan
+    copy : bool
+        Keep copies, of pixels alone.
+    source : str
+        Where from, for the journal and for what went wrong.
+    group : str, optional
+        The field or column that is the group.
+    progress : Progress
+
+    Raises
+    ------
+    FewshotLabError
+        Where no image came.
+    Stopped
+    """
+    began = time.monotonic()
+    report = ImportReport()
+    known, arrivals = KnownSources(project), Arrivals(project.store, report)
     try:
-        for item in examine(candidates, skip=known.skip, progress=progress):
-            if isinstance(item, Refused):
-                arrivals.refuse(item)
-            elif isinstance(item, ExaminedImage):
-                arrivals.add(_take_in(project, item, copy=copy))
-            arrivals.store_in_time()
+        take_in(project, candidates, known, arrivals, copy=copy, progress=progress)
     finally:
-        arrivals.store()
         keep_sequences(project, candidates.volumes)
     report.note_volumes(candidates)
-    _remove_originals(project, sources)
     report.known += known.unchanged
     report.ignored = dict(candidates.ignored)
+    report.notes = list(candidates.notes)
     moved = _moved(project, report.duplicates)
     report.moved = len({image_id for _, image_id in moved})
     report.duplicates = [each for each in report.duplicates if each not in moved]
     report.filled = project.store.fill_in(known.facts) if known.facts else 0
-    project.splits.imported(group_field or (columns.group if columns is not None else None))
+    project.splits.imported(group)
     report.seconds = time.monotonic() - began
-    if not (report.added or report.known or report.moved or report.duplicates or report.refused):
+    came = report.added or report.known or report.moved or report.duplicates
+    if not (came or report.refused or report.passed_over):
         raise FewshotLabError(f"No image was found in {source}.{left_out(report.ignored)}")
     project.store.note(
         "import",
-        source=str(source),
+        source=source,
         added=report.added,
         refused=len(report.refused),
         copy=copy,
@@ -151,47 +183,6 @@ def _moved(project: ProjectCore, duplicates: Sequence[tuple[str, str]]) -> set[t
     first = {row.id: row.file for row in project.store.images([i for _, i in duplicates])}
     gone = {i for i, file in first.items() if not pixel_file(project.folder / file).exists()}
     return {(path, image_id) for path, image_id in duplicates if image_id in gone}
-
-
-def _take_in(project: ProjectCore, image: ExaminedImage, *, copy: bool) -> NewImage:
-    """Store the thumbnail, and the copy if one is wanted; return the row to add."""
-    candidate = image.candidate
-    thumbnail = project.thumbnail_path(image.id)
-    if not thumbnail.exists():
-        write_atomically(thumbnail, image.thumbnail)
-    file, frame = project.stored(candidate.file), candidate.frame
-    if _needs_copy(project, candidate.file, copy=copy):
-        file, frame = _keep_copy(project, image.id, candidate.file, candidate.frame)
-    return NewImage(
-        id=image.id,
-        path=candidate.path,
-        file=file,
-        frame=frame,
-        width=image.width,
-        height=image.height,
-        bytes=image.bytes,
-        mtime_ns=image.mtime_ns,
-        reference=candidate.reference,
-        group=candidate.group,
-        meta=dict(candidate.meta),
-        source=project.stored(candidate.file),
-        source_frame=candidate.frame,
-    )
-
-
-def _needs_copy(project: ProjectCore, file: Path, *, copy: bool) -> bool:
-    """Say whether an image is kept apart from the file it was read from."""
-    from fewshot_lab.images import is_tile_grid, kind_of, pixel_file, pixels_only
-
-    if is_tile_grid(file):
-        return copy or pixel_file(file).is_relative_to(project.folder)
-    if not file.is_relative_to(project.folder):
-        return copy
-    # What was dropped is removed. Of other files that came in only pixels stay: a scanner's file
-    # may name its patient, and a photograph's tags say where and by whom it was taken.
-    if file.is_relative_to(project.folder / UPLOADS) or kind_of(file) in PERSONAL:
-        return True
-    return pixels_only(file) != file.read_bytes()
 
 
 def _remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
@@ -212,40 +203,3 @@ def _remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
                     file.unlink(missing_ok=True)
             with suppress(OSError):  # not empty
                 Path(where).rmdir()
-
-
-def _keep_copy(project: ProjectCore, image_id: str, file: Path, frame: int) -> tuple[str, int]:
-    data, suffix = _nameless(file, frame)
-    kept = Path("images") / "copies" / image_id[:2] / f"{image_id}{suffix}"
-    target = project.folder / kept
-    if not target.exists():
-        write_atomically(target, data)
-    return str(kept), 0
-
-
-def _nameless(file: Path, frame: int) -> tuple[bytes, str]:
-    """Return a picture without what was written beside it, and its file's ending.
-
-    Values of more than 8 bits are kept where that can be: windows show other parts of them.
-    """
-    from fewshot_lab.images import (
-        count_frames,
-        dicom_values_only,
-        is_tile_grid,
-        kind_of,
-        pixels_only,
-        read_grey_values,
-        read_rgb,
-    )
-
-    kind = "tiles" if is_tile_grid(file) else kind_of(file)
-    if kind != "tiles" and (data := pixels_only(file)) is not None:
-        return data, file.suffix.lower()
-    if kind in ("tiff", "dicom") and read_grey_values(file, frame) is not None:
-        if kind == "tiff" and count_frames(file) == 1:
-            return file.read_bytes(), file.suffix.lower()
-        if kind == "dicom" and (data := dicom_values_only(file, frame)) is not None:
-            return data, ".dcm"
-    buffer = io.BytesIO()
-    read_rgb(file, frame).save(buffer, "PNG")
-    return buffer.getvalue(), ".png"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -58,26 +57,14 @@ class KeptPool:
                 self._index = (pool, build_index(pool.rotated))
             return self._index[1]
 
-    def neighbours(
-        self, embeddings: Embeddings, image_id: str, k: int, beside: Collection[str]
-    ) -> list[tuple[str, float]]:
-        """Return the images most like one, but for those beside, with their cosine similarity."""
-        ids = embeddings.ids
-        vector = self.pool(embeddings).rotate(embeddings.matrix([image_id]))
-        wanted = min(len(ids), k + 1 + len(beside))
-        similarity, rows = self.index(embeddings).search(vector, wanted)
-        nearest = [
-            (ids[row], float(s))
-            for s, row in zip(similarity[0], rows[0], strict=True)
-            if row >= 0 and ids[row] != image_id and ids[row] not in beside
-        ]
-        return nearest[:k]
+    def test_ids(self) -> set[str]:
+        """Return the reference test set."""
+        test, _ = reference_test(self._store)
+        return {i for i, tested in zip(self._store.ids(), test, strict=False) if tested}
 
     def _learnt_from(self, embeddings: Embeddings) -> NDArray[np.int64] | None:
         """Return the rows that are not of the reference test set; None where all are not."""
-        test, _ = reference_test(self._store)
-        if not test.any():
+        if not (apart := self.test_ids()):
             return None
-        apart = {i for i, tested in zip(self._store.ids(), test, strict=False) if tested}
         rows = [row for row, image_id in enumerate(embeddings.ids) if image_id not in apart]
         return np.array(rows, dtype=np.int64) if rows else None

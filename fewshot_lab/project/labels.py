@@ -139,10 +139,13 @@ class Labels:
         FewshotLabError
             As :meth:`add_csv`.
         """
-        store = self._store
-        return self._take(
-            {who: preview_rows(store, source, each, who) for who, each in rows.items()}
-        )
+        return self._take(self.preview_rows(rows, source))
+
+    def preview_rows(
+        self, rows: Mapping[str, Sequence[tuple[str, str]]], source: str
+    ) -> dict[str, CsvPreview]:
+        """Return what :meth:`add_rows` would do for each annotator; nothing is stored."""
+        return {who: preview_rows(self._store, source, each, who) for who, each in rows.items()}
 
     def _take(self, previews: Mapping[str, CsvPreview]) -> CsvLabels:
         """Store what annotators say, or, where one of them says what cannot be, nothing."""

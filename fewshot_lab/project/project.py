@@ -26,7 +26,7 @@ from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ManifestColumns, SliceStep, Tiling
+    from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling
     from fewshot_lab.project.audit_set import AuditSet
     from fewshot_lab.project.team import ProjectTeam
 
@@ -92,6 +92,7 @@ class Project(ProjectCore):
         copy: bool = False,
         slice_step: SliceStep | None = None,
         tiling: Tiling | None = None,
+        clips: ClipSettings | None = None,
         progress: Progress = silent,
     ) -> ImportReport:
         """Bring in images; see :func:`fewshot_lab.project.importing.import_images`."""
@@ -104,6 +105,7 @@ class Project(ProjectCore):
             copy=copy,
             slice_step=slice_step,
             tiling=tiling,
+            clips=clips,
             progress=progress,
         )
 

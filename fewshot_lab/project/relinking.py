@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from fewshot_lab.errors import FewshotLabError
@@ -43,18 +43,25 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
     FewshotLabError
         Where there is no folder at ``new``.
     """
-    from fewshot_lab.images import is_tile_grid, pixel_file
+    from fewshot_lab.images import (
+        BOX_SUFFIX,
+        is_clip_file,
+        is_reference,
+        load_boxes,
+        load_clip,
+        pixel_file,
+    )
     from fewshot_lab.images.slides import load_grid
 
     new = new.expanduser().absolute()
     if not new.is_dir():
         raise FewshotLabError(f"There is no folder at {new}; check the path.")
     moves: dict[str, str] = {}
-    slides: dict[Path, Path] = {}
+    references: dict[Path, Path] = {}
     missing, differing = [], []
     for source, size in project.store.sources().items():
-        grid = project.folder / source if is_tile_grid(Path(source)) else None
-        rest = _below(old, source if grid is None else str(pixel_file(grid)))
+        reference = project.folder / source if is_reference(Path(source)) else None
+        rest = _below(old, source if reference is None else str(pixel_file(reference)))
         if rest is None:
             continue
         file = new / rest
@@ -62,14 +69,19 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
             missing.append(str(file))
         elif file.stat().st_size != size:
             differing.append(str(file))
-        elif grid is not None:
-            slides[grid] = file
+        elif reference is not None:
+            references[reference] = file
         else:
             moves[source] = str(file)
-    for grid, file in slides.items():
-        load_grid(grid).relink(grid, file)
+    for reference, file in references.items():
+        if is_clip_file(reference):
+            replace(load_clip(reference), video=file).save()
+        elif reference.suffix == BOX_SUFFIX:
+            load_boxes(reference).relink(reference, file)
+        else:
+            load_grid(reference).relink(reference, file)
     project.store.relink(moves)
-    return Relinked(len(moves) + len(slides), missing, differing)
+    return Relinked(len(moves) + len(references), missing, differing)
 
 
 def _below(folder: str, file: str) -> Path | None:

@@ -1,7 +1,8 @@
-"""Slices in their order: what the large view steps through, imported or not.
+"""Slices and frames in their order: what the large view steps through, imported or not.
 
 A file for each volume in the project's folder ``sequences`` says where its slices lie and which of
-them are images of the project. It can be deleted: importing the source again writes it anew.
+them are images of the project. It can be deleted: importing the source again writes it anew. The
+frames of a video are those of its description (``fewshot_lab.images.clip_file``).
 """
 
 from __future__ import annotations
@@ -27,28 +28,33 @@ _CODE = re.compile(r"[a-z]+-[0-9a-f]{12}(-\d{1,4})?")
 
 
 class Place(NamedTuple):
-    """A slice: where it was read from, its position in mm, and its image if it was imported."""
+    """A slice or frame: where it is read from, its position, and its image if it was imported."""
 
     file: Path
     frame: int
-    mm: float | None
+    position: float | None
     image_id: str | None
 
 
 @dataclass(frozen=True)
 class SliceSequence:
-    """The slices of one volume, in order.
+    """The slices of one volume, or the frames of one video, in order.
 
     Attributes
     ----------
     code : str
-        What stands for the volume.
+        What stands for the volume or the video.
     places : tuple of Place
         All slices, also those that are neither images nor at hand any more.
+    kind : {"slice", "frame"}
+    unit : {"mm", "s"}
+        Of their positions.
     """
 
     code: str
     places: tuple[Place, ...]
+    kind: str = "slice"
+    unit: str = "mm"
 
     def number_of(self, image_id: str) -> int:
         """Return the place of an image, from 0; the first one where several look the same."""
@@ -56,8 +62,10 @@ class SliceSequence:
 
     def at_hand(self) -> list[int]:
         """Return the places that can be looked at: images, and files that are still there."""
+        from fewshot_lab.images import pixel_file
+
         there = {place.file for place in self.places if not place.image_id}
-        there = {file for file in there if file.is_file()}
+        there = {file for file in there if pixel_file(file).is_file()}
         return [k for k, p in enumerate(self.places) if p.image_id or p.file in there]
 
 
@@ -78,9 +86,12 @@ def keep_sequences(project: ProjectFolder, volumes: Iterable[Volume]) -> None:
 
 
 def sequence_of(project: ProjectFolder, image_id: str) -> SliceSequence | None:
-    """Return the volume that an image is a slice of; None where it is of none that is known."""
-    from fewshot_lab.images import VOLUME
+    """Return the volume or video that an image is of; None where it is of none that is known."""
+    from fewshot_lab.images import CLIP_SUFFIX, VOLUME
 
+    videos = project.store.sources_ending(CLIP_SUFFIX, image_id)
+    if videos:
+        return _video(project, videos[image_id])
     code = str(project.store.image(image_id).meta.get(VOLUME, ""))
     if not _CODE.fullmatch(code):
         return None
@@ -88,6 +99,24 @@ def sequence_of(project: ProjectFolder, image_id: str) -> SliceSequence | None:
     places = tuple(Place(Path(file), frame, mm, image) for file, frame, mm, image in rows)
     sequence = SliceSequence(code, places)
     return sequence if any(place.image_id == image_id for place in places) else None
+
+
+def _video(project: ProjectFolder, source: str) -> SliceSequence:
+    """Return all frames of a video; those that were imported where it is away."""
+    from fewshot_lab.images import UnreadableImage, load_clip
+
+    file = project.folder / source
+    image_of = dict(project.store.frames_of(source))
+    try:
+        clip = load_clip(file)
+        times = clip.times() if clip.video.exists() else []
+    except (UnreadableImage, OSError):
+        times = []
+    frames = range(len(times)) if times else sorted(image_of)
+    places = tuple(
+        Place(file, frame, times[frame] if times else None, image_of.get(frame)) for frame in frames
+    )
+    return SliceSequence(source, places, "frame", "s")
 
 
 def slice_picture(

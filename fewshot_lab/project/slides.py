@@ -91,6 +91,11 @@ def tiles_of(project: ProjectFolder, slide: Slide) -> list[SlideTile]:
     return sorted(tiles, key=lambda tile: (tile.y, tile.x, tile.width, tile.image_id))
 
 
+def grids_of(project: ProjectFolder) -> list[TileGrid]:
+    """Return how the slides of a project are cut, one for each time that a slide was."""
+    return [grid for file, grid in _grids(project) if project.store.frames_of(project.stored(file))]
+
+
 def _key(slide: Slide | TileGrid) -> tuple[str, int, int, float | None]:
     return slide.name, slide.width, slide.height, slide.mpp
 

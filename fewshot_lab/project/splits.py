@@ -186,6 +186,8 @@ class Splits:
             return self._grouping[1]
 
     def _group(self) -> Grouping:
+        from fewshot_lab.images import CLIP_SUFFIX
+
         rows = self._store.images()
         try:
             keys = group_keys(rows, self.rule)
@@ -200,6 +202,7 @@ class Splits:
             chosen,
             self._released(),
             reference_test(self._store),
+            self._store.sources_ending(CLIP_SUFFIX),
         )
 
     def pool(self, ids: Sequence[str] | None = None) -> PoolView:

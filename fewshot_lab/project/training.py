@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fewshot_lab.classifiers import Fitted, SoftLabels
+    from fewshot_lab.project.similar import SimilarImages
     from fewshot_lab.project.splits import Splits
 
 
@@ -68,6 +69,22 @@ class ProjectCore(EmbeddedProject):
 
     Everything that looks at a project asks for this; ``Project`` holds such looks.
     """
+
+    @cached_property
+    def similar(self) -> SimilarImages:
+        """Search by similarity where images are too many to compare them all."""
+        from fewshot_lab.project.similar import SimilarImages
+
+        return SimilarImages(self)
+
+    def neighbours(
+        self, image_id: str, k: int = 30, *, unlabelled_only: bool = False
+    ) -> list[tuple[str, float]]:
+        """Return the images most like one, with their cosine similarity, the nearest first."""
+        if not self.require_embeddings().contains(image_id):
+            raise FewshotLabError("This image has no embedding yet.")
+        beside = self.store.labels() if unlabelled_only else {}
+        return self.similar.neighbours(image_id, k, beside)
 
     @cached_property
     def splits(self) -> Splits:

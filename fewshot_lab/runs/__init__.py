@@ -7,8 +7,8 @@ from fewshot_lab.runs.backbone_trial import read_trial, try_backbone
 from fewshot_lab.runs.image_filter import ImageFilter, filter_columns, parse_filter
 from fewshot_lab.runs.launch import (
     ComputeTarget,
-    gpu_environment,
     launch_run,
+    process_environment,
     relaunch_run,
     start_run,
     submit_new_run,
@@ -44,7 +44,6 @@ __all__ = [
     "filter_columns",
     "find_run",
     "free_name",
-    "gpu_environment",
     "launch_run",
     "list_runs",
     "median_side",
@@ -52,6 +51,7 @@ __all__ = [
     "parse_filter",
     "prepare_run",
     "pretrain",
+    "process_environment",
     "read_images",
     "read_slurm_settings",
     "read_trial",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.home import home
 from fewshot_lab.jobs import launch
+from fewshot_lab.processors import processors
 from fewshot_lab.runs.run import Run
 from fewshot_lab.runs.slurm import (
     SlurmOptions,
@@ -90,7 +92,7 @@ def launch_run(run: Run, *, device: str | None = None, nproc: int | None = None)
     nproc = int(run.spec.get("nproc", 1))
     alone = [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(run.folder)]
     command = torchrun_command(run, nproc) if nproc > 1 else alone
-    launch(run.folder, command, home=home(), environment=gpu_environment(run))
+    launch(run.folder, command, home=home(), environment=process_environment(run))
 
 
 def relaunch_run(run: Run) -> None:
@@ -108,10 +110,14 @@ def relaunch_run(run: Run) -> None:
         launch_run(run)
 
 
-def gpu_environment(run: Run) -> dict[str, str]:
-    """Return the variables that show a run's processes its chosen GPUs alone."""
-    gpus = run.spec.get("gpus") or []
-    return {"CUDA_VISIBLE_DEVICES": ",".join(str(gpu) for gpu in gpus)} if gpus else {}
+def process_environment(run: Run) -> dict[str, str]:
+    """Return the variables that show a run's processes their GPUs and their share of the cores."""
+    spec = run.spec
+    gpus, nproc = spec.get("gpus") or [], int(spec.get("nproc", 1))
+    variables = {"CUDA_VISIBLE_DEVICES": ",".join(str(gpu) for gpu in gpus)} if gpus else {}
+    if nproc > 1 and "OMP_NUM_THREADS" not in os.environ:  # else torchrun gives each one thread
+        variables["OMP_NUM_THREADS"] = str(max(1, processors() // nproc))
+    return variables
 
 
 def torchrun_command(run: Run, nproc: int) -> list[str]:

@@ -117,6 +117,7 @@ def recommend_recipe(
     epochs: float | None = None,
     batch_size: int | None = None,
     device: str = "cpu",
+    processes: int = 1,
     paper: bool = False,
     values: dict[str, Any] | None = None,
 ) -> RecommendedRecipe:
@@ -152,7 +153,14 @@ def recommend_recipe(
         fixed.pop(key, None)
     kind = modality or (proposal.modality if proposal is not None else None)
     recommended = Recipe.for_dataset(
-        n_images, name, start, kind, device=device, epochs=epochs, **fixed
+        n_images,
+        name,
+        start,
+        kind,
+        device=device,
+        processes=processes,
+        epochs=epochs,
+        **fixed,
     )
     recipe, reasons = recommended.recipe, dict(recommended.reasons)
     if proposal is not None and modality is None:

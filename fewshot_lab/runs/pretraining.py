@@ -74,6 +74,7 @@ def pretrain(
         epochs=epochs,
         batch_size=batch_size,
         device=device,
+        processes=nproc,
         values=values,
     )
     run = prepare_run(

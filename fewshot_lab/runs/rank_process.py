@@ -14,8 +14,10 @@ from typing import Any
 
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import read_json
-from fewshot_lab.jobs import read_spec, worker
+from fewshot_lab.jobs import STOP, read_spec, worker
+from fewshot_lab.processors import processors
 from fewshot_lab.progress import Progress
+from fewshot_lab.runs.rank_notes import LostProcess, ending_told, told_ending, write_own_log
 from fewshot_lab.runs.run_folder import read_images
 
 STOP_SIGNALS = tuple(
@@ -51,13 +53,15 @@ def run_rank(
     spec = read_spec(folder)
     if spec is None:
         raise FewshotLabError(f"{folder} is not the folder of a run.")
-    first = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
+    rank = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")))
     _end_with_parent()
     with ExitStack() as stack:
-        if first:
+        if rank == 0:
             report = stack.enter_context(worker(folder, also=STOP_SIGNALS, waits=waits))
         else:
-            report = stack.enter_context(_listening())
+            write_own_log(folder, rank)
+            stack.enter_context(ending_told(folder, rank))
+            report = stack.enter_context(_listening(folder))
             _wait_for_the_first(folder, report)
 
         def progress(stage: str, done: int, total: int | None) -> None:
@@ -73,38 +77,49 @@ def _train(folder: Path, spec: dict[str, Any], progress: Progress) -> None:
 
     from fewshot_lab.pretrain import (
         Recipe,
+        is_lost_process,
         is_out_of_memory,
-        newest_step,
         out_of_memory_sentence,
         process_group,
         train,
     )
 
-    threads = os.environ.get("OMP_NUM_THREADS")
-    if threads:
-        torch.set_num_threads(int(threads))
+    asked = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    torch.set_num_threads(asked or min(torch.get_num_threads(), processors()))
     recipe, images = Recipe.from_dict(spec["recipe"]), read_images(folder)
-    crowded = False
-    with process_group(str(spec.get("device", "cpu"))) as mine:
+    with process_group(str(spec.get("device", "cpu"))) as mine, ExitStack() as stack:
+        if mine.world > 1:
+            stack.enter_context(ending_told(folder, mine.rank))
+        crowded = False
         try:
             train(folder, recipe, images, mine, progress=progress)
         except (RuntimeError, MemoryError) as error:
             crowded = is_out_of_memory(error)
-            if not crowded and (mine.world == 1 or "onnection" not in str(error)):
-                raise
             if not crowded:
-                raise FewshotLabError(
-                    "Another process of the run has ended, so this one ended too; resumed, it goes "
-                    f"on from step {newest_step(folder):,}."
-                ) from None
-    if crowded:
-        # Out of the except block: while the error lives, so does all that filled the memory.
-        part = recipe.batch_size // (mine.world * recipe.accumulate)
-        raise FewshotLabError(out_of_memory_sentence(recipe, mine.device, part, folder))
+                if mine.world == 1 or not is_lost_process(error):
+                    raise
+                raise _lost_process(folder) from error
+        # Out of the except block: while the error lives, so does all that filled the memory. Still
+        # among the others, who wait: with this process gone, they would end before it has spoken.
+        if crowded:
+            part = recipe.batch_size // (mine.world * recipe.accumulate)
+            sentence = out_of_memory_sentence(recipe, mine.device, part, folder)
+            raise FewshotLabError(sentence if mine.world == 1 else f"{mine.name}: {sentence}")
+
+
+def _lost_process(folder: Path) -> LostProcess:
+    """Return the sentence for this process, which ends because another one has."""
+    from fewshot_lab.pretrain import newest_step
+
+    ending = told_ending(folder)
+    why = "Another process of the run was killed, or its machine went away, so this one ended too"
+    if ending:
+        why = f"{ending} So the other processes ended too"
+    return LostProcess(f"{why}; resumed, it goes on from step {newest_step(folder):,}.")
 
 
 @contextmanager
-def _listening() -> Iterator[Progress]:
+def _listening(folder: Path) -> Iterator[Progress]:
     """Take the same signals as the first process does."""
     asked = False
 
@@ -116,7 +131,9 @@ def _listening() -> Iterator[Progress]:
         signal.signal(number, ask)
 
     def progress(stage: str, done: int, total: int | None) -> None:
-        if asked and stage == "pretraining":
+        # Where all of them ask each other whether to stop.
+        stops = asked if stage == "pretraining" else asked or (folder / STOP).exists()
+        if stops and stage in ("pretraining", "decoding"):
             raise Stopped("Stopped; the checkpoint is written.")
 
     yield progress

@@ -22,6 +22,7 @@ from fewshot_lab.pretrain import (
     read_metrics,
     recipe_differences,
 )
+from fewshot_lab.runs.rank_notes import forget_endings, told_ending
 from fewshot_lab.runs.run_folder import IMAGES, new_folder, read_images, write_images
 from fewshot_lab.runs.squeue import SUBMITTED, cancel_queued, in_queue, queue_state
 
@@ -94,11 +95,10 @@ class Run:
             status = queue_state(self.folder, status)
         if status.state == "lost":
             again = f"from step {step:,}" if step else "from the start"
-            status = replace(
-                status,
-                state="failed",
-                message=f"The process was ended from outside; resumed, it goes on {again}.",
-            )
+            why = told_ending(self.folder) or "The process was ended from outside."
+            if "resumed, it goes on" not in why:
+                why = f"{why.rstrip('.')}; resumed, it goes on {again}."
+            status = replace(status, state="failed", message=why)
         return status
 
     @property
@@ -187,6 +187,7 @@ class Run:
         given = {name: value for name, value in facts.items() if value is not None}
         change_spec(self.folder, launcher="local", **given)
         reset_folder(self.folder)
+        forget_endings(self.folder)
 
     def stop(self) -> None:
         """Ask it to write a checkpoint and stop.

@@ -17,7 +17,7 @@ from fewshot_lab.files import read_json, write_json
 from fewshot_lab.home import RUNS, home
 from fewshot_lab.jobs import change_spec
 from fewshot_lab.runs.run import Run
-from fewshot_lab.runs.squeue import forget_job_id, keep_job_id
+from fewshot_lab.runs.squeue import forget_job_id, keep_job_id, nodes_of
 
 SCRIPT = "job.sbatch"
 SETTINGS = "slurm.json"
@@ -38,7 +38,7 @@ class SlurmOptions:
     partition, time, account : str
         As sbatch takes them; empty for the cluster's own.
     cpus : int
-        For each node; 0 for the cluster's own.
+        For each node; 0 for this run's share of one.
     extra : tuple of str
         Further lines for the script: ``#SBATCH ...`` or commands (``module load ...``). Also
         taken from the environment variable FEWSHOT_LAB_SBATCH, separated by ``;``.
@@ -134,17 +134,39 @@ def _sbatch(folder: Path, script: Path) -> str:
     return f"Slurm has it as job {number}."
 
 
+def cpus_of_process(options: SlurmOptions, workers: int) -> int:
+    """Return how many processors to ask for each process; 0 leaves it to the cluster.
+
+    What is said, else a process's share of the smallest node that `sinfo` names: a GPU's share,
+    but no more than it has work for; on CPUs all of it.
+
+    Parameters
+    ----------
+    options
+    workers
+        Of the recipe: the processes that make views for one GPU.
+    """
+    on_node = options.gpus or options.nproc
+    if options.cpus:
+        return max(1, options.cpus // on_node)
+    nodes = nodes_of(options.partition)
+    if options.gpus:
+        shares = [cpus // gpus for cpus, gpus in nodes if gpus]
+        return max(1, min([*shares, workers + 2]))
+    return max(1, min(cpus for cpus, _ in nodes) // on_node) if nodes else 0
+
+
 def render(run: Run, options: SlurmOptions) -> str:
     """Return the text of ``job.sbatch``."""
-    nproc = options.gpus or options.nproc
+    cpus = cpus_of_process(options, run.recipe.workers)
     lines = [
         "#!/bin/bash",
         f"#SBATCH --job-name=fewshot-{run.name}",
         f"#SBATCH --nodes={options.nodes}",
-        "#SBATCH --ntasks-per-node=1",
+        f"#SBATCH --ntasks-per-node={options.gpus or options.nproc}",
     ]
     for name, value in (
-        ("cpus-per-task", options.cpus),
+        ("cpus-per-task", cpus),
         ("gpus-per-node", options.gpus),
         ("partition", options.partition),
         ("time", options.time),
@@ -174,15 +196,14 @@ def render(run: Run, options: SlurmOptions) -> str:
         "# Where the processes of all nodes meet: the first node, by the address Slurm has of it.",
         'first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
         "first=$(scontrol show node \"$first\" | sed -n 's/.*NodeAddr=\\([^ ]*\\).*/\\1/p')",
-        "port=$((20000 + SLURM_JOB_ID % 20000))",
-        'rm -f "$run/stop"',
+        'export MASTER_ADDR="$first" MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))',
+        'rm -f "$run/stop" "$run"/ended-*.json',
         'echo "{\\"job_id\\": \\"$SLURM_JOB_ID\\"}" > "$run/slurm.json"',
         "",
-        "srun --kill-on-bad-exit=1 \\",
-        f"  {shlex.quote(sys.executable)} -m torch.distributed.run \\",
-        f"  --nnodes={options.nodes} --nproc-per-node={nproc} --max-restarts=0 \\",
-        '  --rdzv-backend=c10d --rdzv-id="$SLURM_JOB_ID" --rdzv-endpoint="$first:$port" \\',
-        f'  --no-python {shlex.quote(sys.executable)} -m fewshot_lab pretrain-rank "$run" &',
+        "# A process for each task; where one ends badly, all end. Newer Slurm does not hand the",
+        "# processors on by itself.",
+        'srun --kill-on-bad-exit=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \\',
+        f'  {shlex.quote(sys.executable)} -m fewshot_lab pretrain-rank "$run" &',
         "training=$!",
         "",
         "# Preempted or out of time: let the run write its checkpoint, then queue again.",

@@ -1,4 +1,4 @@
-"""What Slurm says of a run's job.
+"""What Slurm says of a run's job, and of its nodes.
 
 From ``squeue`` alone: many clusters keep no accounts for ``sacct``.
 """
@@ -79,6 +79,37 @@ def _asked(number: str, moment: int) -> tuple[str, str] | None:
         raise LookupError(asked.stderr)
     state, _, reason = asked.stdout.strip().partition("|")
     return (state, reason) if state else None
+
+
+def nodes_of(partition: str) -> list[tuple[int, int]]:
+    """Return processors and GPUs of each kind of node in a partition; none if Slurm is silent.
+
+    Parameters
+    ----------
+    partition
+        Its name; empty for the cluster's usual one.
+    """
+    if shutil.which("sinfo") is None:
+        return []
+    try:
+        asked = subprocess.run(
+            ["sinfo", "-h", "-o", "%P|%c|%G"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+        )
+    except subprocess.TimeoutExpired:
+        return []
+    nodes = []
+    for line in asked.stdout.splitlines():
+        name, _, rest = line.partition("|")
+        cpus, _, gres = rest.partition("|")
+        chosen = name.rstrip("*") in partition.split(",") if partition else name.endswith("*")
+        if chosen and (count := re.match(r"\d+", cpus)):
+            gpus = sum(int(number) for number in re.findall(r"\bgpu(?::[^:,(]+)?:(\d+)", gres))
+            nodes.append((int(count[0]), gpus))
+    return nodes
 
 
 def in_queue(folder: Path) -> bool:

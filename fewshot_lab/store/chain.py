@@ -34,7 +34,14 @@ _ENDS = select(
     select(func.max(actions.c.id)).scalar_subquery(),
     select(func.max(seals.c.action)).scalar_subquery(),
 )
-_HEAD = select(seals.c.action, seals.c.hash).order_by(seals.c.action.desc()).limit(1)
+_UNTIL: BindParameter[int] = bindparam("until")
+_HEAD = (
+    select(seals.c.action, seals.c.hash)
+    .where(seals.c.action <= _UNTIL)
+    .order_by(seals.c.action.desc())
+    .limit(1)
+)
+_END = 2**31 - 1
 _SEAL = seals.insert()
 
 
@@ -100,7 +107,7 @@ def seal(connection: Connection, *, at_upgrade: bool = False) -> None:
         connection.execute(_SEAL, rows)
 
 
-def log_head(connection: Connection) -> LogHead:
-    """Return the position and the hash of the last action."""
-    row = connection.execute(_HEAD).first()
+def log_head(connection: Connection, until: int | None = None) -> LogHead:
+    """Return the position and the hash of the last action, or of the last until a position."""
+    row = connection.execute(_HEAD, {"until": _END if until is None else until}).first()
     return LogHead(*row) if row else LogHead(0, GENESIS)

@@ -137,11 +137,41 @@ class Images:
                     ids[source, frame] = image_id
         return ids
 
+    def sources_of(self, ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+        """Return the files and frames that images came from, by id, in their order."""
+        places: dict[str, list[tuple[str, int]]] = {}
+        query = (
+            select(images.c.id, files.c.source, files.c.source_frame)
+            .join(files, files.c.image == images.c.ordinal)
+            .where(files.c.replaced == 0)
+            .order_by(files.c.seq)
+        )
+        with self._database.read() as connection:
+            for some in chunks(list(ids)):
+                for image_id, source, frame in connection.execute(
+                    query.where(images.c.id.in_(some))
+                ):
+                    places.setdefault(image_id, []).append((source, frame))
+        return places
+
     def groups(self) -> set[str]:
         """Return the groups that images have."""
         with self._database.read() as connection:
             query = select(images.c.grp).where(images.c.grp.is_not(None)).distinct()
             return set(connection.scalars(query))
+
+    def sources_ending(self, suffix: str, image_id: str | None = None) -> dict[str, str]:
+        """Return the first source with an ending of the images that have one (or of one), by id."""
+        query = (
+            select(images.c.id, files.c.source)
+            .join(images, images.c.ordinal == files.c.image)
+            .where(files.c.source.endswith(suffix, autoescape=True), files.c.replaced == 0)
+            .order_by(files.c.seq.desc())
+        )
+        if image_id is not None:
+            query = query.where(images.c.id == image_id)
+        with self._database.read() as connection:
+            return {row.id: row.source for row in connection.execute(query)}
 
     def frames_of(self, source: str) -> list[tuple[int, str]]:
         """Return frame and image id of all images that came from one file, by frame."""

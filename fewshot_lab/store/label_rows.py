@@ -170,6 +170,7 @@ class HistoryRow:
     undone: bool
     example_ids: tuple[str, ...]
     what: str
+    strategy: str | None
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class Log:
                 undone=row["id"] in undone,
                 example_ids=tuple(examples.get(row["id"], ())),
                 what=row["what"],
+                strategy=row["strategy"],
             )
             for row in rows
         ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
@@ -11,6 +12,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.chain import LogHead, log_head
 from fewshot_lab.store.database import Database
 from fewshot_lab.store.journal import JournalEntry, append_entry, read_entries
+from fewshot_lab.store.queries import position_at
 from fewshot_lab.store.schema import journal, members, settings
 from fewshot_lab.store.verification import Verdict, verify_log
 
@@ -96,10 +98,16 @@ class Records:
         with self._database.read() as connection:
             return read_entries(connection, journal)
 
-    def log_head(self) -> LogHead:
-        """Return the log's last position and its hash, which stands for all labels until then."""
+    def log_head(self, at: int | datetime | None = None) -> LogHead:
+        """Return the log's last position and its hash, which stands for all labels until then.
+
+        Parameters
+        ----------
+        at : int or datetime, optional
+            A past position or moment.
+        """
         with self._database.read() as connection:
-            return log_head(connection)
+            return log_head(connection, position_at(connection, at))
 
     def verify(self, known: tuple[LogHead, ...] = ()) -> Verdict:
         """Say whether labels or journal were changed behind the app's back, and where.

@@ -63,7 +63,12 @@ def verify_log(connection: Connection, known: Sequence[LogHead] = ()) -> Verdict
     problems += broken
     hashes = {row.action: row.hash for row in connection.execute(select(seals))}
     for head in (*named, *known):
-        if head.position and hashes.get(head.position) != head.hash:
+        if head.position > last:
+            problems.append(
+                f"Labels were cut off at the end: the log ends with action {last}, and when a hash "
+                f"was written down it went to {head.position}."
+            )
+        elif head.position and hashes.get(head.position) != head.hash:
             problems.append(
                 f"The log is another than when its position was {head.position}: "
                 "that hash was written down then and is not the one there now."

@@ -9,6 +9,7 @@ from fewshot_lab.ui import backbone_verdict, pages, work
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.markdown import plain
 from fewshot_lab.ui.on_error import alert, sentences
+from fewshot_lab.ui.typed_paths import confine_backbone
 from fewshot_lab.words import count, size
 
 STAGES = "+stages"
@@ -48,6 +49,7 @@ def show(project: Project, *, busy: bool) -> None:
     )
     if typed.strip():
         with sentences():
+            confine_backbone(typed.strip())
             other(project, find(typed.strip()), busy=busy)
 
 

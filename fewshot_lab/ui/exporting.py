@@ -2,11 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import BinaryIO
 
 import streamlit as st
 
@@ -17,10 +15,11 @@ from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.stats import Interval
-from fewshot_lab.ui import pages, work
+from fewshot_lab.ui import other_tools, pages, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
 from fewshot_lab.words import count, plural, share, size
@@ -98,6 +97,9 @@ def show(project: Project) -> None:
         report(project, ready=snapshot.fitted is not None, busy=job is not None)
     st.divider()
     tables(project, classified=snapshot.fitted is not None)
+    st.divider()
+    with sentences():
+        other_tools.show_export(project)
 
 
 def tables(project: Project, *, classified: bool) -> None:
@@ -268,14 +270,3 @@ def difference(value: float) -> str:
     if value < 0.000005:
         return "differs from the app by less than 0.00001"
     return f"differs from the app by at most {value:.5f}"
-
-
-@dataclass(frozen=True)
-class Opener:
-    """Opens a file only when it is called: a bundle is not read with every run of the page."""
-
-    path: Path
-
-    def __call__(self) -> BinaryIO:
-        """Return the open file."""
-        return self.path.open("rb")

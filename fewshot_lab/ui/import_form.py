@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import ManifestColumns, guess_columns, named_dicom, read_table
+from fewshot_lab.images import ClipSettings, ManifestColumns, guess_columns, named_dicom, read_table
 from fewshot_lab.project import Project
 from fewshot_lab.ui import cards, pages, sources, visitor, work
+from fewshot_lab.ui.clip_form import ask_clips, clips_at
 from fewshot_lab.ui.first_start import is_demo
 from fewshot_lab.ui.folder_browser import browse
 from fewshot_lab.ui.folders import starting_folders
@@ -90,6 +91,9 @@ def from_machine(project: Project) -> None:
         )
     if source is not None and source.dicom:
         group = ask_group()
+    clips = None
+    if source is not None and source.kind in ("folder", "file") and (at := clips_at(source.path)):
+        clips = ask_clips(at)
     say_what_follows(project)
     if st.button("Import", type="primary", disabled=source is None, key="fl-import-here"):
         assert source is not None
@@ -100,6 +104,7 @@ def from_machine(project: Project) -> None:
             copy=copy,
             group_field=group,
             columns=columns,
+            clips=clips,
         )
 
 
@@ -275,6 +280,7 @@ def start(
     copy: bool = False,
     group_field: str | None = None,
     columns: ManifestColumns | None = None,
+    clips: ClipSettings | None = None,
 ) -> None:
     """Start the import job and show it."""
     if any(not path.is_relative_to(project.folder) for path in paths):
@@ -285,7 +291,9 @@ def start(
         copy=copy,
         group_field=group_field,
         columns=columns,
+        clips=clips,
     )
+    st.session_state.pop("fl-clip-of", None)
     work.start(project, "import", arguments)
     st.session_state["fl-turn"] += 1  # the next import begins with an empty form
     pages.go("import", project.name)

@@ -48,6 +48,13 @@ def show(project: Project) -> bool:
         expanded=len(refused) <= 8 or not any_image,
     )
     if report is not None:
+        files_table(
+            f"{plural(len(report.get('notes', [])), 'note')} on videos",
+            ("Video", "Note"),
+            [(path, note) for path, note in report.get("notes", [])],
+            "notes.csv",
+            expanded=True,
+        )
         paths = paths_of(project, sorted({first for _, first in report["duplicates"]}))
         duplicates = [(path, paths.get(first, first)) for path, first in report["duplicates"]]
         files_table(
@@ -83,7 +90,13 @@ def flawless(project: Project, watched: str | None) -> bool:
 def leaves_out(report: dict[str, Any]) -> bool:
     """Say whether an import left out what its user may miss."""
     unread = set(report.get("ignored", ())) - BESIDE
-    return bool(report["refused"] or report.get("conflicts") or unread or failed_to_embed(report))
+    return bool(
+        report["refused"]
+        or report.get("conflicts")
+        or report.get("notes")
+        or unread
+        or failed_to_embed(report)
+    )
 
 
 def failed_to_embed(report: dict[str, Any] | None) -> list[tuple[str, str]]:

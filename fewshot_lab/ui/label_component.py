@@ -36,6 +36,8 @@ def label_page(project: Project, annotator: str) -> None:
             "project": project.name,
             "annotator": annotator,
             "signed_in": visitor.is_signed_in(),
+            "edits_classes": visitor.may("classes", project.name),
+            "changes_backbone": visitor.may("settings", project.name),
             "api": rooted(api_url(project.name)),
             "main": rooted(workspace_url("main.js")),
             "css": rooted(workspace_url("workspace.css")),

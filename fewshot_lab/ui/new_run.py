@@ -35,6 +35,7 @@ from fewshot_lab.ui.run_recipe import (
 )
 from fewshot_lab.ui.run_target import ask_target
 from fewshot_lab.ui.run_words import recipe_value
+from fewshot_lab.ui.typed_paths import confine_backbone
 from fewshot_lab.words import plural
 
 SCRATCH = "Random weights"
@@ -250,6 +251,7 @@ def _recommended(
         start = "imagenet"
     elif start != "scratch":
         backbone = start
+    confine_backbone(backbone)
     with st.spinner("Choosing a recipe …"):
         recommended = recommend_recipe(
             n,
@@ -258,6 +260,7 @@ def _recommended(
             modality=modality,
             device=target.device,
             epochs=_epochs(),
+            processes=target.processes,
         )
     return recommended, target
 

@@ -28,7 +28,7 @@ from fewshot_lab.ui import pages, predicted_groups, visitor, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.import_result import files_table
-from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.on_error import note, sentences
 from fewshot_lab.ui.sources import keep_drop
 from fewshot_lab.ui.written_bundles import written_bundles
 from fewshot_lab.web import api_url
@@ -115,6 +115,9 @@ def forget(job: "jobs.Job") -> None:
 def choose_bundle(project: Project | None, base: Path) -> Path | None:
     """Ask which bundle to use: one of the project's, or one from elsewhere."""
     bundles = written_bundles(project) if project is not None else []
+    if project is not None and (export := work.active(project, ("export",))) is not None:
+        note("A bundle of this project is being written; it can be chosen here once it is.")
+        work.show(export)
     if not bundles and not st.session_state.get("fl-elsewhere"):
         if project is None:
             st.session_state["fl-elsewhere"] = True

@@ -6,6 +6,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain import Recipe, RecommendedRecipe
 from fewshot_lab.runs import ComputeTarget
 from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.ui.typed_paths import confine_backbone
 from fewshot_lab.words import count, duration, plural
 
 _COST = "fl-cost-known"
@@ -39,6 +40,8 @@ def edit_recipe(recommended: RecommendedRecipe, key: str) -> Recipe | None:
         )
     changed = {row["value"]: row["is"] for row in edited if row["is"] != str(values[row["value"]])}
     try:
+        for name in ("backbone", "start"):
+            confine_backbone(changed.get(name, ""))
         recipe = recommended.recipe.changed(**changed)
     except FewshotLabError as error:
         alert(str(error))

@@ -38,7 +38,12 @@ def _cluster() -> ComputeTarget:
     nodes = first.number_input("Nodes", 1, 1024, kept.nodes, key="fl-slurm-nodes")
     gpus = second.number_input("GPUs on each", 0, 64, kept.gpus, key="fl-slurm-gpus")
     cpus = third.number_input(
-        "CPUs on each", 0, 1024, kept.cpus, key="fl-slurm-cpus", help="0 leaves it to the cluster."
+        "CPUs on each",
+        0,
+        1024,
+        kept.cpus,
+        key="fl-slurm-cpus",
+        help="0: this run's share of a node.",
     )
     partition = fourth.text_input("Partition", kept.partition, key="fl-slurm-partition")
     limit = fifth.text_input("Time limit", kept.time, placeholder="12:00:00", key="fl-slurm-time")

@@ -11,9 +11,11 @@ from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
-from fewshot_lab.images import ManifestColumns, holds_dicom, import_roots
+from fewshot_lab.images import ClipSettings, ManifestColumns, holds_dicom
 from fewshot_lab.jobs import clear_drops
 from fewshot_lab.project import UPLOADS
+from fewshot_lab.ui.clip_form import clip_arguments
+from fewshot_lab.ui.typed_paths import confine
 from fewshot_lab.words import count, plural, size
 
 LOOKED_AT = 5000
@@ -63,7 +65,7 @@ def look(text: str) -> Source:
     path = Path(text.strip().strip("'\"")).expanduser()
     if not path.is_absolute():
         raise FewshotLabError(f"Type the whole path, from its root: {path.absolute()}?")
-    import_roots().check(path)
+    confine(path)
     try:
         if not path.exists():
             raise FewshotLabError(_missing(path))
@@ -204,6 +206,7 @@ def import_arguments(
     copy: bool = False,
     group_field: str | None = None,
     columns: ManifestColumns | None = None,
+    clips: ClipSettings | None = None,
     prepare: bool = True,
 ) -> list[str]:
     """Return the arguments of the import job."""
@@ -222,6 +225,8 @@ def import_arguments(
             arguments += ["--group-column", columns.group]
         for name in columns.metadata:
             arguments += ["--metadata-column", name]
+    if clips is not None:
+        arguments += clip_arguments(clips)
     if prepare:
         arguments.append("--prepare")
     return arguments

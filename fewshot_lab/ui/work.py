@@ -17,15 +17,17 @@ from fewshot_lab.words import count, duration
 STAGES = {
     "drawing": "Drawing cells",
     "listing": "Looking for images",
+    "looking through videos": "Looking through videos",
     "headers": "Reading the headers of DICOM files",
     "reading": "Reading images",
     "loading": "Loading the backbone",
     "embedding": "Embedding",
     "neighbours": "Finding neighbours",
     "layout": "Laying out the map",
+    "placing": "Placing the images on the map",
     "fitting": "Fitting the classifier",
     "measuring": "Measuring the classifier",
-    "writing": "Writing the bundle",
+    "writing": "Writing",
     "checking": "Checking the bundle against the app",
     "downloading": "Downloading the backbone",
     "predicting": "Predicting",
@@ -44,6 +46,7 @@ WORK = {
     "demo": "Demo project",
     "export": "Export",
     "report": "Report",
+    "exchange-out": "File for another tool",
     "predict-dropped": "Prediction",
     "evaluate-nshot": "Few-shot curve",
     "evaluate-replay": "Replay",
@@ -111,7 +114,7 @@ def what_follows(status: "jobs.Status", verb: str = "") -> str:
     alone = "The work goes on when this page is closed."
     if verb == "predict-dropped":
         return alone
-    if status.stage in ("drawing", "listing", "headers", "reading"):
+    if status.stage in ("drawing", "listing", "looking through videos", "headers", "reading"):
         return f"Then the images are embedded and laid out on the map. {alone}"
     if status.stage in ("loading", "embedding"):
         return f"Then the map is laid out. {alone}"

@@ -31,7 +31,9 @@ from fewshot_lab.web.people import disagreement
 from fewshot_lab.web.piles import piles
 from fewshot_lab.web.project import change_jobs, change_settings, change_views
 from fewshot_lab.web.redirects import PAGES, to_page, to_project
+from fewshot_lab.web.sequence import sequence, slice_grey, slice_view
 from fewshot_lab.web.sign_in import sign_in_routes
+from fewshot_lab.web.slides import slide_piece, slide_places, slide_tiles, slides
 
 __all__ = [
     "NAME_HEADER",
@@ -77,6 +79,13 @@ def routes(base: str = "", sign_in_url: Callable[[], str] | None = None) -> list
         Route(api + "/grey/{image}", reading("look", grey_values)),
         Route(api + "/image/{image}", reading("look", facts)),
         Route(api + "/image/{image}/neighbours", reading("look", neighbours)),
+        Route(api + "/image/{image}/sequence", reading("look", sequence)),
+        Route(api + "/image/{image}/sequence/{number}", reading("look", slice_view)),
+        Route(api + "/image/{image}/sequence/{number}/grey", reading("look", slice_grey)),
+        Route(api + "/image/{image}/slides", reading("look", slide_places)),
+        Route(api + "/slides", reading("look", slides)),
+        Route(api + "/slide/{slide}/tiles", reading("look", slide_tiles)),
+        Route(api + "/slide/{slide}/piece/{level}/{column}_{row}", reading("look", slide_piece)),
         Route(api + "/piles", reading("look", piles)),
         Route(api + "/names", reading("look", names)),
         Route(api + "/search", reading("look", search)),

@@ -7,12 +7,20 @@ from io import BytesIO
 from pathlib import PurePosixPath
 
 import numpy as np
+from PIL.Image import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import finite
-from fewshot_lab.live import PageState, visible_facts, visible_neighbours, visible_search
+from fewshot_lab.images import GreyValues
+from fewshot_lab.live import (
+    PageState,
+    slide_index,
+    visible_facts,
+    visible_neighbours,
+    visible_search,
+)
 from fewshot_lab.web.assets import IMMUTABLE
 from fewshot_lab.web.frames import pack
 from fewshot_lab.web.guard import json_answer, visibility_for, whole_number
@@ -31,19 +39,24 @@ MOST_HITS = 1000
 
 def thumbnail(state: PageState, request: Request) -> Response:
     """Serve a thumbnail (WebP, at most 256 px)."""
-    data = state.project.thumbnail(_image_id(request))
+    data = state.project.thumbnail(image_id_of(request))
     return Response(data, media_type="image/webp", headers=IMMUTABLE)
 
 
 def picture(state: PageState, request: Request) -> Response:
     """Serve the image itself, at most 2,400 px a side: as WebP without loss, large ones as JPEG."""
-    image = state.project.picture(_image_id(request), max_side=LARGEST_SIDE)
+    image = state.project.picture(image_id_of(request), max_side=LARGEST_SIDE)
+    return picture_answer(image, IMMUTABLE)
+
+
+def picture_answer(image: Image, headers: dict[str, str]) -> Response:
+    """Answer with a picture: as WebP without loss, large ones as JPEG."""
     buffer = BytesIO()
     if image.width * image.height > LOSSLESS_PIXELS:
         image.save(buffer, "JPEG", quality=92)
-        return Response(buffer.getvalue(), media_type="image/jpeg", headers=IMMUTABLE)
+        return Response(buffer.getvalue(), media_type="image/jpeg", headers=headers)
     image.save(buffer, "WEBP", lossless=True, method=1)
-    return Response(buffer.getvalue(), media_type="image/webp", headers=IMMUTABLE)
+    return Response(buffer.getvalue(), media_type="image/webp", headers=headers)
 
 
 def grey_values(state: PageState, request: Request) -> Response:
@@ -52,7 +65,11 @@ def grey_values(state: PageState, request: Request) -> Response:
     The head says ``grey``, and then what the pixels mean (``fewshot_lab.images.GreyValues``);
     arrays: ``pixels`` (uint16, row by row) and, where some are no part of the picture, ``blank``.
     """
-    grey = state.project.grey_values(_image_id(request), max_side=LARGEST_SIDE)
+    return grey_answer(state.project.grey_values(image_id_of(request), max_side=LARGEST_SIDE))
+
+
+def grey_answer(grey: GreyValues | None) -> Response:
+    """Answer with grey values, or that there are none beyond the picture of 8 bit."""
     if grey is None:
         return Response(pack({"grey": False}, {}), media_type=PACKED, headers=FOR_A_WHILE)
     names = ("slope", "intercept", "low", "high", "unit", "inverted", "windows")
@@ -65,7 +82,8 @@ def grey_values(state: PageState, request: Request) -> Response:
     return Response(message, media_type=PACKED, headers=FOR_A_WHILE)
 
 
-def _image_id(request: Request) -> str:
+def image_id_of(request: Request) -> str:
+    """Return the image that a path names; raise :class:`FewshotLabError` where it names none."""
     image_id = str(request.path_params["image"]).removesuffix(".webp")
     if len(image_id) != ID_LENGTH or not set(image_id) <= set("0123456789abcdef"):
         raise FewshotLabError(f"{image_id!r} is not an image id.")
@@ -86,6 +104,7 @@ def facts(state: PageState, request: Request) -> Response:
             "annotator": label.annotator if label else None,
             "labelled_at": label.time.timestamp() if label else None,
             "opinions": opinion_rows(known["opinions"]),
+            "on_slide": row.id in slide_index(state).places,
         }
     )
 

@@ -25,7 +25,7 @@ from fewshot_lab.web.guard import FRESH, json_answer, visibility_for, whole_numb
 ID_LENGTH = 20
 HISTORY_ROWS = 50
 MOST_IMAGES_TOLD = 200
-COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine")
+COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine", "log")
 
 
 def actions(state: PageState, body: ActionsBody) -> Response:
@@ -170,7 +170,7 @@ def history_row(row: HistoryRow) -> dict[str, Any]:
         "time": row.time.timestamp(),
         "annotator": row.annotator,
         "sentence": row.sentence,
-        "view": row.view,
+        "view": "audit" if row.strategy == "audit" else row.view,
         "n": row.n_images,
         "undone": row.undone,
         "examples": list(row.example_ids),
@@ -185,7 +185,9 @@ def labels_csv(state: PageState, request: Request) -> Response:
     text = StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(map(text_row, visible_labels(state.project, visibility, at)))
+    log = str(state.project.store.log_head(at))  # what "verify" knows these labels again by
+    rows = visible_labels(state.project, visibility, at)
+    writer.writerows(text_row(row | {"log": log}) for row in rows)
     state.project.store.note("export", kind="labels", at=at)
     name = f"{state.project.name}-labels{f'-{at}' if at else ''}.csv"
     return Response(

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from fewshot_lab import jobs
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live import REREAD_SECONDS, PageState, Visibility
+from fewshot_lab.live import REREAD_SECONDS, PageState, Visibility, slide_index
 from fewshot_lab.project import (
     conflicts,
     remove_view,
@@ -64,6 +64,7 @@ def _beside_log(state: PageState) -> dict[str, Any]:
         "views": saved_views(store),
         "has_reference": state.has("reference"),
         "has_group": state.has("group"),
+        "slides": len(slide_index(state).slides),
         "jobs": [_job_row(job) for job in jobs.list_jobs(project.folder)[7::-1]],
     }
 

@@ -1,6 +1,7 @@
 """The pages around the label page, in a real browser."""
 
 import csv
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -92,6 +93,33 @@ def test_dropped_images_are_answered_with_the_labelled_ones_most_like_them(
         shares = [float(value) for name, value in row.items() if name.startswith("p_")]
         assert sum(shares) == pytest.approx(1, abs=1e-4)
         assert float(row["probability"]) == pytest.approx(max(shares))
+
+
+def test_labels_go_to_another_tool_and_come_back_changed(
+    page: Page, server: Server, project: Project, tmp_path: Path
+) -> None:
+    first, second = project.store.images()[:2]
+    project.labels.add({first.id: "round", second.id: "square"}, "kim")
+    page.goto(f"{server.url}/export?project={project.name}")
+    page.get_by_role("button", name="Write for Label Studio").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download cells-tasks.json").click()
+    tasks = json.loads(download.value.path().read_bytes())
+    (task,) = (task for task in tasks if first.path.endswith(Path(task["data"]["image"]).name))
+    task["annotations"][0]["completed_by"] = {"email": "zoe@clinic"}
+    task["annotations"][0]["result"][0]["value"]["choices"] = ["oval"]
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+
+    page.goto(f"{server.url}/import?project={project.name}")
+    page.get_by_text("Labels from another tool").wait_for()
+    page.get_by_test_id("stFileUploaderDropzoneInput").nth(1).wait_for(state="attached")
+    drop(page, 1, tmp_path / "tasks.json")
+    expect(page.get_by_text("1 image labelled by zoe@clinic.")).to_be_visible()
+    expect(page.get_by_text("1 class made by this: oval.")).to_be_visible()
+    page.get_by_role("button", name="Take these labels").click()
+    expect(page.get_by_text("2 labels of ")).to_be_visible()
+    said = {(row["annotator"], row["label"]) for row in project.store.export_opinions()}
+    assert said == {("kim", "round"), ("kim", "square"), ("zoe@clinic", "oval")}
 
 
 def test_a_zip_that_is_no_bundle_is_said(page: Page, server: Server, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,12 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fewshot_lab.backbones import Backbone
-from fewshot_lab.embeddings import ImageItem, embed, open_embeddings, pipelines
+from fewshot_lab.embeddings import ImageItem, embed, open_embeddings, pipelines, work_left
+from fewshot_lab.embeddings.claims import Claims
 from fewshot_lab.embeddings.device import choose_device, part_of_run
 from fewshot_lab.embeddings.forward_pass import Forward
-from fewshot_lab.embeddings.shards import read_header
+from fewshot_lab.embeddings.shards import DamagedShard, read_shard, write_shard
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.images import read_rgb
 
@@ -202,7 +206,7 @@ def test_two_processes_with_one_list_share_the_work(tmp_path: Path, backbone: Ba
         for _ in range(2)
     ]
     said = [json.loads(process.communicate(timeout=240)[0]) for process in both]
-    written = [shard for path in folder.glob("*.safetensors") if (shard := read_header(path))]
+    written = [shard for path in folder.glob("*.safetensors") if (shard := read_shard(path))]
     assert sum(len(shard.ids) for shard in written) == 400, "an image was embedded twice"
     assert said[0]["done"] + said[1]["done"] == 400
     assert len(open_embeddings(folder).ids) == 400
@@ -269,6 +273,73 @@ def test_a_damaged_shard_is_embedded_again(
     assert open_embeddings(tmp_path).ids == []
     assert embed(pictures[:20], backbone, tmp_path).done == 20
     assert len(open_embeddings(tmp_path).ids) == 20
+
+
+def test_bytes_that_changed_in_a_shard_are_found_named_and_embedded_anew(
+    tmp_path: Path, backbone: Backbone, pictures: list[ImageItem]
+) -> None:
+    embed(pictures[:40], backbone, tmp_path / "e")
+    good = open_embeddings(tmp_path / "e").matrix([item.id for item in pictures[:40]])
+    shard = next((tmp_path / "e").glob("*.safetensors"))
+    whole = shard.read_bytes()
+    random = np.random.default_rng(0)
+    at = len(whole) - 40 * 256 * 2  # among the vectors
+    shard.write_bytes(whole[:at] + random.bytes(4_000) + whole[at + 4_000 :])
+
+    opened = open_embeddings(tmp_path / "e")
+    assert (opened.ids, opened.damaged) == ([], [shard.name])
+    report = embed(pictures[:40], backbone, tmp_path / "e")
+    assert (report.done, report.damaged) == (40, [str(shard)])
+    again = open_embeddings(tmp_path / "e")
+    assert again.damaged == []
+    assert np.array_equal(again.matrix([item.id for item in pictures[:40]]), good)
+    assert shard.with_suffix(".damaged").exists()  # for whoever looks for the reason
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_no_byte_of_a_shard_can_change_unnoticed(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ids = [f"{row:020x}" for row in range(3)]
+        vectors = np.arange(12, dtype=np.float16).reshape(3, 4)
+        sums = np.ones((3, 2), np.float16)
+        about = {"statistics": sums, "fingerprint": "f" * 16, "dtype": "float32"}
+        path = write_shard(Path(folder), ids, vectors, [("b" * 20, "No picture.")], **about)
+        whole = bytearray(path.read_bytes())
+        whole[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        path.write_bytes(whole)
+        with pytest.raises(DamagedShard):
+            shard = read_shard(path)
+            # Blanks around the numbers of the header say nothing: then all is as it was.
+            if shard is not None and np.array_equal(shard.vectors(), vectors):
+                assert (shard.ids, shard.failed) == (ids, [("b" * 20, "No picture.")])
+                raise DamagedShard(path)
+
+
+def test_the_folder_is_not_read_anew_for_every_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [ImageItem(f"{row:020x}", Path("none")) for row in range(4_000)]
+    looked = 0
+    real = work_left.shard_names
+
+    def counted(folder: Path) -> list[str]:
+        nonlocal looked
+        names = real(folder)
+        looked += len(names)
+        return names
+
+    monkeypatch.setattr(work_left, "shard_names", counted)
+    monkeypatch.setattr(work_left, "CHUNK", 10)
+    monkeypatch.setattr(work_left, "NAMES_A_PIECE", 20)
+    written = work_left.WrittenShards(tmp_path)
+    about = {"fingerprint": "f" * 16, "dtype": "float32"}
+    with Claims(tmp_path) as claims:
+        for piece in work_left.claimed_chunks(items, written, claims, False):
+            vectors = np.zeros((len(piece), 4), np.float16)
+            write_shard(tmp_path, [item.id for item in piece], vectors, [], **about)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 400
+    assert looked < 20_000  # 80,000 with a look for each piece
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -22,6 +22,7 @@ from fewshot_lab.embeddings import (
     pca_map,
     place_new,
     save_map,
+    umap_layout,
     umap_map,
 )
 from fewshot_lab.embeddings.shards import write_shard
@@ -98,6 +99,25 @@ def test_umap_keeps_neighbours_together(clusters: Clusters, layout: Layout) -> N
     vectors = unit(clusters[0])
     assert trustworthiness(vectors, layout.xy, n_neighbors=10) > 0.85
     assert trustworthiness(vectors, layout.xy) > trustworthiness(vectors, pca_map(clusters[0]))
+
+
+def test_a_map_of_many_is_laid_out_by_landmarks_and_as_good(
+    clusters: Clusters, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(umap_layout, "MANY", 500)
+    monkeypatch.setattr(umap_layout, "LANDMARKS", 200)
+    told: list[tuple[str, int, int | None]] = []
+    matrix, which = clusters
+    made = umap_map(matrix, progress=lambda *step: told.append(step))
+    landmarks = np.linspace(0, 599, 200).astype(np.int64)
+    assert np.array_equal(made.xy[landmarks], umap_map(matrix[landmarks]).xy)
+    assert np.isfinite(made.xy).all()
+    assert ("placing", 600, 600) in told
+    assert trustworthiness(unit(matrix), made.xy, n_neighbors=10) > 0.8
+    centres = np.stack([np.median(made.xy[which == k], axis=0) for k in range(6)])
+    nearest = ((made.xy[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    assert (nearest == which).mean() > 0.99
+    assert np.array_equal(made.xy, umap_map(matrix).xy)
 
 
 def test_settings_matter_and_are_checked(clusters: Clusters, layout: Layout) -> None:

@@ -287,3 +287,19 @@ def test_a_bundle_made_before_there_was_a_rule_still_predicts(bundle, cells, tmp
     assert report.predicted == 1 and report.referred is None
     assert before["decision"] == before["prediction_set"] == before["unlike"] == ""
     assert before["probability"] == after["probability"]
+
+
+def test_parts_of_a_folder_add_up_to_the_whole(bundle, cells, tmp_path, capsys):
+    out = tmp_path / "p.csv"
+    assert run(["predict", str(bundle), str(cells), "--out", str(out)]) == 0
+    for i in range(3):
+        shard = ["--out", str(out), "--shard", f"{i}/3"]
+        assert run(["predict", str(bundle), str(cells), *shard]) == 0
+    parts = [(tmp_path / f"p.{i}-of-3.csv").read_text("utf-8-sig").splitlines() for i in range(3)]
+    header, *whole = out.read_text("utf-8-sig").splitlines()
+    assert [part[0] for part in parts] == 3 * [header]
+    assert sorted(line for part in parts for line in part[1:]) == sorted(whole)
+    capsys.readouterr()
+    patients = ["--group-pattern", "(.)", "--shard", "0/3"]
+    assert run(["predict", str(bundle), str(cells), "--out", str(out), *patients]) == 1
+    assert "does not hold whole patients" in capsys.readouterr().err

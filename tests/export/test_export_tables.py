@@ -46,9 +46,11 @@ def test_labels_can_be_read_back(project):
 
 def test_labels_of_a_past_moment(project):
     start = project.store.events()[0].time - timedelta(seconds=1)
+    assert {row["log"] for row in read(labels_csv(project))} == {str(project.store.log_head())}
     assert read(labels_csv(project, at=start)) == []
     early = read(labels_csv(project, at=project.store.position() - 1))
     assert 0 < len(early) < len(read(labels_csv(project)))
+    assert early[0]["log"].startswith(f"{project.store.position() - 1}:")
 
 
 def test_moments_are_positions_or_times():

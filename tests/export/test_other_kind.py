@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewshot_lab.embeddings.shards import read_header, shard_files, write_shard
+from fewshot_lab.embeddings.shards import SUFFIX, read_shard, write_shard
 from fewshot_lab.evaluation import HEADLINE
 from fewshot_lab.export import Bundle, export_bundle, predict_dropped, predict_folder, write_sources
 from fewshot_lab.project import Project, gather
@@ -109,10 +109,10 @@ def test_the_page_names_no_class_for_a_slide(chest_bundle, pictures, tmp_path):
 
 def test_a_project_embedded_before_there_were_statistics_goes_by_the_stages(chest, tmp_path):
     folder = chest.embedding_folder
-    kept = {path: path.read_bytes() for path in shard_files(folder)}
+    kept = {path: path.read_bytes() for path in sorted(folder.glob(f"*{SUFFIX}"))}
     try:
         for path in kept:
-            shard = read_header(path)
+            shard = read_shard(path)
             vectors = shard.vectors()
             path.unlink()
             write_shard(
@@ -138,7 +138,7 @@ def test_a_project_embedded_before_there_were_statistics_goes_by_the_stages(ches
                 slide(np.random.default_rng(int(path.stem))).save(path)
             assert all(row.unlike for row in bundle.predict(slides))
     finally:
-        for path in shard_files(folder):
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
             path.unlink()
         for path, data in kept.items():
             path.write_bytes(data)

@@ -35,7 +35,7 @@ def outcome(source: Path, project: Path | None = None) -> tuple[list[str], list[
 
 def test_a_path_outside_is_refused_with_where_to_look(shared: Path) -> None:
     for outside in (shared.parent / "private", shared / ".." / "private", Path("/")):
-        with pytest.raises(FewshotLabError, match="cannot be imported: choose something in"):
+        with pytest.raises(FewshotLabError, match="cannot be used here: choose something in"):
             outcome(outside)
     assert outcome(shared) == (["mine.png"], [])
 

@@ -13,7 +13,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import Candidate, Tiling, TissueRule, UnreadableImage, read_rgb, scan
 from fewshot_lab.images.slides import is_slide, open_slide, tile_candidates
 from fewshot_lab.images.slides.tile_grid import make_grid
-from fewshot_lab.images.slides.tissue import draw_evenly, tissue_mask, tissue_tiles
+from fewshot_lab.images.slides.tissue import draw_evenly, mask_overview, tissue_mask, tissue_tiles
 
 from .pyramids import levels_of, picture, write_pyramid
 
@@ -102,12 +102,13 @@ def test_a_slide_without_levels_is_seen_whole_in_blocks(tmp_path):
 
 
 def test_tissue_is_coloured_and_textured(slide):
-    overview = open_slide(slide).overview(512)
+    overview = mask_overview(open_slide(slide), 0.5)  # 8 um a point
+    assert overview.size == (128, 96)
     mask = tissue_mask(overview, TissueRule())
     y, x = np.mgrid[: mask.shape[0], : mask.shape[1]]
     away = np.hypot(x - mask.shape[1] / 4, y - mask.shape[0] / 2)
-    assert mask[away < 100].all()
-    assert not mask[away > 125].any()
+    assert mask[away < 25].all()
+    assert not mask[away > 31].any()
     flat = Image.new("RGB", (200, 200), (200, 60, 60))  # ink: coloured, smooth
     grey = Image.fromarray(picture(200, 200)).convert("L").convert("RGB")  # dust: no colour
     assert not tissue_mask(flat, TissueRule())[10:-10, 10:-10].any()

@@ -1,6 +1,10 @@
 """A run's folder on drawn cells, small enough to train in seconds."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from fewshot_lab.pretrain import Recipe, process_group, train
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.runs import read_images
 
+ROOT = Path(__file__).resolve().parents[2]
 MakeRun = Callable[..., Path]
 
 TINY = {
@@ -57,6 +62,47 @@ def train_run(folder: Path, progress: Progress = silent) -> None:
     recipe = Recipe.from_dict(read_spec(folder)["recipe"])
     with process_group() as alone:
         train(folder, recipe, read_images(folder), alone, progress=progress)
+
+
+def start_ranks(
+    folder: Path, world: int, *, port: int, through: dict[int, list[str]] | None = None
+) -> list[subprocess.Popen[bytes]]:
+    """Start the processes of a run without a launcher, as srun does; its words go to its log.
+
+    Parameters
+    ----------
+    folder, world, port
+    through
+        A command through which a rank is started.
+    """
+    common = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(world),
+    }
+    command = [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(folder)]
+    with (folder / "log.txt").open("ab") as log:
+        return [
+            subprocess.Popen(
+                [*(through or {}).get(rank, []), *command],
+                env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+            for rank in range(world)
+        ]
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a port that is free."""
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

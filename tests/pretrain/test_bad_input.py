@@ -23,7 +23,7 @@ SCRATCH = Recipe(backbone="test_vit", start="scratch", batch_size=16)
     ("changes", "options", "words"),
     [
         ({}, {"n_images": 9}, "9 images, fewer than a batch of 16: take --batch-size 4"),
-        ({}, {"nproc": 3}, "cannot be shared equally by 3 processes"),
+        ({}, {"nproc": 3}, "equally by 3 processes: take --batch-size 15 or 18"),
         ({"backbone": "vit_tyny"}, {}, "no backbone 'vit_tyny'; did you mean"),
         ({"start": "imagnet"}, {}, "no start 'imagnet'; did you mean imagenet"),
         ({"start": "/nowhere/dino.pth"}, {}, "no file /nowhere/dino.pth"),
@@ -48,6 +48,17 @@ def test_a_gpu_that_is_not_there():
 def test_small_images_are_a_warning():
     (warning,) = check_recipe(SCRATCH, 100, median_side=20)
     assert "have 20 px a side or fewer" in warning
+
+
+def test_without_a_compiler_nothing_is_compiled(make_run, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    (warning,) = check_recipe(SCRATCH.changed(compile=True), 100)
+    assert "no compiler here" in warning
+    folder = make_run(steps=1, compile=True)
+    train_run(folder)
+    assert newest_step(folder) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,19 @@
 
 import csv
 import io
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fewshot_lab import Project
+from fewshot_lab.cli.main import run
 from fewshot_lab.export import labels_csv
 from fewshot_lab.images import Tiling, UnreadableImage, pixel_id
 from fewshot_lab.project import relink, slides_of, tiles_of
@@ -154,3 +160,41 @@ def test_one_bad_slide_never_stops_the_others(home, folder):
         report = project.import_images(folder, tiling=TILING)
         assert report.added == 12
         assert {path for path, _ in report.refused} == {"s1.svs"}
+
+
+def test_the_terminal_shows_the_tissue_and_then_makes_those_tiles(home, folder, tmp_path, capsys):
+    options = ["--tile-um", "32", "--tiles", "7"]
+    pictures = tmp_path / "pictures"
+    assert run(["slides", "tissue", str(folder), "--preview", str(pictures), *options]) == 0
+    assert "2 slides, 14 tiles" in capsys.readouterr().out
+    assert {file.name for file in pictures.iterdir()} == {"s0.svs.png", "s1.svs.png"}
+    assert run(["create", "t"]) == 0
+    assert run(["import", "t", str(folder), *options]) == 0
+    assert "14 images added" in capsys.readouterr().out
+    assert run(["import", "t", str(folder), "--tile-px", "64", "--mpp", "1"]) == 1
+    assert "not both" in capsys.readouterr().err
+    assert run(["slides", "tissue", str(folder), "--tile-um", "9000"]) == 1
+    assert "change its size" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
+def test_killed_in_the_middle_an_import_goes_on(home, folder):
+    with Project.create("killed") as project:
+        arguments = ["import", "killed", str(folder), "--tile-um", "16", "--tiles", "100"]
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "fewshot_lab", *arguments],
+            env=os.environ | {"FEWSHOT_LAB_HOME": str(home)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        limit = time.monotonic() + 60
+        while not project.store.ids() and time.monotonic() < limit and worker.poll() is None:
+            time.sleep(0.005)
+        worker.kill()  # SIGKILL
+        worker.wait()
+        stored = len(project.store.ids())
+        report = project.import_images(folder, tiling=Tiling(tile_um=16, most=100))
+        assert stored
+        assert report.known == stored
+        assert stored + report.added + len(report.duplicates) == 200
+        assert [len(tiles_of(project, slide)) for slide in slides_of(project)] == [100, 100]

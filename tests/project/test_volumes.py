@@ -44,7 +44,7 @@ def test_slices_that_were_not_imported_are_stepped_through_too(project, tmp_path
     assert [row.meta["slice"] for row in rows] == [1, 4, 7]
     sequence = sequence_of(project, rows[1].id)
     assert sequence.number_of(rows[1].id) == 3 and sequence.at_hand() == list(range(7))
-    assert [place.mm for place in sequence.places] == [0, 2, 4, 6, 8, 10, 12]
+    assert [place.position for place in sequence.places] == [0, 2, 4, 6, 8, 10, 12]
     assert [place.image_id for place in sequence.places if place.image_id] == [r.id for r in rows]
     for k, file in enumerate(files):
         shown = slice_picture(project, sequence, k, 2400)

@@ -15,9 +15,9 @@ from fewshot_lab.project import Project
 from fewshot_lab.runs import (
     create_run,
     find_run,
-    gpu_environment,
     launch_run,
     list_runs,
+    process_environment,
     read_images,
     run_images,
     torchrun_command,
@@ -110,9 +110,9 @@ def test_a_clone_has_the_same_images_and_other_values(new_run: NewRun) -> None:
 
 def test_chosen_gpus_are_all_that_its_processes_see(project: Project, new_run: NewRun) -> None:
     run = new_run()
-    assert gpu_environment(run) == {}
+    assert process_environment(run) == {}
     other = create_run("gpus", ["cells"], [], run.recipe, device="cuda", nproc=2, gpus=[1, 3])
-    assert gpu_environment(other) == {"CUDA_VISIBLE_DEVICES": "1,3"}
+    assert process_environment(other)["CUDA_VISIBLE_DEVICES"] == "1,3"
     assert "--nproc-per-node=2" in torchrun_command(other, 2)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from fewshot_lab.runs import (
     submit_to_slurm,
     write_slurm_settings,
 )
-from fewshot_lab.runs.slurm import SCRIPT, render
+from fewshot_lab.runs.slurm import SCRIPT, cpus_of_process, render
 
 from .conftest import NewRun, first_process, wait_for
 
@@ -144,13 +145,32 @@ def test_the_script_can_be_read_edited_and_submitted_by_hand(
         "#SBATCH --partition=gpu",
         "#SBATCH --time=12:00:00",
         "#SBATCH --account=path",
-        "#SBATCH --cpus-per-task=16",
+        "#SBATCH --ntasks-per-node=4",
+        "#SBATCH --cpus-per-task=4",
         "#SBATCH --constraint=a100",
         "module load cuda",
     ):
         assert line in text.splitlines()
-    assert "--nnodes=2 --nproc-per-node=4" in text
     subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_processors_are_asked_for_by_themselves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nodes = "gpu*|64+|gpu:a100:8(S:0-1)\ngpu*|48|gpu:h100:4\nlong|16|(null)\n"
+    (tmp_path / "sinfo").write_text(f"#!/bin/sh\nprintf '{nodes}'\n")
+    (tmp_path / "sinfo").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def share(workers: int = 8, **asked: Any) -> int:
+        return cpus_of_process(SlurmOptions(**asked), workers)
+
+    assert share(gpus=4) == 8  # of 64 for eight GPUs
+    assert share(gpus=4, workers=2) == 4  # no more than there is work for
+    assert share(gpus=4, cpus=64) == 16
+    assert share(nproc=2, partition="long") == 8
+    assert share(gpus=1, partition="of-nobody") == 10
+    assert share(nproc=2, partition="of-nobody") == 0  # as the cluster has it
 
 
 @pytest.mark.usefixtures("home")

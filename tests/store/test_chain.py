@@ -89,10 +89,19 @@ def test_labels_cut_off_at_the_end_are_missed(labelled: Store, tamper: Tamper) -
     for table in ("events", "seals", "actions"):
         tamper(f"DELETE FROM @{table} WHERE {'id' if table == 'actions' else 'action'} = 7")
     assert labelled.verify().is_sound  # nothing here remembers the last label
-    assert "when its position was 7" in str(labelled.verify((exported,)).problems)
+    told = str(labelled.verify((exported,)).problems)
+    assert "cut off at the end: the log ends with action 6" in told and "went to 7" in told
     for table in ("class_events", "team_events", "events", "seals", "actions"):
         tamper(f"DELETE FROM @{table} WHERE {'id' if table == 'actions' else 'action'} = 6")
-    assert "when its position was 6" in str(labelled.verify().problems)  # the journal does
+    told = str(labelled.verify().problems)  # the journal does
+    assert "cut off at the end: the log ends with action 5" in told and "went to 6" in told
+
+
+def test_the_hash_of_a_past_moment_is_that_which_was_the_last_then(labelled: Store) -> None:
+    assert labelled.log_head(at=99) == labelled.log_head() and labelled.log_head(at=0).position == 0
+    then = labelled.log_head(at=5)
+    assert then.position == 5 and labelled.verify((then,)).is_sound
+    assert labelled.log_head(at=labelled.history(1)[0].time) == labelled.log_head()
 
 
 def test_the_chain_is_append_only(labelled: Store, address: tuple[str, str | None]) -> None:

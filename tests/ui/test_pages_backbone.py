@@ -1,16 +1,21 @@
 """The backbone page: what is in use, and switching without a network."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import FewshotLabError, jobs
 from fewshot_lab.backbones import EMBEDDED, cards, default_name, find
-from fewshot_lab.project import Project, remember
+from fewshot_lab.project import Project, candidates, remember
 from fewshot_lab.ui.backbone_cards import facts, groups, headline, switch
+from fewshot_lab.ui.backbone_verdict import cost
+from fewshot_lab.words import duration
 
 from .conftest import words
 
@@ -129,3 +134,23 @@ def test_what_needs_a_download_says_so_before_anything_starts(home: Path) -> Non
 
 def test_facts_are_escaped() -> None:
     assert "<script" not in facts(find(default_name()))
+
+
+def test_a_comparison_says_what_it_costs_as_this_machine_measured_it(home: Path) -> None:
+    project = Project.create("blood")
+    assert cost(project) == "Each of them embeds 0 images."
+    run = project.folder / "jobs" / "20260101-000000-prepare"
+    run.mkdir(parents=True)
+    (run / "spec.json").write_text(json.dumps({"verb": "prepare", "project": "blood", "args": []}))
+    (run / "report.json").write_text(json.dumps({"embed": {"images_per_second": 0.01}}))
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(home / f"{number}.png")
+    project.import_images([home / f"{number}.png" for number in range(3)])
+    seconds = 3 * len(candidates(project)) / 0.01
+    assert f"about {duration(seconds)}, at the speed of the last embedding" in cost(project)
+    comparison = {"fingerprint": project.backbone.fingerprint, "seconds": 77.0, "compared": 40}
+    remember(project, "better_backbone", comparison)
+    assert cost(project) == f"The last comparison took {duration(77.0)}, with 40 labels."
+    project.close()

@@ -12,10 +12,12 @@ import timm
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
+from fewshot_lab import jobs
 from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.export import ImagePrediction, StoredPredictions, predictions_table
 from fewshot_lab.project import Project
-from fewshot_lab.ui.exporting import Opener, difference
+from fewshot_lab.ui.exporting import difference
+from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.predicting import answer_html, folder_of, start
 from fewshot_lab.ui.written_bundles import written_bundles
 
@@ -163,3 +165,18 @@ def test_another_tab_does_not_delete_what_is_being_predicted(home: Path) -> None
         first.stop(force=True)
         second.stop(force=True)
     project.close()
+
+
+def test_predict_says_that_a_bundle_is_being_written(
+    open_app: Callable[..., AppTest], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project.create("blood")
+    run = project.folder / "jobs" / "1"
+    run.mkdir(parents=True)
+    about = {"verb": "export", "project": "blood", "args": [], "command": []}
+    (run / "job.json").write_text(json.dumps(about))
+    project.close()
+    running = jobs.Job("1", "export", run, [])
+    monkeypatch.setattr("fewshot_lab.jobs.running", lambda folder, verb=None: [running])
+    monkeypatch.setattr("fewshot_lab.ui.work.show", lambda job: None)
+    assert "A bundle of this project is being written" in words(open_app("predict.py", "blood"))

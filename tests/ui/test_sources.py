@@ -55,7 +55,7 @@ def test_a_path_outside_the_roots_is_refused_before_it_is_looked_at(
     (tmp_path / "shared").mkdir()
     monkeypatch.setenv("FEWSHOT_LAB_IMPORT_ROOTS", str(tmp_path / "shared"))
     assert look(str(tmp_path / "shared")).kind == "folder"
-    with pytest.raises(FewshotLabError, match="cannot be imported"):
+    with pytest.raises(FewshotLabError, match="cannot be used here"):
         look(str(tmp_path / "no" / "where"))
 
 

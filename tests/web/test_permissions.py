@@ -1,6 +1,7 @@
 """With sign-in on: every route and page, tried by whoever must not."""
 
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,8 @@ def signed_in(app: Starlette) -> dict[str, TestClient]:
 
 
 def ask(client: TestClient, route: Route, project: str = "cells", **headers: str) -> Any:
-    values = {"project": project, "image": "0" * 20, "name": "x", "version": "1", "revision": "1"}
-    path = route.path.format(**values)
+    values = defaultdict(lambda: "1", project=project, image="0" * 20, name="x")
+    path = route.path.format_map(values)
     method = "POST" if "POST" in (route.methods or ()) else "GET"
     body = {"json": {}} if method == "POST" else {}
     return client.request(method, f"{path}?hold=0", headers={**OURS, **headers}, **body)

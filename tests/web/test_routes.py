@@ -308,15 +308,17 @@ def test_history_names_the_last_actions_and_gives_the_labels_of_then(
     page: Browser, client: TestClient
 ) -> None:
     class_id = page.change(do="add", name="platelet").json()["id"]
-    page.send(page.label(page.ids[:1], class_id))
-    page.send(page.label(page.ids[1:3], class_id))
+    page.send(page.label(page.ids[:1], class_id, view="suggestion", strategy="audit"))
+    page.send(page.label(page.ids[1:3], class_id, view="suggestion", strategy="margin"))
     rows = client.get(f"{page.api}/history").json()["rows"]
     assert [row["n"] for row in rows[:2]] == [2, 1]
+    assert [row["view"] for row in rows[:2]] == ["suggestion", "audit"]
     answer = client.get(f"{page.api}/labels.csv", params={"at": rows[1]["id"]})
     assert "attachment" in answer.headers["content-disposition"]
     then = list(csv.DictReader(StringIO(answer.content.decode("utf-8-sig"))))
     assert [row["image"] for row in then] == page.ids[:1]
     assert then[0]["label"] == "platelet"
+    assert then[0]["log"].startswith(f"{rows[1]['id']}:")
 
 
 def test_pictures_are_served_for_ever_and_only_by_id(page: Browser, client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from fewshot_lab.images.file_types import GRID_SUFFIX
 from fewshot_lab.images.slides.candidates import tile_candidates
+from fewshot_lab.images.slides.presence import FoundSlide, slides_in
 from fewshot_lab.images.slides.reader import Level, SlideReader, open_slide
 from fewshot_lab.images.slides.slide_files import is_slide, slide_series
 from fewshot_lab.images.slides.tile_grid import (
@@ -14,6 +15,7 @@ from fewshot_lab.images.slides.tiling import Tiling, TissueRule
 
 __all__ = [
     "GRID_SUFFIX",
+    "FoundSlide",
     "Level",
     "SlideReader",
     "TileGrid",
@@ -25,5 +27,6 @@ __all__ = [
     "pixel_file",
     "read_tile",
     "slide_series",
+    "slides_in",
     "tile_candidates",
 ]

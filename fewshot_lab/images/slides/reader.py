@@ -60,11 +60,14 @@ class SlideReader:
         From the finest.
     mpp : float or None
         Micrometres per pixel of the finest level, where the file says it.
+    origin : (int, int)
+        Where the scanned part begins, in pixels of the finest level: QuPath counts from there.
     """
 
     def __init__(self, path: Path, pixels: _Pixels):
         self.path = path
         self.mpp = pixels.mpp
+        self.origin: tuple[int, int] = getattr(pixels, "origin", (0, 0))
         self._pixels = pixels
         width, height = pixels.sizes[0]
         self.levels = [Level(w, h, _whole((width / w + height / h) / 2)) for w, h in pixels.sizes]
@@ -253,6 +256,8 @@ class _OpenSlidePixels:
         self.sizes = [(int(w), int(h)) for w, h in self._slide.level_dimensions]
         self._downsamples = [float(down) for down in self._slide.level_downsamples]
         properties = self._slide.properties
+        corner = [openslide.PROPERTY_NAME_BOUNDS_X, openslide.PROPERTY_NAME_BOUNDS_Y]
+        self.origin = tuple(int(properties.get(name, 0)) for name in corner)
         self.mpp = _mean_mpp(
             properties.get(openslide.PROPERTY_NAME_MPP_X),
             properties.get(openslide.PROPERTY_NAME_MPP_Y),

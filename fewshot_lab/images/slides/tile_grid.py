@@ -12,8 +12,9 @@ from typing import NamedTuple
 from PIL import Image
 
 from fewshot_lab.files import write_atomically
+from fewshot_lab.images.boxes import load_boxes
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import GRID_SUFFIX, is_tile_grid
+from fewshot_lab.images.file_types import BOX_SUFFIX, GRID_SUFFIX, is_tile_grid
 from fewshot_lab.images.slides.reader import SlideReader, open_slide
 from fewshot_lab.images.slides.tiling import Tiling
 
@@ -202,10 +203,12 @@ def read_tile(file: Path, number: int) -> Image.Image:
 
 
 def pixel_file(file: Path) -> Path:
-    """Return the file that holds an image's pixels: of a tile, its slide; else the file itself."""
+    """Return the file with an image's pixels: of a tile its slide, of a box its image."""
     if not is_tile_grid(file):
         return file
     try:
+        if file.suffix == BOX_SUFFIX:
+            return Path(load_boxes(file).image)
         return Path(load_grid(file).slide)
     except UnreadableImage:
         return file

@@ -11,8 +11,12 @@ from fewshot_lab.images.slides.reader import SlideReader
 from fewshot_lab.images.slides.tile_grid import TileGrid
 from fewshot_lab.images.slides.tiling import Tiling, TissueRule
 
-OVERVIEW = 2048
-"""Longer side in pixels of the picture on which tissue is looked for."""
+MASK_UM = 8.0
+"""Micrometres per point of the overview on which tissue is looked for: some cells."""
+LONGEST = 4096
+"""Of that overview, in points."""
+USUAL = 0.5
+"""Micrometres per pixel of a slide that does not say its own."""
 WINDOW = 5
 
 
@@ -40,6 +44,12 @@ def tissue_mask(overview: Image.Image, rule: TissueRule) -> NDArray[np.bool_]:
     texture = np.sqrt(np.maximum(variance, 0))
     tissue = (uniform_filter(saturation, WINDOW) >= rule.saturation) & (texture >= rule.texture)
     return np.asarray(uniform_filter(tissue.astype(np.float32), WINDOW) >= 0.5)
+
+
+def mask_overview(slide: SlideReader, mpp: float | None) -> Image.Image:
+    """Return the slide at the scale at which tissue is looked for, whatever its own."""
+    side = max(slide.size)
+    return slide.overview(min(LONGEST, max(1, round(side * (mpp or USUAL) / MASK_UM))))
 
 
 def tissue_tiles(grid: TileGrid, mask: NDArray[np.bool_], share: float) -> NDArray[np.int64]:
@@ -129,6 +139,6 @@ def _reverse(numbers: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
 
 def tiles_of_slide(slide: SlideReader, grid: TileGrid, tiling: Tiling) -> NDArray[np.int64]:
     """Return the numbers of the tiles that a tiling takes of a slide."""
-    mask = tissue_mask(slide.overview(OVERVIEW), tiling.tissue)
+    mask = tissue_mask(mask_overview(slide, grid.mpp), tiling.tissue)
     tiles = tissue_tiles(grid, mask, tiling.tissue.share)
     return draw_evenly(grid, tiles, tiling.most, tiling.seed)

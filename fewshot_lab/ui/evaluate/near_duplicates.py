@@ -9,7 +9,7 @@ from fewshot_lab.ui import pages
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted, plainly
 from fewshot_lab.web import api_url
-from fewshot_lab.words import count
+from fewshot_lab.words import count, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.project import NearPair
@@ -32,6 +32,11 @@ def show(project: Project) -> None:
         "embeddings are this close (cosine, centred on the pool) stay together like a group. "
         f"Threshold {splits.grouping.threshold.sentence}"
     )
+    if videos := splits.grouping.video_frames:
+        plainly(
+            f"{plural(sum(videos.values()), 'frame')} of {plural(len(videos), 'video')} stay "
+            "together with their video; they are not listed as pairs."
+        )
     states = [pair.state for pair in pairs]
     if apart := states.count("apart"):
         st.html(fragment("splits", "apart", apart, splits.rule.noun))

@@ -58,6 +58,15 @@ export class Api {
   }
 
   /**
+   * A slice of the volume that an image is one of.
+   * @param {string} id
+   * @param {number} number
+   */
+  slice(id, number) {
+    return `${this.base}/image/${id}/sequence/${number}`;
+  }
+
+  /**
    * @param {string} path
    * @param {Query} [query]
    */

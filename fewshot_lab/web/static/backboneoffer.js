@@ -13,8 +13,8 @@ const DECLINE = { switch: "No, thanks", stages: "No, thanks", back: "Keep it" };
 const WORKING = "The images are being embedded. The switch comes at the end, and labels stay.";
 
 export class BackboneOffer {
-  /** @param {{ model: Model, api: Api, toasts: Toasts }} parts */
-  constructor({ model, api, toasts }) {
+  /** @param {{ model: Model, api: Api, toasts: Toasts, answerable: boolean }} parts: whoever may not switch sees none */
+  constructor({ model, api, toasts, answerable }) {
     this.model = model;
     this.api = api;
     this.toasts = toasts;
@@ -29,6 +29,7 @@ export class BackboneOffer {
       this.declineButton,
     );
     this.backSince = -1;
+    if (!answerable) return;
     model.on("overview", () => this.draw());
     model.on("labels", () => this.labelled());
   }

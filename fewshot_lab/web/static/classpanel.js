@@ -22,6 +22,7 @@ const COMPACT_FROM = 11;
 const NARROW = 104,
   WIDE = 142;
 const TWO_LINES_TO = 13;
+const WHO_EDITS = "Seniors and owners change the classes.";
 
 export class ClassPanel {
   /**
@@ -33,9 +34,10 @@ export class ClassPanel {
    *   labeller: Labeller,
    *   toasts: Toasts,
    *   workspace: HTMLElement,
+   *   editable: boolean,
    * }} parts
    */
-  constructor({ model, map, grid, changes, labeller, toasts, workspace }) {
+  constructor({ model, map, grid, changes, labeller, toasts, workspace, editable }) {
     this.model = model;
     this.map = map;
     this.grid = grid;
@@ -43,6 +45,7 @@ export class ClassPanel {
     this.labeller = labeller;
     this.toasts = toasts;
     this.workspace = workspace;
+    this.editable = editable;
     this.lines = /** @type {Map<number, ReturnType<ClassPanel["line"]>>} */ (new Map());
     this.drawn = this.font = "";
     this.reachedId = /** @type {number | undefined} */ (undefined);
@@ -62,7 +65,7 @@ export class ClassPanel {
       { class: "ws-class-panel", "aria-label": "Classes" },
       h("header", {}, h("h2", {}, "Classes"), this.caption, this.editButton),
       this.list,
-      h("div", { class: "ws-add" }, this.field),
+      h("div", { class: "ws-add" }, editable ? this.field : h("span", { class: "ws-caption" }, WHO_EDITS)),
     );
     model.on("classes", () => this.draw());
     onFontsLoaded(this.element, () => {
@@ -118,7 +121,7 @@ export class ClassPanel {
       this.list,
       lines.map((line) => h("li", {}, line.button)),
     );
-    this.editButton.hidden = !classOf.size;
+    this.editButton.hidden = !this.editable || !classOf.size;
     this.field.placeholder = classes.length ? "Add a class" : "Name your first class";
     this.drawCounts();
   }

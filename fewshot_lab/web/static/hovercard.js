@@ -52,8 +52,9 @@ export class HoverCard {
  * Label, then prediction with its probability; in words as well as in colour.
  * @param {Model} model
  * @param {number} row
+ * @param {string} [instead] of the prediction
  */
-export function describe(model, row) {
+export function describe(model, row, instead = "") {
   const lines = [];
   const own = model.classId(row),
     kind = model.kind(row);
@@ -61,7 +62,8 @@ export function describe(model, row) {
   else if (kind === UNSURE) lines.push(line(null, "unsure", "label"));
   else if (kind === REJECT) lines.push(line(null, "unusable", "label"));
   const predicted = model.predictedId(row);
-  if (predicted !== null) {
+  if (predicted !== null && instead) lines.push(h("div", { class: "ws-card-quiet" }, instead));
+  else if (predicted !== null) {
     lines.push(line(model.color(predicted), model.name(predicted), percent(model.probability(row))));
   }
   if (lines.length) return lines;

@@ -22,6 +22,7 @@ const ALL = [
   ["← → ↑ ↓", "move; with shift, choose a range; in the class list, the next class"],
   ["ctrl+A", "choose all in the grid"],
   ["space", "large view; there + − zoom, shift and an arrow move, shift and a drag set the window"],
+  ["[", "in the large view of a video or volume: label from here to where the class key is pressed"],
   [".", "show the neighbours"],
   [",", "open a pile, and back to the piles"],
   ["Esc", "close, then drop the selection"],

@@ -8,7 +8,7 @@ import { closePopover, popoverOpen } from "./popover.js";
 /** @import { Grid } from "./grid.js" */
 /** @import { Labeller } from "./labeller.js" */
 /** @import { Model } from "./model.js" */
-/** @import { LabelKind } from "./types.d.ts" */
+/** @import { LabelKind, LabelRequest } from "./types.d.ts" */
 /** @import { Viewer } from "./viewer.js" */
 
 /** @type {Record<string, LabelKind>} */
@@ -17,6 +17,10 @@ const LABEL_KEYS = { u: "unsure", x: "reject", s: "skip", Backspace: "clear", De
 // In pixels of the large view.
 /** @type {Record<string, [number, number]>} */
 const PANS = { ArrowLeft: [120, 0], ArrowRight: [-120, 0], ArrowUp: [0, 120], ArrowDown: [0, -120] };
+
+// Through the slices of a volume.
+/** @type {Record<string, number>} */
+const STEPS = { PageUp: -1, PageDown: 1 };
 
 export class Keys {
   /**
@@ -76,6 +80,9 @@ export class Keys {
     const look = viewer.isOpen ? this.lookOf(event) : null;
     if (look) return look;
     const label = this.labelOf(event, key);
+    const { span } = viewer.sequence;
+    const context = viewer.isOpen && viewer.sequence.isContext && !span.isOpen;
+    if (context && (label || key === "Enter" || key === "0")) return () => viewer.sequence.refuse();
     if (label) return label;
     if ((key === "Enter" || key === " ") && closest(event, "button, a, summary, [role=menuitem]")) return null;
     if (["ArrowUp", "ArrowDown", "Home", "End"].includes(key) && closest(event, ".ws-class")) return null;
@@ -116,6 +123,9 @@ export class Keys {
     const { viewer } = this;
     if (key === "+" || key === "=") return () => viewer.zoomBy(1.5);
     if (key === "-" && !code.startsWith("Digit")) return () => viewer.zoomBy(1 / 1.5);
+    if (key === "[" && viewer.sequence.steps) return () => viewer.sequence.span.turn();
+    const step = viewer.sequence.steps ? STEPS[key] : 0;
+    if (step) return () => viewer.sequence.step(step);
     const direction = shiftKey ? PANS[key] : null;
     return direction ? () => viewer.pan(direction[0], direction[1]) : null;
   }
@@ -128,18 +138,23 @@ export class Keys {
   labelOf(event, key) {
     // The large view may show an image that is not in the grid: what one sees is what is labelled.
     const rows = this.viewer.isOpen ? [this.viewer.row] : undefined;
+    const { span } = this.viewer.sequence;
+    /** @param {LabelRequest} request */
+    const label = (request) =>
+      this.viewer.isOpen && span.isOpen ? span.label(request) : this.grid.labelling.label(request, rows);
     const kind = event.shiftKey ? undefined : LABEL_KEYS[key];
-    if (kind) return () => this.grid.labelling.label({ kind }, rows);
+    if (kind) return () => label({ kind });
     const row = key.length === 1 && key !== "0" ? this.model.classes[placeOf(event)] : null;
     if (!row) return null;
     return () => {
-      if (!event.repeat) this.grid.labelling.label({ kind: "class", classId: row.id }, rows);
+      if (!event.repeat) label({ kind: "class", classId: row.id });
     };
   }
 
   escape() {
     const { grid, model, viewer } = this;
     if (popoverOpen()) return closePopover;
+    if (viewer.isOpen && viewer.sequence.span.isOpen) return () => viewer.sequence.span.turn();
     if (viewer.isOpen) return () => viewer.close();
     if (grid.view.name === "pile") return () => grid.piles.back();
     if (grid.cursor.marked.size && grid.view.name !== "selection") return () => grid.cursor.unmark();

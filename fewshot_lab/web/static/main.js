@@ -26,6 +26,7 @@ import { Outbox } from "./outbox.js";
 import { closePopover } from "./popover.js";
 import { Preferences } from "./preferences.js";
 import { SavedViews } from "./savedviews.js";
+import { SlideView } from "./slideview.js";
 import { StatusBar } from "./statusbar.js";
 import { Toasts } from "./toast.js";
 import { Viewer } from "./viewer.js";
@@ -83,17 +84,27 @@ class Workspace {
     const facets = new FacetPanel({ model, state: filters, views, workspace: element });
     const filterBar = new FilterBar({ model, state: filters, facets, views });
     const map = new MapView({ model, plotlyUrl: data.plotly, api, columns, preferences, onOpen });
-    const bar = new MapBar({ model, map, columns, facets, api, toasts, workspace: element });
+    const slides = new SlideView({ model, api, map, preferences, toasts, onOpen });
+    const bar = new MapBar({ model, map, slides, columns, facets, api, toasts, workspace: element });
     const grid = new Grid({ model, filters, api, labeller, toasts, preferences, workspace: element, onOpen });
     /** @type {Address} */
     const address = new Address({ model, state: filters, bar, grid });
-    const viewer = new Viewer({ model, api, grid });
+    const viewer = new Viewer({ model, api, grid, slides });
     const changes = new ClassChanges({ api, outbox, model, toasts, undoStack: labeller.undoStack });
-    const classes = new ClassPanel({ model, map, grid, changes, labeller, toasts, workspace: element });
+    const classes = new ClassPanel({
+      model,
+      map,
+      grid,
+      changes,
+      labeller,
+      toasts,
+      workspace: element,
+      editable: data.edits_classes,
+    });
     const history = new History({ model, api, labeller, workspace: element, toasts });
     const keyHelp = new KeyHelp(element);
     const statusBar = new StatusBar({ model, grid, workspace: element });
-    const offer = new BackboneOffer({ model, api, toasts });
+    const offer = new BackboneOffer({ model, api, toasts, answerable: data.changes_backbone });
     const empty = new EmptyState({ model, api, toasts, importPage: data.pages.import });
     const steps = new FirstSteps({ model, map: map.element });
     const keys = new Keys({ model, grid, viewer, labeller, workspace: element, onHelp: () => keyHelp.open() });
@@ -102,7 +113,7 @@ class Workspace {
     element.append(
       filterBar.element,
       h("aside", { class: "ws-left", "aria-label": "Classes, keys and history" }, left),
-      h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, bar.bottom),
+      h("section", { class: "ws-middle", "aria-label": "Map" }, bar.top, map.element, slides.element, bar.bottom),
       grid.element,
       steps.element,
       offer.element,
@@ -116,12 +127,13 @@ class Workspace {
     this.outbox = outbox;
     this.labeller = labeller;
     this.map = map;
+    this.slides = slides;
     this.grid = grid;
     this.classField = classes.field;
     this.statusBar = statusBar;
     this.live = new Live(api, model, (lost, refused) => statusBar.setConnection(lost, refused));
     this.columns = columns;
-    this.parts = [map, grid, statusBar, outbox, keys, address, steps];
+    this.parts = [map, slides, grid, statusBar, outbox, keys, address, steps];
     root.replaceChildren(element);
     document.documentElement.classList.add("ws-has-workspace");
     this.start();
@@ -157,13 +169,19 @@ class Workspace {
   }
 
   /**
-   * What another page has sent people here to look at: audit, conflicts, suspects, cell-LABEL-PREDICTED, or
-   * people|LABEL|LABEL|ANNOTATOR|ANNOTATOR. Once only; null where nothing is asked for, or not there yet.
+   * What another page has sent people here to look at: audit, conflicts, suspects, slide-KEY,
+   * cell-LABEL-PREDICTED, or people|LABEL|LABEL|ANNOTATOR|ANNOTATOR. Once only; null where nothing is asked for, or not there yet.
    * @returns {View | null}
    */
   askedView() {
     const { model } = this;
     const asked = this.opened ? "" : this.data.open;
+    const [, slide] = /^slide-([0-9a-f]+)$/.exec(asked) ?? [];
+    if (slide && model.n) {
+      this.opened = true;
+      this.slides.open(slide);
+      return null;
+    }
     const people = /^people\|(-?\d+)\|(-?\d+)(?:\|([^|]*)\|([^|]*))?$/.exec(asked);
     const cells = model.snapshot?.cv?.cells;
     if (!asked || (!people && !["audit", "conflicts"].includes(asked) && !cells)) return null;

@@ -5,6 +5,7 @@ import { ColumnLegend } from "./columnlegend.js";
 import { titleOf } from "./columns.js";
 import { button, count, h, icon, iconButton, refill } from "./dom.js";
 import { menu, popover } from "./popover.js";
+import { SLIDE_HINT } from "./slideview.js";
 import { explained } from "./terms.js";
 
 /** @import { Api } from "./api.js" */
@@ -12,9 +13,11 @@ import { explained } from "./terms.js";
 /** @import { FacetPanel } from "./facetpanel.js" */
 /** @import { MapView, Tool } from "./map.js" */
 /** @import { Model } from "./model.js" */
+/** @import { SlideView } from "./slideview.js" */
 /** @import { Toasts } from "./toast.js" */
 
 const MODES = { prediction: "Prediction", label: "Label", confidence: "Confidence", column: "Metadata" };
+const SHOWN = { map: "Map", slides: "Slides" };
 const TOOLS = { lasso: "Lasso", box: "Box", pan: "Pan" };
 /** @type {Record<string, string>} */
 const METHODS = { pca: "First look (PCA)", umap: "UMAP" };
@@ -24,6 +27,7 @@ export class MapBar {
    * @param {{
    *   model: Model,
    *   map: MapView,
+   *   slides: SlideView,
    *   columns: Columns,
    *   facets: FacetPanel,
    *   api: Api,
@@ -31,8 +35,9 @@ export class MapBar {
    *   workspace: HTMLElement,
    * }} parts
    */
-  constructor({ model, map, columns, facets, api, toasts, workspace }) {
+  constructor({ model, map, slides, columns, facets, api, toasts, workspace }) {
     this.model = model;
+    this.slides = slides;
     this.columns = columns;
     this.map = map;
     this.api = api;
@@ -43,7 +48,8 @@ export class MapBar {
       else map.setMode(mode);
     });
     this.tools = segments("Tool of the map", TOOLS, (tool) => map.setTool(/** @type {Tool} */ (tool)));
-    const settings = iconButton("settings", "Map settings", (event) => this.openSettings(event.currentTarget));
+    this.shown = segments("What is shown", SHOWN, (shown) => (shown === "slides" ? slides.open() : slides.hide()));
+    this.settings = iconButton("settings", "Map settings", (event) => this.openSettings(event.currentTarget));
     const filter = button(
       "ws-quiet-button ws-filter-button",
       {
@@ -54,8 +60,8 @@ export class MapBar {
       icon("filter"),
       h("span", {}, "Filter"),
     );
-    const end = h("div", { class: "ws-bar-end" }, filter, this.tools, settings);
-    this.top = h("div", { class: "ws-bar" }, this.modes, end);
+    const end = h("div", { class: "ws-bar-end" }, filter, this.tools, this.settings);
+    this.top = h("div", { class: "ws-bar" }, this.shown, this.modes, end);
     this.legend = new ColumnLegend({ map, facets });
     this.caption = h("p", { class: "ws-map-caption" });
     this.bottom = h("div", { class: "ws-map-foot" }, this.legend.element, this.caption);
@@ -69,6 +75,10 @@ export class MapBar {
     const { map, model } = this;
     press(this.modes, map.mode);
     press(this.tools, map.tool);
+    const onSlide = this.slides.isOpen;
+    press(this.shown, onSlide ? "slides" : "map");
+    this.shown.hidden = !model.overview?.slides;
+    this.tools.hidden = this.settings.hidden = onSlide;
     const metadata = /** @type {HTMLElement} */ (this.modes.lastElementChild);
     const name = map.mode === "column" ? titleOf(map.columnName) : MODES.column;
     refill(metadata, h("span", { class: "ws-name" }, name), " ▾");
@@ -78,13 +88,15 @@ export class MapBar {
     const placed = map.plot.placed;
     refill(
       this.caption,
-      model.map && [
-        map.mode === "prediction" && "Ringed: labelled. Faint: unsure. ",
-        explained(METHODS[model.map.method] ?? model.map.method),
-        " of ",
-        h("b", {}, overview?.backbone_title),
-        placed > 0 && placed < model.n && `, ${count(model.n - placed)} not on it yet`,
-      ],
+      onSlide && SLIDE_HINT,
+      !onSlide &&
+        model.map && [
+          map.mode === "prediction" && "Ringed: labelled. Faint: unsure. ",
+          explained(METHODS[model.map.method] ?? model.map.method),
+          " of ",
+          h("b", {}, overview?.backbone_title),
+          placed > 0 && placed < model.n && `, ${count(model.n - placed)} not on it yet`,
+        ],
     );
     this.caption.title = this.caption.textContent ?? "";
   }

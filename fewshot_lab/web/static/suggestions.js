@@ -95,10 +95,11 @@ export class Suggestions {
     const done = this.rows.filter((r) => isDone(model, r)).length;
     if (done === total) return [`All ${total} done: the next ones come with the refit.`, ...pair];
     const audit = this.rows.some((r) => model.isAudit(r));
+    const marks = pair.length
+      ? " marks images drawn at random, which measure; they stay among these."
+      : " marks the audit draw.";
     const end = [
-      ...(audit
-        ? [`${done} of ${total} done; `, h("em", {}, "A"), " marks the audit draw."]
-        : [`${done} of ${total} done.`]),
+      ...(audit ? [`${done} of ${total} done; `, h("em", {}, "A"), marks] : [`${done} of ${total} done.`]),
       ...(pair.length ? pair : this.strategy()),
     ];
     return suggestion?.reason ? [...this.reason(suggestion), " ", ...end] : end;

@@ -113,6 +113,8 @@ export interface Overview {
   views: SavedView[];
   has_reference: boolean;
   has_group: boolean;
+  /** How many whole slides its images are tiles of. */
+  slides: number;
   jobs: Job[];
 }
 
@@ -150,6 +152,8 @@ export interface ImageFacts {
   annotator: string | null;
   labelled_at: number;
   opinions: Opinion[];
+  /** Whether it is a tile of a whole slide. */
+  on_slide: boolean;
 }
 
 /** Numbers, or days since 1970; NaN for none. */
@@ -302,6 +306,8 @@ export interface PageData {
   project: string;
   annotator: string;
   signed_in: boolean;
+  edits_classes: boolean;
+  changes_backbone: boolean;
   api: string;
   main: string;
   css: string;

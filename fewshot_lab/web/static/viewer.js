@@ -7,6 +7,7 @@ import { ViewerFacts } from "./viewerfacts.js";
 import { ViewerKeys } from "./viewerkeys.js";
 import { ViewerPane } from "./viewerpane.js";
 import { ViewerPointer } from "./viewerpointer.js";
+import { ViewerSequence } from "./viewersequence.js";
 import { ViewerTools } from "./viewertools.js";
 import { FITTED, panned, zoomedAt } from "./viewerzoom.js";
 
@@ -14,13 +15,15 @@ import { FITTED, panned, zoomedAt } from "./viewerzoom.js";
 /** @import { Grid } from "./grid.js" */
 /** @import { GreyWindow } from "./greywindow.js" */
 /** @import { Model } from "./model.js" */
+/** @import { SlideView } from "./slideview.js" */
 /** @import { ImageFacts } from "./types.d.ts" */
 /** @import { Looks } from "./viewerpane.js" */
 /** @import { Zoom } from "./viewerzoom.js" */
 
 export class Viewer {
-  /** @param {{ model: Model, api: Api, grid: Grid }} parts */
-  constructor({ model, api, grid }) {
+  /** @param {{ model: Model, api: Api, grid: Grid, slides: SlideView }} parts */
+  constructor({ model, api, grid, slides }) {
+    this.slides = slides;
     this.model = model;
     this.api = api;
     this.grid = grid;
@@ -33,6 +36,8 @@ export class Viewer {
     this.tools = new ViewerTools(this);
     this.keys = new ViewerKeys(this);
     this.facts = new ViewerFacts(this);
+    this.sequence = new ViewerSequence(this);
+    this.stage.append(this.sequence.note);
     this.pointer = new ViewerPointer(this);
     this.element = h(
       "div",
@@ -45,7 +50,7 @@ export class Viewer {
         tabindex: "-1",
         onkeydown: (event) => this.cycleFocus(event),
       },
-      h("div", { class: "ws-viewer-main" }, this.tools.element, this.stage, this.keys.element),
+      h("div", { class: "ws-viewer-main" }, this.tools.element, this.stage, this.sequence.element, this.keys.element),
       h(
         "aside",
         { "aria-label": "About this image" },
@@ -105,8 +110,18 @@ export class Viewer {
     this.element.hidden = true;
     if (this.pinned) this.togglePin();
     this.pane.close();
+    this.sequence.forget();
     this.coverPage(false);
     this.grid.tiles.takeKeys();
+  }
+
+  /** The image on its slide, with the tiles around it. */
+  async showOnSlide() {
+    const { model, row } = this;
+    this.close();
+    model.focus(row);
+    await this.slides.open(undefined, { near: true });
+    this.slides.stage.focus({ preventScroll: true });
   }
 
   takeKeys() {
@@ -122,12 +137,36 @@ export class Viewer {
 
   /** @param {number} row */
   show(row) {
-    if (row === this.row) return;
+    if (row === this.row && this.pane.number === null) return;
     // With two images one looks at the same place of each; alone, each begins as a whole.
     if (!this.pinned) this.looks.zoom = FITTED;
     this.pane.show(row);
     this.keys.draw();
     this.facts.missing.hidden = true;
+    this.facts.load();
+    this.sequence.load();
+    this.changed();
+  }
+
+  // -- slices of a volume --------------------------------------------------------------------------
+
+  /** Another image of the same volume, at the same place of it. @param {number} row */
+  showSlice(row) {
+    this.pane.show(row);
+    this.keys.draw();
+    this.facts.missing.hidden = true;
+    this.changed();
+  }
+
+  /** A slice that is no image of the project. @param {number} number of the slice in its volume */
+  showContext(number) {
+    this.pane.show(this.row, number);
+    this.changed();
+  }
+
+  /** What is known of the image follows when one no longer steps on. */
+  settle() {
+    if (!this.isOpen) return;
     this.facts.load();
     this.changed();
   }

@@ -3,15 +3,20 @@
 
 import { alikeness, button, clock, count, h, refill } from "./dom.js";
 import { describe } from "./hovercard.js";
+import { UnlikeFlags } from "./unlike.js";
 
 /** @import { Viewer } from "./viewer.js" */
 /** @import { ImageFacts, Opinion } from "./types.d.ts" */
+
+const UNLIKE = "Unlike anything labelled: no prediction.";
+const COMPARED = "Comparing it with the labelled images …";
 
 export class ViewerFacts {
   /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     this.model = viewer.model;
+    this.unlike = new UnlikeFlags(viewer.model, viewer.api, () => this.drawState());
     this.missing = h(
       "p",
       { class: "ws-missing", role: "status", hidden: true },
@@ -21,7 +26,9 @@ export class ViewerFacts {
     this.state = h("div", { class: "ws-viewer-state" });
     this.neighbours = h("div", { class: "ws-near" });
     this.title = h("h2", { "aria-live": "polite" });
-    this.element = [this.missing, this.state, this.facts, h("h3", {}, "Most similar"), this.neighbours];
+    const onSlide = () => this.viewer.showOnSlide();
+    this.onSlide = button("ws-link ws-on-slide", { onclick: onSlide, hidden: true }, "Where on the slide");
+    this.element = [this.missing, this.state, this.onSlide, this.facts, h("h3", {}, "Most similar"), this.neighbours];
   }
 
   get row() {
@@ -33,7 +40,9 @@ export class ViewerFacts {
     const { row } = this;
     const { api } = this.viewer;
     const id = this.model.ids[row];
+    void this.unlike.ask();
     this.drawState();
+    this.onSlide.hidden = true;
     refill(this.facts);
     refill(this.neighbours);
     this.title.textContent = id.slice(0, 8);
@@ -49,7 +58,9 @@ export class ViewerFacts {
 
   drawState() {
     const audit = h("div", { class: "ws-card-quiet" }, "Audit image: never trains the classifier.");
-    refill(this.state, describe(this.model, this.row), this.model.isAudit(this.row) && audit);
+    const unlike = this.unlike.has(this.row);
+    const instead = unlike ? UNLIKE : unlike === null ? COMPARED : "";
+    refill(this.state, describe(this.model, this.row, instead), this.model.isAudit(this.row) && audit);
   }
 
   /** @param {ImageFacts} facts */
@@ -59,6 +70,7 @@ export class ViewerFacts {
     this.title.textContent = facts.path.split("/").at(-1) ?? "";
     this.title.title = facts.path;
     this.viewer.known(facts);
+    this.onSlide.hidden = !facts.on_slide;
     const kilobytes = count(Math.max(1, Math.round(facts.bytes / 1024)));
     const lines = [
       ["Path", facts.path.includes("/") && facts.path],

@@ -23,6 +23,7 @@ export class ViewerKeys {
   constructor(viewer) {
     this.viewer = viewer;
     this.drawn = "";
+    this.explains = false;
     this.shorts = /** @type {ShortNames | null} */ (null);
     this.list = h("div", { class: "ws-viewer-classes", role: "group", "aria-label": "Label this image" });
     this.line = h("p", { class: "ws-confirm", role: "status", "aria-live": "polite" });
@@ -31,13 +32,19 @@ export class ViewerKeys {
 
   /** Before anything is labelled, how to go on. */
   explain() {
+    this.explains = true;
+    const { sequence, steps } = this.viewer.sequence;
+    const wheel = steps
+      ? `Wheel steps through the ${sequence?.kind}s, ctrl and wheel zooms, drag moves. `
+      : "Wheel zooms, drag moves. ";
     const keys = [h("kbd", {}, "←"), " ", h("kbd", {}, "→"), " next image, ", h("kbd", {}, "space"), " closes. "];
-    const mouse = [
-      "Wheel zooms, drag moves. ",
-      h("kbd", {}, "shift"),
-      " and drag, or the right button, sets the window: ",
-    ];
+    const mouse = [wheel, h("kbd", {}, "shift"), " and drag, or the right button, sets the window: "];
     refill(this.line, h("span", { class: "ws-quiet" }, keys, mouse, "up is brighter, right is softer."));
+  }
+
+  /** Once more, where nothing has been labelled yet: the wheel does something else now. */
+  explainAnew() {
+    if (this.explains) this.explain();
   }
 
   draw() {
@@ -80,7 +87,10 @@ export class ViewerKeys {
   button(key, name, request, attributes) {
     const { grid } = this.viewer;
     const onclick = () => {
-      grid.labelling.label(request, [this.viewer.pane.row]);
+      const { sequence } = this.viewer;
+      if (sequence.span.isOpen) sequence.span.label(request);
+      else if (sequence.isContext) sequence.refuse();
+      else grid.labelling.label(request, [this.viewer.pane.row]);
       this.viewer.takeKeys();
     };
     const swatch = request.kind === "class" && h("i", { class: "ws-swatch", style: { background: "var(--own)" } });
@@ -98,6 +108,7 @@ export class ViewerKeys {
    * @param {{ rows: number[], kind: LabelKind, classId: number | null }} labelled
    */
   confirm({ rows, kind, classId }) {
+    this.explains = false;
     const { grid, model } = this.viewer;
     const place = grid.places.get(rows[0]);
     const color = classId === null ? null : model.color(classId);

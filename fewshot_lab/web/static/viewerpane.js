@@ -18,6 +18,8 @@ export class ViewerPane {
     this.looks = looks;
     this.onChange = onChange;
     this.row = -1;
+    // Of a slice that is no image of the project, its place in the volume.
+    this.number = /** @type {number | null} */ (null);
     this.missing = false;
     this.source = /** @type {Source | null} */ (null);
     // The picture's own width in pixels, which may be more than what is shown of it.
@@ -32,9 +34,13 @@ export class ViewerPane {
     this.element = h("div", { class: "ws-pane" }, this.layer, this.caption, this.outside);
   }
 
-  /** @param {number} row */
-  show(row) {
+  /**
+   * @param {number} row
+   * @param {number | null} [number] of a slice of this image's volume that is shown in its stead
+   */
+  show(row, number = null) {
     this.row = row;
+    this.number = number;
     const id = this.model.ids[row];
     this.asking.abort();
     this.asking = new AbortController();
@@ -45,14 +51,14 @@ export class ViewerPane {
     this.outside.hidden = true;
     // Nothing of another window is seen while one pages with one's own.
     this.layer.classList.toggle("ws-waiting", this.looks.windows.size > 0);
-    this.picture.style.backgroundImage = `url(${this.api.thumbnail(id)})`;
-    this.picture.src = this.api.picture(id);
+    this.picture.style.backgroundImage = number === null ? `url(${this.api.thumbnail(id)})` : "";
+    this.picture.src = number === null ? this.api.picture(id) : this.api.slice(id, number);
     this.draw();
   }
 
   /** Originals that are referenced in place may be moved or on a drive that was taken away. */
   failed() {
-    if (this.missing) return;
+    if (this.missing || this.number !== null) return;
     this.missing = true;
     this.picture.src = this.api.thumbnail(this.model.ids[this.row]);
     this.onChange();
@@ -60,16 +66,18 @@ export class ViewerPane {
 
   /** The file's own values are asked for once the picture is there; they are its own colours where it has no more. */
   async loaded() {
-    const { asking, row } = this;
+    const { asking, number, row } = this;
+    const id = this.model.ids[row];
+    const path = number === null ? `grey/${id}` : `image/${id}/sequence/${number}/grey`;
     let grey = null;
     if (!this.missing) {
       try {
-        grey = await this.api.arrays(`grey/${this.model.ids[row]}`, {}, asking.signal);
+        grey = await this.api.arrays(path, {}, asking.signal);
       } catch {
         /* paged on, or away meanwhile: the picture is there */
       }
     }
-    if (asking.signal.aborted || row !== this.row) return;
+    if (asking.signal.aborted || row !== this.row || number !== this.number) return;
     this.source = grey?.head.grey ? greySource(grey.head, grey.arrays) : colourSource(this.colours());
     this.draw();
     this.onChange();
@@ -132,6 +140,7 @@ export class ViewerPane {
   close() {
     this.asking.abort();
     this.row = -1;
+    this.number = null;
     this.source = null;
     this.picture.removeAttribute("src");
     this.picture.style.backgroundImage = "";

@@ -1,5 +1,5 @@
 // @ts-check
-// The pointer in the large view: the wheel zooms where it points, a drag moves the picture, and with Shift or by
+// The pointer in the large view: the wheel zooms where it points (in a volume it steps, and zooms with ctrl), a drag moves the picture, and with Shift or by
 // the right button it sets the window.
 
 import { closest } from "./dom.js";
@@ -39,8 +39,11 @@ export class ViewerPointer {
   /** @param {WheelEvent} event */
   turn(event) {
     event.preventDefault();
-    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
-    this.viewer.zoomBy(Math.exp((-event.deltaY * lines) / 400), this.place(event));
+    const turned = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1);
+    const { sequence } = this.viewer;
+    // Two fingers that spread on a trackpad come as a wheel with ctrl.
+    if (sequence.steps && !event.ctrlKey && !event.metaKey) sequence.turn(turned);
+    else this.viewer.zoomBy(Math.exp(-turned / 400), this.place(event));
   }
 
   /** @param {PointerEvent} event */

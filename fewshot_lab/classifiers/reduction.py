@@ -1,0 +1,86 @@
+"""What turns embeddings into the short vectors that are compared, learnt from a sample."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_lab.backbones import Parts
+from fewshot_lab.classifiers.pool import Pool
+from fewshot_lab.classifiers.preparation import Block, Preparation
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A pool's preparation and leading axes, which stay what they are when images come.
+
+    Attributes
+    ----------
+    prepare : Preparation
+    rotation : array (d, p)
+    """
+
+    prepare: Preparation
+    rotation: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, X: NDArray[Any], parts: Parts) -> Reduction:
+        """Learn it from the embeddings (m, d) of a sample."""
+        pool = Pool(X, parts=parts)
+        return cls(pool.prepare, pool.rotation)
+
+    def __call__(self, X: NDArray[Any]) -> NDArray[np.float32]:
+        """Return what is compared of embeddings (n, d): vectors (n, p)."""
+        return self.prepare(X) @ self.rotation
+
+    def to_bytes(self) -> bytes:
+        """Return it as a file's content."""
+        blocks = self.prepare.blocks
+        about = [
+            {
+                "columns": [block.columns.start, block.columns.stop],
+                "gain": block.gain,
+                "scaled": block.scale is not None,
+                "exponent": block.exponent,
+                "weight": block.weight,
+            }
+            for block in blocks
+        ]
+        arrays = {"rotation": self.rotation}
+        for k, block in enumerate(blocks):
+            arrays[f"centre {k}"] = block.centre
+            if block.scale is not None:
+                arrays[f"scale {k}"] = block.scale
+        buffer = io.BytesIO()
+        text = json.dumps({"width": self.prepare.width, "blocks": about})
+        np.savez(buffer, about=np.array(text), **arrays)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Reduction:
+        """Read what :meth:`to_bytes` returned.
+
+        Raises
+        ------
+        ValueError, KeyError, OSError, zipfile.BadZipFile
+            For anything else.
+        """
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            blocks = tuple(
+                Block(
+                    columns=slice(*block["columns"]),
+                    gain=block["gain"],
+                    centre=stored[f"centre {k}"],
+                    scale=stored[f"scale {k}"] if block["scaled"] else None,
+                    exponent=block["exponent"],
+                    weight=block["weight"],
+                )
+                for k, block in enumerate(about["blocks"])
+            )
+            return cls(Preparation(blocks, about["width"]), stored["rotation"])

@@ -1,0 +1,175 @@
+"""A PACS by DICOMweb: search, fetch, and structured reports."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewshot_lab.cli.embeddings import prepare_project
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
+from fewshot_lab.cli.reporting import listed, progress, table, tell
+from fewshot_lab.cli.waiting import Now, in_turn
+from fewshot_lab.errors import FewshotLabError
+
+Modality = Annotated[str, typer.Option(help="CT, MR, ...; all by default.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    group = typer.Typer(
+        help="Search, fetch and report: DICOMweb. FEWSHOT_LAB_PACS_URL names the address."
+    )
+    group.command()(search)
+    group.command()(fetch)
+    group.command()(report)
+    app.add_typer(group, name="pacs")
+
+
+def search(
+    patient_id: Annotated[str, typer.Option(help="The patient's id.", show_default=False)] = "",
+    accession: Annotated[str, typer.Option(help="The accession number.", show_default=False)] = "",
+    date: Annotated[
+        str, typer.Option(help="20260101, or 20260101-20260131.", show_default=False)
+    ] = "",
+    modality: Modality = "",
+    json: Json = False,
+) -> None:
+    """List studies of the PACS; nothing of them is stored."""
+    from fewshot_lab.pacs import connect, search_studies
+
+    if not any((patient_id, accession, date)):
+        raise FewshotLabError("Name a patient, an accession number or a date: --help says how.")
+    studies, more = search_studies(
+        connect(), patient=patient_id, accession=accession, date=date, modality=modality
+    )
+    rows = [
+        [
+            each.date,
+            each.modalities,
+            f"{each.series:,}",
+            f"{each.images:,}",
+            each.uid,
+            each.patient,
+            each.description,
+        ]
+        for each in studies
+    ]
+    head = ["date", "modality", "series", "images", "study", "patient", "description"]
+    text = table(head, rows) if rows else "No study matches."
+    if more:
+        text += f"\nThere are more than these {len(studies):,}: narrow the search."
+    tell({"studies": [asdict(each) for each in studies], "more": more}, text, as_json=json)
+
+
+def fetch(
+    project: ProjectName,
+    study: Annotated[list[str], typer.Argument(help="Uids of studies.", show_default=False)],
+    modality: Modality = "",
+    slices: Annotated[
+        str, typer.Option(help="Slices of a volume: all, every nth (4), or by distance (5mm).")
+    ] = "all",
+    group_field: Annotated[
+        str | None,
+        optional(
+            "What belongs together; the series by default.",
+            metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count series and images, and stop.")
+    ] = False,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Then embed and make the map.")
+    ] = False,
+    now: Now = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Fetch studies into a project, pixels alone; again, only what is new."""
+    from fewshot_lab.images import GROUP_FIELDS, SliceStep
+    from fewshot_lab.pacs import connect, fetch_study, series_of
+    from fewshot_lab.project import Project
+
+    if group_field is not None and group_field not in GROUP_FIELDS:
+        raise FewshotLabError(f"{group_field!r} cannot be the group: {', '.join(GROUP_FIELDS)}.")
+    step = SliceStep.parse(slices)
+    heavy = in_turn(project, job, now=now) if prepare and not dry_run else None
+    with progress(job, as_json=json, heavy=heavy) as tick, Project.open(project) as opened:
+        pacs = connect()
+        if dry_run:
+            found = [each for uid in study for each in series_of(pacs, uid, tick)]
+            chosen = [s for s in found if s.has_pictures and modality in ("", s.modality)]
+            rows = [[s.modality, f"{s.images:,}", s.description] for s in chosen[:50]]
+            images = sum(s.images for s in chosen)
+            lines = [table(["modality", "images", "series"], rows)] if rows else []
+            if len(chosen) > 50:
+                lines.append(f"... and {len(chosen) - 50:,} more series")
+            lines.append(f"{len(chosen):,} series with {images:,} images before slices are chosen.")
+            result = {"series": [asdict(s) for s in chosen], "images": images}
+            tell(result, "\n".join(lines), as_json=json)
+            return
+        done = []
+        for uid in study:
+            report = fetch_study(
+                opened,
+                pacs,
+                uid,
+                modality=modality,
+                slice_step=step,
+                group_field=group_field,
+                progress=tick,
+            )
+            done.append(report.to_dict())
+            tell({"studies": done}, "" if json else report.sentence, as_json=False, job=job)
+            if report.imported is not None:
+                listed(report.imported.refused)
+                listed(report.imported.volume_notes)
+        result = {"studies": done}
+        if prepare:
+            result |= prepare_project(opened, backbone=None, report=tick)
+        opened.touch()
+        tell(result, "", as_json=json, job=job)
+
+
+def report(
+    project: ProjectName,
+    out: Annotated[Path, typer.Argument(help="The folder for the reports.", show_default=False)],
+    per: Annotated[str, typer.Option(help="image or series: what one answer is for.")] = "image",
+    study: Annotated[
+        list[str] | None,
+        optional("Uids of studies that were fetched: their originals are in the PACS."),
+    ] = None,
+    send: Annotated[bool, typer.Option("--send", help="Send the reports to the PACS.")] = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Write what the classifier says as DICOM structured reports (TID 1500), one a study.
+
+    They name the patient, as the originals do; these are read now, and nothing of them is stored.
+    """
+    from fewshot_lab.pacs import connect, local_originals, pacs_originals, write_reports
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as tick, Project.open(project) as opened:
+        pacs = connect() if send or study else None
+        ids = list(opened.require_embeddings().ids)
+        originals, gone = local_originals(opened, ids, tick)
+        if study and pacs is not None:
+            originals += pacs_originals(opened, gone, pacs, study, tick)
+        known = {each.image_id for each in originals}
+        written = write_reports(
+            opened,
+            originals,
+            out,
+            per=per,
+            without_original=len(set(ids) - known),
+            send_to=pacs if send else None,
+            progress=tick,
+        )
+        result = asdict(written) | {"files": [str(file) for file in written.files]}
+        tell(result, written.sentence, as_json=json, job=job)

@@ -1,0 +1,74 @@
+"""Search by similarity in large projects: index, neighbours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, optional
+from fewshot_lab.cli.reporting import progress, tell
+from fewshot_lab.cli.shards import Shard, part_file, shard_of
+from fewshot_lab.words import plural
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(index)
+    app.command()(neighbours)
+
+
+def index(
+    project: ProjectName,
+    shard: Shard = None,
+    codes: Annotated[
+        bool | None,
+        optional(
+            "Keep codes of 64 bytes in place of whole vectors; by default where whole ones do not "
+            "fit into memory.",
+            "--codes/--whole",
+        ),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Build the index of a large project, or a part of it; resumes where it stopped."""
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report, Project.open(project) as opened:
+        missing = opened.similar.build(shard_of(shard), codes=codes, progress=report)
+        result: dict[str, Any] = {"missing_parts": missing}
+        if missing:
+            text = f"This part is built; {plural(missing, 'part')} of the index to go."
+        else:
+            built = opened.similar.kept_index.index
+            result |= {"images": built.rows, "kind": built.kind, "recall": round(built.recall, 4)}
+            text = (
+                f"The index of {plural(built.rows, 'image')} is ready; it finds "
+                f"{100 * built.recall:.1f} % of the ten nearest."
+            )
+        tell(result, text, as_json=json, job=job)
+
+
+def neighbours(
+    project: ProjectName,
+    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("neighbours.csv"),
+    k: Annotated[int, typer.Option("-k", help="Neighbours of each image.", min=1, max=500)] = 10,
+    shard: Shard = None,
+    no_bom: NoMark = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Write the images most like each image, with their similarity; or those of a part of them."""
+    from fewshot_lab.export import write_neighbours
+    from fewshot_lab.project import Project
+
+    part = shard_of(shard)
+    with progress(job, as_json=json) as report, Project.open(project) as opened:
+        file = part_file(out, part)
+        images = write_neighbours(opened, file, k, part=part, progress=report)
+        text = f"Neighbours of {plural(images, 'image')}: {file}."
+        tell({"images": images, "out": str(file)}, text, as_json=json, job=job)

@@ -1,0 +1,79 @@
+"""How many of the nearest an index finds, and into how many cells it has to look for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+RECALL = 0.99
+"""Share of the ten nearest rows that a search through some cells is to find."""
+
+ASKED = 256
+"""Rows whose nearest are found exactly, to measure it."""
+
+_K = 11  # with the row itself
+
+
+def choose_probes(
+    index: Any,
+    asked: npt.NDArray[np.int64],
+    queries: npt.NDArray[np.float32],
+    blocks: Iterable[npt.NDArray[np.float32]],
+    *,
+    candidates: int = 1,
+) -> float:
+    """Set into how many cells a query looks: as few as find :data:`RECALL` of the nearest.
+
+    Parameters
+    ----------
+    index
+        FAISS's, of inverted lists; changed.
+    asked
+        The rows (m,) that the queries are: none is a neighbour of itself.
+    queries
+        Their vectors (m, d), of length 1.
+    blocks
+        The vectors of all rows in pieces (b, d), in their order, of length 1.
+    candidates
+        How many times k rows are looked at, where others compare these exactly.
+
+    Returns
+    -------
+    float
+        The share that is found.
+    """
+    import faiss
+
+    truth = nearest_rows(queries, blocks, _K)
+    wanted = [set(row.tolist()) - {own} for row, own in zip(truth, asked.tolist(), strict=True)]
+    lists = faiss.extract_index_ivf(index)
+    probes = min(4, lists.nlist)
+    while True:
+        lists.nprobe = probes
+        _, rows = index.search(queries, min(index.ntotal, candidates * truth.shape[1]))
+        hits = sum(len(near.intersection(a)) for near, a in zip(wanted, rows.tolist(), strict=True))
+        share = hits / max(1, sum(map(len, wanted)))
+        if share >= RECALL or probes >= lists.nlist:
+            return share
+        probes = min(lists.nlist, round(probes * 1.5))
+
+
+def nearest_rows(
+    queries: npt.NDArray[np.float32], blocks: Iterable[npt.NDArray[np.float32]], k: int
+) -> npt.NDArray[np.int64]:
+    """Return the k most similar rows of each query (m, k), by comparison with every row."""
+    best = np.full((len(queries), k), -np.inf, np.float32)
+    rows = np.full((len(queries), k), -1, np.int64)
+    start = 0
+    for block in blocks:
+        similarity = queries @ block.T
+        top = np.argpartition(-similarity, min(k, len(block)) - 1, axis=1)[:, :k]
+        best = np.concatenate([best, np.take_along_axis(similarity, top, 1)], axis=1)
+        rows = np.concatenate([rows, top + start], axis=1)
+        top = np.argpartition(-best, k - 1, axis=1)[:, :k]
+        best, rows = np.take_along_axis(best, top, 1), np.take_along_axis(rows, top, 1)
+        start += len(block)
+    return rows

@@ -1,0 +1,268 @@
+"""A project's slides for other tools: tiles as GeoJSON, probabilities as a heat map, tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from fewshot_lab.cells import table_encoding
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.exchange.heat_map import write_heat_map
+from fewshot_lab.export import TileFeature, as_csv, write_features
+from fewshot_lab.files import write_atomically
+from fewshot_lab.images import UnreadableImage
+from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project import PredictedImages, slide_report, slides_of, tiles_of
+from fewshot_lab.words import plural
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project, Slide, SlideReport, SlideTile
+
+SlideKind = Literal["geojson", "heat-map", "csv"]
+SLIDE_KINDS: tuple[SlideKind, ...] = get_args(SlideKind)
+_TILE_COLUMNS = ["slide", "image", "x", "y", "width", "height", "micrometres_per_pixel"]
+_SAID = ["label", "annotator", "predicted", "probability"]
+
+
+@dataclass(frozen=True)
+class WrittenSlides:
+    """What was written.
+
+    Attributes
+    ----------
+    files : list of Path
+    tiles : int
+    withheld : int
+        Tiles of the audit set without a label: their predictions stay here.
+    note : str
+        Why there are no predictions; "" where there are.
+    """
+
+    files: list[Path]
+    tiles: int
+    withheld: int
+    note: str
+
+    @property
+    def sentence(self) -> str:
+        """Say what was written and what was not."""
+        text = f"{plural(self.tiles, 'tile')} in {plural(len(self.files), 'file')}."
+        if self.withheld:
+            text += (
+                f" {plural(self.withheld, 'audit tile')} without a label: no prediction of them "
+                "goes out, so that nobody is swayed who labels them."
+            )
+        return f"{text} {self.note}".strip()
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What people and the classifier say of each image, by id."""
+
+    colours: dict[str, str]
+    labels: dict[str, tuple[str, str]]
+    names: list[str]
+    probabilities: dict[str, np.ndarray]
+    predicted: dict[str, str]
+    audit: set[str]
+    note: str
+
+
+def write_slides(
+    project: Project,
+    folder: Path,
+    kinds: Collection[SlideKind] = SLIDE_KINDS,
+    *,
+    names: Collection[str] | None = None,
+    predicted: PredictedImages | None = None,
+    progress: Progress = silent,
+) -> WrittenSlides:
+    """Write a project's slides into a folder, a file for each; tables hold all of them.
+
+    Parameters
+    ----------
+    project : Project
+    folder : Path
+        Made where it is not there.
+    kinds : collection of "geojson", "heat-map", "csv"
+    names : collection of str, optional
+        Of the slides; all of them by default.
+    predicted : PredictedImages, optional
+        Fitted on the labels as they are where it is not given.
+    progress : callable
+
+    Raises
+    ------
+    FewshotLabError
+        Where there is no such slide, or only a heat map is asked for and nothing is predicted.
+    """
+    slides = _chosen(project, names)
+    said, report = _said(project, predicted)
+    if said.note and set(kinds) == {"heat-map"}:
+        raise FewshotLabError(said.note)
+    folder.mkdir(parents=True, exist_ok=True)
+    stems = _file_stems(slides)
+    files: list[Path] = []
+    tile_rows: list[dict[str, Any]] = []
+    count = withheld = 0
+    for number, slide in enumerate(slides):
+        progress("slides", number, len(slides))
+        tiles = tiles_of(project, slide)
+        count += len(tiles)
+        withheld += sum(tile.image_id in said.audit for tile in tiles)
+        if "geojson" in kinds:
+            file = folder / f"{stems[slide.name]}.geojson"
+            write_features(file, _features(slide, tiles, said))
+            files.append(file)
+        shown = [tile for tile in tiles if tile.image_id in said.probabilities]
+        if "heat-map" in kinds and shown:
+            file = folder / f"{stems[slide.name]}.ome.tif"
+            _heat_map(file, slide, shown, said)
+            files.append(file)
+        tile_rows += [_tile_row(slide, tile, said) for tile in tiles] if "csv" in kinds else []
+    progress("slides", len(slides), len(slides))
+    if "csv" in kinds:
+        probabilities = [f"p_{name}" for name in said.names]
+        tables = {"tiles.csv": as_csv([*_TILE_COLUMNS, *_SAID, *probabilities], tile_rows)}
+        if report is not None:
+            tables["slides.csv"] = slides_csv(report, {slide.name for slide in slides})
+        for name, text in tables.items():
+            write_atomically(folder / name, text.encode(table_encoding()))
+            files.append(folder / name)
+    project.store.note("export", kind="slides", folder=str(folder), as_=sorted(kinds))
+    return WrittenSlides(files, count, withheld if said.names else 0, said.note)
+
+
+def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str:
+    """Return one row per slide: its answer, and the share of each class with its interval."""
+    classes = list(report.colours)
+    shares = [f"share_{name}{end}" for name in classes for end in ("", "_low", "_high")]
+    columns = ["slide", "tiles", "labelled", "predicted", "rule"]
+    rows = []
+    for each in report.slides:
+        if names is not None and each.slide.name not in names:
+            continue
+        row: dict[str, Any] = {"slide": each.slide.name, "tiles": each.tiles}
+        row |= {"labelled": each.labelled, "predicted": each.answer, "rule": report.rule.rule}
+        row |= {f"score_{name}": f"{value:.6f}" for name, value in each.scores.items()}
+        for name, share in each.shares.items():
+            ends = {"": share.value, "_low": share.low, "_high": share.high}
+            row |= {f"share_{name}{end}": f"{value:.6f}" for end, value in ends.items()}
+        rows.append(row)
+    return as_csv([*columns, *(f"score_{name}" for name in classes), *shares], rows)
+
+
+def slide_origin(slide: Slide) -> tuple[int, int]:
+    """Return where QuPath counts pixels from: the corner of what was scanned, where a file says.
+
+    A slide that cannot be opened now is taken to begin at its corner.
+    """
+    from fewshot_lab.images.slides import open_slide
+
+    try:
+        return open_slide(slide.file).origin
+    except UnreadableImage:
+        return 0, 0
+
+
+def _chosen(project: Project, names: Collection[str] | None) -> list[Slide]:
+    slides = slides_of(project)
+    if not slides:
+        raise FewshotLabError(f"{project.name!r} has no tiles of whole slides.")
+    if names is None:
+        return slides
+    unknown = set(names) - {slide.name for slide in slides}
+    if unknown:
+        there = ", ".join(slide.name for slide in slides[:5])
+        raise FewshotLabError(
+            f"There is no slide {min(unknown)!r} in {project.name!r}; there are: {there}"
+            + (", ..." if len(slides) > 5 else ".")
+        )
+    return [slide for slide in slides if slide.name in names]
+
+
+def _file_stems(slides: Sequence[Slide]) -> dict[str, str]:
+    """Return what a slide's files are called: its name alone, as QuPath has it, where it can."""
+    short = {slide.name: PurePosixPath(slide.name).stem for slide in slides}
+    often = Counter(stem.casefold() for stem in short.values())
+    long = {name: "_".join(PurePosixPath(name).with_suffix("").parts).strip("_") for name in short}
+    return {
+        name: long[name] if often[stem.casefold()] > 1 else stem for name, stem in short.items()
+    }
+
+
+def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, SlideReport | None]:
+    store = project.store
+    classes = {row.id: row for row in store.classes(include_retired=True)}
+    labels = {
+        image_id: (classes[label.class_id].name if label.class_id else label.kind, label.annotator)
+        for image_id, label in store.labels().items()
+        if not label.machine
+    }
+    audit = store.audit_ids() - labels.keys()
+    colours = {row.name: row.color for row in classes.values()}
+    note = ""
+    try:
+        predicted = predicted or PredictedImages.by(project.fit())
+    except FewshotLabError as error:
+        note = f"No predictions: {error}"
+    if predicted is None:
+        return _Said(colours, labels, [], {}, {}, audit, note), None
+    report = slide_report(project, predicted)
+    names = list(report.colours)
+    best = predicted.decided(project)
+    shown = [k for k, image_id in enumerate(predicted.ids) if image_id not in audit]
+    return _Said(
+        colours,
+        labels,
+        names,
+        {predicted.ids[k]: predicted.probabilities[k] for k in shown},
+        {predicted.ids[k]: names[best[k]] for k in shown},
+        audit,
+        note,
+    ), report
+
+
+def _features(slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> Iterator[TileFeature]:
+    """Yield a slide's tiles by what is predicted of them, without a classifier by their labels."""
+    left, top = slide_origin(slide)
+    for tile in tiles:
+        label, annotator = said.labels.get(tile.image_id, (None, ""))
+        p = said.probabilities.get(tile.image_id)
+        name = said.predicted.get(tile.image_id) if said.names else label
+        metadata = {"Image": tile.image_id}
+        if label is not None:
+            metadata |= {"Label": label, "Labelled by": annotator}
+        yield TileFeature(
+            f"{PurePosixPath(slide.name).name} {tile.x},{tile.y}",
+            *(tile.x - left, tile.y - top, tile.width, tile.height),
+            name,
+            said.colours.get(name or "", "#808080"),
+            {} if p is None else dict(zip(said.names, map(float, p), strict=True)),
+            metadata,
+        )
+
+
+def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> None:
+    boxes = np.array([(t.x, t.y, t.x + t.width, t.y + t.height) for t in tiles], float)
+    p = np.stack([said.probabilities[tile.image_id] for tile in tiles])
+    channels = [(name, said.colours[name]) for name in said.names]
+    write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels)
+
+
+def _tile_row(slide: Slide, tile: SlideTile, said: _Said) -> dict[str, Any]:
+    label, annotator = said.labels.get(tile.image_id, ("", ""))
+    row: dict[str, Any] = {"slide": slide.name, "image": tile.image_id}
+    row |= {name: getattr(tile, name) for name in ("x", "y", "width", "height")}
+    row["micrometres_per_pixel"] = "" if tile.mpp is None else f"{tile.mpp:.6g}"
+    row |= {"label": label, "annotator": annotator}
+    if (p := said.probabilities.get(tile.image_id)) is not None:
+        best = said.predicted[tile.image_id]
+        each = {f"p_{name}": f"{value:.6f}" for name, value in zip(said.names, p, strict=True)}
+        row |= {"predicted": best, "probability": each[f"p_{best}"], **each}
+    return row

@@ -1,0 +1,155 @@
+"""Videos by PyAV: opened without following anything that they refer to, and why one cannot be.
+
+Frames are told by their stamps, which the container gives each of them; see ``video_index``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.unreadable import own_mistake
+
+INSTALL = "Videos are read by PyAV, which is not installed: pip install fewshot-lab[video]"
+VIDEO_SUFFIXES = frozenset(
+    [
+        *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mpe"),
+        *(".vob", ".wmv", ".asf", ".mts", ".m2ts", ".flv", ".ogv"),
+    ]
+)
+# A playlist names other files, even on other machines: only what holds its own pictures is opened.
+_OPEN = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg",
+}
+_HEAD, _TAIL = 4 << 20, 4 << 20
+
+
+def begins_like_video(head: bytes) -> bool:
+    """Say whether a file's first bytes are those of MP4, QuickTime, AVI, Matroska or WebM."""
+    return (
+        head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide")
+        or head.startswith(b"\x1a\x45\xdf\xa3")
+        or (head.startswith(b"RIFF") and head[8:12] == b"AVI ")
+    )
+
+
+@cache
+def av() -> Any:
+    """Import PyAV, once.
+
+    It keeps FFmpeg's own messages to itself, and must: to tell them it takes Python's lock in
+    FFmpeg's threads, which a decoder that is being closed waits for.
+
+    Raises
+    ------
+    UnreadableImage
+        Where it is missing, with the command that installs it.
+    """
+    try:
+        import av as module
+    except ImportError:
+        raise UnreadableImage(INSTALL) from None
+    return module
+
+
+def open_container(path: Path) -> Any:
+    """Open a video whose first video stream can be decoded.
+
+    Raises
+    ------
+    UnreadableImage
+        With the reason.
+    """
+    module = av()
+    if path.stat().st_size == 0:
+        raise UnreadableImage("The file is empty (0 bytes).")
+    with reasons(path):
+        container = module.open(str(path.absolute()), options=_OPEN)
+    try:
+        _check_streams(path, container)
+    except BaseException:
+        container.close()
+        raise
+    return container
+
+
+def _check_streams(path: Path, container: Any) -> None:
+    if not container.streams.video:
+        if container.streams.audio:
+            raise UnreadableImage("The file holds sound and no pictures.")
+        raise UnreadableImage("The file holds no video.")
+    stream = container.streams.video[0]
+    if is_encrypted(path):
+        raise UnreadableImage("The video is encrypted; save it without protection.")
+    if stream.codec_context is None:
+        raise UnreadableImage(_unknown_codec(stream))
+    # Threads decode the same bits; more of them only cost memory.
+    stream.codec_context.thread_count = min(4, os.cpu_count() or 1)
+    stream.thread_type = "AUTO"
+    if not stream.codec_context.width or not stream.codec_context.height:
+        raise UnreadableImage("The video is damaged or cut short: it does not say how large it is.")
+
+
+def _unknown_codec(stream: Any) -> str:
+    tag = getattr(stream, "codec_tag", "") or ""
+    name = tag if tag.isprintable() and tag.isascii() and tag.strip("\0 ") else "an unknown codec"
+    return f"The video is coded as {name}, which is not read here; save it as MP4 with H.264."
+
+
+def is_encrypted(path: Path) -> bool:
+    """Say whether an MP4 declares its pictures encrypted (sample entry ``encv``, ISO 23001-7)."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+        if head[4:8] not in (b"ftyp", b"moov", b"mdat", b"wide"):
+            return False
+        stream.seek(max(0, path.stat().st_size - _TAIL))
+        tables = head, stream.read()
+    return any(_in_sample_entry(part, b"encv") for part in tables)
+
+
+def _in_sample_entry(part: bytes, name: bytes) -> bool:
+    at = part.find(b"stsd")
+    while at >= 0:
+        if part[at + 16 : at + 20] == name:  # version, flags, count, size, then the name
+            return True
+        at = part.find(b"stsd", at + 1)
+    return False
+
+
+@contextmanager
+def reasons(path: Path) -> Iterator[None]:
+    """Make an UnreadableImage with its reason of what opening or decoding a video raises."""
+    module = av()
+    try:
+        yield
+    except UnreadableImage:
+        raise
+    except (FileNotFoundError, PermissionError):
+        raise
+    except module.FFmpegError as error:
+        raise UnreadableImage(_why(path, error)) from error
+    except Exception as error:
+        raise UnreadableImage(
+            own_mistake(error) or "The video is damaged: it cannot be read."
+        ) from error
+
+
+def _why(path: Path, error: Exception) -> str:
+    module = av()
+    if isinstance(error, module.error.DecoderNotFoundError):
+        return "The video's codec is not read here; save it as MP4 with H.264."
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    if not any(head):
+        return "The file holds nothing but zeros."
+    if not begins_like_video(head):
+        return "This is not a video in a format that can be read."
+    if head[4:8] in (b"ftyp", b"mdat", b"wide") and b"moov" not in head:
+        return "The video is cut short: the table of its frames, at its end, is missing."
+    return "The video is damaged or cut short: it cannot be opened."

@@ -1,0 +1,29 @@
+"""The error for a project most of whose images cannot be read now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fewshot_lab.errors import FewshotLabError
+
+if TYPE_CHECKING:
+    from fewshot_lab.embeddings import EmbedReport
+
+
+class UnreadableImages(FewshotLabError):  # noqa: N818
+    """Most of a project's images cannot be read now.
+
+    Attributes
+    ----------
+    report : EmbedReport
+    """
+
+    def __init__(self, report: EmbedReport, stays: str) -> None:
+        there = report.done + report.skipped
+        what = f"{len(report.failed):,} of {len(report.failed) + there:,} images"
+        path, reason = report.failed[0]
+        sentence = f"{what} could not be read. {stays}".strip()
+        super().__init__(
+            f"{sentence} {path}: {reason} Where images lie elsewhere now, import them from there."
+        )
+        self.report = report

@@ -1,0 +1,258 @@
+"""The part of the import form that says what is taken of videos, with a frame to draw boxes on."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image
+
+from fewshot_lab.images import (
+    ALL,
+    CHANGES,
+    Box,
+    ClipPlan,
+    ClipSettings,
+    UnreadableImage,
+    blackened,
+    find_clips,
+    first_frame,
+    plan_clip,
+)
+from fewshot_lab.ui.fragments import muted
+from fewshot_lab.ui.on_error import alert
+from fewshot_lab.words import count, duration, plural
+
+RATE = "rate"
+WAYS = {RATE: "At a rate", CHANGES: "Where the picture changes", ALL: "All"}
+DEFAULT = ClipSettings()
+LOOKED_AT = 12
+"""Videos whose length and cost are told before the import; more would keep the page waiting."""
+SHOWN = 640
+GRID = 60
+ACCENT = "#2DB5A5"
+
+Clips = tuple[tuple[str, Path], ...]
+
+
+def clips_at(path: Path) -> Clips:
+    """Return the videos, cine loops and animations of a file or folder."""
+    return _clips_then(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _clips_then(path: Path, changed: int) -> Clips:
+    return tuple(find_clips([path]))
+
+
+def ask_clips(clips: Clips) -> ClipSettings:
+    """Ask which frames are taken, and what is blackened in them.
+
+    Parameters
+    ----------
+    clips : sequence of (path, file)
+        At least one.
+    """
+    with st.container(border=True, key="fl-clips"):
+        st.markdown(f"**{plural(len(clips), 'video')}**")
+        muted("Videos come in as frames, which are read from them when they are needed.")
+        frames, most, keep_poor = _which_frames()
+        picture, choices = st.columns([3, 2], gap="medium")
+        with choices:
+            names = [path for path, _ in clips]
+            name = (
+                st.selectbox("Video to look at", names, key="fl-clip")
+                if len(names) > 1
+                else names[0]
+            )
+            file = clips[names.index(name)][1]
+            at = st.slider("Where in the video", 0, 100, 30, 10, format="%d %%", key="fl-clip-at")
+            everywhere = len(clips) > 1 and st.checkbox(
+                "Boxes hold for all videos", True, key="fl-clip-all"
+            )
+        pattern = "*" if everywhere or len(clips) == 1 else name
+        if st.session_state.get("fl-clip-of") != clips:  # other videos have boxes of their own
+            st.session_state["fl-clip-of"], st.session_state["fl-clip-boxes"] = clips, []
+        kept = st.session_state["fl-clip-boxes"]
+        settings = ClipSettings(frames, most, keep_poor, tuple(kept))
+        drawn = _draw_boxes(picture, choices, file, name, at / 100, settings, pattern)
+        _costs(clips, settings)
+    # What was drawn holds, whether or not it was looked at in black.
+    return replace(settings, boxes=(*kept, *((pattern, box) for box in drawn)))
+
+
+def _which_frames() -> tuple[float | str, int, bool]:
+    way = st.segmented_control(
+        "Frames to take",
+        list(WAYS),
+        format_func=WAYS.__getitem__,
+        default=RATE,
+        required=True,
+        key="fl-clip-way",
+    )
+    rate, most, poor = st.columns([1, 1, 2], vertical_alignment="bottom")
+    frames: float | str = way or RATE
+    if frames == RATE:
+        frames = rate.number_input(
+            "Frames a second", 0.01, 100.0, 1.0, 0.5, key="fl-clip-rate", help="0.5: every 2 s"
+        )
+    at_most = most.number_input(
+        "At most, a video", 1, 100_000, DEFAULT.most, 100, key="fl-clip-most"
+    )
+    keep_poor = not poor.checkbox(
+        "Leave out black and blurred frames",
+        True,
+        key="fl-clip-poor",
+        help="Blurred: with less than a quarter of the sharpness that the video usually has. They "
+        "are counted.",
+    )
+    return frames, int(at_most), keep_poor
+
+
+def _draw_boxes(
+    picture: "st.delta_generator.DeltaGenerator",
+    choices: "st.delta_generator.DeltaGenerator",
+    file: Path,
+    name: str,
+    at: float,
+    settings: ClipSettings,
+    pattern: str,
+) -> list[Box]:
+    """Show a frame on which boxes are drawn, and what is written in the video; return the boxes."""
+    kept = st.session_state["fl-clip-boxes"]
+    try:
+        frame = blackened(_frame(file, at, file.stat().st_mtime_ns).copy(), settings.boxes_of(name))
+    except (UnreadableImage, OSError) as error:
+        alert(f"{name}: {error}")
+        return []
+    plan = _plan(name, file, settings)
+    turn = st.session_state.setdefault("fl-clip-turn", 0)
+    with picture:
+        event = st.plotly_chart(
+            figure(frame, plan.marks),
+            on_select="rerun",
+            selection_mode="box",
+            key=f"fl-clip-frame-{turn}",
+            config={"displayModeBar": False, "scrollZoom": False},
+        )
+    drawn = [
+        box
+        for each in event["selection"]["box"]
+        if (box := box_of(each, frame.width, frame.height))
+    ]
+    with choices:
+        muted("Drag over names and numbers in the picture: what lies in a box is never kept.")
+        marks = [] if drawn else list(plan.marks)
+        if marks:
+            st.warning(
+                f"{plural(len(marks), 'place')} where something is written that never changes. It "
+                "may name the patient.",
+                icon=None,
+            )
+        word = f"Blacken {plural(len(drawn or marks), 'box', 'boxes')}"
+        with st.container(horizontal=True):
+            if (drawn or marks) and st.button(word, key="fl-clip-blacken"):
+                kept.extend((pattern, box) for box in drawn or marks)
+                st.session_state["fl-clip-turn"] += 1
+                st.rerun()
+            if kept and st.button("Take boxes off", key="fl-clip-off", type="tertiary"):
+                kept.clear()
+                st.rerun()
+        if kept:
+            muted(f"{plural(len(kept), 'box is', 'boxes are')} black in every frame.")
+    return drawn
+
+
+def figure(frame: Image.Image, marks: Sequence[Box] = ()) -> go.Figure:
+    """Return a figure of a frame on which rectangles can be drawn; marks are outlined."""
+    width, height = frame.size
+    buffer = BytesIO()
+    small = frame.copy()
+    small.thumbnail((2 * SHOWN, 2 * SHOWN))
+    small.save(buffer, "JPEG", quality=85)
+    source = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    # A rectangle is only drawn where there is something to choose.
+    x, y = np.meshgrid(np.linspace(0, width, GRID), np.linspace(0, height, GRID))
+    drawn = go.Figure(
+        go.Scattergl(
+            x=x.ravel(), y=y.ravel(), mode="markers", marker={"opacity": 0}, hoverinfo="skip"
+        )
+    )
+    drawn.add_layout_image(
+        source=source, xref="x", yref="y", x=0, y=0, sizex=width, sizey=height, layer="below"
+    )
+    for mark in marks:
+        line = {"color": ACCENT, "width": 2, "dash": "dot"}
+        corner = {"x1": mark.x + mark.width, "y1": mark.y + mark.height}
+        drawn.add_shape(type="rect", x0=mark.x, y0=mark.y, line=line, **corner)
+    drawn.update_layout(
+        dragmode="select",
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        height=round(min(SHOWN * height / width, 520)),
+        showlegend=False,
+        newselection={"line": {"color": ACCENT, "width": 2}},
+    )
+    hidden = {"visible": False, "fixedrange": True}
+    drawn.update_xaxes(range=[0, width], constrain="domain", **hidden)
+    drawn.update_yaxes(range=[height, 0], scaleanchor="x", constrain="domain", **hidden)
+    return drawn
+
+
+def box_of(drawn: dict[str, list[float]], width: int, height: int) -> Box | None:
+    """Return a rectangle that was drawn, cut off at the frame; None where it is too small."""
+    left, right = (min(width, max(0, round(x))) for x in sorted(drawn["x"]))
+    top, bottom = (min(height, max(0, round(y))) for y in sorted(drawn["y"]))
+    if right - left < 2 or bottom - top < 2:
+        return None
+    return Box(left, top, right - left, bottom - top)
+
+
+def _costs(clips: Clips, settings: ClipSettings) -> None:
+    plans = [_plan(path, file, settings) for path, file in clips[:LOOKED_AT]]
+    for plan in plans:
+        if plan.facts is None:
+            alert(f"{plan.path}: {plan.trouble}")
+    good = [plan for plan in plans if plan.facts is not None]
+    if not good:
+        return
+    share = len(clips) / len(plans)
+    frames, seconds = sum(p.taken for p in good) * share, sum(p.seconds for p in good) * share
+    length = sum(plan.facts.seconds for plan in good if plan.facts) * share
+    about = "About " if len(clips) > len(plans) else ""
+    muted(
+        f"{about}{duration(length)} of video: at most {count(round(frames))} frames, about "
+        f"{duration(seconds)} to read; the backbone's time comes on top."
+    )
+
+
+def _plan(path: str, file: Path, settings: ClipSettings) -> ClipPlan:
+    return _plan_then(path, file, settings, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _plan_then(path: str, file: Path, settings: ClipSettings, changed: int) -> ClipPlan:
+    return plan_clip(path, file, settings)
+
+
+@lru_cache(maxsize=8)
+def _frame(file: Path, at: float, changed: int) -> Image.Image:
+    return first_frame(file, at)
+
+
+def clip_arguments(settings: ClipSettings) -> list[str]:
+    """Return the options of the verb import that say the same, those that are not the default."""
+    arguments: list[str] = []
+    if settings.frames != DEFAULT.frames:
+        arguments += ["--frames", str(settings.frames)]
+    if settings.most != DEFAULT.most:
+        arguments += ["--most-frames", str(settings.most)]
+    if settings.keep_poor:
+        arguments.append("--keep-poor")
+    for pattern, box in settings.boxes:
+        arguments += ["--box", f"{pattern}:{','.join(map(str, box))}"]
+    return arguments

@@ -1,0 +1,156 @@
+"""Files for and from other tools: on the page Export, and on the page Import."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from fewshot_lab.exchange import FORMATS, FormatName, Incoming, read_labels, take_in
+from fewshot_lab.progress import Progress
+from fewshot_lab.project import Project
+from fewshot_lab.ui import session, sources, visitor, work
+from fewshot_lab.ui.fragments import muted
+from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.ui.opener import Opener
+from fewshot_lab.ui.written_bundles import exports_folder
+from fewshot_lab.words import count, plural, size
+
+DONE = "fl-tool-labels-done"
+
+
+def _title(kind: FormatName) -> str:
+    return FORMATS[kind].title
+
+
+def show_export(project: Project) -> None:
+    """Draw the part of the page Export that writes files for other tools."""
+    st.header("Other tools")
+    muted("Labels and predictions as another tool reads them. Images stay where they are.")
+    job = work.active(project, ("exchange-out",))
+    if job is not None:
+        work.show(job)
+        return
+    newest = work.latest(project, ("exchange-out",))
+    if newest is not None:
+        work.show_ending(project, newest)
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        kind: FormatName = st.selectbox("Tool", list(FORMATS), format_func=_title, key="fl-tool")
+    form = FORMATS[kind]
+    file = exports_folder(project) / "tools" / f"{project.name}-{form.file}"
+    with right:
+        muted(f"{form.carries}{_cost(project) if form.numbers else ''}")
+        with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+            if st.button(f"Write for {form.title}", key="fl-tool-write"):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                work.start(project, "exchange-out", [str(file), "--as", kind])
+                st.rerun()
+            if file.exists():
+                there = file.stat()
+                st.download_button(
+                    f"Download {file.name}, {size(there.st_size)}",
+                    Opener(file),
+                    file.name,
+                    on_click="ignore",
+                    key=f"fl-tool-download-{kind}",
+                )
+                when = time.strftime("%-d %b %Y, %H:%M", time.localtime(there.st_mtime))
+                muted(f"Written {when}.")
+
+
+def _cost(project: Project) -> str:
+    """Say how large a file with embeddings gets."""
+    embeddings = project.embeddings
+    if embeddings is None or not len(embeddings):
+        return " No image is embedded yet."
+    return f" About {size(4 * len(embeddings) * embeddings.parts.dimensions)}."
+
+
+def show_import(project: Project) -> None:
+    """Draw the part of the page Import that takes labels out of another tool's file."""
+    st.header("Labels from another tool")
+    muted("What people said of images there. What it would do is shown first.")
+    if (done := st.session_state.get(DONE)) and done[0] == project.name:
+        note(done[1])
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        kind: FormatName = st.selectbox("Tool", list(FORMATS), format_func=_title, key="fl-from")
+        boxes = not FORMATS[kind].numbers and st.checkbox(
+            "Labelled boxes, too",
+            key="fl-from-boxes",
+            help="Each box becomes an image of its own: a part of its image, in the same group.",
+        )
+    turn = st.session_state.setdefault("fl-from-turn", 0)
+    with right:
+        dropped = st.file_uploader(
+            "Drop its file here, or choose one"
+            + (": samples.json of the dataset's folder" if kind == "fiftyone" else ""),
+            type=[_ending(kind)],
+            key=f"fl-from-{kind}-{turn}",
+        )
+    if dropped is None:
+        return
+    # Who signs in here is known; names in a file are anybody's text.
+    apart = f" ({FORMATS[kind].title})" if visitor.is_signed_in() else ""
+    with sentences(), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / sources.safe_path(dropped.name).name
+        file.write_bytes(dropped.getbuffer())
+        incoming = read_labels(project, file, kind, session.annotator(), boxes=boxes, apart=apart)
+        able = _preview(project, file, incoming)
+        if st.button("Take these labels", type="primary", disabled=not able, key="fl-from-store"):
+            taken = take_in(
+                project,
+                file,
+                kind,
+                session.annotator(),
+                boxes=boxes,
+                apart=apart,
+                progress=_bar(),
+            )
+            if taken.boxes:
+                work.start(project, "prepare")
+            st.session_state[DONE] = (project.name, taken.sentence)
+            st.session_state["fl-from-turn"] += 1
+            st.rerun()
+
+
+def _bar() -> Progress:
+    """Draw how many boxes have been read; what was read stays where the page is left."""
+    bar = st.progress(0.0)
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        if total:
+            bar.progress(done / total, f"{count(done)} of {plural(total, 'box', 'boxes')}")
+
+    return report
+
+
+def _ending(kind: FormatName) -> str:
+    return "json" if kind == "fiftyone" else Path(FORMATS[kind].file).suffix[1:]
+
+
+def _preview(project: Project, file: Path, incoming: Incoming) -> bool:
+    """Say what would be done; return whether it can be."""
+    for who, some in incoming.boxes.items():
+        muted(f"{plural(len(some), 'box', 'boxes')} labelled by {who}, to be cut out and embedded.")
+    previews = project.labels.preview_rows(incoming.rows, file.name)
+    for who, each in previews.items():
+        text = f"{plural(each.images, 'image')} labelled by {who}"
+        if each.changed:
+            text += f", {plural(each.changed, 'image')} of them otherwise than now"
+        muted(f"{text}.")
+    new = {name for each in previews.values() for name in each.new_classes}
+    if new:
+        muted(f"{plural(len(new), 'class', 'classes')} made by this: {', '.join(sorted(new))}.")
+    if incoming.other:
+        left = plural(incoming.other, "box, outline or other answer", "boxes, outlines or others")
+        muted(f"{left} left out.")
+    away = {path for each in previews.values() for path in each.unmatched}
+    if away:
+        alert(f"{plural(len(away), 'path')} of the file lead to no image here: {min(away)}")
+    problems = [each.problem for each in previews.values() if each.problem]
+    for problem in problems:
+        alert(problem)
+    there = any(each.images for each in previews.values()) or bool(incoming.boxes)
+    return there and not problems

@@ -1,0 +1,204 @@
+"""Search, fetch, report and send against a real Orthanc."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from fewshot_lab.errors import FewshotLabError, Stopped
+from fewshot_lab.images import SliceStep, read_grey_values, read_rgb
+from fewshot_lab.pacs import (
+    fetch_study,
+    local_originals,
+    pacs_originals,
+    search_studies,
+    series_of,
+    write_reports,
+)
+from fewshot_lab.project import Project, sequence_of
+
+from ..dicom_series import NAME, write_phantom, write_series
+from .conftest import TOKEN, Orthanc
+
+STUDY, CT, SMALL = "1.2.826.0.1.9.1", "1.2.826.0.1.9.2", "1.2.826.0.1.9.3"
+
+
+@pytest.fixture(scope="session")
+def stored(orthanc: Orthanc, tmp_path_factory) -> list[Path]:
+    """Return the files of a study that Orthanc holds: a CT, a small series, a localizer."""
+    folder = tmp_path_factory.mktemp("study")
+    same = {"study": STUDY}
+    ct = write_phantom(folder / "ct", 24, side=48, series=CT, **same)
+    write_series(folder / "small", [0, 4], series=SMALL, seed=3, side=32, **same)
+    scout = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    write_series(folder / "scout", [0], seed=4, ImageType=scout, **same)
+    for file in folder.rglob("*.dcm"):
+        orthanc.ask("/instances", file.read_bytes())
+    return ct
+
+
+@pytest.fixture
+def pacs(orthanc: Orthanc, stored, pacs_of):
+    return pacs_of(orthanc.url, TOKEN)
+
+
+@pytest.fixture
+def project(home: Path):
+    with Project.create("chest") as project:
+        yield project
+
+
+def naming(folder: Path) -> list[Path]:
+    words = (NAME, STUDY, CT, SMALL)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [f for f in files if any(word.encode() in f.read_bytes() for word in words)]
+
+
+def test_a_study_is_found_and_a_wrong_token_refused(orthanc, pacs, pacs_of):
+    studies, more = search_studies(pacs, accession="A-7", date="20251201-20260131")
+    assert not more
+    [study] = [each for each in studies if each.uid == STUDY]
+    assert (study.series, study.images, study.modalities) == (3, 27, "CT")
+    assert sorted(each.images for each in series_of(pacs, STUDY)) == [1, 2, 24]
+    assert search_studies(pacs, patient="nobody") == ([], False)
+    with pytest.raises(FewshotLabError, match="refuses the token"):
+        series_of(pacs_of(orthanc.url, "Basic bm86bm8="), STUDY)
+
+
+def test_a_fetch_keeps_pixels_alone_and_goes_on_where_it_stopped(project, pacs, stored):
+    def stop(stage, done, total):
+        if stage == "fetching" and done >= 11:
+            raise Stopped("Stopped.")
+
+    with pytest.raises(Stopped):
+        fetch_study(project, pacs, STUDY, slice_step=SliceStep(2), progress=stop)
+    before = len(project.store.ids())
+    assert 0 < before < 13 and not (project.folder / "fetched").exists()
+    report = fetch_study(project, pacs, STUDY, slice_step=SliceStep(2))
+    assert report.already == before
+    assert len(project.store.ids()) == 13  # of 24 slices every second, of 2 the second
+    imported = report.imported
+    assert imported is not None and (imported.localizers, imported.slices_skipped) == (1, 13)
+    again = fetch_study(project, pacs, STUDY, slice_step=SliceStep(2))
+    assert again.already == 13 and again.imported is None
+    project.store.note("done")
+    assert naming(project.folder) == []
+    # The very pictures and values that the files hold.
+    kept = {row.meta["slice"]: row for row in project.store.images() if row.width == 48}
+    assert sorted(kept) == list(range(1, 25, 2))
+    for number, row in kept.items():
+        original = stored[number - 1]
+        assert np.array_equal(project.picture(row.id), read_rgb(original))
+        grey, theirs = read_grey_values(*project.file_of(row.id)), read_grey_values(original)
+        assert np.array_equal(grey.pixels, theirs.pixels) and grey.unit == "HU"
+    sequence = sequence_of(project, kept[5].id)
+    assert sequence.at_hand() == list(range(0, 24, 2)) and len(sequence.places) == 24
+
+
+def named(number: int) -> str:
+    return "nodule" if 9 < number < 17 else "no nodule"
+
+
+@pytest.fixture
+def labelled(project, pacs):
+    """Return a project whose classifier knows a nodule from none."""
+    fetch_study(project, pacs, STUDY)
+    project.embed()
+    rows = [row for row in project.store.images() if row.width == 48]
+    names = {row.id: named(row.meta["slice"]) for row in rows[::2]}
+    project.labels.add(names, "ann")
+    return project
+
+
+def content(item: pydicom.Dataset, depth: int = 0):
+    """Walk a report's tree: (depth, relationship, type, concept, item)."""
+    concept = item.get("ConceptNameCodeSequence")
+    name = (concept[0].CodeValue, concept[0].CodingSchemeDesignator) if concept else None
+    yield depth, item.get("RelationshipType"), item.ValueType, name, item
+    for child in item.get("ContentSequence", []):
+        yield from content(child, depth + 1)
+
+
+@pytest.mark.slow
+def test_a_report_is_tid_1500_and_goes_back(labelled, pacs, orthanc, stored, tmp_path):
+    project = labelled
+    ids = list(project.embeddings.ids)
+    originals, gone = local_originals(project, ids)
+    assert originals == [] and gone == ids  # only pixels are kept
+    with pytest.raises(FewshotLabError, match="no original DICOM file"):
+        write_reports(project, originals, tmp_path / "none")
+    originals = pacs_originals(project, gone, pacs, [STUDY])
+    assert {each.image_id for each in originals} == set(ids)
+    written = write_reports(project, originals, tmp_path / "out", send_to=pacs)
+    [file] = written.files
+    assert (written.images, written.sent) == (26, 1)
+    report = pydicom.dcmread(file)
+    assert report.PatientName == NAME and report.StudyInstanceUID == STUDY
+    assert report.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.33" and report.Modality == "SR"
+    assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
+    assert (report.CompletionFlag, report.VerificationFlag) == ("PARTIAL", "UNVERIFIED")
+    walk = list(content(report))
+    names = [(depth, kind, name) for depth, _, kind, name, _ in walk]
+    # Rows of TID 1500, 1002/1004 (device), 1501, 1419 and 4019.
+    assert names[0] == (0, "CONTAINER", ("126000", "DCM"))
+    assert (1, "CODE", ("121005", "DCM")) in names and (1, "UIDREF", ("121012", "DCM")) in names
+    assert (1, "CODE", ("121058", "DCM")) in names
+    assert (1, "CONTAINER", ("126010", "DCM")) in names
+    groups = [item for _, _, _, name, item in walk if name == ("125007", "DCM")]
+    assert len(groups) == 26
+    p = project.fit().probabilities(ids)
+    by_id = dict(zip(ids, p, strict=True))
+    uids = {str(pydicom.dcmread(f).SOPInstanceUID) for f in stored}
+    for group in groups:
+        items = {name: item for depth, _, _, name, item in content(group) if depth == 1}
+        image_id = items["112039", "DCM"].TextValue
+        value = float(items["122157", "DCM"].MeasuredValueSequence[0].NumericValue)
+        assert value == pytest.approx(by_id[image_id].max(), abs=1e-4)
+        meaning = items["121071", "DCM"].ConceptCodeSequence[0].CodeMeaning
+        assert meaning in ("nodule", "no nodule")
+        assert items["111001", "DCM"].TextValue == "Fewshot Lab"  # algorithm name
+        assert items["112040", "DCM"].UID
+    referenced = {
+        str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+        for _, _, kind, _, item in walk
+        if kind == "IMAGE"
+    }
+    assert uids <= referenced and len(referenced) == 26
+    if dump := shutil.which("dsrdump"):  # DCMTK reads it as it is meant, or says what is wrong
+        done = subprocess.run([dump, "-Ec", str(file)], capture_output=True, text=True)
+        assert done.returncode == 0 and "nodule" in done.stdout, done.stderr
+        done = subprocess.run([dump, str(file)], capture_output=True, text=True)
+        assert done.returncode == 0 and "E: " not in done.stderr, done.stderr
+    [row] = [each for each in series_of(pacs, STUDY) if each.modality == "SR"]
+    assert row.images == 1
+    assert naming(project.folder) == []
+
+
+@pytest.mark.slow
+def test_a_series_has_one_answer_and_files_in_place_are_their_own_originals(home, tmp_path):
+    write_phantom(tmp_path / "in" / "a", 20, side=48, series=CT, study=STUDY)
+    write_phantom(tmp_path / "in" / "b", 20, side=48, series=SMALL, study="1.2.9", seed=8)
+    with Project.create("local") as project:
+        project.import_images(tmp_path / "in")
+        project.embed()
+        rows = project.store.images()
+        project.labels.add({row.id: named(row.meta["slice"]) for row in rows}, "ann")
+        ids = list(project.embeddings.ids)
+        (tmp_path / "in" / "b" / "0003.dcm").unlink()
+        originals, gone = local_originals(project, ids)
+        assert (len(originals), len(gone)) == (39, 1)
+        written = write_reports(
+            project, originals, tmp_path / "out", per="series", without_original=len(gone)
+        )
+        assert len(written.files) == 2 and "1 image whose original" in written.sentence
+        for file in written.files:
+            walk = list(content(pydicom.dcmread(file)))
+            groups = [item for _, _, _, name, item in walk if name == ("125007", "DCM")]
+            assert len(groups) == 1
+            images = sum(kind == "IMAGE" for _, _, kind, _, _ in walk)
+            assert images in (19, 20)
+        with pytest.raises(FewshotLabError, match="outside the project"):
+            write_reports(project, originals, project.folder / "out")
