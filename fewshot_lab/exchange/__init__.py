@@ -2,7 +2,7 @@
 
 from fewshot_lab.exchange.annotations import Outlines, covered, read_outlines
 from fewshot_lab.exchange.formats import FORMATS, Format, FormatName
-from fewshot_lab.exchange.going_in import TakenIn, read_labels, take_in
+from fewshot_lab.exchange.going_in import Incoming, TakenIn, read_labels, take_in
 from fewshot_lab.exchange.going_out import WrittenOut, write_out
 from fewshot_lab.exchange.heat_map import write_heat_map
 from fewshot_lab.exchange.slides_in import OutlinePreview, label_by_outlines, preview_outlines
@@ -19,6 +19,7 @@ __all__ = [
     "SLIDE_KINDS",
     "Format",
     "FormatName",
+    "Incoming",
     "OutlinePreview",
     "Outlines",
     "SlideKind",

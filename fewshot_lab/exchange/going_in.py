@@ -57,8 +57,7 @@ class TakenIn(NamedTuple):
             text += f" {made}: {', '.join(self.new_classes)}."
         if self.boxes:
             text += (
-                f" {plural(self.boxes, 'box', 'boxes')} cut out of their images: embed them and "
-                "lay out the map anew."
+                f" {plural(self.boxes, 'box', 'boxes')} cut out of their images, to be embedded."
             )
         if self.other:
             left = plural(self.other, "box, outline or other answer", "boxes, outlines or others")

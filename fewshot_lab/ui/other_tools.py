@@ -6,14 +6,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from fewshot_lab.exchange import FORMATS, FormatName, read_labels, take_in
+from fewshot_lab.exchange import FORMATS, FormatName, Incoming, read_labels, take_in
+from fewshot_lab.progress import Progress
 from fewshot_lab.project import Project
 from fewshot_lab.ui import session, sources, visitor, work
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.written_bundles import exports_folder
-from fewshot_lab.words import plural, size
+from fewshot_lab.words import count, plural, size
 
 DONE = "fl-tool-labels-done"
 
@@ -69,12 +70,17 @@ def _cost(project: Project) -> str:
 def show_import(project: Project) -> None:
     """Draw the part of the page Import that takes labels out of another tool's file."""
     st.header("Labels from another tool")
-    muted("What people said of whole images there. What it would do is shown first.")
+    muted("What people said of images there. What it would do is shown first.")
     if (done := st.session_state.get(DONE)) and done[0] == project.name:
         note(done[1])
     left, right = st.columns([1, 2], gap="large")
     with left:
         kind: FormatName = st.selectbox("Tool", list(FORMATS), format_func=_title, key="fl-from")
+        boxes = not FORMATS[kind].numbers and st.checkbox(
+            "Labelled boxes, too",
+            key="fl-from-boxes",
+            help="Each box becomes an image of its own: a part of its image, in the same group.",
+        )
     turn = st.session_state.setdefault("fl-from-turn", 0)
     with right:
         dropped = st.file_uploader(
@@ -90,21 +96,44 @@ def show_import(project: Project) -> None:
     with sentences(), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / sources.safe_path(dropped.name).name
         file.write_bytes(dropped.getbuffer())
-        able = _preview(project, file, kind, apart)
+        incoming = read_labels(project, file, kind, session.annotator(), boxes=boxes, apart=apart)
+        able = _preview(project, file, incoming)
         if st.button("Take these labels", type="primary", disabled=not able, key="fl-from-store"):
-            taken = take_in(project, file, kind, session.annotator(), apart=apart)
+            taken = take_in(
+                project,
+                file,
+                kind,
+                session.annotator(),
+                boxes=boxes,
+                apart=apart,
+                progress=_bar(),
+            )
+            if taken.boxes:
+                work.start(project, "prepare")
             st.session_state[DONE] = (project.name, taken.sentence)
             st.session_state["fl-from-turn"] += 1
             st.rerun()
+
+
+def _bar() -> Progress:
+    """Draw how many boxes have been read; what was read stays where the page is left."""
+    bar = st.progress(0.0)
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        if total:
+            bar.progress(done / total, f"{count(done)} of {plural(total, 'box', 'boxes')}")
+
+    return report
 
 
 def _ending(kind: FormatName) -> str:
     return "json" if kind == "fiftyone" else Path(FORMATS[kind].file).suffix[1:]
 
 
-def _preview(project: Project, file: Path, kind: FormatName, apart: str) -> bool:
+def _preview(project: Project, file: Path, incoming: Incoming) -> bool:
     """Say what would be done; return whether it can be."""
-    incoming = read_labels(project, file, kind, session.annotator(), apart=apart)
+    for who, some in incoming.boxes.items():
+        muted(f"{plural(len(some), 'box', 'boxes')} labelled by {who}, to be cut out and embedded.")
     previews = project.labels.preview_rows(incoming.rows, file.name)
     for who, each in previews.items():
         text = f"{plural(each.images, 'image')} labelled by {who}"
@@ -123,4 +152,5 @@ def _preview(project: Project, file: Path, kind: FormatName, apart: str) -> bool
     problems = [each.problem for each in previews.values() if each.problem]
     for problem in problems:
         alert(problem)
-    return not problems and any(each.images for each in previews.values())
+    there = any(each.images for each in previews.values()) or bool(incoming.boxes)
+    return there and not problems
