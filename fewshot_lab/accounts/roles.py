@@ -52,6 +52,7 @@ PAGE_ACTIONS: dict[str, tuple[str | None, str]] = {
     "projects": (None, "settings"),
     "import": ("import", "import"),
     "label": ("look", "label"),
+    "slides": ("look", "export"),
     "evaluate": ("look", "measure"),
     "export": ("export", "export"),
     "predict": (None, "look"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cli.embeddings import prepare_project
+from fewshot_lab.cli.manifest_columns import manifest_columns
 from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
@@ -193,7 +194,7 @@ def import_(
         except NoProject as error:
             raise FewshotLabError(f"{error} To make it: fewshot-lab create {project}") from None
         with opened:
-            columns = _columns(
+            columns = manifest_columns(
                 source, reference_labels, path_column, label_column, group_column, metadata_column
             )
             if dry_run:
@@ -271,39 +272,3 @@ def _none_of(refused: Sequence[tuple[str, str]]) -> str:
     (reason, times), *others = Counter(reason for _, reason in refused).most_common()
     why = reason if not others else f"{times:,} times: {reason}"
     return f"No image was imported, of {plural(len(refused), 'file')}. {why}"
-
-
-def _columns(
-    sources: list[Path],
-    reference: str | None,
-    path: str | None,
-    label: str | None,
-    group: str | None,
-    metadata: list[str] | None,
-) -> ManifestColumns | None:
-    """Return what the columns of a manifest mean: those named, the others guessed."""
-    from_column = reference if reference not in (None, "folders") else None
-    named = (path, from_column, label, group, metadata)
-    if not any(named):
-        return None
-    manifests = [s for s in sources if s.suffix.lower() in (".csv", ".tsv")]
-    if not manifests:
-        raise FewshotLabError(
-            "Columns can only be named for a CSV manifest; "
-            "for folders use --reference-labels folders."
-        )
-    from dataclasses import replace
-
-    from fewshot_lab.images import ManifestColumns, guess_columns
-
-    if path is not None:
-        chosen = ManifestColumns(path)
-    else:
-        guessed = guess_columns(manifests[0])
-        chosen = guessed if not any(named[1:]) else replace(guessed, metadata=())
-    return ManifestColumns(
-        path=chosen.path,
-        label=label or from_column or chosen.label,
-        group=group or chosen.group,
-        metadata=tuple(metadata) if metadata else chosen.metadata,
-    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import row_opinions, writing_beside
+from fewshot_lab.exchange.files import MOST_ROWS, row_opinions, writing_beside
 from fewshot_lab.exchange.numbers import rows_of
 from fewshot_lab.exchange.pictures import Contents, Outgoing
 from fewshot_lab.tables import find_column
@@ -166,8 +166,8 @@ def read(file: Path) -> Contents:
     h5py = _h5py()
     try:
         with h5py.File(file, "r") as root:
-            if OPINIONS in root.get("uns", {}):
-                table = _read_frame(root["uns"][OPINIONS])
+            if "uns" in root and OPINIONS in (uns := _inside(root, "uns")):
+                table = _read_frame(_inside(uns, OPINIONS))
                 own = all(name in table for name in ("path", "label", "annotator", "time"))
                 if own:
                     rows = [
@@ -175,7 +175,7 @@ def read(file: Path) -> Contents:
                         for row in zip(*table.values(), strict=True)
                     ]
                     return row_opinions([(row["path"], row) for row in rows], file)
-            obs = _read_frame(root["obs"]) if isinstance(root.get("obs"), h5py.Group) else {}
+            obs = _read_frame(_inside(root, "obs")) if "obs" in root else {}
     except OSError as error:
         if not file.is_file():
             raise FewshotLabError(f"{file} is not there; check the path.") from None
@@ -197,22 +197,45 @@ def read(file: Path) -> Contents:
 
 def _read_frame(frame: h5py.Group) -> dict[str, list[str]]:
     """Return a table's columns of texts and categories; its index is called "_index"."""
-    columns = {INDEX: _texts(frame[frame.attrs[INDEX]])}
+    columns = {INDEX: _texts(_inside(frame, str(frame.attrs[INDEX])))}
     for name in frame.attrs["column-order"]:
         name = name.decode() if isinstance(name, bytes) else str(name)
-        if (texts := _texts(frame[name])) is not None:
+        if (texts := _texts(_inside(frame, name))) is not None:
             columns[name] = texts
     return {name: texts for name, texts in columns.items() if texts is not None}
+
+
+def _inside(group: h5py.Group, name: str) -> Any:
+    """Return what lies in the file itself under a name.
+
+    HDF5 may lead to any file of the machine, as links or as where a table's bytes are, and may
+    state any length.
+
+    Raises
+    ------
+    ValueError
+        Where it lies elsewhere, or is longer than any list of images.
+    """
+    h5py = _h5py()
+    if "/" in name or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name} is not in the file itself")
+    item = group[name]
+    if isinstance(item, h5py.Dataset):
+        if item.is_virtual or item.external:
+            raise ValueError(f"{name} is not in the file itself")
+        if item.size is not None and item.size > MOST_ROWS:
+            raise ValueError(f"{name} has {item.size:,} entries")
+    return item
 
 
 def _texts(item: Any) -> list[str] | None:
     kind = item.attrs.get("encoding-type")
     if kind == "categorical":
-        known = _texts(item["categories"])
-        return known and [known[code] if code >= 0 else "" for code in item["codes"][:].tolist()]
+        known, codes = _texts(_inside(item, "categories")), _inside(item, "codes")
+        return known and [known[code] if code >= 0 else "" for code in codes[:].tolist()]
     if kind == "nullable-string-array":
-        away = item["mask"][:]
-        texts = _texts(item["values"]) or []
+        away = _inside(item, "mask")[:]
+        texts = _texts(_inside(item, "values")) or []
         return ["" if gone else text for text, gone in zip(texts, away, strict=True)]
     if kind == "string-array":
         return [text.decode("utf-8", "replace") for text in item[:]]

@@ -14,6 +14,9 @@ from xml.etree import ElementTree
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.pictures import Contents, Opinion, Rectangle
 
+MOST_ROWS = 20_000_000
+"""A table may state any length in a few bytes: longer ones are not read."""
+
 
 def _bytes(file: Path) -> bytes:
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import row_opinions, writing_beside
+from fewshot_lab.exchange.files import MOST_ROWS, row_opinions, writing_beside
 from fewshot_lab.exchange.numbers import rows_of
 from fewshot_lab.exchange.pictures import Contents, Outgoing
 from fewshot_lab.tables import find_column
@@ -92,6 +92,8 @@ def read(file: Path) -> Contents:
         names = pq.read_schema(file).names
         own = OPINIONS in names and "path" in names
         path, label = ("path", OPINIONS) if own else _path_and_label(file, names)
+        if (rows_stated := pq.read_metadata(file).num_rows) > MOST_ROWS:
+            raise FewshotLabError(f"{file.name} states {rows_stated:,} rows, more than are read.")
         columns = pq.read_table(file, columns=[path, label])
         rows = [(str(each[path] or ""), each[label]) for each in columns.to_pylist()]
     except OSError as error:

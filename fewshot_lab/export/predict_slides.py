@@ -20,7 +20,10 @@ from fewshot_lab.images.file_types import ending
 SLIDE_ENDINGS = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide")
 TILE_MARK = "#xywh="
 TILES_FILE = "tiles.json"
-OVERVIEW_SIDE = 2048
+OVERVIEW_UM = 8.0
+"""Micrometres per point of the overview on which tissue is looked for."""
+OVERVIEW_SIDE = 4096
+USUAL_MPP = 0.5
 LARGE_SIDE = 4096
 """From which a TIFF in tiles is taken for a slide."""
 TILE_WIDTH = 322
@@ -134,7 +137,7 @@ class SlideTiles:
             _near_whole((self.width / w + self.height / h) / 2)
             for w, h in self._slide.level_dimensions
         ]
-        mpp = _slide_mpp(properties) or slide_mpp
+        self._mpp = mpp = _slide_mpp(properties) or slide_mpp
         downsample = 1.0
         if settings.mpp is not None:
             if mpp is None:
@@ -178,7 +181,9 @@ class SlideTiles:
         settings = self._settings
         if settings.share == 0:
             return np.ones((rows, columns), dtype=bool)
-        scale = max(self.width, self.height) / min(OVERVIEW_SIDE, max(self.width, self.height))
+        longest = max(self.width, self.height)
+        points = max(1, round(longest * (self._mpp or USUAL_MPP) / OVERVIEW_UM))
+        scale = longest / min(OVERVIEW_SIDE, points, longest)
         wide = max(1, round(self.width / scale))
         mask = tissue_of(self.region(0, 0, self.width, self.height, wide), settings)
         sums = np.pad(mask.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))

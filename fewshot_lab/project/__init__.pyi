@@ -52,6 +52,7 @@ from .hidden_repeats import Repeats as Repeats
 from .hidden_repeats import repeats_of as repeats_of
 from .import_preview import ImportPreview as ImportPreview
 from .import_preview import preview_import as preview_import
+from .import_preview import seconds_per_tile as seconds_per_tile
 from .import_report import ImportReport as ImportReport
 from .import_report import import_sentence as import_sentence
 from .importing import import_candidates as import_candidates

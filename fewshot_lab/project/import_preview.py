@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Tiling,
         Volume,
     )
+    from fewshot_lab.images.slides import FoundSlide
     from fewshot_lab.project.training import ProjectCore
 
 SAMPLE = 6
@@ -191,6 +192,25 @@ def preview_import(
         seconds=None if each is None else each * len(new),
         clips=plans,
     )
+
+
+def seconds_per_tile(project: ProjectCore, slide: FoundSlide, tiling: Tiling) -> float | None:
+    """Return how long reading and embedding a tile of a slide takes here, by a sample.
+
+    Returns
+    -------
+    float or None
+        None where the tiling takes no tile of the slide.
+
+    Raises
+    ------
+    UnreadableImage
+    """
+    from fewshot_lab.images.slides import tile_candidates
+
+    with tempfile.TemporaryDirectory() as folder:
+        _, tiles = tile_candidates(slide.name, slide.file, tiling, Path(folder))
+        return _seconds_each(project, list(tiles), embedding=True)
 
 
 def _source(file: Path) -> str:

@@ -1,6 +1,5 @@
 """The form that starts an import."""
 
-import tempfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +8,12 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import ClipSettings, ManifestColumns, guess_columns, named_dicom, read_table
+from fewshot_lab.images import (
+    ClipSettings,
+    ManifestColumns,
+    Tiling,
+    named_dicom,
+)
 from fewshot_lab.project import Project
 from fewshot_lab.ui import cards, pages, sources, visitor, work
 from fewshot_lab.ui.clip_form import ask_clips, clips_at
@@ -17,14 +21,14 @@ from fewshot_lab.ui.first_start import is_demo
 from fewshot_lab.ui.folder_browser import browse
 from fewshot_lab.ui.folders import starting_folders
 from fewshot_lab.ui.fragments import muted
-from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.ui.session import project_named
+from fewshot_lab.ui.slide_form import ask_tiling
+from fewshot_lab.ui.table_columns import choose_columns, dropped_columns
 from fewshot_lab.words import count, plural, size
 
 HERE, DROP = "Choose a folder", "Drop files"
 GROUPS = {"None": None, "Patient": "PatientID", "Study": "StudyInstanceUID"}
-PREVIEWED = 5
 
 
 def show(project: Project) -> None:
@@ -91,11 +95,15 @@ def from_machine(project: Project) -> None:
         )
     if source is not None and source.dicom:
         group = ask_group()
+    slides = source.slides if source is not None else ()
+    tiling = ask_tiling(project, slides) if slides else Tiling()
     clips = None
     if source is not None and source.kind in ("folder", "file") and (at := clips_at(source.path)):
         clips = ask_clips(at)
     say_what_follows(project)
-    if st.button("Import", type="primary", disabled=source is None, key="fl-import-here"):
+    if st.button(
+        "Import", type="primary", disabled=source is None or tiling is None, key="fl-import-here"
+    ):
         assert source is not None
         start(
             receiving(project, source),
@@ -104,6 +112,7 @@ def from_machine(project: Project) -> None:
             copy=copy,
             group_field=group,
             columns=columns,
+            tiling=tiling,
             clips=clips,
         )
 
@@ -157,14 +166,6 @@ def packed_dicom(dropped: Any) -> bool:
         dropped.seek(0)
 
 
-def dropped_columns(manifest: Any) -> ManifestColumns | None:
-    """Ask what the columns of a dropped manifest are."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / sources.safe_path(manifest.name)
-        path.write_bytes(manifest.getbuffer())
-        return choose_columns(path, manifest.name)
-
-
 def ask_reference() -> bool:
     """Ask whether folder names are reference labels."""
     return st.checkbox(
@@ -186,56 +187,6 @@ def ask_group() -> str | None:
         "on both sides of a test. No other field of a header is kept.",
     )
     return GROUPS[chosen or "None"]
-
-
-def choose_columns(manifest: Path, key: str = "") -> ManifestColumns | None:
-    """Ask what the columns of a manifest are, with its first rows to look at."""
-    try:
-        header, rows = read_table(manifest)
-    except FewshotLabError as error:
-        alert(str(error))
-        return None
-    trouble = ""
-    try:
-        guess = guess_columns(manifest)
-    except FewshotLabError as error:
-        guess, trouble = ManifestColumns(header[0]), str(error)
-    st.caption(f"{plural(len(rows), 'row')}; the first {min(PREVIEWED, len(rows))}:")
-    st.html(table_html(header, rows[:PREVIEWED]))
-    if trouble:
-        alert(trouble)
-    none = "none"
-    a, b, c = st.columns(3)
-    key = key or str(manifest)
-    path = a.selectbox("Path of the image", header, header.index(guess.path), key=f"fl-p-{key}")
-    others = [none, *header]
-    label = b.selectbox(
-        "Reference label",
-        others,
-        others.index(guess.label) if guess.label else 0,
-        key=f"fl-l-{key}",
-    )
-    group = c.selectbox(
-        "Group (patient, slide)",
-        others,
-        others.index(guess.group) if guess.group else 0,
-        key=f"fl-g-{key}",
-    )
-    taken = {path, label, group}
-    rest = [name for name in header if name not in taken]
-    kept = st.multiselect(
-        "Further columns to keep",
-        rest,
-        [name for name in guess.metadata if name in rest],
-        key=f"fl-m-{key}-{'-'.join(sorted(taken))}",
-        placeholder="None",
-    )
-    return ManifestColumns(
-        path,
-        None if label == none else label,
-        None if group == none else group,
-        tuple(kept),
-    )
 
 
 def say_what_follows(project: Project) -> None:
@@ -280,6 +231,7 @@ def start(
     copy: bool = False,
     group_field: str | None = None,
     columns: ManifestColumns | None = None,
+    tiling: Tiling | None = None,
     clips: ClipSettings | None = None,
 ) -> None:
     """Start the import job and show it."""
@@ -291,6 +243,7 @@ def start(
         copy=copy,
         group_field=group_field,
         columns=columns,
+        tiling=tiling,
         clips=clips,
     )
     st.session_state.pop("fl-clip-of", None)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from fewshot_lab.accounts import PAGE_ACTIONS
 from fewshot_lab.errors import FewshotLabError, NotSignedIn
+from fewshot_lab.live import page_state_of, slide_index
 from fewshot_lab.project import Project
 from fewshot_lab.ui import visitor
 from fewshot_lab.ui.first_start import demo_to_open
@@ -25,6 +26,18 @@ def project_if_any(*, last_used: bool) -> Project | None:
         return None
 
 
+def is_offered(name: str, project: str | None) -> bool:
+    """Say whether a page is in the bar: where it may be opened, and has something to show."""
+    if not visitor.is_offered(name, project):
+        return False
+    if name != "slides":
+        return True
+    try:
+        return project is not None and bool(slide_index(page_state_of(project)).slides)
+    except FewshotLabError:
+        return False
+
+
 st.set_page_config(
     page_title="Fewshot Lab",
     page_icon=str(HERE / "favicon.png"),
@@ -40,7 +53,7 @@ except NotSignedIn:
     st.stop()
 open_now = st.query_params.get("project") or st.session_state.get("project")
 chosen = st.navigation(
-    [page(name, offered=visitor.is_offered(name, open_now)) for name in PAGES], position="top"
+    [page(name, offered=is_offered(name, open_now)) for name in PAGES], position="top"
 )
 
 home = chosen.url_path == ""

@@ -12,6 +12,7 @@ PAGES = {
     "projects": ("Projects", "projects.py"),
     "import": ("Import", "import_images.py"),
     "label": ("Label", "label.py"),
+    "slides": ("Slides", "slides.py"),
     "evaluate": ("Evaluate", "evaluate.py"),
     "export": ("Export", "export.py"),
     "predict": ("Predict", "predict.py"),

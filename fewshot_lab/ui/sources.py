@@ -11,14 +11,18 @@ from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
-from fewshot_lab.images import ClipSettings, ManifestColumns, holds_dicom
+from fewshot_lab.images import ClipSettings, ManifestColumns, Tiling, holds_dicom
+from fewshot_lab.images.slides import FoundSlide, slides_in
 from fewshot_lab.jobs import clear_drops
 from fewshot_lab.project import UPLOADS
 from fewshot_lab.ui.clip_form import clip_arguments
+from fewshot_lab.ui.tiling_arguments import tiling_arguments
 from fewshot_lab.ui.typed_paths import confine
 from fewshot_lab.words import count, plural, size
 
 LOOKED_AT = 5000
+LOOKED_INTO = 200
+"""Files of a folder whose first bytes say whether they are slides."""
 CONTAINERS = {".zip": "zip", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
 
 
@@ -45,6 +49,8 @@ class Source:
         Names of the folders directly in it.
     dicom : bool
         Whether DICOM files were found in it.
+    slides : tuple of FoundSlide
+        Whole slides that were found in it.
     """
 
     kind: str
@@ -52,6 +58,7 @@ class Source:
     sentence: str
     folders: list[str] = field(default_factory=list)
     dicom: bool = False
+    slides: tuple[FoundSlide, ...] = ()
 
 
 def look(text: str) -> Source:
@@ -82,7 +89,8 @@ def look(text: str) -> Source:
         "file": "A single file",
     }
     sentence = f"{words[kind]}, {size(n_bytes)}."
-    return Source(kind, path, sentence, dicom=kind in ("zip", "file") and _dicom(path))
+    dicom = kind in ("zip", "file") and _dicom(path)
+    return Source(kind, path, sentence, dicom=dicom, slides=_slides(path) if kind == "file" else ())
 
 
 def _dicom(path: Path) -> bool:
@@ -126,7 +134,16 @@ def _folder(path: Path) -> Source:
         sentence = f"A folder with {plural(files, 'file')} in it."
     else:
         sentence = "An empty folder."
-    return Source("folder", path, sentence, folders, _dicom(path))
+    return Source("folder", path, sentence, folders, _dicom(path), _slides(path))
+
+
+def _slides(path: Path) -> tuple[FoundSlide, ...]:
+    return _slides_then(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _slides_then(path: Path, changed: int) -> tuple[FoundSlide, ...]:
+    return tuple(slides_in([path], looks=LOOKED_INTO))
 
 
 def keep_drop(
@@ -206,6 +223,7 @@ def import_arguments(
     copy: bool = False,
     group_field: str | None = None,
     columns: ManifestColumns | None = None,
+    tiling: Tiling | None = None,
     clips: ClipSettings | None = None,
     prepare: bool = True,
 ) -> list[str]:
@@ -225,6 +243,8 @@ def import_arguments(
             arguments += ["--group-column", columns.group]
         for name in columns.metadata:
             arguments += ["--metadata-column", name]
+    if tiling is not None:
+        arguments += tiling_arguments(tiling)
     if clips is not None:
         arguments += clip_arguments(clips)
     if prepare:

@@ -205,6 +205,37 @@ def test_a_file_that_cannot_be_taken_is_refused_in_a_sentence(colon, tmp_path) -
     refused(tmp_path / "b.h5ad", "anndata", "no sound AnnData file")
 
 
+def test_a_table_reads_no_other_file_of_the_machine(colon, tmp_path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"root:x" * 2)
+    other = _h5ad(tmp_path / "other.h5ad", label=["x", "y"])
+    for number, name in enumerate(("external bytes", "external link", "soft link")):
+        file = _h5ad(tmp_path / f"{number}.h5ad", label=["x", "y"])
+        with h5py.File(file, "a") as root:
+            del root["obs/label"]
+            if name == "external bytes":
+                made = root["obs"].create_dataset(
+                    "label", (2,), "S6", external=[(str(secret), 0, h5py.h5f.UNLIMITED)]
+                )
+                made.attrs["encoding-type"] = "string-array"
+            elif name == "external link":
+                root["obs/label"] = h5py.ExternalLink(str(other), "/obs/label")
+            else:
+                root["elsewhere"] = h5py.ExternalLink(str(other), "/obs")
+                root["obs/label"] = h5py.SoftLink("/elsewhere/label")
+        with pytest.raises(FewshotLabError, match="not in the file itself"):
+            take_in(colon, file, "anndata", "kim")
+    with h5py.File(tmp_path / "long.h5ad", "w") as root:
+        obs = root.create_group("obs")
+        obs.attrs.update({"_index": "names", "column-order": ["label"]})
+        for column in ("names", "label"):
+            obs.create_dataset(column, (10**9,), h5py.string_dtype(), chunks=(1000,))
+            obs[column].attrs["encoding-type"] = "string-array"
+    with pytest.raises(FewshotLabError, match="1,000,000,000 entries"):
+        take_in(colon, tmp_path / "long.h5ad", "anndata", "kim")
+    assert colon.store.classes() == []
+
+
 def test_without_h5py_the_command_that_installs_it_is_said(
     colon, tmp_path, monkeypatch, capsys
 ) -> None:

@@ -1,13 +1,15 @@
 """Which slides lie in what somebody wants to bring in, told before anything is read."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fewshot_lab.images.file_types import kind_of
-from fewshot_lab.images.folder import Listing, list_file, list_folder, shown
+from fewshot_lab.images.file_types import has_picture_suffix, is_noise, kind_of, needs_a_look
+from fewshot_lab.images.folder import list_folder, shown
 from fewshot_lab.images.slides.slide_files import SLIDE_SUFFIXES, is_slide, slide_series
 
+MOST_NAMES = 20_000
 _BY_NAME = SLIDE_SUFFIXES | {".svs"}
 
 
@@ -25,8 +27,8 @@ def slides_in(sources: Sequence[Path], *, looks: int | None = None) -> list[Foun
     ----------
     sources : sequence of Path
     looks : int, optional
-        Into how many files whose ending does not tell (TIFF, DICOM) to look, so that a page can
-        ask at any time; all of them by default.
+        Into how many files whose ending does not tell (TIFF, DICOM) to look, among the first
+        20,000 names, so that a page can ask at any time; all of them by default.
     """
     return list(_found(sources, looks))
 
@@ -34,12 +36,7 @@ def slides_in(sources: Sequence[Path], *, looks: int | None = None) -> list[Foun
 def _found(sources: Sequence[Path], looks: int | None) -> Iterator[FoundSlide]:
     series: set[str | None] = set()
     for source in sources:
-        if source.is_dir():
-            listing = list_folder(source)
-        else:
-            listing = Listing()
-            list_file(listing, shown(source.name), source, named=True)
-        for name, file in listing.files:
+        for name, file in _files(source, at_a_glance=looks is not None):
             if file.suffix.lower() not in _BY_NAME:
                 if looks is not None and looks <= 0:
                     continue
@@ -50,6 +47,25 @@ def _found(sources: Sequence[Path], looks: int | None) -> Iterator[FoundSlide]:
             if own is None or own not in series:
                 series.add(own)
                 yield FoundSlide(name, file)
+
+
+def _files(source: Path, *, at_a_glance: bool) -> Iterator[tuple[str, Path]]:
+    if not source.is_dir():
+        yield shown(source.name), source
+    elif not at_a_glance:
+        yield from list_folder(source).files
+    else:
+        for number, file in enumerate(_walk(source)):
+            if number >= MOST_NAMES:
+                return
+            if has_picture_suffix(file.name) or needs_a_look(file.name):
+                yield shown(file.relative_to(source)), file
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_noise(name))
+        yield from (Path(where, name) for name in sorted(names) if not is_noise(name))
 
 
 def _series(file: Path) -> str | None:

@@ -261,10 +261,13 @@ export class ClassPanel {
  * @param {(row: number) => number | null} key
  */
 function tally(rows, key) {
-  const counts = /** @type {Map<number, number>} */ (new Map());
+  // Class ids are small numbers: a list of counts takes a fraction of the time of a Map, for a million rows.
+  const list = /** @type {number[]} */ ([]);
   for (const row of rows) {
     const id = key(row);
-    if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1);
+    if (id !== null) list[id] = (list[id] ?? 0) + 1;
   }
+  const counts = /** @type {Map<number, number>} */ (new Map());
+  list.forEach((n, id) => counts.set(id, n));
   return counts;
 }

@@ -22,6 +22,7 @@ const BESIDE = /** @type {Record<string, string>} */ ({
   "compare-backbones": "Comparing backbones",
   "try-backbone": "Trying a backbone",
   export: "Writing the bundle",
+  "exchange-out": "Writing a file for another tool",
   report: "Writing the report",
 });
 const STRONG = "ws-button ws-button-strong";

@@ -10,6 +10,7 @@ import { GridLabelling } from "./gridlabelling.js";
 import { GridTiles } from "./gridtiles.js";
 import { PairMenu } from "./pairmenu.js";
 import { Piles } from "./piles.js";
+import { RowPlaces, RowSet } from "./rowset.js";
 import { Suggestions } from "./suggestions.js";
 import { auditRows, filteredRows, labelledRows, ordered, predictedRows } from "./views.js";
 
@@ -49,7 +50,7 @@ export class Grid {
     this.rows = /** @type {number[]} */ ([]);
     // The rows in the order in which they came.
     this.listed = this.rows;
-    this.places = /** @type {Map<number, number>} */ (new Map());
+    this.places = new RowPlaces();
     this.order = "listed";
     this.similarity = /** @type {Map<number, number> | null} */ (null);
     this.outOfFold = /** @type {Map<number, { id: number, probability: number }> | null} */ (null);
@@ -115,8 +116,9 @@ export class Grid {
     const all = loading instanceof Promise ? await loading : loading;
     if (this.view !== view) return;
     // An image that others are compared with stays, whatever the filters.
-    const rows = all.filter((row) => model.matches(row) || model.ids[row] === view.id);
-    if (["selection", "pile"].includes(view.name) && rows.length > 1) this.cursor.marked = new Set(rows);
+    const { mask } = model;
+    const rows = mask === null ? all : all.filter((row) => mask[row] === 1 || model.ids[row] === view.id);
+    if (["selection", "pile"].includes(view.name) && rows.length > 1) this.cursor.marked = new RowSet(rows);
     this.put(rows, { top: true });
     this.cursor.focus(this.cursor.marked.size ? -1 : this.labelling.startPlace(), { quiet: true });
   }
@@ -256,7 +258,7 @@ export class Grid {
     const focused = this.cursor.row;
     this.rows = rows;
     this.listed = listed;
-    this.places = new Map(rows.map((row, place) => [row, place]));
+    this.places = new RowPlaces(rows);
     this.cursor.place = this.places.get(focused) ?? -1;
     if (top) {
       this.tiles.scroller.scrollTop = 0;

@@ -2,6 +2,7 @@
 // Which image of the grid is in focus, and which ones are marked.
 
 import { closest } from "./dom.js";
+import { RowSet } from "./rowset.js";
 
 /** @import { Grid } from "./grid.js" */
 
@@ -14,7 +15,7 @@ export class GridCursor {
     this.anchor = -1;
     // The last image of a queue once it is labelled.
     this.endRow = -1;
-    this.marked = /** @type {Set<number>} */ (new Set());
+    this.marked = new RowSet();
   }
 
   get row() {
@@ -77,7 +78,7 @@ export class GridCursor {
   /** @param {number} place */
   extendTo(place) {
     const anchor = this.anchor >= 0 ? this.anchor : Math.max(0, this.place);
-    this.marked = new Set(this.grid.rows.slice(Math.min(anchor, place), Math.max(anchor, place) + 1));
+    this.marked = new RowSet(this.grid.rows.slice(Math.min(anchor, place), Math.max(anchor, place) + 1));
     this.anchor = anchor;
     this.moveTo(place);
     this.grid.tiles.reveal(place);
@@ -91,7 +92,7 @@ export class GridCursor {
   }
 
   markAll() {
-    this.marked = new Set(this.grid.rows);
+    this.marked = new RowSet(this.grid.rows);
     this.draw();
   }
 

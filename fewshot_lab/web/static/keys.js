@@ -86,7 +86,7 @@ export class Keys {
     if (label) return label;
     if ((key === "Enter" || key === " ") && closest(event, "button, a, summary, [role=menuitem]")) return null;
     if (["ArrowUp", "ArrowDown", "Home", "End"].includes(key) && closest(event, ".ws-class")) return null;
-    if ((key.startsWith("Arrow") || "+-=0".includes(key)) && closest(event, ".ws-map")) return null;
+    if ((key.startsWith("Arrow") || "+-=0".includes(key)) && closest(event, ".ws-map, .ws-slide-stage")) return null;
     /** @type {Record<string, () => void>} */
     const acts = {
       " ": () => (viewer.isOpen ? viewer.close() : this.enlarge()),

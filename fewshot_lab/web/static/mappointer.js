@@ -3,6 +3,7 @@
 // work with every tool.
 
 import { inside } from "./polygon.js";
+import { RowSet } from "./rowset.js";
 
 /** @import { MapView } from "./map.js" */
 
@@ -120,17 +121,19 @@ export class MapPointer {
   select(polygon, event) {
     const { model, tool } = this.map;
     const kind = tool === "box" ? "box" : "lasso";
-    const rows = inside(model.xy, polygon).filter(this.map.visible());
+    const within = inside(model.xy, polygon);
+    const rows = model.hidden.size ? within.filter(this.map.visible()) : within;
     const before = model.selection;
     if (!before || !(event.shiftKey || event.altKey)) {
-      return model.select({ kind, rows, set: new Set(rows), polygon });
+      return model.select({ kind, rows, set: new RowSet(rows), polygon });
     }
     const set = new Set(before.rows);
     for (const row of rows) {
       if (event.altKey) set.delete(row);
       else set.add(row);
     }
-    model.select(set.size ? { kind, rows: [...set], set, polygon: null } : null);
+    const left = [...set];
+    model.select(left.length ? { kind, rows: left, set: new RowSet(left), polygon: null } : null);
   }
 
   /** @param {PointerEvent} event */
@@ -148,8 +151,9 @@ export class MapPointer {
     } else if (before && (event.shiftKey || event.ctrlKey || event.metaKey)) {
       const set = new Set(before.rows);
       if (!set.delete(row)) set.add(row);
-      model.select(set.size ? { kind: "points", rows: [...set], set, polygon: null } : null);
-    } else model.select({ kind: "point", rows: [row], set: new Set([row]), polygon: null });
+      const left = [...set];
+      model.select(left.length ? { kind: "points", rows: left, set: new RowSet(left), polygon: null } : null);
+    } else model.select({ kind: "point", rows: [row], set: new RowSet([row]), polygon: null });
   }
 
   close() {

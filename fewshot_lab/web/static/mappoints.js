@@ -67,7 +67,16 @@ const css = (shades) => shades.map((shade) => shade.css);
  * @param {Float32Array} xy x0, y0, x1, y1, ...
  * @returns {[x: Float32Array, y: Float32Array]}
  */
-export const split = (xy) => [xy.filter((_, i) => i % 2 === 0), xy.filter((_, i) => i % 2 === 1)];
+export function split(xy) {
+  const n = xy.length >> 1;
+  const x = new Float32Array(n),
+    y = new Float32Array(n);
+  for (let i = 0; i < n; i++) {
+    x[i] = xy[2 * i];
+    y[i] = xy[2 * i + 1];
+  }
+  return [x, y];
+}
 
 /**
  * Whether another map has come; new images on an unchanged one leave the view alone.

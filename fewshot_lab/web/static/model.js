@@ -2,18 +2,17 @@
 // What the page knows, in arrays along the project's images; whoever shows something listens here.
 
 import { AUDIT, FIRST_CLASS, KIND_MASK, NO_CLASS, SKIPPED, labelledCode, revertedCode } from "./labelcodes.js";
+import { RowsById } from "./rowsbyid.js";
+import { RowSet } from "./rowset.js";
 
 /** @import { ClassRow, LabelAction, LegendKey, Overview, Reversion, Selection, Snapshot, Update } from "./types.d.ts" */
 /** @typedef {{ client: string, q: number, rows: number[], action?: LabelAction, reversion?: Reversion, position?: number }} Pending */
-
-const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
-const ID_BYTES = 10;
 
 export class Model {
   constructor() {
     this.n = 0;
     this.ids = /** @type {string[]} */ ([]);
-    this.rowOf = /** @type {Map<string, number>} */ (new Map());
+    this.rowOf = new RowsById();
     this.xy = new Float32Array(0);
     this.mapVersion = "";
     this.map = /** @type {{ version: string, method: string } | null} */ (null);
@@ -103,12 +102,8 @@ export class Model {
       this.ids = [];
       this.rowOf.clear();
     }
-    for (let at = 0; at + ID_BYTES <= bytes.length; at += ID_BYTES) {
-      let id = "";
-      for (let i = 0; i < ID_BYTES; i++) id += HEX[bytes[at + i]];
-      this.rowOf.set(id, this.ids.length);
-      this.ids.push(id);
-    }
+    const more = this.rowOf.append(bytes);
+    this.ids = this.ids.length ? this.ids.concat(more) : more;
     this.n = n;
     this.predicted = resized(this.predicted, n, NO_CLASS);
     this.confidence = resized(this.confidence, n, 0);
@@ -295,8 +290,8 @@ export class Model {
    * @returns {Selection}
    */
   narrowed(selection, all = selection.rows) {
-    const rows = all.filter((row) => this.matches(row));
-    return { ...selection, all, rows, set: new Set(rows) };
+    const rows = this.mask === null ? all : all.filter((row) => this.matches(row));
+    return { ...selection, all, rows, set: new RowSet(rows) };
   }
 }
 

@@ -71,7 +71,7 @@ export class SlideView {
     this.stage = h(
       "div",
       {
-        class: "ws-map ws-slide-stage",
+        class: "ws-slide-stage",
         role: "application",
         tabindex: "0",
         "aria-label": "The whole slide with its tiles. Plus and minus zoom, arrow keys move, 0 fits.",

@@ -271,7 +271,7 @@ export interface Selection {
   rows: number[];
   /** Those that the filters leave out, too. */
   all?: number[];
-  set: Set<number>;
+  set: import("./rowset.js").RowSet;
   polygon: number[] | null;
 }
 

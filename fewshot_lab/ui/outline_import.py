@@ -1,0 +1,104 @@
+"""Outlines drawn in QuPath as labels of tiles: what it would do, told before it is done."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from fewshot_lab.exchange import OutlinePreview, label_by_outlines, preview_outlines
+from fewshot_lab.project import slides_of
+from fewshot_lab.ui import session
+from fewshot_lab.ui.fragments import muted, plainly
+from fewshot_lab.ui.import_result import table_html
+from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.words import percent, plural
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project
+
+BY_NAME = "the one the file is named after"
+DONE = "fl-outlines-done"
+
+
+def show(project: Project) -> None:
+    """Draw the part of the Slides page that brings in outlines."""
+    st.header("Outlines from QuPath")
+    muted(
+        "GeoJSON of annotations with classes, one slide a file. Tiles that lie inside get the "
+        "class. What it would do is shown first."
+    )
+    _outcome(project)
+    turn = st.session_state.setdefault("fl-outlines-turn", 0)
+    dropped = st.file_uploader(
+        "Drop a GeoJSON here, or choose one", type=["geojson", "json"], key=f"fl-outlines-{turn}"
+    )
+    if dropped is None:
+        return
+    left, right = st.columns(2, gap="large")
+    names = [slide.name for slide in slides_of(project)]
+    chosen = left.selectbox("Drawn on", [BY_NAME, *names], key=f"fl-outlines-slide-{turn}")
+    least = right.slider(
+        "A tile counts as inside from this share of it on",
+        *(0.1, 1.0, 0.5, 0.05),
+        format="percent",
+        key=f"fl-outlines-least-{turn}",
+    )
+    with sentences(), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "outlines.geojson"
+        file.write_bytes(dropped.getbuffer())
+        preview = preview_outlines(
+            project,
+            file,
+            session.annotator(),
+            slide=None if chosen == BY_NAME else chosen,
+            least=least,
+            name=dropped.name,
+        )
+        _preview(preview)
+        if st.button(
+            f"Label {plural(len(preview.rows), 'tile')}",
+            type="primary",
+            disabled=not preview.rows,
+            key="fl-outlines-store",
+        ):
+            label_by_outlines(project, preview, session.annotator())
+            st.session_state[DONE] = (project.name, project.store.history(1)[0].action_id)
+            st.session_state["fl-outlines-turn"] += 1
+            st.rerun()
+
+
+def _preview(preview: OutlinePreview) -> None:
+    plainly(preview.sentence)
+    muted(f"The labels carry the name {session.annotator()}.")
+    labels = preview.labels
+    new = {name.casefold() for name in labels.new_classes}
+    rows = [
+        [
+            name,
+            f"{n:,}",
+            percent(n / preview.tiles),
+            "made by this" if name.casefold() in new else "",
+        ]
+        for name, n in labels.counts.items()
+    ]
+    if rows:
+        st.html(table_html(["Class", "Tiles", "Of the slide", ""], rows))
+    if labels.changed:
+        alert(f"{plural(labels.changed, 'tile')} of yours would get another label than now.")
+
+
+def _outcome(project: Project) -> None:
+    """Say what the last file did, with the way back, while nothing was labelled since."""
+    name, action = st.session_state.get(DONE, ("", None))
+    newest = project.store.history(1) if name == project.name else []
+    if not newest or newest[0].action_id != action or newest[0].undone:
+        return
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+        note(f"{newest[0].sentence}.")
+        if st.button("Undo", key="fl-outlines-undo", type="tertiary"):
+            project.store.undo(session.annotator(), client=None, q=None)
+            st.session_state.pop(DONE)
+            st.rerun()

@@ -1,0 +1,153 @@
+"""The page of whole slides: what is said of each, downloads, and outlines from QuPath."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import streamlit as st
+
+from fewshot_lab import live
+from fewshot_lab.exchange import SlideKind, write_slides
+from fewshot_lab.project import PredictedImages, SlideReport, slide_report
+from fewshot_lab.ui import outline_import, pages, session, visitor
+from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.fragments import fragment, muted, plainly
+from fewshot_lab.ui.on_error import note, sentences
+
+if TYPE_CHECKING:
+    from fewshot_lab.live import PageState, SlideIndex
+    from fewshot_lab.project import Project
+
+SHOWN = 200
+FITTING_SECONDS = 15
+DOWNLOADS: tuple[tuple[SlideKind, str, str], ...] = (
+    (
+        "geojson",
+        "Tiles for QuPath (GeoJSON)",
+        "A file for each slide: class, probability and colour of every tile. Drop it on the open "
+        "slide in QuPath.",
+    ),
+    (
+        "heat-map",
+        "Heat maps (OME-TIFF)",
+        "A file for each slide: a channel for each class, in its place and physical size.",
+    ),
+    ("csv", "Tables (CSV)", "One row for each tile; one for each slide, with its shares."),
+)
+
+
+def show(project: Project) -> None:
+    """Draw the page."""
+    state = live.page_state_of(project.name)
+    index = live.slide_index(state)
+    if not index.slides:
+        if empty("This project has no tiles of whole slides.", "Import slides"):
+            pages.go("import", project.name)
+        return
+    predicted = _predicted(state)
+    with sentences():
+        _table(state, index, predicted)
+    if visitor.may("export", project.name):
+        st.divider()
+        with sentences():
+            _downloads(project, None if isinstance(predicted, str) else predicted)
+    if visitor.may("import", project.name):
+        st.divider()
+        with sentences():
+            outline_import.show(project)
+
+
+def _predicted(state: PageState) -> PredictedImages | str:
+    """Return what the newest classifier says, or why there is none."""
+    snapshot = state.live.snapshot
+    if snapshot.position < state.project.store.position():
+        state.live.notify()
+        with st.spinner("Fitting the classifier to the newest labels", show_time=False):
+            for _ in range(FITTING_SECONDS):
+                snapshot = state.live.wait(snapshot.rev, 1.0)
+                if snapshot.position >= state.project.store.position():
+                    break
+    if snapshot.fitted is None or snapshot.probabilities is None or snapshot.cv is None:
+        return snapshot.message or "Label tiles of two classes."
+    return PredictedImages(snapshot.ids, snapshot.probabilities, snapshot.fitted, snapshot.cv.ids)
+
+
+def _table(state: PageState, index: SlideIndex, predicted: PredictedImages | str) -> None:
+    visibility = live.visibility_of(state, state.order(), session.annotator())
+    hidden = visibility.prediction_hidden is not None and bool(visibility.prediction_hidden.any())
+    report = None
+    if hidden:
+        note("You label blind: what is predicted of the slides is shown when your images are done.")
+    elif isinstance(predicted, str):
+        muted(f"Shares and answers come with the classifier. {predicted}")
+    else:
+        key = state.live.snapshot.rev
+        report = state.cached("slide report", key, lambda: slide_report(state.project, predicted))
+        plainly("How much of each slide every class takes, with its 95 % interval.")
+    keys = list(index.slides)[:SHOWN]
+    rows = [_row(state, index, key, report) for key in keys]
+    classes = list(report.colours.items()) if report else []
+    st.html(fragment("slides", "table", rows, classes))
+    if len(index.slides) > SHOWN:
+        muted(f"and {len(index.slides) - SHOWN:,} more in the tables below.", small=True)
+    if report is not None:
+        muted(report.caution)
+        muted(f"One answer for each slide. {report.rule_sentence}")
+
+
+def _row(
+    state: PageState, index: SlideIndex, key: str, report: SlideReport | None
+) -> dict[str, object]:
+    link = f"label?project={quote(state.project.name)}&open=slide-{key}"
+    row: dict[str, object] = {"name": index.titles[key], "link": link}
+    summary = None
+    if report is not None:
+        name = index.slides[key].name
+        summary = next((each for each in report.slides if each.slide.name == name), None)
+    if report is None or summary is None:
+        labels = state.project.store.labels()
+        tiles = index.tiles[key]
+        labelled = sum(tile.image_id in labels for tile in tiles)
+        return row | {"tiles": len(tiles), "labelled": labelled, "answer": "", "shares": {}}
+    return row | {
+        "tiles": summary.tiles,
+        "labelled": summary.labelled,
+        "answer": summary.answer,
+        "score": summary.scores.get(summary.answer, 0.0),
+        "colour": report.colours.get(summary.answer, ""),
+        "shares": summary.shares,
+    }
+
+
+def _downloads(project: Project, predicted: PredictedImages | None) -> None:
+    st.header("To other tools")
+    for column, (kind, title, caption) in zip(
+        st.columns(len(DOWNLOADS), gap="large"), DOWNLOADS, strict=True
+    ):
+        with column:
+            st.download_button(
+                title,
+                partial(_zipped, project, kind, predicted),
+                f"{project.name}-slides-{kind}.zip",
+                "application/zip",
+                disabled=kind == "heat-map" and predicted is None,
+                on_click="ignore",
+                key=f"fl-slides-{kind}",
+            )
+            st.caption(caption)
+
+
+def _zipped(project: Project, kind: SlideKind, predicted: PredictedImages | None) -> bytes:
+    buffer = BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        done = write_slides(project, Path(folder), [kind], predicted=predicted)
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in done.files:
+                archive.write(file, file.name)
+    return buffer.getvalue()

@@ -1,0 +1,86 @@
+"""How slides are cut, asked on the page Import."""
+
+from pathlib import Path
+
+import pytest
+import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from fewshot_lab import Project
+from fewshot_lab.cli.tiling_options import (
+    Mpp,
+    Overlap,
+    Saturation,
+    Seed,
+    Share,
+    SlideMpp,
+    Texture,
+    TilePx,
+    Tiles,
+    TileUm,
+    tiling_of,
+)
+from fewshot_lab.images import Tiling, TissueRule
+from fewshot_lab.ui.tiling_arguments import tiling_arguments
+
+from ..images.pyramids import picture, write_pyramid
+from .conftest import words
+
+shares = st.floats(0, 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.floats(64, 512),
+    st.floats(0.25, 2),
+    st.none() | st.integers(16, 4096),
+    st.floats(0, 0.9),
+    st.none() | st.integers(1, 9999),
+    st.none() | st.floats(0.1, 2),
+    st.builds(TissueRule, shares, shares, shares),
+)
+def test_the_job_is_told_what_the_page_asked(um, mpp, px, overlap, most, slide_mpp, tissue):
+    size = {"tile_um": um, "mpp": mpp} if px is None else {"tile_px": px}
+    tiling = Tiling(**size, overlap=overlap, most=most, slide_mpp=slide_mpp, tissue=tissue)
+    read: list[Tiling] = []
+    app = typer.Typer()
+
+    @app.command()
+    def verb(
+        tile_um: TileUm = None,
+        mpp: Mpp = None,
+        tile_px: TilePx = None,
+        overlap: Overlap = None,
+        tiles: Tiles = None,
+        slide_mpp: SlideMpp = None,
+        saturation: Saturation = None,
+        texture: Texture = None,
+        share: Share = None,
+        seed: Seed = None,
+    ) -> None:
+        values = (tile_um, mpp, tile_px, overlap, tiles, slide_mpp)
+        read.append(tiling_of(*values, saturation, texture, share, seed))
+
+    CliRunner().invoke(app, tiling_arguments(tiling), catch_exceptions=False)
+    assert read == [tiling]
+
+
+@pytest.mark.slow
+def test_the_page_shows_a_slide_and_says_what_comes_of_it(open_app, home: Path, tmp_path: Path):
+    write_pyramid(tmp_path / "in.svs", picture(2048, 1536), levels=2)
+    with Project.create("p"):
+        pass
+    app = open_app("import_images.py", "p")
+    path = next(each for each in app.text_input if each.label.startswith("Click to the folder"))
+    path.set_value(str(tmp_path / "in.svs")).run()
+    assert not app.exception
+    fields = {each.label: each for each in app.number_input}
+    assert "1 whole slide" in words(app)
+    fields["At most, a slide"].set_value(3).run()
+    assert "3 taken" in words(app)
+    fields = {each.label: each for each in app.number_input}
+    fields["µm per pixel"].set_value(0.1).run()
+    assert "nothing finer" in words(app)
+    assert not app.exception
