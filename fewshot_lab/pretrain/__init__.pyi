@@ -20,5 +20,5 @@ from .presets import PRESETS as PRESETS
 from .projection_head import BACKBONE as BACKBONE
 from .recipe import Recipe as Recipe
 from .recipe import RecommendedRecipe as RecommendedRecipe
-from .recipe_defaults import steps_for as steps_for
+from .recipe_rules import steps_for as steps_for
 from .training_loop import train as train

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.presets import preset
 from fewshot_lab.pretrain.recipe_choices import Choices
+from fewshot_lab.pretrain.recipe_rules import (
+    multiple_of,
+    power_of_two,
+    steps_for,
+    temperature_for,
+)
 
 if TYPE_CHECKING:
     from fewshot_lab.pretrain.architecture import ModelInfo
@@ -17,8 +23,6 @@ if TYPE_CHECKING:
 # lightly-train's rule: so many prototypes below so many images, and the last above all.
 _IMAGES = (20_000, 50_000, 100_000, 200_000)
 _PROTOTYPES = (1024, 2048, 4096, 16_384, 65_536)
-_ENOUGH_FOR_256 = 4096
-"""Images: sixteen steps of 256 in an epoch."""
 _BLUR = 2.0
 """Greatest sigma of DINO's blur, in pixels of a crop of 224."""
 
@@ -129,8 +133,8 @@ def _crops(chosen: Choices, case: _Case) -> None:
     if case.on_gpu:
         whole, part, crops, why = 224, 96, 6, "The size of ImageNet's and DINO's training."
     half = "About half of a global crop's side, as in DINO."
-    chosen.take("global_size", _multiple(whole, patch), why + in_patches)
-    chosen.take("local_size", _multiple(part, patch), half + in_patches)
+    chosen.take("global_size", multiple_of(whole, patch), why + in_patches)
+    chosen.take("local_size", multiple_of(part, patch), half + in_patches)
     chosen.take("local_crops", crops, "Each more costs time; beyond six little is gained.")
     chosen.take_dinos(global_scale_low=0.4, local_scale_high=0.4)
     chosen.take("global_scale_high", 1.0, "DINO's: up to the whole image.")
@@ -161,12 +165,12 @@ def _length(chosen: Choices, case: _Case, processes: int, epochs: float | None) 
     """Choose the batch and the number of steps, and return them."""
     most, why = 64, "Small steps learn sooner on few images."
     if case.on_gpu:
-        most = 256 if case.n_images >= _ENOUGH_FOR_256 else 128
+        most = 256 if case.n_images >= 4096 else 128  # sixteen steps in an epoch
         why = "A GPU is faster in large batches; the measured cost tells whether it fits."
         if processes > 1:
             most = max(most, min(most * processes, case.n_images // 20))
             why = f"For {processes} processes, as long as an epoch has 20 steps."
-    share = max(1, min(most, _below(case.n_images)) // processes)
+    share = max(1, min(most, power_of_two(case.n_images)) // processes)
     batch = int(chosen.take("batch_size", max(2, share * processes), why))
     chosen.take("accumulate", 1, "The batch goes through in one piece; more pieces save memory.")
     usual = 100.0 if case.on_gpu else 400_000 / case.n_images
@@ -186,7 +190,7 @@ def _head(chosen: Choices, case: _Case, steps: int) -> None:
         chosen.take("prototypes", prototypes, "lightly-train's rule for data of this size.")
         chosen.take_dinos(head_hidden=2048, head_bottleneck=256)
     chosen.take_dinos(student_temperature=0.1, centre_momentum=0.9)
-    temperature = _temperature(case.n_images)
+    temperature = temperature_for(case.n_images)
     chosen.take(
         "teacher_temperature",
         temperature,
@@ -293,28 +297,3 @@ def _looks(chosen: Choices) -> None:
     chosen.take("log_steps", 0, "By the clock: every two seconds, so trouble is seen early.")
     chosen.take("keep", 2, "Should the newest be damaged, one is left.")
     chosen.take("seed", 0, "The same run twice gives the same weights.")
-
-
-def steps_for(epochs: float, n_images: int, batch: int) -> int:
-    """Return the steps in which so many images are seen so often."""
-    return max(1, round(epochs * max(1.0, n_images / batch)))
-
-
-def _multiple(size: int, patch: int) -> int:
-    """Return the multiple of the patch that is nearest to a size."""
-    return max(1, round(size / patch)) * patch
-
-
-def _below(n: int) -> int:
-    """Return the greatest power of two up to n."""
-    return 1 << max(1, n.bit_length() - 1)
-
-
-def _temperature(n_images: int) -> float:
-    """Return lightly-train's temperature, but at least 0.03.
-
-    Theirs is 0.02 up to 20,000 images, 0.07 from a million on, along the logarithm between.
-    """
-    low, high = math.log(20_000), math.log(1_000_000)
-    along = min(1.0, max(0.0, (math.log(n_images) - low) / (high - low)))
-    return round(max(0.03, 0.02 + 0.05 * along), 4)
