@@ -15,56 +15,66 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class _Total(torch.autograd.Function):
-    """The sum over all processes; so is its gradient."""
+class _Normalise(torch.autograd.Function):
+    """Normalise by the mean and variance of all processes; so does the gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        total = x.clone()
-        dist.all_reduce(total)
-        return total
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        world, rank = dist.get_world_size(), dist.get_rank()
+        means, variances = torch.ops.aten.batch_norm_update_stats(x, None, None, 0.0)
+        # Everybody's, in one round: a row of each process, where the others' are 0. Sums of squares
+        # would be shorter, and lose digits.
+        rows = functional.pad(torch.cat([means, variances])[None], (0, 0, rank, world - 1 - rank))
+        dist.all_reduce(rows)
+        means, variances = rows.chunk(2, 1)
+        mean = means.mean(0)
+        variance = (variances + (means - mean).square()).mean(0)
+        ctx.save_for_backward(x, weight, mean, variance)
+        ctx.eps = eps
+        ctx.mark_non_differentiable(mean, variance)
+        out = functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
+        return out, mean, variance
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        total = gradient.contiguous().clone()
-        dist.all_reduce(total)
-        return total
-
-
-def _total(x: Tensor) -> Tensor:
-    total: Tensor = _Total.apply(x)
-    return total
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, weight, mean, variance = ctx.saved_tensors
+        # As if mean and variance were given; the sums of the whole batch tell what is missing.
+        back, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradients[0], x, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
+        )
+        sums = torch.stack([of_weight, of_bias])
+        dist.all_reduce(sums)
+        count = x.numel() / x.shape[1] * dist.get_world_size()
+        along, part = sums / count
+        scale = (variance + ctx.eps).rsqrt()
+        slope = weight * scale * scale * along
+        shift = slope * mean - weight * scale * part
+        back = torch.addcmul(
+            back + shift.view(1, -1, 1, 1), x, slope.view(1, -1, 1, 1), value=-1
+        ).to(x.dtype)
+        return back, of_weight, of_bias, None
 
 
 class _SyncedNorm(nn.BatchNorm2d):
     """BatchNorm2d whose mean and variance are those of all processes (equal shares)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (B, C, H, W); in float32, as torch does under autocast."""
+        """Normalise (B, C, H, W)."""
         if not self.training:
             return super().forward(x)
-        world, rank = dist.get_world_size(), dist.get_rank()
-        wide = x.float()
-        variances, means = torch.var_mean(wide, (0, 2, 3), correction=0)
-        # Everybody's, in one round: a row of each process, where the others' are 0. Sums of squares
-        # would be shorter, and lose digits.
-        mine = torch.cat([means, variances])[None]
-        rows = _total(functional.pad(mine, (0, 0, rank, world - 1 - rank)))
-        means, variances = rows.chunk(2, 1)
-        mean = means.mean(0)
-        variance = (variances + (means - mean).square()).mean(0)
+        out, mean, variance = _Normalise.apply(x, self.weight, self.bias, self.eps)
         if self.track_running_stats and self.running_mean is not None:
             assert self.running_var is not None and self.num_batches_tracked is not None
             with torch.no_grad():
-                count = x.numel() / x.shape[1] * world
+                count = x.numel() / x.shape[1] * dist.get_world_size()
                 part = self.momentum if self.momentum is not None else 0.1
                 self.num_batches_tracked.add_(1)
                 self.running_mean.lerp_(mean, part)
                 self.running_var.lerp_(variance * count / max(1, count - 1), part)
-        # torch's own function would send no gradient through mean and variance.
-        scale = (variance + self.eps).rsqrt() * self.weight
-        shift = self.bias - mean * scale
-        return (wide * scale.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)).to(x.dtype)
+        result: Tensor = out
+        return result
 
 
 def synced_norms(network: nn.Module, device: torch.device, *, compiled: bool) -> nn.Module:

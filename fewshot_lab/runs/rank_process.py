@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -49,6 +49,7 @@ def run_rank(
     ------
     FewshotLabError
     Stopped
+        In the first process.
     """
     spec = read_spec(folder)
     if spec is None:
@@ -60,6 +61,8 @@ def run_rank(
             report = stack.enter_context(worker(folder, also=STOP_SIGNALS, waits=waits))
         else:
             write_own_log(folder, rank)
+            # Ended as asked: an exit code would make srun kill the first one while it still writes.
+            stack.enter_context(suppress(Stopped))
             stack.enter_context(ending_told(folder, rank))
             report = stack.enter_context(_listening(folder))
             _wait_for_the_first(folder, report)

@@ -42,3 +42,57 @@ def write_pyramid(
         for level in others:
             tiff.write(level, subfiletype=1, metadata=None, **(how | {"resolution": None}))
     return file
+
+
+def write_dicom_slide(folder: Path, pixels: np.ndarray, *, mpp: float = 0.5) -> list[Path]:
+    """Write a slide as DICOM has them: a file for each of two levels, in tiles of 128 pixels."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    files, side = [], 128
+    uids = {name: generate_uid() for name in ("StudyInstanceUID", "SeriesInstanceUID")}
+    for k, level in enumerate(levels_of(pixels, 2)):
+        high, wide = level.shape[:2]
+        padded = np.pad(level, ((0, -high % side), (0, -wide % side), (0, 0)))
+        rows, columns = padded.shape[0] // side, padded.shape[1] // side
+        tiles = padded.reshape(rows, side, columns, side, 3).swapaxes(1, 2)
+        measures, groups, path = Dataset(), Dataset(), Dataset()
+        measures.PixelSpacing = [mpp / 1000 * 4**k] * 2
+        measures.SliceThickness = 0.001
+        groups.PixelMeasuresSequence = [measures]
+        path.OpticalPathIdentifier = "1"
+        data = Dataset()
+        data.file_meta = FileMetaDataset()
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.6"
+        data.SOPInstanceUID = generate_uid()
+        data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+        data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+        for name, value in {
+            **uids,
+            "Modality": "SM",
+            "PatientID": "P1",
+            "ImageType": ["DERIVED" if k else "ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
+            "Rows": side,
+            "Columns": side,
+            "NumberOfFrames": rows * columns,
+            "SamplesPerPixel": 3,
+            "PhotometricInterpretation": "RGB",
+            "PlanarConfiguration": 0,
+            "BitsAllocated": 8,
+            "BitsStored": 8,
+            "HighBit": 7,
+            "PixelRepresentation": 0,
+            "TotalPixelMatrixColumns": wide,
+            "TotalPixelMatrixRows": high,
+            "TotalPixelMatrixFocalPlanes": 1,
+            "DimensionOrganizationType": "TILED_FULL",
+            "NumberOfOpticalPaths": 1,
+            "OpticalPathSequence": [path],
+            "SharedFunctionalGroupsSequence": [groups],
+            "PixelData": tiles.tobytes(),
+        }.items():
+            setattr(data, name, value)
+        files.append(folder / f"level{k}.dcm")
+        data.save_as(files[-1], enforce_file_format=True)
+    return files

@@ -15,7 +15,7 @@ from fewshot_lab.images.slides import is_slide, open_slide, tile_candidates
 from fewshot_lab.images.slides.tile_grid import make_grid
 from fewshot_lab.images.slides.tissue import draw_evenly, mask_overview, tissue_mask, tissue_tiles
 
-from .pyramids import levels_of, picture, write_pyramid
+from .pyramids import levels_of, picture, write_dicom_slide, write_pyramid
 
 PIXELS = picture(2048, 1536)
 
@@ -79,6 +79,21 @@ def test_an_ome_tiff_has_all_its_levels(ome):
     assert (beyond[:, :10] == 255).all()
     assert (beyond[6:] == 255).all()
     assert (beyond[:6, 10:] == PIXELS[1530:, :10]).all()
+
+
+def test_the_files_of_a_dicom_slide_are_one_slide(tmp_path):
+    pixels = picture(1024, 768)
+    for file in write_dicom_slide(tmp_path, pixels):
+        reader = open_slide(file)
+        assert [level.downsample for level in reader.levels] == [1, 4]
+        assert reader.mpp == 0.5
+        for level, wanted in enumerate(levels_of(pixels, 2)):
+            got = np.asarray(reader.read(level, 20, 30, 150, 100))
+            assert (got == wanted[30:130, 20:170]).all()
+    tiling = Tiling(tile_um=32, most=5)
+    items = list(scan(tmp_path, tiling=tiling, grids=tmp_path / "g", group_field="PatientID"))
+    assert [item.group for item in items] == ["P1"] * 5
+    assert {item.meta["slide"] for item in items} == {"level0.dcm"}
 
 
 @pytest.mark.parametrize("kind", ["slide", "ome"])
