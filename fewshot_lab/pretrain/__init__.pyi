@@ -1,16 +1,15 @@
 from .adapters import load_adapter as load_adapter
-from .backbone_file import BACKBONE as BACKBONE
 from .checkpoints import newest_step as newest_step
 from .checkpoints import recipe_differences as recipe_differences
 from .cost import estimate_cost as estimate_cost
-from .cost import is_out_of_memory as is_out_of_memory
-from .cost import out_of_memory_sentence as out_of_memory_sentence
 from .distributed import is_lost_process as is_lost_process
 from .distributed import process_group as process_group
 from .health import HealthCheck as HealthCheck
 from .health import effective_rank as effective_rank
 from .image_cache import UNREADABLE as UNREADABLE
 from .image_cache import RunImage as RunImage
+from .memory import is_out_of_memory as is_out_of_memory
+from .memory import out_of_memory_sentence as out_of_memory_sentence
 from .metrics import read_health as read_health
 from .metrics import read_metrics as read_metrics
 from .modality import ModalityProposal as ModalityProposal
@@ -18,6 +17,7 @@ from .modality import propose_modality as propose_modality
 from .pictures import pictures_of as pictures_of
 from .preflight import check_recipe as check_recipe
 from .presets import PRESETS as PRESETS
+from .projection_head import BACKBONE as BACKBONE
 from .recipe import Recipe as Recipe
 from .recipe import RecommendedRecipe as RecommendedRecipe
 from .recipe_defaults import steps_for as steps_for

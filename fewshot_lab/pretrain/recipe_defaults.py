@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # lightly-train's rule: so many prototypes below so many images, and the last above all.
 _IMAGES = (20_000, 50_000, 100_000, 200_000)
 _PROTOTYPES = (1024, 2048, 4096, 16_384, 65_536)
+_ENOUGH_FOR_256 = 4096
+"""Images: sixteen steps of 256 in an epoch."""
 _BLUR = 2.0
 """Greatest sigma of DINO's blur, in pixels of a crop of 224."""
 
@@ -76,7 +78,7 @@ def choose_values(
     _learning(chosen, case, batch, steps)
     _rest(chosen, case, per_epoch, steps)
     _machine(chosen, case)
-    _looks(chosen, per_epoch, steps)
+    _looks(chosen)
     for name, value in fixed.items():
         chosen.values.setdefault(name, value)
         chosen.reasons.setdefault(name, "As asked.")
@@ -159,7 +161,8 @@ def _length(chosen: Choices, case: _Case, processes: int, epochs: float | None) 
     """Choose the batch and the number of steps, and return them."""
     most, why = 64, "Small steps learn sooner on few images."
     if case.on_gpu:
-        most, why = 128, "Usual on one GPU; the measured cost tells whether it fits."
+        most = 256 if case.n_images >= _ENOUGH_FOR_256 else 128
+        why = "A GPU is faster in large batches; the measured cost tells whether it fits."
         if processes > 1:
             most = max(most, min(most * processes, case.n_images // 20))
             why = f"For {processes} processes, as long as an epoch has 20 steps."
@@ -213,8 +216,10 @@ def _teacher(chosen: Choices, case: _Case, per_epoch: float) -> None:
 def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
     if case.scratch:
         rate, why = 5e-4 * batch / 256, "DINO's 5e-4 x batch / 256 from scratch."
-    elif case.on_gpu or case.network.transformer:
+    elif case.network.transformer:
         rate, why = 1e-4 * batch / 256, "1e-4 x batch / 256 from good weights."
+    elif case.on_gpu:
+        rate, why = 1e-3 * batch / 256, "1e-3 x batch / 256, as the best run on a GPU so far."
     else:
         rate, why = 5e-4, "Few steps on a CPU: higher than DINO's, as measured on blood cells."
     chosen.take("learning_rate", rate, why)
@@ -277,16 +282,16 @@ def _machine(chosen: Choices, case: _Case) -> None:
     chosen.take("gradient_checkpointing", False, "Slower; switch it on where memory is short.")
     chosen.take("compile", gpu, "Faster after the first minute." if gpu else "Of use on a GPU.")
     chosen.take("channels_last", True, "Faster for convolutions.")
-    chosen.take("workers", 8 if gpu else 1, "Processes that make views beside the training.")
+    why = "As many as the processors allow." if gpu else "One makes views beside the training."
+    chosen.take("workers", -1 if gpu else 1, why)
 
 
-def _looks(chosen: Choices, per_epoch: float, steps: int) -> None:
-    chosen.take("check_steps", max(1, min(250, round(2 * per_epoch))), "Every two epochs.")
-    often = max(1, min(100, round(per_epoch)))
-    chosen.take("checkpoint_steps", often, "A stop loses minutes at most.")
+def _looks(chosen: Choices) -> None:
+    """Leave it to the clock when to look: see :mod:`fewshot_lab.pretrain.cadence`."""
+    chosen.take("check_steps", 0, "By the clock: at most 3 % of the time.")
+    chosen.take("checkpoint_steps", 0, "By the clock: a stop by force loses minutes at most.")
+    chosen.take("log_steps", 0, "By the clock: every two seconds, so trouble is seen early.")
     chosen.take("keep", 2, "Should the newest be damaged, one is left.")
-    often = 10 if steps > 100 else 1
-    chosen.take("log_steps", often, "For smooth curves, and trouble seen early.")
     chosen.take("seed", 0, "The same run twice gives the same weights.")
 
 
