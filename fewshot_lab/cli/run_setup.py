@@ -66,7 +66,8 @@ def new_run(
             recipe, len(images), device=device, nproc=nproc, median_side=median_side(images)
         )
         if dry_run:
-            cost = estimate_cost(recipe, device=device)
+            labels = sum(image.label is not None for image in images)
+            cost = estimate_cost(recipe, device=device, processes=nproc, labelled=labels)
             result = {
                 "recipe": recipe.to_dict(),
                 "reasons": recommended.reasons,

@@ -14,6 +14,7 @@ from fewshot_lab.files import write_atomically, write_json
 from fewshot_lab.pretrain import metrics as metrics
 from fewshot_lab.pretrain.adapters import ADAPTER, merged_state, write_adapter
 from fewshot_lab.pretrain.checkpoints import newest_step
+from fewshot_lab.pretrain.projection_head import BACKBONE
 from fewshot_lab.pretrain.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from fewshot_lab.pretrain.image_cache import DecodedImages
     from fewshot_lab.pretrain.multi_crop_network import StartingBackbone
 
-BACKBONE = "backbone.safetensors"
 LAST = "last.safetensors"
 CARD = "card.json"
 
@@ -36,7 +36,9 @@ def write_backbone(
     preprocessing: Preprocessing,
     about: dict[str, Any],
 ) -> None:
-    """Write a backbone that :func:`fewshot_lab.backbones.find` takes, and its card beside it.
+    """Write a backbone that :func:`fewshot_lab.backbones.find` takes.
+
+    The run's own, ``backbone.safetensors``, has its card beside it.
 
     Parameters
     ----------
@@ -71,7 +73,8 @@ def write_backbone(
     }
     try:
         write_atomically(path, data)
-        write_json(path.with_name(CARD), card)
+        if path.name == BACKBONE:
+            write_json(path.with_name(CARD), card)
     except OSError as error:
         raise FewshotLabError(
             f"{path} could not be written ({error.strerror}): make room and resume the run; it "
@@ -95,7 +98,7 @@ def write_teacher(
     path
         In the run's folder.
     backbone
-        The teacher's.
+        The teacher's at that step.
     start, recipe, data
     best
         ``step`` and ``value`` of the best so far.

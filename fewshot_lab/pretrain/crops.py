@@ -67,6 +67,15 @@ class CropDataset(Dataset[Views]):
         return views
 
 
+def rows_not_finite(crops: CropDataset, places: list[tuple[int, int]]) -> list[int]:
+    """Return the rows of those (epoch, row) pairs whose views are not numbers."""
+    return [
+        place[1]
+        for place in places
+        if not all(bool(view.float().isfinite().all()) for view in crops[place].values())
+    ]
+
+
 def _kinds(recipe: Recipe) -> list[tuple[str, int, int]]:
     """Return name, number and size of the kinds of crops that a recipe has."""
     kinds = [

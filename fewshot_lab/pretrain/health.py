@@ -16,12 +16,11 @@ from fewshot_lab.pretrain.recipe import Recipe
 State = Literal["good", "watch", "bad"]
 Action = Literal["noted", "paused"]
 
-_RANK_EVERY = 50
 _LOOK_AGAIN = 100
 """Steps for which a run must look collapsed before it is said: a start may do so for a while."""
 
 _LEARNT = 30
-"""Steps at the full learning rate that a run has to leave a high loss it began with."""
+"""Steps at the full learning rate that a run has to leave what it began with."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,8 @@ class HealthFinding:
     Attributes
     ----------
     name : str
-        "uniform collapse", "constant collapse", "rank collapse", "not a number" or "diverging".
+        "uniform collapse", "constant collapse", "no information", "rank collapse", "not a number"
+        or "diverging".
     state : "good", "watch" or "bad"
     sentence, advice : str
         What is seen, and the next change to try.
@@ -72,7 +72,8 @@ class HealthCheck:
     DINO fails in two ways (Caron et al. 2021, section 5.3): the teacher says the same for all
     images, either evenly of all prototypes (uniform) or of one alone (constant). Both show in two
     entropies: that of one image's output, and that of the mean output. Their difference is what an
-    output tells of its image; at 0 it tells nothing. A loss that falls proves neither.
+    output tells of its image; at 0 it tells nothing, wherever the two lie (no information). A loss
+    that falls proves none of it.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -81,10 +82,6 @@ class HealthCheck:
         # So many prototypes a batch's mean can use at most, if each view speaks for one.
         self._most = min(self._top, math.log(2 * recipe.batch_size))
         self._state: dict[str, Any] = {"since": {}, "named": [], "rank": 0.0, "now": None}
-
-    def wants_rank(self, step: int) -> bool:
-        """Say whether the effective rank is worth its cost at this step."""
-        return step % max(_RANK_EVERY, self._recipe.log_steps) < self._recipe.log_steps
 
     def begin(self, rank: float) -> None:
         """Take note of the effective rank before the first step."""
@@ -134,7 +131,7 @@ class HealthCheck:
             if name not in since:
                 continue
             lasting = step - since[name] >= _LOOK_AGAIN
-            if name == "diverging":
+            if name in ("diverging", "no information"):
                 lasting = lasting and self._full_steps(step) >= _LEARNT
             finding = self._finding(name, numbers, since[name], lasting)
             if worst is None or lasting:
@@ -158,9 +155,15 @@ class HealthCheck:
     def _signs(self, numbers: dict[str, Any]) -> dict[str, bool | None]:
         one, mean = numbers["teacher_entropy"], numbers["mean_entropy"]
         rank = numbers.get("rank")
+        difference = mean - one
+        constant = mean < 0.4 * self._most
         return {
             "uniform collapse": one > 0.995 * self._top and numbers["kl"] < 0.005 * self._top,
-            "constant collapse": mean < 0.4 * self._most and mean - one < 0.1 * self._most,
+            "constant collapse": constant and difference < 0.1 * self._most,
+            # Neither even nor one alone, and yet the same of every image.
+            "no information": not constant
+            and one < 0.9 * self._top
+            and difference < 0.02 * self._most,
             "rank collapse": None if rank is None else rank < 0.3 * self._state["rank"],
             "diverging": numbers["loss"] > 1.1 * self._top,
         }
@@ -195,6 +198,12 @@ class HealthCheck:
                     if self._recipe.centre_momentum > 0.9
                     else "."
                 ),
+            ),
+            "no information": (
+                f"The teacher says the same of every image: what its output tells of one is "
+                f"{max(0.0, numbers['mean_entropy'] - numbers['teacher_entropy']):.2f} of "
+                f"{self._most:.2f} possible.",
+                "Lower the learning rate to a third.",
             ),
             "rank collapse": (
                 f"Embeddings fill ever fewer directions: the effective rank is "

@@ -8,6 +8,8 @@ from functools import lru_cache
 import numpy as np
 from torch.utils.data import Sampler
 
+from fewshot_lab.processors import processors
+
 
 def images_of_step(n_images: int, batch_size: int, step: int, seed: int) -> list[tuple[int, int]]:
     """Return the (epoch, row) pairs of a step's whole batch.
@@ -57,8 +59,23 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         """Yield (epoch, row) pairs, step by step."""
         for step in self._steps:
-            yield images_of_step(self._n_images, self._batch_size, step, self._seed)[self._mine]
+            yield self.images_of(step)
+
+    def images_of(self, step: int) -> list[tuple[int, int]]:
+        """Return the (epoch, row) pairs that this process sees in a step."""
+        return images_of_step(self._n_images, self._batch_size, step, self._seed)[self._mine]
 
     def __len__(self) -> int:
         """Return the number of steps that are left."""
         return len(self._steps)
+
+
+def workers_here(asked: int) -> int:
+    """Return how many processes make views for one process of a run.
+
+    Parameters
+    ----------
+    asked
+        Of the recipe; -1 for what the processors allow, of which the training keeps one.
+    """
+    return min(asked, processors()) if asked >= 0 else max(1, min(16, processors() - 1))

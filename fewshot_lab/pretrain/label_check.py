@@ -84,12 +84,12 @@ class LabelCheck:
                 answer[f"{name}_gain"] = gain(first, right, labels, groups)
         return answer
 
-    def measure(self, answer: dict[str, Any]) -> float:
-        """Return the one number by which the best teacher is chosen."""
-        if answer["knn"] is not None:
-            return float(answer["knn"]["value"])
-        rank = float(answer["rank"])
-        return rank if math.isfinite(rank) else -math.inf
+    def measure(self, answer: dict[str, Any]) -> float | None:
+        """Return the one number by which the best teacher is chosen; None without labels.
+
+        The effective rank is no such number: random weights may have a higher one than good ones.
+        """
+        return None if answer["knn"] is None else float(answer["knn"]["value"])
 
 
 def _tensor(pixels: np.ndarray) -> Tensor:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from fewshot_lab.files import write_json
 from fewshot_lab.pretrain import checkpoints as checkpoints
 from fewshot_lab.pretrain import metrics as metrics
-from fewshot_lab.pretrain.backbone_file import BACKBONE, LAST, write_teacher
+from fewshot_lab.pretrain.backbone_file import LAST, write_teacher
+from fewshot_lab.pretrain.checkpoint_writer import CheckpointWriter
 from fewshot_lab.pretrain.distributed import ProcessGroup
 from fewshot_lab.pretrain.health import HealthCheck, effective_rank
 from fewshot_lab.pretrain.image_cache import DecodedImages
 from fewshot_lab.pretrain.label_check import LabelCheck
 from fewshot_lab.pretrain.multi_crop_network import StartingBackbone
 from fewshot_lab.pretrain.pictures import attention_file, draw_attention
+from fewshot_lab.pretrain.projection_head import BACKBONE, HEAD, write_head
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.pretrain.student_teacher import StudentTeacher
 
@@ -34,6 +39,8 @@ class RunMonitor:
     data
     networks
     processes
+    writer
+        Of its checkpoints.
     """
 
     def __init__(
@@ -44,12 +51,14 @@ class RunMonitor:
         data: DecodedImages,
         networks: StudentTeacher,
         processes: ProcessGroup,
+        writer: CheckpointWriter,
     ) -> None:
         self._folder, self._recipe, self._start, self._data = folder, recipe, start, data
-        self._networks, self._processes = networks, processes
+        self._networks, self._processes, self._writer = networks, processes, writer
         self._health = HealthCheck(recipe)
         self._check = LabelCheck(data, recipe) if processes.first else None
-        self._best: dict[str, Any] = {"value": -math.inf, "step": 0}
+        self._beside: nn.Module | None = None
+        self._best: dict[str, Any] = {"value": None, "step": 0}
 
     @property
     def troubled_since(self) -> int | None:
@@ -59,7 +68,7 @@ class RunMonitor:
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs."""
         return {
-            "best": self._best,
+            "best": dict(self._best),
             "health": self._health.state_dict(),
             "check": self._check.state_dict() if self._check is not None else {},
         }
@@ -95,26 +104,45 @@ class RunMonitor:
         metrics.append(folder, "check", step, epoch=epoch, **answer)
         if step == 0:
             self._health.begin(answer["rank"])
-        value = self._check.measure(answer)
-        better = value > self._best["value"]
-        if better:
+        value, best = self._check.measure(answer), self._best["value"]
+        # Without labels the newest is handed over, but for one that is in trouble.
+        better = self.troubled_since is None if value is None else best is None or value > best
+        if better or step == 0:
             self._best.update(value=value, step=step)
         probe = self._check.probe[:_IN_PICTURES]
         device = self._processes.device
         draw_attention(folder / attention_file(step), networks.teacher, probe, device)
-        for name in (BACKBONE, LAST) if better else (LAST,):
-            write_teacher(
-                folder / name,
-                networks.teacher.backbone,
-                self._start,
-                recipe,
-                self._data,
-                self._best,
-                step,
-            )
+        if better or step == 0:
+            state = networks.state_dict()
+            write_head(folder / HEAD, state["teacher"], state["centre"], step)
+            self._write(BACKBONE, step, networks.teacher.backbone)
 
-    def log(self, step: int, numbers: dict[str, Any]) -> str | None:
+    def write_last(self, state: dict[str, Any]) -> None:
+        """Write the backbone of a checkpoint as the newest there is; beside the training."""
+        if self._beside is None:
+            self._beside = copy.deepcopy(self._networks.teacher.backbone).cpu()
+        weights = {
+            key.removeprefix("backbone."): value
+            for key, value in state["teacher"].items()
+            if key.startswith("backbone.")
+        }
+        self._beside.load_state_dict(weights)
+        self._write(LAST, state["step"], self._beside)
+
+    def _write(self, name: str, step: int, backbone: nn.Module) -> None:
+        write_teacher(
+            self._folder / name, backbone, self._start, self._recipe, self._data, self._best, step
+        )
+
+    def log(self, step: int, numbers: dict[str, Any], with_rank: bool) -> str | None:
         """Write a row of numbers, and what the health check says of it.
+
+        Parameters
+        ----------
+        step
+        numbers
+        with_rank
+            Measure the effective rank, too, which takes a pass over the probe.
 
         Returns
         -------
@@ -122,7 +150,7 @@ class RunMonitor:
             The sentence with which the run pauses.
         """
         sound = math.isfinite(numbers["loss"]) and math.isfinite(numbers["gradient_norm"])
-        if self._check is not None and sound and self._health.wants_rank(step):
+        if self._check is not None and sound and with_rank:
             numbers["rank"] = effective_rank(self._networks.embed(self._check.probe))
         findings = self._health.look({"step": step, **numbers})
         if self._processes.first:
@@ -142,6 +170,7 @@ class RunMonitor:
         worst = next((each for each in findings if each.action != "noted"), None)
         if worst is None:
             return None
+        self._writer.wait()
         back = checkpoints.roll_back(self._folder, worst.since) if self._processes.first else None
         where = "" if back is None else f" The checkpoint of step {back:,}, from before, is kept."
         return f"{worst.sentence} {worst.advice}{where}"

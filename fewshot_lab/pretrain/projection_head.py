@@ -11,8 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fewshot_lab.files import write_atomically
 from fewshot_lab.home import RUNS, home
 from fewshot_lab.pretrain.checkpoints import stored_checkpoints
+
+BACKBONE = "backbone.safetensors"
+HEAD = "head.safetensors"
+"""In a run's folder: the teacher's backbone that it hands over, and the head of the same step."""
 
 _LAYERS = [f"mlp.{layer}.{part}" for layer in (0, 2, 4) for part in ("weight", "bias")]
 # Of old torch's weight_norm, which Meta's files have, and of today's.
@@ -108,8 +113,38 @@ def pretrained_head(start: str) -> PretrainedHead | None:
 
 
 def _of_run(start: str) -> PretrainedHead | None:
-    newest = next(stored_checkpoints(home() / RUNS / start.removeprefix("run:")), None)
-    return None if newest is None else teacher_head(newest[1])
+    """Return the head of the very step whose backbone a run hands over."""
+    folder = home() / RUNS / start.removeprefix("run:")
+    step = _step_of(folder / BACKBONE)
+    if step is not None and _step_of(folder / HEAD) == step:
+        from safetensors.torch import load_file
+
+        weights = load_file(folder / HEAD)
+        centre = weights.pop("centre")
+        return PretrainedHead(weights, centre)
+    # A run of before kept no head beside its backbone; perhaps a checkpoint of that step is left.
+    states = (state for at, state in stored_checkpoints(folder) if at == step)
+    state = next(states, None)
+    return None if state is None else teacher_head(state)
+
+
+def _step_of(path: Path) -> int | None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return int((file.metadata() or {})["step"])
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
+
+
+def write_head(path: Path, teacher: Mapping[str, Tensor], centre: Tensor, step: int) -> None:
+    """Write a teacher's head and centre, for runs that start from this one."""
+    from safetensors.torch import save
+
+    tensors = {**(_part(teacher, "head.") or {}), "centre": centre}
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(kept, {"step": str(step)}))
 
 
 def teacher_head(state: Mapping[str, Any]) -> PretrainedHead | None:

@@ -122,11 +122,15 @@ class Recipe:
     seed: int = value(0, "Of weights, order and views.", 0)
     cache_size: int = value(0, "Side of the cached images; 0 for what the crops need.", 0, 2048)
 
-    log_steps: int = value(10, "Steps between two looks at the run's health.", 1, 50)
-    check_steps: int = value(250, "Steps between two answers to “is it helping?”.", 1)
-    checkpoint_steps: int = value(250, "Steps between two checkpoints.", 1)
+    log_steps: int = value(
+        0, "Steps between two looks at the run's health; 0: by the clock.", 0, 50
+    )
+    check_steps: int = value(0, "Steps between two answers to “is it helping?”; 0: the same.", 0)
+    checkpoint_steps: int = value(0, "Steps between two checkpoints; 0: the same.", 0)
     keep: int = value(2, "How many of the newest checkpoints are kept.", 1)
-    workers: int = value(1, "Processes or threads that make views.", 0, 256)
+    workers: int = value(
+        1, "Processes that make views; -1 for as many as the processors allow.", -1, 256
+    )
 
     def __post_init__(self) -> None:
         for known in fields(self):

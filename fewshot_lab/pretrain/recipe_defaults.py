@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.presets import preset
 from fewshot_lab.pretrain.recipe_choices import Choices
+from fewshot_lab.pretrain.recipe_rules import (
+    multiple_of,
+    power_of_two,
+    steps_for,
+    temperature_for,
+)
 
 if TYPE_CHECKING:
     from fewshot_lab.pretrain.architecture import ModelInfo
@@ -76,7 +82,7 @@ def choose_values(
     _learning(chosen, case, batch, steps)
     _rest(chosen, case, per_epoch, steps)
     _machine(chosen, case)
-    _looks(chosen, per_epoch, steps)
+    _looks(chosen)
     for name, value in fixed.items():
         chosen.values.setdefault(name, value)
         chosen.reasons.setdefault(name, "As asked.")
@@ -127,8 +133,8 @@ def _crops(chosen: Choices, case: _Case) -> None:
     if case.on_gpu:
         whole, part, crops, why = 224, 96, 6, "The size of ImageNet's and DINO's training."
     half = "About half of a global crop's side, as in DINO."
-    chosen.take("global_size", _multiple(whole, patch), why + in_patches)
-    chosen.take("local_size", _multiple(part, patch), half + in_patches)
+    chosen.take("global_size", multiple_of(whole, patch), why + in_patches)
+    chosen.take("local_size", multiple_of(part, patch), half + in_patches)
     chosen.take("local_crops", crops, "Each more costs time; beyond six little is gained.")
     chosen.take_dinos(global_scale_low=0.4, local_scale_high=0.4)
     chosen.take("global_scale_high", 1.0, "DINO's: up to the whole image.")
@@ -159,11 +165,12 @@ def _length(chosen: Choices, case: _Case, processes: int, epochs: float | None) 
     """Choose the batch and the number of steps, and return them."""
     most, why = 64, "Small steps learn sooner on few images."
     if case.on_gpu:
-        most, why = 128, "Usual on one GPU; the measured cost tells whether it fits."
+        most = 256 if case.n_images >= 4096 else 128  # sixteen steps in an epoch
+        why = "A GPU is faster in large batches; the measured cost tells whether it fits."
         if processes > 1:
             most = max(most, min(most * processes, case.n_images // 20))
             why = f"For {processes} processes, as long as an epoch has 20 steps."
-    share = max(1, min(most, _below(case.n_images)) // processes)
+    share = max(1, min(most, power_of_two(case.n_images)) // processes)
     batch = int(chosen.take("batch_size", max(2, share * processes), why))
     chosen.take("accumulate", 1, "The batch goes through in one piece; more pieces save memory.")
     usual = 100.0 if case.on_gpu else 400_000 / case.n_images
@@ -183,7 +190,7 @@ def _head(chosen: Choices, case: _Case, steps: int) -> None:
         chosen.take("prototypes", prototypes, "lightly-train's rule for data of this size.")
         chosen.take_dinos(head_hidden=2048, head_bottleneck=256)
     chosen.take_dinos(student_temperature=0.1, centre_momentum=0.9)
-    temperature = _temperature(case.n_images)
+    temperature = temperature_for(case.n_images)
     chosen.take(
         "teacher_temperature",
         temperature,
@@ -213,8 +220,10 @@ def _teacher(chosen: Choices, case: _Case, per_epoch: float) -> None:
 def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
     if case.scratch:
         rate, why = 5e-4 * batch / 256, "DINO's 5e-4 x batch / 256 from scratch."
-    elif case.on_gpu or case.network.transformer:
+    elif case.network.transformer:
         rate, why = 1e-4 * batch / 256, "1e-4 x batch / 256 from good weights."
+    elif case.on_gpu:
+        rate, why = 1e-3 * batch / 256, "1e-3 x batch / 256, as the best run on a GPU so far."
     else:
         rate, why = 5e-4, "Few steps on a CPU: higher than DINO's, as measured on blood cells."
     chosen.take("learning_rate", rate, why)
@@ -277,39 +286,14 @@ def _machine(chosen: Choices, case: _Case) -> None:
     chosen.take("gradient_checkpointing", False, "Slower; switch it on where memory is short.")
     chosen.take("compile", gpu, "Faster after the first minute." if gpu else "Of use on a GPU.")
     chosen.take("channels_last", True, "Faster for convolutions.")
-    chosen.take("workers", 8 if gpu else 1, "Processes that make views beside the training.")
+    why = "As many as the processors allow." if gpu else "One makes views beside the training."
+    chosen.take("workers", -1 if gpu else 1, why)
 
 
-def _looks(chosen: Choices, per_epoch: float, steps: int) -> None:
-    chosen.take("check_steps", max(1, min(250, round(2 * per_epoch))), "Every two epochs.")
-    often = max(1, min(100, round(per_epoch)))
-    chosen.take("checkpoint_steps", often, "A stop loses minutes at most.")
+def _looks(chosen: Choices) -> None:
+    """Leave it to the clock when to look: see :mod:`fewshot_lab.pretrain.cadence`."""
+    chosen.take("check_steps", 0, "By the clock: at most 3 % of the time.")
+    chosen.take("checkpoint_steps", 0, "By the clock: a stop by force loses minutes at most.")
+    chosen.take("log_steps", 0, "By the clock: every two seconds, so trouble is seen early.")
     chosen.take("keep", 2, "Should the newest be damaged, one is left.")
-    often = 10 if steps > 100 else 1
-    chosen.take("log_steps", often, "For smooth curves, and trouble seen early.")
     chosen.take("seed", 0, "The same run twice gives the same weights.")
-
-
-def steps_for(epochs: float, n_images: int, batch: int) -> int:
-    """Return the steps in which so many images are seen so often."""
-    return max(1, round(epochs * max(1.0, n_images / batch)))
-
-
-def _multiple(size: int, patch: int) -> int:
-    """Return the multiple of the patch that is nearest to a size."""
-    return max(1, round(size / patch)) * patch
-
-
-def _below(n: int) -> int:
-    """Return the greatest power of two up to n."""
-    return 1 << max(1, n.bit_length() - 1)
-
-
-def _temperature(n_images: int) -> float:
-    """Return lightly-train's temperature, but at least 0.03.
-
-    Theirs is 0.02 up to 20,000 images, 0.07 from a million on, along the logarithm between.
-    """
-    low, high = math.log(20_000), math.log(1_000_000)
-    along = min(1.0, max(0.0, (math.log(n_images) - low) / (high - low)))
-    return round(max(0.03, 0.02 + 0.05 * along), 4)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,10 +18,18 @@ from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import full_disk, read_json, write_json
 from fewshot_lab.pretrain import checkpoints as checkpoints
 from fewshot_lab.pretrain import schedules as schedules
-from fewshot_lab.pretrain.crops import CropDataset, Views, by_view, collate, coloured_views
+from fewshot_lab.pretrain.cadence import Cadence
+from fewshot_lab.pretrain.checkpoint_writer import CheckpointWriter
+from fewshot_lab.pretrain.crops import (
+    CropDataset,
+    by_view,
+    collate,
+    coloured_views,
+    rows_not_finite,
+)
 from fewshot_lab.pretrain.distributed import ProcessGroup
-from fewshot_lab.pretrain.image_cache import UNREADABLE, DecodedImages, RunImage, decode_images
-from fewshot_lab.pretrain.image_order import StepSampler, images_of_step
+from fewshot_lab.pretrain.image_cache import UNREADABLE, RunImage, decode_images
+from fewshot_lab.pretrain.image_order import StepSampler, workers_here
 from fewshot_lab.pretrain.loss import dino_loss, entropy, teacher_target
 from fewshot_lab.pretrain.monitor import RunMonitor
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone, train_mode
@@ -28,7 +38,6 @@ from fewshot_lab.pretrain.preflight import check_shares
 from fewshot_lab.pretrain.recipe import Recipe
 from fewshot_lab.pretrain.student_teacher import StudentTeacher
 from fewshot_lab.pretrain.timer import StepTimer
-from fewshot_lab.processors import processors
 from fewshot_lab.progress import Progress
 from fewshot_lab.signals import leave_to_parent
 
@@ -50,7 +59,7 @@ def train(
     recipe
     images
     processes
-        This process among those of the run; see :func:`fewshot_lab.pretrain.process_group`.
+        Of the run; see :func:`fewshot_lab.pretrain.process_group`.
     progress
         Called by every process at every step; where it raises Stopped in one, all write the
         checkpoint of this step and stop, but for the last, after which they have finished.
@@ -63,7 +72,8 @@ def train(
     Stopped
     """
     try:
-        _train(folder, recipe, images, processes, progress)
+        with CheckpointWriter(folder, recipe.keep) as writer:
+            _train(folder, recipe, images, processes, progress, writer)
     except OSError as error:
         if full_disk(error) is None:
             raise
@@ -79,6 +89,7 @@ def _train(
     images: Sequence[RunImage],
     processes: ProcessGroup,
     progress: Progress,
+    writer: CheckpointWriter,
 ) -> None:
     """Do what :func:`train` promises, in one piece."""
     device = processes.device
@@ -116,7 +127,7 @@ def _train(
         ) from None
     networks = StudentTeacher(recipe, start, processes)
     student, teacher = networks.student, networks.teacher
-    monitor = RunMonitor(folder, recipe, start, data, networks, processes)
+    monitor = RunMonitor(folder, recipe, start, data, networks, processes, writer)
     torch.manual_seed(recipe.seed + 2 + processes.rank)
     step = 0
     if stored is not None:
@@ -128,52 +139,59 @@ def _train(
     monitor.begin(step, resumed=stored is not None)
     del stored
 
+    workers = workers_here(recipe.workers)
+    sampler = StepSampler(
+        len(data.images),
+        recipe.batch_size,
+        step,
+        recipe.steps,
+        seed=recipe.seed,
+        rank=processes.rank,
+        world=processes.world,
+    )
     loader = DataLoader(
         crops,
-        batch_sampler=StepSampler(
-            len(data.images),
-            recipe.batch_size,
-            step,
-            recipe.steps,
-            seed=recipe.seed,
-            rank=processes.rank,
-            world=processes.world,
-        ),
+        batch_sampler=sampler,
         collate_fn=collate,
-        num_workers=min(recipe.workers, processors()),
+        num_workers=workers,
         pin_memory=device.type == "cuda",
         persistent_workers=False,
-        prefetch_factor=4 if recipe.workers else None,
+        prefetch_factor=4 if workers else None,
         # Of its own: else each resume would draw one more number from the one of drop path.
         generator=torch.Generator(),
         worker_init_fn=lambda _: leave_to_parent(),
     )
     batches = iter(loader)
+    cadence = Cadence(recipe)
 
     def save(at: int) -> None:
-        """Write the checkpoint of the state before step `at`."""
-        random = processes.gather(checkpoints.random_states())
-        if processes.first:
-            state = {"step": at, "recipe": recipe.to_dict(), "random": random}
-            state["start"] = start.facts()
-            state |= networks.state_dict() | monitor.state_dict()
-            checkpoints.write(checkpoints.path_of(folder, at), state)
-            checkpoints.tidy(folder, recipe.keep, good_until=monitor.troubled_since)
-        processes.wait()
+        """Have the state before step `at` written, while the training goes on."""
+        with cadence.taking("checkpoint"):
+            random = processes.gather(checkpoints.random_states())
+            if processes.first:
+                state = {"step": at, "recipe": recipe.to_dict(), "random": random}
+                state["start"] = start.facts()
+                state |= networks.state_dict() | monitor.state_dict()
+                writer.write(state, monitor.troubled_since, also=monitor.write_last)
 
     if step == 0:
         progress("checking the start", 0, None)
-        monitor.check(0)
+        with cadence.taking("check"):
+            monitor.check(0)
         save(0)
 
-    head_only = step < recipe.head_only_steps
-    networks.rest_backbone(head_only)
+    networks.rest_backbone(head_only := step < recipe.head_only_steps)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
     timer = StepTimer(device)
     images_at_once = recipe.batch_size // processes.world // recipe.accumulate
+    drawn = not processes.first or (folder / CROPS).exists()
+    bad_at = torch.full((), -1, device=device)  # the first step whose numbers are none
+    asked = False
+    cadence.begin(step)
+    look_at = min(step + 1, recipe.steps)
     logged, since = step, time.perf_counter()
 
-    # ---- the loop ---------------------------------------------------------------------------
+    # ---- the loop: on a GPU it runs ahead, and is waited for at the looks alone ---------------
     while step < recipe.steps:
         if head_only and step >= recipe.head_only_steps:
             head_only = False
@@ -191,8 +209,9 @@ def _train(
         output_means, losses, entropies, target_means = [], [], [], []
         for part in range(recipe.accumulate):
             views = coloured_views(batch, part, recipe, device)
-            if processes.first and not (folder / CROPS).exists():
+            if not drawn:
                 draw_crops(folder / CROPS, views, images_at_once)
+                drawn = True
             with networks.part_of_batch(last=part + 1 == recipe.accumulate):
                 with autocast:
                     with torch.no_grad():
@@ -219,67 +238,60 @@ def _train(
         )
         if recipe.adaptive_clip:
             adaptive_clip_grad(student.parameters(), recipe.adaptive_clip)
-        loss_now = processes.mean(torch.stack(losses).mean())
-        sound = math.isfinite(float(loss_now)) and math.isfinite(float(norm))
-        if sound:
-            networks.optimiser.step()
-            networks.follow(momentum, processes.mean(torch.stack(output_means).mean(0)))
+        loss_here = torch.stack(losses).mean()
+        sound = loss_here.isfinite() & norm.isfinite()
+        bad_at = torch.where((bad_at < 0) & ~sound, step, bad_at)
+        networks.optimiser.step()
+        networks.follow(momentum, processes.mean(torch.stack(output_means).mean(0)))
         networks.optimiser.zero_grad(set_to_none=True)
         timer.lap("update")
         step += 1
-
-        # ---- what happened --------------------------------------------------------------------
-        if step % recipe.log_steps == 0 or not sound or step == recipe.steps:
-            spread = processes.mean(torch.stack(target_means).mean(0))
-            sharp = processes.mean(torch.stack(entropies).mean())
-            now, seconds = time.perf_counter(), timer.take()
-            numbers = {
-                "epoch": step * recipe.batch_size / len(crops),
-                "images": step * recipe.batch_size,
-                "loss": float(loss_now),
-                **rates,
-                "momentum": momentum,
-                "teacher_temperature": temperature,
-                "teacher_entropy": float(sharp),
-                "mean_entropy": float(entropy(spread)),
-                "kl": float(loss_now) - float(sharp),
-                "gradient_norm": float(norm),
-                "images_per_second": (step - logged) * recipe.batch_size / (now - since),
-                "waiting_share": seconds["data"] / max(sum(seconds.values()), 1e-9),
-                "seconds": seconds,
-            }
-            logged, since = step, now
-            if not sound:
-                numbers["bad_images"] = _guilty(batch, data, recipe, processes, step - 1)
-            bad = monitor.log(step, numbers)
-            if processes.any(bad is not None):
-                raise FewshotLabError(bad or "The run paused: see its events.")
-
-        asked = False
         try:
             progress("pretraining", step, recipe.steps)
         except Stopped:
             # Not kept: an error that its own frame holds would keep the loader's workers, too.
             asked = True
+        if step < look_at and not (asked and processes.world == 1):
+            continue
+
+        # ---- a look: what happened, what is due ------------------------------------------------
         stopping = processes.any(asked)
-        if step % recipe.check_steps == 0 or step == recipe.steps:
-            monitor.check(step)
-        if step % recipe.checkpoint_steps == 0 or step == recipe.steps or stopping:
+        bad_steps = [at for at in processes.gather(int(bad_at)) if at >= 0]
+        loss_now = float(processes.mean(loss_here))
+        sharp = float(processes.mean(torch.stack(entropies).mean()))
+        spread = float(entropy(processes.mean(torch.stack(target_means).mean(0))))
+        seconds, took = timer.take(), time.perf_counter() - since
+        numbers = {
+            "epoch": step * recipe.batch_size / len(crops),
+            "images": step * recipe.batch_size,
+            "loss": math.nan if bad_steps else loss_now,
+            **rates,
+            "momentum": momentum,
+            "teacher_temperature": temperature,
+            "teacher_entropy": sharp,
+            "mean_entropy": spread,
+            "kl": loss_now - sharp,
+            "gradient_norm": float(norm),
+            "images_per_second": (step - logged) * recipe.batch_size / took,
+            "waiting_share": seconds["data"] / max(sum(seconds.values()), 1e-9),
+            "seconds": seconds,
+        }
+        if bad_steps:
+            rows = rows_not_finite(crops, sampler.images_of(min(bad_steps)))
+            numbers["bad_images"] = [data.images[row].file.name for row in rows]
+        due, look_at = processes.of_first(partial(cadence.plan, step, busy=writer.busy))
+        with cadence.taking("rank") if "rank" in due else nullcontext():
+            pause = monitor.log(min(bad_steps) + 1 if bad_steps else step, numbers, "rank" in due)
+        if processes.any(pause is not None):
+            raise FewshotLabError(pause or "The run paused: see its events.")
+        if "check" in due:
+            with cadence.taking("check"):
+                monitor.check(step)
+        if "checkpoint" in due or stopping:
             save(step)
         if stopping and step < recipe.steps:
+            writer.wait()
             raise Stopped("Stopped; the checkpoint is written.")
-
-
-def _guilty(
-    batch: Views, data: DecodedImages, recipe: Recipe, processes: ProcessGroup, step: int
-) -> list[str]:
-    """Return the names of this process's images whose views are not numbers."""
-    share = recipe.batch_size // processes.world
-    mine = images_of_step(len(data.images), recipe.batch_size, step, recipe.seed)
-    rows = [row for _, row in mine[processes.rank * share : (processes.rank + 1) * share]]
-    bad = ~torch.stack([v.float().isfinite().flatten(2).all(2).all(0) for v in batch.values()]).all(
-        0
-    )
-    return [
-        Path(data.images[row].file).name for row, is_bad in zip(rows, bad, strict=True) if is_bad
-    ]
+        logged, since = step, time.perf_counter()
+    writer.wait()
+    processes.wait()

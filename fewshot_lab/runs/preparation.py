@@ -166,8 +166,6 @@ def recommend_recipe(
     if proposal is not None and modality is None:
         safe = " So the one with safe colours; --modality says another."
         reasons["modality"] = proposal.why + ("" if proposal.modality else safe)
-    if steps is not None and "check_steps" not in fixed:
-        recipe = recipe.changed(check_steps=max(1, min(recipe.check_steps, steps)))
     return RecommendedRecipe(recipe, reasons)
 
 

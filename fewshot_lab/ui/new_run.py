@@ -26,7 +26,13 @@ from fewshot_lab.runs import (
 )
 from fewshot_lab.ui import visitor
 from fewshot_lab.ui.on_error import note
-from fewshot_lab.ui.run_recipe import edit_recipe, show_cost, warn
+from fewshot_lab.ui.run_recipe import (
+    cost_is_shown,
+    edit_recipe,
+    measure_cost,
+    show_cost,
+    warn,
+)
 from fewshot_lab.ui.run_target import ask_target
 from fewshot_lab.ui.run_words import recipe_value
 from fewshot_lab.ui.typed_paths import confine_backbone
@@ -56,14 +62,30 @@ def show(project: Project) -> None:
             key="fl-run-name",
             width=280,
         ).strip()
+        known = possible and cost_is_shown(recipe, target)
         measure = st.button(
             "Measure the cost",
             key="fl-cost",
+            type="secondary" if known else "primary",
             disabled=not possible,
             help="Trains on noise for ten seconds: images per second, hours and memory.",
         )
-        start = st.button("Start", type="primary", key="fl-start-run", disabled=not possible)
-    show_cost(recipe, target, measure)
+        start = st.button(
+            "Start",
+            type="primary" if known else "secondary",
+            key="fl-start-run",
+            disabled=not known,
+            help=None if known else "Measure the cost first.",
+        )
+    if measure:
+        labelled = 0 if images is None else sum(i.label is not None for i in images[0])
+        measure_cost(recipe, target, labelled)
+        if cost_is_shown(recipe, target):
+            st.rerun()
+    smaller = show_cost(recipe, target, proposed.n_images) if possible else None
+    if smaller is not None and original is None:
+        st.session_state["fl-run-epochs"] = smaller
+        st.rerun()
     if not start:
         return
     if original is not None:
@@ -83,7 +105,7 @@ def show(project: Project) -> None:
             where=proposed.where,
         )
         start_run(run, target)
-    for key in ("fl-clone", "fl-clone-changes"):
+    for key in ("fl-clone", "fl-clone-changes", "fl-run-epochs"):
         st.session_state.pop(key, None)
     st.session_state["fl-run"] = run.name
     st.rerun()
@@ -237,6 +259,22 @@ def _recommended(
             start=start,
             modality=modality,
             device=target.device,
+            epochs=_epochs(),
             processes=target.processes,
         )
     return recommended, target
+
+
+def _epochs() -> float | None:
+    """Return the passes of the smaller recipe, where it was taken, with the way back."""
+    epochs: float | None = st.session_state.get("fl-run-epochs")
+    if epochs is None:
+        return None
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption(
+            f"The smaller recipe: {plural(round(epochs), 'pass', 'passes')} over the images."
+        )
+        if st.button("Back to the whole recipe", type="tertiary", key="fl-whole"):
+            del st.session_state["fl-run-epochs"]
+            st.rerun()
+    return epochs

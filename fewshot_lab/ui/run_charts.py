@@ -40,7 +40,7 @@ def _figure(title: str, unit: str = "") -> go.Figure:
 def _over_steps(title: str, runs: Sequence[Run], unit: str = "") -> go.Figure:
     """Return a chart from step 0 to where the furthest run is, at least to its first check."""
     figure = _figure(title, unit)
-    first = [min(run.recipe.check_steps, run.recipe.steps) for run in runs]
+    first = [min(run.recipe.check_steps or 1, run.recipe.steps) for run in runs]
     figure.update_xaxes(range=[0, max([*first, *(run.status().done for run in runs)])])
     return figure
 

@@ -51,6 +51,8 @@ def test_transformers_and_random_weights_learn_at_the_published_rates():
     weights = Recipe.for_dataset(5000, "timm:vit_small_patch14_dinov2.lvd142m").recipe
     assert weights.learning_rate == 1e-4 * weights.batch_size / 256
     assert Recipe.for_dataset(5000).recipe.learning_rate == 5e-4
+    gpu = Recipe.for_dataset(5000, device="cuda").recipe
+    assert (gpu.batch_size, gpu.learning_rate) == (256, 1e-3)
 
 
 def test_more_images_take_more_prototypes_and_a_warmer_teacher():
@@ -75,8 +77,13 @@ def test_what_an_image_shows_decides_how_it_may_be_changed():
 @pytest.mark.slow
 def test_the_cost_is_measured_on_this_machine():
     recipe = Recipe.from_dict({**TINY, "steps": 1000})
-    cost = estimate_cost(recipe, seconds=0.2)
+    cost = estimate_cost(recipe, seconds=0.2, processes=2, labelled=500)
     assert cost.images_per_second > 1
-    assert cost.hours == pytest.approx(16_000 / cost.images_per_second / 3600)
+    assert cost.seconds["training"] == pytest.approx(16_000 / cost.images_per_second)
+    assert cost.hours == pytest.approx(sum(cost.seconds.values()) / 3600)
+    assert set(cost.seconds) == {"training", "start", "checks", "checkpoints"}
+    assert all(part > 0 for part in cost.seconds.values())
+    assert 0 < cost.gpu_hours < cost.hours
+    assert "2 processes, if they keep pace" in cost.sentence
     assert 0.1 < cost.memory_gb < 8
     assert "1,000 steps of 16" in cost.sentence

@@ -121,12 +121,13 @@ def rows(**changes):
     [
         ("uniform collapse", {"teacher_entropy": math.log(1024), "kl": 0.0}),
         ("constant collapse", {"teacher_entropy": 0.1, "mean_entropy": 0.12}),
+        ("no information", {"teacher_entropy": 3.0, "mean_entropy": 3.05, "kl": 0.5}),
         ("rank collapse", {"rank": 5.0}),
         ("diverging", {"loss": 9.0}),
     ],
 )
 def test_each_is_named_once_within_200_steps_and_watched_before(name, changes):
-    health = HealthCheck(Recipe())
+    health = HealthCheck(Recipe(warmup_steps=20))
     health.begin(100.0)
     found = []
     for row in rows(**changes):

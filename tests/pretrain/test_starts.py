@@ -14,7 +14,7 @@ from fewshot_lab.pretrain import Recipe
 from fewshot_lab.pretrain.architecture import create
 from fewshot_lab.pretrain.distributed import ProcessGroup
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone
-from fewshot_lab.pretrain.projection_head import ProjectionHead
+from fewshot_lab.pretrain.projection_head import ProjectionHead, pretrained_head
 from fewshot_lab.pretrain.student_teacher import StudentTeacher
 
 from .conftest import train_run
@@ -161,9 +161,11 @@ def test_a_run_goes_on_from_another_with_its_head(make_run, tmp_path, monkeypatc
     train_run(first)
     second = make_run("second", steps=2, start="run:first", checkpoint_steps=1, keep=5)
     train_run(second)
-    ended = torch.load(first / "checkpoints" / "step-000000003.pt", weights_only=True)["teacher"]
     began = torch.load(second / "checkpoints" / "step-000000000.pt", weights_only=True)["student"]
-    assert torch.equal(began["head.prototypes"], ended["head.prototypes"])
+    handed_over = find(first / "backbone.safetensors").network().state_dict()
+    head = pretrained_head("run:first")
+    assert torch.equal(began["head.prototypes"], head.weights["prototypes"])
+    assert torch.equal(began["backbone.cls_token"], handed_over["cls_token"])
 
 
 def test_pictures_are_made_for_people(make_run):

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
 from fewshot_lab.images import Box, ClipSettings, pixel_id, plan_clip, read_rgb, scan
+from fewshot_lab.images.overlays import burnt_in
 from fewshot_lab.project import Project, relink, sequence_of, slice_picture
 from fewshot_lab.project.grouping import group
 from fewshot_lab.project.near_duplicates import NOTHING, Near
@@ -277,3 +278,17 @@ def test_the_large_view_steps_through_frames_that_were_not_imported(write_video,
         assert not np.asarray(between.crop((0, 44, 160, 58))).any(), "boxes hold there, too"
         video.unlink()
         assert sequence_of(project, images[0]).at_hand() == list(range(len(images)))
+
+
+def test_a_line_of_text_is_covered_where_it_runs_over_the_picture():
+    frames = []
+    for k in range(12):
+        picture = np.zeros((240, 320, 3), np.uint8)
+        picture[:, 90:] = np.random.default_rng(k).integers(40, 120, (240, 230, 1))
+        for x in range(10, 170, 8):
+            picture[12:24, x : x + 4] = 255
+        frames.append(Image.fromarray(picture))
+    [mark] = burnt_in(frames)
+    assert mark.x <= 10 and mark.x + mark.width >= 166
+    assert mark.y <= 12 and mark.y + mark.height >= 24
+    assert mark.height < 60

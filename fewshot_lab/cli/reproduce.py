@@ -1,0 +1,101 @@
+"""The protocol of Nielsen et al. 2023 in one command: pretrain, embed, evaluate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fewshot_lab.cli.few_shot import nshot
+from fewshot_lab.cli.options import Home, ProjectName, optional
+from fewshot_lab.cli.pretrain import pretrain
+from fewshot_lab.cli.recipe_options import RecipeValues
+from fewshot_lab.cli.reporting import listed, progress
+from fewshot_lab.cli.waiting import Now, in_turn
+
+if TYPE_CHECKING:
+    from fewshot_lab.runs import Run
+
+PAPER = Path("paper")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the app."""
+    app.command()(reproduce)
+
+
+def reproduce(
+    project: ProjectName,
+    name: Annotated[
+        str | None, optional("Name of the run; paper-PROJECT by default.", "--name")
+    ] = None,
+    epochs: Annotated[
+        float | None, optional("Passes over the images; the paper's 500 by default.", min=0)
+    ] = None,
+    batch_size: Annotated[
+        int | None, optional("Images in a step; the paper's 256 by default.", min=2)
+    ] = None,
+    set_: RecipeValues = None,
+    draws: Annotated[
+        int | None, optional("Draws of labels; the paper's by default.", "--draws", min=1)
+    ] = None,
+    min_class_size: Annotated[
+        int, typer.Option(help="Leave out classes with fewer images.", min=0)
+    ] = 0,
+    split_csv: Annotated[
+        Path | None, optional("A CSV with the columns path and split (train, test).")
+    ] = None,
+    device: Annotated[str | None, optional("cpu or cuda.", "--device")] = None,
+    out: Annotated[Path | None, optional("The JSON file to write the curve to.")] = None,
+    now: Now = False,
+    home: Home = None,
+) -> None:
+    """Pretrain, embed and evaluate as Nielsen et al. 2023 did; the same command goes on.
+
+    Each part keeps what it has done: stopped or killed, the command is given once more.
+    """
+    from fewshot_lab.project import Project
+
+    with Project.open(project):
+        run_name = name or f"paper-{project}"
+    run = _run_named(run_name)
+    if run is None:
+        pretrain(
+            [project],
+            name=run_name,
+            recipe=PAPER,
+            epochs=epochs,
+            batch_size=batch_size,
+            set_=set_,
+            device=device,
+            now=now,
+        )
+    elif run.status().state != "finished":
+        print(f"{run_name}: goes on with the recipe it began with.", file=sys.stderr)
+        pretrain([project], name=run_name, resume=True, device=device, now=now)
+    else:
+        print(f"{run_name}: is trained.", file=sys.stderr)
+    backbone = f"run:{run_name}"
+    heavy = in_turn(project, None, now=now, device=device)
+    with progress(None, as_json=False, heavy=heavy) as report, Project.open(project) as opened:
+        with opened.through(backbone) as seen:
+            done = seen.embed(device=device, progress=report)
+        listed(done.failed)
+    nshot(
+        project,
+        shots="paper",
+        draws=draws,
+        backbone=[backbone],
+        min_class_size=min_class_size,
+        split_csv=split_csv,
+        out=out,
+        now=now,
+    )
+
+
+def _run_named(name: str) -> Run | None:
+    from fewshot_lab.runs import list_runs
+
+    return next((run for run in list_runs() if run.name == name), None)
