@@ -179,8 +179,7 @@ def _on_ray(work: Any, what: str, *, as_json: bool, job: Path | None) -> None:
     from fewshot_lab.export import run_on_ray
 
     with progress(job, as_json=as_json) as report:
-        report("predicting" if work.bundle else "embedding", 0, None)
-        done = run_on_ray(work)
+        done = run_on_ray(work, report)
         result = {"done": done.done, "skipped": done.skipped, "errors": done.errors}
         text = f"{plural(done.done, 'image')} {what}: {work.out}."
         if done.skipped:
@@ -189,3 +188,5 @@ def _on_ray(work: Any, what: str, *, as_json: bool, job: Path | None) -> None:
             text += f" {plural(len(done.errors), 'file')} could not be read."
         tell(result | {"out": str(work.out)}, text, as_json=as_json, job=job)
         listed(done.errors)
+    if not done.done + done.skipped:
+        raise typer.Exit(1)

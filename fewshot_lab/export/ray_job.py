@@ -6,26 +6,47 @@ away. What is finished lies in the folder, and the next start leaves it out.
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import os
+import signal
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import Refused, scan
+from fewshot_lab.export.ray_output import ParquetFolder, RowCount
+from fewshot_lab.export.ray_rows import EmbeddedRows, PredictedRows, file_rows
+from fewshot_lab.progress import Progress, silent
 
 INSTALL = "Ray is not installed: pip install fewshot-lab[ray]."
 LOCAL = "local"
 BATCH = 32
-"""Files that a worker takes at once: what is done anew where it dies."""
+"""Images that a worker takes at once."""
+
+FILE = 1024
+"""Rows of a Parquet file at most: what is done anew where a worker dies."""
 
 ATTEMPTS = 3
 """Ray waits 30 seconds for its own start, which a busy machine may exceed."""
 
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""No usage statistics, no metrics, no warning of GPUs that nobody asked for."""
+
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Makes Ray listen on 127.0.0.1 alone, on Linux, too. ``_node_ip_address`` does not: Ray replaces
+127.0.0.1 by the address of the network card."""
+
 _OBJECT_STORE = 256 << 20
+_LONGEST_TEMPORARY = 30  # characters; a socket's path may have 107 in all
 
 
 @dataclass(frozen=True)
@@ -38,10 +59,11 @@ class RayWork:
         What can be imported (a folder, a ZIP, a manifest), where every worker can read it; or an
         address of object storage, such as ``s3://bucket/folder``.
     out : Path
-        The folder for Parquet files.
+        The folder for Parquet files, which every worker can write.
     address : str
         Of Ray: HOST:PORT, ``auto``, or ``local`` for one that is started here and ends with it.
     workers : int
+        At most so many, each on one processor.
     bundle : str
         A bundle's folder or ZIP; or else
     backbone : str
@@ -61,77 +83,161 @@ class RayWork:
 
 @dataclass
 class RayReport:
-    """What a job did: files with a row now, those that had one, those that could not be read."""
+    """What a job did.
+
+    Attributes
+    ----------
+    done : int
+        Images with a row now.
+    skipped : int
+        Images that had one.
+    errors : list of (path, reason)
+        Files that could not be read; tried again by the next start.
+    """
 
     done: int = 0
     skipped: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
 
 
-def run_on_ray(work: RayWork) -> RayReport:
+def run_on_ray(work: RayWork, progress: Progress = silent) -> RayReport:
     """Do the work, and go on where an earlier job ended.
 
     Raises
     ------
     FewshotLabError
         Where Ray is not installed or does not answer, or goes away in between; where there is no
-        picture, or the bundle is none.
+        picture, the bundle is none, or the folder holds the rows of another job.
+    RuntimeError
+        For a fault of ours, or of Ray's.
     """
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        raise FewshotLabError(INSTALL) from None
-    here, there = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_drive, args=(work, there))
-    process.start()
-    there.close()
-    try:
-        kind, answer = here.recv()
-    except EOFError:
-        kind, answer = "error", _gone(work)
-    finally:
-        process.join()
+    if importlib.util.find_spec("ray") is None:
+        raise FewshotLabError(INSTALL)
+    short = len(tempfile.gettempdir()) <= _LONGEST_TEMPORARY
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe(duplex=False)
+    # Ray's logs name files, and go with their folder.
+    with tempfile.TemporaryDirectory(
+        prefix="fewshot-ray-", dir=None if short else "/tmp", ignore_cleanup_errors=True
+    ) as logs:
+        process = spawn.Process(target=_drive, args=(work, logs, there), daemon=True)
+        process.start()
+        there.close()
+        try:
+            kind, answer = _answer(here, work, progress)
+        finally:
+            _end(process)
+    if kind == "fault":
+        raise RuntimeError(str(answer))
     if kind == "error":
         raise FewshotLabError(str(answer))
     report: RayReport = answer
     return report
 
 
+def _answer(here: Connection, work: RayWork, progress: Progress) -> tuple[str, Any]:
+    """Wait for the end, and say how many rows there are meanwhile."""
+    stage = "predicting" if work.bundle else "embedding"
+    rows = RowCount(work.out)
+    total: int | None = None
+    while True:
+        while not here.poll(1):
+            progress(stage, rows(), total)
+        try:
+            kind, answer = here.recv()
+        except EOFError:
+            return "error", _gone(work)
+        if kind != "total":
+            return kind, answer
+        total = answer
+
+
+def _end(process: BaseProcess) -> None:
+    """Wait for the process, or stop it: then Ray's own processes end with it."""
+    process.join(20)
+    if process.is_alive():
+        process.terminate()
+        process.join(20)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
 def _gone(work: RayWork) -> str:
     return (
-        f"Ray at {work.address} does not answer any more. What is finished is in {work.out}; "
+        f"Ray ({work.address}) does not answer any more. What is finished is in {work.out}; "
         "start it again when Ray is back, and it goes on from there."
     )
 
 
-def _drive(work: RayWork, connection: Connection) -> None:
+def _drive(work: RayWork, logs: str, connection: Connection) -> None:
     """Run in the process that Ray may end."""
-    # Nothing leaves the machine: no usage statistics, no dashboard.
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    signal.signal(signal.SIGINT, lambda *_: None)  # whoever started it hears it, and ends this
+    os.environ |= QUIET | (LOOPBACK if work.address == LOCAL else {})
+    if not os.environ.get("FEWSHOT_LAB_DEBUG"):
+        _redirect(Path(logs, "driver.log"))
     import ray
     from ray.exceptions import RayError
 
     try:
-        _connect(work.address, work.workers)
-        connection.send(("done", _run(work)))
+        identity = (PredictedRows if work.bundle else EmbeddedRows).prepare(*_arguments(work))
+        folder = ParquetFolder(work.out, identity)
+        _connect(work.address, work.workers, logs)
+        connection.send(("done", _run(work, folder, connection)))
     except FewshotLabError as error:
         connection.send(("error", str(error)))
     except (RayError, ConnectionError, TimeoutError) as error:
-        cause = getattr(error, "cause", None) or error.__cause__
-        plain = isinstance(cause, FewshotLabError)
-        connection.send(("error", str(cause) if plain else _gone(work)))
+        connection.send(_told(error, work))
+    except Exception as error:
+        connection.send(("fault", f"{type(error).__name__}: {error}"))
     finally:
         ray.shutdown()
 
 
-def _connect(address: str, workers: int) -> None:
+def _redirect(log: Path) -> None:
+    """Write Ray's lines into a file: its C++ half asks no logger."""
+    with log.open("wb") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+
+
+def _told(error: BaseException, work: RayWork) -> tuple[str, str]:
+    """Say what a worker's error was, or that Ray is gone."""
+    from ray.exceptions import RayTaskError
+
+    for cause in reversed(list(_causes(error))):
+        if isinstance(cause, RayTaskError):
+            continue
+        if isinstance(cause, FewshotLabError):
+            return "error", str(cause)
+        if isinstance(cause, ImportError):
+            return "error", (
+                f"A worker of Ray ({work.address}) cannot load {cause.name}: install the same "
+                "fewshot-lab[ray] on all its machines."
+            )
+        if isinstance(cause, OSError) and cause.filename:
+            return "error", f"{cause.filename}: {cause.strerror}."
+    if isinstance(error, RayTaskError):
+        return "fault", str(error).splitlines()[-1]
+    return "error", _gone(work)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = getattr(error, "cause", None) or error.__cause__
+
+
+def _arguments(work: RayWork) -> tuple[Any, ...]:
+    return (work.bundle, work.embeddings) if work.bundle else (work.backbone,)
+
+
+def _connect(address: str, workers: int, logs: str) -> None:
     import ray
 
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if address != LOCAL:
         try:
-            ray.init(address=address, **quiet)
+            ray.init(address=address, log_to_driver=False)
         except (ConnectionError, TimeoutError, RuntimeError, ValueError):
             raise FewshotLabError(
                 f"No Ray answers at {address}: start it (ray start --head), or give the address "
@@ -144,8 +250,8 @@ def _connect(address: str, workers: int) -> None:
                 num_cpus=workers + 1,  # one for writing
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE,
-                _node_ip_address="127.0.0.1",
-                **quiet,
+                _temp_dir=logs,
+                log_to_driver=False,
             )
             return
         except Exception as error:  # Ray's own wait of 30 seconds ends in a plain Exception
@@ -154,70 +260,26 @@ def _connect(address: str, workers: int) -> None:
                 raise FewshotLabError(f"Ray could not be started here: {error}") from None
 
 
-def _run(work: RayWork) -> RayReport:
+def _run(work: RayWork, folder: ParquetFolder, connection: Connection) -> RayReport:
     import ray
 
-    from fewshot_lab.export.ray_rows import EmbeddedRows, PredictedRows
-
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    before = _written(work.out)
-    with tempfile.TemporaryDirectory(prefix="fewshot-ray-") as unpacked:
-        files = _files(work, Path(unpacked), set(before))
-        report = RayReport(skipped=len(before))
-        if files is not None:
-            does: Any = PredictedRows if work.bundle else EmbeddedRows
-            arguments = (work.bundle, work.embeddings) if work.bundle else (work.backbone,)
-            rows = files.map_batches(
-                does,
-                fn_constructor_args=arguments,
+    before = folder.finished()
+    with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=work.out) as unpacked:
+        rows = file_rows(work.source, Path(unpacked))
+        if not rows:
+            raise FewshotLabError(f"There is no picture in {work.source}.")
+        rows = [row for row in rows if not before & {row["path"], f"{row['path']}#0"}]
+        connection.send(("total", len(before) + len(rows)))
+        if rows:
+            size = min(FILE, max(BATCH, len(rows) // (4 * work.workers)))
+            files = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // size))
+            results = files.map_batches(
+                PredictedRows if work.bundle else EmbeddedRows,
+                fn_constructor_args=_arguments(work),
                 batch_size=BATCH,
-                concurrency=work.workers,
+                compute=ray.data.ActorPoolStrategy(min_size=1, max_size=work.workers),
                 num_cpus=1,
             )
-            rows.write_parquet(str(work.out), mode="append")
-    after = _written(work.out)
-    report.errors = sorted((path, why) for path, why in after.items() if why)
-    report.done = len(after) - len(before)
-    return report
-
-
-def _files(work: RayWork, unpacked: Path, before: set[str]) -> Any:
-    """Return the files as a dataset; None where each has a row already."""
-    import ray
-
-    if "://" in work.source:
-        files = ray.data.read_binary_files(work.source, include_paths=True)
-        return files.filter(lambda row: row["path"] not in before)
-    rows = []
-    seen = 0
-    for item in scan(Path(work.source), extract_to=unpacked):
-        seen += 1
-        if item.path in before:
-            continue
-        if isinstance(item, Refused):
-            rows.append({"path": item.path, "file": "", "frame": 0, "refused": item.reason})
-        else:
-            file = str(item.file.absolute())
-            rows.append({"path": item.path, "file": file, "frame": item.frame, "refused": ""})
-    if not seen:
-        raise FewshotLabError(f"There is no picture in {work.source}.")
-    if not rows:
-        return None
-    return ray.data.from_items(rows, override_num_blocks=max(1, len(rows) // BATCH))
-
-
-def _written(out: Path) -> dict[str, str]:
-    """Return the paths that have a row, with why they could not be read; half a file goes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows: dict[str, str] = {}
-    for file in sorted(out.glob("*.parquet")):
-        try:
-            table = pq.read_table(file, columns=["path", "reason"])
-        except (pa.ArrowInvalid, OSError):
-            file.unlink(missing_ok=True)
-            continue
-        rows |= dict(zip(*table.to_pydict().values(), strict=True))
-    return rows
+            results.write_parquet(str(work.out))
+    count, errors = folder.outcome()
+    return RayReport(count - len(before), len(before), errors)
