@@ -99,10 +99,10 @@ def test_a_worker_embeds_as_a_project_does(project, cells, tmp_path) -> None:
     ]
     rows.append({"path": "gone.png", "file": str(tmp_path / "gone"), "frame": 0, "refused": ""})
     table = EmbeddedRows(project.backbone.card.name)(batch_of(rows)).to_pylist()
-    stored = project.embeddings()
+    stored = project.embeddings
     by_path = {file.path: file.image_id for file in project.store.files()}
     for row in table[:-1]:
-        expected = stored.vectors([by_path[row["path"]]])[0]
+        expected = stored.matrix([by_path[row["path"]]])[0].astype(np.float32)
         assert np.abs(np.array(row["embedding"]) - expected).max() < 5e-3
     assert table[-1]["reason"]
     assert table[-1]["embedding"] == []
@@ -203,11 +203,15 @@ def test_a_real_ray_answers_the_same_whatever_is_killed(bundle, cells, tmp_path,
     assert len(killed) == 1
     assert descendants("ray") == []
 
+    # What a worker finished before stays, and is not done anew.
+    ready = batch_of(file_rows(str(source), tmp_path)[:10])
+    pq.write_table(PredictedRows(str(bundle), embeddings=False)(ready), work.out / "ready.parquet")
     thread = kill_when_there("ray::MapWorker", killed)
     seen = []
     report = run_on_ray(work, lambda stage, done, total: seen.append((stage, done, total)))
     thread.join()
     assert len(killed) == 2
+    assert report.skipped >= 9
     assert report.done + report.skipped == len(plain)
     assert [path for path, _ in report.errors] == ["broken.png"]
     assert ("predicting", 0, len(plain) + 1) in seen
