@@ -156,16 +156,21 @@ def _draw_boxes(
             )
         word = f"Blacken {plural(len(drawn or marks), 'box', 'boxes')}"
         with st.container(horizontal=True):
-            if (drawn or marks) and st.button(word, key="fl-clip-blacken"):
-                kept.extend((pattern, box) for box in drawn or marks)
-                st.session_state["fl-clip-turn"] += 1
-                st.rerun()
-            if kept and st.button("Take boxes off", key="fl-clip-off", type="tertiary"):
-                kept.clear()
-                st.rerun()
+            # By callbacks: the chart's own events may cut the run short that a click began.
+            if drawn or marks:
+                boxes = [(pattern, box) for box in drawn or marks]
+                st.button(word, key="fl-clip-blacken", on_click=_blacken, args=(boxes,))
+            if kept:
+                st.button("Take boxes off", key="fl-clip-off", type="tertiary", on_click=kept.clear)
         if kept:
             muted(f"{plural(len(kept), 'box is', 'boxes are')} black in every frame.")
     return drawn
+
+
+def _blacken(boxes: list[tuple[str, Box]]) -> None:
+    """Keep boxes, and show a frame on which nothing is drawn."""
+    st.session_state["fl-clip-boxes"].extend(boxes)
+    st.session_state["fl-clip-turn"] += 1
 
 
 def figure(frame: Image.Image, marks: Sequence[Box] = ()) -> go.Figure:

@@ -30,7 +30,9 @@ def test_a_box_on_a_frame_then_steps_and_a_span(
     blacken = form.get_by_role("button", name="Blacken 1 box")
     for _ in range(6):  # a run of the page that is under way draws the frame anew
         page.locator("[data-test-script-state=notRunning]").wait_for()
-        drawing = form.locator(".nsewdrag").first.bounding_box()
+        frame = form.locator(".nsewdrag").first
+        frame.scroll_into_view_if_needed()
+        drawing = frame.bounding_box()
         assert drawing is not None
         left, top, scale = drawing["x"], drawing["y"], drawing["width"] / 320
         page.mouse.move(left + 1, top + 120 * scale)
