@@ -71,10 +71,11 @@ export class ViewerFacts {
     this.title.title = facts.path;
     this.viewer.known(facts);
     this.onSlide.hidden = !facts.on_slide;
-    const kilobytes = count(Math.max(1, Math.round(facts.bytes / 1024)));
+    const size = `${count(facts.width)} × ${count(facts.height)} px`;
+    const kilobytes = facts.bytes === null ? "" : `, ${count(Math.max(1, Math.round(facts.bytes / 1024)))} kB`;
     const lines = [
       ["Path", facts.path.includes("/") && facts.path],
-      ["Size", `${count(facts.width)} × ${count(facts.height)} px, ${kilobytes} kB`],
+      ["Size", size + kilobytes],
       // Whoever labels an audit image must not be swayed by anything.
       ["Reference", this.model.concealed(this.row) ? null : facts.reference],
       ["Group", facts.group],
