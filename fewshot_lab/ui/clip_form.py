@@ -154,19 +154,23 @@ def _draw_boxes(
                 f"Something is written in {plural(len(marks), 'place')} that never changes, "
                 "outlined in the picture. It may name the patient."
             )
-        boxes = [*drawn, *marks]
+        boxes = [(pattern, box) for box in (*drawn, *marks)]
         word = f"Blacken {plural(len(boxes), 'box', 'boxes')}"
         with st.container(horizontal=True):
-            if boxes and st.button(word, key="fl-clip-blacken"):
-                kept.extend((pattern, box) for box in boxes)
-                st.session_state["fl-clip-turn"] += 1
-                st.rerun()
-            if kept and st.button("Take boxes off", key="fl-clip-off", type="tertiary"):
-                kept.clear()
-                st.rerun()
+            # By callbacks: the chart's own events may cut the run short that a click began.
+            if boxes:
+                st.button(word, key="fl-clip-blacken", on_click=_blacken, args=(boxes,))
+            if kept:
+                st.button("Take boxes off", key="fl-clip-off", type="tertiary", on_click=kept.clear)
         if kept:
             muted(f"{plural(len(kept), 'box is', 'boxes are')} black in every frame.")
     return drawn
+
+
+def _blacken(boxes: list[tuple[str, Box]]) -> None:
+    """Keep boxes, and show a frame on which nothing is drawn."""
+    st.session_state["fl-clip-boxes"].extend(boxes)
+    st.session_state["fl-clip-turn"] += 1
 
 
 def figure(frame: Image.Image, marks: Sequence[Box] = ()) -> go.Figure:

@@ -67,12 +67,11 @@ export class ViewerFacts {
     this.title.title = facts.path;
     this.viewer.known(facts);
     this.onSlide.hidden = !facts.on_slide;
-    // A tile, frame or box has no size of its own on the disk: its file holds many.
-    const own = !/#(xywh=[\d,]+|\d+)$/.test(facts.path);
-    const kilobytes = own ? `, ${count(Math.max(1, Math.round(facts.bytes / 1024)))} kB` : "";
+    const size = `${count(facts.width)} × ${count(facts.height)} px`;
+    const kilobytes = facts.bytes === null ? "" : `, ${count(Math.max(1, Math.round(facts.bytes / 1024)))} kB`;
     const lines = [
       ["Path", facts.path.includes("/") && facts.path],
-      ["Size", `${count(facts.width)} × ${count(facts.height)} px${kilobytes}`],
+      ["Size", size + kilobytes],
       // Whoever labels an audit image must not be swayed by anything.
       ["Reference", this.model.concealed(this.row) ? null : facts.reference],
       ["Group", facts.group],
