@@ -89,6 +89,7 @@ def main() -> None:
                 f"{per_thousand:.1f} s per 1,000 frames, "
                 f"{done['MB']:.0f} MB more memory, left out {done['left_out']}"
             )
+        sys.path.insert(0, str(ROOT))
         from fewshot_lab.images import read_rgb
 
         began = time.perf_counter()

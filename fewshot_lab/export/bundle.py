@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export.bundle_writer import FILES
+from fewshot_lab.export.bundle_place import FILES
 from fewshot_lab.export.facts import FORMAT
 from fewshot_lab.images import Candidate, Refused, read_rgb
 

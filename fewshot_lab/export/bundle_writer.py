@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import shutil
 import time
-import zipfile
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +12,15 @@ from uuid import uuid4
 
 from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.export.bundle_place import (
+    FILES,
+    clear_leftovers,
+    must_be_free,
+    put_in_place,
+    store,
+    unfinished_zip,
+    write_zip,
+)
 from fewshot_lab.export.classifier_onnx import classifier_graph
 from fewshot_lab.export.errors import ExportRefused
 from fewshot_lab.export.facts import gather_facts
@@ -24,7 +29,7 @@ from fewshot_lab.export.onnx_graph import REVISION, backbone_graph, join, serial
 from fewshot_lab.export.parity import check_parity
 from fewshot_lab.export.predict_script import predict_py
 from fewshot_lab.export.predict_slides import TILES_FILE
-from fewshot_lab.export.skops_file import dump, write_member
+from fewshot_lab.export.skops_file import dump
 from fewshot_lab.export.tables import labels_used_csv
 from fewshot_lab.export.templating import render
 from fewshot_lab.export.tile_settings import tile_settings
@@ -33,21 +38,6 @@ from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore, TrainedClassifier
-
-FILES = (
-    "model.onnx",
-    "classifier.skops",
-    "preprocessing.json",
-    "classes.json",
-    "labels.csv",
-    "metrics.json",
-    "bundle.json",
-    "MODEL_CARD.md",
-    "predict.py",
-    "decision.json",
-    "reference.npz",
-    "tiles.json",
-)
 
 
 @dataclass(frozen=True)
@@ -126,21 +116,21 @@ def export_bundle(
     home = target.with_suffix("") if only_zip else target
     zip_path = target if only_zip else (home.with_name(f"{home.name}.zip") if zip else None)
     if not only_zip:
-        _must_be_free(home, force)
+        must_be_free(home, force)
     if zip_path is not None and zip_path.exists() and not force:
         raise FewshotLabError(f"{zip_path} exists: choose another name, or replace it (--force).")
     if classifier is None:
         progress("fitting", 0, None)
         classifier = project.fit()
-    _clear_leftovers(home)
+    clear_leftovers(home)
     beside = home.with_name(f".{home.name}.{uuid4().hex[:8]}.part")
     try:
         try:
             beside.mkdir(parents=True)
             report = _write_files(beside, project, classifier, accepted, file_names, progress)
-            zipped = _zip(beside, home.name, zip_path) if zip_path is not None else None
+            zipped = write_zip(beside, home.name, zip_path) if zip_path is not None else None
             if not only_zip:
-                _put_in_place(beside, home)
+                put_in_place(beside, home)
             if zipped is not None and zip_path is not None:
                 zipped.replace(zip_path)
         except OSError as error:
@@ -150,7 +140,7 @@ def export_bundle(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         if zip_path is not None:
-            _unfinished_zip(zip_path).unlink(missing_ok=True)
+            unfinished_zip(zip_path).unlink(missing_ok=True)
     project.store.note("export", kind="bundle", file=str(target), file_names=file_names)
     return BundleReport(
         folder=None if only_zip else home,
@@ -193,21 +183,21 @@ def _write_files(
     skops_data, trusted = dump(estimator)
     classes = [{key: known[i][key] for key in ("id", "name", "color")} for i in ids]
 
-    _store(folder / "model.onnx", serialise(join(body, head, len(ids))))
-    _store(folder / "classifier.skops", skops_data)
-    _store(folder / "preprocessing.json", _json(backbone.preprocessing.to_dict()))
-    _store(folder / "classes.json", _json(classes))
+    store(folder / "model.onnx", serialise(join(body, head, len(ids))))
+    store(folder / "classifier.skops", skops_data)
+    store(folder / "preprocessing.json", _json(backbone.preprocessing.to_dict()))
+    store(folder / "classes.json", _json(classes))
     table = labels_used_csv(project, classifier, file_names=file_names)
-    _store(folder / "labels.csv", table.encode(table_encoding()))
+    store(folder / "labels.csv", table.encode(table_encoding()))
     if decision is not None:
         decision = decision.reordered([list(fitted.class_ids).index(i) for i in ids])
         for name, data in decision.files().items():
-            _store(folder / name, data)
+            store(folder / name, data)
     if (settings := tile_settings(project)) is not None:
-        _store(folder / TILES_FILE, _json(settings.to_dict()))
+        store(folder / TILES_FILE, _json(settings.to_dict()))
     others = {key: facts[key] for key in ("flow", "strategy", "splits", "curve", "agreement")}
-    _store(folder / "metrics.json", _json({**metrics, **others}))
-    _store(folder / "predict.py", predict_py().encode())
+    store(folder / "metrics.json", _json({**metrics, **others}))
+    store(folder / "predict.py", predict_py().encode())
 
     parity = asdict(
         check_parity(project, fitted, classifier.training.ids, folder, decision, progress=progress)
@@ -220,9 +210,9 @@ def _write_files(
         for name in FILES
         if (folder / name).exists()
     }
-    _store(folder / "bundle.json", _json(about))
+    store(folder / "bundle.json", _json(about))
     card = render("model_card.md.jinja", {**facts, "about": about})
-    _store(folder / "MODEL_CARD.md", card.encode())
+    store(folder / "MODEL_CARD.md", card.encode())
     return parity
 
 
@@ -239,69 +229,3 @@ def _backbone_graph(project: ProjectCore, cache: Path) -> Any:
 
 def _json(value: Any) -> bytes:
     return (to_json(value, indent=1) + "\n").encode()
-
-
-def _store(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def is_bundle(folder: Path) -> bool:
-    """Say whether a folder holds a bundle."""
-    return all((folder / name).is_file() for name in ("model.onnx", "classes.json", "bundle.json"))
-
-
-def _must_be_free(folder: Path, force: bool) -> None:
-    if not folder.exists():
-        return
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if not folder.is_dir() or not is_bundle(folder):
-        raise FewshotLabError(f"{folder} exists and is not a bundle: choose another name.")
-    if not force:
-        raise FewshotLabError(f"{folder} exists: choose another name, or replace it (--force).")
-
-
-def _clear_leftovers(folder: Path) -> None:
-    """Remove what exports into the same folder left that were killed, an hour ago or more."""
-    for left in folder.parent.glob(".?*.?*.part"):
-        with suppress(OSError):
-            if left.stat().st_mtime > time.time() - 3600:
-                continue
-            if left.is_file() and re.fullmatch(r"\..+\.zip\.\d+\.part", left.name):
-                left.unlink()
-            elif left.is_dir() and all(file.name in FILES for file in left.iterdir()):
-                shutil.rmtree(left)
-
-
-def _put_in_place(beside: Path, folder: Path) -> None:
-    """Rename the finished bundle into place; an old one is there until then."""
-    old = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        beside.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _unfinished_zip(zip_path: Path) -> Path:
-    return zip_path.with_name(f".{zip_path.name}.{os.getpid()}.part")
-
-
-def _zip(folder: Path, name: str, zip_path: Path) -> Path:
-    """Write the ZIP under another name; return that."""
-    unfinished = _unfinished_zip(zip_path)
-    with unfinished.open("wb") as file:
-        with zipfile.ZipFile(file, "w") as archive:
-            for member in FILES:
-                if (folder / member).exists():
-                    write_member(archive, f"{name}/{member}", (folder / member).read_bytes())
-        file.flush()
-        os.fsync(file.fileno())
-    return unfinished

@@ -1,7 +1,10 @@
 """Blinding: what one annotator may see, and what is hidden until they have labelled it."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,3 +169,18 @@ def _repeats_due(state: PageState, team: Team, annotator: str) -> dict[str, int]
     store = state.project.store
     repeats = state.cached(("repeats", annotator), team, lambda: repeats_of(store, team, annotator))
     return repeats.due(store) if repeats is not None else {}
+
+
+def names_without_folders(paths: Iterable[str]) -> dict[str, str]:
+    """Return what files are called, by path, as a folder often tells a class.
+
+    Equal names are numbered. What holds no "/" stays as it is.
+    """
+    known = sorted(set(paths))
+    names = {path: PurePosixPath(path).name if "/" in path else path for path in known}
+    often, seen = Counter(names.values()), Counter[str]()
+    for path, name in names.items():
+        seen[name] += 1
+        if often[name] > 1:
+            names[path] = f"{name} ({seen[name]})"
+    return names

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.live.blinding import names_without_folders
 from fewshot_lab.project import GRIDS, slides_of, tiles_of
 
 if TYPE_CHECKING:
@@ -61,12 +60,8 @@ def slide_index(state: PageState) -> SlideIndex:
 
 def _read(state: PageState) -> SlideIndex:
     slides = {slide_key(slide): slide for slide in slides_of(state.project)}
-    names = {key: PurePosixPath(slide.name).name for key, slide in slides.items()}
-    often, seen = Counter(names.values()), Counter[str]()
-    titles = {}
-    for key, name in names.items():
-        seen[name] += 1
-        titles[key] = f"{name} ({seen[name]})" if often[name] > 1 else name
+    titles = names_without_folders(slide.name for slide in slides.values())
+    titles = {key: titles[slide.name] for key, slide in slides.items()}
     tiles = {key: tiles_of(state.project, slide) for key, slide in slides.items()}
     places: dict[str, list[str]] = {}
     for key, each in tiles.items():

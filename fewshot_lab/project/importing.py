@@ -85,7 +85,7 @@ def import_images(
     roots = import_roots(project.folder)
     rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
     try:
-        check_quota(project, sources, columns, roots, rules, tiling, copy=copy)
+        check_quota(project, sources, columns, roots, rules, tiling, clips, copy=copy)
         candidates = scan(
             sources if len(sources) > 1 else sources[0],
             reference_labels=reference_labels,

@@ -109,7 +109,6 @@ def _nameless(file: Path, frame: int) -> tuple[bytes, str]:
         kind_of,
         pixels_only,
         read_grey_values,
-        read_rgb,
     )
 
     kind = "" if is_reference(file) else kind_of(file)
@@ -120,6 +119,13 @@ def _nameless(file: Path, frame: int) -> tuple[bytes, str]:
             return file.read_bytes(), file.suffix.lower()
         if kind == "dicom" and (data := dicom_values_only(file, frame)) is not None:
             return data, ".dcm"
+    return png_of(file, frame), ".png"
+
+
+def png_of(file: Path, frame: int) -> bytes:
+    """Return a picture as the PNG that a copy of it is; raise :class:`UnreadableImage`."""
+    from fewshot_lab.images import read_rgb
+
     buffer = io.BytesIO()
     read_rgb(file, frame).save(buffer, "PNG")
-    return buffer.getvalue(), ".png"
+    return buffer.getvalue()

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.project.base import CLIPS
+from fewshot_lab.project.kept_images import png_of
 from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import count, plural, size
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ImportRoots, ManifestColumns, Tiling, VolumeRules
+    from fewshot_lab.images import (
+        ClipSettings,
+        ImportRoots,
+        ManifestColumns,
+        Tiling,
+        VolumeRules,
+    )
     from fewshot_lab.project.training import ProjectCore
 
 _IMAGES, _GB = "FEWSHOT_LAB_QUOTA_IMAGES", "FEWSHOT_LAB_QUOTA_GB"
 """Environment variables: the limits of every project that has none of its own."""
+SAMPLED = 20
+"""So many slides and videos are looked into, to tell how large copies of their parts are."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,7 @@ def check_quota(
     roots: ImportRoots,
     rules: VolumeRules,
     tiling: Tiling,
+    clips: ClipSettings | None,
     *,
     copy: bool,
 ) -> None:
@@ -81,7 +93,7 @@ def check_quota(
     quota = quota_of(project)
     if quota == Quota():
         return
-    images, n_bytes = _incoming(project, sources, columns, roots, rules, tiling, copy=copy)
+    images, n_bytes = _incoming(project, sources, columns, roots, rules, tiling, clips, copy=copy)
     there = len(project.store.ids())
     if quota.images is not None and images and there + images > quota.images:
         raise FewshotLabError(
@@ -111,13 +123,15 @@ def _incoming(
     roots: ImportRoots,
     rules: VolumeRules,
     tiling: Tiling,
+    clips: ClipSettings | None,
     *,
     copy: bool,
 ) -> tuple[int, int]:
     """Return how many images that are not known yet would come, and the bytes to be stored."""
-    from fewshot_lab.images import Candidate, scan
+    from fewshot_lab.images import Candidate, clip_files, scan
 
     known = project.store.known_sources()
+    described = {clip.video: clip.file for clip in clip_files(project.folder / CLIPS)}
     unpacked, grids = project.folder / "images", project.folder / GRIDS
     images = n_bytes = 0
     for source in sources:
@@ -130,17 +144,51 @@ def _incoming(
                     n_bytes += sum(entry.file_size for entry in archive.infolist())
             continue
         stored = copy or source.is_relative_to(project.folder)
-        files = set()
+        new: dict[Path, list[int]] = {}
         for candidate in scan(
-            source, columns=columns, roots=roots, volumes=rules, tiling=tiling, grids=grids
+            source,
+            columns=columns,
+            roots=roots,
+            volumes=rules,
+            tiling=tiling,
+            grids=grids,
+            clips=clips,
         ):
             if not isinstance(candidate, Candidate):
                 continue
-            if (project.stored(candidate.file), candidate.frame) not in known:
+            file = described.get(candidate.file, candidate.file)
+            if (project.stored(file), candidate.frame) not in known:
                 images += 1
-                files.add(candidate.file)
-        n_bytes += sum(file.stat().st_size for file in files if file.exists()) if stored else 0
+                new.setdefault(file, []).append(candidate.frame)
+        if stored:
+            parts = {file: new.pop(file) for file in list(new) if _in_parts(file, new[file])}
+            n_bytes += sum(file.stat().st_size for file in new if file.exists())
+            n_bytes += _copies_of_parts(parts)
     return images, n_bytes
+
+
+def _in_parts(file: Path, frames: Sequence[int]) -> bool:
+    """Say whether copies are PNGs of a file's parts: of a slide, a video or an animation."""
+    from fewshot_lab.images import is_reference, kind_of
+
+    return is_reference(file) or (len(frames) > 1 and kind_of(file) in ("video", "picture"))
+
+
+def _copies_of_parts(frames: Mapping[Path, Sequence[int]]) -> int:
+    """Return about what copies of tiles and frames take, by the frames of each file.
+
+    Each is a PNG of its own: of some files, evenly chosen, three are made.
+    """
+    from fewshot_lab.images import UnreadableImage
+
+    n_bytes, n = 0.0, 0
+    for file in list(frames)[:: 1 + len(frames) // SAMPLED]:
+        numbers = frames[file]
+        three = [numbers[(2 * k + 1) * len(numbers) // 6] for k in range(3)]
+        with suppress(UnreadableImage, OSError):
+            n_bytes += sum(len(png_of(file, number)) for number in three) / 3 * len(numbers)
+            n += len(numbers)
+    return round(n_bytes / n * sum(map(len, frames.values()))) if n else 0
 
 
 def _number(variable: str) -> float | None:

@@ -4,7 +4,7 @@ An id names its pixels, so that pictures can be kept for ever.
 """
 
 from io import BytesIO
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL.Image import Image
@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import finite
-from fewshot_lab.images import GreyValues
+from fewshot_lab.images import GreyValues, is_reference
 from fewshot_lab.live import (
     PageState,
     slide_index,
@@ -95,9 +95,13 @@ def facts(state: PageState, request: Request) -> Response:
     visibility = visibility_for(state, request)
     known = visible_facts(state.project, visibility, request.path_params["image"])
     row, label = known["row"], known["label"]
+    sources = state.project.store.sources_of([row.id]).get(row.id, [])
+    is_part = any(is_reference(Path(file)) for file, _ in sources)
     return json_answer(
         {
-            **{name: getattr(row, name) for name in ("id", "path", "width", "height", "bytes")},
+            **{name: getattr(row, name) for name in ("id", "path", "width", "height")},
+            # Of a slide or a video: its size says nothing of the image.
+            "bytes": None if is_part else row.bytes,
             "group": row.group,
             "reference": row.reference,
             "meta": finite(row.meta),

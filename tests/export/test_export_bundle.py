@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from fewshot_lab.classifiers.models import Stock
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import Bundle, ExportRefused, export_bundle, predict_folder, write_report
-from fewshot_lab.export.bundle_writer import FILES
+from fewshot_lab.export.bundle_place import FILES
 from fewshot_lab.export.facts import _agreement
 from fewshot_lab.export.templating import environment
 from fewshot_lab.project import Project

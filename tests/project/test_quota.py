@@ -4,10 +4,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.images import Tiling
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project, Quota, quota_of, set_quota
+from fewshot_lab.project.quota import bytes_on_disk
+
+from ..images.pyramids import picture, write_pyramid
 
 
 @pytest.fixture
@@ -45,3 +50,25 @@ def test_nothing_half_imported(
         monkeypatch.setenv("FEWSHOT_LAB_QUOTA_IMAGES", "many")
         with pytest.raises(FewshotLabError, match="FEWSHOT_LAB_QUOTA_IMAGES must be a number"):
             project.import_images(pictures)
+
+
+def test_copies_of_tiles_and_frames_count_as_what_they_take(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "slides").mkdir()
+    write_pyramid(tmp_path / "slides" / "s.svs", picture(512, 384, 1), levels=2)
+    frames = [Image.fromarray(picture(160, 120, k)) for k in range(6)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=1000)
+    tiling = Tiling(tile_um=32, most=6)
+    for name, source, n in (("p", tmp_path / "slides", 6), ("q", tmp_path / "a.gif", 6)):
+        with Project.create(name) as project:
+            project.import_images(source, tiling=tiling, copy=True)
+            taken = bytes_on_disk(project.folder / "images")
+            assert len(project.store.ids()) == n
+        with Project.create(f"{name} small") as project:
+            set_quota(project, Quota(gb=(bytes_on_disk(project.folder) + 0.6 * taken) / 1e9))
+            with pytest.raises(FewshotLabError, match="may take"):
+                project.import_images(source, tiling=tiling, copy=True)
+            assert project.store.ids() == []
+            set_quota(project, Quota(gb=(bytes_on_disk(project.folder) + 1.6 * taken) / 1e9))
+            assert project.import_images(source, tiling=tiling, copy=True).added == n
+            set_quota(project, Quota(images=n))
+            assert project.import_images(source, tiling=tiling, copy=True).known == n

@@ -97,3 +97,23 @@ def test_a_slide_that_was_moved_away_is_told_and_its_tiles_are_still_listed(
         assert unpack(get(f"slide/{row['key']}/tiles").content)[0]["n"] == 16
     finally:
         away.rename(file)
+
+
+def test_who_labels_blind_is_told_no_folder_of_a_slide(project, get) -> None:
+    image = tiles_of(project, slides_of(project)[0])[0].image_id
+    facts = get(f"image/{image}").json()
+    assert facts["meta"]["slide"] == facts["group"] == "healthy/a.svs"
+    assert facts["bytes"] is None, "the slide's size is not the tile's"
+    assert unpack(get("column?name=slide").content)[0]["names"][0] == "healthy/a.svs"
+    project.team.agree("lead", blind=1.0)
+    told = get(f"image/{image}")
+    assert told.json()["meta"]["slide"] == told.json()["group"] == "a.svs"
+    for name in ("slide", "@group"):
+        column = get(f"column?name={name}")
+        assert unpack(column.content)[0]["names"] == ["a.svs (1)", "a.svs (2)", "long name.svs"]
+        assert b"healthy" not in column.content + told.content
+    # What is said of a tile that is labelled would tell of the others on its slide.
+    project.store.add_class("other", annotator="kim")
+    project.labels.add({image: "other"}, "kim")
+    column = get("column?name=slide&annotator=kim")
+    assert unpack(column.content)[0]["names"][0] == "a.svs (1)"

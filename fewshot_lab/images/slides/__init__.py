@@ -1,7 +1,7 @@
 """Whole slides: which files they are, their levels, their tissue, and the tiles cut from them."""
 
 from fewshot_lab.images.file_types import GRID_SUFFIX
-from fewshot_lab.images.slides.candidates import tile_candidates
+from fewshot_lab.images.slides.candidates import SLIDE_COLUMN, tile_candidates
 from fewshot_lab.images.slides.presence import FoundSlide, slides_in
 from fewshot_lab.images.slides.reader import Level, SlideReader, open_slide
 from fewshot_lab.images.slides.slide_files import is_slide, slide_series
@@ -15,6 +15,7 @@ from fewshot_lab.images.slides.tiling import Tiling, TissueRule
 
 __all__ = [
     "GRID_SUFFIX",
+    "SLIDE_COLUMN",
     "FoundSlide",
     "Level",
     "SlideReader",

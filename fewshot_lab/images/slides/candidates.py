@@ -10,7 +10,7 @@ from fewshot_lab.images.slides.reader import open_slide
 from fewshot_lab.images.slides.tile_grid import make_grid
 from fewshot_lab.images.slides.tiling import Tiling
 
-COLUMN = "slide"
+SLIDE_COLUMN = "slide"
 """The metadata column of tiles that names their slide: the group may be the patient."""
 
 
@@ -52,7 +52,7 @@ def tile_candidates(
     grid = make_grid(slide, path, tiling)
     tiles = tiles_of_slide(slide, grid, tiling)
     kept = grid.save(folder)
-    about = {COLUMN: path, **(meta or {})}
+    about = {SLIDE_COLUMN: path, **(meta or {})}
     return len(tiles), (
         Candidate(grid.path_of(number), kept, number, reference, group or path, about)
         for number in tiles.tolist()

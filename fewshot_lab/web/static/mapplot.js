@@ -265,5 +265,6 @@ export class MapPlot {
   close() {
     this.gone = true;
     if (this.drawn) this.plotly?.purge(this.element);
+    this.drawn = false; // what still waits for a frame asks for axes that are gone
   }
 }

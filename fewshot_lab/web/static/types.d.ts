@@ -145,7 +145,8 @@ export interface ImageFacts {
   path: string;
   width: number;
   height: number;
-  bytes: number;
+  /** Of its file; null where that holds more than this image. */
+  bytes: number | null;
   group: string | null;
   reference: string | null;
   meta: Record<string, unknown>;
