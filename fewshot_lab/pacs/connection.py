@@ -133,7 +133,8 @@ class Pacs:
             raise PacsError(f"{self.name} shows a certificate that is not trusted here.") from None
         except exceptions.RequestException:
             raise PacsError(
-                f"{self.name} cannot be reached: check that it runs and that {URL} is right."
+                f"The PACS {self.name} cannot be reached: check that it runs and that {URL} is "
+                "right."
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise PacsError(nonsense) from error

@@ -90,7 +90,8 @@ class ImportPreview:
         if self.volumes:
             slices = sum(volume.slices for volume in self.volumes)
             of = f"{plural(len(self.volumes), 'volume')} of {plural(slices, 'slice')}"
-            parts.append(f"{of} in all, {plural(self.skipped, 'slice')} left out between")
+            between = f", {plural(self.skipped, 'slice')} left out between" if self.skipped else ""
+            parts.append(f"{of} in all{between}")
         if self.localizers:
             parts.append(f"{plural(self.localizers, 'localizer')} left out")
         if self.known:

@@ -147,18 +147,18 @@ def _draw_boxes(
     ]
     with choices:
         muted("Drag over names and numbers in the picture: what lies in a box is never kept.")
-        marks = [] if drawn else list(plan.marks)
+        # A box elsewhere hides no name: what is written stays told until a box covers it.
+        marks = [mark for mark in plan.marks if not any(covers(box, mark) for box in drawn)]
         if marks:
-            st.warning(
-                f"{plural(len(marks), 'place')} where something is written that never changes. It "
-                "may name the patient.",
-                icon=None,
+            alert(
+                f"Something is written in {plural(len(marks), 'place')} that never changes, "
+                "outlined in the picture. It may name the patient."
             )
-        word = f"Blacken {plural(len(drawn or marks), 'box', 'boxes')}"
+        boxes = [(pattern, box) for box in (*drawn, *marks)]
+        word = f"Blacken {plural(len(boxes), 'box', 'boxes')}"
         with st.container(horizontal=True):
             # By callbacks: the chart's own events may cut the run short that a click began.
-            if drawn or marks:
-                boxes = [(pattern, box) for box in drawn or marks]
+            if boxes:
                 st.button(word, key="fl-clip-blacken", on_click=_blacken, args=(boxes,))
             if kept:
                 st.button("Take boxes off", key="fl-clip-off", type="tertiary", on_click=kept.clear)
@@ -215,6 +215,16 @@ def box_of(drawn: dict[str, list[float]], width: int, height: int) -> Box | None
     if right - left < 2 or bottom - top < 2:
         return None
     return Box(left, top, right - left, bottom - top)
+
+
+def covers(box: Box, mark: Box) -> bool:
+    """Say whether nothing of ``mark`` lies outside of ``box``."""
+    return (
+        box.x <= mark.x
+        and box.y <= mark.y
+        and box.x + box.width >= mark.x + mark.width
+        and box.y + box.height >= mark.y + mark.height
+    )
 
 
 def _costs(clips: Clips, settings: ClipSettings) -> None:

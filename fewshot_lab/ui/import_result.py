@@ -57,7 +57,7 @@ def show(project: Project) -> bool:
         )
         files_table(
             f"{plural(len(report.get('volume_notes', [])), 'remark')} on volumes",
-            ("First slice", "To know"),
+            ("First slice", "Note"),
             report.get("volume_notes", []),
             "volumes.csv",
         )

@@ -22,6 +22,7 @@ DONE = "fl-labels-done"
 
 def show(project: Project) -> None:
     """Draw the part of the Import page that brings in labels."""
+    st.divider()
     st.header("Labels from a table")
     muted("A CSV with a column of file names and one of labels. What it would do is shown first.")
     _outcome(project)

@@ -69,6 +69,7 @@ def _cost(project: Project) -> str:
 
 def show_import(project: Project) -> None:
     """Draw the part of the page Import that takes labels out of another tool's file."""
+    st.divider()
     st.header("Labels from another tool")
     muted("What people said of images there. What it would do is shown first.")
     if (done := st.session_state.get(DONE)) and done[0] == project.name:
@@ -132,25 +133,29 @@ def _ending(kind: FormatName) -> str:
 
 def _preview(project: Project, file: Path, incoming: Incoming) -> bool:
     """Say what would be done; return whether it can be."""
-    for who, some in incoming.boxes.items():
-        muted(f"{plural(len(some), 'box', 'boxes')} labelled by {who}, to be cut out and embedded.")
+    drawn = {who: [(row[0], row[2]) for row in rows] for who, rows in incoming.boxes.items()}
+    boxes = project.labels.preview_rows(drawn, file.name)
+    of_boxes = {who: each.rows - len(each.unmatched) for who, each in boxes.items()}
+    for who, n in of_boxes.items():
+        muted(f"{plural(n, 'box', 'boxes')} labelled by {who}, to be cut out and embedded.")
     previews = project.labels.preview_rows(incoming.rows, file.name)
+    both = [*previews.values(), *boxes.values()]
     for who, each in previews.items():
         text = f"{plural(each.images, 'image')} labelled by {who}"
         if each.changed:
             text += f", {plural(each.changed, 'image')} of them otherwise than now"
         muted(f"{text}.")
-    new = {name for each in previews.values() for name in each.new_classes}
+    new = {name for each in both for name in each.new_classes}
     if new:
         muted(f"{plural(len(new), 'class', 'classes')} made by this: {', '.join(sorted(new))}.")
     if incoming.other:
         left = plural(incoming.other, "box, outline or other answer", "boxes, outlines or others")
         muted(f"{left} left out.")
-    away = {path for each in previews.values() for path in each.unmatched}
+    away = {path for each in both for path in each.unmatched}
     if away:
         alert(f"{plural(len(away), 'path')} of the file lead to no image here: {min(away)}")
     problems = [each.problem for each in previews.values() if each.problem]
     for problem in problems:
         alert(problem)
-    there = any(each.images for each in previews.values()) or bool(incoming.boxes)
+    there = any(each.images for each in previews.values()) or any(of_boxes.values())
     return there and not problems

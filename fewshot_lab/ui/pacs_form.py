@@ -13,7 +13,7 @@ from fewshot_lab.ui.volume_form import ask_group, ask_step
 from fewshot_lab.words import count, plural
 
 VERB = "pacs-fetch"
-COLUMNS = ("Date", "Kind", "Series", "Images", "Patient", "Description")
+COLUMNS = ("Date", "Modality", "Series", "Images", "Patient", "Description")
 
 
 def from_pacs(project: Project) -> None:
@@ -29,7 +29,7 @@ def from_pacs(project: Project) -> None:
         patient = left.text_input("Patient's id", key="fl-pacs-patient")
         accession = middle.text_input("Accession number", key="fl-pacs-accession")
         day = right.date_input("Date of the study", None, format="YYYY-MM-DD", key="fl-pacs-day")
-        modality = kind.text_input("Kind (CT, MR)", key="fl-pacs-modality").strip().upper()
+        modality = kind.text_input("Modality (CT, MR)", key="fl-pacs-modality").strip().upper()
         asked = st.form_submit_button("Search the PACS")
     if asked:
         if not (patient.strip() or accession.strip() or day):

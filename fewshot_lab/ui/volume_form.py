@@ -79,6 +79,6 @@ def _show(preview: ImportPreview) -> None:
         for volume in preview.volumes[:LISTED]
     ]
     if rows:
-        st.html(table_html(("First slice", "Slices", "Chosen", "Apart", "To know"), rows))
+        st.html(table_html(("First slice", "Slices", "Chosen", "Distance", "Note"), rows))
     if len(preview.volumes) > LISTED:
         st.caption(f"The first {LISTED} of {count(len(preview.volumes))} volumes.")

@@ -34,7 +34,7 @@ def test_a_slide_is_seen_labelled_and_goes_out_and_in(
     page.goto(f"{server.url}/slides?project=slides")
     row = page.locator(".fl-table tr", has_text="long name.svs")
     expect(row).to_contain_text("%")
-    row.get_by_text("See it").click()
+    row.get_by_role("link").click()
 
     # From the page to the slide, its tiles over its own pixels.
     view = page.locator(".ws-slide")

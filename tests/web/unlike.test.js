@@ -17,12 +17,8 @@ const ready = () => {
       return parts.answer;
     },
   };
-  const flags = new UnlikeFlags(
-    model,
-    api,
-    () => (parts.known += 1),
-    () => parts.clock,
-  );
+  const flags = new UnlikeFlags(model, api, () => parts.clock);
+  flags.onKnown(() => (parts.known += 1));
   return { parts, model, flags };
 };
 
@@ -30,7 +26,10 @@ test("until the first answer nothing is known, and then what the server says", a
   const { parts, flags } = ready();
   const asking = flags.ask();
   assert.equal(flags.has(1), null);
+  assert.match(flags.inPlaceOf(1), /^Comparing/);
   await asking;
+  assert.equal(flags.inPlaceOf(0), "");
+  assert.match(flags.inPlaceOf(1), /no prediction/);
   assert.deepEqual([flags.has(0), flags.has(1), parts.known], [false, true, 1]);
 });
 

@@ -6,15 +6,19 @@ import { REJECT, UNSURE } from "./labelcodes.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { Model } from "./model.js" */
+/** @import { UnlikeFlags } from "./unlike.js" */
 
 export class HoverCard {
   /**
    * @param {Model} model
    * @param {Api} api
+   * @param {UnlikeFlags} unlike
    */
-  constructor(model, api) {
+  constructor(model, api, unlike) {
     this.model = model;
     this.api = api;
+    this.unlike = unlike;
+    unlike.onKnown(() => this.draw());
     this.row = -1;
     this.picture = h("img", { alt: "", width: 104, height: 104, decoding: "async" });
     this.lines = h("div", { class: "ws-card-line" });
@@ -30,7 +34,8 @@ export class HoverCard {
     if (row !== this.row) {
       this.row = row;
       this.picture.src = this.api.thumbnail(this.model.ids[row]);
-      refill(this.lines, describe(this.model, row));
+      void this.unlike.ask();
+      this.draw();
     }
     const box = within.getBoundingClientRect();
     const left = event.clientX - box.left,
@@ -40,6 +45,10 @@ export class HoverCard {
       height = this.element.offsetHeight + 2;
     this.element.style.left = `${left + width + 18 > box.width ? Math.max(2, left - width - 12) : left + 14}px`;
     this.element.style.top = `${top + height + 14 > box.height ? Math.max(2, top - height - 10) : top + 12}px`;
+  }
+
+  draw() {
+    if (this.row >= 0) refill(this.lines, describe(this.model, this.row, this.unlike.inPlaceOf(this.row)));
   }
 
   hide() {

@@ -15,6 +15,7 @@ import { colouring, pointColours } from "./pointcolours.js";
 /** @import { Columns } from "./columns.js" */
 /** @import { Model } from "./model.js" */
 /** @import { Preferences } from "./preferences.js" */
+/** @import { UnlikeFlags } from "./unlike.js" */
 /** @typedef {keyof typeof HINTS} Tool */
 
 const HINTS = {
@@ -30,12 +31,13 @@ export class MapView {
    *   model: Model,
    *   plotlyUrl: string,
    *   api: Api,
+   *   unlike: UnlikeFlags,
    *   columns: Columns,
    *   onOpen: (row: number) => void,
    *   preferences: Preferences,
    * }} parts
    */
-  constructor({ model, plotlyUrl, api, columns, onOpen, preferences }) {
+  constructor({ model, plotlyUrl, api, unlike, columns, onOpen, preferences }) {
     this.model = model;
     this.columns = columns;
     this.onOpen = onOpen;
@@ -50,7 +52,7 @@ export class MapView {
     this.pill = h("div", { class: "ws-map-pill" });
     // Custom properties come unresolved; a real colour property of a probe does not.
     this.probe = h("i", { class: "ws-probe", "aria-hidden": "true" });
-    this.card = new HoverCard(model, api);
+    this.card = new HoverCard(model, api, unlike);
     this.plot = new MapPlot({
       model,
       url: plotlyUrl,

@@ -1,23 +1,25 @@
 // @ts-check
-// Which images are unlike anything labelled: no prediction of them is shown in the large view. The server reads
-// all embeddings for it, so it is asked behind, and not with every refit.
+// Which images are unlike anything labelled: no prediction of one is shown where it is looked at alone, in the
+// large view and under the pointer. The server reads all embeddings for it, so it is asked behind, and not with
+// every refit.
 
 /** @import { Api } from "./api.js" */
 /** @import { Model } from "./model.js" */
 
 const ASKED_EVERY = 20_000; // ms
+const UNLIKE = "Unlike anything labelled: no prediction.";
+const COMPARED = "Comparing it with the labelled images …";
 
 export class UnlikeFlags {
   /**
    * @param {Model} model
    * @param {Api} api
-   * @param {() => void} onKnown
    * @param {() => number} [now]
    */
-  constructor(model, api, onKnown, now = () => performance.now()) {
+  constructor(model, api, now = () => performance.now()) {
     this.model = model;
     this.api = api;
-    this.onKnown = onKnown;
+    this.listeners = /** @type {(() => void)[]} */ ([]);
     this.now = now;
     this.flags = /** @type {Uint32Array | null} */ (null);
     this.position = -1;
@@ -29,6 +31,23 @@ export class UnlikeFlags {
     this.flags = null;
     this.position = -1;
     this.askedAt = -Infinity;
+  }
+
+  /**
+   * Has `listener` called whenever the answer is another one.
+   * @param {() => void} listener
+   */
+  onKnown(listener) {
+    this.listeners.push(listener);
+  }
+
+  /**
+   * What stands in place of an image's prediction; nothing where it may be shown.
+   * @param {number} row
+   */
+  inPlaceOf(row) {
+    const unlike = this.has(row);
+    return unlike ? UNLIKE : unlike === null ? COMPARED : "";
   }
 
   /**
@@ -54,6 +73,6 @@ export class UnlikeFlags {
     }
     if (this.askedAt !== asked || flags.length !== model.n) return;
     this.flags = flags;
-    this.onKnown();
+    for (const listener of this.listeners) listener();
   }
 }

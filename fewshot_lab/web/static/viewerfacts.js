@@ -3,20 +3,17 @@
 
 import { alikeness, button, clock, count, h, refill } from "./dom.js";
 import { describe } from "./hovercard.js";
-import { UnlikeFlags } from "./unlike.js";
 
 /** @import { Viewer } from "./viewer.js" */
 /** @import { ImageFacts, Opinion } from "./types.d.ts" */
-
-const UNLIKE = "Unlike anything labelled: no prediction.";
-const COMPARED = "Comparing it with the labelled images …";
 
 export class ViewerFacts {
   /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     this.model = viewer.model;
-    this.unlike = new UnlikeFlags(viewer.model, viewer.api, () => this.drawState());
+    this.unlike = viewer.unlike;
+    this.unlike.onKnown(() => this.drawState());
     this.missing = h(
       "p",
       { class: "ws-missing", role: "status", hidden: true },
@@ -58,8 +55,7 @@ export class ViewerFacts {
 
   drawState() {
     const audit = h("div", { class: "ws-card-quiet" }, "Audit image: never trains the classifier.");
-    const unlike = this.unlike.has(this.row);
-    const instead = unlike ? UNLIKE : unlike === null ? COMPARED : "";
+    const instead = this.unlike.inPlaceOf(this.row);
     refill(this.state, describe(this.model, this.row, instead), this.model.isAudit(this.row) && audit);
   }
 
