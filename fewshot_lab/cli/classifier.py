@@ -1,17 +1,15 @@
-"""The classifier: fit, predictions, export, predict."""
+"""The classifier: fit, predictions, export, report."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fewshot_lab.cli.labels import CsvOut, write_csv
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, optional
-from fewshot_lab.cli.reporting import listed, progress, tell
-from fewshot_lab.cli.shards import Shard, part_file, shard_of
+from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName
+from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural, share
 
 ClassifierName = Annotated[
@@ -31,8 +29,6 @@ def register(app: typer.Typer) -> None:
     app.command()(predictions)
     app.command()(export)
     app.command()(report)
-    app.command()(predict)
-    app.command(name="predict-dropped", hidden=True)(predict_dropped)
 
 
 def fit(
@@ -196,95 +192,3 @@ def report(
                 f"{share(audit['value'], audit['low'], audit['high'])}, n = {audit['n']:,}."
             )
         tell(result, text, as_json=json, job=job)
-
-
-def predict(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder or ZIP.", show_default=False)],
-    folder: Annotated[
-        Path,
-        typer.Argument(help="Images: a folder (recursive), a ZIP, a file.", show_default=False),
-    ],
-    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("predictions.csv"),
-    group_pattern: Annotated[
-        str | None,
-        optional(
-            "One row for each patient, too: an expression that finds the patient in a path, by "
-            "its first bracketed part.",
-            metavar="REGEX",
-        ),
-    ] = None,
-    group_column: Annotated[
-        str | None, optional("The same by a column of the manifest.", metavar="COLUMN")
-    ] = None,
-    manifest: Annotated[
-        Path | None, optional("A CSV with a column path and that column; FOLDER if it is one.")
-    ] = None,
-    groups_out: Annotated[
-        Path | None, optional("The CSV of patients; beside --out as NAME.groups.csv by default.")
-    ] = None,
-    shard: Shard = None,
-    no_bom: NoMark = False,
-    home: Home = None,
-    json: Json = False,
-    job: JobFolder = None,
-) -> None:
-    """Predict the classes of images with an exported classifier.
-
-    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 where
-    there is no other.
-    """
-    from fewshot_lab.export import Bundle, group_finder, predict_folder
-
-    if manifest is None and folder.suffix.lower() in (".csv", ".tsv"):
-        manifest = folder
-    find = group_finder(group_pattern, group_column, manifest)
-    part = shard_of(shard)
-    with progress(job, as_json=json) as report, Bundle.open(bundle) as opened:
-        done = predict_folder(
-            opened,
-            folder,
-            part_file(out, part),
-            find=find,
-            groups_out=groups_out,
-            part=part,
-            progress=report,
-        )
-        result = {
-            "predicted": done.predicted,
-            "errors": done.errors,
-            "out": str(done.out),
-            "errors_file": str(done.errors_file) if done.errors_file else None,
-            "referred": done.referred,
-            "unlike": done.unlike,
-            "groups_out": str(done.groups_out) if done.groups_out else None,
-        }
-        text = f"{plural(done.predicted, 'image')} predicted: {done.out}."
-        if done.referred is not None:
-            text += f" {done.predicted - done.referred:,} decided, {done.referred:,} referred."
-        if done.unlike:
-            text += f" {plural(done.unlike, 'image')} unlike anything labelled."
-        if done.errors:
-            text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
-        tell(result, f"{text} {done.groups}".strip(), as_json=json, job=job)
-        listed(done.errors)
-    if not done.predicted and part == (0, 1):
-        raise typer.Exit(1)
-
-
-def predict_dropped(
-    project: Annotated[str, typer.Argument()],
-    folder: Annotated[Path, typer.Argument()],
-    bundle: Annotated[Path, typer.Argument()],
-    home: Home = None,
-    json: Json = False,
-    job: JobFolder = None,
-) -> None:
-    """Predict what was dropped on the page; PROJECT may be the folder of none."""
-    from fewshot_lab.export import predict_dropped as predict_them
-    from fewshot_lab.project import Project
-
-    with progress(job, as_json=json) as report:
-        with nullcontext() if project.startswith(".") else Project.open(project) as opened:
-            done = predict_them(bundle, folder, opened, progress=report)
-        result = {"predicted": len(done.answers), "errors": done.refused}
-        tell(result, f"{plural(len(done.answers), 'image')} predicted.", as_json=json, job=job)

@@ -4,7 +4,7 @@ The shards are the one source; index and map can be deleted and rebuilt at any t
 """
 
 from fewshot_lab.embeddings.claims import alone
-from fewshot_lab.embeddings.decoding import ImageItem
+from fewshot_lab.embeddings.decoding import ImageItem, decode_image
 from fewshot_lab.embeddings.device import part_of_run
 from fewshot_lab.embeddings.embedding_run import EmbedReport, embed
 from fewshot_lab.embeddings.embeddings import Embeddings, open_embeddings
@@ -29,6 +29,7 @@ __all__ = [
     "alone",
     "build_index",
     "build_part",
+    "decode_image",
     "describe_picture",
     "embed",
     "find_copies",

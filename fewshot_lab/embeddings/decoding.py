@@ -55,3 +55,9 @@ def decode(item: ImageItem, preprocessing: Preprocessing) -> npt.NDArray[np.uint
 
 def _is_there(item: ImageItem) -> bool:
     return os.access(pixel_file(item.file), os.R_OK)
+
+
+def decode_image(item: ImageItem, preprocessing: Preprocessing) -> npt.NDArray[np.uint8] | str:
+    """Return the same, or the reason as one sentence."""
+    pixels = decode(item, preprocessing)
+    return pixels.reason if isinstance(pixels, Unread) else pixels

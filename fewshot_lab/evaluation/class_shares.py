@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
-from fewshot_lab.stats import Interval, student
+from fewshot_lab.stats import Interval
 
 DRAWS = 400
 PSEUDO = 2.0
 """Tiles that the calibrated probabilities count as, beside the labelled ones of a prediction."""
+TAU2 = np.linspace(0, 3, 61)[:, None] ** 2
+"""How much slides may differ in the log-odds of a prediction's being right: variances (T, 1)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ def class_shares(
     """Return the share of each class among a slide's tiles (K intervals, adding up to 1).
 
     The interval holds how well the rates of right answers are known (Bayesian bootstrap of the
-    slides: Rubin 1981, Annals of Statistics 9) and how much slides differ in them (by moments).
+    slides: Rubin 1981, Annals of Statistics 9) and how much slides differ in them: one that is new
+    deviates as the labelled ones do among each other, by a standard deviation tau of which all
+    values are equally likely beforehand (Gelman 2006, Bayesian Analysis 1; Higgins et al. 2009,
+    Journal of the Royal Statistical Society A 172, on predicting from few studies).
     What it cannot hold: tiles that were chosen for labelling because they are hard.
 
     Parameters
@@ -93,9 +99,11 @@ def class_shares(
     value = (known + counts @ best) / n
     weights = np.random.default_rng(seed).exponential(size=(DRAWS, G + 1))
     drawn = (known + counts @ rates(weights)) / n
-    own = counts @ (best * (1 - best)) / n**2
-    between = _between_slides(best, tables, prior) * (left.sum() / n) ** 2
-    half = student(max(1, G - 1)) * np.sqrt(drawn.var(axis=0, ddof=1) + own + between)
+    # The Bayesian bootstrap of few slides is narrower than they warrant.
+    sampling = drawn.var(axis=0, ddof=1) * (G + 1) / max(1, G - 1)
+    sampling += counts @ (best * (1 - best)) / n**2
+    spread = (counts / n @ (best * (1 - best))) ** 2
+    half = _half_width(sampling[None] + TAU2 * spread, _plausible_taus(best, tables, prior))
     return [
         Interval(float(v), float(max(0.0, v - h)), float(min(1.0, v + h)), n)
         for v, h in zip(value, half, strict=True)
@@ -116,19 +124,38 @@ def _prior(
     return np.asarray(sums / sums.sum(axis=1, keepdims=True) / 2 + 1 / (2 * K))
 
 
-def _between_slides(
+def _plausible_taus(
     rates: NDArray[np.float64], tables: NDArray[np.float64], prior: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return by how much slides differ in the share of each class beyond chance (K variances).
+    """Return how plausible each of `TAU2` is, for each class (T, K); a column adds up to 1.
 
-    Each slide is held against the rates of the others.
+    Each slide is held against the rates of the others; what it is off by more than chance is tau.
     """
-    size = tables.sum(axis=(1, 2))
-    if len(size) < 2:
-        return np.zeros(rates.shape[0])
+    size, (G, K) = tables.sum(axis=(1, 2)), tables.shape[:2]
+    if G < 2:
+        return np.full((len(TAU2), K), 1 / len(TAU2))
     others = tables.sum(axis=0) - tables + PSEUDO * prior
     others /= others.sum(axis=2, keepdims=True)
     predicted = tables.sum(axis=2)
     off = (tables.sum(axis=1) - np.einsum("gi,gij->gj", predicted, others)) / size[:, None]
-    chance = predicted @ (rates * (1 - rates)) / size[:, None] ** 2
-    return np.asarray(np.maximum(0, (size[:, None] * (off**2 - chance)).sum(axis=0) / size.sum()))
+    spread = predicted @ (rates * (1 - rates)) / size[:, None]
+    log_likelihood = np.empty((len(TAU2), K))
+    for row, tau2 in enumerate(TAU2[:, 0]):
+        # The others' rates are not known exactly either.
+        variance = (spread / size[:, None] + tau2 * spread**2) * G / (G - 1)
+        log_likelihood[row] = -(np.log(variance) + off**2 / variance).sum(axis=0) / 2
+    weights = np.exp(log_likelihood - log_likelihood.max(axis=0))
+    return np.asarray(weights / weights.sum(axis=0))
+
+
+def _half_width(
+    variances: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return where 95 % of normal distributions that are mixed by weights lie (K), by halving."""
+    scale = np.sqrt(np.maximum(variances, 1e-40))
+    low, high = np.zeros(scale.shape[1]), 10 * scale.max(axis=0)
+    for _ in range(40):
+        middle = (low + high) / 2
+        outside = 2 * (weights * ndtr(-middle / scale)).sum(axis=0)
+        low, high = np.where(outside > 0.05, middle, low), np.where(outside > 0.05, high, middle)
+    return np.asarray(high)

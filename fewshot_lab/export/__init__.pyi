@@ -10,6 +10,9 @@ from .neighbour_table import write_neighbours as write_neighbours
 from .predict_groups import FindGroup as FindGroup
 from .predict_groups import GroupTally as GroupTally
 from .predict_groups import group_finder as group_finder
+from .ray_job import RayReport as RayReport
+from .ray_job import RayWork as RayWork
+from .ray_job import run_on_ray as run_on_ray
 from .records import exported_heads as exported_heads
 from .records import journal_csv as journal_csv
 from .report import write_report as write_report

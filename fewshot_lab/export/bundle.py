@@ -51,7 +51,9 @@ class Bundle:
         MODEL_CARD.md.
     """
 
-    def __init__(self, folder: Path, name: str, temporary: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, name: str, temporary: Path | None = None, *, threads: int = 0
+    ) -> None:
         from fewshot_lab.export.predict_template import Classifier
 
         self.folder = folder
@@ -68,7 +70,7 @@ class Bundle:
         self.card = card.read_text("utf-8") if card.is_file() else ""
         self._check_reference()
         try:
-            self._classifier: Classifier = Classifier(folder, read=read_rgb)
+            self._classifier: Classifier = Classifier(folder, threads=threads, read=read_rgb)
         except FewshotLabError as error:
             raise FewshotLabError(f"{name} is no whole bundle: {error}") from error
         self.classes: list[dict[str, Any]] = [self._class(row) for row in self._classifier.classes]
@@ -76,8 +78,14 @@ class Bundle:
             raise FewshotLabError(f"{name} is no whole bundle: its pictures are too large.")
 
     @classmethod
-    def open(cls, source: Path | str) -> Bundle:
+    def open(cls, source: Path | str, *, threads: int = 0) -> Bundle:
         """Open a bundle's folder or ZIP.
+
+        Parameters
+        ----------
+        source : path
+        threads : int
+            That predict; 0: as many as there are cores.
 
         Raises
         ------
@@ -86,13 +94,13 @@ class Bundle:
         """
         path = Path(source).expanduser()
         if path.is_dir():
-            return cls(path, path.name)
+            return cls(path, path.name, threads=threads)
         if not path.is_file():
             raise FewshotLabError(f"There is no bundle at {path}: give its folder or its ZIP.")
         folder = Path(tempfile.mkdtemp(prefix="fewshot-bundle-"))
         try:
             _unpack(path, folder)
-            return cls(folder, path.stem, temporary=folder)
+            return cls(folder, path.stem, temporary=folder, threads=threads)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

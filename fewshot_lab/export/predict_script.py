@@ -51,7 +51,8 @@ def _inline(module: str, imports: list[str], bodies: list[str], seen: set[str]) 
     docstring = ast.get_docstring(tree, clean=False)
     for node in tree.body:
         is_docstring = docstring is not None and node is tree.body[0]
-        if not is_docstring and not isinstance(node, (ast.Import, ast.ImportFrom)):
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not (is_docstring or for_types or isinstance(node, (ast.Import, ast.ImportFrom))):
             continue
         assert node.end_lineno is not None
         for number in range(node.lineno - 1, node.end_lineno):
@@ -60,7 +61,7 @@ def _inline(module: str, imports: list[str], bodies: list[str], seen: set[str]) 
             _inline(str(node.module), imports, bodies, seen)
         elif isinstance(node, ast.ImportFrom) and node.module == "__future__":
             continue
-        elif not is_docstring:
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
             imports.append(ast.unparse(node))
     body = "\n".join(line for line in lines if line != "\0gone").strip()
     if module.endswith("predict_template"):

@@ -57,7 +57,8 @@ from fewshot_lab.export.predict_watch import Watch
 from fewshot_lab.images.candidates import Candidate, Refused
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, list_file, list_folder
-from fewshot_lab.images.pillow_decoder import decode, opened, picture_pages
+from fewshot_lab.images.pillow_decoder import decode, opened
+from fewshot_lab.images.tiff_pages import picture_pages
 from fewshot_lab.images.unreadable import Unreadable, why_undecodable
 
 BATCH = 32

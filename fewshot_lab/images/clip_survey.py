@@ -18,7 +18,7 @@ from fewshot_lab.images.file_types import DICOM_SUFFIXES, ending, needs_a_look
 from fewshot_lab.images.folder import list_folder, shown
 from fewshot_lab.images.frame_choice import ClipSettings
 from fewshot_lab.images.overlays import burnt_in
-from fewshot_lab.images.video_file import VIDEO_SUFFIXES
+from fewshot_lab.images.video_kinds import VIDEO_SUFFIXES
 from fewshot_lab.words import duration
 
 LOOKS = 300

@@ -13,6 +13,7 @@ from fewshot_lab.images.coded import coded_values
 from fewshot_lab.images.grey_values import GreyValues, Window, window_over
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.tiff import read_page
+from fewshot_lab.images.tiff_pages import seek_picture
 
 _PHOTOMETRIC, _ORIENTATION = 262, 274
 _WHITE_IS_ZERO = 0
@@ -23,7 +24,7 @@ def by_pillow(path: Path, frame: int) -> GreyValues | None:
     with pillow_decoder.opened(path) as image, memory_for(*image.size):
         inverted = False
         if image.format == "TIFF":
-            pillow_decoder.seek_picture(image, frame)
+            seek_picture(image, frame)
             tags: Any = image.tag_v2  # type: ignore[attr-defined]
             inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO and image.mode.startswith("I;16")
         if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):

@@ -9,6 +9,7 @@ from fewshot_lab.images.unreadable import own_mistake
 
 NAME = "dicomdir"
 DAMAGED = "This DICOMDIR is damaged; what lies beside it was read without it."
+MISSING = "A DICOMDIR is read by pydicom, which is not installed; what lies beside it was read."
 
 
 def is_dicomdir(path: Path) -> bool:
@@ -22,10 +23,12 @@ def listed_files(dicomdir: Path) -> Iterator[str]:
     Raises
     ------
     ValueError
-        Where it is damaged, with a sentence.
+        Where it is damaged, or pydicom is missing, as beside an exported classifier; a sentence.
     """
-    import pydicom
-
+    try:
+        import pydicom
+    except ImportError:
+        raise ValueError(MISSING) from None
     try:
         records = pydicom.dcmread(dicomdir).DirectoryRecordSequence
         for record in records:

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from fewshot_lab.images.gzipped import GZIP, unpacked_head
 from fewshot_lab.images.unreadable import format_of
-from fewshot_lab.images.video_file import VIDEO_SUFFIXES, begins_like_video
+from fewshot_lab.images.video_kinds import VIDEO_SUFFIXES, begins_like_video
 
 PICTURE_SUFFIXES = frozenset(
     [

@@ -40,6 +40,7 @@ from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from fewshot_lab.images.eight_bit import to_8bit
 from fewshot_lab.images.quiet_pillow import quiet_pillow
+from fewshot_lab.images.tiff_pages import seek_picture, tag_numbers
 from fewshot_lab.images.unreadable import (
     Unreadable,
     first_bytes,
@@ -69,7 +70,7 @@ TRANSPOSITIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ORIENTATION, _SUBFILE, _BITS, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 274, 254, 258, 262, 284, 339
+_ORIENTATION, _BITS, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 274, 258, 262, 284, 339
 _LIBTIFF = threading.Lock()
 
 
@@ -164,11 +165,11 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
     if image.format == "TIFF":
         seek_picture(image, frame)
         tags: Any = image.tag_v2  # type: ignore[attr-defined]
-        wide = max(_numbers(tags, _BITS)) > 8
+        wide = max(tag_numbers(tags, _BITS)) > 8
         if wide and tags.get(_PLANES) == 2:
             raise Unreadable("The TIFF keeps 16-bit colours in separate planes.")
         inverted = wide and tags.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
-        signed = image.mode == "L" and _numbers(tags, _SAMPLE_FORMAT)[0] == 2
+        signed = image.mode == "L" and tag_numbers(tags, _SAMPLE_FORMAT)[0] == 2
     elif frame:
         _seek_animation(image, frame)
     elif at_least is not None and image.format in ("JPEG", "MPO"):
@@ -194,39 +195,6 @@ def _seek_animation(image: Image.Image, frame: int) -> None:
         image.seek(frame)
     except EOFError:
         raise Unreadable(f"There is no picture {frame} in this file.") from None
-
-
-def _numbers(tags: Any, tag: int) -> tuple[int, ...]:
-    """Return the whole numbers of a TIFF tag, 1 where there are none; a damaged file has any."""
-    values = tags.get(tag)
-    values = values if isinstance(values, tuple) else (values,)
-    return tuple(value for value in values if isinstance(value, int)) or (1,)
-
-
-def seek_picture(image: Image.Image, frame: int) -> None:
-    """Go to the TIFF page that holds picture `frame`."""
-    for number, page in enumerate(picture_pages(image)):
-        if number == frame:
-            image.seek(page)
-            return
-    raise Unreadable(f"There is no picture {frame} in this file.")
-
-
-def picture_pages(image: Image.Image) -> Iterator[int]:
-    """Yield the TIFF pages that are pictures of their own, in order."""
-    yield 0
-    size = image.size
-    page = 1
-    while True:
-        try:
-            image.seek(page)
-        except EOFError:
-            return
-        subfile = image.tag_v2.get(_SUBFILE, 0)  # type: ignore[attr-defined]
-        reduced_or_mask = isinstance(subfile, int) and subfile & 0b101
-        if image.size == size and not reduced_or_mask:
-            yield page
-        page += 1
 
 
 def _loaded(image: Any, frame: int) -> Any:

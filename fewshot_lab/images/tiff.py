@@ -9,12 +9,8 @@ from PIL import Image
 
 from fewshot_lab.images.eight_bit import to_8bit
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.pillow_decoder import (
-    TRANSPOSITIONS,
-    over_white,
-    picture_pages,
-    refuse_too_large,
-)
+from fewshot_lab.images.pillow_decoder import TRANSPOSITIONS, over_white, refuse_too_large
+from fewshot_lab.images.tiff_pages import picture_pages
 from fewshot_lab.images.unreadable import Unreadable, own_mistake
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised and listed

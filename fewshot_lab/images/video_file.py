@@ -14,29 +14,15 @@ from typing import Any
 
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.unreadable import own_mistake
+from fewshot_lab.images.video_kinds import begins_like_video
 
 INSTALL = "Videos are read by PyAV, which is not installed: pip install fewshot-lab[video]"
-VIDEO_SUFFIXES = frozenset(
-    [
-        *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mpe"),
-        *(".vob", ".wmv", ".asf", ".mts", ".m2ts", ".flv", ".ogv"),
-    ]
-)
 # A playlist names other files, even on other machines: only what holds its own pictures is opened.
 _OPEN = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg",
 }
 _HEAD, _TAIL = 4 << 20, 4 << 20
-
-
-def begins_like_video(head: bytes) -> bool:
-    """Say whether a file's first bytes are those of MP4, QuickTime, AVI, Matroska or WebM."""
-    return (
-        head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide")
-        or head.startswith(b"\x1a\x45\xdf\xa3")
-        or (head.startswith(b"RIFF") and head[8:12] == b"AVI ")
-    )
 
 
 @cache

@@ -5,10 +5,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from threading import Lock
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import func, or_, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import Database, chunks
+from fewshot_lab.store.image_query import image_rows
 from fewshot_lab.store.image_rows import FileRow, ImageRow
 from fewshot_lab.store.schema import files, images
 from fewshot_lab.tables import spellings
@@ -46,11 +47,11 @@ class Images:
         """Return images: all in insertion order, or some in the order asked (unknown left out)."""
         with self._database.read() as connection:
             if ids is None:
-                rows = _image_rows(connection, None).values()
+                rows = image_rows(connection, None).values()
                 return sorted(rows, key=lambda row: row.ordinal)
             by_id: dict[str, ImageRow] = {}
             for some in chunks(list(dict.fromkeys(ids))):
-                by_id |= _image_rows(connection, some)
+                by_id |= image_rows(connection, some)
         return [by_id[image_id] for image_id in ids if image_id in by_id]
 
     def find(self, path_or_id: str) -> str | None:
@@ -255,55 +256,3 @@ class Images:
                 if parsed[meta] is not None:
                     values[image_id] = parsed[meta]
             return values
-
-
-def _image_rows(connection: Connection, ids: Sequence[str] | None) -> dict[str, ImageRow]:
-    # The first file that still holds the picture; the first one of all where none does.
-    query = (
-        select(
-            images.c.id,
-            files.c.path,
-            files.c.file,
-            files.c.frame,
-            images.c.width,
-            images.c.height,
-            files.c.bytes,
-            images.c.grp,
-            images.c.reference,
-            images.c.meta,
-            images.c.ordinal,
-            files.c.source,
-        )
-        .join(files, files.c.image == images.c.ordinal)
-        .order_by(images.c.ordinal, files.c.seq)
-    )
-    if ids is not None:
-        query = query.where(images.c.id.in_(ids))
-    parsed: dict[str | None, dict[str, str | float]] = {None: {}}
-    by_id: dict[str, ImageRow] = {}
-    for replaced in (0, 1):
-        for row in connection.execute(query.where(files.c.replaced == replaced)).all():
-            image_id, path, file, frame, width, height, n, group, reference, meta, ordinal, src = (
-                row
-            )
-            if image_id in by_id:
-                continue
-            if replaced and file == src:
-                # Another picture lies there now, and must not be taken for this one.
-                file = f"replaced/{image_id}"
-            if meta not in parsed:
-                parsed[meta] = json.loads(meta)
-            by_id[image_id] = ImageRow(
-                id=image_id,
-                path=path,
-                file=file,
-                frame=frame,
-                width=width,
-                height=height,
-                bytes=n,
-                group=group,
-                reference=reference,
-                meta=dict(parsed[meta]),
-                ordinal=ordinal,
-            )
-    return by_id

@@ -44,16 +44,22 @@ def test_the_share_is_corrected_by_how_often_predictions_are_right() -> None:
     assert sum(s.value for s in shares) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("slides", "sway"), [(6, 0.0), (12, 0.0), (12, 0.5)])
-def test_intervals_hold_the_share_of_a_new_slide(slides, sway) -> None:
+@pytest.mark.parametrize(
+    ("slides", "each", "sway", "widest"),
+    [(6, 20, 0.0, 0.45), (12, 20, 0.0, 0.35), (12, 20, 0.5, 0.5), (12, 5, 0.5, 0.65)],
+)
+def test_intervals_hold_the_share_of_a_new_slide(slides, each, sway, widest) -> None:
+    """More designs and draws: benchmarks/class_shares.py."""
     rng = np.random.default_rng(7)
-    held = []
+    held, widths = [], []
     for _ in range(150):
-        seen = seen_tiles(rng, slides, 20, sway)
+        seen = seen_tiles(rng, slides, each, sway)
         predicted, truth = drawn(rng, 200, rng.beta(2, 2), sway)
         share = class_shares(RATES[predicted], predicted, np.full(200, -1), seen)[1]
         held.append(share.low <= truth.mean() <= share.high)
-    assert np.mean(held) > 0.88
+        widths.append(share.high - share.low)
+    assert np.mean(held) > 0.9
+    assert np.mean(widths) < widest
 
 
 def test_labels_of_one_slide_alone_give_a_wide_interval() -> None:

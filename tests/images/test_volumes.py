@@ -1,5 +1,6 @@
 """Slices of a series come in their order, and what is odd about a series is said."""
 
+import sys
 from pathlib import Path
 
 import nibabel
@@ -12,6 +13,7 @@ from pydicom.fileset import FileSet
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import Refused, Scan, SliceStep, VolumeRules, scan
+from fewshot_lab.images.folder import list_folder
 
 from ..dicom_series import slice_dataset, write_series
 
@@ -168,7 +170,7 @@ def test_nifti_slices_have_places_and_are_chosen_too(tmp_path):
     assert [len(volume.slices) for volume in result.volumes] == [7, 7]
 
 
-def test_a_dicomdir_is_followed_and_what_lies_beside_is_read_too(tmp_path):
+def test_a_dicomdir_is_followed_and_what_lies_beside_is_read_too(tmp_path, monkeypatch):
     source = write_series(tmp_path / "in", [0, 2, 4], seed=1)
     contents = FileSet()
     for file in source:
@@ -191,4 +193,7 @@ def test_a_dicomdir_is_followed_and_what_lies_beside_is_read_too(tmp_path):
     result = found(cd)
     [refused] = [item for item in result.items if isinstance(item, Refused)]
     assert refused.path == "DICOMDIR" and "damaged" in refused.reason
+    monkeypatch.setitem(sys.modules, "pydicom", None)  # as beside an exported classifier
+    (refused,) = list_folder(cd).refused
+    assert refused.path == "DICOMDIR" and "pydicom, which is not installed" in refused.reason
     assert len(result.items) == 5

@@ -2,9 +2,9 @@
 // The lines above and below the grid: which list it shows, one sentence on it, its order and size.
 
 import { openClassMenu } from "./classmenu.js";
-import { button, count, h, iconButton, images, percent, refill, setText } from "./dom.js";
+import { button, count, h, iconButton, images, refill, setText } from "./dom.js";
 import { GridEmpty } from "./gridempty.js";
-import { auditSentence } from "./statusbar.js";
+import { sentenceParts } from "./gridsentence.js";
 import { ORDERS } from "./views.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -18,10 +18,6 @@ const TABS = {
   suspects: "Suspects",
   conflicts: "Conflicts",
 };
-const SET_ASIDE = { unsure: "unsure", reject: "unusable", skipped: "skipped" };
-
-/** @param {string} text @param {() => void} onclick */
-const link = (text, onclick) => button("ws-link", { onclick }, text);
 
 export class GridHeader {
   /** @param {Grid} grid */
@@ -144,7 +140,7 @@ export class GridHeader {
     for (const [name, tab] of this.tabs) tab.setAttribute("aria-selected", String(name === view.name));
     this.acceptButton.setAttribute("aria-pressed", String(view.name === "accept"));
     this.pilesButton.setAttribute("aria-pressed", String(["piles", "pile"].includes(view.name)));
-    const parts = this.sentenceParts();
+    const parts = sentenceParts(this.grid);
     const key = parts.map((part) => (part instanceof Node ? `<${part.textContent}>` : part)).join("");
     if (this.drawnSentence !== key) refill(this.sentence, parts);
     this.drawnSentence = key;
@@ -161,130 +157,6 @@ export class GridHeader {
     this.sizeField.value = String(this.grid.tiles.width);
     this.fillButton.setAttribute("aria-pressed", String(this.grid.tiles.size === null));
     this.empty.draw();
-  }
-
-  /** @returns {Child[]} */
-  sentenceParts() {
-    const { accept, cursor, model, rows, suggestions, view } = this.grid;
-    const n = rows.length;
-    switch (view.name) {
-      case "suggestions":
-        return suggestions.sentence(cursor.row);
-      case "filtered": {
-        const { changed, filters, waiting } = this.grid.filters;
-        if (waiting.some(({ column }) => this.grid.filters.columns.isPredicted(column))) {
-          return ["Filters by prediction wait for a classifier: label images of two classes first."];
-        }
-        if (waiting.length) return ["Reading what the filters need…"];
-        if (!n) {
-          const none =
-            filters.length > 1 ? `No image matches all ${filters.length} filters.` : "No image matches the filter.";
-          return [[none, ...this.grid.filters.absent()].join(" ")];
-        }
-        const stay = changed ? " Those that no longer match stay until you renew the list." : "";
-        return [`${count(n)} of ${images(model.n)} match the ${filters.length > 1 ? "filters" : "filter"}.${stay}`];
-      }
-      case "selection": {
-        if (!n && !model.selection) return ["Draw a lasso on the map, or click an image there."];
-        if (!n && model.mask) return ["No image inside matches the filters."];
-        if (!n) return [`No image lies inside.${model.hidden.size ? " Hidden classes are left out." : ""}`];
-        const chosen = cursor.marked.size || (cursor.row >= 0 ? 1 : n);
-        if (chosen < n) return [`${count(chosen)} of ${images(n)} chosen.`];
-        return [`${images(n)} selected. One key labels ${n === 1 ? "it" : "them all"}.`];
-      }
-      case "neighbours": {
-        if (!view.id) return ["Choose an image and press ", h("kbd", {}, "."), " to see the images most like it."];
-        const all = view.unlabelled === false;
-        return [
-          `The nearest ${all ? "" : "unlabelled "}images to the first one. `,
-          link(all ? "Unlabelled only" : "All images", () => this.grid.open({ ...view, unlabelled: all })),
-        ];
-      }
-      case "suspects":
-        return n
-          ? this.suspectParts()
-          : [
-              model.snapshot?.cv
-                ? "No label is in doubt: the classifier agrees with all of them."
-                : "Doubtful labels show up here once the classifier can be cross-validated.",
-            ];
-      case "class": {
-        const { classId, predicted } = view;
-        if (typeof classId !== "number") {
-          return [`Labelled ${SET_ASIDE[/** @type {keyof typeof SET_ASIDE} */ (classId)]}: ${images(n)}. `];
-        }
-        const name = model.name(classId);
-        return [
-          predicted ? `Predicted as ${name}, no label yet: ${images(n)}. ` : `Labelled ${name}: ${images(n)}. `,
-          link(predicted ? "Labelled ones" : "Predicted ones", () =>
-            this.grid.open({ ...view, predicted: !predicted }),
-          ),
-        ];
-      }
-      case "search":
-        if (!view.text) return ["Type a part of a file name."];
-        if (!n) return [`No image has “${view.text}” in its name.`];
-        return [`${n === 1000 ? "The first 1,000 images" : images(n)} with “${view.text}” in the name.`];
-      case "audit": {
-        const waiting = rows.filter((row) => !model.kind(row)).length;
-        const audit = model.snapshot?.audit;
-        const others = !waiting && audit?.waiting && link("Show the others", () => this.grid.open(view));
-        return [auditSentence(waiting, audit), others || ""];
-      }
-      case "cell":
-        return [view.title, n ? `: ${images(n)}.` : ": no image that you may see before your own label is stored."];
-      case "between":
-        return n ? [`${images(n)}: `, ...this.opinionParts()] : [view.title, ": no image."];
-      case "piles":
-        return this.grid.piles.sentence();
-      case "pile":
-        return this.grid.piles.openedSentence();
-      case "conflicts": {
-        if (!n) return ["Nobody contradicts anybody: there is nothing to decide."];
-        const left = rows.filter((row) => !this.grid.decided.has(row)).length;
-        return [
-          ...this.opinionParts(),
-          left ? `A class key decides; ${count(left)} of ${images(n)} left.` : `All ${images(n)} decided.`,
-        ];
-      }
-      default:
-        return accept.sentence();
-    }
-  }
-
-  /** Who says what of the image in focus. */
-  opinionParts() {
-    const { cursor, model } = this.grid;
-    return this.grid
-      .opinionsOf(cursor.row)
-      .flatMap(({ annotator, kind, class_id: id, decided }) => [
-        h(
-          "span",
-          { class: "ws-opinion" },
-          `${annotator}${decided ? " (decided)" : ""} `,
-          id !== null && h("i", { class: "ws-dot", style: { background: model.color(id) } }),
-          h("em", {}, id !== null ? model.name(id) : kind === "reject" ? "unusable" : kind),
-        ),
-        " ",
-      ]);
-  }
-
-  suspectParts() {
-    const { cursor, model } = this.grid;
-    const end = [h("kbd", {}, "Enter"), " takes the prediction, ", h("kbd", {}, "0"), " keeps the label."];
-    const { cv, suspects } = model.snapshot ?? {};
-    // Where the classifier errs often, most of what it doubts is right.
-    if (cv && suspects && suspects.length > 0.2 * cv.n) {
-      const share = `${count(suspects.length)} of ${count(cv.n)} labels`;
-      end.push(
-        ` The classifier doubts ${share}, so most of these are probably its own errors; the likeliest wrong ones come first.`,
-      );
-    }
-    const suspect = this.grid.suspectOf(cursor.row);
-    if (!suspect) return ["Labels the classifier does not agree with. ", ...end];
-    const [, label, predicted, probability] = suspect;
-    const [own, other] = [label, predicted].map((id) => h("em", {}, model.name(id)));
-    return ["Labelled ", own, ", looks like ", other, ` (${percent(probability)}). `, ...end];
   }
 
   openSearch() {

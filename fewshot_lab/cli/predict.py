@@ -1,0 +1,192 @@
+"""Predicting and embedding files by what was exported: predict, embed-files."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, optional
+from fewshot_lab.cli.reporting import listed, progress, tell
+from fewshot_lab.cli.shards import Shard, part_file, shard_of
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import plural
+
+Ray = Annotated[
+    str | None,
+    optional(
+        "Do it as a Ray Data job, into a folder of Parquet files: HOST:PORT, auto, or local for "
+        "a Ray of this machine's own.",
+        "--ray",
+        metavar="ADDRESS",
+    ),
+]
+Workers = Annotated[int, typer.Option(help="Ray: processes that compute.", min=1)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command()(predict)
+    app.command(name="predict-dropped", hidden=True)(predict_dropped)
+    app.command()(embed_files)
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder or ZIP.", show_default=False)],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            help="Images: a folder (recursive), a ZIP, a file; with --ray also an address of "
+            "object storage, s3://BUCKET/FOLDER.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("predictions.csv"),
+    group_pattern: Annotated[
+        str | None,
+        optional(
+            "One row for each patient, too: an expression that finds the patient in a path, by "
+            "its first bracketed part.",
+            metavar="REGEX",
+        ),
+    ] = None,
+    group_column: Annotated[
+        str | None, optional("The same by a column of the manifest.", metavar="COLUMN")
+    ] = None,
+    manifest: Annotated[
+        Path | None, optional("A CSV with a column path and that column; FOLDER if it is one.")
+    ] = None,
+    groups_out: Annotated[
+        Path | None, optional("The CSV of patients; beside --out as NAME.groups.csv by default.")
+    ] = None,
+    shard: Shard = None,
+    ray: Ray = None,
+    workers: Workers = 2,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Ray: the embeddings, too.")
+    ] = False,
+    no_bom: NoMark = False,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Predict the classes of images with an exported classifier.
+
+    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 where
+    there is no other.
+    """
+    from fewshot_lab.export import Bundle, RayWork, group_finder, predict_folder
+
+    if ray is not None:
+        if group_pattern or group_column or shard:
+            raise FewshotLabError(
+                "A Ray job shares the images itself and has a row for each: leave out --shard "
+                "and the patients."
+            )
+        work = RayWork(
+            folder, _folder(out), ray, workers, bundle=str(bundle.absolute()), embeddings=embeddings
+        )
+        return _on_ray(work, "predicted", as_json=json, job=job)
+    if manifest is None and Path(folder).suffix.lower() in (".csv", ".tsv"):
+        manifest = Path(folder)
+    find = group_finder(group_pattern, group_column, manifest)
+    part = shard_of(shard)
+    with progress(job, as_json=json) as report, Bundle.open(bundle) as opened:
+        done = predict_folder(
+            opened,
+            Path(folder),
+            part_file(out, part),
+            find=find,
+            groups_out=groups_out,
+            part=part,
+            progress=report,
+        )
+        result = {
+            "predicted": done.predicted,
+            "errors": done.errors,
+            "out": str(done.out),
+            "errors_file": str(done.errors_file) if done.errors_file else None,
+            "referred": done.referred,
+            "unlike": done.unlike,
+            "groups_out": str(done.groups_out) if done.groups_out else None,
+        }
+        text = f"{plural(done.predicted, 'image')} predicted: {done.out}."
+        if done.referred is not None:
+            text += f" {done.predicted - done.referred:,} decided, {done.referred:,} referred."
+        if done.unlike:
+            text += f" {plural(done.unlike, 'image')} unlike anything labelled."
+        if done.errors:
+            text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
+        tell(result, f"{text} {done.groups}".strip(), as_json=json, job=job)
+        listed(done.errors)
+    if not done.predicted and part == (0, 1):
+        raise typer.Exit(1)
+    return None
+
+
+def predict_dropped(
+    project: Annotated[str, typer.Argument()],
+    folder: Annotated[Path, typer.Argument()],
+    bundle: Annotated[Path, typer.Argument()],
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Predict what was dropped on the page; PROJECT may be the folder of none."""
+    from fewshot_lab.export import predict_dropped as predict_them
+    from fewshot_lab.project import Project
+
+    with progress(job, as_json=json) as report:
+        with nullcontext() if project.startswith(".") else Project.open(project) as opened:
+            done = predict_them(bundle, folder, opened, progress=report)
+        result = {"predicted": len(done.answers), "errors": done.refused}
+        tell(result, f"{plural(len(done.answers), 'image')} predicted.", as_json=json, job=job)
+
+
+def embed_files(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Images: a folder (recursive), a ZIP, a file, s3://BUCKET/FOLDER.",
+            show_default=False,
+        ),
+    ],
+    backbone: Annotated[str, typer.Option(help="A name, or a checkpoint file.")],
+    out: Annotated[Path, typer.Option(help="The folder for Parquet files.")] = Path("embeddings"),
+    ray: Annotated[
+        str, typer.Option("--ray", metavar="ADDRESS", help="Of Ray: HOST:PORT, auto or local.")
+    ] = "local",
+    workers: Workers = 2,
+    home: Home = None,
+    json: Json = False,
+    job: JobFolder = None,
+) -> None:
+    """Embed files that are in no project, as a Ray Data job."""
+    from fewshot_lab.export import RayWork
+
+    work = RayWork(source, _folder(out), ray, workers, backbone=backbone)
+    _on_ray(work, "embedded", as_json=json, job=job)
+
+
+def _folder(out: Path) -> Path:
+    """Return where Parquet files go: NAME for NAME.csv."""
+    return out.absolute().with_suffix("")
+
+
+def _on_ray(work: Any, what: str, *, as_json: bool, job: Path | None) -> None:
+    from fewshot_lab.export import run_on_ray
+
+    with progress(job, as_json=as_json) as report:
+        done = run_on_ray(work, report)
+        result = {"done": done.done, "skipped": done.skipped, "errors": done.errors}
+        text = f"{plural(done.done, 'image')} {what}: {work.out}."
+        if done.skipped:
+            text += f" {done.skipped:,} had a row."
+        if done.errors:
+            text += f" {plural(len(done.errors), 'file')} could not be read."
+        tell(result | {"out": str(work.out)}, text, as_json=as_json, job=job)
+        listed(done.errors)
+    if not done.done + done.skipped:
+        raise typer.Exit(1)

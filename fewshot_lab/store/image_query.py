@@ -1,0 +1,62 @@
+"""One query: pictures as rows, each with the first file that still holds it."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from fewshot_lab.store.image_rows import ImageRow
+from fewshot_lab.store.schema import files, images
+
+
+def image_rows(connection: Connection, ids: Sequence[str] | None) -> dict[str, ImageRow]:
+    """Return pictures by id: those of some ids, or all."""
+    # The first file that still holds the picture; the first one of all where none does.
+    query = (
+        select(
+            images.c.id,
+            files.c.path,
+            files.c.file,
+            files.c.frame,
+            images.c.width,
+            images.c.height,
+            files.c.bytes,
+            images.c.grp,
+            images.c.reference,
+            images.c.meta,
+            images.c.ordinal,
+            files.c.source,
+        )
+        .join(files, files.c.image == images.c.ordinal)
+        .order_by(images.c.ordinal, files.c.seq)
+    )
+    if ids is not None:
+        query = query.where(images.c.id.in_(ids))
+    parsed: dict[str | None, dict[str, str | float]] = {None: {}}
+    by_id: dict[str, ImageRow] = {}
+    for replaced in (0, 1):
+        for row in connection.execute(query.where(files.c.replaced == replaced)).all():
+            image_id, path, file, frame, width, height, n, group, reference, meta, ordinal, src = (
+                row
+            )
+            if image_id in by_id:
+                continue
+            if replaced and file == src:
+                # Another picture lies there now, and must not be taken for this one.
+                file = f"replaced/{image_id}"
+            if meta not in parsed:
+                parsed[meta] = json.loads(meta)
+            by_id[image_id] = ImageRow(
+                id=image_id,
+                path=path,
+                file=file,
+                frame=frame,
+                width=width,
+                height=height,
+                bytes=n,
+                group=group,
+                reference=reference,
+                meta=dict(parsed[meta]),
+                ordinal=ordinal,
+            )
+    return by_id
