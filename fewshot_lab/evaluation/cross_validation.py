@@ -67,13 +67,16 @@ class CrossValidation:
         untested = [names.get(c, str(c)) for c, recall in self.recall.items() if not recall.n]
         if not untested:
             return ""
+        several = any((self.y == c).sum() > 1 for c, recall in self.recall.items() if not recall.n)
+        of = "" if noun == "group" and not several else f", of two {noun}s"
+        if noun == "group" and several:  # all of one: whoever looks at it knows its name
+            of += " (slides, patients)"
         some = ", ".join(untested[:3])
         if len(untested) > 3:
             some += f" and {len(untested) - 3} more"
         return (
             f"No balanced accuracy yet: {some} could not be tested. Every class needs labels of at "
-            f"least two images{'' if noun == 'group' else f', of two {noun}s'}, so that one can be "
-            "held out."
+            f"least two images{of}, so that one can be held out."
         )
 
     @property

@@ -107,8 +107,8 @@ class SlideReport:
         """Say on what the intervals rest."""
         if not self.seen_tiles:
             return (
-                "No labelled tile could be left out yet: the shares are those of the predictions, "
-                "and their intervals as wide as that."
+                "No labelled tile could be left out yet: that takes labels of each class on two "
+                "slides. Until then shares are those of the predictions, and may be anything."
             )
         tiles = f"{self.seen_tiles:,} labelled tiles left out in turn"
         if self.seen_slides < 2:

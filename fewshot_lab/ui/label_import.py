@@ -76,11 +76,11 @@ def _preview(preview: CsvPreview) -> None:
     muted(f"{plainly}. The labels carry the name {session.annotator()}.")
     new = {name.casefold() for name in preview.new_classes}
     rows = [
-        [name, count(n), "made by this" if name.casefold() in new else ""]
+        [name, count(n), "new class" if name.casefold() in new else ""]
         for name, n in preview.counts.items()
     ]
     if rows:
-        st.html(table_html(["Label", "Images", "Class"], rows))
+        st.html(table_html(["Label", "Images", "Note"], rows))
     if preview.problem:
         alert(preview.problem)
     if len(preview.new_classes) > max(NAMED, preview.images // 3):

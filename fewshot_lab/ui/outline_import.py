@@ -80,12 +80,12 @@ def _preview(preview: OutlinePreview) -> None:
             name,
             f"{n:,}",
             percent(n / preview.tiles),
-            "made by this" if name.casefold() in new else "",
+            "new class" if name.casefold() in new else "",
         ]
         for name, n in labels.counts.items()
     ]
     if rows:
-        st.html(table_html(["Class", "Tiles", "Of the slide", ""], rows))
+        st.html(table_html(["Class", "Tiles", "Of the slide", "Note"], rows))
     if labels.changed:
         alert(f"{plural(labels.changed, 'tile')} of yours would get another label than now.")
 

@@ -50,6 +50,17 @@ def test_a_class_with_one_label_is_not_judged():
     )
 
 
+def test_labels_of_one_group_are_told_to_lack_a_second_and_not_a_second_image():
+    X, y = data()
+    groups = np.where(y == 12, "slide A", np.arange(len(y)).astype(str))
+    found = cross_validation(fit(X, y, groups=groups, name="lda"), groups=groups)
+    assert not found.recall[12].n
+    assert found.why_not({12: "rare"}) == (
+        "No balanced accuracy yet: rare could not be tested. Every class needs labels of at least "
+        "two images, of two groups (slides, patients), so that one can be held out."
+    )
+
+
 def test_one_label_per_class_gives_no_figure():
     X, y = data(n=1)
     found = cross_validation(fit(X, y))

@@ -4,6 +4,7 @@
 import { AUDIT, FIRST_CLASS, KIND_MASK, NO_CLASS, SKIPPED, labelledCode, revertedCode } from "./labelcodes.js";
 import { RowsById } from "./rowsbyid.js";
 import { RowSet } from "./rowset.js";
+import { resized } from "./typedarrays.js";
 
 /** @import { ClassRow, LabelAction, LegendKey, Overview, Reversion, Selection, Snapshot, Update } from "./types.d.ts" */
 /** @typedef {{ client: string, q: number, rows: number[], action?: LabelAction, reversion?: Reversion, position?: number }} Pending */
@@ -293,18 +294,4 @@ export class Model {
     const rows = this.mask === null ? all : all.filter((row) => this.matches(row));
     return { ...selection, all, rows, set: new RowSet(rows) };
   }
-}
-
-/**
- * @template {Uint8Array | Uint16Array | Float32Array} T
- * @param {T} array
- * @param {number} length
- * @param {number} fill
- * @returns {T}
- */
-function resized(array, length, fill) {
-  if (array.length === length) return array;
-  const next = new /** @type {any} */ (array.constructor)(length).fill(fill);
-  next.set(array.subarray(0, Math.min(length, array.length)));
-  return next;
 }
