@@ -245,7 +245,7 @@ def _connect(address: str, workers: int, logs: str) -> None:
         except (OSError, RuntimeError, ValueError):
             raise FewshotLabError(
                 f"No Ray answers at {address}: start it (ray start --head), or give the address "
-                "of one."
+                "of one; where it asks for a token, set RAY_AUTH_MODE=token."
             ) from None
         return
     for attempt in range(ATTEMPTS):
