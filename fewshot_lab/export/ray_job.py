@@ -10,6 +10,7 @@ import importlib.util
 import multiprocessing
 import os
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -237,8 +238,11 @@ def _connect(address: str, workers: int, logs: str) -> None:
 
     if address != LOCAL:
         try:
+            host, colon, port = address.rpartition("://")[2].rpartition(":")
+            if colon:  # Ray itself would wait for minutes
+                socket.create_connection((host, int(port)), timeout=10).close()
             ray.init(address=address, log_to_driver=False)
-        except (ConnectionError, TimeoutError, RuntimeError, ValueError):
+        except (OSError, RuntimeError, ValueError):
             raise FewshotLabError(
                 f"No Ray answers at {address}: start it (ray start --head), or give the address "
                 "of one."
