@@ -153,7 +153,8 @@ def _preview(project: Project, file: Path, incoming: Incoming) -> bool:
         muted(f"{left} left out.")
     away = {path for each in both for path in each.unmatched}
     if away:
-        alert(f"{plural(len(away), 'path')} of the file lead to no image here: {min(away)}")
+        lead = "leads" if len(away) == 1 else "lead"
+        alert(f"{plural(len(away), 'path')} of the file {lead} to no image here: {min(away)}")
     problems = [each.problem for each in previews.values() if each.problem]
     for problem in problems:
         alert(problem)

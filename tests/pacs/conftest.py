@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ..dicom_series import write_phantom, write_series
+
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+STUDY, CT, SMALL = "1.2.826.0.1.9.1", "1.2.826.0.1.9.2", "1.2.826.0.1.9.3"
 TOKEN = "Basic " + b64encode(b"lab:secret").decode()
 
 
@@ -81,6 +84,20 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def stored(orthanc: Orthanc, tmp_path_factory) -> list[Path]:
+    """Return the files of a study that Orthanc holds: a CT, a small series, a localizer."""
+    folder = tmp_path_factory.mktemp("study")
+    same = {"study": STUDY}
+    ct = write_phantom(folder / "ct", 24, side=48, series=CT, **same)
+    write_series(folder / "small", [0, 4], series=SMALL, seed=3, side=32, **same)
+    scout = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    write_series(folder / "scout", [0], seed=4, ImageType=scout, **same)
+    for file in folder.rglob("*.dcm"):
+        orthanc.ask("/instances", file.read_bytes())
+    return ct
 
 
 @pytest.fixture

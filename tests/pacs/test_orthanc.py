@@ -21,24 +21,8 @@ from fewshot_lab.pacs import (
 )
 from fewshot_lab.project import Project, sequence_of, study_code
 
-from ..dicom_series import NAME, write_phantom, write_series
-from .conftest import TOKEN, Orthanc
-
-STUDY, CT, SMALL = "1.2.826.0.1.9.1", "1.2.826.0.1.9.2", "1.2.826.0.1.9.3"
-
-
-@pytest.fixture(scope="session")
-def stored(orthanc: Orthanc, tmp_path_factory) -> list[Path]:
-    """Return the files of a study that Orthanc holds: a CT, a small series, a localizer."""
-    folder = tmp_path_factory.mktemp("study")
-    same = {"study": STUDY}
-    ct = write_phantom(folder / "ct", 24, side=48, series=CT, **same)
-    write_series(folder / "small", [0, 4], series=SMALL, seed=3, side=32, **same)
-    scout = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
-    write_series(folder / "scout", [0], seed=4, ImageType=scout, **same)
-    for file in folder.rglob("*.dcm"):
-        orthanc.ask("/instances", file.read_bytes())
-    return ct
+from ..dicom_series import NAME, write_phantom
+from .conftest import CT, SMALL, STUDY, TOKEN, Orthanc
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 from fewshot_lab.accounts import ANYBODY
 from fewshot_lab.project import Project
 
-from .conftest import TOKEN
-from .test_orthanc import NAME, STUDY, stored  # noqa: F401 (a fixture)
+from ..dicom_series import NAME
+from .conftest import STUDY, TOKEN
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ def page(project: str) -> None:
         from_pacs(Project.open(project))
 
 
-def test_a_study_is_found_on_the_page(orthanc, stored, pacs_of, home: Path):  # noqa: F811
+def test_a_study_is_found_on_the_page(orthanc, stored, pacs_of, home: Path):
     pacs_of(orthanc.url, TOKEN)
     Project.create("chest").close()
     app = AppTest.from_function(page, kwargs={"project": "chest"}, default_timeout=60).run()
@@ -32,6 +32,7 @@ def test_a_study_is_found_on_the_page(orthanc, stored, pacs_of, home: Path):  # 
     app.button[0].click().run()
     assert not app.exception
     [table] = app.dataframe
-    assert list(table.value["Images"]) == ["27"] and NAME in table.value["Patient"][0]
+    # Other tests send a report to the study.
+    assert int(table.value["Images"][0]) >= 27 and NAME in table.value["Patient"][0]
     assert STUDY not in str(table.value)
     assert app.button(key="fl-pacs-fetch").disabled

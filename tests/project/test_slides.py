@@ -195,6 +195,7 @@ def test_killed_in_the_middle_an_import_goes_on(home, folder):
         stored = len(project.store.files())  # tiles that look alike are one image
         report = project.import_images(folder, tiling=Tiling(tile_um=16, most=100))
         assert stored
-        assert report.known == stored
-        assert stored + report.added + len(report.duplicates) == 200
+        # A tile that looks like another one is known, too, and has no image of its own.
+        assert report.known >= stored
+        assert report.known + report.added + len(report.duplicates) == 200
         assert [len(tiles_of(project, slide)) for slide in slides_of(project)] == [100, 100]
