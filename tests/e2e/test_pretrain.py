@@ -23,7 +23,7 @@ QUICK = {
 }
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_a_run_is_watched_stopped_resumed_and_its_backbone_used_and_left(
     project: Project, server: Server, page: Page, watch: Watch
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_run_is_watched_stopped_resumed_and_its_backbone_used_and_left(
 
     page.get_by_role("button", name="Try it on this project").click()
     switch = page.get_by_role("button", name="Switch to it")
-    switch.wait_for(timeout=120_000)
+    switch.wait_for(timeout=300_000)  # embeds and maps, beside what else runs
     expect(page.get_by_text("Balanced accuracy on the same labels")).to_be_visible()
     expect(page.get_by_text("labels per class:")).to_be_visible()
     assert project.backbone_name == before
