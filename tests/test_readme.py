@@ -59,6 +59,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(600)  # fourteen starts of Python beside other tests
 def test_the_terminal_example_works(folder, environment):
     lines = [line for block in blocks(GUIDE, "sh") for line in block.splitlines()]
     assert len(lines) >= 8
