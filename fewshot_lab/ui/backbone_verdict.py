@@ -44,7 +44,7 @@ def show(project: Project, *, busy: bool, use: Callable[[Project, str], None]) -
 def cost(project: Project) -> str:
     """Say how long a comparison takes: by the last one, else by the speed of the last embedding."""
     comparison = verdict(project)
-    if comparison is not None:
+    if comparison is not None and "seconds" in comparison:  # earlier versions kept none
         took = duration(comparison["seconds"])
         return f"The last comparison took {took}, with {plural(comparison['compared'], 'label')}."
     n = images_to_compare(project)

@@ -85,10 +85,10 @@ def test_images_of_a_patient_are_never_on_both_sides():
     assert found["knn"]["value"] < 0.7
 
 
-def test_without_labels_the_rank_alone_decides():
+def test_without_labels_nothing_decides_which_backbone_is_best():
     data = _Data(120)
     data.images = tuple(RunImage(image.id, image.file) for image in data.images)
     check = LabelCheck(data, Recipe())
     found = check(seeing)
     assert (found["knn"], found["logistic"]) == (None, None)
-    assert check.measure(found) == found["rank"]
+    assert found["rank"] > 0 and check.measure(found) is None

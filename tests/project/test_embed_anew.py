@@ -48,7 +48,8 @@ def project(home, tmp_path, backbone):
         data = path.read_bytes()
         length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + length])
-        del header["__metadata__"]["parts"]
+        for later in ("parts", "checksums"):
+            del header["__metadata__"][later]
         text = json.dumps(header).encode()
         path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
     ids = with_images.store.ids()

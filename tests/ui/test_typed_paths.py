@@ -30,6 +30,7 @@ FIELDS = {
 TEXT = {
     "cards",  # names and titles of projects
     "header",  # who labels
+    "pacs_form",  # what is searched for
     "predicted_groups",  # an expression
     "run_target",  # Slurm's names
 }
