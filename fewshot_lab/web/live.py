@@ -39,7 +39,7 @@ BEAT = 0.25
 """Seconds: so often at most a page gets something new."""
 MANY = 20
 QUIET = 30.0
-LATER = 4.0, 8.0
+LATER = 8.0, 16.0
 """Where more than ``MANY`` pages listen, those without an action for ``QUIET`` seconds are asked to
 come back after so many seconds, drawn between the two."""
 HAVE = ("rev", "labels", "images", "map", "overview")

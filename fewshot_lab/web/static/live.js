@@ -62,7 +62,7 @@ export class Live {
   }
 }
 
-const ACTIVITY = ["keydown", "pointerdown", "visibilitychange"];
+const ACTIVITY = ["keydown", "pointermove", "pointerdown", "visibilitychange"];
 
 /**
  * Where many listen, a page on which nobody does anything asks again later.
