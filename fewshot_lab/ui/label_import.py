@@ -11,13 +11,14 @@ from fewshot_lab.project import CsvPreview, Project
 from fewshot_lab.tables import find_column
 from fewshot_lab.ui import session, sources
 from fewshot_lab.ui.fragments import muted
+from fewshot_lab.ui.import_outcome import remember_outcome, show_outcome
 from fewshot_lab.ui.import_result import table_html
-from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.words import count, plural
 
 PREVIEWED = 5
 NAMED = 8
-DONE = "fl-labels-done"
+DONE = "fl-labels"
 
 
 def show(project: Project) -> None:
@@ -25,7 +26,7 @@ def show(project: Project) -> None:
     st.divider()
     st.header("Labels from a table")
     muted("A CSV with a column of file names and one of labels. What it would do is shown first.")
-    _outcome(project)
+    show_outcome(project, DONE)
     turn = st.session_state.setdefault("fl-labels-turn", 0)
     dropped = st.file_uploader(
         "Drop a CSV here, or choose one", type=["csv", "tsv", "txt"], key=f"fl-labels-{turn}"
@@ -45,7 +46,7 @@ def show(project: Project) -> None:
             key="fl-labels-store",
         ):
             project.labels.add_csv(table, session.annotator(), columns=columns)
-            st.session_state[DONE] = (project.name, project.store.history(1)[0].action_id)
+            remember_outcome(project, DONE)
             st.session_state["fl-labels-turn"] += 1
             st.rerun()
 
@@ -94,17 +95,3 @@ def _preview(preview: CsvPreview) -> None:
         with st.expander(f"{plural(len(preview.unmatched), 'row')} without an image here"):
             muted("No image has this path or file name here. They are left out:", small=True)
             st.html(table_html(["File"], [[path] for path in preview.unmatched[:200]]))
-
-
-def _outcome(project: Project) -> None:
-    """Say what the last table did, with the way back, while nothing was labelled since."""
-    name, action = st.session_state.get(DONE, ("", None))
-    newest = project.store.history(1) if name == project.name else []
-    if not newest or newest[0].action_id != action or newest[0].undone:
-        return
-    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-        note(f"{newest[0].sentence}.")
-        if st.button("Undo", key="fl-labels-undo", type="tertiary"):
-            project.store.undo(session.annotator(), client=None, q=None)
-            st.session_state.pop(DONE)
-            st.rerun()

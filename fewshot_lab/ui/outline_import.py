@@ -12,15 +12,16 @@ from fewshot_lab.exchange import OutlinePreview, label_by_outlines, preview_outl
 from fewshot_lab.project import slides_of
 from fewshot_lab.ui import session
 from fewshot_lab.ui.fragments import muted, plainly
+from fewshot_lab.ui.import_outcome import remember_outcome, show_outcome
 from fewshot_lab.ui.import_result import table_html
-from fewshot_lab.ui.on_error import alert, note, sentences
+from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.words import percent, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 BY_NAME = "the one the file is named after"
-DONE = "fl-outlines-done"
+DONE = "fl-outlines"
 
 
 def show(project: Project) -> None:
@@ -30,7 +31,7 @@ def show(project: Project) -> None:
         "GeoJSON of annotations with classes, one slide a file. Tiles that lie inside get the "
         "class. What it would do is shown first."
     )
-    _outcome(project)
+    show_outcome(project, DONE)
     turn = st.session_state.setdefault("fl-outlines-turn", 0)
     dropped = st.file_uploader(
         "Drop a GeoJSON here, or choose one", type=["geojson", "json"], key=f"fl-outlines-{turn}"
@@ -65,7 +66,7 @@ def show(project: Project) -> None:
             key="fl-outlines-store",
         ):
             label_by_outlines(project, preview, session.annotator())
-            st.session_state[DONE] = (project.name, project.store.history(1)[0].action_id)
+            remember_outcome(project, DONE)
             st.session_state["fl-outlines-turn"] += 1
             st.rerun()
 
@@ -88,17 +89,3 @@ def _preview(preview: OutlinePreview) -> None:
         st.html(table_html(["Class", "Tiles", "Of the slide", "Note"], rows))
     if labels.changed:
         alert(f"{plural(labels.changed, 'tile')} of yours would get another label than now.")
-
-
-def _outcome(project: Project) -> None:
-    """Say what the last file did, with the way back, while nothing was labelled since."""
-    name, action = st.session_state.get(DONE, ("", None))
-    newest = project.store.history(1) if name == project.name else []
-    if not newest or newest[0].action_id != action or newest[0].undone:
-        return
-    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-        note(f"{newest[0].sentence}.")
-        if st.button("Undo", key="fl-outlines-undo", type="tertiary"):
-            project.store.undo(session.annotator(), client=None, q=None)
-            st.session_state.pop(DONE)
-            st.rerun()
