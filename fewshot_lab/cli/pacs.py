@@ -102,8 +102,8 @@ def fetch(
         pacs = connect()
         study = [_uid_of(opened, pacs, each, date) for each in study]
         if dry_run:
-            found = [each for uid in study for each in series_of(pacs, uid, tick)]
-            chosen = [s for s in found if s.has_pictures and modality in ("", s.modality)]
+            series = [each for uid in study for each in series_of(pacs, uid, tick)]
+            chosen = [s for s in series if s.has_pictures and modality in ("", s.modality)]
             rows = [[s.modality, f"{s.images:,}", s.description] for s in chosen[:50]]
             images = sum(s.images for s in chosen)
             lines = [table(["modality", "images", "series"], rows)] if rows else []
@@ -114,7 +114,7 @@ def fetch(
             tell(counted, "\n".join(lines), as_json=json)
             return
         done: list[dict[str, Any]] = []
-        said: list[str] = []
+        sentences: list[str] = []
         for uid in study:
             report = fetch_study(
                 opened,
@@ -126,13 +126,13 @@ def fetch(
                 progress=tick,
             )
             done.append(report.to_dict())
-            said.append(report.sentence)
+            sentences.append(report.sentence)
             if not json:
                 print(report.sentence)
             if report.imported is not None:
                 listed(report.imported.refused)
                 listed(report.imported.volume_notes)
-        result: dict[str, Any] = {"studies": done, "sentence": " ".join(said)}
+        result: dict[str, Any] = {"studies": done, "sentence": " ".join(sentences)}
         if prepare:
             result |= prepare_project(opened, backbone=None, report=tick)
         opened.touch()

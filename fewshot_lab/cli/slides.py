@@ -142,8 +142,8 @@ def in_(
     if counts:
         parts.append(f"{counts}.")
     if labels.new_classes:
-        made = plural(len(labels.new_classes), "new class", "new classes")
-        parts.append(f"{made}: {', '.join(labels.new_classes)}.")
+        new_classes = plural(len(labels.new_classes), "new class", "new classes")
+        parts.append(f"{new_classes}: {', '.join(labels.new_classes)}.")
     if labels.changed:
         parts.append(f"{plural(labels.changed, 'tile')} had another label of {annotator}.")
     if dry_run:
