@@ -155,7 +155,8 @@ def test_a_door_offers_only_what_somebody_asks_for():
             continue
         for node in ast.parse(door.read_text(encoding="utf-8")).body:
             for name in node.names if isinstance(node, ast.ImportFrom) else []:
-                full, behind = f"fewshot_lab.{room}.{name.name}", f"{room}.{name.name}"
+                offered = name.asname or name.name
+                full, behind = f"fewshot_lab.{room}.{offered}", f"{room}.{offered}"
                 if not any(
                     file != door and ((full, file) in imported or behind in text)
                     for file, text in asked.items()
