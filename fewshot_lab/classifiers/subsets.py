@@ -1,7 +1,5 @@
 """One classifier fitted again on many subsets of the same labels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import numpy as np

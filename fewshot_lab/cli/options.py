@@ -1,7 +1,5 @@
 """Options that many verbs share."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """From probabilities to what one does with them: measured, and made a rule that travels."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

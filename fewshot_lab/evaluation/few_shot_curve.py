@@ -1,7 +1,5 @@
 """A few-shot curve: its figures with intervals, from what the classifiers answered."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

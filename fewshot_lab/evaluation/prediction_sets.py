@@ -1,7 +1,5 @@
 """Prediction sets that hold the true class as often as promised."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

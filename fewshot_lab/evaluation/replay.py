@@ -1,7 +1,5 @@
 """Known images labelled again by each strategy, as if none were known."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Split lists: which image is for training and which for testing, as a CSV says."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError

@@ -1,7 +1,5 @@
 """What is wrong with this installation, each with the next step."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil

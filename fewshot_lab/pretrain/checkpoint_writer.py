@@ -1,7 +1,5 @@
 """Checkpoints written beside the training: it stands still for a copy in memory alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path

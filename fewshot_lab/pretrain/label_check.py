@@ -1,7 +1,5 @@
 """“Is it helping?”: what the labels that exist say of the backbone, beside its frozen start."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Callable

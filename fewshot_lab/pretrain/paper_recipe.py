@@ -4,8 +4,6 @@ Read from their code, sparsam at commit 9457ae3; where that says more than the p
 hold (a fourth layer of the head), the weights count.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 IN_EPOCHS = {

@@ -1,7 +1,5 @@
 """What a project's probabilities are worth, in sentences."""
 
-from __future__ import annotations
-
 from fewshot_lab.evaluation import (
     NOT_ASSURED,
     Probabilities,

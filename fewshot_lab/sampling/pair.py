@@ -1,7 +1,5 @@
 """What to label next so that a classifier tells two classes apart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

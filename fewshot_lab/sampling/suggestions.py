@@ -1,7 +1,5 @@
 """Choosing which images are worth a label next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Figures of ordered classes: an error by two grades is worse than one by a single grade."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
