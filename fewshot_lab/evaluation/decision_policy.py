@@ -137,10 +137,7 @@ def act(
             evidence, settings.target_error, confidence, pool.groups, assure=False
         )
     sets = prediction_sets(
-        plain,
-        settings.set_coverage,
-        method=settings.set_method,
-        per_class=settings.set_per_class,
+        plain, settings.set_coverage, method=settings.set_method, per_class=settings.set_per_class
     )
     decision = Decision(
         thresholds,

@@ -45,11 +45,7 @@ class ClipFile:
 
     def save(self) -> None:
         """Write it down."""
-        text = {
-            "video": str(self.video),
-            "boxes": self.boxes,
-            "sharpness": self.sharpness,
-        }
+        text = {"video": str(self.video), "boxes": self.boxes, "sharpness": self.sharpness}
         write_atomically(self.file, json.dumps(text).encode())
 
     @property

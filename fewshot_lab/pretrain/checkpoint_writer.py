@@ -44,10 +44,7 @@ class CheckpointWriter:
         return self._pending is not None and not self._pending.done()
 
     def write(
-        self,
-        state: dict[str, Any],
-        good_until: int | None,
-        also: Callable[[dict[str, Any]], None],
+        self, state: dict[str, Any], good_until: int | None, also: Callable[[dict[str, Any]], None]
     ) -> None:
         """Copy a state, and write it while the training goes on.
 

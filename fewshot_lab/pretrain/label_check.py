@@ -121,9 +121,7 @@ def _cross_validated(
 def _interval(right: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     _, code = np.unique(labels, return_inverse=True)
     interval = balanced(
-        np.bincount(code, right).astype(float),
-        np.bincount(code).astype(float),
-        images=len(code),
+        np.bincount(code, right).astype(float), np.bincount(code).astype(float), images=len(code)
     )
     return dataclasses.asdict(interval)
 

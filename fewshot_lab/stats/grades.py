@@ -99,12 +99,7 @@ def _weights(grades: int) -> Float:
 
 
 def _kappa(
-    differ: Float,
-    moved: Float,
-    p: Float,
-    q: Float,
-    weights: Float,
-    groups: NDArray[Any] | None,
+    differ: Float, moved: Float, p: Float, q: Float, weights: Float, groups: NDArray[Any] | None
 ) -> Interval:
     observed, expected = np.asarray(differ.mean()), np.asarray(p @ weights @ q)
     if not expected > 1e-12:
