@@ -144,6 +144,7 @@ def main() -> int:
         variables.setdefault("OMP_NUM_THREADS", "1")  # as many threads as there are workers
         measure = ["coverage", "run", "-m"] if measured else []
         tests = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
+        tests.append("--no-loadscope-reorder")  # tests/conftest.py orders the files
         if with_browser:
             # Beside the others: they mostly wait for a page.
             in_browser = [python, "-m", *measure, "pytest", "-m", "e2e"]

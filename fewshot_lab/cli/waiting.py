@@ -9,11 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from fewshot_lab.cli.options import option
 
-Now = Annotated[
-    bool, typer.Option("--now", help="Begin beside other heavy work, without waiting in line.")
-]
+Now = Annotated[bool, option("Begin beside other heavy work, without waiting in line.", "--now")]
 
 
 def in_turn(

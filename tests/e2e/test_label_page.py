@@ -2,8 +2,9 @@
 
 import io
 import re
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,48 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
 
-from .conftest import STORED_WITHIN, press
+from .conftest import STORED_WITHIN, Server, press
 
 Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests here: each has a project of its own."""
+    folder = tmp_path_factory.mktemp("shared")
+    home = folder / "projects"
+    home.mkdir()
+    (home / ".started").touch()
+    server = Server(home, folder / "server.log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    if not shared.runs:
+        shared.start()  # a test that failed had killed it
+    return shared
+
+
+@pytest.fixture
+def home(shared: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FEWSHOT_LAB_HOME", str(shared.home))
+    return shared.home
+
+
+@pytest.fixture
+def project(home: Path, cells: Path) -> Project:
+    """Return a fresh copy of the project of drawn cells, under a name of its own."""
+    name = f"cells{len(list(home.iterdir()))}"
+    shutil.copytree(cells, home / name)
+    return Project.open(name, home=home)
+
+
+@pytest.fixture
+def open_label_page(open_label_page: Open, project: Project) -> Open:
+    return lambda: open_label_page(project.name)
 
 
 def inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
@@ -229,11 +269,11 @@ def test_names_typed_faster_than_the_server_answers_are_classes_in_their_order_a
     assert [row.name for row in project.store.classes()] == names
 
 
-def not_embedded(folder: Path, page: Page, server: Any) -> Project:
+def not_embedded(name: str, folder: Path, page: Page, server: Any) -> Project:
     """Open the label page of a project without embeddings, and give it a class."""
     draw_demo(folder, n=60)
-    project = Project.create("early", images=folder)
-    page.goto(f"{server.url}/label?project=early")
+    project = Project.create(name, images=folder)
+    page.goto(f"{server.url}/label?project={name}")
     page.wait_for_selector(".ws-tile")
     add_class(page, "lymphocyte")
     to_images(page)
@@ -243,7 +283,7 @@ def not_embedded(folder: Path, page: Page, server: Any) -> Project:
 def test_the_images_at_hand_stay_when_the_first_suggestions_come(
     home: Path, tmp_path: Path, page: Page, server: Any
 ) -> None:
-    project = not_embedded(tmp_path / "cells", page, server)
+    project = not_embedded("early", tmp_path / "cells", page, server)
     for n in (1, 2):
         press(page, "1")
         until(lambda n=n: labelled(project) == n, "a label before there are embeddings")
@@ -262,7 +302,7 @@ def test_the_images_at_hand_stay_when_the_first_suggestions_come(
 def test_a_key_pressed_as_the_images_change_labels_none_of_the_new_ones(
     home: Path, tmp_path: Path, page: Page, server: Any
 ) -> None:
-    project = not_embedded(tmp_path / "cells", page, server)
+    project = not_embedded("changing", tmp_path / "cells", page, server)
     page.evaluate(
         """() => {
           const grid = document.querySelector('.ws-grid');
@@ -661,7 +701,7 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
         page.goto("about:blank")
     server.start()
     if closed:
-        page.goto(f"{server.url}/label?project=cells")
+        page.goto(f"{server.url}/label?project={project.name}")
         page.wait_for_selector(".ws-tile")
     until(lambda: len(project.store.events()) >= had + 10, "seven labels, undo, redo and undo")
     page.wait_for_timeout(3000)

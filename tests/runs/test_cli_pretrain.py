@@ -94,7 +94,7 @@ def test_a_run_that_collapses_says_which_clone_to_try(
     assert [r["name"] for r in json.loads(capsys.readouterr().out)["runs"]] == ["cool"]
 
 
-@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.exhaustive), 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 @pytest.mark.usefixtures("project")
 def test_in_the_foreground_a_run_says_for_whom_it_waits(processes: int) -> None:
     from fewshot_lab.jobs import queue_slot
