@@ -58,8 +58,12 @@ def test_images_that_are_away_are_told_and_tried_again(
     assert f"{files[0]}: The file is not there." in printed.err
     for file in files:
         file.with_suffix(".away").rename(file)
+    (block,) = (project.folder.parent / ".runs" / ".cache").glob("*/*.u8")
+    block.write_bytes(b"of other images")
     assert verb([*line, "two"]) == 0
     assert "two has learnt from 48 images." in capsys.readouterr().out
+    assert verb(["runs", "two"]) == 0
+    assert "Of 1 file of decoded images" in capsys.readouterr().out
     assert find_run("two").metrics()[-1]["epoch"] == 2 * 8 / 48
 
 
