@@ -35,8 +35,8 @@ def risk_coverage(probabilities: "Probabilities") -> go.Figure:
     """Return the error among the decided images over the share decided, with its interval."""
     curve, threshold = probabilities.curve, probabilities.threshold
     figure = _figure("Error, the more is decided", "share of images decided", "wrong among them")
-    limits = ((100 * part).tolist() for part in (curve.coverage, curve.low, curve.high))
-    add_band(figure, *limits, ACCENT, 0.18)
+    x, low, high = ((100 * part).tolist() for part in (curve.coverage, curve.low, curve.high))
+    add_band(figure, x, low, high, ACCENT, 0.18)
     figure.add_scatter(
         x=100 * curve.coverage,
         y=100 * curve.error,
