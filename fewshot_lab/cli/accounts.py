@@ -1,7 +1,5 @@
 """Who may do what: accounts of the server, members of a project."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Backbones on the same labels and draws: evaluate backbones."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fewshot_lab.cli.few_shot import shots_of

@@ -1,7 +1,5 @@
 """Backbones: listing them, and comparing them on a project's labels."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import asdict
 from typing import Annotated, Any

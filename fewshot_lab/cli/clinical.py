@@ -1,7 +1,5 @@
 """Verbs of evaluate: one answer for each patient, grades, what errors cost."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

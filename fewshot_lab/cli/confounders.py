@@ -1,7 +1,5 @@
 """Whether a classifier goes by the disease or by the site: evaluate confounders."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fewshot_lab.cli.options import Home, Json, ProjectName, option

@@ -1,7 +1,5 @@
 """How good, how sure: the verbs of evaluate; here its curve and its probabilities."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -1,7 +1,5 @@
 """The few-shot curve of the paper's protocol: evaluate nshot."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

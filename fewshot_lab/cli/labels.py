@@ -1,7 +1,5 @@
 """Labels: label, labels, history."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Keeping a server: backup, restore, move-database."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated

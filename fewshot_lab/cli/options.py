@@ -1,7 +1,5 @@
 """Options that many verbs share."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,8 +22,7 @@ def _use_home(home: Path | None) -> Path | None:
 
 
 Home = Annotated[
-    Path | None,
-    option("The folder that holds the projects.", "--home", callback=_use_home),
+    Path | None, option("The folder that holds the projects.", "--home", callback=_use_home)
 ]
 
 

@@ -1,7 +1,5 @@
 """Predicting and embedding files by what was exported: predict, embed-files."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any

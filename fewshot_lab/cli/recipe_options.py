@@ -1,7 +1,5 @@
 """The values of a recipe as the terminal takes them: options, NAME=VALUE, a file."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Images that moved as a whole: projects relink."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """What each suggestion strategy would have cost, and which is used: evaluate replay, strategy."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

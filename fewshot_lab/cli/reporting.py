@@ -1,7 +1,5 @@
 """What a verb says: results on stdout, progress on stderr, both into the run folder of a job."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time

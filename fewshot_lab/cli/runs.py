@@ -1,7 +1,5 @@
 """The pretraining runs: runs, stop, clone-run, delete-run."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """The app and its long work: serve, jobs."""
 
-from __future__ import annotations
-
 import errno
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """One of several parts of the work: --shard i/n, torchrun, srun and Slurm arrays."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Search by similarity in large projects: index, neighbours."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The audit of another site, by labels of images that a bundle predicted there."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

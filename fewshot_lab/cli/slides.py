@@ -1,7 +1,5 @@
 """Whole slides: slides tissue, slides show, slides out, slides in."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path

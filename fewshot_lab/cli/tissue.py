@@ -1,7 +1,5 @@
 """Whole slides before they are imported: slides tissue."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Heavy work at the terminal waits its turn, as the app's jobs do."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator

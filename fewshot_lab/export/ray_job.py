@@ -4,8 +4,6 @@ The job runs in a process of its own: Ray ends the process that drives it where 
 away. What is finished lies in the folder, and the next start leaves it out.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """What a run will cost, told before it starts."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Reads what torchrun sets (RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), or Slurm.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import re

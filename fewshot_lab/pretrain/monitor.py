@@ -1,7 +1,5 @@
 """Watching a run: its metrics, its health, whether it helps, and the backbone so far."""
 
-from __future__ import annotations
-
 import copy
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What training steps cost on this machine: measured on noise, and kept for an hour."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -3,8 +3,6 @@
 The first process keeps the run's status and log; the others tell it here why they ended.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import sys

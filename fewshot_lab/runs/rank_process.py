@@ -1,7 +1,5 @@
 """The one training script: it reads who it is from the environment, whoever started it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

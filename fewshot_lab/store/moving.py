@@ -1,7 +1,5 @@
 """Whole databases: saved into one file, made from one, and moved while nobody else uses them."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What lies in a folder of the server, for choosing one by looking."""
 
-from __future__ import annotations
-
 import os
 import time
 from dataclasses import dataclass

@@ -178,9 +178,7 @@ def _chosen_projects(project: Project) -> list[Project]:
     return [project if name == project.name else Project.open(name) for name in names]
 
 
-def _images(
-    project: Project,
-) -> tuple[tuple[list[RunImage], dict[int, str]], ImageFilter | None]:
+def _images(project: Project) -> tuple[tuple[list[RunImage], dict[int, str]], ImageFilter | None]:
     names = [
         info.name for info in Project.list() if info.images and visitor.may("pretrain", info.name)
     ]

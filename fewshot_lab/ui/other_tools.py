@@ -96,13 +96,7 @@ def show_import(project: Project) -> None:
         able = _preview(project, file, incoming)
         if st.button("Take these labels", type="primary", disabled=not able, key="fl-from-store"):
             taken = take_in(
-                project,
-                file,
-                kind,
-                session.annotator(),
-                boxes=boxes,
-                apart=apart,
-                progress=_bar(),
+                project, file, kind, session.annotator(), boxes=boxes, apart=apart, progress=_bar()
             )
             if taken.boxes:
                 work.start(project, "prepare")

@@ -2,9 +2,8 @@
 
 import io
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,48 +15,9 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
 
-from .conftest import STORED_WITHIN, Server, press
+from .conftest import STORED_WITHIN, press
 
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests here: each has a project of its own."""
-    folder = tmp_path_factory.mktemp("shared")
-    home = folder / "projects"
-    home.mkdir()
-    (home / ".started").touch()
-    server = Server(home, folder / "server.log")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(shared: Server) -> Server:
-    if not shared.runs:
-        shared.start()  # a test that failed had killed it
-    return shared
-
-
-@pytest.fixture
-def home(shared: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FEWSHOT_LAB_HOME", str(shared.home))
-    return shared.home
-
-
-@pytest.fixture
-def project(home: Path, cells: Path) -> Project:
-    """Return a fresh copy of the project of drawn cells, under a name of its own."""
-    name = f"cells{len(list(home.iterdir()))}"
-    shutil.copytree(cells, home / name)
-    return Project.open(name, home=home)
-
-
-@pytest.fixture
-def open_label_page(open_label_page: Open, project: Project) -> Open:
-    return lambda: open_label_page(project.name)
 
 
 def inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
