@@ -1,7 +1,5 @@
 """The few-shot protocol of Nielsen et al. 2023: what is drawn, and what is tested on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a run will cost, measured before it starts, and how much of it fits into memory."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -5,8 +5,6 @@ without network, closes nothing, and gloo and nccl would wait for as long as the
 process writes every few seconds into what the run keeps in common, and reads what the others wrote.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

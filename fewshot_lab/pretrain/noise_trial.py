@@ -1,7 +1,5 @@
 """Training steps on drawn noise, by which cost and memory are measured before a run."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which changes leave an image of a kind what it is: flips, turns and colours by modality."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass, field
 from typing import Any

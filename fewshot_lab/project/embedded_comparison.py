@@ -228,8 +228,8 @@ def _embedded(
         each = 1 / report.images_per_second
     if report.failed:
         raise FewshotLabError(f"{len(report.failed):,} of the labelled images cannot be read now.")
-    made = open_embeddings(folder)
-    return made.matrix(ids).astype(np.float32), made.parts, each
+    embeddings = open_embeddings(folder)
+    return embeddings.matrix(ids).astype(np.float32), embeddings.parts, each
 
 
 def _fitted(

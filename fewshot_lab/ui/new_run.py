@@ -26,13 +26,7 @@ from fewshot_lab.runs import (
 )
 from fewshot_lab.ui import visitor
 from fewshot_lab.ui.on_error import note
-from fewshot_lab.ui.run_recipe import (
-    cost_is_shown,
-    edit_recipe,
-    measure_cost,
-    show_cost,
-    warn,
-)
+from fewshot_lab.ui.run_recipe import cost_is_shown, edit_recipe, measure_cost, show_cost, warn
 from fewshot_lab.ui.run_target import ask_target
 from fewshot_lab.ui.run_words import recipe_value
 from fewshot_lab.ui.typed_paths import confine_backbone
@@ -172,9 +166,7 @@ def _chosen_projects(project: Project) -> list[Project]:
     return [project if name == project.name else Project.open(name) for name in names]
 
 
-def _images(
-    project: Project,
-) -> tuple[tuple[list[RunImage], dict[int, str]], ImageFilter | None]:
+def _images(project: Project) -> tuple[tuple[list[RunImage], dict[int, str]], ImageFilter | None]:
     names = [
         info.name for info in Project.list() if info.images and visitor.may("pretrain", info.name)
     ]
