@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
@@ -23,7 +23,6 @@ def try_backbone(
     project: ProjectName,
     backbone: Annotated[str, option("The one to compare with.", "--backbone")],
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -44,7 +43,6 @@ def compare_backbones(
     backbone: Annotated[list[str] | None, typer.Option("--backbone")] = None,
     behind: Annotated[bool, option("Give way to everything else.", "--behind")] = False,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -90,7 +88,6 @@ def backbones(
         ),
     ] = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List the backbones, the default first."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.labels import CsvOut, write_csv
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural, share
 
@@ -28,9 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command()(report)
 
 
-def fit(
-    project: ProjectName, classifier: ClassifierName = None, home: Home = None, json: Json = False
-) -> None:
+def fit(project: ProjectName, classifier: ClassifierName = None, json: Json = False) -> None:
     """Fit a classifier on the labels and say how good it is."""
     import time
 
@@ -73,7 +71,6 @@ def predictions(
     out: CsvOut = None,
     classifier: ClassifierName = None,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write labels and predictions of all images as CSV."""
@@ -113,7 +110,6 @@ def export(
         bool, option("Name the image files in labels.csv.", "--file-names")
     ] = False,
     classifier: ClassifierName = None,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -164,7 +160,6 @@ def _user() -> str:
 def report(
     project: ProjectName,
     out: Annotated[Path, option("The HTML file to write.")] = Path("report.html"),
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

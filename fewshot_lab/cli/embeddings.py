@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, option
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, asked_shard
 from fewshot_lab.cli.waiting import Now, in_turn
@@ -48,7 +48,6 @@ def embed(
         int | None, option("On a GPU, processes that read; on a CPU, lanes.", min=1)
     ] = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -117,7 +116,6 @@ def map_(
     fresh: Annotated[
         bool, option("Lay all images out anew, also those placed before.", "--fresh")
     ] = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -139,7 +137,6 @@ def prepare(
     neighbours: Neighbours = None,
     min_dist: MinDist = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -193,7 +190,6 @@ def demo(
     name: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its name.")] = "demo",
     images: Annotated[int, option("How many cells to draw.", min=8)] = 1200,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

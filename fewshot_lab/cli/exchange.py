@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.labels import tell_unmatched
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, option
 from fewshot_lab.cli.reporting import progress, tell
 
 
@@ -28,7 +28,7 @@ File = Annotated[
 ]
 As = Annotated[Kind, option("The format.", "--as", show_default=False)]
 
-exchange = typer.Typer(
+exchange = Verbs(
     name="exchange",
     help="Labels, predictions and embeddings to and from other tools.",
     no_args_is_help=True,
@@ -47,7 +47,6 @@ def out(
     project: ProjectName,
     file: File,
     kind: As,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -76,7 +75,6 @@ def in_(
     copy: Annotated[
         bool, option("Keep boxes as files, not as parts of their images.", "--copy")
     ] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Take in the labels of whole images, and with --boxes those of boxes.

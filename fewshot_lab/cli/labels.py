@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cells import table_encoding
-from fewshot_lab.cli.options import Home, Json, NoMark, ProjectName, option
+from fewshot_lab.cli.options import Json, NoMark, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.words import plural
 
@@ -27,7 +27,6 @@ def label(
         Path, option("A CSV with the columns path and label, or usual names for them.", "--csv")
     ],
     annotator: Annotated[str, option("Who labelled.")],
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Label images from a CSV.
@@ -66,7 +65,6 @@ def labels(
         bool, option("A row for each annotator's own opinion.", "--opinions")
     ] = False,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write the labels as CSV, now or of a past moment."""
@@ -100,7 +98,6 @@ def write_csv(text: str, out: Path | None, *, as_json: bool) -> None:
 def history(
     project: ProjectName,
     limit: Annotated[int, option("How many actions.", min=1)] = 20,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show the last actions, the newest first."""

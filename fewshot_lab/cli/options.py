@@ -1,6 +1,9 @@
 """Options that many verbs share."""
 
+import inspect
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +27,32 @@ def _use_home(home: Path | None) -> Path | None:
 Home = Annotated[
     Path | None, option("The folder that holds the projects.", "--home", callback=_use_home)
 ]
+
+
+class Verbs(typer.Typer):
+    """Verbs that all take ``--home``: it is for what they call, so none has it as a parameter."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        """Return what adds a verb."""
+        add = super().command(name, **settings)
+        return lambda verb: add(with_home(verb))
+
+
+def with_home(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return a verb that takes ``--home``, too."""
+
+    @wraps(verb)
+    def run(*, home: Path | None = None, **options: Any) -> None:
+        verb(**options)
+
+    signature = inspect.signature(verb, eval_str=True)
+    option = inspect.Parameter(
+        "home", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Home
+    )
+    parameters = [*signature.parameters.values(), option]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {**verb.__annotations__, "home": Home}
+    return run
 
 
 def _leave_out_mark(no: bool) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cli.embeddings import prepare_project
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, option
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
@@ -23,7 +23,7 @@ Modality = Annotated[str, option("CT, MR, ...; all by default.", show_default=Fa
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the app."""
-    group = typer.Typer(
+    group = Verbs(
         help="Search, fetch and report: DICOMweb. FEWSHOT_LAB_PACS_URL names the address."
     )
     group.command()(search)
@@ -85,7 +85,6 @@ def fetch(
     dry_run: Annotated[bool, option("Count series and images, and stop.", "--dry-run")] = False,
     prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -162,7 +161,6 @@ def report(
         option("Uids of studies that were fetched: their originals are in the PACS."),
     ] = None,
     send: Annotated[bool, option("Send the reports to the PACS.", "--send")] = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
@@ -48,7 +48,6 @@ def people(
         float | None, option("Own images that come back unmarked, per label.")
     ] = None,
     by: Annotated[str | None, option("Who changes any of this.", metavar="NAME")] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show who labelled what and how far people agree; options change how they work together.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, option
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, option
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.errors import FewshotLabError
@@ -63,7 +63,6 @@ def predict(
     workers: Workers = 2,
     embeddings: Annotated[bool, option("Ray: the embeddings, too.", "--embeddings")] = False,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -125,7 +124,6 @@ def predict_dropped(
     project: Annotated[str, typer.Argument()],
     folder: Annotated[Path, typer.Argument()],
     bundle: Annotated[Path, typer.Argument()],
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -150,7 +148,6 @@ def embed_files(
         str, option("Of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
     ] = "local",
     workers: Workers = 2,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, option
+from fewshot_lab.cli.options import Json, option
 from fewshot_lab.cli.recipe_options import (
     Detach,
     RecipeValues,
@@ -106,7 +106,6 @@ def pretrain(
     by_hand: Annotated[
         bool, option("Slurm: write job.sbatch and do not submit it.", "--by-hand")
     ] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Pretrain a backbone on a project's unlabelled images by DINO."""

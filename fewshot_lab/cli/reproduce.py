@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import Home, ProjectName, option
+from fewshot_lab.cli.options import ProjectName, option
 from fewshot_lab.cli.pretrain import pretrain
 from fewshot_lab.cli.recipe_options import RecipeValues
 from fewshot_lab.cli.reporting import listed, progress
@@ -48,7 +48,6 @@ def reproduce(
     device: Annotated[str | None, option("cpu or cuda.", "--device")] = None,
     out: Annotated[Path | None, option("The JSON file to write the curve to.")] = None,
     now: Now = False,
-    home: Home = None,
 ) -> None:
     """Pretrain, embed and evaluate as Nielsen et al. 2023 did; the same command goes on.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, option
+from fewshot_lab.cli.options import Json, option
 from fewshot_lab.cli.recipe_options import Detach, RecipeValues, values_of
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.run_screen import in_foreground
@@ -28,7 +28,6 @@ def runs(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A run's name, for all about it.")
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List the pretraining runs, or say all about one."""
@@ -61,7 +60,6 @@ def runs(
 def stop(
     run: RunName,
     wait: Annotated[float, option("Seconds to wait for its checkpoint.", min=0)] = 60.0,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Stop a run; it writes a checkpoint first and can be resumed."""
@@ -86,7 +84,6 @@ def clone_run(
         list[str] | None, option("An image to leave out; may be repeated.", metavar="FILE")
     ] = None,
     detach: Detach = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Train on the same images once more, with other values of the recipe."""
@@ -105,7 +102,7 @@ def clone_run(
         in_foreground(clone, device=None, nproc=None, now=False, as_json=json)
 
 
-def delete_run(run: RunName, home: Home = None, json: Json = False) -> None:
+def delete_run(run: RunName, json: Json = False) -> None:
     """Delete a run with its checkpoints and its backbone; projects that use it keep a copy."""
     from fewshot_lab.runs import find_run
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -74,7 +74,6 @@ def serve(
         Path | None,
         option("Log to this file, too; a new one begins after 10 MiB, five older ones stay."),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Start the app in the browser."""
@@ -160,7 +159,6 @@ def _free_port(host: str, wanted: int | None) -> int:
 def jobs(
     project: ProjectName,
     stop: Annotated[str | None, option("Stop this one.", metavar="ID")] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List the long work of a project, the newest first."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.words import plural
@@ -28,7 +28,6 @@ def index(
             "--codes/--whole",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -56,7 +55,6 @@ def neighbours(
     k: Annotated[int, option("Neighbours of each image.", "-k", min=1, max=500)] = 10,
     shard: Shard = None,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, NoMark, ProjectName, option
+from fewshot_lab.cli.options import Json, NoMark, ProjectName, Verbs, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.tissue import tissue
 from fewshot_lab.words import percent, plural, share_of
 
-slides = typer.Typer(
+slides = Verbs(
     name="slides",
     help="Whole slides: what is said of them, and to and from QuPath.",
     no_args_is_help=True,
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(slides)
 
 
-def show(project: ProjectName, home: Home = None, json: Json = False) -> None:
+def show(project: ProjectName, json: Json = False) -> None:
     """Show each slide: its answer, and the share of each class with its interval."""
     from fewshot_lab.errors import FewshotLabError
     from fewshot_lab.project import PredictedImages, Project, slide_report, slides_of, tiles_of
@@ -94,7 +94,6 @@ def out(
         list[str] | None, option("A slide's name, again for more; all by default.")
     ] = None,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write slides: tiles as GeoJSON for QuPath, heat maps as OME-TIFF, tables as CSV."""
@@ -119,7 +118,6 @@ def in_(
     ] = None,
     least: Annotated[float, option("Share of a tile that one class must cover, 0 to 1.")] = 0.5,
     dry_run: Annotated[bool, option("Say it, store nothing.", "--dry-run")] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Label the tiles that outlines cover; lines, points and areas without a class are left out.

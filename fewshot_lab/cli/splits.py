@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import share
@@ -64,7 +64,6 @@ def groups(
             metavar="COLUMN|auto|none",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show or choose what stays on one side of every split: groups, near-duplicates, test set."""
@@ -176,7 +175,6 @@ def audit(
             "on, five at most."
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show what the images drawn at random say of the classifier; draw more."""
