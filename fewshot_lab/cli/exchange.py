@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.labels import tell_unmatched
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option
 from fewshot_lab.cli.reporting import progress, tell
 
 
@@ -33,14 +33,6 @@ exchange = Verbs(
     help="Labels, predictions and embeddings to and from other tools.",
     no_args_is_help=True,
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    exchange.command(name="out")(out)
-    exchange.command(name="in")(in_)
-    app.add_typer(exchange)
-    app.command(name="exchange-out", hidden=True)(out)
 
 
 def out(
@@ -91,3 +83,9 @@ def in_(
         opened.touch()
     tell(done._asdict(), done.sentence, as_json=json)
     tell_unmatched(project, done.unmatched)
+
+
+exchange.command(name="out")(out)
+exchange.command(name="in")(in_)
+app.add_typer(exchange)
+app.command(name="exchange-out", hidden=True)(out)
