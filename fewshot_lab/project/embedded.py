@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
     from fewshot_lab.project.kept_pool import KeptPool
 
-ROWS = 65_536
-"""Images that are prepared at once: prepared, an embedding takes twice its room and more."""
-
 
 class EmbeddedProject(ProjectFolder):
     """Backbone, embeddings, index and map of a project."""
@@ -144,8 +141,11 @@ class EmbeddedProject(ProjectFolder):
             put_into_use(self, backbone or chosen.name)
         if self._through is None and shard is None:
             from fewshot_lab.project.copies import Copies
+            from fewshot_lab.project.near_duplicates import FLOOR, MANY, NearSearch
 
             Copies(self).compare(progress)
+            if len(items) > MANY:  # of fewer it takes no longer than opening a page may
+                NearSearch(self).by_embedding(FLOOR, progress)
         return report
 
     def through(self, backbone: str) -> Self:
@@ -211,15 +211,8 @@ class EmbeddedProject(ProjectFolder):
         All parts of an embedding, prepared, in their leading axes. Among ten neighbours more are
         of one class so than by the last layer alone (``benchmarks/backbones.py --neighbours``).
         """
-        import numpy as np
-
-        embeddings, pool = self.require_embeddings(), self.pool
-        return np.concatenate(
-            [
-                pool.rotate(embeddings.matrix(ids[start : start + ROWS]))
-                for start in range(0, max(len(ids), 1), ROWS)
-            ]
-        )
+        rows = self.require_embeddings().rows(ids)
+        return self.pool.rotated[rows]
 
     @property
     def map_folder(self) -> Path:

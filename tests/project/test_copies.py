@@ -42,7 +42,7 @@ def names(project, pairs):
 
 def test_a_mirrored_copy_stays_with_its_original(project):
     embed(project)
-    assert project.splits.grouping.pairs == []
+    assert list(project.splits.grouping.pairs) == []
     Copies(project).compare()
     (pair,) = project.splits.grouping.pairs
     assert names(project, [pair]) == [("P00_a.png", "P99_a.png")]
