@@ -141,11 +141,8 @@ class EmbeddedProject(ProjectFolder):
             put_into_use(self, backbone or chosen.name)
         if self._through is None and shard is None:
             from fewshot_lab.project.copies import Copies
-            from fewshot_lab.project.near_duplicates import FLOOR, MANY, NearSearch
 
             Copies(self).compare(progress)
-            if len(items) > MANY:  # of fewer it takes no longer than opening a page may
-                NearSearch(self).by_embedding(FLOOR, progress)
         return report
 
     def through(self, backbone: str) -> Self:

@@ -68,12 +68,16 @@ class NearSearch:
         self._kept: tuple[str, float, Near] | None = None
         self._copies = Copies(project)
 
-    def near(self, floor: float) -> Near:
-        """Return the pairs above a cosine and those of copies, and each image's nearest."""
-        return _with_copies(self.by_embedding(floor), self._copies.pairs(), self._project)
+    def near(self, threshold: float | None) -> Near:
+        """Return the pairs above a cosine and those of copies, and each image's nearest.
 
-    def by_embedding(self, floor: float, progress: Progress = silent) -> Near:
-        """Return the pairs above a cosine; what was searched before is read."""
+        The cosine is :data:`FLOOR`, or a person's threshold where that is lower.
+        """
+        return _with_copies(self.by_embedding(threshold), self._copies.pairs(), self._project)
+
+    def by_embedding(self, threshold: float | None, progress: Progress = silent) -> Near:
+        """Return the pairs above that cosine; what was searched before is read."""
+        floor = FLOOR if threshold is None else min(FLOOR, threshold)
         project = self._project
         embeddings = project.embeddings
         if embeddings is None or len(embeddings.ids) < 2:

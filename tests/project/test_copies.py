@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from fewshot_lab.embeddings.shards import write_shard
+from fewshot_lab.errors import Stopped
 from fewshot_lab.evaluation import GroupRule
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
@@ -68,6 +69,26 @@ def test_only_new_images_are_looked_at(project, tmp_path):
     copies.compare(lambda *step: steps.append(step))
     assert ("reading thumbnails", 1, 1) in steps
     assert len(copies.pairs()) == len(before) + 1
+
+
+@pytest.mark.parametrize("stage", ["reading thumbnails", "looking for copies"])
+def test_a_stopped_search_goes_on_and_finds_the_same(project, monkeypatch, stage):
+    monkeypatch.setattr("fewshot_lab.project.copies.EVERY", 5)
+    monkeypatch.setattr("fewshot_lab.embeddings.pixel_copies.CHUNK", 6)
+    copies = Copies(project)
+
+    def stop(at, done, total):
+        if at == stage:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        copies.compare(stop)
+    steps = []
+    copies.compare(lambda *step: steps.append(step))
+    assert max(total for _, _, total in steps) < 17  # not all of them once more
+    assert len(copies.pairs()) == 1
+    with Project.open("cells") as again:
+        assert Copies(again).pairs() == copies.pairs()
 
 
 def test_a_damaged_record_is_made_again(project):
