@@ -85,7 +85,7 @@ def test_a_stopped_search_goes_on_and_finds_the_same(project, monkeypatch, stage
         copies.compare(stop)
     steps = []
     copies.compare(lambda *step: steps.append(step))
-    assert max(total for _, _, total in steps) < 17  # not all of them once more
+    assert steps[0][2] < 17  # what was done is not done again
     assert len(copies.pairs()) == 1
     with Project.open("cells") as again:
         assert Copies(again).pairs() == copies.pairs()
