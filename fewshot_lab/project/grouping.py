@@ -76,7 +76,7 @@ class NearPairs(Sequence[NearPair]):
         copy = bool(self._copies[at])
         return NearPair(self._ids[a], self._ids[b], float(self._cosines[at]), state, copy)
 
-    def of_state(self, state: str) -> NearPairs:
+    def of_state(self, state: str) -> "NearPairs":
         """Return those in a state, in their order."""
         its = self._states == STATES.index(state)
         of = (self._cosines[its], self._states[its], self._copies[its])
