@@ -5,8 +5,6 @@ this file in the clip's place, so nothing can read its frames without their boxe
 a box never leaves the original.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Sequence

@@ -28,13 +28,8 @@ def show_export(project: Project) -> None:
     """Draw the part of the page Export that writes files for other tools."""
     st.header("Other tools")
     muted("Labels and predictions as another tool reads them. Images stay where they are.")
-    job = work.active(project, ("exchange-out",))
-    if job is not None:
-        work.show(job)
+    if work.is_busy(project, "exchange-out"):
         return
-    newest = work.latest(project, ("exchange-out",))
-    if newest is not None:
-        work.show_ending(project, newest)
     left, right = st.columns([1, 2], gap="large")
     with left:
         kind: FormatName = st.selectbox("Tool", list(FORMATS), format_func=_title, key="fl-tool")
