@@ -183,6 +183,7 @@ def prepare_project(
         embedded = project.embed(backbone=backbone, progress=report_and_show)
     listed(embedded.failed)
     layout = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
+    project.splits.search(report)
     return {"embed": asdict(embedded), "map": {"images": len(layout.ids), "method": layout.method}}
 
 
