@@ -11,17 +11,14 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.evaluation import Decision
 from fewshot_lab.export.bundle_place import FILES
 from fewshot_lab.export.facts import FORMAT
+from fewshot_lab.export.predict_template import Classifier, Prediction
 from fewshot_lab.images import Candidate, Refused, read_rgb
-
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Decision
-    from fewshot_lab.export.predict_template import Classifier, Prediction
-
 
 LARGEST = 4 * 2**30
 """Bytes of a bundle, unpacked."""

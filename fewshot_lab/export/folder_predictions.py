@@ -1,22 +1,17 @@
 """Predicting a folder of pictures with a bundle, into a CSV."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.bundle import Bundle
+from fewshot_lab.export.predict_groups import FindGroup
+from fewshot_lab.export.predict_template import Prediction
 from fewshot_lab.images import scan
 from fewshot_lab.progress import Progress, silent
-
-if TYPE_CHECKING:
-    from fewshot_lab.export.predict_groups import FindGroup
-    from fewshot_lab.export.predict_template import Prediction
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,22 @@
 """The page of whole slides: what is said of each, downloads, and outlines from QuPath."""
 
-from __future__ import annotations
-
 import tempfile
 import zipfile
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import streamlit as st
 
 from fewshot_lab import live
 from fewshot_lab.exchange import SlideKind, write_slides
-from fewshot_lab.project import PredictedImages, SlideReport, slide_report
+from fewshot_lab.live import PageState, SlideIndex
+from fewshot_lab.project import PredictedImages, Project, SlideReport, slide_report
 from fewshot_lab.ui import outline_import, pages, session, visitor
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import fragment, muted, plainly
 from fewshot_lab.ui.on_error import note, sentences
-
-if TYPE_CHECKING:
-    from fewshot_lab.live import PageState, SlideIndex
-    from fewshot_lab.project import Project
 
 SHOWN = 200
 FITTING_SECONDS = 15
