@@ -12,6 +12,7 @@ from PIL import Image
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import Candidate, Tiling, TissueRule, UnreadableImage, read_rgb, scan
 from fewshot_lab.images.slides import is_slide, open_slide, tile_candidates
+from fewshot_lab.images.slides.grid_files import save_grid
 from fewshot_lab.images.slides.tile_grid import make_grid
 from fewshot_lab.images.slides.tissue import draw_evenly, mask_overview, tissue_mask, tissue_tiles
 
@@ -239,7 +240,7 @@ def test_without_its_library_a_slide_says_the_command(slide, tmp_path, monkeypat
 
 
 def test_a_file_of_a_user_never_names_another(slide, tmp_path):
-    grid = make_grid(open_slide(slide), "a.svs", Tiling(tile_um=32)).save(tmp_path)
+    grid = save_grid(make_grid(open_slide(slide), "a.svs", Tiling(tile_um=32)), tmp_path)
     (item,) = scan(grid)
     assert not isinstance(item, Candidate)
     table = tmp_path / "a.csv"
