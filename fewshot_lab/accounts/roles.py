@@ -73,6 +73,7 @@ JOB_ACTIONS = {
     "export": "export",
     "report": "export",
     "exchange-out": "export",
+    "slides-out": "export",
     "predict-dropped": "look",
 }
 
