@@ -44,7 +44,7 @@ def write_ndpi(file: Path, pixels: np.ndarray, mpp: float) -> Path:
 
 
 def write_scn(file: Path, pixels: np.ndarray, mpp: float) -> Path:
-    """Write levels in tiles in a BigTIFF with Leica's description; the scan is the slide's upper half."""
+    """Write levels in tiles in a BigTIFF with Leica's description; the scan is its upper half."""
     import tifffile
 
     levels = levels_of(pixels, 2)
