@@ -20,10 +20,14 @@ LONGEST = 4096
 USUAL = 0.5
 """Micrometres per pixel of a slide that does not say its own."""
 WINDOW = 5
+NEARLY_BLACK = 0.2
+"""Lightness, 0 to 1, below which colour is noise: the slide's frame, black ink."""
+STRONG = 0.13
+"""Saturation from which contrast must grow with it: ink is strong in colour, and lies smooth."""
 
 
 def tissue_mask(overview: Image.Image, rule: TissueRule) -> NDArray[np.bool_]:
-    """Say which points of an overview are tissue: coloured and textured.
+    """Say which points of an overview are tissue: coloured, and textured as much as coloured.
 
     Parameters
     ----------
@@ -39,11 +43,13 @@ def tissue_mask(overview: Image.Image, rule: TissueRule) -> NDArray[np.bool_]:
     rgb = np.asarray(overview.convert("RGB"), np.float32) / 255
     high, low = rgb.max(2), rgb.min(2)
     saturation = (high - low) / np.maximum(high, 1e-6)
-    saturation[high < 0.1] = 0  # of black, colour is noise
+    saturation[high < NEARLY_BLACK] = 0
+    saturation = _local_mean(saturation)
     lightness = rgb.mean(2)
     variance = _local_mean(lightness**2) - _local_mean(lightness) ** 2
     texture = np.sqrt(np.maximum(variance, 0))
-    tissue = (_local_mean(saturation) >= rule.saturation) & (texture >= rule.texture)
+    needed = rule.texture * np.maximum(saturation / STRONG, 1)
+    tissue = (saturation >= rule.saturation) & (texture >= needed)
     return np.asarray(_local_mean(tissue.astype(np.float32)) >= 0.5)
 
 
