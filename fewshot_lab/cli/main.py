@@ -1,7 +1,5 @@
 """From the command line to a verb, and from an error to one sentence."""
 
-from __future__ import annotations
-
 import os
 import sys
 import traceback
@@ -32,13 +30,13 @@ from fewshot_lab.cli import (
     slides,
     splits,
 )
-from fewshot_lab.cli.options import Home
+from fewshot_lab.cli.options import Home, Verbs
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import full_disk
 
 INTERRUPTED = 130
 
-app = typer.Typer(
+app = Verbs(
     name="fewshot-lab",
     help="Turn unlabelled medical images into a trustworthy classifier.",
     no_args_is_help=True,

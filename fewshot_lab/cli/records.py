@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import tell
 
 if TYPE_CHECKING:
@@ -25,14 +25,13 @@ def verify(
     project: ProjectName,
     known: Annotated[
         list[str] | None,
-        optional(
+        option(
             "A position and its hash, as a bundle, a report or this verb named them before; "
             "may be repeated.",
             "--hash",
             metavar="POSITION:HASH",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say whether labels or journal were changed behind the app's back, and where.
@@ -84,8 +83,7 @@ def _head(text: str) -> LogHead:
 
 def journal(
     project: ProjectName,
-    out: Annotated[Path | None, optional("Where the CSV goes; else to the screen.")] = None,
-    home: Home = None,
+    out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
     json: Json = False,
 ) -> None:
     """Write what was done to a project and is no label, as CSV: who, when, what, with what."""

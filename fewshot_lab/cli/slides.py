@@ -1,7 +1,5 @@
 """Whole slides: slides tissue, slides show, slides out, slides in."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -9,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, optional
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, Verbs, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.tissue import tissue
 from fewshot_lab.words import percent, plural, share_of
 
-slides = typer.Typer(
+slides = Verbs(
     name="slides",
     help="Whole slides: what is said of them, and to and from QuPath.",
     no_args_is_help=True,
@@ -39,7 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command(name="slides-out", hidden=True)(out)
 
 
-def show(project: ProjectName, home: Home = None, json: Json = False) -> None:
+def show(project: ProjectName, json: Json = False) -> None:
     """Show each slide: its answer, and the share of each class with its interval."""
     from fewshot_lab.errors import FewshotLabError
     from fewshot_lab.project import PredictedImages, Project, slide_report, slides_of, tiles_of
@@ -92,20 +90,16 @@ def out(
     target: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER|ZIP",
-            help="A folder, made where it is not there; or NAME.zip.",
-            show_default=False,
+            metavar="FOLDER|ZIP", help="A folder, made where it is not there; or NAME.zip."
         ),
     ],
     kind: Annotated[
-        list[Kind] | None,
-        optional("What to write, again for more; all by default.", "--as"),
+        list[Kind] | None, option("What to write, again for more; all by default.", "--as")
     ] = None,
     slide: Annotated[
-        list[str] | None, optional("A slide's name, again for more; all by default.")
+        list[str] | None, option("A slide's name, again for more; all by default.")
     ] = None,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -124,18 +118,13 @@ def out(
 
 def in_(
     project: ProjectName,
-    file: Annotated[
-        Path, typer.Argument(help="GeoJSON with outlines drawn in QuPath.", show_default=False)
-    ],
-    annotator: Annotated[str, typer.Option(help="Who drew them.")],
+    file: Annotated[Path, typer.Argument(help="GeoJSON with outlines drawn in QuPath.")],
+    annotator: Annotated[str, option("Who drew them.")],
     slide: Annotated[
-        str | None, optional("The slide; by default the one that the file is named after.")
+        str | None, option("The slide; by default the one that the file is named after.")
     ] = None,
-    least: Annotated[
-        float, typer.Option(help="Share of a tile that one class must cover, 0 to 1.")
-    ] = 0.5,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, store nothing.")] = False,
-    home: Home = None,
+    least: Annotated[float, option("Share of a tile that one class must cover, 0 to 1.")] = 0.5,
+    dry_run: Annotated[bool, option("Say it, store nothing.", "--dry-run")] = False,
     json: Json = False,
 ) -> None:
     """Label the tiles that outlines cover; lines, points and areas without a class are left out.
@@ -156,8 +145,8 @@ def in_(
     if counts:
         parts.append(f"{counts}.")
     if labels.new_classes:
-        made = plural(len(labels.new_classes), "new class", "new classes")
-        parts.append(f"{made}: {', '.join(labels.new_classes)}.")
+        new_classes = plural(len(labels.new_classes), "new class", "new classes")
+        parts.append(f"{new_classes}: {', '.join(labels.new_classes)}.")
     if labels.changed:
         parts.append(f"{plural(labels.changed, 'tile')} had another label of {annotator}.")
     if dry_run:

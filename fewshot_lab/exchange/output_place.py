@@ -1,7 +1,5 @@
 """Where several files go together: into a folder, or into one ZIP."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import time

@@ -63,7 +63,7 @@ class WrittenSlides:
 
 
 @dataclass(frozen=True)
-class _Said:
+class _TileAnswers:
     """What people and the classifier say of each image, by id."""
 
     colours: dict[str, str]
@@ -106,9 +106,9 @@ def write_slides(
     """
     slides = _chosen(project, names)
     progress("fitting", 0, None)
-    said, report = _said(project, predicted)
-    if said.note and set(kinds) == {"heat-map"}:
-        raise FewshotLabError(said.note)
+    answers, report = _tile_answers(project, predicted)
+    if answers.note and set(kinds) == {"heat-map"}:
+        raise FewshotLabError(answers.note)
     stems = _file_stems(slides)
     written: list[str] = []
     tiles: dict[str, list[SlideTile]] = {}
@@ -122,15 +122,17 @@ def write_slides(
             progress("slides", number, len(slides))
             own = tiles[slide.name] = tiles_of(project, slide)
             if "geojson" in kinds:
-                features = _features(slide, own, said)
+                features = _features(slide, own, answers)
                 write(f"{stems[slide.name]}.geojson", partial(write_features, tiles=features))
-            shown = [tile for tile in own if tile.image_id in said.probabilities]
+            shown = [tile for tile in own if tile.image_id in answers.probabilities]
             if "heat-map" in kinds and shown:
-                heat_map = partial(_heat_map, slide=slide, tiles=shown, said=said)
+                heat_map = partial(_heat_map, slide=slide, tiles=shown, answers=answers)
                 write(f"{stems[slide.name]}.ome.tif", heat_map)
         if "csv" in kinds:
-            rows = (_tile_row(slide, tile, said) for slide in slides for tile in tiles[slide.name])
-            columns = [*_TILE_COLUMNS, *_SAID, *(f"p_{name}" for name in said.names)]
+            rows = (
+                _tile_row(slide, tile, answers) for slide in slides for tile in tiles[slide.name]
+            )
+            columns = [*_TILE_COLUMNS, *_SAID, *(f"p_{name}" for name in answers.names)]
             tables = {"tiles.csv": as_csv(columns, rows)}
             if report is not None:
                 tables["slides.csv"] = slides_csv(report, tiles)
@@ -140,8 +142,8 @@ def write_slides(
     project.store.note("export", kind="slides", folder=str(target), as_=sorted(kinds))
     files = [target] if target.is_file() else [target / name for name in written]
     each = [tile for slide in slides for tile in tiles[slide.name]]
-    withheld = sum(tile.image_id in said.audit for tile in each) if said.names else 0
-    return WrittenSlides(files, len(each), withheld, said.note)
+    withheld = sum(tile.image_id in answers.audit for tile in each) if answers.names else 0
+    return WrittenSlides(files, len(each), withheld, answers.note)
 
 
 def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str:
@@ -202,7 +204,9 @@ def _file_stems(slides: Sequence[Slide]) -> dict[str, str]:
     }
 
 
-def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, SlideReport | None]:
+def _tile_answers(
+    project: Project, predicted: PredictedImages | None
+) -> tuple[_TileAnswers, SlideReport | None]:
     store = project.store
     classes = {row.id: row for row in store.classes(include_retired=True)}
     labels = {
@@ -218,12 +222,12 @@ def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, S
     except FewshotLabError as error:
         note = f"No predictions: {error}"
     if predicted is None:
-        return _Said(colours, labels, [], {}, {}, audit, note), None
+        return _TileAnswers(colours, labels, [], {}, {}, audit, note), None
     report = slide_report(project, predicted)
     names = list(report.colours)
     best = predicted.decided(project)
     shown = [k for k, image_id in enumerate(predicted.ids) if image_id not in audit]
-    return _Said(
+    return _TileAnswers(
         colours,
         labels,
         names,
@@ -234,13 +238,15 @@ def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, S
     ), report
 
 
-def _features(slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> Iterator[TileFeature]:
+def _features(
+    slide: Slide, tiles: Sequence[SlideTile], answers: _TileAnswers
+) -> Iterator[TileFeature]:
     """Yield a slide's tiles by what is predicted of them, without a classifier by their labels."""
     left, top = slide_origin(slide)
     for tile in tiles:
-        label, annotator = said.labels.get(tile.image_id, (None, ""))
-        p = said.probabilities.get(tile.image_id)
-        name = said.predicted.get(tile.image_id) if said.names else label
+        label, annotator = answers.labels.get(tile.image_id, (None, ""))
+        p = answers.probabilities.get(tile.image_id)
+        name = answers.predicted.get(tile.image_id) if answers.names else label
         metadata = {"Image": tile.image_id}
         if label is not None:
             metadata |= {"Label": label, "Labelled by": annotator}
@@ -248,27 +254,27 @@ def _features(slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> Iterator
             f"{PurePosixPath(slide.name).name} {tile.x},{tile.y}",
             *(tile.x - left, tile.y - top, tile.width, tile.height),
             name,
-            said.colours.get(name or "", "#808080"),
-            {} if p is None else dict(zip(said.names, map(float, p), strict=True)),
+            answers.colours.get(name or "", "#808080"),
+            {} if p is None else dict(zip(answers.names, map(float, p), strict=True)),
             metadata,
         )
 
 
-def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> None:
+def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], answers: _TileAnswers) -> None:
     boxes = np.array([(t.x, t.y, t.x + t.width, t.y + t.height) for t in tiles], float)
-    p = np.stack([said.probabilities[tile.image_id] for tile in tiles])
-    channels = [(name, said.colours[name]) for name in said.names]
+    p = np.stack([answers.probabilities[tile.image_id] for tile in tiles])
+    channels = [(name, answers.colours[name]) for name in answers.names]
     write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels)
 
 
-def _tile_row(slide: Slide, tile: SlideTile, said: _Said) -> dict[str, Any]:
-    label, annotator = said.labels.get(tile.image_id, ("", ""))
+def _tile_row(slide: Slide, tile: SlideTile, answers: _TileAnswers) -> dict[str, Any]:
+    label, annotator = answers.labels.get(tile.image_id, ("", ""))
     row: dict[str, Any] = {"slide": slide.name, "image": tile.image_id}
     row |= {name: getattr(tile, name) for name in ("x", "y", "width", "height")}
     row["micrometres_per_pixel"] = "" if tile.mpp is None else f"{tile.mpp:.6g}"
     row |= {"label": label, "annotator": annotator}
-    if (p := said.probabilities.get(tile.image_id)) is not None:
-        best = said.predicted[tile.image_id]
-        each = {f"p_{name}": f"{value:.6f}" for name, value in zip(said.names, p, strict=True)}
+    if (p := answers.probabilities.get(tile.image_id)) is not None:
+        best = answers.predicted[tile.image_id]
+        each = {f"p_{name}": f"{value:.6f}" for name, value in zip(answers.names, p, strict=True)}
         row |= {"predicted": best, "probability": each[f"p_{best}"], **each}
     return row

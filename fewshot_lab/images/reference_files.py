@@ -1,7 +1,5 @@
 """Files that say where pixels of images lie: tiles of a slide, boxes of an image."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """How a slide is cut: where each of its tiles lies."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 The text of this file also stands in the ``predict.py`` of every exported classifier: numpy alone.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
