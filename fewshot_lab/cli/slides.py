@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, Verbs, option
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, Verbs, app, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.tissue import tissue
 from fewshot_lab.words import percent, plural, share_of
@@ -25,16 +25,6 @@ class Kind(StrEnum):
     GEOJSON = "geojson"
     HEAT_MAP = "heat-map"
     CSV = "csv"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    slides.command(name="tissue")(tissue)
-    slides.command(name="show")(show)
-    slides.command(name="out")(out)
-    slides.command(name="in")(in_)
-    app.add_typer(slides)
-    app.command(name="slides-out", hidden=True)(out)
 
 
 def show(project: ProjectName, json: Json = False) -> None:
@@ -163,3 +153,11 @@ def in_(
         "left_out": preview.left_out,
     }
     tell(result, " ".join(parts), as_json=json)
+
+
+slides.command(name="tissue")(tissue)
+slides.command(name="show")(show)
+slides.command(name="out")(out)
+slides.command(name="in")(in_)
+app.add_typer(slides)
+app.command(name="slides-out", hidden=True)(out)
