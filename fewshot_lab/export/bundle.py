@@ -11,14 +11,17 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation import Decision
 from fewshot_lab.export.bundle_place import FILES
 from fewshot_lab.export.facts import FORMAT
-from fewshot_lab.export.predict_template import Classifier, Prediction
 from fewshot_lab.images import Candidate, Refused, read_rgb
+
+if TYPE_CHECKING:
+    from fewshot_lab.evaluation import Decision
+    from fewshot_lab.export.predict_classifier import Classifier, Prediction
+
 
 LARGEST = 4 * 2**30
 """Bytes of a bundle, unpacked."""
@@ -51,7 +54,7 @@ class Bundle:
     def __init__(
         self, folder: Path, name: str, temporary: Path | None = None, *, threads: int = 0
     ) -> None:
-        from fewshot_lab.export.predict_template import Classifier
+        from fewshot_lab.export.predict_classifier import Classifier
 
         self.folder = folder
         self.name = name

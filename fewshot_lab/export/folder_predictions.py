@@ -1,17 +1,22 @@
 """Predicting a folder of pictures with a bundle, into a CSV."""
 
+from __future__ import annotations
+
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.bundle import Bundle
-from fewshot_lab.export.predict_groups import FindGroup
-from fewshot_lab.export.predict_template import Prediction
 from fewshot_lab.images import scan
 from fewshot_lab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from fewshot_lab.export.predict_classifier import Prediction
+    from fewshot_lab.export.predict_groups import FindGroup
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def predict_folder(
         be written. Nothing is written then.
     """
     from fewshot_lab.export.predict_groups import GroupTally, groups_file
-    from fewshot_lab.export.predict_template import write_predictions
+    from fewshot_lab.export.predict_table import write_predictions
 
     out = Path(out)
     i, parts = part
