@@ -17,6 +17,7 @@ from PIL import Image
 
 from fewshot_lab.images.eight_bit import stretch, to_8bit
 from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.file_types import HEAD, head_kind
 from fewshot_lab.images.grey_values import GreyValues, window_over
 from fewshot_lab.images.gzipped import is_gzip, unpacked
 from fewshot_lab.images.pillow_decoder import refuse_too_large
@@ -123,6 +124,11 @@ def _read(path: Path, size: int, mtime_ns: int) -> _Volume:
     logging.getLogger("nibabel").setLevel(logging.CRITICAL)  # what matters is raised and listed
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     content = unpacked(path).getvalue() if is_gzip(path) else path.read_bytes()
+    if head_kind(content[:HEAD]) != "nifti":
+        zeros = bool(content) and not any(content)
+        raise UnreadableImage(
+            "The file holds nothing but zeros." if zeros else "This is not a NIfTI file."
+        )
     first = content[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c")
     image: Any = (nibabel.Nifti1Image if first else nibabel.Nifti2Image).from_bytes(content)
     shape = image.shape
