@@ -74,6 +74,7 @@ JOB_ACTIONS = {
     "export": "export",
     "report": "export",
     "exchange-out": "export",
+    "slides-out": "export",
     "exchange-in": "import",
     "pacs-report": "report",
     "predict-dropped": "look",

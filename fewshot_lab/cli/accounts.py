@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Json, ProjectName, Verbs, option
+from fewshot_lab.cli.options import Json, ProjectName, Verbs, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -18,18 +18,6 @@ Name = Annotated[
 people = Verbs(
     name="accounts", help="People of this server: invite, list, remove.", no_args_is_help=True
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    people.command()(invite)
-    people.command()(administrator)
-    people.command(name="list")(list_people)
-    people.command()(remove)
-    people.command()(journal)
-    people.command()(verify)
-    app.add_typer(people)
-    app.command()(members)
 
 
 def invite(
@@ -155,3 +143,13 @@ def members(
         return
     rows = [[name, role] for name, role in now.items()]
     tell({"members": now}, table(["name", "role"], rows), as_json=json)
+
+
+people.command()(invite)
+people.command()(administrator)
+people.command(name="list")(list_people)
+people.command()(remove)
+people.command()(journal)
+people.command()(verify)
+app.add_typer(people)
+app.command()(members)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.labels import CsvOut, write_csv
-from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural, share
 
@@ -20,14 +20,7 @@ ClassifierName = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(fit)
-    app.command()(predictions)
-    app.command()(export)
-    app.command()(report)
-
-
+@app.command()
 def fit(project: ProjectName, classifier: ClassifierName = None, json: Json = False) -> None:
     """Fit a classifier on the labels and say how good it is."""
     import time
@@ -66,6 +59,7 @@ def fit(project: ProjectName, classifier: ClassifierName = None, json: Json = Fa
     tell(result, "\n".join(lines), as_json=json)
 
 
+@app.command()
 def predictions(
     project: ProjectName,
     out: CsvOut = None,
@@ -90,6 +84,7 @@ def predictions(
         write_csv(text, out, as_json=json)
 
 
+@app.command()
 def export(
     project: ProjectName,
     bundle: Annotated[Path, typer.Argument(help="The folder to write, or NAME.zip.")],
@@ -157,6 +152,7 @@ def _user() -> str:
         return ""
 
 
+@app.command()
 def report(
     project: ProjectName,
     out: Annotated[Path, option("The HTML file to write.")] = Path("report.html"),

@@ -2,13 +2,11 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
 from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import Json, ProjectName, Verbs, option
+from fewshot_lab.cli.options import Json, ProjectName, Verbs, app, option
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.site_audit import site_audit
@@ -20,17 +18,6 @@ evaluate = Verbs(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    verbs = (nshot, curve, replay, strategy, backbones, probabilities, confounders, site_audit)
-    for verb in (*verbs, patients, grades, costs):
-        evaluate.command()(verb)
-    app.add_typer(evaluate)
-    # What runs as a job is named by one word.
-    for job in (nshot, replay, backbones):
-        app.command(name=f"evaluate-{job.__name__}", hidden=True)(job)
 
 
 @evaluate.callback()
@@ -147,3 +134,12 @@ def _probability_text(result: dict[str, Any]) -> str:
         ]
         lines.append(table(head, rows))
     return "\n".join(lines)
+
+
+verbs = (nshot, curve, replay, strategy, backbones, probabilities, confounders, site_audit)
+for verb in (*verbs, patients, grades, costs):
+    evaluate.command()(verb)
+app.add_typer(evaluate)
+# What runs as a job is named by one word.
+for job in (nshot, replay, backbones):
+    app.command(name=f"evaluate-{job.__name__}", hidden=True)(job)

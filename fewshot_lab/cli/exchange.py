@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.labels import tell_unmatched
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option
+from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 
@@ -35,15 +35,6 @@ exchange = Verbs(
     help="Labels, predictions and embeddings to and from other tools.",
     no_args_is_help=True,
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    exchange.command(name="out")(out)
-    exchange.command(name="in")(in_)
-    app.add_typer(exchange)
-    app.command(name="exchange-out", hidden=True)(out)  # a job's verb is one word
-    app.command(name="exchange-in", hidden=True)(in_)
 
 
 def out(
@@ -116,3 +107,10 @@ def in_(
         opened.touch()
     if job is None:
         tell_unmatched(project, done.unmatched)
+
+
+exchange.command(name="out")(out)
+exchange.command(name="in")(in_)
+app.add_typer(exchange)
+app.command(name="exchange-out", hidden=True)(out)  # a job's verb is one word
+app.command(name="exchange-in", hidden=True)(in_)

@@ -7,20 +7,14 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cells import table_encoding
-from fewshot_lab.cli.options import Json, NoMark, ProjectName, option
+from fewshot_lab.cli.options import Json, NoMark, ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.words import plural
 
 CsvOut = Annotated[Path | None, option("The CSV to write; stdout by default.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(label)
-    app.command()(labels)
-    app.command()(history)
-
-
+@app.command()
 def label(
     project: ProjectName,
     csv: Annotated[
@@ -54,6 +48,7 @@ def tell_unmatched(project: str, unmatched: list[str]) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
 def labels(
     project: ProjectName,
     out: CsvOut = None,
@@ -95,6 +90,7 @@ def write_csv(text: str, out: Path | None, *, as_json: bool) -> None:
     tell({"out": str(out), "rows": rows}, f"{plural(rows, 'row')} in {out}.", as_json=as_json)
 
 
+@app.command()
 def history(
     project: ProjectName,
     limit: Annotated[int, option("How many actions.", min=1)] = 20,

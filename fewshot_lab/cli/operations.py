@@ -6,15 +6,9 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    for verb in (backup, restore, move_database, quota, doctor, sbom):
-        app.command()(verb)
 
 
 def backup(
@@ -144,3 +138,7 @@ def sbom(
         print(text)
     else:
         write_atomically(file, text.encode())
+
+
+for verb in (backup, restore, move_database, quota, doctor, sbom):
+    app.command()(verb)

@@ -1,4 +1,4 @@
-"""Options that many verbs share."""
+"""The terminal's app, and options that many of its verbs share."""
 
 import inspect
 import os
@@ -35,7 +35,12 @@ class Verbs(typer.Typer):
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         """Return what adds a verb."""
         add = super().command(name, **settings)
-        return lambda verb: add(with_home(verb))
+
+        def register(verb: Any) -> Any:
+            add(with_home(verb))
+            return verb
+
+        return register
 
 
 def with_home(verb: Callable[..., None]) -> Callable[..., None]:
@@ -46,13 +51,21 @@ def with_home(verb: Callable[..., None]) -> Callable[..., None]:
         verb(**options)
 
     signature = inspect.signature(verb, eval_str=True)
-    option = inspect.Parameter(
-        "home", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Home
-    )
-    parameters = [*signature.parameters.values(), option]
+    own = inspect.signature(run, follow_wrapped=False).parameters["home"]
+    parameters = [*signature.parameters.values(), own.replace(annotation=Home)]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {**verb.__annotations__, "home": Home}
     return run
+
+
+app = Verbs(
+    name="fewshot-lab",
+    help="Turn unlabelled medical images into a trustworthy classifier.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _leave_out_mark(no: bool) -> bool:

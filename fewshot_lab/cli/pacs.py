@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.embeddings import prepare_project
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option
+from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
@@ -20,19 +20,6 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 Modality = Annotated[str, option("CT, MR, ...; all by default.", show_default=False)]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    group = Verbs(
-        help="Search, fetch and report: DICOMweb. FEWSHOT_LAB_PACS_URL names the address."
-    )
-    group.command()(search)
-    group.command()(fetch)
-    group.command()(report)
-    app.add_typer(group, name="pacs")
-    app.command("pacs-fetch", hidden=True)(fetch)  # a job's verb is one word
-    app.command("pacs-report", hidden=True)(report)
 
 
 def search(
@@ -224,3 +211,12 @@ def report(
         result = asdict(written) | {"files": [str(file) for file in written.files]}
         result["sentence"] = written.sentence
         tell(result, written.sentence, as_json=json, job=job)
+
+
+group = Verbs(help="Search, fetch and report: DICOMweb. FEWSHOT_LAB_PACS_URL names the address.")
+group.command()(search)
+group.command()(fetch)
+group.command()(report)
+app.add_typer(group, name="pacs")
+app.command("pacs-fetch", hidden=True)(fetch)  # a job's verb is one word
+app.command("pacs-report", hidden=True)(report)

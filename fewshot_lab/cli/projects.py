@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.manifest_columns import manifest_columns
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, option, with_home
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option, with_home
+from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.tiling_options import (
@@ -45,16 +45,6 @@ if TYPE_CHECKING:
     from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling
     from fewshot_lab.progress import Progress
     from fewshot_lab.project import Project
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(create)
-    app.command(name="import")(import_)
-    group = Verbs()
-    group.callback(invoke_without_command=True)(with_home(projects))
-    group.command()(relink)
-    app.add_typer(group, name="projects")
 
 
 def create(
@@ -266,3 +256,11 @@ def _none_of(refused: Sequence[tuple[str, str]]) -> str:
     (reason, times), *others = Counter(reason for _, reason in refused).most_common()
     why = reason if not others else f"{times:,} times: {reason}"
     return f"No image was imported, of {plural(len(refused), 'file')}. {why}"
+
+
+app.command()(create)
+app.command(name="import")(import_)
+group = Verbs()
+group.callback(invoke_without_command=True)(with_home(projects))
+group.command()(relink)
+app.add_typer(group, name="projects")

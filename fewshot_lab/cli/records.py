@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import tell
 
 if TYPE_CHECKING:
     from fewshot_lab.store import LogHead
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(verify)
-    app.command()(journal)
-
-
+@app.command()
 def verify(
     project: ProjectName,
     known: Annotated[
@@ -81,6 +76,7 @@ def _head(text: str) -> LogHead:
     return LogHead(int(position), value)
 
 
+@app.command()
 def journal(
     project: ProjectName,
     out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Json, NoMark, ProjectName, Verbs, option
-from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, Verbs, app, option
+from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.tissue import tissue
 from fewshot_lab.words import percent, plural, share_of
 
@@ -25,15 +25,6 @@ class Kind(StrEnum):
     GEOJSON = "geojson"
     HEAT_MAP = "heat-map"
     CSV = "csv"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    slides.command(name="tissue")(tissue)
-    slides.command(name="show")(show)
-    slides.command(name="out")(out)
-    slides.command(name="in")(in_)
-    app.add_typer(slides)
 
 
 def show(project: ProjectName, json: Json = False) -> None:
@@ -86,7 +77,12 @@ def show(project: ProjectName, json: Json = False) -> None:
 
 def out(
     project: ProjectName,
-    folder: Annotated[Path, typer.Argument(help="Made where it is not there.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER|ZIP", help="A folder, made where it is not there; or NAME.zip."
+        ),
+    ],
     kind: Annotated[
         list[Kind] | None, option("What to write, again for more; all by default.", "--as")
     ] = None,
@@ -95,6 +91,7 @@ def out(
     ] = None,
     no_bom: NoMark = False,
     json: Json = False,
+    job: JobFolder = None,
 ) -> None:
     """Write slides: tiles as GeoJSON for QuPath, heat maps as OME-TIFF, tables as CSV."""
     from fewshot_lab.exchange import SLIDE_KINDS, write_slides
@@ -102,11 +99,11 @@ def out(
 
     asked = {each.value for each in kind or Kind}
     kinds = [each for each in SLIDE_KINDS if each in asked]
-    with Project.open(project) as opened:
-        done = write_slides(opened, folder, kinds, names=slide or None)
-    files = [str(file) for file in done.files]
-    result = {"files": files, "tiles": done.tiles, "withheld": done.withheld, "note": done.note}
-    tell(result, f"{folder}: {done.sentence}", as_json=json)
+    with progress(job, as_json=json) as report, Project.open(project) as opened:
+        done = write_slides(opened, target, kinds, names=slide or None, progress=report)
+        files = [str(file) for file in done.files]
+        result = {"files": files, "tiles": done.tiles, "withheld": done.withheld, "note": done.note}
+        tell(result, f"{target}: {done.sentence}", as_json=json, job=job)
 
 
 def in_(
@@ -156,3 +153,11 @@ def in_(
         "left_out": preview.left_out,
     }
     tell(result, " ".join(parts), as_json=json)
+
+
+slides.command(name="tissue")(tissue)
+slides.command(name="show")(show)
+slides.command(name="out")(out)
+slides.command(name="in")(in_)
+app.add_typer(slides)
+app.command(name="slides-out", hidden=True)(out)

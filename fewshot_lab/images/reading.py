@@ -47,7 +47,7 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
         if path.suffix == BOX_SUFFIX:
             return _read_box(path, frame)
         if is_tile_grid(path):
-            from fewshot_lab.images.slides.tile_grid import read_tile
+            from fewshot_lab.images.slides.grid_files import read_tile
 
             return read_tile(path, frame)
         if is_clip_file(path):
