@@ -58,7 +58,7 @@ def show(project: Project, index: SlideIndex, *, predicted: bool) -> None:
         work.show_ending(project, newest)
     muted(
         f"{plural(len(index.slides), 'slide')} with {plural(tiles, 'tile')}: about "
-        f"{duration(STARTING_SECONDS + SECONDS_A_TILE * tiles)}, and the work goes on when this page is closed."
+        f"{duration(STARTING_SECONDS + SECONDS_A_TILE * tiles)} for each kind of file."
     )
     for column, kind in zip(st.columns(len(KINDS), gap="large"), KINDS, strict=True):
         with column:
