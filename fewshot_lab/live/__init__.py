@@ -12,9 +12,9 @@ from fewshot_lab.live.blinded_data import (
 )
 from fewshot_lab.live.blinding import Visibility, visibility_of
 from fewshot_lab.live.column_values import NO_VALUE, ColumnValues, read_column
-from fewshot_lab.live.image_flags import visible_annotators, visible_flags, visible_unlike
+from fewshot_lab.live.image_flags import visible_annotators, visible_flags
 from fewshot_lab.live.image_order import ImageOrder
-from fewshot_lab.live.image_scores import NO_CLASS, image_scores
+from fewshot_lab.live.image_scores import NO_CLASS, UNLIKE, image_scores
 from fewshot_lab.live.label_codes import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, SKIPPED
 from fewshot_lab.live.labelling_conditions import LabellingConditions
 from fewshot_lab.live.page_state import REREAD_SECONDS, PageState, forget, page_state_of
@@ -34,6 +34,7 @@ __all__ = [
     "REREAD_SECONDS",
     "SKIPPED",
     "SURE",
+    "UNLIKE",
     "ColumnValues",
     "ImageOrder",
     "LabellingConditions",
@@ -62,5 +63,4 @@ __all__ = [
     "visible_labels",
     "visible_neighbours",
     "visible_search",
-    "visible_unlike",
 ]

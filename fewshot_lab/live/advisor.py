@@ -1,4 +1,7 @@
-"""What the next labels are worth, measured beside the refits and never before them."""
+"""What the next labels are worth, and which images are unlike all labelled ones.
+
+Both are measured beside the refits and never before them.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from fewshot_lab.project import (
     replay_of,
     strategy_of,
     take_evidence,
+    unlike_images,
 )
 
 if TYPE_CHECKING:
@@ -52,11 +56,19 @@ class Advisor:
     project : ProjectCore
     busy : callable
         Whether there is a refit to make.
+    on_unlike : callable
+        Takes the images unlike anything labelled.
     """
 
-    def __init__(self, project: ProjectCore, busy: Callable[[], bool]):
+    def __init__(
+        self,
+        project: ProjectCore,
+        busy: Callable[[], bool],
+        on_unlike: Callable[[frozenset[str]], None] = lambda ids: None,
+    ):
         self._project = project
         self._busy = busy
+        self._on_unlike = on_unlike
         self._changed = Condition()
         self._wanted: tuple[Any, Fitted] | None = None
         self._since = self._newest = 0.0
@@ -110,6 +122,7 @@ class Advisor:
         while (wanted := self._next()) is not None:
             _, fitted = wanted
             try:
+                self._on_unlike(unlike_images(self._project))
                 advice = advise(self._project, fitted, check=self._give_way)
                 self._as_json = advice.to_dict()
                 self._advice = advice

@@ -18,6 +18,7 @@ from fewshot_lab.stats import Interval
 from fewshot_lab.ui import other_tools, pages, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.glossary import explained
+from fewshot_lab.ui.newest_snapshot import newest_snapshot
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.session import annotator
@@ -40,11 +41,6 @@ CONTENTS = [
 
 def show(project: Project) -> None:
     """Draw the page."""
-    session = LiveSession.of(project)
-    snapshot = session.snapshot
-    if snapshot.position < project.store.position():
-        session.notify()
-        snapshot = session.wait(snapshot.rev, 2.0)
     bundles = written_bundles(project)
     job = work.active(project, ("export",))
     left, right = st.columns([3, 2], gap="large")
@@ -61,6 +57,7 @@ def show(project: Project) -> None:
         )
     with right, sentences():
         st.header("The classifier")
+        snapshot = newest_snapshot(project)
         if job is not None:
             work.show(job)
         elif snapshot.fitted is None:

@@ -15,6 +15,7 @@ import { explained } from "./terms.js";
 /** @import { Model } from "./model.js" */
 /** @import { SlideView } from "./slideview.js" */
 /** @import { Toasts } from "./toast.js" */
+/** @import { Child } from "./types.d.ts" */
 
 const MODES = { prediction: "Prediction", label: "Label", confidence: "Confidence", column: "Metadata" };
 const SHOWN = { map: "Map", slides: "Slides" };
@@ -65,7 +66,7 @@ export class MapBar {
     this.legend = new ColumnLegend({ map, facets });
     this.caption = h("p", { class: "ws-map-caption" });
     this.bottom = h("div", { class: "ws-map-foot" }, this.legend.element, this.caption);
-    model.on("tool colour columns map overview filter", () => this.draw());
+    model.on("tool colour columns map overview filter scores", () => this.draw());
     // More images, or somebody else looks.
     model.on("forgotten", () => map.columnName && this.colourBy(map.columnName));
     this.draw();
@@ -92,6 +93,7 @@ export class MapBar {
       !onSlide &&
         model.map && [
           map.mode === "prediction" && "Ringed: labelled. Faint: unsure. ",
+          this.unlikeParts(),
           explained(METHODS[model.map.method] ?? model.map.method),
           " of ",
           h("b", {}, overview?.backbone_title),
@@ -99,6 +101,15 @@ export class MapBar {
         ],
     );
     this.caption.title = this.caption.textContent ?? "";
+  }
+
+  /** How many points are coloured as unlike anything labelled. @returns {Child} */
+  unlikeParts() {
+    const { map, model } = this;
+    const n = ["prediction", "confidence"].includes(map.mode)
+      ? model.rowsWhere((row) => model.isUnlike(row)).length
+      : 0;
+    return n > 0 && [h("i", { class: "ws-dot ws-unlike" }), ` unlike anything labelled: ${count(n)}. `];
   }
 
   /** @param {HTMLElement} anchor */
