@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -120,31 +121,32 @@ class Advisor:
 
     def _run(self) -> None:
         while (wanted := self._next()) is not None:
-            _, fitted = wanted
-            try:
-                self._on_unlike(unlike_images(self._project))
-                advice = advise(self._project, fitted, check=self._give_way)
-                self._as_json = advice.to_dict()
-                self._advice = advice
-            except _Closed:
-                return
-            except Exception:
-                # Advice is a help; without it labelling goes on as before.
-                if not self._closed:
-                    log.exception("The learning curve could not be measured.")
-                continue
-            finally:
-                self._measuring = False
-            for step in (self._replay, self._compare):
+            curve = partial(self._measure, wanted[1])
+            for step in (self._flag, curve, self._replay, self._compare):
                 try:
                     step()
                 except _Closed:
                     return
                 except FewshotLabError:
-                    pass  # too few labels of a class for a replay: the next ones may do
+                    pass  # too few labels of a class for it: the next ones may do
                 except Exception:
+                    # All this is a help; without it labelling goes on as before.
                     if not self._closed:
                         log.exception("What goes beside the labels could not be done.")
+
+    def _flag(self) -> None:
+        """Find the images unlike anything labelled."""
+        self._give_way()
+        self._on_unlike(unlike_images(self._project))
+
+    def _measure(self, fitted: Fitted) -> None:
+        """Measure the learning curve."""
+        try:
+            advice = advise(self._project, fitted, check=self._give_way)
+            self._as_json = advice.to_dict()
+            self._advice = advice
+        finally:
+            self._measuring = False
 
     def _compare(self) -> None:
         """Start comparing backbones where it is time to: a process of its own, last in line."""
