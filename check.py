@@ -132,10 +132,11 @@ def main() -> int:
     data = Path(tempfile.mkdtemp()) / "coverage"
     variables["COVERAGE_FILE"] = str(data)
     pytest = [python, "-m", "pytest"]
-    left_out = LONG if quick else ("e2e",) if measured else ("e2e", "exhaustive")
+    left_out = LONG if quick else () if measured else ("exhaustive",)
     # Before the tests: those in the browser use one of the tools.
     npm = None if arguments else javascript_tools()
-    which = ["-m", f"not ({' or '.join(left_out)})"]
+    which = ["--ignore=tests/e2e"]
+    which += ["-m", f"not ({' or '.join(left_out)})"] if left_out else []
     beside = None
     if arguments:
         tests = [*pytest, *([] if with_browser else which), *arguments]
@@ -144,9 +145,10 @@ def main() -> int:
         variables.setdefault("OMP_NUM_THREADS", "1")  # as many threads as there are workers
         measure = ["coverage", "run", "-m"] if measured else []
         tests = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
+        tests.append("--no-loadscope-reorder")  # tests/conftest.py orders the files
         if with_browser:
             # Beside the others: they mostly wait for a page.
-            in_browser = [python, "-m", *measure, "pytest", "-m", "e2e"]
+            in_browser = [python, "-m", *measure, "pytest", "tests/e2e"]
             kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
             beside = ThreadPoolExecutor(1).submit(
                 subprocess.run, in_browser, cwd=ROOT, env=variables, **kept

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers.calibration import (
-    Calibration,
-)
+from fewshot_lab.classifiers.calibration import Calibration
 from fewshot_lab.classifiers.models import Model
 from fewshot_lab.classifiers.pool import Pool
 from fewshot_lab.classifiers.stage_choice import Reading

@@ -1,7 +1,5 @@
 """Who may do what: accounts of the server, members of a project."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +7,12 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Home, Json, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="As it is signed in.", show_default=False)
+    str, typer.Argument(metavar="NAME", show_default=False, help="As it is signed in.")
 ]
 
 people = typer.Typer(
@@ -37,10 +35,10 @@ def register(app: typer.Typer) -> None:
 def invite(
     name: Name,
     is_administrator: Annotated[
-        bool, typer.Option("--administrator", help="Who administers the server sees all projects.")
+        bool, option("Who administers the server sees all projects.", "--administrator")
     ] = False,
-    days: Annotated[float, typer.Option(help="For how long the link holds.", min=0.01, max=90)] = 7,
-    url: Annotated[str, typer.Option(help="Where the app is opened.")] = "http://localhost:8501",
+    days: Annotated[float, option("For how long the link holds.", min=0.01, max=90)] = 7,
+    url: Annotated[str, option("Where the app is opened.")] = "http://localhost:8501",
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -55,7 +53,7 @@ def invite(
 
 def administrator(
     name: Name,
-    no: Annotated[bool, typer.Option("--no", help="No longer.")] = False,
+    no: Annotated[bool, option("No longer.", "--no")] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -97,7 +95,7 @@ def remove(name: Name, home: Home = None, json: Json = False) -> None:
 
 
 def journal(
-    out: Annotated[Path | None, optional("Where the CSV goes; else to the screen.")] = None,
+    out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -128,11 +126,10 @@ def verify(home: Home = None, json: Json = False) -> None:
 def members(
     project: ProjectName,
     add: Annotated[
-        list[str] | None,
-        optional("Give somebody a role; may be repeated.", metavar="NAME=ROLE"),
+        list[str] | None, option("Give somebody a role; may be repeated.", metavar="NAME=ROLE")
     ] = None,
     remove: Annotated[
-        list[str] | None, optional("Take somebody out; may be repeated.", metavar="NAME")
+        list[str] | None, option("Take somebody out; may be repeated.", metavar="NAME")
     ] = None,
     home: Home = None,
     json: Json = False,

@@ -1,14 +1,12 @@
 """Backbones: listing them, and comparing them on a project's labels."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
@@ -23,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def try_backbone(
     project: ProjectName,
-    backbone: Annotated[str, typer.Option("--backbone", help="The one to compare with.")],
+    backbone: Annotated[str, option("The one to compare with.", "--backbone")],
     now: Now = False,
     home: Home = None,
     json: Json = False,
@@ -44,7 +42,7 @@ def try_backbone(
 def compare_backbones(
     project: ProjectName,
     backbone: Annotated[list[str] | None, typer.Option("--backbone")] = None,
-    behind: Annotated[bool, typer.Option("--behind", help="Give way to everything else.")] = False,
+    behind: Annotated[bool, option("Give way to everything else.", "--behind")] = False,
     now: Now = False,
     home: Home = None,
     json: Json = False,
@@ -87,10 +85,8 @@ def _compared(verdict: dict[str, Any]) -> str:
 def backbones(
     compare: Annotated[
         str | None,
-        typer.Option(
-            metavar="PROJECT",
-            help="Compare those that come with the app on a project's labels instead.",
-            show_default=False,
+        option(
+            "Compare those that come with the app on a project's labels instead.", metavar="PROJECT"
         ),
     ] = None,
     now: Now = False,

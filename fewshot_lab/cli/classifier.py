@@ -1,24 +1,21 @@
 """The classifier: fit, predictions, export, report."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fewshot_lab.cli.labels import CsvOut, write_csv
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName
+from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural, share
 
 ClassifierName = Annotated[
     str | None,
-    typer.Option(
-        "--classifier",
-        help="auto, stack, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn; "
+    option(
+        "auto, stack, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn; "
         "the project's choice by default.",
-        show_default=False,
+        "--classifier",
     ),
 ]
 
@@ -32,10 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def fit(
-    project: ProjectName,
-    classifier: ClassifierName = None,
-    home: Home = None,
-    json: Json = False,
+    project: ProjectName, classifier: ClassifierName = None, home: Home = None, json: Json = False
 ) -> None:
     """Fit a classifier on the labels and say how good it is."""
     import time
@@ -101,25 +95,22 @@ def predictions(
 
 def export(
     project: ProjectName,
-    bundle: Annotated[
-        Path, typer.Argument(help="The folder to write, or NAME.zip.", show_default=False)
-    ],
-    zip: Annotated[bool, typer.Option("--zip", help="Also write BUNDLE.zip.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle.")] = False,
+    bundle: Annotated[Path, typer.Argument(help="The folder to write, or NAME.zip.")],
+    zip: Annotated[bool, option("Also write BUNDLE.zip.", "--zip")] = False,
+    force: Annotated[bool, option("Replace a bundle.", "--force")] = False,
     licence_accepted: Annotated[
         bool,
-        typer.Option(
-            "--licence-accepted",
-            help="You know the backbone's licence and keep to it; asked for where it forbids to "
+        option(
+            "You know the backbone's licence and keep to it; asked for where it forbids to "
             "pass the bundle on, or to use it in trade.",
+            "--licence-accepted",
         ),
     ] = False,
     accepted_by: Annotated[
-        str | None,
-        typer.Option(help="Who accepts it; the system's user by default.", show_default=False),
+        str | None, option("Who accepts it; the system's user by default.")
     ] = None,
     file_names: Annotated[
-        bool, typer.Option("--file-names", help="Name the image files in labels.csv.")
+        bool, option("Name the image files in labels.csv.", "--file-names")
     ] = False,
     classifier: ClassifierName = None,
     home: Home = None,
@@ -172,7 +163,7 @@ def _user() -> str:
 
 def report(
     project: ProjectName,
-    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    out: Annotated[Path, option("The HTML file to write.")] = Path("report.html"),
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,

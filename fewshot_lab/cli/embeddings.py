@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, asked_shard
 from fewshot_lab.cli.waiting import Now, in_turn
@@ -22,20 +22,10 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 Backbone = Annotated[
-    str | None,
-    typer.Option(
-        "--backbone",
-        help="A name that 'backbones' lists, or a checkpoint file.",
-        show_default=False,
-    ),
+    str | None, option("A name that 'backbones' lists, or a checkpoint file.", "--backbone")
 ]
-Neighbours = Annotated[
-    int | None, typer.Option(help="UMAP: the size of a neighbourhood.", min=2, show_default=False)
-]
-MinDist = Annotated[
-    float | None,
-    typer.Option(help="UMAP: how close points may lie, 0 to 1.", min=0, max=1, show_default=False),
-]
+Neighbours = Annotated[int | None, option("UMAP: the size of a neighbourhood.", min=2)]
+MinDist = Annotated[float | None, option("UMAP: how close points may lie, 0 to 1.", min=0, max=1)]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,18 +40,12 @@ def embed(
     project: ProjectName,
     backbone: Backbone = None,
     shard: Shard = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, ...", show_default=False)
-    ] = None,
+    device: Annotated[str | None, option("cpu, cuda, cuda:1, ...")] = None,
     batch_size: Annotated[
-        int | None,
-        typer.Option(help="Images in a pass, fitted to the device.", min=1, show_default=False),
+        int | None, option("Images in a pass, fitted to the device.", min=1)
     ] = None,
     workers: Annotated[
-        int | None,
-        typer.Option(
-            help="On a GPU, processes that read; on a CPU, lanes.", min=1, show_default=False
-        ),
+        int | None, option("On a GPU, processes that read; on a CPU, lanes.", min=1)
     ] = None,
     now: Now = False,
     home: Home = None,
@@ -131,7 +115,7 @@ def map_(
     neighbours: Neighbours = None,
     min_dist: MinDist = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Lay all images out anew, also those placed before.")
+        bool, option("Lay all images out anew, also those placed before.", "--fresh")
     ] = False,
     home: Home = None,
     json: Json = False,
@@ -207,7 +191,7 @@ def prepare_project(
 
 def demo(
     name: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its name.")] = "demo",
-    images: Annotated[int, typer.Option(help="How many cells to draw.", min=8)] = 1200,
+    images: Annotated[int, option("How many cells to draw.", min=8)] = 1200,
     now: Now = False,
     home: Home = None,
     json: Json = False,

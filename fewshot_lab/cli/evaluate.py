@@ -1,7 +1,5 @@
 """How good, how sure: the verbs of evaluate; here its curve and its probabilities."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +8,7 @@ from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
 from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Home, Json, ProjectName, option
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.site_audit import site_audit
@@ -71,35 +69,35 @@ def probabilities(
     project: ProjectName,
     target_error: Annotated[
         float | None,
-        optional(
+        option(
             "Error wanted among the images that are decided, 0 to 1; the project's setting "
             "by default (0.05)."
         ),
     ] = None,
     per_class: Annotated[
-        bool | None, optional("A threshold for each predicted class.", "--per-class/--together")
+        bool | None, option("A threshold for each predicted class.", "--per-class/--together")
     ] = None,
     assure: Annotated[
         bool | None,
-        optional(
+        option(
             "Assure the error with 95 % confidence where the audit set allows it.",
             "--assure/--estimate",
         ),
     ] = None,
     coverage: Annotated[
-        float | None, optional("How often a prediction set holds the true class.")
+        float | None, option("How often a prediction set holds the true class.")
     ] = None,
-    sets: Annotated[str | None, optional("lac (smallest sets) or aps.")] = None,
+    sets: Annotated[str | None, option("lac (smallest sets) or aps.")] = None,
     sets_per_class: Annotated[
         bool | None,
-        optional("Each class keeps the coverage by itself.", "--sets-per-class/--sets-together"),
+        option("Each class keeps the coverage by itself.", "--sets-per-class/--sets-together"),
     ] = None,
     unlike: Annotated[
         float | None,
-        optional("Share of the pool's own images that is called unlike anything labelled."),
+        option("Share of the pool's own images that is called unlike anything labelled."),
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep these settings in the project, for its exports.")
+        bool, option("Keep these settings in the project, for its exports.", "--keep")
     ] = False,
     home: Home = None,
     json: Json = False,

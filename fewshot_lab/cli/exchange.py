@@ -1,7 +1,5 @@
 """Other tools' files: exchange out, exchange in."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.labels import tell_unmatched
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
 from fewshot_lab.cli.reporting import progress, tell
 
 
@@ -26,9 +24,9 @@ class Kind(StrEnum):
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="The file; for FiftyOne a folder.", show_default=False),
+    typer.Argument(metavar="FILE", show_default=False, help="The file; for FiftyOne a folder."),
 ]
-As = Annotated[Kind, typer.Option("--as", help="The format.", show_default=False)]
+As = Annotated[Kind, option("The format.", "--as", show_default=False)]
 
 exchange = typer.Typer(
     name="exchange",
@@ -71,12 +69,12 @@ def in_(
     project: ProjectName,
     file: File,
     kind: As,
-    annotator: Annotated[str, typer.Option(help="Who labelled, where the file does not say.")],
+    annotator: Annotated[str, option("Who labelled, where the file does not say.")],
     boxes: Annotated[
-        bool, typer.Option("--boxes", help="Make each labelled box an image of its own.")
+        bool, option("Make each labelled box an image of its own.", "--boxes")
     ] = False,
     copy: Annotated[
-        bool, typer.Option("--copy", help="Keep boxes as files, not as parts of their images.")
+        bool, option("Keep boxes as files, not as parts of their images.", "--copy")
     ] = False,
     home: Home = None,
     json: Json = False,

@@ -1,7 +1,5 @@
 """From the command line to a verb, and from an error to one sentence."""
 
-from __future__ import annotations
-
 import os
 import sys
 import traceback

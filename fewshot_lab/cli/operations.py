@@ -1,14 +1,12 @@
 """Keeping a server: backup, restore, move-database."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural
 
@@ -21,10 +19,8 @@ def register(app: typer.Typer) -> None:
 
 def backup(
     project: ProjectName,
-    file: Annotated[
-        Path, typer.Argument(help="The file to write, or a folder for it.", show_default=False)
-    ],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    file: Annotated[Path, typer.Argument(help="The file to write, or a folder for it.")],
+    overwrite: Annotated[bool, option("Replace the file.", "--overwrite")] = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,
@@ -53,9 +49,9 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What 'backup' wrote.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="What 'backup' wrote.")],
     name: Annotated[
-        str | None, optional("What to call the project; else as it was called.", "--as")
+        str | None, option("What to call the project; else as it was called.", "--as")
     ] = None,
     home: Home = None,
     json: Json = False,
@@ -77,10 +73,10 @@ def restore(
 
 def quota(
     project: ProjectName,
-    images: Annotated[int | None, optional("At most so many images.", min=1)] = None,
-    gb: Annotated[float | None, optional("At most so many GB on the disk.", min=0.001)] = None,
+    images: Annotated[int | None, option("At most so many images.", min=1)] = None,
+    gb: Annotated[float | None, option("At most so many GB on the disk.", min=0.001)] = None,
     none: Annotated[
-        bool, typer.Option("--none", help="No limit of its own, those of the server hold.")
+        bool, option("No limit of its own, those of the server hold.", "--none")
     ] = False,
     home: Home = None,
     json: Json = False,
@@ -103,9 +99,7 @@ def quota(
 
 def move_database(
     project: ProjectName,
-    to: Annotated[
-        str, typer.Argument(metavar="sqlite|postgresql", help="Where to.", show_default=False)
-    ],
+    to: Annotated[str, typer.Argument(metavar="sqlite|postgresql", help="Where to.")],
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -143,9 +137,7 @@ def doctor(home: Home = None, json: Json = False) -> None:
 
 
 def sbom(
-    file: Annotated[
-        Path | None, typer.Argument(help="Where to; else to the terminal.", show_default=False)
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(help="Where to; else to the terminal.")] = None,
 ) -> None:
     """Write a software bill of materials (CycloneDX 1.6) of what is installed here."""
     from fewshot_lab.files import to_json, write_atomically

@@ -1,7 +1,5 @@
 """Options that many verbs share."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +9,9 @@ import typer
 from fewshot_lab.cells import CSV_MARK
 
 
-def optional(help: str, *names: str, metavar: str | None = None, **limits: Any) -> Any:
-    """Return an option without a default of its own to show."""
-    return typer.Option(*names, help=help, metavar=metavar, show_default=False, **limits)
+def option(help: str, *names: str, **settings: Any) -> Any:
+    """Return an option of a verb: its help, its names where the parameter's does not do."""
+    return typer.Option(*names, help=help, **settings)
 
 
 def _use_home(home: Path | None) -> Path | None:
@@ -24,10 +22,7 @@ def _use_home(home: Path | None) -> Path | None:
 
 
 Home = Annotated[
-    Path | None,
-    typer.Option(
-        "--home", help="The folder that holds the projects.", callback=_use_home, show_default=False
-    ),
+    Path | None, option("The folder that holds the projects.", "--home", callback=_use_home)
 ]
 
 
@@ -39,17 +34,15 @@ def _leave_out_mark(no: bool) -> bool:
 
 NoMark = Annotated[
     bool,
-    typer.Option(
+    option(
+        "Leave out the mark that tells spreadsheets that a CSV file is UTF-8.",
         "--no-bom",
-        help="Leave out the mark that tells spreadsheets that a CSV file is UTF-8.",
         callback=_leave_out_mark,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Json = Annotated[bool, option("One JSON object on stdout.", "--json")]
 JobFolder = Annotated[Path | None, typer.Option("--job", hidden=True)]
 ProjectName = Annotated[
-    str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
+    str, typer.Argument(metavar="PROJECT", show_default=False, help="The project's name.")
 ]
-WhichLabels = Annotated[
-    str, typer.Option(help="reference: reference labels; own: what people said here.")
-]
+WhichLabels = Annotated[str, option("reference: reference labels; own: what people said here.")]

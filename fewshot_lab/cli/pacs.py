@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cli.embeddings import prepare_project
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fewshot_lab.pacs import Pacs
     from fewshot_lab.project import Project
 
-Modality = Annotated[str, typer.Option(help="CT, MR, ...; all by default.", show_default=False)]
+Modality = Annotated[str, option("CT, MR, ...; all by default.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,11 +34,9 @@ def register(app: typer.Typer) -> None:
 
 
 def search(
-    patient_id: Annotated[str, typer.Option(help="The patient's id.", show_default=False)] = "",
-    accession: Annotated[str, typer.Option(help="The accession number.", show_default=False)] = "",
-    date: Annotated[
-        str, typer.Option(help="20260101, or 20260101-20260131.", show_default=False)
-    ] = "",
+    patient_id: Annotated[str, option("The patient's id.", show_default=False)] = "",
+    accession: Annotated[str, option("The accession number.", show_default=False)] = "",
+    date: Annotated[str, option("20260101, or 20260101-20260131.", show_default=False)] = "",
     modality: Modality = "",
     json: Json = False,
 ) -> None:
@@ -71,30 +69,21 @@ def search(
 
 def fetch(
     project: ProjectName,
-    study: Annotated[
-        list[str],
-        typer.Argument(help="Uids of studies; or a code, with its date.", show_default=False),
-    ],
-    date: Annotated[
-        str, typer.Option(help="With a code: the day of the study.", show_default=False)
-    ] = "",
+    study: Annotated[list[str], typer.Argument(help="Uids of studies; or a code, with its date.")],
+    date: Annotated[str, option("With a code: the day of the study.", show_default=False)] = "",
     modality: Modality = "",
     slices: Annotated[
-        str, typer.Option(help="Slices of a volume: all, every nth (4), or by distance (5mm).")
+        str, option("Slices of a volume: all, every nth (4), or by distance (5mm).")
     ] = "all",
     group_field: Annotated[
         str | None,
-        optional(
+        option(
             "What belongs together; the series by default.",
             metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count series and images, and stop.")
-    ] = False,
-    prepare: Annotated[
-        bool, typer.Option("--prepare", help="Then embed and make the map.")
-    ] = False,
+    dry_run: Annotated[bool, option("Count series and images, and stop.", "--dry-run")] = False,
+    prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
     now: Now = False,
     home: Home = None,
     json: Json = False,
@@ -113,8 +102,8 @@ def fetch(
         pacs = connect()
         study = [_uid_of(opened, pacs, each, date) for each in study]
         if dry_run:
-            found = [each for uid in study for each in series_of(pacs, uid, tick)]
-            chosen = [s for s in found if s.has_pictures and modality in ("", s.modality)]
+            series = [each for uid in study for each in series_of(pacs, uid, tick)]
+            chosen = [s for s in series if s.has_pictures and modality in ("", s.modality)]
             rows = [[s.modality, f"{s.images:,}", s.description] for s in chosen[:50]]
             images = sum(s.images for s in chosen)
             lines = [table(["modality", "images", "series"], rows)] if rows else []
@@ -125,7 +114,7 @@ def fetch(
             tell(counted, "\n".join(lines), as_json=json)
             return
         done: list[dict[str, Any]] = []
-        said: list[str] = []
+        sentences: list[str] = []
         for uid in study:
             report = fetch_study(
                 opened,
@@ -137,13 +126,13 @@ def fetch(
                 progress=tick,
             )
             done.append(report.to_dict())
-            said.append(report.sentence)
+            sentences.append(report.sentence)
             if not json:
                 print(report.sentence)
             if report.imported is not None:
                 listed(report.imported.refused)
                 listed(report.imported.volume_notes)
-        result: dict[str, Any] = {"studies": done, "sentence": " ".join(said)}
+        result: dict[str, Any] = {"studies": done, "sentence": " ".join(sentences)}
         if prepare:
             result |= prepare_project(opened, backbone=None, report=tick)
         opened.touch()
@@ -166,13 +155,13 @@ def _uid_of(project: Project, pacs: Pacs, study: str, date: str) -> str:
 
 def report(
     project: ProjectName,
-    out: Annotated[Path, typer.Argument(help="The folder for the reports.", show_default=False)],
-    per: Annotated[str, typer.Option(help="image or series: what one answer is for.")] = "image",
+    out: Annotated[Path, typer.Argument(help="The folder for the reports.")],
+    per: Annotated[str, option("image or series: what one answer is for.")] = "image",
     study: Annotated[
         list[str] | None,
-        optional("Uids of studies that were fetched: their originals are in the PACS."),
+        option("Uids of studies that were fetched: their originals are in the PACS."),
     ] = None,
-    send: Annotated[bool, typer.Option("--send", help="Send the reports to the PACS.")] = False,
+    send: Annotated[bool, option("Send the reports to the PACS.", "--send")] = False,
     home: Home = None,
     json: Json = False,
     job: JobFolder = None,

@@ -13,7 +13,7 @@ import typer
 
 from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.manifest_columns import manifest_columns
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
+from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.tiling_options import (
@@ -59,7 +59,7 @@ def register(app: typer.Typer) -> None:
 
 def create(
     name: ProjectName,
-    backbone: Annotated[str | None, optional("The backbone to embed with.")] = None,
+    backbone: Annotated[str | None, option("The backbone to embed with.")] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -108,34 +108,33 @@ def import_(
     source: Annotated[
         list[Path],
         typer.Argument(
-            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image, DICOM or slide.",
-            show_default=False,
+            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image, DICOM or slide."
         ),
     ],
     reference_labels: Annotated[
         str | None,
-        optional(
+        option(
             "Take folder names, or a column of the manifest, as reference labels.",
             metavar="folders|COLUMN",
         ),
     ] = None,
     copy: Annotated[
-        bool, typer.Option("--copy", help="Keep copies instead of reading the files in place.")
+        bool, option("Keep copies instead of reading the files in place.", "--copy")
     ] = False,
-    path_column: Annotated[str | None, optional("CSV: the column with the paths.")] = None,
-    label_column: Annotated[str | None, optional("CSV: the column with reference labels.")] = None,
+    path_column: Annotated[str | None, option("CSV: the column with the paths.")] = None,
+    label_column: Annotated[str | None, option("CSV: the column with reference labels.")] = None,
     group_column: Annotated[
-        str | None, optional("CSV: the column with the patient or slide.")
+        str | None, option("CSV: the column with the patient or slide.")
     ] = None,
     metadata_column: Annotated[
         list[str] | None,
-        optional(
+        option(
             "CSV: a further column to keep; may be repeated.", "--metadata-column", "--meta-column"
         ),
     ] = None,
     group_field: Annotated[
         str | None,
-        optional(
+        option(
             "DICOM: the field that says which images belong together.",
             metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
@@ -152,9 +151,9 @@ def import_(
     seed: Seed = None,
     slices: Annotated[
         str,
-        typer.Option(
-            help="Volumes: the slices to import, all, every nth (4), or one every so many "
-            "millimetres (5mm).",
+        option(
+            "Volumes: the slices to import, all, every nth (4), or one every so many "
+            "millimetres (5mm)."
         ),
     ] = "all",
     frames: Frames = None,
@@ -162,13 +161,10 @@ def import_(
     keep_poor: KeepPoor = False,
     box: Boxes = None,
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Say what would be imported and what it costs, and stop."),
+        bool, option("Say what would be imported and what it costs, and stop.", "--dry-run")
     ] = False,
-    prepare: Annotated[
-        bool, typer.Option("--prepare", help="Then embed and make the map.")
-    ] = False,
-    backbone: Annotated[str | None, optional("With --prepare: the backbone.")] = None,
+    prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
+    backbone: Annotated[str | None, option("With --prepare: the backbone.")] = None,
     now: Now = False,
     home: Home = None,
     json: Json = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Home, Json, ProjectName, option
 from fewshot_lab.cli.reporting import tell
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def verify(
     project: ProjectName,
     known: Annotated[
         list[str] | None,
-        optional(
+        option(
             "A position and its hash, as a bundle, a report or this verb named them before; "
             "may be repeated.",
             "--hash",
@@ -84,7 +84,7 @@ def _head(text: str) -> LogHead:
 
 def journal(
     project: ProjectName,
-    out: Annotated[Path | None, optional("Where the CSV goes; else to the screen.")] = None,
+    out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:

@@ -1,20 +1,18 @@
 """The pretraining runs: runs, stop, clone-run, delete-run."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json
+from fewshot_lab.cli.options import Home, Json, option
 from fewshot_lab.cli.recipe_options import Detach, RecipeValues, values_of
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.run_screen import in_foreground
 from fewshot_lab.cli.run_sentences import about, described, judged, started_sentence, state_line
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run's name.", show_default=False)]
+RunName = Annotated[str, typer.Argument(metavar="RUN", show_default=False, help="The run's name.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,8 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def runs(
     run: Annotated[
-        str | None,
-        typer.Argument(metavar="[RUN]", help="A run's name, for all about it.", show_default=False),
+        str | None, typer.Argument(metavar="[RUN]", help="A run's name, for all about it.")
     ] = None,
     home: Home = None,
     json: Json = False,
@@ -63,7 +60,7 @@ def runs(
 
 def stop(
     run: RunName,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for its checkpoint.", min=0)] = 60.0,
+    wait: Annotated[float, option("Seconds to wait for its checkpoint.", min=0)] = 60.0,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -83,15 +80,10 @@ def stop(
 
 def clone_run(
     run: RunName,
-    name: Annotated[
-        str | None, typer.Option(help="Of the new run.", metavar="RUN", show_default=False)
-    ] = None,
+    name: Annotated[str | None, option("Of the new run.", metavar="RUN")] = None,
     set_: RecipeValues = None,
     without: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE", help="An image to leave out; may be repeated.", show_default=False
-        ),
+        list[str] | None, option("An image to leave out; may be repeated.", metavar="FILE")
     ] = None,
     detach: Detach = False,
     home: Home = None,
@@ -113,11 +105,7 @@ def clone_run(
         in_foreground(clone, device=None, nproc=None, now=False, as_json=json)
 
 
-def delete_run(
-    run: RunName,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+def delete_run(run: RunName, home: Home = None, json: Json = False) -> None:
     """Delete a run with its checkpoints and its backbone; projects that use it keep a copy."""
     from fewshot_lab.runs import find_run
 

@@ -1,13 +1,11 @@
 """Search by similarity in large projects: index, neighbours."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, optional
+from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.words import plural
@@ -24,7 +22,7 @@ def index(
     shard: Shard = None,
     codes: Annotated[
         bool | None,
-        optional(
+        option(
             "Keep codes of 64 bytes in place of whole vectors; by default where whole ones do not "
             "fit into memory.",
             "--codes/--whole",
@@ -54,8 +52,8 @@ def index(
 
 def neighbours(
     project: ProjectName,
-    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("neighbours.csv"),
-    k: Annotated[int, typer.Option("-k", help="Neighbours of each image.", min=1, max=500)] = 10,
+    out: Annotated[Path, option("The CSV to write.")] = Path("neighbours.csv"),
+    k: Annotated[int, option("Neighbours of each image.", "-k", min=1, max=500)] = 10,
     shard: Shard = None,
     no_bom: NoMark = False,
     home: Home = None,

@@ -1,7 +1,5 @@
 """Whole slides: slides tissue, slides show, slides out, slides in."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, NoMark, ProjectName, optional
+from fewshot_lab.cli.options import Home, Json, NoMark, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.tissue import tissue
 from fewshot_lab.words import percent, plural, share_of
@@ -88,13 +86,12 @@ def show(project: ProjectName, home: Home = None, json: Json = False) -> None:
 
 def out(
     project: ProjectName,
-    folder: Annotated[Path, typer.Argument(help="Made where it is not there.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Made where it is not there.")],
     kind: Annotated[
-        list[Kind] | None,
-        optional("What to write, again for more; all by default.", "--as"),
+        list[Kind] | None, option("What to write, again for more; all by default.", "--as")
     ] = None,
     slide: Annotated[
-        list[str] | None, optional("A slide's name, again for more; all by default.")
+        list[str] | None, option("A slide's name, again for more; all by default.")
     ] = None,
     no_bom: NoMark = False,
     home: Home = None,
@@ -115,17 +112,13 @@ def out(
 
 def in_(
     project: ProjectName,
-    file: Annotated[
-        Path, typer.Argument(help="GeoJSON with outlines drawn in QuPath.", show_default=False)
-    ],
-    annotator: Annotated[str, typer.Option(help="Who drew them.")],
+    file: Annotated[Path, typer.Argument(help="GeoJSON with outlines drawn in QuPath.")],
+    annotator: Annotated[str, option("Who drew them.")],
     slide: Annotated[
-        str | None, optional("The slide; by default the one that the file is named after.")
+        str | None, option("The slide; by default the one that the file is named after.")
     ] = None,
-    least: Annotated[
-        float, typer.Option(help="Share of a tile that one class must cover, 0 to 1.")
-    ] = 0.5,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, store nothing.")] = False,
+    least: Annotated[float, option("Share of a tile that one class must cover, 0 to 1.")] = 0.5,
+    dry_run: Annotated[bool, option("Say it, store nothing.", "--dry-run")] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -147,8 +140,8 @@ def in_(
     if counts:
         parts.append(f"{counts}.")
     if labels.new_classes:
-        made = plural(len(labels.new_classes), "new class", "new classes")
-        parts.append(f"{made}: {', '.join(labels.new_classes)}.")
+        new_classes = plural(len(labels.new_classes), "new class", "new classes")
+        parts.append(f"{new_classes}: {', '.join(labels.new_classes)}.")
     if labels.changed:
         parts.append(f"{plural(labels.changed, 'tile')} had another label of {annotator}.")
     if dry_run:

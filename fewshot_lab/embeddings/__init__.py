@@ -15,33 +15,3 @@ from fewshot_lab.embeddings.neighbours import near_pairs, neighbour_graph
 from fewshot_lab.embeddings.pixel_copies import COPY_SIDE, describe_picture, find_copies
 from fewshot_lab.embeddings.stored_index import StoredIndex, build_part
 from fewshot_lab.embeddings.umap_layout import umap_map
-
-__all__ = [
-    "COPY_SIDE",
-    "EXACT_UP_TO",
-    "EmbedReport",
-    "Embeddings",
-    "ImageItem",
-    "Index",
-    "Layout",
-    "Map",
-    "StoredIndex",
-    "alone",
-    "build_index",
-    "build_part",
-    "decode_image",
-    "describe_picture",
-    "embed",
-    "find_copies",
-    "load_map",
-    "make_map",
-    "map_stamp",
-    "near_pairs",
-    "neighbour_graph",
-    "open_embeddings",
-    "part_of_run",
-    "pca_map",
-    "place_new",
-    "save_map",
-    "umap_map",
-]

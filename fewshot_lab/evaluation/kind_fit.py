@@ -1,7 +1,5 @@
 """From a pool to what tells pictures of another kind."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Images unlike anything labelled."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

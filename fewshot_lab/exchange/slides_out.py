@@ -61,7 +61,7 @@ class WrittenSlides:
 
 
 @dataclass(frozen=True)
-class _Said:
+class _TileAnswers:
     """What people and the classifier say of each image, by id."""
 
     colours: dict[str, str]
@@ -102,9 +102,9 @@ def write_slides(
         Where there is no such slide, or only a heat map is asked for and nothing is predicted.
     """
     slides = _chosen(project, names)
-    said, report = _said(project, predicted)
-    if said.note and set(kinds) == {"heat-map"}:
-        raise FewshotLabError(said.note)
+    answers, report = _tile_answers(project, predicted)
+    if answers.note and set(kinds) == {"heat-map"}:
+        raise FewshotLabError(answers.note)
     folder.mkdir(parents=True, exist_ok=True)
     stems = _file_stems(slides)
     files: list[Path] = []
@@ -114,20 +114,20 @@ def write_slides(
         progress("slides", number, len(slides))
         tiles = tiles_of(project, slide)
         count += len(tiles)
-        withheld += sum(tile.image_id in said.audit for tile in tiles)
+        withheld += sum(tile.image_id in answers.audit for tile in tiles)
         if "geojson" in kinds:
             file = folder / f"{stems[slide.name]}.geojson"
-            write_features(file, _features(slide, tiles, said))
+            write_features(file, _features(slide, tiles, answers))
             files.append(file)
-        shown = [tile for tile in tiles if tile.image_id in said.probabilities]
+        shown = [tile for tile in tiles if tile.image_id in answers.probabilities]
         if "heat-map" in kinds and shown:
             file = folder / f"{stems[slide.name]}.ome.tif"
-            _heat_map(file, slide, shown, said)
+            _heat_map(file, slide, shown, answers)
             files.append(file)
-        tile_rows += [_tile_row(slide, tile, said) for tile in tiles] if "csv" in kinds else []
+        tile_rows += [_tile_row(slide, tile, answers) for tile in tiles] if "csv" in kinds else []
     progress("slides", len(slides), len(slides))
     if "csv" in kinds:
-        probabilities = [f"p_{name}" for name in said.names]
+        probabilities = [f"p_{name}" for name in answers.names]
         tables = {"tiles.csv": as_csv([*_TILE_COLUMNS, *_SAID, *probabilities], tile_rows)}
         if report is not None:
             tables["slides.csv"] = slides_csv(report, {slide.name for slide in slides})
@@ -135,7 +135,7 @@ def write_slides(
             write_atomically(folder / name, text.encode(table_encoding()))
             files.append(folder / name)
     project.store.note("export", kind="slides", folder=str(folder), as_=sorted(kinds))
-    return WrittenSlides(files, count, withheld if said.names else 0, said.note)
+    return WrittenSlides(files, count, withheld if answers.names else 0, answers.note)
 
 
 def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str:
@@ -196,7 +196,9 @@ def _file_stems(slides: Sequence[Slide]) -> dict[str, str]:
     }
 
 
-def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, SlideReport | None]:
+def _tile_answers(
+    project: Project, predicted: PredictedImages | None
+) -> tuple[_TileAnswers, SlideReport | None]:
     store = project.store
     classes = {row.id: row for row in store.classes(include_retired=True)}
     labels = {
@@ -212,12 +214,12 @@ def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, S
     except FewshotLabError as error:
         note = f"No predictions: {error}"
     if predicted is None:
-        return _Said(colours, labels, [], {}, {}, audit, note), None
+        return _TileAnswers(colours, labels, [], {}, {}, audit, note), None
     report = slide_report(project, predicted)
     names = list(report.colours)
     best = predicted.decided(project)
     shown = [k for k, image_id in enumerate(predicted.ids) if image_id not in audit]
-    return _Said(
+    return _TileAnswers(
         colours,
         labels,
         names,
@@ -228,13 +230,15 @@ def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, S
     ), report
 
 
-def _features(slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> Iterator[TileFeature]:
+def _features(
+    slide: Slide, tiles: Sequence[SlideTile], answers: _TileAnswers
+) -> Iterator[TileFeature]:
     """Yield a slide's tiles by what is predicted of them, without a classifier by their labels."""
     left, top = slide_origin(slide)
     for tile in tiles:
-        label, annotator = said.labels.get(tile.image_id, (None, ""))
-        p = said.probabilities.get(tile.image_id)
-        name = said.predicted.get(tile.image_id) if said.names else label
+        label, annotator = answers.labels.get(tile.image_id, (None, ""))
+        p = answers.probabilities.get(tile.image_id)
+        name = answers.predicted.get(tile.image_id) if answers.names else label
         metadata = {"Image": tile.image_id}
         if label is not None:
             metadata |= {"Label": label, "Labelled by": annotator}
@@ -242,27 +246,27 @@ def _features(slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> Iterator
             f"{PurePosixPath(slide.name).name} {tile.x},{tile.y}",
             *(tile.x - left, tile.y - top, tile.width, tile.height),
             name,
-            said.colours.get(name or "", "#808080"),
-            {} if p is None else dict(zip(said.names, map(float, p), strict=True)),
+            answers.colours.get(name or "", "#808080"),
+            {} if p is None else dict(zip(answers.names, map(float, p), strict=True)),
             metadata,
         )
 
 
-def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> None:
+def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], answers: _TileAnswers) -> None:
     boxes = np.array([(t.x, t.y, t.x + t.width, t.y + t.height) for t in tiles], float)
-    p = np.stack([said.probabilities[tile.image_id] for tile in tiles])
-    channels = [(name, said.colours[name]) for name in said.names]
+    p = np.stack([answers.probabilities[tile.image_id] for tile in tiles])
+    channels = [(name, answers.colours[name]) for name in answers.names]
     write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels)
 
 
-def _tile_row(slide: Slide, tile: SlideTile, said: _Said) -> dict[str, Any]:
-    label, annotator = said.labels.get(tile.image_id, ("", ""))
+def _tile_row(slide: Slide, tile: SlideTile, answers: _TileAnswers) -> dict[str, Any]:
+    label, annotator = answers.labels.get(tile.image_id, ("", ""))
     row: dict[str, Any] = {"slide": slide.name, "image": tile.image_id}
     row |= {name: getattr(tile, name) for name in ("x", "y", "width", "height")}
     row["micrometres_per_pixel"] = "" if tile.mpp is None else f"{tile.mpp:.6g}"
     row |= {"label": label, "annotator": annotator}
-    if (p := said.probabilities.get(tile.image_id)) is not None:
-        best = said.predicted[tile.image_id]
-        each = {f"p_{name}": f"{value:.6f}" for name, value in zip(said.names, p, strict=True)}
+    if (p := answers.probabilities.get(tile.image_id)) is not None:
+        best = answers.predicted[tile.image_id]
+        each = {f"p_{name}": f"{value:.6f}" for name, value in zip(answers.names, p, strict=True)}
         row |= {"predicted": best, "probability": each[f"p_{best}"], **each}
     return row

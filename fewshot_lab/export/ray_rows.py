@@ -1,7 +1,5 @@
 """What a Ray worker does with a batch of files: decode, compute, return rows."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tempfile

@@ -108,11 +108,7 @@ def write_sources(folder: Path, sources: Sequence[Path]) -> None:
 
 
 def predict_dropped(
-    bundle: Path,
-    folder: Path,
-    project: ProjectCore | None = None,
-    *,
-    progress: Progress = silent,
+    bundle: Path, folder: Path, project: ProjectCore | None = None, *, progress: Progress = silent
 ) -> StoredPredictions:
     """Predict what :func:`write_sources` wrote down; the answers stay in the folder.
 

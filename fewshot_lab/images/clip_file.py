@@ -5,8 +5,6 @@ this file in the clip's place, so nothing can read its frames without their boxe
 a box never leaves the original.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -47,11 +45,7 @@ class ClipFile:
 
     def save(self) -> None:
         """Write it down."""
-        text = {
-            "video": str(self.video),
-            "boxes": self.boxes,
-            "sharpness": self.sharpness,
-        }
+        text = {"video": str(self.video), "boxes": self.boxes, "sharpness": self.sharpness}
         write_atomically(self.file, json.dumps(text).encode())
 
     @property

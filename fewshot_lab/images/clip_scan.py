@@ -1,7 +1,5 @@
 """From a clip to the frames of it that may be imported."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

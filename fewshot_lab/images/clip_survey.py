@@ -1,7 +1,5 @@
 """What an import would take of the clips it meets, told before it begins."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice

@@ -1,7 +1,5 @@
 """Clips: files whose frames follow each other in time. Videos, animated GIFs, DICOM cine loops."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Frames are told by their stamps, which the container gives each of them; see ``video_index``.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Which frames a video has, when each is shown, and from which key frame it is decoded."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, fields

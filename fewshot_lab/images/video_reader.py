@@ -1,7 +1,5 @@
 """One frame of a video, exactly, in whatever order frames are asked for."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections import OrderedDict

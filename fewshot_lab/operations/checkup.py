@@ -1,7 +1,5 @@
 """What is wrong with this installation, each with the next step."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil
@@ -52,16 +50,7 @@ class Finding:
 
 def check_installation() -> list[Finding]:
     """Look at everything that the app needs here."""
-    looks = (
-        _versions,
-        _packages,
-        _gpu,
-        _disk,
-        _database,
-        _sign_in,
-        _rights,
-        _projects,
-    )
+    looks = (_versions, _packages, _gpu, _disk, _database, _sign_in, _rights, _projects)
     return [finding for look in looks for finding in look()]
 
 

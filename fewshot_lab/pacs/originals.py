@@ -73,7 +73,7 @@ def local_originals(
     sources = project.store.sources_of(ids)
     for number, image_id in enumerate(ids, 1):
         progress("headers", number, len(ids))
-        found = None
+        original = None
         for source, frame in sources.get(image_id, ()):
             if not Path(source).is_file():
                 continue
@@ -82,12 +82,12 @@ def local_originals(
             except Exception:  # no DICOM, or damaged
                 continue
             if all(header.get(name) for name in NEEDED):
-                found = Original(image_id, header, frame)
+                original = Original(image_id, header, frame)
                 break
-        if found is None:
+        if original is None:
             gone.append(image_id)
         else:
-            originals.append(found)
+            originals.append(original)
     return originals, gone
 
 

@@ -47,12 +47,7 @@ class FoundSeries:
 
 
 def search_studies(
-    pacs: Pacs,
-    *,
-    patient: str = "",
-    accession: str = "",
-    date: str = "",
-    modality: str = "",
+    pacs: Pacs, *, patient: str = "", accession: str = "", date: str = "", modality: str = ""
 ) -> tuple[list[FoundStudy], bool]:
     """Return studies that match all that is given, and whether there are more than are listed.
 

@@ -1,7 +1,5 @@
 """Checkpoints written beside the training: it stands still for a copy in memory alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -46,10 +44,7 @@ class CheckpointWriter:
         return self._pending is not None and not self._pending.done()
 
     def write(
-        self,
-        state: dict[str, Any],
-        good_until: int | None,
-        also: Callable[[dict[str, Any]], None],
+        self, state: dict[str, Any], good_until: int | None, also: Callable[[dict[str, Any]], None]
     ) -> None:
         """Copy a state, and write it while the training goes on.
 

@@ -270,7 +270,7 @@ class EmbeddedProject(ProjectFolder):
             settings["neighbours"] = neighbours
         if min_dist is not None:
             settings["min_dist"] = min_dist
-        made = make_map(
+        layout = make_map(
             self.require_embeddings(),
             self.map_folder,
             self.vectors,
@@ -280,4 +280,4 @@ class EmbeddedProject(ProjectFolder):
             progress=progress,
         )
         self.store.set("map", settings)
-        return made
+        return layout

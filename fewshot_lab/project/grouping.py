@@ -1,7 +1,5 @@
 """What of a project stays together at one moment: groups joined with near-duplicates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise

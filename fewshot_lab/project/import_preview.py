@@ -149,7 +149,7 @@ def preview_import(
     candidates: list[Candidate] = []
     refused: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory() as unpacked:
-        found = scan(
+        scanned = scan(
             source,
             columns=columns,
             roots=import_roots(project.folder),
@@ -160,7 +160,7 @@ def preview_import(
             clips=clips,
             progress=progress,
         )
-        for item in found:
+        for item in scanned:
             if isinstance(item, Candidate):
                 candidates.append(item)
             else:
@@ -186,9 +186,9 @@ def preview_import(
         images=len(candidates),
         slides=len({c.file for c in candidates if is_tile_grid(c.file)}),
         known=len(candidates) - len(new),
-        volumes=[_previewed(volume, chosen.get(volume.code, 0)) for volume in found.volumes],
-        skipped=found.skipped,
-        localizers=found.localizers,
+        volumes=[_previewed(volume, chosen.get(volume.code, 0)) for volume in scanned.volumes],
+        skipped=scanned.skipped,
+        localizers=scanned.localizers,
         refused=refused,
         seconds=None if each is None else each * len(new),
         clips=plans,

@@ -22,13 +22,7 @@ from fewshot_lab.project.sequences import keep_sequences
 from fewshot_lab.project.slides import GRIDS
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import (
-        ClipSettings,
-        ManifestColumns,
-        Scan,
-        SliceStep,
-        Tiling,
-    )
+    from fewshot_lab.images import ClipSettings, ManifestColumns, Scan, SliceStep, Tiling
     from fewshot_lab.project.training import ProjectCore
 
 
@@ -167,11 +161,7 @@ def import_candidates(
     if not (came or report.refused or report.passed_over):
         raise FewshotLabError(f"No image was found in {source}.{left_out(report.ignored)}")
     project.store.note(
-        "import",
-        source=source,
-        added=report.added,
-        refused=len(report.refused),
-        copy=copy,
+        "import", source=source, added=report.added, refused=len(report.refused), copy=copy
     )
     return report
 

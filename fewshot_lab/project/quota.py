@@ -17,13 +17,7 @@ from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import count, plural, size
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import (
-        ClipSettings,
-        ImportRoots,
-        ManifestColumns,
-        Tiling,
-        VolumeRules,
-    )
+    from fewshot_lab.images import ClipSettings, ImportRoots, ManifestColumns, Tiling, VolumeRules
     from fewshot_lab.project.training import ProjectCore
 
 _IMAGES, _GB = "FEWSHOT_LAB_QUOTA_IMAGES", "FEWSHOT_LAB_QUOTA_GB"

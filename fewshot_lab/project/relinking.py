@@ -1,7 +1,5 @@
 """Images that moved as a whole: another drive letter, another server, another folder."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath

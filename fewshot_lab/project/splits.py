@@ -1,7 +1,5 @@
 """What must not be torn apart: a project's groups, near-duplicates and test set."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from threading import RLock

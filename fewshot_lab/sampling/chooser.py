@@ -1,7 +1,5 @@
 """What was chosen to be labelled, and what may still be chosen."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Choosing which images are worth a label next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -140,11 +138,7 @@ def _rare(
 
 
 def _margin(
-    chooser: Chooser,
-    probabilities: Float,
-    class_ids: Sequence[int],
-    names: Sequence[str],
-    n: int,
+    chooser: Chooser, probabilities: Float, class_ids: Sequence[int], names: Sequence[str], n: int
 ) -> list[Pick]:
     """Take the images between two classes, each unlike those taken before."""
     rows = np.flatnonzero(chooser.open)

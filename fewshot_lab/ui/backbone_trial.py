@@ -26,13 +26,8 @@ def show(project: Project, name: str) -> None:
         if project.backbone.fingerprint == find(name).fingerprint:
             in_use(project)
             return
-        job = work.active(project, ("try-backbone",))
-        if job is not None:
-            work.show(job)
+        if work.is_busy(project, "try-backbone"):
             return
-        newest = work.latest(project, ("try-backbone",))
-        if newest is not None:
-            work.show_ending(project, newest)
         trial = read_trial(project, name)
         if trial is None:
             st.caption(

@@ -133,14 +133,7 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
     bands = own["recall"] if own else [each["balanced_accuracy"] for each in advice["sizes"]]
     title = f"recall of {own['name']}" if own else "balanced accuracy"
     chart = figure("labels that train", title)
-    band(
-        chart,
-        x,
-        *_columns(bands),
-        name="measured (95 %)",
-        colour=COLOURS[0],
-        words="labels",
-    )
+    band(chart, x, *_columns(bands), name="measured (95 %)", colour=COLOURS[0], words="labels")
     if own is None and advice["ahead"]:
         # From the last point that was measured on: the laws run through all of them, near each.
         ahead = [advice["sizes"][-1], *(a for a in advice["ahead"] if a["labels"] > x[-1])]

@@ -165,13 +165,8 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
         "the leak check, calibration, agreement, versions and a hash of the label log: to read, to "
         "print, to publish from.</div>"
     )
-    job = work.active(project, ("report",))
-    if job is not None:
-        work.show(job)
+    if work.is_busy(project, "report"):
         return
-    newest = work.latest(project, ("report",))
-    if newest is not None:
-        work.show_ending(project, newest)
     path = report_path(project)
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         if st.button("Write the report", disabled=not ready or busy):

@@ -8,13 +8,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import (
-    ClipSettings,
-    ManifestColumns,
-    SliceStep,
-    Tiling,
-    named_dicom,
-)
+from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling, named_dicom
 from fewshot_lab.pacs import is_set_up
 from fewshot_lab.project import Project
 from fewshot_lab.ui import cards, pages, sources, visitor, work

@@ -27,13 +27,8 @@ def show_export(project: Project) -> None:
     """Draw the part of the page Export that writes files for other tools."""
     st.header("Other tools")
     muted("Labels and predictions as another tool reads them. Images stay where they are.")
-    job = work.active(project, ("exchange-out",))
-    if job is not None:
-        work.show(job)
+    if work.is_busy(project, "exchange-out"):
         return
-    newest = work.latest(project, ("exchange-out",))
-    if newest is not None:
-        work.show_ending(project, newest)
     left, right = st.columns([1, 2], gap="large")
     with left:
         kind: FormatName = st.selectbox("Tool", list(FORMATS), format_func=_title, key="fl-tool")
@@ -101,13 +96,7 @@ def show_import(project: Project) -> None:
         able = _preview(project, file, incoming)
         if st.button("Take these labels", type="primary", disabled=not able, key="fl-from-store"):
             taken = take_in(
-                project,
-                file,
-                kind,
-                session.annotator(),
-                boxes=boxes,
-                apart=apart,
-                progress=_bar(),
+                project, file, kind, session.annotator(), boxes=boxes, apart=apart, progress=_bar()
             )
             if taken.boxes:
                 work.start(project, "prepare")

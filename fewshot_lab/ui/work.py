@@ -184,6 +184,15 @@ def show_ending(base: Project | Path, job: "jobs.Job") -> None:
             st.rerun()
 
 
+def is_busy(project: Project, verb: str) -> bool:
+    """Show work of a verb while it goes on, else how it ended; return whether it goes on."""
+    if (job := active(project, (verb,))) is not None:
+        show(job)
+    elif (ended := latest(project, (verb,))) is not None:
+        show_ending(project, ended)
+    return job is not None
+
+
 def resume(base: Project | Path, job: "jobs.Job") -> "jobs.Job":
     """Start the same work again: it goes on from what is finished."""
     began = start(base, job.verb, list(job.args))

@@ -1,7 +1,5 @@
 """From a slide to the tiles that may be imported."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Pyramids in TIFF that OpenSlide does not read: OME-TIFF with SubIFDs, unusual compression."""
 
-from __future__ import annotations
-
 import re
 import weakref
 from functools import lru_cache

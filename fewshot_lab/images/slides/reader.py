@@ -1,7 +1,5 @@
 """The levels of a slide, whatever its format: OpenSlide, and tifffile for what it does not read."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache

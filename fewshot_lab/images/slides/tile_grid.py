@@ -1,7 +1,5 @@
 """Tiles as references: a small file says how a slide is cut, a frame of it is one tile."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace

@@ -1,7 +1,5 @@
 """Where on a slide tissue lies, and which tiles are taken of it."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
