@@ -36,7 +36,8 @@ def image_scores(
         here = rows >= 0
         rows, P = rows[here], P[here]
         place = np.full(max(snapshot.class_ids) + 2, NO_CLASS, dtype=np.int64)
-        place[list(snapshot.class_ids)] = np.arange(len(snapshot.class_ids))
+        places = np.arange(len(snapshot.class_ids))  # a byte holds no more classes
+        place[list(snapshot.class_ids)] = np.where(places < UNLIKE, places, NO_CLASS)
         predicted[rows] = place[np.asarray(snapshot.predicted)[here]]
         confidence[rows] = np.round(np.clip(snapshot.confidence[here], 0, 1) * 65535)
         unlike = _unlike(snapshot, visibility) & (predicted != NO_CLASS)

@@ -4,6 +4,7 @@
 import { ColumnLegend } from "./columnlegend.js";
 import { titleOf } from "./columns.js";
 import { button, count, h, icon, iconButton, refill } from "./dom.js";
+import { UNLIKE_SENTENCE } from "./hovercard.js";
 import { menu, popover } from "./popover.js";
 import { SLIDE_HINT } from "./slideview.js";
 import { explained } from "./terms.js";
@@ -15,7 +16,6 @@ import { explained } from "./terms.js";
 /** @import { Model } from "./model.js" */
 /** @import { SlideView } from "./slideview.js" */
 /** @import { Toasts } from "./toast.js" */
-/** @import { Child } from "./types.d.ts" */
 
 const MODES = { prediction: "Prediction", label: "Label", confidence: "Confidence", column: "Metadata" };
 const SHOWN = { map: "Map", slides: "Slides" };
@@ -103,13 +103,13 @@ export class MapBar {
     this.caption.title = this.caption.textContent ?? "";
   }
 
-  /** How many points are coloured as unlike anything labelled. @returns {Child} */
+  /** How many points are coloured as unlike anything labelled. */
   unlikeParts() {
     const { map, model } = this;
-    const n = ["prediction", "confidence"].includes(map.mode)
-      ? model.rowsWhere((row) => model.isUnlike(row)).length
-      : 0;
-    return n > 0 && [h("i", { class: "ws-dot ws-unlike" }), ` unlike anything labelled: ${count(n)}. `];
+    if (!["prediction", "confidence"].includes(map.mode)) return false;
+    const n = model.rowsWhere((row) => model.isUnlike(row)).length;
+    const dot = h("i", { class: "ws-dot ws-unlike" });
+    return n > 0 && h("span", { title: UNLIKE_SENTENCE }, dot, ` unlike: ${count(n)}. `);
   }
 
   /** @param {HTMLElement} anchor */
