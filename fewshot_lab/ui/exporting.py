@@ -203,7 +203,10 @@ def what_it_is(project: Project) -> str:
         rows.append(("Balanced accuracy", why or accuracy))
     audit = snapshot.audit_report.figures if snapshot.audit_report is not None else None
     if audit is not None:
-        rows.append(("Accuracy", f"{_measured(audit.accuracy)}, on images drawn at random"))
+        n = audit.accuracy.n
+        lack = f"not known yet: {plural(n, 'image')} drawn at random labelled, too few to say"
+        accuracy = f"{_measured(audit.accuracy)}, on images drawn at random"
+        rows.append(("Accuracy", accuracy if audit.until_narrow == 0 else lack))
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
     lines = "".join(f"<dt>{explained(a)}</dt><dd>{explained(b)}</dd>" for a, b in rows)
     return f'<dl class="fl-facts">{lines}</dl>'

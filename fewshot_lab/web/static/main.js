@@ -169,7 +169,7 @@ class Workspace {
   }
 
   /**
-   * What another page has sent people here to look at: audit, conflicts, suspects, slide-KEY,
+   * What another page has sent people here to look at: audit, conflicts, suspects, slide-KEY, image-ID,
    * cell-LABEL-PREDICTED, or people|LABEL|LABEL|ANNOTATOR|ANNOTATOR. Once only; null where nothing is asked for, or not there yet.
    * @returns {View | null}
    */
@@ -181,6 +181,11 @@ class Workspace {
       this.opened = true;
       this.slides.open(slide);
       return null;
+    }
+    const [, id] = /^image-([0-9a-f]+)$/.exec(asked) ?? [];
+    if (id && model.rowOf.get(id) !== undefined) {
+      this.opened = true;
+      return { name: "neighbours", id };
     }
     const people = /^people\|(-?\d+)\|(-?\d+)(?:\|([^|]*)\|([^|]*))?$/.exec(asked);
     const cells = model.snapshot?.cv?.cells;
