@@ -27,7 +27,7 @@ def figure(x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
     )
     chart.update_xaxes(title={"text": x, "standoff": 6}, zeroline=False, showgrid=False)
-    chart.update_yaxes(title={"text": y, "standoff": 6}, zeroline=False, tickformat=".0%")
+    chart.update_yaxes(title={"text": y, "standoff": 6}, zeroline=False, ticksuffix="\u00a0%")
     return chart
 
 
@@ -59,7 +59,7 @@ def band(
     chart.add_scatter(
         visible=filled,
         x=[*x, *reversed(x)],
-        y=[*high, *reversed(low)],
+        y=_percentages([*high, *reversed(low)]),
         mode="lines",
         fill="toself",
         fillcolor=rgba(colour, faint),
@@ -70,20 +70,24 @@ def band(
     )
     chart.add_scatter(
         x=list(x),
-        y=list(value),
+        y=_percentages(value),
         mode="lines+markers" if dash == "solid" else "lines",
         name=name,
         legendgroup=group or name,
         showlegend=legend,
         line={"color": colour, "width": 2, "dash": dash},
         marker={"size": 6},
-        customdata=list(zip(low, high, strict=True)),
+        customdata=list(zip(_percentages(low), _percentages(high), strict=True)),
         hovertemplate=(
-            "<b>%{y:.1%}</b> (%{customdata[0]:.1%}–%{customdata[1]:.1%})<br>%{x:,} "
+            "<b>%{y:.1f}\u00a0%</b> (%{customdata[0]:.1f}–%{customdata[1]:.1f})<br>%{x:,} "
             + words
             + f"<extra>{name}</extra>"
         ),
     )
+
+
+def _percentages(shares: Sequence[float]) -> list[float]:
+    return [100 * share if share is not None else math.nan for share in shares]
 
 
 def rgba(colour: str, alpha: float) -> str:
@@ -101,7 +105,7 @@ def reference(chart: go.Figure, x: float, rows: Sequence[dict[str, Any]], words:
         last = value
         chart.add_scatter(
             x=[x / 1.2, x * 1.2],
-            y=[value, value],
+            y=_percentages([value, value]),
             mode="lines+text",
             line={"color": GREY, "width": 1},
             text=[f"{row['name']} ", ""] if crowded else ["", f" {row['name']}"],
