@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -13,6 +14,7 @@ import numpy as np
 from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.heat_map import write_heat_map
+from fewshot_lab.exchange.output_place import output_place
 from fewshot_lab.export import TileFeature, as_csv, write_features
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images import UnreadableImage
@@ -75,26 +77,27 @@ class _TileAnswers:
 
 def write_slides(
     project: Project,
-    folder: Path,
+    target: Path,
     kinds: Collection[SlideKind] = SLIDE_KINDS,
     *,
     names: Collection[str] | None = None,
     predicted: PredictedImages | None = None,
     progress: Progress = silent,
 ) -> WrittenSlides:
-    """Write a project's slides into a folder, a file for each; tables hold all of them.
+    """Write a project's slides into a folder or a ZIP, a file for each; tables hold all of them.
 
     Parameters
     ----------
     project : Project
-    folder : Path
-        Made where it is not there.
+    target : Path
+        A folder, made where it is not there; a ZIP where its name ends so, there when it is whole.
     kinds : collection of "geojson", "heat-map", "csv"
     names : collection of str, optional
         Of the slides; all of them by default.
     predicted : PredictedImages, optional
         Fitted on the labels as they are where it is not given.
     progress : callable
+        Told of the slides written, stage "slides".
 
     Raises
     ------
@@ -102,40 +105,45 @@ def write_slides(
         Where there is no such slide, or only a heat map is asked for and nothing is predicted.
     """
     slides = _chosen(project, names)
+    progress("fitting", 0, None)
     answers, report = _tile_answers(project, predicted)
     if answers.note and set(kinds) == {"heat-map"}:
         raise FewshotLabError(answers.note)
-    folder.mkdir(parents=True, exist_ok=True)
     stems = _file_stems(slides)
-    files: list[Path] = []
-    tile_rows: list[dict[str, Any]] = []
-    count = withheld = 0
-    for number, slide in enumerate(slides):
-        progress("slides", number, len(slides))
-        tiles = tiles_of(project, slide)
-        count += len(tiles)
-        withheld += sum(tile.image_id in answers.audit for tile in tiles)
-        if "geojson" in kinds:
-            file = folder / f"{stems[slide.name]}.geojson"
-            write_features(file, _features(slide, tiles, answers))
-            files.append(file)
-        shown = [tile for tile in tiles if tile.image_id in answers.probabilities]
-        if "heat-map" in kinds and shown:
-            file = folder / f"{stems[slide.name]}.ome.tif"
-            _heat_map(file, slide, shown, answers)
-            files.append(file)
-        tile_rows += [_tile_row(slide, tile, answers) for tile in tiles] if "csv" in kinds else []
-    progress("slides", len(slides), len(slides))
-    if "csv" in kinds:
-        probabilities = [f"p_{name}" for name in answers.names]
-        tables = {"tiles.csv": as_csv([*_TILE_COLUMNS, *_SAID, *probabilities], tile_rows)}
-        if report is not None:
-            tables["slides.csv"] = slides_csv(report, {slide.name for slide in slides})
-        for name, text in tables.items():
-            write_atomically(folder / name, text.encode(table_encoding()))
-            files.append(folder / name)
-    project.store.note("export", kind="slides", folder=str(folder), as_=sorted(kinds))
-    return WrittenSlides(files, count, withheld if answers.names else 0, answers.note)
+    written: list[str] = []
+    tiles: dict[str, list[SlideTile]] = {}
+    with output_place(target) as put:
+
+        def write(name: str, writer: Callable[[Path], object]) -> None:
+            put(name, writer)
+            written.append(name)
+
+        for number, slide in enumerate(slides):
+            progress("slides", number, len(slides))
+            own = tiles[slide.name] = tiles_of(project, slide)
+            if "geojson" in kinds:
+                features = _features(slide, own, answers)
+                write(f"{stems[slide.name]}.geojson", partial(write_features, tiles=features))
+            shown = [tile for tile in own if tile.image_id in answers.probabilities]
+            if "heat-map" in kinds and shown:
+                heat_map = partial(_heat_map, slide=slide, tiles=shown, answers=answers)
+                write(f"{stems[slide.name]}.ome.tif", heat_map)
+        if "csv" in kinds:
+            rows = (
+                _tile_row(slide, tile, answers) for slide in slides for tile in tiles[slide.name]
+            )
+            columns = [*_TILE_COLUMNS, *_SAID, *(f"p_{name}" for name in answers.names)]
+            tables = {"tiles.csv": as_csv(columns, rows)}
+            if report is not None:
+                tables["slides.csv"] = slides_csv(report, tiles)
+            for name, text in tables.items():
+                write(name, partial(write_atomically, data=text.encode(table_encoding())))
+        progress("slides", len(slides), len(slides))
+    project.store.note("export", kind="slides", folder=str(target), as_=sorted(kinds))
+    files = [target] if target.is_file() else [target / name for name in written]
+    each = [tile for slide in slides for tile in tiles[slide.name]]
+    withheld = sum(tile.image_id in answers.audit for tile in each) if answers.names else 0
+    return WrittenSlides(files, len(each), withheld, answers.note)
 
 
 def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str:

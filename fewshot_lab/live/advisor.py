@@ -3,19 +3,19 @@
 Both are measured beside the refits and never before them.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable
 from functools import partial
 from threading import Condition, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fewshot_lab import jobs
+from fewshot_lab.classifiers import Fitted
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import Advice, ReplayPlan
 from fewshot_lab.project import (
+    ProjectCore,
     advise,
     is_due,
     newest,
@@ -25,10 +25,6 @@ from fewshot_lab.project import (
     take_evidence,
     unlike_images,
 )
-
-if TYPE_CHECKING:
-    from fewshot_lab.classifiers import Fitted
-    from fewshot_lab.project import ProjectCore
 
 log = logging.getLogger(__name__)
 

@@ -45,9 +45,11 @@ from .hidden_repeats import repeats_of as repeats_of
 from .import_preview import ImportPreview as ImportPreview
 from .import_preview import preview_import as preview_import
 from .import_preview import seconds_per_tile as seconds_per_tile
+from .import_preview import seconds_to_embed as seconds_to_embed
 from .import_report import ImportReport as ImportReport
 from .import_report import import_sentence as import_sentence
 from .importing import import_candidates as import_candidates
+from .importing import remove_originals as remove_originals
 from .kept_images import UPLOADS as UPLOADS
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
@@ -94,6 +96,7 @@ from .saved_views import remove_view as remove_view
 from .saved_views import rename_view as rename_view
 from .saved_views import save_view as save_view
 from .saved_views import saved_views as saved_views
+from .sequences import SEQUENCES as SEQUENCES
 from .sequences import SliceSequence as SliceSequence
 from .sequences import sequence_of as sequence_of
 from .sequences import slice_grey_values as slice_grey_values

@@ -15,7 +15,7 @@ from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.stats import Interval
-from fewshot_lab.ui import other_tools, pages, work
+from fewshot_lab.ui import other_tools, pages, report_form, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.newest_snapshot import newest_snapshot
@@ -97,6 +97,10 @@ def show(project: Project) -> None:
     st.divider()
     with sentences():
         other_tools.show_export(project)
+    with sentences():
+        if report_form.is_offered(project):
+            st.divider()
+            report_form.show(project, ready=snapshot.fitted is not None)
 
 
 def tables(project: Project, *, classified: bool) -> None:

@@ -11,7 +11,7 @@ import { PIECE, barLength, pieces, topLevel } from "./slidegeometry.js";
 // What is not selected is dimmed; what the filters leave out is seen as where it is, no more.
 const DIM = 0.4;
 const LEFT_OUT = 0.08;
-// Smaller tiles, in pixels, would be nothing but their outline.
+// Screen pixels along a tile from which its hairline does not cover it.
 const HAIRLINE_FROM = 5;
 const AWAY = "The slide cannot be read where it was imported from. Its tiles are shown alone.";
 
@@ -87,13 +87,14 @@ export class SlidePainter {
       const [r, g, b] = rgb(look.color);
       pen.fillStyle = `rgba(${r},${g},${b},${matches ? look.strength * strength * faint : LEFT_OUT})`;
       pen.fillRect(x, y, width, height);
-      // Ringed: labelled, as on the map. What is of no class yet has a hairline, to be seen at all.
-      const labelled = model.kind(tile.row) >= FIRST_CLASS;
-      const unnamed = !labelled && model.shownId(tile.row) === null && width >= HAIRLINE_FROM;
-      if ((!labelled && !unnamed) || !matches || !strength) continue;
+      if (!matches || !strength) continue;
+      // Ringed: labelled, as on the map. A hairline: nothing is known of it yet, and the slide would look bare.
+      const isLabelled = model.kind(tile.row) >= FIRST_CLASS;
+      if (!isLabelled && (model.shownId(tile.row) !== null || width < HAIRLINE_FROM)) continue;
       pen.strokeStyle = `rgba(${r},${g},${b},${faint})`;
-      pen.lineWidth = labelled ? Math.max(1, Math.min(2, width / 12)) : 1;
-      pen.strokeRect(x + 1, y + 1, width - 2, height - 2);
+      pen.lineWidth = isLabelled ? Math.max(1, Math.min(2, width / 12)) : 1;
+      const inset = isLabelled ? 1 : 0.5;
+      pen.strokeRect(x + inset, y + inset, width - 2 * inset, height - 2 * inset);
     }
   }
 
