@@ -13,7 +13,7 @@ import numpy as np
 from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.heat_map import write_heat_map
-from fewshot_lab.export import TileFeature, as_csv, write_features
+from fewshot_lab.export import LOG, TileFeature, as_csv, write_features
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images import UnreadableImage
 from fewshot_lab.progress import Progress, silent
@@ -70,6 +70,7 @@ class _Said:
     probabilities: dict[str, np.ndarray]
     predicted: dict[str, str]
     audit: set[str]
+    log: str
     note: str
 
 
@@ -117,7 +118,7 @@ def write_slides(
         withheld += sum(tile.image_id in said.audit for tile in tiles)
         if "geojson" in kinds:
             file = folder / f"{stems[slide.name]}.geojson"
-            write_features(file, _features(slide, tiles, said))
+            write_features(file, _features(slide, tiles, said), said.log)
             files.append(file)
         shown = [tile for tile in tiles if tile.image_id in said.probabilities]
         if "heat-map" in kinds and shown:
@@ -128,9 +129,10 @@ def write_slides(
     progress("slides", len(slides), len(slides))
     if "csv" in kinds:
         probabilities = [f"p_{name}" for name in said.names]
-        tables = {"tiles.csv": as_csv([*_TILE_COLUMNS, *_SAID, *probabilities], tile_rows)}
+        columns = [*_TILE_COLUMNS, *_SAID, *probabilities, LOG]
+        tables = {"tiles.csv": as_csv(columns, tile_rows)}
         if report is not None:
-            tables["slides.csv"] = slides_csv(report, {slide.name for slide in slides})
+            tables["slides.csv"] = slides_csv(report, said.log, {slide.name for slide in slides})
         for name, text in tables.items():
             write_atomically(folder / name, text.encode(table_encoding()))
             files.append(folder / name)
@@ -138,8 +140,11 @@ def write_slides(
     return WrittenSlides(files, count, withheld if said.names else 0, said.note)
 
 
-def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str:
-    """Return one row per slide: its answer, and the share of each class with its interval."""
+def slides_csv(report: SlideReport, log: str, names: Collection[str] | None = None) -> str:
+    """Return one row per slide: its answer, and the share of each class with its interval.
+
+    ``log`` is the log's position and hash, the same in each row.
+    """
     classes = list(report.colours)
     shares = [f"share_{name}{end}" for name in classes for end in ("", "_low", "_high")]
     columns = ["slide", "tiles", "labelled", "predicted", "rule"]
@@ -149,12 +154,13 @@ def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str
             continue
         row: dict[str, Any] = {"slide": each.slide.name, "tiles": each.tiles}
         row |= {"labelled": each.labelled, "predicted": each.answer, "rule": report.rule.rule}
+        row[LOG] = log
         row |= {f"score_{name}": f"{value:.6f}" for name, value in each.scores.items()}
         for name, share in each.shares.items():
             ends = {"": share.value, "_low": share.low, "_high": share.high}
             row |= {f"share_{name}{end}": f"{value:.6f}" for end, value in ends.items()}
         rows.append(row)
-    return as_csv([*columns, *(f"score_{name}" for name in classes), *shares], rows)
+    return as_csv([*columns, *(f"score_{name}" for name in classes), *shares, LOG], rows)
 
 
 def slide_origin(slide: Slide) -> tuple[int, int]:
@@ -206,13 +212,13 @@ def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, S
     }
     audit = store.audit_ids() - labels.keys()
     colours = {row.name: row.color for row in classes.values()}
-    note = ""
+    log, note = str(store.log_head()), ""
     try:
         predicted = predicted or PredictedImages.by(project.fit())
     except FewshotLabError as error:
         note = f"No predictions: {error}"
     if predicted is None:
-        return _Said(colours, labels, [], {}, {}, audit, note), None
+        return _Said(colours, labels, [], {}, {}, audit, log, note), None
     report = slide_report(project, predicted)
     names = list(report.colours)
     best = predicted.decided(project)
@@ -224,6 +230,7 @@ def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, S
         {predicted.ids[k]: predicted.probabilities[k] for k in shown},
         {predicted.ids[k]: names[best[k]] for k in shown},
         audit,
+        log,
         note,
     ), report
 
@@ -252,7 +259,8 @@ def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], said: _Said)
     boxes = np.array([(t.x, t.y, t.x + t.width, t.y + t.height) for t in tiles], float)
     p = np.stack([said.probabilities[tile.image_id] for tile in tiles])
     channels = [(name, said.colours[name]) for name in said.names]
-    write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels)
+    about = f"Probabilities by Fewshot Lab, of labels until {said.log}"
+    write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels, about)
 
 
 def _tile_row(slide: Slide, tile: SlideTile, said: _Said) -> dict[str, Any]:
@@ -260,7 +268,7 @@ def _tile_row(slide: Slide, tile: SlideTile, said: _Said) -> dict[str, Any]:
     row: dict[str, Any] = {"slide": slide.name, "image": tile.image_id}
     row |= {name: getattr(tile, name) for name in ("x", "y", "width", "height")}
     row["micrometres_per_pixel"] = "" if tile.mpp is None else f"{tile.mpp:.6g}"
-    row |= {"label": label, "annotator": annotator}
+    row |= {"label": label, "annotator": annotator, LOG: said.log}
     if (p := said.probabilities.get(tile.image_id)) is not None:
         best = said.predicted[tile.image_id]
         each = {f"p_{name}": f"{value:.6f}" for name, value in zip(said.names, p, strict=True)}
