@@ -1,7 +1,5 @@
 """How numbers, times and names are written for people, on pages, at the terminal and in reports."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any

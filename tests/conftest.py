@@ -46,14 +46,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the browser tests, and run them last; mark those that need real images or a server."""
+    """Mark the browser tests and those that need real images or a server; order the files.
+
+    Those of Slurm, which mostly wait, come first, then the slow ones, so that no worker is left
+    alone with a long file; those in the browser come last.
+    """
     folder = ROOT / "tests" / "e2e"
+    marks: dict[Path, set[str]] = {}
     for item in items:
         if folder in item.path.parents:
             item.add_marker("e2e")
         for fixture in NEEDS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(NEEDS[fixture])
-    items.sort(key=lambda item: folder in item.path.parents)
+        marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
+
+    def place(item: pytest.Item) -> tuple[bool, bool, bool]:
+        names = marks[item.path]
+        return "e2e" in names, "slurm" not in names, "slow" not in names
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,23 +47,24 @@ def modules() -> Iterator[tuple[Path, str]]:
         yield file, file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(file: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and full dotted name of everything that a module imports, anywhere in it.
+@cache
+def imports(file: Path) -> list[tuple[int, str]]:
+    """Return line and full dotted name of everything that a module imports, anywhere in it.
 
     What is imported for type hints alone counts as well: who names a type knows it.
     """
     package = file.relative_to(ROOT).parent.parts
+    lines = []
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            for name in node.names:
-                yield node.lineno, name.name
+            lines += [(node.lineno, name.name) for name in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 above = package[: len(package) - node.level + 1]
                 base = ".".join([*above, base] if base else above)
-            for name in node.names:
-                yield node.lineno, f"{base}.{name.name}"
+            lines += [(node.lineno, f"{base}.{name.name}") for name in node.names]
+    return lines
 
 
 def test_every_module_is_in_a_room_that_the_plan_knows():
@@ -137,6 +139,30 @@ def test_a_room_is_entered_by_its_door():
             if not inside.is_dir() and inside.with_suffix(".py").exists():
                 wrong.append(f"{file.relative_to(ROOT)}:{line} imports {name}")
     assert not wrong, "\n".join(["", *wrong])
+
+
+def test_a_door_offers_only_what_somebody_asks_for():
+    """Another file imports the name, or says it behind its room's: ``jobs.start``."""
+    others = [*PACKAGE.rglob("*.py"), *ROOT.glob("pages/*.py"), ROOT / "app.py"]
+    others += [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("docs/*.md")]
+    asked = {file: file.read_text(encoding="utf-8") for file in others}
+    code = [file for file in others if file.suffix == ".py"]
+    imported = {(name, file) for file in code for _, name in imports(file)}
+    unasked = []
+    for door in PACKAGE.glob("*/__init__.py*"):
+        room = door.parent.name
+        if room == "web":  # it makes its table of routes of them
+            continue
+        for node in ast.parse(door.read_text(encoding="utf-8")).body:
+            for name in node.names if isinstance(node, ast.ImportFrom) else []:
+                offered = name.asname or name.name
+                full, behind = f"fewshot_lab.{room}.{offered}", f"{room}.{offered}"
+                if not any(
+                    file != door and ((full, file) in imported or behind in text)
+                    for file, text in asked.items()
+                ):
+                    unasked.append(behind)
+    assert not unasked
 
 
 def test_pages_start_work_in_one_place() -> None:

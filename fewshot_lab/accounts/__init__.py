@@ -2,7 +2,6 @@
 
 from fewshot_lab.accounts.people import (
     SHORTEST_PASSWORD,
-    Person,
     accept,
     check_password,
     checked_name,
@@ -27,37 +26,3 @@ from fewshot_lab.accounts.roles import (
 )
 from fewshot_lab.accounts.sessions import adopt, begin, end, key_of, name_of
 from fewshot_lab.accounts.settings import SignIn, check_exposure, sign_in
-
-__all__ = [
-    "ACTIONS",
-    "ANYBODY",
-    "JOB_ACTIONS",
-    "PAGE_ACTIONS",
-    "ROLES",
-    "SHORTEST_PASSWORD",
-    "Person",
-    "Role",
-    "SignIn",
-    "Visitor",
-    "accept",
-    "adopt",
-    "allowed",
-    "begin",
-    "check_exposure",
-    "check_password",
-    "checked_name",
-    "end",
-    "invite",
-    "invited",
-    "is_administrator",
-    "key_of",
-    "known_people",
-    "must_be_allowed",
-    "name_of",
-    "note",
-    "remove",
-    "server_journal",
-    "set_administrator",
-    "sign_in",
-    "verify_server_journal",
-]

@@ -20,13 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fewshot_lab import home
 from fewshot_lab.errors import Unavailable
-from fewshot_lab.store import (
-    LONGEST_NAME,
-    append_only,
-    journal_table,
-    sqlite_engine,
-    turn_on_wal,
-)
+from fewshot_lab.store import LONGEST_NAME, append_only, journal_table, sqlite_engine, turn_on_wal
 
 FILE = Path(".accounts") / "accounts.sqlite"
 

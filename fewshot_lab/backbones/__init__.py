@@ -19,23 +19,3 @@ from fewshot_lab.backbones.registry import (
     find,
     with_stages,
 )
-
-__all__ = [
-    "BUNDLE_LIMIT_MB",
-    "EMBEDDED",
-    "FINAL",
-    "SUFFIXES",
-    "Backbone",
-    "Card",
-    "Parts",
-    "Preprocessing",
-    "cards",
-    "conditions",
-    "default_name",
-    "file_named",
-    "find",
-    "must_be_accepted",
-    "picture_statistics",
-    "register_networks",
-    "with_stages",
-]

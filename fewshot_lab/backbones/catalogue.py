@@ -1,7 +1,5 @@
 """The published backbones that are offered by name; the facts are in ``catalogue.toml``."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A checkpoint file as a backbone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

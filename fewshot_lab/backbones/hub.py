@@ -1,7 +1,5 @@
 """Backbones on the Hugging Face hub: what is on this machine, and fetching one when asked."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fewshot_lab.backbones.backbone import Backbone

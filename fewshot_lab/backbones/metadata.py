@@ -1,7 +1,5 @@
 """What is said of a checkpoint, beside its tensors."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

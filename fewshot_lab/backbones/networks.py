@@ -4,8 +4,6 @@ Each is one of timm's with some options changed, told to timm's own registry, so
 networks by name builds these, too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The published checkpoints of Nielsen et al. 2023 (doi 10.3390/bioengineering10080895)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fewshot_lab.backbones.backbone import Backbone

@@ -1,7 +1,5 @@
 """Backbones of the catalogue: from the hub when asked, or from a file brought by hand."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fewshot_lab.backbones.catalogue import PUBLISHED

@@ -1,7 +1,5 @@
 """The one list of backbones, and finding one by its name or file."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Sequence

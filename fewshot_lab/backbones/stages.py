@@ -6,8 +6,6 @@ deviation of each channel over the picture; a vision transformer's block to its 
 the mean of its patches, as DINO's linear evaluation takes them (Caron et al. 2021).
 """
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How timm says that a model's pictures are prepared."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """timm's models by name; their weights are downloaded only when asked."""
 
-from __future__ import annotations
-
 import difflib
 
 from fewshot_lab.backbones.card import Card

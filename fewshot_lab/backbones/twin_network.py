@@ -1,7 +1,5 @@
 """The torch side of the twin backbone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Making probabilities mean what they say: a map from out-of-fold scores, and which one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Choosing between families of classifiers, and a setting within each, by cross-validation."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from fewshot_lab.classifiers.candidates import (

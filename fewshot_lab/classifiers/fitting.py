@@ -1,7 +1,5 @@
 """Fitting a classifier on the labels at hand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

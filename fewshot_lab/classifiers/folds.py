@@ -1,7 +1,5 @@
 """Splitting labelled images so that nothing leaks from one side to the other."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

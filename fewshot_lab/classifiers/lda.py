@@ -1,7 +1,5 @@
 """Linear discriminant analysis with a shrunken within-class covariance."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

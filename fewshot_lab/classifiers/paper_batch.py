@@ -1,7 +1,5 @@
 """The three published classifiers on the same labels, their common first steps done once."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The three classifiers of Nielsen et al. (2023, Bioengineering 10(8):895), as published."""
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 

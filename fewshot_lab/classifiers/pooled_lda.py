@@ -1,7 +1,5 @@
 """LDA that also rests on unlabelled images, by what it believes of them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

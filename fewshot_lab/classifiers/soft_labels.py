@@ -1,7 +1,5 @@
 """Labels on which people differ: every opinion trains with its share of all."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

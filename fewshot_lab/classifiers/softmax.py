@@ -1,7 +1,5 @@
 """Many L2-penalised softmax regressions on the same rows, solved at once."""
 
-from __future__ import annotations
-
 from collections import deque
 from typing import Any
 

@@ -1,7 +1,5 @@
 """An average of classifiers in two views of the embeddings, weighted by cross-validation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

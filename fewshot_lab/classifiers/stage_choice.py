@@ -4,8 +4,6 @@ The one place that decides it. Inner stages hold more of what tells most classes
 of the scanner and the stain, too: so the labels at hand decide, by cross-validation.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

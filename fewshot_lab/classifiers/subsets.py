@@ -1,7 +1,5 @@
 """One classifier fitted again on many subsets of the same labels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -99,7 +97,7 @@ def _machine(
 ) -> None:
     from sklearn.svm import SVC
 
-    K = rbf(pool.cosines(rows)[:, rows], parameters.get("gamma", 0.5))
+    K = rbf(pool.cosines_among(rows), parameters.get("gamma", 0.5))
     for j in range(len(train)):
         known, asked = np.flatnonzero(train[j]), np.flatnonzero(test[j])
         if not len(asked):  # a fold of images that are not asked about
@@ -108,10 +106,7 @@ def _machine(
             out[j, asked] = y[known[0]] if len(known) else -1
             continue
         machine = SVC(
-            C=parameters.get("C", 3.0),
-            kernel="precomputed",
-            class_weight="balanced",
-            cache_size=64,
+            C=parameters.get("C", 3.0), kernel="precomputed", class_weight="balanced", cache_size=64
         )
         machine.fit(K[np.ix_(known, known)], y[known])
         decision = machine.decision_function(K[np.ix_(asked, known)])

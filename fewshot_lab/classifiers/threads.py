@@ -5,8 +5,6 @@ of ten on a busy one, where the threads wait for each other in a spin. One threa
 sums, and so the classifier, the same on every machine with the same library.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock

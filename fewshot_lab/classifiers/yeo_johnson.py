@@ -1,7 +1,5 @@
 """Yeo-Johnson's transform, fitted to all features at once."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Who may do what: accounts of the server, members of a project."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,39 +7,26 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Json, ProjectName, Verbs, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="As it is signed in.", show_default=False)
+    str, typer.Argument(metavar="NAME", show_default=False, help="As it is signed in.")
 ]
 
-people = typer.Typer(
+people = Verbs(
     name="accounts", help="People of this server: invite, list, remove.", no_args_is_help=True
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    people.command()(invite)
-    people.command()(administrator)
-    people.command(name="list")(list_people)
-    people.command()(remove)
-    people.command()(journal)
-    people.command()(verify)
-    app.add_typer(people)
-    app.command()(members)
 
 
 def invite(
     name: Name,
     is_administrator: Annotated[
-        bool, typer.Option("--administrator", help="Who administers the server sees all projects.")
+        bool, option("Who administers the server sees all projects.", "--administrator")
     ] = False,
-    days: Annotated[float, typer.Option(help="For how long the link holds.", min=0.01, max=90)] = 7,
-    url: Annotated[str, typer.Option(help="Where the app is opened.")] = "http://localhost:8501",
-    home: Home = None,
+    days: Annotated[float, option("For how long the link holds.", min=0.01, max=90)] = 7,
+    url: Annotated[str, option("Where the app is opened.")] = "http://localhost:8501",
     json: Json = False,
 ) -> None:
     """Make a link by which somebody sets a password, once; also where one was forgotten."""
@@ -55,8 +40,7 @@ def invite(
 
 def administrator(
     name: Name,
-    no: Annotated[bool, typer.Option("--no", help="No longer.")] = False,
-    home: Home = None,
+    no: Annotated[bool, option("No longer.", "--no")] = False,
     json: Json = False,
 ) -> None:
     """Make somebody an administrator of this server, however they sign in."""
@@ -67,7 +51,7 @@ def administrator(
     tell({"name": name, "administrator": not no}, f"{name} {now}.", as_json=json)
 
 
-def list_people(home: Home = None, json: Json = False) -> None:
+def list_people(json: Json = False) -> None:
     """List everybody who is known to this server."""
     from fewshot_lab import accounts
 
@@ -88,7 +72,7 @@ def list_people(home: Home = None, json: Json = False) -> None:
     tell(result, table(["name", "role", "account"], rows), as_json=json)
 
 
-def remove(name: Name, home: Home = None, json: Json = False) -> None:
+def remove(name: Name, json: Json = False) -> None:
     """Forget somebody: signed out at once; their labels keep their name."""
     from fewshot_lab import accounts
 
@@ -97,8 +81,7 @@ def remove(name: Name, home: Home = None, json: Json = False) -> None:
 
 
 def journal(
-    out: Annotated[Path | None, optional("Where the CSV goes; else to the screen.")] = None,
-    home: Home = None,
+    out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
     json: Json = False,
 ) -> None:
     """Write who signed in or failed to, invitations, and projects made and deleted, as CSV."""
@@ -113,7 +96,7 @@ def journal(
     write_csv(journal_csv(entries), out, as_json=json)
 
 
-def verify(home: Home = None, json: Json = False) -> None:
+def verify(json: Json = False) -> None:
     """Say whether the server's journal was changed behind the app's back, and where."""
     from fewshot_lab.accounts import verify_server_journal
 
@@ -128,13 +111,11 @@ def verify(home: Home = None, json: Json = False) -> None:
 def members(
     project: ProjectName,
     add: Annotated[
-        list[str] | None,
-        optional("Give somebody a role; may be repeated.", metavar="NAME=ROLE"),
+        list[str] | None, option("Give somebody a role; may be repeated.", metavar="NAME=ROLE")
     ] = None,
     remove: Annotated[
-        list[str] | None, optional("Take somebody out; may be repeated.", metavar="NAME")
+        list[str] | None, option("Take somebody out; may be repeated.", metavar="NAME")
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List or change who may do what in a project: reader, annotator, senior or owner."""
@@ -162,3 +143,13 @@ def members(
         return
     rows = [[name, role] for name, role in now.items()]
     tell({"members": now}, table(["name", "role"], rows), as_json=json)
+
+
+people.command()(invite)
+people.command()(administrator)
+people.command(name="list")(list_people)
+people.command()(remove)
+people.command()(journal)
+people.command()(verify)
+app.add_typer(people)
+app.command()(members)

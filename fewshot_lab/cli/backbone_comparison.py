@@ -1,13 +1,9 @@
 """Backbones on the same labels and draws: evaluate backbones."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
-import typer
-
 from fewshot_lab.cli.few_shot import shots_of
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, WhichLabels, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
@@ -17,7 +13,7 @@ def backbones(
     project: ProjectName,
     backbone: Annotated[
         list[str] | None,
-        optional(
+        option(
             "Two or more; the others are compared with the first. Images are embedded where "
             "they are not yet.",
             "--backbone",
@@ -25,14 +21,11 @@ def backbones(
     ] = None,
     shots: Annotated[
         str | None,
-        optional(
-            "Labels per class; what the smallest class can give by default.", metavar="N,N,..."
-        ),
+        option("Labels per class; what the smallest class can give by default.", metavar="N,N,..."),
     ] = None,
-    draws: Annotated[int, typer.Option(help="Draws of labels.", min=2)] = 10,
+    draws: Annotated[int, option("Draws of labels.", min=2)] = 10,
     labels: WhichLabels = "reference",
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

@@ -1,31 +1,22 @@
 """Backbones: listing them, and comparing them on a project's labels."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command(name="try-backbone", hidden=True)(try_backbone)
-    app.command(name="compare-backbones", hidden=True)(compare_backbones)
-    app.command()(backbones)
-
-
+@app.command(name="try-backbone", hidden=True)
 def try_backbone(
     project: ProjectName,
-    backbone: Annotated[str, typer.Option("--backbone", help="The one to compare with.")],
+    backbone: Annotated[str, option("The one to compare with.", "--backbone")],
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -41,12 +32,12 @@ def try_backbone(
     tell(verdict, verdict["reason"] or f"{backbone} is compared.", as_json=json, job=job)
 
 
+@app.command(name="compare-backbones", hidden=True)
 def compare_backbones(
     project: ProjectName,
     backbone: Annotated[list[str] | None, typer.Option("--backbone")] = None,
-    behind: Annotated[bool, typer.Option("--behind", help="Give way to everything else.")] = False,
+    behind: Annotated[bool, option("Give way to everything else.", "--behind")] = False,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -84,17 +75,15 @@ def _compared(verdict: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+@app.command()
 def backbones(
     compare: Annotated[
         str | None,
-        typer.Option(
-            metavar="PROJECT",
-            help="Compare those that come with the app on a project's labels instead.",
-            show_default=False,
+        option(
+            "Compare those that come with the app on a project's labels instead.", metavar="PROJECT"
         ),
     ] = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List the backbones, the default first."""

@@ -1,42 +1,27 @@
 """The classifier: fit, predictions, export, report."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fewshot_lab.cli.labels import CsvOut, write_csv
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural, share
 
 ClassifierName = Annotated[
     str | None,
-    typer.Option(
-        "--classifier",
-        help="auto, stack, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn; "
+    option(
+        "auto, stack, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn; "
         "the project's choice by default.",
-        show_default=False,
+        "--classifier",
     ),
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(fit)
-    app.command()(predictions)
-    app.command()(export)
-    app.command()(report)
-
-
-def fit(
-    project: ProjectName,
-    classifier: ClassifierName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+@app.command()
+def fit(project: ProjectName, classifier: ClassifierName = None, json: Json = False) -> None:
     """Fit a classifier on the labels and say how good it is."""
     import time
 
@@ -74,12 +59,12 @@ def fit(
     tell(result, "\n".join(lines), as_json=json)
 
 
+@app.command()
 def predictions(
     project: ProjectName,
     out: CsvOut = None,
     classifier: ClassifierName = None,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write labels and predictions of all images as CSV."""
@@ -99,30 +84,27 @@ def predictions(
         write_csv(text, out, as_json=json)
 
 
+@app.command()
 def export(
     project: ProjectName,
-    bundle: Annotated[
-        Path, typer.Argument(help="The folder to write, or NAME.zip.", show_default=False)
-    ],
-    zip: Annotated[bool, typer.Option("--zip", help="Also write BUNDLE.zip.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle.")] = False,
+    bundle: Annotated[Path, typer.Argument(help="The folder to write, or NAME.zip.")],
+    zip: Annotated[bool, option("Also write BUNDLE.zip.", "--zip")] = False,
+    force: Annotated[bool, option("Replace a bundle.", "--force")] = False,
     licence_accepted: Annotated[
         bool,
-        typer.Option(
-            "--licence-accepted",
-            help="You know the backbone's licence and keep to it; asked for where it forbids to "
+        option(
+            "You know the backbone's licence and keep to it; asked for where it forbids to "
             "pass the bundle on, or to use it in trade.",
+            "--licence-accepted",
         ),
     ] = False,
     accepted_by: Annotated[
-        str | None,
-        typer.Option(help="Who accepts it; the system's user by default.", show_default=False),
+        str | None, option("Who accepts it; the system's user by default.")
     ] = None,
     file_names: Annotated[
-        bool, typer.Option("--file-names", help="Name the image files in labels.csv.")
+        bool, option("Name the image files in labels.csv.", "--file-names")
     ] = False,
     classifier: ClassifierName = None,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -170,10 +152,10 @@ def _user() -> str:
         return ""
 
 
+@app.command()
 def report(
     project: ProjectName,
-    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
-    home: Home = None,
+    out: Annotated[Path, option("The HTML file to write.")] = Path("report.html"),
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

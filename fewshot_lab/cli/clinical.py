@@ -1,13 +1,9 @@
 """Verbs of evaluate: one answer for each patient, grades, what errors cost."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import percent, share
@@ -17,14 +13,13 @@ def patients(
     project: ProjectName,
     own_class: Annotated[
         str | None,
-        optional(
+        option(
             "A patient's own class: that of most of its labelled images, or the worst of them; "
             "kept in the project. By default the worst where classes are grades or errors have "
             "costs.",
             metavar="majority|worst|auto",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say how good one answer for each patient (slide, video) is, and by which rule it is made."""
@@ -45,12 +40,11 @@ def grades(
     project: ProjectName,
     order: Annotated[
         str | None,
-        optional(
+        option(
             "The classes from the lowest grade to the highest; none: they are no grades.",
             metavar="A,B,C|none",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Declare classes to be grades, or say how far predicted grades are from the true ones."""
@@ -86,17 +80,16 @@ def costs(
     project: ProjectName,
     worse: Annotated[
         list[str] | None,
-        optional(
+        option(
             "An error that is worse than others, by how many times; may be repeated.",
             metavar="TRUE>CALLED=TIMES",
         ),
     ] = None,
     matrix: Annotated[
         Path | None,
-        optional("All costs as a CSV: true classes in rows, what they are called in columns."),
+        option("All costs as a CSV: true classes in rows, what they are called in columns."),
     ] = None,
-    equal: Annotated[bool, typer.Option("--equal", help="All errors count the same.")] = False,
-    home: Home = None,
+    equal: Annotated[bool, option("All errors count the same.", "--equal")] = False,
     json: Json = False,
 ) -> None:
     """Say which errors are worse than others, or how often they happen.

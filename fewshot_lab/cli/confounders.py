@@ -1,12 +1,8 @@
 """Whether a classifier goes by the disease or by the site: evaluate confounders."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.words import share
 
@@ -15,19 +11,16 @@ def confounders(
     project: ProjectName,
     column: Annotated[
         list[str] | None,
-        optional(
+        option(
             "A metadata column: site, scanner, stain, batch, age, sex; may be repeated. Those that "
             "the project names by default.",
             "--column",
         ),
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Name these columns in the project, for its reports.")
+        bool, option("Name these columns in the project, for its reports.", "--keep")
     ] = False,
-    forget: Annotated[
-        bool, typer.Option("--forget", help="Name no column in the project any more.")
-    ] = False,
-    home: Home = None,
+    forget: Annotated[bool, option("Name no column in the project any more.", "--forget")] = False,
     json: Json = False,
 ) -> None:
     """Say whether the classifier goes by the disease or by the site, scanner or stain."""

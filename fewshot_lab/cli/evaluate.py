@@ -1,22 +1,18 @@
 """How good, how sure: the verbs of evaluate; here its curve and its probabilities."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
-
-import typer
 
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
 from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Json, ProjectName, Verbs, app, option
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.site_audit import site_audit
 from fewshot_lab.words import percent
 
-evaluate = typer.Typer(
+evaluate = Verbs(
     name="evaluate",
     help="Measure on reference labels how good a classifier is.",
     no_args_is_help=True,
@@ -24,23 +20,12 @@ evaluate = typer.Typer(
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    verbs = (nshot, curve, replay, strategy, backbones, probabilities, confounders, site_audit)
-    for verb in (*verbs, patients, grades, costs):
-        evaluate.command()(verb)
-    app.add_typer(evaluate)
-    # What runs as a job is named by one word.
-    for job in (nshot, replay, backbones):
-        app.command(name=f"evaluate-{job.__name__}", hidden=True)(job)
-
-
 @evaluate.callback()
 def _group() -> None:
     """Measure how good a classifier is, how sure that is, and what more labels are worth."""
 
 
-def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
+def curve(project: ProjectName, json: Json = False) -> None:
     """Measure the learning curve of the labels, and say what the next ones are worth."""
     from fewshot_lab.project import Project
 
@@ -71,37 +56,36 @@ def probabilities(
     project: ProjectName,
     target_error: Annotated[
         float | None,
-        optional(
+        option(
             "Error wanted among the images that are decided, 0 to 1; the project's setting "
             "by default (0.05)."
         ),
     ] = None,
     per_class: Annotated[
-        bool | None, optional("A threshold for each predicted class.", "--per-class/--together")
+        bool | None, option("A threshold for each predicted class.", "--per-class/--together")
     ] = None,
     assure: Annotated[
         bool | None,
-        optional(
+        option(
             "Assure the error with 95 % confidence where the audit set allows it.",
             "--assure/--estimate",
         ),
     ] = None,
     coverage: Annotated[
-        float | None, optional("How often a prediction set holds the true class.")
+        float | None, option("How often a prediction set holds the true class.")
     ] = None,
-    sets: Annotated[str | None, optional("lac (smallest sets) or aps.")] = None,
+    sets: Annotated[str | None, option("lac (smallest sets) or aps.")] = None,
     sets_per_class: Annotated[
         bool | None,
-        optional("Each class keeps the coverage by itself.", "--sets-per-class/--sets-together"),
+        option("Each class keeps the coverage by itself.", "--sets-per-class/--sets-together"),
     ] = None,
     unlike: Annotated[
         float | None,
-        optional("Share of the pool's own images that is called unlike anything labelled."),
+        option("Share of the pool's own images that is called unlike anything labelled."),
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep these settings in the project, for its exports.")
+        bool, option("Keep these settings in the project, for its exports.", "--keep")
     ] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
@@ -150,3 +134,12 @@ def _probability_text(result: dict[str, Any]) -> str:
         ]
         lines.append(table(head, rows))
     return "\n".join(lines)
+
+
+verbs = (nshot, curve, replay, strategy, backbones, probabilities, confounders, site_audit)
+for verb in (*verbs, patients, grades, costs):
+    evaluate.command()(verb)
+app.add_typer(evaluate)
+# What runs as a job is named by one word.
+for job in (nshot, replay, backbones):
+    app.command(name=f"evaluate-{job.__name__}", hidden=True)(job)

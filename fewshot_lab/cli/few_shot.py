@@ -1,13 +1,9 @@
 """The few-shot curve of the paper's protocol: evaluate nshot."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, WhichLabels, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
@@ -17,11 +13,11 @@ from fewshot_lab.words import percent, share
 def nshot(
     project: ProjectName,
     shots: Annotated[
-        str, typer.Option(metavar="N,N,...", help="Labels per class; paper for all of the paper's.")
+        str, option("Labels per class; paper for all of the paper's.", metavar="N,N,...")
     ] = "5,10,25,50,100",
     draws: Annotated[
         int | None,
-        optional(
+        option(
             "Draws of labels; by default the paper's: 50 up to 10 per class, 20 up to 100, "
             "5 above.",
             min=1,
@@ -29,41 +25,38 @@ def nshot(
     ] = None,
     backbone: Annotated[
         list[str] | None,
-        optional(
+        option(
             "Backbones whose embeddings are there; may be repeated. The project's own by default.",
             "--backbone",
         ),
     ] = None,
     classifier: Annotated[
         list[str] | None,
-        optional(
+        option(
             "paper-svm, paper-knn, paper-logreg, default, stack, lda, logreg, rbf-svm; may "
             "be repeated.",
             "--classifier",
         ),
     ] = None,
-    min_class_size: Annotated[
-        int, typer.Option(help="Leave out classes with fewer images.", min=0)
-    ] = 0,
+    min_class_size: Annotated[int, option("Leave out classes with fewer images.", min=0)] = 0,
     labels: WhichLabels = "reference",
     split_csv: Annotated[
         Path | None,
-        optional(
+        option(
             "A CSV with the columns path and split (train, test); without it the project's "
             "test set is tested on, or a third of each class."
         ),
     ] = None,
     reference: Annotated[
         str | None,
-        optional(
+        option(
             "Which data set of the paper this is, for its published figures: bone-marrow, "
             "endoscopy, dermoscopy or none; told by the classes' names by default."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of split and draws.")] = 0,
-    out: Annotated[Path | None, optional("The JSON file to write.")] = None,
+    seed: Annotated[int, option("Of split and draws.")] = 0,
+    out: Annotated[Path | None, option("The JSON file to write.")] = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

@@ -1,7 +1,5 @@
 """Labels: label, labels, history."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,30 +7,20 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cells import table_encoding
-from fewshot_lab.cli.options import Home, Json, NoMark, ProjectName, optional
+from fewshot_lab.cli.options import Json, NoMark, ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.words import plural
 
-CsvOut = Annotated[Path | None, optional("The CSV to write; stdout by default.")]
+CsvOut = Annotated[Path | None, option("The CSV to write; stdout by default.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(label)
-    app.command()(labels)
-    app.command()(history)
-
-
+@app.command()
 def label(
     project: ProjectName,
     csv: Annotated[
-        Path,
-        typer.Option(
-            "--csv", help="A CSV with the columns path and label, or usual names for them."
-        ),
+        Path, option("A CSV with the columns path and label, or usual names for them.", "--csv")
     ],
-    annotator: Annotated[str, typer.Option(help="Who labelled.")],
-    home: Home = None,
+    annotator: Annotated[str, option("Who labelled.")],
     json: Json = False,
 ) -> None:
     """Label images from a CSV.
@@ -60,18 +48,18 @@ def tell_unmatched(project: str, unmatched: list[str]) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
 def labels(
     project: ProjectName,
     out: CsvOut = None,
     at: Annotated[
         str | None,
-        optional("As they were at a position of the log or at a time.", metavar="POSITION|TIME"),
+        option("As they were at a position of the log or at a time.", metavar="POSITION|TIME"),
     ] = None,
     opinions: Annotated[
-        bool, typer.Option("--opinions", help="A row for each annotator's own opinion.")
+        bool, option("A row for each annotator's own opinion.", "--opinions")
     ] = False,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write the labels as CSV, now or of a past moment."""
@@ -102,10 +90,10 @@ def write_csv(text: str, out: Path | None, *, as_json: bool) -> None:
     tell({"out": str(out), "rows": rows}, f"{plural(rows, 'row')} in {out}.", as_json=as_json)
 
 
+@app.command()
 def history(
     project: ProjectName,
-    limit: Annotated[int, typer.Option(help="How many actions.", min=1)] = 20,
-    home: Home = None,
+    limit: Annotated[int, option("How many actions.", min=1)] = 20,
     json: Json = False,
 ) -> None:
     """Show the last actions, the newest first."""

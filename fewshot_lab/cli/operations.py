@@ -1,31 +1,20 @@
 """Keeping a server: backup, restore, move-database."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    for verb in (backup, restore, move_database, quota, doctor, sbom):
-        app.command()(verb)
-
-
 def backup(
     project: ProjectName,
-    file: Annotated[
-        Path, typer.Argument(help="The file to write, or a folder for it.", show_default=False)
-    ],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
-    home: Home = None,
+    file: Annotated[Path, typer.Argument(help="The file to write, or a folder for it.")],
+    overwrite: Annotated[bool, option("Replace the file.", "--overwrite")] = False,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -53,11 +42,10 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What 'backup' wrote.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="What 'backup' wrote.")],
     name: Annotated[
-        str | None, optional("What to call the project; else as it was called.", "--as")
+        str | None, option("What to call the project; else as it was called.", "--as")
     ] = None,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -77,12 +65,11 @@ def restore(
 
 def quota(
     project: ProjectName,
-    images: Annotated[int | None, optional("At most so many images.", min=1)] = None,
-    gb: Annotated[float | None, optional("At most so many GB on the disk.", min=0.001)] = None,
+    images: Annotated[int | None, option("At most so many images.", min=1)] = None,
+    gb: Annotated[float | None, option("At most so many GB on the disk.", min=0.001)] = None,
     none: Annotated[
-        bool, typer.Option("--none", help="No limit of its own, those of the server hold.")
+        bool, option("No limit of its own, those of the server hold.", "--none")
     ] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say, or set, how much a project may hold; asked before an import begins."""
@@ -103,10 +90,7 @@ def quota(
 
 def move_database(
     project: ProjectName,
-    to: Annotated[
-        str, typer.Argument(metavar="sqlite|postgresql", help="Where to.", show_default=False)
-    ],
-    home: Home = None,
+    to: Annotated[str, typer.Argument(metavar="sqlite|postgresql", help="Where to.")],
     json: Json = False,
 ) -> None:
     """Move a project's rows between its own file and the server that FEWSHOT_LAB_DATABASE names.
@@ -121,7 +105,7 @@ def move_database(
     tell(result, text, as_json=json)
 
 
-def doctor(home: Home = None, json: Json = False) -> None:
+def doctor(json: Json = False) -> None:
     """Look at everything the app needs here: what is wrong, and the next step.
 
     The exit status is 1 where something must be mended.
@@ -143,9 +127,7 @@ def doctor(home: Home = None, json: Json = False) -> None:
 
 
 def sbom(
-    file: Annotated[
-        Path | None, typer.Argument(help="Where to; else to the terminal.", show_default=False)
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(help="Where to; else to the terminal.")] = None,
 ) -> None:
     """Write a software bill of materials (CycloneDX 1.6) of what is installed here."""
     from fewshot_lab.files import to_json, write_atomically
@@ -156,3 +138,7 @@ def sbom(
         print(text)
     else:
         write_atomically(file, text.encode())
+
+
+for verb in (backup, restore, move_database, quota, doctor, sbom):
+    app.command()(verb)

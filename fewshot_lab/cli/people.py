@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
@@ -16,39 +14,34 @@ if TYPE_CHECKING:
     from fewshot_lab.stats import Interval
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command()(people)
-
-
+@app.command()
 def people(
     project: ProjectName,
     rule: Annotated[
-        str | None, optional("What trains where opinions differ: latest, majority, senior or soft.")
+        str | None, option("What trains where opinions differ: latest, majority, senior or soft.")
     ] = None,
     seniors: Annotated[
-        str | None, optional("Who decides where opinions differ.", metavar="NAME,NAME")
+        str | None, option("Who decides where opinions differ.", metavar="NAME,NAME")
     ] = None,
-    annotators: Annotated[str | None, optional("Who labels.", metavar="NAME,NAME")] = None,
+    annotators: Annotated[str | None, option("Who labels.", metavar="NAME,NAME")] = None,
     split: Annotated[
         bool | None,
-        optional(
+        option(
             "Give each annotator a share of the images, or all to everyone.", "--split/--no-split"
         ),
     ] = None,
     double: Annotated[
-        float | None, optional("Share of the images labelled by several (0.1).")
+        float | None, option("Share of the images labelled by several (0.1).")
     ] = None,
-    per_image: Annotated[int | None, optional("How many label each of those.")] = None,
+    per_image: Annotated[int | None, option("How many label each of those.")] = None,
     blind: Annotated[
         float | None,
-        optional("Share labelled without sight of predictions and others' labels (1: all)."),
+        option("Share labelled without sight of predictions and others' labels (1: all)."),
     ] = None,
     repeats: Annotated[
-        float | None, optional("Own images that come back unmarked, per label.")
+        float | None, option("Own images that come back unmarked, per label.")
     ] = None,
-    by: Annotated[str | None, optional("Who changes any of this.", metavar="NAME")] = None,
-    home: Home = None,
+    by: Annotated[str | None, option("Who changes any of this.", metavar="NAME")] = None,
     json: Json = False,
 ) -> None:
     """Show who labelled what and how far people agree; options change how they work together.

@@ -1,14 +1,12 @@
 """Predicting and embedding files by what was exported: predict, embed-files."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, optional
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, app, option
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.errors import FewshotLabError
@@ -16,59 +14,49 @@ from fewshot_lab.words import plural
 
 Ray = Annotated[
     str | None,
-    optional(
+    option(
         "Do it as a Ray Data job, into a folder of Parquet files: HOST:PORT, auto, or local for "
         "a Ray of this machine's own.",
         "--ray",
         metavar="ADDRESS",
     ),
 ]
-Workers = Annotated[int, typer.Option(help="Ray: processes that compute.", min=1)]
+Workers = Annotated[int, option("Ray: processes that compute.", min=1)]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(predict)
-    app.command(name="predict-dropped", hidden=True)(predict_dropped)
-    app.command()(embed_files)
-
-
+@app.command()
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder or ZIP.", show_default=False)],
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder or ZIP.")],
     folder: Annotated[
         str,
         typer.Argument(
             help="Images: a folder (recursive), a ZIP, a file; with --ray also an address of "
-            "object storage, s3://BUCKET/FOLDER.",
-            show_default=False,
+            "object storage, s3://BUCKET/FOLDER."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("predictions.csv"),
+    out: Annotated[Path, option("The CSV to write.")] = Path("predictions.csv"),
     group_pattern: Annotated[
         str | None,
-        optional(
+        option(
             "One row for each patient, too: an expression that finds the patient in a path, by "
             "its first bracketed part.",
             metavar="REGEX",
         ),
     ] = None,
     group_column: Annotated[
-        str | None, optional("The same by a column of the manifest.", metavar="COLUMN")
+        str | None, option("The same by a column of the manifest.", metavar="COLUMN")
     ] = None,
     manifest: Annotated[
-        Path | None, optional("A CSV with a column path and that column; FOLDER if it is one.")
+        Path | None, option("A CSV with a column path and that column; FOLDER if it is one.")
     ] = None,
     groups_out: Annotated[
-        Path | None, optional("The CSV of patients; beside --out as NAME.groups.csv by default.")
+        Path | None, option("The CSV of patients; beside --out as NAME.groups.csv by default.")
     ] = None,
     shard: Shard = None,
     ray: Ray = None,
     workers: Workers = 2,
-    embeddings: Annotated[
-        bool, typer.Option("--embeddings", help="Ray: the embeddings, too.")
-    ] = False,
+    embeddings: Annotated[bool, option("Ray: the embeddings, too.", "--embeddings")] = False,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -126,11 +114,11 @@ def predict(
     return None
 
 
+@app.command(name="predict-dropped", hidden=True)
 def predict_dropped(
     project: Annotated[str, typer.Argument()],
     folder: Annotated[Path, typer.Argument()],
     bundle: Annotated[Path, typer.Argument()],
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -145,21 +133,17 @@ def predict_dropped(
         tell(result, f"{plural(len(done.answers), 'image')} predicted.", as_json=json, job=job)
 
 
+@app.command()
 def embed_files(
     source: Annotated[
-        str,
-        typer.Argument(
-            help="Images: a folder (recursive), a ZIP, a file, s3://BUCKET/FOLDER.",
-            show_default=False,
-        ),
+        str, typer.Argument(help="Images: a folder (recursive), a ZIP, a file, s3://BUCKET/FOLDER.")
     ],
-    backbone: Annotated[str, typer.Option(help="A name, or a checkpoint file.")],
-    out: Annotated[Path, typer.Option(help="The folder for Parquet files.")] = Path("embeddings"),
+    backbone: Annotated[str, option("A name, or a checkpoint file.")],
+    out: Annotated[Path, option("The folder for Parquet files.")] = Path("embeddings"),
     ray: Annotated[
-        str, typer.Option("--ray", metavar="ADDRESS", help="Of Ray: HOST:PORT, auto or local.")
+        str, option("Of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
     ] = "local",
     workers: Workers = 2,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

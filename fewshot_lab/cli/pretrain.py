@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json
+from fewshot_lab.cli.options import Json, app, option
 from fewshot_lab.cli.recipe_options import (
     Detach,
     RecipeValues,
@@ -28,128 +28,80 @@ if TYPE_CHECKING:
     from fewshot_lab.runs import Run, SlurmOptions
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command()(pretrain)
-
-
+@app.command()
 def pretrain(
     project: Annotated[
-        list[str],
-        typer.Argument(metavar="PROJECT...", help="Whose images to train on.", show_default=False),
+        list[str], typer.Argument(metavar="PROJECT...", help="Whose images to train on.")
     ],
     only_where: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="COLUMN=VALUE",
-            help="Only images with this value in a column of the manifest, as their group or as "
+        option(
+            "Only images with this value in a column of the manifest, as their group or as "
             "their reference label; repeated, with any of the values.",
-            show_default=False,
+            metavar="COLUMN=VALUE",
         ),
     ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="Name that 'backbones' lists, or timm's.", show_default=False),
-    ] = None,
+    backbone: Annotated[str | None, option("Name that 'backbones' lists, or timm's.")] = None,
     start: Annotated[
         str | None,
-        typer.Option(
-            metavar="imagenet|scratch|FILE|RUN",
-            help="Weights to begin with: imagenet, if not said.",
-            show_default=False,
+        option(
+            "Weights to begin with: imagenet, if not said.", metavar="imagenet|scratch|FILE|RUN"
         ),
     ] = None,
     modality: Annotated[
         str | None,
-        typer.Option(
-            help="stained microscopy, dermoscopy, endoscopy, radiology grey, ultrasound, fundus, "
+        option(
+            "stained microscopy, dermoscopy, endoscopy, radiology grey, ultrasound, fundus, "
             "oct, photographs or other: which changes of an image are safe. Proposed from colours "
-            "and names, if not said.",
-            show_default=False,
+            "and names, if not said."
         ),
     ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(help="Batches to train on; instead of --epochs.", min=1, show_default=False),
-    ] = None,
-    epochs: Annotated[
-        float | None, typer.Option(help="Passes over the images.", min=0, show_default=False)
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(help="Images in a step, of all processes.", min=2, show_default=False),
-    ] = None,
+    steps: Annotated[int | None, option("Batches to train on; instead of --epochs.", min=1)] = None,
+    epochs: Annotated[float | None, option("Passes over the images.", min=0)] = None,
+    batch_size: Annotated[int | None, option("Images in a step, of all processes.", min=2)] = None,
     adapt: Annotated[
         str | None,
-        typer.Option(
-            metavar="lora|apla",
-            help="For big transformers: the weights rest, and few added ones learn.",
-            show_default=False,
+        option(
+            "For big transformers: the weights rest, and few added ones learn.", metavar="lora|apla"
         ),
     ] = None,
     recipe: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE|paper",
-            help="Recipe of an earlier run (its card.json or spec.json), or of Nielsen et al. "
+        option(
+            "Recipe of an earlier run (its card.json or spec.json), or of Nielsen et al. "
             "2023; what else is said here stands above it.",
-            show_default=False,
+            metavar="FILE|paper",
         ),
     ] = None,
     set_: RecipeValues = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default=False)] = None,
-    nproc: Annotated[
-        int | None, typer.Option(help="Processes; one for each GPU.", min=1, show_default=False)
-    ] = None,
-    gpu_ids: Annotated[
-        str | None,
-        typer.Option(metavar="0,2", help="These GPUs, a process for each.", show_default=False),
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Name of the run.", show_default=False)
-    ] = None,
+    device: Annotated[str | None, option("cpu or cuda.")] = None,
+    nproc: Annotated[int | None, option("Processes; one for each GPU.", min=1)] = None,
+    gpu_ids: Annotated[str | None, option("These GPUs, a process for each.", metavar="0,2")] = None,
+    name: Annotated[str | None, option("Name of the run.", metavar="RUN")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run of this name, or the newest.")
+        bool, option("Go on with the run of this name, or the newest.", "--resume")
     ] = False,
     detach: Detach = False,
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Show the recipe with reasons and cost; start nothing."),
+        bool, option("Show the recipe with reasons and cost; start nothing.", "--dry-run")
     ] = False,
     now: Now = False,
-    slurm: Annotated[bool, typer.Option("--slurm", help="Submit it to Slurm.")] = False,
-    nodes: Annotated[
-        int | None, typer.Option(help="Slurm: machines.", min=1, show_default=False)
-    ] = None,
-    gpus: Annotated[
-        int | None, typer.Option(help="Slurm: GPUs on each.", min=0, show_default=False)
-    ] = None,
+    slurm: Annotated[bool, option("Submit it to Slurm.", "--slurm")] = False,
+    nodes: Annotated[int | None, option("Slurm: machines.", min=1)] = None,
+    gpus: Annotated[int | None, option("Slurm: GPUs on each.", min=0)] = None,
     cpus: Annotated[
-        int | None,
-        typer.Option(
-            help="Slurm: processors on each; if not said, this run's share.",
-            min=0,
-            show_default=False,
-        ),
+        int | None, option("Slurm: processors on each; if not said, this run's share.", min=0)
     ] = None,
-    partition: Annotated[
-        str | None, typer.Option(help="Slurm: partition.", show_default=False)
-    ] = None,
-    time_limit: Annotated[
-        str | None, typer.Option("--time", help="Slurm: time limit.", show_default=False)
-    ] = None,
-    account: Annotated[str | None, typer.Option(help="Slurm: account.", show_default=False)] = None,
+    partition: Annotated[str | None, option("Slurm: partition.")] = None,
+    time_limit: Annotated[str | None, option("Slurm: time limit.", "--time")] = None,
+    account: Annotated[str | None, option("Slurm: account.")] = None,
     sbatch_line: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Slurm: a further line, '#SBATCH ...' or a command; may be repeated.",
-            show_default=False,
-        ),
+        option("Slurm: a further line, '#SBATCH ...' or a command; may be repeated."),
     ] = None,
     by_hand: Annotated[
-        bool, typer.Option("--by-hand", help="Slurm: write job.sbatch and do not submit it.")
+        bool, option("Slurm: write job.sbatch and do not submit it.", "--by-hand")
     ] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Pretrain a backbone on a project's unlabelled images by DINO."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.manifest_columns import manifest_columns
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, optional
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option, with_home
+from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.tiling_options import (
@@ -47,20 +47,9 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(create)
-    app.command(name="import")(import_)
-    group = typer.Typer()
-    group.callback(invoke_without_command=True)(projects)
-    group.command()(relink)
-    app.add_typer(group, name="projects")
-
-
 def create(
     name: ProjectName,
-    backbone: Annotated[str | None, optional("The backbone to embed with.")] = None,
-    home: Home = None,
+    backbone: Annotated[str | None, option("The backbone to embed with.")] = None,
     json: Json = False,
 ) -> None:
     """Make an empty project."""
@@ -71,7 +60,7 @@ def create(
         tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
 
 
-def projects(context: typer.Context, home: Home = None, json: Json = False) -> None:
+def projects(context: typer.Context, json: Json = False) -> None:
     """List the projects; or, by ``projects relink``, follow images that moved."""
     if context.invoked_subcommand is not None:
         return
@@ -108,34 +97,33 @@ def import_(
     source: Annotated[
         list[Path],
         typer.Argument(
-            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image, DICOM or slide.",
-            show_default=False,
+            help="A folder (recursive), ZIP, CSV manifest, MedMNIST .npz, image, DICOM or slide."
         ),
     ],
     reference_labels: Annotated[
         str | None,
-        optional(
+        option(
             "Take folder names, or a column of the manifest, as reference labels.",
             metavar="folders|COLUMN",
         ),
     ] = None,
     copy: Annotated[
-        bool, typer.Option("--copy", help="Keep copies instead of reading the files in place.")
+        bool, option("Keep copies instead of reading the files in place.", "--copy")
     ] = False,
-    path_column: Annotated[str | None, optional("CSV: the column with the paths.")] = None,
-    label_column: Annotated[str | None, optional("CSV: the column with reference labels.")] = None,
+    path_column: Annotated[str | None, option("CSV: the column with the paths.")] = None,
+    label_column: Annotated[str | None, option("CSV: the column with reference labels.")] = None,
     group_column: Annotated[
-        str | None, optional("CSV: the column with the patient or slide.")
+        str | None, option("CSV: the column with the patient or slide.")
     ] = None,
     metadata_column: Annotated[
         list[str] | None,
-        optional(
+        option(
             "CSV: a further column to keep; may be repeated.", "--metadata-column", "--meta-column"
         ),
     ] = None,
     group_field: Annotated[
         str | None,
-        optional(
+        option(
             "DICOM: the field that says which images belong together.",
             metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
@@ -152,9 +140,9 @@ def import_(
     seed: Seed = None,
     slices: Annotated[
         str,
-        typer.Option(
-            help="Volumes: the slices to import, all, every nth (4), or one every so many "
-            "millimetres (5mm).",
+        option(
+            "Volumes: the slices to import, all, every nth (4), or one every so many "
+            "millimetres (5mm)."
         ),
     ] = "all",
     frames: Frames = None,
@@ -162,15 +150,11 @@ def import_(
     keep_poor: KeepPoor = False,
     box: Boxes = None,
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Say what would be imported and what it costs, and stop."),
+        bool, option("Say what would be imported and what it costs, and stop.", "--dry-run")
     ] = False,
-    prepare: Annotated[
-        bool, typer.Option("--prepare", help="Then embed and make the map.")
-    ] = False,
-    backbone: Annotated[str | None, optional("With --prepare: the backbone.")] = None,
+    prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
+    backbone: Annotated[str | None, option("With --prepare: the backbone.")] = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -272,3 +256,11 @@ def _none_of(refused: Sequence[tuple[str, str]]) -> str:
     (reason, times), *others = Counter(reason for _, reason in refused).most_common()
     why = reason if not others else f"{times:,} times: {reason}"
     return f"No image was imported, of {plural(len(refused), 'file')}. {why}"
+
+
+app.command()(create)
+app.command(name="import")(import_)
+group = Verbs()
+group.callback(invoke_without_command=True)(with_home(projects))
+group.command()(relink)
+app.add_typer(group, name="projects")

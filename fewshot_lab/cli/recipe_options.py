@@ -1,27 +1,19 @@
 """The values of a recipe as the terminal takes them: options, NAME=VALUE, a file."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from fewshot_lab.cli.options import option
 from fewshot_lab.errors import FewshotLabError
 
 RecipeValues = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="Any other value of the recipe; may be repeated.",
-        show_default=False,
-    ),
+    option("Any other value of the recipe; may be repeated.", "--set", metavar="NAME=VALUE"),
 ]
-Detach = Annotated[
-    bool, typer.Option("--detach", help="Start it and return; 'runs' shows how far it is.")
-]
+Detach = Annotated[bool, option("Start it and return; 'runs' shows how far it is.", "--detach")]
 
 
 def values_of(pairs: list[str] | None) -> dict[str, Any]:

@@ -1,30 +1,22 @@
 """Images that moved as a whole: projects relink."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, optional
+from fewshot_lab.cli.options import Json, option
 from fewshot_lab.cli.reporting import listed, tell
 from fewshot_lab.words import plural
 
 
 def relink(
     old: Annotated[
-        str,
-        typer.Argument(
-            metavar="OLD", help="The folder as it was, such as D:\\scans.", show_default=False
-        ),
+        str, typer.Argument(metavar="OLD", help="The folder as it was, such as D:\\scans.")
     ],
-    new: Annotated[
-        Path, typer.Argument(metavar="NEW", help="Where its content is now.", show_default=False)
-    ],
-    project: Annotated[str | None, optional("This project alone; all of them by default.")] = None,
-    home: Home = None,
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Where its content is now.")],
+    project: Annotated[str | None, option("This project alone; all of them by default.")] = None,
     json: Json = False,
 ) -> None:
     """Read images that moved as a whole from their new folder.

@@ -1,12 +1,10 @@
 """What each suggestion strategy would have cost, and which is used: evaluate replay, strategy."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, optional
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, WhichLabels, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import percent, share
@@ -17,15 +15,14 @@ def replay(
     labels: WhichLabels = "own",
     strategy: Annotated[
         list[str] | None,
-        optional(
+        option(
             "mixed, cover, margin, entropy, random; may be repeated. All by default.", "--strategy"
         ),
     ] = None,
-    draws: Annotated[int, typer.Option(help="Times that all begin anew.", min=2)] = 10,
-    budget: Annotated[int | None, optional("Labels given in each.", min=8)] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    draws: Annotated[int, option("Times that all begin anew.", min=2)] = 10,
+    budget: Annotated[int | None, option("Labels given in each.", min=8)] = None,
+    seed: Annotated[int, option("Of the draws.")] = 0,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -78,11 +75,9 @@ def strategy(
         str | None,
         typer.Argument(
             help="auto (follows the evidence of replays), mixed, cover, margin, entropy or random; "
-            "gaps, where a suspected confounder is named.",
-            show_default=False,
+            "gaps, where a suspected confounder is named."
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show which strategy suggestions follow, or set it."""

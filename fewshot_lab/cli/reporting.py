@@ -1,7 +1,5 @@
 """What a verb says: results on stdout, progress on stderr, both into the run folder of a job."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time
@@ -108,12 +106,7 @@ def _lines(words: Words) -> Progress:
 @contextmanager
 def _bars(words: Words) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     shown = ""

@@ -6,10 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import Home, ProjectName, optional
+from fewshot_lab.cli.options import ProjectName, app, option
 from fewshot_lab.cli.pretrain import pretrain
 from fewshot_lab.cli.recipe_options import RecipeValues
 from fewshot_lab.cli.reporting import listed, progress
@@ -21,36 +19,29 @@ if TYPE_CHECKING:
 PAPER = Path("paper")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command()(reproduce)
-
-
+@app.command()
 def reproduce(
     project: ProjectName,
     name: Annotated[
-        str | None, optional("Name of the run; paper-PROJECT by default.", "--name")
+        str | None, option("Name of the run; paper-PROJECT by default.", "--name")
     ] = None,
     epochs: Annotated[
-        float | None, optional("Passes over the images; the paper's 500 by default.", min=0)
+        float | None, option("Passes over the images; the paper's 500 by default.", min=0)
     ] = None,
     batch_size: Annotated[
-        int | None, optional("Images in a step; the paper's 256 by default.", min=2)
+        int | None, option("Images in a step; the paper's 256 by default.", min=2)
     ] = None,
     set_: RecipeValues = None,
     draws: Annotated[
-        int | None, optional("Draws of labels; the paper's by default.", "--draws", min=1)
+        int | None, option("Draws of labels; the paper's by default.", "--draws", min=1)
     ] = None,
-    min_class_size: Annotated[
-        int, typer.Option(help="Leave out classes with fewer images.", min=0)
-    ] = 0,
+    min_class_size: Annotated[int, option("Leave out classes with fewer images.", min=0)] = 0,
     split_csv: Annotated[
-        Path | None, optional("A CSV with the columns path and split (train, test).")
+        Path | None, option("A CSV with the columns path and split (train, test).")
     ] = None,
-    device: Annotated[str | None, optional("cpu or cuda.", "--device")] = None,
-    out: Annotated[Path | None, optional("The JSON file to write the curve to.")] = None,
+    device: Annotated[str | None, option("cpu or cuda.", "--device")] = None,
+    out: Annotated[Path | None, option("The JSON file to write the curve to.")] = None,
     now: Now = False,
-    home: Home = None,
 ) -> None:
     """Pretrain, embed and evaluate as Nielsen et al. 2023 did; the same command goes on.
 

@@ -90,6 +90,8 @@ def about(run: Run) -> str:
     """Return all that a person wants to know of a run, and what to type next."""
     status = run.status()
     lines = [state_line(run, status), f"Learns from {images_read(run)} of {run.source}."]
+    notes = [row["sentence"] for row in run.metrics() if row.get("name") == "cache"]
+    lines += notes[-1:]
     if words := in_words(run):
         lines.append(f"Now: {words}.")
     health = run.health()

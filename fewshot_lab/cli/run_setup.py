@@ -41,7 +41,12 @@ def new_run(
     FewshotLabError
         Where it cannot work; nothing is made then.
     """
-    from fewshot_lab.pretrain import check_recipe, estimate_cost
+    from fewshot_lab.pretrain import (
+        check_recipe,
+        estimate_cost,
+        shorter_sentence,
+        shorter_steps,
+    )
     from fewshot_lab.project import Project
     from fewshot_lab.runs import (
         median_side,
@@ -68,13 +73,18 @@ def new_run(
         if dry_run:
             labels = sum(image.label is not None for image in images)
             cost = estimate_cost(recipe, device=device, processes=nproc, labelled=labels)
+            shorter = shorter_sentence(recipe, cost, len(images))
+            if steps := shorter_steps(recipe, cost):
+                shorter += f" (--steps {steps})"
             result = {
                 "recipe": recipe.to_dict(),
                 "reasons": recommended.reasons,
                 "cost": asdict(cost),
+                "smaller": shorter,
                 "warnings": warnings,
             }
-            text = "\n".join([_explained(recommended), "", *warnings, cost.sentence])
+            words = [*warnings, cost.sentence, *filter(None, [shorter])]
+            text = "\n".join([_explained(recommended), "", *words])
             tell(result, text, as_json=as_json)
             return None
         if asked["modality"] is None:

@@ -1,37 +1,25 @@
 """The pretraining runs: runs, stop, clone-run, delete-run."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json
+from fewshot_lab.cli.options import Json, app, option
 from fewshot_lab.cli.recipe_options import Detach, RecipeValues, values_of
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.run_screen import in_foreground
 from fewshot_lab.cli.run_sentences import about, described, judged, started_sentence, state_line
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run's name.", show_default=False)]
+RunName = Annotated[str, typer.Argument(metavar="RUN", show_default=False, help="The run's name.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(runs)
-    app.command()(stop)
-    app.command(name="clone-run")(clone_run)
-    app.command(name="delete-run")(delete_run)
-    app.command(name="pretrain-rank", hidden=True)(pretrain_rank)
-
-
+@app.command()
 def runs(
     run: Annotated[
-        str | None,
-        typer.Argument(metavar="[RUN]", help="A run's name, for all about it.", show_default=False),
+        str | None, typer.Argument(metavar="[RUN]", help="A run's name, for all about it.")
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List the pretraining runs, or say all about one."""
@@ -61,10 +49,10 @@ def runs(
     tell({"runs": [described(each) for each in every]}, text, as_json=json)
 
 
+@app.command()
 def stop(
     run: RunName,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for its checkpoint.", min=0)] = 60.0,
-    home: Home = None,
+    wait: Annotated[float, option("Seconds to wait for its checkpoint.", min=0)] = 60.0,
     json: Json = False,
 ) -> None:
     """Stop a run; it writes a checkpoint first and can be resumed."""
@@ -81,20 +69,15 @@ def stop(
     tell(described(stopped), text, as_json=json)
 
 
+@app.command(name="clone-run")
 def clone_run(
     run: RunName,
-    name: Annotated[
-        str | None, typer.Option(help="Of the new run.", metavar="RUN", show_default=False)
-    ] = None,
+    name: Annotated[str | None, option("Of the new run.", metavar="RUN")] = None,
     set_: RecipeValues = None,
     without: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE", help="An image to leave out; may be repeated.", show_default=False
-        ),
+        list[str] | None, option("An image to leave out; may be repeated.", metavar="FILE")
     ] = None,
     detach: Detach = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Train on the same images once more, with other values of the recipe."""
@@ -113,11 +96,8 @@ def clone_run(
         in_foreground(clone, device=None, nproc=None, now=False, as_json=json)
 
 
-def delete_run(
-    run: RunName,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+@app.command(name="delete-run")
+def delete_run(run: RunName, json: Json = False) -> None:
     """Delete a run with its checkpoints and its backbone; projects that use it keep a copy."""
     from fewshot_lab.runs import find_run
 
@@ -126,6 +106,7 @@ def delete_run(
     tell({"deleted": deleted.name}, f"{deleted.name} is deleted.", as_json=json)
 
 
+@app.command(name="pretrain-rank", hidden=True)
 def pretrain_rank(
     folder: Annotated[Path, typer.Argument()],
     job: Annotated[Path | None, typer.Option("--job", hidden=True)] = None,

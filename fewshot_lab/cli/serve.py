@@ -1,7 +1,5 @@
 """The app and its long work: serve, jobs."""
 
-from __future__ import annotations
-
 import errno
 import os
 import subprocess
@@ -11,74 +9,66 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(serve)
-    app.command()(jobs)
-
-
+@app.command()
 def serve(
     port: Annotated[
-        int | None, optional("The first free one from 8501 by default.", min=1, max=65535)
+        int | None, option("The first free one from 8501 by default.", min=1, max=65535)
     ] = None,
     host: Annotated[
-        str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")
+        str, option("The address to listen on; 0.0.0.0 lets other machines in.")
     ] = "localhost",
     allow_host: Annotated[
         list[str] | None,
-        optional(
+        option(
             "A name that the app may be opened by, as behind a proxy; may be repeated. Without it: "
             "this machine's names, and addresses in digits."
         ),
     ] = None,
     import_root: Annotated[
         list[Path] | None,
-        optional(
+        option(
             "A folder that images may be imported from; may be repeated. Without it: all that "
             "the user who runs this may read."
         ),
     ] = None,
     sign_in: Annotated[
         str | None,
-        optional(
+        option(
             "How people sign in: accounts (made by 'accounts invite'), proxy (one in front of this "
             "server signs them in) or openid (OpenID Connect). Without it nobody signs in.",
             metavar="accounts|proxy|openid",
         ),
     ] = None,
     no_sign_in: Annotated[
-        bool,
-        typer.Option("--no-sign-in", help="Let other machines in although nobody signs in."),
+        bool, option("Let other machines in although nobody signs in.", "--no-sign-in")
     ] = False,
     proxy_header: Annotated[
         str | None,
-        optional("The header in which the proxy says who asks (X-Forwarded-User).", metavar="NAME"),
+        option("The header in which the proxy says who asks (X-Forwarded-User).", metavar="NAME"),
     ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
-        optional("The proxy's address, in digits; may be repeated.", metavar="ADDRESS"),
+        option("The proxy's address, in digits; may be repeated.", metavar="ADDRESS"),
     ] = None,
     openid_secrets: Annotated[
-        Path | None,
-        optional("The file with the provider's address and the client's secret."),
+        Path | None, option("The file with the provider's address and the client's secret.")
     ] = None,
     openid_claim: Annotated[
-        str | None, optional("What of an identity is the name (email).", metavar="CLAIM")
+        str | None, option("What of an identity is the name (email).", metavar="CLAIM")
     ] = None,
     idle_minutes: Annotated[
         int | None,
-        optional("After so long without anything done one is signed out (30).", min=1, max=720),
+        option("After so long without anything done one is signed out (30).", min=1, max=720),
     ] = None,
     log_file: Annotated[
         Path | None,
-        optional("Log to this file, too; a new one begins after 10 MiB, five older ones stay."),
+        option("Log to this file, too; a new one begins after 10 MiB, five older ones stay."),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Start the app in the browser."""
@@ -161,10 +151,10 @@ def _free_port(host: str, wanted: int | None) -> int:
     raise FewshotLabError(f"Port {wanted} is taken: name another by --port.")
 
 
+@app.command()
 def jobs(
     project: ProjectName,
-    stop: Annotated[str | None, optional("Stop this one.", metavar="ID")] = None,
-    home: Home = None,
+    stop: Annotated[str | None, option("Stop this one.", metavar="ID")] = None,
     json: Json = False,
 ) -> None:
     """List the long work of a project, the newest first."""

@@ -1,21 +1,20 @@
 """One of several parts of the work: --shard i/n, torchrun, srun and Slurm arrays."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fewshot_lab.cli.options import option
+
 Shard = Annotated[
     str | None,
-    typer.Option(
+    option(
+        "Do only the i-th of n parts, from 0, so that machines share the work; under "
+        "torchrun, srun or in a Slurm array as these say.",
         "--shard",
         metavar="i/n",
-        help="Do only the i-th of n parts, from 0, so that machines share the work; under "
-        "torchrun, srun or in a Slurm array as these say.",
-        show_default=False,
     ),
 ]
 

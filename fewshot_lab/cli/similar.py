@@ -1,36 +1,26 @@
 """Search by similarity in large projects: index, neighbours."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, optional
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.words import plural
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(index)
-    app.command()(neighbours)
-
-
+@app.command()
 def index(
     project: ProjectName,
     shard: Shard = None,
     codes: Annotated[
         bool | None,
-        optional(
+        option(
             "Keep codes of 64 bytes in place of whole vectors; by default where whole ones do not "
             "fit into memory.",
             "--codes/--whole",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -52,13 +42,13 @@ def index(
         tell(result, text, as_json=json, job=job)
 
 
+@app.command()
 def neighbours(
     project: ProjectName,
-    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("neighbours.csv"),
-    k: Annotated[int, typer.Option("-k", help="Neighbours of each image.", min=1, max=500)] = 10,
+    out: Annotated[Path, option("The CSV to write.")] = Path("neighbours.csv"),
+    k: Annotated[int, option("Neighbours of each image.", "-k", min=1, max=500)] = 10,
     shard: Shard = None,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

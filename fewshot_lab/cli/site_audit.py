@@ -1,25 +1,24 @@
 """The audit of another site, by labels of images that a bundle predicted there."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import tell
 
 
 def site_audit(
     project: ProjectName,
-    site: Annotated[str, typer.Argument(help="The site's name.", show_default=False)] = "",
+    site: Annotated[str, typer.Argument(show_default=False, help="The site's name.")] = "",
     labels: Annotated[
-        Path | None, optional("CSV with path and label: the list of predict.py --watch, filled in.")
+        Path | None, option("CSV with path and label: the list of predict.py --watch, filled in.")
     ] = None,
-    predictions: Annotated[Path | None, optional("The predictions that predict.py wrote.")] = None,
-    group_column: Annotated[str, optional("Column of the labels that names the patient.")] = "",
-    home: Home = None,
+    predictions: Annotated[Path | None, option("The predictions that predict.py wrote.")] = None,
+    group_column: Annotated[
+        str, option("Column of the labels that names the patient.", show_default=False)
+    ] = "",
     json: Json = False,
 ) -> None:
     """Say how right the classifier is at another site, or list what was measured so far."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import Home, Json, ProjectName, optional
+from fewshot_lab.cli.options import Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import share
@@ -18,53 +16,47 @@ if TYPE_CHECKING:
     from fewshot_lab.stats import Interval
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(groups)
-    app.command()(audit)
-
-
+@app.command()
 def groups(
     project: ProjectName,
     pattern: Annotated[
         str | None,
-        optional("A regular expression on the path; its first bracketed part is the group."),
+        option("A regular expression on the path; its first bracketed part is the group."),
     ] = None,
-    column: Annotated[str | None, optional("A metadata column.")] = None,
+    column: Annotated[str | None, option("A metadata column.")] = None,
     imported: Annotated[
-        bool, typer.Option("--imported", help="As a manifest's column or a DICOM field said.")
+        bool, option("As a manifest's column or a DICOM field said.", "--imported")
     ] = False,
-    none: Annotated[bool, typer.Option("--none", help="No groups.")] = False,
-    noun: Annotated[str | None, optional("What a group is: patient, slide, video.")] = None,
+    none: Annotated[bool, option("No groups.", "--none")] = False,
+    noun: Annotated[str | None, option("What a group is: patient, slide, video.")] = None,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Show what it would find; change nothing.")
+        bool, option("Show what it would find; change nothing.", "--preview")
     ] = False,
     threshold: Annotated[
-        str | None, optional("From which two images are nearly the same.", metavar="COSINE|auto")
+        str | None, option("From which two images are nearly the same.", metavar="COSINE|auto")
     ] = None,
     release: Annotated[
         list[str] | None,
-        optional(
+        option(
             "Two images, by path or id, that are not the same; may be repeated.",
             metavar="IMAGE,IMAGE",
         ),
     ] = None,
     test_set: Annotated[
         str | None,
-        optional(
+        option(
             "The reference test set: it never trains, nor is it suggested.",
             metavar="COLUMN=VALUE|FOLDER|auto|none",
         ),
     ] = None,
     site: Annotated[
         str | None,
-        optional(
+        option(
             "The column that says site, scanner or laboratory: inner stages of the network "
             "are then read only if they are as good on sites left out.",
             metavar="COLUMN|auto|none",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show or choose what stays on one side of every split: groups, near-duplicates, test set."""
@@ -159,24 +151,24 @@ def _shown(report: GroupPreview, result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+@app.command()
 def audit(
     project: ProjectName,
-    draw: Annotated[int | None, optional("Draw so many images more, to be labelled.")] = None,
+    draw: Annotated[int | None, option("Draw so many images more, to be labelled.")] = None,
     stratify: Annotated[
         str | None,
-        optional(
+        option(
             "Draw from each part of the pool, so that rare ones come often enough.",
             metavar="predicted|COLUMN",
         ),
     ] = None,
     per_group: Annotated[
         int | None,
-        optional(
+        option(
             "Images of each group to ask about; by default as few as leave enough to train "
             "on, five at most."
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show what the images drawn at random say of the classifier; draw more."""

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import optional
+from fewshot_lab.cli.options import option
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
     from fewshot_lab.images import Tiling
 
-_PANEL = "Whole slides"
 
-
-def _option(help: str, *names: str, metavar: str | None = None) -> typer.models.OptionInfo:
-    info: typer.models.OptionInfo = optional(help, *names, metavar=metavar)
-    info.rich_help_panel = _PANEL
-    return info
-
+_option = partial(option, rich_help_panel="Whole slides")
 
 TileUm = Annotated[float | None, _option("Side of a tile in micrometres (128).", "--tile-um")]
 Mpp = Annotated[
@@ -37,14 +30,13 @@ Tiles = Annotated[
     _option("At most so many of a slide, drawn evenly (500).", "--tiles", metavar="N|all"),
 ]
 SlideMpp = Annotated[
-    float | None,
-    _option("Micrometres per pixel of slides that do not say theirs.", "--slide-mpp"),
+    float | None, _option("Micrometres per pixel of slides that do not say theirs.", "--slide-mpp")
 ]
 Saturation = Annotated[
-    float | None, _option("Tissue: least colour, 0 to 1 (0.07).", "--tissue-colour")
+    float | None, _option("Tissue: least colour, 0 to 1 (0.04).", "--tissue-colour")
 ]
 Texture = Annotated[
-    float | None, _option("Tissue: least contrast, 0 to 1 (0.01).", "--tissue-texture")
+    float | None, _option("Tissue: least contrast, 0 to 1 (0.004).", "--tissue-texture")
 ]
 Share = Annotated[
     float | None,

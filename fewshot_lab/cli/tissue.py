@@ -1,14 +1,12 @@
 """Whole slides before they are imported: slides tissue."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Json, optional
+from fewshot_lab.cli.options import Json, option
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.tiling_options import (
     Mpp,
@@ -28,12 +26,9 @@ from fewshot_lab.words import count, duration, percent, plural
 
 
 def tissue(
-    source: Annotated[
-        list[Path], typer.Argument(help="Slides, or folders with slides.", show_default=False)
-    ],
+    source: Annotated[list[Path], typer.Argument(help="Slides, or folders with slides.")],
     preview: Annotated[
-        Path | None,
-        optional("A folder for a picture of each slide, with its tissue and its tiles."),
+        Path | None, option("A folder for a picture of each slide, with its tissue and its tiles.")
     ] = None,
     tile_um: TileUm = None,
     mpp: Mpp = None,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from fewshot_lab.cli.options import optional
+from fewshot_lab.cli.options import option
 from fewshot_lab.cli.reporting import table
 from fewshot_lab.words import duration
 
@@ -14,11 +13,7 @@ if TYPE_CHECKING:
     from fewshot_lab.images import ClipPlan, ClipSettings
 
 
-def _option(help: str, *names: str, **limits: Any) -> typer.models.OptionInfo:
-    info: typer.models.OptionInfo = optional(help, *names, **limits)
-    info.rich_help_panel = "Videos, cine loops, animations"
-    return info
-
+_option = partial(option, rich_help_panel="Videos, cine loops, animations")
 
 Frames = Annotated[
     str | None,

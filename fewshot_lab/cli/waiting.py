@@ -1,7 +1,5 @@
 """Heavy work at the terminal waits its turn, as the app's jobs do."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator
@@ -9,11 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from fewshot_lab.cli.options import option
 
-Now = Annotated[
-    bool, typer.Option("--now", help="Begin beside other heavy work, without waiting in line.")
-]
+Now = Annotated[bool, option("Begin beside other heavy work, without waiting in line.", "--now")]
 
 
 def in_turn(

@@ -11,7 +11,6 @@ from fewshot_lab.evaluation.audit_estimates import (
 from fewshot_lab.evaluation.class_shares import SeenTiles, class_shares
 from fewshot_lab.evaluation.confounder_words import confounding_report, unmeasured
 from fewshot_lab.evaluation.confounding import LabelledImages, confounding
-from fewshot_lab.evaluation.confounding_result import Confounding
 from fewshot_lab.evaluation.costed_evidence import by_cost
 from fewshot_lab.evaluation.costs import check_costs, choose
 from fewshot_lab.evaluation.cross_validation import (
@@ -23,11 +22,10 @@ from fewshot_lab.evaluation.cross_validation import (
 from fewshot_lab.evaluation.curves import LearningCurve
 from fewshot_lab.evaluation.decision_policy import PoolProbabilities, Probabilities, act
 from fewshot_lab.evaluation.decision_settings import Settings
-from fewshot_lab.evaluation.decisions import Decision, Verdicts
+from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.evaluation.disagreement import Disagreement, disagreement
 from fewshot_lab.evaluation.drift import PoolReference
 from fewshot_lab.evaluation.few_shot import nshot
-from fewshot_lab.evaluation.few_shot_curve import Curve
 from fewshot_lab.evaluation.few_shot_protocol import (
     CLASSIFIERS,
     DEFAULT,
@@ -47,7 +45,7 @@ from fewshot_lab.evaluation.group_accuracy import (
     group_labels,
     severity,
 )
-from fewshot_lab.evaluation.group_answers import RULES, GroupAnswers
+from fewshot_lab.evaluation.group_answers import GroupAnswers
 from fewshot_lab.evaluation.group_rules import (
     GroupPreview,
     GroupRule,
@@ -56,7 +54,7 @@ from fewshot_lab.evaluation.group_rules import (
     preview_groups,
 )
 from fewshot_lab.evaluation.group_sufficiency import groups_lacking
-from fewshot_lab.evaluation.kind_fit import KindFit, fit_kind
+from fewshot_lab.evaluation.kind_fit import fit_kind
 from fewshot_lab.evaluation.labelling_time import Pace, pace
 from fewshot_lab.evaluation.labels_needed import (
     images_until_finished,
@@ -79,105 +77,10 @@ from fewshot_lab.evaluation.referral import (
     referred_sentence,
 )
 from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay
-from fewshot_lab.evaluation.robustness_index import RobustnessIndex, robustness_index
+from fewshot_lab.evaluation.robustness_index import robustness_index
 from fewshot_lab.evaluation.selective_classification import NEVER
 from fewshot_lab.evaluation.site_audit import SiteAudit, site_audit
 from fewshot_lab.evaluation.split_list import read_split
 from fewshot_lab.evaluation.staying_together import Together, together
 from fewshot_lab.evaluation.strategy_comparison import verdict
 from fewshot_lab.evaluation.test_set import TestRule, test_rows
-
-__all__ = [
-    "CLASSIFIERS",
-    "DEFAULT",
-    "HEADLINE",
-    "NEAR",
-    "NEVER",
-    "NOT_ASSURED",
-    "RULES",
-    "SHOTS",
-    "Advice",
-    "AuditCounts",
-    "AuditReport",
-    "Choose",
-    "Confounding",
-    "CrossValidation",
-    "Curve",
-    "Decision",
-    "Disagreement",
-    "Embedded",
-    "GroupAnswers",
-    "GroupFigures",
-    "GroupImages",
-    "GroupPreview",
-    "GroupRule",
-    "KindFit",
-    "LabelledImages",
-    "Leak",
-    "LeakCheck",
-    "LearningCurve",
-    "NearThreshold",
-    "Pace",
-    "PoolProbabilities",
-    "PoolReference",
-    "Probabilities",
-    "Protocol",
-    "ReferenceTest",
-    "ReplayPlan",
-    "RobustnessIndex",
-    "RuleComparison",
-    "SeenTiles",
-    "Settings",
-    "SiteAudit",
-    "Split",
-    "Suspect",
-    "TestFigures",
-    "TestRule",
-    "Together",
-    "Verdicts",
-    "act",
-    "answers",
-    "by_cost",
-    "check_costs",
-    "check_folds",
-    "check_sides",
-    "choose",
-    "class_shares",
-    "closer_than_usual",
-    "compare_rules",
-    "confounding",
-    "confounding_report",
-    "cross_validation",
-    "disagreement",
-    "fit_kind",
-    "group_figures",
-    "group_keys",
-    "group_labels",
-    "groups_lacking",
-    "images_until_finished",
-    "labels_to_halve",
-    "labels_until_narrow",
-    "learning_curve",
-    "make_reference",
-    "near_threshold",
-    "nearest",
-    "noun_of",
-    "nshot",
-    "pace",
-    "preview_groups",
-    "read_split",
-    "recognise",
-    "referral_sentence",
-    "referred_sentence",
-    "replay",
-    "robustness_index",
-    "severity",
-    "site_audit",
-    "split_by_group",
-    "suspects",
-    "test_figures",
-    "test_rows",
-    "together",
-    "unmeasured",
-    "verdict",
-]

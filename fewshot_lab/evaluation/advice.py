@@ -1,7 +1,5 @@
 """What the next labels are worth, in words and as JSON; and when to stop."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

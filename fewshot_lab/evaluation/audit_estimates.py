@@ -1,7 +1,5 @@
 """What the randomly drawn images say about the whole pool."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

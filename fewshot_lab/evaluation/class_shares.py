@@ -5,8 +5,6 @@ k is read off labelled tiles that the classifier had not seen (Tenenbein 1970, J
 al. 2014, Remote Sensing of Environment 148, eq. 9).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How well an embedding tells a site, scanner or stain: a linear probe against chance."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

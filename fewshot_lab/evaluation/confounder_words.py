@@ -1,7 +1,5 @@
 """What was found of a suspected confounder, in sentences and as JSON can hold it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import asdict

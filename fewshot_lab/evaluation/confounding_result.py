@@ -1,7 +1,5 @@
 """What a column of the images' data has to do with a classifier, as figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 numpy only: predict.py in a bundle carries this text.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from fewshot_lab.errors import FewshotLabError

@@ -1,7 +1,5 @@
 """What cross-validation says about a classifier, and about the labels."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

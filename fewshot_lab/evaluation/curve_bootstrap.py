@@ -1,7 +1,5 @@
 """How sure a learning curve is: replicates, what test images are worth, the luck of the draw."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """The fits of a learning curve: what each learns from, what it is asked, and how it did."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From probabilities to what one does with them: measured, and made a rule that travels."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -139,10 +137,7 @@ def act(
             evidence, settings.target_error, confidence, pool.groups, assure=False
         )
     sets = prediction_sets(
-        plain,
-        settings.set_coverage,
-        method=settings.set_method,
-        per_class=settings.set_per_class,
+        plain, settings.set_coverage, method=settings.set_method, per_class=settings.set_per_class
     )
     decision = Decision(
         thresholds,

@@ -1,7 +1,5 @@
 """Where cross-validation claims more than images drawn at random bear out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

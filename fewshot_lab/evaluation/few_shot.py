@@ -1,7 +1,5 @@
 """The protocol of Nielsen et al. 2023: accuracy against the number of labels per class."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A few-shot curve: its figures with intervals, from what the classifiers answered."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,8 +63,7 @@ def _summarise(
         error = float(np.mean([calibration_error(y, p) for p in probabilities]))
         others = {
             "macro_f1": percentile(
-                float(np.mean([macro_f1(y, p) for p in predicted])),
-                resamples.macro_f1(predicted),
+                float(np.mean([macro_f1(y, p) for p in predicted])), resamples.macro_f1(predicted)
             ),
             "auroc": percentile(
                 float(np.mean([auroc(y, p) for p in probabilities])), resamples.auroc(stacked)
@@ -98,8 +95,7 @@ def _summarise(
             against.append((first, name))
         for other in against:
             difference = percentile(
-                means[backbone, name] - means[other],
-                replicates[backbone, name] - replicates[other],
+                means[backbone, name] - means[other], replicates[backbone, name] - replicates[other]
             )
             curve.differences.append(
                 {

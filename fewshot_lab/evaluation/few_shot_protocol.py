@@ -1,7 +1,5 @@
 """The few-shot protocol of Nielsen et al. 2023: what is drawn, and what is tested on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,24 +11,12 @@ from fewshot_lab.classifiers import PAPER
 from fewshot_lab.errors import FewshotLabError
 
 SHOTS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
-
-
 DEFAULT = "default"
-
-
-Answer = tuple[NDArray[np.int64], NDArray[np.float64]]
-
-
-"""Predicted classes (m,) and probabilities (m, K) of the test images."""
-
-
 CLASSIFIERS = (*PAPER, DEFAULT)
-
-
 TEST_SHARE = 3
-
-
 """One image (or group) in so many is for testing."""
+Answer = tuple[NDArray[np.int64], NDArray[np.float64]]
+"""Predicted classes (m,) and probabilities (m, K) of the test images."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Which rule makes the best answer for a patient, and how often that answer is right."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whether the groups drawn suffice for a balanced accuracy."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

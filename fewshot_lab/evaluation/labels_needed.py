@@ -1,7 +1,5 @@
 """How many further labels an interval needs."""
 
-from __future__ import annotations
-
 import math
 
 from fewshot_lab.stats import Interval, wilson

@@ -1,7 +1,5 @@
 """The assertion behind every figure: nothing that belongs together is on both sides."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """The learning curve of the labels at hand, and what the next ones are worth."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a classifier loses at a site that it did not learn from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

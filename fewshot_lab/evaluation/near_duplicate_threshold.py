@@ -1,7 +1,5 @@
 """From which cosine on two images count as nearly the same."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

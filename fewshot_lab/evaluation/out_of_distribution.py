@@ -1,14 +1,12 @@
 """Images unlike anything labelled."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers import Preparation
+from fewshot_lab.classifiers import Preparation, Rows
 from fewshot_lab.embeddings import build_index
 from fewshot_lab.evaluation.decisions import Reference
 
@@ -25,7 +23,7 @@ MOST = 4096
 def make_reference(
     prepare: Preparation,
     labelled: NDArray[Any],
-    others: NDArray[Any],
+    others: Rows,
     *,
     k: int = NEIGHBOUR,
     share: float = SHARE,
@@ -42,8 +40,8 @@ def make_reference(
         The classifier's own.
     labelled : array (m, d)
         Embeddings of the labelled images.
-    others : array (n, d)
-        Of images that are not labelled.
+    others : Rows (n, d)
+        Of images that are not labelled, read some thousand at a time.
     share : float
         Share of the others that is called unlike.
 
@@ -68,7 +66,7 @@ def make_reference(
     return Reference(vectors, final.gain, final.centre, reference.k, cutoff)
 
 
-def nearest(reference: Reference, embeddings: NDArray[Any]) -> NDArray[np.float32]:
+def nearest(reference: Reference, embeddings: Rows) -> NDArray[np.float32]:
     """Return each embedding's cosine to its k-th nearest labelled image (n,), by FAISS."""
     index = build_index(reference.vectors.astype(np.float32))
     out = np.empty(len(embeddings), dtype=np.float32)

@@ -1,7 +1,5 @@
 """What Nielsen et al. 2023 published, for reference lines beside a project's own curve."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

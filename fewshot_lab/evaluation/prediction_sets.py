@@ -1,7 +1,5 @@
 """Prediction sets that hold the true class as often as promised."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,11 +46,7 @@ class PredictionSets:
 
 
 def prediction_sets(
-    evidence: Evidence,
-    coverage: float = 0.9,
-    *,
-    method: str = "lac",
-    per_class: bool = False,
+    evidence: Evidence, coverage: float = 0.9, *, method: str = "lac", per_class: bool = False
 ) -> PredictionSets:
     """Calibrate prediction sets (split conformal: Vovk et al. 2005; Angelopoulos and Bates 2023).
 
@@ -166,11 +160,7 @@ def _reached(
 
 
 def _left_out(
-    scores: Float,
-    y: NDArray[np.int64],
-    best: NDArray[np.bool_],
-    coverage: float,
-    per_class: bool,
+    scores: Float, y: NDArray[np.int64], best: NDArray[np.bool_], coverage: float, per_class: bool
 ) -> NDArray[np.bool_]:
     """Return whether each image's class is in its set when it does not calibrate itself."""
     out = np.zeros(len(y), dtype=bool)

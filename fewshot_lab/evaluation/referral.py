@@ -3,8 +3,6 @@
 predict.py in a bundle carries this text, so that app and bundle say the same.
 """
 
-from __future__ import annotations
-
 from fewshot_lab.words import percent
 
 ANOTHER_KIND, UNLIKE, NOT_ASSURED, CLOSE = "another kind", "unlike", "not assured", "close"

@@ -1,7 +1,5 @@
 """Known images labelled again by each strategy, as if none were known."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -211,13 +209,7 @@ def _labelled(
         if len(np.unique(label[known])) < 2:
             continue
         fitted = fit(
-            pool.X[known],
-            label[known],
-            pool=pool,
-            rows=known,
-            quick=True,
-            plain=True,
-            check=check,
+            pool.X[known], label[known], pool=pool, rows=known, quick=True, plain=True, check=check
         )
         probabilities, class_ids = fitted.pool_probabilities(pool), fitted.class_ids
         out[i] = balanced_accuracy(y_test, fitted.predict(X_test))

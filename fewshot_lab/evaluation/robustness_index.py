@@ -1,7 +1,5 @@
 """Whether neighbours share the class or the site: the robustness index."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Deciding only what is sure enough, and referring the rest to a person."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """How right a classifier is on labelled images of another place, beside how right it is at home."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

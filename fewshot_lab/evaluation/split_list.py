@@ -1,18 +1,11 @@
 """Split lists: which image is for training and which for testing, as a CSV says."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.tables import plain_path, read_columns
 
-_WORDS = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-}
+_WORDS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 _LEFT_OUT = {"val", "valid", "validation", "dev", ""}
 
 

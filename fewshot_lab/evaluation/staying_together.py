@@ -1,7 +1,5 @@
 """What must stay on one side of every split: images of a patient, and near-duplicates."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

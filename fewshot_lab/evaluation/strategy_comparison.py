@@ -1,7 +1,5 @@
 """What each strategy would have cost in labels, by the curves of a replay; and which is best."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -131,10 +131,10 @@ def _frame(
 
 def _strings(parent: h5py.Group, name: str, texts: Sequence[str]) -> None:
     values = np.array([text.encode("utf-8", "replace") for text in texts], dtype=object)
-    made = parent.create_dataset(name, (len(texts),), dtype=_h5py().string_dtype())
+    dataset = parent.create_dataset(name, (len(texts),), dtype=_h5py().string_dtype())
     if len(texts):
-        made[:] = values
-    _encode(made, "string-array")
+        dataset[:] = values
+    _encode(dataset, "string-array")
 
 
 def _encode(item: Any, kind: str, version: str = "0.2.0") -> Any:

@@ -1,7 +1,5 @@
 """COCO: a category for a whole image, as annotations without box and outline."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """CVAT: XML "for images 1.1", a tag for a whole image."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from xml.etree import ElementTree

@@ -4,8 +4,6 @@
 description of its database's own document would hold for one release.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

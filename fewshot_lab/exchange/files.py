@@ -1,7 +1,5 @@
 """Files of other tools: read as JSON or XML or refused in a sentence, and written whole."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager

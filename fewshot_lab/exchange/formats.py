@@ -1,7 +1,5 @@
 """The formats by name: how each is written and read, and what it carries."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args

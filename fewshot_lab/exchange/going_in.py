@@ -53,8 +53,8 @@ class TakenIn(NamedTuple):
         """What came in and what did not."""
         text = f"{plural(self.labelled, 'label')} of {', '.join(self.annotators)}."
         if self.new_classes:
-            made = plural(len(self.new_classes), "new class", "new classes")
-            text += f" {made}: {', '.join(self.new_classes)}."
+            new_classes = plural(len(self.new_classes), "new class", "new classes")
+            text += f" {new_classes}: {', '.join(self.new_classes)}."
         if self.boxes:
             text += (
                 f" {plural(self.boxes, 'box', 'boxes')} cut out of their images, to be embedded."
@@ -123,19 +123,21 @@ def read_labels(
     contents = FORMATS[kind].read(file)
     drawn = contents.boxes if boxes else []
     other = contents.other + len(contents.boxes) - len(drawn)
-    said: list[tuple[str, Rectangle | None, Opinion]] = [
+    opinions: list[tuple[str, Rectangle | None, Opinion]] = [
         *((path, None, each) for path, each in contents.opinions),
         *drawn,
     ]
-    said = [(_storable(path), box, each) for path, box, each in said if path and each.label.strip()]
-    if not said:
+    opinions = [
+        (_storable(path), box, each) for path, box, each in opinions if path and each.label.strip()
+    ]
+    if not opinions:
         instead = ", only boxes, outlines or other answers" if other else ""
         raise FewshotLabError(
             f"{file.name} holds no label of a whole image{instead}. Nothing was stored."
         )
-    own_path = project_paths(project.store, list(dict.fromkeys(path for path, *_ in said)))
+    own_path = project_paths(project.store, list(dict.fromkeys(path for path, *_ in opinions)))
     incoming = Incoming({}, {}, other, None)
-    for path, box, opinion in said:
+    for path, box, opinion in opinions:
         named = tidy_name(_storable(opinion.annotator or ""))
         who = f"{named}{apart}" if named and named != annotator else tidy_name(annotator)
         if not 0 < len(who) <= LONGEST_NAME:
@@ -148,7 +150,7 @@ def read_labels(
         else:
             row = own_path[path], box, _storable(opinion.label)
             incoming.boxes.setdefault(who, []).append(row)
-    moments = sorted(_storable(opinion.time) for *_, opinion in said if opinion.time)
+    moments = sorted(_storable(opinion.time) for *_, opinion in opinions if opinion.time)
     return incoming._replace(times=(moments[0], moments[-1]) if moments else None)
 
 

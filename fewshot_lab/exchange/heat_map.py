@@ -1,7 +1,5 @@
 """Probabilities over a slide as a pyramidal OME-TIFF, one channel per class."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ In Label Studio the labelling interface has an ``Image`` named "image" and ``Cho
 "choice"; the project's folder of images is a local storage.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which image of the project a path of another tool means."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from fewshot_lab.store import Store

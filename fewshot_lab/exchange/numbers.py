@@ -1,7 +1,5 @@
 """Embeddings and probabilities of pictures, row by row; of those without an embedding, NaN."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -101,8 +101,8 @@ def read(file: Path) -> Contents:
     except pa.ArrowException as error:
         raise FewshotLabError(f"{file.name} is no whole Parquet file: {error}.") from None
     if own:
-        said = [(path, each) for path, some in rows for each in some or ()]
-        return row_opinions(said, file)
+        opinions = [(path, each) for path, some in rows for each in some or ()]
+        return row_opinions(opinions, file)
     return row_opinions([(path, {"label": label}) for path, label in rows], file)
 
 

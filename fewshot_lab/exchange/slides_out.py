@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -13,6 +14,7 @@ import numpy as np
 from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.heat_map import write_heat_map
+from fewshot_lab.exchange.output_place import output_place
 from fewshot_lab.export import LOG, TileFeature, as_csv, write_features
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images import UnreadableImage
@@ -61,7 +63,7 @@ class WrittenSlides:
 
 
 @dataclass(frozen=True)
-class _Said:
+class _TileAnswers:
     """What people and the classifier say of each image, by id."""
 
     colours: dict[str, str]
@@ -76,26 +78,27 @@ class _Said:
 
 def write_slides(
     project: Project,
-    folder: Path,
+    target: Path,
     kinds: Collection[SlideKind] = SLIDE_KINDS,
     *,
     names: Collection[str] | None = None,
     predicted: PredictedImages | None = None,
     progress: Progress = silent,
 ) -> WrittenSlides:
-    """Write a project's slides into a folder, a file for each; tables hold all of them.
+    """Write a project's slides into a folder or a ZIP, a file for each; tables hold all of them.
 
     Parameters
     ----------
     project : Project
-    folder : Path
-        Made where it is not there.
+    target : Path
+        A folder, made where it is not there; a ZIP where its name ends so, there when it is whole.
     kinds : collection of "geojson", "heat-map", "csv"
     names : collection of str, optional
         Of the slides; all of them by default.
     predicted : PredictedImages, optional
         Fitted on the labels as they are where it is not given.
     progress : callable
+        Told of the slides written, stage "slides".
 
     Raises
     ------
@@ -103,41 +106,48 @@ def write_slides(
         Where there is no such slide, or only a heat map is asked for and nothing is predicted.
     """
     slides = _chosen(project, names)
-    said, report = _said(project, predicted)
-    if said.note and set(kinds) == {"heat-map"}:
-        raise FewshotLabError(said.note)
-    folder.mkdir(parents=True, exist_ok=True)
+    progress("fitting", 0, None)
+    answers, report = _tile_answers(project, predicted)
+    if answers.note and set(kinds) == {"heat-map"}:
+        raise FewshotLabError(answers.note)
     stems = _file_stems(slides)
-    files: list[Path] = []
-    tile_rows: list[dict[str, Any]] = []
-    count = withheld = 0
-    for number, slide in enumerate(slides):
-        progress("slides", number, len(slides))
-        tiles = tiles_of(project, slide)
-        count += len(tiles)
-        withheld += sum(tile.image_id in said.audit for tile in tiles)
-        if "geojson" in kinds:
-            file = folder / f"{stems[slide.name]}.geojson"
-            write_features(file, _features(slide, tiles, said), said.log)
-            files.append(file)
-        shown = [tile for tile in tiles if tile.image_id in said.probabilities]
-        if "heat-map" in kinds and shown:
-            file = folder / f"{stems[slide.name]}.ome.tif"
-            _heat_map(file, slide, shown, said)
-            files.append(file)
-        tile_rows += [_tile_row(slide, tile, said) for tile in tiles] if "csv" in kinds else []
-    progress("slides", len(slides), len(slides))
-    if "csv" in kinds:
-        probabilities = [f"p_{name}" for name in said.names]
-        columns = [*_TILE_COLUMNS, *_SAID, *probabilities, LOG]
-        tables = {"tiles.csv": as_csv(columns, tile_rows)}
-        if report is not None:
-            tables["slides.csv"] = slides_csv(report, said.log, {slide.name for slide in slides})
-        for name, text in tables.items():
-            write_atomically(folder / name, text.encode(table_encoding()))
-            files.append(folder / name)
-    project.store.note("export", kind="slides", folder=str(folder), as_=sorted(kinds))
-    return WrittenSlides(files, count, withheld if said.names else 0, said.note)
+    written: list[str] = []
+    tiles: dict[str, list[SlideTile]] = {}
+    with output_place(target) as put:
+
+        def write(name: str, writer: Callable[[Path], object]) -> None:
+            put(name, writer)
+            written.append(name)
+
+        for number, slide in enumerate(slides):
+            progress("slides", number, len(slides))
+            own = tiles[slide.name] = tiles_of(project, slide)
+            if "geojson" in kinds:
+                features = _features(slide, own, answers)
+                write(
+                    f"{stems[slide.name]}.geojson",
+                    partial(write_features, tiles=features, log=answers.log),
+                )
+            shown = [tile for tile in own if tile.image_id in answers.probabilities]
+            if "heat-map" in kinds and shown:
+                heat_map = partial(_heat_map, slide=slide, tiles=shown, answers=answers)
+                write(f"{stems[slide.name]}.ome.tif", heat_map)
+        if "csv" in kinds:
+            rows = (
+                _tile_row(slide, tile, answers) for slide in slides for tile in tiles[slide.name]
+            )
+            columns = [*_TILE_COLUMNS, *_SAID, *(f"p_{name}" for name in answers.names), LOG]
+            tables = {"tiles.csv": as_csv(columns, rows)}
+            if report is not None:
+                tables["slides.csv"] = slides_csv(report, answers.log, tiles)
+            for name, text in tables.items():
+                write(name, partial(write_atomically, data=text.encode(table_encoding())))
+        progress("slides", len(slides), len(slides))
+    project.store.note("export", kind="slides", folder=str(target), as_=sorted(kinds))
+    files = [target] if target.is_file() else [target / name for name in written]
+    each = [tile for slide in slides for tile in tiles[slide.name]]
+    withheld = sum(tile.image_id in answers.audit for tile in each) if answers.names else 0
+    return WrittenSlides(files, len(each), withheld, answers.note)
 
 
 def slides_csv(report: SlideReport, log: str, names: Collection[str] | None = None) -> str:
@@ -202,7 +212,9 @@ def _file_stems(slides: Sequence[Slide]) -> dict[str, str]:
     }
 
 
-def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, SlideReport | None]:
+def _tile_answers(
+    project: Project, predicted: PredictedImages | None
+) -> tuple[_TileAnswers, SlideReport | None]:
     store = project.store
     classes = {row.id: row for row in store.classes(include_retired=True)}
     labels = {
@@ -218,12 +230,12 @@ def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, S
     except FewshotLabError as error:
         note = f"No predictions: {error}"
     if predicted is None:
-        return _Said(colours, labels, [], {}, {}, audit, log, note), None
+        return _TileAnswers(colours, labels, [], {}, {}, audit, log, note), None
     report = slide_report(project, predicted)
     names = list(report.colours)
     best = predicted.decided(project)
     shown = [k for k, image_id in enumerate(predicted.ids) if image_id not in audit]
-    return _Said(
+    return _TileAnswers(
         colours,
         labels,
         names,
@@ -235,13 +247,15 @@ def _said(project: Project, predicted: PredictedImages | None) -> tuple[_Said, S
     ), report
 
 
-def _features(slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> Iterator[TileFeature]:
+def _features(
+    slide: Slide, tiles: Sequence[SlideTile], answers: _TileAnswers
+) -> Iterator[TileFeature]:
     """Yield a slide's tiles by what is predicted of them, without a classifier by their labels."""
     left, top = slide_origin(slide)
     for tile in tiles:
-        label, annotator = said.labels.get(tile.image_id, (None, ""))
-        p = said.probabilities.get(tile.image_id)
-        name = said.predicted.get(tile.image_id) if said.names else label
+        label, annotator = answers.labels.get(tile.image_id, (None, ""))
+        p = answers.probabilities.get(tile.image_id)
+        name = answers.predicted.get(tile.image_id) if answers.names else label
         metadata = {"Image": tile.image_id}
         if label is not None:
             metadata |= {"Label": label, "Labelled by": annotator}
@@ -249,28 +263,28 @@ def _features(slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> Iterator
             f"{PurePosixPath(slide.name).name} {tile.x},{tile.y}",
             *(tile.x - left, tile.y - top, tile.width, tile.height),
             name,
-            said.colours.get(name or "", "#808080"),
-            {} if p is None else dict(zip(said.names, map(float, p), strict=True)),
+            answers.colours.get(name or "", "#808080"),
+            {} if p is None else dict(zip(answers.names, map(float, p), strict=True)),
             metadata,
         )
 
 
-def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], said: _Said) -> None:
+def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], answers: _TileAnswers) -> None:
     boxes = np.array([(t.x, t.y, t.x + t.width, t.y + t.height) for t in tiles], float)
-    p = np.stack([said.probabilities[tile.image_id] for tile in tiles])
-    channels = [(name, said.colours[name]) for name in said.names]
-    about = f"Probabilities by Fewshot Lab, of labels until {said.log}"
+    p = np.stack([answers.probabilities[tile.image_id] for tile in tiles])
+    channels = [(name, answers.colours[name]) for name in answers.names]
+    about = f"Probabilities by Fewshot Lab, of labels until {answers.log}"
     write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels, about)
 
 
-def _tile_row(slide: Slide, tile: SlideTile, said: _Said) -> dict[str, Any]:
-    label, annotator = said.labels.get(tile.image_id, ("", ""))
+def _tile_row(slide: Slide, tile: SlideTile, answers: _TileAnswers) -> dict[str, Any]:
+    label, annotator = answers.labels.get(tile.image_id, ("", ""))
     row: dict[str, Any] = {"slide": slide.name, "image": tile.image_id}
     row |= {name: getattr(tile, name) for name in ("x", "y", "width", "height")}
     row["micrometres_per_pixel"] = "" if tile.mpp is None else f"{tile.mpp:.6g}"
-    row |= {"label": label, "annotator": annotator, LOG: said.log}
-    if (p := said.probabilities.get(tile.image_id)) is not None:
-        best = said.predicted[tile.image_id]
-        each = {f"p_{name}": f"{value:.6f}" for name, value in zip(said.names, p, strict=True)}
+    row |= {"label": label, "annotator": annotator, LOG: answers.log}
+    if (p := answers.probabilities.get(tile.image_id)) is not None:
+        best = answers.predicted[tile.image_id]
+        each = {f"p_{name}": f"{value:.6f}" for name, value in zip(answers.names, p, strict=True)}
         row |= {"predicted": best, "probability": each[f"p_{best}"], **each}
     return row

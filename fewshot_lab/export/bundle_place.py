@@ -1,7 +1,5 @@
 """Where a bundle lies: written beside its place, then renamed into it; what killed exports left."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

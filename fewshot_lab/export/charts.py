@@ -1,7 +1,5 @@
 """The axes of the report's charts: from values to places in a picture."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -211,10 +211,7 @@ def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
     return helper.make_model(
         graph,
         ir_version=IR_VERSION,
-        opset_imports=[
-            helper.make_opsetid("", OPSET),
-            helper.make_opsetid("ai.onnx.ml", ML_OPSET),
-        ],
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
         producer_name="fewshot-lab",
         producer_version=__version__,
     )

@@ -122,10 +122,7 @@ def check_parity(
 
 
 def _check_rule(
-    ours: Decision | None,
-    theirs: Any,
-    seen: tuple[Any, Any, Any],
-    stored: tuple[Any, Any],
+    ours: Decision | None, theirs: Any, seen: tuple[Any, Any, Any], stored: tuple[Any, Any]
 ) -> None:
     """Refuse a bundle whose rule does not say what the app's says of the same images.
 

@@ -4,8 +4,6 @@ The job runs in a process of its own: Ray ends the process that drives it where 
 away. What is finished lies in the folder, and the next start leaves it out.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import multiprocessing
 import os
@@ -188,7 +186,7 @@ def _drive(work: RayWork, logs: str, connection: Connection) -> None:
     except FewshotLabError as error:
         connection.send(("error", str(error)))
     except (RayError, ConnectionError, TimeoutError) as error:
-        connection.send(_told(error, work))
+        connection.send(_error_message(error, work))
     except Exception as error:
         connection.send(("fault", f"{type(error).__name__}: {error}"))
     finally:
@@ -202,7 +200,7 @@ def _redirect(log: Path) -> None:
             os.dup2(file.fileno(), stream)
 
 
-def _told(error: BaseException, work: RayWork) -> tuple[str, str]:
+def _error_message(error: BaseException, work: RayWork) -> tuple[str, str]:
     """Say what a worker's error was, or that Ray is gone."""
     from ray.exceptions import RayTaskError
 

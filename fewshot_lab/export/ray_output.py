@@ -1,7 +1,5 @@
 """The folder of Parquet files that a Ray Data job writes: whose it is, and which rows it has."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

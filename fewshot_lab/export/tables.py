@@ -62,10 +62,7 @@ def labels_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str
 
 
 def label_rows(
-    project: ProjectCore,
-    at: int | datetime | None = None,
-    *,
-    include_unlabelled: bool = False,
+    project: ProjectCore, at: int | datetime | None = None, *, include_unlabelled: bool = False
 ) -> list[dict[str, Any]]:
     """Return a row per file with its split: see :func:`labels_csv`."""
     rows = project.store.export_labels(at, include_unlabelled=include_unlabelled)

@@ -1,7 +1,5 @@
 """Report and model card: the facts filled into the templates, which hold words and layout."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from typing import Any

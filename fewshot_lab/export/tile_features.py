@@ -1,7 +1,5 @@
 """Tiles of a slide as GeoJSON that QuPath opens (0.4 and later); predict.py carries this text."""
 
-from __future__ import annotations
-
 import json
 import os
 import uuid

@@ -2,26 +2,28 @@
 
 from fewshot_lab.images.boxes import Box, BoxList, load_boxes
 from fewshot_lab.images.candidates import Candidate, ExaminedImage, PassedOver, Refused, Scan
-from fewshot_lab.images.clip_file import ClipFile, blackened, clip_files, load_clip
-from fewshot_lab.images.clip_scan import TIME, names_sentence
+from fewshot_lab.images.clip_file import blackened, clip_files, load_clip
+from fewshot_lab.images.clip_scan import INTERLACED, TIME
 from fewshot_lab.images.clip_survey import ClipPlan, find_clips, first_frame, plan_clip
-from fewshot_lab.images.clips import is_clip
+from fewshot_lab.images.clips import cine_times, is_clip
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicom_copy import dicom_values_only, pixels_of
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.dicom_slices import SliceHeader, header_of
+from fewshot_lab.images.dicom_video import is_video
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
 from fewshot_lab.images.file_types import (
     BOX_SUFFIX,
     CLIP_SUFFIX,
+    DICOM_SUFFIXES,
     has_picture_suffix,
     is_clip_file,
     is_tile_grid,
     kind_of,
 )
 from fewshot_lab.images.frame_choice import ALL, CHANGES, ClipSettings, read_box, read_frames
-from fewshot_lab.images.grey_values import GreyValues, Window
+from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
 from fewshot_lab.images.pixels_only import pixels_only
@@ -38,75 +40,3 @@ from fewshot_lab.images.slice_step import SliceStep
 from fewshot_lab.images.slides import Tiling, TissueRule
 from fewshot_lab.images.volume_scan import PREFIXES, VOLUME, slice_columns
 from fewshot_lab.images.volumes import SERIES, STUDY, Slice, Volume, VolumeRules, stacked
-
-__all__ = [
-    "ALL",
-    "BOX_SUFFIX",
-    "CHANGES",
-    "CLIP_SUFFIX",
-    "GROUP_FIELDS",
-    "PREFIXES",
-    "SERIES",
-    "STUDY",
-    "TIME",
-    "VOLUME",
-    "Box",
-    "BoxList",
-    "Candidate",
-    "ClipFile",
-    "ClipPlan",
-    "ClipSettings",
-    "ExaminedImage",
-    "GreyValues",
-    "ImportRoots",
-    "ManifestColumns",
-    "PassedOver",
-    "Refused",
-    "Scan",
-    "Slice",
-    "SliceHeader",
-    "SliceStep",
-    "Tiling",
-    "TissueRule",
-    "UnreadableImage",
-    "Volume",
-    "VolumeRules",
-    "Window",
-    "blackened",
-    "clip_files",
-    "count_frames",
-    "dicom_values_only",
-    "examine",
-    "find_clips",
-    "first_frame",
-    "guess_columns",
-    "has_picture_suffix",
-    "header_of",
-    "holds_dicom",
-    "import_roots",
-    "is_clip",
-    "is_clip_file",
-    "is_reference",
-    "is_tile_grid",
-    "kind_of",
-    "load_boxes",
-    "load_clip",
-    "make_thumbnail",
-    "named_dicom",
-    "names_sentence",
-    "pixel_file",
-    "pixel_id",
-    "pixels_of",
-    "pixels_only",
-    "plan_clip",
-    "read_box",
-    "read_frames",
-    "read_grey_values",
-    "read_header",
-    "read_rgb",
-    "read_table",
-    "scan",
-    "set_import_roots",
-    "slice_columns",
-    "stacked",
-]

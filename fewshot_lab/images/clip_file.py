@@ -5,8 +5,6 @@ this file in the clip's place, so nothing can read its frames without their boxe
 a box never leaves the original.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -38,12 +36,16 @@ class ClipFile:
         What is black in every frame, in pixels of the upright frame.
     sharpness : float
         Of its frames usually; see :mod:`fewshot_lab.images.frame_quality`.
+    whole : bool
+        Whether interlaced frames are made whole pictures. Those of descriptions that do not say
+        it never were, and an image keeps its pixels.
     """
 
     file: Path
     video: Path
     boxes: tuple[Box, ...] = ()
     sharpness: float = 0.0
+    whole: bool = False
 
     def save(self) -> None:
         """Write it down."""
@@ -51,6 +53,7 @@ class ClipFile:
             "video": str(self.video),
             "boxes": self.boxes,
             "sharpness": self.sharpness,
+            "whole": self.whole,
         }
         write_atomically(self.file, json.dumps(text).encode())
 
@@ -86,7 +89,8 @@ class ClipFile:
         ------
         UnreadableImage
         """
-        return blackened(read_clip(self.video, frame, self.index), self.boxes)
+        picture = read_clip(self.video, frame, self.index, whole=self.whole)
+        return blackened(picture, self.boxes)
 
 
 def load_clip(file: Path) -> ClipFile:
@@ -105,7 +109,8 @@ def _load(file: Path, changed: int) -> ClipFile:
     try:
         text = json.loads(file.read_bytes())
         boxes = tuple(Box(*map(int, box)) for box in text["boxes"])
-        return ClipFile(file, Path(text["video"]), boxes, float(text["sharpness"]))
+        whole = bool(text.get("whole", False))
+        return ClipFile(file, Path(text["video"]), boxes, float(text["sharpness"]), whole)
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableImage("The project's description of this video is damaged.") from error
 

@@ -1,7 +1,5 @@
 """One grey frame of a DICOM file as a file of its own, with nothing that names a patient."""
 
-from __future__ import annotations
-
 import io
 import tempfile
 from pathlib import Path

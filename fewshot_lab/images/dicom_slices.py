@@ -5,8 +5,6 @@ normal of its plane. The identifiers that are read here never leave this room bu
 that ``VolumeRules.code`` makes of them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

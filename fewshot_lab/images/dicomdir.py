@@ -1,7 +1,5 @@
 """DICOMDIR: the table of contents of a CD or of a folder that a PACS wrote (PS3.10, 8.6)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

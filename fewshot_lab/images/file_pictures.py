@@ -1,7 +1,5 @@
 """From files to the pictures in them: frames, pages, tiles of slides, slices of volumes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 

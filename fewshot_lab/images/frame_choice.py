@@ -1,7 +1,5 @@
 """Which frames of a clip are taken: at a rate, or where the picture changes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Frames that show nothing: black ones, and those that are blurred as their clip usually is not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

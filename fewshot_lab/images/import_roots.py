@@ -1,7 +1,5 @@
 """Where images may be imported from, on a machine whose users may not read everything it holds."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -68,12 +68,7 @@ NAMES = {
         "melanocytic nevi",
         "vascular lesions",
     ),
-    "octmnist": (
-        "choroidal neovascularization",
-        "diabetic macular edema",
-        "drusen",
-        "normal",
-    ),
+    "octmnist": ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal"),
     "pneumoniamnist": ("normal", "pneumonia"),
     "retinamnist": ("0", "1", "2", "3", "4"),
     "breastmnist": ("malignant", "normal, benign"),

@@ -1,7 +1,5 @@
 """Text and marks burnt into a clip, which may name the patient: what never changes at its edge."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 The picture itself is not encoded anew. What turns it upright stays.
 """
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """Volumes among the files of a scan: DICOM series in the order of their slices, and NIfTI."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 

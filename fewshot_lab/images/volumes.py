@@ -1,7 +1,5 @@
 """Slices in their order: which files make a volume, and what is odd about it."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What was dropped into a project stays for the job that reads it, and no longer."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from pathlib import Path

@@ -1,5 +1,7 @@
 """The worker's side of a job: says how far it is, and notices that it is to stop."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -17,7 +19,6 @@ from fewshot_lab.jobs.job_folder import NOW, STATUS, STOP, read_spec
 from fewshot_lab.jobs.processes import ProcessId
 from fewshot_lab.jobs.queue import first_word, is_heavy, queue_slot
 from fewshot_lab.jobs.rate import Rate
-from fewshot_lab.progress import Progress
 
 WRITE_SECONDS = 0.25
 HEARTBEAT_SECONDS = 2.0
@@ -29,7 +30,7 @@ def worker(
     *,
     also: Sequence[signal.Signals] = (),
     waits: Callable[[str], None] = lambda sentence: None,
-) -> Iterator[Progress]:
+) -> Iterator[Report]:
     """Run a job's work: ``with worker(run_folder) as progress: work(progress=progress)``.
 
     Keeps ``status.json`` up to date, with a sign of life every two seconds. A heavy job first
@@ -48,15 +49,15 @@ def worker(
 
     Yields
     ------
-    Progress
-        The callback for the work.
+    Report
+        The callback for the work (a :data:`fewshot_lab.progress.Progress`).
     """
     folder = Path(run_folder)
     spec = read_spec(folder)
     if spec is None:
         raise FewshotLabError(f"{folder} is not the folder of a job.")
     heavy = is_heavy(spec)
-    report = _Reporter(folder, first_word(spec), waits)
+    report = Report(folder, first_word(spec), waits)
     with ExitStack() as stack:
         stack.enter_context(report.listening((signal.SIGTERM, *also)))
         try:
@@ -64,7 +65,7 @@ def worker(
                 stack.enter_context(queue_slot(spec, report.waiting))
                 _step_back()
             report.set(state="running", message="")
-            yield report.progress
+            yield report
         except (Stopped, KeyboardInterrupt):
             report.end("stopped", "Stopped; what was finished is kept.")
             raise
@@ -85,8 +86,8 @@ def _step_back() -> None:
         os.nice(5)
 
 
-class _Reporter:
-    """Holds the status and writes it."""
+class Report:
+    """Holds the status and writes it; called with a job's progress."""
 
     def __init__(self, folder: Path, first: dict[str, str], waits: Callable[[str], None]):
         self._folder = folder
@@ -126,7 +127,7 @@ class _Reporter:
             self._ended.set()
             beat.join()
 
-    def progress(self, stage: str, done: int, total: int | None) -> None:
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Take a report of the work; see :data:`fewshot_lab.progress.Progress`."""
         now = time.monotonic()
         with self._lock:

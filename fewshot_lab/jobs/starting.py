@@ -20,11 +20,7 @@ from fewshot_lab.jobs.processes import ProcessId
 
 
 def start(
-    folder: Path,
-    verb: str,
-    args: Sequence[str] = (),
-    *,
-    command: Sequence[str] | None = None,
+    folder: Path, verb: str, args: Sequence[str] = (), *, command: Sequence[str] | None = None
 ) -> Job:
     """Start a verb on a project, in a process that outlives this one.
 
@@ -62,11 +58,7 @@ def start(
 
 
 def launch(
-    run: Path,
-    command: Sequence[str],
-    *,
-    home: Path,
-    environment: Mapping[str, str] | None = None,
+    run: Path, command: Sequence[str], *, home: Path, environment: Mapping[str, str] | None = None
 ) -> int:
     """Start the process of a run folder, detached; its words go to the log there.
 

@@ -11,11 +11,10 @@ from fewshot_lab.live.blinded_data import (
     visible_search,
 )
 from fewshot_lab.live.blinding import Visibility, visibility_of
-from fewshot_lab.live.column_values import NO_VALUE, ColumnValues, read_column
+from fewshot_lab.live.column_values import NO_VALUE, read_column
 from fewshot_lab.live.image_flags import visible_annotators, visible_flags, visible_unlike
-from fewshot_lab.live.image_order import ImageOrder
 from fewshot_lab.live.image_scores import NO_CLASS, image_scores
-from fewshot_lab.live.label_codes import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE, SKIPPED
+from fewshot_lab.live.label_codes import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE
 from fewshot_lab.live.labelling_conditions import LabellingConditions
 from fewshot_lab.live.page_state import REREAD_SECONDS, PageState, forget, page_state_of
 from fewshot_lab.live.piles import SURE, Pile, piles_of, seen_alone
@@ -23,44 +22,3 @@ from fewshot_lab.live.session import LiveSession
 from fewshot_lab.live.slide_index import SlideIndex, slide_index
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.live.suggestion_list import suggestion_list
-
-__all__ = [
-    "AUDIT",
-    "FIRST_CLASS",
-    "KIND_MASK",
-    "MACHINE",
-    "NO_CLASS",
-    "NO_VALUE",
-    "REREAD_SECONDS",
-    "SKIPPED",
-    "SURE",
-    "ColumnValues",
-    "ImageOrder",
-    "LabellingConditions",
-    "LiveSession",
-    "PageState",
-    "Pile",
-    "SlideIndex",
-    "Snapshot",
-    "Visibility",
-    "disagreeing_images",
-    "forget",
-    "image_scores",
-    "images_to_decide",
-    "page_state_of",
-    "piles_of",
-    "read_column",
-    "seen_alone",
-    "shared_opinions",
-    "slide_index",
-    "suggestion_list",
-    "visibility_of",
-    "visible_annotators",
-    "visible_column",
-    "visible_facts",
-    "visible_flags",
-    "visible_labels",
-    "visible_neighbours",
-    "visible_search",
-    "visible_unlike",
-]

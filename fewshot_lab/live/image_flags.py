@@ -4,6 +4,7 @@ What follows from labels that are hidden from an annotator marks no image here.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +40,11 @@ def visible_annotators(state: PageState, visibility: Visibility) -> tuple[list[s
 def visible_flags(state: PageState, visibility: Visibility) -> tuple[list[str], Bits]:
     """Return which images are a "copy" of another, "near" another, or called different things."""
     project, order = state.project, visibility.order
-    flags: dict[str, set[str]] = {"copy": set(), "near": set()}
+    flags: dict[str, Iterable[str]] = {"copy": (), "near": ()}
     if project.embeddings is not None:
-        for pair in project.splits.grouping.pairs:
-            flags["copy" if pair.copy else "near"] |= {pair.a, pair.b}
+        grouping = project.splits.grouping
+        for name, copies in (("copy", True), ("near", False)):
+            flags[name] = [grouping.ids[k] for k in grouping.pairs.images(copies=copies).tolist()]
     by_image = project.store.opinions()
     if any(len(by) > 1 for by in by_image.values()):
         hidden = set() if visibility.is_senior else visibility.hidden_ids()

@@ -11,13 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live.session_images import Images
-from fewshot_lab.project import (
-    Assignment,
-    AuditSet,
-    LabelArrays,
-    confounder_values,
-    confounders_of,
-)
+from fewshot_lab.project import Assignment, AuditSet, LabelArrays, confounder_values, confounders_of
 from fewshot_lab.sampling import BATCH, GAPS, Confounder, Suggestion, suggest_between, suggest_by
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 """Piles of images that one key labels, and which images such a key must leave out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, replace
 

@@ -75,12 +75,7 @@ def look_at(project: ProjectCore, old: Images | None) -> Images | None:
     count = len(pool)
     ids = list(ids[:count])
     return Images(
-        (key[0], count),
-        ids,
-        pool,
-        built=now,
-        revision=revision,
-        **_together(project, ids),
+        (key[0], count), ids, pool, built=now, revision=revision, **_together(project, ids)
     )
 
 

@@ -1,7 +1,5 @@
 """What a labelling session publishes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """A project in one file: written while people label, with sums to check it, whole or not there."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -62,17 +62,7 @@ class Finding:
 
 def check_installation() -> list[Finding]:
     """Look at everything that the app needs here."""
-    looks = (
-        _versions,
-        _packages,
-        _extras,
-        _gpu,
-        _disk,
-        _database,
-        _sign_in,
-        _rights,
-        _projects,
-    )
+    looks = (_versions, _packages, _extras, _gpu, _disk, _database, _sign_in, _rights, _projects)
     return [finding for look in looks for finding in look()]
 
 

@@ -1,7 +1,5 @@
 """A software bill of materials: everything installed that the app runs on, as CycloneDX."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator

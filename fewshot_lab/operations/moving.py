@@ -1,7 +1,5 @@
 """A project's rows moved between its own file and the database server."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError

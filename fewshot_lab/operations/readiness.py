@@ -1,7 +1,5 @@
 """Whether the app could take a label now: for whoever watches the server."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A project brought back from a backup: all of it, checked, or nothing."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

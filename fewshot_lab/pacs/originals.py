@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fewshot_lab.images import DICOM_SUFFIXES, PREFIXES, SERIES
 from fewshot_lab.pacs.connection import Pacs
 from fewshot_lab.pacs.fetching import FOLDER, INSTANCE
 from fewshot_lab.pacs.searching import series_of
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project import Codes
+from fewshot_lab.project import SEQUENCES, Codes
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -47,6 +48,18 @@ class Original:
     frame: int
 
 
+def has_fetched(project: ProjectCore) -> bool:
+    """Say whether images came from a PACS: their originals are asked of it."""
+    return project.store.has_source(f"{FOLDER}/%")
+
+
+def has_originals(project: ProjectCore) -> bool:
+    """Say whether images may have come from DICOM: as volumes, or by a file's ending."""
+    if any((project.folder / SEQUENCES).glob(f"{PREFIXES[SERIES]}-*")):
+        return True
+    return any(project.store.has_source(f"%{ending}") for ending in DICOM_SUFFIXES)
+
+
 def local_originals(
     project: ProjectCore, ids: Sequence[str], progress: Progress = silent
 ) -> tuple[list[Original], list[str]]:
@@ -73,7 +86,7 @@ def local_originals(
     sources = project.store.sources_of(ids)
     for number, image_id in enumerate(ids, 1):
         progress("headers", number, len(ids))
-        found = None
+        original = None
         for source, frame in sources.get(image_id, ()):
             if not Path(source).is_file():
                 continue
@@ -82,12 +95,12 @@ def local_originals(
             except Exception:  # no DICOM, or damaged
                 continue
             if all(header.get(name) for name in NEEDED):
-                found = Original(image_id, header, frame)
+                original = Original(image_id, header, frame)
                 break
-        if found is None:
+        if original is None:
             gone.append(image_id)
         else:
-            originals.append(found)
+            originals.append(original)
     return originals, gone
 
 

@@ -1,7 +1,12 @@
 from .adapters import load_adapter as load_adapter
 from .checkpoints import newest_step as newest_step
 from .checkpoints import recipe_differences as recipe_differences
+from .cost import CostEstimate as CostEstimate
 from .cost import estimate_cost as estimate_cost
+from .cost import known_cost as known_cost
+from .cost import passes as passes
+from .cost import shorter_sentence as shorter_sentence
+from .cost import shorter_steps as shorter_steps
 from .distributed import is_lost_process as is_lost_process
 from .distributed import process_group as process_group
 from .health import HealthCheck as HealthCheck

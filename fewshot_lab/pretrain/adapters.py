@@ -6,8 +6,6 @@ before and after each attention. ``apla`` (Sorkhei et al. 2025, arXiv 2503.11335
 Merged, a backbone is again what timm builds, and costs no more than before.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -4,8 +4,6 @@ Whatever the speed of a machine, looking takes a small share of the training: an
 cost c seconds comes back after c / share seconds. A recipe may ask for a number of steps instead.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

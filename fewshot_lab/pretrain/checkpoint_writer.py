@@ -1,11 +1,8 @@
 """Checkpoints written beside the training: it stands still for a copy in memory alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import torch
@@ -46,10 +43,7 @@ class CheckpointWriter:
         return self._pending is not None and not self._pending.done()
 
     def write(
-        self,
-        state: dict[str, Any],
-        good_until: int | None,
-        also: Callable[[dict[str, Any]], None],
+        self, state: dict[str, Any], good_until: int | None, also: Callable[[dict[str, Any]], None]
     ) -> None:
         """Copy a state, and write it while the training goes on.
 
@@ -93,11 +87,6 @@ class CheckpointWriter:
         """Begin."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Finish what is being written, whatever ended the training."""
         self._pool.shutdown(wait=True)

@@ -3,8 +3,6 @@
 torch is imported where it is needed: a list of runs asks for their newest step alone.
 """
 
-from __future__ import annotations
-
 import io
 import pickle
 import re

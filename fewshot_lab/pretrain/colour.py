@@ -4,8 +4,6 @@ The numbers are drawn beside the crops (:func:`draw_colours`), the arithmetic is
 go for all crops of a size, so that a GPU does it where there is one.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,33 +1,21 @@
-"""What a run will cost, measured before it starts, and how much of it fits into memory."""
+"""What a run will cost, told before it starts."""
 
-from __future__ import annotations
-
-import json
-import os
-import subprocess
-import sys
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
-import torch
-
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.cadence import SHARES
 from fewshot_lab.pretrain.image_order import workers_here
 from fewshot_lab.pretrain.label_check import MOST, PROBE
-from fewshot_lab.pretrain.memory import is_out_of_memory, out_of_memory_sentence, peak_memory
-from fewshot_lab.pretrain.noise_trial import NoiseTrial
 from fewshot_lab.pretrain.recipe import Recipe
-from fewshot_lab.words import duration
-
-_MOST_ON_CPU = 32
-"""Images tried at once where there is no GPU: more tell nothing new, and take longer."""
-
+from fewshot_lab.pretrain.step_cost import StepCost, known_step_cost, step_cost
+from fewshot_lab.words import ago, duration
 
 GPU_SPEED = 110
 """How many times as many images a second one H100 trains on as two CPU cores: EfficientNet-Lite0,
 112 + 56 px (docs/pretraining.md). Other networks differ."""
+_LONG, _SHORT = 3 * 3600.0, 2 * 3600.0
+_LEAST_STEPS = 160
+"""Fewer steps were never seen to help (docs/pretraining.md)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +36,8 @@ class CostEstimate:
         compiled), ``checks`` and ``checkpoints``.
     gpu_hours : float
         What one GPU would take, by :data:`GPU_SPEED`; 0 where a GPU was measured.
+    fixed_seconds : float
+        Those that do not grow with the steps.
     """
 
     images_per_second: float
@@ -56,6 +46,7 @@ class CostEstimate:
     sentence: str
     seconds: dict[str, float]
     gpu_hours: float = 0.0
+    fixed_seconds: float = 0.0
 
 
 def estimate_cost(
@@ -65,121 +56,119 @@ def estimate_cost(
     seconds: float = 10.0,
     processes: int = 1,
     labelled: int = 0,
+    again: bool = False,
 ) -> CostEstimate:
-    """Train on drawn noise for a few seconds and scale up; nothing is kept.
-
-    In a process of its own, so that the memory is the run's and a page stays quick.
+    """Return what a run will cost, from a few steps on noise, which are kept for an hour.
 
     Parameters
     ----------
+    recipe
+    device
     seconds
-        How long to try, after a first step that warms up.
+        How long to try at most, after a first step that warms up.
     processes
         How many share a batch; one of them is measured, and the others are taken to keep pace.
     labelled
         Images whose labels a check looks at.
+    again
+        Measure in any case.
 
     Raises
     ------
     FewshotLabError
-        If it cannot be trained here: above all, if the memory is too small; then with the number
-        of images that fit.
+        See :func:`fewshot_lab.pretrain.step_cost.step_cost`.
     """
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    asked = {
-        "recipe": recipe.to_dict(),
-        "device": device,
-        "seconds": seconds,
-        "processes": processes,
-        "labelled": labelled,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", __name__],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    try:
-        answer = json.loads(done.stdout.splitlines()[-1])
-    except (ValueError, IndexError):
-        last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-        raise FewshotLabError(f"The cost could not be measured: {last}") from None
-    if "error" in answer:
-        raise FewshotLabError(answer["error"])
-    return CostEstimate(**answer)
+    cost = step_cost(recipe, device, processes, seconds=seconds, again=again)
+    return forecast(recipe, cost, device=device, processes=processes, labelled=labelled)
 
 
-def measure(
-    recipe: Recipe, device: str, seconds: float, processes: int, labelled: int
+def known_cost(
+    recipe: Recipe, *, device: str = "cpu", processes: int = 1, labelled: int = 0
+) -> CostEstimate | None:
+    """Return what a run will cost where steps like its own were measured within the last hour."""
+    cost = known_step_cost(recipe, device, processes)
+    if cost is None:
+        return None
+    return forecast(recipe, cost, device=device, processes=processes, labelled=labelled)
+
+
+def forecast(
+    recipe: Recipe, cost: StepCost, *, device: str, processes: int, labelled: int
 ) -> CostEstimate:
-    """Do in this process what :func:`estimate_cost` promises."""
-    here = torch.device(device)
-    part = max(1, recipe.batch_size // (recipe.accumulate * processes))
-    some = part if here.type == "cuda" else min(part, _MOST_ON_CPU)
-    try:
-        began = time.perf_counter()
-        trial = NoiseTrial(recipe, here)
-        trial.step(trial.views(some))
-        start = time.perf_counter() - began
-        drawn, trained, done = 0.0, 0.0, 0
-        began = time.perf_counter()
-        while done < 1 or time.perf_counter() - began < seconds:
-            clock = time.perf_counter()
-            batch = trial.views(some)
-            drawn += time.perf_counter() - clock
-            clock = time.perf_counter()
-            trial.step(batch)
-            trained += time.perf_counter() - clock
-            done += 1
-        check = trial.seconds_to_embed(some) / some * (PROBE + min(labelled, MOST))
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        memory = None
-    else:
-        memory = peak_memory(here)
-    if memory is None:
-        raise FewshotLabError(out_of_memory_sentence(recipe, here, part))
+    """Scale what steps cost up to a run."""
     workers = workers_here(recipe.workers)
-    if here.type == "cuda":
-        # Workers draw the next views meanwhile.
-        per_image = max(trained, drawn / max(1, workers)) / (done * some)
+    on_gpu = device.startswith("cuda")
+    if on_gpu:  # workers draw the next views meanwhile
+        per_image = max(cost.training, cost.drawing / max(1, workers))
     else:
-        per_image = (trained + drawn / (2 if workers else 1)) / (done * some)
-    training = recipe.steps * recipe.batch_size * per_image / processes
+        per_image = cost.training + cost.drawing / (2 if workers else 1)
+    step = recipe.batch_size / processes * per_image + cost.update
+    training = recipe.steps * step
+    check = cost.embedding * (PROBE + min(labelled, MOST))
     between = training * (SHARES["check"] + SHARES["rank"])
     if recipe.check_steps:
         between = check * (recipe.steps // recipe.check_steps)
     parts = {
         "training": training,
-        "start": start,
+        "start": cost.start,
         "checks": 2 * check + between,
         "checkpoints": training * SHARES["checkpoint"],
     }
-    total, rate = sum(parts.values()), processes / per_image
+    total, rate = sum(parts.values()), recipe.batch_size / step
+    part = recipe.batch_size // (recipe.accumulate * processes)
+    memory = cost.memory_gb + max(0, part - cost.images) * cost.memory_per_image_gb
     each = f"; {processes} processes, if they keep pace with the one measured" * (processes > 1)
+    measured = f" Measured {ago(cost.at)}." if time.time() - cost.at > 60 else ""
     sentence = (
         f"About {rate:,.0f} images a second here, so {duration(total)} for "
         f"{recipe.steps:,} steps of {recipe.batch_size}, checks, checkpoints and the start "
-        f"({duration(total - training)}) included{each}; {memory:.1f} GB of memory."
+        f"({duration(total - training)}) included{each}; {memory:.1f} GB of memory.{measured}"
     )
-    threads = torch.get_num_threads() * processes
-    gpu = 0.0 if here.type == "cuda" else training * threads / 2 / GPU_SPEED / 3600
-    return CostEstimate(rate, total / 3600, memory, sentence, parts, gpu)
+    threads = cost.threads * processes
+    gpu = 0.0 if on_gpu else training * threads / 2 / GPU_SPEED / 3600
+    fixed = cost.start + 2 * check
+    return CostEstimate(rate, total / 3600, memory, sentence, parts, gpu, fixed)
 
 
-def _main() -> None:
-    asked = json.load(sys.stdin)
-    try:
-        recipe = Recipe.from_dict(asked["recipe"])
-        answer = asdict(measure(recipe, **{k: v for k, v in asked.items() if k != "recipe"}))
-    except FewshotLabError as error:
-        answer = {"error": str(error)}
-    sys.stdout.write(json.dumps(answer) + "\n")
+def shorter_steps(recipe: Recipe, cost: CostEstimate) -> int | None:
+    """Return how many steps take two hours, where a run would take more than three.
+
+    Returns
+    -------
+    int or None
+        None where the run is short enough; 0 where so few steps fit that they were never seen to
+        help.
+    """
+    if 3600 * cost.hours <= _LONG:
+        return None
+    fitting = int((_SHORT - cost.fixed_seconds) / _seconds_per_step(recipe, cost))
+    return fitting if fitting >= _LEAST_STEPS else 0
 
 
-if __name__ == "__main__":
-    _main()
+def shorter_sentence(recipe: Recipe, cost: CostEstimate, n_images: int) -> str:
+    """Return what a shorter run would be and take; empty where the run is short enough."""
+    steps = shorter_steps(recipe, cost)
+    if steps is None:
+        return ""
+    per_step = _seconds_per_step(recipe, cost)
+    takes = duration(cost.fixed_seconds + per_step * (steps or _LEAST_STEPS))
+    if not steps:
+        return (
+            f"Even {_LEAST_STEPS} steps, the fewest that were seen to help, would take {takes} "
+            "here: take smaller crops (global_size, local_size), or a GPU."
+        )
+    before, after = recipe.epochs(n_images), recipe.changed(steps=steps).epochs(n_images)
+    return (
+        f"A smaller recipe, {passes(after)} over the images instead of "
+        f"{passes(before).partition(' ')[0]}: {takes}, expected gain unknown."
+    )
+
+
+def passes(epochs: float) -> str:
+    """Return a number of passes over the images in words: "12 passes", "0.4 passes"."""
+    number = f"{epochs:.0f}" if epochs >= 10 else f"{epochs:.2g}"
+    return f"{number} {'pass' if number == '1' else 'passes'}"
+
+
+def _seconds_per_step(recipe: Recipe, cost: CostEstimate) -> float:
+    return (3600 * cost.hours - cost.fixed_seconds) / recipe.steps

@@ -4,8 +4,6 @@ Every random number is drawn from (seed, epoch, image): the same step shows the 
 a resume, and on however many processes.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

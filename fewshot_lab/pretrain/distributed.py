@@ -3,11 +3,10 @@
 Reads what torchrun sets (RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), or Slurm.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain.heartbeat import Heartbeat
 from fewshot_lab.words import duration
 
 T = TypeVar("T")
@@ -97,14 +97,24 @@ class ProcessGroup:
             dist.barrier()
 
 
+def _end(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
 @contextmanager
-def process_group(device: str = "cpu") -> Iterator[ProcessGroup]:
+def process_group(
+    device: str = "cpu", *, lost: Callable[[str], None] = _end
+) -> Iterator[ProcessGroup]:
     """Join the other processes of the run for the length of the ``with`` block.
 
     Parameters
     ----------
     device
         "cpu" (gloo) or "cuda" (nccl, one GPU for each process of a machine), or "cuda:1".
+    lost
+        See :class:`fewshot_lab.pretrain.heartbeat.Heartbeat`; it is to end this process.
 
     Raises
     ------
@@ -122,17 +132,19 @@ def process_group(device: str = "cpu") -> Iterator[ProcessGroup]:
         yield ProcessGroup(0, 1, chosen)
         return
     store = _meet(rank, world)
-    dist.init_process_group(
-        "nccl" if chosen.type == "cuda" else "gloo",
-        store=store,
-        rank=rank,
-        world_size=world,
-        timeout=_PATIENCE,
-    )
-    try:
-        yield ProcessGroup(rank, world, chosen)
-    finally:
-        dist.destroy_process_group()
+    machines = [store.get(f"come-{each}").decode() for each in range(world)]
+    with Heartbeat(_common_store, rank, machines, lost):
+        dist.init_process_group(
+            "nccl" if chosen.type == "cuda" else "gloo",
+            store=store,
+            rank=rank,
+            world_size=world,
+            timeout=_PATIENCE,
+        )
+        try:
+            yield ProcessGroup(rank, world, chosen)
+        finally:
+            dist.destroy_process_group()
 
 
 def count_gpus() -> int:
@@ -182,15 +194,7 @@ def _meet(rank: int, world: int) -> Any:
     address, port = _meeting_point()
     kept_by_torchrun = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     try:
-        store = dist.TCPStore(  # type: ignore[attr-defined]
-            address,
-            port,
-            is_master=rank == 0 and not kept_by_torchrun,
-            timeout=timedelta(seconds=seconds),
-            wait_for_workers=False,
-        )
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        met = dist.PrefixStore(f"fewshot-lab-{attempt}", store)  # type: ignore[attr-defined]
+        met = _common_store(timedelta(seconds=seconds), keep=rank == 0 and not kept_by_torchrun)
         met.set(f"come-{rank}", platform.node())
     except RuntimeError as error:
         if "EADDRINUSE" in str(error):
@@ -214,6 +218,16 @@ def _meet(rank: int, world: int) -> Any:
             f"lost; start the run again. ({JOIN_SECONDS} changes how long they wait.)"
         ) from None
     return met
+
+
+def _common_store(timeout: timedelta, *, keep: bool = False) -> Any:
+    """Open a connection to what the run's processes have in common, or begin to keep it here."""
+    address, port = _meeting_point()
+    store = dist.TCPStore(  # type: ignore[attr-defined]
+        address, port, is_master=keep, timeout=timeout, wait_for_workers=False
+    )
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return dist.PrefixStore(f"fewshot-lab-{attempt}", store)  # type: ignore[attr-defined]
 
 
 def _has_come(store: Any, rank: int) -> bool:

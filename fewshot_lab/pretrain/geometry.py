@@ -5,8 +5,6 @@ matrices, a whole batch at a time on the device that trains. Both resize by the 
 bicubic filter (Pillow's), so what they cut differs by rounding alone.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whether a run is learning or collapsing, from a few numbers, in words."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import math

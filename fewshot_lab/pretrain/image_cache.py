@@ -7,7 +7,7 @@ import json
 import os
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.images import UnreadableImage, read_rgb
 from fewshot_lab.pretrain.pixel_blocks import BLOCK, CachedPixels, PixelBlocks
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.pretrain.distributed import ProcessGroup
@@ -62,11 +63,14 @@ class DecodedImages:
     images : tuple of RunImage, (n,)
     unreadable : dict
         The reason by id, of those that could not be.
+    note : str
+        A sentence where files of the cache were not what they should be; else empty.
     """
 
     pixels: CachedPixels
     images: tuple[RunImage, ...]
     unreadable: dict[str, str] = field(default_factory=dict)
+    note: str = ""
 
     def without(self, ids: Collection[str]) -> DecodedImages:
         """Return the images but for some."""
@@ -74,7 +78,7 @@ class DecodedImages:
         if len(kept) == len(self.images):
             return self
         images = tuple(self.images[row] for row in kept)
-        return DecodedImages(self.pixels.only(np.array(kept)), images, self.unreadable)
+        return replace(self, pixels=self.pixels.only(np.array(kept)), images=images)
 
 
 def decode_images(
@@ -131,12 +135,13 @@ def decode_images(
         progress("decoding", len(images), len(images))
     except (FewshotLabError, Stopped) as error:
         failure = error
-    everybody = processes.gather((reasons, failure)) if processes else [(reasons, failure)]
-    for _, failed in everybody:
+    here = (reasons, blocks.refused, failure)
+    everybody = processes.gather(here) if processes else [here]
+    for *_, failed in everybody:
         if failed is not None:
             raise failed
     blocks.wait_until_seen()
-    reasons = {row: reason for part, _ in everybody for row, reason in part.items()}
+    reasons = {row: reason for part, *_ in everybody for row, reason in part.items()}
     good = [row for row in range(len(images)) if row not in reasons]
     if not good:
         some = next(iter(reasons), None)
@@ -148,6 +153,17 @@ def decode_images(
         CachedPixels(blocks.folder, side, np.array(good)),
         tuple(images[row] for row in good),
         {images[row].id: reasons[row] for row in sorted(reasons)},
+        _refused_sentence(sum(refused for _, refused, _ in everybody), blocks),
+    )
+
+
+def _refused_sentence(refused: int, blocks: PixelBlocks) -> str:
+    if not refused:
+        return ""
+    return (
+        f"Of {plural(blocks.count, 'file')} of decoded images in {blocks.folder}, {refused:,} "
+        f"{'was' if refused == 1 else 'were'} cut off or of other images; what belongs there was "
+        "decoded anew."
     )
 
 

@@ -1,7 +1,5 @@
 """Which images a step sees: a function of the seed and the step, so that a resumed run goes on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 

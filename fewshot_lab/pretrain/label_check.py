@@ -1,7 +1,5 @@
 """“Is it helping?”: what the labels that exist say of the backbone, beside its frozen start."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Callable
@@ -123,9 +121,7 @@ def _cross_validated(
 def _interval(right: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     _, code = np.unique(labels, return_inverse=True)
     interval = balanced(
-        np.bincount(code, right).astype(float),
-        np.bincount(code).astype(float),
-        images=len(code),
+        np.bincount(code, right).astype(float), np.bincount(code).astype(float), images=len(code)
     )
     return dataclasses.asdict(interval)
 

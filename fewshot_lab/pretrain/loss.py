@@ -1,7 +1,5 @@
 """DINO's loss: the student's views are to say what the teacher says of another view."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """How many images fit into memory, and what to say where a batch does not."""
 
-from __future__ import annotations
-
 import gc
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The metrics of a run, as a file of JSON lines, and what its health check last said."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """What kind of image these probably are: proposed from colour and names, never guessed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

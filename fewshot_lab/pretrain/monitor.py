@@ -1,7 +1,5 @@
 """Watching a run: its metrics, its health, whether it helps, and the backbone so far."""
 
-from __future__ import annotations
-
 import copy
 import math
 from pathlib import Path
@@ -89,6 +87,8 @@ class RunMonitor:
             self._event(step, "resumed", f"Resumed at step {step}.")
         else:
             self._event(0, "started", f"Started from {self._start.sentence}.")
+        if self._data.note:
+            self._event(step, "cache", self._data.note)
 
     def _event(self, step: int, name: str, sentence: str, **more: Any) -> None:
         values = {"advice": "", "action": "noted", **more}

@@ -1,7 +1,5 @@
 """Student and teacher: a backbone that takes crops of several sizes, and a head."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass, replace
 from typing import Any

@@ -4,15 +4,9 @@ Read from their code, sparsam at commit 9457ae3; where that says more than the p
 hold (a fourth layer of the head), the weights count.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
-IN_EPOCHS = {
-    "teacher_temperature_warmup": 10,
-    "warmup_steps": 2,
-    "frozen_last_layer_steps": 1,
-}
+IN_EPOCHS = {"teacher_temperature_warmup": 10, "warmup_steps": 2, "frozen_last_layer_steps": 1}
 """Durations that they state in epochs; of the whole training, 500."""
 
 VALUES: dict[str, Any] = {

@@ -1,7 +1,5 @@
 """Pictures of a run: the crops as the network sees them, and where a transformer looks."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from pathlib import Path

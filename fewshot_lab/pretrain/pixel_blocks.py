@@ -100,11 +100,19 @@ class PixelBlocks:
         How many.
     side
         Of an image, in pixels.
+
+    Attributes
+    ----------
+    count : int
+        Of files.
+    refused : int
+        Files that were found cut off or of other images, and written anew.
     """
 
     def __init__(self, folder: Path, images: int, side: int) -> None:
         self.folder, self._images, self._side = folder, images, side
         self.count = -(-images // BLOCK)
+        self.refused = 0
         folder.mkdir(parents=True, exist_ok=True)
 
     def _missing(self) -> list[int]:
@@ -144,6 +152,7 @@ class PixelBlocks:
         if known is not None and not (again and known):
             return known
         if known is None:
+            self.refused += file.exists()
             pixels, todo = np.zeros(shape, np.uint8), list(rows)
         else:
             pixels = np.fromfile(file, np.uint8, int(np.prod(shape))).reshape(shape)

@@ -1,7 +1,5 @@
 """What would go wrong, said before a run starts."""
 
-from __future__ import annotations
-
 import os
 import shutil
 

@@ -1,7 +1,5 @@
 """Which changes leave an image of a kind what it is: flips, turns and colours by modality."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +40,7 @@ _GREY = {
     "hue": 0.0,
     "colour_probability": 0.8,
     "grey_probability": 0.0,
-    "blur_probability": 0.1,
+    "blur_probability": 0.5,
 }
 _NO_COLOUR = {
     "saturation": "There is no colour.",
@@ -61,7 +59,7 @@ PRESETS = {
             "hue": 0.02,
             "colour_probability": 0.8,
             "grey_probability": 0.0,
-            "blur_probability": 0.3,
+            "blur_probability": 1.0,
         },
         _ANY_WAY_UP
         | {
@@ -69,7 +67,7 @@ PRESETS = {
             "saturation": "Stains fade and differ a little between batches.",
             "hue": "The colour is the stain, and the stain is the finding: it hardly moves.",
             "grey_probability": "Without its colour a stain says nothing.",
-            "blur_probability": "Focus differs between slides.",
+            "blur_probability": "Always, as in DINO: focus differs between slides.",
         },
     ),
     "dermoscopy": Preset(
@@ -82,7 +80,7 @@ PRESETS = {
             "hue": 0.03,
             "colour_probability": 0.8,
             "grey_probability": 0.0,
-            "blur_probability": 0.2,
+            "blur_probability": 1.0,
         },
         _ANY_WAY_UP
         | {
@@ -90,7 +88,7 @@ PRESETS = {
             "saturation": "Cameras differ in colour.",
             "hue": "Brown, blue and red are findings: hue moves little.",
             "grey_probability": "The colours of a lesion are findings.",
-            "blur_probability": "Some pictures are out of focus.",
+            "blur_probability": "Always, as in DINO: some pictures are out of focus.",
         },
     ),
     "endoscopy": Preset(
@@ -103,7 +101,7 @@ PRESETS = {
             "hue": 0.02,
             "colour_probability": 0.8,
             "grey_probability": 0.0,
-            "blur_probability": 0.3,
+            "blur_probability": 1.0,
         },
         _ANY_WAY_UP
         | {
@@ -111,7 +109,7 @@ PRESETS = {
             "saturation": "Cameras differ a little.",
             "hue": "Redness is a finding: hue hardly moves.",
             "grey_probability": "Redness is a finding.",
-            "blur_probability": "The tip moves while it films.",
+            "blur_probability": "Always, as in DINO: the tip moves while it films.",
         },
     ),
     "radiology grey": Preset(
@@ -123,7 +121,7 @@ PRESETS = {
             "vertical_flip": "The patient's position has an up and a down.",
             "quarter_turns": "The patient's position has an up and a down.",
             "brightness": "Windows and exposures differ a little; density is a finding.",
-            "blur_probability": "Sharpness tells fine structures: seldom blurred.",
+            "blur_probability": "Fine structures are findings: half as often as DINO.",
         },
     ),
     "ultrasound": Preset(
@@ -135,7 +133,7 @@ PRESETS = {
             "vertical_flip": "Depth goes down: shadows lie below what casts them.",
             "quarter_turns": "Depth goes down: shadows lie below what casts them.",
             "brightness": "Gain differs from machine to machine and from hand to hand.",
-            "blur_probability": "Speckle is a finding: seldom blurred.",
+            "blur_probability": "Speckle is a finding: half as often as DINO.",
         },
     ),
     "fundus": Preset(
@@ -148,7 +146,7 @@ PRESETS = {
             "hue": 0.02,
             "colour_probability": 0.8,
             "grey_probability": 0.0,
-            "blur_probability": 0.2,
+            "blur_probability": 1.0,
         },
         {
             "horizontal_flip": "A mirrored right eye looks like a left one.",
@@ -158,7 +156,7 @@ PRESETS = {
             "saturation": "Cameras and pigment differ in colour.",
             "hue": "Red is blood, yellow is exudate: hue hardly moves.",
             "grey_probability": "The colours of spots are findings.",
-            "blur_probability": "Some pictures are out of focus.",
+            "blur_probability": "Always, as in DINO: some pictures are out of focus.",
         },
     ),
     "oct": Preset(
@@ -170,7 +168,7 @@ PRESETS = {
             "vertical_flip": "The layers have an order.",
             "quarter_turns": "The layers have an order.",
             "brightness": "Signal strength differs from scan to scan.",
-            "blur_probability": "Thin layers are findings: seldom blurred.",
+            "blur_probability": "Thin layers are findings: half as often as DINO.",
         },
     ),
     "photographs": Preset(
@@ -183,7 +181,7 @@ PRESETS = {
             "hue": 0.03,
             "colour_probability": 0.8,
             "grey_probability": 0.0,
-            "blur_probability": 0.3,
+            "blur_probability": 1.0,
         },
         {
             "horizontal_flip": "Left and right of a scene mean the same.",
@@ -193,7 +191,7 @@ PRESETS = {
             "saturation": "Cameras differ in colour.",
             "hue": "Redness of skin and wounds is a finding: hue hardly moves.",
             "grey_probability": "Colours are findings.",
-            "blur_probability": "Some pictures are out of focus.",
+            "blur_probability": "Always, as in DINO: some pictures are out of focus.",
         },
     ),
     "other": Preset(
@@ -206,7 +204,7 @@ PRESETS = {
             "hue": 0.01,
             "colour_probability": 0.8,
             "grey_probability": 0.0,
-            "blur_probability": 0.1,
+            "blur_probability": 0.5,
         },
         dict.fromkeys(
             ("horizontal_flip", "vertical_flip", "quarter_turns"),

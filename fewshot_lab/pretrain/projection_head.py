@@ -1,7 +1,5 @@
 """DINO's projection head: new, or the one that a starting point brings along."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

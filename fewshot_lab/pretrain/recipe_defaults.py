@@ -143,9 +143,13 @@ def _crops(chosen: Choices, case: _Case) -> None:
     for name, of in (("blur_sigma", "global_size"), ("blur_sigma_local", "local_size")):
         sigma = round(_BLUR * int(chosen.values[of]) / 224, 2)
         chosen.take(name, max(0.1, sigma), "DINO's 2 px on crops of 224, as this size has it.")
-    for name in ("blur_probability_second", "blur_probability_local"):
-        chosen.take(name, chosen.values["blur_probability"], "As of the first global crop.")
-    chosen.take("solarise_probability", 0.0, "It would turn a finding's colours round.")
+    first = float(chosen.values["blur_probability"])
+    why = "Seldom, as in DINO: sharp beside blurred, what they share is what the image shows."
+    chosen.take("blur_probability_second", min(0.1, first), why)
+    half = "Half as often as the first global crop, as in DINO."
+    chosen.take("blur_probability_local", first / 2, half)
+    why = "Not DINO's .2: colour, and how bright or dense something is, are findings."
+    chosen.take("solarise_probability", 0.0, why)
     chosen.take("rotation", 0.0, "Quarter turns leave no black corners.")
     chosen.take("perspective_probability", 0.0, "Crops change the aspect ratio as it is.")
     chosen.take("perspective_distortion", 0.5, "torchvision's, where there is any.")

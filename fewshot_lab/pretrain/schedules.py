@@ -1,7 +1,5 @@
 """What changes over a run, as closed forms of the step."""
 
-from __future__ import annotations
-
 import math
 
 from fewshot_lab.pretrain.recipe import Recipe

@@ -1,7 +1,5 @@
 """Student and teacher with all that changes as they learn."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

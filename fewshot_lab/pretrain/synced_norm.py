@@ -5,8 +5,6 @@ alone, and torch.compile cuts its graph at each of them; these few lines run any
 into one graph (``benchmarks/several_processes.py --graphs`` counts them).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

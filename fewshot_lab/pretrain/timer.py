@@ -1,7 +1,5 @@
 """Where the time of a step goes: data, forward, backward, update."""
 
-from __future__ import annotations
-
 import time
 
 import torch

@@ -1,7 +1,5 @@
 """DINO's training loop, from top to bottom (Caron et al. 2021, arXiv 2104.14294)."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 
 def advise(
-    project: ProjectCore,
-    fitted: Fitted,
-    *,
-    check: Callable[[], None] = lambda: None,
+    project: ProjectCore, fitted: Fitted, *, check: Callable[[], None] = lambda: None
 ) -> Advice:
     """Measure the learning curve of a project's labels as they are now.
 

@@ -1,7 +1,5 @@
 """Who labelled what, and how far they agree: one report over the log."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What the log says of each annotator's own judgement, apart from what they saw of others'."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 

@@ -24,33 +24,14 @@ if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore
 
 
-LEAST = 5
-
-
-"""Labels of every class from which on backbones are compared; again at this many times as many:"""
-
-
-GROWTH = 1.5
-
-
+LEAST, GROWTH = 5, 1.5
+"""Labels of every class from which on backbones are compared; again at so many times as many."""
 LABELLED, OTHERS = 600, 300
-
-
 """Most images with and without a label that are embedded to compare: the rest adds little."""
-
-
 NO_MATTER = 0.01
-
-
 """Balanced accuracy that is no reason to take one backbone rather than another."""
-
-
 FIRST = 16
-
-
 """Images by which the speed is measured before the others are begun."""
-
-
 KEPT, COMPARED, DECLINED, TAKEN = (
     "better_backbone",
     "backbone_compared",
@@ -247,8 +228,8 @@ def _embedded(
         each = 1 / report.images_per_second
     if report.failed:
         raise FewshotLabError(f"{len(report.failed):,} of the labelled images cannot be read now.")
-    made = open_embeddings(folder)
-    return made.matrix(ids).astype(np.float32), made.parts, each
+    embeddings = open_embeddings(folder)
+    return embeddings.matrix(ids).astype(np.float32), embeddings.parts, each
 
 
 def _fitted(

@@ -1,7 +1,5 @@
 """Hidden repeats: an annotator's own earlier images come back as if they had no label."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from fewshot_lab.project.assignment import lot

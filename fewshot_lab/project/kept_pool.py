@@ -41,7 +41,7 @@ class KeptPool:
                 rows = b"" if learnt is None else learnt.tobytes()
                 kept = self._pool
                 if kept is None or kept[0][:2] != key[:2] or kept[1] != rows:
-                    pool = Pool(embeddings.matrix(), parts=embeddings.parts, learnt=learnt)
+                    pool = Pool(embeddings.vectors(), parts=embeddings.parts, learnt=learnt)
                 else:
                     pool = kept[2]
                 self._pool = (key, rows, pool)

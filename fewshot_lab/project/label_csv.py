@@ -1,7 +1,5 @@
 """Labels out of a file, held against the project before anything is stored."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

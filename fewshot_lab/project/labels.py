@@ -1,7 +1,5 @@
 """What people say of a project's images, by the names of classes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """How good one answer for each patient is, as figures and in sentences."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.evaluation import closer_than_usual
-from fewshot_lab.project.near_duplicates import nearest_neighbours
+from fewshot_lab.project.near_duplicates import pair_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,10 @@ def pile_pairs(project: ProjectCore, ids: Sequence[str]) -> PilePairs:
     from fewshot_lab.embeddings import near_pairs
 
     rotated = project.pool.rotated[: len(ids)]
-    index, nearest = nearest_neighbours(rotated)
+    index = pair_index(rotated)
+    _, _, nearest = near_pairs(rotated, index, np.inf)
     threshold = float(np.clip(closer_than_usual(nearest, SPREADS), LOWEST, HIGHEST))
-    pairs, cosines = near_pairs(rotated, index, threshold)
+    pairs, cosines, _ = near_pairs(rotated, index, threshold)
     row = {image_id: k for k, image_id in enumerate(ids)}
     twins = {
         (min(row[p.a], row[p.b]), max(row[p.a], row[p.b])): p.cosine

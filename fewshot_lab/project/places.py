@@ -1,7 +1,5 @@
 """Where projects lie: their folders, and the databases of their rows."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -1,7 +1,5 @@
 """The embedded images of a project, row by row, with what of them must stay together."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """What seeing the prediction first does to a label."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

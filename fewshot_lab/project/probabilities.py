@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore
 
 SETTING = "probabilities"
+BLOCK = 4096
+"""Embeddings that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,15 @@ def gather(
     embeddings = project.require_embeddings()
     trained = set(training_ids)
     others = [i for i in embeddings.ids if i not in trained]
-    X = embeddings.matrix(others).astype(np.float32)
+    X = embeddings.vectors(others)
     labels = label_arrays(project.store, project.splits.pool(others))
     reference = kind = similarity = score = None
     unlike = np.zeros(len(others), dtype=bool)
     if share > 0:
-        mine = embeddings.matrix(list(training_ids)).astype(np.float32)
+        mine = embeddings.matrix(training_ids)
         # Nor is a reference test set looked at.
         fresh = np.array([i not in labels.labels for i in others], bool) & ~labels.pool.away
-        reference = make_reference(project.pool.prepare, mine, X[fresh], share=share * NEAR)
+        reference = make_reference(project.pool.prepare, mine, X.at(fresh), share=share * NEAR)
         if reference is not None and len(others):
             similarity = nearest(reference, X)
             unlike = similarity < reference.cutoff
@@ -172,12 +174,12 @@ def _kind(
     embeddings = project.require_embeddings()
     trained = list(training_ids)
     ids = [*trained, *others]
-    X, statistics = embeddings.matrix(ids), embeddings.statistics(ids)
+    X, statistics = embeddings.vectors(ids), embeddings.statistics(ids)
     learns = np.append(np.ones(len(trained), dtype=bool), fresh)
     y = np.full(len(ids), -1, dtype=np.int64)
     y[: len(trained)] = label_arrays(project.store, project.splits.pool(trained)).named
     fitted = fit_kind(
-        X[learns],
+        X.at(learns),
         None if statistics is None else statistics[learns],
         embeddings.parts,
         y[learns],
@@ -186,7 +188,12 @@ def _kind(
     )
     if fitted is None:
         return None, None
-    score = fitted.distance.score(X, statistics)
+    score = np.concatenate(
+        [
+            fitted.distance.score(X[block], None if statistics is None else statistics[block])
+            for block in (slice(start, start + BLOCK) for start in range(0, len(ids), BLOCK))
+        ]
+    )
     score[np.flatnonzero(learns)[fitted.rows]] = fitted.held_out
     return fitted.distance, score[len(trained) :]
 

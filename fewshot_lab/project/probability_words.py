@@ -1,13 +1,6 @@
 """What a project's probabilities are worth, in sentences."""
 
-from __future__ import annotations
-
-from fewshot_lab.evaluation import (
-    NOT_ASSURED,
-    Probabilities,
-    referral_sentence,
-    referred_sentence,
-)
+from fewshot_lab.evaluation import NOT_ASSURED, Probabilities, referral_sentence, referred_sentence
 from fewshot_lab.stats import Interval
 from fewshot_lab.words import fine_percent, fine_share, percent
 

@@ -17,13 +17,7 @@ from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import count, plural, size
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import (
-        ClipSettings,
-        ImportRoots,
-        ManifestColumns,
-        Tiling,
-        VolumeRules,
-    )
+    from fewshot_lab.images import ClipSettings, ImportRoots, ManifestColumns, Tiling, VolumeRules
     from fewshot_lab.project.training import ProjectCore
 
 _IMAGES, _GB = "FEWSHOT_LAB_QUOTA_IMAGES", "FEWSHOT_LAB_QUOTA_GB"
@@ -169,9 +163,11 @@ def _incoming(
 
 def _in_parts(file: Path, frames: Sequence[int]) -> bool:
     """Say whether copies are PNGs of a file's parts: of a slide, a video or an animation."""
-    from fewshot_lab.images import is_reference, kind_of
+    from fewshot_lab.images import is_reference, is_video, kind_of
 
-    return is_reference(file) or (len(frames) > 1 and kind_of(file) in ("video", "picture"))
+    return is_reference(file) or (
+        len(frames) > 1 and (is_video(file) or kind_of(file) == "picture")
+    )
 
 
 def _copies_of_parts(frames: Mapping[Path, Sequence[int]]) -> int:

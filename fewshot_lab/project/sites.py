@@ -1,7 +1,5 @@
 """Where a project's images come from: site, scanner or laboratory, by a metadata column."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -63,11 +63,7 @@ class Studies:
         )
 
     def replay(
-        self,
-        *,
-        plan: ReplayPlan | None = None,
-        labels: str = "own",
-        progress: Progress = silent,
+        self, *, plan: ReplayPlan | None = None, labels: str = "own", progress: Progress = silent
     ) -> dict[str, Any]:
         """Return what each suggestion strategy would have cost in labels, against random.
 

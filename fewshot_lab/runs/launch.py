@@ -1,7 +1,5 @@
 """Starting a run on this machine: one process, or several by torchrun."""
 
-from __future__ import annotations
-
 import os
 import sys
 from dataclasses import dataclass

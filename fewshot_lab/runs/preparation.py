@@ -153,14 +153,7 @@ def recommend_recipe(
         fixed.pop(key, None)
     kind = modality or (proposal.modality if proposal is not None else None)
     recommended = Recipe.for_dataset(
-        n_images,
-        name,
-        start,
-        kind,
-        device=device,
-        processes=processes,
-        epochs=epochs,
-        **fixed,
+        n_images, name, start, kind, device=device, processes=processes, epochs=epochs, **fixed
     )
     recipe, reasons = recommended.recipe, dict(recommended.reasons)
     if proposal is not None and modality is None:
@@ -170,11 +163,7 @@ def recommend_recipe(
 
 
 def _papers_recipe(
-    n_images: int,
-    batch_size: int | None,
-    epochs: float | None,
-    device: str,
-    asked: dict[str, Any],
+    n_images: int, batch_size: int | None, epochs: float | None, device: str, asked: dict[str, Any]
 ) -> RecommendedRecipe:
     usual: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs}
     theirs = Recipe.paper(

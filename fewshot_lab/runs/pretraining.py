@@ -78,13 +78,7 @@ def pretrain(
         values=values,
     )
     run = prepare_run(
-        [project],
-        recommended,
-        name=name,
-        device=device,
-        nproc=nproc,
-        images=images,
-        where=where,
+        [project], recommended, name=name, device=device, nproc=nproc, images=images, where=where
     )
     if detach or nproc > 1:
         launch_run(run)

@@ -3,8 +3,6 @@
 The first process keeps the run's status and log; the others tell it here why they ended.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import sys
@@ -51,11 +49,15 @@ def ending_told(folder: Path, rank: int) -> Iterator[None]:
             f"an unexpected error ({type(error).__name__}): see {log_of_rank(folder, rank)}"
         )
         sentence = str(error) if isinstance(error, FewshotLabError) else full_disk(error)
-        followed = isinstance(error, LostProcess)
-        note = {"rank": rank, "machine": platform.node(), "sentence": sentence or unexpected}
-        with suppress(OSError):
-            write_json(path, note | {"followed": followed}, lasting=False)
+        note_ending(folder, rank, sentence or unexpected, followed=isinstance(error, LostProcess))
         raise
+
+
+def note_ending(folder: Path, rank: int, sentence: str, *, followed: bool) -> None:
+    """Leave the sentence of what ended a process; `followed` where another one was the reason."""
+    note = {"rank": rank, "machine": platform.node(), "sentence": sentence, "followed": followed}
+    with suppress(OSError):
+        write_json(folder / _ENDED.replace("*", str(rank)), note, lasting=False)
 
 
 def forget_endings(folder: Path) -> None:

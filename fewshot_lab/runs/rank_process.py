@@ -1,9 +1,8 @@
 """The one training script: it reads who it is from the environment, whoever started it."""
 
-from __future__ import annotations
-
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,15 +13,24 @@ from typing import Any
 
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import read_json
-from fewshot_lab.jobs import STOP, read_spec, worker
+from fewshot_lab.jobs import STOP, Report, read_spec, worker
 from fewshot_lab.processors import processors
 from fewshot_lab.progress import Progress
-from fewshot_lab.runs.rank_notes import LostProcess, ending_told, told_ending, write_own_log
+from fewshot_lab.runs.rank_notes import (
+    LostProcess,
+    ending_told,
+    note_ending,
+    told_ending,
+    write_own_log,
+)
 from fewshot_lab.runs.run_folder import read_images
 
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGUSR1") if hasattr(signal, name)
 )
+
+_LAST_WORD_SECONDS = 20.0
+"""For which a process that ends waits for the disk, which may have gone with the lost one."""
 
 
 def run_rank(
@@ -56,6 +64,7 @@ def run_rank(
         raise FewshotLabError(f"{folder} is not the folder of a run.")
     rank = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")))
     _end_with_parent()
+    report: Progress
     with ExitStack() as stack:
         if rank == 0:
             report = stack.enter_context(worker(folder, also=STOP_SIGNALS, waits=waits))
@@ -72,10 +81,24 @@ def run_rank(
                 also(stage, done, total)
             report(stage, done, total)
 
-        _train(folder, spec, progress)
+        def lost(sentence: str) -> None:
+            # The main thread may be waiting for the lost one, for ever: so this ends the process,
+            # with its word written if the disk still answers.
+            threading.Timer(_LAST_WORD_SECONDS, os._exit, (1,)).start()
+            note_ending(folder, rank, sentence, followed=True)
+            message = str(_lost_process(folder))
+            if isinstance(report, Report):
+                report.end("failed", message)
+            sys.stderr.write(f"{message}\n")
+            sys.stderr.flush()
+            os._exit(1)
+
+        _train(folder, spec, progress, lost)
 
 
-def _train(folder: Path, spec: dict[str, Any], progress: Progress) -> None:
+def _train(
+    folder: Path, spec: dict[str, Any], progress: Progress, lost: Callable[[str], None]
+) -> None:
     import torch
 
     from fewshot_lab.pretrain import (
@@ -90,7 +113,7 @@ def _train(folder: Path, spec: dict[str, Any], progress: Progress) -> None:
     asked = int(os.environ.get("OMP_NUM_THREADS") or 0)
     torch.set_num_threads(asked or min(torch.get_num_threads(), processors()))
     recipe, images = Recipe.from_dict(spec["recipe"]), read_images(folder)
-    with process_group(str(spec.get("device", "cpu"))) as mine, ExitStack() as stack:
+    with process_group(str(spec.get("device", "cpu")), lost=lost) as mine, ExitStack() as stack:
         if mine.world > 1:
             stack.enter_context(ending_told(folder, mine.rank))
         crowded = False

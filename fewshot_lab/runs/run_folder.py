@@ -1,7 +1,5 @@
 """The folder of a run: its name, and ``images.jsonl``, what it learns from."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

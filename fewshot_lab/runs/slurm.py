@@ -1,7 +1,5 @@
 """Starting a run by Slurm: a readable ``job.sbatch`` that a person can edit and submit by hand."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil

@@ -3,8 +3,6 @@
 From ``squeue`` alone: many clusters keep no accounts for ``sacct``.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -15,24 +15,3 @@ from fewshot_lab.sampling.successive_sampling import (
     write_strata,
 )
 from fewshot_lab.sampling.suggestions import BATCH, COLD_LABELS_PER_CLASS, suggest
-
-__all__ = [
-    "BATCH",
-    "COLD_LABELS_PER_CLASS",
-    "DEFAULT_STRATEGY",
-    "GAPS",
-    "OF_CONFOUNDERS",
-    "STRATEGIES",
-    "Confounder",
-    "Suggestion",
-    "draw_further",
-    "draw_units",
-    "find_piles",
-    "images_per_group",
-    "read_design",
-    "suggest",
-    "suggest_between",
-    "suggest_by",
-    "write_more",
-    "write_strata",
-]

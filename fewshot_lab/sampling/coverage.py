@@ -1,7 +1,5 @@
 """Images that stand for many others: greedy facility location."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

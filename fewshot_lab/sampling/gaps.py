@@ -1,7 +1,5 @@
 """Filling class-by-site gaps: images likely of a class at a site that has few labels of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

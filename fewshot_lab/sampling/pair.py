@@ -1,7 +1,5 @@
 """What to label next so that a classifier tells two classes apart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,12 +53,6 @@ def suggest_between(
     with one_blas_thread():
         taken = spread_out(chooser, rows, worth[rows], n)
     return [
-        Suggestion(
-            ids[row],
-            between(names, probabilities[row], a, b),
-            "pair",
-            False,
-            pair,
-        )
+        Suggestion(ids[row], between(names, probabilities[row], a, b), "pair", False, pair)
         for row in taken
     ]

@@ -1,7 +1,5 @@
 """Piles: images so alike that one look at the top one labels them all."""
 
-from __future__ import annotations
-
 import heapq
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Ways of choosing what to label next, under one name each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The random share: images drawn by chance alone, which never train the classifier."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Choosing which images are worth a label next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool, one_blas_thread
-from fewshot_lab.sampling.chooser import Chooser, Pick, Suggestion, between, spread_out
+from fewshot_lab.sampling.chooser import Chooser, Pick, Suggestion, between, highest, spread_out
 from fewshot_lab.sampling.coverage import cover
 from fewshot_lab.sampling.gaps import Confounder, fill_gaps
 from fewshot_lab.words import percent
@@ -124,7 +122,7 @@ def _rare(
         p = probabilities[rows, k]
         # Likely, but not certain: of an image that is certain, the label tells nothing.
         value = np.where(likeliest[rows] == k, p * doubt[rows], -1)
-        best = np.argsort(-value, kind="stable")[:20]
+        best = highest(value, 20)
         row = next(
             (int(rows[i]) for i in best if value[i] >= 0 and chooser.take(int(rows[i]))), None
         )
@@ -140,11 +138,7 @@ def _rare(
 
 
 def _margin(
-    chooser: Chooser,
-    probabilities: Float,
-    class_ids: Sequence[int],
-    names: Sequence[str],
-    n: int,
+    chooser: Chooser, probabilities: Float, class_ids: Sequence[int], names: Sequence[str], n: int
 ) -> list[Pick]:
     """Take the images between two classes, each unlike those taken before."""
     rows = np.flatnonzero(chooser.open)

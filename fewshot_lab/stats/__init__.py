@@ -2,7 +2,7 @@
 
 from fewshot_lab.stats.agreement import cohen_kappa, fleiss_kappa, raw_agreement
 from fewshot_lab.stats.audit_design import Stratum, Unit
-from fewshot_lab.stats.audit_weights import Weighted, audit_weights
+from fewshot_lab.stats.audit_weights import audit_weights
 from fewshot_lab.stats.bootstrap import Resamples, percentile
 from fewshot_lab.stats.differences import (
     difference,
@@ -12,13 +12,7 @@ from fewshot_lab.stats.differences import (
     paired_gain,
 )
 from fewshot_lab.stats.evidence import ENOUGH, Evidence
-from fewshot_lab.stats.grades import (
-    AtLeast,
-    at_least,
-    grade_error,
-    quadratic_agreement,
-    quadratic_kappa,
-)
+from fewshot_lab.stats.grades import at_least, grade_error, quadratic_agreement, quadratic_kappa
 from fewshot_lab.stats.intervals import (
     Z95,
     Interval,
@@ -32,47 +26,3 @@ from fewshot_lab.stats.metrics import BINS, auroc, balanced_accuracy, calibratio
 from fewshot_lab.stats.power_law import PowerLaws, fit_power_laws
 from fewshot_lab.stats.reliability import Reliability, reliability
 from fewshot_lab.stats.survey_estimators import Sample, mean_rate, mean_recall, share
-
-__all__ = [
-    "BINS",
-    "ENOUGH",
-    "Z95",
-    "AtLeast",
-    "Evidence",
-    "Interval",
-    "PowerLaws",
-    "Reliability",
-    "Resamples",
-    "Sample",
-    "Stratum",
-    "Unit",
-    "Weighted",
-    "at_least",
-    "audit_weights",
-    "auroc",
-    "balanced",
-    "balanced_accuracy",
-    "calibration_error",
-    "cohen_kappa",
-    "difference",
-    "difference_word",
-    "effective_size",
-    "fit_power_laws",
-    "fleiss_kappa",
-    "grade_error",
-    "interval_difference",
-    "macro_f1",
-    "mean_rate",
-    "mean_recall",
-    "paired_difference",
-    "paired_gain",
-    "percentile",
-    "quadratic_agreement",
-    "quadratic_kappa",
-    "raw_agreement",
-    "reliability",
-    "share",
-    "student",
-    "widened",
-    "wilson",
-]

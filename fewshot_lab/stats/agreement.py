@@ -1,7 +1,5 @@
 """How far annotators agree: kappas with intervals, for two or more, with groups or without."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

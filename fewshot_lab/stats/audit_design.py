@@ -1,7 +1,5 @@
 """What was drawn for the audit set: units, and the strata they were drawn from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

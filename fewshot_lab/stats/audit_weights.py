@@ -1,7 +1,5 @@
 """How many images of the pool each labelled audit image stands for."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Intervals for figures that rest on a test set and on several draws of labels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

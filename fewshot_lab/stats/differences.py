@@ -1,7 +1,5 @@
 """How far two shares differ, with an interval: of two sets of images, or of the same images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

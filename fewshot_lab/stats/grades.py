@@ -1,7 +1,5 @@
 """Figures of ordered classes: an error by two grades is worse than one by a single grade."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,12 +99,7 @@ def _weights(grades: int) -> Float:
 
 
 def _kappa(
-    differ: Float,
-    moved: Float,
-    p: Float,
-    q: Float,
-    weights: Float,
-    groups: NDArray[Any] | None,
+    differ: Float, moved: Float, p: Float, q: Float, weights: Float, groups: NDArray[Any] | None
 ) -> Interval:
     observed, expected = np.asarray(differ.mean()), np.asarray(p @ weights @ q)
     if not expected > 1e-12:

@@ -1,7 +1,5 @@
 """Every number with its doubt."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

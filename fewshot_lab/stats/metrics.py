@@ -1,7 +1,5 @@
 """Figures of one set of predictions."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

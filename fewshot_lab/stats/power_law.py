@@ -1,7 +1,5 @@
 """Learning curves as inverse power laws, with the doubt about where they go."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whether images with a probability of 0.8 turn out right four times in five."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -5,18 +5,9 @@ from fewshot_lab.store.class_states import MAX_CLASSES
 from fewshot_lab.store.colours import colour_for
 from fewshot_lab.store.current_labels import PILE
 from fewshot_lab.store.engines import server_version, sqlite_engine, turn_on_wal
-from fewshot_lab.store.image_rows import AddReport, AuditDraw, FileRow, ImageRow, NewImage
+from fewshot_lab.store.image_rows import AuditDraw, ImageRow, NewImage
 from fewshot_lab.store.journal import JournalEntry, append_entry, journal_table, read_entries
-from fewshot_lab.store.label_rows import (
-    ClassRow,
-    Event,
-    HistoryRow,
-    Label,
-    LabelAction,
-    LabelCounts,
-    LabelKind,
-    UndoResult,
-)
+from fewshot_lab.store.label_rows import ClassRow, Event, HistoryRow, Label, LabelAction
 from fewshot_lab.store.migrations import append_only
 from fewshot_lab.store.moving import to_file, to_server
 from fewshot_lab.store.names import LONGEST_NAME, tidy_name
@@ -25,45 +16,4 @@ from fewshot_lab.store.schema import SCHEMA_VERSION
 from fewshot_lab.store.store import Store
 from fewshot_lab.store.team import RULES, Team, TeamChange
 from fewshot_lab.store.training_label import in_conflict
-from fewshot_lab.store.verification import Verdict, verify_journal
-
-__all__ = [
-    "CODE_KEY",
-    "LONGEST_NAME",
-    "MAX_CLASSES",
-    "PILE",
-    "RULES",
-    "SCHEMA_VERSION",
-    "AddReport",
-    "AuditDraw",
-    "ClassRow",
-    "Event",
-    "FileRow",
-    "HistoryRow",
-    "ImageRow",
-    "JournalEntry",
-    "Label",
-    "LabelAction",
-    "LabelCounts",
-    "LabelKind",
-    "LogHead",
-    "NewImage",
-    "Store",
-    "Team",
-    "TeamChange",
-    "UndoResult",
-    "Verdict",
-    "append_entry",
-    "append_only",
-    "colour_for",
-    "in_conflict",
-    "journal_table",
-    "read_entries",
-    "server_version",
-    "sqlite_engine",
-    "tidy_name",
-    "to_file",
-    "to_server",
-    "turn_on_wal",
-    "verify_journal",
-]
+from fewshot_lab.store.verification import verify_journal

@@ -52,13 +52,7 @@ def find(connection: Connection, by: Author) -> RowMapping | None:
 
 
 def append(
-    connection: Connection,
-    by: Author,
-    *,
-    what: str,
-    sentence: str,
-    n_images: int = 0,
-    **more: Any,
+    connection: Connection, by: Author, *, what: str, sentence: str, n_images: int = 0, **more: Any
 ) -> int:
     """Add an action and return its id; the caller holds the write lock."""
     action_id = next_key(connection, actions.c.id)

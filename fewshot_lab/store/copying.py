@@ -4,8 +4,6 @@ SQLite stores any value in any column, and versions before 3 let some in; Postgr
 them. What a column there cannot hold goes over as what readers take it for: as missing.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterator

@@ -98,9 +98,7 @@ def readable_copy(file: Path, folder: Path) -> Path:
     copy = folder / file.name
     try:
         try:
-            with (
-                closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as source,
-            ):
+            with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as source:
                 copy_sqlite(source, copy)
         except sqlite3.Error:  # nobody has it open: then its files hold still
             for suffix in ("", "-wal"):

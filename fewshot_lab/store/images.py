@@ -174,6 +174,12 @@ class Images:
         with self._database.read() as connection:
             return {row.id: row.source for row in connection.execute(query)}
 
+    def has_source(self, like: str) -> bool:
+        """Say whether any image came from a file whose path is like a pattern of SQL."""
+        query = select(files.c.seq).where(files.c.source.like(like), files.c.replaced == 0)
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def frames_of(self, source: str) -> list[tuple[int, str]]:
         """Return frame and image id of all images that came from one file, by frame."""
         query = (

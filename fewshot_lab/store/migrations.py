@@ -1,7 +1,5 @@
 """A project's tables: made, brought up to this version with a copy kept, and guarded."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sqlite3

@@ -1,7 +1,5 @@
 """Whole databases: saved into one file, made from one, and moved while nobody else uses them."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -48,19 +46,19 @@ def copy_database(source: Connection, target: str | Path, schema: str | None = N
     FewshotLabError
         Where it is there already, or what arrived is not what was sent; nothing is left of it.
     """
-    made = Database(target, schema=schema, create=True, rows=source)
+    database = Database(target, schema=schema, create=True, rows=source)
     try:
-        with made.read() as arrived:
+        with database.read() as arrived:
             table = first_difference(source, arrived)
         if table is not None:
             raise FewshotLabError(
                 f"What arrived differs from what was sent (table “{table}”): nothing was moved."
             )
     except BaseException:
-        made.drop()
-        made.close()
+        database.drop()
+        database.close()
         raise
-    return made
+    return database
 
 
 def to_server(file: Path, url: str, schema: str | None) -> None:

@@ -58,11 +58,7 @@ class TeamHistory:
         with self._database.read() as connection:
             return [
                 TeamChange(
-                    row.id,
-                    moment(row.time),
-                    row.annotator,
-                    row.sentence,
-                    Team.from_json(row.value),
+                    row.id, moment(row.time), row.annotator, row.sentence, Team.from_json(row.value)
                 )
                 for row in connection.execute(query)
             ]

@@ -225,9 +225,7 @@ def _earlier(connection: Connection, event_ids: list[int | None]) -> dict[int, C
 
 
 def _in_use(
-    connection: Connection,
-    states: Mapping[int, ClassState],
-    wanted: Mapping[int, ClassState],
+    connection: Connection, states: Mapping[int, ClassState], wanted: Mapping[int, ClassState]
 ) -> str | None:
     """Return why a class cannot be withdrawn: images carry it."""
     for state in wanted.values():

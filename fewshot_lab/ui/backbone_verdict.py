@@ -61,11 +61,7 @@ def cost(project: Project) -> str:
 def table(comparison: dict[str, Any]) -> str:
     """Return a comparison as HTML, a row for each backbone."""
     rows = [
-        (
-            row["title"],
-            share(*row["balanced_accuracy"]),
-            points(row) if "gain" in row else "in use",
-        )
+        (row["title"], share(*row["balanced_accuracy"]), points(row) if "gain" in row else "in use")
         for row in comparison["rows"]
     ]
     leaks: dict[str, list[str]] = {}

@@ -6,28 +6,23 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from fewshot_lab.ui.run_charts import COLOURS, CONFIG, GREY
+from fewshot_lab.ui.chart_parts import COLOURS, DOTTED, GREY, add_band, empty_figure
 from fewshot_lab.words import percent
-
-__all__ = ["COLOURS", "CONFIG", "GREY", "band", "figure", "learning_curve", "reference"]
 
 HEIGHT = 400
 
 
 def figure(x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
     """Return an empty figure with its axes named."""
-    chart = go.Figure()
-    chart.update_layout(
+    chart = empty_figure(
         height=height,
         margin={"l": 52, "r": 12, "t": 28, "b": 44},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-        font={"size": 12},
         hovermode="closest",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
     )
-    chart.update_xaxes(title={"text": x, "standoff": 6}, zeroline=False, showgrid=False)
-    chart.update_yaxes(title={"text": y, "standoff": 6}, zeroline=False, tickformat=".0%")
+    chart.update_layout(font_size=12)
+    chart.update_xaxes(title={"text": x, "standoff": 6}, showgrid=False)
+    chart.update_yaxes(title={"text": y, "standoff": 6}, tickformat=".0%")
     return chart
 
 
@@ -56,18 +51,7 @@ def band(
     filled : bool
         Whether the band is drawn; the hover text has the interval all the same.
     """
-    chart.add_scatter(
-        visible=filled,
-        x=[*x, *reversed(x)],
-        y=[*high, *reversed(low)],
-        mode="lines",
-        fill="toself",
-        fillcolor=rgba(colour, faint),
-        line={"width": 0},
-        hoverinfo="skip",
-        showlegend=False,
-        legendgroup=group or name,
-    )
+    add_band(chart, x, low, high, colour, faint, visible=filled, legendgroup=group or name)
     chart.add_scatter(
         x=list(x),
         y=list(value),
@@ -84,12 +68,6 @@ def band(
             + f"<extra>{name}</extra>"
         ),
     )
-
-
-def rgba(colour: str, alpha: float) -> str:
-    """Return "#0f9488" as "rgba(15,148,136,0.16)"."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha})"
 
 
 def reference(chart: go.Figure, x: float, rows: Sequence[dict[str, Any]], words: str) -> None:
@@ -133,14 +111,7 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
     bands = own["recall"] if own else [each["balanced_accuracy"] for each in advice["sizes"]]
     title = f"recall of {own['name']}" if own else "balanced accuracy"
     chart = figure("labels that train", title)
-    band(
-        chart,
-        x,
-        *_columns(bands),
-        name="measured (95 %)",
-        colour=COLOURS[0],
-        words="labels",
-    )
+    band(chart, x, *_columns(bands), name="measured (95 %)", colour=COLOURS[0], words="labels")
     if own is None and advice["ahead"]:
         # From the last point that was measured on: the laws run through all of them, near each.
         ahead = [advice["sizes"][-1], *(a for a in advice["ahead"] if a["labels"] > x[-1])]
@@ -154,7 +125,7 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
             faint=0.08,
             words="labels",
         )
-        chart.add_vline(x=advice["labels"], line={"color": GREY, "width": 1, "dash": "dot"})
+        chart.add_vline(x=advice["labels"], line=DOTTED)
         chart.add_annotation(
             x=math.log10(advice["labels"]),  # on such an axis an annotation wants the logarithm
             y=0,

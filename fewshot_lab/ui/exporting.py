@@ -15,7 +15,7 @@ from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.stats import Interval
-from fewshot_lab.ui import other_tools, pages, work
+from fewshot_lab.ui import other_tools, pages, report_form, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.on_error import sentences
@@ -100,6 +100,10 @@ def show(project: Project) -> None:
     st.divider()
     with sentences():
         other_tools.show_export(project)
+    with sentences():
+        if report_form.is_offered(project):
+            st.divider()
+            report_form.show(project, ready=snapshot.fitted is not None)
 
 
 def tables(project: Project, *, classified: bool) -> None:
@@ -168,13 +172,8 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
         "the leak check, calibration, agreement, versions and a hash of the label log: to read, to "
         "print, to publish from.</div>"
     )
-    job = work.active(project, ("report",))
-    if job is not None:
-        work.show(job)
+    if work.is_busy(project, "report"):
         return
-    newest = work.latest(project, ("report",))
-    if newest is not None:
-        work.show_ending(project, newest)
     path = report_path(project)
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         if st.button("Write the report", disabled=not ready or busy):

@@ -1,7 +1,5 @@
 """What lies in a folder of the server, for choosing one by looking."""
 
-from __future__ import annotations
-
 import os
 import time
 from dataclasses import dataclass
@@ -79,8 +77,8 @@ def entries(folder: Path) -> tuple[list[FolderEntry], bool]:
         Where the folder cannot be opened.
     """
     roots = import_roots()
-    with os.scandir(folder) as found:
-        shown = [entry for entry in found if not entry.name.startswith((".", "$", "__"))]
+    with os.scandir(folder) as entries:
+        shown = [entry for entry in entries if not entry.name.startswith((".", "$", "__"))]
     shown.sort(key=lambda entry: entry.name.casefold())
     folders = [Path(e.path) for e in shown if e.is_dir() and roots.allow(Path(e.path))]
     files = [Path(e.path) for e in shown if e.is_file() and e.name.lower().endswith(CONTAINERS)]

@@ -1,7 +1,5 @@
 """The words of the field: their meanings, and sentences in which each is one hover away."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from dataclasses import dataclass

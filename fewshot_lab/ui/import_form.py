@@ -8,13 +8,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import (
-    ClipSettings,
-    ManifestColumns,
-    SliceStep,
-    Tiling,
-    named_dicom,
-)
+from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling, named_dicom
 from fewshot_lab.pacs import is_set_up
 from fewshot_lab.project import Project
 from fewshot_lab.ui import cards, pages, sources, visitor, work
@@ -108,7 +102,7 @@ def from_machine(project: Project) -> None:
     tiling = ask_tiling(project, slides) if slides else Tiling()
     clips = None
     if source is not None and source.kind in ("folder", "file") and (at := clips_at(source.path)):
-        clips = ask_clips(at)
+        clips = ask_clips(project, at)
     say_what_follows(project)
     if st.button(
         "Import", type="primary", disabled=source is None or tiling is None, key="fl-import-here"

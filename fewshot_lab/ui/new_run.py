@@ -6,7 +6,13 @@ import streamlit as st
 
 from fewshot_lab.backbones import cards
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain import PRESETS, ModalityProposal, RecommendedRecipe, RunImage
+from fewshot_lab.pretrain import (
+    PRESETS,
+    ModalityProposal,
+    RecommendedRecipe,
+    RunImage,
+    passes,
+)
 from fewshot_lab.project import Project
 from fewshot_lab.runs import (
     ComputeTarget,
@@ -29,6 +35,7 @@ from fewshot_lab.ui.on_error import note
 from fewshot_lab.ui.run_recipe import (
     cost_is_shown,
     edit_recipe,
+    known_cost,
     measure_cost,
     show_cost,
     warn,
@@ -55,6 +62,8 @@ def show(project: Project) -> None:
         return
     side = 0 if images is None else median_side(images[0])
     possible = warn(recipe, proposed.n_images, target, side)
+    labelled = 0 if images is None else sum(i.label is not None for i in images[0])
+    cost = known_cost(recipe, target, labelled) if possible else None
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         name = st.text_input(
             "Name of the run",
@@ -62,13 +71,13 @@ def show(project: Project) -> None:
             key="fl-run-name",
             width=280,
         ).strip()
-        known = possible and cost_is_shown(recipe, target)
+        known = possible and cost_is_shown(recipe, target, cost)
         measure = st.button(
-            "Measure the cost",
+            "Measure the cost again" if known else "Measure the cost",
             key="fl-cost",
             type="secondary" if known else "primary",
             disabled=not possible,
-            help="Trains on noise for ten seconds: images per second, hours and memory.",
+            help="Trains on noise for some seconds: images per second, hours and memory.",
         )
         start = st.button(
             "Start",
@@ -77,12 +86,9 @@ def show(project: Project) -> None:
             disabled=not known,
             help=None if known else "Measure the cost first.",
         )
-    if measure:
-        labelled = 0 if images is None else sum(i.label is not None for i in images[0])
-        measure_cost(recipe, target, labelled)
-        if cost_is_shown(recipe, target):
-            st.rerun()
-    smaller = show_cost(recipe, target, proposed.n_images) if possible else None
+    if measure and measure_cost(recipe, target, labelled, again=known):
+        st.rerun()
+    smaller = show_cost(recipe, target, cost, proposed.n_images) if possible else None
     if smaller is not None and original is None:
         st.session_state["fl-run-epochs"] = smaller
         st.rerun()
@@ -172,9 +178,7 @@ def _chosen_projects(project: Project) -> list[Project]:
     return [project if name == project.name else Project.open(name) for name in names]
 
 
-def _images(
-    project: Project,
-) -> tuple[tuple[list[RunImage], dict[int, str]], ImageFilter | None]:
+def _images(project: Project) -> tuple[tuple[list[RunImage], dict[int, str]], ImageFilter | None]:
     names = [
         info.name for info in Project.list() if info.images and visitor.may("pretrain", info.name)
     ]
@@ -271,9 +275,7 @@ def _epochs() -> float | None:
     if epochs is None:
         return None
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption(
-            f"The smaller recipe: {plural(round(epochs), 'pass', 'passes')} over the images."
-        )
+        st.caption(f"The smaller recipe: {passes(epochs)} over the images.")
         if st.button("Back to the whole recipe", type="tertiary", key="fl-whole"):
             del st.session_state["fl-run-epochs"]
             st.rerun()

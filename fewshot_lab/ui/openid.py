@@ -39,7 +39,7 @@ class StreamlitOpenId:
 
     def identity(self, cookies: Mapping[str, str]) -> tuple[str, float, dict[str, Any]] | None:
         """Return the cookie, when it was made (s since 1970), what it says; None without one."""
-        made: list[float] = []
+        signed_at: list[float] = []
 
         def part(name: str) -> bytes | None:
             # Streamlit signs each cookie with its name as the salt.
@@ -50,7 +50,7 @@ class StreamlitOpenId:
                 )
             except BadSignature:
                 return None
-            made.append(when.timestamp())
+            signed_at.append(when.timestamp())
             return str(value).encode()
 
         text = get_cookie_with_chunks(part, USER_COOKIE_NAME)
@@ -60,7 +60,7 @@ class StreamlitOpenId:
         if not claims.get("is_logged_in") or claims.get("origin") != get_origin_from_redirect_uri():
             return None
         # Of a long cookie the first part alone could be somebody else's of the same second.
-        return cookies[USER_COOKIE_NAME] + text.decode(), made[0], claims
+        return cookies[USER_COOKIE_NAME] + text.decode(), signed_at[0], claims
 
     def sign_in_url(self) -> str:
         """Return where the sign-in with the provider begins; it holds for two minutes."""

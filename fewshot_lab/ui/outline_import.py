@@ -77,12 +77,7 @@ def _preview(preview: OutlinePreview) -> None:
     labels = preview.labels
     new = {name.casefold() for name in labels.new_classes}
     rows = [
-        [
-            name,
-            f"{n:,}",
-            percent(n / preview.tiles),
-            "new class" if name.casefold() in new else "",
-        ]
+        [name, f"{n:,}", percent(n / preview.tiles), "new class" if name.casefold() in new else ""]
         for name, n in labels.counts.items()
     ]
     if rows:

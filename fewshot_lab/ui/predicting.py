@@ -137,9 +137,7 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
         names = [one.folder.name for one in bundles]
         wanted = st.session_state.get("fl-bundle")
         chosen = st.selectbox(
-            "Bundle",
-            [*names, ANOTHER],
-            index=names.index(wanted) if wanted in names else 0,
+            "Bundle", [*names, ANOTHER], index=names.index(wanted) if wanted in names else 0
         )
     if chosen != ANOTHER:
         return next(one.folder for one in bundles if one.folder.name == chosen)

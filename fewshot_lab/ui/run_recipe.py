@@ -3,14 +3,13 @@
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.pretrain import Recipe, RecommendedRecipe
+from fewshot_lab.pretrain import CostEstimate, Recipe, RecommendedRecipe
 from fewshot_lab.runs import ComputeTarget
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.typed_paths import confine_backbone
-from fewshot_lab.words import count, duration, plural
+from fewshot_lab.words import count, duration
 
-_COST = "fl-cost-known"
-_LONG_HOURS, _SHORT_HOURS = 3.0, 2.0
+_GUESSED = "fl-cost-guessed"
 _RATES = (2000, 59)
 """Images a second of one H100, as measured (docs/pretraining.md)."""
 
@@ -75,27 +74,54 @@ def warn(recipe: Recipe, n: int, target: ComputeTarget, side: int) -> bool:
     return True
 
 
-def cost_is_shown(recipe: Recipe, target: ComputeTarget) -> bool:
-    """Say whether what this recipe costs there has been told."""
-    kept = st.session_state.get(_COST)
-    return kept is not None and kept[0] == (recipe, target)
+def known_cost(recipe: Recipe, target: ComputeTarget, labelled: int) -> CostEstimate | None:
+    """Return what this recipe costs there, where that was measured within the last hour."""
+    from fewshot_lab import pretrain
+
+    if not _can_measure(target):
+        return None
+    return pretrain.known_cost(
+        recipe, device=target.device, processes=target.processes, labelled=labelled
+    )
 
 
-def measure_cost(recipe: Recipe, target: ComputeTarget, labelled: int) -> None:
-    """Measure what this recipe will cost, or say why that cannot be done from here."""
+def cost_is_shown(recipe: Recipe, target: ComputeTarget, cost: CostEstimate | None) -> bool:
+    """Say whether what this recipe costs there has been told, or can only be guessed."""
+    return cost is not None or st.session_state.get(_GUESSED) == (recipe, target)
+
+
+def measure_cost(recipe: Recipe, target: ComputeTarget, labelled: int, *, again: bool) -> bool:
+    """Measure what this recipe will cost, or note that it cannot be done from here.
+
+    Returns
+    -------
+    bool
+        Whether there is something to show now; why not is said.
+    """
     from fewshot_lab.pretrain import estimate_cost
 
-    if target.slurm is not None and target.device != "cpu":
-        st.session_state[_COST] = ((recipe, target), None)
-        return
-    with st.spinner("Training on noise for ten seconds …"), sentences():
-        cost = estimate_cost(
-            recipe, device=target.device, processes=target.processes, labelled=labelled
+    if not _can_measure(target):
+        st.session_state[_GUESSED] = (recipe, target)
+        return True
+    with st.spinner("Training on noise for some seconds …"), sentences():
+        estimate_cost(
+            recipe,
+            device=target.device,
+            processes=target.processes,
+            labelled=labelled,
+            again=again,
         )
-        st.session_state[_COST] = ((recipe, target), cost)
+        return True
+    return False
 
 
-def show_cost(recipe: Recipe, target: ComputeTarget, n_images: int) -> float | None:
+def _can_measure(target: ComputeTarget) -> bool:
+    return target.slurm is None or target.device == "cpu"
+
+
+def show_cost(
+    recipe: Recipe, target: ComputeTarget, cost: CostEstimate | None, n_images: int
+) -> float | None:
     """Show the cost, once it is known, and what else it could be.
 
     Returns
@@ -103,40 +129,28 @@ def show_cost(recipe: Recipe, target: ComputeTarget, n_images: int) -> float | N
     float or None
         The passes over the images of a smaller recipe, if it was asked for.
     """
-    if not cost_is_shown(recipe, target):
+    from fewshot_lab.pretrain import shorter_sentence, shorter_steps
+
+    if not cost_is_shown(recipe, target, cost):
         st.caption("A run starts once its cost is known: measure it first.")
         return None
-    cost = st.session_state[_COST][1]
     if cost is None:
         note(_cluster_sentence(recipe))
         return None
     note(cost.sentence)
-    smaller = smaller_epochs(recipe.epochs(n_images), cost.hours)
-    words = []
+    words = [shorter_sentence(recipe, cost, n_images)]
     if cost.gpu_hours and cost.hours > 1:
-        words.append(
+        words.insert(
+            0,
             f"One GPU: perhaps {duration(3600 * cost.gpu_hours)} (an H100, by what a small "
-            "network took there)."
+            "network took there).",
         )
-    if smaller is not None:
-        hours = cost.hours * smaller / recipe.epochs(n_images)
-        words.append(
-            f"A smaller recipe, {plural(round(smaller), 'pass', 'passes')} over the images instead "
-            f"of {recipe.epochs(n_images):.0f}: {duration(3600 * hours)}, expected gain unknown."
-        )
-    if words:
-        st.caption(" ".join(words))
-    if smaller is not None and st.button("Take the smaller recipe", key="fl-smaller"):
-        return smaller
+    if any(words):
+        st.caption(" ".join(filter(None, words)))
+    steps = shorter_steps(recipe, cost)
+    if steps and st.button("Take the smaller recipe", key="fl-smaller"):
+        return recipe.changed(steps=steps).epochs(n_images)
     return None
-
-
-def smaller_epochs(epochs: float, hours: float) -> float | None:
-    """Return how many passes fit into two hours, two at least; None where nothing is gained."""
-    if hours <= _LONG_HOURS:
-        return None
-    smaller = max(2.0, round(epochs * _SHORT_HOURS / hours))
-    return smaller if smaller < 0.8 * epochs else None
 
 
 def _cluster_sentence(recipe: Recipe) -> str:

@@ -67,8 +67,5 @@ def choose_columns(manifest: Path, key: str = "") -> ManifestColumns | None:
         placeholder="None",
     )
     return ManifestColumns(
-        path,
-        None if label == none else label,
-        None if group == none else group,
-        tuple(kept),
+        path, None if label == none else label, None if group == none else group, tuple(kept)
     )

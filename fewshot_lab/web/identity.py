@@ -122,10 +122,10 @@ class Identity:
                 signed_in = self.openid.identity(asked.cookies) if self.openid else None
                 if signed_in is None:
                     return None, ""
-                cookie, made, claims = signed_in
+                cookie, signed_at, claims = signed_in
                 key = accounts.key_of(cookie)
                 name = claimed_name(claims, self.settings.claim)
-                return accounts.adopt(key, name, made, idle, touch=touch), key
+                return accounts.adopt(key, name, signed_at, idle, touch=touch), key
             case _:
                 token = asked.cookies.get(COOKIE)
                 if not token:

@@ -12,14 +12,7 @@ from fewshot_lab.cells import table_encoding, text_row
 from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.live import LabellingConditions, PageState, seen_alone, visible_labels
 from fewshot_lab.store import HistoryRow, LabelAction
-from fewshot_lab.web.bodies import (
-    ActionsBody,
-    ClassBody,
-    LabelBody,
-    Signed,
-    checked_action,
-    needed,
-)
+from fewshot_lab.web.bodies import ActionsBody, ClassBody, LabelBody, Signed, checked_action, needed
 from fewshot_lab.web.guard import FRESH, json_answer, visibility_for, whole_number
 
 ID_LENGTH = 20

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from fewshot_lab.live import (
     AUDIT,
-    ImageOrder,
     PageState,
     Snapshot,
     Visibility,
@@ -68,7 +67,7 @@ class PageContents:
     def _difference(self, have: dict[str, str]) -> Message | None:
         head: dict[str, Any] = {}
         arrays: dict[str, NDArray[Any]] = {}
-        order = self.order
+        order = self.visibility.order
 
         n, known = len(order.ids), whole_number(have, "images", 0)
         anew = known != n
@@ -109,14 +108,9 @@ class PageContents:
         return Message.of(head, arrays) if head else None
 
     @cached_property
-    def order(self) -> ImageOrder:
-        """All images."""
-        return self.state.order()
-
-    @cached_property
     def visibility(self) -> Visibility:
         """What the viewer may see."""
-        return visibility_of(self.state, self.order, self.annotator)
+        return visibility_of(self.state, self.state.order(), self.annotator)
 
     @cached_property
     def snapshot(self) -> Snapshot:

@@ -6,13 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 # Streamlit shows the home page at "/" alone, and a dialog of its own for what it does not know.
-PAGES = {
-    "projects": "",
-    "home": "",
-    "map": "label",
-    "runs": "pretrain",
-    "backbones": "backbone",
-}
+PAGES = {"projects": "", "home": "", "map": "label", "runs": "pretrain", "backbones": "backbone"}
 
 
 async def to_page(request: Request) -> RedirectResponse:

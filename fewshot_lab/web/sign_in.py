@@ -166,11 +166,7 @@ def _with_provider(request: Request, sign_in_url: Callable[[], str] | None) -> R
     if sign_in_url is None:
         return page("Sign in", wrong="Signing in is not set up on this server.", status=500)
     return page(
-        "Sign in",
-        "link",
-        wrong=wrong,
-        href="?go=1",
-        label="Sign in with your organisation",
+        "Sign in", "link", wrong=wrong, href="?go=1", label="Sign in with your organisation"
     )
 
 

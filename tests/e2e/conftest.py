@@ -93,8 +93,12 @@ class Server:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.runs:
             self.kill()
 
 
@@ -143,12 +147,33 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "home" / "cells"
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a home whose demo project is not made by itself."""
-    folder = tmp_path / "projects"
+def started_home(folder: Path) -> Path:
+    """Make a home whose demo project is not made by itself."""
     folder.mkdir()
     (folder / ".started").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server of all tests that do not ask for ``own_home``; the first starts it."""
+    folder = tmp_path_factory.mktemp("shared")
+    server = Server(started_home(folder / "projects"), folder / "server.log")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_home(tmp_path: Path) -> Path:
+    """Return a home that no other test sees."""
+    return started_home(tmp_path / "projects")
+
+
+@pytest.fixture
+def home(shared: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the home of the test's server."""
+    own = "own_home" in request.fixturenames
+    folder: Path = request.getfixturevalue("own_home") if own else shared.home
     monkeypatch.setenv("FEWSHOT_LAB_HOME", str(folder))
     return folder
 
@@ -156,17 +181,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def project(home: Path, cells: Path) -> Project:
     """Return a fresh copy of the project of drawn cells."""
-    shutil.copytree(cells, home / "cells")
-    return Project.open("cells", home=home)
+    before = len(list(home.glob("cells*")))
+    name = f"cells{before + 1}" if before else "cells"
+    shutil.copytree(cells, home / name)
+    return Project.open(name, home=home)
 
 
 @pytest.fixture
-def server(home: Path, tmp_path: Path) -> Iterator[Server]:
-    """Return a running server; jobs that it started end with the test."""
-    server = Server(home, tmp_path / "server.log")
-    server.start()
+def server(shared: Server, home: Path, tmp_path: Path) -> Iterator[Server]:
+    """Return a running server."""
+    server = shared if home == shared.home else Server(home, tmp_path / "server.log")
+    if not server.runs:
+        server.start()
     yield server
-    server.stop()
+    if server is not shared:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -252,10 +281,13 @@ def axe() -> Callable[[Page, str], list[str]]:
 
 
 @pytest.fixture
-def open_label_page(page: Page, server: Server) -> Callable[[str], Page]:
+def open_label_page(
+    page: Page, server: Server, request: pytest.FixtureRequest
+) -> Callable[..., Page]:
     """Return a function that opens a project's label page and waits for map and suggestions."""
 
-    def open_it(name: str = "cells") -> Page:
+    def open_it(name: str | None = None) -> Page:
+        name = name or request.getfixturevalue("project").name
         page.goto(f"{server.url}/label?project={name}")
         page.wait_for_selector(".ws-map[data-drawn]")
         page.wait_for_selector(".ws-tile")

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -19,7 +20,10 @@ from .test_label_page import add_class, labelled, lasso, to_images, until
 def test_from_a_folder_to_predictions_elsewhere(
     page: Page, server: Server, cells: Path, tmp_path: Path, bare_python: Path
 ) -> None:
-    images = cells.parent.parent / "images"
+    images = tmp_path / "images"  # half of them
+    shutil.copytree(cells.parent.parent / "images", images)
+    for file in sorted(images.glob("*/*.png"))[::2]:
+        file.unlink()
 
     # Dark by one's own choice, on every page; and the meaning of a word.
     page.goto(server.url)
@@ -84,7 +88,7 @@ def test_from_a_folder_to_predictions_elsewhere(
 
     # The bundle, written in the page and used without the app.
     by_type = {i: name for i, name in reference.items() if i not in project.store.audit_ids()}
-    project.labels.add(dict(list(by_type.items())[::4]), "kim")
+    project.labels.add(dict(list(by_type.items())[::2]), "kim")
     page.get_by_role("link", name="Export").click()
     page.get_by_role("button", name="Write the bundle").click()
     with page.expect_download(timeout=180_000) as download:

@@ -229,11 +229,11 @@ def test_names_typed_faster_than_the_server_answers_are_classes_in_their_order_a
     assert [row.name for row in project.store.classes()] == names
 
 
-def not_embedded(folder: Path, page: Page, server: Any) -> Project:
+def not_embedded(name: str, folder: Path, page: Page, server: Any) -> Project:
     """Open the label page of a project without embeddings, and give it a class."""
     draw_demo(folder, n=60)
-    project = Project.create("early", images=folder)
-    page.goto(f"{server.url}/label?project=early")
+    project = Project.create(name, images=folder)
+    page.goto(f"{server.url}/label?project={name}")
     page.wait_for_selector(".ws-tile")
     add_class(page, "lymphocyte")
     to_images(page)
@@ -243,7 +243,7 @@ def not_embedded(folder: Path, page: Page, server: Any) -> Project:
 def test_the_images_at_hand_stay_when_the_first_suggestions_come(
     home: Path, tmp_path: Path, page: Page, server: Any
 ) -> None:
-    project = not_embedded(tmp_path / "cells", page, server)
+    project = not_embedded("early", tmp_path / "cells", page, server)
     for n in (1, 2):
         press(page, "1")
         until(lambda n=n: labelled(project) == n, "a label before there are embeddings")
@@ -262,7 +262,7 @@ def test_the_images_at_hand_stay_when_the_first_suggestions_come(
 def test_a_key_pressed_as_the_images_change_labels_none_of_the_new_ones(
     home: Path, tmp_path: Path, page: Page, server: Any
 ) -> None:
-    project = not_embedded(tmp_path / "cells", page, server)
+    project = not_embedded("changing", tmp_path / "cells", page, server)
     page.evaluate(
         """() => {
           const grid = document.querySelector('.ws-grid');
@@ -661,7 +661,7 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
         page.goto("about:blank")
     server.start()
     if closed:
-        page.goto(f"{server.url}/label?project=cells")
+        page.goto(f"{server.url}/label?project={project.name}")
         page.wait_for_selector(".ws-tile")
     until(lambda: len(project.store.events()) >= had + 10, "seven labels, undo, redo and undo")
     page.wait_for_timeout(3000)

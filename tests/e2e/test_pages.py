@@ -103,7 +103,7 @@ def test_labels_go_to_another_tool_and_come_back_changed(
     page.goto(f"{server.url}/export?project={project.name}")
     page.get_by_role("button", name="Write for Label Studio").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download cells-tasks.json").click()
+        page.get_by_role("button", name=f"Download {project.name}-tasks.json").click()
     tasks = json.loads(download.value.path().read_bytes())
     (task,) = (task for task in tasks if first.path.endswith(Path(task["data"]["image"]).name))
     task["annotations"][0]["completed_by"] = {"email": "zoe@clinic"}
@@ -144,6 +144,7 @@ def test_who_labels_is_asked_once_and_kept(page: Page, server: Server, project: 
     assert f"project={project.name}" in page.url
 
 
+@pytest.mark.usefixtures("own_home")
 def test_a_project_is_deleted_only_by_its_name(
     page: Page, server: Server, project: Project
 ) -> None:

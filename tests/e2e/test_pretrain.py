@@ -34,7 +34,7 @@ def test_a_run_is_watched_stopped_resumed_and_its_backbone_used_and_left(
     run = prepare_run([project], advice, name="tiny")
     launch_run(run)
     before = project.backbone_name
-    address = f"{server.url}/pretrain?project=cells&run=tiny"
+    address = f"{server.url}/pretrain?project={project.name}&run=tiny"
     page.goto(address)
     page.get_by_role("button", name="Stop").wait_for(timeout=90_000)
     # While the chart is drawn again there are two of it for a moment.

@@ -93,7 +93,7 @@ def test_the_app_is_used_through_the_proxy(
         page = context.new_page()
         sockets: list[str] = []
         page.on("websocket", lambda opened: sockets.append(opened.url))
-        page.goto(f"{url}/label?project=cells")
+        page.goto(f"{url}/label?project={project.name}")
         page.wait_for_selector(".ws-map[data-drawn]")
         field = page.get_by_label("Name of a new class")
         field.fill("monocyte")

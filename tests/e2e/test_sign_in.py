@@ -19,7 +19,10 @@ from fewshot_lab.project import Project
 
 from .conftest import Server, Watch, label_first, press
 
-pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config")  # the provider's own
+pytestmark = [
+    pytest.mark.usefixtures("own_home"),
+    pytest.mark.filterwarnings("ignore:get_jwt_config"),  # the provider's own
+]
 
 PASSWORD = "correct horse battery"
 NGINX = """

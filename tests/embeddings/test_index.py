@@ -92,7 +92,7 @@ def test_the_graph_of_many_is_nearly_the_exact_one(
 
 
 def near(matrix: npt.NDArray[np.float32], threshold: float) -> set[tuple[int, int]]:
-    pairs, _ = near_pairs(matrix, build_index(matrix), threshold)
+    pairs, _, _ = near_pairs(matrix, build_index(matrix), threshold)
     return {(a, b) for a, b in pairs.tolist()}
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from tifffile import TiffFile
 
 from fewshot_lab.cli.main import run
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.exchange import label_by_outlines, preview_outlines, write_slides
 from fewshot_lab.project import PredictedImages, Project, slide_report, slides_of, tiles_of
 
@@ -181,6 +182,26 @@ def test_without_a_classifier_tiles_go_out_with_their_labels(project, tmp_path) 
         write_slides(project, tmp_path / "out", ["heat-map"])
     with pytest.raises(FewshotLabError, match="no slide 'x'"):
         write_slides(project, tmp_path / "out", names=["x"])
+
+
+def test_a_zip_holds_what_a_folder_would_and_is_replaced_when_whole(project, tmp_path) -> None:
+    file = tmp_path / "zips" / "slides.zip"
+    kinds = ["geojson", "csv"]
+    assert write_slides(project, file, kinds).files == [file]
+    written = write_slides(project, tmp_path / "folder", kinds).files
+    with zipfile.ZipFile(file) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            each.name: each.read_bytes() for each in written
+        }
+    before = file.read_bytes()
+
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if done == 2:
+            raise Stopped("")
+
+    with pytest.raises(Stopped):
+        write_slides(project, file, kinds, progress=stop)
+    assert file.read_bytes() == before and list(file.parent.iterdir()) == [file]
 
 
 def test_verbs_at_the_terminal(labelled, tmp_path, capsys) -> None:

@@ -12,6 +12,8 @@ import pytest
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import Bundle
 
+pytestmark = pytest.mark.slow
+
 ZEROS = bytes(2**20)
 
 

@@ -14,6 +14,8 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import ExportRefused, export_bundle, write_report
 from fewshot_lab.project import Project
 
+pytestmark = pytest.mark.slow
+
 LICENCES = {
     "open": "Apache-2.0",
     "share-alike": "CC BY-SA 4.0",

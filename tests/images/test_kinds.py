@@ -280,6 +280,16 @@ def test_nifti_is_read_slice_by_slice_in_one_window(tmp_path, name):
     assert deep.low == values[:, :, 2].min() and deep.high == values[:, :, 2].max()
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"patient, age\n" * 60, "This is not a NIfTI file."), (bytes(900), "nothing but zeros")],
+)
+def test_what_is_no_nifti_is_not_called_damaged(tmp_path, content, sentence):
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(UnreadableImage, match=sentence):
+        read_rgb(tmp_path / "a.nii")
+
+
 def test_nifti_turned_scaled_in_colour_and_over_time(tmp_path):
     import nibabel
 

@@ -192,7 +192,7 @@ def test_a_killed_restore_leaves_no_schema(cells: Path, postgres: str, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.exhaustive)])
 def test_under_load_and_kills(cells: Path, tmp_path: Path, kills: int) -> None:
     """Three label on and are killed, backups are killed; each that is there holds what was said."""
     file = tmp_path / "a.zip"

@@ -70,6 +70,7 @@ def test_a_server_that_answers(postgres: str, home: Path, monkeypatch: pytest.Mo
     assert state == "good" and sentence.startswith("PostgreSQL ")
 
 
+@pytest.mark.slow
 def test_the_bill_of_materials_is_valid(tmp_path: Path) -> None:
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator

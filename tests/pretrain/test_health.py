@@ -18,6 +18,8 @@ from fewshot_lab.pretrain import (
 
 from .conftest import train_run
 
+pytestmark = pytest.mark.slow
+
 RUN = {
     "steps": 260,
     "prototypes": 256,

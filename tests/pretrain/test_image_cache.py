@@ -72,6 +72,9 @@ def test_blocks_that_are_cut_or_of_other_images_are_decoded_again(tmp_path: Path
     (other,) = (tmp_path / "other").iterdir()
     second.write_bytes((other / second.name).read_bytes())
     third.unlink()
+    note = decode_images(images, 8, tmp_path / "cache").note
+    assert note.startswith(f"Of 3 files of decoded images in {first.parent}, 2 were cut off or of")
+    assert decode_images(images, 8, tmp_path / "cache").note == ""
     assert colours(images, 8, tmp_path / "cache") == list(range(300))
 
 

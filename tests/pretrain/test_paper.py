@@ -106,6 +106,7 @@ def test_nearest_neighbours_are_pillows_own(tmp_path):
     assert not np.array_equal(usual.pixels[0], expected)
 
 
+@pytest.mark.slow
 def test_adaptive_clipping_is_by_unit(make_run):
     from fewshot_lab.pretrain import read_metrics
 

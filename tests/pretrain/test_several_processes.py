@@ -2,9 +2,12 @@
 
 import json
 import os
+import queue
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -14,7 +17,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain import newest_step, process_group
 from fewshot_lab.processors import processors
 
-from .conftest import start_ranks, train_run
+from .conftest import ROOT, start_ranks, train_run
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +51,26 @@ def test_a_port_that_is_taken_is_told(monkeypatch, port):
         other.listen()
         with pytest.raises(FewshotLabError, match=f"Port {port} .* MASTER_PORT"), process_group():
             pass
+
+
+def test_one_that_gives_no_sign_of_life_is_named(monkeypatch, port):
+    as_rank(monkeypatch, 1, 2, port)
+    monkeypatch.setenv("FEWSHOT_LAB_JOIN_SECONDS", "60")
+    monkeypatch.setenv("FEWSHOT_LAB_LOST_SECONDS", "0.5")
+    code = "import fewshot_lab.pretrain as p\nwith p.process_group(): print(); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    other = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes)
+    monkeypatch.setenv("RANK", "0")
+    sentences = queue.Queue()
+    with process_group(lost=sentences.put):
+        other.stdout.read(1)
+        with pytest.raises(queue.Empty):
+            sentences.get(timeout=1.5)  # alive, though neither says a word to the other
+        other.send_signal(signal.SIGSTOP)
+        sentence = sentences.get(timeout=60)
+        other.kill()
+        other.communicate()
+    assert re.match(r"Process 1 \(.+\) has given no sign of life for 1 s: its machine", sentence)
 
 
 def test_a_process_has_its_share_of_the_processors(monkeypatch):
@@ -117,6 +140,30 @@ def test_one_killed_ends_the_others_in_seconds_and_the_run_goes_on(make_run, man
     for part in ("student", "teacher"):
         for name, value in one[part].items():
             assert torch.allclose(value, other[part][name], atol=1e-5), (part, name)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("hangs", [0, 1])
+def test_one_that_hangs_ends_the_others_with_a_sentence(make_run, port, monkeypatch, hangs):
+    monkeypatch.setenv("FEWSHOT_LAB_LOST_SECONDS", "4")
+    folder = make_run(steps=100_000, learning_rate=2e-5, head_learning_rate=1e-4)
+    ranks = start_ranks(folder, 2, port=port)
+    until = time.monotonic() + 240
+    while newest_step(folder) < 5:
+        assert all(rank.poll() is None for rank in ranks), (folder / "log.txt").read_text()
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    ranks[hangs].send_signal(signal.SIGSTOP)
+    ended([ranks[1 - hangs]])
+    ranks[hangs].kill()
+    ranks[hangs].wait()
+    words = (folder / ("log.txt" if hangs else "log-1.txt")).read_text()
+    assert re.search(rf"Process {hangs} \(.*\) has given no sign of life for 4 s", words)
+    assert f"resumed, it goes on from step {newest_step(folder):,}" in words
+    if hangs:
+        status = json.loads((folder / "status.json").read_text())
+        assert status["state"] == "failed"
+        assert status["message"] in words
 
 
 @pytest.mark.exhaustive

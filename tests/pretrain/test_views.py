@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional
 
-from fewshot_lab.pretrain import Recipe
+from fewshot_lab.pretrain import PRESETS, Recipe
 from fewshot_lab.pretrain.colour import coloured, draw_colours
 from fewshot_lab.pretrain.crops import CropDataset, collate, coloured_views
 from fewshot_lab.pretrain.geometry import crop_batch, crop_one, draw_boxes, draw_warps, homography
@@ -116,6 +116,23 @@ def test_the_two_global_views_differ_where_dinos_do():
     assert float(local[..., 6].sum()) == 0
     sigma = pairs[:, 0, 5]
     assert (float(sigma.min()), float(sigma.max())) == pytest.approx((0.1, 5.0), abs=0.02)
+
+
+@pytest.mark.parametrize("kind", PRESETS)
+def test_the_views_of_every_kind_differ_and_none_turns_bright_into_dark(kind):
+    recipe = Recipe.for_dataset(500, modality=kind).recipe
+    often = 1.0 if recipe.saturation > 0.1 else 0.5  # where fine structures are the finding
+    blurs = recipe.blur_probability, recipe.blur_probability_second, recipe.blur_probability_local
+    assert blurs == (often, 0.1, often / 2)
+    assert recipe.solarise_probability == 0
+
+
+def test_recipes_of_before_keep_their_views():
+    for values in ({"blur_probability": 0.3}, Recipe(blur_probability=0.3).to_dict()):
+        kept = Recipe.from_dict(values)
+        assert kept.blur_probability_second == kept.blur_probability_local == 0.3
+    asked = Recipe.for_dataset(500, blur_probability=0.0).recipe
+    assert (asked.blur_probability_second, asked.blur_probability_local) == (0, 0)
 
 
 def test_blur_follows_the_size_of_the_crop():

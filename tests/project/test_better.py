@@ -42,7 +42,7 @@ def gain(rng, per_class, strengths, classes=4):
     return paired_gain(y, rates[1] - rates[0], level=0.975)
 
 
-@pytest.mark.parametrize("per_class", [5, 15])
+@pytest.mark.parametrize("per_class", [5, pytest.param(15, marks=pytest.mark.exhaustive)])
 def test_equal_backbones_bring_no_offer(per_class):
     rng = np.random.default_rng(per_class)
     found = [gain(rng, per_class, (2.5, 2.5)) for _ in range(60)]

@@ -186,6 +186,7 @@ def test_a_copy_of_a_dicom_file_under_another_name_has_no_header(
     assert named(project.folder) == []
 
 
+@pytest.mark.slow
 def test_what_a_command_writes_is_its_users_alone(home: Path, tmp_path: Path) -> None:
     picture(tmp_path / "a.png", 1)
     for arguments in (["create", "p"], ["import", "p", str(tmp_path / "a.png"), "--copy"]):

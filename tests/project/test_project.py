@@ -275,6 +275,7 @@ def test_a_second_import_with_reference_labels_fills_them_in(project, cells):
     }
 
 
+@pytest.mark.slow
 def test_a_first_map_of_what_is_embedded_gives_way_to_the_whole_one(project):
     assert project.first_map() is False
     project.embed(shard=(0, 2))

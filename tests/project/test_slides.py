@@ -177,6 +177,7 @@ def test_the_terminal_shows_the_tissue_and_then_makes_those_tiles(home, folder, 
     assert "change its size" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
 def test_killed_in_the_middle_an_import_goes_on(home, folder):
     with Project.create("killed") as project:

@@ -188,6 +188,7 @@ def test_an_animated_gif_is_a_clip(home, tmp_path):
         assert np.abs(picture - np.asarray(pictures[4]))[9:].mean() < 12, "256 colours a frame"
 
 
+@pytest.mark.slow
 def test_an_import_that_is_killed_goes_on(write_video, home, tmp_path):
     video = write_video(tmp_path / "v.mp4", 250, size=(640, 480), options={"preset": "ultrafast"})
     with Project.create("p", home=home):

@@ -58,8 +58,12 @@ def test_images_that_are_away_are_told_and_tried_again(
     assert f"{files[0]}: The file is not there." in printed.err
     for file in files:
         file.with_suffix(".away").rename(file)
+    (block,) = (project.folder.parent / ".runs" / ".cache").glob("*/*.u8")
+    block.write_bytes(b"of other images")
     assert verb([*line, "two"]) == 0
     assert "two has learnt from 48 images." in capsys.readouterr().out
+    assert verb(["runs", "two"]) == 0
+    assert "Of 1 file of decoded images" in capsys.readouterr().out
     assert find_run("two").metrics()[-1]["epoch"] == 2 * 8 / 48
 
 
@@ -90,7 +94,7 @@ def test_a_run_that_collapses_says_which_clone_to_try(
     assert [r["name"] for r in json.loads(capsys.readouterr().out)["runs"]] == ["cool"]
 
 
-@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.exhaustive), 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 @pytest.mark.usefixtures("project")
 def test_in_the_foreground_a_run_says_for_whom_it_waits(processes: int) -> None:
     from fewshot_lab.jobs import queue_slot

@@ -20,6 +20,7 @@ from fewshot_lab.runs import (
     process_environment,
     read_images,
     run_images,
+    run_rank,
     torchrun_command,
 )
 
@@ -140,26 +141,23 @@ def test_images_as_an_earlier_version_listed_them_are_read(tmp_path: Path) -> No
 
 def test_a_checkpoint_of_another_recipe_is_refused(new_run: NewRun) -> None:
     run = new_run(steps=8)
-    launch_run(run)
-    wait_for(run, lambda s: not s.active)
+    run_rank(run.folder)
     other = create_run("other", ["cells"], [], run.recipe.changed(learning_rate=1.0))
     (other.folder / "images.jsonl").write_bytes((run.folder / "images.jsonl").read_bytes())
     (run.folder / "checkpoints").rename(other.folder / "checkpoints")
-    launch_run(other)
-    status = wait_for(other, lambda s: not s.active)
-    assert status.state == "failed"
-    assert "another recipe (learning_rate was" in status.message
+    with pytest.raises(FewshotLabError, match=r"another recipe \(learning_rate was"):
+        run_rank(other.folder)
+    assert other.status().state == "failed"
 
 
 def test_a_damaged_checkpoint_is_passed_over(new_run: NewRun) -> None:
     run = new_run(steps=10)
-    launch_run(run)
-    wait_for(run, lambda s: not s.active)
+    run_rank(run.folder)
     newest = run.folder / "checkpoints" / "step-000000010.pt"
     newest.write_bytes(newest.read_bytes()[:1000])
     assert torch.load(run.folder / "checkpoints" / "step-000000005.pt", weights_only=True)
     status = run.folder / "status.json"
     status.write_text(status.read_text().replace('"finished"', '"stopped"'))
-    launch_run(run)
-    assert wait_for(run, lambda s: not s.active).state == "finished"
+    run_rank(run.folder)
+    assert run.status().state == "finished"
     assert [r["step"] for r in run.metrics() if r.get("name") == "resumed"] == [5]

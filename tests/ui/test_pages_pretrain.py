@@ -9,11 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import pretrain
 from fewshot_lab.images.demo import draw_demo
-from fewshot_lab.pretrain import Recipe, RunImage
-from fewshot_lab.pretrain.cost import CostEstimate
+from fewshot_lab.pretrain import CostEstimate, Recipe, RunImage, cost
 from fewshot_lab.project import Project
 from fewshot_lab.runs import create_run, list_runs
-from fewshot_lab.ui import run_recipe, run_words, runs_table
+from fewshot_lab.ui import run_words, runs_table
 
 from .conftest import words
 
@@ -34,53 +33,57 @@ def test_without_images_it_offers_to_import(open_app: Callable[..., AppTest], ho
     assert "no images yet" in words(open_app("pretrain.py", "blood"))
 
 
-def slow_machine(recipe: Recipe, **where: object) -> CostEstimate:
-    """Forecast as a machine would that trains on two images a second."""
-    training = recipe.steps * recipe.batch_size / 2
-    hours = training / 3600
-    return CostEstimate(2.0, hours, 1.0, f"Cost: {hours:.1f} hours.", {"training": training}, 0.1)
+@pytest.fixture
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Measure as a machine would that trains on two images a second; keep that it was done."""
+    measured: list[bool] = []
+
+    def known(recipe: Recipe, **where: object) -> CostEstimate | None:
+        training = recipe.steps * recipe.batch_size / 2
+        hours = training / 3600
+        sentence = f"Cost: {hours:.2f} hours."
+        cost = CostEstimate(2.0, hours, 1.0, sentence, {"training": training}, 0.1)
+        return cost if measured else None
+
+    def measure(recipe: Recipe, *, again: bool, **where: object) -> CostEstimate | None:
+        measured.append(again)
+        return known(recipe)
+
+    monkeypatch.setattr(pretrain, "known_cost", known, raising=False)
+    monkeypatch.setattr(pretrain, "estimate_cost", measure, raising=False)
+    return measured
 
 
 @pytest.mark.usefixtures("blood")
 def test_a_run_starts_only_once_its_cost_is_known(
-    open_app: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+    open_app: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, slow_machine: list[bool]
 ) -> None:
-    monkeypatch.setattr(pretrain, "estimate_cost", slow_machine, raising=False)
-    monkeypatch.setattr(run_recipe, "_LONG_HOURS", 0.1)
-    monkeypatch.setattr(run_recipe, "_SHORT_HOURS", 0.05)
+    monkeypatch.setattr(cost, "_LONG", 360.0)
+    monkeypatch.setattr(cost, "_SHORT", 180.0)
+    monkeypatch.setattr(cost, "_LEAST_STEPS", 5)
     app = open_app("pretrain.py", "blood")
     assert app.button(key="fl-start-run").disabled
     assert "measure it first" in words(app)
     app.button(key="fl-cost").click().run()
     said = words(app)
-    assert "Cost: 0.3 hours." in said
-    assert "A smaller recipe" in said
+    assert "Cost: 0.33 hours." in said
+    assert "A smaller recipe, 15 passes over the images instead of 100: 3 min" in said
     assert "expected gain unknown" in said
     assert not app.button(key="fl-start-run").disabled
     app.button(key="fl-smaller").click().run()
-    # Another recipe has another cost.
-    assert app.button(key="fl-start-run").disabled
-    assert "The smaller recipe" in words(app)
+    # The same steps were measured: what fewer of them cost is known.
+    assert "Cost: 0.05 hours." in words(app)
+    assert "A smaller recipe," not in words(app)
+    assert not app.button(key="fl-start-run").disabled
     app.button(key="fl-whole").click().run()
     assert "The smaller recipe" not in words(app)
-    assert not app.button(key="fl-start-run").disabled
+    app.button(key="fl-cost").click().run()
+    assert slow_machine == [False, True]
     assert not app.exception
 
 
-@pytest.mark.parametrize(
-    ("epochs", "hours", "passes"), [(100, 2.9, None), (100, 29, 7), (3, 40, 2), (2, 40, None)]
-)
-def test_a_smaller_recipe_takes_two_hours(
-    epochs: float, hours: float, passes: float | None
-) -> None:
-    assert run_recipe.smaller_epochs(epochs, hours) == passes
-
-
-@pytest.mark.usefixtures("blood")
-def test_a_new_run_is_proposed_with_its_recipe(
-    open_app: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pretrain, "estimate_cost", slow_machine, raising=False)
+@pytest.mark.usefixtures("blood", "slow_machine")
+def test_a_new_run_is_proposed_with_its_recipe(open_app: Callable[..., AppTest]) -> None:
     app = open_app("pretrain.py", "blood")
     said = words(app)
     assert "24 images; labels are not used for training" in said

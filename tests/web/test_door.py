@@ -253,6 +253,7 @@ def test_fuzzed_queries_are_answered_with_sentences(
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_as_such_and_the_same_label_is_taken_later(
     client: TestClient, project: Project
 ) -> None:

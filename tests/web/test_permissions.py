@@ -112,6 +112,7 @@ def test_every_page_has_a_rule() -> None:
     assert {action for pair in PAGE_ACTIONS.values() for action in pair if action} <= set(ACTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", TABLE, ids=lambda route: route.path)
 def test_nobody_gets_in_without_signing_in(app: Starlette, route: Route) -> None:
     if route.path in OPEN:

@@ -1,7 +1,5 @@
 """A cell's own frame and dyes, its body and its nucleus: what all cells are drawn with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

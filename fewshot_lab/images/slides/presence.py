@@ -30,10 +30,10 @@ def slides_in(sources: Sequence[Path], *, looks: int | None = None) -> list[Foun
         Into how many files whose ending does not tell (TIFF, DICOM) to look, among the first
         20,000 names, so that a page can ask at any time; all of them by default.
     """
-    return list(_found(sources, looks))
+    return list(_slides_in(sources, looks))
 
 
-def _found(sources: Sequence[Path], looks: int | None) -> Iterator[FoundSlide]:
+def _slides_in(sources: Sequence[Path], looks: int | None) -> Iterator[FoundSlide]:
     series: set[str | None] = set()
     for source in sources:
         for name, file in _files(source, at_a_glance=looks is not None):

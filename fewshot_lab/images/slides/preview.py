@@ -1,7 +1,5 @@
 """What an import would make of a slide, before it is started: counted, timed and drawn."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

@@ -82,16 +82,11 @@ def results_and_job(
     bool, bool
         Whether there is a result, and whether a job is at work (then no form is wanted).
     """
-    job = work.active(project, (verb,))
     result = newest(project, kind)
     if result is not None:
         draw(result)
         st.divider()
-    if job is not None:
-        work.show(job)
-    elif (last := work.latest(project, (verb,))) is not None:
-        work.show_ending(project, last)
-    return result is not None, job is not None
+    return result is not None, work.is_busy(project, verb)
 
 
 def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, str]:

@@ -15,7 +15,7 @@ from fewshot_lab.project import (
     settings_of,
     threshold_words,
 )
-from fewshot_lab.ui import pages, probability_charts
+from fewshot_lab.ui import chart_parts, pages, probability_charts
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import prediction_sets, unlike_images
 from fewshot_lab.ui.evaluate.parts import follow_labels, learning
@@ -91,7 +91,7 @@ def draw(project: Project, snapshot: Snapshot) -> None:
         (right, probability_charts.reliability(probabilities), "fl-reliability"),
     ):
         with column:
-            st.plotly_chart(chart, config=probability_charts.CONFIG, key=key)
+            st.plotly_chart(chart, config=chart_parts.CONFIG, key=key)
     reliability = probabilities.reliability
     how = (
         f"{reliability_words(probabilities)} {gathered.calibration.sentence} Both charts: "
