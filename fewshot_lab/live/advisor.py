@@ -1,17 +1,17 @@
 """What the next labels are worth, measured beside the refits and never before them."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable
 from threading import Condition, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fewshot_lab import jobs
+from fewshot_lab.classifiers import Fitted
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import Advice, ReplayPlan
 from fewshot_lab.project import (
+    ProjectCore,
     advise,
     is_due,
     newest,
@@ -20,10 +20,6 @@ from fewshot_lab.project import (
     strategy_of,
     take_evidence,
 )
-
-if TYPE_CHECKING:
-    from fewshot_lab.classifiers import Fitted
-    from fewshot_lab.project import ProjectCore
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from fewshot_lab.project import (
     ErrorCost,
     LabelArrays,
     Predictions,
+    ProjectCore,
     audit_share,
     class_pairs,
     costs_of,
@@ -29,9 +30,6 @@ from fewshot_lab.project import (
     strategy_of,
 )
 from fewshot_lab.sampling import Suggestion
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import ProjectCore
 
 
 class Overtaken(Exception):  # noqa: N818

@@ -7,7 +7,7 @@ import logging
 import time
 from pathlib import Path
 from threading import Condition, Event, Lock, Thread
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,9 +16,7 @@ from fewshot_lab.live.advisor import Advisor
 from fewshot_lab.live.refit import Asked, Overtaken, Refit
 from fewshot_lab.live.session_images import Images, look_at
 from fewshot_lab.live.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import ProjectCore
+from fewshot_lab.project import ProjectCore
 
 log = logging.getLogger(__name__)
 

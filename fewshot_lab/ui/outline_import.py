@@ -1,24 +1,18 @@
 """Outlines drawn in QuPath as labels of tiles: what it would do, told before it is done."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from fewshot_lab.exchange import OutlinePreview, label_by_outlines, preview_outlines
-from fewshot_lab.project import slides_of
+from fewshot_lab.project import Project, slides_of
 from fewshot_lab.ui import session
 from fewshot_lab.ui.fragments import muted, plainly
 from fewshot_lab.ui.import_outcome import remember_outcome, show_outcome
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.words import percent, plural
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import Project
 
 BY_NAME = "the one the file is named after"
 DONE = "fl-outlines"
