@@ -1,7 +1,5 @@
 """The part of the page Export that writes structured reports for a PACS, or sends them there."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import streamlit as st
