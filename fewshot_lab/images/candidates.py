@@ -7,10 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from fewshot_lab.images.volumes import Volume
+from fewshot_lab.images.volumes import Volume
 
 
 @dataclass(frozen=True)

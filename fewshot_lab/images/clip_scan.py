@@ -13,6 +13,7 @@ from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.frame_choice import ClipSettings
 from fewshot_lab.images.frame_quality import usual_sharpness
 from fewshot_lab.images.overlays import burnt_in, place_of
+from fewshot_lab.images.video_index import NO_FRAME
 from fewshot_lab.images.video_reader import reader_of
 from fewshot_lab.progress import Progress
 
@@ -102,7 +103,7 @@ class ClipScan:
             return known
         frames = list(sampled_frames(file))
         if not frames:
-            raise UnreadableImage("No frame of the video can be decoded: it is damaged.")
+            raise UnreadableImage(NO_FRAME)
         width, height = frames[0].size
         boxes = tuple(_within(box, width, height) for box in asked)
         if known is not None and known.boxes == boxes:

@@ -16,6 +16,7 @@ from fewshot_lab.images.file_types import DICOM_SUFFIXES, ending, needs_a_look
 from fewshot_lab.images.folder import list_folder, shown
 from fewshot_lab.images.frame_choice import ClipSettings
 from fewshot_lab.images.overlays import burnt_in
+from fewshot_lab.images.video_index import NO_FRAME
 from fewshot_lab.images.video_kinds import VIDEO_SUFFIXES
 from fewshot_lab.words import duration
 
@@ -141,5 +142,5 @@ def first_frame(file: Path, at: float = 0.0) -> Image.Image:
     """
     frames = list(sampled_frames(file, 9))
     if not frames:
-        raise UnreadableImage("No frame of the video can be decoded: it is damaged.")
+        raise UnreadableImage(NO_FRAME)
     return frames[min(len(frames) - 1, int(at * len(frames)))]

@@ -19,7 +19,7 @@ from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.unreadable import Unreadable
 from fewshot_lab.images.video_file import open_container, reasons
-from fewshot_lab.images.video_index import seconds_long
+from fewshot_lab.images.video_index import NO_FRAME, seconds_long
 from fewshot_lab.images.video_reader import KeptIndex, nothing_kept, reader_of, to_picture
 
 _FEW_KEYS, _DECODED = 8, 3000
@@ -135,7 +135,7 @@ def clip_facts(path: Path) -> ClipFacts:
             if decoded == _TIMED:
                 break
         if picture is None:
-            raise UnreadableImage("No frame of the video can be decoded: it is damaged.")
+            raise UnreadableImage(NO_FRAME)
         each = (time.perf_counter() - began) / decoded
         known = stream.frames or round(seconds * rate)
         frames, seconds = max(known, decoded), seconds or decoded / rate

@@ -1,7 +1,5 @@
 """Whole pictures of interlaced video, whose even and odd lines were taken one after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any

@@ -4,8 +4,6 @@ PS3.5, 8.2.5 to 8.2.10: the fragments, one after the other, are the stream; its 
 nothing but a decoder of video.
 """
 
-from __future__ import annotations
-
 import io
 import mmap
 import re

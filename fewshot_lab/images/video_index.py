@@ -15,6 +15,9 @@ from fewshot_lab.files import write_atomically
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.video_file import av, open_container, reasons
 
+NO_FRAME = (
+    "No frame of the video can be decoded: there is no whole key frame, from which decoding begins."
+)
 _CHECKED = 48
 _TOLD_EVERY = 2000
 _NO_STAMP = -(2**62)
@@ -183,7 +186,7 @@ def _by_decoding(path: Path, length: float, tell: Callable[[float, float], None]
         except av().FFmpegError:
             pass
     if not times:
-        raise UnreadableImage("No frame of the video can be decoded: it is damaged or cut short.")
+        raise UnreadableImage(NO_FRAME)
     n = len(times)
     since = np.array(times) - times[0]
     if n > 1 and not since.any():  # a stream without stamps

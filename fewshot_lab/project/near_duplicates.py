@@ -1,24 +1,20 @@
 """The near-duplicates of a project's embedded images: searched once, kept in its folder."""
 
-from __future__ import annotations
-
 import io
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.embeddings import Index
 from fewshot_lab.files import keep_if_possible
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.copies import Copies
 from fewshot_lab.project.embedded import EmbeddedProject
-
-if TYPE_CHECKING:
-    from fewshot_lab.embeddings import Index
 
 FLOOR = 0.95
 """Pairs are kept from this cosine on, so that the threshold can be moved without a search."""

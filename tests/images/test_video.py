@@ -163,6 +163,17 @@ def test_bad_videos_are_told_in_a_sentence(write_video, tmp_path):
         read_rgb(tmp_path / "good.mp4", 60)
 
 
+def test_a_video_without_any_key_frame_is_told_so(write_video, tmp_path):
+    video = write_video(tmp_path / "v.mp4", 20, options={"g": "9999", "sc_threshold": "0"})
+    with av.open(str(video)) as whole, av.open(str(tmp_path / "none.mkv"), "w") as rest:
+        stream = rest.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(whole.streams.video[0]):
+            if packet.dts is not None and not packet.is_keyframe:
+                packet.stream = stream
+                rest.mux(packet)
+    assert "there is no whole key frame" in reason(tmp_path / "none.mkv")
+
+
 def test_sound_alone_is_no_video(tmp_path):
     file = tmp_path / "talk.mp4"
     with av.open(str(file), "w") as container:

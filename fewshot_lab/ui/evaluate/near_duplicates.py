@@ -1,19 +1,15 @@
 """Near-duplicates: the pairs side by side, which are joined, and from what similarity on."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from fewshot_lab.project import Project
+from fewshot_lab.project import NearPair, Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted, plainly
 from fewshot_lab.web import api_url
 from fewshot_lab.words import count, plural
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import NearPair
 
 PAGE = 12
 COLUMNS = 3

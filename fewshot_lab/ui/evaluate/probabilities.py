@@ -1,11 +1,11 @@
 """What the probabilities are worth: calibration, a threshold, prediction sets, unlike images."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
+from fewshot_lab.evaluation import Settings
 from fewshot_lab.live import Snapshot
 from fewshot_lab.project import (
+    Gathered,
     Project,
     error_costs,
     gather,
@@ -21,10 +21,6 @@ from fewshot_lab.ui.evaluate import prediction_sets, unlike_images
 from fewshot_lab.ui.evaluate.parts import follow_labels, learning
 from fewshot_lab.ui.evaluate.probability_parts import class_rows, keep, percent_slider, unbroken
 from fewshot_lab.ui.fragments import fragment, muted
-
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Settings
-    from fewshot_lab.project import Gathered
 
 ERRORS = [0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 25, 30]
 WORDS = {
