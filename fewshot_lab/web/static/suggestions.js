@@ -95,7 +95,8 @@ export class Suggestions {
     const done = this.rows.filter((r) => isDone(model, r)).length;
     if (done === total) return [`All ${total} done: the next ones come with the refit.`, ...pair];
     const audit = this.rows.some((r) => model.isAudit(r));
-    const marks = ` marks images drawn at random, which measure${pair.length ? "; they stay among these" : ""}.`;
+    const drawn = suggestion?.audit ? "them" : "images drawn at random, which measure";
+    const marks = ` marks ${drawn}${pair.length ? "; they stay among these" : ""}.`;
     const end = [
       ...(audit ? [`${done} of ${total} done; `, h("em", {}, "A"), marks] : [`${done} of ${total} done.`]),
       ...(pair.length ? pair : this.strategy()),
