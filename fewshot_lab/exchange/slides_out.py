@@ -15,7 +15,7 @@ from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.heat_map import write_heat_map
 from fewshot_lab.exchange.output_place import output_place
-from fewshot_lab.export import TileFeature, as_csv, write_features
+from fewshot_lab.export import LOG, TileFeature, as_csv, write_features
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images import UnreadableImage
 from fewshot_lab.progress import Progress, silent
@@ -72,6 +72,7 @@ class _TileAnswers:
     probabilities: dict[str, np.ndarray]
     predicted: dict[str, str]
     audit: set[str]
+    log: str
     note: str
 
 
@@ -123,7 +124,10 @@ def write_slides(
             own = tiles[slide.name] = tiles_of(project, slide)
             if "geojson" in kinds:
                 features = _features(slide, own, answers)
-                write(f"{stems[slide.name]}.geojson", partial(write_features, tiles=features))
+                write(
+                    f"{stems[slide.name]}.geojson",
+                    partial(write_features, tiles=features, log=answers.log),
+                )
             shown = [tile for tile in own if tile.image_id in answers.probabilities]
             if "heat-map" in kinds and shown:
                 heat_map = partial(_heat_map, slide=slide, tiles=shown, answers=answers)
@@ -132,10 +136,10 @@ def write_slides(
             rows = (
                 _tile_row(slide, tile, answers) for slide in slides for tile in tiles[slide.name]
             )
-            columns = [*_TILE_COLUMNS, *_SAID, *(f"p_{name}" for name in answers.names)]
+            columns = [*_TILE_COLUMNS, *_SAID, *(f"p_{name}" for name in answers.names), LOG]
             tables = {"tiles.csv": as_csv(columns, rows)}
             if report is not None:
-                tables["slides.csv"] = slides_csv(report, tiles)
+                tables["slides.csv"] = slides_csv(report, answers.log, tiles)
             for name, text in tables.items():
                 write(name, partial(write_atomically, data=text.encode(table_encoding())))
         progress("slides", len(slides), len(slides))
@@ -146,8 +150,11 @@ def write_slides(
     return WrittenSlides(files, len(each), withheld, answers.note)
 
 
-def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str:
-    """Return one row per slide: its answer, and the share of each class with its interval."""
+def slides_csv(report: SlideReport, log: str, names: Collection[str] | None = None) -> str:
+    """Return one row per slide: its answer, and the share of each class with its interval.
+
+    ``log`` is the log's position and hash, the same in each row.
+    """
     classes = list(report.colours)
     shares = [f"share_{name}{end}" for name in classes for end in ("", "_low", "_high")]
     columns = ["slide", "tiles", "labelled", "predicted", "rule"]
@@ -157,12 +164,13 @@ def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str
             continue
         row: dict[str, Any] = {"slide": each.slide.name, "tiles": each.tiles}
         row |= {"labelled": each.labelled, "predicted": each.answer, "rule": report.rule.rule}
+        row[LOG] = log
         row |= {f"score_{name}": f"{value:.6f}" for name, value in each.scores.items()}
         for name, share in each.shares.items():
             ends = {"": share.value, "_low": share.low, "_high": share.high}
             row |= {f"share_{name}{end}": f"{value:.6f}" for end, value in ends.items()}
         rows.append(row)
-    return as_csv([*columns, *(f"score_{name}" for name in classes), *shares], rows)
+    return as_csv([*columns, *(f"score_{name}" for name in classes), *shares, LOG], rows)
 
 
 def slide_origin(slide: Slide) -> tuple[int, int]:
@@ -216,13 +224,13 @@ def _tile_answers(
     }
     audit = store.audit_ids() - labels.keys()
     colours = {row.name: row.color for row in classes.values()}
-    note = ""
+    log, note = str(store.log_head()), ""
     try:
         predicted = predicted or PredictedImages.by(project.fit())
     except FewshotLabError as error:
         note = f"No predictions: {error}"
     if predicted is None:
-        return _TileAnswers(colours, labels, [], {}, {}, audit, note), None
+        return _TileAnswers(colours, labels, [], {}, {}, audit, log, note), None
     report = slide_report(project, predicted)
     names = list(report.colours)
     best = predicted.decided(project)
@@ -234,6 +242,7 @@ def _tile_answers(
         {predicted.ids[k]: predicted.probabilities[k] for k in shown},
         {predicted.ids[k]: names[best[k]] for k in shown},
         audit,
+        log,
         note,
     ), report
 
@@ -264,7 +273,8 @@ def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], answers: _Ti
     boxes = np.array([(t.x, t.y, t.x + t.width, t.y + t.height) for t in tiles], float)
     p = np.stack([answers.probabilities[tile.image_id] for tile in tiles])
     channels = [(name, answers.colours[name]) for name in answers.names]
-    write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels)
+    about = f"Probabilities by Fewshot Lab, of labels until {answers.log}"
+    write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels, about)
 
 
 def _tile_row(slide: Slide, tile: SlideTile, answers: _TileAnswers) -> dict[str, Any]:
@@ -272,7 +282,7 @@ def _tile_row(slide: Slide, tile: SlideTile, answers: _TileAnswers) -> dict[str,
     row: dict[str, Any] = {"slide": slide.name, "image": tile.image_id}
     row |= {name: getattr(tile, name) for name in ("x", "y", "width", "height")}
     row["micrometres_per_pixel"] = "" if tile.mpp is None else f"{tile.mpp:.6g}"
-    row |= {"label": label, "annotator": annotator}
+    row |= {"label": label, "annotator": annotator, LOG: answers.log}
     if (p := answers.probabilities.get(tile.image_id)) is not None:
         best = answers.predicted[tile.image_id]
         each = {f"p_{name}": f"{value:.6f}" for name, value in zip(answers.names, p, strict=True)}

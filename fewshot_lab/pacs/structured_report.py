@@ -71,6 +71,7 @@ def structured_report(
             f"backbone {fingerprint}",
             f"classifier: {classifier.sentence}",
             f"trained on {plural(len(classifier.training.ids), 'labelled image')}",
+            f"log of labels {project.store.log_head()}",
         ],
     )
     device = DeviceObserverIdentifyingAttributes(

@@ -19,7 +19,7 @@ COLUMNS = ("Date", "Modality", "Series", "Images", "Patient", "Description")
 def from_pacs(project: Project) -> None:
     """Search by patient, accession number or date, choose a study, fetch it."""
     visitor.require("import", project.name)
-    pacs = connect()
+    pacs = connect(attempts=1)
     fetched = work.latest(project, (VERB,))
     report = fetched.report() if fetched is not None else None
     if report is not None:
@@ -64,13 +64,15 @@ def search_form(pacs: Pacs, key: str) -> tuple[list[FoundStudy], bool] | None:
             muted("Name a patient, an accession number or a date.")
         else:
             on = day.strftime("%Y%m%d") if isinstance(day, date) else ""
-            st.session_state[f"{key}-found"] = search_studies(
-                pacs,
-                patient=patient.strip(),
-                accession=accession.strip(),
-                date=on,
-                modality=modality.strip().upper(),
-            )
+            st.session_state.pop(f"{key}-found", None)
+            with st.spinner(f"Asking {pacs.name}"):
+                st.session_state[f"{key}-found"] = search_studies(
+                    pacs,
+                    patient=patient.strip(),
+                    accession=accession.strip(),
+                    date=on,
+                    modality=modality.strip().upper(),
+                )
     found: tuple[list[FoundStudy], bool] | None = st.session_state.get(f"{key}-found")
     return found
 

@@ -107,7 +107,7 @@ def _fetched_studies(project: Project) -> list[str]:
     """Ask for the studies that images were fetched of, as these are nowhere stored."""
     muted("Originals of fetched images are in the PACS: search their studies, and tick them.")
     with sentences():
-        pacs = connect()
+        pacs = connect(attempts=1)
         found = search_form(pacs, "fl-report-pacs")
         if found is not None:
             return named(project, choose_studies(found, "fl-report-pacs", several=True), "--study")

@@ -180,6 +180,8 @@ def test_a_report_is_tid_1500_and_goes_back(labelled, pacs, orthanc, stored, tmp
         assert meaning in ("nodule", "no nodule")
         assert items["111001", "DCM"].TextValue == "Fewshot Lab"  # algorithm name
         assert items["112040", "DCM"].UID
+    log = f"log of labels {project.store.log_head()}"
+    assert log in [getattr(item, "TextValue", "") for *_, item in walk]
     referenced = {
         str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
         for _, _, kind, _, item in walk
