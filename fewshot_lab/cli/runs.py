@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command()(stop)
     app.command(name="clone-run")(clone_run)
     app.command(name="delete-run")(delete_run)
+    app.command(name="merge-adapter")(merge_adapter)
     app.command(name="pretrain-rank", hidden=True)(pretrain_rank)
 
 
@@ -112,6 +113,30 @@ def delete_run(run: RunName, home: Home = None, json: Json = False) -> None:
     deleted = find_run(run)
     deleted.delete()
     tell({"deleted": deleted.name}, f"{deleted.name} is deleted.", as_json=json)
+
+
+def merge_adapter(
+    adapter: Annotated[
+        Path, typer.Argument(metavar="ADAPTER", help="A run's adapter.safetensors.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Where the weights are that it was trained on; as the run had them, if not said.",
+            show_default=False,
+        ),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Put an adapter into the weights it was trained on: a backbone in one file."""
+    from fewshot_lab.pretrain import merge_adapter as merge
+
+    merge(adapter, out, base)
+    text = f"{out} is the whole backbone: --backbone {out} embeds with it."
+    tell({"backbone": str(out)}, text, as_json=json)
 
 
 def pretrain_rank(
