@@ -60,7 +60,7 @@ def debian(program: str, *more: str) -> str | None:
 
 def shown(step: list[str]) -> None:
     """Print a command."""
-    print("\n$", " ".join(["python", *step[1:]]), flush=True)
+    print("\n$", " ".join([Path(step[0]).name, *step[1:]]), flush=True)
 
 
 def javascript_tools() -> str | None:
@@ -72,23 +72,6 @@ def javascript_tools() -> str | None:
         print("\n$ npm ci", flush=True)
         subprocess.run([npm, "ci"], cwd=ROOT)
     return npm
-
-
-def check_javascript(npm: str | None) -> list[str]:
-    """Check the label page's JavaScript, where there is npm; return what failed."""
-    if not npm:
-        print("\nThe label page's JavaScript is not checked: npm is missing.", flush=True)
-        return ["npm"] if os.environ.get("CI") == "true" else []
-    print("\n$ npm run check", flush=True)
-    return ["npm"] if subprocess.run([npm, "run", "check"], cwd=ROOT).returncode else []
-
-
-def check_docs(python: str) -> list[str]:
-    """Build the docs' site, warnings as errors and links checked; return what failed."""
-    print("\n$ python -m mkdocs build --strict", flush=True)
-    variables = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    build = [python, "-m", "mkdocs", "build", "--quiet", "--strict"]
-    return ["mkdocs"] if subprocess.run(build, cwd=ROOT, env=variables).returncode else []
 
 
 def print_coverage(python: str, data: Path) -> None:
@@ -135,9 +118,14 @@ def main() -> int:
     left_out = LONG if quick else () if measured else ("exhaustive",)
     # Before the tests: those in the browser use one of the tools.
     npm = None if arguments else javascript_tools()
-    which = ["--ignore=tests/e2e"]
-    which += ["-m", f"not ({' or '.join(left_out)})"] if left_out else []
-    beside = None
+    marked = ["-m", f"not ({' or '.join(left_out)})"] if left_out else []
+    which = ["--ignore=tests/e2e", *marked]
+    # Beside the unit tests, one after the other: tests in the browser mostly wait for a page.
+    beside = {} if arguments or npm is None else {"npm": [npm, "run", "check"]}
+    failed = []
+    if not arguments and npm is None:
+        print("\nThe label page's JavaScript is not checked: npm is missing.", flush=True)
+        failed += ["npm"] if os.environ.get("CI") == "true" else []
     if arguments:
         tests = [*pytest, *([] if with_browser else which), *arguments]
     else:
@@ -147,34 +135,34 @@ def main() -> int:
         tests = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
         tests.append("--no-loadscope-reorder")  # tests/conftest.py orders the files
         if with_browser:
-            # Beside the others: they mostly wait for a page.
-            in_browser = [python, "-m", *measure, "pytest", "tests/e2e"]
-            kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-            beside = ThreadPoolExecutor(1).submit(
-                subprocess.run, in_browser, cwd=ROOT, env=variables, **kept
-            )
+            browser_tests = [python, "-m", *measure, "pytest", "tests/e2e", *marked]
+            beside = {"pytest in the browser": browser_tests, **beside}
+        if not quick:
+            beside["mkdocs"] = [python, "-m", "mkdocs", "build", "--quiet", "--strict"]
+    variables["NO_MKDOCS_2_WARNING"] = "1"
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    pool = ThreadPoolExecutor(1)
+    ended = {
+        name: pool.submit(subprocess.run, step, cwd=ROOT, env=variables, **kept)
+        for name, step in beside.items()
+    }
     steps = [
         [python, "-m", "ruff", "check", "."],
         [python, "-m", "ruff", "format", "--check", "."],
         [python, "-m", "mypy"],
         tests,
     ]
-    failed = []
     for step in steps:
         shown(step)
         if subprocess.run(step, cwd=ROOT, env=variables).returncode:
             failed.append("pytest" if "pytest" in step else step[2])
-    if beside is not None:
-        shown(in_browser)
-        print(beside.result().stdout, flush=True)
-        if beside.result().returncode:
-            failed.append("pytest in the browser")
+    for name, step in beside.items():
+        shown(step)
+        print(ended[name].result().stdout, flush=True)
+        failed += [name] if ended[name].result().returncode else []
     if measured:
         print_coverage(python, data)
     shutil.rmtree(data.parent)
-    if not arguments:
-        failed += check_javascript(npm)
-        failed += [] if quick else check_docs(python)
     if failed:
         print("\nFailed:", ", ".join(failed), flush=True)
     return 1 if failed else 0

@@ -4,12 +4,9 @@ import json
 import multiprocessing
 import random
 import secrets
-import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +16,20 @@ HEADERS = {"X-Fewshot": "1", "Content-Type": "application/json"}
 MOST_WAITING = 12
 """A person sees that nothing is stored, and waits."""
 ACTIONS = "/fewshot/api/cells/actions"
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What is labelled, and by which cookie each annotator is known; none without sign-in."""
+
+    image_ids: list[str]
+    class_ids: list[int]
+    cookies: dict[str, str]
+
+    def headers(self, annotator: str) -> dict[str, str]:
+        """Return what an annotator's browser sends along."""
+        cookie = self.cookies.get(annotator)
+        return HEADERS | ({"Cookie": cookie} if cookie else {})
 
 
 @dataclass
@@ -58,8 +69,8 @@ class PageSent:
 class Client:
     """An annotator whose server dies again and again."""
 
-    def __init__(self, url: str, annotator: str, seed: int, folder: Path):
-        self.url, self.annotator, self.seed, self.folder = url, annotator, seed, folder
+    def __init__(self, url: str, annotator: str, seed: int, labelling: Labelling):
+        self.url, self.annotator, self.seed, self.labelling = url, annotator, seed, labelling
         self.stop = FORK.Event()
         self.answers: Any = FORK.Queue()
         self.acknowledged = FORK.Value("l", 0)
@@ -68,12 +79,10 @@ class Client:
     def run(self) -> None:
         """Act until told to stop, then until the outbox is empty; hand over what was sent."""
         chance = random.Random(f"{self.seed} {self.annotator}")
-        with closing(sqlite3.connect(self.folder / "project.sqlite")) as database:
-            self.ids = [row[0] for row in database.execute("select id from images")]
-            self.classes = [row[0] for row in database.execute("select class_id from class_events")]
         pages: list[PageSent] = []
         queue: list[tuple[PageSent, int]] = []
-        with httpx.Client(base_url=self.url, headers=HEADERS) as http, ThreadPoolExecutor(2) as two:
+        headers = self.labelling.headers(self.annotator)
+        with httpx.Client(base_url=self.url, headers=headers) as http, ThreadPoolExecutor(2) as two:
             while queue or not self.stop.is_set():
                 if len(queue) < MOST_WAITING and not self.stop.is_set():
                     if not pages or chance.random() < 0.01:  # a page that is loaded anew
@@ -102,8 +111,10 @@ class Client:
             **signed,
             "do": "label",
             "kind": kind,
-            "class_id": chance.choice(self.classes) if kind == "class" else None,
-            "images": "".join(chance.sample(self.ids, chance.choice((1, 1, 1, 3, 12)))),
+            "class_id": chance.choice(self.labelling.class_ids) if kind == "class" else None,
+            "images": "".join(
+                chance.sample(self.labelling.image_ids, chance.choice((1, 1, 1, 3, 12)))
+            ),
             "view": "grid",
         }
 
@@ -132,15 +143,18 @@ class Client:
         return acks
 
 
-def resend(url: str, pages: list[PageSent], n: int, chance: random.Random) -> list[str]:
+def resend(
+    url: str, labelling: Labelling, pages: list[PageSent], n: int, chance: random.Random
+) -> list[str]:
     """Send acknowledged actions once more; return where an answer is another one, or new."""
     every = [(page, q) for page in pages for q in page.acknowledged]
     problems = []
-    with httpx.Client(base_url=url, headers=HEADERS, timeout=60) as http:
+    with httpx.Client(base_url=url, timeout=60) as http:
         positions = set()
         for page, q in chance.sample(every, min(n, len(every))):
             body = {"annotator": page.annotator, "actions": [page.actions[q]]}
-            answer = http.post(ACTIONS, content=json.dumps(body)).json()
+            headers = labelling.headers(page.annotator)
+            answer = http.post(ACTIONS, content=json.dumps(body), headers=headers).json()
             positions.add(answer["position"])
             known = q in page.idle or answer["acks"][0].get("position") == page.acknowledged[q]
             if not known or "error" in answer["acks"][0]:

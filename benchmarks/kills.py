@@ -1,6 +1,7 @@
 """The server killed again and again under six clients: what was acknowledged is there, once.
 
-    python benchmarks/kills.py [--kills 1000] [--clients 6] [--app] [--seed 0]
+    python benchmarks/kills.py [--kills 1000] [--clients 6] [--app] [--seed 0] [--sign-in]
+                               [--database postgresql://...]
 
 Each client is a process with the outbox of a page: it labels single images and groups, undoes,
 redoes and clears, sends each batch until it is acknowledged, sends some twice at once, gives up on
@@ -9,13 +10,15 @@ random moments, some of them while it starts. At the end every acknowledged acti
 log exactly once, at the position that was acknowledged, with the images that were sent; the order
 in which a page sent them holds; sent again they change nothing; ``verify`` finds the chain whole.
 
-The log is read with the standard library's sqlite3, not with the code that wrote it. Without
+The log is read with sqlite3 or psycopg alone, not with the code that wrote it. With ``--sign-in``
+each client is an annotator with a local account. Without
 ``--app`` the server is the same routes behind the same middleware, on the same store, with real
 refits, but without Streamlit's pages, in a process forked off one that has imported everything: so
 a kill costs a second and not ten. ``--app`` starts the whole app each time.
 """
 
 import argparse
+import json
 import multiprocessing
 import os
 import random
@@ -26,8 +29,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +39,17 @@ sys.path.insert(0, str(ROOT))
 
 import httpx  # noqa: E402
 import uvicorn  # noqa: E402
-from _outbox import Client, resend  # noqa: E402
+from _outbox import Client, Labelling, resend  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from fewshot_lab.accounts import SignIn  # noqa: E402
+from fewshot_lab import accounts  # noqa: E402
 from fewshot_lab.web import Door, Identity, routes  # noqa: E402
 
+Query = Callable[[str], list[Any]]
 FORK = multiprocessing.get_context("fork")
 RESENT = 3000
+PASSWORD = "correct horse battery"
 
 
 def main() -> None:
@@ -53,26 +58,35 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--minutes", type=float, default=60, help="stop killing after so long")
     parser.add_argument("--app", action="store_true", help="start the whole app each time")
+    parser.add_argument("--sign-in", action="store_true", help="with local accounts")
+    parser.add_argument("--database", help="the URL of a PostgreSQL server; else SQLite")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"FEWSHOT_LAB_HOME": folder, "FEWSHOT_LAB_QUEUE": f"{folder}/queue"}
         os.environ |= {"FEWSHOT_LAB_COMPARE": "0", "PYTHONPATH": str(ROOT)}
+        os.environ["FEWSHOT_LAB_SIGN_IN"] = "accounts" if arguments.sign_in else "off"
+        if arguments.database:
+            os.environ["FEWSHOT_LAB_DATABASE"] = arguments.database
         Path(folder, ".started").touch()
+        names = [f"annotator {n}" for n in range(arguments.clients)]
         # Its threads would not outlive a fork.
-        maker = multiprocessing.get_context("spawn").Process(target=make_project)
-        maker.start()
-        maker.join()
+        with multiprocessing.get_context("spawn").Pool(1) as maker:
+            labelling = maker.apply(make_project, (names if arguments.sign_in else [],))
         import_all()
-        problems = kill_and_check(arguments, Path(folder, "cells"))
+        problems = kill_and_check(arguments, Path(folder, "cells"), names, labelling)
+        if arguments.database:
+            from fewshot_lab.project import Project
+
+            Project.open("cells").delete()
     for problem in problems[:20]:
         print("  " + problem)
     sys.exit(f"{len(problems)} problems" if problems else 0)
 
 
-def make_project() -> None:
-    """Make a project of 64 drawn cells, embedded and with some labels in each class."""
+def make_project(members: list[str]) -> Labelling:
+    """Make a project of 64 drawn cells with some labels in each class, and sign its members in."""
     from fewshot_lab.images.demo import draw_demo
     from fewshot_lab.project import Project
 
@@ -83,6 +97,12 @@ def make_project() -> None:
         project.make_map()
         rows = project.store.images()
         project.labels.add({row.id: str(row.reference) for row in rows[:40]}, "first")
+        for name in members:
+            accounts.accept(accounts.invite(name), PASSWORD)
+            project.store.set_member(name, "annotator")
+        cookies = {name: f"fewshot_session={accounts.begin(name)}" for name in members}
+        classes = [row.id for row in project.store.classes()]
+        return Labelling([row.id for row in rows], classes, cookies)
 
 
 def import_all() -> None:
@@ -94,7 +114,7 @@ def import_all() -> None:
 
 def serve(port: int) -> None:
     """Serve the app's routes behind its middleware, for ever."""
-    middleware = [Middleware(Door), Middleware(Identity, settings=SignIn())]
+    middleware = [Middleware(Door), Middleware(Identity, settings=accounts.sign_in())]
     app = Starlette(routes=routes(), middleware=middleware)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 
@@ -117,14 +137,14 @@ def end(process: Any) -> None:
     (process.wait if isinstance(process, subprocess.Popen) else process.join)()
 
 
-def kill_and_check(arguments: argparse.Namespace, folder: Path) -> list[str]:
+def kill_and_check(
+    arguments: argparse.Namespace, folder: Path, names: list[str], labelling: Labelling
+) -> list[str]:
     chance = random.Random(arguments.seed)
     port = arguments.port or free_port()
     url = f"http://127.0.0.1:{port}"
     start = start_app if arguments.app else start_routes
-    clients = [
-        Client(url, f"annotator {n}", arguments.seed, folder) for n in range(arguments.clients)
-    ]
+    clients = [Client(url, name, arguments.seed, labelling) for name in names]
     processes = [FORK.Process(target=client.run, daemon=True) for client in clients]
     for process in processes:
         process.start()
@@ -158,14 +178,15 @@ def kill_and_check(arguments: argparse.Namespace, folder: Path) -> list[str]:
     sent = [client.answers.get(timeout=300) for client in clients]
     for process in processes:
         process.join()
-    chosen = resend(url, [page for pages in sent for page in pages], RESENT, chance)
+    chosen = resend(url, labelling, [page for pages in sent for page in pages], RESENT, chance)
     end(server)
     print(
         f"{kills} kills ({asked} while an action was on its way, {starting} while the server "
         f"started, {unused} before it acknowledged any) in {time.monotonic() - began:.0f} s; "
         f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
-    problems = [*chosen, *compare(folder / "project.sqlite", sent)]
+    with log_of(folder, arguments.database) as query:
+        problems = [*chosen, *compare(query, sent)]
     checked = subprocess.run(
         [sys.executable, "-m", "fewshot_lab", "verify", "cells"], cwd=ROOT, text=True,
         capture_output=True, check=False,
@@ -178,15 +199,33 @@ def acknowledged(clients: list[Client]) -> int:
     return sum(client.acknowledged.value for client in clients)
 
 
-def compare(file: Path, sent: list[list[Any]]) -> list[str]:
+@contextmanager
+def log_of(folder: Path, url: str | None) -> Iterator[Query]:
+    """Yield what answers a query of a project's database."""
+    if url is None:
+        with closing(sqlite3.connect(folder / "project.sqlite")) as file:
+            yield lambda query: file.execute(query).fetchall()
+        return
+    import psycopg
+
+    project_id = json.loads((folder / "project.json").read_text())["id"]
+    with psycopg.connect(url.replace("+psycopg", "")) as server:
+        find = "select nspname from pg_namespace where nspname like %s"
+        (schema,) = server.execute(find, [f"%{project_id}%"]).fetchone() or ("",)
+        server.execute(f'set search_path to "{schema}"')
+        yield lambda query: server.execute(query).fetchall()
+
+
+def compare(query: Query, sent: list[list[Any]]) -> list[str]:
     """Return where the log is another than what was acknowledged."""
-    with closing(sqlite3.connect(file)) as database:
-        query = "select client, q, id, annotator from actions where client is not null"
-        rows = [row for row in database.execute(query) if row[3].startswith("annotator ")]
-        query = "select e.action, i.id, e.kind, e.class_id from events e join images i "
-        images: dict[int, list[tuple[Any, ...]]] = {}
-        for action, *what in database.execute(query + "on i.ordinal = e.image order by e.id"):
-            images.setdefault(action, []).append(tuple(what))
+    rows = query("select client, q, id, annotator from actions where client is not null")
+    rows = [row for row in rows if row[3].startswith("annotator ")]
+    images: dict[int, list[tuple[Any, ...]]] = {}
+    for action, *what in query(
+        "select e.action, i.id, e.kind, e.class_id from events e "
+        "join images i on i.ordinal = e.image order by e.id"
+    ):
+        images.setdefault(action, []).append(tuple(what))
     stored = {(client, q): (position, annotator) for client, q, position, annotator in rows}
     times = Counter((client, q) for client, q, *_ in rows)
     problems = [f"{name} is stored {n} times" for name, n in times.items() if n > 1]

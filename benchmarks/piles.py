@@ -31,7 +31,7 @@ def figures(images: Images, seeds: range, labels: int) -> np.ndarray:
     nearest = index.search(pool.rotated, 2)[0][:, 1]
     near_duplicate = near_threshold(nearest).value
     at = [max(0.4, closer_than_usual(nearest, spreads)) for spreads, _ in RULES]
-    pairs, cosines = near_pairs(pool.rotated, index, min(at))
+    pairs, cosines, _ = near_pairs(pool.rotated, index, min(at))
     counts = np.zeros((len(RULES), 3))
     for seed in seeds:
         order = np.random.default_rng(seed).permutation(len(y))

@@ -1,6 +1,6 @@
 #!/bin/sh
-# variant.sh cuda|cpu [INDEX]: writes wanted.txt and pinned.txt, what pip is to install and in which
-# releases; for cpu, torch comes from INDEX first.
+# variant.sh cuda|cpu INDEX EXTRAS: writes wanted.txt and pinned.txt, what pip is to install and in
+# which releases; for cpu, torch comes from INDEX first. EXTRAS are those of pyproject.toml.
 set -eu
 case "$1" in
 cuda)
@@ -25,3 +25,10 @@ cpu)
     exit 1
     ;;
 esac
+# shellcheck disable=SC2086
+python3 - ${3:-} >>wanted.txt <<'EOF'
+import sys, tomllib
+with open("pyproject.toml", "rb") as file:
+    extras = tomllib.load(file)["project"]["optional-dependencies"]
+print(*(line for name in sys.argv[1:] for line in extras[name]), sep="\n")
+EOF

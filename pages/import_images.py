@@ -15,7 +15,7 @@ if job is not None:
     work.show(job)
 elif import_result.flawless(project, st.session_state.pop("fl-watched-job", None)):
     pages.go("label", project.name)  # nothing to read here: on to the map
-if job is None or job.verb not in ("import", "pacs-fetch", "demo"):
+if job is None or job.verb not in ("import", "pacs-fetch", "exchange-in", "demo"):
     if import_result.show(project) and project.store.ids():
         st.header("Import more")
     import_form.show(project)

@@ -36,6 +36,7 @@ ACTIONS: dict[str, tuple[Role, str]] = {
     "measure": (Role.SENIOR, "change how this project is measured"),
     "export": (Role.SENIOR, "take labels, figures or a classifier out of this project"),
     "import": (Role.OWNER, "bring in images"),
+    "report": (Role.OWNER, "write or send reports that name patients"),
     "settings": (Role.OWNER, "change the settings of this project"),
     "pretrain": (Role.OWNER, "pretrain on the images of this project"),
     "members": (Role.OWNER, "say who may do what in this project"),
@@ -73,6 +74,9 @@ JOB_ACTIONS = {
     "export": "export",
     "report": "export",
     "exchange-out": "export",
+    "slides-out": "export",
+    "exchange-in": "import",
+    "pacs-report": "report",
     "predict-dropped": "look",
 }
 

@@ -97,7 +97,7 @@ class Labels:
     def cosines(self) -> Float:
         """Cosines between the labelled images (n, n)."""
         if self.rows is not None:
-            return self.pool.cosines(self.rows)[:, self.rows]
+            return self.pool.cosines_among(self.rows)
         Z = self.pool.prepare(self.X)
         return Z @ Z.T
 

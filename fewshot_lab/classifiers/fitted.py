@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers.calibration import Calibration
 from fewshot_lab.classifiers.models import Model
 from fewshot_lab.classifiers.pool import Pool
+from fewshot_lab.classifiers.preparation import Rows, by_blocks
 from fewshot_lab.classifiers.stage_choice import Reading
 
 Float = NDArray[np.floating[Any]]
@@ -89,11 +90,11 @@ class Fitted:
     model: Model = field(repr=False)
     out_of_fold: OutOfFold = field(repr=False)
 
-    def probabilities(self, X: NDArray[Any]) -> Float:
-        """Return calibrated probabilities (n, K) of embeddings (n, d)."""
-        return self.model.probabilities(np.asarray(X))
+    def probabilities(self, X: Rows) -> Float:
+        """Return calibrated probabilities (n, K) of embeddings (n, d), on the disk or not."""
+        return by_blocks(self.model.probabilities, X)
 
-    def predict(self, X: NDArray[Any]) -> NDArray[np.int64]:
+    def predict(self, X: Rows) -> NDArray[np.int64]:
         """Return the most probable class id of each embedding."""
         return np.asarray(self.class_ids[self.probabilities(X).argmax(axis=1)])
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers.pool import Pool
-from fewshot_lab.classifiers.preparation import Preparation, first_columns
+from fewshot_lab.classifiers.preparation import Preparation, by_blocks, first_columns
 from fewshot_lab.classifiers.probability_maps import Isotonic, Map, Sigmoids
 
 Float = NDArray[np.floating[Any]]
@@ -201,7 +201,7 @@ class Stock:
 
     def pool_probabilities(self, pool: Pool) -> Float:
         """Return (N, K) for all images of the pool."""
-        return self.probabilities(pool.X)
+        return by_blocks(self.probabilities, pool.X)
 
     def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
         """Return the estimator, its classes renamed from class index to class id."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.backbones import Parts
-from fewshot_lab.classifiers.preparation import CHUNK, Preparation
+from fewshot_lab.classifiers.preparation import CHUNK, Preparation, Rows
 from fewshot_lab.classifiers.threads import one_blas_thread
 
 COMPONENTS = 256
@@ -18,6 +18,8 @@ SAMPLE, LARGE = 20_000, 1_500
 """Images from which principal axes are learnt (they settle long before), and the length of an
 embedding above which the axes are found by random projections, from at most:"""
 SAMPLE_OF_LARGE = 4_096
+LEARNT_FROM = 65_536
+"""Images from which centre and scale are learnt, at most; of more, some evenly spread."""
 
 
 class Pool:
@@ -29,8 +31,8 @@ class Pool:
 
     Parameters
     ----------
-    X : array (N, d), float16 or float32
-        Embeddings of all images.
+    X : Rows (N, d), float16 or float32
+        Embeddings of all images: an array, or what reads them from the disk, block by block.
     components : int
         Principal components kept, at most.
     levelled : bool
@@ -53,7 +55,7 @@ class Pool:
 
     def __init__(
         self,
-        X: NDArray[Any],
+        X: Rows,
         *,
         components: int = COMPONENTS,
         levelled: bool = False,
@@ -65,26 +67,25 @@ class Pool:
         self._learnt = learnt
         n = len(X)
         with one_blas_thread():
-            seen = X if learnt is None else X[learnt]
-            self.prepare = Preparation.of(seen, self.parts, levelled=levelled)
+            seen = np.arange(n) if learnt is None else learnt
+            some = seen[_spread(len(seen), LEARNT_FROM)]
+            self.prepare = Preparation.of(X, self.parts, levelled=levelled, rows=some)
             self.variance, self.rotation = self._axes(seen, components)
-            self.rotated = np.empty((n, self.rotation.shape[1]), dtype=np.float32)
-            for start in range(0, n, CHUNK):
-                self.rotated[start : start + CHUNK] = self.rotate(X[start : start + CHUNK])
+            self.rotated = self.rotate(X)
         self._dots: tuple[dict[int, int], NDArray[np.float32]] = ({}, np.empty((0, n), np.float32))
 
     def _axes(
-        self, X: NDArray[Any], components: int
+        self, seen: NDArray[np.int64], components: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the mean square along the leading axes (p,), and the axes (d, p)."""
-        n, large = len(X), self.parts.dimensions > LARGE
-        rows = np.linspace(0, n - 1, min(n, SAMPLE_OF_LARGE if large else SAMPLE)).astype(np.int64)
+        n, large = len(seen), self.parts.dimensions > LARGE
+        rows = seen[_spread(n, SAMPLE_OF_LARGE if large else SAMPLE)]
         p = max(1, min(components, self.parts.dimensions, max(n, 1)))
         if large:
-            return _leading_of(self.prepare(X[rows]), p)
+            return _leading_of(self.prepare(self.X[rows]), p)
         scatter = np.zeros((self.parts.dimensions,) * 2, dtype=np.float32)
         for start in range(0, len(rows), CHUNK):
-            Z = self.prepare(X[rows[start : start + CHUNK]])
+            Z = self.prepare(self.X[rows[start : start + CHUNK]])
             scatter += (Z.T @ Z).astype(np.float32)
         return _leading(scatter / max(len(rows), 1), p)
 
@@ -104,20 +105,23 @@ class Pool:
             return self
         return Pool(self.X, parts=self.parts.finals, learnt=self._learnt)
 
-    def rotate(self, X: NDArray[Any]) -> NDArray[np.float32]:
+    def rotate(self, X: Rows) -> NDArray[np.float32]:
         """Return the leading components (n, p) of prepared embeddings."""
-        return self.prepare(X) @ self.rotation
+        out = np.empty((len(X), self.rotation.shape[1]), dtype=np.float32)
+        for start in range(0, len(X), CHUNK):
+            out[start : start + CHUNK] = self.prepare(X[start : start + CHUNK]) @ self.rotation
+        return out
 
     def cosines(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the cosine of each given row with every image (m, N).
 
-        Kept from call to call (up to 256 MB), so that a newly labelled image costs one row.
+        Kept from call to call, so that a newly labelled image costs one row; for as many rows as
+        :meth:`keeps_cosines` says.
         """
         known, table = self._dots
         n = len(self)
         new = [int(r) for r in dict.fromkeys(rows.tolist()) if int(r) not in known]
-        fits = (len(known) + len(new)) * n * 4 <= CACHE_BYTES
-        if not fits:
+        if not self.keeps_cosines(len(known) + len(new)):
             known, table = {}, np.empty((0, n), np.float32)
             new = list(dict.fromkeys(rows.tolist()))
         if new:
@@ -129,9 +133,19 @@ class Pool:
                     fresh[:, start:stop] = own @ self.prepare(self.X[start:stop]).T
             known = known | {row: len(known) + i for i, row in enumerate(new)}
             table = np.concatenate([table, fresh])
-            if len(known) * n * 4 <= CACHE_BYTES:
-                self._dots = (known, table)
+            self._dots = (known, table)
         return table[[known[int(r)] for r in rows]]
+
+    def keeps_cosines(self, count: int) -> bool:
+        """Return whether the cosines of so many rows with every image fit into 256 MB."""
+        return count * len(self) * 4 <= CACHE_BYTES
+
+    def cosines_among(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the cosines between given rows (m, m)."""
+        if self.keeps_cosines(len(rows)):
+            return self.cosines(rows)[:, rows]
+        own = self.prepare(self.X[rows])
+        return np.asarray(own @ own.T)
 
     @cached_property
     def density(self) -> NDArray[np.float32]:
@@ -152,6 +166,11 @@ class Pool:
             similar.partition(similar.shape[1] - k, axis=1)
             out[start : start + 1024] = similar[:, -k:].mean(axis=1)
         return out
+
+
+def _spread(n: int, most: int) -> NDArray[np.int64]:
+    """Return at most so many of n rows, evenly spread."""
+    return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
 
 
 def _leading(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,26 @@ FLOOR = 0.1
 STAGE_WEIGHT = 1.0
 """Length of a stage's vector beside that of a final one: lengths from 0.7 to 1.5 did alike."""
 CHUNK = 4096
+
+
+class Rows(Protocol):
+    """Embeddings (n, d): an array, or what reads from the disk the rows that are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, d)."""
+
+    def __len__(self) -> int:
+        """Return n."""
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """Return the embeddings of a slice, or of rows by number, as an array."""
+
+
+def by_blocks(answer: Callable[[NDArray[Any]], NDArray[Any]], X: Rows) -> NDArray[Any]:
+    """Return what is answered of each row (n, ...), with some thousand of them at a time."""
+    starts = range(0, max(len(X), 1), CHUNK)
+    return np.concatenate([answer(np.asarray(X[start : start + CHUNK])) for start in starts])
 
 
 @dataclass(frozen=True)
@@ -145,21 +166,29 @@ class Preparation:
 
     @classmethod
     def of(
-        cls, X: NDArray[Any], parts: Parts | None = None, *, levelled: bool = False
+        cls,
+        X: Rows,
+        parts: Parts | None = None,
+        *,
+        levelled: bool = False,
+        rows: NDArray[np.int64] | None = None,
     ) -> Preparation:
-        """Learn it from all embeddings (N, d) of a pool."""
+        """Learn it from the embeddings (N, d) of a pool, from some rows of them where given."""
         parts = parts or Parts.final(X.shape[1])
         weights = {
             name: 1.0 if name.startswith(FINAL) else STAGE_WEIGHT for name, _ in parts.lengths
         }
         whole = float(np.sqrt(sum(weight**2 for weight in weights.values())))
-        return cls(
-            tuple(
-                _block(X, columns, weights[name] / whole, name.startswith(FINAL), levelled)
-                for name, columns in parts.slices.items()
-            ),
-            X.shape[1],
-        )
+        learning = [
+            _Learning(columns, weights[name] / whole, name.startswith(FINAL), levelled)
+            for name, columns in parts.slices.items()
+        ]
+        # All blocks of a chunk at a time: it may come from the disk.
+        for look in (_Learning.look_for_gain, _Learning.look_for_spread):
+            for chunk in _chunks(X, rows):
+                for block in learning:
+                    look(block, chunk)
+        return cls(tuple(block.learnt() for block in learning), X.shape[1])
 
     def __call__(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return unit vectors (n, d)."""
@@ -202,34 +231,47 @@ def _columns_transformer(parts: list[tuple[slice, Any]], width: int) -> Any:
     return whole
 
 
-def _block(X: NDArray[Any], columns: slice, weight: float, final: bool, levelled: bool) -> Block:
-    n, d = len(X), columns.stop - columns.start
-    nothing, ones = np.zeros(d, dtype=np.float32), np.ones(d, dtype=np.float32)
-    exponent = FLAT if levelled else 0.5
-    gain = 0.0
-    if final:
-        plain = Block(columns, 0.0, nothing, None, exponent, weight)
-        signed, total = False, 0.0
-        for start in range(0, n, CHUNK):
-            part = plain.compressed(X[start : start + CHUNK])
-            signed = signed or bool((part < 0).any())
-            total += float(part.sum(dtype=np.float64))
-        reach = FLAT_GAIN if levelled else GAIN
-        gain = 0.0 if signed or total <= 0 else float(np.float32(reach * n * d / total))
-    scaled = levelled or not final
-    unset = Block(columns, gain, nothing, ones if scaled else None, exponent, weight)
-    sums, squares = np.zeros(d, dtype=np.float64), np.zeros(d, dtype=np.float64)
-    for start in range(0, n, CHUNK):
-        part = unset.compressed(X[start : start + CHUNK])
-        sums += part.sum(axis=0, dtype=np.float64)
-        if scaled:
-            squares += np.einsum("ij,ij->j", part, part, dtype=np.float64)
-    mean = sums / max(n, 1)
-    scale = None
-    if scaled:
-        variance = np.maximum(squares / max(n, 1) - mean**2, 0)
-        typical = float(variance.mean()) or 1.0
-        # Half-way to unit variance for a final embedding, all the way for a stage.
-        power = -0.25 if final else -0.5
-        scale = ((variance / typical + FLOOR**2) ** power).astype(np.float32)
-    return Block(columns, gain, mean.astype(np.float32), scale, exponent, weight)
+def _chunks(X: Rows, rows: NDArray[np.int64] | None) -> Iterator[NDArray[Any]]:
+    for start in range(0, len(X) if rows is None else len(rows), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        yield X[chunk] if rows is None else X[rows[chunk]]
+
+
+class _Learning:
+    """A block while it is learnt: its gain in a first look at all embeddings, then the rest."""
+
+    def __init__(self, columns: slice, weight: float, final: bool, levelled: bool) -> None:
+        d = columns.stop - columns.start
+        self._final, self._levelled = final, levelled
+        scale = np.ones(d, dtype=np.float32) if levelled or not final else None
+        exponent = FLAT if levelled else 0.5
+        self._block = Block(columns, 0.0, np.zeros(d, dtype=np.float32), scale, exponent, weight)
+        self._n, self._signed, self._total = 0, False, 0.0
+        self._sums, self._squares = np.zeros(d, dtype=np.float64), np.zeros(d, dtype=np.float64)
+
+    def look_for_gain(self, X: NDArray[Any]) -> None:
+        self._n += len(X)
+        if self._final:
+            part = self._block.compressed(X)
+            self._signed = self._signed or bool((part < 0).any())
+            self._total += float(part.sum(dtype=np.float64))
+
+    def look_for_spread(self, X: NDArray[Any]) -> None:
+        if self._final and not self._signed and self._total > 0 and not self._block.gain:
+            reach = FLAT_GAIN if self._levelled else GAIN
+            gain = float(np.float32(reach * self._n * len(self._sums) / self._total))
+            self._block = replace(self._block, gain=gain)
+        part = self._block.compressed(X)
+        self._sums += part.sum(axis=0, dtype=np.float64)
+        if self._block.scale is not None:
+            self._squares += np.einsum("ij,ij->j", part, part, dtype=np.float64)
+
+    def learnt(self) -> Block:
+        mean, scale = self._sums / max(self._n, 1), None
+        if self._block.scale is not None:
+            variance = np.maximum(self._squares / max(self._n, 1) - mean**2, 0)
+            typical = float(variance.mean()) or 1.0
+            # Half-way to unit variance for a final embedding, all the way for a stage.
+            power = -0.25 if self._final else -0.5
+            scale = ((variance / typical + FLOOR**2) ** power).astype(np.float32)
+        return replace(self._block, centre=mean.astype(np.float32), scale=scale)

@@ -97,7 +97,7 @@ def _machine(
 ) -> None:
     from sklearn.svm import SVC
 
-    K = rbf(pool.cosines(rows)[:, rows], parameters.get("gamma", 0.5))
+    K = rbf(pool.cosines_among(rows), parameters.get("gamma", 0.5))
     for j in range(len(train)):
         known, asked = np.flatnonzero(train[j]), np.flatnonzero(test[j])
         if not len(asked):  # a fold of images that are not asked about

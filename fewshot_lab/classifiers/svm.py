@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers.pool import Pool
-from fewshot_lab.classifiers.preparation import CHUNK, Preparation
+from fewshot_lab.classifiers.preparation import Preparation, by_blocks
 from fewshot_lab.classifiers.probability_maps import Map, Sigmoids
 from fewshot_lab.classifiers.soft_labels import SoftLabels
 from fewshot_lab.classifiers.threads import one_blas_thread
@@ -147,23 +147,19 @@ class Machine:
 
     def probabilities(self, X: NDArray[Any]) -> Float:
         """Return (n, K) for embeddings (n, d)."""
-        out = np.empty((len(X), len(self.svc.classes_)), dtype=np.float32)
         support = self.svc.support_vectors_.astype(np.float32)
         with one_blas_thread():
-            for start in range(0, len(X), CHUNK):
-                stop = start + CHUNK
-                Z = self.prepare(X[start:stop])
-                # A row at the centre is no unit vector: take its length as it is.
-                lengths = 0.5 * (np.einsum("ij,ij->i", Z, Z)[:, None] - 1)
-                lengths = lengths + 0.5 * (np.einsum("ij,ij->i", support, support) - 1)
-                out[start:stop] = self._from_cosines(Z @ support.T - lengths)
-        return out
+            Z = self.prepare(X)
+            # A row at the centre is no unit vector: take its length as it is.
+            lengths = 0.5 * (np.einsum("ij,ij->i", Z, Z)[:, None] - 1)
+            lengths = lengths + 0.5 * (np.einsum("ij,ij->i", support, support) - 1)
+            return self._from_cosines(Z @ support.T - lengths)
 
     def pool_probabilities(self, pool: Pool) -> Float:
         """Return (N, K) for all images of the pool."""
-        if self.pool_rows is None:
-            return self.probabilities(pool.X)
-        return self._from_cosines(pool.cosines(self.pool_rows).T)
+        if self.pool_rows is None or not pool.keeps_cosines(len(self.pool_rows)):
+            return by_blocks(self.probabilities, pool.X)
+        return by_blocks(self._from_cosines, pool.cosines(self.pool_rows).T)
 
     def _from_cosines(self, cosines: Float) -> Float:
         """Combine the one-against-one machines as scikit-learn does ("ovr")."""

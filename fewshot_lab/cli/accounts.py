@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, Verbs, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -15,21 +15,9 @@ Name = Annotated[
     str, typer.Argument(metavar="NAME", show_default=False, help="As it is signed in.")
 ]
 
-people = typer.Typer(
+people = Verbs(
     name="accounts", help="People of this server: invite, list, remove.", no_args_is_help=True
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    people.command()(invite)
-    people.command()(administrator)
-    people.command(name="list")(list_people)
-    people.command()(remove)
-    people.command()(journal)
-    people.command()(verify)
-    app.add_typer(people)
-    app.command()(members)
 
 
 def invite(
@@ -39,7 +27,6 @@ def invite(
     ] = False,
     days: Annotated[float, option("For how long the link holds.", min=0.01, max=90)] = 7,
     url: Annotated[str, option("Where the app is opened.")] = "http://localhost:8501",
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Make a link by which somebody sets a password, once; also where one was forgotten."""
@@ -54,7 +41,6 @@ def invite(
 def administrator(
     name: Name,
     no: Annotated[bool, option("No longer.", "--no")] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Make somebody an administrator of this server, however they sign in."""
@@ -65,7 +51,7 @@ def administrator(
     tell({"name": name, "administrator": not no}, f"{name} {now}.", as_json=json)
 
 
-def list_people(home: Home = None, json: Json = False) -> None:
+def list_people(json: Json = False) -> None:
     """List everybody who is known to this server."""
     from fewshot_lab import accounts
 
@@ -86,7 +72,7 @@ def list_people(home: Home = None, json: Json = False) -> None:
     tell(result, table(["name", "role", "account"], rows), as_json=json)
 
 
-def remove(name: Name, home: Home = None, json: Json = False) -> None:
+def remove(name: Name, json: Json = False) -> None:
     """Forget somebody: signed out at once; their labels keep their name."""
     from fewshot_lab import accounts
 
@@ -96,7 +82,6 @@ def remove(name: Name, home: Home = None, json: Json = False) -> None:
 
 def journal(
     out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write who signed in or failed to, invitations, and projects made and deleted, as CSV."""
@@ -111,7 +96,7 @@ def journal(
     write_csv(journal_csv(entries), out, as_json=json)
 
 
-def verify(home: Home = None, json: Json = False) -> None:
+def verify(json: Json = False) -> None:
     """Say whether the server's journal was changed behind the app's back, and where."""
     from fewshot_lab.accounts import verify_server_journal
 
@@ -131,7 +116,6 @@ def members(
     remove: Annotated[
         list[str] | None, option("Take somebody out; may be repeated.", metavar="NAME")
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List or change who may do what in a project: reader, annotator, senior or owner."""
@@ -159,3 +143,13 @@ def members(
         return
     rows = [[name, role] for name, role in now.items()]
     tell({"members": now}, table(["name", "role"], rows), as_json=json)
+
+
+people.command()(invite)
+people.command()(administrator)
+people.command(name="list")(list_people)
+people.command()(remove)
+people.command()(journal)
+people.command()(verify)
+app.add_typer(people)
+app.command()(members)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fewshot_lab.cli.few_shot import shots_of
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, WhichLabels, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
@@ -26,7 +26,6 @@ def backbones(
     draws: Annotated[int, option("Draws of labels.", min=2)] = 10,
     labels: WhichLabels = "reference",
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

@@ -6,24 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command(name="try-backbone", hidden=True)(try_backbone)
-    app.command(name="compare-backbones", hidden=True)(compare_backbones)
-    app.command()(backbones)
-
-
+@app.command(name="try-backbone", hidden=True)
 def try_backbone(
     project: ProjectName,
     backbone: Annotated[str, option("The one to compare with.", "--backbone")],
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -39,12 +32,12 @@ def try_backbone(
     tell(verdict, verdict["reason"] or f"{backbone} is compared.", as_json=json, job=job)
 
 
+@app.command(name="compare-backbones", hidden=True)
 def compare_backbones(
     project: ProjectName,
     backbone: Annotated[list[str] | None, typer.Option("--backbone")] = None,
     behind: Annotated[bool, option("Give way to everything else.", "--behind")] = False,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -82,6 +75,7 @@ def _compared(verdict: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+@app.command()
 def backbones(
     compare: Annotated[
         str | None,
@@ -90,7 +84,6 @@ def backbones(
         ),
     ] = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List the backbones, the default first."""

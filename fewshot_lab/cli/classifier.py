@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.labels import CsvOut, write_csv
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural, share
 
@@ -20,17 +20,8 @@ ClassifierName = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(fit)
-    app.command()(predictions)
-    app.command()(export)
-    app.command()(report)
-
-
-def fit(
-    project: ProjectName, classifier: ClassifierName = None, home: Home = None, json: Json = False
-) -> None:
+@app.command()
+def fit(project: ProjectName, classifier: ClassifierName = None, json: Json = False) -> None:
     """Fit a classifier on the labels and say how good it is."""
     import time
 
@@ -68,12 +59,12 @@ def fit(
     tell(result, "\n".join(lines), as_json=json)
 
 
+@app.command()
 def predictions(
     project: ProjectName,
     out: CsvOut = None,
     classifier: ClassifierName = None,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write labels and predictions of all images as CSV."""
@@ -93,6 +84,7 @@ def predictions(
         write_csv(text, out, as_json=json)
 
 
+@app.command()
 def export(
     project: ProjectName,
     bundle: Annotated[Path, typer.Argument(help="The folder to write, or NAME.zip.")],
@@ -113,7 +105,6 @@ def export(
         bool, option("Name the image files in labels.csv.", "--file-names")
     ] = False,
     classifier: ClassifierName = None,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -161,10 +152,10 @@ def _user() -> str:
         return ""
 
 
+@app.command()
 def report(
     project: ProjectName,
     out: Annotated[Path, option("The HTML file to write.")] = Path("report.html"),
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import percent, share
@@ -20,7 +20,6 @@ def patients(
             metavar="majority|worst|auto",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say how good one answer for each patient (slide, video) is, and by which rule it is made."""
@@ -46,7 +45,6 @@ def grades(
             metavar="A,B,C|none",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Declare classes to be grades, or say how far predicted grades are from the true ones."""
@@ -92,7 +90,6 @@ def costs(
         option("All costs as a CSV: true classes in rows, what they are called in columns."),
     ] = None,
     equal: Annotated[bool, option("All errors count the same.", "--equal")] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say which errors are worse than others, or how often they happen.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.words import share
 
@@ -21,7 +21,6 @@ def confounders(
         bool, option("Name these columns in the project, for its reports.", "--keep")
     ] = False,
     forget: Annotated[bool, option("Name no column in the project any more.", "--forget")] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say whether the classifier goes by the disease or by the site, scanner or stain."""

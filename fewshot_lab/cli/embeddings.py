@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, app, option
+from fewshot_lab.cli.preparation import listing_unreadable, prepare_project
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, asked_shard
 from fewshot_lab.cli.waiting import Now, in_turn
@@ -18,7 +17,6 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.progress import Progress
     from fewshot_lab.project import Project
 
 Backbone = Annotated[
@@ -28,14 +26,7 @@ Neighbours = Annotated[int | None, option("UMAP: the size of a neighbourhood.", 
 MinDist = Annotated[float | None, option("UMAP: how close points may lie, 0 to 1.", min=0, max=1)]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(embed)
-    app.command(name="map")(map_)
-    app.command()(prepare)
-    app.command()(demo)
-
-
+@app.command()
 def embed(
     project: ProjectName,
     backbone: Backbone = None,
@@ -48,7 +39,6 @@ def embed(
         int | None, option("On a GPU, processes that read; on a CPU, lanes.", min=1)
     ] = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -62,7 +52,7 @@ def embed(
     heavy = in_turn(project, job, now=now or beside, device=device)
     with progress(job, as_json=json, heavy=heavy) as report, Project.open(project) as opened:
         before = opened.backbone_name
-        with _listing_unreadable(job, as_json=json):
+        with listing_unreadable(job, as_json=json):
             done = opened.embed(
                 backbone=backbone,
                 device=device,
@@ -76,19 +66,6 @@ def embed(
             text += f" {opened.name} now uses {opened.backbone_name}; its labels stay."
         tell(asdict(done), text, as_json=json, job=job)
         listed(done.failed)
-
-
-@contextmanager
-def _listing_unreadable(job: Path | None = None, *, as_json: bool = False) -> Iterator[None]:
-    """List what could not be read where it is so much that embedding fails."""
-    from fewshot_lab.project import UnreadableImages
-
-    try:
-        yield
-    except UnreadableImages as error:
-        tell(asdict(error.report), "", as_json=as_json, job=job)
-        listed(error.report.failed)
-        raise
 
 
 def _embedded(done: Any) -> str:
@@ -110,6 +87,7 @@ def _embedded(done: Any) -> str:
     return sentence
 
 
+@app.command(name="map")
 def map_(
     project: ProjectName,
     neighbours: Neighbours = None,
@@ -117,7 +95,6 @@ def map_(
     fresh: Annotated[
         bool, option("Lay all images out anew, also those placed before.", "--fresh")
     ] = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -133,13 +110,13 @@ def map_(
         tell(result, text, as_json=json, job=job)
 
 
+@app.command()
 def prepare(
     project: ProjectName,
     backbone: Backbone = None,
     neighbours: Neighbours = None,
     min_dist: MinDist = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -156,44 +133,11 @@ def prepare(
         tell(result, "The map is ready.", as_json=json, job=job)
 
 
-def prepare_project(
-    project: Project,
-    *,
-    backbone: str | None = None,
-    neighbours: int | None = None,
-    min_dist: float | None = None,
-    report: Progress,
-) -> dict[str, Any]:
-    """Embed and lay out; return both reports.
-
-    A third of the way a first map is drawn, so that there is something to look at. A project that
-    has a map keeps it, and its backbone, until another backbone has made its own.
-    """
-    if backbone is not None and project.map is not None:
-        with project.through(backbone) as view:
-            reports = prepare_project(view, neighbours=neighbours, min_dist=min_dist, report=report)
-        project.use_backbone(backbone)
-        return reports
-    shown = backbone is not None  # until the switch, the map belongs to the old backbone
-
-    def report_and_show(stage: str, done: int, total: int | None) -> None:
-        nonlocal shown
-        report(stage, done, total)
-        if not shown and stage == "embedding" and total and 3 * done >= total:
-            shown = project.first_map()
-
-    with _listing_unreadable():
-        embedded = project.embed(backbone=backbone, progress=report_and_show)
-    listed(embedded.failed)
-    layout = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
-    return {"embed": asdict(embedded), "map": {"images": len(layout.ids), "method": layout.method}}
-
-
+@app.command()
 def demo(
     name: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its name.")] = "demo",
     images: Annotated[int, option("How many cells to draw.", min=8)] = 1200,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

@@ -2,19 +2,17 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
 from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, Verbs, app, option
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.site_audit import site_audit
 from fewshot_lab.words import percent
 
-evaluate = typer.Typer(
+evaluate = Verbs(
     name="evaluate",
     help="Measure on reference labels how good a classifier is.",
     no_args_is_help=True,
@@ -22,23 +20,12 @@ evaluate = typer.Typer(
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    verbs = (nshot, curve, replay, strategy, backbones, probabilities, confounders, site_audit)
-    for verb in (*verbs, patients, grades, costs):
-        evaluate.command()(verb)
-    app.add_typer(evaluate)
-    # What runs as a job is named by one word.
-    for job in (nshot, replay, backbones):
-        app.command(name=f"evaluate-{job.__name__}", hidden=True)(job)
-
-
 @evaluate.callback()
 def _group() -> None:
     """Measure how good a classifier is, how sure that is, and what more labels are worth."""
 
 
-def curve(project: ProjectName, home: Home = None, json: Json = False) -> None:
+def curve(project: ProjectName, json: Json = False) -> None:
     """Measure the learning curve of the labels, and say what the next ones are worth."""
     from fewshot_lab.project import Project
 
@@ -99,7 +86,6 @@ def probabilities(
     keep: Annotated[
         bool, option("Keep these settings in the project, for its exports.", "--keep")
     ] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
@@ -148,3 +134,12 @@ def _probability_text(result: dict[str, Any]) -> str:
         ]
         lines.append(table(head, rows))
     return "\n".join(lines)
+
+
+verbs = (nshot, curve, replay, strategy, backbones, probabilities, confounders, site_audit)
+for verb in (*verbs, patients, grades, costs):
+    evaluate.command()(verb)
+app.add_typer(evaluate)
+# What runs as a job is named by one word.
+for job in (nshot, replay, backbones):
+    app.command(name=f"evaluate-{job.__name__}", hidden=True)(job)

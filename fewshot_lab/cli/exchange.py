@@ -2,13 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from fewshot_lab.cli.labels import tell_unmatched
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option
+from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.reporting import progress, tell
+from fewshot_lab.cli.waiting import Now, in_turn
 
 
 class Kind(StrEnum):
@@ -28,26 +30,17 @@ File = Annotated[
 ]
 As = Annotated[Kind, option("The format.", "--as", show_default=False)]
 
-exchange = typer.Typer(
+exchange = Verbs(
     name="exchange",
     help="Labels, predictions and embeddings to and from other tools.",
     no_args_is_help=True,
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    exchange.command(name="out")(out)
-    exchange.command(name="in")(in_)
-    app.add_typer(exchange)
-    app.command(name="exchange-out", hidden=True)(out)
-
-
 def out(
     project: ProjectName,
     file: File,
     kind: As,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -76,8 +69,13 @@ def in_(
     copy: Annotated[
         bool, option("Keep boxes as files, not as parts of their images.", "--copy")
     ] = False,
-    home: Home = None,
+    apart: Annotated[str, typer.Option(hidden=True)] = "",
+    prepare: Annotated[
+        bool, option("Then embed the boxes and lay out the map anew.", "--prepare")
+    ] = False,
+    now: Now = False,
     json: Json = False,
+    job: JobFolder = None,
 ) -> None:
     """Take in the labels of whole images, and with --boxes those of boxes.
 
@@ -86,10 +84,33 @@ def in_(
     labelled all the same. A file in which somebody says two things of one image is refused.
     """
     from fewshot_lab.exchange import take_in
-    from fewshot_lab.project import Project
+    from fewshot_lab.project import Project, remove_originals
 
-    with progress(None, as_json=json) as report, Project.open(project) as opened:
-        done = take_in(opened, file, kind.value, annotator, boxes=boxes, copy=copy, progress=report)
+    heavy = in_turn(project, job, now=now) if prepare else None
+    with progress(job, as_json=json, heavy=heavy) as report, Project.open(project) as opened:
+        done = take_in(
+            opened,
+            file,
+            kind.value,
+            annotator,
+            boxes=boxes,
+            copy=copy,
+            apart=apart,
+            progress=report,
+        )
+        remove_originals(opened, [file.absolute()])
+        result: dict[str, Any] = done._asdict() | {"sentence": done.sentence}
+        tell(result, done.sentence, as_json=json and not prepare, job=job)
+        if prepare:
+            result |= prepare_project(opened, report=report)
+            tell(result, "", as_json=json, job=job)
         opened.touch()
-    tell(done._asdict(), done.sentence, as_json=json)
-    tell_unmatched(project, done.unmatched)
+    if job is None:
+        tell_unmatched(project, done.unmatched)
+
+
+exchange.command(name="out")(out)
+exchange.command(name="in")(in_)
+app.add_typer(exchange)
+app.command(name="exchange-out", hidden=True)(out)  # a job's verb is one word
+app.command(name="exchange-in", hidden=True)(in_)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, WhichLabels, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
@@ -57,7 +57,6 @@ def nshot(
     seed: Annotated[int, option("Of split and draws.")] = 0,
     out: Annotated[Path | None, option("The JSON file to write.")] = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

@@ -7,27 +7,20 @@ from typing import Annotated
 import typer
 
 from fewshot_lab.cells import table_encoding
-from fewshot_lab.cli.options import Home, Json, NoMark, ProjectName, option
+from fewshot_lab.cli.options import Json, NoMark, ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.words import plural
 
 CsvOut = Annotated[Path | None, option("The CSV to write; stdout by default.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(label)
-    app.command()(labels)
-    app.command()(history)
-
-
+@app.command()
 def label(
     project: ProjectName,
     csv: Annotated[
         Path, option("A CSV with the columns path and label, or usual names for them.", "--csv")
     ],
     annotator: Annotated[str, option("Who labelled.")],
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Label images from a CSV.
@@ -55,6 +48,7 @@ def tell_unmatched(project: str, unmatched: list[str]) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
 def labels(
     project: ProjectName,
     out: CsvOut = None,
@@ -66,7 +60,6 @@ def labels(
         bool, option("A row for each annotator's own opinion.", "--opinions")
     ] = False,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write the labels as CSV, now or of a past moment."""
@@ -97,10 +90,10 @@ def write_csv(text: str, out: Path | None, *, as_json: bool) -> None:
     tell({"out": str(out), "rows": rows}, f"{plural(rows, 'row')} in {out}.", as_json=as_json)
 
 
+@app.command()
 def history(
     project: ProjectName,
     limit: Annotated[int, option("How many actions.", min=1)] = 20,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show the last actions, the newest first."""

@@ -8,65 +8,19 @@ from typing import NoReturn
 
 import typer
 
-from fewshot_lab.cli import (
-    accounts,
-    backbones,
-    classifier,
-    embeddings,
-    evaluate,
-    exchange,
-    labels,
-    operations,
-    pacs,
-    people,
-    predict,
-    pretrain,
-    projects,
-    records,
-    reproduce,
-    runs,
-    serve,
-    similar,
-    slides,
-    splits,
-)
-from fewshot_lab.cli.options import Home
+# isort: off
+# Each adds its verbs to the app, in the order in which help lists them.
+from fewshot_lab.cli import projects, embeddings, similar, backbones, labels  # noqa: F401
+from fewshot_lab.cli import exchange, pacs, slides, people, records, accounts  # noqa: F401
+from fewshot_lab.cli import classifier, predict, evaluate, splits, pretrain  # noqa: F401
+from fewshot_lab.cli import reproduce, runs, serve, operations  # noqa: F401
+
+# isort: on
+from fewshot_lab.cli.options import Home, app
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import full_disk
 
 INTERRUPTED = 130
-
-app = typer.Typer(
-    name="fewshot-lab",
-    help="Turn unlabelled medical images into a trustworthy classifier.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for room in (
-    projects,
-    embeddings,
-    similar,
-    backbones,
-    labels,
-    exchange,
-    pacs,
-    slides,
-    people,
-    records,
-    accounts,
-    classifier,
-    predict,
-    evaluate,
-    splits,
-    pretrain,
-    reproduce,
-    runs,
-    serve,
-    operations,
-):
-    room.register(app)
 
 
 def _version(value: bool) -> None:

@@ -6,22 +6,15 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    for verb in (backup, restore, move_database, quota, doctor, sbom):
-        app.command()(verb)
 
 
 def backup(
     project: ProjectName,
     file: Annotated[Path, typer.Argument(help="The file to write, or a folder for it.")],
     overwrite: Annotated[bool, option("Replace the file.", "--overwrite")] = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -53,7 +46,6 @@ def restore(
     name: Annotated[
         str | None, option("What to call the project; else as it was called.", "--as")
     ] = None,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -78,7 +70,6 @@ def quota(
     none: Annotated[
         bool, option("No limit of its own, those of the server hold.", "--none")
     ] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say, or set, how much a project may hold; asked before an import begins."""
@@ -100,7 +91,6 @@ def quota(
 def move_database(
     project: ProjectName,
     to: Annotated[str, typer.Argument(metavar="sqlite|postgresql", help="Where to.")],
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Move a project's rows between its own file and the server that FEWSHOT_LAB_DATABASE names.
@@ -115,7 +105,7 @@ def move_database(
     tell(result, text, as_json=json)
 
 
-def doctor(home: Home = None, json: Json = False) -> None:
+def doctor(json: Json = False) -> None:
     """Look at everything the app needs here: what is wrong, and the next step.
 
     The exit status is 1 where something must be mended.
@@ -148,3 +138,7 @@ def sbom(
         print(text)
     else:
         write_atomically(file, text.encode())
+
+
+for verb in (backup, restore, move_database, quota, doctor, sbom):
+    app.command()(verb)

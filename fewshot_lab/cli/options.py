@@ -1,6 +1,9 @@
-"""Options that many verbs share."""
+"""The terminal's app, and options that many of its verbs share."""
 
+import inspect
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +27,45 @@ def _use_home(home: Path | None) -> Path | None:
 Home = Annotated[
     Path | None, option("The folder that holds the projects.", "--home", callback=_use_home)
 ]
+
+
+class Verbs(typer.Typer):
+    """Verbs that all take ``--home``: it is for what they call, so none has it as a parameter."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        """Return what adds a verb."""
+        add = super().command(name, **settings)
+
+        def register(verb: Any) -> Any:
+            add(with_home(verb))
+            return verb
+
+        return register
+
+
+def with_home(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return a verb that takes ``--home``, too."""
+
+    @wraps(verb)
+    def run(*, home: Path | None = None, **options: Any) -> None:
+        verb(**options)
+
+    signature = inspect.signature(verb, eval_str=True)
+    own = inspect.signature(run, follow_wrapped=False).parameters["home"]
+    parameters = [*signature.parameters.values(), own.replace(annotation=Home)]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {**verb.__annotations__, "home": Home}
+    return run
+
+
+app = Verbs(
+    name="fewshot-lab",
+    help="Turn unlabelled medical images into a trustworthy classifier.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _leave_out_mark(no: bool) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.embeddings import prepare_project
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option
+from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
@@ -19,18 +20,6 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 Modality = Annotated[str, option("CT, MR, ...; all by default.", show_default=False)]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    group = typer.Typer(
-        help="Search, fetch and report: DICOMweb. FEWSHOT_LAB_PACS_URL names the address."
-    )
-    group.command()(search)
-    group.command()(fetch)
-    group.command()(report)
-    app.add_typer(group, name="pacs")
-    app.command("pacs-fetch", hidden=True)(fetch)  # a job's verb is one word
 
 
 def search(
@@ -85,7 +74,6 @@ def fetch(
     dry_run: Annotated[bool, option("Count series and images, and stop.", "--dry-run")] = False,
     prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -100,7 +88,7 @@ def fetch(
     heavy = in_turn(project, job, now=now) if prepare and not dry_run else None
     with progress(job, as_json=json, heavy=heavy) as tick, Project.open(project) as opened:
         pacs = connect()
-        study = [_uid_of(opened, pacs, each, date) for each in study]
+        study = _uids_of(opened, pacs, study, [date])
         if dry_run:
             series = [each for uid in study for each in series_of(pacs, uid, tick)]
             chosen = [s for s in series if s.has_pictures and modality in ("", s.modality)]
@@ -139,30 +127,47 @@ def fetch(
         tell(result, "", as_json=json, job=job)
 
 
-def _uid_of(project: Project, pacs: Pacs, study: str, date: str) -> str:
-    """Return a study's uid; that of a code is looked for among the studies of its day."""
+def _uids_of(
+    project: Project, pacs: Pacs, studies: Sequence[str], dates: Sequence[str]
+) -> list[str]:
+    """Return studies' uids; those of codes are looked for among the studies of some days."""
     from fewshot_lab.pacs import search_studies
     from fewshot_lab.project import study_code
 
-    if not study.startswith("study-"):
-        return study
-    studies, _ = search_studies(pacs, date=date) if date else ([], False)
-    for each in studies:
-        if study_code(project, each.uid) == study:
-            return each.uid
-    raise FewshotLabError("The study is not found any more by its day: search it again.")
+    codes = {each for each in studies if each.startswith("study-")}
+    uid_of: dict[str, str] = {}
+    for date in dict.fromkeys(date for date in dates if date) if codes else ():
+        of_the_day, _ = search_studies(pacs, date=date, most=None)
+        uid_of |= {study_code(project, each.uid): each.uid for each in of_the_day}
+    if gone := codes - uid_of.keys():
+        what = "The study is" if len(gone) == 1 else f"{len(gone)} studies are"
+        raise FewshotLabError(f"{what} not found any more by its day: search again.")
+    return [uid_of.get(each, each) for each in studies]
 
 
 def report(
     project: ProjectName,
-    out: Annotated[Path, typer.Argument(help="The folder for the reports.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The folder for the reports; without one they are only sent.", show_default=False
+        ),
+    ] = None,
     per: Annotated[str, option("image or series: what one answer is for.")] = "image",
     study: Annotated[
         list[str] | None,
-        option("Uids of studies that were fetched: their originals are in the PACS."),
+        option(
+            "Uids of studies that were fetched: their originals are in the PACS. Or codes, with "
+            "their dates."
+        ),
     ] = None,
+    date: Annotated[
+        list[str] | None, option("With codes: the days of the studies; may be repeated.")
+    ] = None,
+    dry_run: Annotated[
+        bool, option("Count the reports and their images, and stop.", "--dry-run")
+    ] = False,
     send: Annotated[bool, option("Send the reports to the PACS.", "--send")] = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -170,24 +175,48 @@ def report(
 
     They name the patient, as the originals do; these are read now, and nothing of them is stored.
     """
-    from fewshot_lab.pacs import connect, local_originals, pacs_originals, write_reports
+    from fewshot_lab.pacs import (
+        connect,
+        local_originals,
+        pacs_originals,
+        plan_reports,
+        write_reports,
+    )
     from fewshot_lab.project import Project
 
+    if out is None and not send:
+        raise FewshotLabError("Name a folder for the reports, or say --send.")
     with progress(job, as_json=json) as tick, Project.open(project) as opened:
         pacs = connect() if send or study else None
         ids = list(opened.require_embeddings().ids)
         originals, gone = local_originals(opened, ids, tick)
         if study and pacs is not None:
-            originals += pacs_originals(opened, gone, pacs, study, tick)
-        known = {each.image_id for each in originals}
+            uids = _uids_of(opened, pacs, study, date or [])
+            originals += pacs_originals(opened, gone, pacs, uids, tick)
+        without = len(set(ids) - {each.image_id for each in originals})
+        if dry_run:
+            plan = plan_reports(opened, originals, without)
+            planned = asdict(plan) | {"sentence": plan.sentence, "dry_run": True}
+            tell(planned, plan.sentence, as_json=json, job=job)
+            return
         written = write_reports(
             opened,
             originals,
             out,
             per=per,
-            without_original=len(set(ids) - known),
+            without_original=without,
             send_to=pacs if send else None,
             progress=tick,
         )
         result = asdict(written) | {"files": [str(file) for file in written.files]}
+        result["sentence"] = written.sentence
         tell(result, written.sentence, as_json=json, job=job)
+
+
+group = Verbs(help="Search, fetch and report: DICOMweb. FEWSHOT_LAB_PACS_URL names the address.")
+group.command()(search)
+group.command()(fetch)
+group.command()(report)
+app.add_typer(group, name="pacs")
+app.command("pacs-fetch", hidden=True)(fetch)  # a job's verb is one word
+app.command("pacs-report", hidden=True)(report)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
@@ -16,11 +14,7 @@ if TYPE_CHECKING:
     from fewshot_lab.stats import Interval
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command()(people)
-
-
+@app.command()
 def people(
     project: ProjectName,
     rule: Annotated[
@@ -48,7 +42,6 @@ def people(
         float | None, option("Own images that come back unmarked, per label.")
     ] = None,
     by: Annotated[str | None, option("Who changes any of this.", metavar="NAME")] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show who labelled what and how far people agree; options change how they work together.

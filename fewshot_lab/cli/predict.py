@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, option
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, app, option
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.errors import FewshotLabError
@@ -24,13 +24,7 @@ Ray = Annotated[
 Workers = Annotated[int, option("Ray: processes that compute.", min=1)]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(predict)
-    app.command(name="predict-dropped", hidden=True)(predict_dropped)
-    app.command()(embed_files)
-
-
+@app.command()
 def predict(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder or ZIP.")],
     folder: Annotated[
@@ -63,7 +57,6 @@ def predict(
     workers: Workers = 2,
     embeddings: Annotated[bool, option("Ray: the embeddings, too.", "--embeddings")] = False,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -121,11 +114,11 @@ def predict(
     return None
 
 
+@app.command(name="predict-dropped", hidden=True)
 def predict_dropped(
     project: Annotated[str, typer.Argument()],
     folder: Annotated[Path, typer.Argument()],
     bundle: Annotated[Path, typer.Argument()],
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -140,6 +133,7 @@ def predict_dropped(
         tell(result, f"{plural(len(done.answers), 'image')} predicted.", as_json=json, job=job)
 
 
+@app.command()
 def embed_files(
     source: Annotated[
         str, typer.Argument(help="Images: a folder (recursive), a ZIP, a file, s3://BUCKET/FOLDER.")
@@ -150,7 +144,6 @@ def embed_files(
         str, option("Of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
     ] = "local",
     workers: Workers = 2,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

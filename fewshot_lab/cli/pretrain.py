@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, option
+from fewshot_lab.cli.options import Json, app, option
 from fewshot_lab.cli.recipe_options import (
     Detach,
     RecipeValues,
@@ -28,11 +28,7 @@ if TYPE_CHECKING:
     from fewshot_lab.runs import Run, SlurmOptions
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command()(pretrain)
-
-
+@app.command()
 def pretrain(
     project: Annotated[
         list[str], typer.Argument(metavar="PROJECT...", help="Whose images to train on.")
@@ -106,7 +102,6 @@ def pretrain(
     by_hand: Annotated[
         bool, option("Slurm: write job.sbatch and do not submit it.", "--by-hand")
     ] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Pretrain a backbone on a project's unlabelled images by DINO."""

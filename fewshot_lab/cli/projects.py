@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.embeddings import prepare_project
 from fewshot_lab.cli.manifest_columns import manifest_columns
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option, with_home
+from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.tiling_options import (
@@ -47,20 +47,9 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(create)
-    app.command(name="import")(import_)
-    group = typer.Typer()
-    group.callback(invoke_without_command=True)(projects)
-    group.command()(relink)
-    app.add_typer(group, name="projects")
-
-
 def create(
     name: ProjectName,
     backbone: Annotated[str | None, option("The backbone to embed with.")] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Make an empty project."""
@@ -71,7 +60,7 @@ def create(
         tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
 
 
-def projects(context: typer.Context, home: Home = None, json: Json = False) -> None:
+def projects(context: typer.Context, json: Json = False) -> None:
     """List the projects; or, by ``projects relink``, follow images that moved."""
     if context.invoked_subcommand is not None:
         return
@@ -166,7 +155,6 @@ def import_(
     prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
     backbone: Annotated[str | None, option("With --prepare: the backbone.")] = None,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -268,3 +256,11 @@ def _none_of(refused: Sequence[tuple[str, str]]) -> str:
     (reason, times), *others = Counter(reason for _, reason in refused).most_common()
     why = reason if not others else f"{times:,} times: {reason}"
     return f"No image was imported, of {plural(len(refused), 'file')}. {why}"
+
+
+app.command()(create)
+app.command(name="import")(import_)
+group = Verbs()
+group.callback(invoke_without_command=True)(with_home(projects))
+group.command()(relink)
+app.add_typer(group, name="projects")

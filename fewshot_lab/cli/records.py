@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import tell
 
 if TYPE_CHECKING:
     from fewshot_lab.store import LogHead
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(verify)
-    app.command()(journal)
-
-
+@app.command()
 def verify(
     project: ProjectName,
     known: Annotated[
@@ -32,7 +27,6 @@ def verify(
             metavar="POSITION:HASH",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say whether labels or journal were changed behind the app's back, and where.
@@ -82,10 +76,10 @@ def _head(text: str) -> LogHead:
     return LogHead(int(position), value)
 
 
+@app.command()
 def journal(
     project: ProjectName,
     out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Write what was done to a project and is no label, as CSV: who, when, what, with what."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, option
+from fewshot_lab.cli.options import Json, option
 from fewshot_lab.cli.reporting import listed, tell
 from fewshot_lab.words import plural
 
@@ -17,7 +17,6 @@ def relink(
     ],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Where its content is now.")],
     project: Annotated[str | None, option("This project alone; all of them by default.")] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Read images that moved as a whole from their new folder.

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Home, JobFolder, Json, ProjectName, WhichLabels, option
+from fewshot_lab.cli.options import JobFolder, Json, ProjectName, WhichLabels, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import percent, share
@@ -23,7 +23,6 @@ def replay(
     budget: Annotated[int | None, option("Labels given in each.", min=8)] = None,
     seed: Annotated[int, option("Of the draws.")] = 0,
     now: Now = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -79,7 +78,6 @@ def strategy(
             "gaps, where a suspected confounder is named."
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show which strategy suggestions follow, or set it."""

@@ -6,10 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import Home, ProjectName, option
+from fewshot_lab.cli.options import ProjectName, app, option
 from fewshot_lab.cli.pretrain import pretrain
 from fewshot_lab.cli.recipe_options import RecipeValues
 from fewshot_lab.cli.reporting import listed, progress
@@ -21,11 +19,7 @@ if TYPE_CHECKING:
 PAPER = Path("paper")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command()(reproduce)
-
-
+@app.command()
 def reproduce(
     project: ProjectName,
     name: Annotated[
@@ -48,7 +42,6 @@ def reproduce(
     device: Annotated[str | None, option("cpu or cuda.", "--device")] = None,
     out: Annotated[Path | None, option("The JSON file to write the curve to.")] = None,
     now: Now = False,
-    home: Home = None,
 ) -> None:
     """Pretrain, embed and evaluate as Nielsen et al. 2023 did; the same command goes on.
 

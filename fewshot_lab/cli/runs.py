@@ -1,4 +1,4 @@
-"""The pretraining runs: runs, stop, clone-run, delete-run."""
+"""The pretraining runs: runs, stop, clone-run, delete-run, merge-adapter."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, option
+from fewshot_lab.cli.options import Json, app, option
 from fewshot_lab.cli.recipe_options import Detach, RecipeValues, values_of
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.run_screen import in_foreground
@@ -15,21 +15,11 @@ from fewshot_lab.cli.run_sentences import about, described, judged, started_sent
 RunName = Annotated[str, typer.Argument(metavar="RUN", show_default=False, help="The run's name.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(runs)
-    app.command()(stop)
-    app.command(name="clone-run")(clone_run)
-    app.command(name="delete-run")(delete_run)
-    app.command(name="merge-adapter")(merge_adapter)
-    app.command(name="pretrain-rank", hidden=True)(pretrain_rank)
-
-
+@app.command()
 def runs(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A run's name, for all about it.")
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List the pretraining runs, or say all about one."""
@@ -59,10 +49,10 @@ def runs(
     tell({"runs": [described(each) for each in every]}, text, as_json=json)
 
 
+@app.command()
 def stop(
     run: RunName,
     wait: Annotated[float, option("Seconds to wait for its checkpoint.", min=0)] = 60.0,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Stop a run; it writes a checkpoint first and can be resumed."""
@@ -79,6 +69,7 @@ def stop(
     tell(described(stopped), text, as_json=json)
 
 
+@app.command(name="clone-run")
 def clone_run(
     run: RunName,
     name: Annotated[str | None, option("Of the new run.", metavar="RUN")] = None,
@@ -87,7 +78,6 @@ def clone_run(
         list[str] | None, option("An image to leave out; may be repeated.", metavar="FILE")
     ] = None,
     detach: Detach = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Train on the same images once more, with other values of the recipe."""
@@ -106,7 +96,8 @@ def clone_run(
         in_foreground(clone, device=None, nproc=None, now=False, as_json=json)
 
 
-def delete_run(run: RunName, home: Home = None, json: Json = False) -> None:
+@app.command(name="delete-run")
+def delete_run(run: RunName, json: Json = False) -> None:
     """Delete a run with its checkpoints and its backbone; projects that use it keep a copy."""
     from fewshot_lab.runs import find_run
 
@@ -115,20 +106,17 @@ def delete_run(run: RunName, home: Home = None, json: Json = False) -> None:
     tell({"deleted": deleted.name}, f"{deleted.name} is deleted.", as_json=json)
 
 
+@app.command(name="merge-adapter")
 def merge_adapter(
-    adapter: Annotated[
-        Path, typer.Argument(metavar="ADAPTER", help="A run's adapter.safetensors.")
-    ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    adapter: Annotated[Path, typer.Argument(help="A run's adapter.safetensors.")],
+    out: Annotated[Path, typer.Argument(help="The file to write.")],
     base: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "Where the weights are that it was trained on; as the run had them, if not said.",
             metavar="FILE|NAME",
-            help="Where the weights are that it was trained on; as the run had them, if not said.",
-            show_default=False,
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Put an adapter into the weights it was trained on: a backbone in one file."""
@@ -139,6 +127,7 @@ def merge_adapter(
     tell({"backbone": str(out)}, text, as_json=json)
 
 
+@app.command(name="pretrain-rank", hidden=True)
 def pretrain_rank(
     folder: Annotated[Path, typer.Argument()],
     job: Annotated[Path | None, typer.Option("--job", hidden=True)] = None,

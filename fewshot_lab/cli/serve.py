@@ -9,17 +9,12 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(serve)
-    app.command()(jobs)
-
-
+@app.command()
 def serve(
     port: Annotated[
         int | None, option("The first free one from 8501 by default.", min=1, max=65535)
@@ -74,7 +69,6 @@ def serve(
         Path | None,
         option("Log to this file, too; a new one begins after 10 MiB, five older ones stay."),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Start the app in the browser."""
@@ -157,10 +151,10 @@ def _free_port(host: str, wanted: int | None) -> int:
     raise FewshotLabError(f"Port {wanted} is taken: name another by --port.")
 
 
+@app.command()
 def jobs(
     project: ProjectName,
     stop: Annotated[str | None, option("Stop this one.", metavar="ID")] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """List the long work of a project, the newest first."""

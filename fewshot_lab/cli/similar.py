@@ -3,20 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import Home, JobFolder, Json, NoMark, ProjectName, option
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.words import plural
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(index)
-    app.command()(neighbours)
-
-
+@app.command()
 def index(
     project: ProjectName,
     shard: Shard = None,
@@ -28,7 +21,6 @@ def index(
             "--codes/--whole",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:
@@ -50,13 +42,13 @@ def index(
         tell(result, text, as_json=json, job=job)
 
 
+@app.command()
 def neighbours(
     project: ProjectName,
     out: Annotated[Path, option("The CSV to write.")] = Path("neighbours.csv"),
     k: Annotated[int, option("Neighbours of each image.", "-k", min=1, max=500)] = 10,
     shard: Shard = None,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
     job: JobFolder = None,
 ) -> None:

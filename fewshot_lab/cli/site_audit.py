@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, option
 from fewshot_lab.cli.reporting import tell
 
 
@@ -19,7 +19,6 @@ def site_audit(
     group_column: Annotated[
         str, option("Column of the labels that names the patient.", show_default=False)
     ] = "",
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Say how right the classifier is at another site, or list what was measured so far."""

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Home, Json, NoMark, ProjectName, option
-from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, Verbs, app, option
+from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.tissue import tissue
 from fewshot_lab.words import percent, plural, share_of
 
-slides = typer.Typer(
+slides = Verbs(
     name="slides",
     help="Whole slides: what is said of them, and to and from QuPath.",
     no_args_is_help=True,
@@ -27,16 +27,7 @@ class Kind(StrEnum):
     CSV = "csv"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    slides.command(name="tissue")(tissue)
-    slides.command(name="show")(show)
-    slides.command(name="out")(out)
-    slides.command(name="in")(in_)
-    app.add_typer(slides)
-
-
-def show(project: ProjectName, home: Home = None, json: Json = False) -> None:
+def show(project: ProjectName, json: Json = False) -> None:
     """Show each slide: its answer, and the share of each class with its interval."""
     from fewshot_lab.errors import FewshotLabError
     from fewshot_lab.project import PredictedImages, Project, slide_report, slides_of, tiles_of
@@ -86,7 +77,12 @@ def show(project: ProjectName, home: Home = None, json: Json = False) -> None:
 
 def out(
     project: ProjectName,
-    folder: Annotated[Path, typer.Argument(help="Made where it is not there.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER|ZIP", help="A folder, made where it is not there; or NAME.zip."
+        ),
+    ],
     kind: Annotated[
         list[Kind] | None, option("What to write, again for more; all by default.", "--as")
     ] = None,
@@ -94,8 +90,8 @@ def out(
         list[str] | None, option("A slide's name, again for more; all by default.")
     ] = None,
     no_bom: NoMark = False,
-    home: Home = None,
     json: Json = False,
+    job: JobFolder = None,
 ) -> None:
     """Write slides: tiles as GeoJSON for QuPath, heat maps as OME-TIFF, tables as CSV."""
     from fewshot_lab.exchange import SLIDE_KINDS, write_slides
@@ -103,11 +99,11 @@ def out(
 
     asked = {each.value for each in kind or Kind}
     kinds = [each for each in SLIDE_KINDS if each in asked]
-    with Project.open(project) as opened:
-        done = write_slides(opened, folder, kinds, names=slide or None)
-    files = [str(file) for file in done.files]
-    result = {"files": files, "tiles": done.tiles, "withheld": done.withheld, "note": done.note}
-    tell(result, f"{folder}: {done.sentence}", as_json=json)
+    with progress(job, as_json=json) as report, Project.open(project) as opened:
+        done = write_slides(opened, target, kinds, names=slide or None, progress=report)
+        files = [str(file) for file in done.files]
+        result = {"files": files, "tiles": done.tiles, "withheld": done.withheld, "note": done.note}
+        tell(result, f"{target}: {done.sentence}", as_json=json, job=job)
 
 
 def in_(
@@ -119,7 +115,6 @@ def in_(
     ] = None,
     least: Annotated[float, option("Share of a tile that one class must cover, 0 to 1.")] = 0.5,
     dry_run: Annotated[bool, option("Say it, store nothing.", "--dry-run")] = False,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Label the tiles that outlines cover; lines, points and areas without a class are left out.
@@ -158,3 +153,11 @@ def in_(
         "left_out": preview.left_out,
     }
     tell(result, " ".join(parts), as_json=json)
+
+
+slides.command(name="tissue")(tissue)
+slides.command(name="show")(show)
+slides.command(name="out")(out)
+slides.command(name="in")(in_)
+app.add_typer(slides)
+app.command(name="slides-out", hidden=True)(out)

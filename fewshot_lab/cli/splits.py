@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from fewshot_lab.cli.options import Home, Json, ProjectName, option
+from fewshot_lab.cli.options import Json, ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import share
@@ -18,12 +16,7 @@ if TYPE_CHECKING:
     from fewshot_lab.stats import Interval
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the app."""
-    app.command()(groups)
-    app.command()(audit)
-
-
+@app.command()
 def groups(
     project: ProjectName,
     pattern: Annotated[
@@ -64,7 +57,6 @@ def groups(
             metavar="COLUMN|auto|none",
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show or choose what stays on one side of every split: groups, near-duplicates, test set."""
@@ -159,6 +151,7 @@ def _shown(report: GroupPreview, result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+@app.command()
 def audit(
     project: ProjectName,
     draw: Annotated[int | None, option("Draw so many images more, to be labelled.")] = None,
@@ -176,7 +169,6 @@ def audit(
             "on, five at most."
         ),
     ] = None,
-    home: Home = None,
     json: Json = False,
 ) -> None:
     """Show what the images drawn at random say of the classifier; draw more."""

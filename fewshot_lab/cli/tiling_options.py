@@ -33,10 +33,10 @@ SlideMpp = Annotated[
     float | None, _option("Micrometres per pixel of slides that do not say theirs.", "--slide-mpp")
 ]
 Saturation = Annotated[
-    float | None, _option("Tissue: least colour, 0 to 1 (0.07).", "--tissue-colour")
+    float | None, _option("Tissue: least colour, 0 to 1 (0.04).", "--tissue-colour")
 ]
 Texture = Annotated[
-    float | None, _option("Tissue: least contrast, 0 to 1 (0.01).", "--tissue-texture")
+    float | None, _option("Tissue: least contrast, 0 to 1 (0.004).", "--tissue-texture")
 ]
 Share = Annotated[
     float | None,

@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from fewshot_lab.backbones import Parts
 from fewshot_lab.embeddings.shards import DamagedShard, Shard, read_shard, shard_names
+from fewshot_lab.embeddings.stored_vectors import StoredVectors
 from fewshot_lab.errors import FewshotLabError
+
+_NONE = np.empty(0, np.int32)
 
 
 class Embeddings:
@@ -35,9 +38,8 @@ class Embeddings:
         self._ids: list[str] = []
         self._row: dict[str, int] = {}
         self._failed: dict[str, str] = {}
-        self._pending: list[tuple[Shard, npt.NDArray[np.intp]]] = []
-        self._matrix: npt.NDArray[np.float16] | None = None
         self._shards: list[Shard] = []
+        self._vectors = StoredVectors((), _NONE, _NONE, 0)
         self._parts = Parts(())
         self._fingerprint = ""
         self._dtype = ""
@@ -83,6 +85,7 @@ class Embeddings:
                 return 0
             ids, row = list(self._ids), dict(self._row)
             failed = dict(self._failed)
+            shards, positions = [self._vectors.shard], [self._vectors.position]
             for name in fresh:
                 try:
                     shard = read_shard(self.folder / name)
@@ -103,12 +106,19 @@ class Embeddings:
                         row[image_id] = len(ids)
                         ids.append(image_id)
                         keep.append(position)
-                self._pending.append((shard, np.array(keep, np.intp)))
+                positions.append(np.array(keep, np.int32))
+                shards.append(np.full(len(keep), len(self._shards) - 1, np.int32))
                 failed |= dict(shard.failed)
             added = len(ids) - len(self._ids)
             # New objects, so that whoever holds the old ones is not surprised.
             self._failed = {i: reason for i, reason in failed.items() if i not in row}
             self._row, self._ids = row, ids
+            self._vectors = StoredVectors(
+                tuple(self._shards),
+                np.concatenate(shards),
+                np.concatenate(positions),
+                self._parts.dimensions,
+            )
             return added
 
     def _check(self, shard: Shard) -> None:
@@ -122,18 +132,27 @@ class Embeddings:
             self._parts = shard.parts
             self._dtype = ", ".join(sorted({*filter(None, self._dtype.split(", ")), shard.dtype}))
 
-    def matrix(self, ids: Sequence[str] | None = None) -> npt.NDArray[np.float16]:
-        """Return embeddings.
+    def rows(self, ids: Sequence[str]) -> npt.NDArray[np.intp]:
+        """Return where images stand among :attr:`ids` (m,).
+
+        Raises
+        ------
+        FewshotLabError
+            If an image has no embedding.
+        """
+        row = self._row
+        try:
+            return np.array([row[image_id] for image_id in ids], np.intp)
+        except KeyError as error:
+            raise FewshotLabError(f"Image {error.args[0]} has no embedding yet.") from None
+
+    def vectors(self, ids: Sequence[str] | None = None) -> StoredVectors:
+        """Return embeddings that are read where they are asked for.
 
         Parameters
         ----------
         ids
             Images in any order; all, in the order of :attr:`ids`, if None.
-
-        Returns
-        -------
-        ndarray of float16, shape (n, d)
-            Read-only where all are asked for.
 
         Raises
         ------
@@ -141,14 +160,11 @@ class Embeddings:
             If an image has none.
         """
         with self._lock:
-            matrix = self._whole()
-            if ids is None:
-                return matrix
-            try:
-                rows = [self._row[image_id] for image_id in ids]
-            except KeyError as error:
-                raise FewshotLabError(f"Image {error.args[0]} has no embedding yet.") from None
-            return matrix[rows]
+            return self._vectors if ids is None else self._vectors.at(self.rows(ids))
+
+    def matrix(self, ids: Sequence[str] | None = None) -> npt.NDArray[np.float16]:
+        """Return the same, read into memory (n, d)."""
+        return self.vectors(ids)[:]
 
     def statistics(self, ids: Sequence[str]) -> npt.NDArray[np.float16] | None:
         """Return the pictures' statistics (n, s); None where an image has none.
@@ -164,18 +180,6 @@ class Embeddings:
         if not ids or not all(image_id in row for image_id in ids):
             return None
         return np.stack([row[image_id] for image_id in ids])
-
-    def _whole(self) -> npt.NDArray[np.float16]:
-        if self._matrix is None or self._pending:
-            parts = [] if self._matrix is None else [self._matrix]
-            parts += [shard.vectors()[keep] for shard, keep in self._pending if len(keep)]
-            if parts:
-                matrix = np.concatenate(parts) if len(parts) > 1 else parts[0]
-            else:
-                matrix = np.zeros((0, self._parts.dimensions), np.float16)
-            matrix.flags.writeable = False
-            self._matrix, self._pending = matrix, []
-        return self._matrix
 
 
 def open_embeddings(folder: Path) -> Embeddings:

@@ -8,8 +8,8 @@ be a copy, and correlating the fine detail of the two, at their best shift, says
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ SHIFT = 6
 FAINT = 0.5
 """Grey levels of detail below which a picture is blank."""
 CHUNK = 2048
+EXACT_WORK = 4e11
+"""Operations up to which each description is compared with every other: some seconds."""
 _FREQUENCY = np.add.outer(np.arange(LOW), np.arange(LOW)).astype(np.float32)
 _SIGN = (-1.0) ** np.arange(LOW)
 
@@ -58,6 +60,23 @@ def find_copies(
 ) -> npt.NDArray[np.int64]:
     """Return the pairs of rows (p, 2) of which one is in ``rows`` and is a copy of the other.
 
+    See :func:`copies_by_block`.
+    """
+    blocks = [pairs for _, pairs in copies_by_block(read, descriptions, rows, progress)]
+    return np.unique(np.concatenate([np.empty((0, 2), np.int64), *blocks]), axis=0)
+
+
+def copies_by_block(
+    read: Callable[[int], Gray],
+    descriptions: npt.NDArray[np.floating],
+    rows: npt.NDArray[np.int64],
+    progress: Progress = silent,
+) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Look through ``rows`` block by block; yield how many, and the pairs (p, 2) of their copies.
+
+    Where comparing all descriptions would take long, those in the nearest cells of an inverted
+    file are compared.
+
     Parameters
     ----------
     read : callable
@@ -67,12 +86,12 @@ def find_copies(
     rows : array (m,) of int
         Those to look for.
     """
-    n = len(descriptions)
+    n, d = descriptions.shape
     if n < 2 or not len(rows):
-        return np.empty((0, 2), np.int64)
-    index = build_index(descriptions)
-    cached = lru_cache(CHUNK)(lambda row: _spectra(read(row)))
-    pairs = set()
+        return
+    short = 2.0 * 8 * n * len(rows) * d <= EXACT_WORK
+    index = build_index(descriptions, kind="flat" if short else "ivf")
+    pictures = lru_cache(CHUNK)(lambda row: _Picture.of(read(row)))
     for start in range(0, len(rows), CHUNK):
         some = rows[start : start + CHUNK]
         coarse = descriptions[some].astype(np.float32).reshape(-1, LOW, LOW)
@@ -80,6 +99,7 @@ def find_copies(
             index.search(_turned(coarse, turning).reshape(len(some), -1), min(NEAREST + 1, n))
             for turning in range(8)
         ]
+        pairs = set()
         for at, row in enumerate(some.tolist()):
             best: dict[int, tuple[float, int]] = {}
             for turning, (cosines, others) in enumerate(searched):
@@ -90,28 +110,27 @@ def find_copies(
             if nearest:
                 pairs |= {
                     (min(row, other), max(row, other))
-                    for other in _copies(read(row), {o: best[o][1] for o in nearest}, cached)
+                    for other in _copies(row, {o: best[o][1] for o in nearest}, pictures)
                 }
+        yield len(some), np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
         progress("looking for copies", start + len(some), len(rows))
-    return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
-
-
-Spectra = tuple[npt.NDArray[np.complex64], npt.NDArray[np.complex64]]
 
 
 def _copies(
-    gray: Gray, candidates: dict[int, int], spectra: Callable[[int], Spectra | None]
+    row: int, candidates: dict[int, int], pictures: Callable[[int], _Picture | None]
 ) -> list[int]:
-    """Return which candidates (row to turning) a picture is a copy of."""
-    alike = {}
-    for other, turning in candidates.items():
-        mine, theirs = _spectra(_turned(gray, turning)), spectra(other)
-        if mine is not None and theirs is not None:
-            ways = ((0, 0), (0, 1), (1, 0))
-            alike[other] = max(_correlation(mine[a], theirs[b]) for a, b in ways)
+    """Return which candidates (row to turning) the picture of a row is a copy of."""
+    mine = pictures(row)
+    theirs = {other: pictures(other) for other in candidates}
+    there = [other for other, picture in theirs.items() if picture is not None]
+    if mine is None or not there:
+        return []
+    spectra = np.stack([theirs[other].spectra for other in there])  # type: ignore[union-attr]
+    own = np.stack([mine.turned(candidates[other]) for other in there])
+    alike = dict(zip(there, _correlations(own, spectra).tolist(), strict=True))
     order = sorted(alike, key=lambda other: -alike[other])
     copies = [other for other in order if alike[other] >= COPY]
-    if not copies and order and alike[order[0]] >= STANDING_OUT:
+    if not copies and alike[order[0]] >= STANDING_OUT:
         third = alike[order[1]] if len(order) > 1 else 0.0
         if 1 - third >= RATIO * (1 - alike[order[0]]):
             copies = order[:1]
@@ -130,34 +149,80 @@ def _turned(pictures: npt.NDArray[np.float32], turning: int) -> npt.NDArray[np.f
     return np.ascontiguousarray(pictures, dtype=np.float32)
 
 
-def _spectra(gray: Gray) -> Spectra | None:
-    """Return the spectra of a picture's detail, whole and without its border; None if blank."""
-    from PIL import Image
-    from scipy.fft import rfft2
-    from scipy.ndimage import gaussian_filter
+class _Picture:
+    """A picture's detail (2, 64, 64), of unit length: whole, and without its border."""
 
-    window = np.outer(*2 * [np.hanning(COPY_SIDE + 2)[1:-1]])
-    box = (CUT, CUT, COPY_SIDE - CUT, COPY_SIDE - CUT)
-    inner = Image.fromarray(gray).resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BICUBIC, box)
-    spectra = []
-    for picture in (gray, np.asarray(inner)):
-        detail = (gaussian_filter(picture, 1.0) - gaussian_filter(picture, 4.0)) * window
-        detail -= detail.mean()
-        length = float(np.linalg.norm(detail))
-        if length < FAINT * COPY_SIDE:
+    def __init__(self, detail: npt.NDArray[np.float32]) -> None:
+        self._detail = detail
+        self.spectra = _spectra(detail)
+
+    @classmethod
+    def of(cls, gray: Gray) -> _Picture | None:
+        """Return a grey picture's; None where it is blank."""
+        detail = np.stack([fine @ gray @ fine.T - far @ gray @ far.T for fine, far in _filters()])
+        detail *= _WINDOW
+        detail -= detail.mean(axis=(1, 2), keepdims=True)
+        length = np.sqrt(np.einsum("kij,kij->k", detail, detail))
+        if (length < FAINT * COPY_SIDE).any():
             return None
-        spectra.append(rfft2((detail / length).astype(np.float32)))
-    return spectra[0], spectra[1]
+        return cls((detail / length[:, None, None]).astype(np.float32))
+
+    def turned(self, turning: int) -> npt.NDArray[np.complex64]:
+        """Return the spectra of the picture in one of the eight turnings."""
+        return _spectra(_turned(self._detail, turning))
 
 
-def _correlation(a: npt.NDArray[np.complex64], b: npt.NDArray[np.complex64]) -> float:
-    """Return the highest correlation over shifts of at most 6 pixels, in steps of a half."""
-    from scipy.fft import irfft2
+_WINDOW = np.outer(*2 * [np.hanning(COPY_SIDE + 2)[1:-1]])
 
-    half = COPY_SIDE // 2
-    wide = np.zeros((2 * COPY_SIDE, COPY_SIDE + 1), np.complex64)
-    product = np.conj(a) * b
-    wide[:half, : half + 1], wide[-half:, : half + 1] = product[:half], product[half:]
-    at = irfft2(wide) * 4
-    near = np.roll(at, (2 * SHIFT, 2 * SHIFT), (0, 1))[: 4 * SHIFT + 1, : 4 * SHIFT + 1]
-    return float(near.max())
+
+@cache
+def _filters() -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """Return what smooths rows and columns, a little and a lot: of the whole, and the inner part.
+
+    Smoothing and resizing are linear, and alike along rows and columns: so each is a matrix.
+    """
+    from PIL import Image
+    from scipy.ndimage import gaussian_filter1d
+
+    each = np.eye(COPY_SIDE, dtype=np.float32)
+    box = (0, CUT, COPY_SIDE, COPY_SIDE - CUT)
+    inner = Image.fromarray(each).resize(each.shape, Image.Resampling.BICUBIC, box)
+    smooth = [gaussian_filter1d(each.astype(np.float64), sigma, axis=0) for sigma in (1.0, 4.0)]
+    fine, far = smooth
+    return [(fine, far), (fine @ np.asarray(inner), far @ np.asarray(inner))]
+
+
+def _spectra(detail: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+    from scipy.fft import rfft2
+
+    spectra: npt.NDArray[np.complex64] = rfft2(detail)
+    return spectra
+
+
+def _correlations(
+    a: npt.NDArray[np.complex64], b: npt.NDArray[np.complex64]
+) -> npt.NDArray[np.float32]:
+    """Return the highest correlation of each pair (c,) over shifts of at most 6 pixels.
+
+    In steps of half a pixel, as the spectra (c, 2, 64, 33) say between the pixels; whole with
+    whole, and either whole with the other's inner part.
+    """
+    along, across = _waves()
+    product = np.conj(a[:, [0, 0, 1]]) * b[:, [0, 1, 0]]
+    rows = along @ product
+    at = rows.real @ across.real - rows.imag @ across.imag
+    return np.asarray(at.max(axis=(1, 2, 3)) / COPY_SIDE**2)
+
+
+@cache
+def _waves() -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.complex64]]:
+    """Return what takes a spectrum (64, 33) to its values at the shifts (25, 25)."""
+    shifts = np.arange(-2 * SHIFT, 2 * SHIFT + 1) / 2
+    turn = 2j * np.pi / COPY_SIDE
+    rows = np.fft.fftfreq(COPY_SIDE, 1 / COPY_SIDE)
+    columns = np.arange(COPY_SIDE // 2 + 1)
+    # A real picture's spectrum has each column but the first twice.
+    twice = np.where(columns > 0, 2.0, 1.0)[:, None]
+    along = np.exp(turn * np.outer(shifts, rows))
+    across = twice * np.exp(turn * np.outer(columns, shifts))
+    return along.astype(np.complex64), across.astype(np.complex64)

@@ -55,6 +55,29 @@ class Shard:
         """Return the vectors (n, d), read into memory."""
         return self._read(self.offset, self.parts.dimensions)
 
+    def read_into(
+        self,
+        out: npt.NDArray[np.float16],
+        rows: npt.NDArray[np.integer[Any]],
+        positions: npt.NDArray[np.integer[Any]],
+    ) -> None:
+        """Read vectors at ascending positions (m,) into rows (m,) of a matrix (n, d).
+
+        Raises
+        ------
+        OSError, EOFError
+            Where the file is gone, or shorter than it was.
+        """
+        length = 2 * self.parts.dimensions
+        runs = np.flatnonzero(np.diff(positions) != 1) + 1
+        with self.path.open("rb", buffering=0) as file:
+            for place, run in zip(np.split(rows, runs), np.split(positions, runs), strict=True):
+                part = np.empty((len(run), self.parts.dimensions), np.float16)
+                file.seek(self.offset + length * int(run[0]))
+                if file.readinto(part.data) != part.nbytes:
+                    raise EOFError(self.path)
+                out[place] = part
+
     def statistics(self) -> npt.NDArray[np.float16] | None:
         """Return the pictures' statistics (n, s), read into memory; None where there are none."""
         return None if self.statistics_at is None else self._read(*self.statistics_at)

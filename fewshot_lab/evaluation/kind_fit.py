@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.backbones import FINAL, Parts
+from fewshot_lab.classifiers import Rows
 from fewshot_lab.evaluation.kind_distance import STATISTICS, KindDistance, Level
 
 Float = NDArray[np.floating[Any]]
@@ -43,7 +44,7 @@ class KindFit:
 
 
 def fit_kind(
-    embeddings: NDArray[Any],
+    embeddings: Rows,
     statistics: NDArray[Any] | None,
     parts: Parts,
     y: NDArray[np.int64],
@@ -59,7 +60,7 @@ def fit_kind(
 
     Parameters
     ----------
-    embeddings : array (n, D)
+    embeddings : Rows (n, D)
         Of the pool: what trains, and what nobody has labelled.
     statistics : array (n, s) or None
     parts : Parts

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers import Preparation
+from fewshot_lab.classifiers import Preparation, Rows
 from fewshot_lab.embeddings import build_index
 from fewshot_lab.evaluation.decisions import Reference
 
@@ -21,12 +21,7 @@ MOST = 4096
 
 
 def make_reference(
-    prepare: Preparation,
-    labelled: NDArray[Any],
-    others: NDArray[Any],
-    *,
-    k: int = NEIGHBOUR,
-    share: float = SHARE,
+    prepare: Preparation, labelled: NDArray[Any], others: Rows, *, share: float = SHARE
 ) -> Reference | None:
     """Return what tells an image that is unlike anything labelled.
 
@@ -40,8 +35,8 @@ def make_reference(
         The classifier's own.
     labelled : array (m, d)
         Embeddings of the labelled images.
-    others : array (n, d)
-        Of images that are not labelled.
+    others : Rows (n, d)
+        Of images that are not labelled, read some thousand at a time.
     share : float
         Share of the others that is called unlike.
 
@@ -56,17 +51,17 @@ def make_reference(
     final = replace(prepare.blocks[0], weight=1.0)
     unit = final(labelled)
     vectors = unit[spread(unit, MOST)].astype(np.float16)
-    reference = Reference(vectors, final.gain, final.centre, min(k, len(vectors)), -1.0)
+    reference = Reference(vectors, final.gain, final.centre, min(NEIGHBOUR, len(vectors)), -1.0)
     if len(others):
         cutoff = float(np.quantile(nearest(reference, others), share))
     else:  # everything is labelled: each image by the others
         index = build_index(vectors.astype(np.float32))
-        similarity, _ = index.search(vectors.astype(np.float32), min(k + 1, len(vectors)))
+        similarity, _ = index.search(vectors.astype(np.float32), min(NEIGHBOUR + 1, len(vectors)))
         cutoff = float(np.quantile(similarity[:, -1], share))
     return Reference(vectors, final.gain, final.centre, reference.k, cutoff)
 
 
-def nearest(reference: Reference, embeddings: NDArray[Any]) -> NDArray[np.float32]:
+def nearest(reference: Reference, embeddings: Rows) -> NDArray[np.float32]:
     """Return each embedding's cosine to its k-th nearest labelled image (n,), by FAISS."""
     index = build_index(reference.vectors.astype(np.float32))
     out = np.empty(len(embeddings), dtype=np.float32)

@@ -18,7 +18,7 @@ def write(file: Path, outgoing: Outgoing) -> None:
         (number, opinion) for number, each in enumerate(pictures, 1) for opinion in each.opinions
     ]
     written = {
-        "info": {"description": "Labels of whole images, from Fewshot Lab"},
+        "info": {"description": "Labels of whole images, from Fewshot Lab", **outgoing.about},
         "licenses": [],
         "categories": [
             {"id": number, "name": name, "supercategory": ""} for name, number in category.items()

@@ -23,7 +23,9 @@ def write(file: Path, outgoing: Outgoing) -> None:
     pictures = outgoing.pictures
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
-    task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
+    meta = ElementTree.SubElement(root, "meta")
+    task = ElementTree.SubElement(meta, "task")
+    ElementTree.SubElement(meta, "log").text = outgoing.about["log"]
     labels = ElementTree.SubElement(task, "labels")
     for name in dict.fromkeys(opinion.label for each in pictures for opinion in each.opinions):
         label = ElementTree.SubElement(labels, "label")

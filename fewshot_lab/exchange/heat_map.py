@@ -21,6 +21,7 @@ def write_heat_map(
     size: tuple[int, int],
     mpp: float | None,
     channels: Sequence[tuple[str, str]],
+    description: str = "",
 ) -> tuple[int, int]:
     """Write the probabilities of tiles as float32, 0 to 1, over the whole extent of their slide.
 
@@ -39,6 +40,8 @@ def write_heat_map(
         Micrometres per pixel of the slide; without it the file has no physical size.
     channels : sequence of (str, str)
         Name and colour ("#rrggbb") of each class.
+    description : str
+        Of the picture.
 
     Returns
     -------
@@ -55,6 +58,7 @@ def write_heat_map(
         levels.append(halved(levels[-1]))
     metadata: dict[str, object] = {
         "axes": "CYX",
+        "Description": description,
         "Channel": {
             "Name": [*(name for name, _ in channels), COVERAGE],
             "Color": [*(_signed(colour) for _, colour in channels), -1],

@@ -21,13 +21,13 @@ LOCAL = "/data/local-files/?d="
 
 def write(file: Path, outgoing: Outgoing) -> None:
     """Write pictures as tasks."""
-    tasks = [_task(n, each) for n, each in enumerate(outgoing.pictures, 1)]
+    tasks = [_task(n, each, outgoing.about) for n, each in enumerate(outgoing.pictures, 1)]
     write_atomically(file, json.dumps(tasks, indent=1).encode())
 
 
-def _task(number: int, picture: Picture) -> dict[str, Any]:
+def _task(number: int, picture: Picture, about: dict[str, str]) -> dict[str, Any]:
     address = LOCAL + quote(picture.path)
-    task: dict[str, Any] = {"id": number, "data": {"image": address}}
+    task: dict[str, Any] = {"id": number, "data": {"image": address}, "meta": about}
     task["annotations"] = [
         {
             "id": 1000 * number + nth,  # readers of these files ask for ids

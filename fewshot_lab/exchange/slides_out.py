@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -13,7 +14,8 @@ import numpy as np
 from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.heat_map import write_heat_map
-from fewshot_lab.export import TileFeature, as_csv, write_features
+from fewshot_lab.exchange.output_place import output_place
+from fewshot_lab.export import LOG, TileFeature, as_csv, write_features
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images import UnreadableImage
 from fewshot_lab.progress import Progress, silent
@@ -70,31 +72,33 @@ class _TileAnswers:
     probabilities: dict[str, np.ndarray]
     predicted: dict[str, str]
     audit: set[str]
+    log: str
     note: str
 
 
 def write_slides(
     project: Project,
-    folder: Path,
+    target: Path,
     kinds: Collection[SlideKind] = SLIDE_KINDS,
     *,
     names: Collection[str] | None = None,
     predicted: PredictedImages | None = None,
     progress: Progress = silent,
 ) -> WrittenSlides:
-    """Write a project's slides into a folder, a file for each; tables hold all of them.
+    """Write a project's slides into a folder or a ZIP, a file for each; tables hold all of them.
 
     Parameters
     ----------
     project : Project
-    folder : Path
-        Made where it is not there.
+    target : Path
+        A folder, made where it is not there; a ZIP where its name ends so, there when it is whole.
     kinds : collection of "geojson", "heat-map", "csv"
     names : collection of str, optional
         Of the slides; all of them by default.
     predicted : PredictedImages, optional
         Fitted on the labels as they are where it is not given.
     progress : callable
+        Told of the slides written, stage "slides".
 
     Raises
     ------
@@ -102,44 +106,55 @@ def write_slides(
         Where there is no such slide, or only a heat map is asked for and nothing is predicted.
     """
     slides = _chosen(project, names)
+    progress("fitting", 0, None)
     answers, report = _tile_answers(project, predicted)
     if answers.note and set(kinds) == {"heat-map"}:
         raise FewshotLabError(answers.note)
-    folder.mkdir(parents=True, exist_ok=True)
     stems = _file_stems(slides)
-    files: list[Path] = []
-    tile_rows: list[dict[str, Any]] = []
-    count = withheld = 0
-    for number, slide in enumerate(slides):
-        progress("slides", number, len(slides))
-        tiles = tiles_of(project, slide)
-        count += len(tiles)
-        withheld += sum(tile.image_id in answers.audit for tile in tiles)
-        if "geojson" in kinds:
-            file = folder / f"{stems[slide.name]}.geojson"
-            write_features(file, _features(slide, tiles, answers))
-            files.append(file)
-        shown = [tile for tile in tiles if tile.image_id in answers.probabilities]
-        if "heat-map" in kinds and shown:
-            file = folder / f"{stems[slide.name]}.ome.tif"
-            _heat_map(file, slide, shown, answers)
-            files.append(file)
-        tile_rows += [_tile_row(slide, tile, answers) for tile in tiles] if "csv" in kinds else []
-    progress("slides", len(slides), len(slides))
-    if "csv" in kinds:
-        probabilities = [f"p_{name}" for name in answers.names]
-        tables = {"tiles.csv": as_csv([*_TILE_COLUMNS, *_SAID, *probabilities], tile_rows)}
-        if report is not None:
-            tables["slides.csv"] = slides_csv(report, {slide.name for slide in slides})
-        for name, text in tables.items():
-            write_atomically(folder / name, text.encode(table_encoding()))
-            files.append(folder / name)
-    project.store.note("export", kind="slides", folder=str(folder), as_=sorted(kinds))
-    return WrittenSlides(files, count, withheld if answers.names else 0, answers.note)
+    written: list[str] = []
+    tiles: dict[str, list[SlideTile]] = {}
+    with output_place(target) as put:
+
+        def write(name: str, writer: Callable[[Path], object]) -> None:
+            put(name, writer)
+            written.append(name)
+
+        for number, slide in enumerate(slides):
+            progress("slides", number, len(slides))
+            own = tiles[slide.name] = tiles_of(project, slide)
+            if "geojson" in kinds:
+                features = _features(slide, own, answers)
+                write(
+                    f"{stems[slide.name]}.geojson",
+                    partial(write_features, tiles=features, log=answers.log),
+                )
+            shown = [tile for tile in own if tile.image_id in answers.probabilities]
+            if "heat-map" in kinds and shown:
+                heat_map = partial(_heat_map, slide=slide, tiles=shown, answers=answers)
+                write(f"{stems[slide.name]}.ome.tif", heat_map)
+        if "csv" in kinds:
+            rows = (
+                _tile_row(slide, tile, answers) for slide in slides for tile in tiles[slide.name]
+            )
+            columns = [*_TILE_COLUMNS, *_SAID, *(f"p_{name}" for name in answers.names), LOG]
+            tables = {"tiles.csv": as_csv(columns, rows)}
+            if report is not None:
+                tables["slides.csv"] = slides_csv(report, answers.log, tiles)
+            for name, text in tables.items():
+                write(name, partial(write_atomically, data=text.encode(table_encoding())))
+        progress("slides", len(slides), len(slides))
+    project.store.note("export", kind="slides", folder=str(target), as_=sorted(kinds))
+    files = [target] if target.is_file() else [target / name for name in written]
+    each = [tile for slide in slides for tile in tiles[slide.name]]
+    withheld = sum(tile.image_id in answers.audit for tile in each) if answers.names else 0
+    return WrittenSlides(files, len(each), withheld, answers.note)
 
 
-def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str:
-    """Return one row per slide: its answer, and the share of each class with its interval."""
+def slides_csv(report: SlideReport, log: str, names: Collection[str] | None = None) -> str:
+    """Return one row per slide: its answer, and the share of each class with its interval.
+
+    ``log`` is the log's position and hash, the same in each row.
+    """
     classes = list(report.colours)
     shares = [f"share_{name}{end}" for name in classes for end in ("", "_low", "_high")]
     columns = ["slide", "tiles", "labelled", "predicted", "rule"]
@@ -149,12 +164,13 @@ def slides_csv(report: SlideReport, names: Collection[str] | None = None) -> str
             continue
         row: dict[str, Any] = {"slide": each.slide.name, "tiles": each.tiles}
         row |= {"labelled": each.labelled, "predicted": each.answer, "rule": report.rule.rule}
+        row[LOG] = log
         row |= {f"score_{name}": f"{value:.6f}" for name, value in each.scores.items()}
         for name, share in each.shares.items():
             ends = {"": share.value, "_low": share.low, "_high": share.high}
             row |= {f"share_{name}{end}": f"{value:.6f}" for end, value in ends.items()}
         rows.append(row)
-    return as_csv([*columns, *(f"score_{name}" for name in classes), *shares], rows)
+    return as_csv([*columns, *(f"score_{name}" for name in classes), *shares, LOG], rows)
 
 
 def slide_origin(slide: Slide) -> tuple[int, int]:
@@ -208,13 +224,13 @@ def _tile_answers(
     }
     audit = store.audit_ids() - labels.keys()
     colours = {row.name: row.color for row in classes.values()}
-    note = ""
+    log, note = str(store.log_head()), ""
     try:
         predicted = predicted or PredictedImages.by(project.fit())
     except FewshotLabError as error:
         note = f"No predictions: {error}"
     if predicted is None:
-        return _TileAnswers(colours, labels, [], {}, {}, audit, note), None
+        return _TileAnswers(colours, labels, [], {}, {}, audit, log, note), None
     report = slide_report(project, predicted)
     names = list(report.colours)
     best = predicted.decided(project)
@@ -226,6 +242,7 @@ def _tile_answers(
         {predicted.ids[k]: predicted.probabilities[k] for k in shown},
         {predicted.ids[k]: names[best[k]] for k in shown},
         audit,
+        log,
         note,
     ), report
 
@@ -256,7 +273,8 @@ def _heat_map(file: Path, slide: Slide, tiles: Sequence[SlideTile], answers: _Ti
     boxes = np.array([(t.x, t.y, t.x + t.width, t.y + t.height) for t in tiles], float)
     p = np.stack([answers.probabilities[tile.image_id] for tile in tiles])
     channels = [(name, answers.colours[name]) for name in answers.names]
-    write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels)
+    about = f"Probabilities by Fewshot Lab, of labels until {answers.log}"
+    write_heat_map(file, boxes, p, (slide.width, slide.height), slide.mpp, channels, about)
 
 
 def _tile_row(slide: Slide, tile: SlideTile, answers: _TileAnswers) -> dict[str, Any]:
@@ -264,7 +282,7 @@ def _tile_row(slide: Slide, tile: SlideTile, answers: _TileAnswers) -> dict[str,
     row: dict[str, Any] = {"slide": slide.name, "image": tile.image_id}
     row |= {name: getattr(tile, name) for name in ("x", "y", "width", "height")}
     row["micrometres_per_pixel"] = "" if tile.mpp is None else f"{tile.mpp:.6g}"
-    row |= {"label": label, "annotator": annotator}
+    row |= {"label": label, "annotator": annotator, LOG: answers.log}
     if (p := answers.probabilities.get(tile.image_id)) is not None:
         best = answers.predicted[tile.image_id]
         each = {f"p_{name}": f"{value:.6f}" for name, value in zip(answers.names, p, strict=True)}

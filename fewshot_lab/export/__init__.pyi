@@ -18,6 +18,7 @@ from .stored_predictions import predict_dropped as predict_dropped
 from .stored_predictions import predictions_table as predictions_table
 from .stored_predictions import read_predictions as read_predictions
 from .stored_predictions import write_sources as write_sources
+from .tables import LOG as LOG
 from .tables import as_csv as as_csv
 from .tables import label_rows as label_rows
 from .tables import labels_csv as labels_csv

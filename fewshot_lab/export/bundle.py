@@ -20,7 +20,7 @@ from fewshot_lab.images import Candidate, Refused, read_rgb
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import Decision
-    from fewshot_lab.export.predict_template import Classifier, Prediction
+    from fewshot_lab.export.predict_classifier import Classifier, Prediction
 
 
 LARGEST = 4 * 2**30
@@ -54,7 +54,7 @@ class Bundle:
     def __init__(
         self, folder: Path, name: str, temporary: Path | None = None, *, threads: int = 0
     ) -> None:
-        from fewshot_lab.export.predict_template import Classifier
+        from fewshot_lab.export.predict_classifier import Classifier
 
         self.folder = folder
         self.name = name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.export.licence import licence_facts
 from fewshot_lab.export.metrics_json import figures
-from fewshot_lab.export.predict_template import REQUIRES
+from fewshot_lab.export.predict_classifier import REQUIRES
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project import audit_share, confounding_of, rule
 

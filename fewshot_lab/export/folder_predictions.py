@@ -15,8 +15,8 @@ from fewshot_lab.images import scan
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from fewshot_lab.export.predict_classifier import Prediction
     from fewshot_lab.export.predict_groups import FindGroup
-    from fewshot_lab.export.predict_template import Prediction
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def predict_folder(
         be written. Nothing is written then.
     """
     from fewshot_lab.export.predict_groups import GroupTally, groups_file
-    from fewshot_lab.export.predict_template import write_predictions
+    from fewshot_lab.export.predict_table import write_predictions
 
     out = Path(out)
     i, parts = part

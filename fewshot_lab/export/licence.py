@@ -1,15 +1,10 @@
 """The backbone's licence in a bundle: what it asks, and who has accepted that."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fewshot_lab.backbones import BUNDLE_LIMIT_MB, conditions, must_be_accepted
+from fewshot_lab.backbones import BUNDLE_LIMIT_MB, Card, conditions, must_be_accepted
 from fewshot_lab.export.errors import ExportRefused
-
-if TYPE_CHECKING:
-    from fewshot_lab.backbones import Card
 
 
 def licence_facts(card: Card) -> dict[str, Any]:

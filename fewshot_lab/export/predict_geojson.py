@@ -24,7 +24,7 @@ class SlideFiles:
     """
 
     def __init__(
-        self, out: Path, classes: list[dict[str, Any]], origins: dict[str, tuple[int, ...]]
+        self, out: Path, classes: list[dict[str, Any]], origins: dict[str, tuple[int, int]]
     ):
         self._out = out
         self._names = [str(row["name"]) for row in classes]

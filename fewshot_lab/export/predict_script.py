@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import TypeGuard
 
-from fewshot_lab.export.predict_template import REQUIRES
+from fewshot_lab.export.predict_classifier import REQUIRES
 
 PACKAGE = "fewshot_lab"
 # Before anything that an older one would fail at.
@@ -49,7 +50,9 @@ def _inline(module: str, imports: list[str], bodies: list[str], seen: set[str]) 
     tree = ast.parse(source)
     lines = source.splitlines()
     docstring = ast.get_docstring(tree, clean=False)
-    for node in tree.body:
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    late = [node for each in functions for node in ast.walk(each) if _is_of_the_project(node)]
+    for node in [*tree.body, *late]:
         is_docstring = docstring is not None and node is tree.body[0]
         for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         if not (is_docstring or for_types or isinstance(node, (ast.Import, ast.ImportFrom))):
@@ -57,7 +60,7 @@ def _inline(module: str, imports: list[str], bodies: list[str], seen: set[str]) 
         assert node.end_lineno is not None
         for number in range(node.lineno - 1, node.end_lineno):
             lines[number] = "\0gone"
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+        if _is_of_the_project(node):
             _inline(str(node.module), imports, bodies, seen)
         elif isinstance(node, ast.ImportFrom) and node.module == "__future__":
             continue
@@ -72,6 +75,10 @@ def _inline(module: str, imports: list[str], bodies: list[str], seen: set[str]) 
             f"# {line}".rstrip() + "\n" for line in (docstring or "").strip().split("\n")
         )
         bodies.append(f"{heading}\n{comment}\n{body}")
+
+
+def _is_of_the_project(node: ast.AST) -> TypeGuard[ast.ImportFrom]:
+    return isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE)
 
 
 def _merged(lines: object) -> list[str]:

@@ -91,7 +91,7 @@ class PredictedRows:
 
     def __call__(self, batch: dict[str, Any]) -> Any:
         """Return the Arrow table of a batch of files."""
-        from fewshot_lab.export.predict_template import header, rule_cells
+        from fewshot_lab.export.predict_table import header, rule_cells
 
         names = self._bundle.names
         with _items(batch) as items:

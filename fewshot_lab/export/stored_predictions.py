@@ -222,7 +222,7 @@ def similar_images(
 
 def predictions_table(predictions: StoredPredictions) -> bytes:
     """Return the answers as CSV with one probability per class, and what follows from them."""
-    from fewshot_lab.export.predict_template import header, rule_cells
+    from fewshot_lab.export.predict_table import header, rule_cells
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -134,8 +134,8 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
     Returns
     -------
     str
-        Columns image, path, label, annotator, split, predicted, probability, is_training. The
-        prediction is empty for images without an embedding.
+        Columns image, path, label, annotator, split, predicted, probability, is_training, log (as
+        in :func:`labels_csv`). The prediction is empty for images without an embedding.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
     if classifier is None:
         classifier = project.fit()
     predicted = predicted_classes(project, classifier)
-    trained = set(classifier.training.ids)
+    trained, log = set(classifier.training.ids), str(project.store.log_head())
     rows = []
     for row in label_rows(project, include_unlabelled=True):
         name, probability = predicted.get(row["image"], ("", None))
@@ -155,9 +155,10 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
                 "predicted": name,
                 "probability": "" if probability is None else f"{probability:.6f}",
                 "is_training": _truth(row["image"] in trained),
+                LOG: log,
             }
         )
-    return as_csv(PREDICTION_COLUMNS, rows)
+    return as_csv((*PREDICTION_COLUMNS, LOG), rows)
 
 
 def predicted_classes(

@@ -68,16 +68,18 @@ class TileFeature:
         }
 
 
-def write_features(file: Path, tiles: Iterable[TileFeature]) -> int:
+def write_features(file: Path, tiles: Iterable[TileFeature], log: str | None = None) -> int:
     """Write tiles as a FeatureCollection, one a line; return how many there are.
 
-    Nothing is there before the last one is written.
+    Nothing is there before the last one is written. ``log`` is a hash of the labels that the tiles
+    were predicted from.
     """
     beside = file.with_name(f".{file.name}.{os.getpid()}.part")
     count = 0
     try:
         with beside.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write('{"type": "FeatureCollection", "features": [')
+            stream.write('{"type": "FeatureCollection", ')
+            stream.write(f'"log": {json.dumps(log)}, "features": [' if log else '"features": [')
             for count, tile in enumerate(tiles, 1):
                 stream.write("\n" if count == 1 else ",\n")
                 stream.write(json.dumps(tile.as_geojson(), ensure_ascii=False))

@@ -3,17 +3,20 @@
 from fewshot_lab.images.boxes import Box, BoxList, load_boxes
 from fewshot_lab.images.candidates import Candidate, ExaminedImage, PassedOver, Refused, Scan
 from fewshot_lab.images.clip_file import blackened, clip_files, load_clip
+from fewshot_lab.images.clip_scan import INTERLACED, TIME
 from fewshot_lab.images.clip_survey import ClipPlan, find_clips, first_frame, plan_clip
-from fewshot_lab.images.clips import is_clip
+from fewshot_lab.images.clips import cine_times, is_clip
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicom_copy import dicom_values_only, pixels_of
 from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
 from fewshot_lab.images.dicom_slices import SliceHeader, header_of
+from fewshot_lab.images.dicom_video import is_video
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
 from fewshot_lab.images.file_types import (
     BOX_SUFFIX,
     CLIP_SUFFIX,
+    DICOM_SUFFIXES,
     has_picture_suffix,
     is_clip_file,
     is_tile_grid,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import BOX_SUFFIX
+from fewshot_lab.images.reference_files import load_reference, reference_bytes, reference_name
 
 
 class Box(NamedTuple):
@@ -68,14 +66,12 @@ class BoxList:
 
     def file_in(self, folder: Path) -> Path:
         """Return the file of the image's boxes in a folder."""
-        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(self.name).stem)[:80]
         place = f"{self.image}#{self.frame}".encode("utf-8", "surrogateescape")
-        return folder / f"{stem}-{hashlib.sha256(place).hexdigest()[:10]}{BOX_SUFFIX}"
+        return folder / reference_name(self.name, place, BOX_SUFFIX)
 
     def save(self, file: Path) -> None:
         """Write the list."""
-        text = json.dumps(asdict(self), ensure_ascii=False)
-        write_atomically(file, text.encode("utf-8", "surrogateescape"))
+        write_atomically(file, reference_bytes(self))
 
     def relink(self, file: Path, image: Path) -> None:
         """Write into the list's file that its image lies elsewhere now."""
@@ -89,20 +85,8 @@ def load_boxes(file: Path) -> BoxList:
     ------
     UnreadableImage
     """
-    try:
-        return _load(file, file.stat().st_mtime_ns)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UnreadableImage(f"Where the box lies cannot be read: {reason}.") from None
+    return load_reference(file, _built, "where the boxes lie")
 
 
-@lru_cache(256)
-def _load(file: Path, mtime_ns: int) -> BoxList:
-    try:
-        content = json.loads(file.read_bytes().decode("utf-8", "surrogateescape"))
-        boxes = tuple(Box(*map(int, box)) for box in content.pop("boxes"))
-        return BoxList(**content, boxes=boxes)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UnreadableImage(
-            f"The file that says where the boxes lie is damaged: {file}"
-        ) from error
+def _built(boxes: list[Any], **content: Any) -> BoxList:
+    return BoxList(**content, boxes=tuple(Box(*map(int, box)) for box in boxes))

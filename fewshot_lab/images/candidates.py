@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # predict.py carries this text, and all that it imports
     from fewshot_lab.images.volumes import Volume
 
 

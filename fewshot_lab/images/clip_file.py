@@ -36,16 +36,25 @@ class ClipFile:
         What is black in every frame, in pixels of the upright frame.
     sharpness : float
         Of its frames usually; see :mod:`fewshot_lab.images.frame_quality`.
+    whole : bool
+        Whether interlaced frames are made whole pictures. Those of descriptions that do not say
+        it never were, and an image keeps its pixels.
     """
 
     file: Path
     video: Path
     boxes: tuple[Box, ...] = ()
     sharpness: float = 0.0
+    whole: bool = False
 
     def save(self) -> None:
         """Write it down."""
-        text = {"video": str(self.video), "boxes": self.boxes, "sharpness": self.sharpness}
+        text = {
+            "video": str(self.video),
+            "boxes": self.boxes,
+            "sharpness": self.sharpness,
+            "whole": self.whole,
+        }
         write_atomically(self.file, json.dumps(text).encode())
 
     @property
@@ -80,7 +89,8 @@ class ClipFile:
         ------
         UnreadableImage
         """
-        return blackened(read_clip(self.video, frame, self.index), self.boxes)
+        picture = read_clip(self.video, frame, self.index, whole=self.whole)
+        return blackened(picture, self.boxes)
 
 
 def load_clip(file: Path) -> ClipFile:
@@ -99,7 +109,8 @@ def _load(file: Path, changed: int) -> ClipFile:
     try:
         text = json.loads(file.read_bytes())
         boxes = tuple(Box(*map(int, box)) for box in text["boxes"])
-        return ClipFile(file, Path(text["video"]), boxes, float(text["sharpness"]))
+        whole = bool(text.get("whole", False))
+        return ClipFile(file, Path(text["video"]), boxes, float(text["sharpness"]), whole)
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableImage("The project's description of this video is damaged.") from error
 

@@ -7,18 +7,23 @@ from pathlib import Path
 from fewshot_lab.images.boxes import Box
 from fewshot_lab.images.candidates import Candidate
 from fewshot_lab.images.clip_file import ClipFile, blackened, clip_files, new_clip_file
-from fewshot_lab.images.clips import frame_times, sampled_frames
+from fewshot_lab.images.clips import clip_facts, frame_times, sampled_frames
+from fewshot_lab.images.dicom_video import is_video
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.frame_choice import ClipSettings
 from fewshot_lab.images.frame_quality import usual_sharpness
 from fewshot_lab.images.overlays import burnt_in, place_of
+from fewshot_lab.images.video_index import NO_FRAME
 from fewshot_lab.images.video_reader import reader_of
 from fewshot_lab.progress import Progress
 
 TIME = "time (s)"
 """The column that says when a frame is shown."""
 LOOKING = "looking through videos"
+INTERLACED = (
+    "The video is interlaced: even and odd lines were taken one after the other. Each frame is "
+    "made a whole picture (deinterlaced by bwdif)."
+)
 
 
 class ClipScan:
@@ -53,7 +58,7 @@ class ClipScan:
         """
         path, file = whole.path, whole.file
         clip = self._described(path, file) if self._folder is not None else None
-        if kind_of(file) == "video":
+        if is_video(file):
             kept = clip.index if clip else lambda: None
             index = reader_of(file, kept, self._tell).index
             if clip and kept() is None:
@@ -98,7 +103,7 @@ class ClipScan:
             return known
         frames = list(sampled_frames(file))
         if not frames:
-            raise UnreadableImage("No frame of the video can be decoded: it is damaged.")
+            raise UnreadableImage(NO_FRAME)
         width, height = frames[0].size
         boxes = tuple(_within(box, width, height) for box in asked)
         if known is not None and known.boxes == boxes:
@@ -111,7 +116,11 @@ class ClipScan:
         frames = [blackened(frame, boxes) for frame in frames]
         if sentence := names_sentence(burnt_in(frames), width, height):
             self.notes.append((path, sentence))
-        clip = ClipFile(new_clip_file(self._folder, file), file, boxes, usual_sharpness(frames))
+        if clip_facts(file).interlaced:
+            self.notes.append((path, INTERLACED))
+        clip = ClipFile(
+            new_clip_file(self._folder, file), file, boxes, usual_sharpness(frames), whole=True
+        )
         clip.save()
         self._known[file] = clip
         return clip

@@ -9,13 +9,14 @@ from PIL import Image
 
 from fewshot_lab.images.boxes import Box
 from fewshot_lab.images.clip_file import blackened
-from fewshot_lab.images.clip_scan import names_sentence
+from fewshot_lab.images.clip_scan import INTERLACED, names_sentence
 from fewshot_lab.images.clips import ClipFacts, clip_facts, is_clip, sampled_frames
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import DICOM_SUFFIXES, ending, needs_a_look
 from fewshot_lab.images.folder import list_folder, shown
 from fewshot_lab.images.frame_choice import ClipSettings
 from fewshot_lab.images.overlays import burnt_in
+from fewshot_lab.images.video_index import NO_FRAME
 from fewshot_lab.images.video_kinds import VIDEO_SUFFIXES
 from fewshot_lab.words import duration
 
@@ -65,15 +66,30 @@ class ClipPlan:
         """What is to be known before it is imported; nothing where all is well."""
         if self.facts is None:
             return self.trouble
-        return names_sentence(self.marks, self.facts.width, self.facts.height)
+        names = names_sentence(self.marks, self.facts.width, self.facts.height)
+        return " ".join(filter(None, (INTERLACED if self.facts.interlaced else "", names)))
 
     @property
     def seconds(self) -> float:
-        """About how long it takes to import, embedding not counted."""
+        """About how long it takes to import, embedding not counted; all frames are decoded."""
         if self.facts is None:
             return 0.0
         megapixels = self.facts.width * self.facts.height / 1e6
-        return self.facts.frames * self.facts.decoding + self.taken * megapixels * KEPT_SECONDS
+        return self._decoding + self.taken * megapixels * KEPT_SECONDS
+
+    @property
+    def _decoding(self) -> float:
+        return 0.0 if self.facts is None else self.facts.frames * self.facts.decoding
+
+    def seconds_to_embed(self, each: float) -> float:
+        """About how long embedding takes, which decodes it once more.
+
+        Parameters
+        ----------
+        each : float
+            Seconds that the backbone takes for a picture.
+        """
+        return self._decoding + self.taken * each
 
 
 def find_clips(sources: Sequence[Path], most: int = 2000) -> list[tuple[str, Path]]:
@@ -126,5 +142,5 @@ def first_frame(file: Path, at: float = 0.0) -> Image.Image:
     """
     frames = list(sampled_frames(file, 9))
     if not frames:
-        raise UnreadableImage("No frame of the video can be decoded: it is damaged.")
+        raise UnreadableImage(NO_FRAME)
     return frames[min(len(frames) - 1, int(at * len(frames)))]

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from fewshot_lab.images import pillow_decoder
+from fewshot_lab.images.deinterlacing import whole_pictures
 from fewshot_lab.images.dicom import read_dicom, read_header
+from fewshot_lab.images.dicom_video import is_video
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.unreadable import Unreadable
 from fewshot_lab.images.video_file import open_container, reasons
-from fewshot_lab.images.video_index import seconds_long
+from fewshot_lab.images.video_index import NO_FRAME, seconds_long
 from fewshot_lab.images.video_reader import KeptIndex, nothing_kept, reader_of, to_picture
 
 _FEW_KEYS, _DECODED = 8, 3000
@@ -40,6 +42,8 @@ class ClipFacts:
         Pixels, upright.
     decoding : float
         Seconds to decode one frame, on this machine.
+    interlaced : bool
+        Whether its frames are woven of two fields, of which whole pictures are made.
     """
 
     frames: int
@@ -47,6 +51,7 @@ class ClipFacts:
     width: int
     height: int
     decoding: float
+    interlaced: bool = False
 
 
 def is_clip(path: Path) -> bool:
@@ -57,7 +62,7 @@ def is_clip(path: Path) -> bool:
     UnreadableImage, OSError
     """
     kind = kind_of(path)
-    if kind == "video":
+    if is_video(path):
         return True
     if kind == "dicom":
         return cine_times(read_header(path)) is not None
@@ -78,7 +83,7 @@ def frame_times(path: Path, kept_index: KeptIndex = nothing_kept) -> NDArray[np.
     UnreadableImage
     """
     kind = kind_of(path)
-    if kind == "video":
+    if is_video(path):
         return reader_of(path, kept_index).index.times
     if kind == "dicom":
         times = cine_times(read_header(path))
@@ -86,16 +91,18 @@ def frame_times(path: Path, kept_index: KeptIndex = nothing_kept) -> NDArray[np.
     return _gif_times(path)
 
 
-def read_clip(path: Path, frame: int, kept_index: KeptIndex = nothing_kept) -> Image.Image:
-    """Return a frame of a clip as 8-bit RGB.
+def read_clip(
+    path: Path, frame: int, kept_index: KeptIndex = nothing_kept, *, whole: bool = True
+) -> Image.Image:
+    """Return a frame of a clip as 8-bit RGB; see :meth:`VideoReader.read`.
 
     Raises
     ------
     UnreadableImage
     """
     kind = kind_of(path)
-    if kind == "video":
-        return reader_of(path, kept_index).read(frame)
+    if is_video(path):
+        return reader_of(path, kept_index).read(frame, whole=whole)
     if kind == "dicom":
         return read_dicom(path, frame)
     try:
@@ -111,7 +118,7 @@ def clip_facts(path: Path) -> ClipFacts:
     ------
     UnreadableImage
     """
-    if kind_of(path) != "video":
+    if not is_video(path):
         times = frame_times(path)
         began = time.perf_counter()
         width, height = read_clip(path, 0).size
@@ -120,17 +127,19 @@ def clip_facts(path: Path) -> ClipFacts:
         stream = container.streams.video[0]
         seconds, rate = seconds_long(container), float(stream.average_rate or 25)
         began, decoded = time.perf_counter(), 0
-        picture = None
+        picture, interlaced = None, False
         for frame in container.decode(stream):
             picture = picture or to_picture(frame, stream)
+            interlaced = interlaced or frame.interlaced_frame
             decoded += 1
             if decoded == _TIMED:
                 break
         if picture is None:
-            raise UnreadableImage("No frame of the video can be decoded: it is damaged.")
+            raise UnreadableImage(NO_FRAME)
         each = (time.perf_counter() - began) / decoded
         known = stream.frames or round(seconds * rate)
-        return ClipFacts(max(known, decoded), seconds or decoded / rate, *picture.size, each)
+        frames, seconds = max(known, decoded), seconds or decoded / rate
+        return ClipFacts(frames, seconds, *picture.size, each, interlaced)
 
 
 def sampled_frames(path: Path, count: int = 24) -> Iterator[Image.Image]:
@@ -140,7 +149,7 @@ def sampled_frames(path: Path, count: int = 24) -> Iterator[Image.Image]:
     ------
     UnreadableImage
     """
-    if kind_of(path) != "video":
+    if not is_video(path):
         frames = len(frame_times(path))
         for frame in np.unique(np.linspace(0, frames - 1, count).round().astype(int)):
             yield read_clip(path, int(frame))
@@ -157,9 +166,13 @@ def _at_key_frames(path: Path, count: int) -> Iterator[Image.Image]:
         last = None
         for at in np.linspace(0, 0.98 * seconds, count if seconds else 1):
             container.seek(first + int(at / stream.time_base), stream=stream)
-            frame = next(iter(container.decode(stream)), None)
+            frames = iter(container.decode(stream))
+            frame = next(frames, None)
             if frame is not None and frame.pts != last:
                 last = frame.pts
+                if frame.interlaced_frame:  # the next one has neighbours on both sides
+                    some = [frame, *islice(frames, 2)]
+                    frame = [*whole_pictures(some)][len(some) // 2]
                 yield to_picture(frame, stream)
 
 
@@ -169,7 +182,8 @@ def _spread(path: Path, count: int) -> Iterator[Image.Image]:
         stream = container.streams.video[0]
         known = stream.frames or round(seconds_long(container) * float(stream.average_rate or 25))
         step = max(1, min(known, _DECODED) // count)
-        for number, frame in enumerate(islice(container.decode(stream), _DECODED)):
+        frames = islice(container.decode(stream), _DECODED)
+        for number, frame in enumerate(whole_pictures(frames)):
             if number % step == 0 and number < count * step:
                 yield to_picture(frame, stream)
 
@@ -181,7 +195,7 @@ def small_frames(path: Path, side: int = 32) -> Iterator[NDArray[np.uint8]]:
     ------
     UnreadableImage
     """
-    if kind_of(path) != "video":
+    if not is_video(path):
         for frame in range(len(frame_times(path))):
             picture = read_clip(path, frame).convert("L")
             yield np.asarray(picture.resize((side, side), Image.Resampling.BOX))

@@ -4,7 +4,6 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from uuid import uuid4
 
 _FILES, _BYTES = 128, 128 * 2**20
@@ -29,12 +28,7 @@ class DurableFiles:
     def __enter__(self) -> "DurableFiles":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._pool.shutdown()
         for part in self._waiting.values():
             part.unlink(missing_ok=True)

@@ -23,6 +23,8 @@ from fewshot_lab.images.pillow_decoder import refuse_too_large
 from fewshot_lab.images.unreadable import Unreadable, own_mistake
 
 _TAILS = (0.5, 99.5)
+_SIZES_1, _SIZES_2 = ((b"\x5c\x01\0\0", b"\0\0\x01\x5c"), (b"\x1c\x02\0\0", b"\0\0\x02\x1c"))
+"""What headers of both versions begin with: their length, in either order of bytes."""
 _one_at_a_time = threading.Lock()
 
 
@@ -123,7 +125,12 @@ def _read(path: Path, size: int, mtime_ns: int) -> _Volume:
     logging.getLogger("nibabel").setLevel(logging.CRITICAL)  # what matters is raised and listed
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     content = unpacked(path).getvalue() if is_gzip(path) else path.read_bytes()
-    first = content[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c")
+    if content[:4] not in (*_SIZES_1, *_SIZES_2):
+        zeros = bool(content) and not any(content)
+        raise UnreadableImage(
+            "The file holds nothing but zeros." if zeros else "This is not a NIfTI file."
+        )
+    first = content[:4] in _SIZES_1
     image: Any = (nibabel.Nifti1Image if first else nibabel.Nifti2Image).from_bytes(content)
     shape = image.shape
     if len(shape) < 2 or min(shape) < 1:

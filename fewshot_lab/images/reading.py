@@ -12,6 +12,7 @@ from PIL import Image
 
 from fewshot_lab.images import pillow_decoder
 from fewshot_lab.images.boxes import load_boxes
+from fewshot_lab.images.dicom_video import holds_video
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import BOX_SUFFIX, is_clip_file, is_tile_grid, kind_of
 from fewshot_lab.images.grey_values import GreyValues
@@ -46,14 +47,14 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
         if path.suffix == BOX_SUFFIX:
             return _read_box(path, frame)
         if is_tile_grid(path):
-            from fewshot_lab.images.slides.tile_grid import read_tile
+            from fewshot_lab.images.slides.grid_files import read_tile
 
             return read_tile(path, frame)
         if is_clip_file(path):
             from fewshot_lab.images.clip_file import load_clip
 
             return load_clip(path).read(frame)
-        kind = kind_of(path)
+        kind = _video_or(kind_of(path), path)
         if kind == "dicom":
             from fewshot_lab.images.dicom import read_dicom
 
@@ -71,6 +72,11 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
                 return pillow_decoder.to_rgb(image, frame, at_least=at_least)
         except Unreadable as error:
             return _by_another_reader(path, frame, kind, error)
+
+
+def _video_or(kind: str, path: Path) -> str:
+    """Return "video" for DICOM that holds one, else the kind."""
+    return "video" if kind == "dicom" and holds_video(path) else kind
 
 
 def _read_box(file: Path, number: int) -> Image.Image:
@@ -127,7 +133,7 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
     with _reasons():
         if is_tile_grid(path) or is_clip_file(path):
             return None
-        kind = kind_of(path)
+        kind = _video_or(kind_of(path), path)
         if kind == "dicom":
             from fewshot_lab.images.dicom import read_dicom_grey
 
@@ -184,7 +190,7 @@ def count_frames(path: Path) -> int:
     """
     path = Path(path)
     try:
-        kind = kind_of(path)
+        kind = _video_or(kind_of(path), path)
     except OSError:
         return 1
     if kind == "dicom":

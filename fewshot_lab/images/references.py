@@ -5,7 +5,7 @@ from pathlib import Path
 from fewshot_lab.images.clip_file import load_clip
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import is_clip_file, is_tile_grid
-from fewshot_lab.images.slides import tile_grid
+from fewshot_lab.images.slides import grid_files
 
 
 def is_reference(file: Path) -> bool:
@@ -16,7 +16,7 @@ def is_reference(file: Path) -> bool:
 def pixel_file(file: Path) -> Path:
     """Return the file that holds an image's pixels: its slide or its clip; else the file itself."""
     if not is_clip_file(file):
-        return tile_grid.pixel_file(file)
+        return grid_files.pixel_file(file)
     try:
         return load_clip(file).video
     except (UnreadableImage, OSError):

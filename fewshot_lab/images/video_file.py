@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fewshot_lab.images.dicom_video import EmbeddedStream
 from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.unreadable import own_mistake
 from fewshot_lab.images.video_kinds import begins_like_video
 
@@ -20,6 +22,8 @@ _OPEN = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg",
 }
+_STREAMS = ",h264,hevc,mpegvideo"
+"""Streams without a container, as DICOM holds them."""
 _HEAD, _TAIL = 4 << 20, 4 << 20
 
 
@@ -43,7 +47,7 @@ def av() -> Any:
 
 
 def open_container(path: Path) -> Any:
-    """Open a video whose first video stream can be decoded.
+    """Open a video, or that inside a DICOM file, whose first video stream can be decoded.
 
     Raises
     ------
@@ -54,7 +58,11 @@ def open_container(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise UnreadableImage("The file is empty (0 bytes).")
     with reasons(path):
-        container = module.open(str(path.absolute()), options=_OPEN)
+        if kind_of(path) == "dicom":
+            formats = _OPEN["format_whitelist"] + _STREAMS
+            container = module.open(EmbeddedStream(path), options={"format_whitelist": formats})
+        else:
+            container = module.open(str(path.absolute()), options=_OPEN)
     try:
         _check_streams(path, container)
     except BaseException:
@@ -132,6 +140,8 @@ def _why(path: Path, error: Exception) -> str:
         head = stream.read(_HEAD)
     if not any(head):
         return "The file holds nothing but zeros."
+    if head[128:132] == b"DICM":
+        return "The video in this DICOM file is damaged or cut short."
     if not begins_like_video(head):
         return "This is not a video in a format that can be read."
     if head[4:8] in (b"ftyp", b"mdat", b"wide") and b"moov" not in head:

@@ -15,6 +15,9 @@ from fewshot_lab.files import write_atomically
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.video_file import av, open_container, reasons
 
+NO_FRAME = (
+    "No frame of the video can be decoded: there is no whole key frame, from which decoding begins."
+)
 _CHECKED = 48
 _TOLD_EVERY = 2000
 _NO_STAMP = -(2**62)
@@ -170,9 +173,12 @@ def _is_true(path: Path, index: VideoIndex) -> bool:
 
 def _by_decoding(path: Path, length: float, tell: Callable[[float, float], None]) -> VideoIndex:
     times: list[float] = []
+    rate = Fraction(25)
     with reasons(path), open_container(path) as container:
+        stream = container.streams.video[0]
+        rate = stream.average_rate or stream.guessed_rate or rate
         try:
-            for number, frame in enumerate(container.decode(container.streams.video[0])):
+            for number, frame in enumerate(container.decode(stream)):
                 before = times[-1] if times else 0.0
                 times.append(before if frame.pts is None else max(before, float(frame.time)))
                 if number % 100 == 0:
@@ -180,9 +186,11 @@ def _by_decoding(path: Path, length: float, tell: Callable[[float, float], None]
         except av().FFmpegError:
             pass
     if not times:
-        raise UnreadableImage("No frame of the video can be decoded: it is damaged or cut short.")
+        raise UnreadableImage(NO_FRAME)
     n = len(times)
     since = np.array(times) - times[0]
+    if n > 1 and not since.any():  # a stream without stamps
+        since = np.arange(n) / float(rate)
     return VideoIndex(
         np.arange(n), since, np.zeros(1, np.int64), np.zeros(1, np.int64), False,
         _ends_early(since, length),

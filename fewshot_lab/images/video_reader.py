@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from fewshot_lab.images.deinterlacing import deinterlaced
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.pillow_decoder import refuse_too_large
@@ -19,6 +20,8 @@ KeptIndex = Callable[[], VideoIndex | None]
 _OPEN = 3
 """Videos kept open: each holds a decoder with some frames."""
 _HD = 720
+_NEIGHBOURS = 3
+"""Frames that are kept of interlaced video: one before, one after."""
 _NEAR = 32
 """So many frames further it is quicker to decode on than to seek, wherever key frames are."""
 
@@ -33,9 +36,17 @@ class VideoReader:
         self._container: Any = None
         self._frames: Iterator[tuple[int, Any]] = iter(())
         self._at = -1
+        self._recent: OrderedDict[int, Any] = OrderedDict()
 
-    def read(self, frame: int) -> Image.Image:
+    def read(self, frame: int, *, whole: bool = True) -> Image.Image:
         """Return a frame as 8-bit RGB, upright, with square pixels.
+
+        Parameters
+        ----------
+        frame : int
+        whole : bool
+            Make a whole picture of an interlaced frame, whose two fields show a comb where
+            something moves.
 
         Raises
         ------
@@ -45,6 +56,11 @@ class VideoReader:
             raise UnreadableImage("There is no such frame in this video.")
         with self._lock, reasons(self.path):
             decoded = self._decoded(frame)
+            if whole and decoded.interlaced_frame:
+                before, after = self._beside(frame - 1), self._beside(frame + 1)
+                decoded = deinterlaced(
+                    before or after or decoded, decoded, after or before or decoded
+                )
             with memory_for(decoded.width, decoded.height):
                 return to_picture(decoded, self._container.streams.video[0])
 
@@ -55,7 +71,18 @@ class VideoReader:
                 self._container.close()
                 self._container = None
 
+    def _beside(self, frame: int) -> Any:
+        """Return a neighbour; None at the ends, and where it is damaged."""
+        if not 0 <= frame < len(self.index.stamps):
+            return None
+        try:
+            return self._decoded(frame)
+        except UnreadableImage:
+            return None
+
     def _decoded(self, frame: int) -> Any:
+        if frame in self._recent:
+            return self._recent[frame]
         index = self.index
         key = index.key_before(frame)
         ahead = self._at < frame and (
@@ -65,6 +92,10 @@ class VideoReader:
             self._begin(key)
         for number, decoded in self._frames:
             self._at = number
+            if decoded.interlaced_frame and not decoded.is_corrupt:
+                self._recent[number] = decoded
+                if len(self._recent) > _NEIGHBOURS:
+                    self._recent.popitem(last=False)
             if number == frame:
                 if decoded.is_corrupt:
                     raise UnreadableImage("This frame of the video is damaged.")

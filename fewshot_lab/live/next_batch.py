@@ -1,21 +1,22 @@
 """What to label next: a batch for each annotator, a share of it drawn at random."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live.session_images import Images
-from fewshot_lab.project import Assignment, AuditSet, LabelArrays, confounder_values, confounders_of
+from fewshot_lab.project import (
+    Assignment,
+    AuditSet,
+    LabelArrays,
+    ProjectCore,
+    confounder_values,
+    confounders_of,
+)
 from fewshot_lab.sampling import BATCH, GAPS, Confounder, Suggestion, suggest_between, suggest_by
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import ProjectCore
 
 
 class Next:

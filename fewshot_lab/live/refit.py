@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +21,16 @@ from fewshot_lab.project import (
     ErrorCost,
     LabelArrays,
     Predictions,
+    ProjectCore,
     audit_share,
     class_pairs,
     costs_of,
     error_costs,
     label_arrays,
+    settings_of,
     strategy_of,
 )
 from fewshot_lab.sampling import Suggestion
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import ProjectCore
 
 
 class Overtaken(Exception):  # noqa: N818
@@ -47,6 +46,7 @@ class Asked:
     strategy: str
     costs: tuple[ErrorCost, ...]
     pairs: frozenset[tuple[str, tuple[int, int]]]
+    unlike_share: float
 
     @classmethod
     def of(cls, project: ProjectCore) -> Asked:
@@ -58,6 +58,7 @@ class Asked:
             strategy_of(project)["strategy"],
             error_costs(project),
             frozenset(class_pairs(project).items()),
+            settings_of(project).unlike_share,
         )
 
 

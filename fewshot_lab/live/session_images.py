@@ -1,20 +1,14 @@
 """The embedded images of a session, while they do not change."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool
-from fewshot_lab.project import PoolView
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from fewshot_lab.project import ProjectCore
+from fewshot_lab.project import PoolView, ProjectCore
 
 PAUSE = 5.0
 """Seconds between two looks at images that are still being embedded: each prepares the pool."""

@@ -1,18 +1,12 @@
 """The slides of a project as a page asks for them: by a short key, and by image."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live.blinding import names_without_folders
-from fewshot_lab.project import GRIDS, slides_of, tiles_of
-
-if TYPE_CHECKING:
-    from fewshot_lab.live.page_state import PageState
-    from fewshot_lab.project import Slide, SlideTile
+from fewshot_lab.live.page_state import PageState
+from fewshot_lab.project import GRIDS, Slide, SlideTile, slides_of, tiles_of
 
 
 @dataclass(frozen=True)

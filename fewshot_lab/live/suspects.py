@@ -1,16 +1,10 @@
 """The labels that a person should look at again."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING
 
+from fewshot_lab.classifiers import Fitted
 from fewshot_lab.evaluation import Suspect, suspects
-from fewshot_lab.store import PILE
-
-if TYPE_CHECKING:
-    from fewshot_lab.classifiers import Fitted
-    from fewshot_lab.store import Store
+from fewshot_lab.store import PILE, Store
 
 MANY = 20
 """Labels that one action gave, from which on they were hardly looked at one by one; those of a

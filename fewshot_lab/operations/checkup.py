@@ -1,11 +1,14 @@
 """What is wrong with this installation, each with the next step."""
 
+from __future__ import annotations
+
 import os
 import platform
 import shutil
 import sqlite3
 import stat
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -24,8 +27,17 @@ from fewshot_lab.store import SCHEMA_VERSION, server_version
 from fewshot_lab.version import __version__
 from fewshot_lab.words import plural, size
 
+ROOT = Path(__file__).resolve().parents[2]
 LEAST_GB, LITTLE_GB = 1, 10
 OLDEST_POSTGRESQL = 13
+EXTRAS = {
+    "slides": "whole slides",
+    "video": "videos",
+    "pacs": "a PACS and structured reports",
+    "exchange": "AnnData files",
+    "ray": "Ray",
+}
+"""What needs packages that not everybody installs."""
 NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "fuse.sshfs", "9p"}
 
 
@@ -50,7 +62,7 @@ class Finding:
 
 def check_installation() -> list[Finding]:
     """Look at everything that the app needs here."""
-    looks = (_versions, _packages, _gpu, _disk, _database, _sign_in, _rights, _projects)
+    looks = (_versions, _packages, _extras, _gpu, _disk, _database, _sign_in, _rights, _projects)
     return [finding for look in looks for finding in look()]
 
 
@@ -72,16 +84,7 @@ def _versions() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    wrong = []
-    for wanted in _requirements():
-        try:
-            there = metadata.version(wanted.name)
-        except metadata.PackageNotFoundError:
-            wrong.append(f"{wanted.name} is missing")
-            continue
-        if not wanted.specifier.contains(there, prereleases=True):
-            wrong.append(f"{wanted.name} is {there}, not {wanted.specifier}")
-    if wrong:
+    if wrong := [sentence for wanted in _requirements() if (sentence := _lack(wanted))]:
         yield Finding(
             "packages",
             "mend",
@@ -92,8 +95,45 @@ def _packages() -> Iterator[Finding]:
         yield Finding("packages", "good", "All packages are there, in releases that fit.")
 
 
+def _lack(wanted: Requirement) -> str | None:
+    """Say what is wrong with a package; None where it is there, in a release that fits."""
+    try:
+        there = metadata.version(wanted.name)
+    except metadata.PackageNotFoundError:
+        return f"{wanted.name} is missing"
+    if not wanted.specifier.contains(there, prereleases=True):
+        return f"{wanted.name} is {there}, not {wanted.specifier}"
+    return None
+
+
+def _extras() -> Iterator[Finding]:
+    wanted = _extra_requirements()
+    lacks = {
+        name: [sentence for each in wanted.get(name, []) if (sentence := _lack(each))]
+        for name in EXTRAS
+    }
+    there = [EXTRAS[name] for name, sentences in lacks.items() if not sentences]
+    missing = {name: sentences for name, sentences in lacks.items() if sentences}
+    words = [f"There for {', '.join(there)}."] if there else []
+    words += [f"Not for {EXTRAS[name]}: {'; '.join(missing[name])}." for name in missing]
+    step = f"Where it is needed: pip install 'fewshot-lab[{','.join(missing)}]'." if missing else ""
+    yield Finding("extras", "good", " ".join(words), step)
+
+
+def _extra_requirements() -> dict[str, list[Requirement]]:
+    file = ROOT / "pyproject.toml"
+    if file.exists():
+        extras = tomllib.loads(file.read_text())["project"]["optional-dependencies"]
+        return {name: [Requirement(line) for line in lines] for name, lines in extras.items()}
+    listed = [Requirement(line) for line in metadata.requires("fewshot-lab") or []]
+    return {
+        name: [r for r in listed if r.marker is not None and r.marker.evaluate({"extra": name})]
+        for name in EXTRAS
+    }
+
+
 def _requirements() -> list[Requirement]:
-    file = Path(__file__).resolve().parents[2] / "requirements.txt"
+    file = ROOT / "requirements.txt"
     if file.exists():
         lines = [line.partition(" #")[0].strip() for line in file.read_text().splitlines()]
         lines = [line for line in lines if line and not line.startswith("#")]

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, Unavailable
 from fewshot_lab.files import read_json, write_json
 from fewshot_lab.home import MARKER, home
 from fewshot_lab.images import pixel_file
@@ -91,9 +91,9 @@ def _place() -> Iterator[Path]:
     arriving.mkdir(mode=0o700, parents=True, exist_ok=True)
     for lock in arriving.glob("*.lock"):
         if fcntl is not None:
-            with suppress(OSError), lock.open() as handle:
+            with suppress(OSError, Unavailable), lock.open() as handle:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # its process has died
-                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                _clear_leftovers(lock.with_suffix(""), handle.read())
                 lock.unlink()
     place = arriving / uuid4().hex
     lock = place.with_suffix(".lock")
@@ -108,6 +108,21 @@ def _place() -> Iterator[Path]:
             lock.unlink(missing_ok=True)
             with suppress(OSError):  # another one is at work
                 arriving.rmdir()
+
+
+def _clear_leftovers(place: Path, schema: str) -> None:
+    """Remove what a killed restore unpacked, and the schema that it had filled."""
+    if not place.exists():  # it stands among the projects
+        return
+    if schema and (url := server_url()):
+        try:
+            with closing(Store.open(url, schema)) as store:
+                store.drop()
+        except Unavailable:
+            raise
+        except FewshotLabError:  # it was not there yet
+            pass
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def _manifest(archive: zipfile.ZipFile, file: Path) -> dict[str, Any]:
@@ -177,7 +192,9 @@ def _put_into_place(place: Path, about: dict[str, Any], name: str | None) -> Res
         _check(rows, about["position"])
         store = None
         if server_url() is not None:
-            store = Store.copy(rows, *database(folder, marker["id"]))
+            url, schema = database(folder, marker["id"])
+            place.with_suffix(".lock").write_text(str(schema))  # for whoever clears up after a kill
+            store = Store.copy(rows, url, schema)
             rows.rename(rows.with_name(f"{rows.name}.arrived"))
         if hasattr(os, "sync"):
             os.sync()

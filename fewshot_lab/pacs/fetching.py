@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import (
     SERIES,
+    TIME,
     Candidate,
+    ClipSettings,
     Refused,
     Scan,
     Slice,
     SliceHeader,
     SliceStep,
     Volume,
+    cine_times,
     header_of,
     pixels_of,
     slice_columns,
@@ -201,7 +204,7 @@ class _Fetch(Scan):
                 meta = slice_columns(code, k, places[k])
                 name = f"{code}/{k + 1:04d}"
                 group = self._group(stack.headers[k]) or series
-                yield from self._one(stack.members[k], uid, name, files[k], 1, group, meta)
+                yield from self._one(stack.members[k], uid, name, files[k], {0: meta}, group)
 
     def _frames(
         self, uid: str, header: Dataset, placed: SliceHeader, frames: int
@@ -209,8 +212,15 @@ class _Fetch(Scan):
         instance = str(header.SOPInstanceUID)
         name = f"{self.code(SERIES, uid)}/{self.code(INSTANCE, instance)}"
         group = self._group(placed) or self.code(SERIES, uid)
-        self.total += frames - 1
-        yield from self._one(header, uid, name, self._file(uid, instance), frames, group, {})
+        times = cine_times(header)
+        file = self._file(uid, instance)
+        if times is None:
+            chosen: dict[int, dict[str, str | float]] = {frame: {} for frame in range(frames)}
+        else:  # of a cine loop as many as of a video
+            numbers = ClipSettings().choose(file, times).tolist()
+            chosen = {frame: {TIME: round(float(times[frame]), 3)} for frame in numbers}
+        self.total += len(chosen) - 1
+        yield from self._one(header, uid, name, file, chosen, group)
 
     def _one(
         self,
@@ -218,30 +228,30 @@ class _Fetch(Scan):
         uid: str,
         name: str,
         file: Path,
-        frames: int,
+        frames: dict[int, dict[str, str | float]],
         group: str,
-        meta: dict[str, str | float],
     ) -> Iterator[Candidate | Refused]:
-        """Fetch one instance, unless all of its frames are here already."""
-        if all((str(file), frame) in self.known for frame in range(frames)):
-            self.already += frames
-            self.total -= frames
+        """Fetch one instance, unless all frames that are wanted of it are here already."""
+        if all((str(file), frame) in self.known for frame in frames):
+            self.already += len(frames)
+            self.total -= len(frames)
             return
         instance = str(header.SOPInstanceUID)
         self.progress(FETCHING, self.fetched, self.total)
-        self.fetched += frames
+        self.fetched += len(frames)
         try:
             data = pixels_of(
                 self._asked(lambda: self.pacs.instance(self.study, uid, instance), alone=True)
             )
         except (PacsError, ValueError) as error:
-            self.total -= frames - 1
+            self.total -= len(frames) - 1
             yield Refused(name, str(error))
             return
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.write_bytes(data)
-        for frame in range(frames):
-            path = name if frames == 1 else f"{name}#{frame}"
+        several = int(header.get("NumberOfFrames") or 1) > 1
+        for frame, meta in frames.items():
+            path = f"{name}#{frame}" if several else name
             yield Candidate(path, file, frame, group=group, meta=meta)
 
     def _asked(self, call: Any, *, alone: bool = False) -> Any:

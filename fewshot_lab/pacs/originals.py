@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fewshot_lab.images import DICOM_SUFFIXES, PREFIXES, SERIES
 from fewshot_lab.pacs.connection import Pacs
 from fewshot_lab.pacs.fetching import FOLDER, INSTANCE
 from fewshot_lab.pacs.searching import series_of
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project import Codes
+from fewshot_lab.project import SEQUENCES, Codes
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -45,6 +46,18 @@ class Original:
     image_id: str
     header: Dataset
     frame: int
+
+
+def has_fetched(project: ProjectCore) -> bool:
+    """Say whether images came from a PACS: their originals are asked of it."""
+    return project.store.has_source(f"{FOLDER}/%")
+
+
+def has_originals(project: ProjectCore) -> bool:
+    """Say whether images may have come from DICOM: as volumes, or by a file's ending."""
+    if any((project.folder / SEQUENCES).glob(f"{PREFIXES[SERIES]}-*")):
+        return True
+    return any(project.store.has_source(f"%{ending}") for ending in DICOM_SUFFIXES)
 
 
 def local_originals(

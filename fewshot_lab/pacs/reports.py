@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images import STUDY
-from fewshot_lab.pacs.connection import MISSING, Pacs
+from fewshot_lab.pacs.connection import MISSING, Pacs, PacsError
 from fewshot_lab.pacs.originals import Original
 from fewshot_lab.pacs.structured_report import Answer, structured_report
 from fewshot_lab.progress import Progress, silent
@@ -38,6 +38,8 @@ class ReportsWritten:
     Attributes
     ----------
     files : list of Path
+        One for each study, where they were to be kept.
+    reports : int
         One for each study.
     images : int
         Images that they speak of.
@@ -48,6 +50,7 @@ class ReportsWritten:
     """
 
     files: list[Path]
+    reports: int
     images: int
     without_original: int
     sent: int
@@ -55,22 +58,61 @@ class ReportsWritten:
     @property
     def sentence(self) -> str:
         """What was done, in words."""
-        parts = [f"{plural(len(self.files), 'report')} on {plural(self.images, 'image')} written"]
-        if self.sent:
-            parts.append(f"{self.sent:,} sent")
-        text = ", ".join(parts) + "."
-        if self.without_original:
-            text += (
-                f" Left out: {plural(self.without_original, 'image')} whose original DICOM file is "
-                "not where it was imported from. Of fetched images, name the studies."
-            )
-        return text
+        about = f"{plural(self.reports, 'report')} on {plural(self.images, 'image')}"
+        parts = [
+            *(["written"] if self.files else ()),
+            *([f"{self.sent:,} sent"] if self.sent else ()),
+        ]
+        return f"{about}: {' and '.join(parts)}.{_left_out(self.without_original)}"
+
+
+@dataclass(frozen=True)
+class ReportsPlan:
+    """What would be written: nothing is, and nothing is asked of the classifier."""
+
+    reports: int
+    images: int
+    without_original: int
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to, in words."""
+        if not self.reports:
+            return f"There is no image to report on.{_left_out(self.without_original)}"
+        about = f"{plural(self.reports, 'report')} on {plural(self.images, 'image')}"
+        return f"{about}: one for each study.{_left_out(self.without_original)}"
+
+
+def _left_out(images: int) -> str:
+    if not images:
+        return ""
+    return (
+        f" Left out: {plural(images, 'image')} whose original DICOM file is not where it was "
+        "imported from. Of fetched images, name the studies."
+    )
+
+
+def plan_reports(
+    project: ProjectCore, originals: Sequence[Original], without_original: int = 0
+) -> ReportsPlan:
+    """Count the reports that :func:`write_reports` would write of the same originals."""
+    studies = _by_study(project, originals)
+    return ReportsPlan(len(studies), sum(map(len, studies.values())), without_original)
+
+
+def _by_study(project: ProjectCore, originals: Sequence[Original]) -> dict[str, list[Original]]:
+    embedded = set(project.require_embeddings().ids)
+    studies: dict[str, list[Original]] = defaultdict(list)
+    for each in originals:
+        if each.image_id in embedded:
+            studies[str(each.header.StudyInstanceUID)].append(each)
+    return studies
 
 
 def write_reports(
     project: ProjectCore,
     originals: Sequence[Original],
-    folder: Path,
+    folder: Path | None,
     *,
     per: str = "image",
     classifier: TrainedClassifier | None = None,
@@ -78,14 +120,17 @@ def write_reports(
     send_to: Pacs | None = None,
     progress: Progress = silent,
 ) -> ReportsWritten:
-    """Write one report for each study, and send them where that is asked for.
+    """Write one report for each study, or send it, or both.
+
+    The same answers come under the same uids, so that reports whose sending was cut off can be
+    sent again without being there twice.
 
     Parameters
     ----------
     project : ProjectCore
     originals : sequence of Original
-    folder : Path
-        Where to; outside of the project, as a report names the patient.
+    folder : Path, optional
+        Where to; outside of the project, as a report names the patient. None keeps no file.
     per : {"image", "series"}
         What one answer is for; that of a series is its images' mean log probability.
     classifier : TrainedClassifier, optional
@@ -94,51 +139,59 @@ def write_reports(
         How many images have no original, to be said.
     send_to : Pacs, optional
     progress : Progress
-        Stage "writing".
+        Stage "writing", or "sending" where they are sent; what was done until a stop stays.
 
     Raises
     ------
     FewshotLabError
         Where nothing can be reported, or highdicom is missing.
     PacsError
-        Where the PACS does not take a report; the files are written.
+        Where the PACS does not take a report; what it took until then it has.
+    Stopped
     """
+    if folder is None and send_to is None:
+        raise FewshotLabError("Say where the reports go: a folder, or the PACS.")
     if per not in PER:
         raise FewshotLabError(f"A report speaks of each image or each series, not {per!r}.")
-    if folder.resolve().is_relative_to(project.folder.resolve()):
+    if folder is not None and folder.resolve().is_relative_to(project.folder.resolve()):
         raise FewshotLabError("Reports name the patient: choose a folder outside the project.")
     try:
         import highdicom  # noqa: F401
     except ImportError:
         raise FewshotLabError(MISSING) from None
     fitted = classifier or project.fit()
-    embedded = set(project.require_embeddings().ids)
-    usable = [each for each in originals if each.image_id in embedded]
-    if not usable:
+    studies = _by_study(project, originals)
+    if not studies:
         raise FewshotLabError(
             "There is no image to report on: no original DICOM file is where it was imported from."
         )
-    studies: dict[str, list[Original]] = defaultdict(list)
-    for each in usable:
-        studies[str(each.header.StudyInstanceUID)].append(each)
     code = Codes(project.store).of
     files: list[Path] = []
-    datasets: list[Dataset] = []
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, (uid, images) in enumerate(studies.items(), 1):
-        answers = _answers(project, fitted, images, per)
-        dataset = structured_report(project, fitted, images, answers)
-        file = folder / f"report-{code(STUDY, uid).removeprefix('study-')}.dcm"
-        write_atomically(file, _bytes(dataset))
-        files.append(file)
-        datasets.append(dataset)
-        progress("writing", number, len(studies))
-    for dataset in datasets if send_to is not None else ():
-        assert send_to is not None
-        send_to.send(dataset)
-    project.store.note("export", kind="structured reports", reports=len(files), sent=bool(send_to))
-    sent = len(datasets) if send_to is not None else 0
-    return ReportsWritten(files, len(usable), without_original, sent)
+    sent = 0
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for number, (uid, images) in enumerate(studies.items(), 1):
+            answers = _answers(project, fitted, images, per)
+            dataset = structured_report(project, fitted, images, answers)
+            if folder is not None:
+                file = folder / f"report-{code(STUDY, uid).removeprefix('study-')}.dcm"
+                write_atomically(file, _bytes(dataset))
+                files.append(file)
+            if send_to is not None:
+                send_to.send(dataset)
+                sent += 1
+            progress("sending" if send_to else "writing", number, len(studies))
+    except PacsError as error:
+        raise PacsError(
+            f"{error} It took {sent:,} of {plural(len(studies), 'report')}; sending again "
+            "sends none twice.",
+            error.status,
+        ) from None
+    finally:
+        project.store.note("export", kind="structured reports", files=len(files), sent=sent)
+    images_told = sum(map(len, studies.values()))
+    return ReportsWritten(files, len(studies), images_told, without_original, sent)
 
 
 def _answers(

@@ -47,7 +47,13 @@ class FoundSeries:
 
 
 def search_studies(
-    pacs: Pacs, *, patient: str = "", accession: str = "", date: str = "", modality: str = ""
+    pacs: Pacs,
+    *,
+    patient: str = "",
+    accession: str = "",
+    date: str = "",
+    modality: str = "",
+    most: int | None = MOST_STUDIES,
 ) -> tuple[list[FoundStudy], bool]:
     """Return studies that match all that is given, and whether there are more than are listed.
 
@@ -61,6 +67,8 @@ def search_studies(
     date : str
         Of the study, or a range: "20260101", "20260101-20260131".
     modality : str
+    most : int, optional
+        So many at most; None for all.
 
     Raises
     ------
@@ -73,7 +81,7 @@ def search_studies(
         "ModalitiesInStudy": modality,
     }
     filters = {name: value for name, value in given.items() if value}
-    rows = _all(lambda offset: pacs.page_of_studies(filters, offset), "StudyInstanceUID")
+    rows = _all(lambda offset: pacs.page_of_studies(filters, offset), "StudyInstanceUID", most)
     studies = [
         FoundStudy(
             uid=str(row.StudyInstanceUID),
@@ -84,9 +92,9 @@ def search_studies(
             series=int(row.get("NumberOfStudyRelatedSeries") or 0),
             images=int(row.get("NumberOfStudyRelatedInstances") or 0),
         )
-        for row in rows[:MOST_STUDIES]
+        for row in rows[:most]
     ]
-    return studies, len(rows) > MOST_STUDIES
+    return studies, most is not None and len(rows) > most
 
 
 def series_of(pacs: Pacs, study: str, progress: Progress = silent) -> list[FoundSeries]:

@@ -55,6 +55,15 @@ def structured_report(
 
     fingerprint = project.backbone.fingerprint
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
+    # The same answers have the same uids, whenever they are sent.
+    about = [str(images[0].header.StudyInstanceUID), fingerprint, classifier.sentence, __version__]
+    for each in answers:
+        word = names[int(classifier.fitted.class_ids[each.column])]
+        about.append(f"{each.name} {word} {each.probability:.4f} {each.trained}")
+
+    def uid(of: str) -> Any:
+        return UID(generate_uid(entropy_srcs=[*about, of]))
+
     algorithm = AlgorithmIdentification(
         name="Fewshot Lab",
         version=__version__,
@@ -62,6 +71,7 @@ def structured_report(
             f"backbone {fingerprint}",
             f"classifier: {classifier.sentence}",
             f"trained on {plural(len(classifier.training.ids), 'labelled image')}",
+            f"log of labels {project.store.log_head()}",
         ],
     )
     device = DeviceObserverIdentifyingAttributes(
@@ -72,7 +82,10 @@ def structured_report(
         serial_number=__version__,
     )
     context = ObservationContext(ObserverContext(codes.DCM.Device, device))
-    groups = [_measurements(answer, algorithm, classifier, names) for answer in answers]
+    groups = [
+        _measurements(answer, algorithm, classifier, names, uid(f"answer {number}"))
+        for number, answer in enumerate(answers)
+    ]
     evidence = [_evidence(each.header) for each in images]
     content = MeasurementReport(
         observation_context=context,
@@ -82,9 +95,9 @@ def structured_report(
     return ComprehensiveSR(
         evidence=list({str(e.SOPInstanceUID): e for e in evidence}.values()),
         content=content[0],
-        series_instance_uid=UID(),
+        series_instance_uid=uid("series"),
         series_number=9900,
-        sop_instance_uid=UID(),
+        sop_instance_uid=uid("report"),
         instance_number=1,
         manufacturer="Fewshot Lab",
         series_description="Fewshot Lab, not verified",
@@ -92,9 +105,12 @@ def structured_report(
 
 
 def _measurements(
-    answer: Answer, algorithm: Any, classifier: TrainedClassifier, names: dict[int, str]
+    answer: Answer,
+    algorithm: Any,
+    classifier: TrainedClassifier,
+    names: dict[int, str],
+    uid: Any,
 ) -> Any:
-    from highdicom import UID
     from highdicom.sr import (
         Measurement,
         MeasurementsAndQualitativeEvaluations,
@@ -109,7 +125,7 @@ def _measurements(
     meaning = names[class_id][:LONGEST_MEANING]
     among = "Among the training images" if answer.trained else "Not among the training images"
     return MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(uid=UID(), identifier=answer.name),
+        tracking_identifier=TrackingIdentifier(uid=uid, identifier=answer.name),
         algorithm_id=algorithm,
         measurements=[
             Measurement(

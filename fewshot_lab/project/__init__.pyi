@@ -45,9 +45,11 @@ from .hidden_repeats import repeats_of as repeats_of
 from .import_preview import ImportPreview as ImportPreview
 from .import_preview import preview_import as preview_import
 from .import_preview import seconds_per_tile as seconds_per_tile
+from .import_preview import seconds_to_embed as seconds_to_embed
 from .import_report import ImportReport as ImportReport
 from .import_report import import_sentence as import_sentence
 from .importing import import_candidates as import_candidates
+from .importing import remove_originals as remove_originals
 from .kept_images import UPLOADS as UPLOADS
 from .kept_studies import newest as newest
 from .kept_studies import remember as remember
@@ -75,6 +77,7 @@ from .probabilities import gather as gather
 from .probabilities import judge as judge
 from .probabilities import keep_settings as keep_settings
 from .probabilities import settings_of as settings_of
+from .probabilities import unlike_images as unlike_images
 from .probability_report import rule as rule
 from .probability_words import between as between
 from .probability_words import referred_words as referred_words
@@ -93,6 +96,7 @@ from .saved_views import remove_view as remove_view
 from .saved_views import rename_view as rename_view
 from .saved_views import save_view as save_view
 from .saved_views import saved_views as saved_views
+from .sequences import SEQUENCES as SEQUENCES
 from .sequences import SliceSequence as SliceSequence
 from .sequences import sequence_of as sequence_of
 from .sequences import slice_grey_values as slice_grey_values

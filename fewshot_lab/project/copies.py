@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
@@ -17,6 +21,30 @@ if TYPE_CHECKING:
     from fewshot_lab.project.base import ProjectFolder
 
 EVERY = 256
+KEPT_EVERY = 60.0
+"""Seconds of work that a killed process loses."""
+PICTURES = 131_072
+"""Grey pictures (4 kB each) held in memory while they are compared."""
+
+
+@dataclass
+class _Record:
+    """What is known so far.
+
+    Attributes
+    ----------
+    ids : list (n,) of str
+    descriptions : array (at least n, 100), float16
+    compared : int
+        So many of the images, the first ones, were looked at.
+    pairs : list of array (p, 2) of int
+        Rows of copies.
+    """
+
+    ids: list[str]
+    descriptions: NDArray[np.float16]
+    compared: int
+    pairs: list[NDArray[np.int64]]
 
 
 class Copies:
@@ -33,53 +61,92 @@ class Copies:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the pairs of image ids that were found so far."""
-        ids, _, pairs = self._read()
-        return [(ids[a], ids[b]) for a, b in pairs.tolist()]
+        record = self._read()
+        return [(record.ids[a], record.ids[b]) for a, b in _together(record.pairs).tolist()]
 
     def compare(self, progress: Progress = silent) -> None:
-        """Look for copies among the images that have a thumbnail and were not looked at yet."""
-        from fewshot_lab.embeddings import describe_picture, find_copies
+        """Look for copies among the images that have a thumbnail and were not looked at yet.
 
-        ids, descriptions, pairs = self._read()
-        known = set(ids)
+        What is done is kept every minute and when it is stopped: the next call goes on from there.
+        """
+        record = self._read()
+        known = set(record.ids)
         new = [
             i
             for i in self._project.store.ids()
             if i not in known and self._project.thumbnail_path(i).exists()
         ]
-        if not new:
+        if not new and record.compared == len(record.ids):
             return
-        fresh = []
-        for done, image_id in enumerate(new, 1):
-            fresh.append(describe_picture(self._gray(image_id)))
-            if done % EVERY == 0 or done == len(new):
-                progress("reading thumbnails", done, len(new))
-        rows = np.arange(len(ids), len(ids) + len(new))
-        ids, descriptions = [*ids, *new], np.concatenate([descriptions, np.stack(fresh)])
-        more = find_copies(lambda row: self._gray(ids[row]), descriptions, rows, progress)
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            ids=np.array(ids),
-            descriptions=descriptions,
-            pairs=np.concatenate([pairs, more]),
-        )
-        keep_if_possible(self._file, buffer.getvalue())
-        if len(more):
-            changed(self._project.store)
+        kept_at = time.monotonic()
+        try:
+            for _ in self._steps(record, new, progress):
+                if time.monotonic() - kept_at > KEPT_EVERY:
+                    self._keep(record)
+                    kept_at = time.monotonic()
+        finally:
+            self._keep(record)
+            if any(len(pairs) for pairs in record.pairs[1:]):
+                changed(self._project.store)
 
-    def _gray(self, image_id: str) -> NDArray[np.float32]:
+    def _steps(self, record: _Record, new: list[str], progress: Progress) -> Iterator[None]:
+        """Describe the new images, then compare what was not compared; the record is whole."""
+        from fewshot_lab.embeddings import copies_by_block, describe_picture
+
+        picture = lru_cache(PICTURES)(self._gray)
+        room = np.empty((len(new), record.descriptions.shape[1]), np.float16)
+        record.descriptions = np.concatenate([record.descriptions, room])
+        for start in range(0, len(new), EVERY):
+            some = new[start : start + EVERY]
+            described = [
+                describe_picture(picture(image_id).astype(np.float32)) for image_id in some
+            ]
+            n = len(record.ids)
+            record.descriptions[n : n + len(some)] = described
+            record.ids += some
+            progress("reading thumbnails", start + len(some), len(new))
+            yield
+        blocks = copies_by_block(
+            lambda row: picture(record.ids[row]).astype(np.float32),
+            record.descriptions,
+            np.arange(record.compared, len(record.ids)),
+            progress,
+        )
+        for rows, pairs in blocks:
+            record.pairs.append(pairs)
+            record.compared += rows
+            yield
+
+    def _gray(self, image_id: str) -> NDArray[np.uint8]:
         from PIL import Image
 
         from fewshot_lab.embeddings import COPY_SIDE
 
         with Image.open(io.BytesIO(self._project.thumbnail(image_id))) as image:
-            small = image.convert("L").resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BOX)
-        return np.asarray(small, dtype=np.float32)
+            return np.asarray(image.convert("L").resize((COPY_SIDE,) * 2, Image.Resampling.BOX))
 
-    def _read(self) -> tuple[list[str], NDArray[np.float16], NDArray[np.int64]]:
+    def _keep(self, record: _Record) -> None:
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            ids=np.array(record.ids),
+            descriptions=record.descriptions[: len(record.ids)],
+            compared=record.compared,
+            pairs=_together(record.pairs),
+        )
+        keep_if_possible(self._file, buffer.getvalue())
+
+    def _read(self) -> _Record:
         try:
             with self._file.open("rb") as stream, np.load(stream) as kept:
-                return kept["ids"].tolist(), kept["descriptions"], kept["pairs"]
+                ids = kept["ids"].tolist()
+                # Earlier versions kept a record only once all of it was compared.
+                compared = int(kept["compared"]) if "compared" in kept else len(ids)
+                return _Record(ids, kept["descriptions"], compared, [kept["pairs"]])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            return [], np.empty((0, 100), np.float16), np.empty((0, 2), np.int64)
+            return _Record([], np.empty((0, 100), np.float16), 0, [np.empty((0, 2), np.int64)])
+
+
+def _together(pairs: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return all pairs once: each is found from both of its sides."""
+    return np.unique(np.concatenate(pairs), axis=0)

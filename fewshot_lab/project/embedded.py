@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from fewshot_lab.embeddings import Embeddings, EmbedReport, Index, Map
     from fewshot_lab.project.kept_pool import KeptPool
 
-ROWS = 65_536
-"""Images that are prepared at once: prepared, an embedding takes twice its room and more."""
-
 
 class EmbeddedProject(ProjectFolder):
     """Backbone, embeddings, index and map of a project."""
@@ -211,15 +208,8 @@ class EmbeddedProject(ProjectFolder):
         All parts of an embedding, prepared, in their leading axes. Among ten neighbours more are
         of one class so than by the last layer alone (``benchmarks/backbones.py --neighbours``).
         """
-        import numpy as np
-
-        embeddings, pool = self.require_embeddings(), self.pool
-        return np.concatenate(
-            [
-                pool.rotate(embeddings.matrix(ids[start : start + ROWS]))
-                for start in range(0, max(len(ids), 1), ROWS)
-            ]
-        )
+        rows = self.require_embeddings().rows(ids)
+        return self.pool.rotated[rows]
 
     @property
     def map_folder(self) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,57 @@ class NearPair:
     copy: bool = False
 
 
+STATES = ("joined", "released", "apart")
+
+
+class NearPairs(Sequence[NearPair]):
+    """The p pairs of images that are nearly the same: copies first, then the closest.
+
+    Attributes
+    ----------
+    rows : array (p, 2) of int
+        Their images' rows in the project.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        rows: NDArray[np.int64],
+        cosines: NDArray[np.float32],
+        states: NDArray[np.int8],
+        copies: NDArray[np.bool_],
+    ) -> None:
+        order = np.lexsort((-cosines, ~copies))
+        self._ids, self.rows = ids, rows[order]
+        self._cosines, self._states, self._copies = cosines[order], states[order], copies[order]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> NearPair: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[NearPair]: ...
+
+    def __getitem__(self, at: int | slice) -> NearPair | list[NearPair]:
+        if isinstance(at, slice):
+            return [self[k] for k in range(len(self))[at]]
+        (a, b), state = self.rows[at].tolist(), STATES[self._states[at]]
+        copy = bool(self._copies[at])
+        return NearPair(self._ids[a], self._ids[b], float(self._cosines[at]), state, copy)
+
+    def of_state(self, state: str) -> "NearPairs":
+        """Return those in a state, in their order."""
+        its = self._states == STATES.index(state)
+        of = (self._cosines[its], self._states[its], self._copies[its])
+        return NearPairs(self._ids, self.rows[its], *of)
+
+    def images(self, *, copies: bool) -> NDArray[np.int64]:
+        """Return the rows of images that are copies, or near-duplicates but no copies."""
+        return np.unique(self.rows[self._copies == copies])
+
+
 @dataclass(frozen=True)
 class Grouping:
     """Groups joined with near-duplicates, and the test set, along all n images of a project.
@@ -46,8 +97,7 @@ class Grouping:
     row : dict
         Image id to row.
     joined : Together
-    pairs : list of NearPair
-        Copies first, then the closest.
+    pairs : NearPairs
     apart : array (p, 2) of int
         Rows of the pairs that are not joined.
     threshold : NearThreshold
@@ -60,7 +110,7 @@ class Grouping:
     ids: list[str]
     row: dict[str, int]
     joined: Together
-    pairs: list[NearPair]
+    pairs: NearPairs
     apart: NDArray[np.int64]
     threshold: NearThreshold
     test: NDArray[np.bool_]
@@ -101,14 +151,13 @@ class Grouping:
 
     def near_duplicates(self) -> dict[str, Any]:
         """Return the threshold and how many pairs stand on which side, as JSON can hold it."""
-        states = [pair.state for pair in self.pairs]
         sets = int((np.bincount(self.joined.code)[~self.joined.named] > 1).sum()) if self.ids else 0
         return {
             "threshold": self.threshold.value,
             "why": self.threshold.sentence,
-            "joined": states.count("joined"),
-            "released": states.count("released"),
-            "not_joined": states.count("apart"),
+            "joined": len(self.pairs.of_state("joined")),
+            "released": len(self.pairs.of_state("released")),
+            "not_joined": len(self.pairs.of_state("apart")),
             "sets": sets,
             "videos": len(self.video_frames),
             "video_frames": sum(self.video_frames.values()),
@@ -159,33 +208,38 @@ def group(
         # The frame before is nearest to nearly every frame: that tells nothing of other images.
         else near_threshold(near.nearest[[image_id not in video_of for image_id in near.ids]])
     )
+    n = len(ids)
+    videos = {video: number for number, video in enumerate(dict.fromkeys(video_of.values()))}
+    video = np.array([videos[video_of[i]] if i in video_of else -1 for i in ids], np.int64)
     close = near.copies | (near.cosines >= limit.value)
-    near_pairs = [
-        (near.ids[a], near.ids[b], float(cosine), bool(copy))
-        for (a, b), cosine, copy in zip(
-            near.pairs[close], near.cosines[close], near.copies[close], strict=True
-        )
-        if near.ids[a] in row
-        and near.ids[b] in row
-        and video_of.get(near.ids[a], a) != video_of.get(near.ids[b], b)
-    ]
-    wanted = [(a, b) for a, b, *_ in near_pairs if ordered(a, b) not in released]
+    place = np.array([row.get(i, -1) for i in near.ids], np.int64)
+    pair_rows = place[near.pairs[close]]
+    a, b = pair_rows.T
+    asked = (a >= 0) & (b >= 0) & ((video[a] < 0) | (video[a] != video[b]))
+    pair_rows = pair_rows[asked]
+    let_go = [sorted((row[a], row[b])) for a, b in released if a in row and b in row]
+    kept = ~np.isin(_keys(pair_rows, n), _keys(np.array(let_go, np.int64).reshape(-1, 2), n))
+    wanted = pair_rows[kept]
     frames: dict[str, list[str]] = {}
     for image_id in ids:
         if image_id in video_of:
             frames.setdefault(video_of[image_id], []).append(image_id)
     neighbours = [pair for each in frames.values() for pair in pairwise(each)]
-    links = np.array([(row[a], row[b]) for a, b in wanted + neighbours], np.int64).reshape(-1, 2)
-    joined = together(ids, keys, links)
-    apart = {ordered(*wanted[k]) for k in joined.apart if k < len(wanted)}
-    pairs = []
-    for a, b, cosine, copy in sorted(near_pairs, key=lambda pair: (-pair[3], -pair[2])):
-        pair = ordered(a, b)
-        state = "released" if pair in released else "apart" if pair in apart else "joined"
-        pairs.append(NearPair(a, b, cosine, state, copy))
-    between = np.array([(row[a], row[b]) for a, b in sorted(apart)], np.int64).reshape(-1, 2)
+    frame_rows = np.array([(row[a], row[b]) for a, b in neighbours], np.int64).reshape(-1, 2)
+    joined = together(ids, keys, np.concatenate([wanted, frame_rows]))
+    apart = joined.apart[joined.apart < len(wanted)]
+    states = np.full(len(pair_rows), STATES.index("released"), np.int8)
+    states[kept] = STATES.index("joined")
+    states[np.flatnonzero(kept)[apart]] = STATES.index("apart")
+    copies = near.copies[close][asked]
+    pairs = NearPairs(ids, pair_rows, near.cosines[close][asked], states, copies)
     video_frames = {video: len(each) for video, each in frames.items()}
-    return Grouping(ids, row, joined, pairs, between, limit, *test, video_frames)
+    return Grouping(ids, row, joined, pairs, wanted[apart], limit, *test, video_frames)
+
+
+def _keys(pairs: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return a number for each pair of rows (p, 2), whichever comes first."""
+    return np.asarray(pairs.min(axis=1) * n + pairs.max(axis=1))
 
 
 def ordered(a: str, b: str) -> tuple[str, str]:

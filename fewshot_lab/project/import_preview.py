@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +19,7 @@ from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import duration, plural
 
 if TYPE_CHECKING:
+    from fewshot_lab.embeddings import ImageItem
     from fewshot_lab.images import (
         Candidate,
         ClipPlan,
@@ -175,13 +177,23 @@ def preview_import(
         new = [
             c for c in candidates if (described.get(c.file, _source(c.file)), c.frame) not in known
         ]
-        each = _seconds_each(project, new, embedding=embedding)
         files = {c.file: c.path.rpartition("#")[0] for c in candidates if "#" in c.path}
         plans = [
             plan_clip(path, file, clips or ClipSettings())
             for file, path in files.items()
             if is_clip(file)
         ]
+        frames = Counter(c.file for c in new)
+        clip_files_met = {plan.file for plan in plans}
+        others = [c for c in new if c.file not in clip_files_met]
+        each = _seconds_each(project, others, embedding=embedding)
+        seconds = None if each is None else each * len(others)
+        if moving := [plan for plan in plans if plan.taken and frames[plan.file]]:
+            one = seconds_to_embed(project) if embedding else 0.0
+            of_clips = sum(
+                p.seconds + (p.seconds_to_embed(one) if embedding else 0) for p in moving
+            )
+            seconds = (seconds or 0.0) + of_clips
     return ImportPreview(
         images=len(candidates),
         slides=len({c.file for c in candidates if is_tile_grid(c.file)}),
@@ -190,7 +202,7 @@ def preview_import(
         skipped=scanned.skipped,
         localizers=scanned.localizers,
         refused=refused,
-        seconds=None if each is None else each * len(new),
+        seconds=seconds,
         clips=plans,
     )
 
@@ -214,6 +226,29 @@ def seconds_per_tile(project: ProjectCore, slide: FoundSlide, tiling: Tiling) ->
         return _seconds_each(project, list(tiles), embedding=True)
 
 
+def seconds_to_embed(project: ProjectCore) -> float:
+    """Return how long the backbone takes for a picture here, measured on a few of noise."""
+    from PIL import Image
+
+    from fewshot_lab.embeddings import ImageItem
+
+    with tempfile.TemporaryDirectory() as folder:
+        items = []
+        for number in range(SAMPLE):
+            file = Path(folder) / f"{number}.png"
+            Image.effect_noise((256, 256), 64).convert("RGB").save(file)
+            items.append(ImageItem(str(number), file, 0))
+        return _embedding_seconds(project, items)
+
+
+def _embedding_seconds(project: ProjectCore, items: Sequence[ImageItem]) -> float:
+    from fewshot_lab.embeddings import embed
+
+    with tempfile.TemporaryDirectory() as folder:
+        report = embed(list(items), project.backbone, Path(folder))
+    return 1 / report.images_per_second if report.done and report.images_per_second else 0.0
+
+
 def _source(file: Path) -> str:
     """Return how the database would name a file; a slide's grid has its name by what it says."""
     return f"{GRIDS}/{file.name}" if is_tile_grid(file) else str(file)
@@ -229,7 +264,7 @@ def _previewed(volume: Volume, chosen: int) -> PreviewedVolume:
 def _seconds_each(
     project: ProjectCore, candidates: Sequence[Candidate], *, embedding: bool
 ) -> float | None:
-    from fewshot_lab.embeddings import ImageItem, embed
+    from fewshot_lab.embeddings import ImageItem
     from fewshot_lab.images import ExaminedImage, examine
 
     sample = candidates[:: max(1, len(candidates) // SAMPLE)][:SAMPLE]
@@ -240,8 +275,5 @@ def _seconds_each(
     each = (time.monotonic() - began) / len(read)
     if embedding:
         items = {i.id: ImageItem(i.id, i.candidate.file, i.candidate.frame) for i in read}
-        with tempfile.TemporaryDirectory() as folder:
-            report = embed(list(items.values()), project.backbone, Path(folder))
-        if report.done and report.images_per_second:
-            each += 1 / report.images_per_second
+        each += _embedding_seconds(project, list(items.values()))
     return each

@@ -97,7 +97,7 @@ def import_images(
     except Stopped:
         raise
     except FewshotLabError:  # it will be no better another time
-        _remove_originals(project, sources)
+        remove_originals(project, sources)
         raise
     report = import_candidates(
         project,
@@ -107,7 +107,7 @@ def import_images(
         group=group_field or (columns.group if columns is not None else None),
         progress=progress,
     )
-    _remove_originals(project, sources)
+    remove_originals(project, sources)
     return report
 
 
@@ -175,7 +175,7 @@ def _moved(project: ProjectCore, duplicates: Sequence[tuple[str, str]]) -> set[t
     return {(path, image_id) for path, image_id in duplicates if image_id in gone}
 
 
-def _remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
+def remove_originals(project: ProjectCore, sources: Sequence[Path]) -> None:
     """Remove what was dropped or unpacked, but for the files that images are read from."""
     uploads, unpacked = project.folder / UPLOADS, project.folder / "images"
     for source in sources:

@@ -59,7 +59,7 @@ class KeptIndex:
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what is compared of some rows."""
-        return self.reduction(self._embeddings.matrix()[rows])
+        return self.reduction(self._embeddings.vectors()[rows])
 
     @property
     def reduction(self) -> Reduction:
@@ -90,7 +90,7 @@ class KeptIndex:
 
         rows = np.array([k for k, i in enumerate(self._ids) if i not in self._apart], np.int64)
         rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)]
-        return Reduction.of(self._embeddings.matrix()[rows], self._embeddings.parts)
+        return Reduction.of(self._embeddings.vectors()[rows], self._embeddings.parts)
 
     @property
     def index(self) -> StoredIndex:

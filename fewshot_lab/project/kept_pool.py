@@ -1,19 +1,14 @@
 """The pool of a project's embedded images and its index, kept while they stay the same."""
 
-from __future__ import annotations
-
 from threading import RLock
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.classifiers import Pool
+from fewshot_lab.embeddings import Embeddings, Index
 from fewshot_lab.project.split_settings import reference_test, revision
 from fewshot_lab.store import Store
-
-if TYPE_CHECKING:
-    from fewshot_lab.classifiers import Pool
-    from fewshot_lab.embeddings import Embeddings, Index
 
 
 class KeptPool:
@@ -41,7 +36,7 @@ class KeptPool:
                 rows = b"" if learnt is None else learnt.tobytes()
                 kept = self._pool
                 if kept is None or kept[0][:2] != key[:2] or kept[1] != rows:
-                    pool = Pool(embeddings.matrix(), parts=embeddings.parts, learnt=learnt)
+                    pool = Pool(embeddings.vectors(), parts=embeddings.parts, learnt=learnt)
                 else:
                     pool = kept[2]
                 self._pool = (key, rows, pool)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.project.pool_view import PoolView
-
-if TYPE_CHECKING:
-    from fewshot_lab.store import Label, Store
+from fewshot_lab.store import Label, Store
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,28 @@
 """The near-duplicates of a project's embedded images: searched once, kept in its folder."""
 
-from __future__ import annotations
-
 import io
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.files import keep_if_possible
+from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.copies import Copies
 from fewshot_lab.project.embedded import EmbeddedProject
-
-if TYPE_CHECKING:
-    from fewshot_lab.embeddings import Index
 
 FLOOR = 0.95
 """Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
 EXACT = 4e11
 """Floating-point operations up to which every image is compared with every other."""
+AXES = 64
+"""Leading axes by which candidates are found among more."""
 MANY = 20_000
+BLOCK = 65_536
 
 
 class Near(NamedTuple):
@@ -66,11 +65,16 @@ class NearSearch:
         self._kept: tuple[str, float, Near] | None = None
         self._copies = Copies(project)
 
-    def near(self, floor: float) -> Near:
-        """Return the pairs above a cosine and those of copies, and each image's nearest."""
-        return _with_copies(self._by_embedding(floor), self._copies.pairs(), self._project)
+    def near(self, threshold: float | None) -> Near:
+        """Return the pairs above a cosine and those of copies, and each image's nearest.
 
-    def _by_embedding(self, floor: float) -> Near:
+        The cosine is :data:`FLOOR`, or a person's threshold where that is lower.
+        """
+        return _with_copies(self.by_embedding(threshold), self._copies.pairs(), self._project)
+
+    def by_embedding(self, threshold: float | None, progress: Progress = silent) -> Near:
+        """Return the pairs above that cosine; what was searched before is read."""
+        floor = FLOOR if threshold is None else min(FLOOR, threshold)
         project = self._project
         embeddings = project.embeddings
         if embeddings is None or len(embeddings.ids) < 2:
@@ -88,13 +92,15 @@ class NearSearch:
         file = project.folder / "splits" / f"{embeddings.fingerprint}.npz"
         near = _read(file, ids, floor)
         if near is None:
-            near = find_near(ids, pool.rotated, floor)
+            near = find_near(ids, pool.rotated, floor, progress)
             _write(file, near, floor)
         self._kept = (embeddings.fingerprint, floor, near)
         return near
 
 
-def find_near(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) -> Near:
+def find_near(
+    ids: Sequence[str], rotated: NDArray[np.float32], floor: float, progress: Progress = silent
+) -> Near:
     """Search for near-duplicates.
 
     Parameters
@@ -105,25 +111,30 @@ def find_near(ids: Sequence[str], rotated: NDArray[np.float32], floor: float) ->
     floor : float
         The cosine from which on two images are a pair in any case.
     """
-    from fewshot_lab.embeddings import near_pairs
-
-    index, nearest = nearest_neighbours(rotated)
-    pairs, cosines = near_pairs(rotated, index, floor)
+    pairs, cosines, nearest = search_pairs(rotated, floor, progress)
     return Near(ids, nearest, pairs, cosines, np.zeros(len(pairs), dtype=bool))
 
 
-def nearest_neighbours(rotated: NDArray[np.float32]) -> tuple[Index, NDArray[np.float32]]:
-    """Return an index over centred embeddings (n, d), and each image's cosine to its nearest (n,).
+def search_pairs(
+    rotated: NDArray[np.float32], floor: float, progress: Progress = silent
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the pairs of near images, their cosines, and each image's cosine to its nearest.
 
-    It is exact where comparing all pairs takes seconds.
+    Every image is compared with every other where that takes seconds. Of more, what the leading
+    axes (the pool's principal ones) find through an inverted file is compared by all axes.
+
+    Parameters
+    ----------
+    rotated, floor
+        See :func:`find_near`.
     """
-    from fewshot_lab.embeddings import build_index
+    from fewshot_lab.embeddings import build_index, near_pairs
 
     n, d = rotated.shape
-    index = build_index(rotated, kind="ivf" if 2.0 * n * n * d > EXACT else "auto")
-    similarity, rows = index.search(rotated, 2)
-    nearest = np.where(rows == np.arange(n)[:, None], -1, similarity).max(axis=1)
-    return index, nearest.astype(np.float32)
+    if 2.0 * n * n * d <= EXACT:
+        return near_pairs(rotated, build_index(rotated), floor, progress)
+    short = np.ascontiguousarray(rotated[:, :AXES])
+    return near_pairs(short, build_index(short, kind="ivf"), floor, progress, whole=rotated)
 
 
 def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: EmbeddedProject) -> Near:
@@ -135,10 +146,8 @@ def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: Embedde
     copy_pairs = np.array(there, dtype=np.int64)
     n = len(near.ids)
     known = np.isin(copy_pairs @ [n, 1], near.pairs @ [n, 1])
-    more, rotated = copy_pairs[~known], project.pool.rotated
-    a, b = rotated[more[:, 0]], rotated[more[:, 1]]
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    cosines = (a * b).sum(axis=1) / np.maximum(lengths, 1e-6)
+    more = copy_pairs[~known]
+    cosines = _cosines(project.pool.rotated, more)
     return Near(
         near.ids,
         near.nearest,
@@ -146,6 +155,16 @@ def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: Embedde
         np.concatenate([near.cosines, cosines]).astype(np.float32),
         np.isin(np.concatenate([near.pairs, more]) @ [n, 1], copy_pairs @ [n, 1]),
     )
+
+
+def _cosines(rotated: NDArray[np.float32], pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+    cosines = np.empty(len(pairs), np.float32)
+    for start in range(0, len(pairs), BLOCK):
+        some = slice(start, start + BLOCK)
+        a, b = rotated[pairs[some, 0]], rotated[pairs[some, 1]]
+        lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+        cosines[some] = (a * b).sum(axis=1) / np.maximum(lengths, 1e-6)
+    return cosines
 
 
 def _mark(ids: Sequence[str]) -> int:

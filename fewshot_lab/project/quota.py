@@ -163,9 +163,11 @@ def _incoming(
 
 def _in_parts(file: Path, frames: Sequence[int]) -> bool:
     """Say whether copies are PNGs of a file's parts: of a slide, a video or an animation."""
-    from fewshot_lab.images import is_reference, kind_of
+    from fewshot_lab.images import is_reference, is_video, kind_of
 
-    return is_reference(file) or (len(frames) > 1 and kind_of(file) in ("video", "picture"))
+    return is_reference(file) or (
+        len(frames) > 1 and (is_video(file) or kind_of(file) == "picture")
+    )
 
 
 def _copies_of_parts(frames: Mapping[Path, Sequence[int]]) -> int:

@@ -49,7 +49,7 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
         load_clip,
         pixel_file,
     )
-    from fewshot_lab.images.slides import load_grid
+    from fewshot_lab.images.slides import relink_grid
 
     new = new.expanduser().absolute()
     if not new.is_dir():
@@ -77,7 +77,7 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
         elif reference.suffix == BOX_SUFFIX:
             load_boxes(reference).relink(reference, file)
         else:
-            load_grid(reference).relink(reference, file)
+            relink_grid(reference, file)
     project.store.relink(moves)
     return Relinked(len(moves) + len(references), missing, differing)
 

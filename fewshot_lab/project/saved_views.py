@@ -1,16 +1,11 @@
 """Views of a project's images that people have saved by name, for everybody who labels here."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.store import LONGEST_NAME, tidy_name
-
-if TYPE_CHECKING:
-    from fewshot_lab.store import Store
+from fewshot_lab.store import LONGEST_NAME, Store, tidy_name
 
 SETTING = "views"
 MOST_VIEWS = 200

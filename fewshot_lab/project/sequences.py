@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fewshot_lab.images import GreyValues, Volume
     from fewshot_lab.project.base import ProjectFolder
 
-FOLDER = "sequences"
+SEQUENCES = "sequences"
 _CODE = re.compile(r"[a-z]+-[0-9a-f]{12}(-\d{1,4})?")
 
 
@@ -165,7 +165,7 @@ def _place(sequence: SliceSequence, number: int) -> Place:
 
 
 def _file(project: ProjectFolder, code: str) -> Path:
-    return project.folder / FOLDER / f"{code}.json"
+    return project.folder / SEQUENCES / f"{code}.json"
 
 
 def _read(file: Path) -> list[list[Any]]:

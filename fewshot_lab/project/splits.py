@@ -20,10 +20,11 @@ from fewshot_lab.evaluation import (
     preview_groups,
     test_rows,
 )
+from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.embedded import EmbeddedProject
 from fewshot_lab.project.grouping import Grouping, group, ordered
 from fewshot_lab.project.held_out import held_out
-from fewshot_lab.project.near_duplicates import FLOOR, NearSearch
+from fewshot_lab.project.near_duplicates import NearSearch
 from fewshot_lab.project.pool_view import PoolView, along
 from fewshot_lab.project.sites import Sites
 from fewshot_lab.project.split_settings import changed, reference_test, revision, test_rule
@@ -183,6 +184,10 @@ class Splits:
                 self._grouping = (key, self._group())
             return self._grouping[1]
 
+    def search(self, progress: Progress = silent) -> None:
+        """Search for near-duplicates while nobody waits for them; what is found is kept."""
+        self._near.by_embedding(self.chosen_threshold, progress)
+
     def _group(self) -> Grouping:
         from fewshot_lab.images import CLIP_SUFFIX
 
@@ -192,7 +197,7 @@ class Splits:
         except FewshotLabError:  # a column whose images have gone
             keys = [None] * len(rows)
         chosen = self.chosen_threshold
-        near = self._near.near(FLOOR if chosen is None else min(FLOOR, chosen))
+        near = self._near.near(chosen)
         return group(
             [row.id for row in rows],
             keys,

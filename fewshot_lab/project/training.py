@@ -58,10 +58,7 @@ class TrainedClassifier:
 
     def probabilities(self, ids: Sequence[str] | None = None) -> np.ndarray:
         """Return calibrated probabilities (n, K) of embedded images, classes as ``class_ids``."""
-        import numpy as np
-
-        matrix = self.project.require_embeddings().matrix(ids)
-        return self.fitted.probabilities(matrix.astype(np.float32))
+        return self.fitted.probabilities(self.project.require_embeddings().vectors(ids))
 
 
 class ProjectCore(EmbeddedProject):

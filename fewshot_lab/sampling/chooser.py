@@ -118,6 +118,16 @@ class Chooser:
         return True
 
 
+def highest(values: Float, n: int) -> Rows:
+    """Return where the n highest values stand, the highest first; of equal ones the first."""
+    if len(values) > n:
+        # Of a million values few are sorted.
+        some = np.flatnonzero(values >= np.partition(values, len(values) - n)[len(values) - n])
+    else:
+        some = np.arange(len(values))
+    return np.asarray(some[np.argsort(-values[some], kind="stable")][:n])
+
+
 def spread_out(chooser: Chooser, rows: Rows, worth: Float, n: int) -> list[int]:
     """Take the rows of the greatest worth, each unlike those taken before.
 
@@ -135,7 +145,7 @@ def spread_out(chooser: Chooser, rows: Rows, worth: Float, n: int) -> list[int]:
     list of int
         Rows of the pool, at most ``n``.
     """
-    keep = np.argsort(-worth, kind="stable")[: SPREAD * n]
+    keep = highest(worth, SPREAD * n)
     rows, worth = rows[keep], worth[keep]
     unit = chooser.unit(rows)
     nearest = np.clip(chooser.nearest_chosen(rows), 0, 1)

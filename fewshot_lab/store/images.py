@@ -110,15 +110,13 @@ class Images:
             )
         return ids
 
-    def files(self, image_id: str | None = None) -> list[FileRow]:
-        """Return every file that leads to an image (those of one image, if given)."""
+    def files(self) -> list[FileRow]:
+        """Return every file that leads to an image."""
         query = (
             select(files.c.path, images.c.id, files.c.file, files.c.frame)
             .join(images, images.c.ordinal == files.c.image)
             .order_by(files.c.seq)
         )
-        if image_id is not None:
-            query = query.where(images.c.id == image_id)
         with self._database.read() as connection:
             return [FileRow(*row) for row in connection.execute(query).all()]
 
@@ -173,6 +171,12 @@ class Images:
             query = query.where(images.c.id == image_id)
         with self._database.read() as connection:
             return {row.id: row.source for row in connection.execute(query)}
+
+    def has_source(self, like: str) -> bool:
+        """Say whether any image came from a file whose path is like a pattern of SQL."""
+        query = select(files.c.seq).where(files.c.source.like(like), files.c.replaced == 0)
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
 
     def frames_of(self, source: str) -> list[tuple[int, str]]:
         """Return frame and image id of all images that came from one file, by frame."""

@@ -9,7 +9,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.runs import read_trial
 from fewshot_lab.stats import difference_word
 from fewshot_lab.store import colour_for
-from fewshot_lab.ui import pages, run_charts, work
+from fewshot_lab.ui import chart_parts, pages, run_charts, work
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import note, sentences
 from fewshot_lab.words import count, plural, signed
@@ -70,14 +70,14 @@ def compare(project: Project, name: str, trial: dict[str, Any]) -> None:
             column.caption(f"{titles[each]} has no map yet.")
         else:
             figure = run_charts.small_map(layout, colours, f"{word}: {titles[each]}")
-            column.plotly_chart(figure, config=run_charts.CONFIG, key=f"fl-map-{each}")
+            column.plotly_chart(figure, config=chart_parts.CONFIG, key=f"fl-map-{each}")
     st.html(legend(colours))
     curve = trial["curve"]
     if curve is None:
         st.caption(trial["reason"])
     else:
         st.plotly_chart(
-            run_charts.few_shot(curve, titles), config=run_charts.CONFIG, key="fl-few-shot"
+            run_charts.few_shot(curve, titles), config=chart_parts.CONFIG, key="fl-few-shot"
         )
         st.caption(_verdict(curve, name))
     worse = curve is not None and _is_worse(curve, name)

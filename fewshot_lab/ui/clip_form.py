@@ -15,6 +15,7 @@ from PIL import Image
 from fewshot_lab.images import (
     ALL,
     CHANGES,
+    INTERLACED,
     Box,
     ClipPlan,
     ClipSettings,
@@ -24,6 +25,7 @@ from fewshot_lab.images import (
     first_frame,
     plan_clip,
 )
+from fewshot_lab.project import Project, seconds_to_embed
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import alert
 from fewshot_lab.words import count, duration, plural
@@ -50,11 +52,12 @@ def _clips_then(path: Path, changed: int) -> Clips:
     return tuple(find_clips([path]))
 
 
-def ask_clips(clips: Clips) -> ClipSettings:
+def ask_clips(project: Project, clips: Clips) -> ClipSettings:
     """Ask which frames are taken, and what is blackened in them.
 
     Parameters
     ----------
+    project : Project
     clips : sequence of (path, file)
         At least one.
     """
@@ -81,7 +84,7 @@ def ask_clips(clips: Clips) -> ClipSettings:
         kept = st.session_state["fl-clip-boxes"]
         settings = ClipSettings(frames, most, keep_poor, tuple(kept))
         drawn = _draw_boxes(picture, choices, file, name, at / 100, settings, pattern)
-        _costs(clips, settings)
+        _costs(project, clips, settings)
     # What was drawn holds, whether or not it was looked at in black.
     return replace(settings, boxes=(*kept, *((pattern, box) for box in drawn)))
 
@@ -227,7 +230,7 @@ def covers(box: Box, mark: Box) -> bool:
     )
 
 
-def _costs(clips: Clips, settings: ClipSettings) -> None:
+def _costs(project: Project, clips: Clips, settings: ClipSettings) -> None:
     plans = [_plan(path, file, settings) for path, file in clips[:LOOKED_AT]]
     for plan in plans:
         if plan.facts is None:
@@ -236,13 +239,34 @@ def _costs(clips: Clips, settings: ClipSettings) -> None:
     if not good:
         return
     share = len(clips) / len(plans)
-    frames, seconds = sum(p.taken for p in good) * share, sum(p.seconds for p in good) * share
+    frames, reading = sum(p.taken for p in good) * share, sum(p.seconds for p in good) * share
     length = sum(plan.facts.seconds for plan in good if plan.facts) * share
     about = "About " if len(clips) > len(plans) else ""
-    muted(
-        f"{about}{duration(length)} of video: at most {count(round(frames))} frames, about "
-        f"{duration(seconds)} to read; the backbone's time comes on top."
-    )
+    line = st.empty()
+    words = f"{about}{duration(length)} of video: at most {count(round(frames))} frames, about "
+    with line:
+        muted(f"{words}{duration(reading)} to read them; the backbone's time comes on top.")
+    if project.backbone.available()[0]:
+        each = _backbone_seconds(project)
+        embedding = sum(plan.seconds_to_embed(each) for plan in good) * share
+        with line:
+            muted(
+                f"{words}{duration(reading + embedding)} in all on this machine: "
+                f"{duration(reading)} to read them, {duration(embedding)} for the backbone."
+            )
+    if any(plan.facts.interlaced for plan in good if plan.facts):
+        muted(INTERLACED)
+
+
+_measured: dict[str, float] = {}
+
+
+def _backbone_seconds(project: Project) -> float:
+    """Return how long the backbone takes for a picture, measured once."""
+    key = project.backbone.fingerprint
+    if key not in _measured:
+        _measured[key] = seconds_to_embed(project)
+    return _measured[key]
 
 
 def _plan(path: str, file: Path, settings: ClipSettings) -> ClipPlan:

@@ -6,28 +6,23 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from fewshot_lab.ui.run_charts import COLOURS, CONFIG, GREY
+from fewshot_lab.ui.chart_parts import COLOURS, DOTTED, GREY, add_band, empty_figure
 from fewshot_lab.words import percent
-
-__all__ = ["COLOURS", "CONFIG", "GREY", "band", "figure", "learning_curve", "reference"]
 
 HEIGHT = 400
 
 
 def figure(x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
     """Return an empty figure with its axes named."""
-    chart = go.Figure()
-    chart.update_layout(
+    chart = empty_figure(
         height=height,
         margin={"l": 52, "r": 12, "t": 28, "b": 44},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-        font={"size": 12},
         hovermode="closest",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
     )
-    chart.update_xaxes(title={"text": x, "standoff": 6}, zeroline=False, showgrid=False)
-    chart.update_yaxes(title={"text": y, "standoff": 6}, zeroline=False, tickformat=".0%")
+    chart.update_layout(font_size=12)
+    chart.update_xaxes(title={"text": x, "standoff": 6}, showgrid=False)
+    chart.update_yaxes(title={"text": y, "standoff": 6}, ticksuffix="\u00a0%")
     return chart
 
 
@@ -43,8 +38,6 @@ def band(
     dash: str = "solid",
     faint: float = 0.16,
     words: str = "",
-    group: str | None = None,
-    legend: bool = True,
     filled: bool = True,
 ) -> None:
     """Draw a line with its interval as a band behind it.
@@ -56,40 +49,27 @@ def band(
     filled : bool
         Whether the band is drawn; the hover text has the interval all the same.
     """
-    chart.add_scatter(
-        visible=filled,
-        x=[*x, *reversed(x)],
-        y=[*high, *reversed(low)],
-        mode="lines",
-        fill="toself",
-        fillcolor=rgba(colour, faint),
-        line={"width": 0},
-        hoverinfo="skip",
-        showlegend=False,
-        legendgroup=group or name,
-    )
+    low, value, high = (_percentages(shares) for shares in (low, value, high))
+    add_band(chart, x, low, high, colour, faint, visible=filled, legendgroup=name)
     chart.add_scatter(
         x=list(x),
-        y=list(value),
+        y=value,
         mode="lines+markers" if dash == "solid" else "lines",
         name=name,
-        legendgroup=group or name,
-        showlegend=legend,
+        legendgroup=name,
         line={"color": colour, "width": 2, "dash": dash},
         marker={"size": 6},
         customdata=list(zip(low, high, strict=True)),
         hovertemplate=(
-            "<b>%{y:.1%}</b> (%{customdata[0]:.1%}–%{customdata[1]:.1%})<br>%{x:,} "
+            "<b>%{y:.1f}\u00a0%</b> (%{customdata[0]:.1f}–%{customdata[1]:.1f})<br>%{x:,} "
             + words
             + f"<extra>{name}</extra>"
         ),
     )
 
 
-def rgba(colour: str, alpha: float) -> str:
-    """Return "#0f9488" as "rgba(15,148,136,0.16)"."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha})"
+def _percentages(shares: Sequence[float]) -> list[float]:
+    return [100 * share if share is not None else math.nan for share in shares]
 
 
 def reference(chart: go.Figure, x: float, rows: Sequence[dict[str, Any]], words: str) -> None:
@@ -101,7 +81,7 @@ def reference(chart: go.Figure, x: float, rows: Sequence[dict[str, Any]], words:
         last = value
         chart.add_scatter(
             x=[x / 1.2, x * 1.2],
-            y=[value, value],
+            y=_percentages([value, value]),
             mode="lines+text",
             line={"color": GREY, "width": 1},
             text=[f"{row['name']} ", ""] if crowded else ["", f" {row['name']}"],
@@ -147,7 +127,7 @@ def learning_curve(advice: dict[str, Any], class_id: int | None = None) -> go.Fi
             faint=0.08,
             words="labels",
         )
-        chart.add_vline(x=advice["labels"], line={"color": GREY, "width": 1, "dash": "dot"})
+        chart.add_vline(x=advice["labels"], line=DOTTED)
         chart.add_annotation(
             x=math.log10(advice["labels"]),  # on such an axis an annotation wants the logarithm
             y=0,

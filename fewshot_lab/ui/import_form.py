@@ -102,7 +102,7 @@ def from_machine(project: Project) -> None:
     tiling = ask_tiling(project, slides) if slides else Tiling()
     clips = None
     if source is not None and source.kind in ("folder", "file") and (at := clips_at(source.path)):
-        clips = ask_clips(at)
+        clips = ask_clips(project, at)
     say_what_follows(project)
     if st.button(
         "Import", type="primary", disabled=source is None or tiling is None, key="fl-import-here"

@@ -1,16 +1,10 @@
 """What the last file of labels did, with the way back, while nothing was labelled since."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
+from fewshot_lab.project import Project
 from fewshot_lab.ui import session
 from fewshot_lab.ui.on_error import note
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import Project
 
 
 def remember_outcome(project: Project, key: str) -> None:

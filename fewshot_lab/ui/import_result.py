@@ -15,7 +15,7 @@ from fewshot_lab.ui.on_error import note
 from fewshot_lab.words import plural
 
 LISTED = 500
-VERBS = ("import", "pacs-fetch", "demo", "prepare", "embed", "map")
+VERBS = ("import", "pacs-fetch", "exchange-in", "demo", "prepare", "embed", "map")
 BESIDE = {".csv", ".docx", ".html", ".json", ".md", ".pdf", ".txt", ".tsv", ".xlsx", ".xml"}
 """Endings of what lies beside images and nobody takes for one."""
 

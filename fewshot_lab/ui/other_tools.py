@@ -7,16 +7,17 @@ from pathlib import Path
 import streamlit as st
 
 from fewshot_lab.exchange import FORMATS, FormatName, Incoming, read_labels, take_in
-from fewshot_lab.progress import Progress
 from fewshot_lab.project import Project
-from fewshot_lab.ui import session, sources, visitor, work
+from fewshot_lab.ui import pages, session, sources, visitor, work
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.written_bundles import exports_folder
-from fewshot_lab.words import count, plural, size
+from fewshot_lab.words import plural, size
 
 DONE = "fl-tool-labels-done"
+CUT = "exchange-in"
+"""The job that makes images of boxes."""
 
 
 def _title(kind: FormatName) -> str:
@@ -67,6 +68,9 @@ def show_import(project: Project) -> None:
     st.divider()
     st.header("Labels from another tool")
     muted("What people said of images there. What it would do is shown first.")
+    cut = work.latest(project, (CUT,))
+    if cut is not None and (report := cut.report()) is not None:
+        note(str(report["sentence"]))
     if (done := st.session_state.get(DONE)) and done[0] == project.name:
         note(done[1])
     left, right = st.columns([1, 2], gap="large")
@@ -95,25 +99,16 @@ def show_import(project: Project) -> None:
         incoming = read_labels(project, file, kind, session.annotator(), boxes=boxes, apart=apart)
         able = _preview(project, file, incoming)
         if st.button("Take these labels", type="primary", disabled=not able, key="fl-from-store"):
-            taken = take_in(
-                project, file, kind, session.annotator(), boxes=boxes, apart=apart, progress=_bar()
-            )
-            if taken.boxes:
-                work.start(project, "prepare")
-            st.session_state[DONE] = (project.name, taken.sentence)
             st.session_state["fl-from-turn"] += 1
+            if incoming.boxes:  # each is read from its image, and embedded: work for a job
+                [kept] = sources.keep_drop([dropped], project.folder, by_table=False)
+                words = [str(kept / file.name), "--as", kind, "--boxes", "--prepare"]
+                words += ["--annotator", session.annotator(), "--apart", apart]
+                work.start(project, CUT, words)
+                pages.go("import", project.name)
+            taken = take_in(project, file, kind, session.annotator(), apart=apart)
+            st.session_state[DONE] = (project.name, taken.sentence)
             st.rerun()
-
-
-def _bar() -> Progress:
-    """Draw how many boxes have been read; what was read stays where the page is left."""
-    bar = st.progress(0.0)
-
-    def report(stage: str, done: int, total: int | None) -> None:
-        if total:
-            bar.progress(done / total, f"{count(done)} of {plural(total, 'box', 'boxes')}")
-
-    return report
 
 
 def _ending(kind: FormatName) -> str:

@@ -1,24 +1,18 @@
 """Outlines drawn in QuPath as labels of tiles: what it would do, told before it is done."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from fewshot_lab.exchange import OutlinePreview, label_by_outlines, preview_outlines
-from fewshot_lab.project import slides_of
+from fewshot_lab.project import Project, slides_of
 from fewshot_lab.ui import session
 from fewshot_lab.ui.fragments import muted, plainly
 from fewshot_lab.ui.import_outcome import remember_outcome, show_outcome
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
 from fewshot_lab.words import percent, plural
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import Project
 
 BY_NAME = "the one the file is named after"
 DONE = "fl-outlines"
@@ -43,8 +37,8 @@ def show(project: Project) -> None:
     chosen = left.selectbox("Drawn on", [BY_NAME, *names], key=f"fl-outlines-slide-{turn}")
     least = right.slider(
         "A tile counts as inside from this share of it on",
-        *(0.1, 1.0, 0.5, 0.05),
-        format="percent",
+        *(10, 100, 50, 5),
+        format="%d %%",
         key=f"fl-outlines-least-{turn}",
     )
     with sentences(), tempfile.TemporaryDirectory() as folder:
@@ -55,7 +49,7 @@ def show(project: Project) -> None:
             file,
             session.annotator(),
             slide=None if chosen == BY_NAME else chosen,
-            least=least,
+            least=least / 100,
             name=dropped.name,
         )
         _preview(preview)

@@ -4,7 +4,7 @@ from datetime import date
 
 import streamlit as st
 
-from fewshot_lab.pacs import FoundStudy, connect, search_studies
+from fewshot_lab.pacs import FoundStudy, Pacs, connect, search_studies
 from fewshot_lab.project import Project, study_code
 from fewshot_lab.ui import pages, visitor, work
 from fewshot_lab.ui.fragments import muted
@@ -19,65 +19,91 @@ COLUMNS = ("Date", "Modality", "Series", "Images", "Patient", "Description")
 def from_pacs(project: Project) -> None:
     """Search by patient, accession number or date, choose a study, fetch it."""
     visitor.require("import", project.name)
-    pacs = connect()
+    pacs = connect(attempts=1)
     fetched = work.latest(project, (VERB,))
     report = fetched.report() if fetched is not None else None
     if report is not None:
         note(str(report.get("sentence", "")))
-    with st.form("fl-pacs", border=False):
+    matches = search_form(pacs, "fl-pacs")
+    if matches is None:
+        muted(
+            f"Studies of {pacs.name}. Only pixels are kept of what is fetched; patients and "
+            "studies become codes. What is searched is shown here and not stored."
+        )
+        return
+    chosen = choose_studies(matches, "fl-pacs")
+    if not matches[0]:
+        return
+    group, step = ask_group(), ask_step()
+    if chosen:
+        muted(
+            f"{plural(chosen[0].images, 'image')} in "
+            f"{plural(chosen[0].series, 'series', 'series')}, before slices are chosen and "
+            "localizers left out."
+        )
+    if st.button("Fetch", type="primary", disabled=not chosen, key="fl-pacs-fetch"):
+        words = [*named(project, chosen, "study"), "--prepare", "--slices", str(step)]
+        words += ["--group-field", group] if group else []
+        modality = st.session_state["fl-pacs-modality"].strip().upper()
+        work.start(project, VERB, words + (["--modality", modality] if modality else []))
+        del st.session_state["fl-pacs-found"]
+        pages.go("import", project.name)
+
+
+def search_form(pacs: Pacs, key: str) -> tuple[list[FoundStudy], bool] | None:
+    """Ask what to search for; return the studies and whether there are more, None before that."""
+    with st.form(key, border=False):
         left, middle, right, kind = st.columns(4)
-        patient = left.text_input("Patient's id", key="fl-pacs-patient")
-        accession = middle.text_input("Accession number", key="fl-pacs-accession")
-        day = right.date_input("Date of the study", None, format="YYYY-MM-DD", key="fl-pacs-day")
-        modality = kind.text_input("Modality (CT, MR)", key="fl-pacs-modality").strip().upper()
+        patient = left.text_input("Patient's id", key=f"{key}-patient")
+        accession = middle.text_input("Accession number", key=f"{key}-accession")
+        day = right.date_input("Date of the study", None, format="YYYY-MM-DD", key=f"{key}-day")
+        modality = kind.text_input("Modality (CT, MR)", key=f"{key}-modality")
         asked = st.form_submit_button("Search the PACS")
     if asked:
         if not (patient.strip() or accession.strip() or day):
             muted("Name a patient, an accession number or a date.")
         else:
             on = day.strftime("%Y%m%d") if isinstance(day, date) else ""
-            st.session_state["fl-pacs-found"] = search_studies(
-                pacs,
-                patient=patient.strip(),
-                accession=accession.strip(),
-                date=on,
-                modality=modality,
-            )
-    if "fl-pacs-found" not in st.session_state:
-        muted(
-            f"Studies of {pacs.name}. Only pixels are kept of what is fetched; patients and "
-            "studies become codes. What is searched is shown here and not stored."
-        )
-        return
-    studies, more = st.session_state["fl-pacs-found"]
+            st.session_state.pop(f"{key}-found", None)
+            with st.spinner(f"Asking {pacs.name}"):
+                st.session_state[f"{key}-found"] = search_studies(
+                    pacs,
+                    patient=patient.strip(),
+                    accession=accession.strip(),
+                    date=on,
+                    modality=modality.strip().upper(),
+                )
+    matches: tuple[list[FoundStudy], bool] | None = st.session_state.get(f"{key}-found")
+    return matches
+
+
+def choose_studies(
+    matches: tuple[list[FoundStudy], bool], key: str, *, several: bool = False
+) -> list[FoundStudy]:
+    """Show the studies that were found; return those that are ticked."""
+    studies, more = matches
     if not studies:
         muted("No study matches.")
-        return
-    chosen = st.dataframe(
+        return []
+    table = st.dataframe(
         [dict(zip(COLUMNS, _row(study), strict=True)) for study in studies],
         hide_index=True,
-        selection_mode="single-row",
+        selection_mode="multi-row" if several else "single-row",
         on_select="rerun",
-        key="fl-pacs-table",
+        key=f"{key}-table",
     )
     if more:
         st.caption(f"There are more than these {count(len(studies))}: narrow the search.")
-    group, step = ask_group(), ask_step()
-    rows = chosen.selection.rows
-    if rows:
-        study = studies[rows[0]]
-        muted(
-            f"{plural(study.images, 'image')} in {plural(study.series, 'series', 'series')}, "
-            "before slices are chosen and localizers left out."
-        )
-    if st.button("Fetch", type="primary", disabled=not rows, key="fl-pacs-fetch"):
-        study = studies[rows[0]]
-        # A job's words are on the disk: there the study is a code, found again by its date.
-        words = [study_code(project, study.uid), "--date", study.date, "--prepare"]
-        words += ["--slices", str(step)] + (["--group-field", group] if group else [])
-        work.start(project, VERB, words + (["--modality", modality] if modality else []))
-        del st.session_state["fl-pacs-found"]
-        pages.go("import", project.name)
+    return [studies[row] for row in table.selection.rows if row < len(studies)]
+
+
+def named(project: Project, studies: list[FoundStudy], option: str) -> list[str]:
+    """Return what names studies to a job: codes and dates, as a job's words are on the disk."""
+    codes = [study_code(project, study.uid) for study in studies]
+    if option != "study":
+        codes = [word for code in codes for word in (option, code)]
+    days = dict.fromkeys(study.date for study in studies if study.date)
+    return [*codes, *(word for day in days for word in ("--date", day))]
 
 
 def _row(study: FoundStudy) -> tuple[str, ...]:

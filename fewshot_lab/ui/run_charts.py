@@ -7,33 +7,34 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fewshot_lab.runs import Run
+from fewshot_lab.ui.chart_parts import (
+    COLOURS,
+    GREY,
+    add_band,
+    add_level,
+    empty_figure,
+    interval_bars,
+    rgba,
+)
 from fewshot_lab.words import shortened
 
-# Colours that tell apart on light and dark ground, also for most colour-blind eyes.
-COLOURS = ("#0f9488", "#d97706", "#6d7fd6", "#c2527b", "#7c8a2e", "#8b6fc0")
-GREY = "#8a949b"
 HEIGHT = 230
 LEGEND = 32
 """Letters of a run's name that a legend has room for."""
 MOST_POINTS = 800
 """Of a curve: a night logs tens of thousands, and the page draws anew every two seconds."""
-CONFIG = {"displayModeBar": False, "responsive": True}
 
 
 def _figure(title: str, unit: str = "") -> go.Figure:
-    figure = go.Figure()
-    figure.update_layout(
-        title={"text": title, "font": {"size": 13, "weight": 500}, "x": 0, "y": 0.98},
+    figure = empty_figure(
+        title,
         height=HEIGHT,
         margin={"l": 44, "r": 8, "t": 34, "b": 34},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         hovermode="x unified",
-        font={"size": 11},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
     )
-    figure.update_xaxes(title={"text": "step", "standoff": 4}, rangemode="tozero", zeroline=False)
-    figure.update_yaxes(title=unit or None, zeroline=False)
+    figure.update_xaxes(title={"text": "step", "standoff": 4}, rangemode="tozero")
+    figure.update_yaxes(title=unit or None)
     return figure
 
 
@@ -75,15 +76,6 @@ def _line(
         )
 
 
-def _level(figure: go.Figure, value: float, words: str, at: str = "top right") -> None:
-    figure.add_hline(
-        y=value,
-        line={"color": GREY, "width": 1, "dash": "dot"},
-        annotation={"text": words, "font": {"size": 10, "color": GREY}},
-        annotation_position=at,
-    )
-
-
 def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
     """Return kNN (or logistic) balanced accuracy of runs, with intervals, and their frozen start.
 
@@ -102,16 +94,7 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
         x = [row["step"] for row in checks]
         low, value, high = ([row[key][part] for row in checks] for part in ("low", "value", "high"))
         name = shortened(run.name, LEGEND) if len(runs) > 1 else "this run"
-        figure.add_scatter(
-            x=[*x, *x[::-1]],
-            y=[*high, *low[::-1]],
-            mode="lines",
-            fill="toself",
-            fillcolor=_faint(colour),
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-        )
+        add_band(figure, x, low, high, colour)
         figure.add_scatter(
             x=x,
             y=value,
@@ -131,7 +114,7 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
                 showlegend=False,
             )
         else:
-            _level(figure, value[0], "frozen start", "bottom right")
+            add_level(figure, value[0], "frozen start", "bottom right")
         drawn = True
     return _compared(figure, runs) if drawn else None
 
@@ -144,7 +127,7 @@ def loss_share(runs: Sequence[Run]) -> go.Figure:
         steps = [row for row in run.metrics() if row.get("loss") is not None]
         rows = [{"step": row["step"], "loss": row["loss"] / top} for row in steps]
         _line(figure, rows, "loss", shortened(run.name, LEGEND), colour)
-    _level(figure, 1.0, "a guess")
+    add_level(figure, 1.0, "a guess")
     figure.update_yaxes(rangemode="tozero")
     return _compared(figure, runs)
 
@@ -154,7 +137,7 @@ def loss(run: Run) -> go.Figure:
     figure = _over_steps("Loss", [run], "nats")
     _line(figure, run.metrics(), "loss", "loss", COLOURS[0])
     top = math.log(run.recipe.prototypes)
-    _level(figure, top, f"ln(prototypes) = {top:.2f}")
+    add_level(figure, top, f"ln(prototypes) = {top:.2f}")
     figure.update_layout(showlegend=False)
     figure.update_yaxes(rangemode="tozero")
     return figure
@@ -206,20 +189,14 @@ def few_shot(curve: dict[str, Any], names: dict[str, str]) -> go.Figure:
         rows = [r for r in curve["results"] if r["backbone"] == backbone]
         rows.sort(key=lambda r: r["shots"])
         value = [r["balanced_accuracy"] for r in rows]
+        low, high = zip(*(r["interval"] for r in rows), strict=True) if rows else ((), ())
         figure.add_scatter(
             x=[r["shots"] for r in rows],
             y=value,
             name=words,
             mode="lines+markers",
             line={"color": colour, "width": 2},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [r["interval"][1] - v for r, v in zip(rows, value, strict=True)],
-                "arrayminus": [v - r["interval"][0] for r, v in zip(rows, value, strict=True)],
-                "thickness": 1,
-                "width": 3,
-            },
+            error_y=interval_bars(value, low, high),
         )
     shots = sorted({r["shots"] for r in curve["results"]})
     figure.update_xaxes(
@@ -242,7 +219,7 @@ def small_map(layout: Any, colour_of: dict[str, tuple[str, str]], title: str) ->
     figure = _figure(title)
     xs, ys, colours, words = [], [], [], []
     for image_id, (x, y) in zip(layout.ids, layout.xy.tolist(), strict=True):
-        name, colour = colour_of.get(image_id, ("no label", "rgba(138,148,155,0.35)"))
+        name, colour = colour_of.get(image_id, ("no label", rgba(GREY, 0.35)))
         xs.append(x)
         ys.append(y)
         colours.append(colour)
@@ -259,8 +236,3 @@ def small_map(layout: Any, colour_of: dict[str, tuple[str, str]], title: str) ->
     figure.update_yaxes(visible=False, scaleanchor="x")
     figure.update_layout(height=360, margin={"l": 0, "r": 0, "t": 30, "b": 0}, hovermode="closest")
     return figure
-
-
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.15)"

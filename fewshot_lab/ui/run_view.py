@@ -7,7 +7,7 @@ import streamlit as st
 from fewshot_lab.pretrain import pictures_of
 from fewshot_lab.project import Project
 from fewshot_lab.runs import Run, relaunch_run
-from fewshot_lab.ui import backbone_trial, run_charts
+from fewshot_lab.ui import backbone_trial, chart_parts, run_charts
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.run_words import helping_html, last_step_sentence, progress_bar, recipe_value
 from fewshot_lab.words import ago, count
@@ -73,7 +73,7 @@ def draw_progress(run: Run) -> None:
     for row in range(0, len(shown), 2):
         for column, figure in zip(st.columns(2, gap="medium"), shown[row : row + 2], strict=False):
             column.plotly_chart(
-                figure, config=run_charts.CONFIG, key=f"fl-{run.name}-{figure.layout.title.text}"
+                figure, config=chart_parts.CONFIG, key=f"fl-{run.name}-{figure.layout.title.text}"
             )
     if rows:
         st.caption(last_step_sentence(rows[-1]))

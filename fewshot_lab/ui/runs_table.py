@@ -5,7 +5,7 @@ from html import escape
 import streamlit as st
 
 from fewshot_lab.runs import Run
-from fewshot_lab.ui import run_charts
+from fewshot_lab.ui import chart_parts, run_charts
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.run_words import knn_gain, state_word
 from fewshot_lab.words import count, percent, signed
@@ -40,7 +40,7 @@ def show(runs: list[Run]) -> None:
         figures += [run_charts.loss_share(picked)]
         shown = [figure for figure in figures if figure is not None]
         for column, figure in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
-            column.plotly_chart(figure, config=run_charts.CONFIG)
+            column.plotly_chart(figure, config=chart_parts.CONFIG)
 
 
 def table_html(runs: list[Run]) -> str:

@@ -116,9 +116,9 @@ def _look(project: Project, slides: Sequence[FoundSlide], tiling: Tiling) -> Til
         texture = st.slider(
             "and this contrast",
             0.0,
-            0.1,
+            0.03,
             rule.texture,
-            0.005,
+            0.001,
             format="%.3f",
             key="fl-tissue-texture",
             help="Standard deviation of the lightness around a point. Ink and shadows lie smooth.",

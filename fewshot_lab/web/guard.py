@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from anyio import CapacityLimiter, to_thread
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -24,6 +25,7 @@ from fewshot_lab.live import PageState, Visibility, page_state_of, visibility_of
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.web.bodies import Body, sentence_of
 from fewshot_lab.web.door import OTHER_SITE, from_other_site, origin_differs
+from fewshot_lab.web.frames import Message
 from fewshot_lab.web.identity import visitor_of
 
 B = TypeVar("B", bound=Body)
@@ -195,6 +197,15 @@ def json_answer(content: Any, status: int = 200) -> JSONResponse:
 def arrays_answer(message: bytes) -> Response:
     """Return a packed message as an answer that no browser keeps."""
     return Response(message, media_type="application/octet-stream", headers=FRESH)
+
+
+def message_answer(message: Message, headers: Headers) -> Response:
+    """Return a message as an answer that no browser keeps, zipped where the browser takes that."""
+    if message.zipped is None or "gzip" not in headers.get("accept-encoding", ""):
+        return arrays_answer(message.body)
+    response = arrays_answer(message.zipped)
+    response.headers.update({"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
+    return response
 
 
 def answer(work: Callable[[], Response]) -> Response:

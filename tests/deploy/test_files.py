@@ -78,7 +78,7 @@ def test_the_service_is_valid_and_hardened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variant", ["cpu", "cuda"])
 def test_a_variant_installs_what_the_lock_says(variant: str, tmp_path: Path) -> None:
-    for name in ("requirements.txt", "requirements.lock", "deploy/variant.sh"):
+    for name in ("requirements.txt", "requirements.lock", "pyproject.toml", "deploy/variant.sh"):
         shutil.copy(ROOT / name, tmp_path)
     pip = tmp_path / "bin" / "pip"
     pip.parent.mkdir()
@@ -86,9 +86,16 @@ def test_a_variant_installs_what_the_lock_says(variant: str, tmp_path: Path) -> 
     pip.chmod(0o755)
     path = {"PATH": f"{pip.parent}:{os.environ['PATH']}"}
     assert run("sh", "variant.sh", "cpu", cwd=tmp_path, env=path).returncode == 1  # no index
-    done = run("sh", "variant.sh", variant, "INDEX", cwd=tmp_path, env=path)
+    stage = (DEPLOY / "Dockerfile").read_text()
+    extras = re.search('^ARG EXTRAS="(.*)"', stage, re.MULTILINE)[1]
+    assert f"EXTRAS:-{extras}}}" in (DEPLOY / "compose.yaml").read_text()
+    done = run("sh", "variant.sh", variant, "INDEX", extras, cwd=tmp_path, env=path)
     assert done.returncode == 0, done.stderr
     wanted, pinned = ((tmp_path / f"{n}.txt").read_text() for n in ("wanted", "pinned"))
+    names = re.findall(r"^([\w-]+)", wanted.replace("_", "-"), re.MULTILINE)
+    assert {"psycopg", "openslide-python", "av", "highdicom", "h5py"} <= set(names)
+    released = re.findall(r"^([\w-]+)==", pinned.replace("_", "-"), re.MULTILINE)
+    assert set(names) <= {*released, "torch", "torchvision"}
     if variant == "cuda":
         assert pinned == (ROOT / "requirements.lock").read_text()
         return

@@ -74,10 +74,13 @@ def test_a_slide_is_seen_labelled_and_goes_out_and_in(
     page.locator('.ws-segments [data-value="map"]').click()
     expect(page.locator(".ws-map")).to_be_visible()
 
-    # Out to QuPath.
+    # Out to QuPath: a job writes it, and it is there after a reload.
     page.goto(f"{server.url}/slides?project=slides")
+    page.get_by_role("button", name="Write tiles for QuPath").click()
+    expect(page.get_by_role("button", name="Download ZIP")).to_be_visible(timeout=60_000)
+    page.reload()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Tiles for QuPath").click()
+        page.get_by_role("button", name="Download ZIP").click()
     data = Path(download.value.path()).read_bytes()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         written = json.loads(archive.read("long name.geojson"))

@@ -53,6 +53,9 @@ def test_out_and_in_gives_the_same_labels_and_annotators(make, tmp_path, kind) -
         )
         written = write_out(here, file, kind)
         assert (written.images, written.labels, written.left_out) == (5, 5, 1)
+        parts = [part for part in (file, *file.rglob("*")) if part.is_file()]
+        log = str(here.store.log_head()).encode()
+        assert any(log in part.read_bytes() for part in parts)
         noted = here.store.journal()[-1]
         assert (noted.what, noted.detail["kind"]) == ("export", kind)
 

@@ -3,15 +3,17 @@
 import csv
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tifffile import TiffFile
 
 from fewshot_lab.cli.main import run
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.exchange import label_by_outlines, preview_outlines, write_slides
 from fewshot_lab.project import PredictedImages, Project, slide_report, slides_of, tiles_of
 
@@ -139,13 +141,15 @@ def test_all_that_goes_out_says_the_same_and_audit_predictions_stay(labelled, tm
     assert done.tiles == 48 and done.withheld == len(audit)
     with (tmp_path / "out" / "tiles.csv").open(encoding="utf-8-sig") as stream:
         rows = {row["image"]: row for row in csv.DictReader(stream)}
-    assert len(rows) == 48
-    features = [
-        feature
-        for file in done.files
-        if file.suffix == ".geojson"
-        for feature in json.loads(file.read_text("utf-8"))["features"]
+    log = str(labelled.store.log_head())
+    assert len(rows) == 48 and {row["log"] for row in rows.values()} == {log}
+    collections = [
+        json.loads(file.read_text("utf-8")) for file in done.files if file.suffix == ".geojson"
     ]
+    assert {collection["log"] for collection in collections} == {log}
+    features = [feature for collection in collections for feature in collection["features"]]
+    with TiffFile(tmp_path / "out" / "long name.ome.tif") as heat_map:
+        assert log in heat_map.ome_metadata
     for feature in features:
         properties = feature["properties"]
         row = rows[properties["metadata"]["Image"]]
@@ -157,8 +161,8 @@ def test_all_that_goes_out_says_the_same_and_audit_predictions_stay(labelled, tm
         assert feature["geometry"]["coordinates"][0][0] == [int(row["x"]), int(row["y"])]
         assert properties["metadata"].get("Label", "") == row["label"]
     with (tmp_path / "out" / "slides.csv").open(encoding="utf-8-sig") as stream:
-        assert [row["slide"] for row in csv.DictReader(stream)] == [
-            *("healthy/a.svs", "ill/a.svs", SLIDE)
+        assert [(row["slide"], row["log"]) for row in csv.DictReader(stream)] == [
+            (name, log) for name in ("healthy/a.svs", "ill/a.svs", SLIDE)
         ]
     with pytest.raises(FewshotLabError, match="no area with a class"):
         preview_outlines(labelled, tmp_path / "out" / "long name.geojson", "kim")
@@ -178,6 +182,26 @@ def test_without_a_classifier_tiles_go_out_with_their_labels(project, tmp_path) 
         write_slides(project, tmp_path / "out", ["heat-map"])
     with pytest.raises(FewshotLabError, match="no slide 'x'"):
         write_slides(project, tmp_path / "out", names=["x"])
+
+
+def test_a_zip_holds_what_a_folder_would_and_is_replaced_when_whole(project, tmp_path) -> None:
+    file = tmp_path / "zips" / "slides.zip"
+    kinds = ["geojson", "csv"]
+    assert write_slides(project, file, kinds).files == [file]
+    written = write_slides(project, tmp_path / "folder", kinds).files
+    with zipfile.ZipFile(file) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            each.name: each.read_bytes() for each in written
+        }
+    before = file.read_bytes()
+
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if done == 2:
+            raise Stopped("")
+
+    with pytest.raises(Stopped):
+        write_slides(project, file, kinds, progress=stop)
+    assert file.read_bytes() == before and list(file.parent.iterdir()) == [file]
 
 
 def test_verbs_at_the_terminal(labelled, tmp_path, capsys) -> None:

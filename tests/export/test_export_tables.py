@@ -22,12 +22,13 @@ def read(text):
 def test_predictions_have_a_row_per_file(project, classifier):
     rows = read(predictions_csv(project, classifier=classifier))
     wanted = ["image", "path", "label", "annotator", "split"]
-    wanted += ["predicted", "probability", "is_training"]
+    wanted += ["predicted", "probability", "is_training", "log"]
     assert list(rows[0]) == wanted
     assert [row["path"] for row in rows] == [file.path for file in project.store.files()]
     names = {row.name for row in project.store.classes()}
     assert {row["predicted"] for row in rows} <= names
     assert all(1 / len(names) <= float(row["probability"]) <= 1 for row in rows)
+    assert {row["log"] for row in rows} == {str(project.store.log_head())}
     training = set(project.training_set().ids)
     for row in rows:
         assert (row["is_training"] == "true") == (row["image"] in training)

@@ -12,8 +12,8 @@ from PIL import Image
 from fewshot_lab.cli.main import run
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.onnx_graph import IR_VERSION
+from fewshot_lab.export.predict_classifier import REQUIRES, refuse_older
 from fewshot_lab.export.predict_script import predict_py
-from fewshot_lab.export.predict_template import REQUIRES, refuse_older
 
 # Of the standard library, by module, what came after Python 3.9 and is easily used.
 TOO_NEW = {

@@ -12,7 +12,7 @@ from PIL import Image
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.drift import PoolReference
 from fewshot_lab.export import export_bundle
-from fewshot_lab.export.predict_template import Prediction
+from fewshot_lab.export.predict_classifier import Prediction
 from fewshot_lab.export.predict_watch import Watch
 from fewshot_lab.project import Project
 

@@ -12,10 +12,12 @@ from PIL import Image
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images import Candidate, Tiling, TissueRule, UnreadableImage, read_rgb, scan
 from fewshot_lab.images.slides import is_slide, open_slide, tile_candidates
+from fewshot_lab.images.slides.grid_files import save_grid
 from fewshot_lab.images.slides.tile_grid import make_grid
 from fewshot_lab.images.slides.tissue import draw_evenly, mask_overview, tissue_mask, tissue_tiles
 
 from .pyramids import levels_of, picture, write_dicom_slide, write_pyramid
+from .scanner_formats import write_mrxs, write_ndpi, write_scn
 
 PIXELS = picture(2048, 1536)
 
@@ -94,6 +96,32 @@ def test_the_files_of_a_dicom_slide_are_one_slide(tmp_path):
     items = list(scan(tmp_path, tiling=tiling, grids=tmp_path / "g", group_field="PatientID"))
     assert [item.group for item in items] == ["P1"] * 5
     assert {item.meta["slide"] for item in items} == {"level0.dcm"}
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "coarser", "loss"),
+    [("a.ndpi", write_ndpi, 4, 3), ("a.scn", write_scn, 4, 0), ("a.mrxs", write_mrxs, 2, 0)],
+)
+def test_the_formats_of_scanners_come_in_as_tiles(name, write, coarser, loss, tmp_path):
+    """NDPI is JPEG: nearly the same; the others pixel by pixel, from either level."""
+    pixels = picture(1024, 768)
+    (tmp_path / "in").mkdir()
+    file = write(tmp_path / "in" / name, pixels, 0.5)
+    assert open_slide(file).mpp == pytest.approx(0.5)
+    for level in (1, coarser):
+        whole = np.asarray(Image.fromarray(pixels).reduce(level))
+        tissue = TissueRule(share=0)
+        tiling = Tiling(tile_um=32 * level, mpp=0.5 * level, most=4, tissue=tissue)
+        items = list(scan(file.parent, tiling=tiling, grids=tmp_path / "grids"))
+        assert len(items) == 4 and {item.group for item in items} == {name}
+        for item in items:
+            x, y, *_ = (int(n) // level for n in item.path.rpartition("=")[2].split(","))
+            got = np.asarray(read_rgb(item.file, item.frame), int)
+            want = whole[y : y + 64, x : x + 64] if y < len(whole) else 255  # not scanned
+            assert np.abs(got - want).mean() <= loss
+    cut = tmp_path / f"cut{file.suffix}"
+    cut.write_bytes(file.read_bytes()[: file.stat().st_size // 3])  # of .mrxs: without its folder
+    assert "end is missing" in reason(cut)
 
 
 @pytest.mark.parametrize("kind", ["slide", "ome"])
@@ -239,7 +267,7 @@ def test_without_its_library_a_slide_says_the_command(slide, tmp_path, monkeypat
 
 
 def test_a_file_of_a_user_never_names_another(slide, tmp_path):
-    grid = make_grid(open_slide(slide), "a.svs", Tiling(tile_um=32)).save(tmp_path)
+    grid = save_grid(make_grid(open_slide(slide), "a.svs", Tiling(tile_um=32)), tmp_path)
     (item,) = scan(grid)
     assert not isinstance(item, Candidate)
     table = tmp_path / "a.csv"

@@ -1,6 +1,7 @@
 """Videos: every frame is the one that was asked for, whatever the container does."""
 
 import hashlib
+import json
 import random
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from fewshot_lab.images import UnreadableImage, count_frames, read_rgb, scan
+from fewshot_lab.images.clips import clip_facts, read_clip
 from fewshot_lab.images.video_index import index_video
 
 av = pytest.importorskip("av", reason="videos are read by PyAV (pip install fewshot-lab[video])")
@@ -96,6 +98,48 @@ def test_colours_come_out_as_they_went_in(write_video, tmp_path):
     assert np.abs(np.asarray(read_rgb(video, 2)).astype(int) - red).max() <= 4
 
 
+def woven(number: int, size: tuple[int, int]) -> np.ndarray:
+    """Draw a bar that moves between the fields: even lines are shown before odd ones."""
+    picture = np.full((size[1], size[0], 3), 60, np.uint8)
+    for field in (0, 1):
+        at = 8 + 5 * (2 * number + field) % (size[0] - 40)
+        picture[field::2, at : at + 24] = 220
+    return picture
+
+
+def comb(picture) -> float:
+    """Return how far lines differ from those around them."""
+    grey = np.asarray(picture.convert("L"), float)
+    return float(np.abs(grey[1:-1] - (grey[:-2] + grey[2:]) / 2).mean())
+
+
+@pytest.mark.parametrize("codec", ["mpeg2video", "libx264"])
+def test_interlaced_frames_become_whole_pictures_in_any_order(codec, write_video, tmp_path):
+    options = {"flags": "+ilme+ildct", "x264-params": "tff=1", "g": "8", "bf": "0"}
+    if codec == "mpeg2video":
+        del options["x264-params"]
+    video = write_video(
+        tmp_path / "v.mkv", 24, codec=codec, options=options, draw=woven, size=(320, 240)
+    )
+    fields = [read_clip(video, k, whole=False) for k in range(24)]
+    whole = [read_rgb(video, k) for k in range(24)]
+    assert min(map(comb, fields)) > 4 and max(map(comb, whole)) < 0.2
+    order = list(range(24))
+    random.Random(1).shuffle(order)
+    for k in order:
+        assert read_rgb(video, k).tobytes() == whole[k].tobytes()
+    assert clip_facts(video).interlaced
+    found = scan(video, clip_folder=tmp_path / "clips")
+    first, *_ = [each.file for each in found]
+    assert "deinterlaced" in found.notes[0][1]
+    assert read_rgb(first, 5).tobytes() == whole[5].tobytes()
+    # What was imported before that was so keeps its pixels.
+    described = json.loads(first.read_text())
+    del described["whole"]
+    first.write_text(json.dumps(described))
+    assert read_rgb(first, 5).tobytes() == fields[5].tobytes()
+
+
 def reason(file: Path) -> str:
     with pytest.raises(UnreadableImage) as raised:
         read_rgb(file)
@@ -117,6 +161,17 @@ def test_bad_videos_are_told_in_a_sentence(write_video, tmp_path):
     assert "save it as MP4" in wrong("codec.mp4", unknown)
     with pytest.raises(UnreadableImage, match="no such frame"):
         read_rgb(tmp_path / "good.mp4", 60)
+
+
+def test_a_video_without_any_key_frame_is_told_so(write_video, tmp_path):
+    video = write_video(tmp_path / "v.mp4", 20, options={"g": "9999", "sc_threshold": "0"})
+    with av.open(str(video)) as whole, av.open(str(tmp_path / "none.mkv"), "w") as rest:
+        stream = rest.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(whole.streams.video[0]):
+            if packet.dts is not None and not packet.is_keyframe:
+                packet.stream = stream
+                rest.mux(packet)
+    assert "there is no whole key frame" in reason(tmp_path / "none.mkv")
 
 
 def test_sound_alone_is_no_video(tmp_path):

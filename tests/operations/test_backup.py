@@ -154,6 +154,42 @@ def run(*code: str) -> subprocess.Popen:
     )
 
 
+KILLED_BEFORE_IT_STANDS = """
+import os, signal, sys
+from pathlib import Path
+from fewshot_lab.operations import restore_backup
+Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+restore_backup(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("cells", ["postgresql"], indirect=True)
+def test_a_killed_restore_leaves_no_schema(cells: Path, postgres: str, tmp_path: Path) -> None:
+    import psycopg
+
+    server = postgres.replace("+psycopg", "")
+
+    def schemas() -> set[str]:
+        with psycopg.connect(server) as connection:
+            rows = connection.execute("select nspname from pg_namespace").fetchall()
+        return {name for (name,) in rows if name.startswith("fewshot_cells")}
+
+    with Project.open("cells") as project:
+        write_backup(project, tmp_path / "a.zip")
+    before = schemas()
+    killed = run("-c", KILLED_BEFORE_IT_STANDS, str(tmp_path / "a.zip"))
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL and len(schemas() - before) == 1
+    restored = restore_backup(tmp_path / "a.zip")
+    assert [path.name for path in sorted(cells.parent.iterdir())] == ["cells", restored.name]
+    assert len(schemas() - before) == 1
+    for name in ("cells", restored.name):
+        with Project.open(name) as project:
+            project.delete()
+    assert schemas() < before
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.exhaustive)])

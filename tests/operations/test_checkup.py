@@ -25,7 +25,7 @@ def test_all_is_well(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["ok"]
     topics = {each["topic"] for each in found["findings"]}
     assert topics == {
-        "versions", "packages", "GPU", "disk", "database", "sign-in", "rights", "projects"
+        "versions", "packages", "extras", "GPU", "disk", "database", "sign-in", "rights", "projects"
     }  # fmt: skip
     assert not [each for each in found["findings"] if each["state"] == "mend"]
 
@@ -48,6 +48,16 @@ def test_what_is_to_be_mended(
     version = metadata.version
     monkeypatch.setattr(metadata, "version", lambda n: "0.1" if n == "umap-learn" else version(n))
     assert findings("packages")[0][1].startswith("umap-learn is 0.1, not >=")
+
+    def without_slides(name: str) -> str:
+        if name.startswith("openslide"):
+            raise metadata.PackageNotFoundError
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", without_slides)
+    (extras,) = [each for each in check_installation() if each.topic == "extras"]
+    assert "Not for whole slides: openslide-python is missing" in extras.sentence
+    assert extras.next_step == "Where it is needed: pip install 'fewshot-lab[slides]'."
 
 
 class _Full:

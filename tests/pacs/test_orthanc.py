@@ -1,7 +1,15 @@
 """Search, fetch, report and send against a real Orthanc."""
 
 import shutil
+import signal
 import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +20,11 @@ from fewshot_lab.cli.main import run
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.images import SliceStep, read_grey_values, read_rgb
 from fewshot_lab.pacs import (
+    connect,
     fetch_study,
     local_originals,
     pacs_originals,
+    plan_reports,
     search_studies,
     series_of,
     write_reports,
@@ -137,9 +147,13 @@ def test_a_report_is_tid_1500_and_goes_back(labelled, pacs, orthanc, stored, tmp
         write_reports(project, originals, tmp_path / "none")
     originals = pacs_originals(project, gone, pacs, [STUDY])
     assert {each.image_id for each in originals} == set(ids)
+    assert plan_reports(project, originals).sentence == "1 report on 26 images: one for each study."
     written = write_reports(project, originals, tmp_path / "out", send_to=pacs)
     [file] = written.files
     assert (written.images, written.sent) == (26, 1)
+    # Sent once more, as after a stop: the same answers are the same report.
+    again = write_reports(project, originals, None, send_to=pacs)
+    assert again.sentence == "1 report on 26 images: 1 sent." and again.files == []
     report = pydicom.dcmread(file)
     assert report.PatientName == NAME and report.StudyInstanceUID == STUDY
     assert report.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.33" and report.Modality == "SR"
@@ -166,6 +180,8 @@ def test_a_report_is_tid_1500_and_goes_back(labelled, pacs, orthanc, stored, tmp
         assert meaning in ("nodule", "no nodule")
         assert items["111001", "DCM"].TextValue == "Fewshot Lab"  # algorithm name
         assert items["112040", "DCM"].UID
+    log = f"log of labels {project.store.log_head()}"
+    assert log in [getattr(item, "TextValue", "") for *_, item in walk]
     referenced = {
         str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
         for _, _, kind, _, item in walk
@@ -207,3 +223,49 @@ def test_a_series_has_one_answer_and_files_in_place_are_their_own_originals(home
             assert images in (19, 20)
         with pytest.raises(FewshotLabError, match="outside the project"):
             write_reports(project, originals, project.folder / "out")
+
+
+@pytest.fixture
+def slow(orthanc: Orthanc) -> Iterator[str]:
+    """Return the address of a PACS that takes its time for each image: Orthanc behind a relay."""
+
+    class Relay(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if "/instances/" in self.path:
+                time.sleep(0.15)
+            headers = {"Accept": self.headers["Accept"], "Authorization": TOKEN}
+            request = urllib.request.Request(orthanc.base + self.path, headers=headers)
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                body, kind = answer.read(), answer.headers["Content-Type"]
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with suppress(OSError):  # whoever asked was killed
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    relay = ThreadingHTTPServer(("127.0.0.1", 0), Relay)
+    threading.Thread(target=relay.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{relay.server_port}/dicom-web"
+    relay.shutdown()
+    relay.server_close()
+
+
+def test_a_fetch_that_was_killed_goes_on_and_doubles_nothing(project, pacs_of, stored, slow):
+    pacs_of(slow)
+    verb = [sys.executable, "-m", "fewshot_lab", "pacs", "fetch", "chest", STUDY, "--json"]
+    process = subprocess.Popen(verb, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not project.store.ids() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    before = project.store.ids()
+    assert 0 < len(before) < 26
+    again = fetch_study(project, connect(), STUDY)
+    assert again.already == len(before)
+    assert again.imported is not None and again.imported.added == 26 - len(before)
+    assert len(project.store.files()) == 26 and set(before) <= set(project.store.ids())
+    assert not (project.folder / "fetched").exists() and naming(project.folder) == []

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from fewshot_lab.embeddings.shards import write_shard
+from fewshot_lab.errors import Stopped
 from fewshot_lab.evaluation import GroupRule
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
@@ -42,7 +43,7 @@ def names(project, pairs):
 
 def test_a_mirrored_copy_stays_with_its_original(project):
     embed(project)
-    assert project.splits.grouping.pairs == []
+    assert list(project.splits.grouping.pairs) == []
     Copies(project).compare()
     (pair,) = project.splits.grouping.pairs
     assert names(project, [pair]) == [("P00_a.png", "P99_a.png")]
@@ -68,6 +69,26 @@ def test_only_new_images_are_looked_at(project, tmp_path):
     copies.compare(lambda *step: steps.append(step))
     assert ("reading thumbnails", 1, 1) in steps
     assert len(copies.pairs()) == len(before) + 1
+
+
+@pytest.mark.parametrize("stage", ["reading thumbnails", "looking for copies"])
+def test_a_stopped_search_goes_on_and_finds_the_same(project, monkeypatch, stage):
+    monkeypatch.setattr("fewshot_lab.project.copies.EVERY", 5)
+    monkeypatch.setattr("fewshot_lab.embeddings.pixel_copies.CHUNK", 6)
+    copies = Copies(project)
+
+    def stop(at, done, total):
+        if at == stage:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        copies.compare(stop)
+    steps = []
+    copies.compare(lambda *step: steps.append(step))
+    assert steps[0][2] < 17  # what was done is not done again
+    assert len(copies.pairs()) == 1
+    with Project.open("cells") as again:
+        assert Copies(again).pairs() == copies.pairs()
 
 
 def test_a_damaged_record_is_made_again(project):

@@ -11,6 +11,7 @@ import anyio
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from fewshot_lab.live import forget, page_state_of
 from fewshot_lab.project import Project
@@ -33,14 +34,14 @@ def project(template: Path, home: Path) -> Iterator[Project]:
 def packed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Count what is packed, by who asked."""
     asked: list[str] = []
-    news = live.news
+    difference = live.PageContents._difference
 
-    def counted(state, have):
-        asked.append(have["annotator"])
+    def counted(contents, have):
+        asked.append(contents.annotator)
         time.sleep(0.02)
-        return news(state, have)
+        return difference(contents, have)
 
-    monkeypatch.setattr(live, "news", counted)
+    monkeypatch.setattr(live.PageContents, "_difference", counted)
     monkeypatch.setattr(live, "BEAT", 5.0)  # however slow the machine, one beat
     return asked
 
@@ -49,7 +50,7 @@ def listen_at_once(n: int) -> list[dict]:
     state = page_state_of("cells")
 
     def page(number: int) -> dict:
-        return unpack(live._wait(state, {"annotator": f"a{number}", "hold": "0"}))[0]
+        return unpack(live._wait(state, {"annotator": f"a{number}", "hold": "0"}).body)[0]
 
     with ThreadPoolExecutor(n) as pool:
         return list(pool.map(page, range(n)))
@@ -69,6 +70,39 @@ def test_whoever_sees_something_else_gets_a_message_of_their_own(
     assert {"a0", "a1", "a2"} <= set(packed)
 
 
+def test_what_the_classifier_says_is_made_once_for_all_that_lack_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = page_state_of("cells")
+    contents = sys.modules[live.PageContents.__module__]
+    model_head = contents.model_head
+    made: list[int] = []
+
+    def counted(state, snapshot, visibility):
+        made.append(snapshot.rev)
+        return model_head(state, snapshot, visibility)
+
+    monkeypatch.setattr(contents, "model_head", counted)
+    monkeypatch.setattr(live, "BEAT", 1e-6)  # a moment of its own for each page
+    heads = [unpack(live._wait(state, {"rev": f"0.{k}", "hold": "0"}).body)[0] for k in range(1, 9)]
+    assert all(head["model"] and head["rev"] for head in heads)
+    assert len(made) == len(set(made)) < 8
+
+
+def test_a_message_is_the_same_zipped_or_not(project: Project) -> None:
+    with TestClient(Starlette(routes=routes()), "http://localhost") as client:
+        plain, zipped = (
+            client.get(f"{API}/live?hold=0", headers={"Accept-Encoding": how})
+            for how in ("identity", "gzip")
+        )
+    assert "Content-Encoding" not in plain.headers
+    assert (zipped.headers["Content-Encoding"], zipped.headers["Vary"]) == (
+        "gzip",
+        "Accept-Encoding",
+    )
+    assert unpack(zipped.content)[0]["images"] == unpack(plain.content)[0]["images"]
+
+
 def test_where_many_listen_those_who_do_nothing_are_asked_to_come_later(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,9 +120,12 @@ def test_where_many_listen_those_who_do_nothing_are_asked_to_come_later(
     assert later(overview="") is None  # has not got all yet
     assert live.LATER[0] <= (later() or 0) <= live.LATER[1]
     assert len(live._away) == 4
+    monkeypatch.setattr(live, "AWAY", 2)
+    assert 2 * live.LATER[0] <= (later() or 0) <= 2 * live.LATER[1]  # of four that are away
+    assert len(live._away) == 5
     state.acted_at["kim"] = now[0]
     assert later() is None
-    now[0] += live.QUIET
+    now[0] += 2 * live.QUIET
     assert later() is None  # those who were away are back, and nobody else listens
     assert live._away == []
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fewshot_lab.images.candidates import Candidate
+from fewshot_lab.images.slides.grid_files import save_grid
 from fewshot_lab.images.slides.reader import open_slide
 from fewshot_lab.images.slides.tile_grid import make_grid
 from fewshot_lab.images.slides.tiling import Tiling
@@ -49,7 +50,7 @@ def tile_candidates(
     slide = open_slide(file)
     grid = make_grid(slide, path, tiling)
     tiles = tiles_of_slide(slide, grid, tiling)
-    kept = grid.save(folder)
+    kept = save_grid(grid, folder)
     about = {SLIDE_COLUMN: path, **(meta or {})}
     return len(tiles), (
         Candidate(grid.path_of(number), kept, number, reference, group or path, about)

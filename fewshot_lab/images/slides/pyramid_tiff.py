@@ -1,5 +1,6 @@
 """Pyramids in TIFF that OpenSlide does not read: OME-TIFF with SubIFDs, unusual compression."""
 
+import logging
 import re
 import weakref
 from functools import lru_cache
@@ -12,7 +13,9 @@ from PIL import Image
 
 from fewshot_lab.images.errors import UnreadableImage
 
-WHITE = 255
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised and listed
+
+BLANK = 255
 _UNITS = {"nm": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4}
 
 
@@ -67,8 +70,8 @@ class PyramidTiff:
             raise UnreadableImage("The slide is damaged or its end is missing.") from error
         size = path.stat().st_size
         for page in self._pages:
-            ends = (a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=False))
-            if max(ends, default=0) > size:
+            ends = np.add(page.dataoffsets, page.databytecounts)
+            if ends.max(initial=0) > size:
                 raise UnreadableImage("The slide's end is missing: it was cut short.")
         self.sizes = [(page.imagewidth, page.imagelength) for page in self._pages]
         self._stream, self._lock = path.open("rb"), Lock()
@@ -91,7 +94,7 @@ class PyramidTiff:
         page = self._pages[level]
         high, wide = (page.tilelength, page.tilewidth) if page.is_tiled else page.chunks[:2]
         across = -(-page.imagewidth // wide)
-        out = np.full((height, width, 3), WHITE, np.uint8)
+        out = np.full((height, width, 3), BLANK, np.uint8)
         x1, y1 = min(x + width, page.imagewidth), min(y + height, page.imagelength)
         for row in range(max(y, 0) // high, -(-max(y1, 0) // high)):
             for column in range(max(x, 0) // wide, -(-max(x1, 0) // wide)):
@@ -114,7 +117,7 @@ class PyramidTiff:
         except Exception as error:
             raise UnreadableImage("The slide is damaged in this place.") from error
         if piece is None:  # a piece that was left out: nothing was scanned there
-            return np.full((page.tilelength, page.tilewidth, 3), WHITE, np.uint8)
+            return np.full((page.tilelength, page.tilewidth, 3), BLANK, np.uint8)
         piece = piece.reshape(piece.shape[-3:])
         return np.asarray(piece.repeat(3, axis=-1) if piece.shape[-1] == 1 else piece[..., :3])
 

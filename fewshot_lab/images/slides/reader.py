@@ -21,7 +21,7 @@ WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
-class Level:
+class SlideLevel:
     """One level of a slide's pyramid.
 
     Attributes
@@ -54,7 +54,7 @@ class SlideReader:
     Attributes
     ----------
     path : Path
-    levels : list of Level
+    levels : list of SlideLevel
         From the finest.
     mpp : float or None
         Micrometres per pixel of the finest level, where the file says it.
@@ -68,7 +68,9 @@ class SlideReader:
         self.origin: tuple[int, int] = getattr(pixels, "origin", (0, 0))
         self._pixels = pixels
         width, height = pixels.sizes[0]
-        self.levels = [Level(w, h, _whole((width / w + height / h) / 2)) for w, h in pixels.sizes]
+        self.levels = [
+            SlideLevel(w, h, _whole((width / w + height / h) / 2)) for w, h in pixels.sizes
+        ]
 
     @property
     def size(self) -> tuple[int, int]:

@@ -1,18 +1,12 @@
-"""Tiles as references: a small file says how a slide is cut, a frame of it is one tile."""
+"""How a slide is cut: where each of its tiles lies."""
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
-from fewshot_lab.files import write_atomically
-from fewshot_lab.images.boxes import load_boxes
 from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.file_types import BOX_SUFFIX, GRID_SUFFIX, is_tile_grid
 from fewshot_lab.images.slides.reader import SlideReader, open_slide
 from fewshot_lab.images.slides.tiling import Tiling
 
@@ -104,24 +98,6 @@ class TileGrid:
         place = self.place(number)
         return open_slide(Path(self.slide)).region(place.x, place.y, self.side, self.tile_px)
 
-    def save(self, folder: Path) -> Path:
-        """Write the grid into a folder, under a name that follows from it; return the file."""
-        data = self._json()
-        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(self.name).stem)[:80]
-        digest = hashlib.sha256(data).hexdigest()[:10]
-        file = folder / f"{stem}-{digest}{GRID_SUFFIX}"
-        if not file.exists():
-            write_atomically(file, data)
-        return file
-
-    def relink(self, file: Path, slide: Path) -> None:
-        """Write into the grid's file that its slide lies elsewhere now."""
-        write_atomically(file, replace(self, slide=str(slide))._json())
-
-    def _json(self) -> bytes:
-        text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
-        return text.encode("utf-8", "surrogateescape")
-
 
 def make_grid(slide: SlideReader, name: str, tiling: Tiling) -> TileGrid:
     """Cut a slide as a tiling says.
@@ -164,49 +140,3 @@ def _fitting(slide: SlideReader, downsample: float) -> float:
     nearest = min(slide.levels, key=lambda level: abs(level.downsample / downsample - 1))
     close = abs(nearest.downsample / downsample - 1) <= FITTING
     return nearest.downsample if close else downsample
-
-
-def load_grid(file: Path) -> TileGrid:
-    """Read a grid.
-
-    Raises
-    ------
-    UnreadableImage
-    """
-    try:
-        return _load(file, file.stat().st_mtime_ns)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UnreadableImage(f"How the slide is cut cannot be read: {reason}.") from None
-
-
-@lru_cache(256)
-def _load(file: Path, mtime_ns: int) -> TileGrid:
-    try:
-        return TileGrid(**json.loads(file.read_bytes().decode("utf-8", "surrogateescape")))
-    except (ValueError, TypeError) as error:
-        raise UnreadableImage(
-            f"The file that says how the slide is cut is damaged: {file}"
-        ) from error
-
-
-def read_tile(file: Path, number: int) -> Image.Image:
-    """Return a tile of a grid's file as RGB.
-
-    Raises
-    ------
-    UnreadableImage
-    """
-    return load_grid(file).read(number)
-
-
-def pixel_file(file: Path) -> Path:
-    """Return the file with an image's pixels: of a tile its slide, of a box its image."""
-    if not is_tile_grid(file):
-        return file
-    try:
-        if file.suffix == BOX_SUFFIX:
-            return Path(load_boxes(file).image)
-        return Path(load_grid(file).slide)
-    except UnreadableImage:
-        return file

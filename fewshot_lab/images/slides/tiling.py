@@ -18,13 +18,13 @@ class TissueRule:
         The least colour of a point, 0 (grey) to 1: the saturation of HSV.
     texture : float
         The least contrast around a point, 0 to 1: the standard deviation of the lightness over
-        5 x 5 points. Glass, and ink that lies smooth, has none.
+        5 x 5 points. Glass has none; strong colour needs more, as ink lies smooth.
     share : float
         The least share of a tile that is tissue; 0 takes every tile, of glass too.
     """
 
-    saturation: float = 0.07
-    texture: float = 0.01
+    saturation: float = 0.04
+    texture: float = 0.004
     share: float = 0.5
 
     def __post_init__(self) -> None:

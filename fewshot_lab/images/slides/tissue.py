@@ -1,9 +1,11 @@
-"""Where on a slide tissue lies, and which tiles are taken of it."""
+"""Where on a slide tissue lies, and which tiles are taken of it.
+
+The text of this file also stands in the ``predict.py`` of every exported classifier: numpy alone.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import uniform_filter
 
 from fewshot_lab.images.slides.reader import SlideReader
 from fewshot_lab.images.slides.tile_grid import TileGrid
@@ -16,10 +18,14 @@ LONGEST = 4096
 USUAL = 0.5
 """Micrometres per pixel of a slide that does not say its own."""
 WINDOW = 5
+NEARLY_BLACK = 0.2
+"""Lightness, 0 to 1, below which colour is noise: the slide's frame, black ink."""
+STRONG = 0.13
+"""Saturation from which contrast must grow with it: ink is strong in colour, and lies smooth."""
 
 
 def tissue_mask(overview: Image.Image, rule: TissueRule) -> NDArray[np.bool_]:
-    """Say which points of an overview are tissue: coloured and textured.
+    """Say which points of an overview are tissue: coloured, and textured as much as coloured.
 
     Parameters
     ----------
@@ -35,13 +41,28 @@ def tissue_mask(overview: Image.Image, rule: TissueRule) -> NDArray[np.bool_]:
     rgb = np.asarray(overview.convert("RGB"), np.float32) / 255
     high, low = rgb.max(2), rgb.min(2)
     saturation = (high - low) / np.maximum(high, 1e-6)
-    saturation[high < 0.1] = 0  # of black, colour is noise
+    saturation[high < NEARLY_BLACK] = 0
+    saturation = _local_mean(saturation)
     lightness = rgb.mean(2)
-    mean = uniform_filter(lightness, WINDOW)
-    variance = uniform_filter(lightness**2, WINDOW) - mean**2
+    variance = _local_mean(lightness**2) - _local_mean(lightness) ** 2
     texture = np.sqrt(np.maximum(variance, 0))
-    tissue = (uniform_filter(saturation, WINDOW) >= rule.saturation) & (texture >= rule.texture)
-    return np.asarray(uniform_filter(tissue.astype(np.float32), WINDOW) >= 0.5)
+    needed = rule.texture * np.maximum(saturation / STRONG, 1)
+    tissue = (saturation >= rule.saturation) & (texture >= needed)
+    return np.asarray(_local_mean(tissue.astype(np.float32)) >= 0.5)
+
+
+def _local_mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean over the window around each point; edges are mirrored."""
+    return _mean_down(_mean_down(values).T).T
+
+
+def _mean_down(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    half = WINDOW // 2
+    padded = np.pad(values, ((half, half), (0, 0)), mode="symmetric")
+    total = padded[: len(values)].copy()
+    for shift in range(1, WINDOW):
+        total += padded[shift : shift + len(values)]
+    return np.asarray(total / WINDOW, np.float32)
 
 
 def mask_overview(slide: SlideReader, mpp: float | None) -> Image.Image:

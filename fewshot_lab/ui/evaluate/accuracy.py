@@ -1,22 +1,20 @@
 """The figures of a classifier, drawn from the live session's snapshot."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import streamlit as st
 
+from fewshot_lab.evaluation import CrossValidation
 from fewshot_lab.live import Snapshot
 from fewshot_lab.project import Project
+from fewshot_lab.store import ClassRow
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import audit_part, other_sites
 from fewshot_lab.ui.evaluate.parts import follow_labels, learning
 from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.words import count, percent, plural
-
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import CrossValidation
-    from fewshot_lab.store import ClassRow
 
 EXPLAINED = {
     "stack": "LDA + LogReg, the average of both, each in two views of the images' features: with "

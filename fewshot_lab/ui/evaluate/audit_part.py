@@ -1,18 +1,14 @@
 """The audit set on the accuracy view: what it says, how sure, and how to have more of it."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
+from fewshot_lab.evaluation import AuditReport, LeakCheck, ReferenceTest, TestFigures
 from fewshot_lab.project import Project
+from fewshot_lab.store import ClassRow
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.fragments import fragment, muted, plainly
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.words import count, plural
-
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import AuditReport, LeakCheck, ReferenceTest, TestFigures
-    from fewshot_lab.store import ClassRow
 
 WIDE = 10
 EVENLY = "By chance alone"

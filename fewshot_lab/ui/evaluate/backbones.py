@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.project import Project
-from fewshot_lab.ui import curve_charts, pages, work
+from fewshot_lab.ui import chart_parts, curve_charts, pages, work
 from fewshot_lab.ui.evaluate.parts import (
     KINDS,
     backbone_titles,
@@ -69,7 +69,7 @@ def draw(comparison: dict[str, Any]) -> None:
     for sentence in comparison["sentences"]:
         lead(sentence)
     figure = curve_charts.figure("labels per class", "balanced accuracy")
-    colours = (curve_charts.GREY, *curve_charts.COLOURS)
+    colours = (chart_parts.GREY, *chart_parts.COLOURS)
     for (name, title), colour in zip(titles.items(), colours, strict=False):
         rows = sorted(
             (r for r in comparison["results"] if r["backbone"] == name), key=lambda r: r["shots"]
@@ -87,7 +87,7 @@ def draw(comparison: dict[str, Any]) -> None:
     curve_charts.log_ticks(figure, sorted({r["shots"] for r in comparison["results"]}))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.plotly_chart(figure, config=curve_charts.CONFIG, key="fl-backbones")
+        st.plotly_chart(figure, config=chart_parts.CONFIG, key="fl-backbones")
     with right:
         st.html(costs(comparison))
     st.html(table(comparison))

@@ -1,13 +1,13 @@
 """Errors that are worse than others, as sentences."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import (
     ErrorCost,
+    Gathered,
     Project,
     cost_figures,
     cost_words,
@@ -16,9 +16,6 @@ from fewshot_lab.project import (
 )
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted, plainly
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import Gathered
 
 TIMES = 20.0
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
-from fewshot_lab.ui import curve_charts, pages
+from fewshot_lab.ui import chart_parts, curve_charts, pages
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.ui.glossary import explained
@@ -70,7 +70,7 @@ def draw(project: Project, advice: dict[str, Any], *, behind: bool = False) -> N
         )
         st.plotly_chart(
             curve_charts.learning_curve(advice, None if chosen == ALL else chosen),
-            config=curve_charts.CONFIG,
+            config=chart_parts.CONFIG,
             key="fl-curve",
         )
     with right:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.project import Project
-from fewshot_lab.ui import curve_charts
+from fewshot_lab.ui import chart_parts
 from fewshot_lab.ui.evaluate.few_shot_figures import METRICS, chart, differences, method, table
 from fewshot_lab.ui.evaluate.few_shot_form import VERB, form
 from fewshot_lab.ui.evaluate.parts import kinds_of_labels, results_and_job, too_few
@@ -60,7 +60,7 @@ def draw(project: Project, curve: dict[str, Any]) -> None:
         key="fl-nshot-metric",
         label_visibility="collapsed",
     )
-    st.plotly_chart(chart(project, curve, metric), config=curve_charts.CONFIG, key="fl-nshot")
+    st.plotly_chart(chart(project, curve, metric), config=chart_parts.CONFIG, key="fl-nshot")
     muted(method(curve, again), small=True)
     with st.expander("Table"):
         st.html(table(project, curve))

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from fewshot_lab.project import Project
 from fewshot_lab.stats import difference_word
-from fewshot_lab.ui import curve_charts
+from fewshot_lab.ui import chart_parts, curve_charts
 from fewshot_lab.ui.evaluate.few_shot_form import TITLES
 from fewshot_lab.ui.evaluate.parts import KINDS, backbone_titles
 from fewshot_lab.ui.fragments import fragment
@@ -30,7 +30,7 @@ def chart(project: Project, curve: dict[str, Any], metric: str) -> go.Figure:
     several = len({backbone for backbone, _ in pairs}) > 1
     # The app's own choice always has the accent.
     own = sorted(pairs, key=lambda pair: pair[1] != "default")
-    colours = dict(zip(own, itertools.cycle(curve_charts.COLOURS), strict=False))
+    colours = dict(zip(own, itertools.cycle(chart_parts.COLOURS), strict=False))
     for backbone, classifier in pairs:
         pair = backbone, classifier
         rows = [r for r in curve["results"] if (r["backbone"], r["classifier"]) == pair]

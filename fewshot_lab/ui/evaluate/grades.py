@@ -1,18 +1,14 @@
 """Classes that are grades: their order, and how far predicted grades are from the true ones."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project import Project, grade_figures, grades_of, set_grades
+from fewshot_lab.project import Gathered, Project, grade_figures, grades_of, set_grades
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.evaluate.probability_parts import unbroken
 from fewshot_lab.ui.fragments import fragment, muted, plainly
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import Gathered
 
 
 def show(project: Project, gathered: "Gathered", names: Sequence[str]) -> None:

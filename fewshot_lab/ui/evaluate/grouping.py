@@ -1,16 +1,11 @@
 """Groups: where they come from, with a preview of any other choice."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
-from fewshot_lab.evaluation import GroupRule, noun_of
+from fewshot_lab.evaluation import GroupPreview, GroupRule, noun_of
 from fewshot_lab.project import Project
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted
-
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import GroupPreview
 
 NOUNS = ["patient", "slide", "video", "case", "group"]
 SOURCES = {

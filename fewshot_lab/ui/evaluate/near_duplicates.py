@@ -1,18 +1,15 @@
 """Near-duplicates: the pairs side by side, which are joined, and from what similarity on."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import streamlit as st
 
-from fewshot_lab.project import Project
+from fewshot_lab.project import NearPair, Project
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted, plainly
 from fewshot_lab.web import api_url
 from fewshot_lab.words import count, plural
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import NearPair
 
 PAGE = 12
 COLUMNS = 3
@@ -37,8 +34,8 @@ def show(project: Project) -> None:
             f"{plural(sum(videos.values()), 'frame')} of {plural(len(videos), 'video')} stay "
             "together with their video; they are not listed as pairs."
         )
-    states = [pair.state for pair in pairs]
-    if apart := states.count("apart"):
+    counts = {state: len(pairs.of_state(state)) for state in STATES}
+    if apart := counts["apart"]:
         st.html(fragment("splits", "apart", apart, splits.rule.noun))
     threshold(project)
     if not pairs:
@@ -47,12 +44,12 @@ def show(project: Project) -> None:
     shown = st.segmented_control(
         "Pairs",
         list(STATES),
-        format_func=lambda state: f"{STATES[state]} {count(states.count(state))}",
+        format_func=lambda state: f"{STATES[state]} {count(counts[state])}",
         default="apart" if apart else "joined",
         key="fl-near-state",
         label_visibility="collapsed",
     )
-    page_of_pairs(project, [pair for pair in pairs if pair.state == (shown or "joined")])
+    page_of_pairs(project, pairs.of_state(shown or "joined"))
 
 
 def threshold(project: Project) -> None:
@@ -80,7 +77,7 @@ def threshold(project: Project) -> None:
             refit(project)
 
 
-def page_of_pairs(project: Project, pairs: list["NearPair"]) -> None:
+def page_of_pairs(project: Project, pairs: Sequence["NearPair"]) -> None:
     """Draw pairs in columns, a page at a time."""
     pages = max(1, -(-len(pairs) // PAGE))
     page = st.number_input("Page", 1, pages, 1, key="fl-near-page", width=120) if pages > 1 else 1

@@ -1,22 +1,19 @@
 """Who labelled what, how far people agree, and what is to be decided."""
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import streamlit as st
 
-from fewshot_lab.project import FEWEST, Project
+from fewshot_lab.project import FEWEST, PeopleReport, Project
 from fewshot_lab.ui import pages, team_form
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.words import count, plural
-
-if TYPE_CHECKING:
-    from fewshot_lab.project import PeopleReport
 
 ALL = "All pairs"
 SHOWN_PAIRS = 15

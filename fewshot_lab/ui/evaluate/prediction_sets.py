@@ -1,16 +1,11 @@
 """Prediction sets: how often they hold the true class, and their settings."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
-from fewshot_lab.project import Project, sets_words
+from fewshot_lab.evaluation import Probabilities, Settings
+from fewshot_lab.project import Gathered, Project, sets_words
 from fewshot_lab.ui.evaluate.probability_parts import class_rows, keep, percent_slider, unbroken
 from fewshot_lab.ui.fragments import fragment, muted
-
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Probabilities, Settings
-    from fewshot_lab.project import Gathered
 
 COVERAGES = [80, 85, 90, 95, 98, 99]
 

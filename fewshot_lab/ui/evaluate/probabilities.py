@@ -1,11 +1,11 @@
 """What the probabilities are worth: calibration, a threshold, prediction sets, unlike images."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
+from fewshot_lab.evaluation import Settings
 from fewshot_lab.live import Snapshot
 from fewshot_lab.project import (
+    Gathered,
     Project,
     error_costs,
     gather,
@@ -15,16 +15,12 @@ from fewshot_lab.project import (
     settings_of,
     threshold_words,
 )
-from fewshot_lab.ui import pages, probability_charts
+from fewshot_lab.ui import chart_parts, pages, probability_charts
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import prediction_sets, unlike_images
 from fewshot_lab.ui.evaluate.parts import follow_labels, learning
 from fewshot_lab.ui.evaluate.probability_parts import class_rows, keep, percent_slider, unbroken
 from fewshot_lab.ui.fragments import fragment, muted
-
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Settings
-    from fewshot_lab.project import Gathered
 
 ERRORS = [0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 25, 30]
 WORDS = {
@@ -91,7 +87,7 @@ def draw(project: Project, snapshot: Snapshot) -> None:
         (right, probability_charts.reliability(probabilities), "fl-reliability"),
     ):
         with column:
-            st.plotly_chart(chart, config=probability_charts.CONFIG, key=key)
+            st.plotly_chart(chart, config=chart_parts.CONFIG, key=key)
     reliability = probabilities.reliability
     how = (
         f"{reliability_words(probabilities)} {gathered.calibration.sentence} Both charts: "

@@ -1,15 +1,12 @@
 """What the parts of the view on probabilities share."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
-from fewshot_lab.project import Project, class_names, keep_settings
-
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Settings
-    from fewshot_lab.project import Gathered
+from fewshot_lab.evaluation import Settings
+from fewshot_lab.project import Gathered, Project, class_names, keep_settings
 
 
 def unbroken(text: str) -> str:

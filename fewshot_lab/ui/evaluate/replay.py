@@ -6,13 +6,13 @@ import streamlit as st
 
 from fewshot_lab.project import Project, set_strategy, strategies_of, strategy_of
 from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES
-from fewshot_lab.ui import curve_charts, work
+from fewshot_lab.ui import chart_parts, curve_charts, work
 from fewshot_lab.ui.evaluate.parts import KINDS, kinds_of_labels, results_and_job, too_few
 from fewshot_lab.ui.fragments import fragment, lead, muted
 from fewshot_lab.words import count
 
 VERB = "evaluate-replay"
-COLOURS = dict(zip(STRATEGIES, curve_charts.COLOURS, strict=False)) | {"random": curve_charts.GREY}
+COLOURS = dict(zip(STRATEGIES, chart_parts.COLOURS, strict=False)) | {"random": chart_parts.GREY}
 
 
 def show(project: Project) -> None:
@@ -80,7 +80,7 @@ def draw(result: dict[str, Any]) -> None:
             words="labels",
             filled=row["strategy"] in (DEFAULT_STRATEGY, "random"),
         )
-    st.plotly_chart(figure, config=curve_charts.CONFIG, key="fl-replay")
+    st.plotly_chart(figure, config=chart_parts.CONFIG, key="fl-replay")
     st.html(table(result))
     kind = KINDS[result["labels"]]
     by = "by itself in the background" if result.get("background") else "as asked"

@@ -1,20 +1,16 @@
 """Which images are unlike anything labelled, and how many of them are flagged."""
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
 import streamlit as st
 
-from fewshot_lab.project import Project, unlike_words
+from fewshot_lab.evaluation import Probabilities, Settings
+from fewshot_lab.project import Gathered, Project, unlike_words
 from fewshot_lab.ui import pages
 from fewshot_lab.ui.evaluate.probability_parts import keep, percent_slider, unbroken
 from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.web import api_url
-
-if TYPE_CHECKING:
-    from fewshot_lab.evaluation import Probabilities, Settings
-    from fewshot_lab.project import Gathered
 
 SHARES = [0, 0.5, 1, 2, 4, 10]
 SHOWN = 6

@@ -23,6 +23,7 @@ const BESIDE = /** @type {Record<string, string>} */ ({
   "try-backbone": "Trying a backbone",
   export: "Writing the bundle",
   "exchange-out": "Writing a file for another tool",
+  "pacs-report": "Reports for the PACS",
   report: "Writing the report",
 });
 const STRONG = "ws-button ws-button-strong";

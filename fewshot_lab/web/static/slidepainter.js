@@ -11,6 +11,8 @@ import { PIECE, barLength, pieces, topLevel } from "./slidegeometry.js";
 // What is not selected is dimmed; what the filters leave out is seen as where it is, no more.
 const DIM = 0.4;
 const LEFT_OUT = 0.08;
+// Screen pixels along a tile from which its hairline does not cover it.
+const HAIRLINE_FROM = 5;
 const AWAY = "The slide cannot be read where it was imported from. Its tiles are shown alone.";
 
 export class SlidePainter {
@@ -85,11 +87,14 @@ export class SlidePainter {
       const [r, g, b] = rgb(look.color);
       pen.fillStyle = `rgba(${r},${g},${b},${matches ? look.strength * strength * faint : LEFT_OUT})`;
       pen.fillRect(x, y, width, height);
-      // Ringed: labelled, as on the map.
-      if (model.kind(tile.row) < FIRST_CLASS || !matches || !strength) continue;
+      if (!matches || !strength) continue;
+      // Ringed: labelled, as on the map. A hairline: nothing is known of it yet, and the slide would look bare.
+      const isLabelled = model.kind(tile.row) >= FIRST_CLASS;
+      if (!isLabelled && (model.shownId(tile.row) !== null || width < HAIRLINE_FROM)) continue;
       pen.strokeStyle = `rgba(${r},${g},${b},${faint})`;
-      pen.lineWidth = Math.max(1, Math.min(2, width / 12));
-      pen.strokeRect(x + 1, y + 1, width - 2, height - 2);
+      pen.lineWidth = isLabelled ? Math.max(1, Math.min(2, width / 12)) : 1;
+      const inset = isLabelled ? 1 : 0.5;
+      pen.strokeRect(x + inset, y + inset, width - 2 * inset, height - 2 * inset);
     }
   }
 

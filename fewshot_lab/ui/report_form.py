@@ -1,0 +1,116 @@
+"""The part of the page Export that writes structured reports for a PACS, or sends them there."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from fewshot_lab import jobs
+from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pacs import connect, has_fetched, has_originals, is_set_up
+from fewshot_lab.project import Project
+from fewshot_lab.ui import visitor, work
+from fewshot_lab.ui.fragments import muted
+from fewshot_lab.ui.on_error import note, sentences
+from fewshot_lab.ui.pacs_form import choose_studies, named, search_form
+from fewshot_lab.ui.typed_paths import confine
+from fewshot_lab.words import plural
+
+VERB = "pacs-report"
+COUNT = "--dry-run"
+PER = {"image": "Each image", "series": "Each series"}
+
+
+def is_offered(project: Project) -> bool:
+    """Say whether there is anything here that a PACS could take a report on."""
+    return visitor.may("report", project.name) and has_originals(project)
+
+
+def show(project: Project, *, ready: bool) -> None:
+    """Draw the part: what is counted, and what is then written or sent."""
+    st.header("Reports for the PACS")
+    muted(
+        "What the classifier says, as DICOM structured reports: one for each study, with the "
+        "class, its probability and the images that it speaks of. They name the patient as the "
+        "original does, and say that nobody has verified them. No copy stays in the project."
+    )
+    job = work.active(project, (VERB,))
+    if job is not None:
+        work.show(job)
+        return
+    newest = work.latest(project, (VERB,))
+    if newest is not None:
+        work.show_ending(project, newest)
+        _outcome(project, newest)
+    if ready:
+        _form(project)
+
+
+def _outcome(project: Project, job: jobs.Job) -> None:
+    """Say what was done; of what was only counted, offer to do it."""
+    report = job.report()
+    if report is None:
+        return
+    note(str(report["sentence"]))
+    if not report.get("dry_run") or not report["reports"]:
+        return
+    words = [word for word in job.args if word != COUNT]
+    reports = plural(report["reports"], "report")
+    to = f"Send {reports} to {connect().name}" if "--send" in words else f"Write {reports}"
+    with st.container(horizontal=True, gap="medium"):
+        if st.button(to, type="primary", key="fl-report-do"):
+            work.start(project, VERB, words)
+            job.delete()
+            st.rerun()
+        if st.button("Discard", type="tertiary", key="fl-report-discard"):
+            job.delete()
+            st.rerun()
+
+
+def _form(project: Project) -> None:
+    left, right = st.columns([1, 2], gap="large")
+    per = left.segmented_control(
+        "One answer for",
+        list(PER),
+        format_func=PER.__getitem__,
+        default="image",
+        required=True,
+        key="fl-report-per",
+    )
+    ways = (["Send to the PACS"] if is_set_up() else []) + ["Keep as files"]
+    way = right.segmented_control(
+        "Where to", ways, default=ways[0], required=True, key="fl-report-way"
+    )
+    words = ["--per", str(per), COUNT]
+    if way == "Keep as files":
+        typed = st.text_input(
+            "Folder for the reports, outside of the project",
+            key="fl-report-folder",
+            help="On the machine that runs Fewshot Lab. The files name patients.",
+        ).strip()
+        if typed:
+            if not Path(typed).is_absolute():
+                raise FewshotLabError(f"Type the whole path, from its root: /{typed}?")
+            confine(Path(typed))
+        words = [typed, *words]
+        able = bool(typed)
+    else:
+        words.append("--send")
+        able = True
+    if is_set_up() and has_fetched(project):
+        words += _fetched_studies(project)
+    if st.button("Count the reports", disabled=not able, key="fl-report-count"):
+        work.start(project, VERB, words)
+        st.rerun()
+
+
+def _fetched_studies(project: Project) -> list[str]:
+    """Ask for the studies that images were fetched of, as these are nowhere stored."""
+    muted("Originals of fetched images are in the PACS: search their studies, and tick them.")
+    with sentences():
+        pacs = connect(attempts=1)
+        matches = search_form(pacs, "fl-report-pacs")
+        if matches is not None:
+            return named(
+                project, choose_studies(matches, "fl-report-pacs", several=True), "--study"
+            )
+    return []

@@ -1,0 +1,66 @@
+"""A radiologist's round in the browser: a study out of a PACS, and a report back into it."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from fewshot_lab.project import Project
+
+from ..pacs.conftest import CT, STUDY, TOKEN, Orthanc, orthanc, stored  # noqa: F401
+from .conftest import Server
+
+pytestmark = [pytest.mark.orthanc, pytest.mark.exhaustive]
+
+
+@pytest.fixture
+def named_pacs(orthanc: Orthanc, stored: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Name Orthanc in the environment of the server that starts after this."""
+    monkeypatch.setenv("FEWSHOT_LAB_PACS_URL", orthanc.url)
+    monkeypatch.setenv("FEWSHOT_LAB_PACS_TOKEN", TOKEN)
+
+
+def search(page: Page, nth: int) -> None:
+    page.get_by_role("textbox", name="Accession number").fill("A-7")
+    page.get_by_role("button", name="Search the PACS").click()
+    table = page.get_by_test_id("stDataFrameResizable").nth(nth)
+    table.wait_for()
+    box = table.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 16, box["y"] + 52)  # the first row's tick; the table is a canvas
+
+
+def test_a_study_is_fetched_and_a_report_goes_back(
+    named_pacs: None,
+    page: Page,
+    server: Server,
+    home: Path,
+    orthanc: Orthanc,  # noqa: F811
+) -> None:
+    Project.create("chest", home=home).close()
+    page.goto(f"{server.url}/import?project=chest")
+    page.get_by_text("From the PACS").click()
+    search(page, 0)
+    expect(page.get_by_text("before slices are chosen and localizers left out")).to_be_visible()
+    page.get_by_text("Every nth").click()
+    page.get_by_role("button", name="Fetch", exact=True).click()
+    page.get_by_role("link", name="Open the map").or_(page.locator(".fl-note")).first.wait_for(
+        timeout=120_000
+    )
+    expect(page.get_by_text("3 series looked at")).to_be_visible(timeout=120_000)
+    with Project.open("chest", home=home) as project:
+        rows = [row for row in project.store.images() if row.width == 48]
+        assert len(rows) == 6 and all(STUDY not in str(row) for row in rows)
+        project.labels.add({row.id: "ab"[k % 2] for k, row in enumerate(rows)}, "ann")
+
+        page.goto(f"{server.url}/export?project=chest")
+        page.get_by_role("heading", name="Reports for the PACS").wait_for()
+        search(page, 0)
+        page.get_by_role("button", name="Count the reports").click()
+        send = page.get_by_role("button", name="Send 1 report to 127.0.0.1")
+        send.wait_for(timeout=60_000)
+        expect(page.get_by_text("1 report on 7 images: one for each study.")).to_be_visible()
+        before = len(orthanc.ask("/instances"))  # type: ignore[arg-type]
+        send.click()
+        expect(page.get_by_text("1 report on 7 images: 1 sent.")).to_be_visible(timeout=60_000)
+        assert len(orthanc.ask("/instances")) == before + 1  # type: ignore[arg-type]
