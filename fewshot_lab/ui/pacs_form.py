@@ -25,15 +25,15 @@ def from_pacs(project: Project) -> None:
     if report is not None:
         note(str(report.get("sentence", "")))
         pages.link("label", "Open the map", project.name)
-    found = search_form(pacs, "fl-pacs")
-    if found is None:
+    matches = search_form(pacs, "fl-pacs")
+    if matches is None:
         muted(
             f"Studies of {pacs.name}. Only pixels are kept of what is fetched; patients and "
             "studies become codes. What is searched is shown here and not stored."
         )
         return
-    chosen = choose_studies(found, "fl-pacs")
-    if not found[0]:
+    chosen = choose_studies(matches, "fl-pacs")
+    if not matches[0]:
         return
     group, step = ask_group(), ask_step()
     if chosen:
@@ -77,15 +77,15 @@ def search_form(pacs: Pacs, key: str) -> tuple[list[FoundStudy], bool] | None:
                     date=on,
                     modality=modality.strip().upper(),
                 )
-    found: tuple[list[FoundStudy], bool] | None = st.session_state.get(f"{key}-found")
-    return found
+    matches: tuple[list[FoundStudy], bool] | None = st.session_state.get(f"{key}-found")
+    return matches
 
 
 def choose_studies(
-    found: tuple[list[FoundStudy], bool], key: str, *, several: bool = False
+    matches: tuple[list[FoundStudy], bool], key: str, *, several: bool = False
 ) -> list[FoundStudy]:
     """Show the studies that were found; return those that are ticked."""
-    studies, more = found
+    studies, more = matches
     if not studies:
         muted("No study matches.")
         return []

@@ -107,7 +107,9 @@ def _fetched_studies(project: Project) -> list[str]:
     muted("Originals of fetched images are in the PACS: search their studies, and tick them.")
     with sentences():
         pacs = connect(attempts=1)
-        found = search_form(pacs, "fl-report-pacs")
-        if found is not None:
-            return named(project, choose_studies(found, "fl-report-pacs", several=True), "--study")
+        matches = search_form(pacs, "fl-report-pacs")
+        if matches is not None:
+            return named(
+                project, choose_studies(matches, "fl-report-pacs", several=True), "--study"
+            )
     return []

@@ -52,7 +52,7 @@ export function colouring(mode, model, column, { muted, unlike, dark }) {
   const scaled = (share) => steps[Math.round(Math.min(1, Math.max(0, share)) * 32)];
   const quiet = { color: muted, strength: 0.35 };
   /** @param {number} row without a class @returns {Look} */
-  const unnamed = (row) => (model.isUnlike(row) ? { color: unlike, strength: 0.5 } : quiet);
+  const unnamed = (row) => (model.isUnlike(row) ? { color: unlike, strength: 0.75 } : quiet);
   /** @param {number} row */
   const shownKey = (row) => model.shownId(row) ?? specialKey(model, row);
   if (mode === "label") {
