@@ -118,8 +118,8 @@ def main() -> int:
     left_out = LONG if quick else () if measured else ("exhaustive",)
     # Before the tests: those in the browser use one of the tools.
     npm = None if arguments else javascript_tools()
-    which = ["--ignore=tests/e2e"]
-    which += ["-m", f"not ({' or '.join(left_out)})"] if left_out else []
+    marked = ["-m", f"not ({' or '.join(left_out)})"] if left_out else []
+    which = ["--ignore=tests/e2e", *marked]
     # Beside the unit tests, one after the other: tests in the browser mostly wait for a page.
     beside = {} if arguments or npm is None else {"npm": [npm, "run", "check"]}
     failed = []
@@ -135,7 +135,7 @@ def main() -> int:
         tests = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
         tests.append("--no-loadscope-reorder")  # tests/conftest.py orders the files
         if with_browser:
-            browser_tests = [python, "-m", *measure, "pytest", "tests/e2e"]
+            browser_tests = [python, "-m", *measure, "pytest", "tests/e2e", *marked]
             beside = {"pytest in the browser": browser_tests, **beside}
         if not quick:
             beside["mkdocs"] = [python, "-m", "mkdocs", "build", "--quiet", "--strict"]

@@ -19,4 +19,5 @@ from fewshot_lab.embeddings.pixel_copies import (
     find_copies,
 )
 from fewshot_lab.embeddings.stored_index import StoredIndex, build_part
+from fewshot_lab.embeddings.stored_vectors import StoredVectors
 from fewshot_lab.embeddings.umap_layout import umap_map

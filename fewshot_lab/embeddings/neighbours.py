@@ -16,7 +16,7 @@ EXACT_WORK = 4e11
 
 REDUCED = 128
 """Dimensions in which neighbours of many are searched."""
-_MOST, _PAIRS = 512, 5_120_000
+_MOST, _PAIRS, _AT_ONCE = 512, 5_120_000, 64
 
 
 def neighbour_graph(
@@ -116,7 +116,12 @@ class Reduced:
 
 
 def near_pairs(
-    matrix: npt.NDArray[Any], index: Index, threshold: float, progress: Progress = silent
+    matrix: npt.NDArray[Any],
+    index: Index,
+    threshold: float,
+    progress: Progress = silent,
+    *,
+    whole: npt.NDArray[np.float32] | None = None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Find the pairs of rows that are nearly the same, and how near each row's nearest is.
 
@@ -130,6 +135,8 @@ def near_pairs(
         Cosine from which two rows are a pair. Of a row with more than 512 such, the nearest 512
         are told: a thousand blank tiles hang together all the same. Of more than 10,000 rows
         fewer, as many as make five million in all, but 16 at least.
+    whole
+        (n, D), where the matrix has but the leading axes of it: what these find is compared by all.
 
     Returns
     -------
@@ -143,13 +150,15 @@ def near_pairs(
     left, right, cosines = [], [], []
     highest = np.full(n, -1, np.float32)
     most = min(n, int(np.clip(_PAIRS // max(n, 1), 16, _MOST)))
-    todo, k = np.arange(n, dtype=np.int32), min(n, 8)
+    todo, k = np.arange(n, dtype=np.int32), min(n, most if most <= _AT_ONCE else 8)
     # A row whose k finds are all close may have more: it is asked again for more.
     while len(todo) and k > 0:
         full = []
         for start in range(0, len(todo), 4096):
             rows = todo[start : start + 4096]
             similarity, nearest = index.search(matrix[rows], k)
+            if whole is not None:
+                similarity = _cosines(whole, rows, nearest)
             other = (nearest >= 0) & (nearest != rows[:, None])
             highest[rows] = np.where(other, similarity, -1).max(axis=1, initial=-1)
             close = similarity >= threshold
@@ -171,3 +180,16 @@ def near_pairs(
     keys, first = np.unique(keys, return_index=True)
     pairs = np.stack(np.divmod(keys, n), axis=1)
     return pairs, np.minimum(np.concatenate(cosines)[first], np.float32(1)), highest
+
+
+def _cosines(
+    matrix: npt.NDArray[np.float32], rows: npt.NDArray[Any], others: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """Return the cosine of rows (m,) with others (m, k)."""
+    out = np.empty(others.shape, np.float32)
+    for start in range(0, len(rows), 256):
+        block = slice(start, start + 256)
+        own, theirs = normalised(matrix[rows[block]]), matrix[others[block]]
+        length = np.sqrt(np.einsum("mkd,mkd->mk", theirs, theirs))
+        out[block] = np.matmul(theirs, own[:, :, None])[..., 0] / np.where(length > 0, length, 1)
+    return out

@@ -12,8 +12,8 @@ from fewshot_lab.live.blinded_data import (
 )
 from fewshot_lab.live.blinding import Visibility, visibility_of
 from fewshot_lab.live.column_values import NO_VALUE, read_column
-from fewshot_lab.live.image_flags import visible_annotators, visible_flags, visible_unlike
-from fewshot_lab.live.image_scores import NO_CLASS, image_scores
+from fewshot_lab.live.image_flags import visible_annotators, visible_flags
+from fewshot_lab.live.image_scores import NO_CLASS, UNLIKE, image_scores
 from fewshot_lab.live.label_codes import AUDIT, FIRST_CLASS, KIND_MASK, MACHINE
 from fewshot_lab.live.labelling_conditions import LabellingConditions
 from fewshot_lab.live.page_state import REREAD_SECONDS, PageState, forget, page_state_of

@@ -1,8 +1,12 @@
-"""What the next labels are worth, measured beside the refits and never before them."""
+"""What the next labels are worth, and which images are unlike all labelled ones.
+
+Both are measured beside the refits and never before them.
+"""
 
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Condition, Thread
 from typing import Any
 
@@ -19,6 +23,7 @@ from fewshot_lab.project import (
     replay_of,
     strategy_of,
     take_evidence,
+    unlike_images,
 )
 
 log = logging.getLogger(__name__)
@@ -48,11 +53,19 @@ class Advisor:
     project : ProjectCore
     busy : callable
         Whether there is a refit to make.
+    on_unlike : callable
+        Takes the images unlike anything labelled.
     """
 
-    def __init__(self, project: ProjectCore, busy: Callable[[], bool]):
+    def __init__(
+        self,
+        project: ProjectCore,
+        busy: Callable[[], bool],
+        on_unlike: Callable[[frozenset[str]], None] = lambda ids: None,
+    ):
         self._project = project
         self._busy = busy
+        self._on_unlike = on_unlike
         self._changed = Condition()
         self._wanted: tuple[Any, Fitted] | None = None
         self._since = self._newest = 0.0
@@ -104,30 +117,32 @@ class Advisor:
 
     def _run(self) -> None:
         while (wanted := self._next()) is not None:
-            _, fitted = wanted
-            try:
-                advice = advise(self._project, fitted, check=self._give_way)
-                self._as_json = advice.to_dict()
-                self._advice = advice
-            except _Closed:
-                return
-            except Exception:
-                # Advice is a help; without it labelling goes on as before.
-                if not self._closed:
-                    log.exception("The learning curve could not be measured.")
-                continue
-            finally:
-                self._measuring = False
-            for step in (self._replay, self._compare):
+            curve = partial(self._measure, wanted[1])
+            for step in (self._flag, curve, self._replay, self._compare):
                 try:
                     step()
                 except _Closed:
                     return
                 except FewshotLabError:
-                    pass  # too few labels of a class for a replay: the next ones may do
+                    pass  # too few labels of a class for it: the next ones may do
                 except Exception:
+                    # All this is a help; without it labelling goes on as before.
                     if not self._closed:
                         log.exception("What goes beside the labels could not be done.")
+
+    def _flag(self) -> None:
+        """Find the images unlike anything labelled."""
+        self._give_way()
+        self._on_unlike(unlike_images(self._project))
+
+    def _measure(self, fitted: Fitted) -> None:
+        """Measure the learning curve."""
+        try:
+            advice = advise(self._project, fitted, check=self._give_way)
+            self._as_json = advice.to_dict()
+            self._advice = advice
+        finally:
+            self._measuring = False
 
     def _compare(self) -> None:
         """Start comparing backbones where it is time to: a process of its own, last in line."""

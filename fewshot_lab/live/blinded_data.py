@@ -11,7 +11,12 @@ from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.images.slides import SLIDE_COLUMN
-from fewshot_lab.live.blinding import Visibility, names_without_folders
+from fewshot_lab.live.blinding import (
+    Visibility,
+    names_without_folders,
+    value_without_folders,
+    without_folders,
+)
 from fewshot_lab.project import Project, conflicts
 from fewshot_lab.store import Label
 
@@ -20,9 +25,13 @@ def visible_facts(project: Project, visibility: Visibility, image_id: str) -> di
     """Return what may be told of one image beside its pixels: its row, label and opinions."""
     row = project.store.image(image_id)
     if visibility.hides_prediction(image_id):
-        about = {k: _name(v) if k == SLIDE_COLUMN else v for k, v in row.meta.items()}
-        group = None if row.group is None else _name(row.group)
-        row = row._replace(path=_name(row.path), reference=None, group=group, meta=about)
+        shown = {k: value_without_folders(v) for k, v in row.meta.items()}
+        about = {k: value for k, value in shown.items() if value is not None}
+        if SLIDE_COLUMN in row.meta:
+            about[SLIDE_COLUMN] = without_folders(str(row.meta[SLIDE_COLUMN]))
+        path = without_folders(row.path)
+        group = None if row.group is None else without_folders(row.group)
+        row = row._replace(path=path, reference=None, group=group, meta=about)
     if visibility.hides_labels(image_id):
         return {"row": row, "label": None, "opinions": []}
     label = project.store.labels_of([image_id]).get(image_id)
@@ -48,8 +57,9 @@ def visible_neighbours(
 def visible_column(project: Project, visibility: Visibility, name: str) -> dict[str, Any]:
     """Return a metadata column by image, or ``@reference`` or ``@group``.
 
-    Slides and groups go by their names alone as long as any image is labelled blind: what is said
-    of a slide's other tiles would tell the folder of a hidden one.
+    Slides and groups go by their names alone as long as any image is labelled blind, and so do
+    paths in any other column: what is said of a slide's other tiles would tell the folder of a
+    hidden one.
     """
     if name == "@reference":
         values = project.store.column("reference")
@@ -57,17 +67,12 @@ def visible_column(project: Project, visibility: Visibility, name: str) -> dict[
     if name != "@group" and name not in project.store.columns():
         raise FewshotLabError(f"There is no column {name!r}.")
     values = project.store.column(name.removeprefix("@"))
-    if (
-        name.removeprefix("@") not in ("group", SLIDE_COLUMN)
-        or not visibility.predictions_hidden().any()
-    ):
+    if not visibility.predictions_hidden().any():
         return values
+    if name.removeprefix("@") not in ("group", SLIDE_COLUMN):
+        return {image_id: value_without_folders(value) for image_id, value in values.items()}
     names = names_without_folders(str(value) for value in values.values())
     return {image_id: names[str(value)] for image_id, value in values.items()}
-
-
-def _name(path: str | float) -> str:
-    return PurePosixPath(str(path)).name
 
 
 def visible_search(project: Project, visibility: Visibility, text: str, limit: int) -> list[str]:

@@ -1,10 +1,10 @@
 """Blinding: what one annotator may see, and what is hidden until they have labelled it."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,13 +171,30 @@ def _repeats_due(state: PageState, team: Team, annotator: str) -> dict[str, int]
     return repeats.due(store) if repeats is not None else {}
 
 
-def names_without_folders(paths: Iterable[str]) -> dict[str, str]:
-    """Return what files are called, by path, as a folder often tells a class.
+def without_folders(path: str) -> str:
+    """Return the last part of a path, Windows paths too: a folder often tells a class."""
+    return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
 
-    Equal names are numbered. What holds no "/" stays as it is.
+
+def value_without_folders(value: str | float) -> str | float | None:
+    """Return what a table says of an image, of a path the file's name alone; None for a folder.
+
+    A path is what holds a slash of either kind and a letter: no date, and no fraction.
+    """
+    text = str(value)
+    if not re.search(r"[\\/]", text) or not re.search(r"[^\W\d_]", text):
+        return value
+    name = without_folders(text)
+    return name if "." in name else None
+
+
+def names_without_folders(paths: Iterable[str]) -> dict[str, str]:
+    """Return what files are called, by path.
+
+    Equal names are numbered. What holds no folder stays as it is.
     """
     known = sorted(set(paths))
-    names = {path: PurePosixPath(path).name if "/" in path else path for path in known}
+    names = {path: without_folders(path) for path in known}
     often, seen = Counter(names.values()), Counter[str]()
     for path, name in names.items():
         seen[name] += 1

@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 
 from fewshot_lab.live.blinding import Visibility
 from fewshot_lab.live.page_state import PageState
-from fewshot_lab.project import gather, settings_of
 from fewshot_lab.store import in_conflict
 
 Bits = NDArray[np.uint32]
 MOST_NAMES = 32
-LARGEST_POOL = 30_000
-"""Images up to which is looked for those unlike anything labelled: all embeddings are read."""
 
 
 def visible_annotators(state: PageState, visibility: Visibility) -> tuple[list[str], Bits]:
@@ -51,25 +48,6 @@ def visible_flags(state: PageState, visibility: Visibility) -> tuple[list[str], 
         differ = {i for i, by in by_image.items() if len(by) > 1 and in_conflict(by.values())}
         flags["differ"] = differ - hidden
     return _as_bits({name: order.mask(ids) for name, ids in flags.items()})
-
-
-def visible_unlike(state: PageState, visibility: Visibility) -> tuple[list[str], Bits]:
-    """Return which images are "unlike" anything labelled; no name where that cannot be told."""
-    project, snapshot = state.project, state.live.snapshot
-    fitted = snapshot.fitted
-    share = settings_of(project).unlike_share
-    if fitted is None or not share or len(visibility.order.ids) > LARGEST_POOL:
-        return [], np.zeros(len(visibility.order.ids), dtype=np.uint32)
-
-    def look() -> set[str]:
-        gathered = gather(project, fitted, project.training_set().ids, share)
-        return {i for i, unlike in zip(gathered.ids, gathered.pool.unlike, strict=True) if unlike}
-
-    unlike = visibility.order.mask(state.cached("unlike", (snapshot.rev, share), look))
-    unlike &= ~visibility.predictions_hidden()
-    if visibility.labels_hidden is not None:
-        unlike &= ~visibility.labels_hidden  # that it is not unlike tells that somebody labelled it
-    return _as_bits({"unlike": unlike})
 
 
 def _as_bits(flags: dict[str, NDArray[np.bool_]]) -> tuple[list[str], Bits]:

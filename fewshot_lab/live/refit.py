@@ -27,6 +27,7 @@ from fewshot_lab.project import (
     costs_of,
     error_costs,
     label_arrays,
+    settings_of,
     strategy_of,
 )
 from fewshot_lab.sampling import Suggestion
@@ -45,6 +46,7 @@ class Asked:
     strategy: str
     costs: tuple[ErrorCost, ...]
     pairs: frozenset[tuple[str, tuple[int, int]]]
+    unlike_share: float
 
     @classmethod
     def of(cls, project: ProjectCore) -> Asked:
@@ -56,6 +58,7 @@ class Asked:
             strategy_of(project)["strategy"],
             error_costs(project),
             frozenset(class_pairs(project).items()),
+            settings_of(project).unlike_share,
         )
 
 

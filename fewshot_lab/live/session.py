@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from threading import Condition, Event, Lock, Thread
 from typing import Any, ClassVar
@@ -58,7 +59,7 @@ class LiveSession:
         self._pairs: dict[str, tuple[int, int]] = {}
         self._working = False
         self._snapshot = Snapshot(rev=0, position=-1, ids=[], row={}, message="Getting ready.")
-        self.advisor = Advisor(project, self._busy)
+        self.advisor = Advisor(project, self._busy, self._mark_unlike)
         self._thread = Thread(target=self._run, name=f"live {project.folder.name}", daemon=True)
         self._thread.start()
 
@@ -242,11 +243,18 @@ class LiveSession:
                 row=images.view.row if images else {},
                 message=message,
                 pairs=self._pairs,
+                unlike=self._snapshot.unlike,
                 fit_seconds=time.perf_counter() - began if began is not None else 0.0,
                 at=time.time(),
                 **fields,
             )
             self._changed.notify_all()
+
+    def _mark_unlike(self, unlike: frozenset[str]) -> None:
+        with self._changed:
+            if unlike != self._snapshot.unlike:
+                self._snapshot = replace(self._snapshot, rev=self._snapshot.rev + 1, unlike=unlike)
+                self._changed.notify_all()
 
 
 def _marker(folder: Path) -> tuple[int, int] | None:

@@ -46,6 +46,8 @@ class Snapshot:
     test : ReferenceTest or None
         What the reference test set says; None where there is none.
     suspects : tuple of Suspect
+    unlike : frozenset of str
+        Images unlike anything labelled, by the newest comparison: some labels behind.
     suggestions : tuple of Suggestion
     pairs : mapping
         Annotator to the two classes that they want to be told apart.
@@ -82,6 +84,7 @@ class Snapshot:
     disagreement: Disagreement | None = None
     test: ReferenceTest | None = field(default=None, repr=False)
     suspects: tuple[Suspect, ...] = field(default=(), repr=False)
+    unlike: frozenset[str] = field(default=frozenset(), repr=False)
     suggestions: tuple[Suggestion, ...] = field(default=(), repr=False)
     pairs: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
     between: Mapping[tuple[int, int], tuple[Suggestion, ...]] = field(

@@ -35,8 +35,13 @@ def is_set_up() -> bool:
     return bool(os.environ.get(URL, "").strip())
 
 
-def connect() -> Pacs:
+def connect(attempts: int = 3) -> Pacs:
     """Return the PACS that the environment names; nothing is asked of it yet.
+
+    Parameters
+    ----------
+    attempts : int
+        How often it is asked where it does not answer: once while somebody waits for the page.
 
     Raises
     ------
@@ -60,7 +65,9 @@ def connect() -> Pacs:
     token = os.environ.get(TOKEN, "").strip()
     headers = {"Authorization": token if " " in token else f"Bearer {token}"} if token else None
     client = DICOMwebClient(url, headers=headers, timeout=int(seconds), permissive_uid=True)
-    client.set_http_retry_params(retry=True, max_attempts=3, wait_exponential_multiplier=200)
+    client.set_http_retry_params(
+        retry=attempts > 1, max_attempts=attempts, wait_exponential_multiplier=200
+    )
     return Pacs(client, urlsplit(url).netloc, int(seconds))
 
 

@@ -77,6 +77,7 @@ from .probabilities import gather as gather
 from .probabilities import judge as judge
 from .probabilities import keep_settings as keep_settings
 from .probabilities import settings_of as settings_of
+from .probabilities import unlike_images as unlike_images
 from .probability_report import rule as rule
 from .probability_words import between as between
 from .probability_words import referred_words as referred_words

@@ -10,7 +10,6 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.embeddings import Index
 from fewshot_lab.files import keep_if_possible
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.copies import Copies
@@ -20,6 +19,8 @@ FLOOR = 0.95
 """Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
 EXACT = 4e11
 """Floating-point operations up to which every image is compared with every other."""
+AXES = 64
+"""Leading axes by which candidates are found among more."""
 MANY = 20_000
 BLOCK = 65_536
 
@@ -110,18 +111,30 @@ def find_near(
     floor : float
         The cosine from which on two images are a pair in any case.
     """
-    from fewshot_lab.embeddings import near_pairs
-
-    pairs, cosines, nearest = near_pairs(rotated, pair_index(rotated), floor, progress)
+    pairs, cosines, nearest = search_pairs(rotated, floor, progress)
     return Near(ids, nearest, pairs, cosines, np.zeros(len(pairs), dtype=bool))
 
 
-def pair_index(rotated: NDArray[np.float32]) -> Index:
-    """Return an index over centred embeddings (n, d), exact where comparing all takes seconds."""
-    from fewshot_lab.embeddings import build_index
+def search_pairs(
+    rotated: NDArray[np.float32], floor: float, progress: Progress = silent
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the pairs of near images, their cosines, and each image's cosine to its nearest.
+
+    Every image is compared with every other where that takes seconds. Of more, what the leading
+    axes (the pool's principal ones) find through an inverted file is compared by all axes.
+
+    Parameters
+    ----------
+    rotated, floor
+        See :func:`find_near`.
+    """
+    from fewshot_lab.embeddings import build_index, near_pairs
 
     n, d = rotated.shape
-    return build_index(rotated, kind="ivf" if 2.0 * n * n * d > EXACT else "auto")
+    if 2.0 * n * n * d <= EXACT:
+        return near_pairs(rotated, build_index(rotated), floor, progress)
+    short = np.ascontiguousarray(rotated[:, :AXES])
+    return near_pairs(short, build_index(short, kind="ivf"), floor, progress, whole=rotated)
 
 
 def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: EmbeddedProject) -> Near:

@@ -100,7 +100,7 @@ def patient_figures(
     if count < FEWEST:
         raise FewshotLabError(
             f"Labelled images of {FEWEST} {rule.noun}s at least are needed to measure one answer "
-            f"for each; there are those of {count}."
+            f"for each. {rule.noun.capitalize()}s with labelled images so far: {count}."
         )
     K = len(fitted.class_ids)
     costs = costs_of(project, fitted.class_ids)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.evaluation import closer_than_usual
-from fewshot_lab.project.near_duplicates import pair_index
+from fewshot_lab.project.near_duplicates import search_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,13 +48,10 @@ def pile_pairs(project: ProjectCore, ids: Sequence[str]) -> PilePairs:
     ids : sequence (N,) of str
         The embedded images, in the order of the pool.
     """
-    from fewshot_lab.embeddings import near_pairs
-
     rotated = project.pool.rotated[: len(ids)]
-    index = pair_index(rotated)
-    _, _, nearest = near_pairs(rotated, index, np.inf)
+    _, _, nearest = search_pairs(rotated, np.inf)
     threshold = float(np.clip(closer_than_usual(nearest, SPREADS), LOWEST, HIGHEST))
-    pairs, cosines, _ = near_pairs(rotated, index, threshold)
+    pairs, cosines, _ = search_pairs(rotated, threshold)
     row = {image_id: k for k, image_id in enumerate(ids)}
     twins = {
         (min(row[p.a], row[p.b]), max(row[p.a], row[p.b])): p.cosine

@@ -20,11 +20,12 @@ from fewshot_lab.evaluation import (
     nearest,
 )
 from fewshot_lab.project.costs import costs_of
-from fewshot_lab.project.labels_as_arrays import label_arrays
+from fewshot_lab.project.labels_as_arrays import LabelArrays, label_arrays
 from fewshot_lab.stats import ENOUGH, Evidence
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Calibration, Fitted
+    from fewshot_lab.embeddings import StoredVectors
     from fewshot_lab.project.training import ProjectCore
 
 SETTING = "probabilities"
@@ -113,25 +114,13 @@ def gather(
     others = [i for i in embeddings.ids if i not in trained]
     X = embeddings.vectors(others)
     labels = label_arrays(project.store, project.splits.pool(others))
-    reference = kind = similarity = score = None
-    unlike = np.zeros(len(others), dtype=bool)
-    if share > 0:
-        mine = embeddings.matrix(training_ids)
-        # Nor is a reference test set looked at.
-        fresh = np.array([i not in labels.labels for i in others], bool) & ~labels.pool.away
-        reference = make_reference(project.pool.prepare, mine, X.at(fresh), share=share * NEAR)
-        if reference is not None and len(others):
-            similarity = nearest(reference, X)
-            unlike = similarity < reference.cutoff
-        kind, score = _kind(project, training_ids, others, fresh, share * (1 - NEAR))
-        if kind is not None:
-            unlike |= score > kind.cutoff
+    likeness = _likeness(project, training_ids, others, X, labels, share)
     p = fitted.probabilities(X) if len(others) else np.empty((0, len(fitted.class_ids)))
     codes = _codes(project.splits.groups_of(others), len(others))
     place = {int(c): k for k, c in enumerate(fitted.class_ids)}
     rows = np.flatnonzero(labels.audit & (labels.named >= 0))
     y = np.array([place.get(int(c), -1) for c in labels.named[rows]], np.int64)
-    audit = Evidence(p[rows], y, codes[rows], "audit", unlike[rows])
+    audit = Evidence(p[rows], y, codes[rows], "audit", likeness.unlike[rows])
     left = fitted.out_of_fold
     seen = ~np.isnan(left.probabilities[0, :, 0])
     out_of_fold = Evidence(
@@ -141,20 +130,75 @@ def gather(
         "out-of-fold",
         np.zeros(int(seen.sum()), dtype=bool),
     )
-    pool = PoolProbabilities(p, codes, unlike)
+    pool = PoolProbabilities(p, codes, likeness.unlike)
     return Gathered(
         audit,
         out_of_fold,
         pool,
-        reference,
+        likeness.reference,
         fitted.calibration,
         fitted.class_ids,
         others,
-        similarity,
-        kind,
-        score,
+        likeness.similarity,
+        likeness.kind,
+        likeness.kind_score,
         costs_of(project, fitted.class_ids),
     )
+
+
+LARGEST_POOL = 30_000
+"""Images up to which unlike ones are looked for while people label: all embeddings are read."""
+
+
+def unlike_images(project: ProjectCore) -> frozenset[str]:
+    """Return the images unlike anything labelled by now; none of too many, or where it is off."""
+    share = settings_of(project).unlike_share
+    embeddings = project.require_embeddings()
+    if not share or len(embeddings.ids) > LARGEST_POOL:
+        return frozenset()
+    training_ids = project.training_set().ids
+    trained = set(training_ids)
+    others = [i for i in embeddings.ids if i not in trained]
+    X = embeddings.vectors(others)
+    labels = label_arrays(project.store, project.splits.pool(others))
+    unlike = _likeness(project, training_ids, others, X, labels, share).unlike
+    return frozenset(others[row] for row in np.flatnonzero(unlike))
+
+
+@dataclass(frozen=True)
+class _Likeness:
+    """How like the labelled images, and the pool's kind of picture, others are (N,)."""
+
+    unlike: np.ndarray
+    reference: Any = None
+    similarity: np.ndarray | None = None
+    kind: Any = None
+    kind_score: np.ndarray | None = None
+
+
+def _likeness(
+    project: ProjectCore,
+    training_ids: Sequence[str],
+    others: list[str],
+    X: StoredVectors,
+    labels: LabelArrays,
+    share: float,
+) -> _Likeness:
+    unlike = np.zeros(len(others), dtype=bool)
+    if not share:
+        return _Likeness(unlike)
+    mine = project.require_embeddings().matrix(training_ids)
+    # Nor is a reference test set looked at.
+    fresh = np.array([i not in labels.labels for i in others], bool) & ~labels.pool.away
+    reference = make_reference(project.pool.prepare, mine, X.at(fresh), share=share * NEAR)
+    similarity = None
+    if reference is not None and len(others):
+        similarity = nearest(reference, X)
+        unlike = similarity < reference.cutoff
+    kind, score = _kind(project, training_ids, others, fresh, share * (1 - NEAR))
+    if kind is not None:
+        unlike = unlike | (score > kind.cutoff)
+    return _Likeness(unlike, reference, similarity, kind, score)
 
 
 def _kind(

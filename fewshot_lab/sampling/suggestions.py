@@ -19,6 +19,8 @@ RARE_SHARE = 0.25
 RARE = 0.5
 """A class is rare while it has less than this share of the mean number of labels."""
 COLD_LABELS_PER_CLASS = 5
+LOOKED_AT = 50_000
+"""Images that are looked at each time, at most; of more, others with every label."""
 COVER_SHARE = 0.1
 """Share that goes on looking where nothing is labelled: a class nobody has met has no margin."""
 
@@ -69,6 +71,7 @@ def suggest(
     list of Suggestion
         At most ``n``; none is a near-duplicate of another or of a labelled image.
     """
+    eligible = _some(eligible & (labelled < 0), seed)
     chooser = Chooser(pool, labelled >= 0, eligible, groups, quota=max(1, round(n / 8)))
     K = len(class_ids)
     with one_blas_thread():
@@ -95,6 +98,17 @@ def suggest(
     return [Suggestion(ids[p.row], p.reason, p.strategy, False, p.classes) for p in picks]
 
 
+def _some(eligible: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+    """Return at most about :data:`LOOKED_AT` of the eligible, evenly spread; others next time."""
+    rows = np.flatnonzero(eligible)
+    step = -(-len(rows) // LOOKED_AT)
+    if step <= 1:
+        return eligible
+    some = np.zeros_like(eligible)
+    some[rows[seed % step :: step]] = True
+    return some
+
+
 def _rare(
     chooser: Chooser,
     probabilities: Float,
@@ -108,20 +122,18 @@ def _rare(
     have = counts.astype(np.float64)
     typical = have.mean()
     closed = np.zeros(len(have), dtype=bool)
-    two = np.partition(probabilities, -2, axis=1)[:, -2:]
+    rows = np.flatnonzero(chooser.open)
+    P = probabilities[rows]
+    two = np.partition(P, -2, axis=1)[:, -2:]
     doubt = 1 - (two[:, 1] - two[:, 0])
-    likeliest = probabilities.argmax(axis=1)
+    likeliest = P.argmax(axis=1)
     while len(picks) < n:
         want = np.where(closed, np.inf, have)
         k = int(np.argmin(want))
         if not np.isfinite(want[k]) or have[k] > RARE * typical:
             break
-        rows = np.flatnonzero(chooser.open)
-        if not len(rows):
-            break
-        p = probabilities[rows, k]
         # Likely, but not certain: of an image that is certain, the label tells nothing.
-        value = np.where(likeliest[rows] == k, p * doubt[rows], -1)
+        value = np.where((likeliest == k) & chooser.open[rows], P[:, k] * doubt, -1)
         best = highest(value, 20)
         row = next(
             (int(rows[i]) for i in best if value[i] >= 0 and chooser.take(int(rows[i]))), None

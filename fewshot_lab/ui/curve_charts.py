@@ -22,7 +22,7 @@ def figure(x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
     )
     chart.update_layout(font_size=12)
     chart.update_xaxes(title={"text": x, "standoff": 6}, showgrid=False)
-    chart.update_yaxes(title={"text": y, "standoff": 6}, tickformat=".0%")
+    chart.update_yaxes(title={"text": y, "standoff": 6}, ticksuffix="\u00a0%")
     return chart
 
 
@@ -38,8 +38,6 @@ def band(
     dash: str = "solid",
     faint: float = 0.16,
     words: str = "",
-    group: str | None = None,
-    legend: bool = True,
     filled: bool = True,
 ) -> None:
     """Draw a line with its interval as a band behind it.
@@ -51,23 +49,27 @@ def band(
     filled : bool
         Whether the band is drawn; the hover text has the interval all the same.
     """
-    add_band(chart, x, low, high, colour, faint, visible=filled, legendgroup=group or name)
+    low, value, high = (_percentages(shares) for shares in (low, value, high))
+    add_band(chart, x, low, high, colour, faint, visible=filled, legendgroup=name)
     chart.add_scatter(
         x=list(x),
-        y=list(value),
+        y=value,
         mode="lines+markers" if dash == "solid" else "lines",
         name=name,
-        legendgroup=group or name,
-        showlegend=legend,
+        legendgroup=name,
         line={"color": colour, "width": 2, "dash": dash},
         marker={"size": 6},
         customdata=list(zip(low, high, strict=True)),
         hovertemplate=(
-            "<b>%{y:.1%}</b> (%{customdata[0]:.1%}–%{customdata[1]:.1%})<br>%{x:,} "
+            "<b>%{y:.1f}\u00a0%</b> (%{customdata[0]:.1f}–%{customdata[1]:.1f})<br>%{x:,} "
             + words
             + f"<extra>{name}</extra>"
         ),
     )
+
+
+def _percentages(shares: Sequence[float]) -> list[float]:
+    return [100 * share if share is not None else math.nan for share in shares]
 
 
 def reference(chart: go.Figure, x: float, rows: Sequence[dict[str, Any]], words: str) -> None:
@@ -79,7 +81,7 @@ def reference(chart: go.Figure, x: float, rows: Sequence[dict[str, Any]], words:
         last = value
         chart.add_scatter(
             x=[x / 1.2, x * 1.2],
-            y=[value, value],
+            y=_percentages([value, value]),
             mode="lines+text",
             line={"color": GREY, "width": 1},
             text=[f"{row['name']} ", ""] if crowded else ["", f" {row['name']}"],

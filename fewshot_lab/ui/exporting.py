@@ -18,6 +18,7 @@ from fewshot_lab.stats import Interval
 from fewshot_lab.ui import other_tools, pages, report_form, work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.glossary import explained
+from fewshot_lab.ui.newest_snapshot import newest_snapshot
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.session import annotator
@@ -40,11 +41,6 @@ CONTENTS = [
 
 def show(project: Project) -> None:
     """Draw the page."""
-    session = LiveSession.of(project)
-    snapshot = session.snapshot
-    if snapshot.position < project.store.position():
-        session.notify()
-        snapshot = session.wait(snapshot.rev, 2.0)
     bundles = written_bundles(project)
     job = work.active(project, ("export",))
     left, right = st.columns([3, 2], gap="large")
@@ -61,6 +57,7 @@ def show(project: Project) -> None:
         )
     with right, sentences():
         st.header("The classifier")
+        snapshot = newest_snapshot(project)
         if job is not None:
             work.show(job)
         elif snapshot.fitted is None:
@@ -210,7 +207,10 @@ def what_it_is(project: Project) -> str:
         rows.append(("Balanced accuracy", why or accuracy))
     audit = snapshot.audit_report.figures if snapshot.audit_report is not None else None
     if audit is not None:
-        rows.append(("Accuracy", f"{_measured(audit.accuracy)}, on images drawn at random"))
+        n = audit.accuracy.n
+        lack = f"not known yet: {plural(n, 'image')} drawn at random labelled, too few to say"
+        accuracy = f"{_measured(audit.accuracy)}, on images drawn at random"
+        rows.append(("Accuracy", accuracy if audit.until_narrow == 0 else lack))
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
     lines = "".join(f"<dt>{explained(a)}</dt><dd>{explained(b)}</dd>" for a, b in rows)
     return f'<dl class="fl-facts">{lines}</dl>'

@@ -49,6 +49,11 @@ def _forms() -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, longest_first))})(?![\w-])", re.I)
 
 
+def meanings_of(*names: str) -> str:
+    """Return words and their meanings as Markdown: the help of a field that offers them."""
+    return "\n\n".join(f"**{name}:** {meanings()[name.casefold()]}" for name in names)
+
+
 def explained(text: str) -> str:
     """Return a sentence as HTML in which each term can be asked for its meaning, once."""
     asked: set[str] = set()

@@ -37,8 +37,8 @@ def show(project: Project) -> None:
     chosen = left.selectbox("Drawn on", [BY_NAME, *names], key=f"fl-outlines-slide-{turn}")
     least = right.slider(
         "A tile counts as inside from this share of it on",
-        *(0.1, 1.0, 0.5, 0.05),
-        format="percent",
+        *(10, 100, 50, 5),
+        format="%d %%",
         key=f"fl-outlines-least-{turn}",
     )
     with sentences(), tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ def show(project: Project) -> None:
             file,
             session.annotator(),
             slide=None if chosen == BY_NAME else chosen,
-            least=least,
+            least=least / 100,
             name=dropped.name,
         )
         _preview(preview)

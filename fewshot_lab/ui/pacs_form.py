@@ -19,20 +19,20 @@ COLUMNS = ("Date", "Modality", "Series", "Images", "Patient", "Description")
 def from_pacs(project: Project) -> None:
     """Search by patient, accession number or date, choose a study, fetch it."""
     visitor.require("import", project.name)
-    pacs = connect()
+    pacs = connect(attempts=1)
     fetched = work.latest(project, (VERB,))
     report = fetched.report() if fetched is not None else None
     if report is not None:
         note(str(report.get("sentence", "")))
-    found = search_form(pacs, "fl-pacs")
-    if found is None:
+    matches = search_form(pacs, "fl-pacs")
+    if matches is None:
         muted(
             f"Studies of {pacs.name}. Only pixels are kept of what is fetched; patients and "
             "studies become codes. What is searched is shown here and not stored."
         )
         return
-    chosen = choose_studies(found, "fl-pacs")
-    if not found[0]:
+    chosen = choose_studies(matches, "fl-pacs")
+    if not matches[0]:
         return
     group, step = ask_group(), ask_step()
     if chosen:
@@ -64,22 +64,24 @@ def search_form(pacs: Pacs, key: str) -> tuple[list[FoundStudy], bool] | None:
             muted("Name a patient, an accession number or a date.")
         else:
             on = day.strftime("%Y%m%d") if isinstance(day, date) else ""
-            st.session_state[f"{key}-found"] = search_studies(
-                pacs,
-                patient=patient.strip(),
-                accession=accession.strip(),
-                date=on,
-                modality=modality.strip().upper(),
-            )
-    found: tuple[list[FoundStudy], bool] | None = st.session_state.get(f"{key}-found")
-    return found
+            st.session_state.pop(f"{key}-found", None)
+            with st.spinner(f"Asking {pacs.name}"):
+                st.session_state[f"{key}-found"] = search_studies(
+                    pacs,
+                    patient=patient.strip(),
+                    accession=accession.strip(),
+                    date=on,
+                    modality=modality.strip().upper(),
+                )
+    matches: tuple[list[FoundStudy], bool] | None = st.session_state.get(f"{key}-found")
+    return matches
 
 
 def choose_studies(
-    found: tuple[list[FoundStudy], bool], key: str, *, several: bool = False
+    matches: tuple[list[FoundStudy], bool], key: str, *, several: bool = False
 ) -> list[FoundStudy]:
     """Show the studies that were found; return those that are ticked."""
-    studies, more = found
+    studies, more = matches
     if not studies:
         muted("No study matches.")
         return []

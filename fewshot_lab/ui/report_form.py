@@ -107,8 +107,10 @@ def _fetched_studies(project: Project) -> list[str]:
     """Ask for the studies that images were fetched of, as these are nowhere stored."""
     muted("Originals of fetched images are in the PACS: search their studies, and tick them.")
     with sentences():
-        pacs = connect()
-        found = search_form(pacs, "fl-report-pacs")
-        if found is not None:
-            return named(project, choose_studies(found, "fl-report-pacs", several=True), "--study")
+        pacs = connect(attempts=1)
+        matches = search_form(pacs, "fl-report-pacs")
+        if matches is not None:
+            return named(
+                project, choose_studies(matches, "fl-report-pacs", several=True), "--study"
+            )
     return []

@@ -34,8 +34,8 @@ KINDS: dict[SlideKind, tuple[str, str]] = {
         "One row for each tile; one for each slide, with its shares.",
     ),
 }
-SECONDS_A_TILE = 0.0005
-"""To write the largest kind: see the end of docs/slides.md."""
+STARTING_SECONDS, SECONDS_A_TILE = 10.0, 0.0001
+"""To start and to fit the classifier, and to write (docs/slides.md); rather too much."""
 
 
 def show(project: Project, index: SlideIndex, *, predicted: bool) -> None:
@@ -58,7 +58,7 @@ def show(project: Project, index: SlideIndex, *, predicted: bool) -> None:
         work.show_ending(project, newest)
     muted(
         f"{plural(len(index.slides), 'slide')} with {plural(tiles, 'tile')}: about "
-        f"{duration(10 + SECONDS_A_TILE * tiles)}, and the work goes on when this page is closed."
+        f"{duration(STARTING_SECONDS + SECONDS_A_TILE * tiles)} for each kind of file."
     )
     for column, kind in zip(st.columns(len(KINDS), gap="large"), KINDS, strict=True):
         with column:

@@ -12,6 +12,7 @@ from fewshot_lab.project import PredictedImages, SlideReport, slide_report
 from fewshot_lab.ui import outline_import, pages, session, slide_downloads, visitor
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import fragment, muted, plainly
+from fewshot_lab.ui.newest_snapshot import newest_snapshot
 from fewshot_lab.ui.on_error import note, sentences
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
 SHOWN = 200
-FITTING_SECONDS = 15
 
 
 def show(project: Project) -> None:
@@ -45,14 +45,7 @@ def show(project: Project) -> None:
 
 def _predicted(state: PageState) -> PredictedImages | str:
     """Return what the newest classifier says, or why there is none."""
-    snapshot = state.live.snapshot
-    if snapshot.position < state.project.store.position():
-        state.live.notify()
-        with st.spinner("Fitting the classifier to the newest labels", show_time=False):
-            for _ in range(FITTING_SECONDS):
-                snapshot = state.live.wait(snapshot.rev, 1.0)
-                if snapshot.position >= state.project.store.position():
-                    break
+    snapshot = newest_snapshot(state.project)
     if snapshot.fitted is None or snapshot.probabilities is None or snapshot.cv is None:
         return snapshot.message or "Label tiles of two classes."
     return PredictedImages(snapshot.ids, snapshot.probabilities, snapshot.fitted, snapshot.cv.ids)

@@ -9,7 +9,6 @@ from fewshot_lab.live import (
     visible_annotators,
     visible_column,
     visible_flags,
-    visible_unlike,
 )
 from fewshot_lab.store import colour_for
 from fewshot_lab.web.frames import pack
@@ -17,15 +16,15 @@ from fewshot_lab.web.guard import arrays_answer, visibility_for
 
 COLOURED = 24
 """The most frequent values of a column that have a colour: no eye tells more."""
-SETS = {"@annotator": visible_annotators, "@flag": visible_flags, "@unlike": visible_unlike}
+SETS = {"@annotator": visible_annotators, "@flag": visible_flags}
 
 
 def column(state: PageState, request: Request) -> Response:
     """Answer with one value for every image, by the column's kind.
 
     ``name`` is a metadata column, or ``@reference`` or ``@group``: ``values`` are numbers, days
-    since 1970, or places in ``names``. Or it is ``@annotator``, ``@flag`` or ``@unlike``:
-    ``values`` say which of the ``names`` hold, by their bits.
+    since 1970, or places in ``names``. Or it is ``@annotator`` or ``@flag``: ``values`` say
+    which of the ``names`` hold, by their bits.
     """
     visibility = visibility_for(state, request)
     name = request.query_params.get("name", "")

@@ -10,7 +10,7 @@ from fewshot_lab.project import Project
 from ..pacs.conftest import CT, STUDY, TOKEN, Orthanc, orthanc, stored  # noqa: F401
 from .conftest import Server
 
-pytestmark = pytest.mark.orthanc
+pytestmark = [pytest.mark.orthanc, pytest.mark.exhaustive]
 
 
 @pytest.fixture

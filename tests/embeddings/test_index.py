@@ -122,3 +122,18 @@ def test_near_pairs_are_those_of_brute_force(n: int, threshold: float, seed: int
         for a in range(b):
             if abs(close[a, b] - threshold) > 1e-5:
                 assert ((a, b) in found) == (close[a, b] > threshold)
+
+
+def test_candidates_by_leading_axes_are_compared_by_all(clusters: Clusters) -> None:
+    """The first axes find twins; what differs in the others alone is no pair."""
+    random = np.random.default_rng(4)
+    short = clusters[0].astype(np.float32)
+    rest = random.normal(size=(len(short), 64)).astype(np.float32)
+    short[[7, 8]], rest[7] = short[[3, 4]], rest[3]  # 7 is a copy of 3, 8 looks but a little like 4
+    whole = np.concatenate([short, rest], axis=1)
+    pairs, cosines, nearest = near_pairs(short, build_index(short), 0.95, whole=whole)
+    expected = cosine(whole, whole)
+    np.fill_diagonal(expected, -1)
+    assert pairs.tolist() == [[3, 7]]
+    assert cosines == pytest.approx([1.0], abs=1e-5)
+    assert nearest[[3, 7]] == pytest.approx(expected.max(axis=1)[[3, 7]], abs=1e-5)

@@ -9,6 +9,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from fewshot_lab.images import Candidate, UnreadableImage, kind_of, read_grey_values, read_rgb, scan
@@ -324,9 +325,12 @@ def test_dicom_packed_with_gzip(tmp_path):
         read_rgb(packed_file)
 
 
-def test_a_slide_in_a_folder_is_an_image_and_the_rest_is_counted(tmp_path):
+@pytest.mark.parametrize("tile", [None, (64, 64)])
+def test_a_small_picture_named_like_a_slide_is_an_image_and_the_rest_is_counted(tmp_path, tile):
+    from fewshot_lab.images.slides import slides_in
+
     buffer = io.BytesIO()
-    Image.fromarray(COLOUR).save(buffer, "TIFF")
+    tifffile.imwrite(buffer, COLOUR, tile=tile)
     for name, content in {
         "slide.svs": buffer.getvalue(), "scan.mha": b"x", "b.MHA": b"x", "notes.txt": b"x",
         "t.tar.gz": b"x",
@@ -335,6 +339,7 @@ def test_a_slide_in_a_folder_is_an_image_and_the_rest_is_counted(tmp_path):
     items = scan(tmp_path)
     assert [item.path for item in items] == ["slide.svs"]
     assert items.ignored == {".mha": 2, ".txt": 1, ".tar.gz": 1}
+    assert slides_in([tmp_path]) == []
 
 
 # -- whose fault it is -----------------------------------------------------------------------------

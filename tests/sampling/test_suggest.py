@@ -140,6 +140,18 @@ def test_the_same_question_has_the_same_answer():
     assert ask(Pool(X), n=10, seed=3)[1] == ask(Pool(X), n=10, seed=3)[1]
 
 
+def test_of_very_many_some_are_looked_at_and_others_with_the_next_label(monkeypatch):
+    monkeypatch.setattr("fewshot_lab.sampling.suggestions.LOOKED_AT", 50)
+    X, y = clusters((100, 100), spread=1.0)
+    rows = np.array([int(np.flatnonzero(y == k)[i]) for k in range(2) for i in range(8)])
+    for pool, state in ((Pool(X), {}), warm(X, y, rows)):
+        free = np.setdiff1d(np.arange(200), rows) if state else np.arange(200)
+        step = -(-len(free) // 50)
+        for seed in range(step):
+            chosen = ask(pool, n=10, seed=seed, **state)[1]
+            assert len(chosen) == 10 and set(chosen) <= set(free[seed::step].tolist())
+
+
 def test_identical_images_give_one_suggestion():
     X = np.ones((30, 8), dtype=np.float32)
     X[:15] = 2

@@ -1,5 +1,6 @@
 """The templates of the pages' HTML: each can be read, and what is put into one is escaped."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,15 @@ UNKNOWN = Interval(float("nan"), 0.0, 1.0, 0)
 def test_every_template_can_be_read(name: str) -> None:
     with pytest.raises(AttributeError):
         fragment(name, "no_such_part")
+
+
+def test_the_label_page_opens_whatever_pages_send_people_to_look_at() -> None:
+    ui = Path(fragments.__file__).parent
+    label_page = (ui.parent / "web" / "static" / "main.js").read_text()
+    sources = "".join(f.read_text() for f in [*ui.rglob("*.html"), *ui.rglob("*.py")])
+    kinds = set(re.findall(r"open=([a-z]+)-", sources))
+    assert {"image", "slide"} <= kinds
+    assert {kind for kind in kinds if f"/^{kind}-" not in label_page} == set()
 
 
 def test_whatever_a_name_holds_is_shown_as_text() -> None:

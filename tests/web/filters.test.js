@@ -13,7 +13,7 @@ import {
   valueCounts,
 } from "../../fewshot_lab/web/static/filters.js";
 import { FilterState } from "../../fewshot_lab/web/static/filterstate.js";
-import { AUDIT, FIRST_CLASS, UNSURE } from "../../fewshot_lab/web/static/labelcodes.js";
+import { AUDIT, FIRST_CLASS, UNLIKE, UNSURE } from "../../fewshot_lab/web/static/labelcodes.js";
 import { Model } from "../../fewshot_lab/web/static/model.js";
 import { formatted, parsed } from "../../fewshot_lab/web/static/viewstate.js";
 
@@ -26,13 +26,12 @@ const CLASSES = [
 const SITES = { kind: "names", names: ["Bonn", "Kiel"], colors: ["#111111", "#222222"] };
 
 /** Five images and the columns "site" (Bonn, Kiel, none, Kiel, Bonn) and "taken". */
-function page(codes = [0, 0, 0, 0, 0], { confidence = [0, 0, 0, 0, 0] } = {}) {
+function page(codes = [0, 0, 0, 0, 0], { confidence = [0, 0, 0, 0, 0], predicted = [0, 1, 0, 1, 0] } = {}) {
   const model = new Model();
   const columns = {
     site: { ...SITES, values: Uint32Array.of(0, 1, NO_VALUE, 1, 0) },
     taken: { kind: "date", values: Float32Array.of(0, 1, 1.5, 2, NaN) },
     "@flag": { kind: "sets", names: ["copy", "near"], values: Uint32Array.of(0, 1, 2, 3, 0) },
-    "@unlike": { kind: "sets", names: ["unlike"], values: Uint32Array.of(1, 0, 0, 0, 0) },
   };
   const asked = [];
   const api = {
@@ -55,7 +54,7 @@ function page(codes = [0, 0, 0, 0, 0], { confidence = [0, 0, 0, 0, 0] } = {}) {
     arrays: {
       ids: Uint8Array.from([0, 1, 2, 3, 4].flatMap((row) => [0, 0, 0, 0, 0, 0, 0, 0, 0, row])),
       codes: Uint16Array.from(codes),
-      predicted: Uint8Array.of(0, 1, 0, 1, 0),
+      predicted: Uint8Array.from(predicted),
       confidence: Uint16Array.from(confidence.map((p) => p * 65535)),
       doubt: new Uint8Array(5),
     },
@@ -106,7 +105,7 @@ test("a confidence is a percentage, and of an audit image there is none", () => 
 });
 
 test("flags join what the page knows and what the server adds", async () => {
-  const { rows, state } = page([0, 0, 0, AUDIT, 0]);
+  const { rows, state } = page([0, 0, 0, AUDIT, 0], { predicted: [UNLIKE, 1, 0, 1, 0] });
   state.set([is("@flag", "audit")]); // needs no server
   assert.deepEqual(rows(), [3]);
   state.set([is("@flag", "audit", "unlike", "copy")]);

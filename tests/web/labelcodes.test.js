@@ -11,6 +11,7 @@ test("the bits are the server's", () => {
   const bits = Object.fromEntries(Object.keys(contract.bits).map((name) => [name, labelCodes[name]]));
   assert.deepEqual(bits, contract.bits);
   assert.equal(labelCodes.NO_CLASS, contract.no_class);
+  assert.equal(labelCodes.UNLIKE, contract.unlike);
 });
 
 test("actions make the codes that the server makes of them", () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { AUDIT, FIRST_CLASS, NO_CLASS, UNSURE, labelCounts } from "../../fewshot_lab/web/static/labelcodes.js";
+import { AUDIT, FIRST_CLASS, NO_CLASS, UNLIKE, UNSURE, labelCounts } from "../../fewshot_lab/web/static/labelcodes.js";
 import { Model } from "../../fewshot_lab/web/static/model.js";
+import { colouring } from "../../fewshot_lab/web/static/pointcolours.js";
 
 const CLASSES = [
   { id: 1, name: "platelet", color: "#ff0000", position: 2, retired: false },
@@ -129,4 +130,15 @@ test("accepted predictions give each image its own class", () => {
   const { counts, accepted } = labelCounts(model.codes);
   assert.deepEqual([...counts], [...accepted]);
   assert.deepEqual([...counts.keys()], [1, 2]);
+});
+
+test("an image unlike anything labelled is of no class until somebody names one", () => {
+  const model = loaded([0, 0]);
+  model.predicted = Uint8Array.of(UNLIKE, 0);
+  assert.deepEqual([model.isUnlike(0), model.predictedId(0), model.shownId(0)], [true, null, null]);
+  assert.deepEqual([model.isUnlike(1), model.predictedId(1)], [false, 1]);
+  const way = colouring("prediction", model, null, { muted: "grey", unlike: "black", dark: false });
+  assert.equal(way.look(0).color, "black");
+  model.addPending(label(1, [0], 2));
+  assert.deepEqual([model.isUnlike(0), model.shownId(0)], [false, 2]);
 });

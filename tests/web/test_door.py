@@ -232,7 +232,6 @@ def test_fuzzed_queries_are_answered_with_sentences(
         "@group",
         "@flag",
         "@annotator",
-        "@unlike",
         "0",
         "[1]",
     ]

@@ -12,14 +12,16 @@ WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of DICOM: VL Whole Slide Microscopy Image Storage."""
 LARGE = 4096
 """Side in pixels from which a tiled TIFF with any ending is taken for a slide."""
+LARGER_THAN_A_TILE = 257
+"""From which one named ``.svs`` is."""
 _TILE_WIDTH = 322
 
 
 def is_slide(path: Path) -> bool:
     """Say whether a file is a whole slide, to be read as tiles.
 
-    By the ending of a scanner's format; a TIFF by being stored in tiles and large, or named
-    ``.svs``; DICOM by its SOP class. False where the file cannot be read.
+    By the ending of a scanner's format; a TIFF by being stored in tiles and large, or larger than
+    one tile and named ``.svs``; DICOM by its SOP class. False where the file cannot be read.
     """
     suffix = ending(path.name)
     if suffix in SLIDE_SUFFIXES:
@@ -45,7 +47,7 @@ def _is_slide_tiff(path: Path, *, named: bool) -> bool:
         with tifffile.TiffFile(path) as tiff:
             page = tiff.pages.first
             size, tiled = (page.imagewidth, page.imagelength), page.is_tiled
-    return tiled and (named or max(size) >= LARGE)
+    return tiled and max(size) >= (LARGER_THAN_A_TILE if named else LARGE)
 
 
 def slide_series(path: Path) -> str | None:

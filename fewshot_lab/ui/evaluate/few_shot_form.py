@@ -12,6 +12,7 @@ from fewshot_lab.files import write_atomically
 from fewshot_lab.project import UPLOADS, Project
 from fewshot_lab.ui import work
 from fewshot_lab.ui.evaluate.parts import backbone_titles
+from fewshot_lab.ui.glossary import meanings_of
 
 VERB = "evaluate-nshot"
 TITLES = {
@@ -87,6 +88,7 @@ def _compared(project: Project) -> dict[str, Any]:
             list(TITLES),
             default=list(CLASSIFIERS),
             format_func=lambda name: TITLES[name].replace("Nielsen et al.", "paper"),
+            help=meanings_of("LDA + LogReg", "LDA", "LogReg", "RBF-SVM", "kNN"),
             key="fl-nshot-classifiers",
         ),
         "reference": st.selectbox(

@@ -108,10 +108,18 @@ export class BulkAccept {
     return [
       "Predictions that become labels, the least sure first.",
       ...this.record(),
+      ...this.leftOut(),
       " ",
       h("kbd", {}, "0"),
       " leaves an image out, a class key corrects it.",
     ];
+  }
+
+  /** What no class is predicted for. @returns {string[]} */
+  leftOut() {
+    const { model } = this;
+    const n = model.rowsWhere((row) => model.isUnlike(row) && model.matches(row)).length;
+    return n ? [` ${images(n)} unlike anything labelled ${n === 1 ? "is" : "are"} left out.`] : [];
   }
 
   /** Where nothing is that sure: how sure the surest is. */

@@ -27,16 +27,16 @@ const FLAGS = {
   suspect: "Label in doubt",
   skipped: "Skipped",
   accepted: "Accepted in bulk",
+  unlike: "Unlike anything labelled",
   differ: "People disagree",
   near: "Near-duplicate of another",
   copy: "Copy of another",
-  unlike: "Unlike anything labelled",
 };
 /** What an image without a value is called. @type {Record<string, { none: string }>} */
 const NONES = { "@annotator": { none: "Nobody" } };
-const OWN_FLAGS = ["audit", "suspect", "skipped", "accepted"];
-/** What the server adds to the flags that the page knows; the last takes it a while. */
-const FETCHED_FLAGS = ["@flag", "@unlike"];
+const OWN_FLAGS = ["audit", "suspect", "skipped", "accepted", "unlike"];
+/** What the server adds to the flags that the page knows. */
+const FETCHED_FLAGS = ["@flag"];
 
 /** @param {string | null} name of a column */
 export const titleOf = (name) => TITLES[name ?? ""] ?? name;
@@ -190,7 +190,7 @@ export class Columns {
     const values = new Uint32Array(n);
     for (let row = 0; row < n; row++) {
       const bulk = codes[row] & KIND_MASK && codes[row] & MACHINE;
-      const bits = [model.isAudit(row), suspects.has(row), model.isSkipped(row), bulk];
+      const bits = [model.isAudit(row), suspects.has(row), model.isSkipped(row), bulk, model.isUnlike(row)];
       for (let at = 0; at < bits.length; at++) if (bits[at]) values[row] |= 1 << at;
     }
     const names = [...OWN_FLAGS];

@@ -6,19 +6,18 @@ import { REJECT, UNSURE } from "./labelcodes.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { Model } from "./model.js" */
-/** @import { UnlikeFlags } from "./unlike.js" */
+
+/** In place of a prediction. */
+export const UNLIKE_SENTENCE = "Unlike anything labelled: no prediction.";
 
 export class HoverCard {
   /**
    * @param {Model} model
    * @param {Api} api
-   * @param {UnlikeFlags} unlike
    */
-  constructor(model, api, unlike) {
+  constructor(model, api) {
     this.model = model;
     this.api = api;
-    this.unlike = unlike;
-    unlike.onKnown(() => this.draw());
     this.row = -1;
     this.picture = h("img", { alt: "", width: 104, height: 104, decoding: "async" });
     this.lines = h("div", { class: "ws-card-line" });
@@ -34,7 +33,6 @@ export class HoverCard {
     if (row !== this.row) {
       this.row = row;
       this.picture.src = this.api.thumbnail(this.model.ids[row]);
-      void this.unlike.ask();
       this.draw();
     }
     const box = within.getBoundingClientRect();
@@ -48,7 +46,7 @@ export class HoverCard {
   }
 
   draw() {
-    if (this.row >= 0) refill(this.lines, describe(this.model, this.row, this.unlike.inPlaceOf(this.row)));
+    if (this.row >= 0) refill(this.lines, describe(this.model, this.row));
   }
 
   hide() {
@@ -61,9 +59,8 @@ export class HoverCard {
  * Label, then prediction with its probability; in words as well as in colour.
  * @param {Model} model
  * @param {number} row
- * @param {string} [instead] of the prediction
  */
-export function describe(model, row, instead = "") {
+export function describe(model, row) {
   const lines = [];
   const own = model.classId(row),
     kind = model.kind(row);
@@ -71,8 +68,8 @@ export function describe(model, row, instead = "") {
   else if (kind === UNSURE) lines.push(line(null, "unsure", "label"));
   else if (kind === REJECT) lines.push(line(null, "unusable", "label"));
   const predicted = model.predictedId(row);
-  if (predicted !== null && instead) lines.push(h("div", { class: "ws-card-quiet" }, instead));
-  else if (predicted !== null) {
+  if (model.isUnlike(row)) lines.push(h("div", { class: "ws-card-quiet" }, UNLIKE_SENTENCE));
+  if (predicted !== null) {
     lines.push(line(model.color(predicted), model.name(predicted), percent(model.probability(row))));
   }
   if (lines.length) return lines;

@@ -11,8 +11,9 @@ export const KIND_MASK = 0x0fff,
   SKIPPED = 0x1000,
   MACHINE = 0x2000,
   AUDIT = 0x4000;
-/** The place of a prediction where there is none. */
-export const NO_CLASS = 255;
+/** The place of a prediction where there is none, and where none is named: nothing labelled is like the image. */
+export const NO_CLASS = 255,
+  UNLIKE = 254;
 
 /**
  * The code that a label action makes of an image's code; the server follows the same rule.

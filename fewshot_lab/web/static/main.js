@@ -29,7 +29,6 @@ import { SavedViews } from "./savedviews.js";
 import { SlideView } from "./slideview.js";
 import { StatusBar } from "./statusbar.js";
 import { Toasts } from "./toast.js";
-import { UnlikeFlags } from "./unlike.js";
 import { Viewer } from "./viewer.js";
 
 /** @import { Ack, Entry, PageData, View } from "./types.d.ts" */
@@ -84,14 +83,13 @@ class Workspace {
     });
     const facets = new FacetPanel({ model, state: filters, views, workspace: element });
     const filterBar = new FilterBar({ model, state: filters, facets, views });
-    const unlike = new UnlikeFlags(model, api);
-    const map = new MapView({ model, plotlyUrl: data.plotly, api, unlike, columns, preferences, onOpen });
-    const slides = new SlideView({ model, api, unlike, map, preferences, toasts, onOpen });
+    const map = new MapView({ model, plotlyUrl: data.plotly, api, columns, preferences, onOpen });
+    const slides = new SlideView({ model, api, map, preferences, toasts, onOpen });
     const bar = new MapBar({ model, map, slides, columns, facets, api, toasts, workspace: element });
     const grid = new Grid({ model, filters, api, labeller, toasts, preferences, workspace: element, onOpen });
     /** @type {Address} */
     const address = new Address({ model, state: filters, bar, grid });
-    const viewer = new Viewer({ model, api, grid, slides, unlike });
+    const viewer = new Viewer({ model, api, grid, slides });
     const changes = new ClassChanges({ api, outbox, model, toasts, undoStack: labeller.undoStack });
     const classes = new ClassPanel({
       model,
@@ -171,7 +169,7 @@ class Workspace {
   }
 
   /**
-   * What another page has sent people here to look at: audit, conflicts, suspects, slide-KEY,
+   * What another page has sent people here to look at: audit, conflicts, suspects, slide-KEY, image-ID,
    * cell-LABEL-PREDICTED, or people|LABEL|LABEL|ANNOTATOR|ANNOTATOR. Once only; null where nothing is asked for, or not there yet.
    * @returns {View | null}
    */
@@ -183,6 +181,11 @@ class Workspace {
       this.opened = true;
       this.slides.open(slide);
       return null;
+    }
+    const [, id] = /^image-([0-9a-f]+)$/.exec(asked) ?? [];
+    if (id && model.rowOf.get(id) !== undefined) {
+      this.opened = true;
+      return { name: "neighbours", id };
     }
     const people = /^people\|(-?\d+)\|(-?\d+)(?:\|([^|]*)\|([^|]*))?$/.exec(asked);
     const cells = model.snapshot?.cv?.cells;

@@ -15,7 +15,6 @@ import { colouring, pointColours } from "./pointcolours.js";
 /** @import { Columns } from "./columns.js" */
 /** @import { Model } from "./model.js" */
 /** @import { Preferences } from "./preferences.js" */
-/** @import { UnlikeFlags } from "./unlike.js" */
 /** @typedef {keyof typeof HINTS} Tool */
 
 const HINTS = {
@@ -31,13 +30,12 @@ export class MapView {
    *   model: Model,
    *   plotlyUrl: string,
    *   api: Api,
-   *   unlike: UnlikeFlags,
    *   columns: Columns,
    *   onOpen: (row: number) => void,
    *   preferences: Preferences,
    * }} parts
    */
-  constructor({ model, plotlyUrl, api, unlike, columns, onOpen, preferences }) {
+  constructor({ model, plotlyUrl, api, columns, onOpen, preferences }) {
     this.model = model;
     this.columns = columns;
     this.onOpen = onOpen;
@@ -52,7 +50,7 @@ export class MapView {
     this.pill = h("div", { class: "ws-map-pill" });
     // Custom properties come unresolved; a real colour property of a probe does not.
     this.probe = h("i", { class: "ws-probe", "aria-hidden": "true" });
-    this.card = new HoverCard(model, api, unlike);
+    this.card = new HoverCard(model, api);
     this.plot = new MapPlot({
       model,
       url: plotlyUrl,
@@ -146,8 +144,9 @@ export class MapView {
   }
 
   colouring() {
-    const dark = onDark(getComputedStyle(this.probe).color);
-    return colouring(this.mode, this.model, this.column, this.muted, dark);
+    // The outline of labelled points is nearly black, or white on a dark ground; so are points unlike all of them.
+    const outline = getComputedStyle(this.probe).color;
+    return colouring(this.mode, this.model, this.column, { muted: this.muted, unlike: outline, dark: onDark(outline) });
   }
 
   /** Which images are drawn: not those of a class that is hidden. @returns {(row: number) => boolean} */

@@ -4,6 +4,7 @@
 import { ColumnLegend } from "./columnlegend.js";
 import { titleOf } from "./columns.js";
 import { button, count, h, icon, iconButton, refill } from "./dom.js";
+import { UNLIKE_SENTENCE } from "./hovercard.js";
 import { menu, popover } from "./popover.js";
 import { SLIDE_HINT } from "./slideview.js";
 import { explained } from "./terms.js";
@@ -65,7 +66,7 @@ export class MapBar {
     this.legend = new ColumnLegend({ map, facets });
     this.caption = h("p", { class: "ws-map-caption" });
     this.bottom = h("div", { class: "ws-map-foot" }, this.legend.element, this.caption);
-    model.on("tool colour columns map overview filter", () => this.draw());
+    model.on("tool colour columns map overview filter scores", () => this.draw());
     // More images, or somebody else looks.
     model.on("forgotten", () => map.columnName && this.colourBy(map.columnName));
     this.draw();
@@ -92,6 +93,7 @@ export class MapBar {
       !onSlide &&
         model.map && [
           map.mode === "prediction" && "Ringed: labelled. Faint: unsure. ",
+          this.unlikeParts(),
           explained(METHODS[model.map.method] ?? model.map.method),
           " of ",
           h("b", {}, overview?.backbone_title),
@@ -99,6 +101,15 @@ export class MapBar {
         ],
     );
     this.caption.title = this.caption.textContent ?? "";
+  }
+
+  /** How many points are coloured as unlike anything labelled. */
+  unlikeParts() {
+    const { map, model } = this;
+    if (!["prediction", "confidence"].includes(map.mode)) return false;
+    const n = model.rowsWhere((row) => model.isUnlike(row)).length;
+    const dot = h("i", { class: "ws-dot ws-unlike" });
+    return n > 0 && h("span", { title: UNLIKE_SENTENCE }, dot, ` unlike: ${count(n)}. `);
   }
 
   /** @param {HTMLElement} anchor */

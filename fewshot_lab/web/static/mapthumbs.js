@@ -135,7 +135,10 @@ export class MapThumbs {
     const shown = model.shownId(row);
     picture.classList.toggle("ws-thumb-labelled", model.classId(row) !== null);
     const { style } = picture;
-    style.setProperty("--own", shown === null ? "var(--ws-point)" : model.color(shown));
+    style.setProperty(
+      "--own",
+      shown !== null ? model.color(shown) : model.isUnlike(row) ? "var(--ws-outline)" : "var(--ws-point)",
+    );
     style.width = style.height = `${side}px`;
     style.transform = `translate(${left}px, ${top}px)`;
   }

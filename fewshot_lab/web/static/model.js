@@ -1,7 +1,7 @@
 // @ts-check
 // What the page knows, in arrays along the project's images; whoever shows something listens here.
 
-import { AUDIT, FIRST_CLASS, KIND_MASK, NO_CLASS, SKIPPED, labelledCode, revertedCode } from "./labelcodes.js";
+import { AUDIT, FIRST_CLASS, KIND_MASK, NO_CLASS, SKIPPED, UNLIKE, labelledCode, revertedCode } from "./labelcodes.js";
 import { RowsById } from "./rowsbyid.js";
 import { RowSet } from "./rowset.js";
 import { resized } from "./typedarrays.js";
@@ -199,8 +199,13 @@ export class Model {
   /** @param {number} row */
   predictedId(row) {
     const place = this.predicted[row];
-    if (place === NO_CLASS || this.concealed(row)) return null;
+    if (place === NO_CLASS || place === UNLIKE || this.concealed(row)) return null;
     return this.snapshot?.class_ids[place] ?? null;
+  }
+
+  /** Whether it is unlike anything labelled, so that no class is named for it. @param {number} row */
+  isUnlike(row) {
+    return this.predicted[row] === UNLIKE && this.classId(row) === null;
   }
 
   /** @param {number} row */

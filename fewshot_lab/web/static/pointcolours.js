@@ -43,15 +43,16 @@ export const CLEAR = shadeOf("#000000", 0);
  * @param {string} mode
  * @param {Model} model
  * @param {Column | null} column
- * @param {string} muted
- * @param {boolean} dark the ground
+ * @param {{ muted: string, unlike: string, dark: boolean }} theme colours of points without a class, and the ground
  * @returns {Colouring}
  */
-export function colouring(mode, model, column, muted, dark) {
+export function colouring(mode, model, column, { muted, unlike, dark }) {
   const steps = STEPS[dark ? "dark" : "light"];
   /** @param {number} share */
   const scaled = (share) => steps[Math.round(Math.min(1, Math.max(0, share)) * 32)];
   const quiet = { color: muted, strength: 0.35 };
+  /** @param {number} row without a class @returns {Look} */
+  const unnamed = (row) => (model.isUnlike(row) ? { color: unlike, strength: 0.75 } : quiet);
   /** @param {number} row */
   const shownKey = (row) => model.shownId(row) ?? specialKey(model, row);
   if (mode === "label") {
@@ -67,7 +68,7 @@ export function colouring(mode, model, column, muted, dark) {
     return {
       key: shownKey,
       look: (row) =>
-        model.predictedId(row) === null ? quiet : { color: scaled(model.probability(row)), strength: 0.85 },
+        model.predictedId(row) === null ? unnamed(row) : { color: scaled(model.probability(row)), strength: 0.85 },
     };
   }
   if (mode === "column" && (column?.kind === "number" || column?.kind === "date")) {
@@ -96,7 +97,7 @@ export function colouring(mode, model, column, muted, dark) {
       if (own !== null) return { color: model.color(own), strength: 1 };
       const id = model.shownId(row);
       // As faint as the classifier is unsure.
-      return id === null ? quiet : { color: model.color(id), strength: 0.2 + 0.7 * model.probability(row) };
+      return id === null ? unnamed(row) : { color: model.color(id), strength: 0.2 + 0.7 * model.probability(row) };
     },
   };
 }

@@ -13,7 +13,6 @@ import { SlidePointer } from "./slidepointer.js";
 /** @import { Model } from "./model.js" */
 /** @import { Preferences } from "./preferences.js" */
 /** @import { Toasts } from "./toast.js" */
-/** @import { UnlikeFlags } from "./unlike.js" */
 /** @import { SlidePlace } from "./slidegeometry.js" */
 /** @typedef {{ key: string, name: string, width: number, height: number, mpp: number | null, tiles: number }} SlideFacts */
 /** One tile: the row of its image, and where it lies. @typedef {{ row: number, x: number, y: number, width: number, height: number }} Tile */
@@ -25,14 +24,13 @@ export class SlideView {
    * @param {{
    *   model: Model,
    *   api: Api,
-   *   unlike: UnlikeFlags,
    *   map: MapView,
    *   preferences: Preferences,
    *   toasts: Toasts,
    *   onOpen: (row: number) => void,
    * }} parts
    */
-  constructor({ model, api, unlike, map, preferences, toasts, onOpen }) {
+  constructor({ model, api, map, preferences, toasts, onOpen }) {
     this.model = model;
     this.api = api;
     this.map = map;
@@ -69,7 +67,7 @@ export class SlideView {
     this.canvas = h("canvas", {});
     this.status = h("p", { class: "ws-slide-status", role: "status", hidden: true });
     this.bar = h("div", { class: "ws-slide-bar" });
-    this.card = new HoverCard(model, api, unlike);
+    this.card = new HoverCard(model, api);
     this.stage = h(
       "div",
       {

@@ -2,6 +2,7 @@
 // The images to label next, and why: what is under the person's eyes stays, what lies ahead is renewed.
 
 import { button, capitalised, h } from "./dom.js";
+import { explained } from "./terms.js";
 
 /** @import { Model } from "./model.js" */
 /** @import { Child, Suggestion } from "./types.d.ts" */
@@ -95,11 +96,10 @@ export class Suggestions {
     const done = this.rows.filter((r) => isDone(model, r)).length;
     if (done === total) return [`All ${total} done: the next ones come with the refit.`, ...pair];
     const audit = this.rows.some((r) => model.isAudit(r));
-    const marks = pair.length
-      ? " marks images drawn at random, which measure; they stay among these."
-      : " marks the audit draw.";
+    const drawn = suggestion?.audit ? ["them"] : ["images ", explained("drawn at random")];
+    const marks = [h("em", {}, "A"), " marks ", ...drawn, pair.length ? "; they stay among these." : "."];
     const end = [
-      ...(audit ? [`${done} of ${total} done; `, h("em", {}, "A"), marks] : [`${done} of ${total} done.`]),
+      ...(audit ? [`${done} of ${total} done; `, ...marks] : [`${done} of ${total} done.`]),
       ...(pair.length ? pair : this.strategy()),
     ];
     return suggestion?.reason ? [...this.reason(suggestion), " ", ...end] : end;

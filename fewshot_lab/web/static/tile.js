@@ -4,6 +4,7 @@
 
 import { textColour } from "./colours.js";
 import { count, h, percent, setText } from "./dom.js";
+import { UNLIKE_SENTENCE } from "./hovercard.js";
 import { MACHINE, REJECT, UNSURE } from "./labelcodes.js";
 import { setName } from "./names.js";
 
@@ -98,12 +99,16 @@ export class Tile {
     setText(this.pile, pile ? count(pile) : "");
     const predicted = guess?.id ?? model.predictedId(row);
     const probability = percent(guess?.probability ?? model.probability(row));
+    const unlike = predicted === null && model.isUnlike(row);
     this.dot.hidden = predicted === null;
     if (predicted !== null) {
       this.dot.style.background = model.color(predicted);
       (short.twoLines ? setName : setText)(this.name, short.guess(model.name(predicted)));
       this.name.title = model.name(predicted);
-    } else setText(this.name, skipped ? "skipped" : "");
+    } else {
+      setText(this.name, unlike ? "unlike" : skipped ? "skipped" : "");
+      this.name.title = unlike ? UNLIKE_SENTENCE : "";
+    }
     setText(this.figure, note ?? (predicted === null ? "" : probability));
     const states = {
       focused,
@@ -120,6 +125,7 @@ export class Tile {
     const words = pile ? [`pile of ${count(pile)}`] : [];
     words.push(label ? `labelled ${label}` : "no label");
     if (model.isAudit(row)) words.push("audit image");
+    if (unlike) words.push("unlike anything labelled");
     if (predicted !== null) words.push(`predicted ${model.name(predicted)} ${probability}`);
     this.element.setAttribute("aria-label", `${fileName}: ${words.join(", ")}`);
   }

@@ -61,7 +61,7 @@ export class ValueFacet {
       lines,
       withNone &&
         this.line(NONE, column.none ?? (column.kind === "sets" ? "None of these" : "No value"), none, chosen.has(NONE)),
-      !complete && h("p", { class: "ws-quiet" }, "Looking for copies and for unlike images…"),
+      !complete && h("p", { class: "ws-quiet" }, "Looking for copies…"),
       more > 0 && h("p", { class: "ws-quiet" }, `And ${count(more)} more: type to find one.`),
       !lines.length &&
         !withNone &&

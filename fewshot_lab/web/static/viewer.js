@@ -17,14 +17,12 @@ import { FITTED, panned, zoomedAt } from "./viewerzoom.js";
 /** @import { Model } from "./model.js" */
 /** @import { SlideView } from "./slideview.js" */
 /** @import { ImageFacts } from "./types.d.ts" */
-/** @import { UnlikeFlags } from "./unlike.js" */
 /** @import { Looks } from "./viewerpane.js" */
 /** @import { Zoom } from "./viewerzoom.js" */
 
 export class Viewer {
-  /** @param {{ model: Model, api: Api, grid: Grid, slides: SlideView, unlike: UnlikeFlags }} parts */
-  constructor({ model, api, grid, slides, unlike }) {
-    this.unlike = unlike;
+  /** @param {{ model: Model, api: Api, grid: Grid, slides: SlideView }} parts */
+  constructor({ model, api, grid, slides }) {
     this.slides = slides;
     this.model = model;
     this.api = api;

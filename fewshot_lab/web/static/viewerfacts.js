@@ -12,8 +12,6 @@ export class ViewerFacts {
   constructor(viewer) {
     this.viewer = viewer;
     this.model = viewer.model;
-    this.unlike = viewer.unlike;
-    this.unlike.onKnown(() => this.drawState());
     this.missing = h(
       "p",
       { class: "ws-missing", role: "status", hidden: true },
@@ -37,7 +35,6 @@ export class ViewerFacts {
     const { row } = this;
     const { api } = this.viewer;
     const id = this.model.ids[row];
-    void this.unlike.ask();
     this.drawState();
     this.onSlide.hidden = true;
     refill(this.facts);
@@ -55,8 +52,7 @@ export class ViewerFacts {
 
   drawState() {
     const audit = h("div", { class: "ws-card-quiet" }, "Audit image: never trains the classifier.");
-    const instead = this.unlike.inPlaceOf(this.row);
-    refill(this.state, describe(this.model, this.row, instead), this.model.isAudit(this.row) && audit);
+    refill(this.state, describe(this.model, this.row), this.model.isAudit(this.row) && audit);
   }
 
   /** @param {ImageFacts} facts */

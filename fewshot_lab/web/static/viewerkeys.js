@@ -14,8 +14,11 @@ const OTHERS = /** @type {[LabelKind, string, string][]} */ ([
   ["skip", "S", "Skip"],
   ["clear", "⌫", "Clear"],
 ]);
-// So many classes have short names: all keys are to be in sight.
-const MANY = 12;
+// So many classes have short names: all keys are to be in sight. Of few, a name may take its share of the line, in pixels.
+const MANY = 12,
+  SHORT = 112,
+  USUAL = 190,
+  LINE = 760;
 const DONE = { unsure: "Unsure", reject: "Unusable", skip: "Skipped", clear: "Label cleared" };
 
 export class ViewerKeys {
@@ -55,7 +58,7 @@ export class ViewerKeys {
     this.drawn = key;
     const names = model.classes.map((c) => c.name);
     this.shorts ??= new ShortNames(`600 13px ${getComputedStyle(this.list).fontFamily}`);
-    const short = this.shorts.in(names, [names.length < MANY ? 190 : 112]);
+    const short = this.shorts.in(names, [names.length < MANY ? Math.max(USUAL, LINE / names.length) : SHORT]);
     const classes = model.classes.map((c, place) =>
       this.button(
         keyOf(place),
