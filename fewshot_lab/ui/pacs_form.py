@@ -24,6 +24,7 @@ def from_pacs(project: Project) -> None:
     report = fetched.report() if fetched is not None else None
     if report is not None:
         note(str(report.get("sentence", "")))
+        pages.link("label", "Open the map", project.name)
     matches = search_form(pacs, "fl-pacs")
     if matches is None:
         muted(
@@ -47,6 +48,9 @@ def from_pacs(project: Project) -> None:
         modality = st.session_state["fl-pacs-modality"].strip().upper()
         work.start(project, VERB, words + (["--modality", modality] if modality else []))
         del st.session_state["fl-pacs-found"]
+        st.session_state["fl-turn"] = (
+            st.session_state.get("fl-turn", 0) + 1
+        )  # the next search begins with an empty form
         pages.go("import", project.name)
 
 
@@ -110,4 +114,5 @@ def _row(study: FoundStudy) -> tuple[str, ...]:
     day = study.date
     shown = f"{day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 else day
     figures = (count(study.series), count(study.images))
-    return (shown, study.modalities, *figures, study.patient, study.description)
+    name = study.patient.replace("^", ", ", 1).replace("^", " ")  # PS3.5, 6.2.1.1
+    return (shown, study.modalities, *figures, name, study.description)
