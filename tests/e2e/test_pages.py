@@ -22,6 +22,7 @@ def drop(page: Page, number: int, files: list[Path] | Path) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").nth(number).set_input_files(files)
 
 
+@pytest.mark.usefixtures("own_home")
 def test_a_dropped_folder_is_imported_embedded_and_mapped(
     page: Page, server: Server, cells: Path, tmp_path: Path
 ) -> None:
