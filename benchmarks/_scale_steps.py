@@ -207,7 +207,7 @@ def together(n: int, d: int, clock: Clock) -> None:
 
 
 def copies(n: int, d: int, clock: Clock) -> None:
-    """Compare the thumbnails; each is one of 64, so that all have more candidates than real ones."""
+    """Compare thumbnails; each is one of 64, so that all have more candidates than real ones."""
     project = Project.open(NAME)
     with clock("copies by their pixels"):
         Copies(project).compare()
