@@ -121,7 +121,7 @@ def main() -> int:
     marked = ["-m", f"not ({' or '.join(left_out)})"] if left_out else []
     which = ["--ignore=tests/e2e", *marked]
     # Beside the unit tests, one after the other: tests in the browser mostly wait for a page.
-    beside = {} if arguments or npm is None else {"npm": [npm, "run", "check"]}
+    beside: dict[str, list[str]] = {}
     failed = []
     if not arguments and npm is None:
         print("\nThe label page's JavaScript is not checked: npm is missing.", flush=True)
@@ -136,7 +136,11 @@ def main() -> int:
         tests.append("--no-loadscope-reorder")  # tests/conftest.py orders the files
         if with_browser:
             browser_tests = [python, "-m", *measure, "pytest", "tests/e2e", *marked]
-            beside = {"pytest in the browser": browser_tests, **beside}
+            beside["pytest in the browser"] = browser_tests
+    beside["mypy"] = [python, "-m", "mypy"]
+    if not arguments:
+        if npm is not None:
+            beside["npm"] = [npm, "run", "check"]
         if not quick:
             beside["mkdocs"] = [python, "-m", "mkdocs", "build", "--quiet", "--strict"]
     variables["NO_MKDOCS_2_WARNING"] = "1"
@@ -149,7 +153,6 @@ def main() -> int:
     steps = [
         [python, "-m", "ruff", "check", "."],
         [python, "-m", "ruff", "format", "--check", "."],
-        [python, "-m", "mypy"],
         tests,
     ]
     for step in steps:

@@ -42,9 +42,17 @@ TYPES = (JSON, "text/plain", "multipart/form-data; boundary=x", "application/x-w
 class Hostile:
     """What is asked, drawn by chance; of a project whose images and classes are known."""
 
-    def __init__(self, seed: int, image_ids: list[str], class_ids: list[int], names: list[str]):
+    def __init__(
+        self,
+        seed: int,
+        image_ids: list[str],
+        class_ids: list[int],
+        slides: list[str],
+        names: list[str],
+    ):
         self.chance = random.Random(seed)
         self.image_ids, self.class_ids, self.names = image_ids, class_ids, names
+        self.slides = slides
         self.harm = True
         """Whether what is drawn now may be other than what fits."""
 
@@ -55,8 +63,11 @@ class Hostile:
             "project": ("cells", "other", "nowhere", "..", "/etc", "cells/", "CELLS")[
                 : 7 if self.harm else 1
             ],
-            "image": (*self.image_ids[:12], f"{self.image_ids[0]}.webp"),
+            # Evenly, so that some of each kind are among them.
+            "image": (*self.image_ids[:: len(self.image_ids) // 12], f"{self.image_ids[0]}.webp"),
             "name": ("main.js", "x"),
+            "slide": self.slides,
+            **dict.fromkeys(("level", "column", "row", "number"), ("0", "1")),
         }
         path = route.path
         for name in route.param_convertors:

@@ -6,7 +6,8 @@ The routes are those of the app's own table, and the bodies follow the routes' o
 not: so a new route is asked too. Asked as nobody, as reader, annotator, senior and owner, as an
 administrator, and once more with sign-in off. Then some by a socket to a real server, with requests
 that no HTTP library would send. After each part whatever reads the project must work: live page,
-history, columns, facts of every image, people, labels as CSV, pages of the app, both chains. Jobs
+history, columns, facts of every image, people, labels and predictions as CSV, all pages of the
+app, both chains. Jobs
 are not started: a request for one ends where it would be.
 """
 
@@ -32,6 +33,8 @@ sys.path.insert(0, str(ROOT))
 
 import uvicorn  # noqa: E402
 from _hostile import METHODS, Hostile, schema_of  # noqa: E402
+from PIL import Image  # noqa: E402
+from slides import draw  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.routing import Route  # noqa: E402
@@ -40,10 +43,14 @@ from starlette.testclient import TestClient  # noqa: E402
 from fewshot_lab import accounts  # noqa: E402
 from fewshot_lab.cells import text_cells  # noqa: E402
 from fewshot_lab.errors import FewshotLabError  # noqa: E402
-from fewshot_lab.export import labels_csv, opinions_csv  # noqa: E402
+from fewshot_lab.export import labels_csv, opinions_csv, predictions_csv  # noqa: E402
+from fewshot_lab.images import Tiling, TissueRule  # noqa: E402
 from fewshot_lab.images.demo import draw_demo  # noqa: E402
+from fewshot_lab.live import page_state_of, slide_index  # noqa: E402
 from fewshot_lab.project import Project  # noqa: E402
+from fewshot_lab.ui.pages import PAGES  # noqa: E402
 from fewshot_lab.web import Door, Identity, api_url, routes, unpack  # noqa: E402
+from tests.dicom_series import write_phantom  # noqa: E402
 
 PEOPLE = {"Rea": "reader", "Ann": "annotator", "Sam": "senior", "Olga": "owner", "Anna": None}
 PASSWORD = "correct horse battery"
@@ -103,12 +110,19 @@ def prepare(folder: Path, seed: int) -> Hostile:
     os.environ |= {"FEWSHOT_LAB_HOME": str(folder / "home"), "FEWSHOT_LAB_QUEUE": str(folder / "q")}
     os.environ |= {"FEWSHOT_LAB_COMPARE": "0"}
     draw_demo(folder / "images", n=48)
+    write_phantom(folder / "more" / "series", 6, side=64)
+    draw(folder / "more" / "slide.svs", 1024, 2)
+    frames = [Image.effect_noise((160, 120), 64 + 20 * k) for k in range(5)]
+    frames[0].save(folder / "more" / "a.gif", save_all=True, append_images=frames[1:], duration=500)
     with Project.create("cells") as project, Project.create("other") as other:
         project.import_images(folder / "images", reference_labels="folders")
+        tiling = Tiling(tile_px=256, most=6, tissue=TissueRule(share=0))
+        project.import_images(folder / "more", tiling=tiling)
         project.embed()
         project.make_map()
         rows = project.store.images()
-        project.labels.add({row.id: str(row.reference) for row in rows[:30]}, "Ann")
+        known = {row.id: row.reference for row in rows if row.reference is not None}
+        project.labels.add(dict(list(known.items())[:30]), "Ann")
         other.import_images(folder / "images")
         project.team.agree("Olga", annotators=("Ann", "Sam"), seniors=("Sam",))
         for name, role in PEOPLE.items():
@@ -116,7 +130,8 @@ def prepare(folder: Path, seed: int) -> Hostile:
             if role:
                 project.store.set_member(name, role)
         class_ids = [row.id for row in project.store.classes()]
-    return Hostile(seed, [row.id for row in rows], class_ids, list(PEOPLE))
+        slides = list(slide_index(page_state_of("cells")).slides)
+    return Hostile(seed, [row.id for row in rows], class_ids, slides, list(PEOPLE))
 
 
 def app() -> Starlette:
@@ -289,7 +304,7 @@ def unreadable(image_ids: list[str]) -> list[str]:
         get(f"image/{image_id}")
     for name in ("@annotator", "@flag", "@reference", "@group"):
         get(f"column?name={name}")
-    for path in ("piles", "search?text=x", "disagreement?what=conflicts"):
+    for path in ("piles", "search?text=x", "disagreement?what=conflicts", "slides"):
         get(path)
     for row in csv.reader(StringIO(get("labels.csv").content.decode("utf-8-sig"))):
         computed = [cell for cell, text in zip(row, text_cells(row), strict=True) if cell != text]
@@ -297,7 +312,7 @@ def unreadable(image_ids: list[str]) -> list[str]:
     with Project.open("cells") as project:
         try:
             people = project.team.report().people
-            for table in (labels_csv, opinions_csv):
+            for table in (labels_csv, opinions_csv, predictions_csv):
                 list(csv.reader(StringIO(table(project))))
             project.store.journal()
         except Exception as error:
@@ -321,14 +336,14 @@ def pages_that_fail() -> list[str]:
     way = os.environ["FEWSHOT_LAB_SIGN_IN"]
     os.environ["FEWSHOT_LAB_SIGN_IN"] = "off"
     problems = []
-    for name in ("projects", "label", "evaluate", "members", "export"):
+    for title, file in PAGES.values():
         page = AppTest.from_file(str(ROOT / "fewshot_lab" / "ui" / "main.py"), default_timeout=120)
         page.query_params["project"] = "cells"
         page.run()
-        page.switch_page(str(ROOT / "pages" / f"{name}.py"))
+        page.switch_page(str(ROOT / "pages" / file))
         page.query_params["project"] = "cells"
         page.run()
-        problems += [f"the page {name}: {each.value[:300]}" for each in page.exception]
+        problems += [f"the page {title}: {each.value[:300]}" for each in page.exception]
     os.environ["FEWSHOT_LAB_SIGN_IN"] = way
     return problems
 

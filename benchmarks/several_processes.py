@@ -1,11 +1,16 @@
 """Two processes of a pretraining run against one: images per second, and graphs of torch.compile.
 
     python benchmarks/several_processes.py [--backbone NAME] [--steps 24] [--batch-size 32]
+    python benchmarks/several_processes.py --before TREE
     python benchmarks/several_processes.py --graphs
 
 The same run (images drawn as noise, batch, views, weights) on one process with one thread, on two
 with one thread each, and on one with two threads, in turn and `--rounds` times; the ratio is that
-of the medians over all steps after the first five. By gloo, on CPUs: nccl was never at hand.
+of the medians over all steps after the first five. By gloo, on CPUs: nccl was never at hand. Beside
+them two runs at once that know nothing of each other: what two cores of this machine give at most.
+
+`--before` compares the code of a checkout of earlier (git worktree add TREE COMMIT) with this one,
+in turn, on one process with one thread.
 
 `--graphs` counts the pieces into which torch.compile cuts a student with BatchNorm, per process.
 """
@@ -17,6 +22,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +41,7 @@ def recipe_of(options: argparse.Namespace) -> dict:
         "steps": options.steps,
         "batch_size": options.batch_size,
         "global_size": 112,
-        "local_size": 56,
+        "local_size": 48 if "patch16" in options.backbone else 56,
         "local_crops": 4,
         "workers": 0,
         "log_steps": 1,
@@ -64,49 +70,74 @@ def free_port() -> int:
         return int(opened.getsockname()[1])
 
 
-def seconds_of_steps(folder: Path, world: int, threads: int) -> list[float]:
-    """Train a run's folder and return the seconds of its steps."""
+@dataclass(frozen=True)
+class Way:
+    """How a run is trained: `apart` is how many runs go at once, each on `world` processes."""
+
+    world: int = 1
+    threads: int = 1
+    apart: int = 1
+    tree: Path = ROOT
+
+
+def start(folder: Path, way: Way) -> list[subprocess.Popen]:
+    """Start the processes of a run's folder."""
     common = {
         **os.environ,
-        "OMP_NUM_THREADS": str(threads),
-        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": str(way.threads),
+        "PYTHONPATH": str(way.tree),
         "CUDA_VISIBLE_DEVICES": "",
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),
-        "WORLD_SIZE": str(world),
+        "WORLD_SIZE": str(way.world),
     }
     command = [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(folder)]
-    ranks = [
-        subprocess.Popen(command, env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)})
-        for rank in range(world)
+    return [
+        subprocess.Popen(
+            command, env={**common, "RANK": str(r), "LOCAL_RANK": str(r)}, cwd=way.tree
+        )
+        for r in range(way.world)
     ]
+
+
+def seconds_of_steps(folders: list[Path], way: Way) -> list[float]:
+    """Train runs at once; return the seconds of their steps, as if they had shared a batch."""
+    ranks = [rank for folder in folders for rank in start(folder, way)]
     ends = [rank.wait() for rank in ranks]
     if any(ends):
-        raise SystemExit(f"the run in {folder} failed: see above")
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    steps = [sum(row["seconds"].values()) for row in rows if row["kind"] == "step"]
-    return steps[WARM:]
+        raise SystemExit(f"the run in {folders[0]} failed: see above")
+    steps = []
+    for folder in folders:
+        rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        steps += [sum(row["seconds"].values()) for row in rows if row["kind"] == "step"][WARM:]
+    return [seconds / len(folders) for seconds in steps]
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Print the speed of each way and the ratio of two processes to one."""
-    ways = [
-        ("one process, one thread", 1, 1),
-        ("two processes, a thread each", 2, 1),
-        ("one process, two threads", 1, 2),
-    ]
-    seconds: dict[str, list[float]] = {name: [] for name, _, _ in ways}
+    """Print the speed of each way and its ratio to the first."""
+    ways = {
+        "one process, one thread": Way(),
+        "two processes, a thread each": Way(world=2),
+        "one process, two threads": Way(threads=2),
+        "two runs at once, apart": Way(apart=2),
+    }
+    if options.before:
+        ways = {"before": Way(tree=options.before.resolve()), "now": Way()}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory() as place:
         listed = images(Path(place), 2 * options.batch_size)
         for turn in range(options.rounds):
-            for name, world, threads in ways:
-                folder = Path(place) / f"{world}-{threads}-{turn}"
-                folder.mkdir()
-                (folder / "images.jsonl").write_text(listed)
-                spec = {"name": folder.name, "recipe": recipe_of(options), "device": "cpu"}
-                (folder / "spec.json").write_text(json.dumps(spec))
-                seconds[name] += seconds_of_steps(folder, world, threads)
-    first = np.median(seconds[ways[0][0]])
+            for number, (name, way) in enumerate(ways.items()):
+                folders = [Path(place) / f"{turn}-{number}-{each}" for each in range(way.apart)]
+                for folder in folders:
+                    folder.mkdir()
+                    (folder / "images.jsonl").write_text(listed)
+                    spec = {"name": folder.name, "recipe": recipe_of(options), "device": "cpu"}
+                    (folder / "spec.json").write_text(json.dumps(spec))
+                found = seconds_of_steps(folders, way)
+                seconds[name] += found
+                print(f"round {turn + 1}, {name}: step {np.median(found):.3f} s", flush=True)
+    first = np.median(next(iter(seconds.values())))
     print(f"{options.backbone}, batch of {options.batch_size}; load {os.getloadavg()[0]:.1f}")
     for name, values in seconds.items():
         middle = np.median(values)
@@ -146,6 +177,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--before", type=Path, metavar="TREE", help="a checkout of earlier")
     parser.add_argument("--graphs", action="store_true", help="count graphs of torch.compile")
     options = parser.parse_args()
     if options.graphs:

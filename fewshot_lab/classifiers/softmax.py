@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.floating[Any]]
+MOST_ITERATIONS, MEMORY = 60, 5
 
 
 def softmax(scores: Float) -> Float:
@@ -35,10 +36,7 @@ def fit_softmax(
     weights: Float,
     C: Float,
     *,
-    start: Float | None = None,
     tolerance: float = 1e-3,
-    max_iterations: int = 60,
-    memory: int = 5,
 ) -> Float:
     """Fit J softmax regressions, one per row weighting and penalty.
 
@@ -57,8 +55,6 @@ def fit_softmax(
         Row weights; 0 leaves a row out.
     C : array (J,)
         Inverse penalties.
-    start : array (J, p + 1, K), optional
-        Where to start from (a warm start).
     tolerance : float
         Stop once every problem's gradient, in scaled variables, is below ``tolerance`` times
         the square root of its total weight times C.
@@ -99,11 +95,9 @@ def fit_softmax(
         return loss, (gradient + penalty * W) * scale
 
     V = np.zeros((K, J, p + 1), dtype=np.float32)
-    if start is not None:
-        V += start.transpose(2, 0, 1) / scale
     loss, gradient = evaluate(V)
-    history: deque[tuple[Float, Float, Float]] = deque(maxlen=memory)
-    for _ in range(max_iterations):
+    history: deque[tuple[Float, Float, Float]] = deque(maxlen=MEMORY)
+    for _ in range(MOST_ITERATIONS):
         active = np.sqrt(_dot(gradient, gradient)) > limit
         if not active.any():
             break

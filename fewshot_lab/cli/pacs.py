@@ -196,8 +196,8 @@ def report(
         without = len(set(ids) - {each.image_id for each in originals})
         if dry_run:
             plan = plan_reports(opened, originals, without)
-            told = asdict(plan) | {"sentence": plan.sentence, "dry_run": True}
-            tell(told, plan.sentence, as_json=json, job=job)
+            planned = asdict(plan) | {"sentence": plan.sentence, "dry_run": True}
+            tell(planned, plan.sentence, as_json=json, job=job)
             return
         written = write_reports(
             opened,

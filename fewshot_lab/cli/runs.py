@@ -1,4 +1,4 @@
-"""The pretraining runs: runs, stop, clone-run, delete-run."""
+"""The pretraining runs: runs, stop, clone-run, delete-run, merge-adapter."""
 
 import time
 from pathlib import Path
@@ -104,6 +104,27 @@ def delete_run(run: RunName, json: Json = False) -> None:
     deleted = find_run(run)
     deleted.delete()
     tell({"deleted": deleted.name}, f"{deleted.name} is deleted.", as_json=json)
+
+
+@app.command(name="merge-adapter")
+def merge_adapter(
+    adapter: Annotated[Path, typer.Argument(help="A run's adapter.safetensors.")],
+    out: Annotated[Path, typer.Argument(help="The file to write.")],
+    base: Annotated[
+        str | None,
+        option(
+            "Where the weights are that it was trained on; as the run had them, if not said.",
+            metavar="FILE|NAME",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Put an adapter into the weights it was trained on: a backbone in one file."""
+    from fewshot_lab.pretrain import merge_adapter as merge
+
+    merge(adapter, out, base)
+    text = f"{out} is the whole backbone: --backbone {out} embeds with it."
+    tell({"backbone": str(out)}, text, as_json=json)
 
 
 @app.command(name="pretrain-rank", hidden=True)

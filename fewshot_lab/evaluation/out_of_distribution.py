@@ -21,12 +21,7 @@ MOST = 4096
 
 
 def make_reference(
-    prepare: Preparation,
-    labelled: NDArray[Any],
-    others: Rows,
-    *,
-    k: int = NEIGHBOUR,
-    share: float = SHARE,
+    prepare: Preparation, labelled: NDArray[Any], others: Rows, *, share: float = SHARE
 ) -> Reference | None:
     """Return what tells an image that is unlike anything labelled.
 
@@ -56,12 +51,12 @@ def make_reference(
     final = replace(prepare.blocks[0], weight=1.0)
     unit = final(labelled)
     vectors = unit[spread(unit, MOST)].astype(np.float16)
-    reference = Reference(vectors, final.gain, final.centre, min(k, len(vectors)), -1.0)
+    reference = Reference(vectors, final.gain, final.centre, min(NEIGHBOUR, len(vectors)), -1.0)
     if len(others):
         cutoff = float(np.quantile(nearest(reference, others), share))
     else:  # everything is labelled: each image by the others
         index = build_index(vectors.astype(np.float32))
-        similarity, _ = index.search(vectors.astype(np.float32), min(k + 1, len(vectors)))
+        similarity, _ = index.search(vectors.astype(np.float32), min(NEIGHBOUR + 1, len(vectors)))
         cutoff = float(np.quantile(similarity[:, -1], share))
     return Reference(vectors, final.gain, final.centre, reference.k, cutoff)
 

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fewshot_lab.images.volumes import Volume
+if TYPE_CHECKING:  # predict.py carries this text, and all that it imports
+    from fewshot_lab.images.volumes import Volume
 
 
 @dataclass(frozen=True)

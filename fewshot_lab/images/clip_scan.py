@@ -115,7 +115,8 @@ class ClipScan:
             )
         frames = [blackened(frame, boxes) for frame in frames]
         if sentence := names_sentence(burnt_in(frames), width, height):
-            self.notes.append((path, sentence))
+            later = "To blacken them, import the video into a new project, with a box over them."
+            self.notes.append((path, f"{sentence} {later}"))
         if clip_facts(file).interlaced:
             self.notes.append((path, INTERLACED))
         clip = ClipFile(
@@ -143,12 +144,11 @@ def _within(box: Box, width: int, height: int) -> Box:
 
 
 def names_sentence(marks: Sequence[Box], width: int, height: int) -> str:
-    """Say where text is burnt in, and as which boxes; nothing where none was found."""
+    """Say where text is burnt in; nothing where none was found."""
     if not marks:
         return ""
     places = list(dict.fromkeys(place_of(box, width, height) for box in marks))
-    boxes = " ".join(f"--box {','.join(map(str, box))}" for box in marks)
     return (
         f"Text or marks that never change stand at the {', '.join(places)}; they may name the "
-        f"patient. To blacken them in every frame: {boxes}"
+        "patient."
     )

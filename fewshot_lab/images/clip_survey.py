@@ -67,6 +67,9 @@ class ClipPlan:
         if self.facts is None:
             return self.trouble
         names = names_sentence(self.marks, self.facts.width, self.facts.height)
+        if names:
+            boxes = " ".join(f"--box {','.join(map(str, box))}" for box in self.marks)
+            names += f" To blacken them in every frame: {boxes}"
         return " ".join(filter(None, (INTERLACED if self.facts.interlaced else "", names)))
 
     @property

@@ -50,7 +50,7 @@ class Original:
 
 def has_fetched(project: ProjectCore) -> bool:
     """Say whether images came from a PACS: their originals are asked of it."""
-    return project.store.has_source(f"{FOLDER}/%")
+    return project.store.has_source(f"%{FOLDER}/{PREFIXES[SERIES]}-%")
 
 
 def has_originals(project: ProjectCore) -> bool:

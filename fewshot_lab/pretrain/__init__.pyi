@@ -1,4 +1,7 @@
 from .adapters import load_adapter as load_adapter
+from .architecture import architecture_of as architecture_of
+from .architecture import model_info as model_info
+from .backbone_file import merge_adapter as merge_adapter
 from .checkpoints import newest_step as newest_step
 from .checkpoints import recipe_differences as recipe_differences
 from .cost import CostEstimate as CostEstimate

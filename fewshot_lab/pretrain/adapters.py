@@ -82,6 +82,23 @@ _LAYERS: dict[str, tuple[type[LoraLinear | AplaLinear], tuple[str, ...]]] = {
 }
 
 
+def attention_blocks(backbone: nn.Module) -> list[nn.Module]:
+    """Return the attentions of a backbone that can be adapted; none of a network without any."""
+    return [
+        module
+        for module in backbone.modules()
+        if all(type(getattr(module, name, None)) is nn.Linear for name in ("qkv", "proj"))
+    ]
+
+
+def no_attention(how: str) -> str:
+    """Return the sentence for a backbone without such attention."""
+    return (
+        f"--adapt {how} needs a transformer, and this backbone has no attention whose layers it "
+        "knows: take a ViT or XCiT, or leave --adapt out."
+    )
+
+
 def adapt(backbone: nn.Module, how: str, rank: int) -> None:
     """Let all of a backbone rest, and add what learns instead.
 
@@ -100,16 +117,9 @@ def adapt(backbone: nn.Module, how: str, rank: int) -> None:
         If the backbone has no such attention.
     """
     kind, names = _LAYERS[how]
-    blocks = [
-        module
-        for module in backbone.modules()
-        if all(type(getattr(module, name, None)) is nn.Linear for name in ("qkv", "proj"))
-    ]
+    blocks = attention_blocks(backbone)
     if not blocks:
-        raise FewshotLabError(
-            f"--adapt {how} needs a transformer, and this backbone has no attention whose layers "
-            "it knows: take a ViT or XCiT, or leave --adapt out."
-        )
+        raise FewshotLabError(no_attention(how))
     if how == "lora" and rank < 1:
         raise FewshotLabError("adapt_rank is 0, but LoRA needs a rank of at least 1.")
     backbone.requires_grad_(False)
@@ -155,6 +165,28 @@ def write_adapter(path: Path, backbone: nn.Module, about: dict[str, Any]) -> Non
         write_atomically(path, save(added, texts))
 
 
+def read_adapter(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return what an adapter's file says of itself, and what was added.
+
+    Raises
+    ------
+    FewshotLabError
+        If the file is no adapter.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load_file
+
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+        added = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise FewshotLabError(f"{path} cannot be read as an adapter: {error}.") from None
+    if about.get("adapt") not in _LAYERS:
+        raise FewshotLabError(f"{path} holds no adapter.")
+    return about, added
+
+
 def load_adapter(path: Path, backbone: nn.Module) -> None:
     """Put an adapter into the backbone it was made for, and merge it.
 
@@ -170,17 +202,7 @@ def load_adapter(path: Path, backbone: nn.Module) -> None:
     FewshotLabError
         If the file is no adapter, or the backbone has other weights.
     """
-    from safetensors import SafetensorError, safe_open
-    from safetensors.torch import load_file
-
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-        added = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise FewshotLabError(f"{path} cannot be read as an adapter: {error}.") from None
-    if about.get("adapt") not in _LAYERS:
-        raise FewshotLabError(f"{path} holds no adapter.")
+    about, added = read_adapter(path)
     if about.get("base") != _digest(backbone.state_dict()):
         raise FewshotLabError(
             f"{path.name} was trained on other weights than these: it fits {about.get('backbone')} "

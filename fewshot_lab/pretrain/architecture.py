@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.backbones import SUFFIXES, cards, find, register_networks
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain.adapters import attention_blocks
 
 if TYPE_CHECKING:
     from torch import nn
@@ -106,12 +107,15 @@ class ModelInfo:
     stages : int
         How many there are from the input on, stem included.
     parameters : int
+    adaptable : bool
+        Whether it has attention to which an adapter can be added.
     """
 
     patch: int
     transformer: bool
     stages: int
     parameters: int
+    adaptable: bool
 
 
 @lru_cache(maxsize=32)
@@ -125,6 +129,7 @@ def model_info(architecture: str) -> ModelInfo:
         hasattr(network, "patch_embed") and hasattr(network, "blocks"),
         len(stages(network)),
         sum(p.numel() for p in network.parameters()),
+        bool(attention_blocks(network)),
     )
 
 

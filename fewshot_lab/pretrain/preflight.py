@@ -4,6 +4,7 @@ import os
 import shutil
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.pretrain.adapters import no_attention
 from fewshot_lab.pretrain.architecture import (
     architecture_of,
     model_info,
@@ -50,6 +51,8 @@ def check_recipe(
     architecture = architecture_of(recipe.backbone, recipe.start)
     _check_weights(recipe)
     _check_sizes(recipe, architecture)
+    if recipe.adapt != "none" and not model_info(architecture).adaptable:
+        raise FewshotLabError(f"{architecture}: {no_attention(recipe.adapt)}")
     warnings = []
     if 0 < median_side < recipe.global_size * 0.6:
         warnings.append(

@@ -10,6 +10,8 @@ from fewshot_lab.stats.intervals import Z95, Interval, codes, student, wilson
 
 Float = NDArray[np.float64]
 UNKNOWN = Interval(float("nan"), -1.0, 1.0, 0)
+FOLDS = 5
+"""Of a cross-validation."""
 
 
 def difference(
@@ -121,7 +123,6 @@ def paired_gain(
     groups: NDArray[Any] | None = None,
     *,
     level: float = 0.95,
-    folds: int = 5,
 ) -> Interval:
     """Return by how much one of two ways to classify is better, as balanced accuracy, out of fold.
 
@@ -140,7 +141,6 @@ def paired_gain(
         What stayed on one side of every split.
     level : float
         Of the interval: more than 0.95 where several comparisons are made at once.
-    folds : int
     """
     from scipy.stats import t
 
@@ -156,7 +156,7 @@ def paired_gain(
     if groups is not None:
         variance *= units / max(units - 1, 1)
     variance += float((1 / n**2).sum()) / len(n) ** 3
-    variance *= 1 + folds / (folds - 1)
+    variance *= 1 + FOLDS / (FOLDS - 1)
     half = float(t.ppf(0.5 + level / 2, max(1, units - len(n))) * np.sqrt(variance))
     value = float(mean.mean())
     return Interval(value, max(-1.0, value - half), min(1.0, value + half), len(y))

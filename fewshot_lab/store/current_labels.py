@@ -84,12 +84,10 @@ def labels_at(
     return _labels(statements, team, targets)
 
 
-def opinions_at(
-    connection: Connection, position: int | None = None, ordinals: Sequence[int] | None = None
-) -> Statements:
+def opinions_at(connection: Connection, position: int | None = None) -> Statements:
     """Return each annotator's opinion of each image, at a position of the log."""
     targets = live_targets(class_states(connection, position))
-    return _opinions(statements_at(connection, position, ordinals), targets)
+    return _opinions(statements_at(connection, position), targets)
 
 
 def statements_at(

@@ -110,15 +110,13 @@ class Images:
             )
         return ids
 
-    def files(self, image_id: str | None = None) -> list[FileRow]:
-        """Return every file that leads to an image (those of one image, if given)."""
+    def files(self) -> list[FileRow]:
+        """Return every file that leads to an image."""
         query = (
             select(files.c.path, images.c.id, files.c.file, files.c.frame)
             .join(images, images.c.ordinal == files.c.image)
             .order_by(files.c.seq)
         )
-        if image_id is not None:
-            query = query.where(images.c.id == image_id)
         with self._database.read() as connection:
             return [FileRow(*row) for row in connection.execute(query).all()]
 

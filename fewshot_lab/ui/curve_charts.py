@@ -38,8 +38,6 @@ def band(
     dash: str = "solid",
     faint: float = 0.16,
     words: str = "",
-    group: str | None = None,
-    legend: bool = True,
     filled: bool = True,
 ) -> None:
     """Draw a line with its interval as a band behind it.
@@ -52,14 +50,13 @@ def band(
         Whether the band is drawn; the hover text has the interval all the same.
     """
     low, value, high = (_percentages(shares) for shares in (low, value, high))
-    add_band(chart, x, low, high, colour, faint, visible=filled, legendgroup=group or name)
+    add_band(chart, x, low, high, colour, faint, visible=filled, legendgroup=name)
     chart.add_scatter(
         x=list(x),
         y=value,
         mode="lines+markers" if dash == "solid" else "lines",
         name=name,
-        legendgroup=group or name,
-        showlegend=legend,
+        legendgroup=name,
         line={"color": colour, "width": 2, "dash": dash},
         marker={"size": 6},
         customdata=list(zip(low, high, strict=True)),

@@ -33,6 +33,7 @@ from fewshot_lab.runs import (
 from fewshot_lab.ui import visitor
 from fewshot_lab.ui.on_error import note
 from fewshot_lab.ui.run_recipe import (
+    ask_what_learns,
     cost_is_shown,
     edit_recipe,
     known_cost,
@@ -256,6 +257,7 @@ def _recommended(
     elif start != "scratch":
         backbone = start
     confine_backbone(backbone)
+    adapt = ask_what_learns(backbone, start)
     with st.spinner("Choosing a recipe …"):
         recommended = recommend_recipe(
             n,
@@ -265,6 +267,7 @@ def _recommended(
             device=target.device,
             epochs=_epochs(),
             processes=target.processes,
+            values={} if adapt == "none" else {"adapt": adapt},
         )
     return recommended, target
 

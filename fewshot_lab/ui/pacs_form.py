@@ -24,15 +24,16 @@ def from_pacs(project: Project) -> None:
     report = fetched.report() if fetched is not None else None
     if report is not None:
         note(str(report.get("sentence", "")))
-    found = search_form(pacs, "fl-pacs")
-    if found is None:
+        pages.link("label", "Open the map", project.name)
+    matches = search_form(pacs, "fl-pacs")
+    if matches is None:
         muted(
             f"Studies of {pacs.name}. Only pixels are kept of what is fetched; patients and "
             "studies become codes. What is searched is shown here and not stored."
         )
         return
-    chosen = choose_studies(found, "fl-pacs")
-    if not found[0]:
+    chosen = choose_studies(matches, "fl-pacs")
+    if not matches[0]:
         return
     group, step = ask_group(), ask_step()
     if chosen:
@@ -42,11 +43,13 @@ def from_pacs(project: Project) -> None:
             "localizers left out."
         )
     if st.button("Fetch", type="primary", disabled=not chosen, key="fl-pacs-fetch"):
-        words = [*named(project, chosen, "study"), "--prepare", "--slices", str(step)]
+        words = [*named(project, chosen), "--prepare", "--slices", str(step)]
         words += ["--group-field", group] if group else []
         modality = st.session_state["fl-pacs-modality"].strip().upper()
         work.start(project, VERB, words + (["--modality", modality] if modality else []))
         del st.session_state["fl-pacs-found"]
+        # The form leaves the page meanwhile; the next one begins with the same choice.
+        st.session_state["fl-turn"] = st.session_state.get("fl-turn", 0) + 1
         pages.go("import", project.name)
 
 
@@ -73,15 +76,15 @@ def search_form(pacs: Pacs, key: str) -> tuple[list[FoundStudy], bool] | None:
                     date=on,
                     modality=modality.strip().upper(),
                 )
-    found: tuple[list[FoundStudy], bool] | None = st.session_state.get(f"{key}-found")
-    return found
+    matches: tuple[list[FoundStudy], bool] | None = st.session_state.get(f"{key}-found")
+    return matches
 
 
 def choose_studies(
-    found: tuple[list[FoundStudy], bool], key: str, *, several: bool = False
+    matches: tuple[list[FoundStudy], bool], key: str, *, several: bool = False
 ) -> list[FoundStudy]:
     """Show the studies that were found; return those that are ticked."""
-    studies, more = found
+    studies, more = matches
     if not studies:
         muted("No study matches.")
         return []
@@ -97,10 +100,10 @@ def choose_studies(
     return [studies[row] for row in table.selection.rows if row < len(studies)]
 
 
-def named(project: Project, studies: list[FoundStudy], option: str) -> list[str]:
+def named(project: Project, studies: list[FoundStudy], option: str = "") -> list[str]:
     """Return what names studies to a job: codes and dates, as a job's words are on the disk."""
     codes = [study_code(project, study.uid) for study in studies]
-    if option != "study":
+    if option:
         codes = [word for code in codes for word in (option, code)]
     days = dict.fromkeys(study.date for study in studies if study.date)
     return [*codes, *(word for day in days for word in ("--date", day))]
@@ -110,4 +113,5 @@ def _row(study: FoundStudy) -> tuple[str, ...]:
     day = study.date
     shown = f"{day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 else day
     figures = (count(study.series), count(study.images))
-    return (shown, study.modalities, *figures, study.patient, study.description)
+    name = study.patient.replace("^", ", ", 1).replace("^", " ")  # PS3.5, 6.2.1.1
+    return (shown, study.modalities, *figures, name, study.description)

@@ -5,12 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pacs import connect, has_fetched, has_originals, is_set_up
 from fewshot_lab.project import Project
 from fewshot_lab.ui import visitor, work
 from fewshot_lab.ui.fragments import muted
-from fewshot_lab.ui.on_error import note, sentences
+from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.pacs_form import choose_studies, named, search_form
 from fewshot_lab.ui.typed_paths import confine
 from fewshot_lab.words import plural
@@ -87,12 +86,12 @@ def _form(project: Project) -> None:
             key="fl-report-folder",
             help="On the machine that runs Fewshot Lab. The files name patients.",
         ).strip()
-        if typed:
-            if not Path(typed).is_absolute():
-                raise FewshotLabError(f"Type the whole path, from its root: /{typed}?")
+        able = Path(typed).is_absolute()
+        if able:
             confine(Path(typed))
+        elif typed:
+            alert(f"Type the whole path, from its root: /{typed}?")
         words = [typed, *words]
-        able = bool(typed)
     else:
         words.append("--send")
         able = True
@@ -108,7 +107,9 @@ def _fetched_studies(project: Project) -> list[str]:
     muted("Originals of fetched images are in the PACS: search their studies, and tick them.")
     with sentences():
         pacs = connect(attempts=1)
-        found = search_form(pacs, "fl-report-pacs")
-        if found is not None:
-            return named(project, choose_studies(found, "fl-report-pacs", several=True), "--study")
+        matches = search_form(pacs, "fl-report-pacs")
+        if matches is not None:
+            return named(
+                project, choose_studies(matches, "fl-report-pacs", several=True), "--study"
+            )
     return []

@@ -10,8 +10,32 @@ from fewshot_lab.ui.typed_paths import confine_backbone
 from fewshot_lab.words import count, duration
 
 _GUESSED = "fl-cost-guessed"
+_LEARNS = {
+    "none": "All of the network",
+    "lora": "A small addition (LoRA)",
+    "apla": "One layer of each block (APLA)",
+}
 _RATES = (2000, 59)
 """Images a second of one H100, as measured (docs/pretraining.md)."""
+
+
+def ask_what_learns(backbone: str, start: str) -> str:
+    """Ask whether all of a transformer is to learn; of other networks, and new ones, all does."""
+    from fewshot_lab.pretrain import architecture_of, model_info
+
+    if start == "scratch" or not model_info(architecture_of(backbone, start)).adaptable:
+        return "none"
+    return st.selectbox(
+        "What learns",
+        list(_LEARNS),
+        format_func=lambda how: _LEARNS[how],
+        help="For networks that are too large for this machine: their weights rest, and few learn, "
+        "in about half the memory. LoRA adds two thin matrices to the layers around each "
+        "attention; APLA lets the one layer after each attention learn. What comes out is a whole "
+        "backbone all the same.",
+        key="fl-run-adapt",
+        width=420,
+    )
 
 
 def edit_recipe(recommended: RecommendedRecipe, key: str) -> Recipe | None:

@@ -226,7 +226,6 @@ def import_arguments(
     tiling: Tiling | None = None,
     clips: ClipSettings | None = None,
     slices: SliceStep | None = None,
-    prepare: bool = True,
 ) -> list[str]:
     """Return the arguments of the import job."""
     arguments = [str(path) for path in sources]
@@ -250,6 +249,4 @@ def import_arguments(
         arguments += clip_arguments(clips)
     if slices is not None and slices != SliceStep():
         arguments += ["--slices", str(slices)]
-    if prepare:
-        arguments.append("--prepare")
-    return arguments
+    return [*arguments, "--prepare"]

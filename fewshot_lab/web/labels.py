@@ -180,7 +180,9 @@ def labels_csv(state: PageState, request: Request) -> Response:
     writer.writeheader()
     log = str(state.project.store.log_head(at))  # what "verify" knows these labels again by
     rows = visible_labels(state.project, visibility, at)
-    writer.writerows(text_row(row | {"log": log}) for row in rows)
+    for row in rows:
+        machine = "true" if row["machine"] else "false"  # as the other tables of labels
+        writer.writerow(text_row(row | {"machine": machine, "log": log}))
     state.project.store.note("export", kind="labels", at=at)
     name = f"{state.project.name}-labels{f'-{at}' if at else ''}.csv"
     return Response(

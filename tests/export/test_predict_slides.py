@@ -54,10 +54,15 @@ def test_tiles_are_those_that_an_import_makes(slides, tmp_path, mpp, overlap, sh
         assert np.array_equal(np.asarray(each.read()), np.asarray(read_rgb(tile.file, tile.frame)))
 
 
-def test_no_name_of_the_script_means_two_things() -> None:
+def test_the_script_imports_little_and_no_name_of_it_means_two_things() -> None:
     """It is put together from files, of which the later one's names would replace the earlier's."""
     names: Counter[str] = Counter()
-    for node in ast.parse(predict_py()).body:
+    body = ast.parse(predict_py()).body
+    packages = {a.name for node in body if isinstance(node, ast.Import) for a in node.names}
+    packages |= {str(node.module) for node in body if isinstance(node, ast.ImportFrom)}
+    packages = {name.partition(".")[0] for name in packages} - sys.stdlib_module_names
+    assert packages == {"numpy", "PIL"}
+    for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names[node.name] += 1
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]

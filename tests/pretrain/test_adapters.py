@@ -7,12 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fewshot_lab.backbones import find
+from fewshot_lab.backbones import Preprocessing, find
+from fewshot_lab.cli.main import run as verb
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.pretrain import Recipe, read_metrics
+from fewshot_lab.pretrain import Recipe, check_recipe, read_metrics
 from fewshot_lab.pretrain import schedules as schedules
 from fewshot_lab.pretrain.adapters import adapt, load_adapter, merged_state, write_adapter
 from fewshot_lab.pretrain.architecture import create
+from fewshot_lab.pretrain.backbone_file import write_backbone
 from fewshot_lab.pretrain.multi_crop_network import starting_backbone
 
 from .conftest import train_run
@@ -24,10 +26,10 @@ def added(state):
     return {key: value for key, value in state.items() if ".lora_" in key or ".apla_" in key}
 
 
-def adapted(how, rank):
+def adapted(how, rank, plain=None):
     """Return a small ViT, and the same with an adapter that has learnt something."""
     torch.manual_seed(0)
-    plain = create("test_vit").eval()
+    plain = (plain or create("test_vit")).eval()
     changed = copy.deepcopy(plain)
     adapt(changed, how, rank)
     with torch.no_grad():
@@ -76,12 +78,43 @@ def test_what_does_not_fit_is_told(tmp_path):
         load_adapter(tmp_path / "b.safetensors", plain)
     with pytest.raises(FewshotLabError, match="needs a transformer"):
         adapt(create("test_resnet"), "apla", 0)
+    with pytest.raises(FewshotLabError, match="test_resnet: --adapt lora needs a transformer"):
+        check_recipe(Recipe(backbone="test_resnet", start="scratch", adapt="lora"), 500)
     for values, words in (
         ({"adapt": "lorra"}, "adapt is 'lorra'"),
         ({"adapt_rank": -1}, "least 0"),
     ):
         with pytest.raises(FewshotLabError, match=words):
             Recipe.from_dict(values)
+
+
+@pytest.mark.parametrize(("how", "rank"), WAYS[::2])
+def test_an_adapter_and_its_base_become_one_file(how, rank, tmp_path, capsys):
+    base, moved, adapter = (tmp_path / f"{name}.safetensors" for name in ("base", "moved", "a"))
+    shape = {"architecture": "test_vit", "dimensions": 64, "preprocessing": Preprocessing(size=32)}
+    write_backbone(base, create("test_vit").state_dict(), **shape, about={"title": "base"})
+    _, changed = adapted(how, rank, find(base).network())
+    about = {"adapt": how, "adapt_rank": rank, "backbone": "test_vit", "start": str(base)}
+    write_adapter(adapter, changed, {**about, "title": "night", "training": "DINO on cells"})
+    out = tmp_path / "whole.safetensors"
+    line = ["merge-adapter", str(adapter), str(out)]
+    assert verb(line) == 0
+    whole = find(out)
+    assert (whole.card.title, whole.card.training) == ("night", "DINO on cells")
+    assert whole.preprocessing == find(base).preprocessing
+    images = torch.rand(3, 3, 32, 32)
+    with torch.no_grad():
+        assert (whole.network()(images) - changed(images)).abs().max() < 1e-5
+    assert verb(line) == 1
+    assert "exists: name another file" in capsys.readouterr().err
+    base.rename(moved)
+    line[-1] = str(tmp_path / "again.safetensors")
+    assert verb(line) == 1
+    assert "--base says where" in capsys.readouterr().err
+    assert verb([*line, "--base", str(moved)]) == 0
+    assert load_file(line[-1]).keys() == load_file(out).keys()
+    assert verb([*line[:2], str(tmp_path / "no.safetensors"), "--base", str(out)]) == 1
+    assert "other weights than these" in capsys.readouterr().err
 
 
 @pytest.mark.slow

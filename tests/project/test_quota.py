@@ -63,6 +63,9 @@ def test_copies_of_tiles_and_frames_count_as_what_they_take(tmp_path: Path, home
             project.import_images(source, tiling=tiling, copy=True)
             taken = bytes_on_disk(project.folder / "images")
             assert len(project.store.ids()) == n
+        with Project.create(f"{name} in place") as project:
+            set_quota(project, Quota(gb=1e-6))  # parts of slides and videos are read from them
+            assert project.import_images(source, tiling=tiling).added == n
         with Project.create(f"{name} small") as project:
             set_quota(project, Quota(gb=(bytes_on_disk(project.folder) + 0.6 * taken) / 1e9))
             with pytest.raises(FewshotLabError, match="may take"):

@@ -16,7 +16,7 @@ TEXT = (Path(__file__).resolve().parents[2] / "docs" / "pretraining.md").read_te
 
 def commands() -> list[str]:
     lines = re.findall(r"python -m fewshot_lab ([^`\"\n]*)", TEXT)
-    verbs = "pretrain|runs|stop|clone-run|delete-run"
+    verbs = "pretrain|runs|stop|clone-run|delete-run|merge-adapter"
     return lines + re.findall(rf"`((?:{verbs}) [^`]*)`", TEXT)
 
 

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import timm
+import torch
+from safetensors.torch import save_model
 from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import pretrain
@@ -97,6 +100,29 @@ def test_a_new_run_is_proposed_with_its_recipe(open_app: Callable[..., AppTest])
     app.button(key="fl-start-run").click().run()
     assert "cannot name a run" in words(app)
     assert list_runs() == []
+
+
+@pytest.mark.usefixtures("blood")
+def test_of_a_transformer_a_small_part_may_learn(
+    open_app: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    def asked(app: AppTest) -> list[str]:
+        return [box.label for box in app.selectbox if box.label == "What learns"]
+
+    torch.manual_seed(0)
+    weights = tmp_path / "vit.safetensors"
+    save_model(timm.create_model("test_vit", num_classes=0), str(weights))
+    app = open_app("pretrain.py", "blood")
+    assert not asked(app)  # of convolutions, all learns
+    app.selectbox(key="fl-run-start").set_value("file").run()
+    app.text_input(key="fl-run-file").set_value(f"{weights}::test_vit").run()
+    app.selectbox(key="fl-run-adapt").set_value("lora").run()
+    assert not app.exception
+    (frame,) = (f for f in app.dataframe if "adapt" in set(f.value["value"]))
+    values = dict(zip(frame.value["value"], frame.value["is"], strict=True))
+    assert (values["adapt"], values["adapt_rank"]) == ("lora", "16")
+    app.selectbox(key="fl-run-start").set_value("scratch").run()
+    assert not asked(app)  # nor of random weights, where there is nothing to keep
 
 
 @pytest.mark.usefixtures("home")
