@@ -26,7 +26,9 @@ def search(page: Page) -> None:
     page.get_by_role("button", name="Search the PACS").click()
     table = page.get_by_test_id("stDataFrameResizable")
     table.wait_for()
+    page.locator("[data-test-script-state=notRunning]").wait_for()
     table.scroll_into_view_if_needed()
+    page.wait_for_timeout(800)  # what stood above it is gone, and it stands still
     box = table.bounding_box()
     assert box
     page.mouse.click(box["x"] + 16, box["y"] + 52)
@@ -58,6 +60,7 @@ def test_a_study_is_fetched_and_a_report_goes_back(
         page.goto(f"{server.url}/export?project=chest")
         page.get_by_role("heading", name="Reports for the PACS").wait_for()
         search(page)
+        page.locator("[data-test-script-state=notRunning]").wait_for()
         page.get_by_role("button", name="Count the reports").click()
         send = page.get_by_role("button", name="Send 1 report to 127.0.0.1")
         send.wait_for(timeout=60_000)
