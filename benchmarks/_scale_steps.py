@@ -13,6 +13,7 @@ from _drawn import blocks
 from fewshot_lab.embeddings import Embeddings, build_index, pca_map
 from fewshot_lab.live import LiveSession, page_state_of
 from fewshot_lab.project import Project
+from fewshot_lab.project.copies import Copies
 from fewshot_lab.store import LabelAction, NewImage
 
 NAME = "drawn"
@@ -21,6 +22,7 @@ PER_CLASS = 25
 PICTURES = 64
 QUERIES = 200
 KEYS = 5
+CHUNK = 4096
 
 Figures = dict[str, float]
 
@@ -154,17 +156,18 @@ def opened(n: int, d: int, clock: Clock) -> None:
     _ = project.embedding_folder  # its fingerprint: the same whatever the number of images
     with clock("open embeddings"):
         embeddings = project.require_embeddings()
-    with clock("embeddings as a matrix"):
-        matrix = embeddings.matrix()
-        assert matrix.shape == (n, d)
+    vectors = embeddings.vectors()
+    with clock("read once, in blocks"):
+        for start in range(0, n, CHUNK):
+            assert vectors[start : start + CHUNK].shape[1] == d
     with clock("PCA picture"):
-        pca_map(matrix)
+        pca_map(vectors)
     project.close()
 
 
 def pool(n: int, d: int, clock: Clock) -> None:
     project = Project.open(NAME)
-    project.require_embeddings().matrix()
+    project.require_embeddings()
     with clock("pool"):
         _ = project.pool.levelled
     project.close()
@@ -200,6 +203,14 @@ def together(n: int, d: int, clock: Clock) -> None:
     _ = project.pool
     with clock("near-duplicates and groups"):
         _ = project.splits.grouping
+    project.close()
+
+
+def copies(n: int, d: int, clock: Clock) -> None:
+    """Compare thumbnails; each is one of 64, so that all have more candidates than real ones."""
+    project = Project.open(NAME)
+    with clock("copies by their pixels"):
+        Copies(project).compare()
     project.close()
 
 
@@ -315,6 +326,7 @@ STEPS: dict[str, Callable[[int, int, Clock], None]] = {
     "pool": pool,
     "index": index,
     "together": together,
+    "copies": copies,
     "umap": umap,
     "refit": refit,
     "page": page,

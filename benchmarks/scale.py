@@ -24,7 +24,19 @@ from pathlib import Path
 # Run from a checkout, without installing.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-STEPS = ("rows", "embed", "opened", "pool", "index", "together", "umap", "refit", "page", "export")
+STEPS = (
+    "rows",
+    "embed",
+    "opened",
+    "pool",
+    "index",
+    "together",
+    "copies",
+    "umap",
+    "refit",
+    "page",
+    "export",
+)
 
 
 def child(step: str, n: int, d: int) -> None:

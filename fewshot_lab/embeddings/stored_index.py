@@ -32,6 +32,9 @@ CANDIDATES = 20
 CODE = 64
 """Bytes of a code, where that is a quarter of the numbers or less."""
 
+ROTATED_FROM = 39 * 256
+"""Vectors from which a rotation and 256 centroids are learnt; from fewer 16, and no rotation."""
+
 LARGEST_SAMPLE = 1_000_000
 _BLOCK = 16_384
 
@@ -175,8 +178,7 @@ def _trained(vectors: Vectors, n: int, kind: str) -> Any:
     faiss = load_faiss()
     d = sample.shape[1]
     code = math.gcd(CODE, max(1, d // 4))
-    # 256 centroids want some ten thousand vectors; fewer get 16, and no rotation is learnt.
-    enough = len(sample) >= 39 * 256
+    enough = len(sample) >= ROTATED_FROM
     name = f"OPQ{code},IVF{cells},PQ{code}" if enough else f"IVF{cells},PQ{code}x4"
     index = faiss.index_factory(d, name, faiss.METRIC_INNER_PRODUCT)
     if enough:

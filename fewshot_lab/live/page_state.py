@@ -58,6 +58,8 @@ class PageState:
         self.strategies: dict[str, str] = {}
         # When each annotator did something last (monotonic seconds).
         self.acted_at: dict[str, float] = {}
+        # What pages are answered from, by viewer; here, so that it goes with the project.
+        self.page_contents: OrderedDict[str, Any] = OrderedDict()
 
     @cached_property
     def _marker(self) -> int:

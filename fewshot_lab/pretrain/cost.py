@@ -119,8 +119,9 @@ def forecast(
     memory = cost.memory_gb + max(0, part - cost.images) * cost.memory_per_image_gb
     each = f"; {processes} processes, if they keep pace with the one measured" * (processes > 1)
     measured = f" Measured {ago(cost.at)}." if time.time() - cost.at > 60 else ""
+    speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
     sentence = (
-        f"About {rate:,.0f} images a second here, so {duration(total)} for "
+        f"About {speed} images a second here, so {duration(total)} for "
         f"{recipe.steps:,} steps of {recipe.batch_size}, checks, checkpoints and the start "
         f"({duration(total - training)}) included{each}; {memory:.1f} GB of memory.{measured}"
     )
@@ -136,10 +137,10 @@ def shorter_steps(recipe: Recipe, cost: CostEstimate) -> int | None:
     Returns
     -------
     int or None
-        None where the run is short enough; 0 where so few steps fit that they were never seen to
-        help.
+        None where the run is short enough, or of few steps as it is; 0 where so few fit that they
+        were never seen to help.
     """
-    if 3600 * cost.hours <= _LONG:
+    if 3600 * cost.hours <= _LONG or recipe.steps <= _LEAST_STEPS:
         return None
     fitting = int((_SHORT - cost.fixed_seconds) / _seconds_per_step(recipe, cost))
     return fitting if fitting >= _LEAST_STEPS else 0

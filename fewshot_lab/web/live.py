@@ -5,9 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 import time
-from collections import OrderedDict
 from threading import Lock
-from weakref import WeakKeyDictionary
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -34,7 +32,6 @@ KEPT_CONTENTS = 32
 # A page that waits keeps a thread: labels and pictures must not queue behind those.
 WAITING = CapacityLimiter(256)
 
-_contents: WeakKeyDictionary[PageState, OrderedDict[str, PageContents]] = WeakKeyDictionary()
 _away: list[float] = []
 """A heap: when the pages that were told to come later do."""
 _lock = Lock()
@@ -106,7 +103,7 @@ def _shared_news(state: PageState, have: dict[str, str], rev: int, position: int
     viewer = _viewer(state, annotator_in(have), position)
     moment = rev, position, int(time.monotonic() / BEAT)
     with _lock:
-        kept = _contents.setdefault(state, OrderedDict())
+        kept = state.page_contents
         contents = kept.get(viewer)
         if contents is None or contents.moment != moment:
             kept[viewer] = contents = PageContents(state, annotator_in(have), moment, contents)

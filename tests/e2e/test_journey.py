@@ -17,6 +17,7 @@ from .test_label_page import add_class, labelled, lasso, to_images, until
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("own_home")
 def test_from_a_folder_to_predictions_elsewhere(
     page: Page, server: Server, cells: Path, tmp_path: Path, bare_python: Path
 ) -> None:

@@ -22,6 +22,7 @@ def drop(page: Page, number: int, files: list[Path] | Path) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").nth(number).set_input_files(files)
 
 
+@pytest.mark.usefixtures("own_home")
 def test_a_dropped_folder_is_imported_embedded_and_mapped(
     page: Page, server: Server, cells: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_labels_go_to_another_tool_and_come_back_changed(
     assert said == {("kim", "round"), ("kim", "square"), ("zoe@clinic", "oval")}
 
 
+@pytest.mark.usefixtures("own_home")
 def test_a_zip_that_is_no_bundle_is_said(page: Page, server: Server, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "wrong.zip", "w") as archive:
         archive.writestr("notes.txt", "nothing")

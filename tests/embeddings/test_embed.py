@@ -237,6 +237,7 @@ def test_slurms_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert part_of_run((0, 2)) == (0, 2)
 
 
+@pytest.mark.exhaustive  # its environment is read, and parts add up: above
 def test_torchrun_itself(tmp_path: Path, backbone: Backbone, pictures: list[ImageItem]) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += [str(WORKER), backbone.name, str(listed(tmp_path, pictures)), str(tmp_path / "e")]

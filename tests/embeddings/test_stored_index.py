@@ -81,6 +81,23 @@ def test_parts_put_together_are_the_whole(tmp_path: Path, vectors: Vectors, kind
     assert [path.name for path in (tmp_path / "parts").iterdir() if path.is_dir()] == []
 
 
+@pytest.mark.exhaustive  # learning the rotation takes 26 s of a processor
+def test_codes_of_rotated_vectors_are_built_in_parts_and_added_to(
+    tmp_path: Path, matrix: np.ndarray, vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of large projects: a rotation is learnt, and codes of 256 centroids (OPQ, IVF-PQ)."""
+    monkeypatch.setattr("fewshot_lab.embeddings.stored_index.ROTATED_FROM", 1_000)
+    n = N - 300
+    missing = [build_part(tmp_path, vectors, n, mark(n), part=(i, 2), kind="pq") for i in (1, 0)]
+    assert missing == [1, 0]
+    index = opened(tmp_path)
+    index.add(vectors, N, mark(N))
+    index = opened(tmp_path)
+    assert (index.rows, index.kind) == (N, "pq")
+    assert recall(index, matrix) == pytest.approx(index.recall, abs=0.02)
+    assert index.recall >= 0.98
+
+
 def test_what_is_added_is_found_as_in_a_new_index(
     tmp_path: Path, matrix: np.ndarray, vectors: Vectors
 ) -> None:

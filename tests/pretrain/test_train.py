@@ -44,6 +44,11 @@ def statistics(state):
     return {name: value for name, value in state["teacher"].items() if ".running_" in name}
 
 
+def gradients(state):
+    """Return all gradients of a first step, as Adam keeps them."""
+    return torch.cat([kept["exp_avg"].flatten() for kept in state["optimiser"]["state"].values()])
+
+
 def furthest(one, other):
     return max(float((a - other[name]).abs().max()) for name, a in one.items())
 
@@ -152,9 +157,9 @@ def test_killed_three_times_it_ends_with_the_same_bits(make_run, backbone):
 def test_two_processes_share_their_batchnorm(make_run, port):
     # Of a network without BatchNorm, test_several_processes says the same.
     options = {
-        "steps": 10,
+        "steps": 5,
         "backbone": "test_resnet",
-        "checkpoint_steps": 5,
+        "checkpoint_steps": 1,
         "keep": 9,
         # Gentle: an untrained network with BatchNorm blows the last digits up from step to step.
         "learning_rate": 2e-5,
@@ -164,9 +169,13 @@ def test_two_processes_share_their_batchnorm(make_run, port):
     train_run(one)
     ranks = start_ranks(two, 2, port=port)
     assert [rank.wait(240) for rank in ranks] == [0, 0], (two / "log.txt").read_text()
-    start, alone, together = checkpoint(one, 0), checkpoint(one, 10), checkpoint(two, 10)
+    # The first gradient tells best: Adam has not yet made equal steps of what is nearly 0. One
+    # process differs from itself on two threads by as much, 6e-6: the order of float32's sums.
+    alone, together = gradients(checkpoint(one, 1)), gradients(checkpoint(two, 1))
+    assert (alone - together).norm() < 5e-5 * alone.norm()
+    start, alone, together = checkpoint(one, 0), checkpoint(one, 5), checkpoint(two, 5)
     difference = furthest(weights(alone), weights(together))
-    assert difference < 3e-5
+    assert difference < 1e-5
     assert furthest(weights(alone), weights(start)) > 30 * difference
     for name, value in statistics(alone).items():
         assert torch.allclose(value, statistics(together)[name], rtol=1e-4, atol=1e-4), name

@@ -1,8 +1,10 @@
 """Many pages that listen at a time: packed once, and never in the way of a label."""
 
+import gc
 import shutil
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,6 +89,16 @@ def test_what_the_classifier_says_is_made_once_for_all_that_lack_it(
     heads = [unpack(live._wait(state, {"rev": f"0.{k}", "hold": "0"}).body)[0] for k in range(1, 9)]
     assert all(head["model"] and head["rev"] for head in heads)
     assert len(made) == len(set(made)) < 8
+
+
+def test_what_pages_are_answered_from_goes_with_the_project(project: Project) -> None:
+    state = page_state_of("cells")
+    live._wait(state, {"hold": "0"})
+    kept = weakref.ref(state)
+    forget("cells")
+    del state
+    gc.collect()
+    assert kept() is None
 
 
 def test_a_message_is_the_same_zipped_or_not(project: Project) -> None:
