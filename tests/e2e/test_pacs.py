@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from fewshot_lab.project import Project
 
-from ..pacs.conftest import CT, STUDY, TOKEN, Orthanc, orthanc, stored  # noqa: F401
+from ..pacs.conftest import STUDY, TOKEN, Orthanc, orthanc, stored  # noqa: F401
 from .conftest import Server
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.exhaustive]
@@ -20,14 +20,18 @@ def named_pacs(orthanc: Orthanc, stored: list[Path], monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("FEWSHOT_LAB_PACS_TOKEN", TOKEN)
 
 
-def search(page: Page, nth: int) -> None:
+def search(page: Page) -> None:
+    """Search the study and tick the first row; the table is a canvas."""
     page.get_by_role("textbox", name="Accession number").fill("A-7")
     page.get_by_role("button", name="Search the PACS").click()
-    table = page.get_by_test_id("stDataFrameResizable").nth(nth)
+    table = page.get_by_test_id("stDataFrameResizable")
     table.wait_for()
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    table.scroll_into_view_if_needed()
+    page.wait_for_timeout(800)  # what stood above it is gone, and it stands still
     box = table.bounding_box()
     assert box
-    page.mouse.click(box["x"] + 16, box["y"] + 52)  # the first row's tick; the table is a canvas
+    page.mouse.click(box["x"] + 16, box["y"] + 52)
 
 
 def test_a_study_is_fetched_and_a_report_goes_back(
@@ -40,7 +44,7 @@ def test_a_study_is_fetched_and_a_report_goes_back(
     Project.create("chest", home=home).close()
     page.goto(f"{server.url}/import?project=chest")
     page.get_by_text("From the PACS").click()
-    search(page, 0)
+    search(page)
     expect(page.get_by_text("before slices are chosen and localizers left out")).to_be_visible()
     page.get_by_text("Every nth").click()
     page.get_by_role("button", name="Fetch", exact=True).click()
@@ -55,7 +59,8 @@ def test_a_study_is_fetched_and_a_report_goes_back(
 
         page.goto(f"{server.url}/export?project=chest")
         page.get_by_role("heading", name="Reports for the PACS").wait_for()
-        search(page, 0)
+        search(page)
+        page.locator("[data-test-script-state=notRunning]").wait_for()
         page.get_by_role("button", name="Count the reports").click()
         send = page.get_by_role("button", name="Send 1 report to 127.0.0.1")
         send.wait_for(timeout=60_000)
