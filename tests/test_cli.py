@@ -120,7 +120,8 @@ def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
 
     code, out, _ = terminal("predictions", "blood")
     assert code == 0
-    assert out.startswith("image,path,label,annotator,split,predicted,probability,is_training\n")
+    columns = "image,path,label,annotator,split,predicted,probability,is_training,log"
+    assert out.startswith(columns + "\n")
     assert out.count("\n") == 41
     code, out, _ = terminal("labels", "blood")
     assert out.count("\n") == 11
