@@ -116,7 +116,8 @@ def test_the_reference_test_set_is_not_looked_at(project):
     np.testing.assert_array_equal(moved.rotation, pool.rotation)
     np.testing.assert_array_equal(after, before)
     project.splits.set_test_rule(TestRule("none"))
-    assert not np.allclose(project.pool.prepare(X[:8]), pool.prepare(X[:8]))
+    seen, _ = learnt()
+    assert not np.allclose(seen.prepare(X[:8]), pool.prepare(X[:8]))
 
 
 def test_why_labels_do_not_train_is_said(home):

@@ -25,6 +25,7 @@ FIELDS = {
     ("new_run", "A file on this machine, or a model of timm"): "start",
     ("new_run", "Architecture, as timm names it"): "start",
     ("new_run", "Name of the run"): "text",
+    ("report_form", "Folder for the reports, outside of the project"): "reports",
     ("run_recipe", "shown"): "start",  # the table of the recipe: its rows backbone and start
 }
 TEXT = {
