@@ -199,7 +199,11 @@ def test_it_defines_nothing_twice_and_imports_nothing_else():
             imported.add((node.module or "").split(".")[0])
         elif isinstance(node, ast.Import):
             imported |= {alias.name.split(".")[0] for alias in node.names}
-    optional = {"openslide", "pydicom", "tifffile"}  # imported late, each with a sentence where it is missing
+    optional = {
+        "openslide",
+        "pydicom",
+        "tifffile",
+    }  # imported late, each with a sentence where it is missing
     assert imported - sys.stdlib_module_names - optional == {"numpy", "PIL", "onnxruntime"}
     top = [n for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom))]
     assert not optional & {word for n in top for word in ast.unparse(n).split()}
