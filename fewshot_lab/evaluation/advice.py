@@ -63,7 +63,10 @@ class Advice:
     def sentence(self) -> str:
         """What the next labels are worth."""
         if self.curve is None:
-            return "Four labels of two classes each are needed before a curve can be drawn."
+            return (
+                "Before a curve can be drawn, two classes need four labels each, of two groups "
+                "(slides, patients) or more."
+            )
         gain = self.curve.gain
         worth = f"{about(gain)} of balanced accuracy ({points(gain)}, in 4 of 5 cases)"
         if self.done:

@@ -92,7 +92,7 @@ def learning_curve(
     Returns
     -------
     LearningCurve or None
-        None with fewer than two classes of four labels each.
+        None with fewer than two classes of four labels each, and where nothing can be left out.
     """
     y = np.asarray(y, dtype=np.int64)
     audit = np.zeros(len(y), dtype=bool) if audit is None else audit
@@ -110,6 +110,8 @@ def learning_curve(
     n = int(usable.sum())
     repeats = repeats or (8 if n <= 300 else 5 if n <= 1000 else 3)
     plan, sizes = plan_fits(code, together, usable, audit, repeats, seed)
+    if not plan.train:  # all of them belong together: none can be left out
+        return None
     predicted = subset_predictions(
         pool,
         rows,

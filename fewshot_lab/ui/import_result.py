@@ -60,6 +60,7 @@ def show(project: Project) -> bool:
             ("First slice", "Note"),
             report.get("volume_notes", []),
             "volumes.csv",
+            expanded=len(report.get("volume_notes", [])) <= 8,
         )
         paths = paths_of(project, sorted({first for _, first in report["duplicates"]}))
         duplicates = [(path, paths.get(first, first)) for path, first in report["duplicates"]]
@@ -100,6 +101,7 @@ def leaves_out(report: dict[str, Any]) -> bool:
         report["refused"]
         or report.get("conflicts")
         or report.get("notes")
+        or report.get("volume_notes")
         or unread
         or failed_to_embed(report)
     )

@@ -28,8 +28,6 @@ def show_export(project: Project) -> None:
     """Draw the part of the page Export that writes files for other tools."""
     st.header("Other tools")
     muted("Labels and predictions as another tool reads them. Images stay where they are.")
-    if work.is_busy(project, "exchange-out"):
-        return
     left, right = st.columns([1, 2], gap="large")
     with left:
         kind: FormatName = st.selectbox("Tool", list(FORMATS), format_func=_title, key="fl-tool")
@@ -37,6 +35,9 @@ def show_export(project: Project) -> None:
     file = exports_folder(project) / "tools" / f"{project.name}-{form.file}"
     with right:
         muted(f"{form.carries}{_cost(project) if form.numbers else ''}")
+        # The choice stays on the page meanwhile: Streamlit forgets a field with its page.
+        if work.is_busy(project, "exchange-out"):
+            return
         with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
             if st.button(f"Write for {form.title}", key="fl-tool-write"):
                 file.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from fewshot_lab.exchange import OutlinePreview, label_by_outlines, preview_outlines
 from fewshot_lab.project import Project, slides_of
-from fewshot_lab.ui import session
+from fewshot_lab.ui import session, sources
 from fewshot_lab.ui.fragments import muted, plainly
 from fewshot_lab.ui.import_outcome import remember_outcome, show_outcome
 from fewshot_lab.ui.import_result import table_html
@@ -42,7 +42,7 @@ def show(project: Project) -> None:
         key=f"fl-outlines-least-{turn}",
     )
     with sentences(), tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "outlines.geojson"
+        file = Path(folder) / sources.safe_path(dropped.name).name
         file.write_bytes(dropped.getbuffer())
         preview = preview_outlines(
             project,

@@ -71,7 +71,7 @@ def _one(project: Project, kind: SlideKind, *, ready: bool) -> None:
     if st.button(title, disabled=not ready, key=f"fl-{VERB}-{kind}"):
         work.start(project, VERB, [str(file), "--as", kind])
         st.rerun()
-    st.caption(caption if ready else f"{caption} They come with the classifier.")
+    caption = caption if ready else f"{caption} They come with the classifier."
     if file.exists():
         there = file.stat()
         st.download_button(
@@ -83,4 +83,5 @@ def _one(project: Project, kind: SlideKind, *, ready: bool) -> None:
             key=f"fl-slides-{kind}",
         )
         when = time.strftime("%-d %b %Y, %H:%M", time.localtime(there.st_mtime))
-        muted(f"Written {when}.")
+        caption += f" Written {when}."
+    st.caption(caption)

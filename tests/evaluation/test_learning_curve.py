@@ -169,6 +169,8 @@ def test_too_few_labels_make_no_curve_and_the_same_labels_the_same_one():
     assert learning_curve(Pool(X), np.arange(6), np.array([0, 0, 0, 1, 1, 1])) is None
     one = np.zeros(60, dtype=np.int64)
     assert learning_curve(Pool(X), np.arange(60), one) is None
+    one_slide = np.zeros(60, int)
+    assert learning_curve(Pool(X), np.arange(60), y, groups=one_slide) is None
     first, second = (learning_curve(Pool(X), np.arange(60), y) for _ in range(2))
     assert first == second
     # Ahead it begins where it was measured, and is nowhere surer than there.
