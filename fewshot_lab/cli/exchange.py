@@ -98,12 +98,13 @@ def in_(
             apart=apart,
             progress=report,
         )
-        remove_originals(opened, [file.absolute()])
         result: dict[str, Any] = done._asdict() | {"sentence": done.sentence}
         tell(result, done.sentence, as_json=json and not prepare, job=job)
         if prepare:
             result |= prepare_project(opened, report=report)
             tell(result, "", as_json=json, job=job)
+        # Last: what was stopped before reads the file again.
+        remove_originals(opened, [file.absolute()])
         opened.touch()
     if job is None:
         tell_unmatched(project, done.unmatched)

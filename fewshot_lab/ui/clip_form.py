@@ -84,7 +84,7 @@ def ask_clips(project: Project, clips: Clips) -> ClipSettings:
         kept = st.session_state["fl-clip-boxes"]
         settings = ClipSettings(frames, most, keep_poor, tuple(kept))
         drawn = _draw_boxes(picture, choices, file, name, at / 100, settings, pattern)
-        _costs(project, clips, settings)
+        _costs(project, clips, settings, shown=name)
     # What was drawn holds, whether or not it was looked at in black.
     return replace(settings, boxes=(*kept, *((pattern, box) for box in drawn)))
 
@@ -131,7 +131,8 @@ def _draw_boxes(
     try:
         frame = blackened(_frame(file, at, file.stat().st_mtime_ns).copy(), settings.boxes_of(name))
     except (UnreadableImage, OSError) as error:
-        alert(f"{name}: {error}")
+        with picture:
+            alert(f"{name}: {error}")
         return []
     plan = _plan(name, file, settings)
     turn = st.session_state.setdefault("fl-clip-turn", 0)
@@ -230,10 +231,10 @@ def covers(box: Box, mark: Box) -> bool:
     )
 
 
-def _costs(project: Project, clips: Clips, settings: ClipSettings) -> None:
+def _costs(project: Project, clips: Clips, settings: ClipSettings, shown: str) -> None:
     plans = [_plan(path, file, settings) for path, file in clips[:LOOKED_AT]]
     for plan in plans:
-        if plan.facts is None:
+        if plan.facts is None and plan.path != shown:  # said where its frame would be
             alert(f"{plan.path}: {plan.trouble}")
     good = [plan for plan in plans if plan.facts is not None]
     if not good:

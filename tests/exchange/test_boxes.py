@@ -151,12 +151,12 @@ def test_a_box_with_two_labels_stores_nothing(colon, tmp_path) -> None:
     assert len(colon.store.ids()) == 1 and colon.store.classes() == []
 
 
-def test_as_a_job_they_can_be_stopped_go_on_and_leave_no_drop(colon, tmp_path) -> None:
+def test_as_a_job_they_can_be_stopped_go_on_and_leave_no_drop(colon, tmp_path, monkeypatch) -> None:
     dropped = colon.folder / "uploads" / "now" / "coco.json"
     dropped.parent.mkdir(parents=True)
     _coco(dropped)
     verb = ["exchange-in", "colon", str(dropped), "--as", "coco", "--annotator", "kim", "--boxes"]
-    jobs = [tmp_path / "stopped", tmp_path / "whole"]
+    jobs = [tmp_path / "stopped", tmp_path / "whole", tmp_path / "embedding"]
     for job in jobs:
         job.mkdir()
         (job / "spec.json").write_text('{"verb": "exchange-in", "project": "colon", "args": []}')
@@ -164,6 +164,14 @@ def test_as_a_job_they_can_be_stopped_go_on_and_leave_no_drop(colon, tmp_path) -
     assert run([*verb, "--job", str(jobs[0])]) != 0
     assert json.loads((jobs[0] / "status.json").read_text())["state"] == "stopped"
     assert dropped.exists() and not colon.store.labels()
+
+    def stopped(*_: object, **__: object) -> None:
+        raise FewshotLabError("Stopped while it embeds.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fewshot_lab.cli.exchange.prepare_project", stopped)
+        assert run([*verb, "--apart", " (COCO)", "--prepare", "--job", str(jobs[2])]) != 0
+    assert dropped.exists() and len(colon.store.labels()) == 3
     assert run([*verb, "--apart", " (COCO)", "--job", str(jobs[1])]) == 0
     assert "3 boxes cut out" in json.loads((jobs[1] / "report.json").read_text())["sentence"]
     assert len(colon.store.labels()) == 3 and not dropped.parent.exists()

@@ -184,6 +184,7 @@ def test_the_table_opens_in_a_spreadsheet() -> None:
         ({}, False),
         ({"ignored": {".txt": 1, ".csv": 2}}, False),
         ({"ignored": {".mp4": 3}}, True),
+        ({"volume_notes": [("1.dcm", "5 slices missing.")]}, True),
         ({"refused": [("a.png", "The file is empty (0 bytes).")]}, True),
         ({"embed": {"failed": [("a.png", "The file is not there.")]}}, True),
     ],
