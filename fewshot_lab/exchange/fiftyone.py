@@ -5,15 +5,18 @@ description of its database's own document would hold for one release.
 """
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import read_json, records, rectangle, writing_beside
+from fewshot_lab.exchange.files import parse_json, read_json, records, rectangle, writing_beside
 from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture
 from fewshot_lab.files import write_atomically
 
+SAMPLES = "samples.json"
+MOST_BYTES = 2 << 30
+"""A few packed bytes may stand for any length: longer samples are not unpacked."""
 OWN = "opinions"
 USUAL = "ground_truth"
 
@@ -34,7 +37,7 @@ def write(folder: Path, outgoing: Outgoing) -> None:
     # The samples last: without them a folder is no dataset yet.
     files = {
         "metadata.json": json.dumps(metadata, indent=1),
-        "samples.json": json.dumps({"samples": samples}),
+        SAMPLES: json.dumps({"samples": samples}),
     }
     if folder.suffix == ".zip":
         with writing_beside(folder) as beside, ZipFile(beside, "w", ZIP_DEFLATED) as archive:
@@ -79,7 +82,7 @@ def _classification(label: str, **further: Any) -> dict[str, Any]:
 def read(folder: Path) -> Contents:
     """Return classifications and boxes that people gave, of our own dataset folder or another's.
 
-    ``folder`` may be its ``samples.json`` alone.
+    ``folder`` may be its ``samples.json`` alone, or a ZIP of it.
 
     They stand in ``opinions`` or, where a folder has none, in ``ground_truth``, or in the only
     field of classifications without a confidence.
@@ -89,19 +92,13 @@ def read(folder: Path) -> Contents:
     FewshotLabError
         Where it is no such folder, or several fields could be meant.
     """
-    file = folder if folder.is_file() else folder / "samples.json"
-    if not file.is_file():
-        raise FewshotLabError(
-            f"{folder} holds no samples.json: export from FiftyOne as FiftyOneDataset and name "
-            "the folder."
-        )
     samples = [
         each
-        for each in records(read_json(file), "samples")
+        for each in records(_samples_json(folder), "samples")
         if isinstance(each.get("filepath"), str)
     ]
     if not samples:
-        raise FewshotLabError(f"{file.name} lists no samples with a filepath.")
+        raise FewshotLabError(f"{folder.name} lists no samples with a filepath.")
     field = _field(samples, folder)
     opinions, other, boxes = [], 0, []
     for sample in samples:
@@ -116,6 +113,38 @@ def read(folder: Path) -> Contents:
                 else:
                     boxes.append((path, box, _opinion(each)))
     return Contents(opinions, other, boxes)
+
+
+def _samples_json(place: Path) -> Any:
+    """Return what the samples.json of a folder or ZIP holds, or that file itself."""
+    if place.suffix.lower() == ".zip" and place.is_file():
+        return _unpacked(place)
+    file = place if place.is_file() else place / SAMPLES
+    if not file.is_file():
+        raise _no_samples(place)
+    return read_json(file)
+
+
+def _unpacked(packed: Path) -> Any:
+    try:
+        with ZipFile(packed) as archive:
+            infos = [i for i in archive.infolist() if PurePosixPath(i.filename).name == SAMPLES]
+            if len(infos) != 1:
+                raise _no_samples(packed)
+            if infos[0].file_size > MOST_BYTES:
+                raise FewshotLabError(
+                    f"{packed.name}: its {SAMPLES} is over 2 GB. Unpack it and name the folder."
+                )
+            return parse_json(archive.read(infos[0]), SAMPLES)
+    except (BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise FewshotLabError(f"{packed.name} cannot be unpacked: {error}.") from None
+
+
+def _no_samples(place: Path) -> FewshotLabError:
+    return FewshotLabError(
+        f"{place} holds no {SAMPLES}, or several: export from FiftyOne as FiftyOneDataset and "
+        "name the folder, or a ZIP of it."
+    )
 
 
 def _detections(value: Any) -> list[dict[str, Any]]:

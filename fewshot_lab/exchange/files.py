@@ -34,12 +34,22 @@ def read_json(file: Path) -> Any:
     FewshotLabError
         Where it cannot be read or is no whole JSON.
     """
+    return parse_json(_bytes(file), file.name)
+
+
+def parse_json(raw: bytes, name: str) -> Any:
+    """Return what JSON holds.
+
+    Raises
+    ------
+    FewshotLabError
+        Where it is no whole JSON.
+    """
     try:
-        return json.loads(_bytes(file))
+        return json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise FewshotLabError(
-            f"{file.name} is no whole JSON file: {error}. Was it cut short, or is it another "
-            "format?"
+            f"{name} is no whole JSON file: {error}. Was it cut short, or is it another format?"
         ) from None
 
 

@@ -8,7 +8,7 @@ from fewshot_lab.images.clip_survey import ClipPlan, find_clips, first_frame, pl
 from fewshot_lab.images.clips import cine_times, is_clip
 from fewshot_lab.images.dicom import GROUP_FIELDS
 from fewshot_lab.images.dicom_copy import dicom_values_only, pixels_of
-from fewshot_lab.images.dicom_presence import holds_dicom, named_dicom
+from fewshot_lab.images.dicom_presence import holds_dicom, holds_slices, named_dicom
 from fewshot_lab.images.dicom_slices import SliceHeader, header_of
 from fewshot_lab.images.dicom_video import is_video
 from fewshot_lab.images.errors import UnreadableImage

@@ -1,13 +1,14 @@
-"""Whether there is DICOM among what somebody wants to bring in, told before anything is read."""
+"""Whether there is DICOM, or a volume, in what is to be imported: told before it is read."""
 
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from fewshot_lab.images.file_types import (
     DICOM_SUFFIXES,
     HEAD,
+    NIFTI_SUFFIXES,
     ending,
     head_kind,
     is_noise,
@@ -17,6 +18,9 @@ from fewshot_lab.images.file_types import (
 
 MOST_NAMES = 20_000
 MOST_LOOKS = 100
+
+Kinds = Mapping[str, frozenset[str]]
+"""Kinds of files, and how their names end."""
 
 
 def named_dicom(names: Iterable[str]) -> bool:
@@ -30,19 +34,30 @@ def holds_dicom(path: Path) -> bool:
     Looks at no more than 20,000 names and into 100 files, so that a page can ask it at any time;
     False where it cannot be read, which the import will say.
     """
+    return _holds(path, {"dicom": DICOM_SUFFIXES})
+
+
+def holds_slices(path: Path, clips: Collection[Path] = ()) -> bool:
+    """Say, like :func:`holds_dicom`, whether there is DICOM or NIfTI other than these clips."""
+    return _holds(path, {"dicom": DICOM_SUFFIXES, "nifti": NIFTI_SUFFIXES}, clips)
+
+
+def _holds(path: Path, kinds: Kinds, besides: Collection[Path] = ()) -> bool:
     try:
         if path.is_dir():
-            return _among(_walk(path), lambda name: _head(Path(name)))
+            names = (name for name in _walk(path) if Path(name) not in besides)
+            return _among(names, lambda name: _head(Path(name)), kinds)
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
                 names = (name for name in archive.namelist() if not name.endswith("/"))
-                return _among(names, lambda name: _packed_head(archive, name))
-        return kind_of(path) == "dicom"
+                return _among(names, lambda name: _packed_head(archive, name), kinds)
+        return path not in besides and kind_of(path) in kinds
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError):
         return False
 
 
-def _among(names: Iterator[str], head: Callable[[str], bytes]) -> bool:
+def _among(names: Iterator[str], head: Callable[[str], bytes], kinds: Kinds) -> bool:
+    suffixes = frozenset().union(*kinds.values())
     looks = 0
     for number, name in enumerate(names):
         if number >= MOST_NAMES:
@@ -50,11 +65,11 @@ def _among(names: Iterator[str], head: Callable[[str], bytes]) -> bool:
         file_name = PurePosixPath(name).name
         if is_noise(file_name):
             continue
-        if ending(file_name) in DICOM_SUFFIXES:
+        if ending(file_name) in suffixes:
             return True
         if needs_a_look(file_name) and looks < MOST_LOOKS:
             looks += 1
-            if head_kind(head(name)) == "dicom":
+            if head_kind(head(name)) in kinds:
                 return True
     return False
 

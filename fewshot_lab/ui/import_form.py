@@ -22,11 +22,10 @@ from fewshot_lab.ui.pacs_form import from_pacs
 from fewshot_lab.ui.session import project_named
 from fewshot_lab.ui.slide_form import ask_tiling
 from fewshot_lab.ui.table_columns import choose_columns, dropped_columns
-from fewshot_lab.ui.volume_form import ask_group, ask_slices
+from fewshot_lab.ui.volume_form import ask_group, ask_slices, slices_at
 from fewshot_lab.words import count, plural, size
 
 HERE, DROP, PACS = "Choose a folder", "Drop files", "From the PACS"
-NIFTI = (".nii", ".nii.gz")
 
 
 def show(project: Project) -> None:
@@ -95,14 +94,14 @@ def from_machine(project: Project) -> None:
         )
     if source is not None and source.dicom:
         group = ask_group()
+    is_local = source is not None and source.kind in ("folder", "file")
+    found_clips = clips_at(source.path) if source is not None and is_local else ()
     slices = None
-    if source is not None and (source.dicom or source.path.name.endswith(NIFTI)):
+    if source is not None and slices_at(source.path, found_clips):
         slices = ask_slices(project, source.path)
     slides = source.slides if source is not None else ()
     tiling = ask_tiling(project, slides) if slides else Tiling()
-    clips = None
-    if source is not None and source.kind in ("folder", "file") and (at := clips_at(source.path)):
-        clips = ask_clips(project, at)
+    clips = ask_clips(project, found_clips) if found_clips else None
     say_what_follows(project)
     if st.button(
         "Import", type="primary", disabled=source is None or tiling is None, key="fl-import-here"

@@ -82,11 +82,12 @@ def show_import(project: Project) -> None:
             help="Each box becomes an image of its own: a part of its image, in the same group.",
         )
     turn = st.session_state.setdefault("fl-from-turn", 0)
+    packed = kind == "fiftyone"
     with right:
         dropped = st.file_uploader(
             "Drop its file here, or choose one"
-            + (": samples.json of the dataset's folder" if kind == "fiftyone" else ""),
-            type=[_ending(kind)],
+            + (": the dataset's folder as a ZIP, or its samples.json" if packed else ""),
+            type=["zip", "json"] if packed else [Path(FORMATS[kind].file).suffix[1:]],
             key=f"fl-from-{kind}-{turn}",
         )
     if dropped is None:
@@ -109,10 +110,6 @@ def show_import(project: Project) -> None:
             taken = take_in(project, file, kind, session.annotator(), apart=apart)
             st.session_state[DONE] = (project.name, taken.sentence)
             st.rerun()
-
-
-def _ending(kind: FormatName) -> str:
-    return "json" if kind == "fiftyone" else Path(FORMATS[kind].file).suffix[1:]
 
 
 def _preview(project: Project, file: Path, incoming: Incoming) -> bool:

@@ -109,7 +109,8 @@ def _fetched_studies(project: Project) -> list[str]:
         pacs = connect(attempts=1)
         matches = search_form(pacs, "fl-report-pacs")
         if matches is not None:
-            return named(
-                project, choose_studies(matches, "fl-report-pacs", several=True), "--study"
-            )
+            studies = choose_studies(matches, "fl-report-pacs", several=True)
+            if studies:
+                muted(f"{plural(len(studies), 'study', 'studies')} ticked.")
+            return named(project, studies, "--study")
     return []

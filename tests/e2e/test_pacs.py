@@ -1,9 +1,10 @@
 """A radiologist's round in the browser: a study out of a PACS, and a report back into it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from fewshot_lab.project import Project
 
@@ -21,17 +22,21 @@ def named_pacs(orthanc: Orthanc, stored: list[Path], monkeypatch: pytest.MonkeyP
 
 
 def search(page: Page) -> None:
-    """Search the study and tick the first row; the table is a canvas."""
+    """Search the study and tick the first row; the table is a canvas beside a table to hear."""
     page.get_by_role("textbox", name="Accession number").fill("A-7")
     page.get_by_role("button", name="Search the PACS").click()
     table = page.get_by_test_id("stDataFrameResizable")
-    table.wait_for()
-    page.locator("[data-test-script-state=notRunning]").wait_for()
-    table.scroll_into_view_if_needed()
-    page.wait_for_timeout(800)  # what stood above it is gone, and it stands still
-    box = table.bounding_box()
-    assert box
-    page.mouse.click(box["x"] + 16, box["y"] + 52)
+    ticked = table.locator("tr[aria-selected=true]")
+    for _ in range(6):  # a run of the page that is under way moves it, or draws it anew
+        page.locator("[data-test-script-state=notRunning]").wait_for()
+        table.scroll_into_view_if_needed()
+        box = table.bounding_box()
+        assert box
+        page.mouse.click(box["x"] + 16, box["y"] + 52)
+        with suppress(TimeoutError):
+            ticked.wait_for(state="attached", timeout=3000)
+            return
+    raise AssertionError("the row is not ticked")
 
 
 def test_a_study_is_fetched_and_a_report_goes_back(
@@ -60,7 +65,7 @@ def test_a_study_is_fetched_and_a_report_goes_back(
         page.goto(f"{server.url}/export?project=chest")
         page.get_by_role("heading", name="Reports for the PACS").wait_for()
         search(page)
-        page.locator("[data-test-script-state=notRunning]").wait_for()
+        expect(page.get_by_text("1 study ticked")).to_be_visible()
         page.get_by_role("button", name="Count the reports").click()
         send = page.get_by_role("button", name="Send 1 report to 127.0.0.1")
         send.wait_for(timeout=60_000)

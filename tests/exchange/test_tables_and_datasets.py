@@ -164,6 +164,8 @@ def test_other_peoples_files_come_in_too(colon, tmp_path) -> None:
     )
     done = take_in(colon, folder, "fiftyone", "kim")
     assert (done.labelled, done.other, _opinions(colon)) == (1, 1, {("0.png", "kim", "polyp")})
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "fo")
+    assert FORMATS["fiftyone"].read(Path(packed)) == FORMATS["fiftyone"].read(folder)
 
     take_in(
         colon,
@@ -192,6 +194,8 @@ def test_a_file_that_cannot_be_taken_is_refused_in_a_sentence(colon, tmp_path) -
     refused(tmp_path / "gone", "anndata", "is not there")
     refused(tmp_path / "gone", "parquet", "cannot be read")
     refused(tmp_path, "fiftyone", "holds no samples.json")
+    (tmp_path / "text.zip").write_text("no ZIP")
+    refused(tmp_path / "text.zip", "fiftyone", "cannot be unpacked")
     refused(_fiftyone(tmp_path / "fo", {"a": 1}), "fiftyone", "no samples with a filepath")
     sample = {"filepath": "0.png", "a": _said("x"), "b": _said("y")}
     refused(_fiftyone(tmp_path / "fo", sample), "fiftyone", "several fields of .*: a, b")

@@ -25,6 +25,7 @@ from fewshot_lab.images import (
     count_frames,
     examine,
     holds_dicom,
+    holds_slices,
     pixel_id,
     read_rgb,
     scan,
@@ -431,6 +432,15 @@ def test_dicom_is_found_before_the_import_by_name_by_first_bytes_and_in_a_zip(tm
     assert holds_dicom(plain)
     packed.write_bytes(b"no zip")
     assert not holds_dicom(packed)
+
+
+def test_clips_alone_are_no_slices_and_nifti_are(tmp_path):
+    clip = tmp_path / "cine.dcm"
+    write(clip, np.zeros((2, 4, 4), np.uint16))
+    assert holds_slices(tmp_path) and not holds_slices(tmp_path, {clip})
+    assert not holds_slices(clip, {clip})
+    (tmp_path / "brain.nii.gz").write_bytes(b"named so")
+    assert holds_slices(tmp_path, {clip}) and not holds_dicom(tmp_path / "brain.nii.gz")
 
 
 def test_files_without_preamble_are_read(tmp_path):
