@@ -63,7 +63,9 @@ def piles_of(state: PageState, visibility: Visibility) -> list[Pile]:
     a, b = near.pairs.T
     alike = near.near_duplicates.copy()
     if len(snapshot.class_ids):
-        sure = snapshot.confidence >= SURE
+        # What is unlike anything labelled has no prediction to be alike by.
+        unlike = _along(visibility.order.mask(snapshot.unlike), rows)
+        sure = (snapshot.confidence >= SURE) & ~unlike
         alike |= (snapshot.predicted[a] == snapshot.predicted[b]) & sure[a] & sure[b]
     piles = find_piles(near.pairs[alike], free, near.cosines[alike])[:MOST]
     place = np.full(len(ids), -1, np.int64)

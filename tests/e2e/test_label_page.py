@@ -451,6 +451,16 @@ def test_zooming_in_shows_the_images_themselves_on_the_map(
         for other_left, other_top, _ in corners[i + 1 :]:
             assert abs(left - other_left) >= side or abs(top - other_top) >= side
 
+    # Away from all images there is a sentence, and the way back.
+    page.locator(".ws-map").focus()
+    page.keyboard.press("0")
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".ws-hint")).to_contain_text("No image lies in this part of the map.")
+    page.get_by_role("button", name="Show the whole map").click()
+    expect(page.locator(".ws-hint")).to_contain_text("Draw around images")
+    expect(page.locator(".ws-map")).to_be_focused()
+
 
 def test_the_history_tells_an_undo_from_what_it_undid_however_long_the_name(
     project: Project, open_label_page: Open

@@ -21,7 +21,7 @@ PILES, EACH, ALONE, D = 6, 8, 60, 32
 class Desk:
     """Six piles of eight images, and sixty that lie alone, of two classes; twelve are labelled."""
 
-    def __init__(self, home: Path):
+    def __init__(self, home: Path, spread: float = 0.12):
         self.project = Project.create("piles", home=home)
         self.store = self.project.store
         self.store.set("audit_share", 0)
@@ -31,7 +31,7 @@ class Desk:
         y = np.concatenate([np.arange(PILES).repeat(EACH), np.arange(ALONE)]) % 2
         centres = rng.normal(size=(PILES, D)).repeat(EACH, axis=0)
         X = np.concatenate(
-            [centres + 0.12 * rng.normal(size=centres.shape), rng.normal(size=(ALONE, D))]
+            [centres + spread * rng.normal(size=centres.shape), rng.normal(size=(ALONE, D))]
         )
         X[:, 0] += np.where(y, 6, -6)
         self.store.add_images(
@@ -111,6 +111,22 @@ def test_an_image_of_the_audit_lies_in_no_pile_but_is_told_of(desk: Desk) -> Non
     assert not set(drawn) & {i for pile in piles for i in pile.image_ids}
     [own] = [p for p in piles if len(p.image_ids) > 3 and pile_number(p.image_ids[0]) == 0]
     assert own.left_out == {"drawn for the audit": 2}
+
+
+def test_images_unlike_anything_labelled_lie_in_no_pile_by_their_prediction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path / "projects", spread=0.5)  # none is a near-duplicate of another
+    odd = frozenset([desk.ids[2]])
+    monkeypatch.setattr("fewshot_lab.live.advisor.unlike_images", lambda project: odd)
+    before = {i for pile in desk.piles() for i in pile.image_ids}
+    desk.state.live._mark_unlike(odd)
+    after = {i for pile in piles_of(desk.state, desk.sight()) for i in pile.image_ids}
+    desk.state.live.close()
+    desk.project.close()
+    assert len(after) > 20
+    assert before - after <= odd
+    assert not after & odd
 
 
 def test_blind_images_lie_in_no_pile(desk: Desk) -> None:

@@ -48,11 +48,12 @@ def test_a_path_is_still_there_after_a_look_at_the_backbones(
     assert app.text_input(key="fl-path-0").value == str(pictures)
 
 
-def test_images_imported_while_the_demo_is_open_become_a_project_of_their_own(
+def test_images_imported_while_the_demo_is_made_become_a_project_of_their_own(
     open_app: Callable[..., AppTest], home: Path, pictures: Path
 ) -> None:
     with Project.create(DEMO) as demo:
         demo.rename(TITLE)
+    making = jobs.start(home / DEMO, "demo", [])
     Project.create("cells").close()  # the name of the folder is taken
     app = open_app("import_images.py", DEMO)
     app.text_input(key="fl-path-0").set_value(str(pictures)).run()
@@ -62,7 +63,8 @@ def test_images_imported_while_the_demo_is_open_become_a_project_of_their_own(
     assert app.query_params["project"] in ("cells 2", ["cells 2"])
     (job,) = jobs.list_jobs(home / "cells 2")
     job.stop(force=True)
-    assert jobs.list_jobs(home / DEMO) == []
+    assert [each.id for each in jobs.list_jobs(home / DEMO)] == [making.id]
+    making.stop(force=True)
 
 
 def test_a_manifest_shows_its_columns_as_guessed(

@@ -52,3 +52,26 @@ test("a map without points, or with one, is no special case", () => {
     -1,
   );
 });
+
+test("a rectangle holds a point, or none, as looking at all of them says", () => {
+  let seed = 7;
+  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  const xy = Float32Array.from({ length: 120 }, random);
+  xy[10] = NaN;
+  const bins = new Bins(xy);
+  const even = (row) => row % 2 === 0;
+  const answers = new Set();
+  for (let n = 0; n < 300; n++) {
+    const x = random() * 1.4 - 0.2,
+      y = random() * 1.4 - 0.2,
+      side = random() * 0.3;
+    let holds = false;
+    for (let row = 0; row < 60; row += 2) {
+      const [px, py] = [xy[2 * row], xy[2 * row + 1]];
+      holds ||= px >= x && px <= x + side && py >= y && py <= y + side;
+    }
+    answers.add(holds);
+    assert.equal(bins.anyWithin([x, x + side], [y, y + side], even), holds);
+  }
+  assert.equal(answers.size, 2);
+});

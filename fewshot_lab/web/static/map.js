@@ -4,7 +4,7 @@
 
 import { ClusterNames } from "./clusternames.js";
 import { onDark } from "./colours.js";
-import { afterPaint, count, h, iconButton, images, refill } from "./dom.js";
+import { afterPaint, button, count, h, iconButton, images, refill } from "./dom.js";
 import { HoverCard } from "./hovercard.js";
 import { MapPlot } from "./mapplot.js";
 import { MapPointer } from "./mappointer.js";
@@ -46,7 +46,8 @@ export class MapView {
     this.columnName = /** @type {string | null} */ (null);
     this.repaintTimer = this.resizeTimer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
     this.overlay = h("svg", { class: "ws-map-lines", "aria-hidden": "true" });
-    this.hint = h("div", { class: "ws-hint" });
+    this.hint = h("div", { class: "ws-hint", role: "status" });
+    this.inEmptyPart = false;
     this.pill = h("div", { class: "ws-map-pill" });
     // Custom properties come unresolved; a real colour property of a probe does not.
     this.probe = h("i", { class: "ws-probe", "aria-hidden": "true" });
@@ -130,6 +131,12 @@ export class MapView {
 
   /** Thumbnails where few images are in sight, else the names of the labelled clusters. */
   drawOver() {
+    const { plot } = this;
+    const inEmptyPart = plot.drawn && !plot.sliding && plot.showsNothing(this.visible());
+    if (inEmptyPart !== this.inEmptyPart) {
+      this.inEmptyPart = inEmptyPart;
+      this.drawHint();
+    }
     this.thumbs.draw();
     this.names.draw(!this.thumbs.shown && ["prediction", "label"].includes(this.mode));
   }
@@ -179,11 +186,21 @@ export class MapView {
     this.drawSelection();
   }
 
+  /** What the tool does; where one has zoomed or moved away from all images, the way back. */
+  drawHint() {
+    const onclick = () => {
+      this.plot.fit();
+      this.element.focus({ preventScroll: true }); // the button goes
+    };
+    const back = button("ws-link", { onclick }, "Show the whole map");
+    refill(this.hint, this.inEmptyPart ? ["No image lies in this part of the map. ", back] : HINTS[this.tool]);
+  }
+
   /** @param {Tool} tool */
   setTool(tool) {
     this.tool = tool;
     this.preferences.set("tool", tool);
-    this.hint.textContent = HINTS[tool];
+    this.drawHint();
     this.element.dataset.tool = tool;
     this.plot.setPanning(tool === "pan");
     this.model.emit("tool");

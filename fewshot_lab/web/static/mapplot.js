@@ -190,6 +190,17 @@ export class MapPlot {
     return /** @type {[Range, Range]} */ ([[...xaxis.range], [...yaxis.range]]);
   }
 
+  /**
+   * Whether none of the images that are drawn is in sight.
+   * @param {(row: number) => boolean} visible
+   */
+  showsNothing(visible) {
+    const { bins } = this;
+    if (!bins?.placed || bins.anyWithin(...this.ranges(), visible)) return false;
+    const [left, right, low, high] = bins.box;
+    return bins.anyWithin([left, right], [low, high], visible);
+  }
+
   fit() {
     this.move(() => this.fittedRanges());
   }

@@ -114,4 +114,27 @@ export class Bins {
     }
     return best;
   }
+
+  /**
+   * Whether an accepted point lies within a rectangle.
+   * @param {number[]} xRange low, high
+   * @param {number[]} yRange
+   * @param {(row: number) => boolean} accept
+   */
+  anyWithin([x0, x1], [y0, y1], accept) {
+    const [left, right, low, high] = this.box;
+    if (!(x0 <= right && x1 >= left && y0 <= high && y1 >= low)) return false;
+    for (let l = this.line(y0); l <= this.line(y1); l++) {
+      for (let c = this.column(x0); c <= this.column(x1); c++) {
+        const b = c + this.side * l;
+        for (let k = this.starts[b]; k < this.starts[b + 1]; k++) {
+          const row = this.rows[k];
+          const x = this.xy[2 * row],
+            y = this.xy[2 * row + 1];
+          if (x >= x0 && x <= x1 && y >= y0 && y <= y1 && accept(row)) return true;
+        }
+      }
+    }
+    return false;
+  }
 }

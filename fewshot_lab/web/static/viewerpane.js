@@ -152,4 +152,5 @@ const pencil = (canvas) =>
   /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
 
 /** @param {number} value */
-export const figure = (value) => new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 }).format(value);
+export const figure = (value) =>
+  new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 }).format(value).replace("-", "−");
