@@ -67,8 +67,9 @@ class Images:
     def find_many(self, names: Sequence[str]) -> dict[str, str]:
         """Return the ids of images by id, path or file; names that lead nowhere are left out.
 
-        "ä" may be one character or two: a Mac writes names in the second way. Of a path as tables
-        have them, :func:`fewshot_lab.tables.spellings` are tried.
+        A file's name alone does where one image has it. "ä" may be one character or two: a Mac
+        writes names in the second way. Of a path as tables have them,
+        :func:`fewshot_lab.tables.spellings` are tried.
 
         Raises
         ------
@@ -81,7 +82,26 @@ class Images:
         for name, each in ways.items():
             if known := next((way for way in each if way in others), None):
                 ids[name] = others[known]
+        bare = {name: way for name, (way, *_) in ways.items() if name not in ids and "/" not in way}
+        if bare:
+            by_name = self._ids_by_file_name({*bare.values()})
+            ids |= {name: by_name[way] for name, way in bare.items() if way in by_name}
         return ids
+
+    def _ids_by_file_name(self, names: set[str]) -> dict[str, str]:
+        """Return the images whose paths end in names, where each name is of one image alone."""
+        wanted = {unicodedata.normalize("NFC", name): name for name in names}
+        ids: dict[str, set[str]] = {}
+        query = (
+            select(files.c.path, images.c.id)
+            .join(images, images.c.ordinal == files.c.image)
+            .where(files.c.replaced == 0)
+        )
+        with self._database.read() as connection:
+            for path, image_id in connection.execute(query):
+                if name := wanted.get(path.rpartition("/")[2]):
+                    ids.setdefault(name, set()).add(image_id)
+        return {name: some.pop() for name, some in ids.items() if len(some) == 1}
 
     def _find_as_is(self, names: Sequence[str]) -> dict[str, str]:
         ids: dict[str, str] = {}

@@ -93,5 +93,8 @@ def _preview(preview: CsvPreview) -> None:
         alert(f"{plural(preview.changed, 'image')} of yours would get another label than now.")
     if preview.unmatched:
         with st.expander(f"{plural(len(preview.unmatched), 'row')} without an image here"):
-            muted("No image has this path or file name here. They are left out:", small=True)
+            muted(
+                "No image has this path here, or not one alone this file name. They are left out:",
+                small=True,
+            )
             st.html(table_html(["File"], [[path] for path in preview.unmatched[:200]]))

@@ -62,3 +62,15 @@ def test_a_table_that_says_two_things_of_an_image_is_told_before(
     (tmp_path / "torn.csv").write_text("path,label\n0.png,a\n0.png,b\n")
     seen = project.labels.preview_csv(tmp_path / "torn.csv", "kim")
     assert "gives two labels to 1 of its images" in seen.problem
+
+
+def test_a_file_name_does_where_one_image_alone_has_it(home: Path, tmp_path: Path) -> None:
+    for number, place in enumerate(("a/one.png", "a/same.png", "b/same.png")):
+        file = tmp_path / "images" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), 40 * number, np.uint8)).save(file)
+    (tmp_path / "names.csv").write_text("path,label\none.png,x\nsame.png,x\nb/same.png,y\n")
+    with Project.create("colon", home=home) as project:
+        project.import_images(tmp_path / "images")
+        labels = project.labels.add_csv(tmp_path / "names.csv", "kim")
+        assert (labels.labelled, labels.unmatched) == (2, ["same.png"])
