@@ -101,7 +101,7 @@ class Refused:
     reason: str
 
 
-class Scan(Iterator[Candidate | Refused]):
+class Scan(Iterator["Candidate | Refused"]):
     """The pictures of a source, found one by one as they are asked for.
 
     Attributes

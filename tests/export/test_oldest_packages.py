@@ -45,10 +45,12 @@ def test_the_script_is_written_for_the_oldest_python() -> None:
             names = {alias.name for alias in node.names} & TOO_NEW.get(node.module or "", set())
             too_new += [f"{node.module}: {name}" for name in names]
     # Only annotations may join types by "|", for they are not computed.
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Subscript):
-            unions = [n for n in ast.walk(statement.value) if isinstance(n, ast.BinOp)]
-            too_new += [f"line {statement.lineno}: |" for _ in unions]
+    computed = [s.value for s in tree.body if isinstance(s, ast.Assign)]
+    computed += [base for s in tree.body if isinstance(s, ast.ClassDef) for base in s.bases]
+    for value in computed:
+        if isinstance(value, ast.Subscript):
+            unions = [n for n in ast.walk(value) if isinstance(n, ast.BinOp)]
+            too_new += [f"line {value.lineno}: |" for _ in unions]
     for call in calls:
         if isinstance(call.func, ast.Name) and call.func.id in ("isinstance", "issubclass"):
             too_new += [call.lineno] * isinstance(call.args[1], ast.BinOp)
