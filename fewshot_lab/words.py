@@ -105,8 +105,13 @@ def ago(at: float, now: float | None = None) -> str:
         return f"{plural(int(past // 3600), 'hour')} ago"
     if past < 7 * 86400:
         return f"{plural(int(past // 86400), 'day')} ago"
-    day = time.localtime(at)
-    return f"{day.tm_mday} {time.strftime('%b %Y', day)}"
+    return moment(at).partition(",")[0]
+
+
+def moment(at: float) -> str:
+    """Return a day and a time: "12 Mar 2026, 14:05"."""
+    local = time.localtime(at)  # %-d, a day without a zero before it, is not known to Windows
+    return f"{local.tm_mday} {time.strftime('%b %Y, %H:%M', local)}"
 
 
 def size(n_bytes: float) -> str:

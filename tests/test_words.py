@@ -1,5 +1,7 @@
 """How numbers and times read."""
 
+import time
+
 import pytest
 
 from fewshot_lab import words
@@ -31,6 +33,12 @@ def test_duration(seconds: float, text: str) -> None:
 )
 def test_ago(past: float, text: str) -> None:
     assert words.ago(1_000_000 - past, now=1_000_000) == text
+
+
+def test_a_moment_is_a_day_without_a_leading_zero_and_a_time() -> None:
+    at = time.mktime((2026, 3, 5, 14, 5, 0, 0, 0, -1))
+    assert words.moment(at) == "5 Mar 2026, 14:05"
+    assert words.ago(at, now=at + 30 * 86400) == "5 Mar 2026"
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.newest_snapshot import newest_snapshot
 from fewshot_lab.ui.on_error import sentences
-from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
-from fewshot_lab.words import count, plural, share, size
+from fewshot_lab.ui.written_file import download, written
+from fewshot_lab.words import count, moment, plural, share
 
 NAMED = 10
 CONTENTS = [
@@ -178,15 +178,9 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
             work.start(project, "report", ["--out", str(path)])
             st.rerun()
         if path.exists():
-            st.download_button(
-                "Download the report",
-                Opener(path),
-                f"{project.name}-report.html",
-                "text/html",
-                on_click="ignore",
-            )
-            when = time.strftime("%-d %b %Y, %H:%M", time.localtime(path.stat().st_mtime))
-            st.html(f'<span class="fl-muted">Written {when}.</span>')
+            name = f"{project.name}-report.html"
+            download(path, "Download the report", key="fl-report-file", name=name)
+            st.html(f'<span class="fl-muted">{written(path)}</span>')
 
 
 def report_path(project: Project) -> Path:
@@ -240,7 +234,7 @@ def start(project: Project, *, file_names: bool = False) -> "jobs.Job":
 
 def row(project: Project, bundle: WrittenBundle, number: int) -> None:
     """Draw one bundle that was written before."""
-    when = time.strftime("%-d %b %Y, %H:%M", time.localtime(bundle.created))
+    when = moment(bundle.created)
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
@@ -251,14 +245,7 @@ def row(project: Project, bundle: WrittenBundle, number: int) -> None:
         )
         with st.container(horizontal=True, gap="medium", width="content"):
             if bundle.zip_path.exists():
-                st.download_button(
-                    f"Download ZIP, {size(bundle.zip_path.stat().st_size)}",
-                    Opener(bundle.zip_path),
-                    bundle.zip_path.name,
-                    "application/zip",
-                    key=f"fl-zip-{bundle.folder.name}",
-                    on_click="ignore",
-                )
+                download(bundle.zip_path, "Download ZIP", key=f"fl-zip-{bundle.folder.name}")
             if st.button("Predict with it", type="tertiary", key=f"fl-with-{number}"):
                 st.session_state["fl-bundle"] = bundle.folder.name
                 pages.go("predict", project.name)

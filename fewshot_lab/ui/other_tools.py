@@ -1,7 +1,6 @@
 """Files for and from other tools: on the page Export, and on the page Import."""
 
 import tempfile
-import time
 from pathlib import Path
 
 import streamlit as st
@@ -11,8 +10,8 @@ from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, session, sources, visitor, work
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import alert, note, sentences
-from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.written_bundles import exports_folder
+from fewshot_lab.ui.written_file import download, written
 from fewshot_lab.words import plural, size
 
 DONE = "fl-tool-labels-done"
@@ -44,16 +43,8 @@ def show_export(project: Project) -> None:
                 work.start(project, "exchange-out", [str(file), "--as", kind])
                 st.rerun()
             if file.exists():
-                there = file.stat()
-                st.download_button(
-                    f"Download {file.name}, {size(there.st_size)}",
-                    Opener(file),
-                    file.name,
-                    on_click="ignore",
-                    key=f"fl-tool-download-{kind}",
-                )
-                when = time.strftime("%-d %b %Y, %H:%M", time.localtime(there.st_mtime))
-                muted(f"Written {when}.")
+                download(file, f"Download {file.name}", key=f"fl-tool-download-{kind}")
+                muted(written(file))
 
 
 def _cost(project: Project) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -10,9 +9,9 @@ import streamlit as st
 from fewshot_lab.exchange import SlideKind
 from fewshot_lab.ui import work
 from fewshot_lab.ui.fragments import muted
-from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.written_bundles import exports_folder
-from fewshot_lab.words import duration, plural, size
+from fewshot_lab.ui.written_file import download, written
+from fewshot_lab.words import duration, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.live import SlideIndex
@@ -73,15 +72,6 @@ def _one(project: Project, kind: SlideKind, *, ready: bool) -> None:
         st.rerun()
     caption = caption if ready else f"{caption} They come with the classifier."
     if file.exists():
-        there = file.stat()
-        st.download_button(
-            f"Download ZIP, {size(there.st_size)}",
-            Opener(file),
-            file.name,
-            "application/zip",
-            on_click="ignore",
-            key=f"fl-slides-{kind}",
-        )
-        when = time.strftime("%-d %b %Y, %H:%M", time.localtime(there.st_mtime))
-        caption += f" Written {when}."
+        download(file, "Download ZIP", key=f"fl-slides-{kind}")
+        caption += f" {written(file)}"
     st.caption(caption)

@@ -17,9 +17,9 @@ from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.export import ImagePrediction, StoredPredictions, predictions_table
 from fewshot_lab.project import Project
 from fewshot_lab.ui.exporting import difference
-from fewshot_lab.ui.opener import Opener
 from fewshot_lab.ui.predicting import answer_html, folder_of, start
 from fewshot_lab.ui.written_bundles import written_bundles
+from fewshot_lab.ui.written_file import Opener
 
 from .conftest import words
 
