@@ -654,10 +654,10 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
     had = len(project.store.events())
     to_images(page)
     for key in "1212":
-        page.keyboard.press(key)
+        press(page, key)
     server.kill()
     for key in "312":
-        page.keyboard.press(key)
+        press(page, key)
     second = page.locator(".ws-class .ws-count").nth(1)
     counted = int(second.inner_text())
     page.keyboard.press("Control+z")

@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 
 from fewshot_lab.project import Project, slides_of, tiles_of
 
+from .conftest import press
+
 pytest.importorskip("openslide")
 pytest.importorskip("shapely")
 SLIDE = "ill/long name.svs"
@@ -49,7 +51,7 @@ def test_a_slide_is_seen_labelled_and_goes_out_and_in(
     left = centre[0] - 192 * scale, centre[1] - 192 * scale
     page.mouse.click(*left)
     expect(page.locator(".ws-tile")).to_have_count(1)
-    page.keyboard.press("1")
+    press(page, "1")
     first = next(t for t in tiles_of(slides, third) if (t.x, t.y) == (0, 0))
     for _ in range(100):
         if first.image_id in slides.store.labels():

@@ -134,7 +134,7 @@ function diskOf(entries) {
   const store = { index: () => ({ getAll: () => request }), put: () => request, delete: () => request };
   return {
     transaction() {
-      const transaction = { objectStore: () => store };
+      const transaction = { objectStore: () => store, commit: () => {} };
       setTimeout(() => transaction.oncomplete());
       return transaction;
     },

@@ -200,6 +200,7 @@ function transact(disk, mode, work) {
   return new Promise((resolve) => {
     const transaction = disk.transaction("outbox", mode);
     const request = work(transaction.objectStore("outbox"));
+    transaction.commit(); // at once: a page that is closed meanwhile would abort it
     transaction.oncomplete = () => resolve(request.result);
     transaction.onerror = transaction.onabort = () => resolve(undefined);
   });
