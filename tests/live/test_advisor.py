@@ -65,7 +65,7 @@ def project(home):
     made.close()
 
 
-def wait_for(what, timeout=30):
+def wait_for(what, timeout=120):
     end = time.monotonic() + timeout
     while not (found := what()):
         assert time.monotonic() < end
