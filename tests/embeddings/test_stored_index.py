@@ -66,7 +66,7 @@ def test_the_cells_that_are_looked_into_follow_from_the_recall(matrix: np.ndarra
     assert np.mean(hits) / 10 >= 0.98
 
 
-@pytest.mark.parametrize("kind", ["ivf", "pq"])
+@pytest.mark.parametrize("kind", ["ivf", pytest.param("pq", marks=pytest.mark.slow)])
 def test_parts_put_together_are_the_whole(tmp_path: Path, vectors: Vectors, kind: str) -> None:
     build_part(tmp_path / "one", vectors, N, mark(N), kind=kind)  # type: ignore[arg-type]
     missing = [
