@@ -111,7 +111,8 @@ def build_index(
         (n, d), fp16 or fp32, of any length: normalised here.
     kind
         ``"flat"`` compares with every row. ``"ivf"`` looks into the nearest of about sqrt(n)
-        cells, into as many as ``recall`` asks for; where a third of them does not do, every row is compared, which takes no longer then. ``"hnsw"`` walks a graph
+        cells, into as many as ``recall`` asks for; where a third of them does not do, every row is
+        compared, which takes no longer then. ``"hnsw"`` walks a graph
         (Malkov and Yashunin 2018). ``"auto"`` is exact up to :data:`EXACT_UP_TO` rows, then
         ``"ivf"``.
     device
