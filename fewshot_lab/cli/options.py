@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -55,7 +56,13 @@ def with_home(verb: Callable[..., None]) -> Callable[..., None]:
     parameters = [*signature.parameters.values(), own.replace(annotation=Home)]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {**verb.__annotations__, "home": Home}
+    run.__doc__ = _paragraphs(verb.__doc__ or "")
     return run
+
+
+def _paragraphs(text: str) -> str:
+    """Return a docstring with a line for each paragraph, which the terminal wraps by its width."""
+    return re.sub(r"(?<=\S)\n(?=[^\s-])", " ", inspect.cleandoc(text)).replace("``", "`")
 
 
 app = Verbs(

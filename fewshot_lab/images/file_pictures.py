@@ -15,6 +15,7 @@ from fewshot_lab.images.volumes import VolumeRules
 from fewshot_lab.progress import Progress
 
 _Item = Candidate | Refused
+WHOLE_SLIDE = "This is a whole slide: import it as tiles; a classifier made of tiles predicts it."
 
 
 class FilePictures:
@@ -144,7 +145,7 @@ class FilePictures:
         if series is not None:
             self.series.add(series)
         if self.slides is None:
-            yield Refused(path, "This is a whole slide: import it into a project, as tiles.")
+            yield Refused(path, WHOLE_SLIDE)
             return
         try:
             group = listed.group or self._patient(file, series)

@@ -22,11 +22,17 @@ def cells(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory, cells):
+    with Project.create("blood", home=tmp_path_factory.mktemp("imported"), images=cells) as made:
+        return made.folder
+
+
 @pytest.fixture
-def project(tmp_path, cells):
-    made = Project.create("blood", home=tmp_path, images=cells)
-    yield made
-    made.close()
+def project(tmp_path, imported):
+    shutil.copytree(imported, tmp_path / "blood")
+    with Project.open("blood", home=tmp_path) as opened:
+        yield opened
 
 
 def test_predictions_accepted_in_bulk_neither_train_nor_measure(project):
@@ -255,7 +261,8 @@ def test_one_undo_takes_back_a_whole_file_of_labels(project):
     assert project.store.labels() == {}
 
 
-def test_a_second_import_with_reference_labels_fills_them_in(project, cells):
+def test_a_second_import_with_reference_labels_fills_them_in(project, cells, monkeypatch):
+    monkeypatch.setattr("fewshot_lab.project.arrivals.STATED", 5)  # a few at a time
     ids = project.store.ids()
     assert all(row.reference is None for row in project.store.images())
     again = project.import_images(cells, reference_labels="folders")
