@@ -2,8 +2,10 @@
 
 import os
 import re
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -184,6 +186,15 @@ def keep_drop(
     if len(packed) == len(written):
         return packed
     return [folder, *packed]
+
+
+@contextmanager
+def dropped_file(dropped: Dropped) -> Iterator[Path]:
+    """Give what was dropped as a file, under its own name, for as long as it is looked at."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / safe_path(dropped.name).name
+        file.write_bytes(dropped.getbuffer())
+        yield file
 
 
 def safe_path(name: str) -> Path:
