@@ -132,8 +132,6 @@ def confounding_of(
     fitted: Fitted,
     training_ids: Sequence[str],
     columns: Sequence[str] | None = None,
-    *,
-    check: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
     """Return what each suspected confounder has to do with a classifier.
 
@@ -192,7 +190,6 @@ def confounding_of(
             name=fitted.name,
             parameters=fitted.parameters,
             costs=costs_of(project, fitted.class_ids),
-            check=check,
         )
         reports.append(confounding_report(result, names))
     return reports
