@@ -74,12 +74,10 @@ def draw(comparison: dict[str, Any]) -> None:
         rows = sorted(
             (r for r in comparison["results"] if r["backbone"] == name), key=lambda r: r["shots"]
         )
-        curve_charts.band(
+        curve_charts.band_of(
             figure,
-            [r["shots"] for r in rows],
-            [r["balanced_accuracy"] for r in rows],
-            [r["interval"][0] for r in rows],
-            [r["interval"][1] for r in rows],
+            rows,
+            "shots",
             name=title,
             colour=colour,
             words="labels per class",
