@@ -169,9 +169,9 @@ def _crossed(
     for r in range(len(scores)):
         known = ~np.isnan(scores[r, :, 0])
         for f in np.unique(folds[r][known]):
-            mine = known & (folds[r] == f)
+            in_fold = known & (folds[r] == f)
             others = known & (folds[r] != f)
-            out[r, mine] = fit(scores[r, others], y[others], weights[others])(scores[r, mine])
+            out[r, in_fold] = fit(scores[r, others], y[others], weights[others])(scores[r, in_fold])
     return out
 
 

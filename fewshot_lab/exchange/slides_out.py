@@ -191,9 +191,9 @@ def _chosen(project: Project, names: Collection[str] | None) -> list[Slide]:
         return slides
     unknown = set(names) - {slide.name for slide in slides}
     if unknown:
-        there = ", ".join(slide.name for slide in slides[:5])
+        some_names = ", ".join(slide.name for slide in slides[:5])
         raise FewshotLabError(
-            f"There is no slide {min(unknown)!r} in {project.name!r}; there are: {there}"
+            f"There is no slide {min(unknown)!r} in {project.name!r}; there are: {some_names}"
             + (", ..." if len(slides) > 5 else ".")
         )
     return [slide for slide in slides if slide.name in names]

@@ -86,10 +86,10 @@ def check_quota(
     if quota == Quota():
         return
     images, n_bytes = _incoming(project, sources, look, copy=copy)
-    there = len(project.store.ids())
-    if quota.images is not None and images and there + images > quota.images:
+    n_images = len(project.store.ids())
+    if quota.images is not None and images and n_images + images > quota.images:
         raise FewshotLabError(
-            f"This project may hold {plural(quota.images, 'image')} and has {count(there)}: "
+            f"This project may hold {plural(quota.images, 'image')} and has {count(n_images)}: "
             f"{count(images)} more do not fit. Nothing was imported; import fewer, or ask whoever "
             "runs the server for a larger quota."
         )

@@ -181,8 +181,8 @@ def ask_reference() -> bool:
 def say_what_follows(project: Project) -> None:
     """Say what happens after the import, and with which backbone."""
     backbone = project.backbone
-    there = len(project.store.ids())
-    also = f" The {count(there)} images that are there stay as they are." if there else ""
+    n_images = len(project.store.ids())
+    also = f" The {count(n_images)} images that are there stay as they are." if n_images else ""
     if apart(project):
         also = " They become a project of their own; the demo stays as it is."
     muted(

@@ -128,5 +128,5 @@ def _preview(project: Project, file: Path, incoming: Incoming) -> bool:
     problems = [each.problem for each in previews.values() if each.problem]
     for problem in problems:
         alert(problem)
-    there = any(each.images for each in previews.values()) or any(of_boxes.values())
-    return there and not problems
+    any_label = any(each.images for each in previews.values()) or any(of_boxes.values())
+    return any_label and not problems

@@ -99,10 +99,10 @@ _dicom = while_unchanged(64)(holds_dicom)
 
 
 def _missing(path: Path) -> str:
-    there = path.parent
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    return f"There is nothing at {path}; what exists is {there}."
+    existing = path.parent
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    return f"There is nothing at {path}; what exists is {existing}."
 
 
 def _folder(path: Path) -> Source:

@@ -25,10 +25,10 @@ def show(project: Project) -> None:
     if not kinds:
         too_few("A comparison needs labels of two classes: yours, or reference labels.")
         return
-    there, busy = results_and_job(project, VERB, "backbones", draw)
+    has_result, busy = results_and_job(project, VERB, "backbones", draw)
     if busy:
         return
-    if not there:
+    if not has_result:
         muted(
             "The same labels drawn for each backbone, the same images for "
             "testing: what differs is the backbone alone."

@@ -138,15 +138,15 @@ def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, s
         Also those that could embed them without a download.
     """
     folder = project.folder / "embeddings"
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    fingerprints = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     titles = {}
     for card in cards():
-        if card.fingerprint in there or (all_known and card.offline):
+        if card.fingerprint in fingerprints or (all_known and card.offline):
             titles[card.name] = card.title
     for run in list_runs():
         name = f"run:{run.name}"
         try:
-            if find(name).fingerprint in there or all_known:
+            if find(name).fingerprint in fingerprints or all_known:
                 titles[name] = f"run {run.name}"
         except FewshotLabError:
             continue  # it has no weights yet
