@@ -11,7 +11,7 @@ import numpy as np
 from _drawn import blocks
 
 from fewshot_lab.embeddings import Embeddings, build_index, pca_map
-from fewshot_lab.live import LiveSession, page_state_of
+from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project
 from fewshot_lab.project.copies import Copies
 from fewshot_lab.store import LabelAction, NewImage
@@ -241,13 +241,13 @@ def refit(n: int, d: int, clock: Clock) -> None:
     project.store.set("audit_share", 0)
     with clock("session ready"):
         session = LiveSession.of(project)
-        _published(session, project.store.position())
+        published(session, project.store.position())
     seconds = []
     for q, (row, cluster) in enumerate(wanted):
         began = time.perf_counter()
-        _label(project, classes[cluster % CLASSES], [embeddings.ids[row]], f"again {q}")
+        label(project, classes[cluster % CLASSES], [embeddings.ids[row]], f"again {q}")
         session.notify()
-        _published(session, project.store.position())
+        published(session, project.store.position())
         seconds.append(time.perf_counter() - began)
         while session.refining:
             time.sleep(0.1)
@@ -270,12 +270,12 @@ def label_some(
         names[name] = class_id
         mine = np.flatnonzero(which % CLASSES == k).tolist()
         if fresh:
-            _label(project, class_id, [embeddings.ids[row] for row in mine[:PER_CLASS]], f"q{k}")
+            label(project, class_id, [embeddings.ids[row] for row in mine[:PER_CLASS]], f"q{k}")
         spare += [(row, int(which[row])) for row in mine[-2:]]
     return [names[f"kind {k + 1}"] for k in range(CLASSES)], spare[:KEYS]
 
 
-def _label(project: Project, class_id: int, ids: list[str], client: str) -> None:
+def label(project: Project, class_id: int, ids: list[str], client: str) -> None:
     project.store.record(
         LabelAction(client=f"{client} {time.time_ns()}", q=1, annotator="benchmark", kind="class",
                     class_id=class_id, image_ids=ids, view="grid", strategy=None, shown=None,
@@ -283,28 +283,9 @@ def _label(project: Project, class_id: int, ids: list[str], client: str) -> None
     )  # fmt: skip
 
 
-def _published(session: LiveSession, position: int) -> None:
+def published(session: LiveSession, position: int) -> None:
     while session.snapshot.position < position:
         session.wait(session.snapshot.rev, 60)
-
-
-def page(n: int, d: int, clock: Clock) -> None:
-    """Answer what the label page asks for first, as its route does."""
-    from fewshot_lab.web.live import news
-
-    with Project.open(NAME) as project:
-        project.first_map()  # where there is no other
-    with clock("page: first answer"):
-        state = page_state_of(NAME)
-        message = news(state, {})
-        assert message
-    clock.figures["page: megabytes of it"] = len(message) / 1e6
-    with clock("(session ready)"):
-        _published(state.live, state.project.store.position())
-    have = {"images": str(n), "map": state.layout(state.order()).version}  # type: ignore[union-attr]
-    with clock("page: labels and scores"):
-        news(state, have)
-    state.live.close()
 
 
 def export(n: int, d: int, clock: Clock) -> None:
@@ -329,6 +310,5 @@ STEPS: dict[str, Callable[[int, int, Clock], None]] = {
     "copies": copies,
     "umap": umap,
     "refit": refit,
-    "page": page,
     "export": export,
 }

@@ -22,13 +22,15 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 from _embeddings import CACHE, Images, balanced_accuracy, embeddings, sets, with_doubt
 from refit import draw
 
-from fewshot_lab.backbones import default_name, find
+from fewshot_lab.backbones import Backbone, default_name, find
+from fewshot_lab.backbones.staged_backbone import StagedBackbone
 from fewshot_lab.classifiers import Pool, fit, one_blas_thread
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import split_by_group
@@ -44,8 +46,10 @@ BACKBONES = {
     "ImageNet": IMAGENET,
     "DINO+stages": f"{DINO}+stages",
     "ImageNet+stages": f"{IMAGENET}+stages",
+    "ImageNet+stages, small": f"{IMAGENET}+stages",
 }
-REFERENCES = ("DINO", "ImageNet", "ImageNet+stages")
+"""The last one is given images of the twin's size: what the size of the input is worth."""
+REFERENCES = ("DINO", "ImageNet", "ImageNet+stages", "ImageNet+stages, small")
 OWN = "pbc8"
 """The images that the DINO weights were pretrained on."""
 METHOD = 1
@@ -56,12 +60,23 @@ By = dict[tuple[str, int, str], list[float]]
 """Accuracies by set, labels per class and backbone, one for each draw."""
 
 
+def backbone_of(title: str) -> Backbone:
+    """Return a backbone of the tables."""
+    backbone = find(BACKBONES[title])
+    if title.endswith("small"):
+        small = replace(backbone.preprocessing, size=find(TWIN).preprocessing.size)
+        base = find(IMAGENET)
+        base._card = replace(base.card, preprocessing=small)
+        return StagedBackbone(base)
+    return backbone
+
+
 def images(name: str, title: str, most: int | None) -> Images:
     """Return a set by a backbone; final embeddings are the first part of what +stages gives."""
     backbone = BACKBONES[title]
     if backbone in (DINO, IMAGENET):
         return embeddings(name, find(f"{backbone}+stages"), most).finals()
-    return embeddings(name, find(backbone), most)
+    return embeddings(name, backbone_of(title), most)
 
 
 def splits(y: np.ndarray, groups: np.ndarray | None, draws: int) -> Iterator[tuple]:
@@ -98,7 +113,7 @@ def measure(name: str, options: argparse.Namespace) -> By:
     scores: By = {}
     for title in BACKBONES:
         one = images(name, title, options.most)
-        known = find(BACKBONES[title]).fingerprint
+        known = backbone_of(title).fingerprint
         some = "" if options.most is None else f"-{options.most}"
         kept = CACHE / f"fewshot-lab-benchmark-backbones-{name}-{known}-{METHOD}{some}.json"
         done: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
@@ -143,8 +158,8 @@ def costs(rounds: int = 5) -> dict[str, float]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     works: dict[str, Callable[[], object]] = {}
-    for title, name in BACKBONES.items():
-        backbone = find(name)
+    for title in BACKBONES:
+        backbone = backbone_of(title)
         network, size = backbone.load("cpu"), backbone.preprocessing.size
         batch = torch.from_numpy(
             np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
@@ -180,10 +195,11 @@ def summary(by: By, names: list[str], n: int) -> None:
     """Print what follows for a number of labels."""
     print(f"\nIn short, {n} per class; points")
     print(
-        f"\n| backbone | mean gain over DINO, sets but {OWN}, ± over sets | {OWN} | worst against "
-        "ImageNet | worst against ImageNet+stages |"
+        f"\n| backbone | mean gain over DINO, sets but {OWN}, ± over sets | {OWN} | "
+        + " | ".join(f"worst against {over}" for over in REFERENCES[1:])
+        + " |"
     )
-    print("|---|---|---|---|---|")
+    print("|---" * (2 + len(REFERENCES)) + "|")
     for title in BACKBONES:
         others = [float(np.mean(gains(by, s, n, title, "DINO"))) for s in names if s != OWN]
         cells = [with_doubt(others, "+") if others else ""]
@@ -255,8 +271,8 @@ def main() -> None:
     print("\nCost and length\n")
     print("| backbone | px | length | CPU ms per image | against DINO |\n|---|---|---|---|---|")
     spent = costs()
-    for title, name in BACKBONES.items():
-        backbone = find(name)
+    for title in BACKBONES:
+        backbone = backbone_of(title)
         length = images(options.sets[0], title, options.most).parts.dimensions
         print(
             f"| {title} | {backbone.preprocessing.size} | {length:,} | {spent[title]:.1f} | "

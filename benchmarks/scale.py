@@ -7,7 +7,9 @@ Each step is a process of its own, on the project that the steps before it made;
 most it had for itself, without file pages that the system can drop. "Growth" is the exponent
 between two sizes: 1 is in proportion, 2 quadratic. "Embed bookkeeping" is all that embedding does
 beside the forward pass; "refit" is from a label stored to the snapshot published (median of five);
-"page: first answer" is a fresh server's answer to a page that has nothing. Thumbnails are 64 drawn
+"page: first answer" is a fresh server's answer to a page that has nothing;
+"key to colours" is from a label posted to the answer with its colours, by the routes (median of
+nine). Thumbnails are 64 drawn
 pictures, hard-linked.
 """
 
@@ -35,17 +37,19 @@ STEPS = (
     "umap",
     "refit",
     "page",
+    "key",
     "export",
 )
 
 
 def child(step: str, n: int, d: int) -> None:
+    from _scale_routes import STEPS as ROUTES
     from _scale_steps import STEPS as FUNCTIONS
     from _scale_steps import Clock, Memory
 
     memory, clock = Memory(), Clock()
     began = time.perf_counter()
-    FUNCTIONS[step](n, d, clock)
+    (FUNCTIONS | ROUTES)[step](n, d, clock)
     print(json.dumps({"seconds": time.perf_counter() - began, "memory": memory.stop()}
                      | {"figures": clock.figures}))  # fmt: skip
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -98,9 +99,27 @@ class Fitted:
         """Return the most probable class id of each embedding."""
         return np.asarray(self.class_ids[self.probabilities(X).argmax(axis=1)])
 
-    def pool_probabilities(self, pool: Pool) -> Float:
-        """Return calibrated probabilities (N, K) of the pool that this was fitted with."""
-        return self.model.pool_probabilities(self.pool_read(pool))
+    def pool_probabilities(
+        self,
+        pool: Pool,
+        rows: NDArray[np.int64] | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Float:
+        """Return calibrated probabilities of the pool that this was fitted with.
+
+        Parameters
+        ----------
+        pool : Pool
+        rows : array (m,) of int, optional
+            Images of it; all (N) where they are not given.
+        check : callable
+            Called every some thousand images; what it raises ends it.
+
+        Returns
+        -------
+        array (m, K)
+        """
+        return self.model.pool_probabilities(self.pool_read(pool), rows, check)
 
     def pool_read(self, pool: Pool) -> Pool:
         """Return the pool as this classifier reads it: with inner stages or without."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers.pool import Pool
-from fewshot_lab.classifiers.preparation import Preparation, by_blocks, first_columns
+from fewshot_lab.classifiers.preparation import Preparation, by_rows, first_columns
 from fewshot_lab.classifiers.probability_maps import Isotonic, Map, Sigmoids
 
 Float = NDArray[np.floating[Any]]
+Places = NDArray[np.int64] | None
+Check = Callable[[], None]
 
 
 class Model(Protocol):
@@ -21,8 +24,8 @@ class Model(Protocol):
     def probabilities(self, X: NDArray[Any]) -> Float:
         """Return (n, K) for embeddings (n, d)."""
 
-    def pool_probabilities(self, pool: Pool) -> Float:
-        """Return (N, K) for all images of the pool that the model was fitted with."""
+    def pool_probabilities(self, pool: Pool, rows: Places, check: Check) -> Float:
+        """Return (m, K) for some images of the pool that the model was fitted with, all if None."""
 
     def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
         """Return an estimator of stock scikit-learn classes with the same probabilities."""
@@ -61,18 +64,18 @@ class Linear:
         """Return scores (n, K) of embeddings (n, d)."""
         return np.asarray(self.prepare(X) @ self.coefficients[:-1] + self.coefficients[-1])
 
-    def pool_scores(self, pool: Pool) -> Float:
-        """Return scores (N, K) of all images of the pool."""
+    def pool_scores(self, pool: Pool, rows: Any) -> Float:
+        """Return scores (m, K) of some images of the pool, by number or as a slice."""
         slopes, offset = self.rotated_coefficients[:-1], self.rotated_coefficients[-1]
-        return np.asarray(pool.rotated @ slopes + offset)
+        return np.asarray(pool.rotated[rows] @ slopes + offset)
 
     def probabilities(self, X: NDArray[Any]) -> Float:
         """Return (n, K) for embeddings (n, d)."""
         return self.map(self.scores(X))
 
-    def pool_probabilities(self, pool: Pool) -> Float:
-        """Return (N, K) for all images of the pool."""
-        return self.map(self.pool_scores(pool))
+    def pool_probabilities(self, pool: Pool, rows: Places, check: Check) -> Float:
+        """Return (m, K) for some images of the pool, all if None."""
+        return by_rows(lambda at: self.map(self.pool_scores(pool, at)), len(pool), rows, check)
 
     def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
         """Return the preparation and a LogisticRegression as a Pipeline, calibrated by its map."""
@@ -102,9 +105,14 @@ class TwoViews:
         """Return (n, K) for embeddings (n, d)."""
         return self.map(self.plain.scores(X) + self.levelled.scores(X))
 
-    def pool_probabilities(self, pool: Pool) -> Float:
-        """Return (N, K) for all images of the pool."""
-        return self.map(self.plain.pool_scores(pool) + self.levelled.pool_scores(pool.levelled))
+    def pool_probabilities(self, pool: Pool, rows: Places, check: Check) -> Float:
+        """Return (m, K) for some images of the pool, all if None."""
+        plain, levelled = self.plain, self.levelled
+
+        def answer(at: Any) -> Float:
+            return self.map(plain.pool_scores(pool, at) + levelled.pool_scores(pool.levelled, at))
+
+        return by_rows(answer, len(pool), rows, check)
 
     def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
         """Return both preparations side by side and a LogisticRegression of all their features."""
@@ -199,9 +207,9 @@ class Stock:
         out = self.estimator.predict_proba(X[:, : self.columns].astype(np.float32))
         return np.asarray(out, dtype=np.float32)
 
-    def pool_probabilities(self, pool: Pool) -> Float:
-        """Return (N, K) for all images of the pool."""
-        return by_blocks(self.probabilities, pool.X)
+    def pool_probabilities(self, pool: Pool, rows: Places, check: Check) -> Float:
+        """Return (m, K) for some images of the pool, all if None."""
+        return by_rows(lambda at: self.probabilities(pool.X[at]), len(pool), rows, check)
 
     def to_sklearn(self, class_ids: NDArray[np.int64]) -> Any:
         """Return the estimator, its classes renamed from class index to class id."""

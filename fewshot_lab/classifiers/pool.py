@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fewshot_lab.backbones import Parts
 from fewshot_lab.classifiers.preparation import CHUNK, Preparation, Rows
 from fewshot_lab.classifiers.threads import one_blas_thread
+from fewshot_lab.classifiers.two_byte_rows import TwoByteRows
 
 COMPONENTS = 256
 CACHE_BYTES = 256 * 2**20
@@ -18,6 +19,8 @@ SAMPLE, LARGE = 20_000, 1_500
 """Images from which principal axes are learnt (they settle long before), and the length of an
 embedding above which the axes are found by random projections, from at most:"""
 SAMPLE_OF_LARGE = 4_096
+TWO_BYTES_FROM = 100_000
+"""Images above which each of their numbers is held in two bytes."""
 LEARNT_FROM = 65_536
 """Images from which centre and scale are learnt, at most; of more, some evenly spread."""
 
@@ -51,6 +54,7 @@ class Pool:
     variance : array (p,)
         Mean square of each component.
     rotated : array (N, p), float32
+        Of more than :data:`TWO_BYTES_FROM` images :class:`TwoByteRows`: ask it for rows.
     """
 
     def __init__(
@@ -71,7 +75,11 @@ class Pool:
             some = seen[_spread(len(seen), LEARNT_FROM)]
             self.prepare = Preparation.of(X, self.parts, levelled=levelled, rows=some)
             self.variance, self.rotation = self._axes(seen, components)
-            self.rotated = self.rotate(X)
+            p = self.rotation.shape[1]
+            large = n > TWO_BYTES_FROM
+            held: Any = TwoByteRows(n, p) if large else np.empty((n, p), np.float32)
+            self.rotated: NDArray[np.float32] = held  # what reads as one does for whoever asks
+            self._rotate(X, self.rotated)
         self._dots: tuple[dict[int, int], NDArray[np.float32]] = ({}, np.empty((0, n), np.float32))
 
     def _axes(
@@ -108,9 +116,12 @@ class Pool:
     def rotate(self, X: Rows) -> NDArray[np.float32]:
         """Return the leading components (n, p) of prepared embeddings."""
         out = np.empty((len(X), self.rotation.shape[1]), dtype=np.float32)
+        self._rotate(X, out)
+        return out
+
+    def _rotate(self, X: Rows, out: Any) -> None:
         for start in range(0, len(X), CHUNK):
             out[start : start + CHUNK] = self.prepare(X[start : start + CHUNK]) @ self.rotation
-        return out
 
     def cosines(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the cosine of each given row with every image (m, N).
@@ -146,26 +157,6 @@ class Pool:
             return self.cosines(rows)[:, rows]
         own = self.prepare(self.X[rows])
         return np.asarray(own @ own.T)
-
-    @cached_property
-    def density(self) -> NDArray[np.float32]:
-        """How close each image lies to its nearest ones (N,): mean cosine to the 20 nearest.
-
-        Among a sample of at most 4,096 images, on 64 components; for ranking only.
-        """
-        n = len(self)
-        short = np.ascontiguousarray(self.rotated[:, :64])
-        norm = np.linalg.norm(short, axis=1, keepdims=True)
-        short = np.divide(short, np.where(norm == 0, 1, norm), dtype=np.float32)
-        rng = np.random.default_rng(0)
-        sample = np.sort(rng.permutation(n)[:4096])
-        k = max(1, min(20, len(sample) - 1))
-        out = np.empty(n, dtype=np.float32)
-        for start in range(0, n, 1024):
-            similar = short[start : start + 1024] @ short[sample].T
-            similar.partition(similar.shape[1] - k, axis=1)
-            out[start : start + 1024] = similar[:, -k:].mean(axis=1)
-        return out
 
 
 def _spread(n: int, most: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.backbones import FINAL, Parts
+from fewshot_lab.classifiers.threads import one_blas_thread
 
 GAIN = 30.0
 """How far the square root reaches down, in mean embeddings: from mean / GAIN it is a root."""
@@ -38,8 +39,35 @@ class Rows(Protocol):
 
 def by_blocks(answer: Callable[[NDArray[Any]], NDArray[Any]], X: Rows) -> NDArray[Any]:
     """Return what is answered of each row (n, ...), with some thousand of them at a time."""
-    starts = range(0, max(len(X), 1), CHUNK)
-    return np.concatenate([answer(np.asarray(X[start : start + CHUNK])) for start in starts])
+    return by_rows(lambda at: answer(np.asarray(X[at])), len(X))
+
+
+def by_rows(
+    answer: Callable[[Any], NDArray[Any]],
+    n: int,
+    rows: NDArray[np.int64] | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> NDArray[Any]:
+    """Return what is answered of all rows of n, or of some (m, ...), some thousand at a time.
+
+    Parameters
+    ----------
+    answer : callable
+        From a slice, or from rows by number.
+    n : int
+    rows : array (m,) of int, optional
+    check : callable
+        Called between blocks; what it raises ends it.
+    """
+    blocks = [
+        slice(start, start + CHUNK) for start in range(0, n if rows is None else len(rows), CHUNK)
+    ]
+    answers = []
+    with one_blas_thread():
+        for block in blocks or [slice(0)]:
+            answers.append(answer(block if rows is None else rows[block]))
+            check()
+    return np.concatenate(answers)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers.pool import Pool
-from fewshot_lab.classifiers.preparation import Preparation, by_blocks
+from fewshot_lab.classifiers.preparation import Preparation, by_rows
 from fewshot_lab.classifiers.probability_maps import Map, Sigmoids
 from fewshot_lab.classifiers.soft_labels import SoftLabels
 from fewshot_lab.classifiers.threads import one_blas_thread
@@ -155,11 +156,14 @@ class Machine:
             lengths = lengths + 0.5 * (np.einsum("ij,ij->i", support, support) - 1)
             return self._from_cosines(Z @ support.T - lengths)
 
-    def pool_probabilities(self, pool: Pool) -> Float:
-        """Return (N, K) for all images of the pool."""
+    def pool_probabilities(
+        self, pool: Pool, rows: NDArray[np.int64] | None, check: Callable[[], None]
+    ) -> Float:
+        """Return (m, K) for some images of the pool, all if None."""
         if self.pool_rows is None or not pool.keeps_cosines(len(self.pool_rows)):
-            return by_blocks(self.probabilities, pool.X)
-        return by_blocks(self._from_cosines, pool.cosines(self.pool_rows).T)
+            return by_rows(lambda at: self.probabilities(pool.X[at]), len(pool), rows, check)
+        cosines = pool.cosines(self.pool_rows).T
+        return by_rows(lambda at: self._from_cosines(cosines[at]), len(pool), rows, check)
 
     def _from_cosines(self, cosines: Float) -> Float:
         """Combine the one-against-one machines as scikit-learn does ("ovr")."""

@@ -22,6 +22,14 @@ Ray = Annotated[
     ),
 ]
 Workers = Annotated[int, option("Ray: processes that compute.", min=1)]
+TilePx = Annotated[
+    int | None,
+    option("Slides: side of a tile in its own pixels, instead of the classifier's.", min=16),
+]
+Mpp = Annotated[float | None, option("Slides: micrometres per pixel of a tile.", "--mpp")]
+SlideMpp = Annotated[
+    float | None, option("Slides: micrometres per pixel where the file says none.", "--slide-mpp")
+]
 
 
 @app.command()
@@ -30,8 +38,8 @@ def predict(
     folder: Annotated[
         str,
         typer.Argument(
-            help="Images: a folder (recursive), a ZIP, a file; with --ray also an address of "
-            "object storage, s3://BUCKET/FOLDER."
+            help="Images: a folder (recursive), a ZIP, a file, a whole slide; with --ray also an "
+            "address of object storage, s3://BUCKET/FOLDER."
         ),
     ],
     out: Annotated[Path, option("The CSV to write.")] = Path("predictions.csv"),
@@ -52,6 +60,9 @@ def predict(
     groups_out: Annotated[
         Path | None, option("The CSV of patients; beside --out as NAME.groups.csv by default.")
     ] = None,
+    tile_px: TilePx = None,
+    mpp: Mpp = None,
+    slide_mpp: SlideMpp = None,
     shard: Shard = None,
     ray: Ray = None,
     workers: Workers = 2,
@@ -59,6 +70,9 @@ def predict(
     no_bom: NoMark = False,
 ) -> None:
     """Predict the classes of images with an exported classifier.
+
+    A whole slide is cut as those that the classifier was made of, and has a row for each tile with
+    tissue; NAME.slides.csv has one for each slide, NAME.SLIDE.geojson its tiles for QuPath.
 
     Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 where
     there is no other.
@@ -87,6 +101,9 @@ def predict(
             find=find,
             groups_out=groups_out,
             part=part,
+            tile_px=tile_px,
+            mpp=mpp,
+            slide_mpp=slide_mpp,
             progress=report,
         )
         result = {
@@ -97,6 +114,7 @@ def predict(
             "referred": done.referred,
             "unlike": done.unlike,
             "groups_out": str(done.groups_out) if done.groups_out else None,
+            "slides_out": str(done.slides_out) if done.slides_out else None,
         }
         text = f"{plural(done.predicted, 'image')} predicted: {done.out}."
         if done.referred is not None:
@@ -105,7 +123,7 @@ def predict(
             text += f" {plural(done.unlike, 'image')} unlike anything labelled."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
-        tell(result, f"{text} {done.groups}".strip())
+        tell(result, f"{text} {done.groups} {done.slides}".strip())
         listed(done.errors)
     if not done.predicted and part == (0, 1):
         raise typer.Exit(1)

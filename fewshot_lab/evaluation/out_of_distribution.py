@@ -1,5 +1,6 @@
 """Images unlike anything labelled."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -61,11 +62,17 @@ def make_reference(
     return Reference(vectors, final.gain, final.centre, reference.k, cutoff)
 
 
-def nearest(reference: Reference, embeddings: Rows) -> NDArray[np.float32]:
-    """Return each embedding's cosine to its k-th nearest labelled image (n,), by FAISS."""
+def nearest(
+    reference: Reference, embeddings: Rows, give_way: Callable[[], None] = lambda: None
+) -> NDArray[np.float32]:
+    """Return each embedding's cosine to its k-th nearest labelled image (n,), by FAISS.
+
+    ``give_way`` is called between blocks.
+    """
     index = build_index(reference.vectors.astype(np.float32))
     out = np.empty(len(embeddings), dtype=np.float32)
     for start in range(0, len(embeddings), 4096):
+        give_way()
         rows = slice(start, start + 4096)
         out[rows] = index.search(reference.prepare(embeddings[rows]), reference.k)[0][:, -1]
     return out

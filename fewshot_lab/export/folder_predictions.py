@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.bundle import Bundle
 from fewshot_lab.images import scan
+from fewshot_lab.images.slides import GRID_SUFFIX, load_grid, open_slide
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ class PredictReport:
         The answers for each patient, where they were asked for.
     groups : str
         What is in it, as a sentence.
+    slides_out : Path or None
+        The answers for each whole slide, where there was one.
+    slides : str
+        What was written of them, as a sentence.
     """
 
     predicted: int
@@ -50,6 +56,8 @@ class PredictReport:
     unlike: int | None = None
     groups_out: Path | None = None
     groups: str = ""
+    slides_out: Path | None = None
+    slides: str = ""
 
 
 def predict_folder(
@@ -60,6 +68,9 @@ def predict_folder(
     find: FindGroup | None = None,
     groups_out: Path | None = None,
     part: tuple[int, int] = (0, 1),
+    tile_px: int | None = None,
+    mpp: float | None = None,
+    slide_mpp: float | None = None,
     progress: Progress = silent,
 ) -> PredictReport:
     """Predict every picture of a folder (a ZIP, a manifest, one file) into a CSV.
@@ -79,7 +90,13 @@ def predict_folder(
     groups_out : path, optional
         That CSV; beside ``out`` as ``NAME.groups.csv`` by default.
     part : (i, n)
-        Only every n-th picture from the i-th on; all parts together have each once.
+        Only every n-th picture from the i-th on; all parts together have each once. No part has
+        whole slides: what is said of each slide is written where all is one part.
+    tile_px, mpp : optional
+        How whole slides are cut, instead of as the bundle says: side of a tile in its own pixels,
+        micrometres per pixel of it.
+    slide_mpp : float, optional
+        Micrometres per pixel of slides that do not say theirs.
 
     Raises
     ------
@@ -87,7 +104,9 @@ def predict_folder(
         Where there is no picture, one row for each patient is asked of a part, or ``out`` cannot
         be written. Nothing is written then.
     """
+    from fewshot_lab.export.predict_geojson import SlideAnswers
     from fewshot_lab.export.predict_groups import GroupTally, groups_file
+    from fewshot_lab.export.predict_slides import TileSettings
     from fewshot_lab.export.predict_table import write_predictions
 
     out = Path(out)
@@ -99,8 +118,12 @@ def predict_folder(
         )
     tally = None if find is None else GroupTally(find, bundle.names, bundle.decision)
     beside = None if tally is None else groups_file(out, groups_out)
+    settings = TileSettings.chosen(bundle.folder, tile_px, mpp)
+    tiling = None if settings is None else settings.tiling(slide_mpp)
     with tempfile.TemporaryDirectory(prefix="fewshot-predict-") as unpacked:
-        pictures = scan(Path(folder), extract_to=Path(unpacked))
+        grids = Path(unpacked)
+        pictures = scan(Path(folder), extract_to=grids, tiling=tiling, grids=grids)
+        by_slide = SlideAnswers(out, bundle.classes, bundle.decision, partial(_origin, grids))
         seen = 0
         referred: list[bool] = []
         unlike: list[bool] = []
@@ -120,9 +143,12 @@ def predict_folder(
 
         try:
             rows = counted() if tally is None else tally.watch(counted())
+            if parts == 1:
+                rows = by_slide.watch(rows)
             predicted, errors = write_predictions(rows, bundle.names, out)
             if tally is not None and beside is not None:
                 tally.write(beside)
+            by_slide.write()
         except OSError as error:
             raise FewshotLabError(f"{out} cannot be written: {error.strerror or error}.") from None
     listed = out.with_name(f"{out.stem}.errors.csv")
@@ -135,4 +161,12 @@ def predict_folder(
         sum(unlike) if unlike else None,
         beside,
         "" if tally is None or beside is None else tally.sentence(beside),
+        by_slide.table if by_slide.count else None,
+        by_slide.sentence,
     )
+
+
+def _origin(grids: Path, slide: str) -> tuple[int, int]:
+    """Return where QuPath counts a slide's pixels from; a folder says how each slide is cut."""
+    known = map(load_grid, grids.glob(f"*{GRID_SUFFIX}"))
+    return next(open_slide(Path(grid.slide)).origin for grid in known if grid.name == slide)

@@ -134,6 +134,11 @@ class GroupTally:
             return
         self._seen.setdefault(group, []).append((probabilities, decided is False, bool(unlike)))
 
+    @property
+    def count(self) -> int:
+        """How many patients there are."""
+        return len(self._seen)
+
     def header(self) -> list[str]:
         """Return the columns of the table of patients."""
         scores = [f"score_{name}" for name in self._names]

@@ -6,7 +6,7 @@ Tiles are cut as the project's were: tiles.json says how.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -53,9 +53,30 @@ class TileSettings:
 
     @classmethod
     def load(cls, folder: Path) -> Optional[TileSettings]:  # noqa: UP045
-        """Return the settings of a bundle; None where it was made of no slides."""
+        """Return the settings of a bundle; None where it was made of no slides.
+
+        Raises
+        ------
+        FewshotLabError
+            Where they cannot be read.
+        """
         file = folder / TILES_FILE
-        return cls(**json.loads(file.read_text("utf-8"))) if file.is_file() else None
+        if not file.is_file():
+            return None
+        try:
+            settings = cls(**json.loads(file.read_text("utf-8")))
+            settings.tiling()
+        except (OSError, ValueError, TypeError, RecursionError):
+            raise FewshotLabError(f"{TILES_FILE} cannot be read; copy the bundle anew.") from None
+        return settings
+
+    @classmethod
+    def chosen(cls, folder: Path, tile_px: int | None, mpp: float | None) -> Optional[TileSettings]:  # noqa: UP045
+        """Return the settings of a bundle, but for what was asked; None where neither says any."""
+        settings = cls.load(folder)
+        if tile_px is not None:
+            return cls(tile_px, mpp)
+        return settings if settings is None or mpp is None else replace(settings, mpp=mpp)
 
     def tiling(self, slide_mpp: float | None = None) -> Tiling:
         """Return how the app cuts slides like this: all tiles with tissue."""

@@ -24,16 +24,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from fewshot_lab.cells import CSV_MARK
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.export.predict_classifier import Classifier, reading_file
-from fewshot_lab.export.predict_geojson import SlideFiles
+from fewshot_lab.export.predict_classifier import Classifier
+from fewshot_lab.export.predict_geojson import SlideAnswers
 from fewshot_lab.export.predict_groups import GroupTally, group_finder, groups_file
 from fewshot_lab.export.predict_pictures import find_pictures
-from fewshot_lab.export.predict_slides import SlideTiles, TileSettings, slide_of_path
+from fewshot_lab.export.predict_slides import SlideTiles, TileSettings
 from fewshot_lab.export.predict_table import write_predictions
 from fewshot_lab.export.predict_watch import Watch
 
@@ -85,15 +84,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _tile_settings(options: argparse.Namespace) -> TileSettings:
     """Return how slides are cut: as the bundle says, else as asked."""
-    with reading_file("tiles.json"):
-        settings = TileSettings.load(Path(__file__).resolve().parent)
-    if settings is None and options.tile_px is None:
+    folder = Path(__file__).resolve().parent
+    settings = TileSettings.chosen(folder, options.tile_px, options.mpp)
+    if settings is None:
         raise FewshotLabError(
             "The classifier was made of no slides: give --tile-px, and --mpp, for its images."
         )
-    if settings is None or options.tile_px is not None:
-        return TileSettings(options.tile_px, options.mpp)
-    return settings if options.mpp is None else replace(settings, mpp=options.mpp)
+    return settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -114,7 +111,6 @@ def main(arguments: list[str] | None = None) -> int:
             return slides[name]
 
         pictures = find_pictures(options.folder, open_tiles)
-        slide_tally = None
         if not pictures:
             print(f"There is no picture in {options.folder}.", file=sys.stderr)
             return 1
@@ -123,14 +119,10 @@ def main(arguments: list[str] | None = None) -> int:
             if sys.stderr.isatty() and (done % 10 == 0 or done == len(pictures)):
                 print(f"\r{done} of {len(pictures)}", end="", file=sys.stderr, flush=True)
 
-        rows = classifier.predict(pictures)
-        if slides:
-            slides_out = options.out.with_name(f"{options.out.stem}.slides.csv")
-            slide_tally = GroupTally(slide_of_path, classifier.names, classifier.decision)
-            slide_tally.answers = replace(slide_tally.answers, noun="slide")
-            origins = {name: tiles.origin for name, tiles in slides.items()}
-            features = SlideFiles(options.out, classifier.classes, origins)
-            rows = features.watch(slide_tally.watch(rows))
+        by_slide = SlideAnswers(
+            options.out, classifier.classes, classifier.decision, lambda name: slides[name].origin
+        )
+        rows = by_slide.watch(classifier.predict(pictures))
         tally = None
         if find is not None:
             groups_out = groups_file(options.out, options.groups_out)
@@ -142,8 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
             watch = Watch(options.watch, pool, classifier.names)
             rows = watch.passing(rows)
         count, errors = write_predictions(rows, classifier.names, options.out, progress=show)
-        if slide_tally is not None:
-            slide_tally.write(slides_out)
+        by_slide.write()
         if tally is not None:
             tally.write(groups_out)
         watched = "" if watch is None else watch.finish(options.out)
@@ -161,9 +152,8 @@ def main(arguments: list[str] | None = None) -> int:
     for path, reason in errors:
         print(f"{path}: {reason}", file=sys.stderr)
     print(f"{count} predicted, {len(errors)} could not be read: {options.out}")
-    if slide_tally is not None:
-        files = ", ".join(str(file) for file in features.written)
-        print(f"{slide_tally.sentence(slides_out)} For QuPath: {files or 'nothing'}.")
+    if slides:
+        print(by_slide.sentence)
     if tally is not None:
         print(tally.sentence(groups_out))
     if watched:

@@ -144,7 +144,11 @@ class FilePictures:
         if series is not None:
             self.series.add(series)
         if self.slides is None:
-            yield Refused(path, "This is a whole slide: import it into a project, as tiles.")
+            reason = (
+                "This is a whole slide: it is imported as tiles, and predicted by a classifier of "
+                "tiles, or with --tile-px."
+            )
+            yield Refused(path, reason)
             return
         try:
             group = listed.group or self._patient(file, series)

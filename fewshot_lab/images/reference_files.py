@@ -19,9 +19,12 @@ def reference_name(path: str, identity: bytes, suffix: str) -> str:
     return f"{stem}-{hashlib.sha256(identity).hexdigest()[:10]}{suffix}"
 
 
-def reference_bytes(value: Any, indent: int | None = None) -> bytes:
+def reference_bytes(
+    value: Any, indent: int | None = None, *, without: tuple[str, ...] = ()
+) -> bytes:
     """Return a dataclass as such a file holds it; paths may be of any encoding."""
-    text = json.dumps(asdict(value), ensure_ascii=False, indent=indent)
+    fields = {name: field for name, field in asdict(value).items() if name not in without}
+    text = json.dumps(fields, ensure_ascii=False, indent=indent)
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -32,6 +32,9 @@ QUIET = 2.0
 """Seconds without a new label after which the curve is measured; while labels keep coming:"""
 PATIENCE = 15.0
 STEP_BACK = 0.02
+LARGE = 30_000
+"""Images from which on unlike ones are looked for after the curve, resting half of the time."""
+LONGEST_REST = 2.0
 REPLAY_FROM = 150
 """Labels from which on strategies are replayed by themselves; again at 1.5 times as many:"""
 REPLAY_GROWTH = 1.5
@@ -68,7 +71,7 @@ class Advisor:
         self._on_unlike = on_unlike
         self._changed = Condition()
         self._wanted: tuple[Any, Fitted] | None = None
-        self._since = self._newest = 0.0
+        self._since = self._newest = self._rested = 0.0
         self._closed = self._measuring = False
         self._thread: Thread | None = None
         self._advice: Advice | None = None
@@ -117,8 +120,10 @@ class Advisor:
 
     def _run(self) -> None:
         while (wanted := self._next()) is not None:
-            curve = partial(self._measure, wanted[1])
-            for step in (self._flag, curve, self._replay, self._compare):
+            first: list[Callable[[], None]] = [self._flag, partial(self._measure, wanted[1])]
+            if self._is_large:
+                first.reverse()
+            for step in (*first, self._replay, self._compare):
                 try:
                     step()
                 except _Closed:
@@ -130,10 +135,17 @@ class Advisor:
                     if not self._closed:
                         log.exception("What goes beside the labels could not be done.")
 
+    @property
+    def _is_large(self) -> bool:
+        embeddings = self._project.embeddings
+        return embeddings is not None and len(embeddings.ids) > LARGE
+
     def _flag(self) -> None:
-        """Find the images unlike anything labelled."""
+        """Find the images unlike anything labelled; of many images without taking a processor."""
         self._give_way()
-        self._on_unlike(unlike_images(self._project))
+        self._rested = time.monotonic()
+        give_way = self._rest if self._is_large else self._give_way
+        self._on_unlike(unlike_images(self._project, give_way))
 
     def _measure(self, fitted: Fitted) -> None:
         """Measure the learning curve."""
@@ -183,6 +195,12 @@ class Advisor:
                 wanted, self._measuring, self._wanted = self._wanted, True, None
                 return wanted
             return None
+
+    def _rest(self) -> None:
+        """Give way, and rest for as long as was worked since the last rest."""
+        time.sleep(min(time.monotonic() - self._rested, LONGEST_REST))
+        self._give_way()
+        self._rested = time.monotonic()
 
     def _give_way(self) -> None:
         while self._busy() and not self._closed:

@@ -37,6 +37,7 @@ class Next:
         probabilities: NDArray[np.float32] | None = None,
         class_ids: tuple[int, ...] = (),
         pair: tuple[int, int] | None = None,
+        among: NDArray[np.bool_] | None = None,
     ) -> tuple[Suggestion, ...]:
         """Return what to label next; where the images are split, a batch for each annotator.
 
@@ -54,6 +55,8 @@ class Next:
             Its columns.
         pair : tuple of int, optional
             Two of them: images between these come first.
+        among : array (N,) of bool, optional
+            Images to choose from, where they are enough.
         """
         batch: dict[str, Suggestion] = {}
         confounders = self._confounders(images) if strategy == GAPS else ()
@@ -61,6 +64,8 @@ class Next:
             audit = self._random_share(images, labels, share, mine)
             free = ~labels.marked & ~labels.held & mine
             eligible = free & ~labels.skipped
+            if among is not None:
+                eligible &= among
             if eligible.sum() < BATCH - len(audit):
                 eligible = free
             place = {class_id: k for k, class_id in enumerate(class_ids)}

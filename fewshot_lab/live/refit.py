@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Fitted, fit, soft_labels
-from fewshot_lab.evaluation import CrossValidation, choose, cross_validation, disagreement
+from fewshot_lab.evaluation import CrossValidation, cross_validation, disagreement
 from fewshot_lab.live.next_batch import Next
+from fewshot_lab.live.pool_scores import PoolScores, Scorer
 from fewshot_lab.live.session_images import Images
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.live.suspects import Suspects
@@ -31,6 +33,10 @@ from fewshot_lab.project import (
     strategy_of,
 )
 from fewshot_lab.sampling import Suggestion
+
+WHOLE, FIRST = 200_000, 50_000
+"""In a larger pool a label's first snapshot has new predictions of so many images, others with
+every label, and of all that anything is measured of; the others' follow in the next snapshot."""
 
 
 class Overtaken(Exception):  # noqa: N818
@@ -76,12 +82,15 @@ class Refitted:
         Of the snapshot.
     quick_at : float or None
         When a quick classifier was fitted anew, of which a thorough one may follow.
+    rest : callable or None
+        Returns the fields that change once all images are looked at; None where they were.
     """
 
     position: int
     message: str
     fields: dict[str, Any]
     quick_at: float | None = None
+    rest: Callable[[], dict[str, Any]] | None = None
 
 
 class Refit:
@@ -99,6 +108,7 @@ class Refit:
         self._suspects = Suspects(project.store)
         self._drawn_for: tuple[Any, ...] | None = None
         self._fit_key: tuple[Any, ...] | None = None
+        self._scored: tuple[Any, int] | None = None
 
     def of(
         self,
@@ -133,28 +143,30 @@ class Refit:
         classes = len(np.unique(labels.trains[trained]))
         if classes < 2:
             return self._without_classifier(images, labels, asked, classes)
-        fitted, probabilities, quick_at = self._fitted(
-            images, labels, asked, last, quick=quick, check=check
-        )
+        fitted, quick_at = self._fitted(images, labels, asked, last, quick=quick, check=check)
         class_ids = tuple(int(c) for c in fitted.class_ids)
-        top = np.partition(probabilities, -2, axis=1)[:, -2:]
-        costs = costs_of(self._project, fitted.class_ids)
-        best = choose(probabilities, costs)
-        predicted = fitted.class_ids[best]
-        # Where costs decide, the class need not be the most probable one.
-        sure = top[:, 1] if costs is None else probabilities[np.arange(len(best)), best]
+        scorer = Scorer(fitted, images.pool, costs_of(self._project, fitted.class_ids))
+        give_way = partial(check, labels.position)
+        first = self._first(images, labels, last, class_ids) if quick else None
+        if fitted is last.fitted and last.whole:
+            scores, first = PoolScores.within(last), None
+        elif first is None:
+            scores = scorer() if quick else scorer(check=give_way)
+        else:
+            rows = np.flatnonzero(first)
+            scores = PoolScores.within(last).replaced(rows, scorer(rows))
+        self._scored = images.key, images.revision
+        suggest = partial(self._suggest, images, labels, asked, scores.probabilities, class_ids)
         ids = [images.ids[r] for r in np.flatnonzero(trained)]
-        predictions = Predictions(labels, class_ids, predicted, trained, images.group)
+        predictions = Predictions(labels, class_ids, scores.predicted, trained, images.group)
         report = self._audit_set.report(predictions)
         test = self._audit_set.reference(predictions)
         cv = last.cv if fitted is last.fitted else self._validated(fitted, images, trained)
         apart = disagreement(cv, report.figures)
         fields = {
+            **scores.fields,
             "class_ids": class_ids,
-            "probabilities": probabilities,
-            "predicted": predicted,
-            "confidence": sure,
-            "margin": top[:, 1] - top[:, 0],
+            "whole": first is None,
             "cv": cv,
             "audit_report": report,
             "disagreement": apart,
@@ -162,9 +174,9 @@ class Refit:
             "suspects": self._suspects.of(
                 fitted, ids, labels.position, disagreeing=apart is not None
             ),
-            "suggestions": self._suggest(images, labels, asked, probabilities, class_ids),
+            "suggestions": suggest(among=first),
             "between": {
-                pair: self._suggest(images, labels, asked, probabilities, class_ids, pair)
+                pair: suggest(pair, among=first)
                 for pair in {pair for _, pair in asked.pairs}
                 if set(pair) <= set(class_ids)
             },
@@ -172,7 +184,24 @@ class Refit:
             "name": fitted.name,
             "fitted": fitted,
         }
-        return Refitted(labels.position, "", fields, quick_at)
+        rest = None if first is None else lambda: scorer(check=give_way).fields
+        return Refitted(labels.position, "", fields, quick_at, rest)
+
+    def _first(
+        self, images: Images, labels: LabelArrays, last: Snapshot, class_ids: tuple[int, ...]
+    ) -> NDArray[np.bool_] | None:
+        """Return which images (N,) a large pool's first snapshot scores anew; None for all."""
+        n = len(images.ids)
+        if (
+            n <= WHOLE
+            or last.class_ids != class_ids
+            or self._scored != (images.key, images.revision)
+        ):
+            return None
+        first = labels.marked | labels.audit | labels.pool.test
+        step = -(-n // FIRST)
+        first[labels.position % step :: step] = True
+        return first
 
     def _without_classifier(
         self, images: Images, labels: LabelArrays, asked: Asked, classes: int
@@ -199,8 +228,8 @@ class Refit:
         *,
         quick: bool,
         check: Callable[[int], None],
-    ) -> tuple[Fitted, NDArray[np.float32], float | None]:
-        """Return a classifier of the labels, its probabilities (N, K), when it was fitted quickly.
+    ) -> tuple[Fitted, float | None]:
+        """Return a classifier of the labels, and when it was fitted quickly.
 
         Where the labels that train are those of the last snapshot, its classifier is good still.
         """
@@ -211,8 +240,7 @@ class Refit:
         # Costs change no classifier, but what is measured of it.
         key = (images.key, images.revision, *trained_on, asked.name, asked.costs)
         if quick and self._fit_key == key and last.fitted is not None:
-            assert last.probabilities is not None
-            return last.fitted, last.probabilities, None
+            return last.fitted, None
         fitted = fit(
             images.pool.X[rows],
             y,
@@ -227,9 +255,8 @@ class Refit:
             quick=quick,
             check=lambda: None if quick else check(labels.position),
         )
-        probabilities = fitted.pool_probabilities(images.pool)
         self._fit_key = key
-        return fitted, probabilities, time.monotonic() if quick else None
+        return fitted, time.monotonic() if quick else None
 
     def _validated(
         self, fitted: Fitted, images: Images, trained: NDArray[np.bool_]
@@ -253,6 +280,8 @@ class Refit:
         probabilities: NDArray[np.float32] | None = None,
         class_ids: tuple[int, ...] = (),
         pair: tuple[int, int] | None = None,
+        *,
+        among: NDArray[np.bool_] | None = None,
     ) -> tuple[Suggestion, ...]:
         return self._next.suggest(
             images,
@@ -262,4 +291,5 @@ class Refit:
             probabilities=probabilities,
             class_ids=class_ids,
             pair=pair,
+            among=among,
         )

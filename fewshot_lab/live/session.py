@@ -209,6 +209,8 @@ class LiveSession:
         self._put(images, refit.position, refit.message, began, **refit.fields)
         if (fitted := refit.fields.get("fitted")) is not None:
             self.advisor.take(fitted, images.key)
+        if refit.rest is not None:
+            self._amend(whole=True, **refit.rest())
 
     def _busy(self) -> bool:
         """Say whether there is a refit to be made, or one is being made."""
@@ -232,9 +234,6 @@ class LiveSession:
             fields["predicted"] = np.full(len(ids), -1, dtype=np.int64)
             fields["confidence"] = np.zeros(len(ids), dtype=np.float32)
             fields["margin"] = np.zeros(len(ids), dtype=np.float32)
-        for value in fields.values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
         with self._changed:
             self._snapshot = Snapshot(
                 rev=self._snapshot.rev + 1,
@@ -246,15 +245,27 @@ class LiveSession:
                 unlike=self._snapshot.unlike,
                 fit_seconds=time.perf_counter() - began if began is not None else 0.0,
                 at=time.time(),
-                **fields,
+                **_read_only(fields),
             )
             self._changed.notify_all()
 
     def _mark_unlike(self, unlike: frozenset[str]) -> None:
+        if unlike != self._snapshot.unlike:
+            self._amend(unlike=unlike)
+
+    def _amend(self, **fields: Any) -> None:
+        """Publish the same snapshot with other fields."""
         with self._changed:
-            if unlike != self._snapshot.unlike:
-                self._snapshot = replace(self._snapshot, rev=self._snapshot.rev + 1, unlike=unlike)
-                self._changed.notify_all()
+            last = self._snapshot
+            self._snapshot = replace(last, rev=last.rev + 1, **_read_only(fields))
+            self._changed.notify_all()
+
+
+def _read_only(fields: dict[str, Any]) -> dict[str, Any]:
+    for value in fields.values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return fields
 
 
 def _marker(folder: Path) -> tuple[int, int] | None:

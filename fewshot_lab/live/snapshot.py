@@ -38,6 +38,9 @@ class Snapshot:
         Class ids, -1 without a classifier.
     confidence, margin : array (N,)
         The probability of what is predicted, and how far the highest is above the second.
+    whole : bool
+        Whether these are this classifier's of all images; where not, some thousand and those with
+        a label have them, and the others what the snapshot before said until the next one comes.
     cv : CrossValidation or None
     audit_report : AuditReport or None
         All that the audit set says.
@@ -79,6 +82,7 @@ class Snapshot:
     margin: NDArray[np.float32] = field(
         default_factory=lambda: np.empty(0, dtype=np.float32), repr=False
     )
+    whole: bool = True
     cv: CrossValidation | None = None
     audit_report: AuditReport | None = field(default=None, repr=False)
     disagreement: Disagreement | None = None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from fewshot_lab.project.base import ProjectFolder
 
 BATCH = 200
+STATED = 2_000
+"""Known images of which what came with them is held, until it is stored."""
 
 
 class KnownSources:
@@ -26,15 +28,16 @@ class KnownSources:
     ----------
     unchanged : int
         How many of those skipped came again as they were.
-    facts : dict
-        Reference, group and metadata that came with them now, by file and frame.
+    filled : int
+        How many of them were given a reference, a group or metadata that they lacked.
     """
 
     def __init__(self, project: ProjectFolder) -> None:
         self._project = project
         self._sources = project.store.known_sources()
         self.unchanged = 0
-        self.facts: dict[tuple[str, int], tuple[str | None, str | None, dict[str, Any]]] = {}
+        self.filled = 0
+        self._stated: dict[tuple[str, int], tuple[str | None, str | None, dict[str, Any]]] = {}
 
     def skip(self, candidate: Candidate) -> bool:
         """Say whether a file needs no look: it has not changed since it was taken in."""
@@ -49,8 +52,16 @@ class KnownSources:
         self.unchanged += same
         if same and (candidate.reference or candidate.group or candidate.meta):
             stated = (candidate.reference, candidate.group, candidate.meta)
-            self.facts[source] = stated
+            self._stated[source] = stated
+            if len(self._stated) >= STATED:
+                self.fill_in()
         return same
+
+    def fill_in(self) -> None:
+        """Give known images what came with them now, as far as they lack it."""
+        if self._stated:
+            self.filled += self._project.store.fill_in(self._stated)
+            self._stated.clear()
 
 
 def new_files(project: ProjectFolder) -> Callable[[Candidate], Path | None]:

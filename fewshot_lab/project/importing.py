@@ -155,7 +155,8 @@ def import_candidates(
     moved = _moved(project, report.duplicates)
     report.moved = len({image_id for _, image_id in moved})
     report.duplicates = [each for each in report.duplicates if each not in moved]
-    report.filled = project.store.fill_in(known.facts) if known.facts else 0
+    known.fill_in()
+    report.filled = known.filled
     project.splits.imported(group)
     report.seconds = time.monotonic() - began
     came = report.added or report.known or report.moved or report.duplicates

@@ -48,7 +48,9 @@ def pile_pairs(project: ProjectCore, ids: Sequence[str]) -> PilePairs:
     ids : sequence (N,) of str
         The embedded images, in the order of the pool.
     """
-    rotated = project.pool.rotated[: len(ids)]
+    rotated = project.pool.rotated
+    if len(rotated) > len(ids):
+        rotated = rotated[: len(ids)]
     _, _, nearest = search_pairs(rotated, np.inf)
     threshold = float(np.clip(closer_than_usual(nearest, SPREADS), LOWEST, HIGHEST))
     pairs, cosines, _ = search_pairs(rotated, threshold)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -146,22 +146,27 @@ def gather(
     )
 
 
-LARGEST_POOL = 30_000
-"""Images up to which unlike ones are looked for while people label: all embeddings are read."""
+SAMPLE = 30_000
+"""Images that the cutoff is learnt from, at most; of more, some evenly spread."""
 
 
-def unlike_images(project: ProjectCore) -> frozenset[str]:
-    """Return the images unlike anything labelled by now; none of too many, or where it is off."""
+def unlike_images(
+    project: ProjectCore, give_way: Callable[[], None] = lambda: None
+) -> frozenset[str]:
+    """Return the images unlike anything labelled by now; none where it is off.
+
+    ``give_way`` is called between blocks of embeddings that are read; what it raises ends it.
+    """
     share = settings_of(project).unlike_share
     embeddings = project.require_embeddings()
-    if not share or len(embeddings.ids) > LARGEST_POOL:
+    if not share:
         return frozenset()
     training_ids = project.training_set().ids
     trained = set(training_ids)
     others = [i for i in embeddings.ids if i not in trained]
     X = embeddings.vectors(others)
     labels = label_arrays(project.store, project.splits.pool(others))
-    unlike = _likeness(project, training_ids, others, X, labels, share).unlike
+    unlike = _likeness(project, training_ids, others, X, labels, share, give_way).unlike
     return frozenset(others[row] for row in np.flatnonzero(unlike))
 
 
@@ -183,6 +188,7 @@ def _likeness(
     X: StoredVectors,
     labels: LabelArrays,
     share: float,
+    give_way: Callable[[], None] = lambda: None,
 ) -> _Likeness:
     unlike = np.zeros(len(others), dtype=bool)
     if not share:
@@ -190,12 +196,14 @@ def _likeness(
     mine = project.require_embeddings().matrix(training_ids)
     # Nor is a reference test set looked at.
     fresh = np.array([i not in labels.labels for i in others], bool) & ~labels.pool.away
-    reference = make_reference(project.pool.prepare, mine, X.at(fresh), share=share * NEAR)
+    some = np.flatnonzero(fresh)
+    some = some[np.linspace(0, len(some) - 1, min(len(some), SAMPLE)).astype(np.int64)]
+    reference = make_reference(project.pool.prepare, mine, X.at(some), share=share * NEAR)
     similarity = None
     if reference is not None and len(others):
-        similarity = nearest(reference, X)
+        similarity = nearest(reference, X, give_way)
         unlike = similarity < reference.cutoff
-    kind, score = _kind(project, training_ids, others, fresh, share * (1 - NEAR))
+    kind, score = _kind(project, training_ids, others, fresh, share * (1 - NEAR), give_way)
     if kind is not None:
         unlike = unlike | (score > kind.cutoff)
     return _Likeness(unlike, reference, similarity, kind, score)
@@ -207,6 +215,7 @@ def _kind(
     others: list[str],
     fresh: np.ndarray,
     share: float,
+    give_way: Callable[[], None],
 ) -> tuple[Any, Any]:
     """Learn the pool's kind of picture, on what trains and what is fresh.
 
@@ -232,12 +241,12 @@ def _kind(
     )
     if fitted is None:
         return None, None
-    score = np.concatenate(
-        [
-            fitted.distance.score(X[block], None if statistics is None else statistics[block])
-            for block in (slice(start, start + BLOCK) for start in range(0, len(ids), BLOCK))
-        ]
-    )
+    score = np.empty(len(ids))
+    for start in range(0, len(ids), BLOCK):
+        give_way()
+        block = slice(start, start + BLOCK)
+        own = None if statistics is None else statistics[block]
+        score[block] = fitted.distance.score(X[block], own)
     score[np.flatnonzero(learns)[fitted.rows]] = fitted.held_out
     return fitted.distance, score[len(trained) :]
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from fewshot_lab.store.database import Database, chunks, next_key
 from fewshot_lab.store.image_rows import AddReport, NewImage
+from fewshot_lab.store.known_files import KnownFiles
 from fewshot_lab.store.schema import files, images, refused
 
 _Row = dict[str, Any]
@@ -55,13 +56,16 @@ class ImageImport:
         with self._database.read() as connection:
             return [(path, reason) for path, reason in connection.execute(query)]
 
-    def known_sources(self) -> dict[tuple[str, int], tuple[int, int]]:
+    def known_sources(self) -> KnownFiles:
         """Return (bytes, mtime_ns) of every imported source by (source, frame)."""
-        query = select(files.c.source, files.c.source_frame, files.c.bytes, files.c.mtime_ns).where(
-            files.c.replaced == 0
-        )
-        with self._database.read() as connection:
-            return {(s, frame): (n, at) for s, frame, n, at in connection.execute(query).all()}
+        wanted = files.c.source, files.c.source_frame, files.c.bytes, files.c.mtime_ns
+        query = select(*wanted).where(files.c.replaced == 0).order_by(*wanted[:2])
+        few = {"yield_per": 10_000}  # of the rows in memory at a time
+        with (
+            self._database.read() as connection,
+            connection.execute(query, execution_options=few) as rows,
+        ):
+            return KnownFiles((s, frame, n, at) for s, frame, n, at in rows)
 
     def fill_in(
         self, values: Mapping[tuple[str, int], tuple[str | None, str | None, Mapping[str, Any]]]

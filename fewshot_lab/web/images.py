@@ -123,17 +123,20 @@ def names(state: PageState, request: Request) -> Response:
 def neighbours(state: PageState, request: Request) -> Response:
     """Answer with the images most like one, the nearest first."""
     query = request.query_params
+    image_id, visibility = request.path_params["image"], visibility_for(state, request)
     similar = visible_neighbours(
         state.project,
-        visibility_for(state, request),
-        request.path_params["image"],
+        visibility,
+        image_id,
         min(MOST_NEIGHBOURS, whole_number(query, "k", 60)),
         unlabelled=query.get("unlabelled") == "1",
     )
     return json_answer(
         {
-            "ids": [image_id for image_id, _ in similar],
+            "ids": [other for other, _ in similar],
             "similarity": [round(similarity, 4) for _, similarity in similar],
+            # What its neighbours are would tell what it is.
+            "classes_hidden": visibility.hides_prediction(image_id),
         }
     )
 

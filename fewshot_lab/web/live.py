@@ -20,7 +20,9 @@ from fewshot_lab.web.page_contents import PageContents
 LONGEST_HOLD = 2.0
 LOOK_AGAIN = 0.5
 BEAT = 0.25
-"""Seconds: so often at most a page gets something new."""
+"""Seconds: so often at most a page gets something new, but for those of whoever labels now."""
+ACTING = 3.0
+"""For so many seconds after an action its colours are awaited, and not held up until a beat."""
 MANY = 20
 QUIET = 30.0
 LATER = 8.0, 16.0
@@ -61,7 +63,8 @@ async def live(request: Request) -> Response:
 
 def _wait(state: PageState, have: dict[str, str]) -> Message:
     end = time.monotonic() + (hold := _hold(have))
-    if hold > 0:
+    acted = state.acted_at.get(annotator_in(have), -ACTING)
+    if hold > 0 and time.monotonic() - acted > ACTING:
         # All pages look at the same moments, and then share what is packed.
         time.sleep(min(hold, -time.monotonic() % BEAT))
     rev, position = state.live.snapshot.rev, _position(state)

@@ -197,3 +197,17 @@ def test_a_check_can_stop_a_fit(blobs):
     X, y = blobs((10, 10))
     with pytest.raises(EnoughError):
         fit(X, y, check=check)
+
+
+def test_a_large_pool_is_held_in_two_bytes_a_number(blobs, monkeypatch):
+    X, y = blobs((140, 140, 120), seed=3)
+    exact = Pool(X)
+    monkeypatch.setattr("fewshot_lab.classifiers.pool.TWO_BYTES_FROM", 300)
+    held = Pool(X)
+    rows = np.arange(0, 400, 7)
+    for at in (rows, slice(5, 90), 17, (rows, slice(3))):
+        np.testing.assert_allclose(held.rotated[at], exact.rotated[at], atol=2e-5)
+    one, other = (fit(X[rows], y[rows], pool=pool, rows=rows, quick=True) for pool in (exact, held))
+    np.testing.assert_allclose(
+        one.pool_probabilities(exact), other.pool_probabilities(held, np.arange(400)), atol=2e-3
+    )

@@ -13,7 +13,8 @@ from fewshot_lab.evaluation import ReplayPlan
 from fewshot_lab.live import LiveSession
 from fewshot_lab.live import advisor as module
 from fewshot_lab.live.advisor import Advisor
-from fewshot_lab.project import Project, newest, set_strategy, strategy_of
+from fewshot_lab.project import Project, newest, set_strategy, strategy_of, unlike_images
+from fewshot_lab.project.probabilities import keep_settings
 from fewshot_lab.store import LabelAction, NewImage
 
 N, D = 240, 16
@@ -230,3 +231,19 @@ def test_a_project_s_test_set_is_tested_on_and_groups_stay_apart(project):
     assert split.sentence.endswith("are tested (p39).")
     found = project.studies.few_shot(protocol=Protocol((2,), 1, classifiers=("lda",)))
     assert found["split"] == "a third of each class, drawn by chance"
+
+
+def test_of_many_images_those_unlike_all_labelled_ones_are_flagged_too(project, monkeypatch):
+    """By a cutoff that a part of them teaches, and resting between the parts."""
+    keep_settings(project, {"unlike_share": 0.4})
+    by_all = unlike_images(project)
+    monkeypatch.setattr("fewshot_lab.project.probabilities.SAMPLE", 75)
+    monkeypatch.setattr(module, "LARGE", N - 1)
+    flagged: list[frozenset[str]] = []
+    advisor = Advisor(project, lambda: False, flagged.append)
+    advisor._flag()
+    assert flagged[0] <= by_all or by_all <= flagged[0]
+    assert 0.5 < len(flagged[0]) / len(by_all) < 2
+    advisor.close()
+    with pytest.raises(module._Closed):  # nobody waits for a million of them
+        advisor._flag()

@@ -620,3 +620,40 @@ def test_a_pair_is_two_different_classes_of_the_list(bench):
     with pytest.raises(FewshotLabError, match="no longer in the list"):
         set_class_pair(b.project, "kim", (b.classes[0], b.classes[2]))
     assert class_pairs(b.project) == {}
+
+
+def test_of_a_large_pool_the_first_snapshot_has_some_images_and_the_next_all(bench, monkeypatch):
+    refit = sys.modules["fewshot_lab.live.refit"]
+    monkeypatch.setattr(refit, "WHOLE", 100)
+    monkeypatch.setattr(refit, "FIRST", 40)
+    b = bench()
+    b.store.set("audit_share", 0)
+    rows = b.per_class(13)
+    b.label(rows[:-3])
+    b.open()
+    before = b.settled(done=lambda s: s.cv is not None)
+    assert before.whole
+    released = threading.Event()
+    score = refit.Scorer.__call__
+
+    def held_up(scorer, some=None, check=lambda: None):
+        if some is None:  # the rest waits until the first snapshot has been looked at
+            released.wait(60)
+        return score(scorer, some, check)
+
+    monkeypatch.setattr(refit.Scorer, "__call__", held_up)
+    b.label(rows[-3:])
+    first = b.settled()
+    new = first.fitted.pool_probabilities(b.project.pool)
+    anew = (first.probabilities != before.probabilities).any(axis=1)
+    assert not first.whole and 40 <= anew.sum() < N / 2
+    assert anew[rows].all()
+    np.testing.assert_allclose(first.probabilities[anew], new[anew], atol=1e-6)
+    np.testing.assert_array_equal(first.predicted[~anew], before.predicted[~anew])
+    assert all(anew[first.row[s.image_id]] for s in first.suggestions)
+    assert len(first.suggestions) == 24
+    released.set()
+    last = b.settled(done=lambda s: s.whole and s.fitted is first.fitted)
+    np.testing.assert_allclose(last.probabilities, new, atol=1e-6)
+    np.testing.assert_array_equal(last.confidence, last.probabilities.max(axis=1))
+    assert last.suggestions == first.suggestions and last.position == first.position

@@ -118,7 +118,7 @@ def test_images_unlike_anything_labelled_lie_in_no_pile_by_their_prediction(
 ) -> None:
     desk = Desk(tmp_path / "projects", spread=0.5)  # none is a near-duplicate of another
     odd = frozenset([desk.ids[2]])
-    monkeypatch.setattr("fewshot_lab.live.advisor.unlike_images", lambda project: odd)
+    monkeypatch.setattr("fewshot_lab.live.advisor.unlike_images", lambda *_: odd)
     before = {i for pile in desk.piles() for i in pile.image_ids}
     desk.state.live._mark_unlike(odd)
     after = {i for pile in piles_of(desk.state, desk.sight()) for i in pile.image_ids}

@@ -1,9 +1,14 @@
 """Pictures and their files: what is there stays as it is, what is new is added."""
 
+from itertools import product
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import Store
+from fewshot_lab.store.known_files import KnownFiles
 
 from .annotators import Annotator, image, picture
 
@@ -160,3 +165,12 @@ def test_settings_hold_what_json_holds(store: Store, address: tuple[str, str | N
     with pytest.raises(FewshotLabError, match="cannot be kept"):
         store.set("bad", object())
     assert store.get("bad") is None
+
+
+@given(st.dictionaries(st.tuples(st.sampled_from("abc"), st.integers(0, 9)),
+                       st.tuples(st.integers(0, 2**62), st.integers(0, 2**62))))  # fmt: skip
+def test_known_files_are_a_mapping(known: dict[tuple[str, int], tuple[int, int]]) -> None:
+    files = KnownFiles((*key, *value) for key, value in sorted(known.items()))
+    assert dict(files) == known and len(files) == len(known)
+    for key in product("abcd", range(-1, 11)):
+        assert files.get(key) == known.get(key)

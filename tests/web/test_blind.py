@@ -130,6 +130,7 @@ def test_blind_mode_is_kept_by_the_server(project: Project) -> None:
     assert bo.get("labels.csv").text.count("\n") == 1  # the head alone
     near = bo.get(f"image/{ids[1]}/neighbours", k=200, unlabelled=1).json()["ids"]
     assert kims in near  # that it has a label is nothing bo may learn
+    assert bo.get(f"image/{ids[1]}/neighbours").json()["classes_hidden"]
     column = unpack(bo.get("column", name="@reference").content)[0]
     assert column["names"] == []
     piles = bo.get("piles").json()

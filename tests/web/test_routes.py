@@ -385,6 +385,7 @@ def test_facts_neighbours_search_and_columns(
     near = client.get(f"{page.api}/image/{one}/neighbours", params={"k": 5}).json()
     assert len(near["ids"]) == 5
     assert near["similarity"] == sorted(near["similarity"], reverse=True)
+    assert not near["classes_hidden"]
     named = client.get(f"{page.api}/names", params={"images": one + "0" * 20}).json()["names"]
     assert named == {one: facts["path"].split("/")[-1]}
     name = Path(facts["path"]).stem
@@ -397,6 +398,12 @@ def test_facts_neighbours_search_and_columns(
     # Nor does the folder's name find one; its own name does.
     folder = {"text": f"{project.store.image(next(iter(audit))).reference}/"}
     assert not audit & set(client.get(f"{page.api}/search", params=folder).json()["ids"])
+    # What its neighbours are would tell what an audit image is, until it has a label.
+    hidden = next(iter(audit))
+    near = f"{page.api}/image/{hidden}/neighbours"
+    assert client.get(near).json()["classes_hidden"]
+    project.labels.add({hidden: project.store.image(hidden).reference}, "kim")
+    assert not client.get(near).json()["classes_hidden"]
     for hidden in audit:
         own = {"text": Path(project.store.image(hidden).path).name}
         assert hidden in client.get(f"{page.api}/search", params=own).json()["ids"]

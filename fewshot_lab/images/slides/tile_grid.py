@@ -8,7 +8,7 @@ from PIL import Image
 
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.slides.reader import SlideReader, open_slide
-from fewshot_lab.images.slides.tiling import Tiling
+from fewshot_lab.images.slides.tiling import Tiling, TissueRule
 
 FITTING = 0.05
 """A level is taken as it is where its pixels are of nearly the size asked."""
@@ -44,6 +44,8 @@ class TileGrid:
         Side of a tile in its own pixels.
     side, step : float
         Side of a tile, and distance to the next, in pixels of the finest level.
+    tissue : TissueRule or None
+        What counted as tissue when tiles were last taken; None where it was not kept.
     """
 
     slide: str
@@ -54,6 +56,7 @@ class TileGrid:
     tile_px: int
     side: float
     step: float
+    tissue: TissueRule | None = None
 
     @property
     def columns(self) -> int:
@@ -131,7 +134,15 @@ def make_grid(slide: SlideReader, name: str, tiling: Tiling) -> TileGrid:
             f"The slide ({width:,} x {height:,} pixels) is smaller than a tile of {round(side):,}."
         )
     return TileGrid(
-        str(slide.path), name, width, height, mpp, tiling.side_px, float(side), float(step)
+        str(slide.path),
+        name,
+        width,
+        height,
+        mpp,
+        tiling.side_px,
+        float(side),
+        float(step),
+        tiling.tissue,
     )
 
 

@@ -53,6 +53,7 @@ export class Grid {
     this.places = new RowPlaces();
     this.order = "listed";
     this.similarity = /** @type {Map<number, number> | null} */ (null);
+    this.classesHidden = false;
     this.outOfFold = /** @type {Map<number, { id: number, probability: number }> | null} */ (null);
     this.opinions = /** @type {Map<number, Opinion[]>} */ (new Map());
     this.decided = /** @type {Set<number>} */ (new Set());
@@ -111,6 +112,7 @@ export class Grid {
     this.order = "listed";
     this.cursor.marked.clear();
     this.similarity = null;
+    this.classesHidden = false;
     this.outOfFold = null;
     const loading = this.load(view);
     const all = loading instanceof Promise ? await loading : loading;
@@ -174,6 +176,8 @@ export class Grid {
     this.put(own, { top: true });
     const answer = await this.ask(`image/${id}/neighbours`, { k: NEIGHBOURS, unlabelled: unlabelled ? 1 : 0 });
     if (!answer || this.view !== view) return [];
+    this.classesHidden = answer.classes_hidden;
+    if (this.classesHidden) return own;
     const ids = /** @type {string[]} */ ([id, ...answer.ids]);
     this.similarity = new Map(ids.map((other, i) => [model.rowOf.get(other) ?? -1, [1, ...answer.similarity][i]]));
     return model.rows(ids);

@@ -140,6 +140,14 @@ export interface Opinion {
   decided: boolean;
 }
 
+/** The images most like one, the nearest first. */
+export interface Neighbours {
+  ids: string[];
+  similarity: number[];
+  /** Whether their classes would tell that of an image which is to be labelled without a hint. */
+  classes_hidden: boolean;
+}
+
 export interface ImageFacts {
   id: string;
   path: string;

@@ -65,7 +65,7 @@ export class Viewer {
     );
     model.on("labels scores classes", () => {
       if (!this.isOpen) return;
-      this.facts.drawState();
+      this.facts.drawLabelled();
       this.keys.draw();
       this.drawCaptions();
     });

@@ -5,7 +5,7 @@ import { alikeness, button, clock, count, h, refill } from "./dom.js";
 import { describe } from "./hovercard.js";
 
 /** @import { Viewer } from "./viewer.js" */
-/** @import { ImageFacts, Opinion } from "./types.d.ts" */
+/** @import { ImageFacts, Neighbours, Opinion } from "./types.d.ts" */
 
 export class ViewerFacts {
   /** @param {Viewer} viewer */
@@ -20,6 +20,7 @@ export class ViewerFacts {
     this.facts = h("dl", { class: "ws-facts" });
     this.state = h("div", { class: "ws-viewer-state" });
     this.neighbours = h("div", { class: "ws-near" });
+    this.classesHidden = false;
     this.title = h("h2", { "aria-live": "polite" });
     const onSlide = () => this.viewer.showOnSlide();
     this.onSlide = button("ws-link ws-on-slide", { onclick: onSlide, hidden: true }, "Where on the slide");
@@ -48,6 +49,12 @@ export class ViewerFacts {
     if (facts.status === "fulfilled") this.drawFacts(facts.value);
     if (neighbours.status === "fulfilled") this.drawNeighbours(neighbours.value);
     else refill(this.neighbours, h("p", { class: "ws-quiet" }, neighbours.reason.message));
+  }
+
+  /** What a label of the image allows to be shown. */
+  drawLabelled() {
+    this.drawState();
+    if (this.classesHidden && this.model.kind(this.row)) this.load();
   }
 
   drawState() {
@@ -89,11 +96,12 @@ export class ViewerFacts {
     return `${label}${decided ? ", decided" : ""}, ${clock(at)}`;
   }
 
-  /** @param {{ ids: string[], similarity: number[] }} neighbours */
-  drawNeighbours({ ids, similarity }) {
+  /** @param {Neighbours} neighbours */
+  drawNeighbours({ ids, similarity, classes_hidden }) {
+    this.classesHidden = classes_hidden;
     const tiles = ids.map((id, i) => {
       const row = this.model.rowOf.get(id) ?? -1;
-      const shown = this.model.shownId(row);
+      const shown = classes_hidden ? null : this.model.shownId(row);
       const title = `similarity ${alikeness(similarity[i])}`;
       const attributes = {
         title,
@@ -113,6 +121,9 @@ export class ViewerFacts {
       this.viewer.close();
       this.viewer.grid.open({ name: "neighbours", id });
     };
-    refill(this.neighbours, tiles, button("ws-link", { onclick: openAll }, "Label its neighbours"));
+    const more = classes_hidden
+      ? h("p", { class: "ws-quiet" }, "Their classes are shown once this image has a label.")
+      : button("ws-link", { onclick: openAll }, "Label its neighbours");
+    refill(this.neighbours, tiles, more);
   }
 }

@@ -1,0 +1,97 @@
+"""The steps of ``scale.py`` that ask as the label page does, on the project made before."""
+
+import time
+from collections.abc import Callable
+from threading import Event, Thread
+
+import numpy as np
+from _drawn import blocks
+from _scale_steps import CLASSES, NAME, Clock, label_some, published
+
+from fewshot_lab.live import page_state_of
+from fewshot_lab.project import Project
+
+
+def page(n: int, d: int, clock: Clock) -> None:
+    """Answer what the label page asks for first, as its route does."""
+    from fewshot_lab.web.page_contents import PageContents
+
+    with Project.open(NAME) as project:
+        project.first_map()  # where there is no other
+    with clock("page: first answer"):
+        state = page_state_of(NAME)
+        message = PageContents(state, "", (0, 0, 0)).news({})
+        assert message
+    clock.figures["page: megabytes of it, zipped"] = len(message.zipped or message.body) / 1e6
+    with clock("(session ready)"):
+        published(state.live, state.project.store.position())
+    have = {"images": str(n), "map": state.layout(state.order()).version}  # type: ignore[union-attr]
+    with clock("page: labels and scores"):
+        PageContents(state, "", (1, 0, 0)).news(have)
+    state.live.close()
+
+
+def key(n: int, d: int, clock: Clock) -> None:
+    """Post labels one by one, while a page listens as the browser's does.
+
+    "Key to colours" is from the request to the answer that has the colours (median of nine);
+    "refit of it" is how long the session took for them.
+    """
+    from starlette.applications import Starlette
+    from starlette.testclient import TestClient
+
+    from fewshot_lab.web import api_url, routes, unpack
+
+    with Project.open(NAME) as project:
+        project.first_map()
+        embeddings = project.require_embeddings()
+        classes, _ = label_some(project, embeddings, n, d)
+        _, which = next(iter(blocks(n, d)))
+    state = page_state_of(NAME)
+    published(state.live, state.project.store.position())
+    client = TestClient(Starlette(routes=routes()))
+    have: dict[str, str] = {"annotator": "benchmark"}
+    coloured = Event()
+    ended, wanted, at = Event(), [0], [0.0]
+
+    def listen() -> None:
+        hold = 0
+        while not ended.is_set():
+            answer = client.get(f"{api_url(NAME)}/live", params=have | {"hold": str(hold)})
+            head, _ = unpack(answer.content)
+            hold = 2
+            if "images" in head:
+                have["images"] = str(head["images"]["n"])
+            for name, field in (("map", "version"), ("labels", "version"), ("overview", "stamp")):
+                if name in head:
+                    have[name] = head[name][field]
+            have["rev"] = head.get("rev", have.get("rev", ""))
+            if "model" in head and head["model"]["position"] >= wanted[0] > 0:
+                at[0] = time.perf_counter()
+                coloured.set()
+
+    listener = Thread(target=listen, daemon=True)
+    listener.start()
+    figures: list[tuple[float, float]] = []
+    for q in range(10):
+        while state.live.refining or not state.live.snapshot.whole or not have.get("overview"):
+            time.sleep(0.1)
+        time.sleep(1 + 0.1 * q)  # not always at the same moment of a beat
+        row = n // 2 + q if n <= len(which) else len(which) // 2 + q
+        action = {"client": f"key {time.time_ns()}", "q": 1, "do": "label", "kind": "class",
+                  "class_id": classes[int(which[row]) % CLASSES], "images": embeddings.ids[row],
+                  "view": "grid"}  # fmt: skip
+        wanted[0] = state.project.store.position() + 1
+        coloured.clear()
+        began = time.perf_counter()
+        answer = client.post(f"{api_url(NAME)}/actions", headers={"X-Fewshot": "1"},
+                             json={"annotator": "benchmark", "actions": [action]})  # fmt: skip
+        assert answer.json()["position"] >= wanted[0], answer.text
+        coloured.wait(120)
+        figures.append((at[0] - began, state.live.snapshot.fit_seconds))
+    ended.set()
+    both = np.median(np.array(figures[1:]), axis=0)  # the first one's code is still being loaded
+    clock.figures["key to colours"], clock.figures["refit of it"] = map(float, both)
+
+
+STEPS: dict[str, Callable[[int, int, Clock], None]] = {"page": page, "key": key}
