@@ -299,6 +299,14 @@ def test_every_argument_and_option_says_what_it_is():
     assert list(silent(get_command(app), "fewshot-lab")) == []
 
 
+def test_a_help_is_wrapped_by_the_terminal_alone(capsys):
+    assert run(["predict", "--help"]) == 0
+    words = capsys.readouterr().out.split("Arguments")[0].splitlines()
+    width = max(map(len, words))
+    lines = [line.strip() for line in words if "tile" in line or line.endswith(".")]
+    assert all(line.endswith(".") or len(line) > width - 20 for line in lines), lines
+
+
 def test_help_is_there_for_every_verb():
     """And costs none of the heavy libraries."""
     process = module("--help")

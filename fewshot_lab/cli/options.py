@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
@@ -110,7 +111,13 @@ def with_common_options(verb: Callable[..., None], *, json: bool = True) -> Call
         parameters=[each.replace(kind=each.KEYWORD_ONLY) for each in parameters]
     )
     run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__doc__ = _paragraphs(verb.__doc__ or "")
     return run
+
+
+def _paragraphs(text: str) -> str:
+    """Return a docstring with a line for each paragraph, which the terminal wraps by its width."""
+    return re.sub(r"(?<=\S)\n(?=[^\s-])", " ", inspect.cleandoc(text)).replace("``", "`")
 
 
 app = Verbs(

@@ -120,10 +120,8 @@ class Advisor:
 
     def _run(self) -> None:
         while (wanted := self._next()) is not None:
-            first: list[Callable[[], None]] = [self._flag, partial(self._measure, wanted[1])]
-            if self._is_large:
-                first.reverse()
-            for step in (*first, self._replay, self._compare):
+            curve = partial(self._measure, wanted[1])
+            for step in (self._flag, curve, self._flag_many, self._replay, self._compare):
                 try:
                     step()
                 except _Closed:
@@ -141,11 +139,17 @@ class Advisor:
         return embeddings is not None and len(embeddings.ids) > LARGE
 
     def _flag(self) -> None:
-        """Find the images unlike anything labelled; of many images without taking a processor."""
-        self._give_way()
-        self._rested = time.monotonic()
-        give_way = self._rest if self._is_large else self._give_way
-        self._on_unlike(unlike_images(self._project, give_way))
+        """Find the images unlike anything labelled."""
+        if not self._is_large:
+            self._give_way()
+            self._on_unlike(unlike_images(self._project, self._give_way))
+
+    def _flag_many(self) -> None:
+        """Find those of many images, resting in between: it takes a second for some thousand."""
+        if self._is_large:
+            self._rested = time.monotonic()
+            self._rest()
+            self._on_unlike(unlike_images(self._project, self._rest))
 
     def _measure(self, fitted: Fitted) -> None:
         """Measure the learning curve."""

@@ -238,12 +238,14 @@ def test_of_many_images_those_unlike_all_labelled_ones_are_flagged_too(project, 
     keep_settings(project, {"unlike_share": 0.4})
     by_all = unlike_images(project)
     monkeypatch.setattr("fewshot_lab.project.probabilities.SAMPLE", 75)
-    monkeypatch.setattr(module, "LARGE", N - 1)
     flagged: list[frozenset[str]] = []
     advisor = Advisor(project, lambda: False, flagged.append)
+    monkeypatch.setattr(module, "LARGE", N - 1)
     advisor._flag()
+    assert not flagged  # the curve comes first
+    advisor._flag_many()
     assert flagged[0] <= by_all or by_all <= flagged[0]
     assert 0.5 < len(flagged[0]) / len(by_all) < 2
     advisor.close()
     with pytest.raises(module._Closed):  # nobody waits for a million of them
-        advisor._flag()
+        advisor._flag_many()
