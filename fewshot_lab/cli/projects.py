@@ -195,16 +195,7 @@ def _preview(
         clips=clips,
         progress=report,
     )
-    rows = [
-        [
-            volume.path,
-            f"{volume.slices:,}",
-            f"{volume.chosen:,}",
-            "" if volume.spacing is None else f"{volume.spacing:.3g} mm",
-            " ".join(volume.notes),
-        ]
-        for volume in preview.volumes
-    ]
+    rows = [volume.cells() for volume in preview.volumes]
     shown = (
         table(["first slice", "slices", "chosen", "apart", "notes"], rows) + "\n" if rows else ""
     )

@@ -16,7 +16,7 @@ from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.arrivals import new_files
 from fewshot_lab.project.codes import Codes
 from fewshot_lab.project.slides import GRIDS
-from fewshot_lab.words import duration, plural
+from fewshot_lab.words import count, duration, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.embeddings import ImageItem
@@ -48,6 +48,11 @@ class PreviewedVolume:
     chosen: int
     spacing: float | None
     notes: tuple[str, ...]
+
+    def cells(self) -> list[str]:
+        """Return path, slices, chosen ones, distance and notes, as a table shows them."""
+        apart = "" if self.spacing is None else f"{self.spacing:.3g} mm"
+        return [self.path, count(self.slices), count(self.chosen), apart, " ".join(self.notes)]
 
 
 @dataclass(frozen=True)

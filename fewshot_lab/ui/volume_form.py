@@ -75,16 +75,7 @@ def ask_slices(project: Project, source: Path) -> SliceStep:
 
 def _show(preview: ImportPreview) -> None:
     muted(preview.sentence)
-    rows = [
-        (
-            volume.path,
-            count(volume.slices),
-            count(volume.chosen),
-            "" if volume.spacing is None else f"{volume.spacing:.3g} mm",
-            " ".join(volume.notes),
-        )
-        for volume in preview.volumes[:LISTED]
-    ]
+    rows = [volume.cells() for volume in preview.volumes[:LISTED]]
     if rows:
         st.html(table_html(("First slice", "Slices", "Chosen", "Distance", "Note"), rows))
     if len(preview.volumes) > LISTED:
