@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from fewshot_lab.embeddings.index_recall import ASKED, choose_probes
+from fewshot_lab.embeddings.index_recall import ASKED, RECALL, K, choose_probes, nearest_rows
 from fewshot_lab.errors import FewshotLabError
 
 EXACT_UP_TO = 200_000
@@ -95,7 +97,11 @@ def normalised(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def build_index(
-    matrix: npt.NDArray[Any], *, kind: Literal["auto", Kind] = "auto", device: str | None = None
+    matrix: npt.NDArray[Any],
+    *,
+    kind: Literal["auto", Kind] = "auto",
+    device: str | None = None,
+    recall: float = RECALL,
 ) -> Index:
     """Index the rows of a matrix for search by cosine.
 
@@ -105,11 +111,14 @@ def build_index(
         (n, d), fp16 or fp32, of any length: normalised here.
     kind
         ``"flat"`` compares with every row. ``"ivf"`` looks into the nearest of about sqrt(n)
-        cells, into as many as it takes to find 99 % of the ten nearest; ``"hnsw"`` walks a graph
+        cells, into as many as ``recall`` asks for; where a third of them does not do, every row is
+        compared, which takes no longer then. ``"hnsw"`` walks a graph
         (Malkov and Yashunin 2018). ``"auto"`` is exact up to :data:`EXACT_UP_TO` rows, then
         ``"ivf"``.
     device
         ``"cpu"`` or ``"cuda"``; the GPU if FAISS sees one, if None. HNSW has no GPU form.
+    recall
+        Share of the ten nearest rows that an inverted file is to find.
 
     Raises
     ------
@@ -128,25 +137,38 @@ def build_index(
     if chosen == "ivf" and n < 400:
         chosen = "flat"
     metric = faiss.METRIC_INNER_PRODUCT
-    if chosen == "hnsw":
+    blocks = partial(_normalised_blocks, matrix)
+    share = None
+    if chosen == "ivf":
+        index = _added(_trained_ivf(matrix), blocks())
+        asked = evenly_spread(n, ASKED)
+        queries = normalised(matrix[asked])
+        truth = nearest_rows(queries, blocks(), K)
+        share = choose_probes(index, asked, queries, truth, wanted=recall)
+        if share < recall:
+            chosen, share = "flat", None
+    if chosen == "flat":
+        index = _added(faiss.IndexFlatIP(d), blocks())
+    elif chosen == "hnsw":
         index = faiss.IndexHNSWFlat(d, 32, metric)
         index.hnsw.efConstruction, index.hnsw.efSearch = 80, 128
-    elif chosen == "ivf":
-        index = _trained_ivf(matrix)
-    else:
-        index = faiss.IndexFlatIP(d)
-    for start in range(0, n, _BLOCK):
-        index.add(normalised(matrix[start : start + _BLOCK]))
-    recall = None
-    if chosen == "ivf":
-        asked = evenly_spread(n, ASKED)
-        blocks = (normalised(matrix[start : start + _BLOCK]) for start in range(0, n, _BLOCK))
-        recall = choose_probes(index, asked, normalised(matrix[asked]), blocks)
+        _added(index, blocks())
     if seen and chosen != "hnsw" and (device is None or device.startswith("cuda")):
         moved = _to_gpu(faiss, index, device)
         if moved is not None:
-            return Index(moved[0], chosen, moved[1], recall)
-    return Index(index, chosen, recall=recall)
+            return Index(moved[0], chosen, moved[1], share)
+    return Index(index, chosen, recall=share)
+
+
+def _normalised_blocks(matrix: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float32]]:
+    for start in range(0, len(matrix), _BLOCK):
+        yield normalised(matrix[start : start + _BLOCK])
+
+
+def _added(index: Any, blocks: Iterable[npt.NDArray[np.float32]]) -> Any:
+    for block in blocks:
+        index.add(block)
+    return index
 
 
 def load_faiss() -> Any:

@@ -14,18 +14,24 @@ RECALL = 0.99
 ASKED = 256
 """Rows whose nearest are found exactly, to measure it."""
 
-_K = 11  # with the row itself
+MOST_CELLS = 1 / 3
+"""Share of the cells that a query looks into at most: comparing every row takes about as long."""
+
+K = 11
+"""Rows that are looked for: ten, and the row itself."""
 
 
 def choose_probes(
     index: Any,
     asked: npt.NDArray[np.int64],
     queries: npt.NDArray[np.float32],
-    blocks: Iterable[npt.NDArray[np.float32]],
+    truth: npt.NDArray[np.int64],
     *,
     candidates: int = 1,
+    most: float = MOST_CELLS,
+    wanted: float = RECALL,
 ) -> float:
-    """Set into how many cells a query looks: as few as find :data:`RECALL` of the nearest.
+    """Set into how many cells a query looks: as few as find the wanted share of the nearest.
 
     Parameters
     ----------
@@ -35,10 +41,14 @@ def choose_probes(
         The rows (m,) that the queries are: none is a neighbour of itself.
     queries
         Their vectors (m, d), of length 1.
-    blocks
-        The vectors of all rows in pieces (b, d), in their order, of length 1.
+    truth
+        Their nearest rows (m, K), as :func:`nearest_rows` finds them.
     candidates
         How many times k rows are looked at, where others compare these exactly.
+    most
+        Share of the cells, from which on no more are looked into.
+    wanted
+        Share of the nearest that is to be found.
 
     Returns
     -------
@@ -47,16 +57,17 @@ def choose_probes(
     """
     import faiss
 
-    truth = nearest_rows(queries, blocks, _K)
-    wanted = [set(row.tolist()) - {own} for row, own in zip(truth, asked.tolist(), strict=True)]
+    nearest = [set(row.tolist()) - {own} for row, own in zip(truth, asked.tolist(), strict=True)]
     lists = faiss.extract_index_ivf(index)
     probes = min(4, lists.nlist)
     while True:
         lists.nprobe = probes
         _, rows = index.search(queries, min(index.ntotal, candidates * truth.shape[1]))
-        hits = sum(len(near.intersection(a)) for near, a in zip(wanted, rows.tolist(), strict=True))
-        share = hits / max(1, sum(map(len, wanted)))
-        if share >= RECALL or probes >= lists.nlist:
+        hits = sum(
+            len(near.intersection(a)) for near, a in zip(nearest, rows.tolist(), strict=True)
+        )
+        share = hits / max(1, sum(map(len, nearest)))
+        if share >= wanted or probes >= most * lists.nlist:
             return share
         probes = min(lists.nlist, round(probes * 1.5))
 

@@ -19,15 +19,22 @@ import numpy.typing as npt
 
 from fewshot_lab.embeddings.claims import alone
 from fewshot_lab.embeddings.index import evenly_spread, load_faiss, normalised, trained_ivf
-from fewshot_lab.embeddings.index_recall import ASKED, choose_probes
+from fewshot_lab.embeddings.index_recall import (
+    ASKED,
+    MOST_CELLS,
+    RECALL,
+    K,
+    choose_probes,
+    nearest_rows,
+)
 from fewshot_lab.files import read_json, write_json
 from fewshot_lab.progress import Progress, silent
 
 Vectors = Callable[[npt.NDArray[np.int64]], npt.NDArray[Any]]
 """From rows (m,) to what is compared of them (m, p)."""
 
-CANDIDATES = 20
-"""Of codes: so many times the rows that are wanted are compared exactly."""
+CANDIDATES = (20, 40, 80, 160)
+"""Of codes: so many times the rows that are wanted are compared exactly, as few as will do."""
 
 CODE = 64
 """Bytes of a code, where that is a quarter of the numbers or less."""
@@ -89,7 +96,8 @@ class StoredIndex:
         if self.kind == "ivf":
             found: tuple[Any, Any] = self._index.search(queries, k)
             return found
-        _, candidates = self._index.search(queries, min(self.rows, CANDIDATES * k))
+        most = int(self._about.get("candidates", CANDIDATES[0]))
+        _, candidates = self._index.search(queries, min(self.rows, most * k))
         cosines = np.full(candidates.shape, -np.inf, np.float32)
         for at, rows in enumerate(candidates):
             there = rows >= 0
@@ -211,9 +219,18 @@ def _merge(folder: Path, work: Path, parts: int, about: dict[str, Any], vectors:
         normalised(vectors(np.arange(start, min(n, start + _BLOCK))))
         for start in range(0, n, _BLOCK)
     )
-    candidates = CANDIDATES if about["kind"] == "pq" else 1
     queries = normalised(vectors(asked))
-    about["recall"] = choose_probes(whole, asked, queries, blocks, candidates=candidates)
+    truth = nearest_rows(queries, blocks, K)
+    ways = [(1, 1.0)]  # whole vectors name the nearest themselves
+    if about["kind"] == "pq":
+        ways = [*((each, MOST_CELLS) for each in CANDIDATES), (CANDIDATES[-1], 1.0)]
+    for candidates, most in ways:
+        about["recall"] = choose_probes(
+            whole, asked, queries, truth, candidates=candidates, most=most
+        )
+        about["candidates"] = candidates
+        if about["recall"] >= RECALL:
+            break
     about["probes"] = int(lists.nprobe)
     _keep(folder, about, whole)
     for path in work.iterdir():

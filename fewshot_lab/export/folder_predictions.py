@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.bundle import Bundle
-from fewshot_lab.images import scan
+from fewshot_lab.images import WHOLE_SLIDE, scan
 from fewshot_lab.images.slides import GRID_SUFFIX, load_grid, open_slide
 from fewshot_lab.progress import Progress, silent
 
@@ -106,7 +106,7 @@ def predict_folder(
     """
     from fewshot_lab.export.predict_geojson import SlideAnswers
     from fewshot_lab.export.predict_groups import GroupTally, groups_file
-    from fewshot_lab.export.predict_slides import TileSettings
+    from fewshot_lab.export.predict_slides import NO_TILES, TileSettings
     from fewshot_lab.export.predict_table import write_predictions
 
     out = Path(out)
@@ -162,7 +162,7 @@ def predict_folder(
         beside,
         "" if tally is None or beside is None else tally.sentence(beside),
         by_slide.table if by_slide.count else None,
-        by_slide.sentence,
+        by_slide.sentence or (NO_TILES if WHOLE_SLIDE in dict(errors).values() else ""),
     )
 
 

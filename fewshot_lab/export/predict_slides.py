@@ -21,6 +21,7 @@ from fewshot_lab.images.slides.tissue import tiles_of_slide
 
 TILE_MARK = "#xywh="
 TILES_FILE = "tiles.json"
+NO_TILES = "The classifier was made of no slides: give --tile-px, and --mpp, for its images."
 SLIDE_PACKAGES = "pip install openslide-python openslide-bin tifffile imagecodecs pydicom"
 
 

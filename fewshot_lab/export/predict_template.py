@@ -32,7 +32,7 @@ from fewshot_lab.export.predict_classifier import Classifier
 from fewshot_lab.export.predict_geojson import SlideAnswers
 from fewshot_lab.export.predict_groups import GroupTally, group_finder, groups_file
 from fewshot_lab.export.predict_pictures import find_pictures
-from fewshot_lab.export.predict_slides import SlideTiles, TileSettings
+from fewshot_lab.export.predict_slides import NO_TILES, SlideTiles, TileSettings
 from fewshot_lab.export.predict_table import write_predictions
 from fewshot_lab.export.predict_watch import Watch
 
@@ -87,9 +87,7 @@ def _tile_settings(options: argparse.Namespace) -> TileSettings:
     folder = Path(__file__).resolve().parent
     settings = TileSettings.chosen(folder, options.tile_px, options.mpp)
     if settings is None:
-        raise FewshotLabError(
-            "The classifier was made of no slides: give --tile-px, and --mpp, for its images."
-        )
+        raise FewshotLabError(NO_TILES)
     return settings
 
 

@@ -13,6 +13,7 @@ from fewshot_lab.images.dicom_slices import SliceHeader, header_of
 from fewshot_lab.images.dicom_video import is_video
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.examination import examine
+from fewshot_lab.images.file_pictures import WHOLE_SLIDE
 from fewshot_lab.images.file_types import (
     BOX_SUFFIX,
     CLIP_SUFFIX,

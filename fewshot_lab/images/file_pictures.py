@@ -15,6 +15,7 @@ from fewshot_lab.images.volumes import VolumeRules
 from fewshot_lab.progress import Progress
 
 _Item = Candidate | Refused
+WHOLE_SLIDE = "This is a whole slide: import it as tiles; a classifier made of tiles predicts it."
 
 
 class FilePictures:
@@ -144,11 +145,7 @@ class FilePictures:
         if series is not None:
             self.series.add(series)
         if self.slides is None:
-            reason = (
-                "This is a whole slide: it is imported as tiles, and predicted by a classifier of "
-                "tiles, or with --tile-px."
-            )
-            yield Refused(path, reason)
+            yield Refused(path, WHOLE_SLIDE)
             return
         try:
             group = listed.group or self._patient(file, series)

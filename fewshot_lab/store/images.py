@@ -14,6 +14,8 @@ from fewshot_lab.store.image_rows import FileRow, ImageRow
 from fewshot_lab.store.schema import files, images
 from fewshot_lab.tables import spellings
 
+_OWN = {"group": images.c.grp, "reference": images.c.reference}
+
 
 class Images:
     """The part of the store that deals with pictures and files."""
@@ -248,12 +250,17 @@ class Images:
                 names.update(dict.fromkeys(json.loads(meta)))
         return list(names)
 
+    def has_any(self, name: str) -> bool:
+        """Say whether any image has a "group" or a "reference"."""
+        query = select(images.c.ordinal).where(_OWN[name].is_not(None)).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def column(self, name: str) -> dict[str, str | float]:
         """Return a metadata column by image id, also "group" and "reference"."""
-        own = {"group": images.c.grp, "reference": images.c.reference}
         with self._database.read() as connection:
-            if name in own:
-                query = select(images.c.id, own[name]).where(own[name].is_not(None))
+            if name in _OWN:
+                query = select(images.c.id, _OWN[name]).where(_OWN[name].is_not(None))
                 return {row[0]: row[1] for row in connection.execute(query)}
             stored = select(images.c.id, images.c.meta).where(images.c.meta.is_not(None))
             values, parsed = {}, {}

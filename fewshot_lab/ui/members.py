@@ -6,6 +6,7 @@ from fewshot_lab.accounts import ROLES, checked_name, known_people
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.ui import visitor
+from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.markdown import plain
 from fewshot_lab.ui.on_error import sentences
 
@@ -19,13 +20,18 @@ WORDS = {
 
 def show(project: Project) -> None:
     """Draw the members with their roles, and the form that adds one."""
+    if not visitor.is_signed_in():
+        muted(
+            "Nobody signs in here, so whoever opens the app may do everything: roles"
+            " count once sign-in is on."
+        )
     members = project.store.members()
     if members:
         with st.container(width=640, key="fl-members"):
             for name, role in members.items():
                 _row(project, name, role)
     else:
-        st.html('<div class="fl-empty">Nobody is a member yet; administrators see it anyway.</div>')
+        muted("Nobody is a member of this project yet. Administrators may do everything in it.")
     st.header("Add somebody")
     _form(project, members)
     with st.expander("What each may do"):
