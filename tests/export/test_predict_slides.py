@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fewshot_lab.cli.main import run
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.predict_pictures import find_pictures
 from fewshot_lab.export.predict_script import predict_py
 from fewshot_lab.export.predict_slides import SlideTiles, TileSettings
+from fewshot_lab.export.tile_settings import tile_settings
 from fewshot_lab.images import Refused, Tiling, TissueRule, read_rgb, scan
+from fewshot_lab.project import Project
 
 from ..images.pyramids import picture, write_dicom_slide, write_pyramid
 
@@ -94,8 +97,34 @@ def test_a_slide_that_cannot_be_cut_is_a_sentence(tmp_path, monkeypatch) -> None
     assert isinstance(dicom, Refused) and command in dicom.reason
 
 
+def test_the_rule_of_the_import_goes_with_the_classifier(slide, tmp_path) -> None:
+    """The newest import's, in the slide's one file; slides of before go by the usual rule."""
+    rules = TissueRule(0.1, 0.02, 0.25), TissueRule(0.0, 0.0, 0.75)
+    with Project.create("p", home=tmp_path) as project:
+        for rule in rules:
+            project.import_images(slide, tiling=Tiling(32, 0.5, overlap=0.25, most=4, tissue=rule))
+            settings = TileSettings(64, 0.5, 0.25, rule.saturation, rule.texture, rule.share)
+            assert tile_settings(project) == settings
+        (grid,) = (project.folder / "slides").iterdir()
+        of_before = json.loads(grid.read_text("utf-8"))
+        del of_before["tissue"]
+        grid.write_text(json.dumps(of_before, indent=1, ensure_ascii=False), "utf-8")
+        assert tile_settings(project) == TileSettings(64, 0.5, 0.25)
+        project.import_images(slide, tiling=Tiling(32, 0.5, overlap=0.25, most=4))
+        assert [grid] == list((project.folder / "slides").iterdir())
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"tile_px": "x", "mpp": 0.5}', '{"other": 1}'])
+def test_damaged_settings_are_a_sentence(tmp_path, text) -> None:
+    (tmp_path / "tiles.json").write_text(text)
+    with pytest.raises(FewshotLabError, match="cannot be read; copy"):
+        TileSettings.load(tmp_path)
+
+
 @pytest.mark.slow
-def test_the_script_alone_predicts_a_folder_with_slides(bundle, slides, tmp_path) -> None:
+def test_the_script_alone_and_the_app_predict_a_folder_with_slides(
+    bundle, slides, tmp_path, capsys
+):
     folder = tmp_path / "in"
     shutil.copytree(slides, folder)
     slide = folder / "a b.svs"
@@ -124,3 +153,14 @@ def test_the_script_alone_predicts_a_folder_with_slides(bundle, slides, tmp_path
     assert [f["properties"]["classification"]["name"] for f in features] == [
         row["predicted"] for row in tiles[: counts["a b.svs"]]
     ]
+    asked = ["predict", str(bundle), str(folder), "--out", str(tmp_path / "app.csv")]
+    assert run(asked) == 1
+    assert "made of no slides: give --tile-px" in capsys.readouterr().out
+    assert run([*asked, "--tile-px", "256", "--mpp", "0.5"]) == 0
+    written = sorted(tmp_path.glob("p.*"))
+    assert [file.name for file in written] == [
+        "p.a b.geojson", "p.csv", "p.errors.csv", "p.levels within.ome.geojson",
+        "p.series_level0.geojson", "p.slides.csv",
+    ]  # fmt: skip
+    for file in written:
+        assert file.read_bytes() == (tmp_path / f"app{file.name[1:]}").read_bytes(), file.name
