@@ -125,7 +125,8 @@ def predict(
             text += f" {plural(done.unlike, 'image')} unlike anything labelled."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
-        tell(result, f"{text} {done.groups} {done.slides}".strip(), as_json=json, job=job)
+        text = " ".join(filter(None, (text, done.groups, done.slides)))
+        tell(result, text, as_json=json, job=job)
         listed(done.errors)
     if not done.predicted and part == (0, 1):
         raise typer.Exit(1)
