@@ -122,7 +122,7 @@ def main() -> int:
     npm = None if arguments else javascript_tools()
     marked = ["-m", f"not ({' or '.join(left_out)})"] if left_out else []
     which = ["--ignore=tests/e2e", *marked]
-    # Beside the unit tests, one after the other: tests in the browser mostly wait for a page.
+    # Beside the unit tests, two at a time: those in the browser and of Slurm mostly wait.
     beside: dict[str, list[str]] = {}
     failed = []
     if not arguments and npm is None:
@@ -134,11 +134,15 @@ def main() -> int:
         workers = str(min(os.cpu_count() or 1, 8))
         variables.setdefault("OMP_NUM_THREADS", "1")  # as many threads as there are workers
         measure = ["coverage", "run", "-m"] if measured else []
-        tests = [python, "-m", *measure, "pytest", *which, "-n", workers, "--dist", "loadfile"]
+        pytest = [python, "-m", *measure, "pytest"]
+        which = ["--ignore=tests/e2e", "-m", f"not ({' or '.join(sorted({*left_out, 'slurm'}))})"]
+        tests = [*pytest, *which, "-n", workers, "--dist", "loadfile"]
         tests.append("--no-loadscope-reorder")  # tests/conftest.py orders the files
         if with_browser:
             cached = ["-o", f"cache_dir={data.parent / 'browser'}"]
-            beside[BROWSER] = [python, "-m", *measure, "pytest", "tests/e2e", *marked, *cached]
+            beside[BROWSER] = [*pytest, "tests/e2e", *marked, *cached]
+        if not quick:
+            beside["pytest with Slurm"] = [*pytest, "tests/runs/test_slurm.py", "-m", "slurm"]
     beside["mypy"] = [python, "-m", "mypy"]
     if not arguments:
         if npm is not None:
@@ -147,7 +151,7 @@ def main() -> int:
             beside["mkdocs"] = [python, "-m", "mkdocs", "build", "--quiet", "--strict"]
     variables["NO_MKDOCS_2_WARNING"] = "1"
     kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    pool = ThreadPoolExecutor(1)
+    pool = ThreadPoolExecutor(2)
     ended = {
         name: pool.submit(subprocess.run, step, cwd=ROOT, env=variables, **kept)
         for name, step in beside.items()

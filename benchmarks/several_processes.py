@@ -90,6 +90,7 @@ def start(folder: Path, way: Way) -> list[subprocess.Popen]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),
         "WORLD_SIZE": str(way.world),
+        "LOCAL_WORLD_SIZE": str(way.world),
     }
     command = [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(folder)]
     return [

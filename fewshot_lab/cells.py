@@ -1,5 +1,7 @@
 """CSV files as a spreadsheet opens them: cells that it does not compute, letters as they are."""
 
+import csv
+import io
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,6 +26,15 @@ def text_cells(row: Iterable[Any]) -> list[Any]:
 def text_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row by its columns, as :func:`text_cells` does."""
     return {name: _text_cell(value) for name, value in row.items()}
+
+
+def csv_bytes(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    """Return a table as CSV whose cells no spreadsheet computes."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(map(text_cells, rows))
+    return text.getvalue().encode(table_encoding())
 
 
 def stored_text(cell: str) -> str:

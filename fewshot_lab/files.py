@@ -4,11 +4,15 @@ import errno
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar, TypeVarTuple
 from uuid import uuid4
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def write_atomically(path: Path, data: bytes | memoryview, *, lasting: bool = True) -> None:
@@ -64,6 +68,32 @@ def keep_if_possible(path: Path, data: bytes | memoryview) -> None:
     """Write what can be made again; on a full disk or a read-only medium it is not kept."""
     with suppress(OSError):
         write_atomically(path, data)
+
+
+def while_unchanged(
+    maxsize: int,
+) -> Callable[[Callable[[Path, *Ts], T]], Callable[[Path, *Ts], T]]:
+    """Remember what a function makes of a file or folder until that is another.
+
+    Parameters
+    ----------
+    maxsize : int
+        How many answers are kept, those used last.
+    """
+
+    def remembering(make: Callable[[Path, *Ts], T]) -> Callable[[Path, *Ts], T]:
+        @lru_cache(maxsize)
+        def kept(size: int, changed: int, path: Path, *args: *Ts) -> T:
+            return make(path, *args)
+
+        @wraps(make)
+        def asked(path: Path, /, *args: *Ts) -> T:
+            status = path.stat()
+            return kept(status.st_size, status.st_mtime_ns, path, *args)
+
+        return asked
+
+    return remembering
 
 
 def full_disk(error: BaseException) -> str | None:

@@ -3,6 +3,8 @@
 import os
 import sys
 
+_kept_to_share = False
+
 
 def processors() -> int:
     """Return how many processors are this process's own.
@@ -13,7 +15,24 @@ def processors() -> int:
     here = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     if "SLURM_PROCID" in os.environ and (of_task := _number("SLURM_CPUS_PER_TASK")):
         here = min(here, of_task)
-    return max(1, here // max(1, _number("LOCAL_WORLD_SIZE")))
+    return here if _kept_to_share else max(1, here // max(1, _number("LOCAL_WORLD_SIZE")))
+
+
+def keep_to_share() -> None:
+    """Keep this process to its share, where torchrun started several on this machine.
+
+    Else a thread that brings one's message waits behind another one's computing, for 4 ms at a
+    time. Slurm binds its tasks by itself.
+    """
+    global _kept_to_share
+    world = _number("LOCAL_WORLD_SIZE")
+    if sys.platform != "linux" or world < 2 or _kept_to_share:
+        return
+    allowed, rank = sorted(os.sched_getaffinity(0)), _number("LOCAL_RANK")
+    share = len(allowed) // world
+    if share:
+        os.sched_setaffinity(0, allowed[rank * share : (rank + 1) * share])
+        _kept_to_share = True
 
 
 def _number(name: str) -> int:

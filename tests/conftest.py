@@ -1,10 +1,12 @@
 """What every test shares: no network, a home of its own, and the real images where there are."""
 
+import gc
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import venv
@@ -41,6 +43,9 @@ OFFLINE = {
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment before anything imports the package; child processes inherit it."""
     os.environ.update(OFFLINE)
+    # Else every worker, and every process that a test starts, compiles the code anew.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     side_by_side = "PYTEST_XDIST_WORKER" in os.environ
     os.environ.setdefault("OMP_NUM_THREADS", "1" if side_by_side else "2")
 
@@ -48,8 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the browser tests and those that need real images or a server; order the files.
 
-    Those of Slurm, which mostly wait, come first, then the slow ones, so that no worker is left
-    alone with a long file; those in the browser come last.
+    The slow ones come first, so that no worker is left alone with a long file; those in the browser
+    come last.
     """
     folder = ROOT / "tests" / "e2e"
     marks: dict[Path, set[str]] = {}
@@ -60,11 +65,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(NEEDS[fixture])
         marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
 
-    def place(item: pytest.Item) -> tuple[bool, bool, bool]:
-        names = marks[item.path]
-        return "e2e" in names, "slurm" not in names, "slow" not in names
+    items.sort(key=lambda item: ("e2e" in marks[item.path], "slow" not in marks[item.path]))
 
-    items.sort(key=place)
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave out what was imported: it would walk through it each time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,14 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_demo(folder, n=40)
     (folder / "platelet" / "broken.jpg").write_text("no picture")
     return folder
+
+
+@pytest.fixture(scope="module")
+def imported(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a project of these cells, to be copied."""
+    with Project.create("cells", home=tmp_path_factory.mktemp("imported")) as project:
+        project.import_images(cells, reference_labels="folders")
+        return project.folder
 
 
 def module(*arguments: object, **options: object) -> subprocess.Popen[str]:
@@ -132,9 +141,10 @@ def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
     assert [(p["name"], p["images"], p["labelled"]) for p in listed] == [("blood", 40, 10)]
 
 
-def test_labels_of_unknown_images_are_said_and_the_others_stored(terminal, home, cells, tmp_path):
-    terminal("create", "a")
-    terminal("import", "a", cells)
+def test_labels_of_unknown_images_are_said_and_the_others_stored(
+    terminal, home, cells, imported, tmp_path
+):
+    shutil.copytree(imported, home / "a")
     file = next(cells.glob("*/*.png")).relative_to(cells).as_posix()
     (tmp_path / "labels.csv").write_text(f"path,label\n{file},odd\nnowhere.png,odd\n")
     code, out, err = terminal("label", "a", "--csv", tmp_path / "labels.csv", "--annotator", "kim")
@@ -263,11 +273,10 @@ def test_a_job_reports_to_its_run_folder(terminal, home, cells):
 
 
 @pytest.mark.slow
-def test_heavy_work_at_the_terminal_waits_in_line(terminal, home, cells):
+def test_heavy_work_at_the_terminal_waits_in_line(terminal, home, imported):
     from fewshot_lab.jobs import queue_slot
 
-    terminal("create", "w")
-    terminal("import", "w", cells)
+    shutil.copytree(imported, home / "w")
     with queue_slot({"project": "night", "device": "cpu"}, lambda sentence: False):
         waits = module("embed", "w", "--device", "cpu")
         assert waits.stderr is not None
@@ -364,17 +373,15 @@ def test_the_demo_is_whole_and_goes_on_where_it_stopped(terminal, home):
     assert (again["added"], again["embed"]["done"]) == (0, 0)
 
 
-def test_the_demo_never_goes_into_a_project_of_ones_own(terminal, home, cells):
-    terminal("create", "mine")
-    terminal("import", "mine", cells)
+def test_the_demo_never_goes_into_a_project_of_ones_own(terminal, home, imported):
+    shutil.copytree(imported, home / "mine")
     code, _, err = terminal("demo", "mine")
     assert code == 1
     assert "of its own" in err
 
 
-def test_people_agree_on_how_they_work_and_it_is_said(terminal, home, cells):
-    terminal("create", "shared")
-    terminal("import", "shared", cells, "--reference-labels", "folders")
+def test_people_agree_on_how_they_work_and_it_is_said(terminal, home, imported):
+    shutil.copytree(imported, home / "shared")
     code, _, err = terminal("people", "shared", "--blind", "0.3")
     assert code == 1 and "--by NAME" in err
     agreed = ["--annotators", "Kim Lee, Ann", "--split", "--double", "0.25", "--rule", "majority"]
@@ -390,9 +397,8 @@ def test_people_agree_on_how_they_work_and_it_is_said(terminal, home, cells):
     assert "Annotators: Kim Lee, Ann; images split among annotators; 25 % labelled by 2." in out
 
 
-def test_what_was_changed_behind_the_apps_back_is_said(terminal, home, cells):
-    terminal("create", "whole")
-    terminal("import", "whole", cells)
+def test_what_was_changed_behind_the_apps_back_is_said(terminal, home, imported):
+    shutil.copytree(imported, home / "whole")
     with Project.open("whole") as project:
         first, second = project.store.ids()[:2]
         project.labels.add({first: "a"}, "Kim Lee")

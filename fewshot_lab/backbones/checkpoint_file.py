@@ -32,37 +32,27 @@ class FileBackbone(Backbone):
         :mod:`fewshot_lab.backbones.checkpoints`.
     architecture
         timm's name; found out from the file if None.
-    preprocessing
-        How pictures are fed; from the file's own header, else from the layout, else timm's for
-        the architecture, if None.
-    title, name
-        For the card, instead of the file's name.
+    name
+        For the card, instead of the file's.
     """
 
     def __init__(
-        self,
-        path: Path,
-        architecture: str | None = None,
-        preprocessing: Preprocessing | None = None,
-        *,
-        title: str | None = None,
-        name: str | None = None,
+        self, path: Path, architecture: str | None = None, *, name: str | None = None
     ) -> None:
         self.path = path.expanduser().absolute()
         metadata = SHIPPED.get(name or "", {}) | metadata_of(self.path)
         fitting = architecture or metadata.get("architecture")
         from_paper = False
-        if fitting is None or (preprocessing is None and "preprocessing" not in metadata):
+        if fitting is None or "preprocessing" not in metadata:
             checkpoint = read(self.path)
             fitting = fitting or infer(checkpoint.tensors, self.path.name)
             from_paper = checkpoint.layout == "backbone." and fitting == nielsen.ARCHITECTURE
             # Several hundred megabytes that nobody needs while only the card is looked at.
             del checkpoint
-        if preprocessing is None:
-            if "preprocessing" in metadata:
-                preprocessing = Preprocessing.from_dict(metadata["preprocessing"])
-            else:
-                preprocessing = nielsen.PREPROCESSING if from_paper else usual(fitting)
+        if "preprocessing" in metadata:
+            preprocessing = Preprocessing.from_dict(metadata["preprocessing"])
+        else:
+            preprocessing = nielsen.PREPROCESSING if from_paper else usual(fitting)
         check_size(fitting, preprocessing.size)
         facts: dict[str, Any] = {
             "title": self.path.stem,
@@ -77,7 +67,7 @@ class FileBackbone(Backbone):
         card = Card(
             name=name
             or f"{self.path}{SEPARATOR + architecture if architecture is not None else ''}",
-            title=title or str(facts["title"]),
+            title=str(facts["title"]),
             size_mb=round(self.path.stat().st_size / 1e6, 1),
             dimensions=int(metadata.get("dimensions") or _dimensions(fitting)),
             preprocessing=preprocessing,

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fewshot_lab.backbones.preprocessing import Preprocessing
+from fewshot_lab.files import while_unchanged
 
 CODE_VERSION = 1
 """Raised whenever a change of code changes the embeddings of the same weights."""
@@ -19,12 +19,11 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
     # The hub's cache names a large file by its sha256: no need to read 350 MB again.
     if algorithm == "sha256" and re.fullmatch(r"[0-9a-f]{64}", resolved.name):
         return resolved.name
-    stat = resolved.stat()
-    return _digest(resolved, stat.st_size, stat.st_mtime_ns, algorithm)
+    return _digest(resolved, algorithm)
 
 
-@lru_cache(maxsize=64)
-def _digest(path: Path, size: int, mtime_ns: int, algorithm: str) -> str:
+@while_unchanged(64)
+def _digest(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 

@@ -3,7 +3,6 @@
 import difflib
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from fewshot_lab.backbones import catalogue, embedded, nielsen, published, timm_models, twin
@@ -12,6 +11,7 @@ from fewshot_lab.backbones.card import Card
 from fewshot_lab.backbones.checkpoints import SUFFIXES
 from fewshot_lab.backbones.staged_backbone import SUFFIX, StagedBackbone, split_name
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import while_unchanged
 from fewshot_lab.home import RUNS, home
 
 EMBEDDED = (twin.NAME, f"{twin.DINO}{SUFFIX}", f"{embedded.NAME}{SUFFIX}")
@@ -142,14 +142,11 @@ def _file(path: Path, architecture: str | None = None, name: str | None = None) 
     path = path.expanduser().absolute()
     if not path.is_file():
         raise FewshotLabError(f"There is no file {path}.")
-    stat = path.stat()
-    return _opened(path, architecture, name, stat.st_size, stat.st_mtime_ns)
+    return _opened(path, architecture, name)
 
 
-@lru_cache(maxsize=16)
-def _opened(
-    path: Path, architecture: str | None, name: str | None, size: int, mtime_ns: int
-) -> Backbone:
+@while_unchanged(16)
+def _opened(path: Path, architecture: str | None, name: str | None) -> Backbone:
     """Open a file once while it stays as it is: telling its architecture may take seconds."""
     from fewshot_lab.backbones.checkpoint_file import FileBackbone
 

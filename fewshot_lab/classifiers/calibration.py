@@ -15,6 +15,8 @@ Float = NDArray[np.floating[Any]]
 Fit = Callable[[Float, NDArray[np.int64], Float], Map]
 
 LOWEST, HIGHEST = 0.02, 50.0
+BELIEF = 4.0
+"""How many images' worth of belief the first guess of a temperature has."""
 PER_CLASS = 5
 """Scored labels that every class needs before sigmoids of its own are tried."""
 ISOTONIC_LABELS, ISOTONIC_PER_CLASS = 1000, 50
@@ -167,9 +169,9 @@ def _crossed(
     for r in range(len(scores)):
         known = ~np.isnan(scores[r, :, 0])
         for f in np.unique(folds[r][known]):
-            mine = known & (folds[r] == f)
+            in_fold = known & (folds[r] == f)
             others = known & (folds[r] != f)
-            out[r, mine] = fit(scores[r, others], y[others], weights[others])(scores[r, mine])
+            out[r, in_fold] = fit(scores[r, others], y[others], weights[others])(scores[r, in_fold])
     return out
 
 
@@ -240,7 +242,7 @@ def log_loss(scores: Float, y: NDArray[np.int64], weights: Float, temperature: f
 
 
 def fit_temperature(
-    scores: Float, y: NDArray[np.int64], weights: Float, *, prior: float = 4.0, guess: float = 1.0
+    scores: Float, y: NDArray[np.int64], weights: Float, *, guess: float = 1.0
 ) -> float:
     """Return the temperature with the least weighted log loss (Guo et al. 2017, ICML).
 
@@ -251,10 +253,9 @@ def fit_temperature(
     y : array (m,)
         Class index of each.
     weights : array (m,)
-    prior : float
-        How many images' worth of belief in ``guess``: with few labels the temperature stays
-        near it.
     guess : float
+        Believed in as much as :data:`BELIEF` images say: with few labels the temperature stays
+        near it.
 
     Returns
     -------
@@ -278,8 +279,8 @@ def fit_temperature(
         slope = inverse * float(weights @ (mean - own))
         bend = inverse**2 * float(weights @ spread)
         off = np.log(inverse) + believed
-        slope += prior * off
-        bend += prior
+        slope += BELIEF * off
+        bend += BELIEF
         if slope > 0:
             highest = inverse
         else:

@@ -105,9 +105,9 @@ def stratified_folds(
     # A class must be left in training whichever fold is held out.
     fold = group_fold[groups]
     for c in range(len(classes)):
-        mine = y_index == c
-        if len(np.unique(fold[mine])) == 1:
-            fold[mine & np.isin(groups, groups[mine][:1])] = -1
+        in_class = y_index == c
+        if len(np.unique(fold[in_class])) == 1:
+            fold[in_class & np.isin(groups, groups[in_class][:1])] = -1
     fold[np.isin(groups, groups[fold < 0])] = -1
     return fold
 

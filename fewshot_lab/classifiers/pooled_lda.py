@@ -56,7 +56,7 @@ def fit_pooled(
     indicator = np.zeros((n, K), dtype=np.float32)
     indicator[np.arange(n), y] = 1
     mass = weights @ indicator
-    there = (mass > 0)[:, :, None]
+    has_mass = (mass > 0)[:, :, None]
     count = ((weights > 0).astype(np.float32) @ indicator)[:, :, None]
     each = (weights[:, :, None] * indicator).transpose(0, 2, 1).reshape(J * K, n)
     own = (each @ Z).reshape(J, K, p) / np.where(mass > 0, mass, 1)[:, :, None]
@@ -66,7 +66,7 @@ def fit_pooled(
     least = 0.25 * np.trace(whole, axis1=1, axis2=2)
     everything = unlabelled.T @ unlabelled / np.float32(m)
 
-    out = _discriminants(own, spread, least, there)
+    out = _discriminants(own, spread, least, has_mass)
     for _ in range(ROUNDS):
         scores = unlabelled @ out[:, :-1].transpose(1, 0, 2).reshape(p, J * K)
         scores = scores.reshape(m, J, K) + out[:, -1]
@@ -74,7 +74,7 @@ def fit_pooled(
         believed = beliefs.sum(axis=0)[:, :, None]
         means = (beliefs.reshape(m, J * K).T @ unlabelled).reshape(J, K, p)
         means /= np.maximum(believed, 1e-6)
-        weight = np.where(there, np.minimum(np.float32(COUNT), believed), 0)
+        weight = np.where(has_mass, np.minimum(np.float32(COUNT), believed), 0)
         left = everything - (means * (believed / m)).transpose(0, 2, 1) @ means
         part = weight.sum(axis=1, keepdims=True)
         part /= np.maximum(part + count.sum(axis=1, keepdims=True), 1e-12)
@@ -82,7 +82,7 @@ def fit_pooled(
             (count * own + weight * means) / np.maximum(count + weight, 1e-6),
             (1 - part) * spread + part * left,
             least,
-            there,
+            has_mass,
         )
     return out
 

@@ -88,8 +88,8 @@ def stack(lda: Candidate, labels: Labels) -> Stack:
             for f, v in zip(
                 held, stack_weights(S[:, taught[use]], classes[use], others), strict=True
             ):
-                mine = fold == f
-                out[mine] = np.tensordot(v.astype(np.float32), S[:, mine], axes=1)
+                in_fold = fold == f
+                out[in_fold] = np.tensordot(v.astype(np.float32), S[:, in_fold], axes=1)
         averaged.append(out)
         rows.append(use)
     equal = np.full(len(members), 1 / len(members))

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Json, ProjectName, Verbs, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, app, option
+from fewshot_lab.cli.records import tell_journal
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -27,7 +27,6 @@ def invite(
     ] = False,
     days: Annotated[float, option("For how long the link holds.", min=0.01, max=90)] = 7,
     url: Annotated[str, option("Where the app is opened.")] = "http://localhost:8501",
-    json: Json = False,
 ) -> None:
     """Make a link by which somebody sets a password, once; also where one was forgotten."""
     from fewshot_lab import accounts
@@ -35,23 +34,22 @@ def invite(
     token = accounts.invite(name, days=days, administrator=is_administrator)
     link = f"{url.rstrip('/')}/fewshot/invitation?token={token}"
     text = f"Give this link to {name} alone. It holds once, for {days:g} days:\n{link}"
-    tell({"name": name, "link": link, "days": days}, text, as_json=json)
+    tell({"name": name, "link": link, "days": days}, text)
 
 
 def administrator(
     name: Name,
     no: Annotated[bool, option("No longer.", "--no")] = False,
-    json: Json = False,
 ) -> None:
     """Make somebody an administrator of this server, however they sign in."""
     from fewshot_lab import accounts
 
     accounts.set_administrator(name, not no)
     now = "is no administrator any more" if no else "administers this server"
-    tell({"name": name, "administrator": not no}, f"{name} {now}.", as_json=json)
+    tell({"name": name, "administrator": not no}, f"{name} {now}.")
 
 
-def list_people(json: Json = False) -> None:
+def list_people() -> None:
     """List everybody who is known to this server."""
     from fewshot_lab import accounts
 
@@ -59,7 +57,7 @@ def list_people(json: Json = False) -> None:
     result = {"people": [asdict(person) for person in known]}
     if not known:
         text = "Nobody is known yet: 'accounts invite NAME --administrator' is the first."
-        tell(result, text, as_json=json)
+        tell(result, text)
         return
     rows = [
         [
@@ -69,41 +67,34 @@ def list_people(json: Json = False) -> None:
         ]
         for person in known
     ]
-    tell(result, table(["name", "role", "account"], rows), as_json=json)
+    tell(result, table(["name", "role", "account"], rows))
 
 
-def remove(name: Name, json: Json = False) -> None:
+def remove(name: Name) -> None:
     """Forget somebody: signed out at once; their labels keep their name."""
     from fewshot_lab import accounts
 
     accounts.remove(name)
-    tell({"removed": name}, f"{name} is signed out and can sign in no more.", as_json=json)
+    tell({"removed": name}, f"{name} is signed out and can sign in no more.")
 
 
 def journal(
     out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
-    json: Json = False,
 ) -> None:
     """Write who signed in or failed to, invitations, and projects made and deleted, as CSV."""
     from fewshot_lab.accounts import server_journal
-    from fewshot_lab.export import journal_csv
 
-    entries = server_journal()
-    if json and out is None:
-        rows = [{**entry._asdict(), "time": entry.time.isoformat()} for entry in entries]
-        tell({"journal": rows}, "", as_json=True)
-        return
-    write_csv(journal_csv(entries), out, as_json=json)
+    tell_journal(server_journal(), out)
 
 
-def verify(json: Json = False) -> None:
+def verify() -> None:
     """Say whether the server's journal was changed behind the app's back, and where."""
     from fewshot_lab.accounts import verify_server_journal
 
     number, problems = verify_server_journal()
     result = {"sound": not problems, "entries": number, "problems": problems}
     text = "\n".join(problems) or f"Nothing was changed: {number:,} entries of the journal."
-    tell(result, text, as_json=json)
+    tell(result, text)
     if problems:
         raise typer.Exit(1)
 
@@ -116,7 +107,6 @@ def members(
     remove: Annotated[
         list[str] | None, option("Take somebody out; may be repeated.", metavar="NAME")
     ] = None,
-    json: Json = False,
 ) -> None:
     """List or change who may do what in a project: reader, annotator, senior or owner."""
     from fewshot_lab import accounts
@@ -139,10 +129,10 @@ def members(
             opened.store.set_member(name, new_role)
         now = opened.store.members()
     if not now:
-        tell({"members": now}, f"{project} has no members; administrators see it.", as_json=json)
+        tell({"members": now}, f"{project} has no members; administrators see it.")
         return
     rows = [[name, role] for name, role in now.items()]
-    tell({"members": now}, table(["name", "role"], rows), as_json=json)
+    tell({"members": now}, table(["name", "role"], rows))
 
 
 people.command()(invite)

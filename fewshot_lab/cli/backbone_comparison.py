@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fewshot_lab.cli.few_shot import shots_of
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, WhichLabels, option
+from fewshot_lab.cli.options import ProjectName, WhichLabels, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
@@ -26,14 +26,12 @@ def backbones(
     draws: Annotated[int, option("Draws of labels.", min=2)] = 10,
     labels: WhichLabels = "reference",
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Compare backbones on the same labels and draws, with intervals and cost."""
     from fewshot_lab.evaluation import Protocol
     from fewshot_lab.project import Project, backbone_shots
 
-    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
+    with progress(heavy=in_turn(project, now=now)) as report:
         with Project.open(project) as opened:
             wanted = shots_of(shots) if shots else backbone_shots(opened, labels)
             comparison = opened.studies.compare(
@@ -62,7 +60,7 @@ def backbones(
         ]
         lines = [table(head, rows), *comparison["sentences"]]
         lines.append(f"{comparison['test_images']:,} test images. {comparison['leak_check']}")
-        tell(comparison, "\n".join(lines), as_json=json, job=job)
+        tell(comparison, "\n".join(lines))
 
 
 def _gap(gap: dict[str, Any] | None) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
@@ -17,19 +17,17 @@ def try_backbone(
     project: ProjectName,
     backbone: Annotated[str, option("The one to compare with.", "--backbone")],
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Embed by another backbone and compare both on the same labels; switches nothing."""
     from fewshot_lab.project import Project
     from fewshot_lab.runs import try_backbone as compare
 
     with (
-        progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report,
+        progress(heavy=in_turn(project, now=now)) as report,
         Project.open(project) as opened,
     ):
         verdict = compare(opened, backbone, progress=report)
-    tell(verdict, verdict["reason"] or f"{backbone} is compared.", as_json=json, job=job)
+    tell(verdict, verdict["reason"] or f"{backbone} is compared.")
 
 
 @app.command(name="compare-backbones", hidden=True)
@@ -38,8 +36,6 @@ def compare_backbones(
     backbone: Annotated[list[str] | None, typer.Option("--backbone")] = None,
     behind: Annotated[bool, option("Give way to everything else.", "--behind")] = False,
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Say whether another backbone that comes with the app tells the classes apart better."""
     from fewshot_lab.project import UNASKED_SECONDS, Project, better_backbone
@@ -47,13 +43,13 @@ def compare_backbones(
     if behind and hasattr(os, "nice"):
         os.nice(10)
     with (
-        progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report,
+        progress(heavy=in_turn(project, now=now)) as report,
         Project.open(project) as opened,
     ):
         verdict = better_backbone(
             opened, backbone or (), within=UNASKED_SECONDS if behind else None, progress=report
         )
-    tell(verdict, _compared(verdict), as_json=json, job=job)
+    tell(verdict, _compared(verdict))
 
 
 def _compared(verdict: dict[str, Any]) -> str:
@@ -84,13 +80,12 @@ def backbones(
         ),
     ] = None,
     now: Now = False,
-    json: Json = False,
 ) -> None:
     """List the backbones, the default first."""
     from fewshot_lab.backbones import cards, default_name, find
 
     if compare is not None:
-        compare_backbones(compare, now=now, json=json)
+        compare_backbones(compare, now=now)
         return
     default = default_name()
     result = []
@@ -111,7 +106,7 @@ def backbones(
         grouped.setdefault(card.domain or "your own", []).append(row)
     rows = [row for domain, group in grouped.items() for row in ([domain, *[""] * 4], *group)]
     text = table(["backbone", "dims", "MB", "licence", "weights"], rows)
-    tell({"backbones": result}, f"{text}\n\n{_MORE}", as_json=json)
+    tell({"backbones": result}, f"{text}\n\n{_MORE}")
 
 
 _MORE = (

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.labels import CsvOut, write_csv
-from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, app, option
-from fewshot_lab.cli.reporting import progress, tell
+from fewshot_lab.cli.labels import CsvOut
+from fewshot_lab.cli.options import NoMark, ProjectName, app, option
+from fewshot_lab.cli.reporting import progress, tell, tell_table
 from fewshot_lab.words import plural, share
 
 ClassifierName = Annotated[
@@ -21,7 +21,7 @@ ClassifierName = Annotated[
 
 
 @app.command()
-def fit(project: ProjectName, classifier: ClassifierName = None, json: Json = False) -> None:
+def fit(project: ProjectName, classifier: ClassifierName = None) -> None:
     """Fit a classifier on the labels and say how good it is."""
     import time
 
@@ -56,7 +56,7 @@ def fit(project: ProjectName, classifier: ClassifierName = None, json: Json = Fa
         else:
             reason = str(part["reason"])
             lines.append(f"{what.capitalize()}: {reason[:1].lower()}{reason[1:]}")
-    tell(result, "\n".join(lines), as_json=json)
+    tell(result, "\n".join(lines))
 
 
 @app.command()
@@ -65,7 +65,6 @@ def predictions(
     out: CsvOut = None,
     classifier: ClassifierName = None,
     no_bom: NoMark = False,
-    json: Json = False,
 ) -> None:
     """Write labels and predictions of all images as CSV."""
     import csv
@@ -77,11 +76,7 @@ def predictions(
     with Project.open(project) as opened:
         text = predictions_csv(opened, classifier=opened.fit(classifier))
         opened.store.note("export", kind="predictions")
-    if json and out is None:
-        rows = list(csv.DictReader(io.StringIO(text)))
-        tell({"predictions": rows}, "", as_json=True)
-    else:
-        write_csv(text, out, as_json=json)
+    tell_table(text, out, lambda: {"predictions": list(csv.DictReader(io.StringIO(text)))})
 
 
 @app.command()
@@ -105,14 +100,12 @@ def export(
         bool, option("Name the image files in labels.csv.", "--file-names")
     ] = False,
     classifier: ClassifierName = None,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Write the classifier as a bundle that works without this app, and check it."""
     from fewshot_lab.export import check_backbone, export_bundle
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report, Project.open(project) as opened:
+    with progress() as report, Project.open(project) as opened:
         check_backbone(opened.backbone.card, licence_accepted)  # or refuse, before the fit
         report("fitting", 0, None)
         done = export_bundle(
@@ -139,7 +132,7 @@ def export(
             f"Written to {places}. Its probabilities differ from the app's by at most "
             f"{done.max_difference:.1g} on {plural(done.n_images, 'stored image')}."
         )
-        tell(result, f"{text} {done.note}".strip(), as_json=json, job=job)
+        tell(result, f"{text} {done.note}".strip())
 
 
 def _user() -> str:
@@ -156,14 +149,12 @@ def _user() -> str:
 def report(
     project: ProjectName,
     out: Annotated[Path, option("The HTML file to write.")] = Path("report.html"),
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Write what is known of the classifier as one HTML page, to read, print and cite."""
     from fewshot_lab.export import write_report
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report, Project.open(project) as opened:
+    with progress() as report, Project.open(project) as opened:
         facts = write_report(opened, out, progress=report)
         result = {"out": str(out.absolute()), **facts}
         audit = facts["metrics"]["audit"].get("balanced_accuracy")
@@ -173,4 +164,4 @@ def report(
                 f" Balanced accuracy on audit images "
                 f"{share(audit['value'], audit['low'], audit['high'])}, n = {audit['n']:,}."
             )
-        tell(result, text, as_json=json, job=job)
+        tell(result, text)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import Json, ProjectName, option
+from fewshot_lab.cli.options import ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import percent, share
@@ -20,7 +20,6 @@ def patients(
             metavar="majority|worst|auto",
         ),
     ] = None,
-    json: Json = False,
 ) -> None:
     """Say how good one answer for each patient (slide, video) is, and by which rule it is made."""
     from fewshot_lab.project import Project, patient_figures, set_own_class
@@ -33,7 +32,7 @@ def patients(
     lines = [figures[key] for key in ("sentence", "truth", "on_audit", "caution")]
     rows = [[name, _figure(recall), str(recall["n"])] for name, recall in figures["recall"].items()]
     lines.append(table(["class", "recall", "n"], rows))
-    tell({"project": project, **figures}, "\n".join(filter(None, lines)), as_json=json)
+    tell({"project": project, **figures}, "\n".join(filter(None, lines)))
 
 
 def grades(
@@ -45,7 +44,6 @@ def grades(
             metavar="A,B,C|none",
         ),
     ] = None,
-    json: Json = False,
 ) -> None:
     """Declare classes to be grades, or say how far predicted grades are from the true ones."""
     from fewshot_lab.project import Project, clinical_report, grades_of, set_grades
@@ -56,7 +54,7 @@ def grades(
             set_grades(opened, [] if order == "none" else _split(order))
             ordered = [names[i] for i in grades_of(opened)]
             text = f"Grades: {' < '.join(ordered)}." if ordered else "The classes are no grades."
-            tell({"project": project, "order": ordered}, text, as_json=json)
+            tell({"project": project, "order": ordered}, text)
             return
         figures = clinical_report(opened, opened.fit())["grades"]
     if "reason" in figures:
@@ -71,9 +69,7 @@ def grades(
         ]
         for level in figures["at_least"]
     ]
-    tell(
-        {"project": project, **figures}, f"{figures['sentence']}\n{table(head, rows)}", as_json=json
-    )
+    tell({"project": project, **figures}, f"{figures['sentence']}\n{table(head, rows)}")
 
 
 def costs(
@@ -90,7 +86,6 @@ def costs(
         option("All costs as a CSV: true classes in rows, what they are called in columns."),
     ] = None,
     equal: Annotated[bool, option("All errors count the same.", "--equal")] = False,
-    json: Json = False,
 ) -> None:
     """Say which errors are worse than others, or how often they happen.
 
@@ -119,12 +114,12 @@ def costs(
                 cost_words(names[c.true], names[c.called], c.times) for c in error_costs(opened)
             ]
             text = "\n".join(says) or "All errors count the same."
-            tell({"project": project, "costs": says}, text, as_json=json)
+            tell({"project": project, "costs": says}, text)
             return
         figures = clinical_report(opened, opened.fit())["costs"]
     lines = [each["sentence"] for each in figures.get("errors", ())]
     lines.append(figures.get("decides") or figures["reason"])
-    tell({"project": project, **figures}, "\n".join(lines), as_json=json)
+    tell({"project": project, **figures}, "\n".join(lines))
 
 
 def _split(order: str) -> list[str]:

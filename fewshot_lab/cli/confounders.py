@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import Json, ProjectName, option
+from fewshot_lab.cli.options import ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.words import share
 
@@ -21,7 +21,6 @@ def confounders(
         bool, option("Name these columns in the project, for its reports.", "--keep")
     ] = False,
     forget: Annotated[bool, option("Name no column in the project any more.", "--forget")] = False,
-    json: Json = False,
 ) -> None:
     """Say whether the classifier goes by the disease or by the site, scanner or stain."""
     from fewshot_lab.project import Project, set_confounders
@@ -30,13 +29,13 @@ def confounders(
         if forget:
             set_confounders(opened, [])
             text = "No suspected confounder is named any more."
-            tell({"project": project, "confounders": []}, text, as_json=json)
+            tell({"project": project, "confounders": []}, text)
             return
         if keep and column:
             set_confounders(opened, column)
         reports = opened.studies.confounding(column or None)
     text = "\n\n".join(_text(each) for each in reports)
-    tell({"project": project, "confounders": reports}, text, as_json=json)
+    tell({"project": project, "confounders": reports}, text)
 
 
 def _text(report: dict[str, Any]) -> str:

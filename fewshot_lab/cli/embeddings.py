@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, option
 from fewshot_lab.cli.preparation import listing_unreadable, prepare_project
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, asked_shard
@@ -39,8 +39,6 @@ def embed(
         int | None, option("On a GPU, processes that read; on a CPU, lanes.", min=1)
     ] = None,
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Embed the images that have no embedding yet; resumes where it stopped."""
     from fewshot_lab.embeddings import part_of_run
@@ -49,10 +47,10 @@ def embed(
     part = asked_shard(shard)
     # Whoever takes a part of the work runs beside the others.
     beside = part_of_run(part) != (0, 1)
-    heavy = in_turn(project, job, now=now or beside, device=device)
-    with progress(job, as_json=json, heavy=heavy) as report, Project.open(project) as opened:
+    heavy = in_turn(project, now=now or beside, device=device)
+    with progress(heavy=heavy) as report, Project.open(project) as opened:
         before = opened.backbone_name
-        with listing_unreadable(job, as_json=json):
+        with listing_unreadable():
             done = opened.embed(
                 backbone=backbone,
                 device=device,
@@ -64,7 +62,7 @@ def embed(
         text = _embedded(done)
         if opened.backbone_name != before:
             text += f" {opened.name} now uses {opened.backbone_name}; its labels stay."
-        tell(asdict(done), text, as_json=json, job=job)
+        tell(asdict(done), text)
         listed(done.failed)
 
 
@@ -95,19 +93,17 @@ def map_(
     fresh: Annotated[
         bool, option("Lay all images out anew, also those placed before.", "--fresh")
     ] = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Lay the images out in the plane."""
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report, Project.open(project) as opened:
+    with progress() as report, Project.open(project) as opened:
         layout = opened.make_map(
             neighbours=neighbours, min_dist=min_dist, fresh=fresh, progress=report
         )
         result = {"images": len(layout.ids), "method": layout.method}
         text = f"{plural(len(layout.ids), 'image')} laid out by {layout.method.upper()}."
-        tell(result, text, as_json=json, job=job)
+        tell(result, text)
 
 
 @app.command()
@@ -117,20 +113,18 @@ def prepare(
     neighbours: Neighbours = None,
     min_dist: MinDist = None,
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Embed what is missing, then make the map."""
     from fewshot_lab.project import Project
 
     with (
-        progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report,
+        progress(heavy=in_turn(project, now=now)) as report,
         Project.open(project) as opened,
     ):
         result = prepare_project(
             opened, backbone=backbone, neighbours=neighbours, min_dist=min_dist, report=report
         )
-        tell(result, "The map is ready.", as_json=json, job=job)
+        tell(result, "The map is ready.")
 
 
 @app.command()
@@ -138,15 +132,13 @@ def demo(
     name: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its name.")] = "demo",
     images: Annotated[int, option("How many cells to draw.", min=8)] = 1200,
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Make a project of drawn blood cells, with embeddings and a map; no download."""
     from fewshot_lab.images import ManifestColumns
     from fewshot_lab.images.demo import draw_demo
 
     heavy = None if now else {"project": name}
-    with progress(job, as_json=json, heavy=heavy) as report, _demo_project(name) as project:
+    with progress(heavy=heavy) as report, _demo_project(name) as project:
         drawn = project.folder / "images" / "drawn"
         draw_demo(drawn, n=images, progress=report)
         # The manifest gives the cell type as reference label and the slide as group.
@@ -161,8 +153,6 @@ def demo(
         tell(
             {"name": project.name, "folder": str(project.folder)} | result,
             text,
-            as_json=json,
-            job=job,
         )
 
 

@@ -6,7 +6,7 @@ from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
 from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import Json, ProjectName, Verbs, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, app, option
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.site_audit import site_audit
@@ -25,7 +25,7 @@ def _group() -> None:
     """Measure how good a classifier is, how sure that is, and what more labels are worth."""
 
 
-def curve(project: ProjectName, json: Json = False) -> None:
+def curve(project: ProjectName) -> None:
     """Measure the learning curve of the labels, and say what the next ones are worth."""
     from fewshot_lab.project import Project
 
@@ -45,7 +45,7 @@ def curve(project: ProjectName, json: Json = False) -> None:
         )
         lines += [each["advice"] for each in result["classes"]]
     lines.append(result["sentence"])
-    tell(result, "\n".join(lines), as_json=json)
+    tell(result, "\n".join(lines))
 
 
 def _figure(band: dict[str, float]) -> list[str]:
@@ -86,7 +86,6 @@ def probabilities(
     keep: Annotated[
         bool, option("Keep these settings in the project, for its exports.", "--keep")
     ] = False,
-    json: Json = False,
 ) -> None:
     """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
     from fewshot_lab.evaluation import Settings
@@ -107,7 +106,7 @@ def probabilities(
         result = opened.studies.probabilities(settings)
         if keep:
             keep_settings(opened, settings.to_dict())
-    tell({"project": project, **result}, _probability_text(result), as_json=json)
+    tell({"project": project, **result}, _probability_text(result))
 
 
 def _probability_text(result: dict[str, Any]) -> str:

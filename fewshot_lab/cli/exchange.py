@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.labels import tell_unmatched
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, answer, app, option
 from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.cli.waiting import Now, in_turn
@@ -41,8 +41,6 @@ def out(
     project: ProjectName,
     file: File,
     kind: As,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Write images and labels, with who gave them and when, and what else the format carries.
 
@@ -52,10 +50,10 @@ def out(
     from fewshot_lab.exchange import write_out
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report, Project.open(project) as opened:
+    with progress() as report, Project.open(project) as opened:
         done = write_out(opened, file, kind.value, progress=report)
         result = {"out": str(file), **done._asdict(), "sentence": done.sentence}
-        tell(result, f"{file}: {done.sentence}", as_json=json, job=job)
+        tell(result, f"{file}: {done.sentence}")
 
 
 def in_(
@@ -74,8 +72,6 @@ def in_(
         bool, option("Then embed the boxes and lay out the map anew.", "--prepare")
     ] = False,
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Take in the labels of whole images, and with --boxes those of boxes.
 
@@ -86,8 +82,8 @@ def in_(
     from fewshot_lab.exchange import take_in
     from fewshot_lab.project import Project, remove_originals
 
-    heavy = in_turn(project, job, now=now) if prepare else None
-    with progress(job, as_json=json, heavy=heavy) as report, Project.open(project) as opened:
+    heavy = in_turn(project, now=now) if prepare else None
+    with progress(heavy=heavy) as report, Project.open(project) as opened:
         done = take_in(
             opened,
             file,
@@ -99,14 +95,14 @@ def in_(
             progress=report,
         )
         result: dict[str, Any] = done._asdict() | {"sentence": done.sentence}
-        tell(result, done.sentence, as_json=json and not prepare, job=job)
+        tell(result, done.sentence, more_to_come=prepare)
         if prepare:
             result |= prepare_project(opened, report=report)
-            tell(result, "", as_json=json, job=job)
+            tell(result, "")
         # Last: what was stopped before reads the file again.
         remove_originals(opened, [file.absolute()])
         opened.touch()
-    if job is None:
+    if answer().job is None:
         tell_unmatched(project, done.unmatched)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, WhichLabels, option
+from fewshot_lab.cli.options import ProjectName, WhichLabels, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
@@ -57,8 +57,6 @@ def nshot(
     seed: Annotated[int, option("Of split and draws.")] = 0,
     out: Annotated[Path | None, option("The JSON file to write.")] = None,
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Draw n labels per class, train, and test on a third that is never drawn."""
     from fewshot_lab.evaluation import Protocol
@@ -67,7 +65,7 @@ def nshot(
 
     asked: dict[str, Any] = {} if classifier is None else {"classifiers": tuple(classifier)}
     protocol = Protocol(shots_of(shots), draws, min_class_size, seed=seed, **asked)
-    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
+    with progress(heavy=in_turn(project, now=now)) as report:
         with Project.open(project) as opened:
             curve = opened.studies.few_shot(
                 backbone,
@@ -81,7 +79,7 @@ def nshot(
         # Inside: a job has ended only when its answer is there.
         if out is not None:
             write_atomically(out, to_json(curve, indent=1).encode())
-        tell(curve, _text(curve, out), as_json=json, job=job)
+        tell(curve, _text(curve, out))
 
 
 def shots_of(text: str) -> tuple[int, ...]:

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cells import table_encoding
-from fewshot_lab.cli.options import Json, NoMark, ProjectName, app, option
-from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.cli.options import NoMark, ProjectName, app, option
+from fewshot_lab.cli.reporting import table, tell, tell_table
 from fewshot_lab.words import plural
 
 CsvOut = Annotated[Path | None, option("The CSV to write; stdout by default.")]
@@ -21,7 +20,6 @@ def label(
         Path, option("A CSV with the columns path and label, or usual names for them.", "--csv")
     ],
     annotator: Annotated[str, option("Who labelled.")],
-    json: Json = False,
 ) -> None:
     """Label images from a CSV.
 
@@ -35,7 +33,7 @@ def label(
         done = opened.labels.add_csv(csv, annotator)
         opened.touch()
     text = f"{plural(done.labelled, 'image')} labelled. {done.sentence}".strip()
-    tell(done._asdict(), text, as_json=json)
+    tell(done._asdict(), text)
     tell_unmatched(project, done.unmatched)
 
 
@@ -60,7 +58,6 @@ def labels(
         bool, option("A row for each annotator's own opinion.", "--opinions")
     ] = False,
     no_bom: NoMark = False,
-    json: Json = False,
 ) -> None:
     """Write the labels as CSV, now or of a past moment."""
     from fewshot_lab.export import labels_csv, opinions_csv, parse_moment
@@ -69,32 +66,18 @@ def labels(
     moment = parse_moment(at) if at is not None else None
     with Project.open(project) as opened:
         opened.store.note("export", kind="opinions" if opinions else "labels", at=at)
-        if json and out is None:
-            store = opened.store
-            rows = store.export_opinions(moment) if opinions else store.export_labels(moment)
-            tell({"at": at, "opinions" if opinions else "labels": rows}, "", as_json=True)
+        if opinions:
+            text, rows = opinions_csv(opened, at=moment), opened.store.export_opinions
         else:
-            table_of = opinions_csv if opinions else labels_csv
-            write_csv(table_of(opened, at=moment), out, as_json=json)
-
-
-def write_csv(text: str, out: Path | None, *, as_json: bool) -> None:
-    """Write a table to a file, or to stdout where none is named."""
-    if out is None:
-        print(text, end="")
-        return
-    from fewshot_lab.files import write_atomically
-
-    write_atomically(out.absolute(), text.encode(table_encoding()))
-    rows = text.count("\n") - 1
-    tell({"out": str(out), "rows": rows}, f"{plural(rows, 'row')} in {out}.", as_json=as_json)
+            text, rows = labels_csv(opened, at=moment), opened.store.export_labels
+        name = "opinions" if opinions else "labels"
+        tell_table(text, out, lambda: {"at": at, name: rows(moment)})
 
 
 @app.command()
 def history(
     project: ProjectName,
     limit: Annotated[int, option("How many actions.", min=1)] = 20,
-    json: Json = False,
 ) -> None:
     """Show the last actions, the newest first."""
     from dataclasses import asdict
@@ -105,7 +88,7 @@ def history(
         rows = opened.store.history(limit)
     result = {"history": [{**asdict(row), "time": row.time.isoformat()} for row in rows]}
     if not rows:
-        tell(result, "Nothing has been labelled yet.", as_json=json)
+        tell(result, "Nothing has been labelled yet.")
         return
     shown = [
         [
@@ -116,4 +99,4 @@ def history(
         ]
         for row in rows
     ]
-    tell(result, table(["position", "time", "annotator", "what"], shown), as_json=json)
+    tell(result, table(["position", "time", "annotator", "what"], shown))

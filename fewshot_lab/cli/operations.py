@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural
 
@@ -15,8 +15,6 @@ def backup(
     project: ProjectName,
     file: Annotated[Path, typer.Argument(help="The file to write, or a folder for it.")],
     overwrite: Annotated[bool, option("Replace the file.", "--overwrite")] = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Write a project into one file, while people label in it.
 
@@ -26,7 +24,7 @@ def backup(
     from fewshot_lab.operations import write_backup
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report, Project.open(project) as opened:
+    with progress() as report, Project.open(project) as opened:
         done = write_backup(opened, file.absolute(), overwrite=overwrite, progress=report)
     words = [
         f"{done.file}: {plural(done.files, 'file')}, {done.bytes / 2**20:,.1f} MiB; "
@@ -38,7 +36,7 @@ def backup(
             "their folders up, too, or import with --copy."
         )
     words += [f"{name} is missing in the project." for name in done.missing]
-    tell(asdict(done), "\n".join(words), as_json=json, job=job)
+    tell(asdict(done), "\n".join(words))
 
 
 def restore(
@@ -46,13 +44,11 @@ def restore(
     name: Annotated[
         str | None, option("What to call the project; else as it was called.", "--as")
     ] = None,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Bring a project back from a backup, checked, beside whatever is there."""
     from fewshot_lab.operations import restore_backup
 
-    with progress(job, as_json=json) as report:
+    with progress() as report:
         done = restore_backup(file.absolute(), name=name, progress=report)
     text = (
         f"{done.name}: {plural(done.images, 'image')}, {plural(done.position, 'action')} in the "
@@ -60,7 +56,7 @@ def restore(
     )
     if done.unreachable:
         text += f"\n{plural(done.unreachable, 'image')} lie where they cannot be read now."
-    tell(asdict(done), text, as_json=json, job=job)
+    tell(asdict(done), text)
 
 
 def quota(
@@ -70,7 +66,6 @@ def quota(
     none: Annotated[
         bool, option("No limit of its own, those of the server hold.", "--none")
     ] = False,
-    json: Json = False,
 ) -> None:
     """Say, or set, how much a project may hold; asked before an import begins."""
     from fewshot_lab.project import Project, Quota, quota_of, set_quota
@@ -85,13 +80,12 @@ def quota(
         plural(holds.images, "image") if holds.images else "any number of images",
         f"{holds.gb:g} GB" if holds.gb else "any size",
     ]
-    tell(asdict(holds), f"{project} may hold {' and '.join(limits)}.", as_json=json)
+    tell(asdict(holds), f"{project} may hold {' and '.join(limits)}.")
 
 
 def move_database(
     project: ProjectName,
     to: Annotated[str, typer.Argument(metavar="sqlite|postgresql", help="Where to.")],
-    json: Json = False,
 ) -> None:
     """Move a project's rows between its own file and the server that FEWSHOT_LAB_DATABASE names.
 
@@ -102,10 +96,10 @@ def move_database(
     position = move_rows(project, to)
     result = {"project": project, "database": to, "position": position}
     text = f"{project} is on {to} now: all rows compared, {plural(position, 'action')} in the log."
-    tell(result, text, as_json=json)
+    tell(result, text)
 
 
-def doctor(json: Json = False) -> None:
+def doctor() -> None:
     """Look at everything the app needs here: what is wrong, and the next step.
 
     The exit status is 1 where something must be mended.
@@ -121,7 +115,7 @@ def doctor(json: Json = False) -> None:
             lines.append(f"{'':16}{each.next_step}")
     mend = sum(each.state == "mend" for each in findings)
     result = {"ok": not mend, "findings": [asdict(each) for each in findings]}
-    tell(result, "\n".join(lines), as_json=json)
+    tell(result, "\n".join(lines))
     if mend:
         raise typer.Exit(1)
 
@@ -140,5 +134,6 @@ def sbom(
         write_atomically(file, text.encode())
 
 
-for verb in (backup, restore, move_database, quota, doctor, sbom):
+for verb in (backup, restore, move_database, quota, doctor):
     app.command()(verb)
+app.command(json=False)(sbom)

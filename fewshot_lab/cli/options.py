@@ -4,7 +4,9 @@ import inspect
 import os
 import re
 from collections.abc import Callable
-from functools import wraps
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, is_dataclass
+from functools import update_wrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,32 +32,85 @@ Home = Annotated[
 ]
 
 
-class Verbs(typer.Typer):
-    """Verbs that all take ``--home``: it is for what they call, so none has it as a parameter."""
+Json = Annotated[bool, option("One JSON object on stdout.", "--json")]
+JobFolder = Annotated[Path | None, typer.Option("--job", hidden=True)]
 
-    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
-        """Return what adds a verb."""
+
+@dataclass(frozen=True)
+class Answer:
+    """How the verb in hand answers.
+
+    Attributes
+    ----------
+    as_json : bool
+        One JSON object on stdout instead of words, and nothing on the way.
+    job : Path or None
+        The run folder of a job, where the page reads how far it is and what came out.
+    """
+
+    as_json: bool = False
+    job: Path | None = None
+
+
+_WORDS = Answer()
+_answer = ContextVar("answer", default=_WORDS)
+
+
+def answer() -> Answer:
+    """Return how the verb in hand answers, by ``--json`` and ``--job``."""
+    return _answer.get()
+
+
+class Verbs(typer.Typer):
+    """Verbs that all take ``--json``, ``--job`` and ``--home``.
+
+    These are for what verbs call, so none has them as parameters.
+    """
+
+    def command(
+        self, name: str | None = None, *, json: bool = True, **settings: Any
+    ) -> Callable[[Any], Any]:
+        """Return what adds a verb; with ``json`` False one that has no answer of its own."""
         add = super().command(name, **settings)
 
         def register(verb: Any) -> Any:
-            add(with_home(verb))
+            add(with_common_options(verb, json=json))
             return verb
 
         return register
 
 
-def with_home(verb: Callable[..., None]) -> Callable[..., None]:
-    """Return a verb that takes ``--home``, too."""
-
-    @wraps(verb)
-    def run(*, home: Path | None = None, **options: Any) -> None:
-        verb(**options)
-
+def with_common_options(verb: Callable[..., None], *, json: bool = True) -> Callable[..., None]:
+    """Return a verb that takes what all take, and the fields of its dataclasses one by one."""
+    groups: dict[str, type[Any]] = {}
+    parameters: list[inspect.Parameter] = []
     signature = inspect.signature(verb, eval_str=True)
-    own = inspect.signature(run, follow_wrapped=False).parameters["home"]
-    parameters = [*signature.parameters.values(), own.replace(annotation=Home)]
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {**verb.__annotations__, "home": Home}
+    for each in signature.parameters.values():
+        group = each.annotation
+        if isinstance(group, type) and is_dataclass(group):
+            groups[each.name] = group
+            parameters += inspect.signature(group, eval_str=True).parameters.values()
+        else:
+            parameters.append(each)
+
+    def run(
+        *, json: Json = False, job: JobFolder = None, home: Home = None, **options: Any
+    ) -> None:
+        for name, group in groups.items():
+            options[name] = group(**{f.name: options.pop(f.name) for f in fields(group)})
+        before = _answer.set(Answer(json, job))
+        try:
+            verb(**options)
+        finally:
+            _answer.reset(before)
+
+    own = inspect.signature(run).parameters
+    update_wrapper(run, verb)
+    parameters += [own[name] for name in ("json", "job", "home") if json or name != "json"]
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[each.replace(kind=each.KEYWORD_ONLY) for each in parameters]
+    )
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__doc__ = _paragraphs(verb.__doc__ or "")
     return run
 
@@ -89,8 +144,6 @@ NoMark = Annotated[
         callback=_leave_out_mark,
     ),
 ]
-Json = Annotated[bool, option("One JSON object on stdout.", "--json")]
-JobFolder = Annotated[Path | None, typer.Option("--job", hidden=True)]
 ProjectName = Annotated[
     str, typer.Argument(metavar="PROJECT", show_default=False, help="The project's name.")
 ]

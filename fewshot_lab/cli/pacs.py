@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, answer, app, option
 from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
@@ -27,7 +27,6 @@ def search(
     accession: Annotated[str, option("The accession number.", show_default=False)] = "",
     date: Annotated[str, option("20260101, or 20260101-20260131.", show_default=False)] = "",
     modality: Modality = "",
-    json: Json = False,
 ) -> None:
     """List studies of the PACS; nothing of them is stored."""
     from fewshot_lab.pacs import connect, search_studies
@@ -53,7 +52,7 @@ def search(
     text = table(head, rows) if rows else "No study matches."
     if more:
         text += f"\nThere are more than these {len(studies):,}: narrow the search."
-    tell({"studies": [asdict(each) for each in studies], "more": more}, text, as_json=json)
+    tell({"studies": [asdict(each) for each in studies], "more": more}, text)
 
 
 def fetch(
@@ -74,8 +73,6 @@ def fetch(
     dry_run: Annotated[bool, option("Count series and images, and stop.", "--dry-run")] = False,
     prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Fetch studies into a project, pixels alone; again, only what is new."""
     from fewshot_lab.images import GROUP_FIELDS, SliceStep
@@ -85,8 +82,8 @@ def fetch(
     if group_field is not None and group_field not in GROUP_FIELDS:
         raise FewshotLabError(f"{group_field!r} cannot be the group: {', '.join(GROUP_FIELDS)}.")
     step = SliceStep.parse(slices)
-    heavy = in_turn(project, job, now=now) if prepare and not dry_run else None
-    with progress(job, as_json=json, heavy=heavy) as tick, Project.open(project) as opened:
+    heavy = in_turn(project, now=now) if prepare and not dry_run else None
+    with progress(heavy=heavy) as tick, Project.open(project) as opened:
         pacs = connect()
         study = _uids_of(opened, pacs, study, [date])
         if dry_run:
@@ -99,7 +96,7 @@ def fetch(
                 lines.append(f"... and {len(chosen) - 50:,} more series")
             lines.append(f"{len(chosen):,} series with {images:,} images before slices are chosen.")
             counted = {"series": [asdict(s) for s in chosen], "images": images}
-            tell(counted, "\n".join(lines), as_json=json)
+            tell(counted, "\n".join(lines))
             return
         done: list[dict[str, Any]] = []
         sentences: list[str] = []
@@ -115,7 +112,7 @@ def fetch(
             )
             done.append(report.to_dict())
             sentences.append(report.sentence)
-            if not json:
+            if not answer().as_json:
                 print(report.sentence)
             if report.imported is not None:
                 listed(report.imported.refused)
@@ -124,7 +121,7 @@ def fetch(
         if prepare:
             result |= prepare_project(opened, backbone=None, report=tick)
         opened.touch()
-        tell(result, "", as_json=json, job=job)
+        tell(result, "")
 
 
 def _uids_of(
@@ -168,8 +165,6 @@ def report(
         bool, option("Count the reports and their images, and stop.", "--dry-run")
     ] = False,
     send: Annotated[bool, option("Send the reports to the PACS.", "--send")] = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Write what the classifier says as DICOM structured reports (TID 1500), one a study.
 
@@ -186,7 +181,7 @@ def report(
 
     if out is None and not send:
         raise FewshotLabError("Name a folder for the reports, or say --send.")
-    with progress(job, as_json=json) as tick, Project.open(project) as opened:
+    with progress() as tick, Project.open(project) as opened:
         pacs = connect() if send or study else None
         ids = list(opened.require_embeddings().ids)
         originals, gone = local_originals(opened, ids, tick)
@@ -197,7 +192,7 @@ def report(
         if dry_run:
             plan = plan_reports(opened, originals, without)
             planned = asdict(plan) | {"sentence": plan.sentence, "dry_run": True}
-            tell(planned, plan.sentence, as_json=json, job=job)
+            tell(planned, plan.sentence)
             return
         written = write_reports(
             opened,
@@ -210,7 +205,7 @@ def report(
         )
         result = asdict(written) | {"files": [str(file) for file in written.files]}
         result["sentence"] = written.sentence
-        tell(result, written.sentence, as_json=json, job=job)
+        tell(result, written.sentence)
 
 
 group = Verbs(help="Search, fetch and report: DICOMweb. FEWSHOT_LAB_PACS_URL names the address.")

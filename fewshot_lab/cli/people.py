@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fewshot_lab.cli.options import Json, ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
@@ -42,7 +42,6 @@ def people(
         float | None, option("Own images that come back unmarked, per label.")
     ] = None,
     by: Annotated[str | None, option("Who changes any of this.", metavar="NAME")] = None,
-    json: Json = False,
 ) -> None:
     """Show who labelled what and how far people agree; options change how they work together.
 
@@ -67,7 +66,7 @@ def people(
         if changes and by is not None:
             opened.team.agree(by, **changes)
         report = opened.team.report()
-    tell(report.to_dict(), _text(report), as_json=json)
+    tell(report.to_dict(), _text(report))
 
 
 def _text(report: PeopleReport) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import JobFolder, Json, NoMark, app, option
+from fewshot_lab.cli.options import NoMark, app, option
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.errors import FewshotLabError
@@ -68,8 +68,6 @@ def predict(
     workers: Workers = 2,
     embeddings: Annotated[bool, option("Ray: the embeddings, too.", "--embeddings")] = False,
     no_bom: NoMark = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Predict the classes of images with an exported classifier.
 
@@ -90,12 +88,12 @@ def predict(
         work = RayWork(
             folder, _folder(out), ray, workers, bundle=str(bundle.absolute()), embeddings=embeddings
         )
-        return _on_ray(work, "predicted", as_json=json, job=job)
+        return _on_ray(work, "predicted")
     if manifest is None and Path(folder).suffix.lower() in (".csv", ".tsv"):
         manifest = Path(folder)
     find = group_finder(group_pattern, group_column, manifest)
     part = shard_of(shard)
-    with progress(job, as_json=json) as report, Bundle.open(bundle) as opened:
+    with progress() as report, Bundle.open(bundle) as opened:
         done = predict_folder(
             opened,
             Path(folder),
@@ -125,8 +123,7 @@ def predict(
             text += f" {plural(done.unlike, 'image')} unlike anything labelled."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
-        text = " ".join(filter(None, (text, done.groups, done.slides)))
-        tell(result, text, as_json=json, job=job)
+        tell(result, " ".join(filter(None, (text, done.groups, done.slides))))
         listed(done.errors)
     if not done.predicted and part == (0, 1):
         raise typer.Exit(1)
@@ -138,18 +135,16 @@ def predict_dropped(
     project: Annotated[str, typer.Argument()],
     folder: Annotated[Path, typer.Argument()],
     bundle: Annotated[Path, typer.Argument()],
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Predict what was dropped on the page; PROJECT may be the folder of none."""
     from fewshot_lab.export import predict_dropped as predict_them
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report:
+    with progress() as report:
         with nullcontext() if project.startswith(".") else Project.open(project) as opened:
             done = predict_them(bundle, folder, opened, progress=report)
         result = {"predicted": len(done.answers), "errors": done.refused}
-        tell(result, f"{plural(len(done.answers), 'image')} predicted.", as_json=json, job=job)
+        tell(result, f"{plural(len(done.answers), 'image')} predicted.")
 
 
 @app.command()
@@ -163,14 +158,12 @@ def embed_files(
         str, option("Of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
     ] = "local",
     workers: Workers = 2,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Embed files that are in no project, as a Ray Data job."""
     from fewshot_lab.export import RayWork
 
     work = RayWork(source, _folder(out), ray, workers, backbone=backbone)
-    _on_ray(work, "embedded", as_json=json, job=job)
+    _on_ray(work, "embedded")
 
 
 def _folder(out: Path) -> Path:
@@ -178,10 +171,10 @@ def _folder(out: Path) -> Path:
     return out.absolute().with_suffix("")
 
 
-def _on_ray(work: Any, what: str, *, as_json: bool, job: Path | None) -> None:
+def _on_ray(work: Any, what: str) -> None:
     from fewshot_lab.export import run_on_ray
 
-    with progress(job, as_json=as_json) as report:
+    with progress() as report:
         done = run_on_ray(work, report)
         result = {"done": done.done, "skipped": done.skipped, "errors": done.errors}
         text = f"{plural(done.done, 'image')} {what}: {work.out}."
@@ -189,7 +182,7 @@ def _on_ray(work: Any, what: str, *, as_json: bool, job: Path | None) -> None:
             text += f" {done.skipped:,} had a row."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read."
-        tell(result | {"out": str(work.out)}, text, as_json=as_json, job=job)
+        tell(result | {"out": str(work.out)}, text)
         listed(done.errors)
     if not done.done + done.skipped:
         raise typer.Exit(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.cli.reporting import listed, tell
@@ -16,14 +15,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def listing_unreadable(job: Path | None = None, *, as_json: bool = False) -> Iterator[None]:
+def listing_unreadable() -> Iterator[None]:
     """List what could not be read where it is so much that embedding fails."""
     from fewshot_lab.project import UnreadableImages
 
     try:
         yield
     except UnreadableImages as error:
-        tell(asdict(error.report), "", as_json=as_json, job=job)
+        tell(asdict(error.report), "")
         listed(error.report.failed)
         raise
 

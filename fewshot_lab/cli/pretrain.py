@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Json, app, option
+from fewshot_lab.cli.options import app, option
 from fewshot_lab.cli.recipe_options import (
     Detach,
     RecipeValues,
@@ -102,7 +102,6 @@ def pretrain(
     by_hand: Annotated[
         bool, option("Slurm: write job.sbatch and do not submit it.", "--by-hand")
     ] = False,
-    json: Json = False,
 ) -> None:
     """Pretrain a backbone on a project's unlabelled images by DINO."""
     from fewshot_lab.project import Project
@@ -156,21 +155,20 @@ def pretrain(
             nproc=options.processes if slurm else nproc or 1,
             gpus=chosen_gpus,
             dry_run=dry_run,
-            as_json=json,
             check_device=not slurm,
         )
         if run is None:
             return
     if slurm:
         sentence = (submit_to_slurm if resume else submit_new_run)(run, options, by_hand=by_hand)
-        tell(described(run), f"{run.name}: {sentence}", as_json=json)
+        tell(described(run), f"{run.name}: {sentence}")
     elif detach:
         launch_run(run, device=device, nproc=nproc)
         if now:
             run.job.begin_now()
-        tell(described(run), started_sentence(run), as_json=json)
+        tell(described(run), started_sentence(run))
     else:
-        in_foreground(run, device=device, nproc=nproc, now=now, as_json=json)
+        in_foreground(run, device=device, nproc=nproc, now=now)
 
 
 def _gpu_ids(text: str | None) -> list[int]:

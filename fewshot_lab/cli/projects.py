@@ -12,31 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cli.manifest_columns import manifest_columns
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, Verbs, app, option, with_home
+from fewshot_lab.cli.options import ProjectName, Verbs, app, option, with_common_options
 from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
-from fewshot_lab.cli.tiling_options import (
-    Mpp,
-    Overlap,
-    Saturation,
-    Seed,
-    Share,
-    SlideMpp,
-    Texture,
-    TilePx,
-    Tiles,
-    TileUm,
-    tiling_of,
-)
-from fewshot_lab.cli.video_options import (
-    Boxes,
-    Frames,
-    KeepPoor,
-    MostFrames,
-    clip_settings,
-    clip_table,
-)
+from fewshot_lab.cli.tiling_options import TilingOptions
+from fewshot_lab.cli.video_options import ClipOptions, clip_table
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError, NoProject
 from fewshot_lab.words import plural
@@ -50,17 +31,16 @@ if TYPE_CHECKING:
 def create(
     name: ProjectName,
     backbone: Annotated[str | None, option("The backbone to embed with.")] = None,
-    json: Json = False,
 ) -> None:
     """Make an empty project."""
     from fewshot_lab.project import Project
 
     with Project.create(name, backbone=backbone) as project:
         result = {"name": project.name, "folder": str(project.folder)}
-        tell(result, f"Made {project.name} in {project.folder}.", as_json=json)
+        tell(result, f"Made {project.name} in {project.folder}.")
 
 
-def projects(context: typer.Context, json: Json = False) -> None:
+def projects(context: typer.Context) -> None:
     """List the projects; or, by ``projects relink``, follow images that moved."""
     if context.invoked_subcommand is not None:
         return
@@ -78,7 +58,7 @@ def projects(context: typer.Context, json: Json = False) -> None:
     for each in damaged:
         print(f"{each.name} cannot be opened. {each.reason}", file=sys.stderr)
     if not infos:
-        tell(result, f"There are no projects in {home_folder()}.", as_json=json)
+        tell(result, f"There are no projects in {home_folder()}.")
         return
     rows = [
         [
@@ -89,7 +69,7 @@ def projects(context: typer.Context, json: Json = False) -> None:
         ]
         for info in infos
     ]
-    tell(result, table(["project", "images", "labelled", "last used"], rows), as_json=json)
+    tell(result, table(["project", "images", "labelled", "last used"], rows))
 
 
 def import_(
@@ -128,16 +108,8 @@ def import_(
             metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
     ] = None,
-    tile_um: TileUm = None,
-    mpp: Mpp = None,
-    tile_px: TilePx = None,
-    overlap: Overlap = None,
-    tiles: Tiles = None,
-    slide_mpp: SlideMpp = None,
-    saturation: Saturation = None,
-    texture: Texture = None,
-    share: Share = None,
-    seed: Seed = None,
+    *,
+    tiling_options: TilingOptions,
     slices: Annotated[
         str,
         option(
@@ -145,18 +117,13 @@ def import_(
             "millimetres (5mm)."
         ),
     ] = "all",
-    frames: Frames = None,
-    most_frames: MostFrames = None,
-    keep_poor: KeepPoor = False,
-    box: Boxes = None,
+    clip_options: ClipOptions,
     dry_run: Annotated[
         bool, option("Say what would be imported and what it costs, and stop.", "--dry-run")
     ] = False,
     prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
     backbone: Annotated[str | None, option("With --prepare: the backbone.")] = None,
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Bring in images; again with the same source, only what is new.
 
@@ -167,12 +134,9 @@ def import_(
     from fewshot_lab.project import Project
 
     step = SliceStep.parse(slices)
-    clips = clip_settings(frames, most_frames, keep_poor, box)
-    tiling = tiling_of(
-        tile_um, mpp, tile_px, overlap, tiles, slide_mpp, saturation, texture, share, seed
-    )
-    heavy = in_turn(project, job, now=now) if prepare and not dry_run else None
-    with progress(job, as_json=json, heavy=heavy) as report:
+    clips, tiling = clip_options.settings(), tiling_options.tiling()
+    heavy = in_turn(project, now=now) if prepare and not dry_run else None
+    with progress(heavy=heavy) as report:
         try:
             opened = Project.open(project)
         except NoProject as error:
@@ -182,7 +146,7 @@ def import_(
                 source, reference_labels, path_column, label_column, group_column, metadata_column
             )
             if dry_run:
-                _preview(opened, source, columns, step, tiling, clips, report, as_json=json)
+                _preview(opened, source, columns, step, tiling, clips, report)
                 return
             done = opened.import_images(
                 source if len(source) > 1 else source[0],
@@ -199,12 +163,12 @@ def import_(
                 listed(done.refused)
                 raise FewshotLabError(_none_of(done.refused))
             result: dict[str, Any] = asdict(done)
-            tell(result, done.sentence, as_json=json and not prepare, job=job)
+            tell(result, done.sentence, more_to_come=prepare)
             listed(done.refused)
             listed(done.volume_notes + done.notes)
             if prepare:
                 result |= prepare_project(opened, backbone=backbone, report=report)
-                tell(result, "The map is ready.", as_json=json, job=job)
+                tell(result, "The map is ready.")
             opened.touch()
     if done.refused and not (done.added or done.known or done.moved or done.duplicates):
         raise typer.Exit(1)
@@ -218,8 +182,6 @@ def _preview(
     tiling: Tiling,
     clips: ClipSettings,
     report: Progress,
-    *,
-    as_json: bool,
 ) -> None:
     """Say what an import would bring in."""
     from fewshot_lab.project import preview_import
@@ -233,21 +195,12 @@ def _preview(
         clips=clips,
         progress=report,
     )
-    rows = [
-        [
-            volume.path,
-            f"{volume.slices:,}",
-            f"{volume.chosen:,}",
-            "" if volume.spacing is None else f"{volume.spacing:.3g} mm",
-            " ".join(volume.notes),
-        ]
-        for volume in preview.volumes
-    ]
+    rows = [volume.cells() for volume in preview.volumes]
     shown = (
         table(["first slice", "slices", "chosen", "apart", "notes"], rows) + "\n" if rows else ""
     )
     shown += clip_table(preview.clips)
-    tell(asdict(preview), shown + preview.sentence, as_json=as_json)
+    tell(asdict(preview), shown + preview.sentence)
     listed([*preview.refused, *((p.path, p.sentence) for p in preview.clips if p.sentence)])
 
 
@@ -261,6 +214,6 @@ def _none_of(refused: Sequence[tuple[str, str]]) -> str:
 app.command()(create)
 app.command(name="import")(import_)
 group = Verbs()
-group.callback(invoke_without_command=True)(with_home(projects))
+group.callback(invoke_without_command=True)(with_common_options(projects))
 group.command()(relink)
 app.add_typer(group, name="projects")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fewshot_lab.cli.labels import write_csv
-from fewshot_lab.cli.options import Json, ProjectName, app, option
-from fewshot_lab.cli.reporting import tell
+from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.reporting import tell, tell_table
 
 if TYPE_CHECKING:
-    from fewshot_lab.store import LogHead
+    from fewshot_lab.store import JournalEntry, LogHead
 
 
 @app.command()
@@ -27,7 +27,6 @@ def verify(
             metavar="POSITION:HASH",
         ),
     ] = None,
-    json: Json = False,
 ) -> None:
     """Say whether labels or journal were changed behind the app's back, and where.
 
@@ -61,7 +60,7 @@ def verify(
         text = f"Nothing was changed: {counts}{seen}.{old}\nHash now: {verdict.head}"
     else:
         text = "\n".join(["This project's records were changed.", *verdict.problems]) + old
-    tell(result, text, as_json=json)
+    tell(result, text)
     if not verdict.is_sound:
         raise typer.Exit(1)
 
@@ -80,16 +79,18 @@ def _head(text: str) -> LogHead:
 def journal(
     project: ProjectName,
     out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
-    json: Json = False,
 ) -> None:
     """Write what was done to a project and is no label, as CSV: who, when, what, with what."""
-    from fewshot_lab.export import journal_csv
     from fewshot_lab.project import Project
 
     with Project.open(project) as opened:
         entries = opened.store.journal()
-    if json and out is None:
-        rows = [{**entry._asdict(), "time": entry.time.isoformat()} for entry in entries]
-        tell({"journal": rows}, "", as_json=True)
-        return
-    write_csv(journal_csv(entries), out, as_json=json)
+    tell_journal(entries, out)
+
+
+def tell_journal(entries: Sequence[JournalEntry], out: Path | None) -> None:
+    """Write entries of a journal as CSV, or give them as JSON."""
+    from fewshot_lab.export import journal_csv
+
+    rows = [{**entry._asdict(), "time": entry.time.isoformat()} for entry in entries]
+    tell_table(journal_csv(entries), out, lambda: {"journal": rows})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Json, option
+from fewshot_lab.cli.options import option
 from fewshot_lab.cli.reporting import listed, tell
 from fewshot_lab.words import plural
 
@@ -17,7 +17,6 @@ def relink(
     ],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Where its content is now.")],
     project: Annotated[str | None, option("This project alone; all of them by default.")] = None,
-    json: Json = False,
 ) -> None:
     """Read images that moved as a whole from their new folder.
 
@@ -36,7 +35,7 @@ def relink(
     counts = {name: done for name, done in result.items() if done.moved}
     sentences = [f"{plural(done.moved, 'file')} of {name}" for name, done in counts.items()]
     text = f"Read from {new} now: {', '.join(sentences)}." if counts else ""
-    tell({name: asdict(done) for name, done in result.items()}, text, as_json=json)
+    tell({name: asdict(done) for name, done in result.items()}, text)
     for done in result.values():
         listed([(file, "It is not there.") for file in done.missing])
         listed([(file, "It is of another size, so not the same.") for file in done.differing])

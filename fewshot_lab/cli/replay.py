@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import JobFolder, Json, ProjectName, WhichLabels, option
+from fewshot_lab.cli.options import ProjectName, WhichLabels, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import percent, share
@@ -23,8 +23,6 @@ def replay(
     budget: Annotated[int | None, option("Labels given in each.", min=8)] = None,
     seed: Annotated[int, option("Of the draws.")] = 0,
     now: Now = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Label known images again by each strategy: what it would have cost, against random."""
     from fewshot_lab.evaluation import ReplayPlan
@@ -32,7 +30,7 @@ def replay(
 
     asked: dict[str, Any] = {} if not strategy else {"strategies": tuple(strategy)}
     plan = ReplayPlan(draws=draws, budget=budget, seed=seed, **asked)
-    with progress(job, as_json=json, heavy=in_turn(project, job, now=now)) as report:
+    with progress(heavy=in_turn(project, now=now)) as report:
         with Project.open(project) as opened:
             result = opened.studies.replay(plan=plan, labels=labels, progress=report)
             used = strategy_of(opened)
@@ -57,7 +55,7 @@ def replay(
             result["verdict"]["sentence"],
             f"In use: {used['strategy']} ({used['setting']}).",
         ]
-        tell(result, "\n".join(lines), as_json=json, job=job)
+        tell(result, "\n".join(lines))
 
 
 def _cost(cost: dict[str, Any]) -> str:
@@ -78,7 +76,6 @@ def strategy(
             "gaps, where a suspected confounder is named."
         ),
     ] = None,
-    json: Json = False,
 ) -> None:
     """Show which strategy suggestions follow, or set it."""
     from fewshot_lab.project import Project, set_strategy, strategy_of
@@ -88,4 +85,4 @@ def strategy(
             set_strategy(opened, name)
         used = strategy_of(opened)
     sentence = used["sentence"] or f"Suggestions by {used['title']}."
-    tell(used, f"{sentence} (Setting: {used['setting']}.)", as_json=json)
+    tell(used, f"{sentence} (Setting: {used['setting']}.)")

@@ -8,14 +8,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from fewshot_lab.cells import table_encoding
+from fewshot_lab.cli.options import answer
 from fewshot_lab.cli.waiting import wait_in_line
 from fewshot_lab.files import to_json, write_atomically
 from fewshot_lab.progress import Progress
+from fewshot_lab.words import plural
 
 Words = Callable[[str], str]
 
 
-def tell(result: dict[str, Any], text: str, *, as_json: bool, job: Path | None = None) -> None:
+def tell(result: dict[str, Any], text: str, *, more_to_come: bool = False) -> None:
     """Give a verb's result.
 
     Parameters
@@ -24,35 +27,40 @@ def tell(result: dict[str, Any], text: str, *, as_json: bool, job: Path | None =
         Plain values.
     text : str
         The same in words.
-    as_json : bool
-        Print the first instead of the second.
-    job : Path, optional
-        The run folder of a job, where the page reads the result.
+    more_to_come : bool
+        Whether it is told again with more in it: then as JSON nothing is printed yet.
     """
-    if job is not None:
+    if (job := answer().job) is not None:
         write_atomically(job / "report.json", json.dumps(result, default=str).encode())
-    if as_json:
-        print(to_json(result))
+    if answer().as_json:
+        print("" if more_to_come else f"{to_json(result)}\n", end="")
     elif text:
         print(text)
 
 
+def tell_table(text: str, out: Path | None, rows: Callable[[], dict[str, Any]]) -> None:
+    """Write a CSV to a file, or to stdout where none is named; as JSON its rows go there."""
+    if out is not None:
+        write_atomically(out.absolute(), text.encode(table_encoding()))
+        n = text.count("\n") - 1
+        tell({"out": str(out), "rows": n}, f"{plural(n, 'row')} in {out}.")
+    elif answer().as_json:
+        tell(rows(), "")
+    else:
+        print(text, end="")
+
+
 @contextmanager
-def progress(
-    job: Path | None, *, as_json: bool, heavy: dict[str, Any] | None = None
-) -> Iterator[Progress]:
+def progress(heavy: dict[str, Any] | None = None) -> Iterator[Progress]:
     """Give the callback that long work reports to: a job's status file, or a bar on stderr.
 
     Parameters
     ----------
-    job : Path, optional
-        The run folder of a job, which knows by itself whether it is heavy.
-    as_json : bool
-        Say nothing on the way.
     heavy : dict, optional
-        Of work at the terminal that first waits in line: what :func:`in_turn` returned.
+        Of work at the terminal that first waits in line: what :func:`in_turn` returned. A job
+        knows by itself whether it is heavy.
     """
-    if job is not None:
+    if (job := answer().job) is not None:
         from fewshot_lab.jobs import worker
 
         with worker(job) as report:
@@ -61,7 +69,7 @@ def progress(
     with ExitStack() as stack:
         if heavy is not None:
             stack.enter_context(wait_in_line(heavy))
-        yield stack.enter_context(on_terminal(quiet=as_json))
+        yield stack.enter_context(on_terminal(quiet=answer().as_json))
 
 
 def _nothing(stage: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAPER = Path("paper")
 
 
-@app.command()
+@app.command(json=False)
 def reproduce(
     project: ProjectName,
     name: Annotated[
@@ -69,8 +69,8 @@ def reproduce(
     else:
         print(f"{run_name}: is trained.", file=sys.stderr)
     backbone = f"run:{run_name}"
-    heavy = in_turn(project, None, now=now, device=device)
-    with progress(None, as_json=False, heavy=heavy) as report, Project.open(project) as opened:
+    heavy = in_turn(project, now=now, device=device)
+    with progress(heavy) as report, Project.open(project) as opened:
         with opened.through(backbone) as seen:
             done = seen.embed(device=device, progress=report)
         listed(done.failed)

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from fewshot_lab.runs import Run
 
 
-def in_foreground(
-    run: Run, *, device: str | None, nproc: int | None, now: bool, as_json: bool
-) -> None:
+def in_foreground(run: Run, *, device: str | None, nproc: int | None, now: bool) -> None:
     """Train a run that is set up, in this process, or with several beside it.
 
     Raises
@@ -51,7 +49,7 @@ def in_foreground(
             f"Stopped at step {run.status().done:,}; go on with: python -m fewshot_lab pretrain "
             f"{' '.join(run.spec['projects'])} --name {run.name} --resume"
         ) from None
-    tell(described(run), learnt(run), as_json=as_json)
+    tell(described(run), learnt(run))
     listed(run.unreadable)
 
 

@@ -24,7 +24,6 @@ def new_run(
     nproc: int,
     gpus: list[int],
     dry_run: bool,
-    as_json: bool,
     check_device: bool,
 ) -> Run | None:
     """Make the run that was asked for; None where its recipe and cost were to be shown alone.
@@ -85,7 +84,7 @@ def new_run(
             }
             words = [*warnings, cost.sentence, *filter(None, [shorter])]
             text = "\n".join([_explained(recommended), "", *words])
-            tell(result, text, as_json=as_json)
+            tell(result, text)
             return None
         if asked["modality"] is None:
             print(f"{recipe.modality}: {recommended.reasons['modality']}", file=sys.stderr)

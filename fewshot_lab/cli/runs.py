@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Json, app, option
+from fewshot_lab.cli.options import app, option
 from fewshot_lab.cli.recipe_options import Detach, RecipeValues, values_of
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.run_screen import in_foreground
@@ -20,14 +20,13 @@ def runs(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A run's name, for all about it.")
     ] = None,
-    json: Json = False,
 ) -> None:
     """List the pretraining runs, or say all about one."""
     from fewshot_lab.runs import find_run, list_runs
 
     if run is not None:
         one = find_run(run)
-        tell(described(one), about(one), as_json=json)
+        tell(described(one), about(one))
         return
     every = list_runs()
     rows = []
@@ -46,14 +45,13 @@ def runs(
         )
     head = ["run", "state", "steps", "health", "is it helping?", "weights"]
     text = table(head, rows) if rows else "There are no runs yet: 'pretrain PROJECT' starts one."
-    tell({"runs": [described(each) for each in every]}, text, as_json=json)
+    tell({"runs": [described(each) for each in every]}, text)
 
 
 @app.command()
 def stop(
     run: RunName,
     wait: Annotated[float, option("Seconds to wait for its checkpoint.", min=0)] = 60.0,
-    json: Json = False,
 ) -> None:
     """Stop a run; it writes a checkpoint first and can be resumed."""
     from fewshot_lab.runs import find_run
@@ -66,7 +64,7 @@ def stop(
     text = state_line(stopped, status)
     if status.active:
         text = f"{stopped.name} was asked to stop and will after its step in hand."
-    tell(described(stopped), text, as_json=json)
+    tell(described(stopped), text)
 
 
 @app.command(name="clone-run")
@@ -78,7 +76,6 @@ def clone_run(
         list[str] | None, option("An image to leave out; may be repeated.", metavar="FILE")
     ] = None,
     detach: Detach = False,
-    json: Json = False,
 ) -> None:
     """Train on the same images once more, with other values of the recipe."""
     from fewshot_lab.pretrain import check_recipe
@@ -91,19 +88,19 @@ def clone_run(
     clone = original.clone(name or free_name(original.name), without=without or (), **changes)
     if detach or spec.get("launcher") == "slurm":
         relaunch_run(clone)
-        tell(described(clone), started_sentence(clone), as_json=json)
+        tell(described(clone), started_sentence(clone))
     else:
-        in_foreground(clone, device=None, nproc=None, now=False, as_json=json)
+        in_foreground(clone, device=None, nproc=None, now=False)
 
 
 @app.command(name="delete-run")
-def delete_run(run: RunName, json: Json = False) -> None:
+def delete_run(run: RunName) -> None:
     """Delete a run with its checkpoints and its backbone; projects that use it keep a copy."""
     from fewshot_lab.runs import find_run
 
     deleted = find_run(run)
     deleted.delete()
-    tell({"deleted": deleted.name}, f"{deleted.name} is deleted.", as_json=json)
+    tell({"deleted": deleted.name}, f"{deleted.name} is deleted.")
 
 
 @app.command(name="merge-adapter")
@@ -117,21 +114,17 @@ def merge_adapter(
             metavar="FILE|NAME",
         ),
     ] = None,
-    json: Json = False,
 ) -> None:
     """Put an adapter into the weights it was trained on: a backbone in one file."""
     from fewshot_lab.pretrain import merge_adapter as merge
 
     merge(adapter, out, base)
     text = f"{out} is the whole backbone: --backbone {out} embeds with it."
-    tell({"backbone": str(out)}, text, as_json=json)
+    tell({"backbone": str(out)}, text)
 
 
 @app.command(name="pretrain-rank", hidden=True)
-def pretrain_rank(
-    folder: Annotated[Path, typer.Argument()],
-    job: Annotated[Path | None, typer.Option("--job", hidden=True)] = None,
-) -> None:
+def pretrain_rank(folder: Annotated[Path, typer.Argument()]) -> None:
     """Train a run's folder as one of its processes."""
     from fewshot_lab.runs import run_rank
 

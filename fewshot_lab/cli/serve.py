@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Json, ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, answer, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -69,7 +69,6 @@ def serve(
         Path | None,
         option("Log to this file, too; a new one begins after 10 MiB, five older ones stay."),
     ] = None,
-    json: Json = False,
 ) -> None:
     """Start the app in the browser."""
     from fewshot_lab import accounts
@@ -112,7 +111,7 @@ def serve(
     os.environ["FEWSHOT_LAB_HOME"] = str(home_folder())
     port = _free_port(host, port)
     url = f"http://{host}:{port}"
-    tell({"url": url, "home": str(home_folder())}, f"Projects in {home_folder()}.", as_json=json)
+    tell({"url": url, "home": str(home_folder())}, f"Projects in {home_folder()}.")
     sys.stdout.flush()
     command = [
         *(sys.executable, "-m", "streamlit", "run", str(script)),
@@ -125,10 +124,10 @@ def serve(
             command += ["--server.allowedHosts", name]
     os.chdir(root)  # where Streamlit looks for .streamlit/config.toml
     if os.name == "posix":
-        if json:
+        if answer().as_json:
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # stdout holds the object alone
         os.execv(sys.executable, command)
-    raise typer.Exit(subprocess.call(command, stdout=sys.stderr if json else None))
+    raise typer.Exit(subprocess.call(command, stdout=sys.stderr if answer().as_json else None))
 
 
 def _free_port(host: str, wanted: int | None) -> int:
@@ -155,7 +154,6 @@ def _free_port(host: str, wanted: int | None) -> int:
 def jobs(
     project: ProjectName,
     stop: Annotated[str | None, option("Stop this one.", metavar="ID")] = None,
-    json: Json = False,
 ) -> None:
     """List the long work of a project, the newest first."""
     from dataclasses import asdict
@@ -171,14 +169,14 @@ def jobs(
             ids = ", ".join(job.id for job in every) or "none"
             raise FewshotLabError(f"There is no job {stop!r}; there are: {ids}.")
         chosen.stop()
-        tell({"stopped": stop}, f"{stop} was asked to stop.", as_json=json)
+        tell({"stopped": stop}, f"{stop} was asked to stop.")
         return
     states = [(job, job.status()) for job in every]
     result = {
         "jobs": [{"id": job.id, "verb": job.verb, **asdict(status)} for job, status in states]
     }
     if not every:
-        tell(result, "There is no long work.", as_json=json)
+        tell(result, "There is no long work.")
         return
     rows = [
         [
@@ -190,4 +188,4 @@ def jobs(
         ]
         for job, status in states
     ]
-    tell(result, table(["job", "state", "progress", "message"], rows), as_json=json)
+    tell(result, table(["job", "state", "progress", "message"], rows))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, app, option
+from fewshot_lab.cli.options import NoMark, ProjectName, app, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.words import plural
@@ -21,13 +21,11 @@ def index(
             "--codes/--whole",
         ),
     ] = None,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Build the index of a large project, or a part of it; resumes where it stopped."""
     from fewshot_lab.project import Project
 
-    with progress(job, as_json=json) as report, Project.open(project) as opened:
+    with progress() as report, Project.open(project) as opened:
         missing = opened.similar.build(shard_of(shard), codes=codes, progress=report)
         result: dict[str, Any] = {"missing_parts": missing}
         if missing:
@@ -39,7 +37,7 @@ def index(
                 f"The index of {plural(built.rows, 'image')} is ready; it finds "
                 f"{100 * built.recall:.1f} % of the ten nearest."
             )
-        tell(result, text, as_json=json, job=job)
+        tell(result, text)
 
 
 @app.command()
@@ -49,16 +47,14 @@ def neighbours(
     k: Annotated[int, option("Neighbours of each image.", "-k", min=1, max=500)] = 10,
     shard: Shard = None,
     no_bom: NoMark = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Write the images most like each image, with their similarity; or those of a part of them."""
     from fewshot_lab.export import write_neighbours
     from fewshot_lab.project import Project
 
     part = shard_of(shard)
-    with progress(job, as_json=json) as report, Project.open(project) as opened:
+    with progress() as report, Project.open(project) as opened:
         file = part_file(out, part)
         images = write_neighbours(opened, file, k, part=part, progress=report)
         text = f"Neighbours of {plural(images, 'image')}: {file}."
-        tell({"images": images, "out": str(file)}, text, as_json=json, job=job)
+        tell({"images": images, "out": str(file)}, text)

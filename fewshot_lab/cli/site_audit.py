@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import Json, ProjectName, option
+from fewshot_lab.cli.options import ProjectName, option
 from fewshot_lab.cli.reporting import tell
 
 
@@ -19,7 +19,6 @@ def site_audit(
     group_column: Annotated[
         str, option("Column of the labels that names the patient.", show_default=False)
     ] = "",
-    json: Json = False,
 ) -> None:
     """Say how right the classifier is at another site, or list what was measured so far."""
     from fewshot_lab.errors import FewshotLabError
@@ -33,4 +32,4 @@ def site_audit(
         audits = site_audits(opened)
     shown = [one for one in audits if not site or one["site"] == site.strip()]
     text = "\n".join(one["sentence"] for one in shown)
-    tell({"sites": shown}, text or "No other site was audited yet.", as_json=json)
+    tell({"sites": shown}, text or "No other site was audited yet.")

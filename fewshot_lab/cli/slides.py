@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import JobFolder, Json, NoMark, ProjectName, Verbs, app, option
+from fewshot_lab.cli.options import NoMark, ProjectName, Verbs, app, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.tissue import tissue
 from fewshot_lab.words import percent, plural, share_of
@@ -27,7 +27,7 @@ class Kind(StrEnum):
     CSV = "csv"
 
 
-def show(project: ProjectName, json: Json = False) -> None:
+def show(project: ProjectName) -> None:
     """Show each slide: its answer, and the share of each class with its interval."""
     from fewshot_lab.errors import FewshotLabError
     from fewshot_lab.project import PredictedImages, Project, slide_report, slides_of, tiles_of
@@ -41,7 +41,7 @@ def show(project: ProjectName, json: Json = False) -> None:
                 raise FewshotLabError(f"{project!r} has no tiles of whole slides.") from None
             rows = [[name, str(n)] for name, n in known.items()]
             text = f"{table(['slide', 'tiles'], rows)}\n{why}"
-            tell({"slides": known, "message": str(why)}, text, as_json=json)
+            tell({"slides": known, "message": str(why)}, text)
             return
         report = slide_report(opened, PredictedImages.by(classifier))
     names = list(report.colours)
@@ -72,7 +72,7 @@ def show(project: ProjectName, json: Json = False) -> None:
         "rule_sentence": report.rule_sentence,
         "caution": report.caution,
     }
-    tell(result, f"{text}\n\n{report.caution}\n{report.rule_sentence}", as_json=json)
+    tell(result, f"{text}\n\n{report.caution}\n{report.rule_sentence}")
 
 
 def out(
@@ -90,8 +90,6 @@ def out(
         list[str] | None, option("A slide's name, again for more; all by default.")
     ] = None,
     no_bom: NoMark = False,
-    json: Json = False,
-    job: JobFolder = None,
 ) -> None:
     """Write slides: tiles as GeoJSON for QuPath, heat maps as OME-TIFF, tables as CSV."""
     from fewshot_lab.exchange import SLIDE_KINDS, write_slides
@@ -99,11 +97,11 @@ def out(
 
     asked = {each.value for each in kind or Kind}
     kinds = [each for each in SLIDE_KINDS if each in asked]
-    with progress(job, as_json=json) as report, Project.open(project) as opened:
+    with progress() as report, Project.open(project) as opened:
         done = write_slides(opened, target, kinds, names=slide or None, progress=report)
         files = [str(file) for file in done.files]
         result = {"files": files, "tiles": done.tiles, "withheld": done.withheld, "note": done.note}
-        tell(result, f"{target}: {done.sentence}", as_json=json, job=job)
+        tell(result, f"{target}: {done.sentence}")
 
 
 def in_(
@@ -115,7 +113,6 @@ def in_(
     ] = None,
     least: Annotated[float, option("Share of a tile that one class must cover, 0 to 1.")] = 0.5,
     dry_run: Annotated[bool, option("Say it, store nothing.", "--dry-run")] = False,
-    json: Json = False,
 ) -> None:
     """Label the tiles that outlines cover; lines, points and areas without a class are left out.
 
@@ -152,7 +149,7 @@ def in_(
         "torn": preview.torn,
         "left_out": preview.left_out,
     }
-    tell(result, " ".join(parts), as_json=json)
+    tell(result, " ".join(parts))
 
 
 slides.command(name="tissue")(tissue)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fewshot_lab.cli.options import Json, ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import share
@@ -57,7 +57,6 @@ def groups(
             metavar="COLUMN|auto|none",
         ),
     ] = None,
-    json: Json = False,
 ) -> None:
     """Show or choose what stays on one side of every split: groups, near-duplicates, test set."""
     from fewshot_lab.evaluation import GroupRule, noun_of
@@ -78,7 +77,7 @@ def groups(
         rule = GroupRule(kind, value, noun or guessed)
         if preview:
             report = splits.preview(rule)
-            tell(report.to_dict(), _preview(report), as_json=json)
+            tell(report.to_dict(), _preview(report))
             return
         report = splits.set_rule(rule) if rule != old else splits.preview()
         if threshold is not None:
@@ -90,7 +89,7 @@ def groups(
         if site is not None:
             splits.sites.choose({"auto": None, "none": ""}.get(site, site))
         result = splits.to_dict() | {"groups": report.to_dict()}
-        tell(result, _shown(report, result), as_json=json)
+        tell(result, _shown(report, result))
 
 
 def _cosine(text: str) -> float | None:
@@ -169,7 +168,6 @@ def audit(
             "on, five at most."
         ),
     ] = None,
-    json: Json = False,
 ) -> None:
     """Show what the images drawn at random say of the classifier; draw more."""
     from fewshot_lab.project import Project
@@ -206,7 +204,7 @@ def audit(
                 },
             }
         outlook = figures.outlook(names, opened.splits.rule.noun) if figures is not None else ""
-        tell(result, _audit_text(result, outlook), as_json=json)
+        tell(result, _audit_text(result, outlook))
 
 
 def _figure(interval: Interval) -> dict[str, Any]:

@@ -6,21 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import Json, option
+from fewshot_lab.cli.options import option
 from fewshot_lab.cli.reporting import listed, progress, table, tell
-from fewshot_lab.cli.tiling_options import (
-    Mpp,
-    Overlap,
-    Saturation,
-    Seed,
-    Share,
-    SlideMpp,
-    Texture,
-    TilePx,
-    Tiles,
-    TileUm,
-    tiling_of,
-)
+from fewshot_lab.cli.tiling_options import TilingOptions
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import count, duration, percent, plural
 
@@ -30,17 +18,8 @@ def tissue(
     preview: Annotated[
         Path | None, option("A folder for a picture of each slide, with its tissue and its tiles.")
     ] = None,
-    tile_um: TileUm = None,
-    mpp: Mpp = None,
-    tile_px: TilePx = None,
-    overlap: Overlap = None,
-    tiles: Tiles = None,
-    slide_mpp: SlideMpp = None,
-    saturation: Saturation = None,
-    texture: Texture = None,
-    share: Share = None,
-    seed: Seed = None,
-    json: Json = False,
+    *,
+    tiling_options: TilingOptions,
 ) -> None:
     """Show what an import would make of slides: tissue, tiles and how long they take to read.
 
@@ -50,15 +29,13 @@ def tissue(
     from fewshot_lab.images.slides import slides_in
     from fewshot_lab.images.slides.preview import SlideOnView
 
-    tiling = tiling_of(
-        tile_um, mpp, tile_px, overlap, tiles, slide_mpp, saturation, texture, share, seed
-    )
+    tiling = tiling_options.tiling()
     slides = slides_in(source)
     if not slides:
         raise FewshotLabError(f"There is no whole slide in {', '.join(map(str, source))}.")
     rows: list[dict[str, Any]] = []
     refused = []
-    with progress(None, as_json=json) as report:
+    with progress() as report:
         for number, slide in enumerate(slides):
             report("reading", number, len(slides))
             try:
@@ -73,7 +50,7 @@ def tissue(
                 {f.name: getattr(view, f.name) for f in fields(view) if f.name != "picture"}
             )
         report("reading", len(slides), len(slides))
-    tell({"slides": rows, "refused": refused}, _in_words(rows), as_json=json)
+    tell({"slides": rows, "refused": refused}, _in_words(rows))
     listed(refused)
     if not rows:
         raise typer.Exit(1)

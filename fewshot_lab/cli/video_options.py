@@ -1,7 +1,6 @@
 """Which frames of videos are taken, as the terminal takes it."""
 
-from __future__ import annotations
-
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,51 +14,53 @@ if TYPE_CHECKING:
 
 _option = partial(option, rich_help_panel="Videos, cine loops, animations")
 
-Frames = Annotated[
-    str | None,
-    _option(
-        "Frames a second (1), those where the picture changes, or all.",
-        "--frames",
-        metavar="N|changes|all",
-    ),
-]
-MostFrames = Annotated[
-    int | None, _option("At most so many of one, spread evenly over it (1000).", min=1)
-]
-KeepPoor = Annotated[bool, _option("Take black and blurred frames, too.", "--keep-poor")]
-Boxes = Annotated[
-    list[str] | None,
-    _option(
-        "Blacken a part of every frame, in pixels; 'NAME:' before it for one video; may be "
-        "repeated.",
-        "--box",
-        metavar="LEFT,TOP,WIDTH,HEIGHT",
-    ),
-]
 
+@dataclass(frozen=True)
+class ClipOptions:
+    """The options of a verb that takes frames of videos."""
 
-def clip_settings(
-    frames: str | None, most: int | None, keep_poor: bool, boxes: list[str] | None
-) -> ClipSettings:
-    """Return what the options say.
-
-    Raises
-    ------
-    FewshotLabError
-        For an option that cannot be read.
-    """
-    from fewshot_lab.images import ClipSettings, read_box, read_frames
-
-    usual = ClipSettings()
-    return ClipSettings(
-        frames=usual.frames if frames is None else read_frames(frames),
-        most=most or usual.most,
-        keep_poor=keep_poor,
-        boxes=tuple(read_box(box) for box in boxes or ()),
+    frames: Annotated[
+        str | None,
+        _option(
+            "Frames a second (1), those where the picture changes, or all.",
+            metavar="N|changes|all",
+        ),
+    ] = None
+    most_frames: Annotated[
+        int | None, _option("At most so many of one, spread evenly over it (1000).", min=1)
+    ] = None
+    keep_poor: Annotated[bool, _option("Take black and blurred frames, too.", "--keep-poor")] = (
+        False
     )
+    box: Annotated[
+        list[str] | None,
+        _option(
+            "Blacken a part of every frame, in pixels; 'NAME:' before it for one video; may be "
+            "repeated.",
+            metavar="LEFT,TOP,WIDTH,HEIGHT",
+        ),
+    ] = None
+
+    def settings(self) -> "ClipSettings":
+        """Return what the options say.
+
+        Raises
+        ------
+        FewshotLabError
+            For an option that cannot be read.
+        """
+        from fewshot_lab.images import ClipSettings, read_box, read_frames
+
+        usual = ClipSettings()
+        return ClipSettings(
+            frames=usual.frames if self.frames is None else read_frames(self.frames),
+            most=self.most_frames or usual.most,
+            keep_poor=self.keep_poor,
+            boxes=tuple(read_box(box) for box in self.box or ()),
+        )
 
 
-def clip_table(plans: list[ClipPlan]) -> str:
+def clip_table(plans: "list[ClipPlan]") -> str:
     """Return what would be taken of clips as a table; nothing where there are none."""
     rows = [
         [plan.path, plan.length, plan.size, f"{plan.taken:,}", duration(plan.seconds)]

@@ -4,17 +4,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import option
+from fewshot_lab.cli.options import answer, option
 
 Now = Annotated[bool, option("Begin beside other heavy work, without waiting in line.", "--now")]
 
 
-def in_turn(
-    project: str, job: Path | None, *, now: bool, device: str | None = None
-) -> dict[str, Any] | None:
+def in_turn(project: str, *, now: bool, device: str | None = None) -> dict[str, Any] | None:
     """Return what the line is told of work on a project; None where it begins at once.
 
     A job waits by itself; what Slurm started has waited in Slurm's line.
@@ -26,7 +23,7 @@ def in_turn(
     """
     from fewshot_lab.project import Project
 
-    if now or job is not None or "SLURM_JOB_ID" in os.environ:
+    if now or answer().job is not None or "SLURM_JOB_ID" in os.environ:
         return None
     with Project.open(project):
         return {"project": project, "device": device}

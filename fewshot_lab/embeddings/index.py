@@ -97,7 +97,11 @@ def normalised(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def build_index(
-    matrix: npt.NDArray[Any], *, kind: Literal["auto", Kind] = "auto", device: str | None = None
+    matrix: npt.NDArray[Any],
+    *,
+    kind: Literal["auto", Kind] = "auto",
+    device: str | None = None,
+    recall: float = RECALL,
 ) -> Index:
     """Index the rows of a matrix for search by cosine.
 
@@ -107,12 +111,14 @@ def build_index(
         (n, d), fp16 or fp32, of any length: normalised here.
     kind
         ``"flat"`` compares with every row. ``"ivf"`` looks into the nearest of about sqrt(n)
-        cells, into as many as it takes to find 99 % of the ten nearest; where a third of them does
-        not do, every row is compared, which takes no longer then. ``"hnsw"`` walks a graph
+        cells, into as many as ``recall`` asks for; where a third of them does not do, every row is
+        compared, which takes no longer then. ``"hnsw"`` walks a graph
         (Malkov and Yashunin 2018). ``"auto"`` is exact up to :data:`EXACT_UP_TO` rows, then
         ``"ivf"``.
     device
         ``"cpu"`` or ``"cuda"``; the GPU if FAISS sees one, if None. HNSW has no GPU form.
+    recall
+        Share of the ten nearest rows that an inverted file is to find.
 
     Raises
     ------
@@ -132,14 +138,15 @@ def build_index(
         chosen = "flat"
     metric = faiss.METRIC_INNER_PRODUCT
     blocks = partial(_normalised_blocks, matrix)
-    recall = None
+    share = None
     if chosen == "ivf":
         index = _added(_trained_ivf(matrix), blocks())
         asked = evenly_spread(n, ASKED)
         queries = normalised(matrix[asked])
-        recall = choose_probes(index, asked, queries, nearest_rows(queries, blocks(), K))
-        if recall < RECALL:
-            chosen, recall = "flat", None
+        truth = nearest_rows(queries, blocks(), K)
+        share = choose_probes(index, asked, queries, truth, wanted=recall)
+        if share < recall:
+            chosen, share = "flat", None
     if chosen == "flat":
         index = _added(faiss.IndexFlatIP(d), blocks())
     elif chosen == "hnsw":
@@ -149,8 +156,8 @@ def build_index(
     if seen and chosen != "hnsw" and (device is None or device.startswith("cuda")):
         moved = _to_gpu(faiss, index, device)
         if moved is not None:
-            return Index(moved[0], chosen, moved[1], recall)
-    return Index(index, chosen, recall=recall)
+            return Index(moved[0], chosen, moved[1], share)
+    return Index(index, chosen, recall=share)
 
 
 def _normalised_blocks(matrix: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float32]]:

@@ -29,8 +29,9 @@ def choose_probes(
     *,
     candidates: int = 1,
     most: float = MOST_CELLS,
+    wanted: float = RECALL,
 ) -> float:
-    """Set into how many cells a query looks: as few as find :data:`RECALL` of the nearest.
+    """Set into how many cells a query looks: as few as find the wanted share of the nearest.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def choose_probes(
         How many times k rows are looked at, where others compare these exactly.
     most
         Share of the cells, from which on no more are looked into.
+    wanted
+        Share of the nearest that is to be found.
 
     Returns
     -------
@@ -54,15 +57,17 @@ def choose_probes(
     """
     import faiss
 
-    wanted = [set(row.tolist()) - {own} for row, own in zip(truth, asked.tolist(), strict=True)]
+    nearest = [set(row.tolist()) - {own} for row, own in zip(truth, asked.tolist(), strict=True)]
     lists = faiss.extract_index_ivf(index)
     probes = min(4, lists.nlist)
     while True:
         lists.nprobe = probes
         _, rows = index.search(queries, min(index.ntotal, candidates * truth.shape[1]))
-        hits = sum(len(near.intersection(a)) for near, a in zip(wanted, rows.tolist(), strict=True))
-        share = hits / max(1, sum(map(len, wanted)))
-        if share >= RECALL or probes >= most * lists.nlist:
+        hits = sum(
+            len(near.intersection(a)) for near, a in zip(nearest, rows.tolist(), strict=True)
+        )
+        share = hits / max(1, sum(map(len, nearest)))
+        if share >= wanted or probes >= most * lists.nlist:
             return share
         probes = min(lists.nlist, round(probes * 1.5))
 

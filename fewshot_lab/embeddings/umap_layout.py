@@ -98,7 +98,9 @@ def _among(
 ) -> npt.NDArray[np.float32]:
     """Return where all images lie (n, 2), given the places of some; these stay where they are."""
     short = Reduced.of(matrix, REDUCED)
-    layout = Layout(xy, "umap", build_index(short(matrix[landmarks]), kind="ivf", device="cpu"))
+    # The median of most of an image's nearest is where the median of all is.
+    index = build_index(short(matrix[landmarks]), kind="ivf", device="cpu", recall=0.9)
+    layout = Layout(xy, "umap", index)
     n = len(matrix)
     out = np.empty((n, 2), np.float32)
     for start in range(0, n, _BLOCK):

@@ -47,8 +47,6 @@ def class_shares(
     predicted: NDArray[np.int64],
     labelled: NDArray[np.int64],
     seen: SeenTiles,
-    *,
-    seed: int = 0,
 ) -> list[Interval]:
     """Return the share of each class among a slide's tiles (K intervals, adding up to 1).
 
@@ -68,7 +66,6 @@ def class_shares(
     labelled : array (n,) of int
         The column of a tile's own label, -1 where it has none. It counts as it is.
     seen : SeenTiles
-    seed : int
 
     Raises
     ------
@@ -95,7 +92,7 @@ def class_shares(
 
     best = rates(np.ones((1, G + 1)))[0]
     value = (known + counts @ best) / n
-    weights = np.random.default_rng(seed).exponential(size=(DRAWS, G + 1))
+    weights = np.random.default_rng(0).exponential(size=(DRAWS, G + 1))
     drawn = (known + counts @ rates(weights)) / n
     # The Bayesian bootstrap of few slides is narrower than they warrant.
     sampling = drawn.var(axis=0, ddof=1) * (G + 1) / max(1, G - 1)

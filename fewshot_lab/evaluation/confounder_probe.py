@@ -55,12 +55,14 @@ def probe(
     """
     values = permutations.values
     K = int(values[0].max()) + 1
-    together = np.unique(groups, return_inverse=True)[1]
+    group_code = np.unique(groups, return_inverse=True)[1]
     rate = np.zeros(values.shape, dtype=np.float32)
     with one_blas_thread():
         for repeat in range(REPEATS):
             # Not stratified by what is told: the folds would know it.
-            fold = stratified_folds(np.zeros_like(together), together, k=FOLDS, seed=seed + repeat)
+            fold = stratified_folds(
+                np.zeros_like(group_code), group_code, k=FOLDS, seed=seed + repeat
+            )
             for f in range(FOLDS):
                 test, train = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
                 if len(test) and len(train):
@@ -68,8 +70,8 @@ def probe(
                     rate[:, test] += _hits(*parts, values, train, test, K) / REPEATS
     recalls = np.empty((len(values), K))
     for v in range(K):
-        mine = values == v
-        recalls[:, v] = (rate * mine).sum(axis=1) / np.maximum(mine.sum(axis=1), 1)
+        of_value = values == v
+        recalls[:, v] = (rate * of_value).sum(axis=1) / np.maximum(of_value.sum(axis=1), 1)
     accuracy = recalls.mean(axis=1)
     sample = Sample.of(np.ones(len(Z)), groups)
     interval = mean_rate(values[0], rate[0].astype(np.float64), sample)

@@ -172,15 +172,17 @@ def cross_validation(
     rate = np.divide(hits, held, out=np.zeros(n), where=scored)
     recall: dict[int, Interval] = {}
     for k in range(K):
-        mine = rows[scored & (out_of_fold.y == k)]
-        size = effective_size(rate[mine], out_of_fold.groups[mine]) if len(mine) else 0.0
-        right = float(rate[mine].mean()) * size if len(mine) else 0.0
-        recall[int(fitted.class_ids[k])] = wilson(right, size, images=len(mine))
-    together = Sample.of(np.ones(int(scored.sum())), out_of_fold.groups[scored])
-    accuracy = mean_rate(out_of_fold.y[scored], rate[scored], together)
+        of_class = rows[scored & (out_of_fold.y == k)]
+        size = (
+            effective_size(rate[of_class], out_of_fold.groups[of_class]) if len(of_class) else 0.0
+        )
+        right = float(rate[of_class].mean()) * size if len(of_class) else 0.0
+        recall[int(fitted.class_ids[k])] = wilson(right, size, images=len(of_class))
+    sample = Sample.of(np.ones(int(scored.sum())), out_of_fold.groups[scored])
+    accuracy = mean_rate(out_of_fold.y[scored], rate[scored], sample)
     if not all(interval.n for interval in recall.values()):
         accuracy = Interval(math.nan, 0.0, 1.0, 0)
-    elif not together.grouped:  # groups are given more than that already
+    elif not sample.grouped:  # groups are given more than that already
         accuracy = widened(accuracy, accuracy.n - K)
     columns = _columns(out_of_fold.mean, costs)
     confusion = np.zeros((K, K), np.int64)

@@ -57,11 +57,11 @@ class Bootstrap:
         points = np.full((REPLICATES, S, self.K), np.nan)
         by_repeat = np.full((R, S, self.K), np.nan)
         for k in range(self.K) if only is None else (only,):
-            mine = self.code[self.seen] == k
-            if not mine.any():
+            in_class = self.code[self.seen] == k
+            if not in_class.any():
                 continue
-            rows = self.seen[mine]
-            w = self.weights[:, mine]
+            rows = self.seen[in_class]
+            w = self.weights[:, in_class]
             each = hits[:, :, rows]  # (R, S, m)
             known = ~np.isnan(each)
             value = np.where(known, each, 0)
@@ -85,9 +85,9 @@ def worth_of(
     rate = np.nanmean(hits[:, seen], axis=0)
     worth = np.zeros(n_classes)
     for k in range(n_classes):
-        mine = code[seen] == k
-        if mine.any():
-            worth[k] = effective_size(rate[mine], together[seen][mine])
+        in_class = code[seen] == k
+        if in_class.any():
+            worth[k] = effective_size(rate[in_class], together[seen][in_class])
     return worth
 
 

@@ -54,8 +54,8 @@ def _order(code: NDArray[np.int64], rng: np.random.Generator) -> Rows:
     """Return an order of the rows in which every beginning has the classes' shares."""
     place = np.empty(len(code))
     for k in np.unique(code):
-        mine = rng.permutation(np.flatnonzero(code == k))
-        place[mine] = (np.arange(len(mine)) + rng.random(len(mine))) / len(mine)
+        of_class = rng.permutation(np.flatnonzero(code == k))
+        place[of_class] = (np.arange(len(of_class)) + rng.random(len(of_class))) / len(of_class)
     return np.argsort(place, kind="stable")
 
 
@@ -99,10 +99,10 @@ def plan_fits(
             full = np.zeros(len(code), dtype=bool)
             full[free] = True
             for k in np.unique(code[own]):
-                mine = ordered[code[ordered] == k]
+                of_class = ordered[code[ordered] == k]
                 for t, share in enumerate(THINNED):
                     mask = full.copy()
-                    mask[mine[max(1, round(share * len(mine))) :]] = False
+                    mask[of_class[max(1, round(share * len(of_class))) :]] = False
                     plan.add(("class", r, int(k), t, f), mask, test & (code == k))
             plan.add(("full", r, f), full, test)
     return plan, sizes

@@ -93,8 +93,8 @@ def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
     if rule.kind == "column":
         if not any(rule.value in row.meta for row in rows):
             known = sorted({name for row in rows for name in row.meta})
-            there = f"there are: {', '.join(known)}" if known else "the images have none"
-            raise FewshotLabError(f"No image has a column {rule.value!r}; {there}.")
+            choice = f"there are: {', '.join(known)}" if known else "the images have none"
+            raise FewshotLabError(f"No image has a column {rule.value!r}; {choice}.")
         return [_key(row.meta.get(rule.value)) for row in rows]
     if rule.kind == "pattern":
         try:

@@ -197,11 +197,11 @@ def check_folds(
         np.maximum.at(high, code[inside], fold[inside])
         torn = several & (high > low)
         for g in np.flatnonzero(torn):
-            mine = np.flatnonzero((code == g) & inside)
-            held = mine[fold[mine] >= 0]
+            of_group = np.flatnonzero((code == g) & inside)
+            held = of_group[fold[of_group] >= 0]
             leaking[held] = True
             # Whatever is in no fold, or another, trained while these were held out.
-            others = mine[fold[mine] != fold[held[0]]] if len(held) else mine
+            others = of_group[fold[of_group] != fold[held[0]]] if len(held) else of_group
             tested, trained = sides.setdefault(int(g), (set(), set()))
             tested.update(held.tolist())
             trained.update(others.tolist())

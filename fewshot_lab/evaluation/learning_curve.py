@@ -104,12 +104,12 @@ def learning_curve(
     kept = np.isin(y, ids)
     rows, audit = rows[kept], audit[kept]
     code = np.searchsorted(ids, y[kept])
-    together = together_of(pool, rows, None if groups is None else np.asarray(groups)[kept])
-    audit, usable = apart(audit, together)
+    group_code = together_of(pool, rows, None if groups is None else np.asarray(groups)[kept])
+    audit, usable = apart(audit, group_code)
     K = len(ids)
     n = int(usable.sum())
     repeats = repeats or (8 if n <= 300 else 5 if n <= 1000 else 3)
-    plan, sizes = plan_fits(code, together, usable, audit, repeats, seed)
+    plan, sizes = plan_fits(code, group_code, usable, audit, repeats, seed)
     if not plan.train:  # all of them belong together: none can be left out
         return None
     predicted = subset_predictions(
@@ -137,12 +137,12 @@ def learning_curve(
     seen = tests & ~np.isnan(hits["all"]).all(axis=(0, 1))
     if not seen.any():
         return None
-    boot = Bootstrap(code, together, seen, K, seed)
+    boot = Bootstrap(code, group_code, seen, K, seed)
     typical = np.nanmean(np.where(seen, hits["all"], np.nan), axis=(0, 2))
     points, by_repeat = boot.recalls(hits["all"], typical)
     points = np.clip(1 - ratio[:, None, None] * (1 - points), 0, 1)
     by_repeat = np.clip(1 - mean_ratio * (1 - by_repeat), 0, 1)
-    worth = worth_of(hits["all"][:, -1], code, together, seen, K)
+    worth = worth_of(hits["all"][:, -1], code, group_code, seen, K)
     accuracy = np.nanmean(points, axis=2)  # (B, S)
     own = np.nanmean(by_repeat, axis=2)  # (R, S)
     middle = own.mean(axis=0)

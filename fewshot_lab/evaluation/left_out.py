@@ -99,8 +99,8 @@ def left_out(
             test.append(_mask(asked, len(y)))
         wanted = np.bincount(y[others], minlength=int(y.max()) + 1)
         for repeat in range(REPEATS):
-            together = np.unique(groups[asked], return_inverse=True)[1]
-            fold = stratified_folds(np.zeros_like(asked), together, k=FOLDS, seed=seed + repeat)
+            group_code = np.unique(groups[asked], return_inverse=True)[1]
+            fold = stratified_folds(np.zeros_like(asked), group_code, k=FOLDS, seed=seed + repeat)
             for f in range(FOLDS):
                 held = asked[fold == f]
                 free = ~np.isin(groups, groups[held])
@@ -144,9 +144,9 @@ def _drawn(
 ) -> NDArray[np.bool_]:
     """Return so many images of each class, drawn from those that are free."""
     chosen = [
-        rng.choice(mine, min(count, len(mine)), replace=False)
+        rng.choice(of_class, min(count, len(of_class)), replace=False)
         for k, count in enumerate(wanted)
-        if len(mine := np.flatnonzero(free & (y == k)))
+        if len(of_class := np.flatnonzero(free & (y == k)))
     ]
     return _mask(np.concatenate(chosen), len(y))
 

@@ -51,10 +51,10 @@ class Permutations:
         donor = np.tile(np.arange(G), (count, 1))
         stratum, arrangements = of_class.argmax(axis=1), 0.0
         for each in np.unique(stratum):
-            mine = np.flatnonzero(stratum == each)
-            donor[:, mine] = rng.permuted(donor[:, mine], axis=1)
-            alike = np.unique(of_value[mine].argmax(axis=1), return_counts=True)[1]
-            arrangements += lgamma(len(mine) + 1) - sum(lgamma(m + 1) for m in alike)
+            in_stratum = np.flatnonzero(stratum == each)
+            donor[:, in_stratum] = rng.permuted(donor[:, in_stratum], axis=1)
+            alike = np.unique(of_value[in_stratum].argmax(axis=1), return_counts=True)[1]
+            arrangements += lgamma(len(in_stratum) + 1) - sum(lgamma(m + 1) for m in alike)
         dealt = np.empty((count + 1, len(value)), dtype=value.dtype)
         dealt[0], source = value, value[order]
         for g, k in np.argwhere(of_class):
@@ -89,8 +89,8 @@ def contrasts(residual: Float, permutations: Permutations, n_values: int) -> Flo
     values = permutations.values
     means = np.empty((len(values), n_values))
     for v in range(n_values):
-        mine = values == v
-        means[:, v] = mine @ residual / np.maximum(mine.sum(axis=1), 1)
+        of_value = values == v
+        means[:, v] = of_value @ residual / np.maximum(of_value.sum(axis=1), 1)
     spread = means[1:].std(axis=0)
     centred = means - means[1:].mean(axis=0)
     return np.asarray(np.divide(centred, spread, out=np.zeros_like(means), where=spread > 1e-12))

@@ -78,11 +78,11 @@ def prediction_sets(
     scores[known] = table[known, y[known]]
     best = p.argmax(axis=1) == y
     limits = np.empty(K)
-    mine = [np.flatnonzero(y == k) for k in range(K)] if per_class else [np.arange(n)]
-    parts = [_limit(scores[rows], evidence.groups[rows], coverage) for rows in mine]
+    rows_of = [np.flatnonzero(y == k) for k in range(K)] if per_class else [np.arange(n)]
+    parts = [_limit(scores[rows], evidence.groups[rows], coverage) for rows in rows_of]
     limits[:] = [part[0] for part in parts]
     least = min(range(len(parts)), key=lambda k: parts[k][2])
-    rows = mine[least]
+    rows = rows_of[least]
     reached = _reached(parts[least], scores[rows], best[rows], evidence.groups[rows], n)
     sets = Decision(None, method, limits, None).prediction_sets(p)
     assert sets is not None
@@ -165,14 +165,14 @@ def _left_out(
     """Return whether each image's class is in its set when it does not calibrate itself."""
     out = np.zeros(len(y), dtype=bool)
     for k in np.unique(y) if per_class else (None,):
-        mine = np.flatnonzero(y == k) if k is not None else np.arange(len(y))
-        m = len(mine)
+        of_class = np.flatnonzero(y == k) if k is not None else np.arange(len(y))
+        m = len(of_class)
         rank = int(np.ceil(m * coverage - 1e-9))
         if rank > m - 1:
-            out[mine] = True
+            out[of_class] = True
             continue
-        ordered = np.sort(scores[mine])
+        ordered = np.sort(scores[of_class])
         # Without itself the limit is the next one for those at or below it.
-        limit = np.where(scores[mine] <= ordered[rank - 1], ordered[rank], ordered[rank - 1])
-        out[mine] = scores[mine] <= limit
+        limit = np.where(scores[of_class] <= ordered[rank - 1], ordered[rank], ordered[rank - 1])
+        out[of_class] = scores[of_class] <= limit
     return (out | best) & (y >= 0)

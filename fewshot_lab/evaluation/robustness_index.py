@@ -71,9 +71,12 @@ def robustness_index(
     order = _nearest(np.asarray(X, dtype=np.float64), groups, 2 * max(choices))
     k = max(choices, key=lambda k: _accuracy(order[:, :k], y))
     near = order[:, : 2 * k]
-    there = near >= 0
+    is_neighbour = near >= 0
     same_class, same_site = (v[near] == v[:, None] for v in (y, site))
-    favourable, unfavourable = there & same_class & ~same_site, there & ~same_class & same_site
+    favourable, unfavourable = (
+        is_neighbour & same_class & ~same_site,
+        is_neighbour & ~same_class & same_site,
+    )
     counted = np.arange(near.shape[1]) < k
     good, bad = favourable & counted, unfavourable & counted
     total = int(good.sum() + bad.sum())

@@ -13,11 +13,11 @@ Float = NDArray[np.float32]
 def rows_of(numbers: Numbers, ids: Sequence[str]) -> tuple[Float, Float]:
     """Return embeddings (n, d) and probabilities (n, K) of pictures."""
     rows = [row for row, image_id in enumerate(ids) if image_id in numbers.embedded]
-    there = [ids[row] for row in rows]
+    known_ids = [ids[row] for row in rows]
     embeddings = np.full((len(ids), len(numbers.columns)), np.nan, np.float32)
     probabilities = np.full((len(ids), len(numbers.class_names)), np.nan, np.float32)
-    if there:
-        embeddings[rows] = numbers.embeddings(there)
+    if known_ids:
+        embeddings[rows] = numbers.embeddings(known_ids)
         if numbers.class_names:
-            probabilities[rows] = numbers.probabilities(there)
+            probabilities[rows] = numbers.probabilities(known_ids)
     return embeddings, probabilities

@@ -82,7 +82,6 @@ def write_slides(
     kinds: Collection[SlideKind] = SLIDE_KINDS,
     *,
     names: Collection[str] | None = None,
-    predicted: PredictedImages | None = None,
     progress: Progress = silent,
 ) -> WrittenSlides:
     """Write a project's slides into a folder or a ZIP, a file for each; tables hold all of them.
@@ -95,8 +94,6 @@ def write_slides(
     kinds : collection of "geojson", "heat-map", "csv"
     names : collection of str, optional
         Of the slides; all of them by default.
-    predicted : PredictedImages, optional
-        Fitted on the labels as they are where it is not given.
     progress : callable
         Told of the slides written, stage "slides".
 
@@ -107,7 +104,7 @@ def write_slides(
     """
     slides = _chosen(project, names)
     progress("fitting", 0, None)
-    answers, report = _tile_answers(project, predicted)
+    answers, report = _tile_answers(project)
     if answers.note and set(kinds) == {"heat-map"}:
         raise FewshotLabError(answers.note)
     stems = _file_stems(slides)
@@ -194,9 +191,9 @@ def _chosen(project: Project, names: Collection[str] | None) -> list[Slide]:
         return slides
     unknown = set(names) - {slide.name for slide in slides}
     if unknown:
-        there = ", ".join(slide.name for slide in slides[:5])
+        some_names = ", ".join(slide.name for slide in slides[:5])
         raise FewshotLabError(
-            f"There is no slide {min(unknown)!r} in {project.name!r}; there are: {there}"
+            f"There is no slide {min(unknown)!r} in {project.name!r}; there are: {some_names}"
             + (", ..." if len(slides) > 5 else ".")
         )
     return [slide for slide in slides if slide.name in names]
@@ -212,9 +209,7 @@ def _file_stems(slides: Sequence[Slide]) -> dict[str, str]:
     }
 
 
-def _tile_answers(
-    project: Project, predicted: PredictedImages | None
-) -> tuple[_TileAnswers, SlideReport | None]:
+def _tile_answers(project: Project) -> tuple[_TileAnswers, SlideReport | None]:
     store = project.store
     classes = {row.id: row for row in store.classes(include_retired=True)}
     labels = {
@@ -224,12 +219,11 @@ def _tile_answers(
     }
     audit = store.audit_ids() - labels.keys()
     colours = {row.name: row.color for row in classes.values()}
-    log, note = str(store.log_head()), ""
+    log = str(store.log_head())
     try:
-        predicted = predicted or PredictedImages.by(project.fit())
+        predicted = PredictedImages.by(project.fit())
     except FewshotLabError as error:
         note = f"No predictions: {error}"
-    if predicted is None:
         return _TileAnswers(colours, labels, [], {}, {}, audit, log, note), None
     report = slide_report(project, predicted)
     names = list(report.colours)
@@ -243,7 +237,7 @@ def _tile_answers(
         {predicted.ids[k]: names[best[k]] for k in shown},
         audit,
         log,
-        note,
+        "",
     ), report
 
 

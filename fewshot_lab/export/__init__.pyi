@@ -21,6 +21,7 @@ from .stored_predictions import write_sources as write_sources
 from .tables import LOG as LOG
 from .tables import as_csv as as_csv
 from .tables import label_rows as label_rows
+from .tables import label_table as label_table
 from .tables import labels_csv as labels_csv
 from .tables import opinions_csv as opinions_csv
 from .tables import parse_moment as parse_moment

@@ -96,7 +96,6 @@ def export_bundle(
         made with it, or to use it in trade (:func:`fewshot_lab.backbones.must_be_accepted`).
     accepted_by : str
         Who says so, for bundle.json and the card; empty if unknown.
-
     file_names : bool
         Name the image files in labels.csv: they may hold what must not leave the house.
 

@@ -53,18 +53,18 @@ def write_neighbours(
     ids = project.require_embeddings().ids
     i, parts = part
     bounds = np.linspace(0, len(ids), parts + 1).astype(int)
-    mine = ids[bounds[i] : bounds[i + 1]]
+    ids_of_part = ids[bounds[i] : bounds[i + 1]]
     try:
         with whole_file(out, newline="", encoding=table_encoding()) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            for start in range(0, len(mine), _AT_ONCE):
-                some = mine[start : start + _AT_ONCE]
+            for start in range(0, len(ids_of_part), _AT_ONCE):
+                some = ids_of_part[start : start + _AT_ONCE]
                 writer.writerows(map(text_cells, _rows(project, ids, some, k)))
-                progress("neighbours", start + len(some), len(mine))
+                progress("neighbours", start + len(some), len(ids_of_part))
     except OSError as error:
         raise FewshotLabError(f"{out} cannot be written: {error.strerror or error}.") from None
-    return len(mine)
+    return len(ids_of_part)
 
 
 def _rows(project: ProjectCore, ids: list[str], some: list[str], k: int) -> list[list[str]]:

@@ -234,13 +234,12 @@ def serialise(model: onnx.ModelProto) -> bytes:
         ) from error
 
 
-def open_session(model: bytes | Path, *, threads: int = 0) -> Any:
+def open_session(model: bytes | Path) -> Any:
     """Open a graph for inference on the CPU, which every machine has."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads
     source = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 

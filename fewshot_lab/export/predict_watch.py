@@ -47,8 +47,8 @@ class Watch:
             raise FewshotLabError("This bundle cannot watch: export the classifier anew.")
         self.folder, self._reference, self._names = folder, reference, names
         # Bins are those of one classifier: counts by another mean something else.
-        mine = json.dumps([reference.to_dict(), names], sort_keys=True)
-        self._classifier = hashlib.sha256(mine.encode()).hexdigest()[:16]
+        own_pool = json.dumps([reference.to_dict(), names], sort_keys=True)
+        self._classifier = hashlib.sha256(own_pool.encode()).hexdigest()[:16]
         now = datetime.now(timezone.utc)  # noqa: UP017 (predict.py runs on Python 3.9)
         stamp = now.strftime("%Y%m%dT%H%M%S%f")
         self._file = folder / f"counts-{stamp}.json"

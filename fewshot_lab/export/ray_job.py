@@ -114,16 +114,16 @@ def run_on_ray(work: RayWork, progress: Progress = silent) -> RayReport:
         raise FewshotLabError(INSTALL)
     short = len(tempfile.gettempdir()) <= _LONGEST_TEMPORARY
     spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe(duplex=False)
+    receiver, sender = spawn.Pipe(duplex=False)
     # Ray's logs name files, and go with their folder.
     with tempfile.TemporaryDirectory(
         prefix="fewshot-ray-", dir=None if short else "/tmp", ignore_cleanup_errors=True
     ) as logs:
-        process = spawn.Process(target=_drive, args=(work, logs, there), daemon=True)
+        process = spawn.Process(target=_drive, args=(work, logs, sender), daemon=True)
         process.start()
-        there.close()
+        sender.close()
         try:
-            kind, answer = _answer(here, work, progress)
+            kind, answer = _answer(receiver, work, progress)
         finally:
             _end(process)
     if kind == "fault":

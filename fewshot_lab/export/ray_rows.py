@@ -155,12 +155,12 @@ class EmbeddedRows:
                 paths.append(item.path)
                 reasons.append(pixels if isinstance(pixels, str) else "")
                 embeddings.append(None if isinstance(pixels, str) else pixels)
-        there = [k for k, pixels in enumerate(embeddings) if pixels is not None]
-        if there:
-            stacked = torch.from_numpy(np.stack([embeddings[k] for k in there]))
+        readable = [k for k, pixels in enumerate(embeddings) if pixels is not None]
+        if readable:
+            stacked = torch.from_numpy(np.stack([embeddings[k] for k in readable]))
             with torch.inference_mode():
                 vectors = self._module(stacked).float().numpy()
-            for k, vector in zip(there, vectors, strict=True):
+            for k, vector in zip(readable, vectors, strict=True):
                 embeddings[k] = vector.tolist()
         columns: dict[str, list[Any]] = {"path": paths, "reason": reasons}
         return _table(columns, [vector or [] for vector in embeddings])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fewshot_lab.cells import table_encoding, text_cells
+from fewshot_lab.cells import csv_bytes
 from fewshot_lab.embeddings import build_index
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import Decision, GroupAnswers
@@ -224,12 +222,10 @@ def predictions_table(predictions: StoredPredictions) -> bytes:
     """Return the answers as CSV with one probability per class, and what follows from them."""
     from fewshot_lab.export.predict_table import header, rule_cells
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header(predictions.names))
+    rows = []
     for one in predictions.answers:
         values = [f"{one.probabilities[name]:.6f}" for name in predictions.names]
         head = [one.path, one.predicted, f"{one.probabilities[one.predicted]:.6f}"]
         rule = rule_cells(one.decided, one.classes, one.unlike, one.similarity, one.why)
-        writer.writerow(text_cells([*head, *values, *rule]))
-    return text.getvalue().encode(table_encoding())
+        rows.append([*head, *values, *rule])
+    return csv_bytes(header(predictions.names), rows)

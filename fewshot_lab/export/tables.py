@@ -57,7 +57,11 @@ def labels_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str
         then, the same in each row, by which ``verify`` knows these labels again). Exact duplicates
         have a row each.
     """
-    rows, log = label_rows(project, at), str(project.store.log_head(at))
+    return label_table(label_rows(project, at), str(project.store.log_head(at)))
+
+
+def label_table(rows: Iterable[dict[str, Any]], log: str) -> str:
+    """Return rows of labels as CSV, each with position and hash of the log then."""
     return as_csv((*LABEL_COLUMNS, LOG), (_as_text(row) | {LOG: log} for row in rows))
 
 

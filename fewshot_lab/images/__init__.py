@@ -25,7 +25,7 @@ from fewshot_lab.images.file_types import (
 )
 from fewshot_lab.images.frame_choice import ALL, CHANGES, ClipSettings, read_box, read_frames
 from fewshot_lab.images.grey_values import GreyValues
-from fewshot_lab.images.import_roots import ImportRoots, import_roots, set_import_roots
+from fewshot_lab.images.import_roots import import_roots, set_import_roots
 from fewshot_lab.images.manifest import ManifestColumns, guess_columns, read_header, read_table
 from fewshot_lab.images.pixels_only import pixels_only
 from fewshot_lab.images.reading import (

@@ -9,12 +9,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
 
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import while_unchanged, write_atomically
 from fewshot_lab.images.boxes import Box
 from fewshot_lab.images.clips import frame_times, read_clip
 from fewshot_lab.images.errors import UnreadableImage
@@ -94,6 +93,7 @@ class ClipFile:
         return blackened(picture, self.boxes)
 
 
+@while_unchanged(256)
 def load_clip(file: Path) -> ClipFile:
     """Read a description of a clip.
 
@@ -102,11 +102,6 @@ def load_clip(file: Path) -> ClipFile:
     UnreadableImage
         Where it is none.
     """
-    return _load(file, file.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _load(file: Path, changed: int) -> ClipFile:
     try:
         text = json.loads(file.read_bytes())
         boxes = tuple(Box(*map(int, box)) for box in text["boxes"])

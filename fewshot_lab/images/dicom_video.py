@@ -9,9 +9,9 @@ import mmap
 import re
 import struct
 from bisect import bisect_right
-from functools import lru_cache
 from pathlib import Path
 
+from fewshot_lab.files import while_unchanged
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
 
@@ -26,13 +26,9 @@ def is_video(path: Path) -> bool:
     return kind == "video" or (kind == "dicom" and holds_video(path))
 
 
+@while_unchanged(512)
 def holds_video(path: Path) -> bool:
     """Say whether a DICOM file's transfer syntax is one of MPEG-2, MPEG-4 and HEVC."""
-    return _holds_video(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=512)
-def _holds_video(path: Path, changed: int) -> bool:
     with path.open("rb") as stream:
         head = stream.read(4096)
     at = head.find(b"\x02\x00\x10\x00UI", 132)  # TransferSyntaxUID, always explicit VR
@@ -53,7 +49,7 @@ class EmbeddedStream(io.RawIOBase):
     """
 
     def __init__(self, path: Path) -> None:
-        self._spans = _spans(path, path.stat().st_mtime_ns)
+        self._spans = _spans(path)
         if not self._spans:
             raise UnreadableImage("The DICOM file is cut short: nothing of its video is there.")
         with path.open("rb") as stream:
@@ -94,8 +90,8 @@ class EmbeddedStream(io.RawIOBase):
         return b"".join(parts)
 
 
-@lru_cache(maxsize=64)
-def _spans(path: Path, changed: int) -> Spans:
+@while_unchanged(64)
+def _spans(path: Path) -> Spans:
     """Return where each fragment begins and how long it is; of a file cut short, what is there."""
     import pydicom
 

@@ -106,9 +106,9 @@ def guess_columns(file: Path) -> ManifestColumns:
     scores = {}
     for number, name in enumerate(header):
         values = [row[number] for row in sample if row[number]]
-        there = sum(resolve(value, file.parent) is not None for value in values)
+        n_files = sum(resolve(value, file.parent) is not None for value in values)
         like = sum(has_picture_suffix(value) for value in values)
-        scores[name] = (there, like, -column_rank(name, "path"))
+        scores[name] = (n_files, like, -column_rank(name, "path"))
     path = max(header, key=lambda name: scores[name])
     if scores[path][:2] == (0, 0):
         raise FewshotLabError(

@@ -8,13 +8,13 @@ one window for all slices. Of several volumes in one file the slices follow one 
 
 import logging
 import threading
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from fewshot_lab.files import while_unchanged
 from fewshot_lab.images.eight_bit import stretch, to_8bit
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.grey_values import GreyValues, window_over
@@ -100,10 +100,9 @@ class _Volume(NamedTuple):
 
 def _volume(path: Path) -> _Volume:
     """Return what a file holds, turned upright."""
-    status = path.stat()
     with _one_at_a_time:  # the slices of one file follow one another: it is unpacked once
         try:
-            return _read(path, status.st_size, status.st_mtime_ns)
+            return _read(path)
         except UnreadableImage:
             raise
         except Unreadable as error:
@@ -118,8 +117,8 @@ def _volume(path: Path) -> _Volume:
             ) from error
 
 
-@lru_cache(maxsize=1)
-def _read(path: Path, size: int, mtime_ns: int) -> _Volume:
+@while_unchanged(1)
+def _read(path: Path) -> _Volume:
     import nibabel
 
     logging.getLogger("nibabel").setLevel(logging.CRITICAL)  # what matters is raised and listed

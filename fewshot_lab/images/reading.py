@@ -5,11 +5,11 @@ import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
 
+from fewshot_lab.files import while_unchanged
 from fewshot_lab.images import pillow_decoder
 from fewshot_lab.images.boxes import load_boxes
 from fewshot_lab.images.dicom_video import holds_video
@@ -83,12 +83,12 @@ def _read_box(file: Path, number: int) -> Image.Image:
     """Return the part of an image that a box of its list holds."""
     boxes = load_boxes(file)
     x, y, width, height = boxes.box(number)
-    image = _whole(Path(boxes.image), boxes.frame, Path(boxes.image).stat().st_mtime_ns)
+    image = _whole(Path(boxes.image), boxes.frame)
     return image.crop((x, y, x + width, y + height))
 
 
-@lru_cache(1)  # boxes are read one after the other, and some images have hundreds
-def _whole(file: Path, frame: int, mtime_ns: int) -> Image.Image:
+@while_unchanged(1)  # boxes are read one after the other, and some images have hundreds
+def _whole(file: Path, frame: int) -> Image.Image:
     return read_rgb(file, frame)
 
 

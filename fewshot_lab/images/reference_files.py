@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fewshot_lab.files import while_unchanged
 from fewshot_lab.images.errors import UnreadableImage
 
 T = TypeVar("T")
@@ -44,15 +44,15 @@ def load_reference(file: Path, build: Callable[..., T], says: str) -> T:
     UnreadableImage
     """
     try:
-        value: T = _load(file, file.stat().st_mtime_ns, build, says)
+        value: T = _load(file, build, says)
     except OSError as error:
         reason = error.strerror or error
         raise UnreadableImage(f"{says[0].upper()}{says[1:]} cannot be read: {reason}.") from None
     return value
 
 
-@lru_cache(1024)
-def _load(file: Path, mtime_ns: int, build: Callable[..., T], says: str) -> T:
+@while_unchanged(1024)
+def _load(file: Path, build: Callable[..., T], says: str) -> T:
     try:
         return build(**json.loads(file.read_bytes().decode("utf-8", "surrogateescape")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:

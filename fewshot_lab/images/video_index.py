@@ -20,7 +20,6 @@ NO_FRAME = (
 )
 _CHECKED = 48
 _TOLD_EVERY = 2000
-_NO_STAMP = -(2**62)
 
 
 @dataclass(frozen=True)

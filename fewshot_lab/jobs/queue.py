@@ -130,8 +130,8 @@ def _folder() -> Path:
         pass
     except OSError:
         return _own_folder()
-    mine = os.access(folder, os.R_OK | os.W_OK | os.X_OK) and not folder.is_symlink()
-    return folder if mine else _own_folder()
+    usable = os.access(folder, os.R_OK | os.W_OK | os.X_OK) and not folder.is_symlink()
+    return folder if usable else _own_folder()
 
 
 def _own_folder() -> Path:

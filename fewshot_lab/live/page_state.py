@@ -150,17 +150,8 @@ class PageState:
 
     def has(self, field: str) -> bool:
         """Say whether any image has a "reference" label or a "group"."""
-
-        def look() -> dict[str, bool]:
-            present = {"reference": False, "group": False}
-            for row in self.project.store.images():
-                present["reference"] |= row.reference is not None
-                present["group"] |= row.group is not None
-                if all(present.values()):
-                    break
-            return present
-
-        return self.cached("has", len(self.order().ids), look)[field]
+        store = self.project.store
+        return self.cached(("has", field), len(self.order().ids), lambda: store.has_any(field))
 
     def codes(self, order: ImageOrder) -> LabelCodes:
         """Return every image's label as it is now."""

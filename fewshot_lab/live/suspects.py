@@ -46,8 +46,8 @@ class Suspects:
         sizes = Counter(event.position for event in new)
         for event in new:
             self._kept[event.image_id] = event.view == "suspects"
-            together = sizes[event.position] >= MANY or event.view == PILE
-            many = event.kind == "class" and together
+            in_bulk = sizes[event.position] >= MANY or event.view == PILE
+            many = event.kind == "class" and in_bulk
             (self._together.add if many else self._together.discard)(event.image_id)
         self._position = position
         doubtful = self._together if disagreeing else set()

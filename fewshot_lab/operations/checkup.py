@@ -98,11 +98,11 @@ def _packages() -> Iterator[Finding]:
 def _lack(wanted: Requirement) -> str | None:
     """Say what is wrong with a package; None where it is there, in a release that fits."""
     try:
-        there = metadata.version(wanted.name)
+        installed = metadata.version(wanted.name)
     except metadata.PackageNotFoundError:
         return f"{wanted.name} is missing"
-    if not wanted.specifier.contains(there, prereleases=True):
-        return f"{wanted.name} is {there}, not {wanted.specifier}"
+    if not wanted.specifier.contains(installed, prereleases=True):
+        return f"{wanted.name} is {installed}, not {wanted.specifier}"
     return None
 
 
@@ -112,9 +112,9 @@ def _extras() -> Iterator[Finding]:
         name: [sentence for each in wanted.get(name, []) if (sentence := _lack(each))]
         for name in EXTRAS
     }
-    there = [EXTRAS[name] for name, sentences in lacks.items() if not sentences]
+    complete = [EXTRAS[name] for name, sentences in lacks.items() if not sentences]
     missing = {name: sentences for name, sentences in lacks.items() if sentences}
-    words = [f"There for {', '.join(there)}."] if there else []
+    words = [f"There for {', '.join(complete)}."] if complete else []
     words += [f"Not for {EXTRAS[name]}: {'; '.join(missing[name])}." for name in missing]
     step = f"Where it is needed: pip install 'fewshot-lab[{','.join(missing)}]'." if missing else ""
     yield Finding("extras", "good", " ".join(words), step)

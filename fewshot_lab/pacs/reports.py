@@ -115,7 +115,6 @@ def write_reports(
     folder: Path | None,
     *,
     per: str = "image",
-    classifier: TrainedClassifier | None = None,
     without_original: int = 0,
     send_to: Pacs | None = None,
     progress: Progress = silent,
@@ -133,8 +132,6 @@ def write_reports(
         Where to; outside of the project, as a report names the patient. None keeps no file.
     per : {"image", "series"}
         What one answer is for; that of a series is its images' mean log probability.
-    classifier : TrainedClassifier, optional
-        Fitted on the labels as they are where it is not given.
     without_original : int
         How many images have no original, to be said.
     send_to : Pacs, optional
@@ -159,7 +156,7 @@ def write_reports(
         import highdicom  # noqa: F401
     except ImportError:
         raise FewshotLabError(MISSING) from None
-    fitted = classifier or project.fit()
+    fitted = project.fit()
     studies = _by_study(project, originals)
     if not studies:
         raise FewshotLabError(

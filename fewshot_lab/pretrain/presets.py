@@ -35,32 +35,32 @@ _ALL_FLIPS = {"horizontal_flip": True, "vertical_flip": True, "quarter_turns": T
 _NO_TURNS = dict.fromkeys(_ALL_FLIPS, False)
 _LEFT_IS_RIGHT = _NO_TURNS | {"horizontal_flip": True}
 
-_GREY = {
-    "saturation": 0.0,
-    "hue": 0.0,
-    "colour_probability": 0.8,
-    "grey_probability": 0.0,
-    "blur_probability": 0.5,
-}
 _NO_COLOUR = {
     "saturation": "There is no colour.",
     "hue": "There is no colour.",
     "grey_probability": "It is grey as it is.",
 }
 
+
+def _changes(
+    brightness: float, contrast: float, saturation: float = 0.0, hue: float = 0.0, *, blur: float
+) -> dict[str, Any]:
+    """Return how far light and colours change (in four of five views), and how often it blurs."""
+    return {
+        "brightness": brightness,
+        "contrast": contrast,
+        "saturation": saturation,
+        "hue": hue,
+        "colour_probability": 0.8,
+        "grey_probability": 0.0,
+        "blur_probability": blur,
+    }
+
+
 PRESETS = {
     "stained microscopy": Preset(
         "Stained microscopy",
-        _ALL_FLIPS
-        | {
-            "brightness": 0.3,
-            "contrast": 0.3,
-            "saturation": 0.2,
-            "hue": 0.02,
-            "colour_probability": 0.8,
-            "grey_probability": 0.0,
-            "blur_probability": 1.0,
-        },
+        _ALL_FLIPS | _changes(0.3, 0.3, 0.2, 0.02, blur=1.0),
         _ANY_WAY_UP
         | {
             "brightness": "Lamp and exposure differ between microscopes.",
@@ -72,16 +72,7 @@ PRESETS = {
     ),
     "dermoscopy": Preset(
         "Dermoscopy",
-        _ALL_FLIPS
-        | {
-            "brightness": 0.3,
-            "contrast": 0.3,
-            "saturation": 0.3,
-            "hue": 0.03,
-            "colour_probability": 0.8,
-            "grey_probability": 0.0,
-            "blur_probability": 1.0,
-        },
+        _ALL_FLIPS | _changes(0.3, 0.3, 0.3, 0.03, blur=1.0),
         _ANY_WAY_UP
         | {
             "brightness": "Cameras and skin differ in brightness.",
@@ -93,16 +84,7 @@ PRESETS = {
     ),
     "endoscopy": Preset(
         "Endoscopy",
-        _ALL_FLIPS
-        | {
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.2,
-            "hue": 0.02,
-            "colour_probability": 0.8,
-            "grey_probability": 0.0,
-            "blur_probability": 1.0,
-        },
+        _ALL_FLIPS | _changes(0.4, 0.4, 0.2, 0.02, blur=1.0),
         _ANY_WAY_UP
         | {
             "brightness": "The lamp's distance changes brightness from frame to frame.",
@@ -114,7 +96,7 @@ PRESETS = {
     ),
     "radiology grey": Preset(
         "Radiology (grey)",
-        _NO_TURNS | _GREY | {"brightness": 0.2, "contrast": 0.2},
+        _NO_TURNS | _changes(0.2, 0.2, blur=0.5),
         _NO_COLOUR
         | {
             "horizontal_flip": "Left and right of a body differ: the heart lies left.",
@@ -126,7 +108,7 @@ PRESETS = {
     ),
     "ultrasound": Preset(
         "Ultrasound",
-        _LEFT_IS_RIGHT | _GREY | {"brightness": 0.3, "contrast": 0.3},
+        _LEFT_IS_RIGHT | _changes(0.3, 0.3, blur=0.5),
         _NO_COLOUR
         | {
             "horizontal_flip": "The probe may be held either way round.",
@@ -138,16 +120,7 @@ PRESETS = {
     ),
     "fundus": Preset(
         "Fundus",
-        _LEFT_IS_RIGHT
-        | {
-            "brightness": 0.3,
-            "contrast": 0.3,
-            "saturation": 0.2,
-            "hue": 0.02,
-            "colour_probability": 0.8,
-            "grey_probability": 0.0,
-            "blur_probability": 1.0,
-        },
+        _LEFT_IS_RIGHT | _changes(0.3, 0.3, 0.2, 0.02, blur=1.0),
         {
             "horizontal_flip": "A mirrored right eye looks like a left one.",
             "vertical_flip": "The vessels' arcades have an up and a down.",
@@ -161,7 +134,7 @@ PRESETS = {
     ),
     "oct": Preset(
         "OCT",
-        _LEFT_IS_RIGHT | _GREY | {"brightness": 0.2, "contrast": 0.3},
+        _LEFT_IS_RIGHT | _changes(0.2, 0.3, blur=0.5),
         _NO_COLOUR
         | {
             "horizontal_flip": "A mirrored right eye looks like a left one.",
@@ -173,16 +146,7 @@ PRESETS = {
     ),
     "photographs": Preset(
         "Photographs",
-        _LEFT_IS_RIGHT
-        | {
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.2,
-            "hue": 0.03,
-            "colour_probability": 0.8,
-            "grey_probability": 0.0,
-            "blur_probability": 1.0,
-        },
+        _LEFT_IS_RIGHT | _changes(0.4, 0.4, 0.2, 0.03, blur=1.0),
         {
             "horizontal_flip": "Left and right of a scene mean the same.",
             "vertical_flip": "A scene has an up and a down.",
@@ -196,16 +160,7 @@ PRESETS = {
     ),
     "other": Preset(
         "Other",
-        _NO_TURNS
-        | {
-            "brightness": 0.2,
-            "contrast": 0.2,
-            "saturation": 0.1,
-            "hue": 0.01,
-            "colour_probability": 0.8,
-            "grey_probability": 0.0,
-            "blur_probability": 0.5,
-        },
+        _NO_TURNS | _changes(0.2, 0.2, 0.1, 0.01, blur=0.5),
         dict.fromkeys(
             ("horizontal_flip", "vertical_flip", "quarter_turns"),
             "Not known to be safe: switch it on if the image means the same afterwards.",

@@ -255,31 +255,28 @@ def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
     chosen.take("adapt_rank", rank, why)
     frozen = round(min(per_epoch, 0.1 * steps))
     chosen.take("frozen_last_layer_steps", frozen, "DINO: the first epoch.")
+    few = min(500, steps // 10)
+    stages = 0
     if case.scratch:
-        chosen.take("head_only_steps", 0, "Nothing to protect.")
-        chosen.take("frozen_stages", 0, "All of it is to be learnt.")
+        head_only, why, why_stages = 0, "Nothing to protect.", "All of it is to be learnt."
     elif adapted != "none":
-        chosen.take("head_only_steps", min(500, steps // 10), "A new head learns alone first.")
-        chosen.take("frozen_stages", 0, "All weights rest as it is.")
+        head_only, why = few, "A new head learns alone first."
+        why_stages = "All weights rest as it is."
     elif case.head:
-        chosen.take("head_only_steps", 0, "The head is not new.")
-        chosen.take("frozen_stages", 0, "Backbone and head already fit each other.")
+        head_only, why = 0, "The head is not new."
+        why_stages = "Backbone and head already fit each other."
     elif case.taught and not case.on_gpu and not case.network.transformer:
         # As measured on blood cells.
-        chosen.take("head_only_steps", 0, "The first stages rest instead.")
-        chosen.take(
-            "frozen_stages",
-            min(4, case.network.stages // 2),
-            "They see edges and colours, which ImageNet taught well; a third faster.",
-        )
+        head_only, why = 0, "The first stages rest instead."
+        stages = min(4, case.network.stages // 2)
+        why_stages = "They see edges and colours, which ImageNet taught well; a third faster."
     else:
         # As users of DINOv2 found: facebookresearch/dinov2, issue 204.
-        chosen.take(
-            "head_only_steps",
-            min(500, steps // 10),
-            "A new head learns alone first: its first gradients would spoil good weights.",
-        )
-        chosen.take("frozen_stages", 0, "All of them are to learn.")
+        head_only = few
+        why = "A new head learns alone first: its first gradients would spoil good weights."
+        why_stages = "All of them are to learn."
+    chosen.take("head_only_steps", head_only, why)
+    chosen.take("frozen_stages", stages, why_stages)
 
 
 def _machine(chosen: Choices, case: _Case) -> None:

@@ -53,9 +53,7 @@ class StudentTeacher:
         self.resting = {n for n, p in backbone.named_parameters() if not p.requires_grad}
         _share(self.student.backbone, self.teacher.backbone, self.resting)
         self._learning = [p for n, p in backbone.named_parameters() if n not in self.resting]
-        self.optimiser = torch.optim.AdamW(
-            self._groups(), lr=0.0, fused=processes.device.type == "cuda"
-        )
+        self.optimiser = torch.optim.AdamW(self._groups(), lr=0.0, fused=True)
         self._followed = [
             (mine, theirs)
             for (name, mine), theirs in zip(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.project.base import CLIPS
 from fewshot_lab.project.import_report import ImportReport
+from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.store import NewImage, Store
 
 if TYPE_CHECKING:
@@ -58,6 +62,25 @@ class KnownSources:
         if self._stated:
             self.filled += self._project.store.fill_in(self._stated)
             self._stated.clear()
+
+
+def new_files(project: ProjectFolder) -> Callable[[Candidate], Path | None]:
+    """Return what says from which file a candidate will be read; None for one already taken in.
+
+    A frame of a video that was imported is read by the project's description of it. A slide's grid
+    has its name by what it says, wherever it lies now.
+    """
+    from fewshot_lab.images import clip_files, is_tile_grid
+
+    known = project.store.known_sources()
+    described = {clip.video: clip.file for clip in clip_files(project.folder / CLIPS)}
+
+    def new_file(candidate: Candidate) -> Path | None:
+        file = described.get(candidate.file, candidate.file)
+        name = f"{GRIDS}/{file.name}" if is_tile_grid(file) else project.stored(file)
+        return None if (name, candidate.frame) in known else file
+
+    return new_file
 
 
 class Arrivals:

@@ -42,8 +42,8 @@ def backbones_of(
         raise FewshotLabError("A comparison needs two backbones: name each with --backbone.")
     for name in names:
         with project.through(name) as view:
-            there = view.embeddings
-            if there is None or not set(project.store.ids()) <= set(there.ids):
+            embeddings = view.embeddings
+            if embeddings is None or not set(project.store.ids()) <= set(embeddings.ids):
                 view.embed(progress=progress)
     protocol = protocol or Protocol(backbone_shots(project, labels), 10)
     protocol = replace(protocol, classifiers=(DEFAULT,))

@@ -100,8 +100,8 @@ def put_into_use(project: ProjectCore, name: str) -> bool:
     else:
         project.store.set(TAKEN, name)
     with project.through(name) as view:
-        there = set(view.embeddings.ids) if view.embeddings else set()
-        ready = view.map is not None and set(project.store.ids()) <= there
+        embedded = set(view.embeddings.ids) if view.embeddings else set()
+        ready = view.map is not None and set(project.store.ids()) <= embedded
     if ready:
         project.use_backbone(name)
     return ready

@@ -75,8 +75,8 @@ def confounder_values(
     """
     columns = project.store.columns()
     if column not in columns:
-        there = f"there are: {', '.join(columns)}" if columns else "the images have none"
-        raise FewshotLabError(f"No image has a column {column!r}; {there}.")
+        choice = f"there are: {', '.join(columns)}" if columns else "the images have none"
+        raise FewshotLabError(f"No image has a column {column!r}; {choice}.")
     stored = {i: text for i, v in project.store.column(column).items() if (text := _text(v))}
     different = sorted(set(stored.values()))
     numbers = {text: _number(text) for text in different}
@@ -119,11 +119,11 @@ def _bands(column: str, numbers: NDArray[np.float64]) -> tuple[Callable[[float],
         edges = sorted(set(quarters.tolist()) - {numbers.min()})
         inner = [f"{low:g} to under {high:g}" for low, high in pairwise(edges)]
         names = [f"under {edges[0]:g}", *inner, f"{edges[-1]:g} and over"]
-    there = np.unique(np.searchsorted(edges, numbers, side="right"))
-    place = {int(band): k for k, band in enumerate(there)}
+    band_numbers = np.unique(np.searchsorted(edges, numbers, side="right"))
+    place = {int(band): k for k, band in enumerate(band_numbers)}
     return (
         lambda number: place[int(np.searchsorted(edges, number, side="right"))],
-        [names[band] for band in there],
+        [names[band] for band in band_numbers],
     )
 
 
@@ -132,8 +132,6 @@ def confounding_of(
     fitted: Fitted,
     training_ids: Sequence[str],
     columns: Sequence[str] | None = None,
-    *,
-    check: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
     """Return what each suspected confounder has to do with a classifier.
 
@@ -192,7 +190,6 @@ def confounding_of(
             name=fitted.name,
             parameters=fitted.parameters,
             costs=costs_of(project, fitted.class_ids),
-            check=check,
         )
         reports.append(confounding_report(result, names))
     return reports

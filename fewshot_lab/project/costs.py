@@ -141,8 +141,8 @@ def class_id(project: ProjectFolder, name: str) -> int:
     FewshotLabError
         Where there is none; those that exist are named.
     """
-    there = {row.name.casefold(): row.id for row in project.store.classes()}
-    matching_id = there.get(name.strip().casefold())
+    id_of = {row.name.casefold(): row.id for row in project.store.classes()}
+    matching_id = id_of.get(name.strip().casefold())
     if matching_id is None:
         known = ", ".join(row.name for row in project.store.classes())
         raise FewshotLabError(f"There is no class {name.strip()!r}; there are: {known or 'none'}.")
@@ -175,8 +175,10 @@ def cost_figures(
     errors: list[dict[str, Any]] = []
     by_costs = by_cost(evidence, costs)
     for k, j in np.argwhere(~np.eye(len(costs), dtype=bool) & (costs != 1)):
-        mine = evidence.take(np.flatnonzero(evidence.y == k))
-        rate, without = (_rate(e.predicted == j, e.groups) for e in (by_cost(mine, costs), mine))
+        of_class = evidence.take(np.flatnonzero(evidence.y == k))
+        rate, without = (
+            _rate(e.predicted == j, e.groups) for e in (by_cost(of_class, costs), of_class)
+        )
         words = cost_words(names[k], names[j], float(costs[k, j]))
         errors.append(
             {

@@ -91,8 +91,8 @@ def better_backbone(
                 row: dict[str, Any] = {"backbone": name, "title": card.title, "leaks": card.leaks}
                 X, parts, each = _embedded(view, ids, within, progress)
                 row["seconds_per_image"] = each or speeds.get(name, 0.0)
-                there = set(view.embeddings.ids) if view.embeddings else set()
-            row["missing"] = len(set(project.store.ids()) - there)
+                embedded = set(view.embeddings.ids) if view.embeddings else set()
+            row["missing"] = len(set(project.store.ids()) - embedded)
             progress("comparing", len(rates), len(wanted) + 1)
             fitted = _fitted(X, y, parts, groups)
             rates[name] = hits(fitted)
@@ -194,8 +194,8 @@ def _spread(y: NDArray[np.int64]) -> NDArray[np.int64]:
     order = np.random.default_rng(0).permutation(len(y))
     rank = np.empty(len(y), dtype=np.int64)
     for k in np.unique(y):
-        mine = order[y[order] == k]
-        rank[mine] = np.arange(len(mine))
+        of_class = order[y[order] == k]
+        rank[of_class] = np.arange(len(of_class))
     return np.sort(np.argsort(rank, kind="stable")[:LABELLED])
 
 
@@ -267,7 +267,9 @@ def _judge(
     own = rates[rows[0]["backbone"]]
     held = ~np.isnan(own)
     level = 1 - 0.05 / max(1, len(rows) - 1)
-    together = None if groups is None else np.asarray(groups)[held].astype(str)
+    groups_held = None if groups is None else np.asarray(groups)[held].astype(str)
     for row in rows[1:]:
-        gain = paired_gain(y[held], rates[row["backbone"]][held] - own[held], together, level=level)
+        gain = paired_gain(
+            y[held], rates[row["backbone"]][held] - own[held], groups_held, level=level
+        )
         row |= {"gain": gain.value, "low": gain.low, "high": gain.high}

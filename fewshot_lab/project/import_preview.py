@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from fewshot_lab.images import is_tile_grid
 from fewshot_lab.progress import Progress, silent
-from fewshot_lab.project.base import CLIPS
+from fewshot_lab.project.arrivals import new_files
 from fewshot_lab.project.codes import Codes
 from fewshot_lab.project.slides import GRIDS
-from fewshot_lab.words import duration, plural
+from fewshot_lab.words import count, duration, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.embeddings import ImageItem
@@ -48,6 +48,11 @@ class PreviewedVolume:
     chosen: int
     spacing: float | None
     notes: tuple[str, ...]
+
+    def cells(self) -> list[str]:
+        """Return path, slices, chosen ones, distance and notes, as a table shows them."""
+        apart = "" if self.spacing is None else f"{self.spacing:.3g} mm"
+        return [self.path, count(self.slices), count(self.chosen), apart, " ".join(self.notes)]
 
 
 @dataclass(frozen=True)
@@ -139,15 +144,10 @@ def preview_import(
         SliceStep,
         Tiling,
         VolumeRules,
-        clip_files,
         import_roots,
-        is_clip,
-        plan_clip,
         scan,
     )
 
-    rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
-    known = project.store.known_sources()
     candidates: list[Candidate] = []
     refused: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory() as unpacked:
@@ -155,7 +155,7 @@ def preview_import(
             source,
             columns=columns,
             roots=import_roots(project.folder),
-            volumes=rules,
+            volumes=VolumeRules(slice_step or SliceStep(), Codes(project.store).of),
             extract_to=Path(unpacked),
             tiling=tiling or Tiling(),
             grids=Path(unpacked) / GRIDS,
@@ -167,44 +167,46 @@ def preview_import(
                 candidates.append(item)
             else:
                 refused.append((item.path, item.reason))
-        chosen: dict[str, int] = {}
-        for candidate in candidates:
-            code = str(candidate.meta.get(VOLUME, ""))
-            chosen[code] = chosen.get(code, 0) + 1
-        described = {
-            clip.video: project.stored(clip.file) for clip in clip_files(project.folder / CLIPS)
-        }
-        new = [
-            c for c in candidates if (described.get(c.file, _source(c.file)), c.frame) not in known
-        ]
-        files = {c.file: c.path.rpartition("#")[0] for c in candidates if "#" in c.path}
-        plans = [
-            plan_clip(path, file, clips or ClipSettings())
-            for file, path in files.items()
-            if is_clip(file)
-        ]
-        frames = Counter(c.file for c in new)
-        clip_files_met = {plan.file for plan in plans}
-        others = [c for c in new if c.file not in clip_files_met]
-        each = _seconds_each(project, others, embedding=embedding)
-        seconds = None if each is None else each * len(others)
-        if moving := [plan for plan in plans if plan.taken and frames[plan.file]]:
-            one = seconds_to_embed(project) if embedding else 0.0
-            of_clips = sum(
-                p.seconds + (p.seconds_to_embed(one) if embedding else 0) for p in moving
-            )
-            seconds = (seconds or 0.0) + of_clips
+        new_file = new_files(project)
+        new = [each for each in candidates if new_file(each) is not None]
+        plans = _clip_plans(candidates, clips or ClipSettings())
+        seconds = _seconds(project, new, plans, embedding=embedding)
+    chosen = Counter(str(each.meta.get(VOLUME, "")) for each in candidates)
     return ImportPreview(
         images=len(candidates),
-        slides=len({c.file for c in candidates if is_tile_grid(c.file)}),
+        slides=len({each.file for each in candidates if is_tile_grid(each.file)}),
         known=len(candidates) - len(new),
-        volumes=[_previewed(volume, chosen.get(volume.code, 0)) for volume in scanned.volumes],
+        volumes=[_previewed(volume, chosen[volume.code]) for volume in scanned.volumes],
         skipped=scanned.skipped,
         localizers=scanned.localizers,
         refused=refused,
         seconds=seconds,
         clips=plans,
     )
+
+
+def _clip_plans(candidates: Sequence[Candidate], settings: ClipSettings) -> list[ClipPlan]:
+    from fewshot_lab.images import is_clip, plan_clip
+
+    files = {each.file: each.path.rpartition("#")[0] for each in candidates if "#" in each.path}
+    return [plan_clip(path, file, settings) for file, path in files.items() if is_clip(file)]
+
+
+def _seconds(
+    project: ProjectCore, new: Sequence[Candidate], plans: Sequence[ClipPlan], *, embedding: bool
+) -> float | None:
+    """Return how long what is new takes: clips by their facts, all else by a sample."""
+    of_clips = {plan.file for plan in plans}
+    others = [each for each in new if each.file not in of_clips]
+    each = _seconds_each(project, others, embedding=embedding)
+    seconds = None if each is None else each * len(others)
+    frames = {candidate.file for candidate in new}
+    if moving := [plan for plan in plans if plan.taken and plan.file in frames]:
+        one = seconds_to_embed(project) if embedding else 0.0
+        seconds = (seconds or 0.0) + sum(
+            plan.seconds + (plan.seconds_to_embed(one) if embedding else 0) for plan in moving
+        )
+    return seconds
 
 
 def seconds_per_tile(project: ProjectCore, slide: FoundSlide, tiling: Tiling) -> float | None:
@@ -247,11 +249,6 @@ def _embedding_seconds(project: ProjectCore, items: Sequence[ImageItem]) -> floa
     with tempfile.TemporaryDirectory() as folder:
         report = embed(list(items), project.backbone, Path(folder))
     return 1 / report.images_per_second if report.done and report.images_per_second else 0.0
-
-
-def _source(file: Path) -> str:
-    """Return how the database would name a file; a slide's grid has its name by what it says."""
-    return f"{GRIDS}/{file.name}" if is_tile_grid(file) else str(file)
 
 
 def _previewed(volume: Volume, chosen: int) -> PreviewedVolume:

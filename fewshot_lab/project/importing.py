@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,25 +75,25 @@ def import_images(
     """
     from fewshot_lab.images import SliceStep, Tiling, VolumeRules, import_roots, scan
 
-    tiling = tiling or Tiling()
     sources = [Path(source)] if isinstance(source, (Path, str)) else list(source)
-    roots = import_roots(project.folder)
-    rules = VolumeRules(slice_step or SliceStep(), Codes(project.store).of)
+    look = partial(
+        scan,
+        columns=columns,
+        roots=import_roots(project.folder),
+        volumes=VolumeRules(slice_step or SliceStep(), Codes(project.store).of),
+        tiling=tiling or Tiling(),
+        grids=project.folder / GRIDS,
+        clips=clips,
+    )
     try:
-        check_quota(project, sources, columns, roots, rules, tiling, clips, copy=copy)
-        candidates = scan(
+        check_quota(project, sources, look, copy=copy)
+        candidates = look(
             sources if len(sources) > 1 else sources[0],
             reference_labels=reference_labels,
-            columns=columns,
             group_field=group_field,
-            roots=roots,
             extract_to=project.folder / "images",
-            volumes=rules,
-            progress=progress,
-            tiling=tiling,
-            grids=project.folder / GRIDS,
-            clips=clips,
             clip_folder=project.folder / CLIPS,
+            progress=progress,
         )
     except Stopped:
         raise

@@ -140,10 +140,10 @@ def search_pairs(
 def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: EmbeddedProject) -> Near:
     """Return the same with pairs of copies, among the others or beside them."""
     row = {image_id: k for k, image_id in enumerate(near.ids)}
-    there = [sorted((row[a], row[b])) for a, b in copies if a in row and b in row]
-    if not there:
+    copied_pairs = [sorted((row[a], row[b])) for a, b in copies if a in row and b in row]
+    if not copied_pairs:
         return near
-    copy_pairs = np.array(there, dtype=np.int64)
+    copy_pairs = np.array(copied_pairs, dtype=np.int64)
     n = len(near.ids)
     known = np.isin(copy_pairs @ [n, 1], near.pairs @ [n, 1])
     more = copy_pairs[~known]

@@ -183,8 +183,8 @@ class Project(ProjectCore):
         as_path = Path(name)
         folder = as_path if as_path.is_absolute() else existing(str(name), home)
         if not (folder / MARKER).exists():
-            there = [p.name for p in folders(home)]
-            known = f" There are: {', '.join(there[:10])}." if there else " There are none yet."
+            names = [p.name for p in folders(home)]
+            known = f" There are: {', '.join(names[:10])}." if names else " There are none yet."
             raise NoProject(f"There is no project named {str(name)!r}.{known}")
         return cls(folder, Store.open(*database(folder)))
 

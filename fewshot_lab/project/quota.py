@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.project.base import CLIPS
+from fewshot_lab.project.arrivals import new_files
 from fewshot_lab.project.kept_images import png_of
-from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import count, plural, size
 
 if TYPE_CHECKING:
-    from fewshot_lab.images import ClipSettings, ImportRoots, ManifestColumns, Tiling, VolumeRules
+    from fewshot_lab.images import Scan
     from fewshot_lab.project.training import ProjectCore
 
 _IMAGES, _GB = "FEWSHOT_LAB_QUOTA_IMAGES", "FEWSHOT_LAB_QUOTA_GB"
@@ -75,23 +74,22 @@ def bytes_on_disk(folder: Path) -> int:
 def check_quota(
     project: ProjectCore,
     sources: Sequence[Path],
-    columns: ManifestColumns | None,
-    roots: ImportRoots,
-    rules: VolumeRules,
-    tiling: Tiling,
-    clips: ClipSettings | None,
+    look: Callable[..., Scan],
     *,
     copy: bool,
 ) -> None:
-    """Raise :class:`FewshotLabError` where what an import would bring in does not fit."""
+    """Raise :class:`FewshotLabError` where what an import would bring in does not fit.
+
+    ``look`` lists the pictures of a source, as the import will.
+    """
     quota = quota_of(project)
     if quota == Quota():
         return
-    images, n_bytes = _incoming(project, sources, columns, roots, rules, tiling, clips, copy=copy)
-    there = len(project.store.ids())
-    if quota.images is not None and images and there + images > quota.images:
+    images, n_bytes = _incoming(project, sources, look, copy=copy)
+    n_images = len(project.store.ids())
+    if quota.images is not None and images and n_images + images > quota.images:
         raise FewshotLabError(
-            f"This project may hold {plural(quota.images, 'image')} and has {count(there)}: "
+            f"This project may hold {plural(quota.images, 'image')} and has {count(n_images)}: "
             f"{count(images)} more do not fit. Nothing was imported; import fewer, or ask whoever "
             "runs the server for a larger quota."
         )
@@ -113,25 +111,24 @@ def check_quota(
 def _incoming(
     project: ProjectCore,
     sources: Sequence[Path],
-    columns: ManifestColumns | None,
-    roots: ImportRoots,
-    rules: VolumeRules,
-    tiling: Tiling,
-    clips: ClipSettings | None,
+    look: Callable[..., Scan],
     *,
     copy: bool,
 ) -> tuple[int, int]:
     """Return how many images that are not known yet would come, and the bytes to be stored."""
-    from fewshot_lab.images import Candidate, clip_files, scan
+    from fewshot_lab.images import Candidate
 
-    known = project.store.known_sources()
-    described = {clip.video: clip.file for clip in clip_files(project.folder / CLIPS)}
-    unpacked, grids = project.folder / "images", project.folder / GRIDS
+    new_file = new_files(project)
+    unpacked = project.folder / "images"
     images = n_bytes = 0
     for source in sources:
         if source.suffix.lower() in (".zip", ".npz"):
+            known = project.store.known_sources()
             before = sum(Path(file).is_relative_to(unpacked / source.name) for file, _ in known)
-            more = scan(source, roots=roots, extract_to=unpacked).total - before
+            inside = look(
+                source, extract_to=unpacked, columns=None, volumes=None, tiling=None, clips=None
+            )
+            more = inside.total - before
             if more > 0:
                 images += more
                 with zipfile.ZipFile(source) as archive:
@@ -139,19 +136,8 @@ def _incoming(
             continue
         stored = copy or source.is_relative_to(project.folder)
         new: dict[Path, list[int]] = {}
-        for candidate in scan(
-            source,
-            columns=columns,
-            roots=roots,
-            volumes=rules,
-            tiling=tiling,
-            grids=grids,
-            clips=clips,
-        ):
-            if not isinstance(candidate, Candidate):
-                continue
-            file = described.get(candidate.file, candidate.file)
-            if (project.stored(file), candidate.frame) not in known:
+        for candidate in look(source):
+            if isinstance(candidate, Candidate) and (file := new_file(candidate)) is not None:
                 images += 1
                 new.setdefault(file, []).append(candidate.frame)
         if stored:

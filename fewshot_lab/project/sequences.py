@@ -64,9 +64,9 @@ class SliceSequence:
         """Return the places that can be looked at: images, and files that are still there."""
         from fewshot_lab.images import pixel_file
 
-        there = {place.file for place in self.places if not place.image_id}
-        there = {file for file in there if pixel_file(file).is_file()}
-        return [k for k, p in enumerate(self.places) if p.image_id or p.file in there]
+        files = {place.file for place in self.places if not place.image_id}
+        files = {file for file in files if pixel_file(file).is_file()}
+        return [k for k, p in enumerate(self.places) if p.image_id or p.file in files]
 
 
 def keep_sequences(project: ProjectFolder, volumes: Iterable[Volume]) -> None:

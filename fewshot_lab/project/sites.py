@@ -48,8 +48,8 @@ class Sites:
         """
         columns = self._project.store.columns()
         if column and column not in columns:
-            there = f"there are: {', '.join(columns)}" if columns else "the images have none"
-            raise FewshotLabError(f"No image has a column {column!r}; {there}.")
+            choice = f"there are: {', '.join(columns)}" if columns else "the images have none"
+            raise FewshotLabError(f"No image has a column {column!r}; {choice}.")
         self._project.store.set("site_column", column)
         self._changed()
 

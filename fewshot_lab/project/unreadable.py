@@ -19,8 +19,8 @@ class UnreadableImages(FewshotLabError):  # noqa: N818
     """
 
     def __init__(self, report: EmbedReport, stays: str) -> None:
-        there = report.done + report.skipped
-        what = f"{len(report.failed):,} of {len(report.failed) + there:,} images"
+        n_readable = report.done + report.skipped
+        what = f"{len(report.failed):,} of {len(report.failed) + n_readable:,} images"
         path, reason = report.failed[0]
         sentence = f"{what} could not be read. {stays}".strip()
         super().__init__(

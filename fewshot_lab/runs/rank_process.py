@@ -14,7 +14,7 @@ from typing import Any
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import read_json
 from fewshot_lab.jobs import STOP, Report, read_spec, worker
-from fewshot_lab.processors import processors
+from fewshot_lab.processors import keep_to_share, processors
 from fewshot_lab.progress import Progress
 from fewshot_lab.runs.rank_notes import (
     LostProcess,
@@ -110,10 +110,13 @@ def _train(
         train,
     )
 
+    device = str(spec.get("device", "cpu"))
+    if device == "cpu":
+        keep_to_share()
     asked = int(os.environ.get("OMP_NUM_THREADS") or 0)
     torch.set_num_threads(asked or min(torch.get_num_threads(), processors()))
     recipe, images = Recipe.from_dict(spec["recipe"]), read_images(folder)
-    with process_group(str(spec.get("device", "cpu")), lost=lost) as mine, ExitStack() as stack:
+    with process_group(device, lost=lost) as mine, ExitStack() as stack:
         if mine.world > 1:
             stack.enter_context(ending_told(folder, mine.rank))
         crowded = False

@@ -64,11 +64,13 @@ def draw_units(
         while asked < share and left.any():
             of = left.sum()
             picked = int(np.searchsorted(np.cumsum(left), rng.random() * of, side="right"))
-            mine = rng.permutation(rows[unit == picked])
-            most = 1 if take is None else int(take[mine[0]])
-            mine = mine[: min(most, share - asked)] if len(units) else mine[:most]
-            units.append((mine, int(size[picked]), int(of), float((left**2).sum() / of)))
-            asked += len(mine)
+            rows_of_unit = rng.permutation(rows[unit == picked])
+            most = 1 if take is None else int(take[rows_of_unit[0]])
+            rows_of_unit = (
+                rows_of_unit[: min(most, share - asked)] if len(units) else rows_of_unit[:most]
+            )
+            units.append((rows_of_unit, int(size[picked]), int(of), float((left**2).sum() / of)))
+            asked += len(rows_of_unit)
             left[picked] = 0
         if units:
             out.append((int(name), units))

@@ -53,8 +53,8 @@ def difference(
         variances.append(float((weight**2 * smooth * (1 - smooth) / n[side]).sum()))
         influence = np.zeros(len(hits[side]))
         for k, w, p, m in zip(shared, weight, share, n[side], strict=True):
-            mine = kinds[side] == k
-            influence[mine] = w * (hits[side][mine] - p) / m
+            in_class = kinds[side] == k
+            influence[in_class] = w * (hits[side][in_class] - p) / m
         influences.append(influence if side == 0 else -influence)
     factor = 1.0
     if groups is not None:

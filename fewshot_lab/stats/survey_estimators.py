@@ -260,9 +260,9 @@ def _few_clusters(k_of: NDArray[np.int64], part: Float, each: Float, sample: Sam
     """
     more = 0.0
     for k in range(len(each)):
-        mine = k_of == k
-        having = sample.inside(mine.astype(np.float64))
-        z = np.bincount(sample.cluster, part * mine, minlength=len(sample.stratum))
+        in_class = k_of == k
+        having = sample.inside(in_class.astype(np.float64))
+        z = np.bincount(sample.cluster, part * in_class, minlength=len(sample.stratum))
         own = sample.variance(z.astype(np.float64))
         more += own * (sample.inflation(having) - 1) if having > 1 else float(each[k]) - own
     return more

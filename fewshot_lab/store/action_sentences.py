@@ -54,7 +54,6 @@ def label_values(
 
     if batch.class_of is not None:
         answers: dict[Any, tuple[str, int | None]] = {}
-        answers = {}
         for image_id in image_ids:
             value = batch.class_of.get(image_id)
             if value not in answers:

@@ -44,11 +44,11 @@ class AuditSet:
             ordinals = ordinals_of(connection, list(dict.fromkeys(ids)))
             if lost := [image_id for image_id in ids if image_id not in ordinals]:
                 raise FewshotLabError(f"There is no image with the id “{lost[0]}” in this project.")
-            there: set[int] = set()
+            drawn: set[int] = set()
             for some in chunks(list(ordinals.values())):
                 query = select(audit_images.c.image).where(audit_images.c.image.in_(some))
-                there.update(connection.scalars(query))
-            new = [ordinal for ordinal in ordinals.values() if ordinal not in there]
+                drawn.update(connection.scalars(query))
+            new = [ordinal for ordinal in ordinals.values() if ordinal not in drawn]
             if not new:
                 return
             draw = next_key(connection, audit_draws.c.id)

@@ -95,11 +95,11 @@ class Classes:
         if not names:
             return []
         with self._database.write() as connection:
-            there = len(in_order(class_states(connection)))
-            if there + len(names) > MAX_CLASSES:
+            n_classes = len(in_order(class_states(connection)))
+            if n_classes + len(names) > MAX_CLASSES:
                 raise FewshotLabError(
-                    f"{len(names):,} new classes beside {there} are too many: {MAX_CLASSES} are "
-                    f"the most. The first are {', '.join(names[:3])}: are these classes?"
+                    f"{len(names):,} new classes beside {n_classes} are too many: {MAX_CLASSES} "
+                    f"are the most. The first are {', '.join(names[:3])}: are these classes?"
                 )
             return [_add(connection, Author(annotator), name, None) for name in names]
 

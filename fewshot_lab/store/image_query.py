@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from fewshot_lab.store.image_rows import ImageRow
 from fewshot_lab.store.schema import files, images
@@ -60,3 +61,9 @@ def image_rows(connection: Connection, ids: Sequence[str] | None) -> dict[str, I
                 ordinal=ordinal,
             )
     return by_id
+
+
+def files_in_use(*columns: Any) -> Select[Any]:
+    """Return a query of files with their images, without files that hold another picture now."""
+    in_use = select(*columns).select_from(files)
+    return in_use.join(images, images.c.ordinal == files.c.image).where(files.c.replaced == 0)

@@ -9,10 +9,12 @@ from sqlalchemy import func, or_, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import Database, chunks
-from fewshot_lab.store.image_query import image_rows
+from fewshot_lab.store.image_query import files_in_use, image_rows
 from fewshot_lab.store.image_rows import FileRow, ImageRow
 from fewshot_lab.store.schema import files, images
 from fewshot_lab.tables import spellings
+
+_OWN = {"group": images.c.grp, "reference": images.c.reference}
 
 
 class Images:
@@ -92,11 +94,7 @@ class Images:
         """Return the images whose paths end in names, where each name is of one image alone."""
         wanted = {unicodedata.normalize("NFC", name): name for name in names}
         ids: dict[str, set[str]] = {}
-        query = (
-            select(files.c.path, images.c.id)
-            .join(images, images.c.ordinal == files.c.image)
-            .where(files.c.replaced == 0)
-        )
+        query = files_in_use(files.c.path, images.c.id)
         with self._database.read() as connection:
             for path, image_id in connection.execute(query):
                 if name := wanted.get(path.rpartition("/")[2]):
@@ -111,12 +109,9 @@ class Images:
                 as_stored = {unicodedata.normalize("NFC", name): name for name in some}
                 by_id = select(images.c.id).where(images.c.id.in_(some))
                 ids.update((i, i) for i in connection.scalars(by_id))
-                query = (
-                    select(files.c.path, files.c.source, files.c.source_frame, images.c.id)
-                    .join(images, images.c.ordinal == files.c.image)
-                    .where(files.c.replaced == 0)
-                    .where(or_(files.c.path.in_(list(as_stored)), files.c.source.in_(some)))
-                )
+                query = files_in_use(
+                    files.c.path, files.c.source, files.c.source_frame, images.c.id
+                ).where(or_(files.c.path.in_(list(as_stored)), files.c.source.in_(some)))
                 for path, source, frame, image_id in connection.execute(query):
                     name = as_stored.get(path, source)
                     if path not in as_stored and frame != 0:
@@ -143,11 +138,7 @@ class Images:
     def ids_of_sources(self, sources: Iterable[str]) -> dict[tuple[str, int], str]:
         """Return the ids of the images that came from some files, by file and frame."""
         ids: dict[tuple[str, int], str] = {}
-        query = (
-            select(files.c.source, files.c.source_frame, images.c.id)
-            .join(images, images.c.ordinal == files.c.image)
-            .where(files.c.replaced == 0)
-        )
+        query = files_in_use(files.c.source, files.c.source_frame, images.c.id)
         with self._database.read() as connection:
             for some in chunks(list(sources)):
                 for source, frame, image_id in connection.execute(
@@ -159,11 +150,8 @@ class Images:
     def sources_of(self, ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
         """Return the files and frames that images came from, by id, in their order."""
         places: dict[str, list[tuple[str, int]]] = {}
-        query = (
-            select(images.c.id, files.c.source, files.c.source_frame)
-            .join(files, files.c.image == images.c.ordinal)
-            .where(files.c.replaced == 0)
-            .order_by(files.c.seq)
+        query = files_in_use(images.c.id, files.c.source, files.c.source_frame).order_by(
+            files.c.seq
         )
         with self._database.read() as connection:
             for some in chunks(list(ids)):
@@ -182,9 +170,8 @@ class Images:
     def sources_ending(self, suffix: str, image_id: str | None = None) -> dict[str, str]:
         """Return the first source with an ending of the images that have one (or of one), by id."""
         query = (
-            select(images.c.id, files.c.source)
-            .join(images, images.c.ordinal == files.c.image)
-            .where(files.c.source.endswith(suffix, autoescape=True), files.c.replaced == 0)
+            files_in_use(images.c.id, files.c.source)
+            .where(files.c.source.endswith(suffix, autoescape=True))
             .order_by(files.c.seq.desc())
         )
         if image_id is not None:
@@ -201,9 +188,8 @@ class Images:
     def frames_of(self, source: str) -> list[tuple[int, str]]:
         """Return frame and image id of all images that came from one file, by frame."""
         query = (
-            select(files.c.source_frame, images.c.id)
-            .join(images, images.c.ordinal == files.c.image)
-            .where(files.c.source == source, files.c.replaced == 0)
+            files_in_use(files.c.source_frame, images.c.id)
+            .where(files.c.source == source)
             .order_by(files.c.source_frame)
         )
         with self._database.read() as connection:
@@ -224,9 +210,8 @@ class Images:
             one = select(images.c.ordinal).where(images.c.id == image_id)
             several = several.where(files.c.image == one.scalar_subquery())
         query = (
-            select(images.c.id, files.c.file, files.c.frame)
-            .join(images, images.c.ordinal == files.c.image)
-            .where(files.c.replaced == 0, files.c.image.in_(several))
+            files_in_use(images.c.id, files.c.file, files.c.frame)
+            .where(files.c.image.in_(several))
             .order_by(files.c.seq)
         )
         spare: dict[str, list[tuple[str, int]]] = {}
@@ -265,12 +250,17 @@ class Images:
                 names.update(dict.fromkeys(json.loads(meta)))
         return list(names)
 
+    def has_any(self, name: str) -> bool:
+        """Say whether any image has a "group" or a "reference"."""
+        query = select(images.c.ordinal).where(_OWN[name].is_not(None)).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def column(self, name: str) -> dict[str, str | float]:
         """Return a metadata column by image id, also "group" and "reference"."""
-        own = {"group": images.c.grp, "reference": images.c.reference}
         with self._database.read() as connection:
-            if name in own:
-                query = select(images.c.id, own[name]).where(own[name].is_not(None))
+            if name in _OWN:
+                query = select(images.c.id, _OWN[name]).where(_OWN[name].is_not(None))
                 return {row[0]: row[1] for row in connection.execute(query)}
             stored = select(images.c.id, images.c.meta).where(images.c.meta.is_not(None))
             values, parsed = {}, {}

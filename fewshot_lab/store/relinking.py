@@ -32,7 +32,7 @@ class Relinking:
         where = files.c.replaced == 0
         with self._database.write() as connection:
             for some in chunks(list(moves)):
-                there = {
+                existing = {
                     (row.source, row.source_frame, row.image, row.path): row.seq
                     for new in chunks([moves[old] for old in some])
                     for row in connection.execute(
@@ -42,7 +42,7 @@ class Relinking:
                 query = select(files).where(where, files.c.source.in_(some))
                 for row in connection.execute(query).all():
                     new_source = moves[row.source]
-                    again = there.get((new_source, row.source_frame, row.image, row.path))
+                    again = existing.get((new_source, row.source_frame, row.image, row.path))
                     if again is not None:
                         connection.execute(delete(files).where(files.c.seq == again))
                     values = {"source": new_source}

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
+from fewshot_lab.files import while_unchanged
 from fewshot_lab.images import (
     ALL,
     CHANGES,
@@ -42,13 +42,9 @@ ACCENT = "#2DB5A5"
 Clips = tuple[tuple[str, Path], ...]
 
 
+@while_unchanged(64)
 def clips_at(path: Path) -> Clips:
     """Return the videos, cine loops and animations of a file or folder."""
-    return _clips_then(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _clips_then(path: Path, changed: int) -> Clips:
     return tuple(find_clips([path]))
 
 
@@ -128,12 +124,12 @@ def _draw_boxes(
     """Show a frame on which boxes are drawn, and what is written in the video; return the boxes."""
     kept = st.session_state["fl-clip-boxes"]
     try:
-        frame = blackened(_frame(file, at, file.stat().st_mtime_ns).copy(), settings.boxes_of(name))
+        frame = blackened(_frame(file, at).copy(), settings.boxes_of(name))
     except (UnreadableImage, OSError) as error:
         with picture:
             alert(f"{name}: {error}")
         return []
-    plan = _plan(name, file, settings)
+    plan = _plan(file, name, settings)
     turn = st.session_state.setdefault("fl-clip-turn", 0)
     with picture:
         event = st.plotly_chart(
@@ -231,7 +227,7 @@ def covers(box: Box, mark: Box) -> bool:
 
 
 def _costs(project: Project, clips: Clips, settings: ClipSettings, shown: str) -> None:
-    plans = [_plan(path, file, settings) for path, file in clips[:LOOKED_AT]]
+    plans = [_plan(file, path, settings) for path, file in clips[:LOOKED_AT]]
     for plan in plans:
         if plan.facts is None and plan.path != shown:  # said where its frame would be
             alert(f"{plan.path}: {plan.trouble}")
@@ -269,18 +265,12 @@ def _backbone_seconds(project: Project) -> float:
     return _measured[key]
 
 
-def _plan(path: str, file: Path, settings: ClipSettings) -> ClipPlan:
-    return _plan_then(path, file, settings, file.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _plan_then(path: str, file: Path, settings: ClipSettings, changed: int) -> ClipPlan:
+@while_unchanged(256)
+def _plan(file: Path, path: str, settings: ClipSettings) -> ClipPlan:
     return plan_clip(path, file, settings)
 
 
-@lru_cache(maxsize=8)
-def _frame(file: Path, at: float, changed: int) -> Image.Image:
-    return first_frame(file, at)
+_frame = while_unchanged(8)(first_frame)
 
 
 def clip_arguments(settings: ClipSettings) -> list[str]:

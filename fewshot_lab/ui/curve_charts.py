@@ -68,6 +68,13 @@ def band(
     )
 
 
+def band_of(chart: go.Figure, rows: Sequence[dict[str, Any]], x: str, **how: Any) -> None:
+    """Draw the balanced accuracy of rows with its interval; see :func:`band`."""
+    low, high = zip(*(row["interval"] for row in rows), strict=True)
+    value = [row["balanced_accuracy"] for row in rows]
+    band(chart, [row[x] for row in rows], value, low, high, **how)
+
+
 def _percentages(shares: Sequence[float]) -> list[float]:
     return [100 * share if share is not None else math.nan for share in shares]
 

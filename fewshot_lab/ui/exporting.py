@@ -17,6 +17,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.stats import Interval
 from fewshot_lab.ui import other_tools, pages, report_form, work
 from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.glossary import explained
 from fewshot_lab.ui.newest_snapshot import newest_snapshot
 from fewshot_lab.ui.on_error import sentences
@@ -85,7 +86,7 @@ def show(project: Project) -> None:
     st.divider()
     st.header("Bundles")
     if not bundles:
-        st.html('<div class="fl-muted">None has been written yet.</div>')
+        muted("None has been written yet.")
     for number, bundle in enumerate(bundles):
         with sentences():
             row(project, bundle, number)
@@ -155,7 +156,7 @@ def licence(project: Project) -> bool:
     card = project.backbone.card
     asked = conditions(card.title, card.licence, card.licence_class)
     if asked:
-        st.html(f'<div class="fl-muted">{escape(asked)}</div>')
+        muted(asked)
     if not must_be_accepted(card.licence_class):
         return True
     return st.checkbox("I know this licence and keep to it", key=f"fl-licence-{card.name}")
@@ -164,10 +165,10 @@ def licence(project: Project) -> bool:
 def report(project: Project, *, ready: bool, busy: bool) -> None:
     """Draw the report: writing it, and the one written last."""
     st.header("Report")
-    st.html(
-        '<div class="fl-muted">One page with every figure and its interval, the learning curve, '
-        "the leak check, calibration, agreement, versions and a hash of the label log: to read, to "
-        "print, to publish from.</div>"
+    muted(
+        "One page with every figure and its interval, the learning curve, the leak check, "
+        "calibration, agreement, versions and a hash of the label log: to read, to print, to "
+        "publish from."
     )
     if work.is_busy(project, "report"):
         return
@@ -180,7 +181,7 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
         if path.exists():
             name = f"{project.name}-report.html"
             download(path, "Download the report", key="fl-report-file", name=name)
-            st.html(f'<span class="fl-muted">{written(path)}</span>')
+            muted(written(path))
 
 
 def report_path(project: Project) -> Path:

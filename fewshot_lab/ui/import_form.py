@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling, named_dicom
+from fewshot_lab.images import Tiling, named_dicom
 from fewshot_lab.pacs import is_set_up
 from fewshot_lab.project import Project
 from fewshot_lab.ui import cards, pages, sources, visitor, work
@@ -181,8 +181,8 @@ def ask_reference() -> bool:
 def say_what_follows(project: Project) -> None:
     """Say what happens after the import, and with which backbone."""
     backbone = project.backbone
-    there = len(project.store.ids())
-    also = f" The {count(there)} images that are there stay as they are." if there else ""
+    n_images = len(project.store.ids())
+    also = f" The {count(n_images)} images that are there stay as they are." if n_images else ""
     if apart(project):
         also = " They become a project of their own; the demo stays as it is."
     muted(
@@ -212,32 +212,11 @@ def receiving(project: Project, source: sources.Source | None = None) -> Project
     return project_named(cards.make(title, project.backbone_name))
 
 
-def start(
-    project: Project,
-    paths: list[Path],
-    *,
-    reference_labels: bool = False,
-    copy: bool = False,
-    group_field: str | None = None,
-    columns: ManifestColumns | None = None,
-    tiling: Tiling | None = None,
-    clips: ClipSettings | None = None,
-    slices: SliceStep | None = None,
-) -> None:
-    """Start the import job and show it."""
+def start(project: Project, paths: list[Path], **how: Any) -> None:
+    """Start the import job and show it; ``how`` as for :func:`sources.import_arguments`."""
     if any(not path.is_relative_to(project.folder) for path in paths):
         visitor.require_browsing()
-    arguments = sources.import_arguments(
-        paths,
-        reference_labels=reference_labels,
-        copy=copy,
-        group_field=group_field,
-        columns=columns,
-        tiling=tiling,
-        clips=clips,
-        slices=slices,
-    )
     st.session_state.pop("fl-clip-of", None)
-    work.start(project, "import", arguments)
+    work.start(project, "import", sources.import_arguments(paths, **how))
     st.session_state["fl-turn"] += 1  # the next import begins with an empty form
     pages.go("import", project.name)

@@ -1,13 +1,11 @@
 """What the last import did, and every file that was refused."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from fewshot_lab.cells import table_encoding, text_cells
+from fewshot_lab.cells import csv_bytes
 from fewshot_lab.project import Project, import_sentence
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.fragments import fragment
@@ -137,7 +135,7 @@ def files_table(
             st.caption(f"The first {LISTED}; the CSV has all of them.")
         st.download_button(
             "Download as CSV",
-            as_csv(columns, rows),
+            csv_bytes(columns, rows),
             file_name,
             "text/csv",
             key=f"fl-{file_name}",
@@ -149,12 +147,3 @@ def files_table(
 def table_html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table as HTML that scrolls where it is long or wide."""
     return fragment("projects", "files", columns, rows)
-
-
-def as_csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
-    """Return rows as CSV, with a mark that makes spreadsheets read it as UTF-8."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows(map(text_cells, rows))
-    return text.getvalue().encode(table_encoding())

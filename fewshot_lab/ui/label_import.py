@@ -1,6 +1,5 @@
 """Labels from a table: what it would do, told before it is done."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,7 @@ def show(project: Project) -> None:
     )
     if dropped is None:
         return
-    with sentences(), tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / sources.safe_path(dropped.name).name
-        table.write_bytes(dropped.getbuffer())
+    with sentences(), sources.dropped_file(dropped) as table:
         columns = _columns(table)
         preview = project.labels.preview_csv(table, session.annotator(), columns=columns)
         _preview(preview)

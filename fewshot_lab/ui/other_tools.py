@@ -1,6 +1,5 @@
 """Files for and from other tools: on the page Export, and on the page Import."""
 
-import tempfile
 from pathlib import Path
 
 import streamlit as st
@@ -86,9 +85,7 @@ def show_import(project: Project) -> None:
         return
     # Who signs in here is known; names in a file are anybody's text.
     apart = f" ({FORMATS[kind].title})" if visitor.is_signed_in() else ""
-    with sentences(), tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / sources.safe_path(dropped.name).name
-        file.write_bytes(dropped.getbuffer())
+    with sentences(), sources.dropped_file(dropped) as file:
         incoming = read_labels(project, file, kind, session.annotator(), boxes=boxes, apart=apart)
         able = _preview(project, file, incoming)
         if st.button("Take these labels", type="primary", disabled=not able, key="fl-from-store"):
@@ -131,5 +128,5 @@ def _preview(project: Project, file: Path, incoming: Incoming) -> bool:
     problems = [each.problem for each in previews.values() if each.problem]
     for problem in problems:
         alert(problem)
-    there = any(each.images for each in previews.values()) or any(of_boxes.values())
-    return there and not problems
+    any_label = any(each.images for each in previews.values()) or any(of_boxes.values())
+    return any_label and not problems

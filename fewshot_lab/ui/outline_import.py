@@ -1,8 +1,5 @@
 """Outlines drawn in QuPath as labels of tiles: what it would do, told before it is done."""
 
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
 from fewshot_lab.exchange import OutlinePreview, label_by_outlines, preview_outlines
@@ -41,9 +38,7 @@ def show(project: Project) -> None:
         format="%d %%",
         key=f"fl-outlines-least-{turn}",
     )
-    with sentences(), tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / sources.safe_path(dropped.name).name
-        file.write_bytes(dropped.getbuffer())
+    with sentences(), sources.dropped_file(dropped) as file:
         preview = preview_outlines(
             project,
             file,

@@ -1,12 +1,10 @@
 """One answer for each patient on the predict page, where paths tell who is who."""
 
-import csv
-import io
 from collections.abc import Callable
 
 import streamlit as st
 
-from fewshot_lab.cells import table_encoding, text_cells
+from fewshot_lab.cells import csv_bytes
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import GroupTally, StoredPredictions, group_finder
 from fewshot_lab.ui.evaluate.grouping import OWN, PATTERNS
@@ -41,7 +39,7 @@ def show(predictions: StoredPredictions) -> None:
         muted(how)
         st.download_button(
             "Download as CSV",
-            groups_table(tally),
+            csv_bytes(tally.header(), tally.rows()),
             "predictions.groups.csv",
             "text/csv",
             on_click="ignore",
@@ -88,12 +86,3 @@ def tallied(predictions: StoredPredictions, find: Callable[[str], str | None]) -
     for path, _ in predictions.refused:
         tally.add(path, None)
     return tally
-
-
-def groups_table(tally: GroupTally) -> bytes:
-    """Return the answers for each patient as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(tally.header())
-    writer.writerows(map(text_cells, tally.rows()))
-    return text.getvalue().encode(table_encoding())

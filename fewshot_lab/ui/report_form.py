@@ -32,13 +32,9 @@ def show(project: Project, *, ready: bool) -> None:
         "class, its probability and the images that it speaks of. They name the patient as the "
         "original does, and say that nobody has verified them. No copy stays in the project."
     )
-    job = work.active(project, (VERB,))
-    if job is not None:
-        work.show(job)
+    if work.is_busy(project, VERB):
         return
-    newest = work.latest(project, (VERB,))
-    if newest is not None:
-        work.show_ending(project, newest)
+    if (newest := work.latest(project, (VERB,))) is not None:
         _outcome(project, newest)
     if ready:
         _form(project)

@@ -49,12 +49,8 @@ def show(project: Project, index: SlideIndex, *, predicted: bool) -> None:
     """
     st.header("To other tools")
     tiles = sum(map(len, index.tiles.values()))
-    job = work.active(project, (VERB,))
-    if job is not None:
-        work.show(job)
+    if work.is_busy(project, VERB):
         return
-    if (newest := work.latest(project, (VERB,))) is not None:
-        work.show_ending(project, newest)
     muted(
         f"{plural(len(index.slides), 'slide')} with {plural(tiles, 'tile')}: about "
         f"{duration(STARTING_SECONDS + SECONDS_A_TILE * tiles)} for each kind of file."

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import while_unchanged
 from fewshot_lab.images import Tiling, TissueRule, UnreadableImage
 from fewshot_lab.images.slides import FoundSlide, open_slide
 from fewshot_lab.images.slides.preview import SlideOnView
@@ -135,7 +135,7 @@ def _look(project: Project, slides: Sequence[FoundSlide], tiling: Tiling) -> Til
     tiling = replace(tiling, tissue=TissueRule(colour, texture, share / 100))
     slide = slides[names.index(name)]
     try:
-        view = _opened(slide.file, slide.file.stat().st_mtime_ns).look(tiling, longest=SHOWN)
+        view = _opened(slide.file).look(tiling, longest=SHOWN)
     except (UnreadableImage, OSError) as error:
         alert(f"{slide.name}: {error}")
         return tiling  # the import lists it and goes on with the others
@@ -170,6 +170,6 @@ def _lacks_scale(file: Path) -> bool:
         return False
 
 
-@lru_cache(maxsize=4)
-def _opened(file: Path, changed: int) -> SlideOnView:
+@while_unchanged(4)
+def _opened(file: Path) -> SlideOnView:
     return SlideOnView(file)

@@ -2,15 +2,16 @@
 
 import os
 import re
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import while_unchanged, write_atomically
 from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling, holds_dicom
 from fewshot_lab.images.slides import FoundSlide, slides_in
 from fewshot_lab.jobs import clear_drops
@@ -93,21 +94,15 @@ def look(text: str) -> Source:
     return Source(kind, path, sentence, dicom=dicom, slides=_slides(path) if kind == "file" else ())
 
 
-def _dicom(path: Path) -> bool:
-    # The page asks with every run; what changed in a folder below is told after the next start.
-    return _dicom_then(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _dicom_then(path: Path, changed: int) -> bool:
-    return holds_dicom(path)
+# The page asks with every run; what changed in a folder below is told after the next start.
+_dicom = while_unchanged(64)(holds_dicom)
 
 
 def _missing(path: Path) -> str:
-    there = path.parent
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    return f"There is nothing at {path}; what exists is {there}."
+    existing = path.parent
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    return f"There is nothing at {path}; what exists is {existing}."
 
 
 def _folder(path: Path) -> Source:
@@ -137,12 +132,8 @@ def _folder(path: Path) -> Source:
     return Source("folder", path, sentence, folders, _dicom(path), _slides(path))
 
 
+@while_unchanged(64)
 def _slides(path: Path) -> tuple[FoundSlide, ...]:
-    return _slides_then(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _slides_then(path: Path, changed: int) -> tuple[FoundSlide, ...]:
     return tuple(slides_in([path], looks=LOOKED_INTO))
 
 
@@ -195,6 +186,15 @@ def keep_drop(
     if len(packed) == len(written):
         return packed
     return [folder, *packed]
+
+
+@contextmanager
+def dropped_file(dropped: Dropped) -> Iterator[Path]:
+    """Give what was dropped as a file, under its own name, for as long as it is looked at."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / safe_path(dropped.name).name
+        file.write_bytes(dropped.getbuffer())
+        yield file
 
 
 def safe_path(name: str) -> Path:

@@ -1,6 +1,5 @@
 """What the columns of a table of images are: asked, with its first rows to look at."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,7 @@ PREVIEWED = 5
 
 def dropped_columns(manifest: Any) -> ManifestColumns | None:
     """Ask what the columns of a dropped manifest are."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / sources.safe_path(manifest.name)
-        path.write_bytes(manifest.getbuffer())
+    with sources.dropped_file(manifest) as path:
         return choose_columns(path, manifest.name)
 
 

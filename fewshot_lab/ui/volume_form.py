@@ -1,10 +1,10 @@
 """The part of the import form that asks about DICOM and NIfTI: groups, slices, what they cost."""
 
-from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 
+from fewshot_lab.files import while_unchanged
 from fewshot_lab.images import SliceStep, holds_slices
 from fewshot_lab.project import ImportPreview, Project, preview_import
 from fewshot_lab.ui.fragments import muted
@@ -16,14 +16,10 @@ ALL, NTH, DISTANCE = "All", "Every nth", "By distance"
 LISTED = 50
 
 
+@while_unchanged(64)
 def slices_at(path: Path, clips: tuple[tuple[str, Path], ...] = ()) -> bool:
     """Say whether a file or folder holds DICOM or NIfTI that is none of these clips."""
-    return _slices_then(path, path.stat().st_mtime_ns, frozenset(file for _, file in clips))
-
-
-@lru_cache(maxsize=64)
-def _slices_then(path: Path, changed: int, clips: frozenset[Path]) -> bool:
-    return holds_slices(path, clips)
+    return holds_slices(path, frozenset(file for _, file in clips))
 
 
 def ask_group() -> str | None:
@@ -79,16 +75,7 @@ def ask_slices(project: Project, source: Path) -> SliceStep:
 
 def _show(preview: ImportPreview) -> None:
     muted(preview.sentence)
-    rows = [
-        (
-            volume.path,
-            count(volume.slices),
-            count(volume.chosen),
-            "" if volume.spacing is None else f"{volume.spacing:.3g} mm",
-            " ".join(volume.notes),
-        )
-        for volume in preview.volumes[:LISTED]
-    ]
+    rows = [volume.cells() for volume in preview.volumes[:LISTED]]
     if rows:
         st.html(table_html(("First slice", "Slices", "Chosen", "Distance", "Note"), rows))
     if len(preview.volumes) > LISTED:

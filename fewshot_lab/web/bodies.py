@@ -9,6 +9,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import LONGEST_NAME
 
 T = TypeVar("T")
+ID_LENGTH = 20
 MOST_ACTIONS = 500
 LONGEST_STATE = 8000
 """Characters of what a page's address says of its filters; browsers and proxies take no more."""
@@ -171,6 +172,11 @@ def checked_action(action: dict[str, Any]) -> LabelBody | RevertBody:
         return ACTION.validate_python(action)
     except ValidationError as error:
         raise FewshotLabError(sentence_of(error)) from None
+
+
+def ids_in(text: str) -> list[str]:
+    """Return the images that a request names, their ids in one word."""
+    return [text[at : at + ID_LENGTH] for at in range(0, len(text), ID_LENGTH)]
 
 
 def needed(value: T | None) -> T:

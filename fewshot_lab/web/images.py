@@ -22,6 +22,7 @@ from fewshot_lab.live import (
     visible_search,
 )
 from fewshot_lab.web.assets import IMMUTABLE
+from fewshot_lab.web.bodies import ID_LENGTH, ids_in
 from fewshot_lab.web.frames import pack
 from fewshot_lab.web.guard import json_answer, visibility_for, whole_number
 from fewshot_lab.web.people import opinion_rows
@@ -33,7 +34,6 @@ LARGEST_SIDE = 2400
 LOSSLESS_PIXELS = 1_000_000
 MOST_NEIGHBOURS = 500
 MOST_NAMES = 200
-ID_LENGTH = 20
 MOST_HITS = 1000
 
 
@@ -115,8 +115,7 @@ def facts(state: PageState, request: Request) -> Response:
 
 def names(state: PageState, request: Request) -> Response:
     """Answer with the file names of some images, without their folders: these may tell a class."""
-    text = request.query_params.get("images", "")
-    ids = [text[at : at + ID_LENGTH] for at in range(0, len(text), ID_LENGTH)][:MOST_NAMES]
+    ids = ids_in(request.query_params.get("images", ""))[:MOST_NAMES]
     rows = state.project.store.images(ids)
     return json_answer({"names": {row.id: PurePosixPath(row.path).name for row in rows}})
 

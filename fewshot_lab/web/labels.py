@@ -1,24 +1,29 @@
 """Labels and classes: taken in, each action exactly once; looked back on in the history."""
 
-import csv
-from io import StringIO
 from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fewshot_lab.cells import table_encoding, text_row
+from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError, Unavailable
+from fewshot_lab.export import label_table
 from fewshot_lab.live import LabellingConditions, PageState, seen_alone, visible_labels
 from fewshot_lab.store import HistoryRow, LabelAction
-from fewshot_lab.web.bodies import ActionsBody, ClassBody, LabelBody, Signed, checked_action, needed
+from fewshot_lab.web.bodies import (
+    ActionsBody,
+    ClassBody,
+    LabelBody,
+    Signed,
+    checked_action,
+    ids_in,
+    needed,
+)
 from fewshot_lab.web.guard import FRESH, json_answer, visibility_for, whole_number
 
-ID_LENGTH = 20
 HISTORY_ROWS = 50
 MOST_IMAGES_TOLD = 200
-COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine", "log")
 
 
 def actions(state: PageState, body: ActionsBody) -> Response:
@@ -70,8 +75,7 @@ def label_action(annotator: str, action: LabelBody) -> LabelAction:
     FewshotLabError
         Where its lists are not as long as its images are many.
     """
-    text = action.images
-    ids = [text[at : at + ID_LENGTH] for at in range(0, len(text), ID_LENGTH)]
+    ids = ids_in(action.images)
     lists = [action.class_of or [], *(action.shown or [])]
     if any(each and len(each) != len(ids) for each in lists):
         raise FewshotLabError("An action needs one class, and one prediction, for every image.")
@@ -175,18 +179,12 @@ def labels_csv(state: PageState, request: Request) -> Response:
     query = request.query_params
     at = whole_number(query, "at") if query.get("at") else None
     visibility = visibility_for(state, request)
-    text = StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
-    writer.writeheader()
-    log = str(state.project.store.log_head(at))  # what "verify" knows these labels again by
     rows = visible_labels(state.project, visibility, at)
-    for row in rows:
-        machine = "true" if row["machine"] else "false"  # as the other tables of labels
-        writer.writerow(text_row(row | {"machine": machine, "log": log}))
+    text = label_table(rows, str(state.project.store.log_head(at)))
     state.project.store.note("export", kind="labels", at=at)
     name = f"{state.project.name}-labels{f'-{at}' if at else ''}.csv"
     return Response(
-        text.getvalue().encode(table_encoding()),
+        text.encode(table_encoding()),
         media_type="text/csv; charset=utf-8",
         headers={**FRESH, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
     )

@@ -6,7 +6,11 @@ import pytest
 from fewshot_lab.classifiers import fit
 
 NAMES = ["stack", "lda", "logreg", "rbf-svm", "paper-svm", "paper-logreg"]
-CASES = [((20, 20), False), ((20, 12, 16), True), ((6,) * 9, False)]
+CASES = [
+    ((20, 20), False),
+    ((20, 12, 16), True),
+    pytest.param((6,) * 9, False, marks=pytest.mark.slow),
+]
 
 
 def case(blobs, sizes, positive):

@@ -42,10 +42,9 @@ def test_the_environment_file_has_every_variable_that_the_app_reads() -> None:
     assert all(name in others for name in set(named) - read)
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.cuda.yaml"])
-def test_compose_keeps_to_its_schema(name: str) -> None:
+def test_compose_keeps_to_its_schema() -> None:
     command = [program("check-jsonschema"), "--builtin-schema", "vendor.compose-spec"]
-    done = run(*command, DEPLOY / name)
+    done = run(*command, DEPLOY / "compose.yaml", DEPLOY / "compose.cuda.yaml")
     assert done.returncode == 0, done.stdout
 
 

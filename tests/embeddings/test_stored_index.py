@@ -74,7 +74,7 @@ def test_codes_that_tell_little_name_more_candidates(tmp_path: Path) -> None:
     assert recall(index, noise) == pytest.approx(index.recall, abs=0.02)
 
 
-@pytest.mark.parametrize("kind", ["ivf", "pq"])
+@pytest.mark.parametrize("kind", ["ivf", pytest.param("pq", marks=pytest.mark.slow)])
 def test_parts_put_together_are_the_whole(tmp_path: Path, vectors: Vectors, kind: str) -> None:
     build_part(tmp_path / "one", vectors, N, mark(N), kind=kind)  # type: ignore[arg-type]
     missing = [

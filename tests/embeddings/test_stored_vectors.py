@@ -92,6 +92,7 @@ print(most(16) - first)
 """
 
 
+@pytest.mark.slow
 def test_more_images_take_hardly_more_memory(tmp_path: Path) -> None:
     """16,000 embeddings of the default backbone's length after 6,000: 84 MB more on the disk."""
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]

@@ -9,10 +9,12 @@ from PIL import Image
 def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
     """Return glass with a textured, coloured disc of tissue on its left half."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
+    y, x = np.ogrid[:height, :width]
     glass = np.full((height, width, 3), 245, np.uint8)
-    coarse = rng.integers((130, 50, 110), (230, 130, 210), (-(-height // 32), -(-width // 32), 3))
-    fine = rng.integers(-10, 10, (height, width, 3))
+    coarse = rng.integers(
+        (130, 50, 110), (230, 130, 210), (-(-height // 32), -(-width // 32), 3), np.int16
+    )
+    fine = rng.integers(-10, 10, (height, width, 3), np.int16)
     tissue = (coarse.repeat(32, 0).repeat(32, 1)[:height, :width] + fine).astype(np.uint8)
     inside = (x - width / 4) ** 2 + (y - height / 2) ** 2 < (0.22 * width) ** 2
     return np.where(inside[..., None], tissue, glass)

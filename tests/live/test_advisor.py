@@ -66,7 +66,7 @@ def project(home):
     made.close()
 
 
-def wait_for(what, timeout=30):
+def wait_for(what, timeout=120):
     end = time.monotonic() + timeout
     while not (found := what()):
         assert time.monotonic() < end

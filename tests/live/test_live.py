@@ -332,6 +332,7 @@ def test_a_small_project_keeps_most_of_its_images_for_training(bench):
     assert len(b.store.audit_ids()) == 2
 
 
+@pytest.mark.slow
 def test_an_audit_that_has_enough_images_grows_only_when_asked(bench):
     b = bench(n=600)
     b.label([int(i, 16) for i in _drawn(b, 90)])

@@ -15,7 +15,7 @@ import torch
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain import newest_step, process_group
-from fewshot_lab.processors import processors
+from fewshot_lab.processors import keep_to_share, processors
 
 from .conftest import ROOT, start_ranks, train_run
 
@@ -86,6 +86,28 @@ def test_a_process_has_its_share_of_the_processors(monkeypatch):
     assert processors() == 12  # asked for, but this is no task of Slurm's
     monkeypatch.setenv("SLURM_PROCID", "1")
     assert processors() == 5
+
+
+def test_processes_on_one_machine_keep_to_processors_of_their_own(monkeypatch):
+    monkeypatch.delenv("SLURM_PROCID", raising=False)
+    monkeypatch.setattr("fewshot_lab.processors._kept_to_share", False)
+    monkeypatch.setattr("sys.platform", "linux")
+    allowed = {1, *range(4, 12)}  # 9, of which each of 4 gets two
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(allowed), raising=False)
+
+    def bind(_, some):
+        allowed.intersection_update(some)
+
+    monkeypatch.setattr(os, "sched_setaffinity", bind, raising=False)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    keep_to_share()
+    assert len(allowed) == 9
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    keep_to_share()
+    keep_to_share()
+    assert allowed == {7, 8}
+    assert processors() == 2
 
 
 def ended(ranks, seconds=60):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,15 +34,14 @@ def backbone(tmp_path_factory):
     return str(path)
 
 
-@pytest.fixture
-def project(home, tmp_path, backbone):
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory, backbone):
     """Return a project of 700 small pictures, embedded by the final layer, as shards were then."""
-    source = tmp_path / "pictures"
-    source.mkdir()
+    source = tmp_path_factory.mktemp("pictures")
     for number in range(700):
         pixels = np.random.default_rng(number).integers(0, 256, (6, 6, 3), np.uint8)
         Image.fromarray(pixels).save(source / f"{number:04d}.png")
-    with_images = Project.create("old")
+    with_images = Project.create("old", home=tmp_path_factory.mktemp("embedded"))
     with_images.import_images(source)
     with_images.embed(backbone=backbone)
     for path in with_images.embedding_folder.glob("*.safetensors"):
@@ -55,6 +55,13 @@ def project(home, tmp_path, backbone):
     ids = with_images.store.ids()
     with_images.labels.add({i: "one" if n < 30 else "two" for n, i in enumerate(ids[:60])}, "Ada")
     with_images.close()
+    return with_images.folder
+
+
+@pytest.fixture
+def project(home, embedded):
+    """Return a copy of that project."""
+    shutil.copytree(embedded, home / "old")
     opened = Project.open("old")
     yield opened
     opened.close()

@@ -22,11 +22,17 @@ def cells(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory, cells):
+    with Project.create("blood", home=tmp_path_factory.mktemp("imported"), images=cells) as made:
+        return made.folder
+
+
 @pytest.fixture
-def project(tmp_path, cells):
-    made = Project.create("blood", home=tmp_path, images=cells)
-    yield made
-    made.close()
+def project(tmp_path, imported):
+    shutil.copytree(imported, tmp_path / "blood")
+    with Project.open("blood", home=tmp_path) as opened:
+        yield opened
 
 
 def test_predictions_accepted_in_bulk_neither_train_nor_measure(project):

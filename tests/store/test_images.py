@@ -64,6 +64,7 @@ def test_rows_keep_what_was_given(store: Store) -> None:
     assert store.columns() == ["stain", "age", "Größe"]
     assert store.column("age") == {image(60): 61.5}
     assert store.column("reference") == {image(60): "band"}
+    assert store.has_any("reference") and store.has_any("group")
     assert store.column("nothing") == {}
 
 

@@ -9,9 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fewshot_lab import jobs
+from fewshot_lab.cells import csv_bytes
 from fewshot_lab.project import ImportReport, Project
 from fewshot_lab.ui.first_start import DEMO, TITLE
-from fewshot_lab.ui.import_result import as_csv, leaves_out
+from fewshot_lab.ui.import_result import leaves_out
 
 from ..dicom_series import write_series
 from .conftest import words
@@ -176,8 +177,8 @@ def test_the_sentence_leaves_out_what_did_not_happen() -> None:
 
 
 def test_the_table_opens_in_a_spreadsheet() -> None:
-    data = as_csv(("File", "Reason"), [("a,b.png", "It is empty.")])
-    assert data.decode("utf-8-sig") == 'File,Reason\r\n"a,b.png",It is empty.\r\n'
+    data = csv_bytes(("File", "Reason"), [("a,b.png", "It is empty.")])
+    assert data.decode("utf-8-sig") == 'File,Reason\n"a,b.png",It is empty.\n'
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,13 @@
 from pathlib import Path
 
 import pytest
-import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fewshot_lab import Project
-from fewshot_lab.cli.tiling_options import (
-    Mpp,
-    Overlap,
-    Saturation,
-    Seed,
-    Share,
-    SlideMpp,
-    Texture,
-    TilePx,
-    Tiles,
-    TileUm,
-    tiling_of,
-)
+from fewshot_lab.cli.options import Verbs
+from fewshot_lab.cli.tiling_options import TilingOptions
 from fewshot_lab.images import Tiling, TissueRule
 from fewshot_lab.ui.tiling_arguments import tiling_arguments
 
@@ -45,23 +33,11 @@ def test_the_job_is_told_what_the_page_asked(um, mpp, px, overlap, most, slide_m
     size = {"tile_um": um, "mpp": mpp} if px is None else {"tile_px": px}
     tiling = Tiling(**size, overlap=overlap, most=most, slide_mpp=slide_mpp, tissue=tissue)
     read: list[Tiling] = []
-    app = typer.Typer()
+    app = Verbs()
 
     @app.command()
-    def verb(
-        tile_um: TileUm = None,
-        mpp: Mpp = None,
-        tile_px: TilePx = None,
-        overlap: Overlap = None,
-        tiles: Tiles = None,
-        slide_mpp: SlideMpp = None,
-        saturation: Saturation = None,
-        texture: Texture = None,
-        share: Share = None,
-        seed: Seed = None,
-    ) -> None:
-        values = (tile_um, mpp, tile_px, overlap, tiles, slide_mpp)
-        read.append(tiling_of(*values, saturation, texture, share, seed))
+    def verb(*, options: TilingOptions) -> None:
+        read.append(options.tiling())
 
     CliRunner().invoke(app, tiling_arguments(tiling), catch_exceptions=False)
     assert read == [tiling]

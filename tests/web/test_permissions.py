@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from argon2 import PasswordHasher
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
@@ -15,7 +16,15 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from fewshot_lab import accounts
-from fewshot_lab.accounts import ACTIONS, PAGE_ACTIONS, ROLES, Role, allowed, must_be_allowed
+from fewshot_lab.accounts import (
+    ACTIONS,
+    PAGE_ACTIONS,
+    ROLES,
+    Role,
+    allowed,
+    must_be_allowed,
+    people,
+)
 from fewshot_lab.errors import Forbidden
 from fewshot_lab.live import forget
 from fewshot_lab.project import Project
@@ -44,6 +53,7 @@ PEOPLE = {"Anna": None, "Rea": "reader", "Ann": "annotator", "Sam": "senior", "O
 @pytest.fixture(scope="module")
 def home(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     patch = pytest.MonkeyPatch()
+    patch.setattr(people, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     folder = tmp_path_factory.mktemp("home")
     patch.setenv("FEWSHOT_LAB_HOME", str(folder))
     patch.setenv("FEWSHOT_LAB_SIGN_IN", "accounts")

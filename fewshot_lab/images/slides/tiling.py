@@ -4,9 +4,6 @@ from dataclasses import dataclass, field
 
 from fewshot_lab.errors import FewshotLabError
 
-DEFAULT_PX = 256
-"""Side of a tile that is chosen in pixels, where nothing is said."""
-
 
 @dataclass(frozen=True)
 class TissueRule:

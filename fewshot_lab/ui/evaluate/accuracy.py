@@ -1,5 +1,6 @@
 """The figures of a classifier, drawn from the live session's snapshot."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -10,11 +11,10 @@ from fewshot_lab.live import Snapshot
 from fewshot_lab.project import Project
 from fewshot_lab.store import ClassRow
 from fewshot_lab.ui import pages
-from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import audit_part, other_sites
-from fewshot_lab.ui.evaluate.parts import follow_labels, learning
+from fewshot_lab.ui.evaluate.parts import follow_classifier, matrix_cell
 from fewshot_lab.ui.fragments import fragment, muted
-from fewshot_lab.words import count, percent, plural
+from fewshot_lab.words import percent, plural
 
 EXPLAINED = {
     "stack": "LDA + LogReg, the average of both, each in two views of the images' features: with "
@@ -30,20 +30,14 @@ WIDE = 10  # more classes than this: the matrix gets the whole width
 
 def show(project: Project) -> None:
     """Draw the figures; until the newest labels are in them, look again every second."""
-    follow_labels(project, lambda snapshot, stale: draw(project, snapshot, stale=stale))
+    lack = "There are not enough labels to say how good the classifier is."
+    follow_classifier(project, partial(draw, project), key="empty", lack=lack)
 
 
-def draw(project: Project, snapshot: Snapshot, *, stale: bool) -> None:
+def draw(project: Project, snapshot: Snapshot) -> None:
     """Draw a snapshot: the audit first, then what came with the data, then cross-validation."""
     cv = snapshot.cv
-    if cv is None:
-        if stale:
-            learning()
-            return
-        why = snapshot.message or "There are not enough labels to say how good the classifier is."
-        if empty(why, "Label images"):
-            pages.go("label", project.name)
-        return
+    assert cv is not None
     classes = {row.id: row for row in project.store.classes(include_retired=True)}
     noun = project.splits.rule.noun
     if (drawn := st.session_state.pop("fl-drawn", None)) is not None:
@@ -116,13 +110,9 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"], project: st
     def cell(i: int, j: int) -> dict[str, Any]:
         n, share = int(cv.confusion[i, j]), cv.confusion[i, j] / max(totals[i], 1)
         target = f"cell-{cv.class_ids[i]}-{cv.class_ids[j]}"
-        return {
-            "text": count(n) if n else "·",
-            "kind": "none" if not n else "" if i == j else "wrong",
-            "share": share,
-            "title": f"{names[i]} predicted as {names[j]}: {percent(share)} of {totals[i]}",
-            "href": f"label?project={quote(project)}&open={target}" if n else "",
-        }
+        title = f"{names[i]} predicted as {names[j]}: {percent(share)} of {totals[i]}"
+        href = f"label?project={quote(project)}&open={target}"
+        return matrix_cell(n, share, right=i == j, title=title, href=href)
 
     places = range(len(names))
     rows = [[cell(i, j) for j in places] for i in places]

@@ -25,10 +25,10 @@ def show(project: Project) -> None:
     if not kinds:
         too_few("A comparison needs labels of two classes: yours, or reference labels.")
         return
-    there, busy = results_and_job(project, VERB, "backbones", draw)
+    has_result, busy = results_and_job(project, VERB, "backbones", draw)
     if busy:
         return
-    if not there:
+    if not has_result:
         muted(
             "The same labels drawn for each backbone, the same images for "
             "testing: what differs is the backbone alone."
@@ -74,12 +74,10 @@ def draw(comparison: dict[str, Any]) -> None:
         rows = sorted(
             (r for r in comparison["results"] if r["backbone"] == name), key=lambda r: r["shots"]
         )
-        curve_charts.band(
+        curve_charts.band_of(
             figure,
-            [r["shots"] for r in rows],
-            [r["balanced_accuracy"] for r in rows],
-            [r["interval"][0] for r in rows],
-            [r["interval"][1] for r in rows],
+            rows,
+            "shots",
             name=title,
             colour=colour,
             words="labels per class",

@@ -1,13 +1,13 @@
 """Patients, grades, costs: what a clinician asks beyond the single picture."""
 
+from functools import partial
+
 import streamlit as st
 
 from fewshot_lab.live import Snapshot
 from fewshot_lab.project import Project, class_names, settings_of
-from fewshot_lab.ui import pages
-from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.evaluate import costs, grades, patients
-from fewshot_lab.ui.evaluate.parts import TOAST, follow_labels, learning
+from fewshot_lab.ui.evaluate.parts import TOAST, follow_classifier
 from fewshot_lab.ui.evaluate.probabilities import gathered_once
 from fewshot_lab.ui.fragments import muted
 
@@ -16,19 +16,11 @@ def show(project: Project) -> None:
     """Draw the view; until the newest labels are in it, look again every second."""
     if (done := st.session_state.pop(TOAST, None)) is not None:
         st.toast(done)
-    follow_labels(project, lambda snapshot, stale: draw(project, snapshot, stale))
+    follow_classifier(project, partial(draw, project), key="clinical")
 
 
-def draw(project: Project, snapshot: Snapshot, stale: bool) -> None:
+def draw(project: Project, snapshot: Snapshot) -> None:
     """Draw the three parts of a snapshot."""
-    if snapshot.fitted is None or snapshot.cv is None:
-        if stale:
-            learning()
-            return
-        why = snapshot.message or "There is no classifier yet: label two classes."
-        if empty(why, "Label images", key="clinical"):
-            pages.go("label", project.name)
-        return
     gathered = gathered_once(project, snapshot, settings_of(project).unlike_share)
     names = class_names(project, gathered.class_ids)
     patients.show(project, snapshot)

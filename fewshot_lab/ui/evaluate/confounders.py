@@ -1,11 +1,12 @@
 """Is it the disease or the site? What suspected confounders have to do with the classifier."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.live import Snapshot
+from fewshot_lab.live import Snapshot, page_state_of
 from fewshot_lab.project import (
     Project,
     confounders_of,
@@ -16,9 +17,7 @@ from fewshot_lab.project import (
     strategy_of,
 )
 from fewshot_lab.sampling import GAPS
-from fewshot_lab.ui import pages
-from fewshot_lab.ui.empty import empty
-from fewshot_lab.ui.evaluate.parts import follow_labels, learning
+from fewshot_lab.ui.evaluate.parts import follow_classifier
 from fewshot_lab.ui.evaluate.probability_parts import unbroken
 from fewshot_lab.ui.fragments import fragment, lead, muted
 
@@ -39,7 +38,7 @@ def show(project: Project) -> None:
     choose(project, columns)
     if confounders_of(project):
         gaps(project)
-        follow_labels(project, lambda snapshot, stale: _draw_if_any(project, snapshot, stale))
+        follow_classifier(project, partial(_draw_reports, project), key="confounders")
     else:
         muted(
             "A classifier may recognise the hospital, the scanner or the stain instead of the "
@@ -86,40 +85,31 @@ def gaps(project: Project) -> None:
         st.rerun()
 
 
-def _draw_if_any(project: Project, snapshot: Snapshot, stale: bool) -> None:
-    if snapshot.fitted is not None and snapshot.cv is not None:
-        for number, report in enumerate(reports_once(project, snapshot)):
-            if number:
-                st.divider()
-            draw(report)
-    elif stale:
-        learning()
-    else:
-        why = snapshot.message or "There is no classifier yet: label two classes."
-        if empty(why, "Label images", key="confounders"):
-            pages.go("label", project.name)
-
-
-# The last ones of each project: they take seconds, and are drawn again at every visit.
-_KEPT: dict[str, tuple[tuple[object, ...], list[dict[str, Any]]]] = {}
+def _draw_reports(project: Project, snapshot: Snapshot) -> None:
+    for number, report in enumerate(reports_once(project, snapshot)):
+        if number:
+            st.divider()
+        draw(report)
 
 
 def reports_once(project: Project, snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Return what was found with a snapshot's classifier, computed once."""
+    """Return what was found with a snapshot's classifier, computed once: it takes seconds."""
     assert snapshot.fitted is not None and snapshot.cv is not None
-    place = str(project.folder)
+    fitted, ids = snapshot.fitted, snapshot.cv.ids
     columns = confounders_of(project)
     key = (
-        id(snapshot.fitted),
+        id(fitted),
         snapshot.position,
         project.splits.revision,
         error_costs(project),
         *columns,
     )
-    if place not in _KEPT or _KEPT[place][0] != key:
+
+    def look() -> list[dict[str, Any]]:
         with st.spinner("Looking for them in images, accuracy and probabilities"):
-            _KEPT[place] = (key, confounding_of(project, snapshot.fitted, snapshot.cv.ids, columns))
-    return _KEPT[place][1]
+            return confounding_of(project, fitted, ids, columns)
+
+    return page_state_of(project.name).cached("confounders", key, look)
 
 
 def draw(report: dict[str, Any]) -> None:

@@ -19,15 +19,15 @@ def show(project: Project) -> None:
     if not kinds:
         too_few("A few-shot curve needs two classes with reference labels, or labels of your own.")
         return
-    there, busy = results_and_job(project, VERB, "nshot", partial(draw, project))
+    has_result, busy = results_and_job(project, VERB, "nshot", partial(draw, project))
     if busy:
         return
-    if not there:
+    if not has_result:
         muted(
             "Labels are drawn at random per class, classifiers trained on "
             "them, and tested on images that are never drawn: the protocol of Nielsen et al. 2023."
         )
-    with st.expander("A new curve", expanded=not there):
+    with st.expander("A new curve", expanded=not has_result):
         form(project, kinds)
 
 

@@ -1,14 +1,11 @@
 """How right the classifier is at other sites, from labels of images it predicted there."""
 
-import tempfile
-from pathlib import Path
-from typing import Any
-
 import streamlit as st
 
 from fewshot_lab.project import Project, audit_site, site_audits
 from fewshot_lab.ui.fragments import muted, plainly
 from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.ui.sources import dropped_file
 
 
 def show(project: Project) -> None:
@@ -41,14 +38,6 @@ def form(project: Project) -> None:
     if labels is None or predictions is None:
         plainly("Drop both files.")
         return
-    with sentences(), tempfile.TemporaryDirectory() as folder:
-        audit_site(project, site, _stored(folder, labels), _stored(folder, predictions))
+    with sentences(), dropped_file(labels) as filled_in, dropped_file(predictions) as table:
+        audit_site(project, site, filled_in, table)
         st.rerun()
-
-
-def _stored(folder: str, dropped: Any) -> Path:
-    path = Path(folder) / Path(dropped.name).name
-    if path.exists():
-        path = path.with_stem(f"{path.stem} (predictions)")
-    path.write_bytes(dropped.getvalue())
-    return path

@@ -12,9 +12,11 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project, newest
 from fewshot_lab.runs import list_runs
-from fewshot_lab.ui import work
+from fewshot_lab.ui import pages, work
+from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import sentences
+from fewshot_lab.words import count
 
 KINDS = {"reference": "reference labels", "own": "your labels"}
 
@@ -36,10 +38,24 @@ def too_few(sentence: str) -> None:
     st.html(f'<div class="fl-empty" style="padding:48px 0">{escape(sentence)}</div>')
 
 
-def follow_labels(project: Project, draw: Callable[[Snapshot, bool], None]) -> None:
-    """Draw the newest snapshot; until it is the last word on the labels, look again every second.
+def follow_classifier(
+    project: Project,
+    draw: Callable[[Snapshot], None],
+    *,
+    key: str,
+    lack: str = "There is no classifier yet: label two classes.",
+) -> None:
+    """Draw the newest classifier; until it knows all labels, look again every second.
 
-    ``draw`` gets the snapshot, and whether newer labels are still to come into it.
+    Parameters
+    ----------
+    project : Project
+    draw : callable
+        Given a snapshot that has a classifier and its cross-validation.
+    key : str
+        Of the button that leads to labelling where there is none.
+    lack : str
+        What is missing then, where the session does not say it.
     """
     session = LiveSession.of(project)
     stale = session.snapshot.position < project.store.position()
@@ -54,14 +70,38 @@ def follow_labels(project: Project, draw: Callable[[Snapshot, bool], None]) -> N
             caught_up = stale and snapshot.position >= project.store.position()
             if caught_up or (refining and not session.refining):
                 st.rerun()
-            draw(snapshot, stale)
+            if snapshot.fitted is not None and snapshot.cv is not None:
+                draw(snapshot)
+            elif stale:
+                muted("The classifier is learning from the newest labels.")
+            else:
+                ask_for_labels(project, snapshot.message or lack, key=key)
 
     figures()
 
 
-def learning() -> None:
-    """Say that the newest labels are not in yet."""
-    muted("The classifier is learning from the newest labels.")
+def ask_for_labels(project: Project, sentence: str, *, key: str) -> None:
+    """Say what is missing, with a button that leads to labelling."""
+    if empty(sentence, "Label images", key=key):
+        pages.go("label", project.name)
+
+
+def matrix_cell(n: int, share: float, *, right: bool, title: str, href: str = "") -> dict[str, Any]:
+    """Return a cell of a table of counts, for its template.
+
+    Parameters
+    ----------
+    n : int
+        Images in it; without any it leads nowhere.
+    share : float
+        How dark it is, 0 to 1.
+    right : bool
+        Whether row and column agree.
+    title, href : str
+    """
+    kind = "none" if not n else "" if right else "wrong"
+    text = count(n) if n else "·"
+    return {"text": text, "kind": kind, "share": share, "title": title, "href": href if n else ""}
 
 
 def refit(project: Project, done: str | None = None) -> None:
@@ -98,15 +138,15 @@ def backbone_titles(project: Project, *, all_known: bool = False) -> dict[str, s
         Also those that could embed them without a download.
     """
     folder = project.folder / "embeddings"
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    fingerprints = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     titles = {}
     for card in cards():
-        if card.fingerprint in there or (all_known and card.offline):
+        if card.fingerprint in fingerprints or (all_known and card.offline):
             titles[card.name] = card.title
     for run in list_runs():
         name = f"run:{run.name}"
         try:
-            if find(name).fingerprint in there or all_known:
+            if find(name).fingerprint in fingerprints or all_known:
                 titles[name] = f"run {run.name}"
         except FewshotLabError:
             continue  # it has no weights yet

@@ -7,10 +7,10 @@ import streamlit as st
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import Snapshot
 from fewshot_lab.project import Project, own_class, patient_figures, set_own_class
-from fewshot_lab.ui.evaluate.parts import refit
+from fewshot_lab.ui.evaluate.parts import matrix_cell, refit
 from fewshot_lab.ui.evaluate.probability_parts import unbroken
 from fewshot_lab.ui.fragments import fragment, muted, plainly
-from fewshot_lab.words import count, plural
+from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
     from fewshot_lab.project import PatientFigures
@@ -58,13 +58,8 @@ def confusion(patients: "PatientFigures", noun: str) -> str:
 
     def cell(i: int, j: int) -> dict[str, Any]:
         n = int(counts[i, j])
-        return {
-            "text": count(n) if n else "·",
-            "kind": "none" if not n else "" if i == j else "wrong",
-            "share": n / max(int(counts[i].sum()), 1),
-            "title": f"{plural(n, noun)}: {patients.names[i]} answered {patients.names[j]}",
-            "href": "",
-        }
+        title = f"{plural(n, noun)}: {patients.names[i]} answered {patients.names[j]}"
+        return matrix_cell(n, n / max(int(counts[i].sum()), 1), right=i == j, title=title)
 
     places = range(len(patients.names))
     rows = [[cell(i, j) for j in places] for i in places]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from fewshot_lab.project import FEWEST, PeopleReport, Project
 from fewshot_lab.ui import pages, team_form
-from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui.evaluate.parts import ask_for_labels, matrix_cell
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
@@ -26,8 +26,7 @@ def show(project: Project) -> None:
     with sentences():
         report = project.team.report()
         if not report.people:
-            if empty("Nobody has labelled anything yet.", "Label images", key="people"):
-                pages.go("label", project.name)
+            ask_for_labels(project, "Nobody has labelled anything yet.", key="people")
         else:
             draw(project, report)
         st.divider()
@@ -119,13 +118,9 @@ def matrix(project: Project, report: "PeopleReport", a: str | None, b: str | Non
         n, ids = int(counts[i, j]), images.get((values[i], values[j]), [])
         pair = f"|{a}|{b}" if a and b else ""
         target = quote(f"people|{values[i]}|{values[j]}{pair}")
-        return {
-            "text": count(n) if n else "·",
-            "kind": "none" if not n else "" if i == j else "wrong",
-            "share": n / counts[i].sum() if i == j and n else n / most,
-            "title": plural(len(ids), "image"),
-            "href": f"label?project={quote(project.name)}&open={target}" if ids else "",
-        }
+        share = n / counts[i].sum() if i == j and n else n / most
+        href = f"label?project={quote(project.name)}&open={target}" if ids else ""
+        return matrix_cell(n, share, right=i == j, title=plural(len(ids), "image"), href=href)
 
     names = [report.categories[values[i]] for i in used]
     rows = [[cell(i, j) for j in used] for i in used]

@@ -1,9 +1,11 @@
 """What the probabilities are worth: calibration, a threshold, prediction sets, unlike images."""
 
+from functools import partial
+
 import streamlit as st
 
 from fewshot_lab.evaluation import Settings
-from fewshot_lab.live import Snapshot
+from fewshot_lab.live import Snapshot, page_state_of
 from fewshot_lab.project import (
     Gathered,
     Project,
@@ -15,10 +17,9 @@ from fewshot_lab.project import (
     settings_of,
     threshold_words,
 )
-from fewshot_lab.ui import chart_parts, pages, probability_charts
-from fewshot_lab.ui.empty import empty
+from fewshot_lab.ui import chart_parts, probability_charts
 from fewshot_lab.ui.evaluate import prediction_sets, unlike_images
-from fewshot_lab.ui.evaluate.parts import follow_labels, learning
+from fewshot_lab.ui.evaluate.parts import ask_for_labels, follow_classifier
 from fewshot_lab.ui.evaluate.probability_parts import class_rows, keep, percent_slider, unbroken
 from fewshot_lab.ui.fragments import fragment, muted
 
@@ -40,32 +41,16 @@ WORDS = {
 
 def show(project: Project) -> None:
     """Draw the view; until the newest labels are in it, look again every second."""
-    follow_labels(project, lambda snapshot, stale: _draw_if_any(project, snapshot, stale))
-
-
-def _draw_if_any(project: Project, snapshot: Snapshot, stale: bool) -> None:
-    if snapshot.fitted is not None and snapshot.cv is not None:
-        draw(project, snapshot)
-    elif stale:
-        learning()
-    else:
-        why = snapshot.message or "There is no classifier yet: label two classes."
-        if empty(why, "Label images", key="probabilities"):
-            pages.go("label", project.name)
-
-
-# The last one of each project: every move of a slider only judges anew.
-_KEPT: dict[str, tuple[tuple[object, ...], "Gathered"]] = {}
+    follow_classifier(project, partial(draw, project), key="probabilities")
 
 
 def gathered_once(project: Project, snapshot: Snapshot, share: float) -> "Gathered":
-    """Gather the evidence of a snapshot, once."""
+    """Gather the evidence of a snapshot, once: every move of a slider only judges anew."""
     assert snapshot.fitted is not None and snapshot.cv is not None
-    place = str(project.folder)
-    key = (id(snapshot.fitted), snapshot.position, share, error_costs(project))
-    if place not in _KEPT or _KEPT[place][0] != key:
-        _KEPT[place] = (key, gather(project, snapshot.fitted, snapshot.cv.ids, share))
-    return _KEPT[place][1]
+    fitted, ids = snapshot.fitted, snapshot.cv.ids
+    key = (id(fitted), snapshot.position, share, error_costs(project))
+    state = page_state_of(project.name)
+    return state.cached("gathered", key, lambda: gather(project, fitted, ids, share))
 
 
 def draw(project: Project, snapshot: Snapshot) -> None:
@@ -75,8 +60,7 @@ def draw(project: Project, snapshot: Snapshot) -> None:
     probabilities = judge(gathered, settings)
     if probabilities is None:
         why = "Nothing to judge the probabilities by yet: every class needs a second label."
-        if empty(why, "Label images", key="probabilities"):
-            pages.go("label", project.name)
+        ask_for_labels(project, why, key="probabilities")
         return
     sentence, *rest = (*threshold_words(probabilities), referred_words(probabilities))
     st.html(fragment("probabilities", "lead", unbroken(sentence), unbroken(" ".join(rest))))

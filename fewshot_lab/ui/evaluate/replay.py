@@ -67,13 +67,10 @@ def draw(result: dict[str, Any]) -> None:
     """Draw the curves and what each strategy cost."""
     figure = curve_charts.figure("labels", "balanced accuracy")
     for row in result["strategies"]:
-        points = row["curve"]
-        curve_charts.band(
+        curve_charts.band_of(
             figure,
-            [p["labels"] for p in points],
-            [p["balanced_accuracy"] for p in points],
-            [p["interval"][0] for p in points],
-            [p["interval"][1] for p in points],
+            row["curve"],
+            "labels",
             name=row["title"],
             colour=COLOURS[row["strategy"]],
             faint=0.12,

@@ -123,9 +123,7 @@ export class Model {
     else {
       // Changes against a state that is no longer this one: the next answer brings them again.
       if (from !== this.labelsVersion) return false;
-      for (let i = 0; i < arrays.changed_rows.length; i++) {
-        this.storedCodes[arrays.changed_rows[i]] = arrays.changed_codes[i];
-      }
+      for (const [i, row] of arrays.changed_rows.entries()) this.storedCodes[row] = arrays.changed_codes[i];
     }
     this.labelsVersion = version;
     this.position = position;
