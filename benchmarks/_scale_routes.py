@@ -1,4 +1,4 @@
-"""The steps of ``scale.py`` that ask as the label page does, on the project made before."""
+"""The steps of ``scale.py`` that ask as the label page does; near-duplicates not searched for."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,8 @@ from threading import Event, Thread
 
 import numpy as np
 from _drawn import blocks
-from _scale_steps import CLASSES, NAME, Clock, label_some, published
+from _scale_clock import Clock
+from _scale_steps import CLASSES, NAME, label_some, published
 
 from fewshot_lab.live import page_state_of
 from fewshot_lab.project import Project
@@ -94,4 +95,30 @@ def key(n: int, d: int, clock: Clock) -> None:
     clock.figures["key to colours"], clock.figures["refit of it"] = map(float, both)
 
 
-STEPS: dict[str, Callable[[int, int, Clock], None]] = {"page": page, "key": key}
+def given(n: int, d: int, clock: Clock) -> None:
+    """Write near-duplicates that are drawn, in place of the search: it takes hours for millions."""
+    from fewshot_lab.project import near_duplicates
+
+    project = Project.open(NAME)
+    embeddings = project.require_embeddings()
+    random = np.random.default_rng(0)
+    left = random.integers(0, n - 1, 3 * n // 10)
+    right = np.minimum(n - 1, left + random.integers(1, 51, len(left)))
+    pairs = np.unique(np.stack([left, right], axis=1), axis=0)
+    near = near_duplicates.Near(
+        embeddings.ids,
+        random.uniform(0.5, 0.94, n).astype(np.float32),
+        pairs,
+        random.uniform(0.951, 0.97, len(pairs)).astype(np.float32),
+        np.zeros(len(pairs), dtype=bool),
+    )
+    file = project.folder / "splits" / f"{embeddings.fingerprint}.npz"
+    near_duplicates._write(file, near, near_duplicates.FLOOR)
+    project.close()
+
+
+STEPS: dict[str, Callable[[int, int, Clock], None]] = {
+    "given": given,
+    "page": page,
+    "key": key,
+}

@@ -2,13 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
 
 import numpy as np
 from _drawn import blocks
+from _scale_clock import Clock
 
 from fewshot_lab.embeddings import Embeddings, build_index, pca_map
 from fewshot_lab.live import LiveSession
@@ -23,44 +22,6 @@ PICTURES = 64
 QUERIES = 200
 KEYS = 5
 CHUNK = 4096
-
-Figures = dict[str, float]
-
-
-class Clock:
-    """Seconds by name."""
-
-    def __init__(self) -> None:
-        self.figures: Figures = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.figures[name] = time.perf_counter() - began
-
-
-class Memory:
-    """The most memory of a process's own, in GiB: without pages that only mirror files."""
-
-    def __init__(self) -> None:
-        self.most = 0.0
-        self._end = Event()
-        self._thread = Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while True:
-            for line in Path("/proc/self/status").read_text().splitlines():
-                if line.startswith("RssAnon"):
-                    self.most = max(self.most, int(line.split()[1]) / 2**20)
-            if self._end.wait(0.05):
-                return
-
-    def stop(self) -> float:
-        self._end.set()
-        self._thread.join()
-        return self.most
 
 
 def image_ids(n: int) -> list[str]:
