@@ -35,9 +35,9 @@ def share(value: float, low: float, high: float, digits: int = 0) -> str:
     return f"{percent(value, digits)} ({100 * low:.{digits}f}–{100 * high:.{digits}f})"
 
 
-def share_of(estimate: Any) -> str:
+def share_of(estimate: Any, digits: int = 0) -> str:
     """Return :func:`share` of something with value, low and high; of a mapping, too."""
-    return share(*_parts_of(estimate))
+    return share(*_parts_of(estimate), digits)
 
 
 def limits_of(estimate: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fewshot_lab.cli.options import ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.words import percent, share
+from fewshot_lab.words import percent, share_of
 
 
 def patients(
@@ -129,4 +129,4 @@ def _split(order: str) -> list[str]:
 def _figure(interval: dict[str, Any]) -> str:
     if interval["value"] is None:
         return "-"
-    return share(interval["value"], interval["low"], interval["high"], 1)
+    return share_of(interval, 1)

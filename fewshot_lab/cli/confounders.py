@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fewshot_lab.cli.options import ProjectName, option
 from fewshot_lab.cli.reporting import table, tell
-from fewshot_lab.words import share
+from fewshot_lab.words import share_of
 
 
 def confounders(
@@ -61,4 +61,4 @@ def _text(report: dict[str, Any]) -> str:
 def _figure(interval: dict[str, float] | None) -> str:
     if interval is None or interval["value"] is None:
         return "-"
-    return share(interval["value"], interval["low"], interval["high"])
+    return share_of(interval)

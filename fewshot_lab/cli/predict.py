@@ -123,7 +123,7 @@ def predict(
             text += f" {plural(done.unlike, 'image')} unlike anything labelled."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
-        tell(result, f"{text} {done.groups} {done.slides}".strip())
+        tell(result, " ".join(filter(None, (text, done.groups, done.slides))))
         listed(done.errors)
     if not done.predicted and part == (0, 1):
         raise typer.Exit(1)

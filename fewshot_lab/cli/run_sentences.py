@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.words import percent, plural, share
+from fewshot_lab.words import percent, plural, share_of
 
 if TYPE_CHECKING:
     from fewshot_lab.jobs import Status
@@ -72,7 +72,7 @@ def judged(checks: list[dict[str, Any]]) -> str:
         return f"rank {last['rank']:.0f} (start {first['rank']:.0f})"
     knn = last["knn"]
     start = first["knn"]["value"] if first["knn"] else float("nan")
-    knn_words = share(knn["value"], knn["low"], knn["high"], 1)
+    knn_words = share_of(knn, 1)
     words = f"kNN {knn_words}, frozen start {percent(start, 1)}"
     gain = last.get("knn_gain")
     if gain is None or last is first:

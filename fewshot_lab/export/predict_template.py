@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     for path, reason in errors:
         print(f"{path}: {reason}", file=sys.stderr)
     print(f"{count} predicted, {len(errors)} could not be read: {options.out}")
-    if slides:
+    if by_slide.count:
         print(by_slide.sentence)
     if tally is not None:
         print(tally.sentence(groups_out))

@@ -33,8 +33,9 @@ class ClipFile:
         The clip itself, which stays where it is.
     boxes : tuple of Box
         What is black in every frame, in pixels of the upright frame.
-    sharpness : float
-        Of its frames usually; see :mod:`fewshot_lab.images.frame_quality`.
+    sharpness : float or None
+        Of its frames usually; see :mod:`fewshot_lab.images.frame_quality`. Descriptions of before
+        hold another measure.
     whole : bool
         Whether interlaced frames are made whole pictures. Those of descriptions that do not say
         it never were, and an image keeps its pixels.
@@ -43,7 +44,7 @@ class ClipFile:
     file: Path
     video: Path
     boxes: tuple[Box, ...] = ()
-    sharpness: float = 0.0
+    sharpness: float | None = None
     whole: bool = False
 
     def save(self) -> None:
@@ -51,7 +52,7 @@ class ClipFile:
         text = {
             "video": str(self.video),
             "boxes": self.boxes,
-            "sharpness": self.sharpness,
+            "usual_sharpness": self.sharpness,
             "whole": self.whole,
         }
         write_atomically(self.file, json.dumps(text).encode())
@@ -105,7 +106,9 @@ def load_clip(file: Path) -> ClipFile:
         text = json.loads(file.read_bytes())
         boxes = tuple(Box(*map(int, box)) for box in text["boxes"])
         whole = bool(text.get("whole", False))
-        return ClipFile(file, Path(text["video"]), boxes, float(text["sharpness"]), whole)
+        usual = text.get("usual_sharpness")
+        sharpness = None if usual is None else float(usual)
+        return ClipFile(file, Path(text["video"]), boxes, sharpness, whole)
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableImage("The project's description of this video is damaged.") from error
 

@@ -99,14 +99,18 @@ class ClipScan:
         assert self._folder is not None
         asked = self._settings.boxes_of(path)
         known = self._known.get(file)
-        if known is not None and not asked:
+        if known is not None and not asked and known.sharpness is not None:
             return known
         frames = list(sampled_frames(file))
         if not frames:
             raise UnreadableImage(NO_FRAME)
         width, height = frames[0].size
         boxes = tuple(_within(box, width, height) for box in asked)
-        if known is not None and known.boxes == boxes:
+        if known is not None and (not asked or known.boxes == boxes):
+            if known.sharpness is None:
+                usual = usual_sharpness(blackened(frame, known.boxes) for frame in frames)
+                known = self._known[file] = replace(known, sharpness=usual)
+                known.save()
             return known
         if known is not None:
             raise UnreadableImage(

@@ -22,7 +22,7 @@ from fewshot_lab.words import duration
 
 LOOKS = 300
 """Files that are opened to see whether they are clips, where their names do not tell."""
-KEPT_SECONDS = 0.06
+KEPT_SECONDS = 0.07
 """To name, shrink and store a megapixel, on one processor."""
 
 

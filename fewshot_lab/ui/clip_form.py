@@ -107,8 +107,7 @@ def _which_frames() -> tuple[float | str, int, bool]:
         "Leave out black and blurred frames",
         True,
         key="fl-clip-poor",
-        help="Blurred: with less than a quarter of the sharpness that the video usually has. They "
-        "are counted.",
+        help="Blurred: with far fewer fine details than the video usually has. They are counted.",
     )
     return frames, int(at_most), keep_poor
 

@@ -24,7 +24,7 @@ from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 from fewshot_lab.ui.written_bundles import WrittenBundle, exports_folder, written_bundles
 from fewshot_lab.ui.written_file import download, written
-from fewshot_lab.words import count, moment, plural, share
+from fewshot_lab.words import count, moment, plural, share_of
 
 NAMED = 10
 CONTENTS = [
@@ -212,7 +212,7 @@ def what_it_is(project: Project) -> str:
 
 
 def _measured(accuracy: Interval) -> str:
-    return f"{share(accuracy.value, accuracy.low, accuracy.high)}, n = {count(accuracy.n)}"
+    return f"{share_of(accuracy)}, n = {count(accuracy.n)}"
 
 
 def named(names: list[str]) -> str:

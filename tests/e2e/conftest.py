@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,7 +45,7 @@ STARTS_WITHIN = 60.0
 # Generous: a slow machine is no reason to fail.
 STORED_WITHIN = 90.0
 CELLS = 240
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 class Server:
@@ -124,14 +125,19 @@ def press(page: Page, key: str) -> None:
     raise AssertionError("the images never stood still")
 
 
+def until(wanted: Callable[[], Any], what: str) -> None:
+    """Wait for what is stored behind the page, or drawn on it."""
+    deadline = time.monotonic() + STORED_WITHIN
+    while not wanted():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
 def label_first(page: Page, project: Project) -> None:
     """Label the image at hand by a key, and wait until that is stored."""
     page.locator(".ws-grid").focus()
     press(page, "1")
-    deadline = time.monotonic() + STORED_WITHIN
-    while not project.store.labels():
-        assert time.monotonic() < deadline, "the label is not stored"
-        page.wait_for_timeout(100)
+    until(project.store.labels, "the label is stored")
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from fewshot_lab.backbones import EMBEDDED, find
 from fewshot_lab.embeddings.shards import write_shard
 from fewshot_lab.project import Project
 
-from .conftest import press
-from .test_label_page import Open, labelled, to_images, until
+from .conftest import press, until
+from .test_label_page import Open, labelled, to_images
 
 PER_CLASS = 12
 

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from fewshot_lab.project import Project
 
-from .conftest import Server, press
-from .test_label_page import add_class, labelled, lasso, to_images, until
+from .conftest import Server, press, until
+from .test_label_page import add_class, labelled, lasso, to_images
 
 
 @pytest.mark.timeout(900)

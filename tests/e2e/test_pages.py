@@ -14,8 +14,6 @@ from fewshot_lab.project import Project
 
 from .conftest import Server
 
-expect.set_options(timeout=60_000)
-
 
 def drop(page: Page, number: int, files: list[Path] | Path) -> None:
     """Give files to the n-th drop zone of the page."""

@@ -6,10 +6,8 @@ from playwright.sync_api import Page, expect
 from fewshot_lab.project import Project
 from fewshot_lab.runs import launch_run, prepare_run, recommend_recipe
 
-from .conftest import Server, Watch
-from .test_label_page import until
+from .conftest import Server, Watch, until
 
-expect.set_options(timeout=60_000)
 QUICK = {
     "global_size": 32,
     "local_size": 16,

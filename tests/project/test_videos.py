@@ -1,5 +1,6 @@
 """Videos in a project: frames by reference, boxes that nothing sees below, groups."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,8 +14,10 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
+from scipy import ndimage
 
 from fewshot_lab.images import Box, ClipSettings, pixel_id, plan_clip, read_rgb, scan
+from fewshot_lab.images.frame_quality import usual_sharpness, why_poor
 from fewshot_lab.images.overlays import burnt_in
 from fewshot_lab.project import Project, relink, sequence_of, slice_picture
 from fewshot_lab.project.grouping import group
@@ -66,6 +69,38 @@ def test_frames_at_a_rate_without_the_black_and_blurred(clips, home):
             clips / "eso.mp4", clips=ClipSettings(frames=5.0, keep_poor=True)
         )
         assert every.added + len(every.duplicates) == 8
+
+
+def test_a_clip_that_was_described_before_is_measured_anew(clips, home):
+    """Its sharpness was of another measure then; the frames known stay what they are."""
+    with Project.create("p", home=home) as project:
+        project.import_images(clips / "eso.mp4", clips=ClipSettings(frames=2.5))
+        (clip,) = (project.folder / "videos").glob("*.clip")
+        text = json.loads(clip.read_text())
+        usual = text.pop("usual_sharpness")
+        clip.write_text(json.dumps(text | {"sharpness": 1e6}))
+        report = project.import_images(clips / "eso.mp4", clips=ClipSettings(frames=5.0))
+        assert report.passed_over == {"black": 4, "blurred": 4}
+        assert json.loads(clip.read_text())["usual_sharpness"] == usual
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_blurred_frames_are_told_whatever_stands_on_them(text):
+    """A clip of views with much and with little to see; text fills some of its tiles."""
+    rng = np.random.default_rng(0)
+
+    def frame(view: int, blur: float) -> Image.Image:
+        grain = np.random.default_rng(view).normal(size=(192, 256))
+        fine, large = (ndimage.gaussian_filter(grain, s) * s for s in (0.8, 5.0))
+        grey = 120 + (40 if view % 2 else 20) * fine + 90 * large
+        grey = ndimage.gaussian_filter(grey, blur) + rng.normal(0, 2, grey.shape)
+        if text:
+            grey[8:16, 10:120:4] = 255
+        return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).convert("RGB")
+
+    usual = usual_sharpness(frame(view, 3.0 if view % 6 == 0 else 0.0) for view in range(24))
+    assert not any(why_poor(frame(view, 0.0), usual) for view in range(30, 42))
+    assert all(why_poor(frame(view, 2.0), usual) == "blurred" for view in range(30, 42))
 
 
 def test_a_bad_clip_stops_no_other(clips, home):

@@ -1,6 +1,5 @@
 """The view on patients, grades and costs, and patients on the predict page."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copytree
@@ -28,10 +27,9 @@ def slides(template: Path, home: Path) -> Iterator[Project]:
     rows = project.store.images()
     project.labels.add({row.id: str(row.reference) for row in rows}, annotator="kim")
     session = LiveSession.of(project)
-    deadline = time.monotonic() + 30
-    while session.snapshot.fitted is None and time.monotonic() < deadline:
-        session.notify()
-        time.sleep(0.1)
+    session.notify()
+    while session.snapshot.fitted is None:
+        session.wait(session.snapshot.rev, 1)
     yield project
     session.close()
     project.close()
