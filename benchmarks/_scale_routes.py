@@ -9,7 +9,7 @@ from _drawn import blocks
 from _scale_clock import Clock
 from _scale_steps import CLASSES, NAME, label_some, published
 
-from fewshot_lab.live import page_state_of
+from fewshot_lab.live import page_state_of, session
 from fewshot_lab.project import Project
 
 
@@ -36,13 +36,15 @@ def key(n: int, d: int, clock: Clock) -> None:
     """Post labels one by one, while a page listens as the browser's does.
 
     "Key to colours" is from the request to the answer that has the colours (median of nine);
-    "refit of it" is how long the session took for them.
+    "refit of it" is how long the session took for them. The slower candidates, which a pause
+    brings, are left out.
     """
     from starlette.applications import Starlette
     from starlette.testclient import TestClient
 
     from fewshot_lab.web import api_url, routes, unpack
 
+    session.SETTLE = 3600
     with Project.open(NAME) as project:
         project.first_map()
         embeddings = project.require_embeddings()
@@ -75,7 +77,7 @@ def key(n: int, d: int, clock: Clock) -> None:
     listener.start()
     figures: list[tuple[float, float]] = []
     for q in range(10):
-        while state.live.refining or not state.live.snapshot.whole or not have.get("overview"):
+        while not state.live.snapshot.whole or not have.get("overview"):
             time.sleep(0.1)
         time.sleep(1 + 0.1 * q)  # not always at the same moment of a beat
         row = n // 2 + q if n <= len(which) else len(which) // 2 + q
