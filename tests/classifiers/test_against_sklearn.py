@@ -86,7 +86,9 @@ def test_the_machines_arithmetic_is_libsvms(blobs, sizes, positive):
         reference = np.stack([-reference, reference], axis=1)
     expected = machine.map(reference)
     np.testing.assert_allclose(machine.probabilities(X), expected, atol=1e-5)
-    np.testing.assert_allclose(machine.pool_probabilities(pool), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        machine.pool_probabilities(pool, None, lambda: None), expected, atol=1e-5
+    )
 
 
 def test_held_out_decisions_are_those_of_a_machine_that_never_saw_them(blobs):

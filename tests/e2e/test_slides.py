@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from fewshot_lab.project import Project, slides_of, tiles_of
 
-from .conftest import press
+from .conftest import press, until
 
 pytest.importorskip("openslide")
 pytest.importorskip("shapely")
@@ -53,10 +53,7 @@ def test_a_slide_is_seen_labelled_and_goes_out_and_in(
     expect(page.locator(".ws-tile")).to_have_count(1)
     press(page, "1")
     first = next(t for t in tiles_of(slides, third) if (t.x, t.y) == (0, 0))
-    for _ in range(100):
-        if first.image_id in slides.store.labels():
-            break
-        page.wait_for_timeout(100)
+    until(lambda: first.image_id in slides.store.labels(), "the tile is labelled")
     assert slides.store.labels().keys() & own == {first.image_id}
 
     # Several at once, by a box.

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, TimeoutError, expect
 
 from fewshot_lab.project import Project
 
-from .conftest import Server
+from .conftest import Server, until
 
 
 def test_a_box_on_a_frame_then_steps_and_a_span(
@@ -63,14 +63,7 @@ def test_a_box_on_a_frame_then_steps_and_a_span(
         slider.fill("27")  # a frame that is no image of the project
         expect(page.locator(".ws-span-text")).to_have_text("4 frames: press a class key")
         page.locator(".ws-viewer").press("1")
-        for _ in range(200):  # it is stored behind the screen
-            if project.store.labels():
-                break
-            page.wait_for_timeout(100)
+        until(project.store.labels, "it is stored behind the screen")
         assert set(project.store.labels()) == {row.id for row in rows[2:6]}
         page.keyboard.press("Control+z")
-        for _ in range(200):
-            if not project.store.labels():
-                break
-            page.wait_for_timeout(100)
-        assert project.store.labels() == {}, "one undo takes all of it back"
+        until(lambda: not project.store.labels(), "one undo takes all of it back")

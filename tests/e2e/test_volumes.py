@@ -1,5 +1,6 @@
 """Stepping through a volume in the large view, as a radiologist does."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from fewshot_lab.images import SliceStep
 from fewshot_lab.project import Project
 
 from ..dicom_series import write_phantom
+from .conftest import until
 
 
 def test_the_wheel_steps_through_slices_imported_or_not(
@@ -42,17 +44,15 @@ def test_the_wheel_steps_through_slices_imported_or_not(
         page.mouse.wheel(0, -300)
         page.keyboard.up("Control")
         expect(label).to_contain_text("Slice 13")
-        assert "scale(1)" not in page.locator(".ws-layer").evaluate("e => e.style.transform")
+        layer = page.locator(".ws-layer")
+        expect(layer).not_to_have_attribute("style", re.compile(r"scale\(1\)"))
         page.keyboard.press("PageDown")
         expect(label).to_contain_text("Slice 14")
         page.get_by_role("button", name="Back to the image").click()
         expect(label).to_contain_text("Slice 13")
         page.locator(".ws-viewer").press("1")
         expect(page.locator(".ws-confirm")).to_contain_text("nodule")
-        for _ in range(200):  # it is stored behind the screen
-            if project.store.labels():
-                break
-            page.wait_for_timeout(100)
+        until(project.store.labels, "it is stored behind the screen")
         [labelled] = project.store.labels()
         assert project.store.image(labelled).meta["slice"] == 13
         assert np.asarray(project.picture(labelled)).max() == 255
