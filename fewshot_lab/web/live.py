@@ -96,9 +96,9 @@ def _later(state: PageState, have: dict[str, str]) -> float | None:
 
 
 def _position(state: PageState) -> int:
-    """Return the log's position as of this beat, read once for all pages."""
-    beat = int(time.monotonic() / BEAT)
-    return state.cached("position", beat, state.project.store.position)
+    """Return the log's position as of this beat and the last action, read once for all pages."""
+    moment = int(time.monotonic() / BEAT), state.last_action
+    return state.cached("position", moment, state.project.store.position)
 
 
 def _shared_news(state: PageState, have: dict[str, str], rev: int, position: int) -> Message | None:
