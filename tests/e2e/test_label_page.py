@@ -651,6 +651,11 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
     to_images(page)
     for key in "1212":
         press(page, key)
+    page.evaluate(
+        """() => { window.dialogs = 0; new MutationObserver(() => {
+             window.dialogs += document.querySelectorAll('.stDialog').length;
+           }).observe(document.body, { childList: true }); }"""
+    )
     server.kill()
     for key in "312":
         press(page, key)
@@ -665,6 +670,10 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
     assert page.locator(".ws-workspace").get_attribute("data-waiting") != "0"
     if closed:
         page.goto("about:blank")
+    else:
+        # Streamlit's own dialog, when it has given up, does not stay over a page that goes on.
+        page.wait_for_function("window.dialogs > 0")
+        expect(page.locator(".stDialog")).to_have_count(0)
     server.start()
     if closed:
         page.goto(f"{server.url}/label?project={project.name}")

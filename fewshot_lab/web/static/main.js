@@ -7,6 +7,7 @@ import { BackboneOffer } from "./backboneoffer.js";
 import { ClassChanges } from "./classchanges.js";
 import { ClassPanel } from "./classpanel.js";
 import { Columns } from "./columns.js";
+import { ConnectionDialog } from "./connectiondialog.js";
 import { capitalised, h } from "./dom.js";
 import { EmptyState } from "./emptystate.js";
 import { FacetPanel } from "./facetpanel.js";
@@ -133,7 +134,7 @@ class Workspace {
     this.statusBar = statusBar;
     this.live = new Live(api, model, (lost, refused) => statusBar.setConnection(lost, refused));
     this.columns = columns;
-    this.parts = [map, slides, grid, statusBar, outbox, keys, address, steps];
+    this.parts = [map, slides, grid, statusBar, outbox, keys, address, steps, new ConnectionDialog()];
     root.replaceChildren(element);
     document.documentElement.classList.add("ws-has-workspace");
     this.start();
