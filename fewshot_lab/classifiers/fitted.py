@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers.calibration import Calibration
 from fewshot_lab.classifiers.models import Model
 from fewshot_lab.classifiers.pool import Pool
-from fewshot_lab.classifiers.preparation import Rows, by_blocks
+from fewshot_lab.classifiers.rows import Rows, by_blocks
 from fewshot_lab.classifiers.stage_choice import Reading
 
 Float = NDArray[np.floating[Any]]

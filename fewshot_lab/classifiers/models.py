@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers.pool import Pool
-from fewshot_lab.classifiers.preparation import Preparation, by_rows, first_columns
+from fewshot_lab.classifiers.preparation import Preparation, first_columns
 from fewshot_lab.classifiers.probability_maps import Isotonic, Map, Sigmoids
+from fewshot_lab.classifiers.rows import by_rows
 
 Float = NDArray[np.floating[Any]]
 Places = NDArray[np.int64] | None

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.backbones import Parts
-from fewshot_lab.classifiers.preparation import CHUNK, Preparation, Rows
+from fewshot_lab.classifiers.preparation import Preparation
+from fewshot_lab.classifiers.rows import CHUNK, Rows
 from fewshot_lab.classifiers.threads import one_blas_thread
 from fewshot_lab.classifiers.two_byte_rows import TwoByteRows
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers.pool import Pool
-from fewshot_lab.classifiers.preparation import Preparation, by_rows
+from fewshot_lab.classifiers.preparation import Preparation
 from fewshot_lab.classifiers.probability_maps import Map, Sigmoids
+from fewshot_lab.classifiers.rows import by_rows
 from fewshot_lab.classifiers.soft_labels import SoftLabels
 from fewshot_lab.classifiers.threads import one_blas_thread
 
