@@ -45,7 +45,7 @@ def test_a_box_on_a_frame_then_steps_and_a_span(
     expect(form).to_contain_text("1 box is black in every frame")
     page.get_by_role("button", name="Import", exact=True).click()
     page.wait_for_url("**/label?project=clips", timeout=180_000)
-    page.wait_for_selector(".ws-map[data-drawn]", timeout=120_000)
+    page.wait_for_selector(".ws-map[data-drawn]", timeout=240_000)
 
     with Project.open("clips", home=home) as project:
         rows = project.store.images()
