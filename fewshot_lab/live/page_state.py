@@ -58,7 +58,6 @@ class PageState:
         self.strategies: dict[str, str] = {}
         # When each annotator did something last (monotonic seconds).
         self.acted_at: dict[str, float] = {}
-        self.last_action = 0.0
         # What pages are answered from, by viewer; here, so that it goes with the project.
         self.page_contents: OrderedDict[str, Any] = OrderedDict()
 

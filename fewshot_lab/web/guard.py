@@ -66,13 +66,11 @@ def writing(action: str, body: type[B], work: Callable[[PageState, B], Response]
             must_be_by(visitor.name, given.authors())
         for further in given.further_actions():
             permitted(request, further)
-        with acting(visitor.name or next(iter(given.authors()), None)):
-            response = work(state, given)
         if len(state.acted_at) > MOST_NAMES:  # a request may name whom it likes
             state.acted_at.clear()
-        state.last_action = time.monotonic()
-        state.acted_at |= dict.fromkeys(given.authors(), state.last_action)
-        return response
+        state.acted_at |= dict.fromkeys(given.authors(), time.monotonic())
+        with acting(visitor.name or next(iter(given.authors()), None)):
+            return work(state, given)
 
     async def endpoint(request: Request) -> Response:
         if sentence := foreign(request):

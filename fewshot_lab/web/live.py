@@ -20,9 +20,7 @@ from fewshot_lab.web.page_contents import PageContents
 LONGEST_HOLD = 2.0
 LOOK_AGAIN = 0.5
 BEAT = 0.25
-"""Seconds: so often at most a page gets something new, but for those of whoever labels now."""
-ACTING = 3.0
-"""For so many seconds after an action its colours are awaited, and not held up until a beat."""
+"""Seconds: so often at most a page gets something new."""
 MANY = 20
 QUIET = 30.0
 LATER = 8.0, 16.0
@@ -63,8 +61,7 @@ async def live(request: Request) -> Response:
 
 def _wait(state: PageState, have: dict[str, str]) -> Message:
     end = time.monotonic() + (hold := _hold(have))
-    acted = state.acted_at.get(annotator_in(have), -ACTING)
-    if hold > 0 and time.monotonic() - acted > ACTING:
+    if hold > 0:
         # All pages look at the same moments, and then share what is packed.
         time.sleep(min(hold, -time.monotonic() % BEAT))
     rev, position = state.live.snapshot.rev, _position(state)
@@ -96,9 +93,9 @@ def _later(state: PageState, have: dict[str, str]) -> float | None:
 
 
 def _position(state: PageState) -> int:
-    """Return the log's position as of this beat and the last action, read once for all pages."""
-    moment = int(time.monotonic() / BEAT), state.last_action
-    return state.cached("position", moment, state.project.store.position)
+    """Return the log's position as of this beat, read once for all pages."""
+    beat = int(time.monotonic() / BEAT)
+    return state.cached("position", beat, state.project.store.position)
 
 
 def _shared_news(state: PageState, have: dict[str, str], rev: int, position: int) -> Message | None:

@@ -142,20 +142,6 @@ def test_where_many_listen_those_who_do_nothing_are_asked_to_come_later(
     assert live._away == []
 
 
-def test_the_page_of_whoever_labels_now_does_not_wait_for_a_beat(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    state = page_state_of("cells")
-    state.acted_at["kim"] = time.monotonic()
-    state.acted_at["lee"] = time.monotonic() - 2 * live.ACTING
-    waits: list[str] = []
-    for annotator in ("kim", "lee", "nobody"):
-        monkeypatch.setattr(live.time, "sleep", lambda _, who=annotator: waits.append(who))
-        live._wait(state, {"annotator": annotator})
-    monkeypatch.undo()
-    assert [who for who in ("kim", "lee", "nobody") if who in waits] == ["lee", "nobody"]
-
-
 def test_a_page_that_was_told_to_come_later_has_what_is_new(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
