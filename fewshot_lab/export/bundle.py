@@ -72,10 +72,10 @@ class Bundle:
         try:
             self._classifier: Classifier = Classifier(folder, threads=threads, read=read_rgb)
         except FewshotLabError as error:
-            raise FewshotLabError(f"{name} is no whole bundle: {error}") from error
+            raise FewshotLabError(f"{name} is not a complete bundle: {error}") from error
         self.classes: list[dict[str, Any]] = [self._class(row) for row in self._classifier.classes]
         if not 0 < self._classifier.preprocessing.size <= LARGEST_SIDE:
-            raise FewshotLabError(f"{name} is no whole bundle: its pictures are too large.")
+            raise FewshotLabError(f"{name} is not a complete bundle: its pictures are too large.")
 
     @classmethod
     def open(cls, source: Path | str, *, threads: int = 0) -> Bundle:
@@ -173,7 +173,7 @@ class Bundle:
         # A page writes the colour into a style.
         colour = row.get("color", NO_COLOUR)
         if not (isinstance(colour, str) and re.fullmatch("#[0-9A-Fa-f]{6}", colour)):
-            raise FewshotLabError(f"{self.name} is damaged: {str(colour)[:20]!r} is no colour.")
+            raise FewshotLabError(f"{self.name} is damaged: {str(colour)[:20]!r} is not a colour.")
         return {**row, "color": colour}
 
     def _json(self, file: str) -> dict[str, Any]:

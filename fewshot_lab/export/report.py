@@ -43,7 +43,7 @@ def write_report(
     """
     path = Path(out).expanduser().absolute()
     if path.suffix.lower() not in (".html", ".htm"):
-        raise FewshotLabError(f"The report is a web page: give {path.name} the ending .html.")
+        raise FewshotLabError(f"The report is a web page: give {path.name} the extension .html.")
     if not path.parent.is_dir():
         raise FewshotLabError(f"The folder {path.parent} does not exist.")
     if classifier is None:

@@ -217,7 +217,7 @@ class Project(ProjectCore):
                 damaged.append(DamagedProject(folder.name, folder, reason))
             except Exception:  # a damaged file can be wrong in any way
                 _log.exception("%s cannot be opened", folder)
-                reason = "Its database is damaged: bring it back from a copy."
+                reason = "Its database is damaged: restore it from a backup."
                 damaged.append(DamagedProject(folder.name, folder, reason))
         return sorted(infos, key=lambda info: -info.last_used), damaged
 
