@@ -46,12 +46,16 @@ def standing(report: "AuditReport", noun: str) -> str:
     return f"{', '.join(parts)}.{held}{weighed}"
 
 
-def halving(report: "AuditReport", classes: dict[int, "ClassRow"], noun: str) -> str:
-    """Say how many more labels halve the interval, or why there is none."""
-    figures = report.figures
-    if figures is None or not figures.n:
-        return ""
-    return figures.outlook({c: row.name for c, row in classes.items()}, noun)
+def outlook(figures: "TestFigures", classes: dict[int, "ClassRow"], noun: str) -> str:
+    """Say what more labels bring: a figure that means something, later a narrower interval."""
+    if figures.lacking or figures.until_narrow == 0:
+        return figures.outlook({c: row.name for c, row in classes.items()}, noun)
+    if figures.until_narrow is None:
+        return "There are too few images to say how often the classifier is right."
+    return (
+        "Too few to say how often the classifier is right: "
+        f"{plural(figures.until_narrow, 'more label')} would do."
+    )
 
 
 def leak_line(check: "LeakCheck") -> str:
@@ -91,7 +95,7 @@ def show(
     if report is not None and report.figures is not None:
         figures = report.figures
         st.html(headline(figures, noun))
-        plainly(halving(report, classes, noun))
+        plainly(outlook(figures, classes, noun))
     elif report is not None and report.counts.drawn:
         plainly("No estimate yet: none of the drawn images has a class.")
     else:
