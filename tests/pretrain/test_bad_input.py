@@ -30,7 +30,7 @@ SCRATCH = Recipe(backbone="test_vit", start="scratch", batch_size=16)
         ({"start": "run:nobody"}, {}, "no pretraining run 'nobody'"),
         ({"global_size": 100}, {}, "patches of 16 px: take 96"),
         ({"backbone": "maxvit_tiny_tf_224"}, {}, "which maxvit_tiny_tf_224 does not take"),
-        ({}, {"device": "tpu"}, "not a device 'tpu'"),
+        ({}, {"device": "tpu"}, "no device 'tpu'"),
     ],
 )
 def test_before_the_start(changes, options, words):
