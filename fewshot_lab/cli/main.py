@@ -89,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         reason = (str(error).splitlines() or [""])[0]
         print(
-            f"Something went wrong that should not: {type(error).__name__}: {reason} "
+            f"Something went wrong in the program itself: {type(error).__name__}: {reason} "
             "(FEWSHOT_LAB_DEBUG=1 shows where).",
             file=sys.stderr,
         )

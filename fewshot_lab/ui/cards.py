@@ -186,7 +186,7 @@ def edit_dialog(info: ProjectInfo) -> None:
         st.divider()
         st.markdown(
             f"Deleting removes {plural(info.labelled, 'label')}, all embeddings and exports, and "
-            "copied images, for ever. Images that were left in their place stay."
+            "copied images, for ever. Images that were not copied stay."
         )
         typed = st.text_input(f"To delete, type the folder's name: `{info.name}`")
         if st.button("Delete this project", disabled=typed.strip() != info.name):

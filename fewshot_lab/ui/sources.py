@@ -73,7 +73,7 @@ def look(text: str) -> Source:
     """
     path = Path(text.strip().strip("'\"")).expanduser()
     if not path.is_absolute():
-        raise FewshotLabError(f"Type the whole path, from its root: {path.absolute()}?")
+        raise FewshotLabError(f"Type the full path, from its root: {path.absolute()}?")
     confine(path)
     try:
         if not path.exists():

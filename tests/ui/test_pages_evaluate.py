@@ -163,5 +163,5 @@ def test_a_class_that_is_hardly_recognised_is_not_called_done() -> None:
     advice = {"sizes": [{"labels": 32}], "classes": [row(0, 0.05), row(1, 0.93)]}
     html = curve.table(project, advice)  # type: ignore[arg-type]
     assert "recall at 32 labels" in unmarked(html)
-    assert html.count("no gain in sight") == 1
-    assert html.index("no gain in sight") < html.index(">done<")
+    assert html.count("no gain expected") == 1
+    assert html.index("no gain expected") < html.index(">done<")
