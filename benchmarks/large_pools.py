@@ -42,7 +42,7 @@ def drawn_pool(n: int) -> tuple[Any, np.ndarray]:
         from fewshot_lab.classifiers.two_byte_rows import TwoByteRows
 
         if n > TWO_BYTES_FROM:
-            held = TwoByteRows(n, AXES)
+            held = TwoByteRows(np.empty((n, AXES), np.int16))
     except ImportError:
         pass  # a tree of before
     for start in range(0, n, 4096):

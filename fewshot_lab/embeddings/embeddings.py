@@ -171,15 +171,9 @@ class Embeddings:
 
         Images embedded by earlier versions have none: what needs them goes without.
         """
-        row: dict[str, npt.NDArray[np.float16]] = {}
-        with self._lock:
-            shards = list(self._shards)
-        for shard in reversed(shards):  # an image embedded twice counts as first found
-            if (table := shard.statistics()) is not None:
-                row.update(zip(shard.ids, table, strict=True))
-        if not ids or not all(image_id in row for image_id in ids):
+        if not all(map(self.contains, ids)):
             return None
-        return np.stack([row[image_id] for image_id in ids])
+        return self.vectors(ids).statistics()
 
 
 def open_embeddings(folder: Path) -> Embeddings:

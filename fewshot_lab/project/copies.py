@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ KEPT_EVERY = 60.0
 """Seconds of work that a killed process loses."""
 PICTURES = 131_072
 """Grey pictures (4 kB each) held in memory while they are compared."""
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 
 
 @dataclass
@@ -61,8 +63,10 @@ class Copies:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the pairs of image ids that were found so far."""
-        record = self._read()
-        return [(record.ids[a], record.ids[b]) for a, b in _together(record.pairs).tolist()]
+        with suppress(*UNREADABLE), self._file.open("rb") as stream, np.load(stream) as kept:
+            if len(rows := _together([kept["pairs"]])):
+                return [(a, b) for a, b in kept["ids"][rows].tolist()]
+        return []
 
     def compare(self, progress: Progress = silent) -> None:
         """Look for copies among the images that have a thumbnail and were not looked at yet.
@@ -143,7 +147,7 @@ class Copies:
                 # Earlier versions kept a record only once all of it was compared.
                 compared = int(kept["compared"]) if "compared" in kept else len(ids)
                 return _Record(ids, kept["descriptions"], compared, [kept["pairs"]])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except UNREADABLE:
             return _Record([], np.empty((0, 100), np.float16), 0, [np.empty((0, 2), np.int64)])
 
 

@@ -139,6 +139,8 @@ def search_pairs(
 
 def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: EmbeddedProject) -> Near:
     """Return the same with pairs of copies, among the others or beside them."""
+    if not copies:
+        return near
     row = {image_id: k for k, image_id in enumerate(near.ids)}
     copied_pairs = [sorted((row[a], row[b])) for a, b in copies if a in row and b in row]
     if not copied_pairs:

@@ -31,8 +31,8 @@ def test_rule(store: Store) -> TestRule:
 
 def reference_test(store: Store) -> tuple[NDArray[np.bool_], str]:
     """Return which of all images are in it (n,), and by what; none where its column has gone."""
-    rows = store.images()
+    images = store.image_columns()
     try:
-        return test_rows(rows, test_rule(store))
+        return test_rows(images, test_rule(store))
     except FewshotLabError:
-        return np.zeros(len(rows), dtype=bool), ""
+        return np.zeros(len(images), dtype=bool), ""
