@@ -27,7 +27,7 @@ class TwoByteRows:
         self.shape = numbers.shape
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return len(self._numbers)
 
     def __setitem__(self, rows: slice, vectors: NDArray[np.float32]) -> None:
         self._numbers[rows] = np.rint(vectors * np.float32(STEPS))
