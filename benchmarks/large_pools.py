@@ -142,7 +142,8 @@ def pairs(n: int) -> None:
     for limit in (np.inf, 0.0):
         near_duplicates.EXACT = limit
         began = time.process_time()
-        rows, _, nearest = near_duplicates.search_pairs(rotated, near_duplicates.FLOOR)
+        near = near_duplicates.find_near(range(n), rotated, near_duplicates.FLOOR)
+        rows, nearest = near.pairs, near.nearest
         found.append((time.process_time() - began, set(map(tuple, rows.tolist())), nearest))
     (all_s, truth, exact), (some_s, some, nearest) = found
     share, same = len(truth & some) / max(1, len(truth)), np.mean(abs(exact - nearest) < 1e-5)

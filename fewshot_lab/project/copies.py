@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.files import keep_if_possible
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.going_on import UNREADABLE, take_steps
 from fewshot_lab.project.split_settings import changed
 
 if TYPE_CHECKING:
     from fewshot_lab.project.base import ProjectFolder
 
 EVERY = 256
-KEPT_EVERY = 60.0
-"""Seconds of work that a killed process loses."""
 PICTURES = 131_072
 """Grey pictures (4 kB each) held in memory while they are compared."""
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 
 
 @dataclass
@@ -82,14 +78,10 @@ class Copies:
         ]
         if not new and record.compared == len(record.ids):
             return
-        kept_at = time.monotonic()
         try:
-            for _ in self._steps(record, new, progress):
-                if time.monotonic() - kept_at > KEPT_EVERY:
-                    self._keep(record)
-                    kept_at = time.monotonic()
-        finally:
+            take_steps(self._steps(record, new, progress), lambda: self._keep(record))
             self._keep(record)
+        finally:
             if any(len(pairs) for pairs in record.pairs[1:]):
                 changed(self._project.store)
 
