@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.embeddings import Embeddings, Index
 from fewshot_lab.project.split_settings import reference_test, revision
-from fewshot_lab.store import Store
+from fewshot_lab.store import ImageColumns, Store
 
 WORTH_KEEPING = 4_000_000
 """Numbers of all embeddings from which on views are kept: fewer are prepared within a second."""
@@ -73,12 +73,15 @@ class KeptPool:
                 self._index = (pool, build_index(pool.rotated))
             return self._index[1]
 
-    def reference_test(self) -> tuple[NDArray[np.bool_], str]:
-        """Return which of all images are the reference test set (n,), and by what."""
+    def reference_test(self, images: ImageColumns | None = None) -> tuple[NDArray[np.bool_], str]:
+        """Return which of all images are the reference test set (n,), and by what.
+
+        They are read where they are not given.
+        """
         with self._lock:
             key = len(self._store.ids()), revision(self._store)
             if self._test is None or self._test[0] != key:
-                self._test = key, reference_test(self._store)
+                self._test = key, reference_test(self._store, images)
             return self._test[1]
 
     def test_ids(self) -> set[str]:

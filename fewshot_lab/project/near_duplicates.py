@@ -85,8 +85,7 @@ class NearSearch:
         embeddings = project.embeddings
         if embeddings is None or len(embeddings.ids) < 2:
             return NOTHING
-        pool = project.pool
-        ids = list(embeddings.ids[: len(pool)])
+        ids = list(embeddings.ids)
         if self._kept is not None:
             fingerprint, low, kept = self._kept
             same = len(kept.ids) == len(ids)
@@ -98,7 +97,10 @@ class NearSearch:
         file = project.folder / "splits" / f"{embeddings.fingerprint}.npz"
         near = _read(file, ids, floor)
         if near is None:
-            near = find_near(ids, pool.rotated, floor, progress, file.with_suffix(".part"))
+            rotated = project.pool.rotated
+            if len(rotated) > len(ids):  # more have come meanwhile
+                rotated = rotated[: len(ids)]
+            near = find_near(ids, rotated, floor, progress, file.with_suffix(".part"))
             _write(file, near, floor)
             file.with_suffix(".part").unlink(missing_ok=True)
         self._kept = (embeddings.fingerprint, floor, near)

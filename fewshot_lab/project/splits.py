@@ -198,6 +198,7 @@ class Splits:
         except FewshotLabError:  # a column whose images have gone
             keys = [None] * len(images)
         chosen = self.chosen_threshold
+        test = self._project.kept_pool.reference_test(images)
         near = self._near.near(chosen)
         return group(
             images.ids,
@@ -205,7 +206,7 @@ class Splits:
             near,
             chosen,
             self._released(),
-            self._project.kept_pool.reference_test(),
+            test,
             self._store.sources_ending(CLIP_SUFFIX),
         )
 
