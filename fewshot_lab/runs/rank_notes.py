@@ -36,7 +36,7 @@ def write_own_log(folder: Path, rank: int) -> None:
 
 
 @contextmanager
-def ending_told(folder: Path, rank: int) -> Iterator[None]:
+def ending_noted(folder: Path, rank: int) -> Iterator[None]:
     """Leave the sentence of what ends the ``with`` block, before others notice that it ended."""
     path = folder / _ENDED.replace("*", str(rank))
     path.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def forget_endings(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def told_ending(folder: Path) -> str | None:
+def first_ending(folder: Path) -> str | None:
     """Return the sentence of the process that ended first; None where none left any."""
     notes = [note for path in sorted(folder.glob(_ENDED)) if (note := read_json(path))]
     if not notes:

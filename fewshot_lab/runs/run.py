@@ -22,7 +22,7 @@ from fewshot_lab.pretrain import (
     read_metrics,
     recipe_differences,
 )
-from fewshot_lab.runs.rank_notes import forget_endings, told_ending
+from fewshot_lab.runs.rank_notes import first_ending, forget_endings
 from fewshot_lab.runs.run_folder import IMAGES, new_folder, read_images, write_images
 from fewshot_lab.runs.squeue import SUBMITTED, cancel_queued, in_queue, queue_state
 
@@ -95,7 +95,7 @@ class Run:
             status = queue_state(self.folder, status)
         if status.state == "lost":
             again = f"from step {step:,}" if step else "from the start"
-            why = told_ending(self.folder) or "The process was ended from outside."
+            why = first_ending(self.folder) or "The process was ended from outside."
             if "resumed, it goes on" not in why:
                 why = f"{why.rstrip('.')}; resumed, it goes on {again}."
             status = replace(status, state="failed", message=why)
@@ -239,8 +239,6 @@ class Run:
         left = [image for image in images if image.file.name not in without]
         if without and len(left) == len(images):
             raise FewshotLabError(f"The run {self.name!r} has no image {' or '.join(without)}.")
-        folder = new_folder(name)
-        write_images(folder, left)
         was = self.recipe.to_dict()
         reasons = {
             key: f"Changed from {was[key]!s} in the clone of {self.name}."
@@ -250,8 +248,10 @@ class Run:
         spec = self.spec
         spec |= {"name": name, "recipe": recipe.to_dict(), "images": len(left)}
         spec |= {"reasons": {**spec.get("reasons", {}), **reasons}, "clone_of": self.name}
-        change_spec(folder, **spec)
-        return Run(name, folder)
+        with new_folder(name) as folder:
+            write_images(folder, left)
+            change_spec(folder, **spec)
+        return find_run(name)
 
 
 def list_runs() -> list[Run]:
@@ -259,7 +259,8 @@ def list_runs() -> list[Run]:
     folder = home() / RUNS
     if not folder.is_dir():
         return []
-    folders = [path for path in folder.iterdir() if read_spec(path) is not None]
+    named = (path for path in folder.iterdir() if not path.name.startswith("."))
+    folders = [path for path in named if read_spec(path) is not None]
     return [Run(path.name, path) for path in sorted(folders, key=_created, reverse=True)]
 
 
