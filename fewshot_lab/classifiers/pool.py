@@ -142,6 +142,11 @@ class Pool:
     def __len__(self) -> int:
         return len(self.X)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether its views need not be made again."""
+        return self._keep is not _made
+
     @cached_property
     def levelled(self) -> Pool:
         """A second view of the same embeddings, levelled; made when first asked for."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.embeddings import Embeddings, Index
+from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.split_settings import reference_test, revision
 from fewshot_lab.store import ImageColumns, Store
 
@@ -62,6 +63,13 @@ class KeptPool:
         mark = f"{X.mark} {parts.lengths} {zlib.crc32(rows):08x}"
         keep = KeptViews(self._folder / embeddings.fingerprint, mark)
         return Pool(X, parts=parts, learnt=learnt, keep=keep)
+
+    def keep_views(self, embeddings: Embeddings, progress: Progress = silent) -> None:
+        """Make all views of a pool that is kept, so that a server that starts has them."""
+        pool = self.pool(embeddings)
+        if pool.is_kept:
+            progress("getting ready to label", 0, None)
+            _ = pool.levelled, pool.finals.levelled
 
     def index(self, embeddings: Embeddings) -> Index:
         """Return the FAISS index over the pool, rows in its order."""

@@ -87,6 +87,7 @@ def answers(opened):
 
 def test_a_restarted_server_computes_the_same_bits_without_making_the_pool(project, monkeypatch):
     with made_anew(monkeypatch, ["plain", "levelled"]):
+        project.kept_pool.keep_views(project.require_embeddings())  # as preparing a project does
         before = answers(project)
     with restarted() as again, made_anew(monkeypatch, []):
         assert answers(again) == before
