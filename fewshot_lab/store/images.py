@@ -11,6 +11,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import Database, chunks
 from fewshot_lab.store.image_query import files_in_use, image_columns, image_rows
 from fewshot_lab.store.image_rows import FileRow, ImageColumns, ImageRow
+from fewshot_lab.store.queries import plain_rows
 from fewshot_lab.store.schema import files, images
 from fewshot_lab.tables import spellings
 
@@ -29,8 +30,8 @@ class Images:
         # Ordinals are 1, 2, 3, ...: what is known already need not be read again.
         with self._database.read() as connection, self._ids_lock:
             query = select(images.c.id).where(images.c.ordinal > len(self._ids))
-            if new := connection.scalars(query.order_by(images.c.ordinal)).all():
-                self._ids = [*self._ids, *new]
+            if new := plain_rows(connection, query.order_by(images.c.ordinal)):
+                self._ids = [*self._ids, *(image_id for (image_id,) in new)]
             return self._ids
 
     def image(self, image_id: str) -> ImageRow:
