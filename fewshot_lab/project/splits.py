@@ -109,8 +109,8 @@ class Splits:
         if lost <= MANY_LOST * len(labelled):
             return ""
         return (
-            f"{lost:,} of {len(labelled):,} labels would train no longer: they share a {rule.noun} "
-            "with an image of the audit set, which was drawn by other groups."
+            f"{lost:,} of {len(labelled):,} labels would no longer train: they share a "
+            f"{rule.noun} with an image of the audit set, which was drawn by other groups."
         )
 
     @property

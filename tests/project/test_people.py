@@ -192,7 +192,7 @@ def test_without_a_lot_the_comparison_says_so(project: Project) -> None:
         kim.say(n, 1 if sure > 0.5 else 2, **more)
     effect = project.team.report().effect
     assert effect.how == "alike" and effect.difference.value == 0
-    assert "Nobody drew by lot" in effect.caveat
+    assert "Predictions were not hidden at random" in effect.caveat
     few = Project.create("few", home=project.folder.parent)
     assert few.team.report().effect.how == "" and few.team.report().to_dict()["kappa"] is None
     few.close()
