@@ -1,6 +1,7 @@
 """Two processes of a pretraining run against one: images per second, and graphs of torch.compile.
 
-    python benchmarks/several_processes.py [--backbone NAME] [--steps 24] [--batch-size 32] [--sharing]
+    python benchmarks/several_processes.py [--backbone NAME] [--steps 24] [--batch-size 32]
+    python benchmarks/several_processes.py --batch-size 128 --sharing
     python benchmarks/several_processes.py --before TREE
     python benchmarks/several_processes.py --graphs
 
