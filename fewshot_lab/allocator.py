@@ -4,6 +4,7 @@ import ctypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # Of glibc's malloc.h, and its defaults.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -18,7 +19,7 @@ def freed_memory_kept() -> Iterator[None]:
     the same gigabytes again, and the system clears them page by page: a fifth of a step on a CPU
     (``benchmarks/several_processes.py --before``). Other allocators are left as they are.
     """
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
     if not hasattr(libc, "mallopt"):
         yield
         return
