@@ -1,5 +1,6 @@
 """The pretraining runs: runs, stop, clone-run, delete-run, merge-adapter."""
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -126,6 +127,8 @@ def merge_adapter(
 @app.command(name="pretrain-rank", hidden=True)
 def pretrain_rank(folder: Annotated[Path, typer.Argument()]) -> None:
     """Train a run's folder as one of its processes."""
+    # Else torch, which reads it when imported, writes pages of its own before our one sentence.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from fewshot_lab.runs import run_rank
 
     run_rank(folder)
