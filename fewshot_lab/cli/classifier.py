@@ -88,8 +88,8 @@ def export(
     licence_accepted: Annotated[
         bool,
         option(
-            "You know the backbone's licence and keep to it; asked for where it forbids to "
-            "pass the bundle on, or to use it in trade.",
+            "You know the backbone's licence and comply with it; needed if it forbids passing the "
+            "bundle on or commercial use.",
             "--licence-accepted",
         ),
     ] = False,
@@ -150,7 +150,7 @@ def report(
     project: ProjectName,
     out: Annotated[Path, option("The HTML file to write.")] = Path("report.html"),
 ) -> None:
-    """Write what is known of the classifier as one HTML page, to read, print and cite."""
+    """Write a report on the classifier as one HTML page, to read, print and cite."""
     from fewshot_lab.export import write_report
     from fewshot_lab.project import Project
 

@@ -15,8 +15,8 @@ from fewshot_lab.words import plural
 Ray = Annotated[
     str | None,
     option(
-        "Do it as a Ray Data job, into a folder of Parquet files: HOST:PORT, auto, or local for "
-        "a Ray of this machine's own.",
+        "Run as a Ray Data job that writes a folder of Parquet files: HOST:PORT, auto, or local "
+        "for a Ray started on this machine.",
         "--ray",
         metavar="ADDRESS",
     ),
@@ -52,7 +52,7 @@ def predict(
         ),
     ] = None,
     group_column: Annotated[
-        str | None, option("The same by a column of the manifest.", metavar="COLUMN")
+        str | None, option("The same, from a column of the manifest.", metavar="COLUMN")
     ] = None,
     manifest: Annotated[
         Path | None, option("A CSV with a column path and that column; FOLDER if it is one.")
@@ -71,19 +71,19 @@ def predict(
 ) -> None:
     """Predict the classes of images with an exported classifier.
 
-    A whole slide is cut as those that the classifier was made of, and has a row for each tile with
-    tissue; NAME.slides.csv has one for each slide, NAME.SLIDE.geojson its tiles for QuPath.
+    A whole slide is cut like those that the classifier was made from, with a row for each tile
+    with tissue. NAME.slides.csv has a row for each slide, NAME.SLIDE.geojson its tiles for QuPath.
 
-    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 where
-    there is no other.
+    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 if none
+    could be read.
     """
     from fewshot_lab.export import Bundle, RayWork, group_finder, predict_folder
 
     if ray is not None:
         if group_pattern or group_column or shard:
             raise FewshotLabError(
-                "A Ray job shares the images itself and has a row for each: leave out --shard "
-                "and the patients."
+                "A Ray job splits the images itself and writes a row for each image: leave out "
+                "--shard and the options for patients."
             )
         work = RayWork(
             folder, _folder(out), ray, workers, bundle=str(bundle.absolute()), embeddings=embeddings
@@ -155,11 +155,11 @@ def embed_files(
     backbone: Annotated[str, option("A name, or a checkpoint file.")],
     out: Annotated[Path, option("The folder for Parquet files.")] = Path("embeddings"),
     ray: Annotated[
-        str, option("Of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
+        str, option("Address of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
     ] = "local",
     workers: Workers = 2,
 ) -> None:
-    """Embed files that are in no project, as a Ray Data job."""
+    """Embed files without a project, as a Ray Data job."""
     from fewshot_lab.export import RayWork
 
     work = RayWork(source, _folder(out), ray, workers, backbone=backbone)

@@ -90,7 +90,7 @@ def group_keys(images: ImageColumns, rule: GroupRule) -> list[str | None]:
             raise FewshotLabError("Give an expression that finds the group in a file's path.")
         matches = map(pattern.search, images.paths)
         return [None if m is None else (m[1] if pattern.groups else m[0]) or None for m in matches]
-    raise FewshotLabError(f"{rule.kind!r} is no source of groups: {', '.join(KINDS)}.")
+    raise FewshotLabError(f"{rule.kind!r} is not a source of groups: {', '.join(KINDS)}.")
 
 
 def _key(value: str | float | None) -> str | None:
@@ -179,7 +179,7 @@ def preview_groups(images: ImageColumns, rule: GroupRule) -> GroupPreview:
             "be lopsided."
         )
     elif g > 1 and g == n - len(without):
-        warning = f"Every image is a {noun} of its own: this keeps nothing together."
+        warning = f"Every image is a {noun} of its own, so nothing is kept together."
     return GroupPreview(
         rule,
         n,

@@ -51,7 +51,8 @@ def connect(attempts: int = 3) -> Pacs:
     url = os.environ.get(URL, "").strip().rstrip("/")
     if not url:
         raise FewshotLabError(
-            f"No PACS is set up here: whoever runs this server sets {URL} to its DICOMweb address."
+            f"No PACS is set up here: the server's administrator sets {URL} to its DICOMweb "
+            "address."
         )
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise FewshotLabError(f"{URL} must be an address as https://pacs.example.org/dicom-web.")
@@ -124,15 +125,15 @@ class Pacs:
     def _ask(self, call: Callable[[], T]) -> T:
         from requests import exceptions
 
-        nonsense = f"{self.name} answered what is no DICOMweb; check {URL}."
+        nonsense = f"{self.name} did not answer in DICOMweb; check {URL}."
         try:
             return call()
         except exceptions.InvalidJSONError:
             raise PacsError(nonsense) from None
         except exceptions.Timeout:
             raise PacsError(
-                f"{self.name} did not answer within {self._seconds} s: try again later, or have "
-                f"{TIMEOUT} raised."
+                f"{self.name} did not answer within {self._seconds} s: try again later, or raise "
+                f"{TIMEOUT}."
             ) from None
         except exceptions.HTTPError as error:
             raise self._refusal(error) from None
@@ -151,7 +152,7 @@ class Pacs:
         if status in (401, 403):
             return PacsError(f"{self.name} refuses the token; check {TOKEN}.", status)
         if status == 404:
-            return PacsError(f"{self.name} knows nothing at this address or by this uid.", status)
+            return PacsError(f"{self.name} has nothing at this address or with this uid.", status)
         return PacsError(f"{self.name} answered with an error (HTTP {status}).", status)
 
 

@@ -36,10 +36,10 @@ MANY_LOST = 0.2
 
 
 class Splits:
-    """Groups by a rule joined with near-duplicates by embedding, less what was released.
+    """Groups by a rule, joined with near-duplicates by embedding, without released pairs.
 
-    All decisions are stored by image id, so that they outlive new embeddings. What follows from
-    them is computed when it is asked for, and kept while nothing changes.
+    Decisions are stored by image id, so they stay valid with new embeddings. Results are computed
+    on request and kept while nothing changes.
     """
 
     def __init__(self, project: EmbeddedProject) -> None:
@@ -58,7 +58,7 @@ class Splits:
         return revision(self._store)
 
     def changed(self) -> None:
-        """Note that groups may be others now."""
+        """Note that the groups may have changed."""
         changed(self._store)
 
     def _decide(self, key: str, value: Any) -> None:
@@ -66,7 +66,7 @@ class Splits:
         self.changed()
 
     def imported(self, group: str | None) -> None:
-        """Note that images have come, or groups of known ones, by a column or field if any."""
+        """Note an import of images, or of groups for known ones, by a column or field if any."""
         if group and self._store.get("groups") is None:
             self._store.set("groups", GroupRule(noun=noun_of(group)).to_dict())
         self.changed()
@@ -77,7 +77,7 @@ class Splits:
         return GroupRule.from_dict(self._store.get("groups"))
 
     def set_rule(self, rule: GroupRule) -> GroupPreview:
-        """Take groups from elsewhere from now on.
+        """Change where groups come from.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class Splits:
         return preview
 
     def preview(self, rule: GroupRule | None = None) -> GroupPreview:
-        """Return what a rule (the one in use, if None) makes of the images."""
+        """Return the groups that a rule (the current one if None) makes of the images."""
         asked = rule or self.rule
         images = self._store.image_columns()
         preview = preview_groups(images, asked)
@@ -110,8 +110,8 @@ class Splits:
         if lost <= MANY_LOST * len(labelled):
             return ""
         return (
-            f"{lost:,} of {len(labelled):,} labels would train no longer: they share a {rule.noun} "
-            "with an image of the audit set, which was drawn by other groups."
+            f"{lost:,} of {len(labelled):,} labels would no longer train: they share a "
+            f"{rule.noun} with an image of the audit set, which was drawn by other groups."
         )
 
     @property
@@ -141,7 +141,7 @@ class Splits:
         return None if chosen is None else float(chosen)
 
     def set_threshold(self, value: float | None) -> None:
-        """Choose the cosine of near-duplicates for the backbone in use; None: as the pool says.
+        """Choose the cosine of near-duplicates for the backbone in use; None: set by the pool.
 
         Raises
         ------
@@ -158,11 +158,11 @@ class Splits:
         self._decide("near_threshold", by_backbone)
 
     def release(self, pairs: Iterable[tuple[str, str]]) -> int:
-        """Keep pairs from being joined, whatever their cosine; returns how many are released."""
+        """Never join these pairs, whatever their cosine; returns the number of released pairs."""
         return self._release(self._released() | {ordered(a, b) for a, b in pairs})
 
     def take_back(self, pairs: Iterable[tuple[str, str]]) -> int:
-        """Join released pairs again; returns how many are still released."""
+        """Join released pairs again; returns the number of pairs still released."""
         return self._release(self._released() - {ordered(a, b) for a, b in pairs})
 
     def _release(self, pairs: set[tuple[str, str]]) -> int:
@@ -186,7 +186,7 @@ class Splits:
             return self._grouping[1]
 
     def search(self, progress: Progress = silent) -> None:
-        """Search for near-duplicates while nobody waits for them; what is found is kept."""
+        """Search for near-duplicates in advance; the result is kept."""
         self._near.by_embedding(self.chosen_threshold, progress)
 
     def _group(self) -> Grouping:
@@ -211,7 +211,7 @@ class Splits:
         )
 
     def pool(self, ids: Sequence[str] | None = None) -> PoolView:
-        """Look at embedded images as they stay together now, at all where none are named."""
+        """Return embedded images (all by default) with what stays together now."""
         ids = list(self._project.require_embeddings().ids if ids is None else ids)
         grouping = self.grouping
         rows = grouping.rows(ids)
@@ -245,7 +245,7 @@ class Splits:
         return grouping.in_named_group(grouping.rows(ids))
 
     def quota_codes(self, ids: Sequence[str]) -> NDArray[np.int64] | None:
-        """Return :meth:`codes`, -1 where an image stands alone; None where all do."""
+        """Return :meth:`codes`, with -1 for an image without a group; None if all have none."""
         codes = self.codes(ids)
         size = np.bincount(codes)
         return None if size.max(initial=0) <= 1 else np.where(size[codes] > 1, codes, -1)
@@ -253,8 +253,8 @@ class Splits:
     def groups_of(self, ids: Sequence[str]) -> NDArray[Any] | None:
         """Return the name of what each image must stay together with, in every split.
 
-        Its group by the project's rule, joined with its near-duplicates; None where every image
-        stands alone.
+        Its group by the project's rule, joined with its near-duplicates; None if no image has
+        either.
         """
         return self.grouping.groups_of(ids)
 

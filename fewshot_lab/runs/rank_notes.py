@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.files import full_disk, read_json, write_json
+from fewshot_lab.files import disk_sentence, read_json, write_json
 from fewshot_lab.jobs import LOG
 
 _ENDED = "ended-*.json"
@@ -48,7 +48,7 @@ def ending_noted(folder: Path, rank: int) -> Iterator[None]:
         unexpected = (
             f"an unexpected error ({type(error).__name__}): see {log_of_rank(folder, rank)}"
         )
-        sentence = str(error) if isinstance(error, FewshotLabError) else full_disk(error)
+        sentence = str(error) if isinstance(error, FewshotLabError) else disk_sentence(error)
         note_ending(folder, rank, sentence or unexpected, followed=isinstance(error, LostProcess))
         raise
 
