@@ -1,5 +1,6 @@
 """The pool of a project's embedded images and its index, kept while they stay the same."""
 
+import shutil
 import zlib
 from pathlib import Path
 from threading import RLock
@@ -60,6 +61,9 @@ class KeptPool:
         whole = len(X) + len(embeddings.failed) >= len(self._store.ids())
         if not whole or len(X) * X.shape[1] < WORTH_KEEPING:
             return Pool(X, parts=parts, learnt=learnt)
+        for left in self._folder.glob("*"):
+            if not (embeddings.folder.parent / left.name).exists():  # removed by hand
+                shutil.rmtree(left, ignore_errors=True)
         mark = f"{X.mark} {parts.lengths} {zlib.crc32(rows):08x}"
         keep = KeptViews(self._folder / embeddings.fingerprint, mark)
         return Pool(X, parts=parts, learnt=learnt, keep=keep)

@@ -138,6 +138,14 @@ def test_nothing_is_kept_while_images_wait_for_their_embeddings(project, monkeyp
     assert not (project.folder / "pools").exists()
 
 
+@pytest.mark.parametrize("project", [np.int16], indirect=True)
+def test_views_of_embeddings_that_were_removed_go_with_them(project):
+    left = project.folder / "pools" / "0123456789abcdef"
+    left.mkdir(parents=True)
+    _ = project.pool
+    assert [each.name for each in left.parent.iterdir()] == [project.backbone.fingerprint]
+
+
 def test_a_folder_that_cannot_be_written_keeps_nothing_and_stops_nothing(project, monkeypatch):
     (project.folder / "pools").write_bytes(b"")
     with made_anew(monkeypatch, ["plain", "levelled"]):
