@@ -210,7 +210,7 @@ class PairSearch:
         cosines = np.minimum(np.concatenate(self._cosines)[first], np.float32(1))
         return np.stack(np.divmod(keys, max(self._n, 1)), axis=1), cosines, self._highest
 
-    def state(self) -> dict[str, npt.NDArray[Any]]:
+    def state(self) -> dict[str, Any]:
         """Return all that it takes to go on."""
         return {
             "k": np.array(self._k),
