@@ -184,7 +184,7 @@ class PairSearch:
         other = (nearest >= 0) & (nearest != rows[:, None])
         self._highest[rows] = np.where(other, similarity, -1).max(axis=1, initial=-1)
         close = similarity >= self._threshold
-        more = (close & (nearest >= 0)).all(axis=1) & (self._k < self._most)
+        more = np.asarray((close & (nearest >= 0)).all(axis=1)) & (self._k < self._most)
         # A row that is asked again brings these pairs again.
         at, column = np.nonzero(close & other & ~more[:, None])
         a, b = rows[at].astype(np.int64), nearest[at, column]

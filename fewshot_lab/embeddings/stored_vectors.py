@@ -49,8 +49,7 @@ class StoredVectors:
         digest = blake2b(
             "\n".join(shard.path.name for shard in self._shards).encode(), digest_size=16
         )
-        digest.update(np.ascontiguousarray(self.shard))
-        digest.update(np.ascontiguousarray(self.position))
+        digest.update(self.shard.tobytes() + self.position.tobytes())
         return digest.hexdigest()
 
     def at(self, rows: slice | npt.NDArray[Any]) -> StoredVectors:

@@ -92,11 +92,11 @@ def position_at(connection: Connection, at: int | datetime | None) -> int | None
     return connection.scalar(query) or 0
 
 
-def plain_rows(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
+def plain_rows(connection: Connection, query: Select[Any]) -> Sequence[tuple[Any, ...]]:
     """Return rows as the driver gives them: to make SQLAlchemy's of a million takes seconds."""
     result = connection.execute(query)
     try:
-        rows: list[tuple[Any, ...]] = result.cursor.fetchall()
+        rows: Sequence[tuple[Any, ...]] = result.cursor.fetchall()
         return rows
     finally:
         result.close()
