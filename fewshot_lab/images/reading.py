@@ -12,11 +12,14 @@ from PIL import Image
 from fewshot_lab.files import while_unchanged
 from fewshot_lab.images import pillow_decoder
 from fewshot_lab.images.boxes import load_boxes
+from fewshot_lab.images.clips import frame_times, read_clip
+from fewshot_lab.images.dicom import frames_and_group, read_dicom, read_dicom_grey
 from fewshot_lab.images.dicom_video import holds_video
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import BOX_SUFFIX, is_clip_file, is_tile_grid, kind_of
 from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
+from fewshot_lab.images.nifti import count_slices, read_slice, read_slice_grey
 from fewshot_lab.images.unreadable import Unreadable, coded_kind, first_bytes, why_undecodable
 
 
@@ -56,16 +59,10 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
             return load_clip(path).read(frame)
         kind = _video_or(kind_of(path), path)
         if kind == "dicom":
-            from fewshot_lab.images.dicom import read_dicom
-
             return read_dicom(path, frame)
         if kind == "nifti":
-            from fewshot_lab.images.nifti import read_slice
-
             return read_slice(path, frame)
         if kind == "video":
-            from fewshot_lab.images.clips import read_clip
-
             return read_clip(path, frame)
         try:
             with pillow_decoder.opened(path) as image, memory_for(*image.size):
@@ -135,12 +132,8 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
             return None
         kind = _video_or(kind_of(path), path)
         if kind == "dicom":
-            from fewshot_lab.images.dicom import read_dicom_grey
-
             return read_dicom_grey(path, frame)
         if kind == "nifti":
-            from fewshot_lab.images.nifti import read_slice_grey
-
             return read_slice_grey(path, frame)
         if kind == "video":
             return None
@@ -194,16 +187,10 @@ def count_frames(path: Path) -> int:
     except OSError:
         return 1
     if kind == "dicom":
-        from fewshot_lab.images.dicom import frames_and_group
-
         return frames_and_group(path, None)[0]
     if kind == "nifti":
-        from fewshot_lab.images.nifti import count_slices
-
         return count_slices(path)
     if kind == "video":
-        from fewshot_lab.images.clips import frame_times
-
         return len(frame_times(path))
     if kind == "tiff":
         from fewshot_lab.images.tiff import count_tiff_pictures
