@@ -10,7 +10,7 @@ from fewshot_lab.images.eight_bit import to_8bit
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.pillow_decoder import over_white, refuse_too_large
-from fewshot_lab.images.unreadable import Unreadable, why_undecodable
+from fewshot_lab.images.unreadable import why_undecodable
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -50,8 +50,8 @@ def coded_values(path: Path, kind: str) -> np.ndarray:
                 values = imagecodecs.jpegls_decode(source)
             else:
                 values = imagecodecs.jpeg8_decode(source)
-    except Unreadable as error:
-        raise UnreadableImage(str(error)) from None
+    except UnreadableImage:
+        raise
     except MemoryError:
         raise UnreadableImage("There is not enough memory for this picture.") from None
     except Exception as error:  # decoders raise nearly anything on damaged files

@@ -33,7 +33,7 @@ from fewshot_lab.images.grey_values import GreyValues, window_over
 from fewshot_lab.images.gzipped import is_gzip, unpacked
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.pillow_decoder import refuse_too_large
-from fewshot_lab.images.unreadable import Unreadable, own_mistake
+from fewshot_lab.images.unreadable import own_mistake
 
 T = TypeVar("T")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -84,10 +84,7 @@ def read_header(path: Path) -> Any:
         if not kind:
             raise UnreadableImage("This is not a DICOM file, or it is truncated.")
         raise UnreadableImage(f"The DICOM file holds no picture ({getattr(kind, 'name', kind)}).")
-    try:
-        refuse_too_large(columns, rows)
-    except Unreadable as error:
-        raise UnreadableImage(str(error)) from None
+    refuse_too_large(columns, rows)
     return header
 
 

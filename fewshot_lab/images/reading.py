@@ -20,7 +20,7 @@ from fewshot_lab.images.file_types import BOX_SUFFIX, is_clip_file, is_tile_grid
 from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.nifti import count_slices, read_slice, read_slice_grey
-from fewshot_lab.images.unreadable import Unreadable, coded_kind, first_bytes, why_undecodable
+from fewshot_lab.images.unreadable import coded_kind, first_bytes, why_undecodable
 
 
 def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
@@ -67,7 +67,7 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
         try:
             with pillow_decoder.opened(path) as image, memory_for(*image.size):
                 return pillow_decoder.to_rgb(image, frame, at_least=at_least)
-        except Unreadable as error:
+        except UnreadableImage as error:
             return _by_another_reader(path, frame, kind, error)
 
 
@@ -89,7 +89,7 @@ def _whole(file: Path, frame: int) -> Image.Image:
     return read_rgb(file, frame)
 
 
-def _by_another_reader(path: Path, frame: int, kind: str, error: Unreadable) -> Image.Image:
+def _by_another_reader(path: Path, frame: int, kind: str, error: UnreadableImage) -> Image.Image:
     """Read what Pillow does not know.
 
     Raises
@@ -111,7 +111,7 @@ def _by_another_reader(path: Path, frame: int, kind: str, error: Unreadable) -> 
 
     if is_odd_bitmap(head):
         return read_bitmap(path)
-    raise UnreadableImage(str(error)) from error.__cause__
+    raise error
 
 
 def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
@@ -143,15 +143,15 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
             return deep_grey.by_codec(path, coded)
         try:
             return deep_grey.by_pillow(path, frame)
-        except Unreadable as error:
+        except UnreadableImage as error:
             _refuse_unless_tiff(kind, error)
         return deep_grey.by_tifffile(path, frame)
 
 
-def _refuse_unless_tiff(kind: str, error: Unreadable) -> None:
+def _refuse_unless_tiff(kind: str, error: UnreadableImage) -> None:
     """Raise where Pillow's reason stands: other readers know more kinds of TIFF."""
     if kind != "tiff" or "truncated" in str(error.__cause__):
-        raise UnreadableImage(str(error)) from error.__cause__
+        raise error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from fewshot_lab.images.eight_bit import to_8bit
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.pillow_decoder import TRANSPOSITIONS, over_white, refuse_too_large
 from fewshot_lab.images.tiff_pages import picture_pages
-from fewshot_lab.images.unreadable import Unreadable, own_mistake
+from fewshot_lab.images.unreadable import own_mistake
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised and listed
 
@@ -85,8 +85,6 @@ def read_page(path: Path, frame: int) -> Page:
             )
     except UnreadableImage:
         raise
-    except Unreadable as error:
-        raise UnreadableImage(str(error)) from None
     except Exception as error:  # readers raise nearly anything on damaged files
         raise UnreadableImage(
             own_mistake(error)

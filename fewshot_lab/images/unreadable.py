@@ -30,10 +30,6 @@ _WRONG_CALL = ("unexpected keyword", "positional argument", "not callable")
 """In a TypeError; others come from values of a wrong type in a damaged file, too."""
 
 
-class Unreadable(ValueError):  # noqa: N818
-    """The file is not a picture that can be read; the message says why."""
-
-
 def first_bytes(path: str | Path) -> bytes:
     """Return the first MiB of a file."""
     with Path(path).open("rb") as stream:
