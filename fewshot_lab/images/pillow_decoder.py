@@ -47,6 +47,7 @@ from fewshot_lab.images.unreadable import (
     format_of,
     why_undecodable,
     why_unidentified,
+    with_reason,
 )
 
 Image.init()
@@ -101,31 +102,20 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
 
     Whatever goes wrong inside the ``with`` block comes out as :class:`UnreadableImage`.
     """
-    try:
-        with Path(path).open("rb") as stream:
-            image = Image.open(stream, formats=_formats(path, stream))
-            refuse_too_large(*image.size)
-            if image.format == "PSD":
-                _refuse_without_flattened(image)
-            yield image
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UnreadableImage(
-            f"The picture is too large: more than {MAX_PIXELS:,} pixels."
-        ) from None
-    except UnidentifiedImageError:
-        raise UnreadableImage(why_unidentified(first_bytes(path))) from None
-    except UnreadableImage:
-        raise
-    except FileNotFoundError:
-        raise UnreadableImage("The file is not there.") from None
-    except PermissionError:
-        raise UnreadableImage("The file cannot be opened: permission denied.") from None
-    except IsADirectoryError:
-        raise UnreadableImage("This is a folder, not a file.") from None
-    except MemoryError:
-        raise UnreadableImage("There is not enough memory for this picture.") from None
-    except Exception as error:  # Pillow's readers raise nearly anything on damaged files
-        raise UnreadableImage(why_undecodable(error, first_bytes(path))) from error
+
+    def why(error: Exception) -> str:
+        if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+            return f"The picture is too large: more than {MAX_PIXELS:,} pixels."
+        if isinstance(error, UnidentifiedImageError):
+            return why_unidentified(first_bytes(path))
+        return why_undecodable(error, first_bytes(path))
+
+    with with_reason(why), Path(path).open("rb") as stream:
+        image = Image.open(stream, formats=_formats(path, stream))
+        refuse_too_large(*image.size)
+        if image.format == "PSD":
+            _refuse_without_flattened(image)
+        yield image
 
 
 def _formats(path: str | Path, stream: BinaryIO) -> tuple[str, ...]:

@@ -3,8 +3,6 @@
 import hashlib
 import io
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -20,7 +18,7 @@ from fewshot_lab.images.file_types import BOX_SUFFIX, is_clip_file, is_tile_grid
 from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.nifti import count_slices, read_slice, read_slice_grey
-from fewshot_lab.images.unreadable import coded_kind, first_bytes, why_undecodable
+from fewshot_lab.images.unreadable import coded_kind, first_bytes, why_undecodable, with_reason
 
 
 def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
@@ -46,7 +44,7 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
         With the reason; nothing else, whatever the bytes.
     """
     path = Path(path)
-    with _reasons():
+    with with_reason(_why):
         if path.suffix == BOX_SUFFIX:
             return _read_box(path, frame)
         if is_tile_grid(path):
@@ -127,7 +125,7 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
     UnreadableImage
     """
     path = Path(path)
-    with _reasons():
+    with with_reason(_why):
         if is_tile_grid(path) or is_clip_file(path):
             return None
         kind = _video_or(kind_of(path), path)
@@ -154,24 +152,10 @@ def _refuse_unless_tiff(kind: str, error: UnreadableImage) -> None:
         raise error
 
 
-@contextmanager
-def _reasons() -> Iterator[None]:
-    """Make an UnreadableImage with its reason of whatever goes wrong."""
-    try:
-        yield
-    except UnreadableImage:
-        raise
-    except FileNotFoundError:
-        raise UnreadableImage("The file is not there.") from None
-    except PermissionError:
-        raise UnreadableImage("The file cannot be opened: permission denied.") from None
-    except IsADirectoryError:
-        raise UnreadableImage("This is a folder, not a file.") from None
-    except OSError as error:
-        reason = error.strerror or "an error of the disk or network"
-        raise UnreadableImage(f"The file cannot be read: {reason}.") from error
-    except Exception as error:
-        raise UnreadableImage(why_undecodable(error, b"")) from error
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"The file cannot be read: {error.strerror or 'an error of the disk or network'}."
+    return why_undecodable(error, b"")
 
 
 def count_frames(path: Path) -> int:
