@@ -93,7 +93,7 @@ def map_(
         bool, option("Lay out all images again, also those placed before.", "--fresh")
     ] = False,
 ) -> None:
-    """Lay the images out in the plane."""
+    """Lay out the map of the images."""
     with progress() as report, open_project(project) as opened:
         layout = opened.make_map(
             neighbours=neighbours, min_dist=min_dist, fresh=fresh, progress=report

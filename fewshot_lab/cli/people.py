@@ -50,7 +50,7 @@ def people(
     team_options: TeamOptions,
     by: Annotated[str | None, option("Who changes any of this.", metavar="NAME")] = None,
 ) -> None:
-    """Show who labelled what and how far people agree; options change how they work together.
+    """Show who labelled what and how well people agree; options change how they work together.
 
     A change needs --by: it is kept with name and time in the log.
     """

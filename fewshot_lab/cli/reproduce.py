@@ -44,7 +44,7 @@ def reproduce(
     out: Annotated[Path | None, option("The JSON file to write the curve to.")] = None,
     now: Now = False,
 ) -> None:
-    """Pretrain, embed and evaluate as Nielsen et al. 2023 did; the same command goes on.
+    """Pretrain, embed and evaluate as Nielsen et al. 2023 did; the same command resumes.
 
     Each part keeps what it has done: stopped or killed, the command is given once more.
     """

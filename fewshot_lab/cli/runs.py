@@ -22,7 +22,7 @@ def runs(
         str | None, typer.Argument(metavar="[RUN]", help="A run's name, to show its details.")
     ] = None,
 ) -> None:
-    """List the pretraining runs, or say all about one."""
+    """List the pretraining runs, or show one in detail."""
     from fewshot_lab.runs import find_run, list_runs
 
     if run is not None:
@@ -78,7 +78,7 @@ def clone_run(
     ] = None,
     detach: Detach = False,
 ) -> None:
-    """Train on the same images once more, with other values of the recipe."""
+    """Train on the same images again, with other values of the recipe."""
     from fewshot_lab.pretrain import check_recipe
     from fewshot_lab.runs import find_run, free_name, relaunch_run
 
@@ -116,7 +116,7 @@ def merge_adapter(
         ),
     ] = None,
 ) -> None:
-    """Put an adapter into the weights it was trained on: a backbone in one file."""
+    """Merge an adapter into the weights it was trained on: a backbone in one file."""
     from fewshot_lab.pretrain import merge_adapter as merge
 
     merge(adapter, out, base)

@@ -170,7 +170,7 @@ def audit(
         ),
     ] = None,
 ) -> None:
-    """Show what the images drawn at random say of the classifier; draw more."""
+    """Show the accuracy on images drawn at random; draw more."""
     with open_project(project) as opened:
         drawn = 0
         if draw is not None:

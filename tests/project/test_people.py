@@ -180,7 +180,7 @@ def test_what_a_prediction_in_sight_does(project: Project) -> None:
     assert effect.how == "random" and effect.seen.n + effect.hidden.n == N // 2
     assert effect.difference.low < 0.3 < effect.difference.high
     assert effect.difference.low > 0
-    assert effect.paired is None and "by lot" in effect.caveat
+    assert effect.paired is None and "drawn at random" in effect.caveat
 
 
 def test_without_a_lot_the_comparison_says_so(project: Project) -> None:

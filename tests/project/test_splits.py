@@ -84,7 +84,7 @@ def test_other_groups_that_leave_no_label_to_train_are_said(project, capsys):
     assert re.search(r"Careful: .*\d+ of \d+ labels would no longer train", said), said
     project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
     assert run(["groups", "cells", "--pattern", r"(site\d)", "--json"]) == 0
-    assert "train no longer" in json.loads(capsys.readouterr().out)["groups"]["warning"]
+    assert "no longer train" in json.loads(capsys.readouterr().out)["groups"]["warning"]
 
 
 def test_look_alikes_alone_are_not_counted_as_groups(project):

@@ -161,7 +161,7 @@ def test_a_provider_that_is_away(sign_in_by: Make) -> None:
         ({"FEWSHOT_LAB_SIGN_IN": "openid"}, "--openid-secrets"),
         ({"FEWSHOT_LAB_SIGN_IN": "proxy"}, "--trusted-proxy"),
         ({"FEWSHOT_LAB_SIGN_IN": "magic"}, "must be one of"),
-        ({"FEWSHOT_LAB_TRUSTED_PROXY": "proxy.local"}, "in digits"),
+        ({"FEWSHOT_LAB_TRUSTED_PROXY": "proxy.local"}, "a numeric one"),
     ],
 )
 def test_settings_that_cannot_be(
