@@ -123,8 +123,8 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
         if project is None:
             st.session_state["fl-elsewhere"] = True
             st.rerun()
-        if empty("No bundle has been exported from this project yet.", "Export one"):
-            pages.go("export", project.name)
+        sentence = "No bundle has been exported from this project yet."
+        empty(sentence, "Export one", "export", project)
         with st.container(key="fl-blank-second", horizontal_alignment="center"):
             st.button(
                 "Use a bundle from elsewhere",
