@@ -1,16 +1,17 @@
-"""How good, how sure: the verbs of evaluate; here its curve and its probabilities."""
+"""How good, how sure: the verbs of evaluate."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
+
+import typer
 
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
-from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
 from fewshot_lab.cli.options import ProjectName, Verbs, app, given, open_project, option
 from fewshot_lab.cli.replay import replay, strategy
-from fewshot_lab.cli.reporting import table, tell
-from fewshot_lab.cli.site_audit import site_audit
+from fewshot_lab.cli.reporting import share_cell, table, tell
 from fewshot_lab.words import percent
 
 evaluate = Verbs(
@@ -122,6 +123,85 @@ def _probability_text(result: dict[str, Any]) -> str:
             for name, each in by_class.items()
         ]
         lines.append(table(head, rows))
+    return "\n".join(lines)
+
+
+def site_audit(
+    project: ProjectName,
+    site: Annotated[str, typer.Argument(show_default=False, help="The site's name.")] = "",
+    labels: Annotated[
+        Path | None, option("CSV with path and label: the list of predict.py --watch, filled in.")
+    ] = None,
+    predictions: Annotated[Path | None, option("The predictions that predict.py wrote.")] = None,
+    group_column: Annotated[
+        str, option("Column of the labels that names the patient.", show_default=False)
+    ] = "",
+) -> None:
+    """Say how right the classifier is at another site, or list what was measured so far."""
+    from fewshot_lab.errors import FewshotLabError
+    from fewshot_lab.project import audit_site, site_audits
+
+    with open_project(project) as opened:
+        if site:
+            if labels is None or predictions is None:
+                raise FewshotLabError("Give both --labels and --predictions.")
+            audit_site(opened, site, labels, predictions, group_column)
+        audits = site_audits(opened)
+    shown = [one for one in audits if not site or one["site"] == site.strip()]
+    text = "\n".join(one["sentence"] for one in shown)
+    tell({"sites": shown}, text or "No other site was audited yet.")
+
+
+def confounders(
+    project: ProjectName,
+    column: Annotated[
+        list[str] | None,
+        option(
+            "A metadata column: site, scanner, stain, batch, age, sex; may be repeated. By "
+            "default those named in the project.",
+            "--column",
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, option("Name these columns in the project, for its reports.", "--keep")
+    ] = False,
+    forget: Annotated[
+        bool, option("Remove all named columns from the project.", "--forget")
+    ] = False,
+) -> None:
+    """Say whether the classifier goes by the disease or by the site, scanner or stain."""
+    from fewshot_lab.project import set_confounders
+
+    with open_project(project) as opened:
+        if forget:
+            set_confounders(opened, [])
+            text = "No column is named as suspected confounder now."
+            tell({"project": project, "confounders": []}, text)
+            return
+        if keep and column:
+            set_confounders(opened, column)
+        reports = opened.studies.confounding(column or None)
+    text = "\n\n".join(_confounders_text(each) for each in reports)
+    tell({"project": project, "confounders": reports}, text)
+
+
+def _confounders_text(report: dict[str, Any]) -> str:
+    lines = [f"{report['column']}: {report['sentence']}", *report["findings"], *report["warnings"]]
+    for part in ("telling", "robustness"):
+        if report[part] is not None and report[part]["sentence"] not in lines:
+            lines.append(report[part]["sentence"])
+    head = [report["column"], "images", "accuracy", "calibration error"]
+    head += ["left out", "among", "gain"]
+    rows = []
+    for each in report["values"]:
+        row = [each["value"], f"{each['images']:,}"]
+        if "reason" in each:
+            rows.append([*row, "-", "-", "-", "-", "-"])
+            continue
+        loss = each["left_out"] or {}
+        row += [share_cell(each["accuracy"]), share_cell(each["calibration_error"])]
+        rows.append(row + [share_cell(loss.get(key)) for key in ("without", "among", "gain")])
+    lines += [table(head, rows), *report["notes"]]
     return "\n".join(lines)
 
 
