@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fewshot_lab.evaluation import Advice, learning_curve, pace
+from fewshot_lab.project.audit_rate import audit_share
 from fewshot_lab.project.labels_as_arrays import label_arrays
 from fewshot_lab.sampling import COLD_LABELS_PER_CLASS
 
@@ -64,12 +65,3 @@ def advise(
         pace=pace(store.events()),
         seconds=time.process_time() - began,
     )
-
-
-USUAL = 0.2
-
-
-def audit_share(project: ProjectCore) -> float:
-    """Return the part of each batch of suggestions that is drawn at random, 0 to 1."""
-    chosen = project.store.get("audit_share")
-    return USUAL if chosen is None else min(max(float(chosen), 0.0), 1.0)
