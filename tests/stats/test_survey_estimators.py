@@ -131,3 +131,19 @@ def test_a_paired_gain_has_nadeau_and_bengios_variance(grouped):
     half = stats.t.ppf(0.975, units - 2) * math.sqrt(variance * (1 + 5 / 4))
     assert found.value == pytest.approx(sum(means) / 2)
     assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half))
+
+
+def test_a_class_in_some_of_the_patients_is_told_by_these_alone():
+    patient = np.repeat(np.arange(6), 5)
+    among = np.isin(patient, [0, 1, 2])
+    hit = among & (np.arange(30) % 5 < np.repeat([5, 3, 1, 0, 0, 0], 5))
+    found = share(hit, among, Sample.of(np.ones(30), groups=patient))
+    value, smooth = 9 / 15, 10 / 17
+    z = np.array([2, 0, -2, 0, 0, 0]) / 15  # each patient's hits less 5 x 9 / 15
+    variance = 6 / 5 * (z**2).sum() * (3 / 2 * 5 / 6)
+    alike = smooth * (1 - smooth) / 3
+    variance = (2 * variance + 4 * max(alike, variance)) / (2 + 4)
+    n = min(max(smooth * (1 - smooth) / variance, 3), 15)
+    assert 3 < n < 15
+    expected = wilson(value * n, n)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
