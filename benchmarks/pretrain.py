@@ -5,10 +5,10 @@
 
 Same backbone (the embedded EfficientNet-Lite0 with ImageNet weights), same images, crops, batch,
 head, optimiser, schedules and seed; lightly's DINOTransform, DINOLoss, DINOProjectionHead and
-update_momentum as in its own example. Ours decodes the images once (told apart); lightly's reads
-the files in every step, as its example does. kNN: balanced accuracy on the images' labels, by
-cross-validation, of each teacher; with several seeds (of weights, order and views) their mean,
-and the mean difference with its 95 % interval over seeds.
+update_momentum as in its own example; each training in a process of its own. Ours decodes the
+images once (told apart); lightly's reads the files in every step, as its example does. kNN:
+balanced accuracy on the images' labels, by cross-validation, of each teacher; with several seeds
+(of weights, order and views) their mean, and the mean difference with its 95 % interval over seeds.
 
 Speed twice: by the clock, with as many loading processes on either side as --workers says; and per
 second of a processor, which other work on the machine hardly changes (it needs --workers 0, where
@@ -22,6 +22,8 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,7 @@ import torch
 from _embeddings import DATA
 from scipy import stats
 
+from fewshot_lab.allocator import freed_memory_kept
 from fewshot_lab.pretrain import Recipe, RunImage, process_group, read_metrics, train
 from fewshot_lab.pretrain import schedules as schedules
 from fewshot_lab.pretrain.image_cache import decode_images
@@ -42,9 +45,9 @@ WARM = 3
 def images(folder: Path, n: int) -> list[RunImage]:
     """Return n images of a folder of classes, drawn at random."""
     classes = sorted(path for path in folder.iterdir() if path.is_dir())
-    found = [(file, k) for k, c in enumerate(classes) for file in sorted(c.iterdir())]
-    chosen = np.random.default_rng(0).permutation(len(found))[:n]
-    return [RunImage(str(i), found[i][0], label=found[i][1]) for i in chosen]
+    files = [(file, k) for k, c in enumerate(classes) for file in sorted(c.iterdir())]
+    chosen = np.random.default_rng(0).permutation(len(files))[:n]
+    return [RunImage(str(i), files[i][0], label=files[i][1]) for i in chosen]
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
@@ -84,7 +87,7 @@ def ours(recipe: Recipe, rows: list[RunImage], home: Path, name: str) -> dict:
         if stage == "pretraining":
             processor[done] = time.process_time()
 
-    with process_group() as mine:
+    with process_group() as mine, freed_memory_kept():  # as a run does
         train(folder, recipe, rows, mine, progress=progress)
     metrics = read_metrics(folder)
     last = recipe.steps
@@ -189,9 +192,9 @@ def theirs(recipe: Recipe, rows: list[RunImage], home: Path, workers: int) -> di
             rate = schedules.learning_rate if group["part"] == "backbone" else None
             rate = rate or schedules.head_learning_rate
             group["lr"] = rate(recipe, step)
-        said = [teacher_head(teacher(view)) for view in views[:2]]
+        targets = [teacher_head(teacher(view)) for view in views[:2]]
         outputs = [student_head(backbone(view)) for view in views]
-        loss = loss_of(said, outputs, epoch=0)
+        loss = loss_of(targets, outputs, epoch=0)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(backbone.parameters(), recipe.clip)
         optimiser.step()
@@ -215,6 +218,12 @@ def theirs(recipe: Recipe, rows: list[RunImage], home: Path, workers: int) -> di
     }
 
 
+def apart(train_one: Callable[..., dict], *arguments: object) -> dict:
+    """Train in a process of its own: how one keeps its memory is not to help the other."""
+    with ProcessPoolExecutor(1) as process:
+        return process.submit(train_one, *arguments).result()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA / "pbc8", help="a folder of classes")
@@ -236,24 +245,24 @@ def main() -> None:
         home = Path(folder)
         for seed in range(options.seeds):
             seeded = recipe.changed(seed=seed)
-            mine.append(ours(seeded, rows, home, f"ours-{seed}"))
-            other.append(theirs(seeded, rows, home, options.workers))
-            for found, whose in ((mine[-1], "ours"), (other[-1], "lightly")):
+            mine.append(apart(ours, seeded, rows, home, f"ours-{seed}"))
+            other.append(apart(theirs, seeded, rows, home, options.workers))
+            for result, whose in ((mine[-1], "ours"), (other[-1], "lightly")):
                 print(
-                    f"seed {seed}, {whose}: {found['rate']:.1f} images/s, "
-                    f"{found['processor']:.1f} per CPU second, kNN {found['knn']['value']:.3f}",
+                    f"seed {seed}, {whose}: {result['rate']:.1f} images/s, "
+                    f"{result['processor']:.1f} per CPU second, kNN {result['knn']['value']:.3f}",
                     flush=True,
                 )
-        resting = [ours(recipe.changed(frozen_stages=4), rows, home, "resting")]
+        resting = [apart(ours, recipe.changed(frozen_stages=4), rows, home, "resting")]
 
-    def mean(found: list[dict], name: str) -> float:
-        return float(np.mean([each[name] for each in found]))
+    def mean(results: list[dict], name: str) -> float:
+        return float(np.mean([each[name] for each in results]))
 
-    def line(name: str, found: list[dict]) -> str:
-        rate, processor = mean(found, "rate"), mean(found, "processor")
-        knn = found[0]["knn"]
-        value = np.mean([each["knn"]["value"] for each in found])
-        between = f" ({knn['low']:.3f}-{knn['high']:.3f})" if len(found) == 1 else ""
+    def line(name: str, results: list[dict]) -> str:
+        rate, processor = mean(results, "rate"), mean(results, "processor")
+        knn = results[0]["knn"]
+        value = np.mean([each["knn"]["value"] for each in results])
+        between = f" ({knn['low']:.3f}-{knn['high']:.3f})" if len(results) == 1 else ""
         return (
             f"{name:<34} {rate:>8.1f} {rate / mean(other, 'rate'):>7.2f}x "
             f"{processor:>10.1f} {processor / mean(other, 'processor'):>7.2f}x "

@@ -1,9 +1,9 @@
 """People of a server: who they are, by which password, and who administers it."""
 
-import hashlib
 import secrets
 import time
 from dataclasses import dataclass
+from functools import cache
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, update
 
 from fewshot_lab.accounts.database import accounts_database, invitations, people, sessions
 from fewshot_lab.accounts.records import note_in
-from fewshot_lab.accounts.sessions import forget_remembered
+from fewshot_lab.accounts.sessions import forget_remembered, key_of
 from fewshot_lab.acting import acting
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import LONGEST_NAME, tidy_name
@@ -22,8 +22,6 @@ LONGEST_PASSWORD = 200
 DAY = 86400
 
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash(secrets.token_hex())
-"""Checked in place of a name that is not known, so that the answer takes as long."""
 _memory = BoundedSemaphore(2)
 """Each hash takes 64 MiB."""
 
@@ -89,7 +87,7 @@ def invite(name: str, *, days: float = 7, administrator: bool = False) -> str:
         query = select(people.c.name).where(func.lower(people.c.name) == name.lower())
         known = connection.scalar(query)
         if known is not None and known != name:
-            raise FewshotLabError(f"There is already somebody called {known!r}.")
+            raise FewshotLabError(f"There is already an account named {known!r}.")
         if known is None:
             connection.execute(people.insert().values(name=name, administrator=int(administrator)))
         elif administrator:
@@ -97,7 +95,7 @@ def invite(name: str, *, days: float = 7, administrator: bool = False) -> str:
         connection.execute(delete(invitations).where(invitations.c.name == name))
         expires = int(time.time() + days * DAY)
         connection.execute(
-            invitations.insert().values(token=_mark(token), name=name, expires=expires)
+            invitations.insert().values(token=key_of(token), name=name, expires=expires)
         )
         note_in(connection, "invitation", name=name, administrator=administrator, days=days)
     return token
@@ -112,11 +110,11 @@ def invited(token: str) -> str:
         Where it was used, has run out, or never was one.
     """
     with accounts_database().read() as connection:
-        query = select(invitations).where(invitations.c.token == _mark(token))
+        query = select(invitations).where(invitations.c.token == key_of(token))
         row = connection.execute(query).first()
     if row is None or row.expires < time.time():
         raise FewshotLabError(
-            "This invitation was used already or has run out: ask for another one."
+            "This invitation was already used or has expired: ask for another one."
         )
     return str(row.name)
 
@@ -137,15 +135,21 @@ def accept(token: str, password: str) -> str:
     with _memory:
         hashed = _hasher.hash(password)
     with accounts_database().write() as connection:
-        used = connection.execute(delete(invitations).where(invitations.c.token == _mark(token)))
+        used = connection.execute(delete(invitations).where(invitations.c.token == key_of(token)))
         if not used.rowcount:  # somebody was a moment faster
-            raise FewshotLabError("This invitation was used already: ask for another one.")
+            raise FewshotLabError("This invitation was already used: ask for another one.")
         connection.execute(update(people).where(people.c.name == name).values(password=hashed))
         connection.execute(delete(sessions).where(sessions.c.name == name))
         with acting(name):
             note_in(connection, "password")
     forget_remembered()
     return name
+
+
+@cache
+def _nobody() -> str:
+    """Return what is checked in place of a name that is not known: the answer takes as long."""
+    return _hasher.hash(secrets.token_hex())
 
 
 def check_password(name: str, password: str) -> str | None:
@@ -155,9 +159,10 @@ def check_password(name: str, password: str) -> str | None:
         query = select(people).where(func.lower(people.c.name) == name.lower())
         row = connection.execute(query).first()
     hashed = row.password if row is not None and row.password else None
+    nobody = _nobody()  # whoever asks: the first one, too, learns nothing from the time
     try:
         with _memory:
-            _hasher.verify(hashed or _NOBODY, password[:LONGEST_PASSWORD])
+            _hasher.verify(hashed or nobody, password[:LONGEST_PASSWORD])
     except (VerificationError, InvalidHashError):
         return None
     return str(row.name) if row is not None and hashed else None
@@ -174,7 +179,7 @@ def remove(name: str) -> None:
     with accounts_database().write() as connection:
         gone = connection.execute(delete(people).where(people.c.name == name))
         if not gone.rowcount:
-            raise FewshotLabError(f"There is nobody called {name!r}.")
+            raise FewshotLabError(f"There is no account named {name!r}.")
         connection.execute(delete(invitations).where(invitations.c.name == name))
         connection.execute(delete(sessions).where(sessions.c.name == name))
         note_in(connection, "removed", name=name)
@@ -192,11 +197,7 @@ def checked_name(name: str) -> str:
     name = tidy_name(name)
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise FewshotLabError(
-            f"A name has 1 to {LONGEST_NAME} characters, all of them printed; {name[:80]!r} cannot "
-            "be one."
+            f"A name has 1 to {LONGEST_NAME} characters, all of them printable; {name[:80]!r} "
+            "cannot be one."
         )
     return name
-
-
-def _mark(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

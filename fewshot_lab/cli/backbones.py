@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
@@ -19,12 +19,11 @@ def try_backbone(
     now: Now = False,
 ) -> None:
     """Embed by another backbone and compare both on the same labels; switches nothing."""
-    from fewshot_lab.project import Project
     from fewshot_lab.runs import try_backbone as compare
 
     with (
         progress(heavy=in_turn(project, now=now)) as report,
-        Project.open(project) as opened,
+        open_project(project) as opened,
     ):
         verdict = compare(opened, backbone, progress=report)
     tell(verdict, verdict["reason"] or f"{backbone} is compared.")
@@ -37,14 +36,14 @@ def compare_backbones(
     behind: Annotated[bool, option("Give way to everything else.", "--behind")] = False,
     now: Now = False,
 ) -> None:
-    """Say whether another backbone that comes with the app tells the classes apart better."""
-    from fewshot_lab.project import UNASKED_SECONDS, Project, better_backbone
+    """Say whether another backbone of the app is better on the labels."""
+    from fewshot_lab.project import UNASKED_SECONDS, better_backbone
 
     if behind and hasattr(os, "nice"):
         os.nice(10)
     with (
         progress(heavy=in_turn(project, now=now)) as report,
-        Project.open(project) as opened,
+        open_project(project) as opened,
     ):
         verdict = better_backbone(
             opened, backbone or (), within=UNASKED_SECONDS if behind else None, progress=report
@@ -76,7 +75,7 @@ def backbones(
     compare: Annotated[
         str | None,
         option(
-            "Compare those that come with the app on a project's labels instead.", metavar="PROJECT"
+            "Instead, compare the backbones of the app on a project's labels.", metavar="PROJECT"
         ),
     ] = None,
     now: Now = False,
@@ -110,9 +109,9 @@ def backbones(
 
 
 _MORE = (
-    "Licence: what it asks of a classifier made with the backbone; gated: access is asked for.\n"
-    "--json says what each is good for, what it was trained on, which public sets it has seen.\n"
-    "--compare PROJECT says whether another that comes with the app does better on your labels.\n"
-    "+stages behind a name reads the network's inner stages too, which most often tells classes\n"
-    "apart better; the default does so already."
+    "Licence: what it demands of a classifier made with the backbone; gated: access must be\n"
+    "requested. --json says what each is good for, its training data and which public sets it\n"
+    "has seen. --compare PROJECT says whether another backbone of the app does better on your\n"
+    "labels. +stages after a name also reads the network's inner stages, which often separates\n"
+    "classes better; the default does so already."
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural
 
@@ -22,9 +22,8 @@ def backup(
     are in it; images that are read in place are not.
     """
     from fewshot_lab.operations import write_backup
-    from fewshot_lab.project import Project
 
-    with progress() as report, Project.open(project) as opened:
+    with progress() as report, open_project(project) as opened:
         done = write_backup(opened, file.absolute(), overwrite=overwrite, progress=report)
     words = [
         f"{done.file}: {plural(done.files, 'file')}, {done.bytes / 2**20:,.1f} MiB; "
@@ -32,8 +31,8 @@ def backup(
     ]
     if done.outside:
         words.append(
-            f"{plural(done.outside, 'image file')} lie outside the project and are not in it: back "
-            "their folders up, too, or import with --copy."
+            f"{plural(done.outside, 'image file')} outside the project are not in it: back up "
+            "their folders too, or import with --copy."
         )
     words += [f"{name} is missing in the project." for name in done.missing]
     tell(asdict(done), "\n".join(words))
@@ -42,7 +41,7 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(help="What 'backup' wrote.")],
     name: Annotated[
-        str | None, option("What to call the project; else as it was called.", "--as")
+        str | None, option("Name of the restored project; by default its old name.", "--as")
     ] = None,
 ) -> None:
     """Bring a project back from a backup, checked, beside whatever is there."""
@@ -55,7 +54,7 @@ def restore(
         f"log, in {done.folder}."
     )
     if done.unreachable:
-        text += f"\n{plural(done.unreachable, 'image')} lie where they cannot be read now."
+        text += f"\n{plural(done.unreachable, 'image')} cannot be read at their place now."
     tell(asdict(done), text)
 
 
@@ -64,13 +63,13 @@ def quota(
     images: Annotated[int | None, option("At most so many images.", min=1)] = None,
     gb: Annotated[float | None, option("At most so many GB on the disk.", min=0.001)] = None,
     none: Annotated[
-        bool, option("No limit of its own, those of the server hold.", "--none")
+        bool, option("Remove the project's own limits; the server's apply.", "--none")
     ] = False,
 ) -> None:
     """Say, or set, how much a project may hold; asked before an import begins."""
-    from fewshot_lab.project import Project, Quota, quota_of, set_quota
+    from fewshot_lab.project import Quota, quota_of, set_quota
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         if none:
             set_quota(opened, None)
         elif images is not None or gb is not None:

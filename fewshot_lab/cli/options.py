@@ -8,11 +8,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from functools import update_wrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fewshot_lab.cells import CSV_MARK
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project
 
 
 def option(help: str, *names: str, **settings: Any) -> Any:
@@ -115,6 +118,19 @@ def with_common_options(verb: Callable[..., None], *, json: bool = True) -> Call
     return run
 
 
+def open_project(name: str) -> "Project":
+    """Open a project; what a project needs is loaded only now, and not for a mere ``--help``."""
+    from fewshot_lab.project import Project
+
+    return Project.open(name)
+
+
+def given(options: Any) -> dict[str, Any]:
+    """Return those options of a dataclass that were given a value."""
+    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _paragraphs(text: str) -> str:
     """Return a docstring with a line for each paragraph, which the terminal wraps by its width."""
     return re.sub(r"(?<=\S)\n(?=[^\s-])", " ", inspect.cleandoc(text)).replace("``", "`")
@@ -147,4 +163,4 @@ NoMark = Annotated[
 ProjectName = Annotated[
     str, typer.Argument(metavar="PROJECT", show_default=False, help="The project's name.")
 ]
-WhichLabels = Annotated[str, option("reference: reference labels; own: what people said here.")]
+WhichLabels = Annotated[str, option("reference: reference labels; own: labels of the annotators.")]

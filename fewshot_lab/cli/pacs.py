@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, Verbs, answer, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, answer, app, open_project, option
 from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
@@ -66,24 +66,23 @@ def fetch(
     group_field: Annotated[
         str | None,
         option(
-            "What belongs together; the series by default.",
+            "The group that stays together; the series by default.",
             metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
     ] = None,
-    dry_run: Annotated[bool, option("Count series and images, and stop.", "--dry-run")] = False,
+    dry_run: Annotated[bool, option("Only count series and images.", "--dry-run")] = False,
     prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
     now: Now = False,
 ) -> None:
     """Fetch studies into a project, pixels alone; again, only what is new."""
     from fewshot_lab.images import GROUP_FIELDS, SliceStep
     from fewshot_lab.pacs import connect, fetch_study, series_of
-    from fewshot_lab.project import Project
 
     if group_field is not None and group_field not in GROUP_FIELDS:
         raise FewshotLabError(f"{group_field!r} cannot be the group: {', '.join(GROUP_FIELDS)}.")
     step = SliceStep.parse(slices)
     heavy = in_turn(project, now=now) if prepare and not dry_run else None
-    with progress(heavy=heavy) as tick, Project.open(project) as opened:
+    with progress(heavy=heavy) as tick, open_project(project) as opened:
         pacs = connect()
         study = _uids_of(opened, pacs, study, [date])
         if dry_run:
@@ -138,7 +137,7 @@ def _uids_of(
         uid_of |= {study_code(project, each.uid): each.uid for each in of_the_day}
     if gone := codes - uid_of.keys():
         what = "The study is" if len(gone) == 1 else f"{len(gone)} studies are"
-        raise FewshotLabError(f"{what} not found any more by its day: search again.")
+        raise FewshotLabError(f"{what} no longer found by its date: search again.")
     return [uid_of.get(each, each) for each in studies]
 
 
@@ -150,7 +149,7 @@ def report(
             help="The folder for the reports; without one they are only sent.", show_default=False
         ),
     ] = None,
-    per: Annotated[str, option("image or series: what one answer is for.")] = "image",
+    per: Annotated[str, option("One answer per image or per series.")] = "image",
     study: Annotated[
         list[str] | None,
         option(
@@ -162,7 +161,7 @@ def report(
         list[str] | None, option("With codes: the days of the studies; may be repeated.")
     ] = None,
     dry_run: Annotated[
-        bool, option("Count the reports and their images, and stop.", "--dry-run")
+        bool, option("Only count the reports and their images.", "--dry-run")
     ] = False,
     send: Annotated[bool, option("Send the reports to the PACS.", "--send")] = False,
 ) -> None:
@@ -177,11 +176,10 @@ def report(
         plan_reports,
         write_reports,
     )
-    from fewshot_lab.project import Project
 
     if out is None and not send:
         raise FewshotLabError("Name a folder for the reports, or say --send.")
-    with progress() as tick, Project.open(project) as opened:
+    with progress() as tick, open_project(project) as opened:
         pacs = connect() if send or study else None
         ids = list(opened.require_embeddings().ids)
         originals, gone = local_originals(opened, ids, tick)

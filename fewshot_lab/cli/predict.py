@@ -1,12 +1,13 @@
 """Predicting and embedding files by what was exported: predict, embed-files."""
 
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import NoMark, app, option
+from fewshot_lab.cli.options import NoMark, app, open_project, option
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.errors import FewshotLabError
@@ -15,8 +16,8 @@ from fewshot_lab.words import plural
 Ray = Annotated[
     str | None,
     option(
-        "Do it as a Ray Data job, into a folder of Parquet files: HOST:PORT, auto, or local for "
-        "a Ray of this machine's own.",
+        "Run as a Ray Data job that writes a folder of Parquet files: HOST:PORT, auto, or local "
+        "for a Ray started on this machine.",
         "--ray",
         metavar="ADDRESS",
     ),
@@ -52,7 +53,7 @@ def predict(
         ),
     ] = None,
     group_column: Annotated[
-        str | None, option("The same by a column of the manifest.", metavar="COLUMN")
+        str | None, option("The same, from a column of the manifest.", metavar="COLUMN")
     ] = None,
     manifest: Annotated[
         Path | None, option("A CSV with a column path and that column; FOLDER if it is one.")
@@ -71,19 +72,19 @@ def predict(
 ) -> None:
     """Predict the classes of images with an exported classifier.
 
-    A whole slide is cut as those that the classifier was made of, and has a row for each tile with
-    tissue; NAME.slides.csv has one for each slide, NAME.SLIDE.geojson its tiles for QuPath.
+    A whole slide is cut like those that the classifier was made from, with a row for each tile
+    with tissue. NAME.slides.csv has a row for each slide, NAME.SLIDE.geojson its tiles for QuPath.
 
-    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 where
-    there is no other.
+    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 if none
+    could be read.
     """
     from fewshot_lab.export import Bundle, RayWork, group_finder, predict_folder
 
     if ray is not None:
         if group_pattern or group_column or shard:
             raise FewshotLabError(
-                "A Ray job shares the images itself and has a row for each: leave out --shard "
-                "and the patients."
+                "A Ray job splits the images itself and writes a row for each image: leave out "
+                "--shard and the options for patients."
             )
         work = RayWork(
             folder, _folder(out), ray, workers, bundle=str(bundle.absolute()), embeddings=embeddings
@@ -106,16 +107,8 @@ def predict(
             slide_mpp=slide_mpp,
             progress=report,
         )
-        result = {
-            "predicted": done.predicted,
-            "errors": done.errors,
-            "out": str(done.out),
-            "errors_file": str(done.errors_file) if done.errors_file else None,
-            "referred": done.referred,
-            "unlike": done.unlike,
-            "groups_out": str(done.groups_out) if done.groups_out else None,
-            "slides_out": str(done.slides_out) if done.slides_out else None,
-        }
+        result = asdict(done)
+        sentences = result.pop("groups"), result.pop("slides")
         text = f"{plural(done.predicted, 'image')} predicted: {done.out}."
         if done.referred is not None:
             text += f" {done.predicted - done.referred:,} decided, {done.referred:,} referred."
@@ -123,7 +116,7 @@ def predict(
             text += f" {plural(done.unlike, 'image')} unlike anything labelled."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
-        tell(result, " ".join(filter(None, (text, done.groups, done.slides))))
+        tell(result, " ".join(filter(None, (text, *sentences))))
         listed(done.errors)
     if not done.predicted and part == (0, 1):
         raise typer.Exit(1)
@@ -138,10 +131,9 @@ def predict_dropped(
 ) -> None:
     """Predict what was dropped on the page; PROJECT may be the folder of none."""
     from fewshot_lab.export import predict_dropped as predict_them
-    from fewshot_lab.project import Project
 
     with progress() as report:
-        with nullcontext() if project.startswith(".") else Project.open(project) as opened:
+        with nullcontext() if project.startswith(".") else open_project(project) as opened:
             done = predict_them(bundle, folder, opened, progress=report)
         result = {"predicted": len(done.answers), "errors": done.refused}
         tell(result, f"{plural(len(done.answers), 'image')} predicted.")
@@ -155,11 +147,11 @@ def embed_files(
     backbone: Annotated[str, option("A name, or a checkpoint file.")],
     out: Annotated[Path, option("The folder for Parquet files.")] = Path("embeddings"),
     ray: Annotated[
-        str, option("Of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
+        str, option("Address of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
     ] = "local",
     workers: Workers = 2,
 ) -> None:
-    """Embed files that are in no project, as a Ray Data job."""
+    """Embed files without a project, as a Ray Data job."""
     from fewshot_lab.export import RayWork
 
     work = RayWork(source, _folder(out), ray, workers, backbone=backbone)
@@ -176,13 +168,12 @@ def _on_ray(work: Any, what: str) -> None:
 
     with progress() as report:
         done = run_on_ray(work, report)
-        result = {"done": done.done, "skipped": done.skipped, "errors": done.errors}
         text = f"{plural(done.done, 'image')} {what}: {work.out}."
         if done.skipped:
             text += f" {done.skipped:,} had a row."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read."
-        tell(result | {"out": str(work.out)}, text)
+        tell(asdict(done) | {"out": work.out}, text)
         listed(done.errors)
     if not done.done + done.skipped:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import tell, tell_table
 
 if TYPE_CHECKING:
@@ -21,22 +21,21 @@ def verify(
     known: Annotated[
         list[str] | None,
         option(
-            "A position and its hash, as a bundle, a report or this verb named them before; "
-            "may be repeated.",
+            "A position and its hash, as named before by a bundle, a report or this command; may "
+            "be repeated.",
             "--hash",
             metavar="POSITION:HASH",
         ),
     ] = None,
 ) -> None:
-    """Say whether labels or journal were changed behind the app's back, and where.
+    """Say whether labels or journal were changed outside the app, and where.
 
-    The exit status is 1 where they were. Bundles in the project's exports/ are asked for the hash
-    that they name.
+    The exit status is 1 if they were. Hashes named by bundles in the project's exports/ are
+    checked too.
     """
     from fewshot_lab.export import exported_heads
-    from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         named = [*map(_head, known or []), *exported_heads(opened)]
         verdict = opened.store.verify(tuple(named))
     old = ""
@@ -71,19 +70,17 @@ def _head(text: str) -> LogHead:
 
     position, _, value = text.partition(":")
     if not position.isdecimal() or len(value) != 64:
-        raise FewshotLabError(f"{text!r} is no POSITION:HASH, such as 120:9f86…, of 64 digits.")
+        raise FewshotLabError(f"{text!r} is not POSITION:HASH, such as 120:9f86…, of 64 digits.")
     return LogHead(int(position), value)
 
 
 @app.command()
 def journal(
     project: ProjectName,
-    out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
+    out: Annotated[Path | None, option("The CSV to write; the screen by default.")] = None,
 ) -> None:
-    """Write what was done to a project and is no label, as CSV: who, when, what, with what."""
-    from fewshot_lab.project import Project
-
-    with Project.open(project) as opened:
+    """Write all actions on a project other than labels as CSV: who, when, what."""
+    with open_project(project) as opened:
         entries = opened.store.journal()
     tell_journal(entries, out)
 

@@ -6,17 +6,15 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import option
+from fewshot_lab.cli.options import open_project, option
 from fewshot_lab.cli.reporting import listed, tell
 from fewshot_lab.words import plural
 
 
 def relink(
-    old: Annotated[
-        str, typer.Argument(metavar="OLD", help="The folder as it was, such as D:\\scans.")
-    ],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The old folder, such as D:\\scans.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Where its content is now.")],
-    project: Annotated[str | None, option("This project alone; all of them by default.")] = None,
+    project: Annotated[str | None, option("Only this project; all by default.")] = None,
 ) -> None:
     """Read images that moved as a whole from their new folder.
 
@@ -30,7 +28,7 @@ def relink(
     names = [project] if project is not None else [info.name for info in Project.survey()[0]]
     result = {}
     for name in names:
-        with Project.open(name) as opened:
+        with open_project(name) as opened:
             result[name] = relink_project(opened, old, new)
     counts = {name: done for name, done in result.items() if done.moved}
     sentences = [f"{plural(done.moved, 'file')} of {name}" for name, done in counts.items()]
@@ -38,6 +36,6 @@ def relink(
     tell({name: asdict(done) for name, done in result.items()}, text)
     for done in result.values():
         listed([(file, "It is not there.") for file in done.missing])
-        listed([(file, "It is of another size, so not the same.") for file in done.differing])
+        listed([(file, "It has another size, so it is not the same.") for file in done.differing])
     if not counts:
         raise FewshotLabError(f"No project has images of {old} that are in {new} now.")

@@ -1,5 +1,6 @@
 """The pretraining runs: runs, stop, clone-run, delete-run, merge-adapter."""
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -18,10 +19,10 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", show_default=False, help=
 @app.command()
 def runs(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A run's name, for all about it.")
+        str | None, typer.Argument(metavar="[RUN]", help="A run's name, to show its details.")
     ] = None,
 ) -> None:
-    """List the pretraining runs, or say all about one."""
+    """List the pretraining runs, or show one in detail."""
     from fewshot_lab.runs import find_run, list_runs
 
     if run is not None:
@@ -63,7 +64,7 @@ def stop(
         time.sleep(0.2)
     text = state_line(stopped, status)
     if status.active:
-        text = f"{stopped.name} was asked to stop and will after its step in hand."
+        text = f"{stopped.name} will stop after its current step."
     tell(described(stopped), text)
 
 
@@ -77,7 +78,7 @@ def clone_run(
     ] = None,
     detach: Detach = False,
 ) -> None:
-    """Train on the same images once more, with other values of the recipe."""
+    """Train on the same images again, with other values of the recipe."""
     from fewshot_lab.pretrain import check_recipe
     from fewshot_lab.runs import find_run, free_name, relaunch_run
 
@@ -110,12 +111,12 @@ def merge_adapter(
     base: Annotated[
         str | None,
         option(
-            "Where the weights are that it was trained on; as the run had them, if not said.",
+            "The weights that it was trained on; the run's own by default.",
             metavar="FILE|NAME",
         ),
     ] = None,
 ) -> None:
-    """Put an adapter into the weights it was trained on: a backbone in one file."""
+    """Merge an adapter into the weights it was trained on: a backbone in one file."""
     from fewshot_lab.pretrain import merge_adapter as merge
 
     merge(adapter, out, base)
@@ -126,6 +127,8 @@ def merge_adapter(
 @app.command(name="pretrain-rank", hidden=True)
 def pretrain_rank(folder: Annotated[Path, typer.Argument()]) -> None:
     """Train a run's folder as one of its processes."""
+    # Else torch, which reads it when imported, writes pages of its own before our one sentence.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from fewshot_lab.runs import run_rank
 
     run_rank(folder)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.words import share
+from fewshot_lab.words import share_of
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import GroupPreview, TestRule
@@ -25,15 +25,17 @@ def groups(
     ] = None,
     column: Annotated[str | None, option("A metadata column.")] = None,
     imported: Annotated[
-        bool, option("As a manifest's column or a DICOM field said.", "--imported")
+        bool,
+        option(
+            "Use the groups of the import (a manifest's column or a DICOM field).", "--imported"
+        ),
     ] = False,
     none: Annotated[bool, option("No groups.", "--none")] = False,
     noun: Annotated[str | None, option("What a group is: patient, slide, video.")] = None,
-    preview: Annotated[
-        bool, option("Show what it would find; change nothing.", "--preview")
-    ] = False,
+    preview: Annotated[bool, option("Show the result; change nothing.", "--preview")] = False,
     threshold: Annotated[
-        str | None, option("From which two images are nearly the same.", metavar="COSINE|auto")
+        str | None,
+        option("Cosine from which two images are near-duplicates.", metavar="COSINE|auto"),
     ] = None,
     release: Annotated[
         list[str] | None,
@@ -45,7 +47,7 @@ def groups(
     test_set: Annotated[
         str | None,
         option(
-            "The reference test set: it never trains, nor is it suggested.",
+            "The reference test set: it never trains and is never suggested.",
             metavar="COLUMN=VALUE|FOLDER|auto|none",
         ),
     ] = None,
@@ -60,9 +62,8 @@ def groups(
 ) -> None:
     """Show or choose what stays on one side of every split: groups, near-duplicates, test set."""
     from fewshot_lab.evaluation import GroupRule, noun_of
-    from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         splits = opened.splits
         asked = [
             ("pattern", pattern), ("column", column), ("import", "" if imported else None),
@@ -153,11 +154,11 @@ def _shown(report: GroupPreview, result: dict[str, Any]) -> str:
 @app.command()
 def audit(
     project: ProjectName,
-    draw: Annotated[int | None, option("Draw so many images more, to be labelled.")] = None,
+    draw: Annotated[int | None, option("Draw so many more images to label.")] = None,
     stratify: Annotated[
         str | None,
         option(
-            "Draw from each part of the pool, so that rare ones come often enough.",
+            "Draw from each stratum of the pool, so that rare ones are drawn often enough.",
             metavar="predicted|COLUMN",
         ),
     ] = None,
@@ -169,15 +170,11 @@ def audit(
         ),
     ] = None,
 ) -> None:
-    """Show what the images drawn at random say of the classifier; draw more."""
-    from fewshot_lab.project import Project
-
-    with Project.open(project) as opened:
-        drawn = (
-            opened.audit.draw(draw, stratify=stratify, per_group=per_group)
-            if draw is not None
-            else 0
-        )
+    """Show the accuracy on images drawn at random; draw more."""
+    with open_project(project) as opened:
+        drawn = 0
+        if draw is not None:
+            drawn = opened.audit.draw(draw, stratify=stratify, per_group=per_group)
         names = {row.id: row.name for row in opened.store.classes(include_retired=True)}
         report, _ = opened.audit.measure(opened.fit())
         figures = report.figures
@@ -228,7 +225,7 @@ def _audit_text(result: dict[str, Any], outlook: str) -> str:
     def shown(i: dict[str, Any]) -> str:
         if i["value"] is None:
             return "-"
-        return f"{share(i['value'], i['low'], i['high'], 1)}, n = {i['n']}"
+        return f"{share_of(i, 1)}, n = {i['n']}"
 
     lines.append(
         figures["why_not"] or f"{figures['balanced_title']} {shown(figures['balanced_accuracy'])}"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import answer, option
+from fewshot_lab.cli.options import answer, open_project, option
 
-Now = Annotated[bool, option("Begin beside other heavy work, without waiting in line.", "--now")]
+Now = Annotated[bool, option("Start beside other heavy jobs, without waiting.", "--now")]
 
 
 def in_turn(project: str, *, now: bool, device: str | None = None) -> dict[str, Any] | None:
@@ -21,11 +21,9 @@ def in_turn(project: str, *, now: bool, device: str | None = None) -> dict[str, 
     FewshotLabError
         For a project there is not, before and not after hours of waiting.
     """
-    from fewshot_lab.project import Project
-
     if now or answer().job is not None or "SLURM_JOB_ID" in os.environ:
         return None
-    with Project.open(project):
+    with open_project(project):
         return {"project": project, "device": device}
 
 
@@ -49,4 +47,4 @@ def wait_in_line(work: dict[str, Any]) -> Iterator[None]:
 
 def say_who_waits(sentence: str) -> None:
     """Say on stderr for whom the terminal waits."""
-    print(f"{sentence} Ctrl+C leaves the line; --now begins at once.", file=sys.stderr)
+    print(f"{sentence} Ctrl+C stops waiting; --now starts at once.", file=sys.stderr)

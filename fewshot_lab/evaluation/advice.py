@@ -70,18 +70,18 @@ class Advice:
         gain = self.curve.gain
         worth = f"{about(gain)} of balanced accuracy ({points(gain)}, in 4 of 5 cases)"
         if self.done:
-            return f"Little in sight: the next {NEXT} labels are worth {worth}."
+            return f"Little gain expected: the next {NEXT} labels are worth {worth}."
         without = ""
         if self.left_out:
             without = (
-                f" Not counted, with fewer than four labels to train: {', '.join(self.left_out)}."
+                f" Not counted, because fewer than four labels train: {', '.join(self.left_out)}."
             )
         return f"The next {NEXT} labels are worth {worth}{self._minutes(NEXT)}.{without}"
 
     def _minutes(self, labels: int) -> str:
         if self.pace is None:
             return ""
-        minutes = [labels * s / 60 for s in (self.pace.seconds, self.pace.low, self.pace.high)]
+        minutes = [labels * seconds / 60 for seconds in _seconds(self.pace).values()]
         if minutes[2] < 1:
             return " and take less than a minute"
         if minutes[0] < 1:
@@ -97,7 +97,7 @@ class Advice:
             why = f"{curve.n} labels, {curve.tested} to measure by"
             return f"{name}: too few to say ({why})"
         if is_flat(curve.gain, DONE_HIGH_OF_CLASS):
-            return f"{name}: done" if _is_done(curve) else f"{name}: no gain in sight"
+            return f"{name}: done" if _is_done(curve) else f"{name}: no gain expected"
         return (
             f"{name}: {NEXT_OF_CLASS} more labels are worth {about(curve.gain)} "
             f"of its recall ({points(curve.gain)})"
@@ -110,27 +110,16 @@ class Advice:
             "position": self.position,
             "sentence": self.sentence,
             "done": self.done,
-            "seconds_per_label": None
-            if self.pace is None
-            else {
-                "value": round(self.pace.seconds, 2),
-                "low": round(self.pace.low, 2),
-                "high": round(self.pace.high, 2),
-                "n": self.pace.n,
-            },
+            "seconds_per_label": None,
         }
-        if curve is None:
-            return figures | {"next": None, "sizes": [], "classes": []}
         minutes = None
         if self.pace is not None:
-            minutes = {
-                key: round(NEXT * s / 60, 1)
-                for key, s in (
-                    ("value", self.pace.seconds),
-                    ("low", self.pace.low),
-                    ("high", self.pace.high),
-                )
-            }
+            seconds = _seconds(self.pace)
+            minutes = {key: round(NEXT * s / 60, 1) for key, s in seconds.items()}
+            rounded = {key: round(s, 2) for key, s in seconds.items()}
+            figures["seconds_per_label"] = {**rounded, "n": self.pace.n}
+        if curve is None:
+            return figures | {"next": None, "sizes": [], "classes": []}
         return figures | {
             "next": {
                 "labels": NEXT,
@@ -167,6 +156,10 @@ class Advice:
                 for each in curve.classes
             ],
         }
+
+
+def _seconds(pace: Pace) -> dict[str, float]:
+    return {"value": pace.seconds, "low": pace.low, "high": pace.high}
 
 
 def _is_done(curve: ClassCurve) -> bool:

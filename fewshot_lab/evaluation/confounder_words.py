@@ -1,6 +1,5 @@
 """What was found of a suspected confounder, in sentences and as JSON can hold it."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 from fewshot_lab.evaluation.confounding import MOST
 from fewshot_lab.evaluation.confounding_result import Confounding, ValueFigures
 from fewshot_lab.evaluation.left_out import FEWEST, LeftOut
+from fewshot_lab.files import finite
 from fewshot_lab.stats import Interval
-from fewshot_lab.words import percent, plural, share
+from fewshot_lab.words import first_few, percent, plural, share
 
 HARM = ("left_out", "accuracy", "calibration")
 NEUTRAL = 0.5
@@ -101,7 +101,7 @@ def _counts(value: ValueFigures) -> dict[str, Any]:
 
 
 def _json(interval: Interval) -> dict[str, Any]:
-    return {**asdict(interval), "value": None if math.isnan(interval.value) else interval.value}
+    return dict(finite(asdict(interval)))
 
 
 def _between(interval: Interval) -> str:
@@ -138,9 +138,7 @@ def _verdict(result: Confounding, known: Sequence[ValueFigures]) -> str:
             f"Too few {result.noun}s of each {column} and class to say whether the {column} plays "
             "a part."
         )
-    return (
-        f"Nothing points to the {column}: whatever differs is no more than chance may make of it."
-    )
+    return f"Nothing points to the {column}: all differences are within what chance can cause."
 
 
 def _nothing_to_compare(result: Confounding) -> str:
@@ -169,15 +167,14 @@ def _telling(result: Confounding) -> str:
     column, noun = result.column, result.noun
     unseen = "images" if noun == "image" else f"images of {noun}s"
     text = (
-        f"A simple classifier (a linear probe) tells the {column} right in "
-        f"{_between(probe.balanced_accuracy)} of {unseen} that it did not see; chance, knowing the "
-        "class alone, does in "
-        f"{percent(probe.chance)}"
+        f"A simple classifier (a linear probe) recognises the {column} in "
+        f"{_between(probe.balanced_accuracy)} of {unseen} that it did not see; by chance, knowing "
+        f"only the class, in {percent(probe.chance)}"
     )
     if "telling" in result.named:
         return f"{text}."
     few = "" if result.can_tell else f", and there are too few {noun}s to tell more"
-    return f"{text}: that is no more than chance may make of it{few}."
+    return f"{text}: that is within what chance can cause{few}."
 
 
 def _robustness(result: Confounding) -> str:
@@ -251,7 +248,7 @@ def _one_sided(result: Confounding, each: Any, classes: Sequence[str]) -> str:
             "labelled images)"
         )
     if not each.certain:
-        return f"{what}; so few may be so by chance. Label {name} elsewhere to know."
+        return f"{what}; with so few this may be chance. Label {name} elsewhere to find out."
     return (
         f"{what}: whether the classifier knows the class or the {result.column} cannot be told. "
         f"Label {name} elsewhere, or {value} images of other classes."
@@ -264,11 +261,10 @@ def _notes(result: Confounding) -> list[str]:
         notes.append(f"{result.missing:,} labelled images do not say their {column}: left out.")
     few = [v for v in result.values if 0 < v.images < FEWEST]
     if few and result.probe is not None:
-        some = ", ".join(f"{v.name} ({v.images})" for v in few[:5])
-        more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+        values = first_few([f"{v.name} ({v.images})" for v in few], 5)
         notes.append(
-            f"Too few labelled images to say anything of {some}{more}: left out. "
-            f"{FEWEST} are needed."
+            f"Too few labelled images to say anything about {values}: left out. {FEWEST} are "
+            "needed."
         )
     if result.spread_groups:
         have = f"{noun} has" if result.spread_groups == 1 else f"{noun}s have"
@@ -278,10 +274,9 @@ def _notes(result: Confounding) -> list[str]:
         )
     untried = [v.name for v in result.values if v.accuracy is not None and v.left_out is None]
     if untried:
-        more = f" and {len(untried) - 5} more" if len(untried) > 5 else ""
         notes.append(
-            f"Leaving it out could not be tried for {', '.join(untried[:5])}{more}: too few "
-            f"{noun}s, or no class that others have, too."
+            f"Leaving it out could not be tried for {first_few(untried, 5)}: too few {noun}s, or "
+            "no class that others have, too."
         )
     if result.costed:
         notes.append(

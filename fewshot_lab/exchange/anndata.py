@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import MOST_ROWS, row_opinions, writing_beside
+from fewshot_lab.exchange.files import MOST_ROWS, row_opinions
 from fewshot_lab.exchange.numbers import rows_of
 from fewshot_lab.exchange.pictures import Contents, Outgoing
 from fewshot_lab.tables import find_column
+from fewshot_lab.whole_files import writing_beside
 
 if TYPE_CHECKING:
     import h5py
@@ -179,9 +180,9 @@ def read(file: Path) -> Contents:
     except OSError as error:
         if not file.is_file():
             raise FewshotLabError(f"{file} is not there; check the path.") from None
-        raise FewshotLabError(f"{file.name} is no whole HDF5 file: {error}.") from None
+        raise FewshotLabError(f"{file.name} is not a complete HDF5 file: {error}.") from None
     except (KeyError, ValueError, TypeError) as error:
-        raise FewshotLabError(f"{file.name} is no sound AnnData file: {error}.") from None
+        raise FewshotLabError(f"{file.name} is not a valid AnnData file: {error}.") from None
     names = [name for name in obs if name != INDEX]
     place = find_column(names, "label")
     if place is None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import MOST_ROWS, row_opinions, writing_beside
+from fewshot_lab.exchange.files import MOST_ROWS, row_opinions
 from fewshot_lab.exchange.numbers import rows_of
 from fewshot_lab.exchange.pictures import Contents, Outgoing
 from fewshot_lab.tables import find_column
+from fewshot_lab.whole_files import writing_beside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,7 +100,7 @@ def read(file: Path) -> Contents:
     except OSError as error:
         raise FewshotLabError(f"{file} cannot be read: {error.strerror or error}.") from None
     except pa.ArrowException as error:
-        raise FewshotLabError(f"{file.name} is no whole Parquet file: {error}.") from None
+        raise FewshotLabError(f"{file.name} is not a complete Parquet file: {error}.") from None
     if own:
         opinions = [(path, each) for path, some in rows for each in some or ()]
         return row_opinions(opinions, file)

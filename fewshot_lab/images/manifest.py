@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images.candidates import Refused
+from fewshot_lab.images.candidates import ListedFile, Refused
 from fewshot_lab.images.file_types import has_picture_suffix
 from fewshot_lab.images.folder import shown
 from fewshot_lab.tables import column_rank, find_column, plain_path, read_rows, spellings
@@ -40,29 +40,22 @@ class ManifestColumns:
     metadata: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ManifestRow:
-    """One row of a manifest that names an existing file."""
-
-    path: str
-    file: Path
-    frame: int | None
-    reference: str | None
-    group: str | None
-    meta: dict[str, str | float]
-
-
 def read_table(file: Path) -> tuple[list[str], list[list[str]]]:
     """Read a CSV: the header, all names different, and the rows, each as long as the header.
 
     Raises
     ------
     FewshotLabError
-        Where the file cannot be read as a CSV.
+        Where the file cannot be read as a CSV, or has no header.
     """
     rows = [row for _, row in read_rows(file)]
     if not rows:
         raise FewshotLabError(f"{file.name} is not a CSV with a header line.")
+    if image := next((cell for cell in rows[0] if has_picture_suffix(cell.strip())), None):
+        raise FewshotLabError(  # it would be lost without a word
+            f"{file.name} has no header, its first line names the image {image.strip()}: put a "
+            "line with the columns' names above it, such as file,label."
+        )
     header = _distinct([name.strip() for name in rows[0]])
     width = len(header)
     return header, [(row + [""] * width)[:width] for row in rows[1:]]
@@ -157,7 +150,7 @@ def _normalised(file: Path) -> Path:
     return Path(os.path.normpath(file))
 
 
-def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ManifestRow | Refused]:
+def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ListedFile | Refused]:
     """Yield the rows of a manifest, in order; those whose file is missing as refused.
 
     Columns whose filled cells are all numbers become numbers, unless one has a leading zero (an
@@ -209,7 +202,7 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ManifestRow 
         }
         reference = row[at[columns.label]] if columns.label else ""
         group = row[at[columns.group]] if columns.group else ""
-        yield ManifestRow(path, where, frame, reference or None, group or None, meta)
+        yield ListedFile(path, where, reference or None, group or None, meta, frame)
 
 
 def _is_number(text: str) -> bool:

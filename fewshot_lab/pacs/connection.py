@@ -51,7 +51,8 @@ def connect(attempts: int = 3) -> Pacs:
     url = os.environ.get(URL, "").strip().rstrip("/")
     if not url:
         raise FewshotLabError(
-            f"No PACS is set up here: whoever runs this server sets {URL} to its DICOMweb address."
+            f"No PACS is set up here: the server's administrator sets {URL} to its DICOMweb "
+            "address."
         )
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise FewshotLabError(f"{URL} must be an address as https://pacs.example.org/dicom-web.")
@@ -82,22 +83,16 @@ class Pacs:
     def page_of_studies(self, filters: dict[str, str], offset: int) -> list[Dataset]:
         """Return studies that match, from one on."""
         return self._datasets(
-            lambda: self._client.search_for_studies(
-                limit=PAGE, offset=offset, search_filters=filters, fields=_STUDY_FIELDS
-            )
+            "search_for_studies", search_filters=filters, fields=_STUDY_FIELDS, offset=offset
         )
 
     def page_of_series(self, study: str, offset: int) -> list[Dataset]:
         """Return series of a study, from one on."""
-        return self._datasets(
-            lambda: self._client.search_for_series(
-                study, limit=PAGE, offset=offset, fields=_SERIES_FIELDS
-            )
-        )
+        return self._datasets("search_for_series", study, fields=_SERIES_FIELDS, offset=offset)
 
     def headers(self, study: str, series: str) -> list[Dataset]:
         """Return the headers of a series' instances, without pixels."""
-        return self._datasets(lambda: self._client.retrieve_series_metadata(study, series))
+        return self._datasets("retrieve_series_metadata", study, series)
 
     def instance(self, study: str, series: str, instance: str) -> Dataset:
         """Return one instance with its pixels, in whatever compression it is kept."""
@@ -113,26 +108,29 @@ class Pacs:
         if answer.get("FailedSOPSequence"):
             raise PacsError(f"{self.name} did not take the report.")
 
-    def _datasets(self, call: Callable[[], list[dict[str, Any]]]) -> list[Dataset]:
+    def _datasets(self, method: str, *args: str, **options: Any) -> list[Dataset]:
         from pydicom.dataset import Dataset
 
         def parsed() -> list[Dataset]:
-            return [Dataset.from_json(each, _no_pixels) for each in call() or []]
+            if "offset" in options:
+                options["limit"] = PAGE
+            answer = getattr(self._client, method)(*args, **options)
+            return [Dataset.from_json(each, _no_pixels) for each in answer or []]
 
         return self._ask(parsed)
 
     def _ask(self, call: Callable[[], T]) -> T:
         from requests import exceptions
 
-        nonsense = f"{self.name} answered what is no DICOMweb; check {URL}."
+        nonsense = f"{self.name} did not answer in DICOMweb; check {URL}."
         try:
             return call()
         except exceptions.InvalidJSONError:
             raise PacsError(nonsense) from None
         except exceptions.Timeout:
             raise PacsError(
-                f"{self.name} did not answer within {self._seconds} s: try again later, or have "
-                f"{TIMEOUT} raised."
+                f"{self.name} did not answer within {self._seconds} s: try again later, or raise "
+                f"{TIMEOUT}."
             ) from None
         except exceptions.HTTPError as error:
             raise self._refusal(error) from None
@@ -151,7 +149,7 @@ class Pacs:
         if status in (401, 403):
             return PacsError(f"{self.name} refuses the token; check {TOKEN}.", status)
         if status == 404:
-            return PacsError(f"{self.name} knows nothing at this address or by this uid.", status)
+            return PacsError(f"{self.name} has nothing at this address or with this uid.", status)
         return PacsError(f"{self.name} answered with an error (HTTP {status}).", status)
 
 

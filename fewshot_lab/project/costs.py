@@ -11,7 +11,7 @@ import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import by_cost, check_costs
-from fewshot_lab.stats import Evidence, Interval, effective_size, wilson
+from fewshot_lab.stats import Evidence, Interval, share_of_groups
 from fewshot_lab.tables import read_rows
 
 if TYPE_CHECKING:
@@ -58,10 +58,13 @@ def set_error_costs(project: ProjectFolder, costs: Sequence[ErrorCost]) -> None:
     for each in costs:
         if each.true == each.called:
             name = names.get(each.true, str(each.true))
-            raise FewshotLabError(f"Calling {name} {name} is no error: name two classes.")
+            raise FewshotLabError(
+                f"Calling {name} {name} is not an error: name two different classes."
+            )
         if not 0 < each.times <= MOST:
             raise FewshotLabError(
-                f"{each.times:g} times worse is no cost: give a number above 0, {MOST:g} at most."
+                f"{each.times:g} times worse is not a cost: give a number above 0 "
+                f"and at most {MOST:g}."
             )
     if len({(each.true, each.called) for each in costs}) < len(costs):
         raise FewshotLabError("One error has two costs: give each once.")
@@ -153,7 +156,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        why = f"{text.strip()!r} is no number of times: write 20, or 7.5."
+        why = f"{text.strip()!r} is not a number: write 20, or 7.5."
         raise FewshotLabError(why) from None
 
 
@@ -177,7 +180,8 @@ def cost_figures(
     for k, j in np.argwhere(~np.eye(len(costs), dtype=bool) & (costs != 1)):
         of_class = evidence.take(np.flatnonzero(evidence.y == k))
         rate, without = (
-            _rate(e.predicted == j, e.groups) for e in (by_cost(of_class, costs), of_class)
+            share_of_groups(e.predicted == j, e.groups)
+            for e in (by_cost(of_class, costs), of_class)
         )
         words = cost_words(names[k], names[j], float(costs[k, j]))
         errors.append(
@@ -194,17 +198,11 @@ def cost_figures(
     return {
         "evidence": evidence.words,
         "errors": sorted(errors, key=lambda each: -each["times"]),
-        "accuracy": asdict(_rate(by_costs.right, evidence.groups)),
-        "accuracy_without": asdict(_rate(evidence.right, evidence.groups)),
+        "accuracy": asdict(share_of_groups(by_costs.right, evidence.groups)),
+        "accuracy_without": asdict(share_of_groups(evidence.right, evidence.groups)),
         "decides": "Each image gets the class whose errors are expected to cost least, and errors "
         "count towards the error wanted as often as they cost.",
     }
-
-
-def _rate(hit: np.ndarray, groups: np.ndarray) -> Interval:
-    hits = hit.astype(np.float64)
-    worth = effective_size(hits, groups)
-    return wilson(float(hits.mean()) * worth if len(hits) else 0.0, worth, images=len(hits))
 
 
 def cost_words(true: str, called: str, times: float) -> str:

@@ -20,8 +20,8 @@ from fewshot_lab.evaluation import (
     group_labels,
     severity,
 )
-from fewshot_lab.project.costs import costs_of
-from fewshot_lab.project.grades import grade_columns
+from fewshot_lab.project.costs import costs_of, error_costs
+from fewshot_lab.project.grades import grade_columns, grades_of
 from fewshot_lab.project.labels_as_arrays import label_arrays
 from fewshot_lab.project.patients_report import PatientFigures
 
@@ -43,9 +43,6 @@ def own_class(project: ProjectCore) -> str:
     chosen = project.store.get(SETTING)
     if chosen is not None:
         return str(chosen)
-    from fewshot_lab.project.costs import error_costs
-    from fewshot_lab.project.grades import grades_of
-
     return "worst" if grades_of(project) or error_costs(project) else "majority"
 
 
@@ -79,8 +76,8 @@ def patient_figures(
         Where images have no groups, or too few groups have a known class.
     """
     rule = project.splits.rule
-    rows = project.store.images()
-    keys = {row.id: key for row, key in zip(rows, group_keys(rows, rule), strict=True) if key}
+    columns = project.store.image_columns()
+    keys = {i: key for i, key in zip(columns.ids, group_keys(columns, rule), strict=True) if key}
     if not keys:
         raise FewshotLabError(
             "The images have no groups: say under Groups, test set which belong to one patient."

@@ -27,7 +27,8 @@ from fewshot_lab.project.held_out import held_out
 from fewshot_lab.project.near_duplicates import NearSearch
 from fewshot_lab.project.pool_view import PoolView, along
 from fewshot_lab.project.sites import Sites
-from fewshot_lab.project.split_settings import changed, reference_test, revision, test_rule
+from fewshot_lab.project.split_settings import changed, revision, test_rule
+from fewshot_lab.store import ImageColumns
 
 LOWEST = 0.8
 MANY_LOST = 0.2
@@ -35,10 +36,10 @@ MANY_LOST = 0.2
 
 
 class Splits:
-    """Groups by a rule joined with near-duplicates by embedding, less what was released.
+    """Groups by a rule, joined with near-duplicates by embedding, without released pairs.
 
-    All decisions are stored by image id, so that they outlive new embeddings. What follows from
-    them is computed when it is asked for, and kept while nothing changes.
+    Decisions are stored by image id, so they stay valid with new embeddings. Results are computed
+    on request and kept while nothing changes.
     """
 
     def __init__(self, project: EmbeddedProject) -> None:
@@ -57,7 +58,7 @@ class Splits:
         return revision(self._store)
 
     def changed(self) -> None:
-        """Note that groups may be others now."""
+        """Note that the groups may have changed."""
         changed(self._store)
 
     def _decide(self, key: str, value: Any) -> None:
@@ -65,7 +66,7 @@ class Splits:
         self.changed()
 
     def imported(self, group: str | None) -> None:
-        """Note that images have come, or groups of known ones, by a column or field if any."""
+        """Note an import of images, or of groups for known ones, by a column or field if any."""
         if group and self._store.get("groups") is None:
             self._store.set("groups", GroupRule(noun=noun_of(group)).to_dict())
         self.changed()
@@ -76,7 +77,7 @@ class Splits:
         return GroupRule.from_dict(self._store.get("groups"))
 
     def set_rule(self, rule: GroupRule) -> GroupPreview:
-        """Take groups from elsewhere from now on.
+        """Change where groups come from.
 
         Raises
         ------
@@ -90,18 +91,18 @@ class Splits:
         return preview
 
     def preview(self, rule: GroupRule | None = None) -> GroupPreview:
-        """Return what a rule (the one in use, if None) makes of the images."""
+        """Return the groups that a rule (the current one if None) makes of the images."""
         asked = rule or self.rule
-        rows = self._store.images()
-        preview = preview_groups(rows, asked)
+        images = self._store.image_columns()
+        preview = preview_groups(images, asked)
         if asked == self.rule:
             return preview
-        return replace(preview, warning=f"{preview.warning} {self._lost(rows, asked)}".strip())
+        return replace(preview, warning=f"{preview.warning} {self._lost(images, asked)}".strip())
 
-    def _lost(self, rows: Sequence[Any], rule: GroupRule) -> str:
+    def _lost(self, images: ImageColumns, rule: GroupRule) -> str:
         """Say if a rule would take many labels from training: those beside an audit image."""
         audit = self._store.audit_ids()
-        keys = {row.id: key for row, key in zip(rows, group_keys(rows, rule), strict=True)}
+        keys = dict(zip(images.ids, group_keys(images, rule), strict=True))
         beside = {keys[i] for i in audit if i in keys} - {None}
         labels = self._store.labels()
         labelled = [i for i, label in labels.items() if label.teaches and i not in audit]
@@ -109,8 +110,8 @@ class Splits:
         if lost <= MANY_LOST * len(labelled):
             return ""
         return (
-            f"{lost:,} of {len(labelled):,} labels would train no longer: they share a {rule.noun} "
-            "with an image of the audit set, which was drawn by other groups."
+            f"{lost:,} of {len(labelled):,} labels would no longer train: they share a "
+            f"{rule.noun} with an image of the audit set, which was drawn by other groups."
         )
 
     @property
@@ -126,7 +127,7 @@ class Splits:
         FewshotLabError
             For a rule that finds no image, or all of them.
         """
-        test, _ = test_rows(self._store.images(), rule)
+        test, _ = test_rows(self._store.image_columns(), rule)
         if rule.kind in ("column", "folder") and not test.any():
             raise FewshotLabError("No image would be in this test set. Nothing was changed.")
         self._decide("test_set", rule.to_dict())
@@ -140,7 +141,7 @@ class Splits:
         return None if chosen is None else float(chosen)
 
     def set_threshold(self, value: float | None) -> None:
-        """Choose the cosine of near-duplicates for the backbone in use; None: as the pool says.
+        """Choose the cosine of near-duplicates for the backbone in use; None: set by the pool.
 
         Raises
         ------
@@ -157,11 +158,11 @@ class Splits:
         self._decide("near_threshold", by_backbone)
 
     def release(self, pairs: Iterable[tuple[str, str]]) -> int:
-        """Keep pairs from being joined, whatever their cosine; returns how many are released."""
+        """Never join these pairs, whatever their cosine; returns the number of released pairs."""
         return self._release(self._released() | {ordered(a, b) for a, b in pairs})
 
     def take_back(self, pairs: Iterable[tuple[str, str]]) -> int:
-        """Join released pairs again; returns how many are still released."""
+        """Join released pairs again; returns the number of pairs still released."""
         return self._release(self._released() - {ordered(a, b) for a, b in pairs})
 
     def _release(self, pairs: set[tuple[str, str]]) -> int:
@@ -185,31 +186,32 @@ class Splits:
             return self._grouping[1]
 
     def search(self, progress: Progress = silent) -> None:
-        """Search for near-duplicates while nobody waits for them; what is found is kept."""
+        """Search for near-duplicates in advance; the result is kept."""
         self._near.by_embedding(self.chosen_threshold, progress)
 
     def _group(self) -> Grouping:
         from fewshot_lab.images import CLIP_SUFFIX
 
-        rows = self._store.images()
+        images = self._store.image_columns()
         try:
-            keys = group_keys(rows, self.rule)
+            keys = group_keys(images, self.rule)
         except FewshotLabError:  # a column whose images have gone
-            keys = [None] * len(rows)
+            keys = [None] * len(images)
         chosen = self.chosen_threshold
+        test = self._project.kept_pool.reference_test(images)
         near = self._near.near(chosen)
         return group(
-            [row.id for row in rows],
+            images.ids,
             keys,
             near,
             chosen,
             self._released(),
-            reference_test(self._store),
+            test,
             self._store.sources_ending(CLIP_SUFFIX),
         )
 
     def pool(self, ids: Sequence[str] | None = None) -> PoolView:
-        """Look at embedded images as they stay together now, at all where none are named."""
+        """Return embedded images (all by default) with what stays together now."""
         ids = list(self._project.require_embeddings().ids if ids is None else ids)
         grouping = self.grouping
         rows = grouping.rows(ids)
@@ -218,13 +220,13 @@ class Splits:
         return PoolView(
             ids,
             grouping.codes(rows),
-            self.in_named_group(ids),
+            grouping.in_named_group(rows),
             rows + 1,
             test,
             along(held_out(grouping, ()), rows),
-            {i: str(came[i]) for i, tested in zip(ids, test, strict=True) if tested and i in came},
+            {ids[k]: str(came[ids[k]]) for k in np.flatnonzero(test) if ids[k] in came},
             len(grouping.ids),
-            self.apart_pairs(ids),
+            grouping.apart_pairs(rows),
             grouping,
         )
 
@@ -239,21 +241,20 @@ class Splits:
 
     def in_named_group(self, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Return which images have a group by the rule, not only near-duplicates (n,)."""
-        return self.grouping.in_named_group(ids)
+        grouping = self.grouping
+        return grouping.in_named_group(grouping.rows(ids))
 
     def quota_codes(self, ids: Sequence[str]) -> NDArray[np.int64] | None:
-        """Return :meth:`codes`, -1 where an image stands alone; None where all do."""
+        """Return :meth:`codes`, with -1 for an image without a group; None if all have none."""
         codes = self.codes(ids)
-        _, back, size = np.unique(codes, return_inverse=True, return_counts=True)
-        if (size <= 1).all():
-            return None
-        return np.where(size[back] > 1, codes, -1)
+        size = np.bincount(codes)
+        return None if size.max(initial=0) <= 1 else np.where(size[codes] > 1, codes, -1)
 
     def groups_of(self, ids: Sequence[str]) -> NDArray[Any] | None:
         """Return the name of what each image must stay together with, in every split.
 
-        Its group by the project's rule, joined with its near-duplicates; None where every image
-        stands alone.
+        Its group by the project's rule, joined with its near-duplicates; None if no image has
+        either.
         """
         return self.grouping.groups_of(ids)
 
@@ -285,7 +286,8 @@ class Splits:
 
         An image must not be tested by a classifier that learned from its twin.
         """
-        return self.grouping.apart_pairs(ids)
+        grouping = self.grouping
+        return grouping.apart_pairs(grouping.rows(ids))
 
     def to_dict(self) -> dict[str, Any]:
         """Return groups, near-duplicates and test set as JSON can hold it."""

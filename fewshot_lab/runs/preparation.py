@@ -19,6 +19,7 @@ from fewshot_lab.pretrain import (
     Recipe,
     RecommendedRecipe,
     RunImage,
+    check_recipe,
     propose_modality,
 )
 from fewshot_lab.runs.image_filter import ImageFilter, cells_of
@@ -216,8 +217,6 @@ def prepare_run(
     FewshotLabError
         Where it cannot work; nothing is made then.
     """
-    from fewshot_lab.pretrain import check_recipe
-
     chosen, classes = images or run_images(projects, where=where)
     names = [project.name for project in projects]
     here = device if check_device else "cpu"
@@ -264,10 +263,8 @@ def create_run(
     FewshotLabError
         For a bad or taken name.
     """
-    folder = new_folder(name)
     if isinstance(recipe, Recipe):
         recipe = RecommendedRecipe(recipe, {})
-    write_images(folder, images)
     spec = {
         "verb": "pretrain",
         "name": name,
@@ -284,5 +281,7 @@ def create_run(
         "images": len(images),
         **about,
     }
-    change_spec(folder, **spec)
-    return Run(name, folder)
+    with new_folder(name) as folder:
+        write_images(folder, images)
+        change_spec(folder, **spec)
+    return find_run(name)

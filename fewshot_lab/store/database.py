@@ -1,14 +1,24 @@
 """One connection to one database, with the little in which SQLite and PostgreSQL differ."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Engine, func, inspect, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
@@ -142,7 +152,7 @@ class Database:
         if self._copy is not None and self.file is not None:
             raise Unavailable(
                 f"{self.file.parent} is read-only, nothing can be stored in it: copy the project "
-                "to a folder that may be written to."
+                "to a writable folder."
             )
 
     def drop(self) -> None:
@@ -223,8 +233,8 @@ class Database:
         # Nobody else's tables are taken for this project's, or deleted with it.
         if inspect(connection).has_schema(str(self.schema)):
             raise FewshotLabError(
-                f"There is a schema {self.schema} on the database server already: it may be a "
-                "copy's of this project, or left by work that was cut off."
+                f"There is a schema {self.schema} on the database server already: it may belong "
+                "to a copy of this project, or be left by work that was interrupted."
             )
         connection.execute(text(f'CREATE SCHEMA "{self.schema}"'))
 
@@ -264,6 +274,14 @@ def chunks(values: Sequence[T], size: int = _CHUNK) -> Iterator[Sequence[T]]:
     """Cut a long list into pieces that fit the number of parameters of one statement."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
+
+
+def rows_where(
+    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Iterable[Any]
+) -> Iterator[Any]:
+    """Yield the rows of a query in which a column has one of many values."""
+    for some in chunks(list(values)):
+        yield from connection.execute(query.where(column.in_(some)))
 
 
 def next_key(connection: Connection, column: Column[Any]) -> int:

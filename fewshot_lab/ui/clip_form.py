@@ -26,6 +26,7 @@ from fewshot_lab.images import (
     plan_clip,
 )
 from fewshot_lab.project import Project, seconds_to_embed
+from fewshot_lab.ui.choices import segments
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import alert
 from fewshot_lab.words import count, duration, plural
@@ -86,16 +87,8 @@ def ask_clips(project: Project, clips: Clips) -> ClipSettings:
 
 
 def _which_frames() -> tuple[float | str, int, bool]:
-    way = st.segmented_control(
-        "Frames to take",
-        list(WAYS),
-        format_func=WAYS.__getitem__,
-        default=RATE,
-        required=True,
-        key="fl-clip-way",
-    )
+    frames: float | str = segments("Frames to take", WAYS, key="fl-clip-way") or RATE
     rate, most, poor = st.columns([1, 1, 2], vertical_alignment="bottom")
-    frames: float | str = way or RATE
     if frames == RATE:
         frames = rate.number_input(
             "Frames a second", 0.01, 100.0, 1.0, 0.5, key="fl-clip-rate", help="0.5: every 2 s"
@@ -107,7 +100,8 @@ def _which_frames() -> tuple[float | str, int, bool]:
         "Leave out black and blurred frames",
         True,
         key="fl-clip-poor",
-        help="Blurred: with far fewer fine details than the video usually has. They are counted.",
+        help="Blurred frames have far fewer fine details than the video usually has. Frames left "
+        "out are counted.",
     )
     return frames, int(at_most), keep_poor
 
@@ -145,7 +139,7 @@ def _draw_boxes(
         if (box := box_of(each, frame.width, frame.height))
     ]
     with choices:
-        muted("Drag over names and numbers in the picture: what lies in a box is never kept.")
+        muted("Drag over names and numbers in the picture: the content of a box is never kept.")
         # A box elsewhere hides no name: what is written stays told until a box covers it.
         marks = [mark for mark in plan.marks if not any(covers(box, mark) for box in drawn)]
         if marks:
@@ -241,7 +235,7 @@ def _costs(project: Project, clips: Clips, settings: ClipSettings, shown: str) -
     line = st.empty()
     words = f"{about}{duration(length)} of video: at most {count(round(frames))} frames, about "
     with line:
-        muted(f"{words}{duration(reading)} to read them; the backbone's time comes on top.")
+        muted(f"{words}{duration(reading)} to read them, plus the time of the backbone.")
     if project.backbone.available()[0]:
         each = _backbone_seconds(project)
         embedding = sum(plan.seconds_to_embed(each) for plan in good) * share
@@ -273,15 +267,11 @@ def _plan(file: Path, path: str, settings: ClipSettings) -> ClipPlan:
 _frame = while_unchanged(8)(first_frame)
 
 
-def clip_arguments(settings: ClipSettings) -> list[str]:
+def clip_options(settings: ClipSettings) -> dict[str, object]:
     """Return the options of the verb import that say the same, those that are not the default."""
-    arguments: list[str] = []
-    if settings.frames != DEFAULT.frames:
-        arguments += ["--frames", str(settings.frames)]
-    if settings.most != DEFAULT.most:
-        arguments += ["--most-frames", str(settings.most)]
-    if settings.keep_poor:
-        arguments.append("--keep-poor")
-    for pattern, box in settings.boxes:
-        arguments += ["--box", f"{pattern}:{','.join(map(str, box))}"]
-    return arguments
+    return {
+        "frames": settings.frames if settings.frames != DEFAULT.frames else None,
+        "most_frames": settings.most if settings.most != DEFAULT.most else None,
+        "keep_poor": settings.keep_poor,
+        "box": [f"{pattern}:{','.join(map(str, box))}" for pattern, box in settings.boxes],
+    }

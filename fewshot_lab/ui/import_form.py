@@ -186,8 +186,8 @@ def say_what_follows(project: Project) -> None:
     if apart(project):
         also = " They become a project of their own; the demo stays as it is."
     muted(
-        "Then they are laid out on the map, where images that look alike lie together. "
-        f"What looks at them is the backbone {backbone.card.title}.{also}"
+        "Then they appear on the map, where images that look alike lie together. The network "
+        f"that reads them is the backbone {backbone.card.title}.{also}"
     )
     usable, sentence = backbone.available()
     if sentence:
@@ -217,6 +217,6 @@ def start(project: Project, paths: list[Path], **how: Any) -> None:
     if any(not path.is_relative_to(project.folder) for path in paths):
         visitor.require_browsing()
     st.session_state.pop("fl-clip-of", None)
-    work.start(project, "import", sources.import_arguments(paths, **how))
+    work.start(project, "import", *sources.import_arguments(paths, **how))
     st.session_state["fl-turn"] += 1  # the next import begins with an empty form
     pages.go("import", project.name)

@@ -12,7 +12,7 @@ from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.run_words import helping_html, last_step_sentence, progress_bar, recipe_value
 from fewshot_lab.words import ago, count
 
-WATCHED = "A run may look so for a while; what lasts 100 steps pauses it."
+WATCHED = "A run may look like this for a while; if it lasts 100 steps, the run is paused."
 
 
 def show(project: Project, run: Run) -> None:
@@ -67,8 +67,7 @@ def draw_progress(run: Run) -> None:
         return
     figures = [run_charts.helping([run]), run_charts.helping([run], "logistic")]
     if rows:
-        figures += [run_charts.loss(run), run_charts.entropies(run)]
-        figures += [run_charts.rank([run]), run_charts.speed(run)]
+        figures += run_charts.curves(run)
     shown = [figure for figure in figures if figure is not None]
     for row in range(0, len(shown), 2):
         for column, figure in zip(st.columns(2, gap="medium"), shown[row : row + 2], strict=False):
@@ -114,7 +113,7 @@ def draw_buttons(run: Run) -> None:
         if st.button("Clone with changes", key=f"fl-clone-{run.name}"):
             _clone(run, {})
         with st.popover("Delete"):
-            st.caption("Its checkpoints and its backbone go; labels stay.")
+            st.caption("Its checkpoints and its backbone are deleted; labels stay.")
             if st.button("Delete the run", key=f"fl-delete-{run.name}"):
                 run.delete()
                 st.session_state.pop("fl-run", None)

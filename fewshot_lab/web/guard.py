@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from fewshot_lab.accounts import ROLES, Role, Visitor, must_be_allowed
 from fewshot_lab.acting import acting
 from fewshot_lab.errors import FewshotLabError, Forbidden, NoProject, NotSignedIn, Unavailable
-from fewshot_lab.files import full_disk
+from fewshot_lab.files import disk_sentence
 from fewshot_lab.live import PageState, Visibility, page_state_of, visibility_of
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.web.bodies import Body, sentence_of
@@ -37,6 +37,7 @@ WRITING = CapacityLimiter(8)
 LARGEST_BODY = 32 * 2**20
 MOST_NAMES = 1000
 FRESH = {"Cache-Control": "no-store"}
+STATUS = {NotSignedIn: 401, Forbidden: 403, Unavailable: 503}
 ROLE_SECONDS = 1.0
 """For so long a role is taken to be what it was, by whoever only reads."""
 
@@ -217,16 +218,11 @@ def answer(work: Callable[[], Response]) -> Response:
         return work()
     except ValidationError as error:
         return json_answer({"error": sentence_of(error)}, 400)
-    except NotSignedIn as error:
-        return json_answer({"error": str(error)}, 401)
-    except Forbidden as error:
-        return json_answer({"error": str(error)}, 403)
-    except Unavailable as error:
-        return json_answer({"error": str(error)}, 503)
     except FewshotLabError as error:
-        return json_answer({"error": str(error)}, 400)
+        status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), 400)
+        return json_answer({"error": str(error)}, status)
     except Exception as error:
-        if sentence := full_disk(error):
+        if sentence := disk_sentence(error):
             return json_answer({"error": sentence}, 503)
         _log.exception("A request failed")
         sentence = "The server could not do this; its log says why."

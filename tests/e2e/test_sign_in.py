@@ -98,6 +98,7 @@ def label_one(page: Page, url: str, project: Project, name: str) -> None:
     page.wait_for_selector(".ws-tile")
     expect(page.locator(".ws-class .ws-name", has_text="lymphocyte")).to_be_visible()
     expect(page.get_by_role("button", name=name)).to_be_visible()
+    expect(page.get_by_role("button", name="Help")).to_be_visible()
     # An annotator is shown no way to what the server would refuse.
     expect(page.get_by_text("Seniors and owners change the classes.")).to_be_visible()
     expect(page.get_by_placeholder("Add a class")).to_have_count(0)
@@ -126,7 +127,7 @@ def test_local_accounts(
     labelling.store.set_member("Ann Lee", None)
     watch.forgiven += ("/api/cells/",)
     press(page, "1")
-    expect(page.locator(".ws-workspace")).to_contain_text("You are no member of a project")
+    expect(page.locator(".ws-workspace")).to_contain_text("You are not a member of a project")
     assert len(labelling.store.labels()) == 1
     labelling.store.set_member("Ann Lee", "annotator")
     expect(page.locator(".ws-workspace")).to_have_attribute("data-waiting", "0")

@@ -102,16 +102,20 @@ def test_a_kappa_that_cannot_be_told_is_said_in_words(tmp_path, cells):
         made.labels.add({shared: "monocyte"}, annotator)
     words = environment(html=False).get_template("shared.jinja").module
     assert words.agreement_sentence(_agreement(made)) == (
-        "Cohen's kappa cannot be told, since all gave them one class, raw agreement 100 % "
+        "Cohen's kappa cannot be measured, since all gave them one class, raw agreement 100 % "
         "(21–100), on 1 image that two or more labelled independently."
     )
     made.close()
 
 
-def test_the_card_lets_no_audit_be_quoted_that_misses_a_class():
+def test_the_card_lets_no_audit_be_quoted_that_misses_a_class_or_is_too_small():
     quotability = environment(html=False).get_template("shared.jinja").module.quotability
-    seen = {"recall": {"a": {"n": 3}, "b": {"n": 1}}}
+    seen = {"recall": {"a": {"n": 3}, "b": {"n": 1}}, "labels_until_narrow": 0}
     assert quotability(seen) == "This is the figure to quote."
+    few = {**seen, "labels_until_narrow": 43}
+    assert quotability(few).startswith("Not yet one to quote: too few")
+    assert quotability(few).endswith("43 more audit labels would do.")
+    assert quotability({**seen, "labels_until_narrow": None}).startswith("Not one to quote")
     seen["recall"]["c"] = {"n": 0}
     sentence = quotability(seen)
     assert sentence.startswith("Not yet one to quote: no audit image of 1 of the 3 classes")
@@ -296,7 +300,7 @@ def test_a_damaged_file_is_named_by_app_and_script(file, content, words, bundle,
     (target / file).unlink()
     if content is not None:
         (target / file).write_bytes(content)
-    with pytest.raises(FewshotLabError, match=f"thing is no whole bundle: .*{words}"):
+    with pytest.raises(FewshotLabError, match=f"thing is not a complete bundle: .*{words}"):
         Bundle.open(target)
     command = [sys.executable, target / "predict.py", cells, "--out", tmp_path / "p.csv"]
     done = subprocess.run(command, capture_output=True, text=True)

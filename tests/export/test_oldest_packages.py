@@ -38,7 +38,10 @@ def test_the_script_is_written_for_the_oldest_python() -> None:
     tree = ast.parse(predict_py(), feature_version=(3, 9))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     too_new = [
-        call.lineno for call in calls if {k.arg for k in call.keywords} & {"strict", "slots"}
+        call.lineno
+        for call in calls
+        if {k.arg for k in call.keywords} & {"strict", "slots"}
+        and ast.unparse(call.func) != "csv.reader"  # which has always taken strict
     ]
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -78,7 +81,7 @@ def test_bundle_and_card_name_what_they_need(bundle) -> None:
     assert onnx.load(bundle / "model.onnx").ir_version <= 9
     assert json.loads((bundle / "bundle.json").read_text("utf-8"))["requires"] == REQUIRES
     card = (bundle / "MODEL_CARD.md").read_text("utf-8")
-    assert "python 3.9, onnxruntime 1.16, numpy 1.21, pillow 9.4, each that or later" in card
+    assert "python 3.9, onnxruntime 1.16, numpy 1.21, pillow 9.4, or later versions" in card
 
 
 @pytest.mark.exhaustive

@@ -73,7 +73,7 @@ def test_without_ray_the_command_is_said(monkeypatch, tmp_path, capsys) -> None:
 def test_a_ray_job_takes_neither_a_part_nor_patients(tmp_path, capsys) -> None:
     for option in (["--shard", "0/2"], ["--group-pattern", "(a)"]):
         assert run(["predict", "bundle", str(tmp_path), "--ray", "local", *option]) == 1
-        assert "leave out --shard and the patients" in capsys.readouterr().err
+        assert "leave out --shard and the options for patients" in capsys.readouterr().err
 
 
 def test_an_address_at_which_nothing_listens_is_said_at_once() -> None:
@@ -208,7 +208,7 @@ def test_a_real_ray_answers_the_same_whatever_is_killed(bundle, cells, tmp_path,
 
     killed: list[int] = []
     thread = kill_when_there("gcs_server", killed)
-    with pytest.raises(FewshotLabError, match=r"Ray \(local\) does not answer any more"):
+    with pytest.raises(FewshotLabError, match=r"Ray \(local\) no longer answers"):
         run_on_ray(work)
     thread.join()
     assert len(killed) == 1

@@ -76,7 +76,7 @@ def test_costs_are_kept_by_class_and_equal_ones_are_none(project):
     [
         ([["", "low", "high"], ["low", 0, 2], ["high", 1, 0]], "a table of 2 x 2, and there are 3"),
         ([["", *GRADES], *[[g, 1, 1, 1] for g in GRADES]], "A right answer costs 0"),
-        ([["", *GRADES], *[[g, "a", 1, 1] for g in GRADES]], "'a' is no number"),
+        ([["", *GRADES], *[[g, "a", 1, 1] for g in GRADES]], "'a' is not a number"),
         ([], "is empty"),
         ([["", *GRADES], *[[g, 0, 1] for g in GRADES]], "The row of low has 2 costs"),
         ([["", *GRADES], *[[g, 0, 1, 1, 9] for g in GRADES]], "The row of low has 4 costs"),
@@ -106,8 +106,8 @@ def test_costs_in_words_and_as_a_table_are_the_same(project, tmp_path, capsys):
         assert error_costs(project) == worded
     for bad, sentence in (
         ("high>low", "write it as TRUE>CALLED=TIMES"),
-        ("high>high=2", "is no error"),
-        ("high>low=-2", "is no cost"),
+        ("high>high=2", "is not an error"),
+        ("high>low=-2", "is not a cost"),
     ):
         assert run(["evaluate", "costs", "grades", "--worse", bad]) == 1
         assert sentence in capsys.readouterr().err
