@@ -124,7 +124,19 @@ def fit(
             labels.soft = replace(soft, y=np.searchsorted(class_ids, soft.y))
         labels, reading = _read(labels, sites)
         families = families_of(len(index), quick=quick, plain=plain) if name == "auto" else (name,)
-        return _fit_own(families, labels, class_ids, calibration, quick, reading)
+        chosen, sentence = choose_candidate(families, labels)
+        model, parameters, probabilities, measured = _finish(chosen, labels, calibration, quick)
+    return Fitted(
+        name=chosen.family,
+        title=TITLES[chosen.family],
+        class_ids=class_ids,
+        sentence=" ".join(filter(None, (sentence, reading.sentence))),
+        parameters=parameters,
+        calibration=measured,
+        reading=reading,
+        model=model,
+        out_of_fold=OutOfFold(probabilities, labels.y, labels.groups, labels.folds),
+    )
 
 
 def _read(labels: Labels, sites: NDArray[Any] | None) -> tuple[Labels, Reading]:
@@ -183,29 +195,6 @@ def _spare(
         free[rows] = False
     spare = np.flatnonzero(free)
     return spare[np.linspace(0, len(spare) - 1, min(len(spare), most)).astype(np.int64)]
-
-
-def _fit_own(
-    families: tuple[str, ...],
-    labels: Labels,
-    class_ids: NDArray[np.int64],
-    asked: str,
-    quick: bool,
-    reading: Reading,
-) -> Fitted:
-    chosen, sentence = choose_candidate(families, labels)
-    model, parameters, probabilities, calibration = _finish(chosen, labels, asked, quick)
-    return Fitted(
-        name=chosen.family,
-        title=TITLES[chosen.family],
-        class_ids=class_ids,
-        sentence=" ".join(filter(None, (sentence, reading.sentence))),
-        parameters=parameters,
-        calibration=calibration,
-        reading=reading,
-        model=model,
-        out_of_fold=OutOfFold(probabilities, labels.y, labels.groups, labels.folds),
-    )
 
 
 def _finish(
