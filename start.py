@@ -53,8 +53,8 @@ def environment(requirements: str) -> Path:
     install = [*pip, "install", *quiet, "-r", str(ROOT / requirements), "-c", str(ROOT / LOCK)]
     if subprocess.run(install).returncode:
         sys.exit(
-            "Installing did not work: see the lines above; with a connection to the internet, "
-            "run this again and it goes on."
+            "Installing failed: see the lines above. With an internet connection, run this again; "
+            "it continues where it stopped."
         )
     for part in _files(ROOT / requirements):
         (folder / f".installed-{part.stem}").write_text(_stamp(part))

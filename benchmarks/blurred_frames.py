@@ -11,7 +11,8 @@ come after the blur, as in a camera; with --text, lines of white text stand over
 A rule calls a frame blurred whose value is below a share of the clip's median. Each rule's share is
 where one in a hundred sharp frames of the sets in CHOOSING (seeds 0 on) is called so; the figures
 are of the other sets (seeds 2000 on), with the interval of a bootstrap over clips, and the worst
-set. The rule in use comes first, with the share that the app has.
+set. The rule in use comes first, with the share that the app has. That rule was written after the
+other sets had been looked at once, with the rule before it.
 """
 
 import argparse

@@ -42,9 +42,9 @@ WARM = 3
 def images(folder: Path, n: int) -> list[RunImage]:
     """Return n images of a folder of classes, drawn at random."""
     classes = sorted(path for path in folder.iterdir() if path.is_dir())
-    found = [(file, k) for k, c in enumerate(classes) for file in sorted(c.iterdir())]
-    chosen = np.random.default_rng(0).permutation(len(found))[:n]
-    return [RunImage(str(i), found[i][0], label=found[i][1]) for i in chosen]
+    files = [(file, k) for k, c in enumerate(classes) for file in sorted(c.iterdir())]
+    chosen = np.random.default_rng(0).permutation(len(files))[:n]
+    return [RunImage(str(i), files[i][0], label=files[i][1]) for i in chosen]
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
@@ -189,9 +189,9 @@ def theirs(recipe: Recipe, rows: list[RunImage], home: Path, workers: int) -> di
             rate = schedules.learning_rate if group["part"] == "backbone" else None
             rate = rate or schedules.head_learning_rate
             group["lr"] = rate(recipe, step)
-        said = [teacher_head(teacher(view)) for view in views[:2]]
+        targets = [teacher_head(teacher(view)) for view in views[:2]]
         outputs = [student_head(backbone(view)) for view in views]
-        loss = loss_of(said, outputs, epoch=0)
+        loss = loss_of(targets, outputs, epoch=0)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(backbone.parameters(), recipe.clip)
         optimiser.step()
@@ -238,22 +238,22 @@ def main() -> None:
             seeded = recipe.changed(seed=seed)
             mine.append(ours(seeded, rows, home, f"ours-{seed}"))
             other.append(theirs(seeded, rows, home, options.workers))
-            for found, whose in ((mine[-1], "ours"), (other[-1], "lightly")):
+            for result, whose in ((mine[-1], "ours"), (other[-1], "lightly")):
                 print(
-                    f"seed {seed}, {whose}: {found['rate']:.1f} images/s, "
-                    f"{found['processor']:.1f} per CPU second, kNN {found['knn']['value']:.3f}",
+                    f"seed {seed}, {whose}: {result['rate']:.1f} images/s, "
+                    f"{result['processor']:.1f} per CPU second, kNN {result['knn']['value']:.3f}",
                     flush=True,
                 )
         resting = [ours(recipe.changed(frozen_stages=4), rows, home, "resting")]
 
-    def mean(found: list[dict], name: str) -> float:
-        return float(np.mean([each[name] for each in found]))
+    def mean(results: list[dict], name: str) -> float:
+        return float(np.mean([each[name] for each in results]))
 
-    def line(name: str, found: list[dict]) -> str:
-        rate, processor = mean(found, "rate"), mean(found, "processor")
-        knn = found[0]["knn"]
-        value = np.mean([each["knn"]["value"] for each in found])
-        between = f" ({knn['low']:.3f}-{knn['high']:.3f})" if len(found) == 1 else ""
+    def line(name: str, results: list[dict]) -> str:
+        rate, processor = mean(results, "rate"), mean(results, "processor")
+        knn = results[0]["knn"]
+        value = np.mean([each["knn"]["value"] for each in results])
+        between = f" ({knn['low']:.3f}-{knn['high']:.3f})" if len(results) == 1 else ""
         return (
             f"{name:<34} {rate:>8.1f} {rate / mean(other, 'rate'):>7.2f}x "
             f"{processor:>10.1f} {processor / mean(other, 'processor'):>7.2f}x "

@@ -11,7 +11,7 @@ and scaled by the batch; `views` compares global crops that are blurred alike (.
 Judged by the labels as a run's own check does: balanced accuracy of kNN and of logistic regression
 by cross-validation, less that of the frozen start on the same images. Then the difference of each
 variant to the first, paired by set and seed, with its 95 % interval over these pairs. What `--out`
-holds is not trained again, so a stopped comparison goes on.
+holds is not trained again, so a stopped comparison goes on; `--at-most 1` trains once a call.
 """
 
 import argparse
@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--size", type=int, default=64, help="of global crops, in pixels")
     parser.add_argument("--out", type=Path, help="rows of JSON, one for each training")
+    parser.add_argument("--at-most", type=int, default=10**6, help="trainings in this call")
     options = parser.parse_args()
     done: dict[tuple[str, int, str], dict[str, float]] = {}
     if options.out and options.out.exists():
@@ -105,22 +106,30 @@ def main() -> None:
             row = json.loads(line)
             done[row["set"], row["seed"], row["variant"]] = row["gain"]
     variants = VARIANTS[options.compare]
+    cells = [(name, seed) for seed in options.seeds for name in options.sets]
+    keys = [(*cell, variant) for cell in cells for variant in variants]
     with tempfile.TemporaryDirectory() as home:
-        for seed in options.seeds:
-            for name in options.sets:
-                for variant, values in variants.items():
-                    key = (name, seed, variant)
-                    if key not in done:
-                        folder = Path(home) / f"{len(done)}"
-                        done[key] = gains(folder, name, seed, values, options)
-                        row = {"set": name, "seed": seed, "variant": variant, "gain": done[key]}
-                        if options.out:
-                            with options.out.open("a") as file:
-                                file.write(json.dumps(row) + "\n")
-                    words = ", ".join(f"{k} {100 * v:+.1f}" for k, v in done[key].items())
-                    print(f"{name}, seed {seed}, {variant}: {words}", flush=True)
-    first = next(iter(variants))
-    cells = [(name, seed) for name in options.sets for seed in options.seeds]
+        for key in [key for key in keys if key not in done][: options.at_most]:
+            name, seed, variant = key
+            done[key] = gains(Path(home) / f"{len(done)}", name, seed, variants[variant], options)
+            if options.out:
+                row = {"set": name, "seed": seed, "variant": variant, "gain": done[key]}
+                with options.out.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+            words = ", ".join(f"{k} {100 * v:+.1f}" for k, v in done[key].items())
+            print(f"{name}, seed {seed}, {variant}: {words}", flush=True)
+    compared = [cell for cell in cells if all((*cell, variant) in done for variant in variants)]
+    if compared:
+        print_differences(done, compared, list(variants))
+
+
+def print_differences(
+    done: dict[tuple[str, int, str], dict[str, float]],
+    cells: list[tuple[str, int]],
+    variants: list[str],
+) -> None:
+    """Print the gain of each variant, and less that of the first, over sets and seeds."""
+    first = variants[0]
     for judge in JUDGES:
         print(f"\n{judge}: gain over the frozen start, and less that of {first}, in points")
         for variant in variants:

@@ -135,9 +135,9 @@ def compare(options: argparse.Namespace) -> None:
                     (folder / "images.jsonl").write_text(listed)
                     spec = {"name": folder.name, "recipe": recipe_of(options), "device": "cpu"}
                     (folder / "spec.json").write_text(json.dumps(spec))
-                found = seconds_of_steps(folders, way)
-                seconds[name] += found
-                print(f"round {turn + 1}, {name}: step {np.median(found):.3f} s", flush=True)
+                steps = seconds_of_steps(folders, way)
+                seconds[name] += steps
+                print(f"round {turn + 1}, {name}: step {np.median(steps):.3f} s", flush=True)
     first = np.median(next(iter(seconds.values())))
     print(f"{options.backbone}, batch of {options.batch_size}; load {os.getloadavg()[0]:.1f}")
     for name, values in seconds.items():

@@ -2,10 +2,10 @@
 
 
 class FewshotLabError(Exception):
-    """Something is wrong that the user can mend.
+    """Something is wrong that the user can fix.
 
-    The message is shown as it is, in the page or on the terminal: one clear sentence that says
-    what is wrong and, where it is not obvious, what to do.
+    The message is shown unchanged on the page or terminal: one clear sentence that says what is
+    wrong and, unless obvious, what to do.
     """
 
 
@@ -14,7 +14,7 @@ class NoProject(FewshotLabError):  # noqa: N818
 
 
 class Unavailable(FewshotLabError):  # noqa: N818
-    """A disk or a database cannot be used now: nothing was stored, asking again later may help."""
+    """A disk or a database cannot be used now; nothing was stored, and a later retry may help."""
 
 
 class Stopped(FewshotLabError):  # noqa: N818
@@ -22,8 +22,8 @@ class Stopped(FewshotLabError):  # noqa: N818
 
 
 class NotSignedIn(FewshotLabError):  # noqa: N818
-    """Nobody is signed in, or no longer."""
+    """Nobody is signed in, or the session has ended."""
 
 
 class Forbidden(FewshotLabError):  # noqa: N818
-    """Whoever asks may not do this."""
+    """The person may not do this."""

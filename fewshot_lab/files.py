@@ -106,6 +106,33 @@ def full_disk(error: BaseException) -> str | None:
     return None
 
 
+_REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+_AWAY = (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN)
+
+
+def disk_sentence(error: BaseException) -> str | None:
+    """Return the sentence for an error of the disk, which people can mend; None for any other.
+
+    That is a full disk, a file or folder that may not be used, and a drive that is gone.
+    """
+    if full := full_disk(error):
+        return full
+    if not isinstance(error, OSError) or not error.filename:
+        return None
+    place = os.fsdecode(error.filename)
+    if error.errno in _REFUSED:
+        return (
+            f"{place} cannot be used ({error.strerror}): whoever runs this needs the right to read "
+            "and write there."
+        )
+    if error.errno in _AWAY:
+        return (
+            f"{place} does not answer ({error.strerror}): look at its disk or network drive, then "
+            "do this again."
+        )
+    return None
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """Return what a file holds; None where it is missing or is not a JSON object."""
     try:

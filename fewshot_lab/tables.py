@@ -96,18 +96,24 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     if lines and (named := re.fullmatch(r'"?sep=(.)"?\s*', lines[0])):  # for a spreadsheet's eyes
         delimiter, skipped = named[1], 1
     first = next((line for line in lines[skipped:] if line.strip()), "")
+    rows = []
+    line = skipped  # the last of the rows read
     try:
         delimiter = delimiter or max(
             _DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), []))
         )
-        reader = csv.reader(lines[skipped:], delimiter=delimiter)
-        return [
-            (reader.line_num + skipped, [stored_text(cell) for cell in row])
-            for row in reader
-            if any(cell.strip() for cell in row)
-        ]
-    except csv.Error as error:
-        raise FewshotLabError(f"{path} is not a sound CSV: {error}.") from None
+        # Strict: a quotation mark that nothing closes would make one cell of all that follows.
+        reader = csv.reader(lines[skipped:], delimiter=delimiter, strict=True)
+        for row in reader:
+            line = reader.line_num + skipped
+            if any(cell.strip() for cell in row):
+                rows.append((line, [stored_text(cell) for cell in row]))
+    except csv.Error:  # one that is never closed may also grow too large for a cell
+        raise FewshotLabError(
+            f"{path.name}: a quotation mark is out of place in the row that begins in line "
+            f"{line + 1}. Close it, or write two of them where one is meant."
+        ) from None
+    return rows
 
 
 def _decoded(raw: bytes) -> str:

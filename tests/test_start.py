@@ -74,7 +74,7 @@ def test_the_environment_is_made_once_and_again_when_requirements_change(clone, 
 
 def test_an_installation_that_failed_is_done_again(clone):
     (clone / "requirements.txt").write_text("./missing-package\n")
-    with pytest.raises(SystemExit, match="Installing did not work"):
+    with pytest.raises(SystemExit, match="Installing failed"):
         start.environment("requirements.txt")
     (clone / "requirements.txt").write_text("# nothing\n")
     assert start.environment("requirements.txt").exists()

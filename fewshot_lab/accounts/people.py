@@ -89,7 +89,7 @@ def invite(name: str, *, days: float = 7, administrator: bool = False) -> str:
         query = select(people.c.name).where(func.lower(people.c.name) == name.lower())
         known = connection.scalar(query)
         if known is not None and known != name:
-            raise FewshotLabError(f"There is already somebody called {known!r}.")
+            raise FewshotLabError(f"There is already an account named {known!r}.")
         if known is None:
             connection.execute(people.insert().values(name=name, administrator=int(administrator)))
         elif administrator:
@@ -116,7 +116,7 @@ def invited(token: str) -> str:
         row = connection.execute(query).first()
     if row is None or row.expires < time.time():
         raise FewshotLabError(
-            "This invitation was used already or has run out: ask for another one."
+            "This invitation was already used or has expired: ask for another one."
         )
     return str(row.name)
 
@@ -139,7 +139,7 @@ def accept(token: str, password: str) -> str:
     with accounts_database().write() as connection:
         used = connection.execute(delete(invitations).where(invitations.c.token == _mark(token)))
         if not used.rowcount:  # somebody was a moment faster
-            raise FewshotLabError("This invitation was used already: ask for another one.")
+            raise FewshotLabError("This invitation was already used: ask for another one.")
         connection.execute(update(people).where(people.c.name == name).values(password=hashed))
         connection.execute(delete(sessions).where(sessions.c.name == name))
         with acting(name):
@@ -174,7 +174,7 @@ def remove(name: str) -> None:
     with accounts_database().write() as connection:
         gone = connection.execute(delete(people).where(people.c.name == name))
         if not gone.rowcount:
-            raise FewshotLabError(f"There is nobody called {name!r}.")
+            raise FewshotLabError(f"There is no account named {name!r}.")
         connection.execute(delete(invitations).where(invitations.c.name == name))
         connection.execute(delete(sessions).where(sessions.c.name == name))
         note_in(connection, "removed", name=name)

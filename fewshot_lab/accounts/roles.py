@@ -113,8 +113,8 @@ def must_be_allowed(role: Role | None, action: str) -> None:
     least, words = ACTIONS[action]
     if role is None and least is not Role.ADMINISTRATOR:
         raise Forbidden(
-            "You are no member of a project of this name: ask its owner, or an administrator of "
-            "this server, to make you one."
+            "You are not a member of a project of this name: ask its owner, or an administrator "
+            "of this server, to add you."
         )
     if least is Role.ADMINISTRATOR:
         raise Forbidden(f"Only an administrator of this server may {words}.")
@@ -122,5 +122,5 @@ def must_be_allowed(role: Role | None, action: str) -> None:
     who = f"{', '.join(others)} or {last}" if others else last
     article = "an" if who[0] in "aeiou" else "a"
     raise Forbidden(
-        f"Only {article} {who} may {words}; you are {role.word if role else 'no member'} here."
+        f"Only {article} {who} may {words}; you are {role.word if role else 'not a member'} here."
     )

@@ -18,7 +18,7 @@ IDLE_MINUTES = "FEWSHOT_LAB_IDLE_MINUTES"
 
 OPEN_TO_ALL = (
     "Whoever reaches {address} could see every image and label under any name. Choose how people "
-    "sign in (--sign-in accounts, proxy or openid; docs/sign-in.md says which), or say with "
+    "sign in (--sign-in accounts, proxy or openid; docs/sign-in.md says which), or confirm with "
     "--no-sign-in that the network itself keeps others out."
 )
 
@@ -90,8 +90,8 @@ def sign_in() -> SignIn:
     )
     if way == "proxy" and not settings.proxies:
         raise FewshotLabError(
-            "Name the proxy that signs people in by --trusted-proxy and its address: the header "
-            "of anybody else is not believed."
+            "Give the address of the proxy that signs people in with --trusted-proxy: headers "
+            "from other addresses are not trusted."
         )
     if way == "openid":
         _check_secrets(settings.secrets)
@@ -124,7 +124,7 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text, strict=False)
     except ValueError:
         raise FewshotLabError(
-            f"{text!r} is no address of a proxy: write it in digits, such as 127.0.0.1."
+            f"{text!r} is not the address of a proxy: write a numeric one, such as 127.0.0.1."
         ) from None
 
 

@@ -82,7 +82,7 @@ def infer(tensors: dict[str, Tensor], name: str) -> str:
         if all(_only_position(entry) for entry in misfits):
             return candidate
     raise FewshotLabError(
-        f"{name} fits none of the usual architectures; name its timm architecture after two "
+        f"{name} fits none of the usual architectures; add its timm architecture after two "
         f"colons, as in {name}::vit_small_patch16_224."
     )
 

@@ -21,7 +21,7 @@ class Card:
     title
         For the screen.
     source, licence, training
-        Where the weights come from, under which licence, and what they were trained on and how.
+        Origin of the weights, their licence, and how and on what they were trained.
     size_mb
         Size of the weights in megabytes.
     dimensions
@@ -43,11 +43,11 @@ class Card:
         Which public sets it has seen in training, so that figures on them are optimistic; empty
         where none is known.
     licence_class
-        What the licence asks of a classifier made with it.
+        What the licence demands of a classifier made with it.
     gated
-        Whether access to the weights must be asked for.
+        Whether access to the weights must be requested.
     pooling
-        How an embedding is made of the network's tokens.
+        How an embedding is computed from the network's tokens.
     """
 
     name: str

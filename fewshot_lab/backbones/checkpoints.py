@@ -79,7 +79,7 @@ def read(path: Path) -> Checkpoint:
             break
     tensors = _only_tensors(content)
     if not tensors:
-        raise FewshotLabError(f"{path.name} holds no tensors by name, so it is no checkpoint.")
+        raise FewshotLabError(f"{path.name} holds no named tensors, so it is not a checkpoint.")
     tensors, library = to_timm(tensors)
     if library:
         return Checkpoint(tensors, library, metadata)
@@ -118,7 +118,7 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
         except (RuntimeError, OSError) as error:
             raise FewshotLabError(f"{path.name} cannot be read: {_first_line(error)}") from error
     if not isinstance(content, Mapping):
-        raise FewshotLabError(f"{path.name} holds no tensors by name, so it is no checkpoint.")
+        raise FewshotLabError(f"{path.name} holds no named tensors, so it is not a checkpoint.")
     return content
 
 

@@ -95,11 +95,11 @@ def download(
             file.flush()
             os.fsync(file.fileno())
         if total is not None and done != total:
-            raise FewshotLabError(f"The download of {target.name} broke off; start it again.")
+            raise FewshotLabError(f"The download of {target.name} was interrupted; start it again.")
         if md5 and digest.hexdigest() not in md5:
             raise FewshotLabError(
                 f"{target.name} arrived with md5 {digest.hexdigest()}, which is none of the "
-                "published ones, so it was thrown away."
+                "published ones, so it was deleted."
             )
         beside.replace(target)
     except OSError as error:

@@ -25,7 +25,7 @@ class Parts:
 
     @classmethod
     def final(cls, dimensions: int) -> Parts:
-        """Return the parts of an embedding that has nothing but the network's last layer."""
+        """Return the parts of an embedding of the network's last layer alone."""
         return cls(((FINAL, dimensions),))
 
     @classmethod
@@ -40,7 +40,7 @@ class Parts:
 
     @property
     def slices(self) -> dict[str, slice]:
-        """Where each part stands."""
+        """The slice of each part."""
         stops = [0]
         for _, length in self.lengths:
             stops.append(stops[-1] + length)
@@ -51,14 +51,14 @@ class Parts:
 
     @property
     def has_stages(self) -> bool:
-        """Whether there is more than what the network gives out at its end."""
+        """Whether there are inner stages besides the final parts."""
         return any(name.startswith(STAGE) for name, _ in self.lengths)
 
     @property
     def finals(self) -> Parts:
-        """The same without the stages, which stand behind."""
+        """The same without the stages, which come last."""
         return Parts(tuple(part for part in self.lengths if part[0].startswith(FINAL)))
 
     def sentence(self) -> str:
-        """Say what there is, for a card."""
+        """Describe the parts, for a card."""
         return ", ".join(f"{name} ({length:,})" for name, length in self.lengths)

@@ -127,5 +127,5 @@ class Preprocessing:
             and all(s > 0 for s in preprocessing.std)
         )
         if not sensible:
-            raise FewshotLabError(f"The preprocessing {values} makes no sense.")
+            raise FewshotLabError(f"The preprocessing {values} is not valid.")
         return preprocessing

@@ -50,14 +50,14 @@ def find(name_or_file: str | Path) -> Backbone:
     ----------
     name_or_file
         A name of :func:`cards`; ``timm:`` and any name of timm that has weights; ``run:`` and the
-        name of a pretraining run; or a checkpoint file, with ``::`` and timm's architecture behind
-        it where that cannot be told from the file. ``+stages`` behind any of them reads the
-        network's inner stages too, ``+stages=1,3`` those that timm numbers so.
+        name of a pretraining run; or a checkpoint file, followed by ``::`` and timm's architecture
+        if the file does not show it. ``+stages`` after any of them also reads the network's inner
+        stages, ``+stages=1,3`` those with these numbers in timm.
 
     Raises
     ------
     FewshotLabError
-        If it is unknown (the closest names are given) or the file is no checkpoint.
+        It is unknown (the closest names are given) or the file is not a checkpoint.
     """
     bare, chosen, staged = split_name(str(name_or_file))
     if bare == twin.NAME:

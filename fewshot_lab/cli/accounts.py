@@ -12,7 +12,7 @@ from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", show_default=False, help="As it is signed in.")
+    str, typer.Argument(metavar="NAME", show_default=False, help="The name used to sign in.")
 ]
 
 people = Verbs(
@@ -25,7 +25,7 @@ def invite(
     is_administrator: Annotated[
         bool, option("Who administers the server sees all projects.", "--administrator")
     ] = False,
-    days: Annotated[float, option("For how long the link holds.", min=0.01, max=90)] = 7,
+    days: Annotated[float, option("How many days the link works.", min=0.01, max=90)] = 7,
     url: Annotated[str, option("Where the app is opened.")] = "http://localhost:8501",
 ) -> None:
     """Make a link by which somebody sets a password, once; also where one was forgotten."""
@@ -33,7 +33,7 @@ def invite(
 
     token = accounts.invite(name, days=days, administrator=is_administrator)
     link = f"{url.rstrip('/')}/fewshot/invitation?token={token}"
-    text = f"Give this link to {name} alone. It holds once, for {days:g} days:\n{link}"
+    text = f"Give this link to {name} only. It works once, within {days:g} days:\n{link}"
     tell({"name": name, "link": link, "days": days}, text)
 
 
@@ -45,7 +45,7 @@ def administrator(
     from fewshot_lab import accounts
 
     accounts.set_administrator(name, not no)
-    now = "is no administrator any more" if no else "administers this server"
+    now = "is no longer an administrator" if no else "administers this server"
     tell({"name": name, "administrator": not no}, f"{name} {now}.")
 
 
@@ -56,7 +56,7 @@ def list_people() -> None:
     known = accounts.known_people()
     result = {"people": [asdict(person) for person in known]}
     if not known:
-        text = "Nobody is known yet: 'accounts invite NAME --administrator' is the first."
+        text = "There are no accounts yet: 'accounts invite NAME --administrator' is the first."
         tell(result, text)
         return
     rows = [
@@ -75,11 +75,11 @@ def remove(name: Name) -> None:
     from fewshot_lab import accounts
 
     accounts.remove(name)
-    tell({"removed": name}, f"{name} is signed out and can sign in no more.")
+    tell({"removed": name}, f"{name} is signed out and can no longer sign in.")
 
 
 def journal(
-    out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
+    out: Annotated[Path | None, option("The CSV to write; the screen by default.")] = None,
 ) -> None:
     """Write who signed in or failed to, invitations, and projects made and deleted, as CSV."""
     from fewshot_lab.accounts import server_journal
@@ -102,10 +102,10 @@ def verify() -> None:
 def members(
     project: ProjectName,
     add: Annotated[
-        list[str] | None, option("Give somebody a role; may be repeated.", metavar="NAME=ROLE")
+        list[str] | None, option("Give a person a role; may be repeated.", metavar="NAME=ROLE")
     ] = None,
     remove: Annotated[
-        list[str] | None, option("Take somebody out; may be repeated.", metavar="NAME")
+        list[str] | None, option("Remove a person; may be repeated.", metavar="NAME")
     ] = None,
 ) -> None:
     """List or change who may do what in a project: reader, annotator, senior or owner."""
@@ -123,7 +123,7 @@ def members(
         there = opened.store.members()
         for name in remove or []:
             if name not in there:
-                raise FewshotLabError(f"{name!r} is no member of {project}.")
+                raise FewshotLabError(f"{name!r} is not a member of {project}.")
             changes.append((name, None))
         for name, new_role in changes:
             opened.store.set_member(name, new_role)

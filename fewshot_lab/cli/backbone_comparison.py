@@ -14,14 +14,15 @@ def backbones(
     backbone: Annotated[
         list[str] | None,
         option(
-            "Two or more; the others are compared with the first. Images are embedded where "
-            "they are not yet.",
+            "Two or more; the others are compared with the first. Missing embeddings are made.",
             "--backbone",
         ),
     ] = None,
     shots: Annotated[
         str | None,
-        option("Labels per class; what the smallest class can give by default.", metavar="N,N,..."),
+        option(
+            "Labels per class; by default as many as the smallest class has.", metavar="N,N,..."
+        ),
     ] = None,
     draws: Annotated[int, option("Draws of labels.", min=2)] = 10,
     labels: WhichLabels = "reference",

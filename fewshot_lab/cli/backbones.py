@@ -76,7 +76,7 @@ def backbones(
     compare: Annotated[
         str | None,
         option(
-            "Compare those that come with the app on a project's labels instead.", metavar="PROJECT"
+            "Instead, compare the backbones of the app on a project's labels.", metavar="PROJECT"
         ),
     ] = None,
     now: Now = False,
@@ -110,9 +110,9 @@ def backbones(
 
 
 _MORE = (
-    "Licence: what it asks of a classifier made with the backbone; gated: access is asked for.\n"
-    "--json says what each is good for, what it was trained on, which public sets it has seen.\n"
-    "--compare PROJECT says whether another that comes with the app does better on your labels.\n"
-    "+stages behind a name reads the network's inner stages too, which most often tells classes\n"
-    "apart better; the default does so already."
+    "Licence: what it demands of a classifier made with the backbone; gated: access must be\n"
+    "requested. --json says what each is good for, its training data and which public sets it\n"
+    "has seen. --compare PROJECT says whether another backbone of the app does better on your\n"
+    "labels. +stages after a name also reads the network's inner stages, which often separates\n"
+    "classes better; the default does so already."
 )

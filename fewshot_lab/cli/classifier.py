@@ -88,8 +88,8 @@ def export(
     licence_accepted: Annotated[
         bool,
         option(
-            "You know the backbone's licence and keep to it; asked for where it forbids to "
-            "pass the bundle on, or to use it in trade.",
+            "You know the backbone's licence and comply with it; needed if it forbids passing the "
+            "bundle on or commercial use.",
             "--licence-accepted",
         ),
     ] = False,

@@ -15,8 +15,7 @@ def patients(
         str | None,
         option(
             "A patient's own class: that of most of its labelled images, or the worst of them; "
-            "kept in the project. By default the worst where classes are grades or errors have "
-            "costs.",
+            "kept in the project. By default the worst if classes are grades or errors have costs.",
             metavar="majority|worst|auto",
         ),
     ] = None,
@@ -40,7 +39,7 @@ def grades(
     order: Annotated[
         str | None,
         option(
-            "The classes from the lowest grade to the highest; none: they are no grades.",
+            "The classes from the lowest grade to the highest; none if they are not grades.",
             metavar="A,B,C|none",
         ),
     ] = None,

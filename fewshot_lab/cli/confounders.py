@@ -12,15 +12,17 @@ def confounders(
     column: Annotated[
         list[str] | None,
         option(
-            "A metadata column: site, scanner, stain, batch, age, sex; may be repeated. Those that "
-            "the project names by default.",
+            "A metadata column: site, scanner, stain, batch, age, sex; may be repeated. By "
+            "default those named in the project.",
             "--column",
         ),
     ] = None,
     keep: Annotated[
         bool, option("Name these columns in the project, for its reports.", "--keep")
     ] = False,
-    forget: Annotated[bool, option("Name no column in the project any more.", "--forget")] = False,
+    forget: Annotated[
+        bool, option("Remove all named columns from the project.", "--forget")
+    ] = False,
 ) -> None:
     """Say whether the classifier goes by the disease or by the site, scanner or stain."""
     from fewshot_lab.project import Project, set_confounders
@@ -28,7 +30,7 @@ def confounders(
     with Project.open(project) as opened:
         if forget:
             set_confounders(opened, [])
-            text = "No suspected confounder is named any more."
+            text = "No column is named as suspected confounder now."
             tell({"project": project, "confounders": []}, text)
             return
         if keep and column:

@@ -33,7 +33,7 @@ def embed(
     shard: Shard = None,
     device: Annotated[str | None, option("cpu, cuda, cuda:1, ...")] = None,
     batch_size: Annotated[
-        int | None, option("Images in a pass, fitted to the device.", min=1)
+        int | None, option("Images per pass; by default what the device allows.", min=1)
     ] = None,
     workers: Annotated[
         int | None, option("On a GPU, processes that read; on a CPU, lanes.", min=1)
@@ -79,8 +79,8 @@ def _embedded(done: Any) -> str:
         names = ", ".join(Path(file).name for file in done.damaged)
         files = "file of embeddings was" if len(done.damaged) == 1 else "files of embeddings were"
         sentence += (
-            f" {len(done.damaged):,} {files} damaged ({names}) and set aside; "
-            "the images in it were embedded anew."
+            f" {len(done.damaged):,} {files} damaged ({names}) and set aside; the images in it "
+            "were embedded again."
         )
     return sentence
 
@@ -91,7 +91,7 @@ def map_(
     neighbours: Neighbours = None,
     min_dist: MinDist = None,
     fresh: Annotated[
-        bool, option("Lay all images out anew, also those placed before.", "--fresh")
+        bool, option("Lay out all images again, also those placed before.", "--fresh")
     ] = False,
 ) -> None:
     """Lay the images out in the plane."""

@@ -57,8 +57,7 @@ def probabilities(
     target_error: Annotated[
         float | None,
         option(
-            "Error wanted among the images that are decided, 0 to 1; the project's setting "
-            "by default (0.05)."
+            "Target error among decided images, 0 to 1; the project's setting by default (0.05)."
         ),
     ] = None,
     per_class: Annotated[
@@ -77,7 +76,7 @@ def probabilities(
     sets: Annotated[str | None, option("lac (smallest sets) or aps.")] = None,
     sets_per_class: Annotated[
         bool | None,
-        option("Each class keeps the coverage by itself.", "--sets-per-class/--sets-together"),
+        option("Hold the coverage for each class separately.", "--sets-per-class/--sets-together"),
     ] = None,
     unlike: Annotated[
         float | None,

@@ -69,7 +69,7 @@ def in_(
     ] = False,
     apart: Annotated[str, typer.Option(hidden=True)] = "",
     prepare: Annotated[
-        bool, option("Then embed the boxes and lay out the map anew.", "--prepare")
+        bool, option("Then embed the boxes and update the map.", "--prepare")
     ] = False,
     now: Now = False,
 ) -> None:

@@ -26,7 +26,8 @@ def nshot(
     backbone: Annotated[
         list[str] | None,
         option(
-            "Backbones whose embeddings are there; may be repeated. The project's own by default.",
+            "Backbones with embeddings in the project; may be repeated. The project's own by "
+            "default.",
             "--backbone",
         ),
     ] = None,
@@ -51,7 +52,7 @@ def nshot(
         str | None,
         option(
             "Which data set of the paper this is, for its published figures: bone-marrow, "
-            "endoscopy, dermoscopy or none; told by the classes' names by default."
+            "endoscopy, dermoscopy or none; by default recognised by the names of the classes."
         ),
     ] = None,
     seed: Annotated[int, option("Of split and draws.")] = 0,

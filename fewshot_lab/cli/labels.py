@@ -52,7 +52,7 @@ def labels(
     out: CsvOut = None,
     at: Annotated[
         str | None,
-        option("As they were at a position of the log or at a time.", metavar="POSITION|TIME"),
+        option("Labels as of a position of the log or a time.", metavar="POSITION|TIME"),
     ] = None,
     opinions: Annotated[
         bool, option("A row for each annotator's own opinion.", "--opinions")

@@ -18,7 +18,7 @@ from fewshot_lab.cli import reproduce, runs, serve, operations  # noqa: F401
 # isort: on
 from fewshot_lab.cli.options import Home, app
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.files import full_disk
+from fewshot_lab.files import disk_sentence
 
 INTERRUPTED = 130
 
@@ -80,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(full_disk(error) or f"{where}{error.strerror or error}.", file=sys.stderr)
+        print(disk_sentence(error) or f"{where}{error.strerror or error}.", file=sys.stderr)
         return 1
     except Exception as error:
         if os.environ.get("FEWSHOT_LAB_DEBUG"):
@@ -89,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         reason = (str(error).splitlines() or [""])[0]
         print(
-            f"Something went wrong that should not: {type(error).__name__}: {reason} "
+            f"Something went wrong in the program itself: {type(error).__name__}: {reason} "
             "(FEWSHOT_LAB_DEBUG=1 shows where).",
             file=sys.stderr,
         )

@@ -32,8 +32,8 @@ def backup(
     ]
     if done.outside:
         words.append(
-            f"{plural(done.outside, 'image file')} lie outside the project and are not in it: back "
-            "their folders up, too, or import with --copy."
+            f"{plural(done.outside, 'image file')} outside the project are not in it: back up "
+            "their folders too, or import with --copy."
         )
     words += [f"{name} is missing in the project." for name in done.missing]
     tell(asdict(done), "\n".join(words))
@@ -42,7 +42,7 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(help="What 'backup' wrote.")],
     name: Annotated[
-        str | None, option("What to call the project; else as it was called.", "--as")
+        str | None, option("Name of the restored project; by default its old name.", "--as")
     ] = None,
 ) -> None:
     """Bring a project back from a backup, checked, beside whatever is there."""
@@ -55,7 +55,7 @@ def restore(
         f"log, in {done.folder}."
     )
     if done.unreachable:
-        text += f"\n{plural(done.unreachable, 'image')} lie where they cannot be read now."
+        text += f"\n{plural(done.unreachable, 'image')} cannot be read at their place now."
     tell(asdict(done), text)
 
 
@@ -64,7 +64,7 @@ def quota(
     images: Annotated[int | None, option("At most so many images.", min=1)] = None,
     gb: Annotated[float | None, option("At most so many GB on the disk.", min=0.001)] = None,
     none: Annotated[
-        bool, option("No limit of its own, those of the server hold.", "--none")
+        bool, option("Remove the project's own limits; the server's apply.", "--none")
     ] = False,
 ) -> None:
     """Say, or set, how much a project may hold; asked before an import begins."""

@@ -147,4 +147,4 @@ NoMark = Annotated[
 ProjectName = Annotated[
     str, typer.Argument(metavar="PROJECT", show_default=False, help="The project's name.")
 ]
-WhichLabels = Annotated[str, option("reference: reference labels; own: what people said here.")]
+WhichLabels = Annotated[str, option("reference: reference labels; own: labels of the annotators.")]

@@ -66,11 +66,11 @@ def fetch(
     group_field: Annotated[
         str | None,
         option(
-            "What belongs together; the series by default.",
+            "The group that stays together; the series by default.",
             metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
     ] = None,
-    dry_run: Annotated[bool, option("Count series and images, and stop.", "--dry-run")] = False,
+    dry_run: Annotated[bool, option("Only count series and images.", "--dry-run")] = False,
     prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
     now: Now = False,
 ) -> None:
@@ -138,7 +138,7 @@ def _uids_of(
         uid_of |= {study_code(project, each.uid): each.uid for each in of_the_day}
     if gone := codes - uid_of.keys():
         what = "The study is" if len(gone) == 1 else f"{len(gone)} studies are"
-        raise FewshotLabError(f"{what} not found any more by its day: search again.")
+        raise FewshotLabError(f"{what} no longer found by its date: search again.")
     return [uid_of.get(each, each) for each in studies]
 
 
@@ -150,7 +150,7 @@ def report(
             help="The folder for the reports; without one they are only sent.", show_default=False
         ),
     ] = None,
-    per: Annotated[str, option("image or series: what one answer is for.")] = "image",
+    per: Annotated[str, option("One answer per image or per series.")] = "image",
     study: Annotated[
         list[str] | None,
         option(
@@ -162,7 +162,7 @@ def report(
         list[str] | None, option("With codes: the days of the studies; may be repeated.")
     ] = None,
     dry_run: Annotated[
-        bool, option("Count the reports and their images, and stop.", "--dry-run")
+        bool, option("Only count the reports and their images.", "--dry-run")
     ] = False,
     send: Annotated[bool, option("Send the reports to the PACS.", "--send")] = False,
 ) -> None:

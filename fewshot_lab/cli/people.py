@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def people(
     project: ProjectName,
     rule: Annotated[
-        str | None, option("What trains where opinions differ: latest, majority, senior or soft.")
+        str | None,
+        option("Which label trains where opinions differ: latest, majority, senior or soft."),
     ] = None,
     seniors: Annotated[
         str | None, option("Who decides where opinions differ.", metavar="NAME,NAME")
@@ -39,7 +40,7 @@ def people(
         option("Share labelled without sight of predictions and others' labels (1: all)."),
     ] = None,
     repeats: Annotated[
-        float | None, option("Own images that come back unmarked, per label.")
+        float | None, option("Share of a person's own images that come back unmarked, per label.")
     ] = None,
     by: Annotated[str | None, option("Who changes any of this.", metavar="NAME")] = None,
 ) -> None:
@@ -93,7 +94,9 @@ def _text(report: PeopleReport) -> str:
         )
     ]
     if report.kappa is None:
-        lines.append("No image was labelled by two people apart: agreement cannot be told.")
+        lines.append(
+            "No image was labelled by two people independently: agreement cannot be measured."
+        )
     else:
         lines.append(f"{report.kind}: {_kappa(report.kappa)}")
         if report.weighted is not None:

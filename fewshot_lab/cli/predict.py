@@ -15,8 +15,8 @@ from fewshot_lab.words import plural
 Ray = Annotated[
     str | None,
     option(
-        "Do it as a Ray Data job, into a folder of Parquet files: HOST:PORT, auto, or local for "
-        "a Ray of this machine's own.",
+        "Run as a Ray Data job that writes a folder of Parquet files: HOST:PORT, auto, or local "
+        "for a Ray started on this machine.",
         "--ray",
         metavar="ADDRESS",
     ),
@@ -52,7 +52,7 @@ def predict(
         ),
     ] = None,
     group_column: Annotated[
-        str | None, option("The same by a column of the manifest.", metavar="COLUMN")
+        str | None, option("The same, from a column of the manifest.", metavar="COLUMN")
     ] = None,
     manifest: Annotated[
         Path | None, option("A CSV with a column path and that column; FOLDER if it is one.")
@@ -82,8 +82,8 @@ def predict(
     if ray is not None:
         if group_pattern or group_column or shard:
             raise FewshotLabError(
-                "A Ray job shares the images itself and has a row for each: leave out --shard "
-                "and the patients."
+                "A Ray job splits the images itself and writes a row for each image: leave out "
+                "--shard and the options for patients."
             )
         work = RayWork(
             folder, _folder(out), ray, workers, bundle=str(bundle.absolute()), embeddings=embeddings
@@ -155,7 +155,7 @@ def embed_files(
     backbone: Annotated[str, option("A name, or a checkpoint file.")],
     out: Annotated[Path, option("The folder for Parquet files.")] = Path("embeddings"),
     ray: Annotated[
-        str, option("Of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
+        str, option("Address of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
     ] = "local",
     workers: Workers = 2,
 ) -> None:

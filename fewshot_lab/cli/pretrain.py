@@ -44,16 +44,14 @@ def pretrain(
     backbone: Annotated[str | None, option("Name that 'backbones' lists, or timm's.")] = None,
     start: Annotated[
         str | None,
-        option(
-            "Weights to begin with: imagenet, if not said.", metavar="imagenet|scratch|FILE|RUN"
-        ),
+        option("Weights to start from; imagenet by default.", metavar="imagenet|scratch|FILE|RUN"),
     ] = None,
     modality: Annotated[
         str | None,
         option(
-            "stained microscopy, dermoscopy, endoscopy, radiology grey, ultrasound, fundus, "
-            "oct, photographs or other: which changes of an image are safe. Proposed from colours "
-            "and names, if not said."
+            "stained microscopy, dermoscopy, endoscopy, radiology grey, ultrasound, fundus, oct, "
+            "photographs or other: which changes of an image are safe. By default proposed from "
+            "colours and names."
         ),
     ] = None,
     steps: Annotated[int | None, option("Batches to train on; instead of --epochs.", min=1)] = None,
@@ -62,14 +60,15 @@ def pretrain(
     adapt: Annotated[
         str | None,
         option(
-            "For big transformers: the weights rest, and few added ones learn.", metavar="lora|apla"
+            "For large transformers: the weights stay frozen, and few added ones are trained.",
+            metavar="lora|apla",
         ),
     ] = None,
     recipe: Annotated[
         Path | None,
         option(
-            "Recipe of an earlier run (its card.json or spec.json), or of Nielsen et al. "
-            "2023; what else is said here stands above it.",
+            "Recipe of an earlier run (its card.json or spec.json), or of Nielsen et al. 2023; "
+            "other options override it.",
             metavar="FILE|paper",
         ),
     ] = None,
@@ -79,7 +78,7 @@ def pretrain(
     gpu_ids: Annotated[str | None, option("These GPUs, a process for each.", metavar="0,2")] = None,
     name: Annotated[str | None, option("Name of the run.", metavar="RUN")] = None,
     resume: Annotated[
-        bool, option("Go on with the run of this name, or the newest.", "--resume")
+        bool, option("Resume the run of this name, or the newest.", "--resume")
     ] = False,
     detach: Detach = False,
     dry_run: Annotated[
@@ -90,7 +89,7 @@ def pretrain(
     nodes: Annotated[int | None, option("Slurm: machines.", min=1)] = None,
     gpus: Annotated[int | None, option("Slurm: GPUs on each.", min=0)] = None,
     cpus: Annotated[
-        int | None, option("Slurm: processors on each; if not said, this run's share.", min=0)
+        int | None, option("Slurm: processors on each; this run's share by default.", min=0)
     ] = None,
     partition: Annotated[str | None, option("Slurm: partition.")] = None,
     time_limit: Annotated[str | None, option("Slurm: time limit.", "--time")] = None,
@@ -142,7 +141,10 @@ def pretrain(
     if run is not None:
         check_resumed(run, of_recipe, values, only_where or [])
         if not slurm and run.spec.get("launcher") == "slurm" and run.spec.get("slurm"):
-            note = "It was started by Slurm; --slurm submits it again. Here it goes on alone."
+            note = (
+                "It was started by Slurm; --slurm submits it again. It now continues on this "
+                "machine."
+            )
             print(note, file=sys.stderr)
             nproc = nproc or 1
     else:

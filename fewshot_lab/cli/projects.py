@@ -119,7 +119,7 @@ def import_(
     ] = "all",
     clip_options: ClipOptions,
     dry_run: Annotated[
-        bool, option("Say what would be imported and what it costs, and stop.", "--dry-run")
+        bool, option("Only show what would be imported and what it costs.", "--dry-run")
     ] = False,
     prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
     backbone: Annotated[str | None, option("With --prepare: the backbone.")] = None,

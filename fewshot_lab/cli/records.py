@@ -21,8 +21,8 @@ def verify(
     known: Annotated[
         list[str] | None,
         option(
-            "A position and its hash, as a bundle, a report or this verb named them before; "
-            "may be repeated.",
+            "A position and its hash, as named before by a bundle, a report or this command; may "
+            "be repeated.",
             "--hash",
             metavar="POSITION:HASH",
         ),
@@ -71,14 +71,14 @@ def _head(text: str) -> LogHead:
 
     position, _, value = text.partition(":")
     if not position.isdecimal() or len(value) != 64:
-        raise FewshotLabError(f"{text!r} is no POSITION:HASH, such as 120:9f86…, of 64 digits.")
+        raise FewshotLabError(f"{text!r} is not POSITION:HASH, such as 120:9f86…, of 64 digits.")
     return LogHead(int(position), value)
 
 
 @app.command()
 def journal(
     project: ProjectName,
-    out: Annotated[Path | None, option("Where the CSV goes; else to the screen.")] = None,
+    out: Annotated[Path | None, option("The CSV to write; the screen by default.")] = None,
 ) -> None:
     """Write what was done to a project and is no label, as CSV: who, when, what, with what."""
     from fewshot_lab.project import Project

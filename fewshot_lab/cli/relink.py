@@ -12,11 +12,9 @@ from fewshot_lab.words import plural
 
 
 def relink(
-    old: Annotated[
-        str, typer.Argument(metavar="OLD", help="The folder as it was, such as D:\\scans.")
-    ],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The old folder, such as D:\\scans.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Where its content is now.")],
-    project: Annotated[str | None, option("This project alone; all of them by default.")] = None,
+    project: Annotated[str | None, option("Only this project; all by default.")] = None,
 ) -> None:
     """Read images that moved as a whole from their new folder.
 
@@ -38,6 +36,6 @@ def relink(
     tell({name: asdict(done) for name, done in result.items()}, text)
     for done in result.values():
         listed([(file, "It is not there.") for file in done.missing])
-        listed([(file, "It is of another size, so not the same.") for file in done.differing])
+        listed([(file, "It has another size, so it is not the same.") for file in done.differing])
     if not counts:
         raise FewshotLabError(f"No project has images of {old} that are in {new} now.")

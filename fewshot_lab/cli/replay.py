@@ -19,7 +19,7 @@ def replay(
             "mixed, cover, margin, entropy, random; may be repeated. All by default.", "--strategy"
         ),
     ] = None,
-    draws: Annotated[int, option("Times that all begin anew.", min=2)] = 10,
+    draws: Annotated[int, option("How often everything is repeated.", min=2)] = 10,
     budget: Annotated[int | None, option("Labels given in each.", min=8)] = None,
     seed: Annotated[int, option("Of the draws.")] = 0,
     now: Now = False,

@@ -46,7 +46,7 @@ def in_foreground(run: Run, *, device: str | None, nproc: int | None, now: bool)
                 _follow(run, torchrun_command(run, processes), report)
     except Stopped:
         raise Stopped(
-            f"Stopped at step {run.status().done:,}; go on with: python -m fewshot_lab pretrain "
+            f"Stopped at step {run.status().done:,}; resume with: python -m fewshot_lab pretrain "
             f"{' '.join(run.spec['projects'])} --name {run.name} --resume"
         ) from None
     tell(described(run), learnt(run))

@@ -83,7 +83,7 @@ def judged(checks: list[dict[str, Any]]) -> str:
 
 def started_sentence(run: Run) -> str:
     """Return that a run has been started, and how to look at it."""
-    return f"Started {run.name}; 'runs {run.name}' shows how far it is."
+    return f"Started {run.name}; 'runs {run.name}' shows its progress."
 
 
 def about(run: Run) -> str:

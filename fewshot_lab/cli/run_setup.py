@@ -159,5 +159,5 @@ def check_resumed(
     where = run.spec.get("where") or {"column": "", "values": []}
     if only_where and set(only_where) != {f"{where['column']}={v}" for v in where["values"]}:
         raise FewshotLabError(
-            f"The run {run.name!r} goes on with the images it has, those of {run.source}."
+            f"The run {run.name!r} continues with its own images, those of {run.source}."
         )

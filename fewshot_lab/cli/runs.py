@@ -18,7 +18,7 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", show_default=False, help=
 @app.command()
 def runs(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A run's name, for all about it.")
+        str | None, typer.Argument(metavar="[RUN]", help="A run's name, to show its details.")
     ] = None,
 ) -> None:
     """List the pretraining runs, or say all about one."""
@@ -63,7 +63,7 @@ def stop(
         time.sleep(0.2)
     text = state_line(stopped, status)
     if status.active:
-        text = f"{stopped.name} was asked to stop and will after its step in hand."
+        text = f"{stopped.name} will stop after its current step."
     tell(described(stopped), text)
 
 
@@ -110,7 +110,7 @@ def merge_adapter(
     base: Annotated[
         str | None,
         option(
-            "Where the weights are that it was trained on; as the run had them, if not said.",
+            "The weights that it was trained on; the run's own by default.",
             metavar="FILE|NAME",
         ),
     ] = None,

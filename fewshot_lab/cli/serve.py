@@ -25,22 +25,22 @@ def serve(
     allow_host: Annotated[
         list[str] | None,
         option(
-            "A name that the app may be opened by, as behind a proxy; may be repeated. Without it: "
-            "this machine's names, and addresses in digits."
+            "A host name under which the app may be opened, as behind a proxy; may be repeated. "
+            "Default: this machine's names and numeric addresses."
         ),
     ] = None,
     import_root: Annotated[
         list[Path] | None,
         option(
-            "A folder that images may be imported from; may be repeated. Without it: all that "
+            "A folder that images may be imported from; may be repeated. Default: everything that "
             "the user who runs this may read."
         ),
     ] = None,
     sign_in: Annotated[
         str | None,
         option(
-            "How people sign in: accounts (made by 'accounts invite'), proxy (one in front of this "
-            "server signs them in) or openid (OpenID Connect). Without it nobody signs in.",
+            "How people sign in: accounts (made by 'accounts invite'), proxy (a proxy in front of "
+            "this server signs them in) or openid (OpenID Connect). By default nobody signs in.",
             metavar="accounts|proxy|openid",
         ),
     ] = None,
@@ -49,25 +49,27 @@ def serve(
     ] = False,
     proxy_header: Annotated[
         str | None,
-        option("The header in which the proxy says who asks (X-Forwarded-User).", metavar="NAME"),
+        option(
+            "The header in which the proxy names the person (X-Forwarded-User).", metavar="NAME"
+        ),
     ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
-        option("The proxy's address, in digits; may be repeated.", metavar="ADDRESS"),
+        option("The proxy's numeric address; may be repeated.", metavar="ADDRESS"),
     ] = None,
     openid_secrets: Annotated[
         Path | None, option("The file with the provider's address and the client's secret.")
     ] = None,
     openid_claim: Annotated[
-        str | None, option("What of an identity is the name (email).", metavar="CLAIM")
+        str | None, option("The claim that is used as the name (email).", metavar="CLAIM")
     ] = None,
     idle_minutes: Annotated[
         int | None,
-        option("After so long without anything done one is signed out (30).", min=1, max=720),
+        option("Sign people out after so many minutes without activity (30).", min=1, max=720),
     ] = None,
     log_file: Annotated[
         Path | None,
-        option("Log to this file, too; a new one begins after 10 MiB, five older ones stay."),
+        option("Also log to this file; it rotates at 10 MiB, five older ones stay."),
     ] = None,
 ) -> None:
     """Start the app in the browser."""
@@ -142,7 +144,7 @@ def _free_port(host: str, wanted: int | None) -> int:
                 probe.bind((host, port))
             except OSError as error:
                 if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    raise FewshotLabError(f"{host!r} is no address of this machine.") from None
+                    raise FewshotLabError(f"{host!r} is not an address of this machine.") from None
                 continue
             return port
     if wanted is None:
@@ -176,7 +178,7 @@ def jobs(
         "jobs": [{"id": job.id, "verb": job.verb, **asdict(status)} for job, status in states]
     }
     if not every:
-        tell(result, "There is no long work.")
+        tell(result, "There are no jobs.")
         return
     rows = [
         [

@@ -16,8 +16,8 @@ def index(
     codes: Annotated[
         bool | None,
         option(
-            "Keep codes of 64 bytes in place of whole vectors; by default where whole ones do not "
-            "fit into memory.",
+            "Keep codes of 64 bytes instead of whole vectors; by default if whole ones do not fit "
+            "into memory.",
             "--codes/--whole",
         ),
     ] = None,

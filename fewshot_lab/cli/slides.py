@@ -14,7 +14,7 @@ from fewshot_lab.words import percent, plural, share_of
 
 slides = Verbs(
     name="slides",
-    help="Whole slides: what is said of them, and to and from QuPath.",
+    help="Whole slides: their results, and exchange with QuPath.",
     no_args_is_help=True,
 )
 
@@ -79,15 +79,13 @@ def out(
     project: ProjectName,
     target: Annotated[
         Path,
-        typer.Argument(
-            metavar="FOLDER|ZIP", help="A folder, made where it is not there; or NAME.zip."
-        ),
+        typer.Argument(metavar="FOLDER|ZIP", help="A folder (created if missing), or NAME.zip."),
     ],
     kind: Annotated[
-        list[Kind] | None, option("What to write, again for more; all by default.", "--as")
+        list[Kind] | None, option("What to write; may be repeated. All by default.", "--as")
     ] = None,
     slide: Annotated[
-        list[str] | None, option("A slide's name, again for more; all by default.")
+        list[str] | None, option("A slide's name; may be repeated. All by default.")
     ] = None,
     no_bom: NoMark = False,
 ) -> None:

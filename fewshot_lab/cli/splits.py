@@ -25,15 +25,17 @@ def groups(
     ] = None,
     column: Annotated[str | None, option("A metadata column.")] = None,
     imported: Annotated[
-        bool, option("As a manifest's column or a DICOM field said.", "--imported")
+        bool,
+        option(
+            "Use the groups of the import (a manifest's column or a DICOM field).", "--imported"
+        ),
     ] = False,
     none: Annotated[bool, option("No groups.", "--none")] = False,
     noun: Annotated[str | None, option("What a group is: patient, slide, video.")] = None,
-    preview: Annotated[
-        bool, option("Show what it would find; change nothing.", "--preview")
-    ] = False,
+    preview: Annotated[bool, option("Show the result; change nothing.", "--preview")] = False,
     threshold: Annotated[
-        str | None, option("From which two images are nearly the same.", metavar="COSINE|auto")
+        str | None,
+        option("Cosine from which two images are near-duplicates.", metavar="COSINE|auto"),
     ] = None,
     release: Annotated[
         list[str] | None,
@@ -45,7 +47,7 @@ def groups(
     test_set: Annotated[
         str | None,
         option(
-            "The reference test set: it never trains, nor is it suggested.",
+            "The reference test set: it never trains and is never suggested.",
             metavar="COLUMN=VALUE|FOLDER|auto|none",
         ),
     ] = None,
@@ -153,11 +155,11 @@ def _shown(report: GroupPreview, result: dict[str, Any]) -> str:
 @app.command()
 def audit(
     project: ProjectName,
-    draw: Annotated[int | None, option("Draw so many images more, to be labelled.")] = None,
+    draw: Annotated[int | None, option("Draw so many more images to label.")] = None,
     stratify: Annotated[
         str | None,
         option(
-            "Draw from each part of the pool, so that rare ones come often enough.",
+            "Draw from each stratum of the pool, so that rare ones are drawn often enough.",
             metavar="predicted|COLUMN",
         ),
     ] = None,

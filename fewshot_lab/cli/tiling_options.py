@@ -28,7 +28,7 @@ class TilingOptions:
         float | None, _option("Share of a side that neighbours have in common (0).")
     ] = None
     tiles: Annotated[
-        str | None, _option("At most so many of a slide, drawn evenly (500).", metavar="N|all")
+        str | None, _option("Most tiles of a slide, drawn evenly (500).", metavar="N|all")
     ] = None
     slide_mpp: Annotated[
         float | None, _option("Micrometres per pixel of slides that do not say theirs.")
@@ -38,9 +38,9 @@ class TilingOptions:
         None
     )
     tissue_share: Annotated[
-        float | None, _option("Least share of a tile that is tissue (0.5); 0 takes glass, too.")
+        float | None, _option("Least share of a tile that is tissue (0.5); 0 takes glass too.")
     ] = None
-    tile_seed: Annotated[int | None, _option("Of the draw of tiles (0).")] = None
+    tile_seed: Annotated[int | None, _option("Seed of the draw of tiles (0).")] = None
 
     def tiling(self) -> "Tiling":
         """Return the tiling that the options say, each by its default where it was not given.

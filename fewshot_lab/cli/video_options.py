@@ -27,15 +27,15 @@ class ClipOptions:
         ),
     ] = None
     most_frames: Annotated[
-        int | None, _option("At most so many of one, spread evenly over it (1000).", min=1)
+        int | None, _option("Most frames of one video, spread evenly (1000).", min=1)
     ] = None
-    keep_poor: Annotated[bool, _option("Take black and blurred frames, too.", "--keep-poor")] = (
+    keep_poor: Annotated[bool, _option("Also take black and blurred frames.", "--keep-poor")] = (
         False
     )
     box: Annotated[
         list[str] | None,
         _option(
-            "Blacken a part of every frame, in pixels; 'NAME:' before it for one video; may be "
+            "Blacken a part of every frame, in pixels; prefix 'NAME:' for one video; may be "
             "repeated.",
             metavar="LEFT,TOP,WIDTH,HEIGHT",
         ),

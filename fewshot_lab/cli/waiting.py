@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fewshot_lab.cli.options import answer, option
 
-Now = Annotated[bool, option("Begin beside other heavy work, without waiting in line.", "--now")]
+Now = Annotated[bool, option("Start beside other heavy jobs, without waiting.", "--now")]
 
 
 def in_turn(project: str, *, now: bool, device: str | None = None) -> dict[str, Any] | None:
@@ -49,4 +49,4 @@ def wait_in_line(work: dict[str, Any]) -> Iterator[None]:
 
 def say_who_waits(sentence: str) -> None:
     """Say on stderr for whom the terminal waits."""
-    print(f"{sentence} Ctrl+C leaves the line; --now begins at once.", file=sys.stderr)
+    print(f"{sentence} Ctrl+C stops waiting; --now starts at once.", file=sys.stderr)

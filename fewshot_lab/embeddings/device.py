@@ -69,7 +69,7 @@ def choose_device(device: str | None) -> str:
         device = "cuda" if cuda else "cpu"
     kind, _, number = device.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (number and not number.isdecimal()):
-        raise FewshotLabError(f"{device!r} is no device; use cpu, cuda, cuda:0 or mps.")
+        raise FewshotLabError(f"{device!r} is not a device; use cpu, cuda, cuda:0 or mps.")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise FewshotLabError("This machine has no Apple GPU; use the device cpu.")
     if kind == "cuda":

@@ -127,7 +127,7 @@ def build_index(
     """
     faiss = load_faiss()
     if kind not in ("auto", "flat", "ivf", "hnsw"):
-        raise FewshotLabError(f"{kind!r} is no kind of index; use auto, flat, ivf or hnsw.")
+        raise FewshotLabError(f"{kind!r} is not a kind of index; use auto, flat, ivf or hnsw.")
     seen = gpus()
     if device is not None and device.startswith("cuda") and not seen:
         raise FewshotLabError("FAISS sees no GPU here; use the device cpu.")

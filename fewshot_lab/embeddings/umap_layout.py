@@ -69,9 +69,9 @@ def umap_map(
         If a setting is out of range.
     """
     if not 2 <= neighbours <= 200:
-        raise FewshotLabError(f"{neighbours} neighbours will not do: choose from 2 to 200.")
+        raise FewshotLabError(f"{neighbours} neighbours are not possible: choose 2 to 200.")
     if not 0 <= min_dist < 1:
-        raise FewshotLabError(f"A min_dist of {min_dist} will not do: choose from 0 to 0.99.")
+        raise FewshotLabError(f"A min_dist of {min_dist} is not possible: choose 0 to 0.99.")
     n = len(matrix)
     settings: dict[str, Any] = {"neighbours": neighbours, "min_dist": min_dist, "seed": seed}
     if n > MANY:

@@ -70,11 +70,11 @@ class Advice:
         gain = self.curve.gain
         worth = f"{about(gain)} of balanced accuracy ({points(gain)}, in 4 of 5 cases)"
         if self.done:
-            return f"Little in sight: the next {NEXT} labels are worth {worth}."
+            return f"Little gain expected: the next {NEXT} labels are worth {worth}."
         without = ""
         if self.left_out:
             without = (
-                f" Not counted, with fewer than four labels to train: {', '.join(self.left_out)}."
+                f" Not counted, because fewer than four labels train: {', '.join(self.left_out)}."
             )
         return f"The next {NEXT} labels are worth {worth}{self._minutes(NEXT)}.{without}"
 
@@ -97,7 +97,7 @@ class Advice:
             why = f"{curve.n} labels, {curve.tested} to measure by"
             return f"{name}: too few to say ({why})"
         if is_flat(curve.gain, DONE_HIGH_OF_CLASS):
-            return f"{name}: done" if _is_done(curve) else f"{name}: no gain in sight"
+            return f"{name}: done" if _is_done(curve) else f"{name}: no gain expected"
         return (
             f"{name}: {NEXT_OF_CLASS} more labels are worth {about(curve.gain)} "
             f"of its recall ({points(curve.gain)})"

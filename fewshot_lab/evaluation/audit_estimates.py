@@ -112,7 +112,7 @@ class TestFigures:
         more = max(self.lacking.values())
         do = f"About {plural(more, f'further {noun}')} would do."
         if not all(self.lacking.values()):
-            do = "The pool has not as many as would do."
+            do = "The pool does not have that many."
         return (
             f"No balanced accuracy{' yet' if more else ''}: {self.groups:,} {noun}s are too few "
             f"for {some}, of which most {noun}s show many images or none. {do}"
@@ -123,7 +123,7 @@ class TestFigures:
         if self.lacking:
             return self.why_not(names, noun)
         if self.n < FEW_TO_PLAN:
-            return "Too few to say yet how many would make the intervals narrow."
+            return "Too few to say how many would make the intervals narrow."
         if self.more is None:
             return (
                 "Even all images of the pool would not halve the interval of the balanced accuracy."

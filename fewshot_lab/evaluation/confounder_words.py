@@ -138,9 +138,7 @@ def _verdict(result: Confounding, known: Sequence[ValueFigures]) -> str:
             f"Too few {result.noun}s of each {column} and class to say whether the {column} plays "
             "a part."
         )
-    return (
-        f"Nothing points to the {column}: whatever differs is no more than chance may make of it."
-    )
+    return f"Nothing points to the {column}: all differences are within what chance can cause."
 
 
 def _nothing_to_compare(result: Confounding) -> str:
@@ -177,7 +175,7 @@ def _telling(result: Confounding) -> str:
     if "telling" in result.named:
         return f"{text}."
     few = "" if result.can_tell else f", and there are too few {noun}s to tell more"
-    return f"{text}: that is no more than chance may make of it{few}."
+    return f"{text}: that is within what chance can cause{few}."
 
 
 def _robustness(result: Confounding) -> str:

@@ -1,6 +1,7 @@
 """The protocol of Nielsen et al. 2023: accuracy against the number of labels per class."""
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from fewshot_lab.evaluation.few_shot_protocol import (
     Split,
     split_by_group,
 )
+from fewshot_lab.files import keep_if_possible
 from fewshot_lab.progress import Progress, silent
 
 METHOD = 4
@@ -156,12 +158,11 @@ def _one_draw(
     # Rounded as they are stored, so that a resumed curve has the same figures.
     answers = {name: (answers[name][0], _rounded(answers[name][1])) for name in classifiers}
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{file.name}.part.npz")
         stored: dict[str, Any] = {k: p.astype(np.float32) for k, (_, p) in answers.items()}
         stored |= {f"{k} predicted": p.astype(np.int16) for k, (p, _) in answers.items()}
-        np.savez_compressed(beside, **stored)
-        beside.replace(file)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **stored)
+        keep_if_possible(file, buffer.getbuffer())
     return answers
 
 

@@ -107,7 +107,7 @@ def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
             raise FewshotLabError("Give an expression that finds the group in a file's path.")
         matches = (pattern.search(row.path) for row in rows)
         return [None if m is None else (m[1] if pattern.groups else m[0]) or None for m in matches]
-    raise FewshotLabError(f"{rule.kind!r} is no source of groups: {', '.join(KINDS)}.")
+    raise FewshotLabError(f"{rule.kind!r} is not a source of groups: {', '.join(KINDS)}.")
 
 
 def _key(value: str | float | None) -> str | None:
@@ -196,7 +196,7 @@ def preview_groups(rows: Sequence[Row], rule: GroupRule) -> GroupPreview:
             "be lopsided."
         )
     elif g > 1 and g == n - len(without):
-        warning = f"Every image is a {noun} of its own: this keeps nothing together."
+        warning = f"Every image is a {noun} of its own, so nothing is kept together."
     return GroupPreview(
         rule,
         n,

@@ -146,7 +146,9 @@ def _strategies(plan: ReplayPlan) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(("random", *plan.strategies)))
     for name in names:
         if name not in STRATEGIES:
-            raise FewshotLabError(f"{name!r} is no strategy: choose among {', '.join(STRATEGIES)}.")
+            raise FewshotLabError(
+                f"{name!r} is not a strategy: choose among {', '.join(STRATEGIES)}."
+            )
     return names
 
 

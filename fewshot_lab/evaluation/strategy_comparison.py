@@ -152,6 +152,6 @@ def verdict(result: dict[str, Any]) -> dict[str, Any]:
     points, low, high = (f"{100 * gain[key]:+.1f}" for key in ("value", "low", "high"))
     sentence = (
         f"Suggestions by {STRATEGIES[DEFAULT_STRATEGY]}: {points} points ({low} to {high}) on "
-        f"average against random {about}; no other strategy is better beyond doubt."
+        f"average against random {about}; no other strategy is clearly better."
     )
     return {"strategy": DEFAULT_STRATEGY, "sentence": sentence.replace("-", "−")}

@@ -89,7 +89,7 @@ def test_rows(rows: Sequence[Row], rule: TestRule) -> tuple[NDArray[np.bool_], s
         if is_test.all():
             is_test = np.zeros(len(rows), dtype=bool)
     elif rule.kind != "none":
-        raise FewshotLabError(f"{rule.kind!r} is no source of a test set: {', '.join(KINDS)}.")
+        raise FewshotLabError(f"{rule.kind!r} is not a source of a test set: {', '.join(KINDS)}.")
     if len(rows) and is_test.all():
         raise FewshotLabError("All images would be test images: none would be left to learn from.")
     return is_test, by if is_test.any() else ""

@@ -179,9 +179,9 @@ def read(file: Path) -> Contents:
     except OSError as error:
         if not file.is_file():
             raise FewshotLabError(f"{file} is not there; check the path.") from None
-        raise FewshotLabError(f"{file.name} is no whole HDF5 file: {error}.") from None
+        raise FewshotLabError(f"{file.name} is not a complete HDF5 file: {error}.") from None
     except (KeyError, ValueError, TypeError) as error:
-        raise FewshotLabError(f"{file.name} is no sound AnnData file: {error}.") from None
+        raise FewshotLabError(f"{file.name} is not a valid AnnData file: {error}.") from None
     names = [name for name in obs if name != INDEX]
     place = find_column(names, "label")
     if place is None:

@@ -54,7 +54,7 @@ def read(file: Path) -> Contents:
     lists = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in lists):
         raise FewshotLabError(
-            f"{file.name} is no COCO file: it must have the lists {', '.join(lists)}."
+            f"{file.name} is not a COCO file: it must have the lists {', '.join(lists)}."
         )
     paths = {str(each.get("id")): each.get("file_name") for each in records(content, "images")}
     names = {str(each.get("id")): each.get("name") for each in records(content, "categories")}

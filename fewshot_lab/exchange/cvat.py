@@ -71,7 +71,7 @@ def read(file: Path) -> Contents:
     root = read_xml(file)
     if root.tag != "annotations" or root.find("image") is None:
         raise FewshotLabError(
-            f"{file.name} is no CVAT file with images: export as “CVAT for images 1.1”."
+            f"{file.name} is not a CVAT file with images: export as “CVAT for images 1.1”."
         )
     opinions, other, boxes = [], 0, []
     for image in root.iter("image"):

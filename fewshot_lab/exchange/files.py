@@ -49,7 +49,8 @@ def parse_json(raw: bytes, name: str) -> Any:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise FewshotLabError(
-            f"{name} is no whole JSON file: {error}. Was it cut short, or is it another format?"
+            f"{name} is not a complete JSON file: {error}. Was it cut short, or is it another "
+            "format?"
         ) from None
 
 
@@ -68,7 +69,8 @@ def read_xml(file: Path) -> ElementTree.Element:
         return ElementTree.fromstring(raw)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise FewshotLabError(
-            f"{file.name} is no whole XML file: {error}. Was it cut short, or is it another format?"
+            f"{file.name} is not a complete XML file: {error}. Was it cut short, or is it another "
+            "format?"
         ) from None
 
 
@@ -103,7 +105,7 @@ def row_opinions(rows: Iterable[tuple[str, Mapping[str, Any]]], file: Path) -> C
             continue
         if not isinstance(label, str):
             raise FewshotLabError(
-                f"{file.name}: the label of {path} is {label!r}, which is no text."
+                f"{file.name}: the label of {path} is {label!r}, which is not text."
             )
         annotator, time = (str(row.get(name) or "") for name in ("annotator", "time"))
         opinions.append((path, Opinion(label, annotator or None, time)))

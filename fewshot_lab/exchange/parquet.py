@@ -99,7 +99,7 @@ def read(file: Path) -> Contents:
     except OSError as error:
         raise FewshotLabError(f"{file} cannot be read: {error.strerror or error}.") from None
     except pa.ArrowException as error:
-        raise FewshotLabError(f"{file.name} is no whole Parquet file: {error}.") from None
+        raise FewshotLabError(f"{file.name} is not a complete Parquet file: {error}.") from None
     if own:
         opinions = [(path, each) for path, some in rows for each in some or ()]
         return row_opinions(opinions, file)

@@ -33,13 +33,13 @@ NO_COLOUR = "#808080"
 class Bundle:
     """An exported classifier, ready to predict.
 
-    Nothing in a bundle is executed: the app reads pictures with its own code, so that a bundle
-    from somebody else is as safe to open as its ONNX graph.
+    No code in a bundle is executed: the app reads images with its own code, so a foreign bundle is
+    as safe to open as its ONNX graph.
 
     Attributes
     ----------
     folder : Path
-        Where its files lie; a temporary folder for a ZIP.
+        Folder of its files; a temporary one for a ZIP.
     name : str
     classes : list of dict
         ``id``, ``name`` and ``color``, in the order of the probabilities.
@@ -72,10 +72,10 @@ class Bundle:
         try:
             self._classifier: Classifier = Classifier(folder, threads=threads, read=read_rgb)
         except FewshotLabError as error:
-            raise FewshotLabError(f"{name} is no whole bundle: {error}") from error
+            raise FewshotLabError(f"{name} is not a complete bundle: {error}") from error
         self.classes: list[dict[str, Any]] = [self._class(row) for row in self._classifier.classes]
         if not 0 < self._classifier.preprocessing.size <= LARGEST_SIDE:
-            raise FewshotLabError(f"{name} is no whole bundle: its pictures are too large.")
+            raise FewshotLabError(f"{name} is not a complete bundle: its pictures are too large.")
 
     @classmethod
     def open(cls, source: Path | str, *, threads: int = 0) -> Bundle:
@@ -85,12 +85,12 @@ class Bundle:
         ----------
         source : path
         threads : int
-            That predict; 0: as many as there are cores.
+            Number of threads; 0: one per core.
 
         Raises
         ------
         FewshotLabError
-            Where it is missing, damaged, or something else.
+            It is missing, damaged, or not a bundle.
         """
         path = Path(source).expanduser()
         if path.is_dir():
@@ -127,11 +127,11 @@ class Bundle:
 
     @property
     def decision(self) -> Decision | None:
-        """What follows from a probability; None in old bundles."""
+        """The decision rule; None in old bundles."""
         return self._classifier.decision
 
     def predict(self, pictures: Iterable[str | Path | Candidate | Refused]) -> Iterator[Prediction]:
-        """Yield one row per picture, in order; DICOM, too.
+        """Yield one row per image, in order; also for DICOM.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class Bundle:
 
     @property
     def fingerprint(self) -> str:
-        """The backbone's fingerprint; empty where the bundle does not tell it."""
+        """The backbone's fingerprint; empty if the bundle does not contain it."""
         backbone = self.about.get("backbone")
         return str(backbone.get("fingerprint", "")) if isinstance(backbone, dict) else ""
 
@@ -173,7 +173,7 @@ class Bundle:
         # A page writes the colour into a style.
         colour = row.get("color", NO_COLOUR)
         if not (isinstance(colour, str) and re.fullmatch("#[0-9A-Fa-f]{6}", colour)):
-            raise FewshotLabError(f"{self.name} is damaged: {str(colour)[:20]!r} is no colour.")
+            raise FewshotLabError(f"{self.name} is damaged: {str(colour)[:20]!r} is not a colour.")
         return {**row, "color": colour}
 
     def _json(self, file: str) -> dict[str, Any]:

@@ -83,30 +83,30 @@ def export_bundle(
     ----------
     project : ProjectCore
     folder : path
-        Where the bundle goes; must not exist yet, or be empty. A name ending in ".zip" writes a
+        The target; must not exist, or be empty. A name ending in ".zip" writes a
         ZIP only.
     classifier : TrainedClassifier, optional
-        Fitted on the labels as they are where it is not given.
+        By default fitted on the current labels.
     zip : bool
         Also write ``FOLDER.zip`` beside the folder.
     force : bool
         Replace a bundle that is there already; never anything else.
     licence_accepted : bool
-        The backbone's licence is known and kept to; needed where it forbids to pass on what is
-        made with it, or to use it in trade (:func:`fewshot_lab.backbones.must_be_accepted`).
+        You comply with the backbone's licence; needed if it forbids passing on what is made with
+        it, or commercial use (:func:`fewshot_lab.backbones.must_be_accepted`).
     accepted_by : str
-        Who says so, for bundle.json and the card; empty if unknown.
+        Who accepts it, for bundle.json and the card; empty if unknown.
     file_names : bool
-        Name the image files in labels.csv: they may hold what must not leave the house.
+        Name the image files in labels.csv; file names may contain patients' names.
 
     Raises
     ------
     ExportRefused
-        Where the bundle's probabilities differ from the app's by more than 1e-4 on stored
-        images, the classifier has no form outside the app, or a licence must be accepted and is
-        not. Nothing is left behind then.
+        The bundle's probabilities differ from the app's by more than 1e-4 on stored images, the
+        classifier has no form outside the app, or a licence was not accepted. Nothing is left
+        behind then.
     FewshotLabError
-        Where no classifier can be fitted, or the target cannot be written.
+        No classifier can be fitted, or the target cannot be written.
     """
     began = time.monotonic()
     accepted = check_backbone(project.backbone.card, licence_accepted, accepted_by)

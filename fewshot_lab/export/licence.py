@@ -31,7 +31,7 @@ def accept_licence(card: Card, accepted: bool, by: str = "") -> dict[str, Any] |
     if not accepted:
         asked = conditions(card.title, card.licence, card.licence_class).removesuffix(".")
         raise ExportRefused(
-            f"{asked}; say that you keep to it (--licence-accepted, or a tick on the page)."
+            f"{asked}; say that you comply with it (--licence-accepted, or a tick on the page)."
         )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {"licence": card.licence, "by": by or None, "at": now}

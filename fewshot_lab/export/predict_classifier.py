@@ -252,7 +252,7 @@ def reading_file(file: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # every library has its own kinds
-        raise FewshotLabError(f"{file} cannot be read; copy the bundle anew.") from error
+        raise FewshotLabError(f"{file} cannot be read; copy the bundle again.") from error
 
 
 def _name(item: Picture) -> str:

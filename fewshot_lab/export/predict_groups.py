@@ -173,8 +173,8 @@ class GroupTally:
         """
         if not self._seen:
             raise FewshotLabError(
-                f"No picture belongs to a {self.answers.noun} by what was asked for: paths are "
-                "those in the column path of the answers for each picture, which are written."
+                f"No picture was matched to a {self.answers.noun}: paths must be as in the column "
+                "path of the predictions, which were written."
             )
         beside = out.with_name(f".{out.name}.{os.getpid()}.part")
         try:

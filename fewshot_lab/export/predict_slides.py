@@ -21,7 +21,7 @@ from fewshot_lab.images.slides.tissue import tiles_of_slide
 
 TILE_MARK = "#xywh="
 TILES_FILE = "tiles.json"
-NO_TILES = "The classifier was made of no slides: give --tile-px, and --mpp, for its images."
+NO_TILES = "The classifier was not made from slides: give --tile-px and --mpp for its images."
 SLIDE_PACKAGES = "pip install openslide-python openslide-bin tifffile imagecodecs pydicom"
 
 
@@ -68,7 +68,7 @@ class TileSettings:
             settings = cls(**json.loads(file.read_text("utf-8")))
             settings.tiling()
         except (OSError, ValueError, TypeError, RecursionError):
-            raise FewshotLabError(f"{TILES_FILE} cannot be read; copy the bundle anew.") from None
+            raise FewshotLabError(f"{TILES_FILE} cannot be read; copy the bundle again.") from None
         return settings
 
     @classmethod

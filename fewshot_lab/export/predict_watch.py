@@ -44,7 +44,7 @@ class Watch:
 
     def __init__(self, folder: Path, reference: PoolReference | None, names: list[str]):
         if reference is None:
-            raise FewshotLabError("This bundle cannot watch: export the classifier anew.")
+            raise FewshotLabError("This bundle cannot watch: export the classifier again.")
         self.folder, self._reference, self._names = folder, reference, names
         # Bins are those of one classifier: counts by another mean something else.
         own_pool = json.dumps([reference.to_dict(), names], sort_keys=True)

@@ -164,8 +164,8 @@ def _end(process: BaseProcess) -> None:
 
 def _gone(work: RayWork) -> str:
     return (
-        f"Ray ({work.address}) does not answer any more. What is finished is in {work.out}; "
-        "start it again when Ray is back, and it goes on from there."
+        f"Ray ({work.address}) no longer answers. Finished work is in {work.out}; start it again "
+        "when Ray is back, and it continues from there."
     )
 
 
@@ -242,8 +242,8 @@ def _connect(address: str, workers: int, logs: str) -> None:
             ray.init(address=address, log_to_driver=False)
         except (OSError, RuntimeError, ValueError):
             raise FewshotLabError(
-                f"No Ray answers at {address}: start it (ray start --head), or give the address "
-                "of one; where it asks for a token, set RAY_AUTH_MODE=token."
+                f"No Ray answers at {address}: start it (ray start --head), or give another "
+                "address; if it asks for a token, set RAY_AUTH_MODE=token."
             ) from None
         return
     for attempt in range(ATTEMPTS):

@@ -22,28 +22,28 @@ def write_report(
     classifier: TrainedClassifier | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Write what is known of a project's classifier as one HTML file; it prints well to PDF.
+    """Write the report on a project's classifier as one HTML file that prints to PDF.
 
     Parameters
     ----------
     project : ProjectCore
     out : path
     classifier : TrainedClassifier, optional
-        Fitted on the labels as they are where it is not given.
+        By default fitted on the current labels.
 
     Returns
     -------
     dict
-        The facts that the report draws.
+        The facts in the report.
 
     Raises
     ------
     FewshotLabError
-        Where no classifier can be fitted, or the file cannot be written.
+        No classifier can be fitted, or the file cannot be written.
     """
     path = Path(out).expanduser().absolute()
     if path.suffix.lower() not in (".html", ".htm"):
-        raise FewshotLabError(f"The report is a web page: give {path.name} the ending .html.")
+        raise FewshotLabError(f"The report is a web page: give {path.name} the extension .html.")
     if not path.parent.is_dir():
         raise FewshotLabError(f"The folder {path.parent} does not exist.")
     if classifier is None:

@@ -51,7 +51,7 @@ class EmbeddedStream(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._spans = _spans(path)
         if not self._spans:
-            raise UnreadableImage("The DICOM file is cut short: nothing of its video is there.")
+            raise UnreadableImage("The DICOM file is cut short: it contains no part of its video.")
         with path.open("rb") as stream:
             self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         self._starts = [0]

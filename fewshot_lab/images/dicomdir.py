@@ -6,8 +6,8 @@ from pathlib import Path
 from fewshot_lab.images.unreadable import own_mistake
 
 NAME = "dicomdir"
-DAMAGED = "This DICOMDIR is damaged; what lies beside it was read without it."
-MISSING = "A DICOMDIR is read by pydicom, which is not installed; what lies beside it was read."
+DAMAGED = "This DICOMDIR is damaged; the files beside it were read without it."
+MISSING = "A DICOMDIR is read by pydicom, which is not installed; the files beside it were read."
 
 
 def is_dicomdir(path: Path) -> bool:

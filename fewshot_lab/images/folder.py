@@ -123,7 +123,7 @@ def list_file(listing: Listing, path: str, file: Path, *, named: bool = False) -
     elif file.is_symlink() and not file.exists():
         listing.refused.append(Refused(path, "The link leads nowhere."))
     elif file.exists() and not file.is_file():
-        listing.refused.append(Refused(path, "This is no ordinary file."))
+        listing.refused.append(Refused(path, "This is not an ordinary file."))
     else:
         listing.files.append((path, file))
 

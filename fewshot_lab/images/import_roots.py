@@ -74,6 +74,6 @@ def set_import_roots(folders: Sequence[Path]) -> None:
     """
     for folder in folders:
         if not folder.expanduser().is_dir():
-            raise FewshotLabError(f"{folder} is no folder: images cannot be imported from it.")
+            raise FewshotLabError(f"{folder} is not a folder: images cannot be imported from it.")
     absolute = (str(folder.expanduser().absolute()) for folder in folders)
     os.environ[VARIABLE] = os.pathsep.join(absolute)

@@ -42,8 +42,8 @@ class SliceStep:
         value = float(match[1]) if match else 0.0
         if not match or not 0 < value <= 10_000 or (not match[2] and value != int(value)):
             raise FewshotLabError(
-                f"{text!r} is no choice of slices: write all, a number as 4 for every fourth "
-                "slice, or a distance as 5mm."
+                f"{text!r} is not a choice of slices: write all, a number such as 4 for every "
+                "fourth slice, or a distance such as 5mm."
             )
         return cls(mm=value) if match[2] else cls(every=int(value))
 

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.files import full_disk, write_json
+from fewshot_lab.files import disk_sentence, write_json
 from fewshot_lab.jobs.job_folder import NOW, STATUS, STOP, read_spec
 from fewshot_lab.jobs.processes import ProcessId
 from fewshot_lab.jobs.queue import first_word, is_heavy, queue_slot
@@ -74,7 +74,7 @@ def worker(
             raise
         except BaseException as error:
             unexpected = f"An unexpected error ({type(error).__name__}): see the log."
-            report.end("failed", full_disk(error) or unexpected)
+            report.end("failed", disk_sentence(error) or unexpected)
             raise
         else:
             report.end("finished", "")

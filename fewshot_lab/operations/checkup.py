@@ -219,7 +219,7 @@ def _sign_in() -> Iterator[Finding]:
     yield Finding(
         "sign-in",
         "note",
-        "There is none: whoever reaches the app's address can see all images and label.",
+        "There is none: anybody who reaches the app's address can see all images and label.",
         "Listen on this machine alone, or let people sign in: FEWSHOT_LAB_SIGN_IN.",
     )
 

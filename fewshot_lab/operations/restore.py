@@ -81,7 +81,7 @@ def restore_backup(
     except FileNotFoundError as error:
         raise FewshotLabError(f"There is nothing at {error.filename or file}.") from None
     except (zipfile.BadZipFile, EOFError, NotImplementedError):
-        raise FewshotLabError(f"{file} is no backup, or only a part of one.") from None
+        raise FewshotLabError(f"{file} is not a backup, or only a part of one.") from None
 
 
 @contextmanager
@@ -136,9 +136,9 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> dict[str, Any]:
         files = {str(path): (int(n), str(digest)) for path, (n, digest) in about["files"].items()}
         folder, called, position = str(about["folder"]), str(about["name"]), int(about["position"])
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
-        raise FewshotLabError(f"{file} is no backup of a project.") from None
+        raise FewshotLabError(f"{file} is not a backup of a project.") from None
     if DATABASE not in files:
-        raise FewshotLabError(f"{file} is no backup of a project: its database is missing.")
+        raise FewshotLabError(f"{file} is not a backup of a project: its database is missing.")
     return {"files": files, "folder": folder, "name": called, "position": position}
 
 
@@ -158,7 +158,9 @@ def _unpack(
         progress("checking", number, len(files))
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
-            raise FewshotLabError(f"{file} is no backup: a path in it leads outside the project.")
+            raise FewshotLabError(
+                f"{file} is not a backup: a path in it leads outside the project."
+            )
         target = place.joinpath(*path.parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -51,7 +51,8 @@ def connect(attempts: int = 3) -> Pacs:
     url = os.environ.get(URL, "").strip().rstrip("/")
     if not url:
         raise FewshotLabError(
-            f"No PACS is set up here: whoever runs this server sets {URL} to its DICOMweb address."
+            f"No PACS is set up here: the server's administrator sets {URL} to its DICOMweb "
+            "address."
         )
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise FewshotLabError(f"{URL} must be an address as https://pacs.example.org/dicom-web.")
@@ -124,7 +125,7 @@ class Pacs:
     def _ask(self, call: Callable[[], T]) -> T:
         from requests import exceptions
 
-        nonsense = f"{self.name} answered what is no DICOMweb; check {URL}."
+        nonsense = f"{self.name} did not answer in DICOMweb; check {URL}."
         try:
             return call()
         except exceptions.InvalidJSONError:

@@ -162,8 +162,8 @@ def _refused_sentence(refused: int, blocks: PixelBlocks) -> str:
         return ""
     return (
         f"Of {plural(blocks.count, 'file')} of decoded images in {blocks.folder}, {refused:,} "
-        f"{'was' if refused == 1 else 'were'} cut off or of other images; what belongs there was "
-        "decoded anew."
+        f"{'was' if refused == 1 else 'were'} cut off or of other images; these images were "
+        "decoded again."
     )
 
 

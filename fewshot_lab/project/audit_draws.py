@@ -41,7 +41,7 @@ HELD = 0.2
 
 
 class AuditDraws:
-    """What was drawn so far, and how to draw more."""
+    """What was drawn so far, and drawing more."""
 
     def __init__(self, project: ProjectCore) -> None:
         self._project = project
@@ -62,11 +62,11 @@ class AuditDraws:
     def top_up(
         self, pool: PoolView, drawn: NDArray[np.bool_], marked: NDArray[np.bool_], n: int, cap: int
     ) -> NDArray[np.int64]:
-        """Draw some images more, for the suggestions; returns their rows.
+        """Draw some more images for the suggestions; returns their rows.
 
-        No more groups are drawn once as many images as ``cap`` are held out: then further
-        images of the drawn ones are asked about, if there are. Nor are they once there are enough
-        for an accuracy that means something: from then on a person asks for more.
+        Once ``cap`` images are held out no further groups are drawn, but further images of the
+        drawn groups are asked about. Once there are enough images for a meaningful accuracy, none
+        is drawn unless a person asks.
 
         Parameters
         ----------
@@ -101,23 +101,23 @@ class AuditDraws:
         return self._record(pool, int(fresh.sum()), [("", until, kept)] if kept else [])
 
     def draw(self, n: int, *, stratify: str | None = None, per_group: int | None = None) -> int:
-        """Draw images more, of each part of the pool half evenly and half by size; how many.
+        """Draw more images, half evenly over the strata and half by size; returns how many.
 
         Parameters
         ----------
         n : int
-            Images to be labelled; about as many (each stratum gets two at least).
+            Images to be labelled, approximately (each stratum gets at least two).
         stratify : str, optional
             "predicted", for the class that the classifier predicts, or a metadata column.
         per_group : int, optional
-            Images of each group to ask about: by default as few as hold no more than a fifth of
-            all images out, five at most.
+            Images of each group to ask about: by default as few as possible while at most a fifth
+            of all images is held out, five at most.
 
         Raises
         ------
         FewshotLabError
-            For too few images or groups, for so many that too little of the pool could train,
-            for an unknown column, or where there is no classifier yet.
+            There are too few images or groups, too little of the pool would be left to train, the
+            column is unknown, or there is no classifier yet.
         """
         if per_group is not None and per_group < 1:
             raise FewshotLabError("Ask for one image of each group at least.")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a classifier says of the pool, and what people say.
+    """Predictions of a classifier for the pool, with the labels.
 
     Attributes
     ----------
@@ -53,16 +53,16 @@ class Predictions:
 
 
 class AuditSet(AuditDraws):
-    """Images drawn at random, labelled like the others, and what they say.
+    """Images drawn at random, labelled like the others, and the figures from them.
 
-    Every image of the pool has the same chance, labelled or not, so that the labelled audit
-    images stand for the whole pool whatever decided which others were labelled. One that is drawn
-    after it was labelled keeps its label, and no longer trains. Where images have groups, groups
-    are drawn and stay out of training as a whole.
+    Every image of the pool has the same chance, labelled or not, so the labelled audit images
+    represent the whole pool, however the other labelled images were chosen. An image drawn after it
+    was labelled keeps its label and no longer trains. Groups are drawn as a whole, and all of their
+    images stay out of training.
     """
 
     def report(self, predictions: Predictions) -> AuditReport:
-        """Return what the audit images say of predictions."""
+        """Return the figures of predictions on the audit images."""
         labels = predictions.labels
         pool = labels.pool
         drawn = labels.audit & ~pool.away
@@ -101,9 +101,9 @@ class AuditSet(AuditDraws):
         return AuditReport(counts, figures, leaks)
 
     def reference(self, predictions: Predictions) -> ReferenceTest | None:
-        """Return what the reference test set says of predictions; None where there is none.
+        """Return the figures of predictions on the reference test set; None if there is none.
 
-        What people said of an image counts, else the class that came with it.
+        An annotator's label counts, else the class that came with the image.
         """
         labels = predictions.labels
         pool = labels.pool
@@ -132,7 +132,7 @@ class AuditSet(AuditDraws):
         )
 
     def measure(self, classifier: TrainedClassifier) -> tuple[AuditReport, ReferenceTest | None]:
-        """Return what the audit set and the reference test set say of a fitted classifier."""
+        """Return a fitted classifier's figures on the audit set and the reference test set."""
         labels = label_arrays(self._project.store, self._project.splits.pool())
         ids = labels.pool.ids
         fitted = classifier.fitted

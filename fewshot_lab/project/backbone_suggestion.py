@@ -137,6 +137,6 @@ def _cost(row: dict[str, Any]) -> str:
     if not row["missing"]:
         return "Switching takes a moment; labels stay."
     if not seconds:
-        return f"{row['missing']:,} images are embedded anew; labels stay."
+        return f"{row['missing']:,} images are embedded again; labels stay."
     n = f"{row['missing']:,} images"
     return f"To embed and map {n} takes about {duration(MAP_SECONDS + seconds)}; labels stay."

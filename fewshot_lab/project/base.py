@@ -26,7 +26,7 @@ CLIPS = "videos"
 
 
 class ProjectFolder:
-    """The lowest layer of a project; a context manager that lets go of the database."""
+    """The lowest layer of a project; a context manager that closes the database."""
 
     def __init__(self, folder: Path, store: Store):
         self.folder = folder
@@ -49,10 +49,10 @@ class ProjectFolder:
 
     @property
     def title(self) -> str:
-        """What people call the project: its folder's name, or what :meth:`rename` said.
+        """The project's title: its folder's name, or what :meth:`rename` set.
 
-        A title belongs to the folder it was given in: a copy of that folder, or the folder under
-        another name, goes by its own name until it gets a title.
+        A title belongs to its folder: a copy or a renamed folder has its own name until it gets a
+        title.
         """
         given_in = self.store.get("titled")
         if given_in is None:
@@ -81,7 +81,7 @@ class ProjectFolder:
             self.store.set("last_used", time.time())
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.store.close()
 
     def delete(self) -> None:
@@ -91,7 +91,7 @@ class ProjectFolder:
         shutil.rmtree(self.folder)
 
     def thumbnail_path(self, image_id: str) -> Path:
-        """Return where the thumbnail of an image lies."""
+        """Return the path of an image's thumbnail."""
         return self.folder / "thumbs" / image_id[:2] / f"{image_id}.webp"
 
     def thumbnail(self, image_id: str) -> bytes:
@@ -127,7 +127,7 @@ class ProjectFolder:
         Raises
         ------
         UnreadableImage
-            Where its file has gone or can no longer be read.
+            Its file is gone or can no longer be read.
         """
         from fewshot_lab.images import read_rgb
 

@@ -58,10 +58,13 @@ def set_error_costs(project: ProjectFolder, costs: Sequence[ErrorCost]) -> None:
     for each in costs:
         if each.true == each.called:
             name = names.get(each.true, str(each.true))
-            raise FewshotLabError(f"Calling {name} {name} is no error: name two classes.")
+            raise FewshotLabError(
+                f"Calling {name} {name} is not an error: name two different classes."
+            )
         if not 0 < each.times <= MOST:
             raise FewshotLabError(
-                f"{each.times:g} times worse is no cost: give a number above 0, {MOST:g} at most."
+                f"{each.times:g} times worse is not a cost: give a number above 0, at most "
+                f"{MOST:g} at most."
             )
     if len({(each.true, each.called) for each in costs}) < len(costs):
         raise FewshotLabError("One error has two costs: give each once.")
@@ -153,7 +156,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        why = f"{text.strip()!r} is no number of times: write 20, or 7.5."
+        why = f"{text.strip()!r} is not a number: write 20, or 7.5."
         raise FewshotLabError(why) from None
 
 

@@ -109,9 +109,9 @@ class EmbeddedProject(ProjectFolder):
         Raises
         ------
         FewshotLabError
-            For an unknown backbone, one that cannot be had now, or a missing GPU.
+            The backbone is unknown or not available now, or a GPU is missing.
         UnreadableImages
-            Where most images cannot be read now: the backbone in use stays the one in use.
+            Most images cannot be read now; the backbone in use stays.
         """
         from fewshot_lab.backbones import find
         from fewshot_lab.embeddings import embed
@@ -146,9 +146,9 @@ class EmbeddedProject(ProjectFolder):
         return report
 
     def through(self, backbone: str) -> Self:
-        """Return the project as another backbone sees it: its embeddings, its map.
+        """Return the project as seen by another backbone: its embeddings, its map.
 
-        Labels and images are the same; the backbone in use stays the one in use.
+        Labels and images are the same, and the backbone in use stays.
 
         Raises
         ------
@@ -218,11 +218,11 @@ class EmbeddedProject(ProjectFolder):
 
     @property
     def map(self) -> Map | None:
-        """The map as it stands, or None."""
+        """The current map, or None."""
         return self._kept_map.load(self.map_folder)
 
     def first_map(self) -> bool:
-        """Lay out by PCA what is embedded so far, to look at while the rest is on its way.
+        """Lay out by PCA what is embedded so far, to look at while embedding goes on.
 
         Returns
         -------
@@ -248,7 +248,7 @@ class EmbeddedProject(ProjectFolder):
         fresh: bool = False,
         progress: Progress = silent,
     ) -> Map:
-        """Lay the embeddings out in the plane: a PCA map at once, then UMAP.
+        """Lay out the embeddings in two dimensions: a PCA map at once, then UMAP.
 
         Where a UMAP map with the same settings exists, new images are placed on it and the old
         ones stay where they are, unless ``fresh``.

@@ -40,7 +40,7 @@ def import_images(
     clips: ClipSettings | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
-    """Bring in images; again with the same source, only what is new.
+    """Import images; a repeated call with the same source adds only what is new.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def import_images(
     reference_labels : "folders" or None
         Take each file's folder name as its reference label.
     columns : ManifestColumns, optional
-        For a manifest: which column is what; guessed where it is not given.
+        For a manifest: which column is what; guessed by default.
     group_field : "PatientID", "StudyInstanceUID" or "SeriesInstanceUID", optional
         The DICOM field that says which images belong together; slices of one series do in any
         case. What is kept is a code of its value (:class:`fewshot_lab.project.codes.Codes`).
     slice_step : SliceStep, optional
-        How far the imported slices of a volume lie apart; all are imported by default.
+        Distance between the imported slices of a volume; all by default.
     copy : bool
         Keep a copy in the project. DICOM files are kept as PNG, without their header; so are
         those of a ZIP, and all that was dropped into the browser is copied. Nothing else that was
@@ -68,10 +68,9 @@ def import_images(
     Raises
     ------
     FewshotLabError
-        Where the source does not exist or holds no image, or the project's quota has no room for
-        all of it.
+        The source does not exist, holds no image, or does not fit the project's quota.
     Stopped
-        Where ``progress`` raised it; what was read until then stays.
+        ``progress`` raised it; what was read until then stays.
     """
     from fewshot_lab.images import SliceStep, Tiling, VolumeRules, import_roots, scan
 

@@ -19,7 +19,7 @@ from fewshot_lab.store import LabelAction, tidy_name
 
 
 class CsvLabels(NamedTuple):
-    """What labelling from a file did.
+    """Result of labelling from a file.
 
     Attributes
     ----------
@@ -28,8 +28,8 @@ class CsvLabels(NamedTuple):
     unmatched : list of str
         Paths that are not in the project.
     respelt : dict
-        Labels that were taken for a class that is spelled otherwise ("t": "T"): classes that
-        differ by case alone are one.
+        Labels taken for a class of another spelling (``{"t": "T"}``): names that differ only in
+        case are the same class.
     """
 
     labelled: int
@@ -38,7 +38,7 @@ class CsvLabels(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """Which labels were taken for which class; empty where each is as its class is spelled."""
+        """Which labels were taken for which class; empty if all are spelled as their class."""
         if not self.respelt:
             return ""
         pairs = ", ".join(f"“{label}” as “{name}”" for label, name in self.respelt.items())
@@ -61,7 +61,7 @@ class Labels:
             From a path or an id to a class name, "unsure", "reject", or None (clears).
         annotator : str
         view : str
-            Where it was said, for the log.
+            Where the label was given, for the log.
 
         Returns
         -------
@@ -71,8 +71,7 @@ class Labels:
         Raises
         ------
         FewshotLabError
-            Where a path is unknown or leads to several images, or a label can be no class;
-            nothing is stored then.
+            A path is unknown or ambiguous, or a label cannot be a class. Nothing is stored then.
         """
         store = self._store
         known = store.find_many(list(labels))
@@ -124,8 +123,8 @@ class Labels:
         Raises
         ------
         FewshotLabError
-            Where the file cannot be read, is empty or lacks a column, or says two things of one
-            image; nothing is stored then.
+            The file cannot be read, is empty, lacks a column, or gives an image two labels.
+            Nothing is stored then.
         """
         return self._take({annotator: self.preview_csv(csv_path, annotator, columns=columns)})
 

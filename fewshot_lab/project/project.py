@@ -59,27 +59,27 @@ class DamagedProject:
 class Project(ProjectCore):
     """Images, labels and everything derived from them, in one folder.
 
-    Use :meth:`create` and :meth:`open`, not the constructor; as a context manager it lets go of
-    its database at the end.
+    Use :meth:`create` and :meth:`open`, not the constructor. As a context manager it closes its
+    database at the end.
     """
 
     @cached_property
     def audit(self) -> AuditSet:
-        """The images drawn at random, to measure and never to train."""
+        """Images drawn at random to measure accuracy; they never train."""
         from fewshot_lab.project.audit_set import AuditSet
 
         return AuditSet(self)
 
     @cached_property
     def team(self) -> ProjectTeam:
-        """Several annotators: who labels what, and how far they agree."""
+        """Several annotators: who labels what, and how well they agree."""
         from fewshot_lab.project.team import ProjectTeam
 
         return ProjectTeam(self)
 
     @cached_property
     def studies(self) -> Studies:
-        """Few-shot curve, replay, comparison of backbones, advice, worth of probabilities."""
+        """Few-shot curve, replay, comparison of backbones, advice, quality of probabilities."""
         return Studies(self)
 
     def import_images(
@@ -95,7 +95,34 @@ class Project(ProjectCore):
         clips: ClipSettings | None = None,
         progress: Progress = silent,
     ) -> ImportReport:
-        """Bring in images; see :func:`fewshot_lab.project.importing.import_images`."""
+        """Import images; a repeated call with the same source adds only what is new.
+
+        Parameters
+        ----------
+        source : path or list of paths
+            A folder, a ZIP, a CSV manifest, a MedMNIST ``.npz``, an image, or a list of images.
+        reference_labels : {"folders"} or None
+            Use each file's folder name as its reference label.
+        columns : ManifestColumns, optional
+            Which column of a manifest is what; guessed by default.
+        group_field : {"PatientID", "StudyInstanceUID", "SeriesInstanceUID"}, optional
+            The DICOM field of the group. Only a code of its value is stored.
+        copy : bool
+            Keep copies in the project. DICOM is copied as PNG, without its header.
+        slice_step : SliceStep, optional
+            Distance between the imported slices of a volume; all by default.
+        tiling : Tiling, optional
+            How whole slides are cut into tiles.
+        clips : ClipSettings, optional
+            Which frames of videos are imported, and which boxes in them are black.
+
+        Raises
+        ------
+        FewshotLabError
+            The source does not exist, holds no image, or does not fit the project's quota.
+        Stopped
+            ``progress`` raised it; what was imported until then stays.
+        """
         return import_images(
             self,
             source,
@@ -120,11 +147,22 @@ class Project(ProjectCore):
     ) -> Project:
         """Make an empty project, or one with the images of a folder.
 
+        Parameters
+        ----------
+        name : str
+            Name of the project and of its folder.
+        home : path, optional
+            The folder that holds the projects; ``FEWSHOT_LAB_HOME`` or ``data/projects``.
+        images : path, optional
+            What to import: see :meth:`import_images`.
+        backbone : str, optional
+            A name of :func:`fewshot_lab.backbones.find`; the default backbone if None.
+
         Raises
         ------
         FewshotLabError
-            For a name that cannot be a folder's or is taken, an unknown backbone, or images that
-            cannot be found; no project is left behind.
+            The name is taken or not allowed for a folder, the backbone is unknown, or the images
+            cannot be found. No project is left behind.
         """
         folder = folder_of(name, home)
         if backbone is not None:
@@ -135,10 +173,6 @@ class Project(ProjectCore):
             raise FewshotLabError(f"There is already a project named {name!r}.")
         if folder.exists() and any(folder.iterdir()):
             raise FewshotLabError(f"{folder} exists and is not empty: choose another name.")
-        if backbone is not None:
-            from fewshot_lab.backbones import find
-
-            find(backbone)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -178,7 +212,7 @@ class Project(ProjectCore):
         Raises
         ------
         FewshotLabError
-            Where there is none; the projects that exist are named.
+            There is no such project; the message names those that exist.
         """
         as_path = Path(name)
         folder = as_path if as_path.is_absolute() else existing(str(name), home)
@@ -217,7 +251,7 @@ class Project(ProjectCore):
                 damaged.append(DamagedProject(folder.name, folder, reason))
             except Exception:  # a damaged file can be wrong in any way
                 _log.exception("%s cannot be opened", folder)
-                reason = "Its database is damaged: bring it back from a copy."
+                reason = "Its database is damaged: restore it from a backup."
                 damaged.append(DamagedProject(folder.name, folder, reason))
         return sorted(infos, key=lambda info: -info.last_used), damaged
 

@@ -90,8 +90,8 @@ def check_quota(
     if quota.images is not None and images and n_images + images > quota.images:
         raise FewshotLabError(
             f"This project may hold {plural(quota.images, 'image')} and has {count(n_images)}: "
-            f"{count(images)} more do not fit. Nothing was imported; import fewer, or ask whoever "
-            "runs the server for a larger quota."
+            f"{count(images)} more do not fit. Nothing was imported; import fewer, or ask the "
+            "server's administrator for a larger quota."
         )
     if quota.gb is None or not n_bytes:
         return
@@ -103,8 +103,8 @@ def check_quota(
     if used + n_bytes > quota.gb * 1e9:
         raise FewshotLabError(
             f"This project may take {size(quota.gb * 1e9)} of the disk and takes {size(used)}: "
-            f"{size(n_bytes)} more do not fit. Nothing was imported; import fewer, or ask whoever "
-            "runs the server for a larger quota."
+            f"{size(n_bytes)} more do not fit. Nothing was imported; import fewer, or ask the "
+            "server's administrator for a larger quota."
         )
 
 

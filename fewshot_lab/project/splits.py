@@ -35,10 +35,10 @@ MANY_LOST = 0.2
 
 
 class Splits:
-    """Groups by a rule joined with near-duplicates by embedding, less what was released.
+    """Groups by a rule, joined with near-duplicates by embedding, without released pairs.
 
-    All decisions are stored by image id, so that they outlive new embeddings. What follows from
-    them is computed when it is asked for, and kept while nothing changes.
+    Decisions are stored by image id, so they stay valid with new embeddings. Results are computed
+    on request and kept while nothing changes.
     """
 
     def __init__(self, project: EmbeddedProject) -> None:
@@ -57,7 +57,7 @@ class Splits:
         return revision(self._store)
 
     def changed(self) -> None:
-        """Note that groups may be others now."""
+        """Note that the groups may have changed."""
         changed(self._store)
 
     def _decide(self, key: str, value: Any) -> None:
@@ -65,7 +65,7 @@ class Splits:
         self.changed()
 
     def imported(self, group: str | None) -> None:
-        """Note that images have come, or groups of known ones, by a column or field if any."""
+        """Note an import of images, or of groups for known ones, by a column or field if any."""
         if group and self._store.get("groups") is None:
             self._store.set("groups", GroupRule(noun=noun_of(group)).to_dict())
         self.changed()
@@ -76,7 +76,7 @@ class Splits:
         return GroupRule.from_dict(self._store.get("groups"))
 
     def set_rule(self, rule: GroupRule) -> GroupPreview:
-        """Take groups from elsewhere from now on.
+        """Change where groups come from.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Splits:
         return preview
 
     def preview(self, rule: GroupRule | None = None) -> GroupPreview:
-        """Return what a rule (the one in use, if None) makes of the images."""
+        """Return the groups that a rule (the current one if None) makes of the images."""
         asked = rule or self.rule
         rows = self._store.images()
         preview = preview_groups(rows, asked)
@@ -140,7 +140,7 @@ class Splits:
         return None if chosen is None else float(chosen)
 
     def set_threshold(self, value: float | None) -> None:
-        """Choose the cosine of near-duplicates for the backbone in use; None: as the pool says.
+        """Choose the cosine of near-duplicates for the backbone in use; None: set by the pool.
 
         Raises
         ------
@@ -157,11 +157,11 @@ class Splits:
         self._decide("near_threshold", by_backbone)
 
     def release(self, pairs: Iterable[tuple[str, str]]) -> int:
-        """Keep pairs from being joined, whatever their cosine; returns how many are released."""
+        """Never join these pairs, whatever their cosine; returns the number of released pairs."""
         return self._release(self._released() | {ordered(a, b) for a, b in pairs})
 
     def take_back(self, pairs: Iterable[tuple[str, str]]) -> int:
-        """Join released pairs again; returns how many are still released."""
+        """Join released pairs again; returns the number of pairs still released."""
         return self._release(self._released() - {ordered(a, b) for a, b in pairs})
 
     def _release(self, pairs: set[tuple[str, str]]) -> int:
@@ -185,7 +185,7 @@ class Splits:
             return self._grouping[1]
 
     def search(self, progress: Progress = silent) -> None:
-        """Search for near-duplicates while nobody waits for them; what is found is kept."""
+        """Search for near-duplicates in advance; the result is kept."""
         self._near.by_embedding(self.chosen_threshold, progress)
 
     def _group(self) -> Grouping:
@@ -209,7 +209,7 @@ class Splits:
         )
 
     def pool(self, ids: Sequence[str] | None = None) -> PoolView:
-        """Look at embedded images as they stay together now, at all where none are named."""
+        """Return embedded images (all by default) with what stays together now."""
         ids = list(self._project.require_embeddings().ids if ids is None else ids)
         grouping = self.grouping
         rows = grouping.rows(ids)
@@ -242,7 +242,7 @@ class Splits:
         return self.grouping.in_named_group(ids)
 
     def quota_codes(self, ids: Sequence[str]) -> NDArray[np.int64] | None:
-        """Return :meth:`codes`, -1 where an image stands alone; None where all do."""
+        """Return :meth:`codes`, with -1 for an image without a group; None if all have none."""
         codes = self.codes(ids)
         _, back, size = np.unique(codes, return_inverse=True, return_counts=True)
         if (size <= 1).all():
@@ -252,8 +252,8 @@ class Splits:
     def groups_of(self, ids: Sequence[str]) -> NDArray[Any] | None:
         """Return the name of what each image must stay together with, in every split.
 
-        Its group by the project's rule, joined with its near-duplicates; None where every image
-        stands alone.
+        Its group by the project's rule, joined with its near-duplicates; None if no image has
+        either.
         """
         return self.grouping.groups_of(ids)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Studies:
-    """Longer studies of a project, each kept as the newest of its kind where pages show it."""
+    """Longer studies of a project; the newest of each kind is kept for the pages."""
 
     def __init__(self, project: ProjectCore) -> None:
         self._project = project
@@ -35,15 +35,15 @@ class Studies:
         Parameters
         ----------
         backbones : sequence of str, optional
-            That have embedded the images; the one in use by default.
+            Names of backbones that have embedded the images; the one in use by default.
         protocol : Protocol, optional
         labels : {"reference", "own"}
-            Reference labels, or what people said here (the audit set's labels, too).
+            Reference labels, or the annotators' labels (those of the audit set too).
         split_csv : Path, optional
             A CSV with the columns ``path`` and ``split``: train (drawn from) or test. Without it
             the project's test set is tested on, or a third of each class.
         reference : str, optional
-            Which of the paper's data sets this is, "none" for none; guessed by the classes.
+            Which of the paper's data sets this is, or "none"; by default recognised by the classes.
 
         Raises
         ------
@@ -65,13 +65,13 @@ class Studies:
     def replay(
         self, *, plan: ReplayPlan | None = None, labels: str = "own", progress: Progress = silent
     ) -> dict[str, Any]:
-        """Return what each suggestion strategy would have cost in labels, against random.
+        """Return how many labels each suggestion strategy would have needed, against random.
 
         Parameters
         ----------
         plan : ReplayPlan, optional
         labels : {"own", "reference"}
-            What is held to be true, and labelled again.
+            The labels taken as true.
         """
         from fewshot_lab.project.kept_studies import remember
         from fewshot_lab.project.replay_study import replay_of
@@ -104,18 +104,18 @@ class Studies:
         return result
 
     def advise(self) -> Advice:
-        """Measure the learning curve of the labels, and say what the next ones are worth."""
+        """Measure the learning curve of the labels, and predict the gain of the next ones."""
         from fewshot_lab.project.advice import advise
 
         return advise(self._project, self._project.fit().fitted)
 
     def probabilities(self, settings: Settings | None = None) -> dict[str, Any]:
-        """Return what the probabilities are worth: calibration, threshold, sets, unlike images.
+        """Return the quality of the probabilities: calibration, threshold, sets, unlike images.
 
         Parameters
         ----------
         settings : Settings, optional
-            The project's own where they are not given.
+            The project's own by default.
 
         Raises
         ------
@@ -127,17 +127,17 @@ class Studies:
         return probabilities_report(self._project, self._project.fit(), settings)
 
     def confounding(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Return whether the classifier goes by the disease or by a site, scanner or stain.
+        """Return whether the classifier uses the disease, or a site, scanner or stain.
 
         Parameters
         ----------
         columns : sequence of str, optional
-            Those that the project names where they are not given.
+            By default those named in the project.
 
         Raises
         ------
         FewshotLabError
-            With labels of fewer than two classes, for an unknown column, or where none is named.
+            Fewer than two classes have labels, a column is unknown, or none is named.
         """
         from fewshot_lab.project.confounders import confounders_of, confounding_of
 

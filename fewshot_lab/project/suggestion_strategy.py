@@ -74,7 +74,7 @@ def set_strategy(project: ProjectCore, name: str) -> None:
         )
     if name != AUTO and name not in offered:
         raise FewshotLabError(
-            f"{name!r} is no strategy: choose {AUTO} or one of {', '.join(offered)}."
+            f"{name!r} is not a strategy: choose {AUTO} or one of {', '.join(offered)}."
         )
     project.store.set(SETTING, name)
 

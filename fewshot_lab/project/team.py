@@ -22,19 +22,19 @@ class ProjectTeam:
         self._project = project
 
     def agree(self, annotator: str, **changes: Any) -> Team:
-        """Agree on how several annotators share the project; what is not named stays.
+        """Set how several annotators share the project; fields not given stay.
 
         Parameters
         ----------
         annotator : str
-            Who says so; it is kept in the log with the time.
+            Who makes the change; kept in the log with the time.
         changes
             Fields of :class:`fewshot_lab.store.Team`.
 
         Raises
         ------
         FewshotLabError
-            For what cannot be.
+            A value is not possible.
         """
         team = replace(self._project.store.team(), **changes)
         self._project.store.set_team(team, annotator)
@@ -46,5 +46,5 @@ class ProjectTeam:
         return Assignment(self._project)
 
     def report(self) -> PeopleReport:
-        """Return who labelled what, how far people agree, and what seeing predictions did."""
+        """Return who labelled what, their agreement, and the effect of seeing predictions."""
         return people_report(self._project)

@@ -53,7 +53,7 @@ class TrainedClassifier:
 
     @property
     def sentence(self) -> str:
-        """What was chosen, and by how much."""
+        """Which classifier was chosen, and by how much."""
         return self.fitted.sentence
 
     def probabilities(self, ids: Sequence[str] | None = None) -> np.ndarray:
@@ -69,7 +69,7 @@ class ProjectCore(EmbeddedProject):
 
     @cached_property
     def similar(self) -> SimilarImages:
-        """Search by similarity where images are too many to compare them all."""
+        """Search by similarity in projects too large to compare all images."""
         from fewshot_lab.project.similar import SimilarImages
 
         return SimilarImages(self)
@@ -85,14 +85,14 @@ class ProjectCore(EmbeddedProject):
 
     @cached_property
     def splits(self) -> Splits:
-        """What must not be torn apart: groups, near-duplicates, the reference test set."""
+        """What stays on one side of a split: groups, near-duplicates, the reference test set."""
         from fewshot_lab.project.splits import Splits
 
         return Splits(self)
 
     @cached_property
     def labels(self) -> Labels:
-        """What people say of the images."""
+        """Labels of the images."""
         return Labels(self)
 
     def training_set(self) -> TrainingSet:
@@ -133,12 +133,12 @@ class ProjectCore(EmbeddedProject):
         ----------
         name : str, optional
             A name of :data:`fewshot_lab.classifiers.TITLES` or "auto"; the project's own choice
-            (the setting "classifier", else "auto") where it is not given.
+            (the setting "classifier", else "auto") by default.
 
         Raises
         ------
         FewshotLabError
-            With labels of fewer than two classes.
+            Fewer than two classes have labels.
         """
         import numpy as np
 

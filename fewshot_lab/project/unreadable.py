@@ -24,6 +24,7 @@ class UnreadableImages(FewshotLabError):  # noqa: N818
         path, reason = report.failed[0]
         sentence = f"{what} could not be read. {stays}".strip()
         super().__init__(
-            f"{sentence} {path}: {reason} Where images lie elsewhere now, import them from there."
+            f"{sentence} {path}: {reason} If the images have moved, import them from their new "
+            "place."
         )
         self.report = report

@@ -264,10 +264,8 @@ def create_run(
     FewshotLabError
         For a bad or taken name.
     """
-    folder = new_folder(name)
     if isinstance(recipe, Recipe):
         recipe = RecommendedRecipe(recipe, {})
-    write_images(folder, images)
     spec = {
         "verb": "pretrain",
         "name": name,
@@ -284,5 +282,7 @@ def create_run(
         "images": len(images),
         **about,
     }
-    change_spec(folder, **spec)
-    return Run(name, folder)
+    with new_folder(name) as folder:
+        write_images(folder, images)
+        change_spec(folder, **spec)
+    return find_run(name)

@@ -38,18 +38,17 @@ def pretrain(
     ----------
     project : ProjectCore
     backbone, start, modality, steps, epochs, batch_size
-        See :class:`fewshot_lab.pretrain.Recipe`; what is None is chosen by the size of the
-        data.
+        See :class:`fewshot_lab.pretrain.Recipe`; None is chosen by the size of the data.
     device : str
         "cpu" or "cuda".
     nproc : int
-        Processes, one for each GPU; more than one are always detached.
+        Number of processes, one per GPU; several are always detached.
     name : str, optional
-        Of the run.
+        Name of the run.
     where : tuple of str and set of str, optional
         Only images with one of these values in this column: ``("stain", {"HE", "PAS"})``.
     detach : bool
-        Return at once, while processes of their own train.
+        Return at once; training goes on in separate processes.
     values
         Any other value of the recipe.
 
@@ -61,7 +60,7 @@ def pretrain(
     Raises
     ------
     FewshotLabError
-        For what cannot work, before anything starts.
+        The settings cannot work; nothing is started.
     Stopped
     """
     images = run_images([project], where=where)

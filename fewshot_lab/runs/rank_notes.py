@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError, Stopped
-from fewshot_lab.files import full_disk, read_json, write_json
+from fewshot_lab.files import disk_sentence, read_json, write_json
 from fewshot_lab.jobs import LOG
 
 _ENDED = "ended-*.json"
@@ -36,7 +36,7 @@ def write_own_log(folder: Path, rank: int) -> None:
 
 
 @contextmanager
-def ending_told(folder: Path, rank: int) -> Iterator[None]:
+def ending_noted(folder: Path, rank: int) -> Iterator[None]:
     """Leave the sentence of what ends the ``with`` block, before others notice that it ended."""
     path = folder / _ENDED.replace("*", str(rank))
     path.unlink(missing_ok=True)
@@ -48,7 +48,7 @@ def ending_told(folder: Path, rank: int) -> Iterator[None]:
         unexpected = (
             f"an unexpected error ({type(error).__name__}): see {log_of_rank(folder, rank)}"
         )
-        sentence = str(error) if isinstance(error, FewshotLabError) else full_disk(error)
+        sentence = str(error) if isinstance(error, FewshotLabError) else disk_sentence(error)
         note_ending(folder, rank, sentence or unexpected, followed=isinstance(error, LostProcess))
         raise
 
@@ -66,7 +66,7 @@ def forget_endings(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def told_ending(folder: Path) -> str | None:
+def first_ending(folder: Path) -> str | None:
     """Return the sentence of the process that ended first; None where none left any."""
     notes = [note for path in sorted(folder.glob(_ENDED)) if (note := read_json(path))]
     if not notes:

@@ -18,9 +18,9 @@ from fewshot_lab.processors import keep_to_share, processors
 from fewshot_lab.progress import Progress
 from fewshot_lab.runs.rank_notes import (
     LostProcess,
-    ending_told,
+    ending_noted,
+    first_ending,
     note_ending,
-    told_ending,
     write_own_log,
 )
 from fewshot_lab.runs.run_folder import read_images
@@ -72,7 +72,7 @@ def run_rank(
             write_own_log(folder, rank)
             # Ended as asked: an exit code would make srun kill the first one while it still writes.
             stack.enter_context(suppress(Stopped))
-            stack.enter_context(ending_told(folder, rank))
+            stack.enter_context(ending_noted(folder, rank))
             report = stack.enter_context(_listening(folder))
             _wait_for_the_first(folder, report)
 
@@ -118,7 +118,7 @@ def _train(
     recipe, images = Recipe.from_dict(spec["recipe"]), read_images(folder)
     with process_group(device, lost=lost) as mine, ExitStack() as stack:
         if mine.world > 1:
-            stack.enter_context(ending_told(folder, mine.rank))
+            stack.enter_context(ending_noted(folder, mine.rank))
         crowded = False
         try:
             train(folder, recipe, images, mine, progress=progress)
@@ -140,7 +140,7 @@ def _lost_process(folder: Path) -> LostProcess:
     """Return the sentence for this process, which ends because another one has."""
     from fewshot_lab.pretrain import newest_step
 
-    ending = told_ending(folder)
+    ending = first_ending(folder)
     why = "Another process of the run was killed, or its machine went away, so this one ended too"
     if ending:
         why = f"{ending} So the other processes ended too"

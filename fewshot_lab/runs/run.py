@@ -22,7 +22,7 @@ from fewshot_lab.pretrain import (
     read_metrics,
     recipe_differences,
 )
-from fewshot_lab.runs.rank_notes import forget_endings, told_ending
+from fewshot_lab.runs.rank_notes import first_ending, forget_endings
 from fewshot_lab.runs.run_folder import IMAGES, new_folder, read_images, write_images
 from fewshot_lab.runs.squeue import SUBMITTED, cancel_queued, in_queue, queue_state
 
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def source(self) -> str:
-        """Its projects, and in brackets the filter by which their images were chosen."""
+        """Its projects, with the filter of their images in brackets."""
         spec = self.spec
         where = spec.get("where")
         chosen = f" ({where['column']}: {', '.join(where['values'])})" if where else ""
@@ -73,10 +73,10 @@ class Run:
         return Job(self.name, "pretrain", self.folder)
 
     def status(self) -> Status:
-        """Return how far it is: steps done of all, and a state.
+        """Return its progress (steps done of all) and state.
 
-        A run that ended without a word reads as "failed", with what to do; one that waits for
-        Slurm as "queued".
+        A run whose process ended without a message is "failed", with what to do; one that waits
+        for Slurm is "queued".
         """
         status = self.job.status()
         step = newest_step(self.folder)
@@ -95,7 +95,7 @@ class Run:
             status = queue_state(self.folder, status)
         if status.state == "lost":
             again = f"from step {step:,}" if step else "from the start"
-            why = told_ending(self.folder) or "The process was ended from outside."
+            why = first_ending(self.folder) or "The process was ended from outside."
             if "resumed, it goes on" not in why:
                 why = f"{why.rstrip('.')}; resumed, it goes on {again}."
             status = replace(status, state="failed", message=why)
@@ -118,7 +118,7 @@ class Run:
         return self.started and self.status().active
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the rows of its diary, oldest first."""
+        """Return its metrics, one row per event, oldest first."""
         return read_metrics(self.folder)
 
     def checks(self) -> list[dict[str, Any]]:
@@ -126,12 +126,12 @@ class Run:
         return [row for row in self.metrics() if row.get("kind") == "check"]
 
     def health(self) -> dict[str, Any] | None:
-        """Return the last word on its health."""
+        """Return the newest health check."""
         return read_health(self.folder)
 
     @property
     def ailment(self) -> str:
-        """What its health check has seen, in two or three words; empty where all is well."""
+        """Finding of its health check in a few words; empty if all is well."""
         health = self.health() or {}
         name = str(health.get("name") or "")
         return f"perhaps {name}" if health.get("state") == "watch" else name
@@ -142,17 +142,17 @@ class Run:
 
     @property
     def backbone(self) -> Path | None:
-        """The backbone made so far: the best, or the last where no labels can tell."""
+        """The backbone made so far: the best, or the newest without labels to judge by."""
         path = self.folder / BACKBONE
         return path if path.is_file() else None
 
     def update_recipe(self, **values: Any) -> None:
-        """Take over values that may change where a run goes on, such as ``checkpoint_steps``.
+        """Change values that may change when a run is resumed, such as ``checkpoint_steps``.
 
         Raises
         ------
         FewshotLabError
-            For any other that is not as the run has it.
+            Another value differs from the run's own.
         """
         changed = self.recipe.changed(**values)
         other = recipe_differences(changed.to_dict(), self.recipe.to_dict())
@@ -169,7 +169,7 @@ class Run:
         Raises
         ------
         FewshotLabError
-            If the run is running, or has come to its end.
+            The run is running, or finished.
         """
         status = self.status()
         if self.underway:
@@ -195,7 +195,7 @@ class Run:
         Raises
         ------
         FewshotLabError
-            If it is not running.
+            It is not running.
         """
         status = self.status()
         if not status.active:
@@ -210,7 +210,7 @@ class Run:
         Raises
         ------
         FewshotLabError
-            While it is running.
+            It is running.
         """
         if self.underway:
             raise FewshotLabError(f"The run {self.name!r} is still running: stop it first.")
@@ -222,25 +222,22 @@ class Run:
         Parameters
         ----------
         name
-            Of the new run.
+            Name of the new run.
         without
             Names of image files to leave out.
         changes
-            Values of the recipe; they may be texts, as on a command line.
+            Values of the recipe; strings are allowed, as on a command line.
 
         Raises
         ------
         FewshotLabError
-            For a bad or taken name, a value that a recipe cannot take, or an image that the run
-            has not.
+            The name is taken or not allowed, a value is invalid, or the run has no such image.
         """
         recipe = self.recipe.changed(**changes)
         images = read_images(self.folder)
         left = [image for image in images if image.file.name not in without]
         if without and len(left) == len(images):
             raise FewshotLabError(f"The run {self.name!r} has no image {' or '.join(without)}.")
-        folder = new_folder(name)
-        write_images(folder, left)
         was = self.recipe.to_dict()
         reasons = {
             key: f"Changed from {was[key]!s} in the clone of {self.name}."
@@ -250,8 +247,10 @@ class Run:
         spec = self.spec
         spec |= {"name": name, "recipe": recipe.to_dict(), "images": len(left)}
         spec |= {"reasons": {**spec.get("reasons", {}), **reasons}, "clone_of": self.name}
-        change_spec(folder, **spec)
-        return Run(name, folder)
+        with new_folder(name) as folder:
+            write_images(folder, left)
+            change_spec(folder, **spec)
+        return find_run(name)
 
 
 def list_runs() -> list[Run]:
@@ -259,7 +258,8 @@ def list_runs() -> list[Run]:
     folder = home() / RUNS
     if not folder.is_dir():
         return []
-    folders = [path for path in folder.iterdir() if read_spec(path) is not None]
+    named = (path for path in folder.iterdir() if not path.name.startswith("."))
+    folders = [path for path in named if read_spec(path) is not None]
     return [Run(path.name, path) for path in sorted(folders, key=_created, reverse=True)]
 
 

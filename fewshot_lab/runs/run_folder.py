@@ -1,8 +1,11 @@
 """The folder of a run: its name, and ``images.jsonl``, what it learns from."""
 
 import json
+import os
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,8 +28,9 @@ def free_name(stem: str) -> str:
     return f"{stem[:56]}-{number}"
 
 
-def new_folder(name: str) -> Path:
-    """Make the folder of a new run.
+@contextmanager
+def new_folder(name: str) -> Iterator[Path]:
+    """Make the folder of a new run, which has its name when the ``with`` block has filled it.
 
     Raises
     ------
@@ -39,15 +43,26 @@ def new_folder(name: str) -> Path:
             "a letter or digit first, at most 64."
         )
     folder = home() / RUNS / name
+    taken = FewshotLabError(
+        f"There is a run {name!r} already: take another name, or resume it with --resume."
+    )
+    if folder.exists():
+        raise taken
+    # A run killed while it was made would keep the name, and could neither start nor resume.
+    beside = folder.with_name(f".{name}.{os.getpid()}.part")
+    shutil.rmtree(beside, ignore_errors=True)
     try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        raise FewshotLabError(
-            f"There is a run {name!r} already: take another name, or resume it with --resume."
-        ) from None
+        beside.mkdir(parents=True)
     except OSError as error:
         raise FewshotLabError(f"{folder} cannot be made: {error.strerror}.") from None
-    return folder
+    try:
+        yield beside
+        if folder.exists():
+            raise taken
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
 
 
 def write_images(folder: Path, images: Sequence[RunImage]) -> None:

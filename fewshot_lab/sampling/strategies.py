@@ -57,7 +57,7 @@ def suggest_by(
     """
     if strategy not in STRATEGIES | OF_CONFOUNDERS:
         raise FewshotLabError(
-            f"{strategy!r} is no strategy: choose one of {', '.join(STRATEGIES)}."
+            f"{strategy!r} is not a strategy: choose one of {', '.join(STRATEGIES)}."
         )
     if strategy in ("mixed", "cover", GAPS):
         return suggest(

@@ -121,7 +121,7 @@ def check_name(name: str, states: Mapping[int, ClassState], *, but: int | None =
         )
     if clean.casefold() in RESERVED:
         raise FewshotLabError(
-            f"“{clean}” cannot be a class, because it is a label of its own already."
+            f"“{clean}” cannot be a class, because it is already a label of another kind."
         )
     for state in states.values():
         if state.live and state.id != but and state.name.casefold() == clean.casefold():

@@ -21,8 +21,8 @@ LICENCES = {
     "not stated": "licence not known",
 }
 FILE_HELP = (
-    "The whole path of the file on the computer that runs the app. Where the architecture cannot "
-    "be told from the file, write :: and its name in timm behind it."
+    "The full path of the file on the computer that runs the app. If the file does not state its "
+    "architecture, add :: and its name in timm."
 )
 
 
@@ -91,7 +91,7 @@ def headline(card: Card) -> str:
 
 def licence(card: Card) -> str:
     """Return what the licence asks, in words."""
-    return LICENCES[card.licence_class] + (", access must be asked for" if card.gated else "")
+    return LICENCES[card.licence_class] + (", access must be requested" if card.gated else "")
 
 
 def in_use(project: Project, backbone: Backbone, *, busy: bool) -> None:
@@ -101,8 +101,8 @@ def in_use(project: Project, backbone: Backbone, *, busy: bool) -> None:
     staged = with_stages(backbone.name)
     if staged != backbone.name:
         st.caption(
-            "Only its last layer is read. Its inner stages most often help to tell classes apart; "
-            "to read them too, the images are embedded anew, which takes as long as the first time."
+            "Only its last layer is read. Its inner stages often help to separate classes. To "
+            "read them too, the images are embedded again, which takes as long as the first time."
         )
     with st.container(horizontal=True, gap="small"):
         if staged != backbone.name and st.button(

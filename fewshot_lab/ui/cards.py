@@ -12,6 +12,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project, ProjectInfo
 from fewshot_lab.store import tidy_name
 from fewshot_lab.ui import pages, session, visitor
+from fewshot_lab.ui.focus import focus
 from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.ui.markdown import plain
 from fewshot_lab.ui.on_error import alert, sentences
@@ -122,6 +123,7 @@ def name_form() -> None:
         )
         pressed = st.form_submit_button("Create", type="primary")
         st.form_submit_button("Cancel", type="tertiary", on_click=_ask_no_more)
+    focus("fl-new-name")
     if pressed:
         with sentences():
             create(title)
@@ -184,7 +186,7 @@ def edit_dialog(info: ProjectInfo) -> None:
         st.divider()
         st.markdown(
             f"Deleting removes {plural(info.labelled, 'label')}, all embeddings and exports, and "
-            "copied images, for ever. Images that were left in their place stay."
+            "copied images, for ever. Images that were not copied stay."
         )
         typed = st.text_input(f"To delete, type the folder's name: `{info.name}`")
         if st.button("Delete this project", disabled=typed.strip() != info.name):

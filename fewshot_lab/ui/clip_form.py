@@ -107,7 +107,8 @@ def _which_frames() -> tuple[float | str, int, bool]:
         "Leave out black and blurred frames",
         True,
         key="fl-clip-poor",
-        help="Blurred: with far fewer fine details than the video usually has. They are counted.",
+        help="Blurred frames have far fewer fine details than the video usually has. Frames left "
+        "out are counted.",
     )
     return frames, int(at_most), keep_poor
 
@@ -145,7 +146,7 @@ def _draw_boxes(
         if (box := box_of(each, frame.width, frame.height))
     ]
     with choices:
-        muted("Drag over names and numbers in the picture: what lies in a box is never kept.")
+        muted("Drag over names and numbers in the picture: the content of a box is never kept.")
         # A box elsewhere hides no name: what is written stays told until a box covers it.
         marks = [mark for mark in plan.marks if not any(covers(box, mark) for box in drawn)]
         if marks:
@@ -241,7 +242,7 @@ def _costs(project: Project, clips: Clips, settings: ClipSettings, shown: str) -
     line = st.empty()
     words = f"{about}{duration(length)} of video: at most {count(round(frames))} frames, about "
     with line:
-        muted(f"{words}{duration(reading)} to read them; the backbone's time comes on top.")
+        muted(f"{words}{duration(reading)} to read them, plus the time of the backbone.")
     if project.backbone.available()[0]:
         each = _backbone_seconds(project)
         embedding = sum(plan.seconds_to_embed(each) for plan in good) * share

@@ -80,8 +80,8 @@ def show(project: Project) -> None:
                 start(project, file_names=file_names)
                 st.rerun()
             st.caption(
-                "It is read back and compared with the app on stored images; a probability that "
-                "differs by more than 0.0001 refuses the export."
+                "The bundle is read back and compared with the app on stored images. If a "
+                "probability differs by more than 0.0001, the export is refused."
             )
     st.divider()
     st.header("Bundles")
@@ -119,8 +119,8 @@ def tables(project: Project, *, classified: bool) -> None:
             "Opinions",
             opinions_csv,
             labelled,
-            "A row for each person and image: what each one said, before the team's rule made one "
-            "label of it.",
+            "A row for each person and image: each person's own label, before the team's rule "
+            "makes one of them.",
         ),
         (
             "Predictions",
@@ -159,7 +159,7 @@ def licence(project: Project) -> bool:
         muted(asked)
     if not must_be_accepted(card.licence_class):
         return True
-    return st.checkbox("I know this licence and keep to it", key=f"fl-licence-{card.name}")
+    return st.checkbox("I know this licence and comply with it", key=f"fl-licence-{card.name}")
 
 
 def report(project: Project, *, ready: bool, busy: bool) -> None:

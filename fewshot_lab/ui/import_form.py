@@ -186,8 +186,8 @@ def say_what_follows(project: Project) -> None:
     if apart(project):
         also = " They become a project of their own; the demo stays as it is."
     muted(
-        "Then they are laid out on the map, where images that look alike lie together. "
-        f"What looks at them is the backbone {backbone.card.title}.{also}"
+        "Then they appear on the map, where images that look alike lie together. The network "
+        f"that reads them is the backbone {backbone.card.title}.{also}"
     )
     usable, sentence = backbone.available()
     if sentence:

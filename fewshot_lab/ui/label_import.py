@@ -83,7 +83,7 @@ def _preview(preview: CsvPreview) -> None:
         alert(preview.problem)
     if len(preview.new_classes) > max(NAMED, preview.images // 3):
         alert(
-            f"{plural(len(preview.new_classes), 'class', 'classes')} would be made for "
+            f"{plural(len(preview.new_classes), 'class', 'classes')} would be created for "
             f"{plural(preview.images, 'image')}: is this the column of labels?"
         )
     if preview.changed:
@@ -91,7 +91,8 @@ def _preview(preview: CsvPreview) -> None:
     if preview.unmatched:
         with st.expander(f"{plural(len(preview.unmatched), 'row')} without an image here"):
             muted(
-                "No image has this path here, or not one alone this file name. They are left out:",
+                "No image has this path, or several images have this file name. These rows are "
+                "left out:",
                 small=True,
             )
             st.html(table_html(["File"], [[path] for path in preview.unmatched[:200]]))

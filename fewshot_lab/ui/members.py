@@ -83,7 +83,7 @@ def _form(project: Project, members: dict[str, str]) -> None:
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
     ):
         name = st.selectbox(
-            "Name, as it is signed in",
+            "Name used to sign in",
             known,
             index=None,
             accept_new_options=True,

@@ -153,7 +153,7 @@ def _proposed_clone(original: Run) -> _Proposal:
     note(f"A clone of {original.name}: the same images{rest}")
     spec = original.spec
     reasons = spec.get("reasons", {})
-    reasons |= dict.fromkeys(changes, f"Advised after what became of {original.name}.")
+    reasons |= dict.fromkeys(changes, f"Suggested by the result of {original.name}.")
     target = ComputeTarget(
         device=str(spec.get("device", "cpu")),
         gpus=tuple(spec.get("gpus", ())),

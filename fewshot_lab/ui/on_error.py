@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import full_disk
+from fewshot_lab.files import disk_sentence
 
 _log = logging.getLogger("fewshot_lab")
 
@@ -38,8 +38,8 @@ def show_error(error: Exception) -> bool:
     """
     if isinstance(error, FewshotLabError):
         alert(str(error))
-    elif full := full_disk(error):
-        alert(full)
+    elif sentence := disk_sentence(error):
+        alert(sentence)
     else:
         _log.error("A page failed", exc_info=error)
         alert(UNEXPECTED)

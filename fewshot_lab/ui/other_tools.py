@@ -58,7 +58,7 @@ def show_import(project: Project) -> None:
     """Draw the part of the page Import that takes labels out of another tool's file."""
     st.divider()
     st.header("Labels from another tool")
-    muted("What people said of images there. What it would do is shown first.")
+    muted("Labels that people gave to images there. A preview comes first.")
     cut = work.latest(project, (CUT,))
     if cut is not None and (report := cut.report()) is not None:
         note(str(report["sentence"]))
@@ -113,7 +113,7 @@ def _preview(project: Project, file: Path, incoming: Incoming) -> bool:
     for who, each in previews.items():
         text = f"{plural(each.images, 'image')} labelled by {who}"
         if each.changed:
-            text += f", {plural(each.changed, 'image')} of them otherwise than now"
+            text += f", {plural(each.changed, 'image')} of them different from now"
         muted(f"{text}.")
     new = {name for each in both for name in each.new_classes}
     if new:

@@ -20,7 +20,7 @@ def show(project: Project) -> None:
     st.header("Outlines from QuPath")
     muted(
         "GeoJSON of annotations with classes, one slide a file. Tiles that lie inside get the "
-        "class. What it would do is shown first."
+        "class. A preview comes first."
     )
     show_outcome(project, DONE)
     turn = st.session_state.setdefault("fl-outlines-turn", 0)

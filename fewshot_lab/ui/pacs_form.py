@@ -28,8 +28,8 @@ def from_pacs(project: Project) -> None:
     matches = search_form(pacs, "fl-pacs")
     if matches is None:
         muted(
-            f"Studies of {pacs.name}. Only pixels are kept of what is fetched; patients and "
-            "studies become codes. What is searched is shown here and not stored."
+            f"Studies of {pacs.name}. Only the pixels of fetched images are kept; patients and "
+            "studies become codes. Search results are shown here and not stored."
         )
         return
     chosen = choose_studies(matches, "fl-pacs")

@@ -28,9 +28,9 @@ def show(project: Project, *, ready: bool) -> None:
     """Draw the part: what is counted, and what is then written or sent."""
     st.header("Reports for the PACS")
     muted(
-        "What the classifier says, as DICOM structured reports: one for each study, with the "
-        "class, its probability and the images that it speaks of. They name the patient as the "
-        "original does, and say that nobody has verified them. No copy stays in the project."
+        "The classifier's answers as DICOM structured reports, one for each study: the class, its "
+        "probability and the images. They name the patient as the original does, and are marked "
+        "as not verified. No copy stays in the project."
     )
     if work.is_busy(project, VERB):
         return
@@ -86,7 +86,7 @@ def _form(project: Project) -> None:
         if able:
             confine(Path(typed))
         elif typed:
-            alert(f"Type the whole path, from its root: /{typed}?")
+            alert(f"Type the full path, from its root: /{typed}?")
         words = [typed, *words]
     else:
         words.append("--send")

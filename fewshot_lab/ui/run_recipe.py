@@ -29,10 +29,10 @@ def ask_what_learns(backbone: str, start: str) -> str:
         "What learns",
         list(_LEARNS),
         format_func=lambda how: _LEARNS[how],
-        help="For networks that are too large for this machine: their weights rest, and few learn, "
-        "in about half the memory. LoRA adds two thin matrices to the layers around each "
-        "attention; APLA lets the one layer after each attention learn. What comes out is a whole "
-        "backbone all the same.",
+        help="For networks that are too large for this machine: most weights stay frozen and few "
+        "are trained, in about half the memory. LoRA adds two thin matrices to the layers "
+        "around each attention; APLA trains the one layer after each attention. The result "
+        "is a complete backbone.",
         key="fl-run-adapt",
         width=420,
     )

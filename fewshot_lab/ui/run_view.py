@@ -12,7 +12,7 @@ from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.run_words import helping_html, last_step_sentence, progress_bar, recipe_value
 from fewshot_lab.words import ago, count
 
-WATCHED = "A run may look so for a while; what lasts 100 steps pauses it."
+WATCHED = "A run may look like this for a while; if it lasts 100 steps, the run is paused."
 
 
 def show(project: Project, run: Run) -> None:
@@ -114,7 +114,7 @@ def draw_buttons(run: Run) -> None:
         if st.button("Clone with changes", key=f"fl-clone-{run.name}"):
             _clone(run, {})
         with st.popover("Delete"):
-            st.caption("Its checkpoints and its backbone go; labels stay.")
+            st.caption("Its checkpoints and its backbone are deleted; labels stay.")
             if st.button("Delete the run", key=f"fl-delete-{run.name}"):
                 run.delete()
                 st.session_state.pop("fl-run", None)

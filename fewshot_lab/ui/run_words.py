@@ -82,7 +82,7 @@ def helping_html(checks: list[dict[str, Any]]) -> str:
             f'<span class="fl-muted">{between}</span>'
             "; no later look yet.</div>"
         )
-    word = "Not told apart from the start so far"
+    word = "No clear difference from the start so far"
     if gain["low"] > 0:
         word = "It helps"
     elif gain["high"] < 0:

@@ -56,7 +56,7 @@ def _table(state: PageState, index: SlideIndex, predicted: PredictedImages | str
     hidden = visibility.prediction_hidden is not None and bool(visibility.prediction_hidden.any())
     report = None
     if hidden:
-        note("You label blind: what is predicted of the slides is shown when your images are done.")
+        note("You label blind: predictions of the slides are shown when your images are done.")
     elif isinstance(predicted, str):
         muted(f"Shares and answers come with the classifier. {predicted}")
     else:

@@ -17,6 +17,7 @@ from fewshot_lab.images.slides import FoundSlide, slides_in
 from fewshot_lab.jobs import clear_drops
 from fewshot_lab.project import UPLOADS
 from fewshot_lab.ui.clip_form import clip_arguments
+from fewshot_lab.ui.folders import count_pictures
 from fewshot_lab.ui.tiling_arguments import tiling_arguments
 from fewshot_lab.ui.typed_paths import confine
 from fewshot_lab.words import count, plural, size
@@ -72,7 +73,7 @@ def look(text: str) -> Source:
     """
     path = Path(text.strip().strip("'\"")).expanduser()
     if not path.is_absolute():
-        raise FewshotLabError(f"Type the whole path, from its root: {path.absolute()}?")
+        raise FewshotLabError(f"Type the full path, from its root: {path.absolute()}?")
     confine(path)
     try:
         if not path.exists():
@@ -129,6 +130,10 @@ def _folder(path: Path) -> Source:
         sentence = f"A folder with {plural(files, 'file')} in it."
     else:
         sentence = "An empty folder."
+    images, uncounted = count_pictures(path, time.monotonic() + 0.2)
+    if images:
+        at_least = "at least " if uncounted else ""
+        sentence = f"{sentence.removesuffix('.')}, {at_least}{plural(images, 'image')} in all."
     return Source("folder", path, sentence, folders, _dicom(path), _slides(path))
 
 

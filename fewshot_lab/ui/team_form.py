@@ -57,7 +57,7 @@ def fields(team: Team, there: list[str]) -> dict[str, Any]:
             format_func={"all": "any image", "share": "a share of the images"}.__getitem__,
             default="share" if team.split else "all",
             required=True,
-            help="Shares are drawn by lot, all images of a patient to the same person.",
+            help="Shares are drawn at random; all images of a patient go to the same person.",
         )
         seniors = st.multiselect(
             "Seniors",
@@ -70,31 +70,32 @@ def fields(team: Team, there: list[str]) -> dict[str, Any]:
         double = st.number_input(
             "Labelled by several, %",
             0.0, 100.0, 100 * team.double, 5.0, format="%g",
-            help="Drawn by lot. Nobody sees another's label of such an image before their own is "
-            "stored.",
+            help="Drawn at random. Nobody sees another person's label of such an image before "
+                 "their own is stored.",
         )  # fmt: skip
         per_image = st.number_input("by how many", 2, 10, team.per_image)
         repeats = st.number_input(
             "Hidden repeats, %",
             0.0, 100.0, 100 * team.repeats, 5.0, format="%g",
-            help="Some of one's own images come back unmarked, which tells how far each person "
-            "agrees with themselves. Three at most wait at a time. Suggestions give no reasons "
-            "then: a reason would give them away.",
+            help="Some images come back to the same person unmarked, to measure how far each "
+                 "person agrees with themselves. At most three wait at a time. Suggestions then "
+                 "give no reasons, because a reason would reveal them.",
         )  # fmt: skip
     with right:
         blind = st.number_input(
             "Labelled blind, %",
             0.0, 100.0, 100 * team.blind, 10.0, format="%g",
-            help="Predictions and others' labels stay hidden until one's own label is stored. 100: "
-            "blind mode. 10: a random share, enough to measure what seeing the prediction does.",
+            help="Predictions and others' labels stay hidden until the person's own label is "
+                 "stored. 100: blind mode. 10: a random share, enough to measure what seeing the "
+                 "prediction does.",
         )  # fmt: skip
         rule = st.selectbox(
             "Label that trains",
             list(RULES),
             format_func=RULE_NAMES.__getitem__,
             index=list(RULES).index(team.rule),
-            help="A senior's decision among the conflicts holds whatever the rule, but for the "
-            "newest opinion, where anything newer replaces it.",
+            help="A senior's decision on a conflict holds under every rule, except the newest "
+            "opinion, where any newer label replaces it.",
         )
     return {
         "annotators": tuple(people),

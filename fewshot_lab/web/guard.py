@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from fewshot_lab.accounts import ROLES, Role, Visitor, must_be_allowed
 from fewshot_lab.acting import acting
 from fewshot_lab.errors import FewshotLabError, Forbidden, NoProject, NotSignedIn, Unavailable
-from fewshot_lab.files import full_disk
+from fewshot_lab.files import disk_sentence
 from fewshot_lab.live import PageState, Visibility, page_state_of, visibility_of
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.web.bodies import Body, sentence_of
@@ -226,7 +226,7 @@ def answer(work: Callable[[], Response]) -> Response:
     except FewshotLabError as error:
         return json_answer({"error": str(error)}, 400)
     except Exception as error:
-        if sentence := full_disk(error):
+        if sentence := disk_sentence(error):
             return json_answer({"error": sentence}, 503)
         _log.exception("A request failed")
         sentence = "The server could not do this; its log says why."

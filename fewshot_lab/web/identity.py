@@ -25,7 +25,7 @@ SESSION_HEADER = "x-fewshot-session"
 COOKIE = "fewshot_session"
 OPENID_COOKIE = "_streamlit_user="
 SIGNED_OUT = (
-    "You are signed out: load this page anew to sign in. Your labels are kept in this browser."
+    "You are signed out: reload this page to sign in. Your labels are kept in this browser."
 )
 UNTRUSTED = "This server is reached through the proxy that signs people in; it answers nobody else."
 # What nobody needs to be known for: signing in, and whether the server is alive.

@@ -57,6 +57,6 @@ def slice_grey(state: PageState, request: Request) -> Response:
 def _asked(state: PageState, request: Request) -> tuple[SliceSequence, int]:
     slices = sequence_of(state.project, image_id_of(request))
     if slices is None:
-        raise FewshotLabError("This image is no slice of a volume and no frame of a video.")
+        raise FewshotLabError("This image is neither a slice of a volume nor a frame of a video.")
     number = request.path_params["number"]
     return slices, int(number) if number.isdecimal() and len(number) < 8 else -1

@@ -132,7 +132,7 @@ def test_a_classifier_in_the_file_is_ignored(tmp_path: Path, pixels: Tensor) -> 
 def test_an_architecture_can_be_named(tmp_path: Path, pixels: Tensor) -> None:
     network = shaken("test_efficientnet")
     torch.save(network.state_dict(), tmp_path / "w.pth")
-    with pytest.raises(FewshotLabError, match="name its timm architecture"):
+    with pytest.raises(FewshotLabError, match="add its timm architecture"):
         find(tmp_path / "w.pth")
     named = f"{tmp_path / 'w.pth'}::test_efficientnet"
     assert find(find(named).name).fingerprint == find(named).fingerprint
@@ -189,7 +189,7 @@ def test_rubbish_is_refused_in_a_sentence(tmp_path: Path, name: str, content: by
 
 def test_a_list_of_tensors_is_no_checkpoint(tmp_path: Path) -> None:
     torch.save([torch.ones(2)], tmp_path / "w.pth")
-    with pytest.raises(FewshotLabError, match="no tensors by name"):
+    with pytest.raises(FewshotLabError, match="no named tensors"):
         find(tmp_path / "w.pth")
 
 

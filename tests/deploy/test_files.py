@@ -75,6 +75,23 @@ def test_the_service_is_valid_and_hardened(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-500:]
 
 
+def test_the_service_may_write_where_the_environment_file_proposes() -> None:
+    service = (DEPLOY / "fewshot-lab.service").read_text()
+    roots = {"State": "/var/lib", "Cache": "/var/cache", "Logs": "/var/log"}
+    writable = [
+        f"{roots[kind]}/{name}"
+        for kind, names in re.findall(r"^(State|Cache|Logs)Directory=(.*)", service, re.MULTILINE)
+        for name in names.split()
+    ]
+    proposed = (DEPLOY / "fewshot-lab.env.example").read_text() + service
+    paths = re.findall(r"(?<==)/var/\S+", proposed)
+    assert "/var/log/fewshot-lab/app.log" in paths
+    for path in paths:
+        assert any(Path(path).is_relative_to(folder) for folder in writable), path
+    temporary = re.search(r"^Environment=TMPDIR=(.*)", service, re.MULTILINE)[1]
+    assert temporary in writable  # systemd makes it
+
+
 @pytest.mark.parametrize("variant", ["cpu", "cuda"])
 def test_a_variant_installs_what_the_lock_says(variant: str, tmp_path: Path) -> None:
     for name in ("requirements.txt", "requirements.lock", "pyproject.toml", "deploy/variant.sh"):

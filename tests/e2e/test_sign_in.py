@@ -126,7 +126,7 @@ def test_local_accounts(
     labelling.store.set_member("Ann Lee", None)
     watch.forgiven += ("/api/cells/",)
     press(page, "1")
-    expect(page.locator(".ws-workspace")).to_contain_text("You are no member of a project")
+    expect(page.locator(".ws-workspace")).to_contain_text("You are not a member of a project")
     assert len(labelling.store.labels()) == 1
     labelling.store.set_member("Ann Lee", "annotator")
     expect(page.locator(".ws-workspace")).to_have_attribute("data-waiting", "0")

@@ -354,7 +354,7 @@ def test_a_gpu_that_is_not_there_is_said_before_anything_starts(
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "", "cpu:one"])
 def test_a_strange_device_is_refused(device: str) -> None:
-    with pytest.raises(FewshotLabError, match="no device"):
+    with pytest.raises(FewshotLabError, match="not a device"):
         choose_device(device)
 
 

@@ -61,7 +61,7 @@ def test_a_zero_vector_is_far_from_all(clusters: Clusters) -> None:
 
 
 def test_wrong_wishes_are_refused(clusters: Clusters) -> None:
-    with pytest.raises(FewshotLabError, match="no kind of index"):
+    with pytest.raises(FewshotLabError, match="not a kind of index"):
         build_index(clusters[0], kind="tree")  # type: ignore[arg-type]
 
 

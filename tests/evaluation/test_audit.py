@@ -62,7 +62,7 @@ def test_where_groups_are_too_few_it_says_so_and_states_no_balanced_accuracy():
         "show many images or none. About 30 further patients would do."
     )
     never = test_figures(y, predicted, [1, 2], groups=np.array([0, 0, 1, 1]), lacking={2: 0})
-    assert never.why_not({}, "slide").endswith("The pool has not as many as would do.")
+    assert never.why_not({}, "slide").endswith("The pool does not have that many.")
     assert not test_figures(y, predicted, [1, 2]).why_not({}, "patient")
 
 

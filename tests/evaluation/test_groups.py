@@ -51,7 +51,7 @@ def test_a_column_of_numbers_reads_as_a_person_would_write_it():
         (GroupRule("pattern", "("), "cannot be read"),
         (GroupRule("pattern", ""), "expression"),
         (GroupRule("column", "patent"), "there are: age"),
-        (GroupRule("star", ""), "no source of groups"),
+        (GroupRule("star", ""), "not a source of groups"),
     ],
 )
 def test_a_rule_that_cannot_work_is_a_sentence(rule, said):

@@ -187,10 +187,12 @@ def test_advice_is_in_words_and_json():
     assert curve is not None
     advice = Advice(7, curve, {0: "monocyte", 1: "lymphocyte", 2: "basophil"})
     found = json.loads(json.dumps(advice.to_dict()))
-    assert found["done"] and found["sentence"].startswith("Little in sight: the next 50 labels")
+    assert found["done"] and found["sentence"].startswith(
+        "Little gain expected: the next 50 labels"
+    )
     assert found["classes"][1]["advice"] == "lymphocyte: done"
     poor = replace(curve.classes[1], recall=(Band(0.1, 0.0, 0.3),))
-    assert advice.of_class(poor) == "lymphocyte: no gain in sight"
+    assert advice.of_class(poor) == "lymphocyte: no gain expected"
     growing = replace(curve.classes[0], gain=Band(0.0102, -0.001, 0.03))
     assert advice.of_class(growing) == (
         "monocyte: 20 more labels are worth about 1 point of its recall (−0.1 to 3.0)"
@@ -205,7 +207,7 @@ def test_advice_is_in_words_and_json():
     # A flat curve of the other classes is no reason to stop while one has hardly a label.
     partial = Advice(7, curve, {3: "effusion"}, labelled=[0, 1, 2, 3])
     assert not partial.done
-    assert partial.sentence.endswith("with fewer than four labels to train: effusion.")
+    assert partial.sentence.endswith("because fewer than four labels train: effusion.")
     assert about(Band(0.024, 0, 0)) == "about 2.4 points"
     assert points(Band(0.02, 0.004, 0.031)) == "0.4–3.1"
     assert Advice(0, None, {}).to_dict()["next"] is None

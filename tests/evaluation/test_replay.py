@@ -87,7 +87,7 @@ def test_too_few_labels_and_unknown_strategies_are_refused():
     X, y = rare(50)
     with pytest.raises(FewshotLabError, match="needs 60 labelled images"):
         replay(X, y)
-    with pytest.raises(FewshotLabError, match="no strategy"):
+    with pytest.raises(FewshotLabError, match="not a strategy"):
         replay(*rare(), plan=ReplayPlan(("best",)))
 
 
@@ -132,7 +132,7 @@ def test_the_app_switches_by_evidence_says_so_and_can_be_overruled():
     take_evidence(project, evidence(0.02, -0.01, 0.05))
     used = strategy_of(project)
     assert used["strategy"] == "mixed" and not used["switched"]
-    assert "no other strategy is better beyond doubt" in used["sentence"]
+    assert "no other strategy is clearly better" in used["sentence"]
     take_evidence(project, evidence(0.02, 0.005, 0.035))
     used = strategy_of(project)
     assert used["strategy"] == "cover" and used["switched"] and used["setting"] == "auto"
@@ -143,6 +143,6 @@ def test_the_app_switches_by_evidence_says_so_and_can_be_overruled():
     assert strategy_of(project)["strategy"] == "cover"
     project.fingerprint = "f2"  # another backbone: nothing is known of it
     assert strategy_of(project)["strategy"] == "mixed"
-    with pytest.raises(FewshotLabError, match="no strategy"):
+    with pytest.raises(FewshotLabError, match="not a strategy"):
         set_strategy(project, "guess")
     assert verdict(evidence(0.02, 0.005, 0.035))["strategy"] == "cover"

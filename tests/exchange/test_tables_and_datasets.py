@@ -189,8 +189,8 @@ def test_a_file_that_cannot_be_taken_is_refused_in_a_sentence(colon, tmp_path) -
 
     text = tmp_path / "text"
     text.write_text("no table")
-    refused(text, "anndata", "no whole HDF5 file")
-    refused(text, "parquet", "no whole Parquet file")
+    refused(text, "anndata", "not a complete HDF5 file")
+    refused(text, "parquet", "not a complete Parquet file")
     refused(tmp_path / "gone", "anndata", "is not there")
     refused(tmp_path / "gone", "parquet", "cannot be read")
     refused(tmp_path, "fiftyone", "holds no samples.json")
@@ -201,12 +201,12 @@ def test_a_file_that_cannot_be_taken_is_refused_in_a_sentence(colon, tmp_path) -
     refused(_fiftyone(tmp_path / "fo", sample), "fiftyone", "several fields of .*: a, b")
     refused(_h5ad(tmp_path / "a.h5ad", leiden=["x", "y"]), "anndata", "has no labels.*leiden")
     pq.write_table(pa.table({"path": ["0.png"], "label": [3]}), tmp_path / "a.parquet")
-    refused(tmp_path / "a.parquet", "parquet", "which is no text")
+    refused(tmp_path / "a.parquet", "parquet", "which is not text")
     pq.write_table(pa.table({"x": [3]}), tmp_path / "a.parquet")
     refused(tmp_path / "a.parquet", "parquet", "path and label")
     with h5py.File(tmp_path / "b.h5ad", "w") as root:
         root.create_group("obs")
-    refused(tmp_path / "b.h5ad", "anndata", "no sound AnnData file")
+    refused(tmp_path / "b.h5ad", "anndata", "not a valid AnnData file")
 
 
 def test_a_table_reads_no_other_file_of_the_machine(colon, tmp_path) -> None:

@@ -192,7 +192,7 @@ def test_a_bundle_without_groups_answers_by_the_mean_and_says_so(bundle, some_sl
         (["--group-pattern", "a", "--group-column", "b"], "Give one of"),
         (["--group-column", "slide"], "needs --manifest"),
         (["--group-column", "slide", "--manifest", "gone.csv"], "gone.csv cannot be read"),
-        (["--group-pattern", "nobody"], "No picture belongs to a"),
+        (["--group-pattern", "nobody"], "No picture was matched to a"),
         (["--group-pattern", "a", "--groups-out", "nowhere/g.csv"], "nowhere does not exist"),
         (["--group-pattern", "a", "--groups-out", "."], ". is a folder"),
         (["--group-pattern", "a", "--groups-out", "out.csv"], "is the table of pictures"),

@@ -101,7 +101,7 @@ def test_a_kappa_that_cannot_be_told_is_said_in_words(tmp_path, cells):
         made.labels.add({shared: "monocyte"}, annotator)
     words = environment(html=False).get_template("shared.jinja").module
     assert words.agreement_sentence(_agreement(made)) == (
-        "Cohen's kappa cannot be told, since all gave them one class, raw agreement 100 % "
+        "Cohen's kappa cannot be measured, since all gave them one class, raw agreement 100 % "
         "(21–100), on 1 image that two or more labelled independently."
     )
     made.close()
@@ -295,7 +295,7 @@ def test_a_damaged_file_is_named_by_app_and_script(file, content, words, bundle,
     (target / file).unlink()
     if content is not None:
         (target / file).write_bytes(content)
-    with pytest.raises(FewshotLabError, match=f"thing is no whole bundle: .*{words}"):
+    with pytest.raises(FewshotLabError, match=f"thing is not a complete bundle: .*{words}"):
         Bundle.open(target)
     command = [sys.executable, target / "predict.py", cells, "--out", tmp_path / "p.csv"]
     done = subprocess.run(command, capture_output=True, text=True)

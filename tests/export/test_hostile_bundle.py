@@ -32,7 +32,7 @@ def changed(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
 )
 def test_a_colour_that_is_none_never_reaches_a_page(copy: Path, colour: object) -> None:
     changed(copy, "classes.json", lambda rows: [rows[0] | {"color": colour}, *rows[1:]])
-    with pytest.raises(FewshotLabError, match="no colour"):
+    with pytest.raises(FewshotLabError, match="not a colour"):
         Bundle(copy, "x")
 
 

@@ -155,7 +155,7 @@ def test_the_script_alone_and_the_app_predict_a_folder_with_slides(
     ]
     asked = ["predict", str(bundle), str(folder), "--out", str(tmp_path / "app.csv")]
     assert run(asked) == 1
-    assert "made of no slides: give --tile-px" in capsys.readouterr().out
+    assert "not made from slides: give --tile-px" in capsys.readouterr().out
     assert run([*asked, "--tile-px", "256", "--mpp", "0.5"]) == 0
     written = sorted(tmp_path.glob("p.*"))
     assert [file.name for file in written] == [

@@ -208,7 +208,7 @@ def test_a_real_ray_answers_the_same_whatever_is_killed(bundle, cells, tmp_path,
 
     killed: list[int] = []
     thread = kill_when_there("gcs_server", killed)
-    with pytest.raises(FewshotLabError, match=r"Ray \(local\) does not answer any more"):
+    with pytest.raises(FewshotLabError, match=r"Ray \(local\) no longer answers"):
         run_on_ray(work)
     thread.join()
     assert len(killed) == 1

@@ -80,7 +80,7 @@ def test_each_image_has_the_same_chance_to_be_listed(tmp_path):
 
 
 def test_what_cannot_be_is_a_sentence(tmp_path):
-    with pytest.raises(FewshotLabError, match="cannot watch: export the classifier anew"):
+    with pytest.raises(FewshotLabError, match="cannot watch: export the classifier again"):
         Watch(tmp_path / "counts", None, NAMES)
     (tmp_path / "file").write_text("")
     with pytest.raises(FewshotLabError, match="choose another folder to watch in"):

@@ -76,7 +76,7 @@ def test_a_file_that_is_cut_short_gives_what_is_there(write_video, tmp_path):
     file.write_bytes(whole[: len(whole) * 2 // 3])
     assert 8 < count_frames(file) < N
     file.write_bytes(whole[: whole.index(b"\xfe\xff\x00\xe0")])
-    with pytest.raises(UnreadableImage, match="cut short: nothing of its video is there"):
+    with pytest.raises(UnreadableImage, match="cut short: it contains no part of its video"):
         read_rgb(file)
     file.write_bytes(whole[: whole.index(b"\xfe\xff\x00\xe0") + 16] + bytes(400))
     with pytest.raises(UnreadableImage, match="damaged or cut short"):

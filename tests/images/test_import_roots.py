@@ -62,7 +62,7 @@ def test_what_was_dropped_is_imported_but_no_other_project(shared: Path, home: P
 
 
 def test_a_root_that_is_no_folder_is_said_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(FewshotLabError, match="is no folder"):
+    with pytest.raises(FewshotLabError, match="is not a folder"):
         set_import_roots([tmp_path / "nowhere"])
 
 

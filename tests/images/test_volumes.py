@@ -149,7 +149,7 @@ def test_chosen_slices_lie_as_far_apart_as_was_asked(n, spacing, mm, every, by_m
 
 @pytest.mark.parametrize("text", ["", "0", "-2", "2.5", "5 cm", "0mm", "nan", "1e9mm", "mm"])
 def test_a_choice_that_is_none_is_said(text):
-    with pytest.raises(FewshotLabError, match="is no choice of slices"):
+    with pytest.raises(FewshotLabError, match="is not a choice of slices"):
         SliceStep.parse(text)
 
 

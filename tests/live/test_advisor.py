@@ -179,7 +179,7 @@ def test_curve_nshot_and_replay_at_the_terminal(project, tmp_path, capsys):
     code, out, _ = say(capsys, "evaluate", "curve", "cells", "--json")
     assert code == 0 and json.loads(out)["next"]["gain"]["low"] <= 0.2
     code, out, _ = say(capsys, "evaluate", "curve", "cells")
-    assert "The next 50 labels are worth" in out or "Little in sight" in out
+    assert "The next 50 labels are worth" in out or "Little gain expected" in out
 
     split = tmp_path / "split.csv"
     lines = [f"{i}.png,{'test' if i % 3 == 0 else 'train'}" for i in range(N)]
@@ -211,7 +211,7 @@ def test_curve_nshot_and_replay_at_the_terminal(project, tmp_path, capsys):
     code, out, _ = say(capsys, "evaluate", "strategy", "cells", "margin")
     assert "doubt alone, as chosen by hand. (Setting: margin.)" in out
     code, _, err = say(capsys, "evaluate", "strategy", "cells", "best")
-    assert code == 1 and "is no strategy" in err
+    assert code == 1 and "is not a strategy" in err
     code, _, err = say(capsys, "evaluate", "backbones", "cells", "--backbone", "one")
     assert code == 1 and "two backbones" in err
 

@@ -132,9 +132,9 @@ def test_what_is_damaged_is_refused_and_leaves_nothing(
         (damage(file, name, None), "damaged"),
         (damage(file, "backup.json", json.dumps(outside).encode()), "leads outside"),
         (damage(file, "backup.json", json.dumps(newer).encode()), "newer version"),
-        (damage(file, "backup.json", b"[]"), "no backup"),
-        (cut, "no backup, or only a part"),
-        (text, "no backup"),
+        (damage(file, "backup.json", b"[]"), "not a backup"),
+        (cut, "not a backup, or only a part"),
+        (text, "not a backup"),
         (tmp_path / "flipped.zip", "damaged"),
         (tmp_path / "nowhere.zip", "nothing at"),
     ]:

@@ -22,7 +22,7 @@ def test_backup_restore_quota_move(
         return out if code == 0 else err
 
     text = said("backup", "cells", file)
-    assert "64 images" in text and "64 image files lie outside the project" in text
+    assert "64 images" in text and "64 image files outside the project are not in it" in text
     assert "already: name another file" in said("backup", "cells", file, code=1)
     assert json.loads(said("backup", "cells", file, "--overwrite", "--json"))["images"] == 64
     assert said("restore", file).startswith("cells-2: 64 images")

@@ -81,9 +81,9 @@ def test_a_pacs_that_is_slow_is_given_up(pacs_of, server):
         (403, b"", "refuses the token"),
         (404, b"", "knows nothing at this address"),
         (400, b"", r"error \(HTTP 400\)"),
-        (200, b"<html>Sign in</html>", "no DICOMweb"),
-        (200, b'[{"0020000D": {"vr": "UI", "Value": 3}}]', "no DICOMweb"),
-        (200, b'{"a": 1}', "no DICOMweb"),
+        (200, b"<html>Sign in</html>", "not answer in DICOMweb"),
+        (200, b'[{"0020000D": {"vr": "UI", "Value": 3}}]', "not answer in DICOMweb"),
+        (200, b'{"a": 1}', "not answer in DICOMweb"),
     ],
 )
 def test_an_answer_that_is_none_is_one_sentence(pacs_of, server, status, body, sentence):

@@ -112,7 +112,7 @@ def test_the_terminal_searches_counts_and_fetches(home, pacs, capsys):
     assert run(["pacs-fetch", "chest", code, "--date", "20260101", "--slices", "8"]) == 0
     assert "4 images fetched before" in capsys.readouterr().out
     assert run(["pacs-fetch", "chest", code, "--date", "20260102"]) == 1
-    assert "not found any more by its day" in capsys.readouterr().err
+    assert "no longer found by its date" in capsys.readouterr().err
     assert run(["pacs", "fetch", "chest", "1.2.3.4.5.6.7"]) == 1
     assert "has no pictures by this uid" in capsys.readouterr().err
 

@@ -106,8 +106,8 @@ def test_costs_in_words_and_as_a_table_are_the_same(project, tmp_path, capsys):
         assert error_costs(project) == worded
     for bad, sentence in (
         ("high>low", "write it as TRUE>CALLED=TIMES"),
-        ("high>high=2", "is no error"),
-        ("high>low=-2", "is no cost"),
+        ("high>high=2", "is not an error"),
+        ("high>low=-2", "is not a cost"),
     ):
         assert run(["evaluate", "costs", "grades", "--worse", bad]) == 1
         assert sentence in capsys.readouterr().err

@@ -82,7 +82,7 @@ def test_a_folder_that_moved_as_a_whole_is_relinked(project, tmp_path, old, caps
     printed = capsys.readouterr()
     assert "2 files of p" in printed.out
     assert (
-        "i0.png: It is not there." in printed.err and "i1.png: It is of another size" in printed.err
+        "i0.png: It is not there." in printed.err and "i1.png: It has another size" in printed.err
     )
     assert project.file_of(project.store.ids()[2])[0] == new / "ward" / "i2.png"
     assert project.import_images(new / "ward" / "i2.png").known == 1

@@ -139,7 +139,7 @@ def test_ctrl_c_stores_the_step_and_resume_goes_on(
     os.killpg(child.pid, sent)
     _, err = child.communicate(timeout=60)
     assert "Traceback" not in err
-    assert "go on with: python -m fewshot_lab pretrain cells --name long --resume" in err
+    assert "resume with: python -m fewshot_lab pretrain cells --name long --resume" in err
     assert verb(["pretrain", "cells", "--name", "long", "--resume", "--detach"]) == 0
     assert verb(["stop", "long", "--json"]) == 0
     said = json.loads(capsys.readouterr().out.splitlines()[-1])

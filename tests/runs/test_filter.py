@@ -58,4 +58,4 @@ def test_a_run_at_the_terminal_learns_from_the_chosen_alone(
     assert verb([*line, *chosen, "--resume"]) == 1
     assert "finished its 2 steps" in capsys.readouterr().err
     assert verb([*line, *chosen[:2], "--resume"]) == 1
-    assert "goes on with the images it has" in capsys.readouterr().err
+    assert "continues with its own images" in capsys.readouterr().err

@@ -23,7 +23,7 @@ def test_ids_are_never_used_again(store: Store, kim: Annotator) -> None:
         ("", "needs a name"),
         (" \t ", "needs a name"),
         ("x" * 61, "at most 60 characters; this one has 61"),
-        ("Unsure", "a label of its own"),
+        ("Unsure", "already a label of another kind"),
         ("a\x00b", "not printed"),
         ("MONOCYTE ", "already a class named monocyte"),
     ],

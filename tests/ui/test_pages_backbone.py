@@ -42,7 +42,7 @@ def test_cards_stand_under_where_they_are_and_say_what_to_mind(
     dino = known["efficientnet-lite0-dino"]
     assert "Single blood cells" in dino and "a benchmark set was in its training data" in dino
     assert "open licence" in known["midnight-12k"]
-    assert "access must be asked for" in known["uni2-h"]
+    assert "access must be requested" in known["uni2-h"]
     assert "must not be passed on" in known["uni2-h"]
     assert "to download" in known["uni2-h"] and "to download" not in dino
 

@@ -48,7 +48,7 @@ def cross_validation(confusion: list[list[int]], recall: list[Interval]) -> Cros
 
 
 def figures_of(y: np.ndarray, predicted: np.ndarray, **more: np.ndarray) -> TestFigures:
-    return test_figures(y, predicted, [0, 1], pool=500, **more)  # type: ignore[arg-type]
+    return test_figures(y, predicted, [0, 1], pool=5000, **more)  # type: ignore[arg-type]
 
 
 def snapshot(cv: CrossValidation, **more: object) -> Snapshot:
@@ -90,7 +90,8 @@ def test_a_confusion_cell_says_what_it_means() -> None:
 def test_the_audit_says_what_it_rests_on() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 60)
-    found = figures_of(y, np.where(rng.random(60) < 0.8, y, 1 - y), groups=np.arange(60) // 3)
+    predicted = np.where(rng.random(60) < 0.8, y, 1 - y)
+    found = figures_of(y, predicted, groups=np.arange(60) // 3)
     counts = AuditCounts(500, 70, 60, 4, 1, 5, 12)
     report = AuditReport(counts, found, LeakCheck(20, noun="patient"))
     said = audit_part.headline(found, "patient")
@@ -100,9 +101,13 @@ def test_the_audit_says_what_it_rests_on() -> None:
     assert "4 unsure, 1 unusable (in no figure), 5 still without a label" in audit_part.standing(
         report, "patient"
     )
-    assert "more audit labels of further patients" in audit_part.halving(report, {}, "patient")
-    few = AuditReport(counts, figures_of(y[:4], y[:4]), LeakCheck(4))
-    assert audit_part.halving(few, {}, "patient").startswith("Too few")
+    # What the label page says is lacking, and no figure that catches the eye until it is there.
+    assert found.until_narrow
+    assert f"{found.until_narrow} more label" in audit_part.outlook(found, {}, "patient")
+    assert "tentative" in said
+    enough = figures_of(np.tile(y, 5), np.tile(predicted, 5), groups=np.arange(300) // 3)
+    assert "more audit labels of further patients" in audit_part.outlook(enough, {}, "patient")
+    assert "tentative" not in audit_part.headline(enough, "patient")
     assert "20 patients; none on both sides." in audit_part.leak_line(report.leaks)
     table = audit_part.by_class(found, classes("a <x>", "b"))
     assert "a &lt;x&gt;" in table
@@ -158,5 +163,5 @@ def test_a_class_that_is_hardly_recognised_is_not_called_done() -> None:
     advice = {"sizes": [{"labels": 32}], "classes": [row(0, 0.05), row(1, 0.93)]}
     html = curve.table(project, advice)  # type: ignore[arg-type]
     assert "recall at 32 labels" in unmarked(html)
-    assert html.count("no gain in sight") == 1
-    assert html.index("no gain in sight") < html.index(">done<")
+    assert html.count("no gain expected") == 1
+    assert html.index("no gain expected") < html.index(">done<")

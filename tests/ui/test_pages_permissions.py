@@ -55,7 +55,7 @@ def test_a_page_opens_for_its_least_role(
     assert ("Only a" in text and "you are reader here" in text) == refused
     looks("Zoe")
     text = words(open_app(PAGES[name][1], "cells"))
-    assert "You are no member" in text or "Only an administrator" in text
+    assert "You are not a member" in text or "Only an administrator" in text
     assert "cells" not in text
 
 

@@ -27,7 +27,7 @@ def test_a_folder_is_described_with_its_folders(tmp_path: Path) -> None:
     found = look(f" '{tmp_path}' ")
     assert found.kind == "folder"
     assert found.folders == ["a", "b"]
-    assert found.sentence == "A folder with 2 folders and 1 file."
+    assert found.sentence == "A folder with 2 folders and 1 file, 1 image in all."
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ def test_the_annotator_is_who_signed_in(signed_in: dict[str, TestClient]) -> Non
         project.store.set_member("Ann", None)  # while labelling
     forget("cells")
     removed = send("Ann", q=2)
-    assert removed.status_code == 403 and "no member" in removed.json()["error"]  # kept there
+    assert removed.status_code == 403 and "not a member" in removed.json()["error"]  # kept there
     with Project.open("cells") as project:
         project.store.set_member("Ann", "annotator")
 
@@ -270,12 +270,12 @@ def test_an_invitation_holds_once(app: Starlette, home: Path) -> None:
     assert "12 characters" in client.post("/fewshot/invitation", data=form).text
     form |= {"password": PASSWORD, "again": PASSWORD}
     assert client.post("/fewshot/invitation", data=form).status_code == 303
-    assert "used already" in client.post("/fewshot/invitation", data=form).text
+    assert "already used" in client.post("/fewshot/invitation", data=form).text
     assert client.get("/label").text == "page"
     accounts.remove("Neo")
     assert client.get("/label", headers=OURS).status_code == 401
     late = accounts.invite("Late", days=-1)
-    assert "has run out" in client.get(f"/fewshot/invitation?token={late}").text
+    assert "has expired" in client.get(f"/fewshot/invitation?token={late}").text
 
 
 def test_a_session_ends(app: Starlette, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,5 +69,5 @@ def test_an_image_of_no_volume_has_no_slices(home: Path, tmp_path: Path) -> None
     client = TestClient(Starlette(routes=routes()))
     address = f"{api_url('plain')}/image/{image_id}/sequence"
     assert client.get(address).json() == {"sequence": None}
-    assert "no slice of a volume" in client.get(f"{address}/0").json()["error"]
+    assert "neither a slice of a volume" in client.get(f"{address}/0").json()["error"]
     forget("plain")

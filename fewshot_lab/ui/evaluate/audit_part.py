@@ -33,7 +33,7 @@ def standing(report: "AuditReport", noun: str) -> str:
     parts.append(
         f"{count(c.waiting)} still without a label"
         if c.waiting
-        else "which finishes it: more are drawn only when asked for"
+        else "which is enough: more are drawn only when you ask"
     )
     held = ""
     if c.held_out:
@@ -46,12 +46,16 @@ def standing(report: "AuditReport", noun: str) -> str:
     return f"{', '.join(parts)}.{held}{weighed}"
 
 
-def halving(report: "AuditReport", classes: dict[int, "ClassRow"], noun: str) -> str:
-    """Say how many more labels halve the interval, or why there is none."""
-    figures = report.figures
-    if figures is None or not figures.n:
-        return ""
-    return figures.outlook({c: row.name for c, row in classes.items()}, noun)
+def outlook(figures: "TestFigures", classes: dict[int, "ClassRow"], noun: str) -> str:
+    """Say what more labels bring: a figure that means something, later a narrower interval."""
+    if figures.lacking or figures.until_narrow == 0:
+        return figures.outlook({c: row.name for c, row in classes.items()}, noun)
+    if figures.until_narrow is None:
+        return "There are too few images to say how often the classifier is right."
+    return (
+        "Too few to say how often the classifier is right: "
+        f"{plural(figures.until_narrow, 'more label')} would do."
+    )
 
 
 def leak_line(check: "LeakCheck") -> str:
@@ -76,7 +80,7 @@ def absent(figures: "TestFigures", classes: dict[int, "ClassRow"]) -> None:
     """Say which classes the figures do not speak of; nothing where there are none."""
     if figures.missing:
         names = ", ".join(classes[c].name for c in figures.missing if c in classes)
-        muted(f"No image of these has come yet: {names}.", small=True)
+        muted(f"No image of these classes has been drawn yet: {names}.", small=True)
 
 
 def show(
@@ -85,19 +89,19 @@ def show(
     """Draw the part of the audit set."""
     st.header("On images drawn at random")
     muted(
-        "What to expect of the images of this pool. Audit images are drawn "
-        "by chance alone, never train the classifier, and never choose it."
+        "How accurate the classifier is on all images of this pool. Audit images are drawn by "
+        "chance alone; they neither train nor choose the classifier."
     )
     if report is not None and report.figures is not None:
         figures = report.figures
         st.html(headline(figures, noun))
-        plainly(halving(report, classes, noun))
+        plainly(outlook(figures, classes, noun))
     elif report is not None and report.counts.drawn:
         plainly("No estimate yet: none of the drawn images has a class.")
     else:
         plainly(
-            "No estimate yet: it needs labels on images drawn at random. Draw some here; as "
-            "long as few images are labelled, suggestions bring them, too, marked with A."
+            "No estimate yet: it needs labels on images drawn at random. Draw some here. While "
+            "few images are labelled, they also come among the suggestions, marked with A."
         )
     if report is not None:
         if report.figures is not None:
@@ -136,7 +140,8 @@ def draw_more(project: Project, report: "AuditReport | None", noun: str) -> None
             index=1 if lacking else 0,
             format_func=EACH.__getitem__,
             key=f"fl-draw-each-{lacking}",
-            help=f"All of a {noun} stops training; images of one tell less than those of several.",
+            help=f"All images of a {noun} stop training. Images of several {noun}s tell more than "
+            "as many of one.",
         )
     ways = [EVENLY, PREDICTED, *project.store.columns()]
     how = st.selectbox("How", ways, key="fl-draw-how")
@@ -158,8 +163,8 @@ def show_test(test: "ReferenceTest", classes: dict[int, "ClassRow"], noun: str) 
         else f"The classes of {count(test.referenced)} came with the images."
     )
     muted(
-        f"{plural(test.images, 'image')} that came with the data to be "
-        f"tested on ({test.by}): they never train, nor are they suggested. {given}"
+        f"{plural(test.images, 'image')} set apart for testing when the data were made "
+        f"({test.by}): they never train and are never suggested. {given}"
     )
     if test.figures is None:
         plainly("No figure yet: no class of these images is known.")

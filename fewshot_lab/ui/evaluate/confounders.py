@@ -31,8 +31,8 @@ def show(project: Project) -> None:
     if not columns:
         lead("No image has a metadata column.")
         muted(
-            "Bring site, scanner, stain, batch, age or sex with a manifest (a CSV with a column "
-            "for each), and this page says whether the classifier goes by them."
+            "Import site, scanner, stain, batch, age or sex with a manifest (a CSV with a column "
+            "for each), and this page says whether the classifier uses them."
         )
         return
     choose(project, columns)
@@ -42,8 +42,8 @@ def show(project: Project) -> None:
     else:
         muted(
             "A classifier may recognise the hospital, the scanner or the stain instead of the "
-            "disease: it is then right here and wrong elsewhere. Name the columns that could be "
-            "such a giveaway, and this page looks for them in the images, the accuracy and the "
+            "disease: it is then right here and wrong elsewhere. Name the columns that could "
+            "cause this, and the page looks for their traces in images, accuracy and "
             "probabilities."
         )
 

@@ -53,7 +53,7 @@ def show(project: Project) -> None:
 
 def draw(project: Project, advice: dict[str, Any], *, behind: bool = False) -> None:
     """Draw the curve with the advice beside it, and say if a newer one is on its way."""
-    newer = "<span class='fl-muted fl-small'> Being measured anew …</span>" if behind else ""
+    newer = "<span class='fl-muted fl-small'> Measuring again …</span>" if behind else ""
     st.html(f'<p class="fl-lead">{explained(advice["sentence"])}{newer}</p>')
     if advice["next"] is None:
         pages.link("label", "Label images", project.name)
@@ -105,7 +105,7 @@ def how(advice: dict[str, Any]) -> str:
         "the rest measures. "
     )
     if pace is None:
-        return how + "Minutes of work are told after ten labels by hand."
+        return how + "The time needed is shown after ten labels by hand."
     return how + (
         f"{pace['value']:.1f} s per label ({pace['low']:.1f}–{pace['high']:.1f}, the last "
         f"{count(pace['n'])} actions)."

@@ -31,7 +31,7 @@ def show(project: Project) -> None:
     rule = project.splits.rule
     asked = choose(rule, project.store.columns())
     if asked.kind == "pattern" and not asked.value:
-        muted("Write an expression, and what it finds shows here.")
+        muted("Write an expression to see here what it finds.")
         return
     groups = project.splits.preview(asked)
     st.html(preview(groups))
@@ -76,8 +76,8 @@ def _pattern(used: str | None) -> str:
         "Regular expression on the path",
         value=used or "",
         placeholder=r"P(\d+)_",
-        help="The first bracketed part is the group; all that matches, if nothing is "
-        "bracketed. The path is the one relative to what was imported.",
+        help="The first bracketed part is the group, or the whole match if nothing is bracketed. "
+        "Paths are relative to what was imported.",
         key="fl-groups-pattern",
     )
 

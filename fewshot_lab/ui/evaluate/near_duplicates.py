@@ -25,7 +25,7 @@ def show(project: Project) -> None:
         return
     pairs = splits.grouping.pairs
     muted(
-        "Copies of one picture (also mirrored, turned, cut or saved anew) and images whose "
+        "Copies of one picture (also mirrored, turned, cut or saved again) and images whose "
         "embeddings are this close (cosine, centred on the pool) stay together like a group. "
         f"Threshold {splits.grouping.threshold.sentence}"
     )
@@ -97,7 +97,8 @@ def join_or_release(project: Project, pair: "NearPair") -> None:
     splits, released = project.splits, pair.state == "released"
     if released and len(set(splits.codes([pair.a, pair.b]))) == 1:
         muted(
-            f"Together all the same: of one {splits.rule.noun}, or each joined with a third image.",
+            f"Still together: they are of one {splits.rule.noun}, or each is joined with a third "
+            "image.",
             small=True,
         )
     word = "Join again" if released else "Not the same: release"

@@ -74,8 +74,8 @@ def choose_own_class(project: Project, noun: str) -> None:
         list(OWN),
         index=list(OWN).index(now),
         format_func=OWN.__getitem__,
-        help=f"What the answer is held against where the images of a {noun} have labels of "
-        "several classes. Where classes are grades, it is the worst unless you choose.",
+        help=f"What the answer is compared with if the images of a {noun} have labels of several "
+        "classes. For grades it is the worst, unless you choose otherwise.",
         key=f"fl-own-class-{now}",  # else what was shown before would be taken for a choice
     )
     if chosen != now:

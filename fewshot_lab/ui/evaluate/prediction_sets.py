@@ -26,13 +26,13 @@ def show(
                 value=settings.set_method == "aps",
                 key="fl-aps",
                 help="Adaptive sets (APS) grow on hard images and cover easy and hard ones more "
-                "evenly; without, the smallest sets on average (LAC).",
+                "evenly. Otherwise sets are smallest on average (LAC).",
             )
             each = st.toggle(
                 "For each class",
                 value=settings.set_per_class,
                 key="fl-set-per-class",
-                help="Each class keeps the promise by itself. Rare classes make sets large.",
+                help="The promise holds for each class separately. Rare classes make sets large.",
             )
         keep(
             project,

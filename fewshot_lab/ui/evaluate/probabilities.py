@@ -30,10 +30,10 @@ WORDS = {
     "sigmoid by a curve, an isotonic map by steps.",
     "Log loss": "how far the probability of the right class is from 1; less is better.",
     "Out of fold": "on images that were left out while learning.",
-    "Decided, referred": "an image whose probability reaches the threshold is decided; the others "
-    "are left to a person.",
-    "Prediction set": "the classes that an image may well be of; it holds the right one as often "
-    "as promised.",
+    "Decided, referred": "an image whose probability reaches the threshold is decided; a person "
+    "decides the others.",
+    "Prediction set": "the classes that an image may belong to; it contains the right one as "
+    "often as promised.",
     "Exchangeable": "drawn from the same source in the same way, so that what held for the audit "
     "images holds for these.",
 }
@@ -90,8 +90,8 @@ def draw(project: Project, snapshot: Snapshot) -> None:
     st.divider()
     unlike_images.show(project, settings, probabilities, gathered)
     muted(
-        "These settings are kept in the project; what they say goes "
-        "into the bundle, its predict.py and its card.",
+        "These settings are kept in the project and go into the bundle, its predict.py and its "
+        "card.",
         small=True,
     )
 
@@ -114,7 +114,7 @@ def decision_settings(project: Project, settings: "Settings") -> None:
             "Assured where it can be",
             value=settings.assure,
             key="fl-assure",
-            help="With 95 % confidence the true error is at most the one wanted. It needs enough "
-            "labelled audit images; else, and without this, the error is estimated.",
+            help="With 95 % confidence the true error is at most the one wanted. This needs "
+            "enough labelled audit images; otherwise the error is only estimated.",
         )
     keep(project, settings, target_error=error, per_class=per_class, assure=assure)

@@ -21,8 +21,8 @@ def show(project: Project) -> None:
     """Draw which images are the reference test set, with another choice."""
     st.header("Reference test set")
     muted(
-        "Images set apart when the data were made. They never train, nor are "
-        "they suggested; figures on them are shown by themselves."
+        "Images set apart when the data were made. They never train and are never suggested; "
+        "their figures are shown separately."
     )
     splits = project.splits
     asked = choose(project)

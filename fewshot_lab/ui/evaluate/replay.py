@@ -23,9 +23,9 @@ def show(project: Project) -> None:
     choose(project, used)
     if not used["sentence"]:
         muted(
-            "A replay labels images again whose labels are known, by each "
-            "strategy from the start, and says what each would have cost in labels against "
-            "random ones. Where one is better beyond doubt, suggestions follow it."
+            "A replay labels images with known labels again, by each strategy from the start, and "
+            "compares how many labels each needs with random ones. If one is clearly better, "
+            "suggestions follow it."
         )
     if not kinds:
         too_few("A replay needs 60 labelled images of two classes: yours, or reference labels.")

@@ -45,8 +45,8 @@ def site(project: Project) -> None:
     sites, columns = project.splits.sites, project.store.columns()
     if not columns:
         st.caption(
-            "No column says site, scanner or laboratory: bring one with a manifest, and what the "
-            "classifier reads is tried on sites left out."
+            "No column says site, scanner or laboratory. Import one with a manifest, and the "
+            "classifier is tested on sites left out."
         )
         return
     choices = ["", *columns]

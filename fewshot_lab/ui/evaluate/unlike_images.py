@@ -46,7 +46,7 @@ def most_unlike(gathered: "Gathered") -> list[tuple[list[tuple[str, str]], str]]
         rows.append(
             (
                 _images(gathered.ids, -gathered.kind_score, flagged),
-                "Likest to another kind of picture: by light, colour, sharpness and texture.",
+                "Most like another kind of picture: by light, colour, sharpness and texture.",
             )
         )
     if gathered.similarity is not None:

@@ -141,7 +141,7 @@ export function openClassEditor(panel) {
     );
     const retire = async () => {
       if (await changes.make({ do: "retire", id })) {
-        offerUndo(`${name} is retired; its labels rest until it is restored.`);
+        offerUndo(`${name} is retired; its labels are not used until it is restored.`);
       }
     };
     const more = h(

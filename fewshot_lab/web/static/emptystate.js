@@ -108,5 +108,5 @@ function promiseOf(job, stage) {
   if (job.verb === "demo") {
     return `A demo project is being made: drawn blood cells of eight types, no patient's image. ${map}`;
   }
-  return job.verb === "import" ? "The images are being brought in." : map;
+  return job.verb === "import" ? "The images are being imported." : map;
 }

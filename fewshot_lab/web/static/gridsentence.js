@@ -48,7 +48,7 @@ export function sentenceParts(grid) {
     }
     case "neighbours": {
       if (!view.id) return ["Choose an image and press ", h("kbd", {}, "."), " to see the images most like it."];
-      if (grid.classesHidden) return ["Give this image a label first: what is like it would tell what it is."];
+      if (grid.classesHidden) return ["Give this image a label first: similar images would reveal what it is."];
       const all = view.unlabelled === false;
       return [
         `The nearest ${all ? "" : "unlabelled "}images to the first one. `,

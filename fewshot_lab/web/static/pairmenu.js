@@ -60,7 +60,7 @@ export class PairMenu {
     };
     for (const field of fields) field.addEventListener("change", check);
     const current = snapshot?.pair && button("ws-link", { onclick: () => this.choose(null) }, "Stop");
-    const text = "Suggestions then dwell on images that look like both. Only yours, and until you stop.";
+    const text = "Your suggestions then come from images that look like both, until you stop.";
     const content = h(
       "div",
       { class: "ws-settings" },

@@ -45,7 +45,7 @@ export class QualityPanel {
     if (pair?.length !== 2) return null;
     const [a, b] = pair.map((id) => this.model.name(id));
     const onclick = () => this.grid.pairMenu.choose(pair);
-    const title = "Suggestions then dwell on images that look like both";
+    const title = "Suggestions then come from images that look like both";
     return h("p", {}, button("ws-link", { onclick, title }, `Tell ${a} and ${b} apart`), ", which are confused most.");
   }
 

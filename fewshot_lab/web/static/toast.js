@@ -16,6 +16,9 @@ export class Toasts {
    */
   show(text, { action, onAction, tone = "plain", stays = STAYS } = {}) {
     if (action) this.removeActions();
+    // Said again, it is the same message: nobody dismisses it three times.
+    for (const other of this.element.querySelectorAll(".ws-toast"))
+      if (other.firstChild?.textContent === text) other.remove();
     while (this.element.children.length > 2) this.element.firstChild?.remove();
     const close = () => {
       clearTimeout(timer);

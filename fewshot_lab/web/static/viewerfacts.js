@@ -15,7 +15,7 @@ export class ViewerFacts {
     this.missing = h(
       "p",
       { class: "ws-missing", role: "status", hidden: true },
-      "The original cannot be read where it was imported from. Shown is its small copy.",
+      "The original cannot be read where it was imported from. Its small copy is shown.",
     );
     this.facts = h("dl", { class: "ws-facts" });
     this.state = h("div", { class: "ws-viewer-state" });
