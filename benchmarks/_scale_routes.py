@@ -67,7 +67,8 @@ def key(n: int, d: int, clock: Clock) -> None:
                 if name in head:
                     have[name] = head[name][field]
             have["rev"] = head.get("rev", have.get("rev", ""))
-            if "model" in head and head["model"]["predicted_at"] >= wanted[0] > 0:
+            at_last = "model" in head and head["model"]["predicted_at"] >= wanted[0] > 0
+            if at_last and not coloured.is_set():
                 at[0] = time.perf_counter()
                 coloured.set()
 

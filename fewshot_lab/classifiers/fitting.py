@@ -109,7 +109,9 @@ def fit(
     with one_blas_thread():
         if pool is None:
             pool, rows = Pool(X), np.arange(len(X))
-        labels = _labels_of(pool, X, index, class_ids, rows, apart, soft, check)
+        few = len(y) <= FEW * len(class_ids)
+        spare = _spare(len(pool), rows, apart, IMAGES if few else 0)
+        labels = _labels_of(pool, X, index, class_ids, rows, spare, soft, check)
         labels = _split(labels, groups, near_duplicates, seed)
         if name.startswith("paper-"):
             return _fit_paper(name, labels, class_ids)
@@ -127,11 +129,12 @@ def fit_same(
     rows: NDArray[np.int64],
     apart: NDArray[np.bool_] | None = None,
     soft: SoftLabels | None = None,
-) -> Fitted:
+) -> Fitted | None:
     """Fit what was chosen before on other labels of the same classes, without choosing anew.
 
     That takes a tenth of the time of :func:`fit`. Settings, calibration and what was measured by
-    cross-validation stay those of the labels before.
+    cross-validation stay those of the labels before. None where what was chosen looks at
+    unlabelled images and there are none any more.
 
     Parameters
     ----------
@@ -143,7 +146,10 @@ def fit_same(
     assert fitted.recipe is not None
     index = np.searchsorted(fitted.class_ids, y)
     with one_blas_thread():
-        labels = _labels_of(pool, X, index, fitted.class_ids, rows, apart, soft)
+        spare = _spare(len(pool), rows, apart, IMAGES if fitted.recipe.reads_unlabelled else 0)
+        if fitted.recipe.reads_unlabelled and not len(spare):
+            return None
+        labels = _labels_of(pool, X, index, fitted.class_ids, rows, spare, soft)
         model = fitted.recipe.fit(labels if fitted.reading.stages else labels.finals)
     return replace(fitted, model=model)
 
@@ -162,12 +168,11 @@ def _labels_of(
     y: NDArray[np.int64],
     class_ids: NDArray[np.int64],
     rows: NDArray[np.int64] | None,
-    apart: NDArray[np.bool_] | None,
+    spare: NDArray[np.int64],
     soft: SoftLabels | None,
     check: Callable[[], None] = lambda: None,
 ) -> Labels:
     """Return the labels, each image a group of its own and never held out."""
-    few = len(y) <= FEW * len(class_ids)
     return Labels(
         pool,
         X,
@@ -179,7 +184,7 @@ def _labels_of(
         rows=rows,
         check=check,
         soft=None if soft is None else replace(soft, y=np.searchsorted(class_ids, soft.y)),
-        spare=_spare(len(pool), rows, apart, IMAGES if few else 0),
+        spare=spare,
     )
 
 

@@ -28,6 +28,12 @@ class Recipe:
     scale: float
     map: Map
 
+    @property
+    def reads_unlabelled(self) -> bool:
+        """Whether it looks at unlabelled images, too."""
+        chosen = self.candidate
+        return isinstance(chosen, Stack) and any(m.family == "pooled" for m in chosen.members)
+
     def fit(self, labels: Labels) -> Model:
         """Fit on all labels."""
         chosen, map = self.candidate, self.map

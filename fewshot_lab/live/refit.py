@@ -179,7 +179,7 @@ class Refit:
         same = self._fit_key is not None and self._fit_key[0] == key[0]
         if not same or self._fit_key == key or taught.class_ids != last.class_ids:
             return None
-        fitted = fit_same(
+        again = fit_same(
             fitted,
             images.pool.X[taught.rows],
             taught.y,
@@ -188,7 +188,9 @@ class Refit:
             apart=images.view.away,
             soft=soft_labels(taught.y, taught.shares),
         )
-        scorer = Scorer(fitted, images.pool, costs_of(self._project, fitted.class_ids))
+        if again is None:
+            return None
+        scorer = Scorer(again, images.pool, costs_of(self._project, again.class_ids))
         first = self._first(images, labels, last, taught.class_ids)
         return _scores(scorer, first, last).fields | {"predicted_at": labels.position}
 

@@ -74,11 +74,24 @@ def test_what_was_chosen_is_fitted_on_other_labels_without_choosing_anew(blobs, 
     soft = soft_labels(y[rows], shares)
     whole = fit(X[rows], y[rows], name=name, pool=pool, rows=rows, soft=soft)
     again = fit_same(whole, X[rows], y[rows], pool=pool, rows=rows, soft=soft)
+    assert again is not None
     assert (again.probabilities(X) == whole.probabilities(X)).all()
     before = fit(X[few], y[few], name=name, pool=pool, rows=few)
     more = fit_same(before, X[rows], y[rows], pool=pool, rows=rows)
     assert (more.probabilities(X) != before.probabilities(X)).any()
+    assert more is not None
     assert more.out_of_fold is before.out_of_fold and more.parameters == before.parameters
+
+
+def test_what_was_chosen_with_few_labels_is_fitted_on_many_and_on_all(blobs):
+    X, y = blobs((70, 70), spread=2.0)
+    pool = Pool(X)
+    few, many, every = np.arange(0, 140, 2), np.arange(130), np.arange(140)
+    before = fit(X[few], y[few], name="stack", pool=pool, rows=few)
+    assert before.parameters["unlabelled images"] == 70
+    after = fit_same(before, X[many], y[many], pool=pool, rows=many)
+    assert after is not None and np.isfinite(after.probabilities(X)).all()
+    assert fit_same(before, X, y, pool=pool, rows=every) is None
 
 
 def test_half_precision_embeddings_will_do(blobs):
