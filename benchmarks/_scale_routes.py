@@ -18,13 +18,13 @@ def page(n: int, d: int, clock: Clock) -> None:
 
     with Project.open(NAME) as project:
         project.first_map()  # where there is no other
-    with clock("page: first answer"):
-        state = page_state_of(NAME)
-        message = PageContents(state, "", (0, 0, 0)).news({})
-        assert message
-    clock.figures["page: megabytes of it, zipped"] = len(message.zipped or message.body) / 1e6
-    with clock("(session ready)"):
+    with clock("page: first snapshot"):
+        with clock("page: first answer"):
+            state = page_state_of(NAME)
+            message = PageContents(state, "", (0, 0, 0)).news({})
+            assert message
         published(state.live, state.project.store.position())
+    clock.figures["page: megabytes of the answer, zipped"] = len(message.zipped or b"") / 1e6
     have = {"images": str(n), "map": state.layout(state.order()).version}  # type: ignore[union-attr]
     with clock("page: labels and scores"):
         PageContents(state, "", (1, 0, 0)).news(have)

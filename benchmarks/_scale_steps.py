@@ -1,6 +1,7 @@
 """The steps of ``scale.py``, each run in a process of its own on the project made before."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -127,11 +128,13 @@ def opened(n: int, d: int, clock: Clock) -> None:
 
 
 def pool(n: int, d: int, clock: Clock) -> None:
-    project = Project.open(NAME)
-    project.require_embeddings()
-    with clock("pool"):
-        _ = project.pool.levelled
-    project.close()
+    for name in ("pool, both views made and kept", "pool, both views mapped"):
+        with Project.open(NAME) as project:
+            if "made" in name:
+                shutil.rmtree(project.folder / "pools", ignore_errors=True)
+            project.require_embeddings()
+            with clock(name):
+                _ = project.pool.levelled
 
 
 def index(n: int, d: int, clock: Clock) -> None:

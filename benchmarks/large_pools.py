@@ -42,7 +42,7 @@ def drawn_pool(n: int) -> tuple[Any, np.ndarray]:
         from fewshot_lab.classifiers.two_byte_rows import TwoByteRows
 
         if n > TWO_BYTES_FROM:
-            held = TwoByteRows(n, AXES)
+            held = TwoByteRows(np.empty((n, AXES), np.int16))
     except ImportError:
         pass  # a tree of before
     for start in range(0, n, 4096):
@@ -142,7 +142,8 @@ def pairs(n: int) -> None:
     for limit in (np.inf, 0.0):
         near_duplicates.EXACT = limit
         began = time.process_time()
-        rows, _, nearest = near_duplicates.search_pairs(rotated, near_duplicates.FLOOR)
+        near = near_duplicates.find_near(range(n), rotated, near_duplicates.FLOOR)
+        rows, nearest = near.pairs, near.nearest
         found.append((time.process_time() - began, set(map(tuple, rows.tolist())), nearest))
     (all_s, truth, exact), (some_s, some, nearest) = found
     share, same = len(truth & some) / max(1, len(truth)), np.mean(abs(exact - nearest) < 1e-5)

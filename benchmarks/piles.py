@@ -16,8 +16,9 @@ import numpy as np
 from _embeddings import Images, embeddings, sets
 
 from fewshot_lab.classifiers import fit, one_blas_thread
-from fewshot_lab.embeddings import build_index, near_pairs
+from fewshot_lab.embeddings import build_index
 from fewshot_lab.evaluation import closer_than_usual, near_threshold
+from fewshot_lab.project.near_duplicates import find_near
 from fewshot_lab.sampling import find_piles
 
 RULES = [(spreads, least) for spreads in (1.0, 0.5, 0.0, -0.5) for least in (0.0, 0.8, 0.9)]
@@ -31,7 +32,7 @@ def figures(images: Images, seeds: range, labels: int) -> np.ndarray:
     nearest = index.search(pool.rotated, 2)[0][:, 1]
     near_duplicate = near_threshold(nearest).value
     at = [max(0.4, closer_than_usual(nearest, spreads)) for spreads, _ in RULES]
-    pairs, cosines, _ = near_pairs(pool.rotated, index, min(at))
+    _, _, pairs, cosines, _ = find_near(range(len(y)), pool.rotated, min(at))
     counts = np.zeros((len(RULES), 3))
     for seed in seeds:
         order = np.random.default_rng(seed).permutation(len(y))

@@ -25,6 +25,7 @@ from _embeddings import DATA
 from pretrain import images
 from scipy import stats
 
+from fewshot_lab.allocator import freed_memory_kept
 from fewshot_lab.pretrain import Recipe, process_group, read_metrics, train
 from fewshot_lab.progress import silent
 
@@ -73,7 +74,7 @@ def gains(
         **values,
     ).recipe
     folder.mkdir()
-    with process_group() as alone:
+    with process_group() as alone, freed_memory_kept():
         train(folder, recipe, rows, alone, progress=silent)
     last = [row for row in read_metrics(folder) if row["kind"] == "check"][-1]
     return {name: last[f"{name}_gain"]["value"] for name in JUDGES}

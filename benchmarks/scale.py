@@ -7,7 +7,9 @@ Each step is a process of its own, on the project that the steps before it made;
 most it had for itself, without file pages that the system can drop. "Growth" is the exponent
 between two sizes: 1 is in proportion, 2 quadratic. "Embed bookkeeping" is all that embedding does
 beside the forward pass; "refit" is from a label stored to the snapshot published (median of five);
-"page: first answer" is a fresh server's answer to a page that has nothing;
+"page: first answer" is a fresh server's answer to a page that has nothing, with its session at work
+behind, and "first snapshot" until that has fitted and scored all images (the backbone, which takes
+the same for every size, is loaded before);
 "key to colours" is from a label posted to the answer with its colours, by the routes (median of
 nine). Thumbnails are 64 drawn pictures, hard-linked. Where "together" would take hours, "given"
 writes near-duplicates that are drawn.

@@ -1,6 +1,7 @@
 """Two processes of a pretraining run against one: images per second, and graphs of torch.compile.
 
     python benchmarks/several_processes.py [--backbone NAME] [--steps 24] [--batch-size 32]
+    python benchmarks/several_processes.py --batch-size 128 --sharing
     python benchmarks/several_processes.py --before TREE
     python benchmarks/several_processes.py --graphs
 
@@ -124,6 +125,8 @@ def compare(options: argparse.Namespace) -> None:
     }
     if options.before:
         ways = {"before": Way(tree=options.before.resolve()), "now": Way()}
+    elif options.sharing:
+        del ways["two runs at once, apart"]
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory() as place:
         listed = images(Path(place), 2 * options.batch_size)
@@ -179,6 +182,9 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--before", type=Path, metavar="TREE", help="a checkout of earlier")
+    parser.add_argument(
+        "--sharing", action="store_true", help="without two runs apart, which take twice the memory"
+    )
     parser.add_argument("--graphs", action="store_true", help="count graphs of torch.compile")
     options = parser.parse_args()
     if options.graphs:

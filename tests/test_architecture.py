@@ -14,7 +14,7 @@ PACKAGE = ROOT / "fewshot_lab"
 # From the ground up. A room imports only from rooms below it.
 ROOMS = [
     ["errors", "cells", "words", "acting"],
-    ["progress", "home", "files", "tables", "signals", "version", "processors"],
+    ["progress", "home", "files", "tables", "signals", "version", "processors", "allocator"],
     ["images"],
     ["store"],
     ["backbones"],

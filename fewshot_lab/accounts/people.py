@@ -192,8 +192,8 @@ def checked_name(name: str) -> str:
     name = tidy_name(name)
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise FewshotLabError(
-            f"A name has 1 to {LONGEST_NAME} characters, all of them printed; {name[:80]!r} cannot "
-            "be one."
+            f"A name has 1 to {LONGEST_NAME} characters, all of them printable; {name[:80]!r} "
+            "cannot be one."
         )
     return name
 

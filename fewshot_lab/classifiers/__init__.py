@@ -6,7 +6,7 @@ from fewshot_lab.classifiers.fitted import Fitted, OutOfFold
 from fewshot_lab.classifiers.fitting import fit, fit_same
 from fewshot_lab.classifiers.folds import NEAR_DUPLICATE, leak_groups, stratified_folds
 from fewshot_lab.classifiers.paper_batch import PAPER, paper_answers
-from fewshot_lab.classifiers.pool import Pool
+from fewshot_lab.classifiers.pool import Pool, View
 from fewshot_lab.classifiers.preparation import Preparation
 from fewshot_lab.classifiers.reduction import Reduction
 from fewshot_lab.classifiers.rows import Rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.backbones import Parts
 from fewshot_lab.classifiers.preparation import Preparation
+from fewshot_lab.classifiers.reduction import Reduction
 from fewshot_lab.classifiers.rows import CHUNK, Rows
 from fewshot_lab.classifiers.threads import one_blas_thread
 from fewshot_lab.classifiers.two_byte_rows import TwoByteRows
@@ -24,6 +27,32 @@ TWO_BYTES_FROM = 100_000
 """Images above which each of their numbers is held in two bytes."""
 LEARNT_FROM = 65_536
 """Images from which centre and scale are learnt, at most; of more, some evenly spread."""
+
+
+@dataclass(frozen=True)
+class View:
+    """All embeddings, prepared in one way and rotated to their principal axes.
+
+    Attributes
+    ----------
+    reduction : Reduction
+    variance : array (p,)
+        Mean square of each component.
+    numbers : array (N, p), float32 or int16
+        The components, as they are held.
+    """
+
+    reduction: Reduction
+    variance: NDArray[np.float32]
+    numbers: NDArray[Any]
+
+
+Keep = Callable[[str, Callable[[], View]], View]
+"""Returns the view that is kept under a name, or makes it and keeps it."""
+
+
+def _made(name: str, make: Callable[[], View]) -> View:
+    return make()
 
 
 class Pool:
@@ -46,10 +75,13 @@ class Pool:
     learnt : array (n,) of int, optional
         Rows that centre, scale and axes are learnt from, where not all: a reference test set must
         not be looked at.
+    keep : callable, optional
+        Where its views are kept; they are made anew where it is not given.
 
     Attributes
     ----------
     parts : Parts
+    view : View
     prepare : Preparation
     rotation : array (d, p)
     variance : array (p,)
@@ -66,63 +98,80 @@ class Pool:
         levelled: bool = False,
         parts: Parts | None = None,
         learnt: NDArray[np.int64] | None = None,
+        keep: Keep = _made,
     ):
         self.X = X
         self.parts = parts or Parts.final(X.shape[1])
-        self._learnt = learnt
+        self._learnt, self._keep = learnt, keep
         n = len(X)
+        name = f"{self.parts.dimensions}{'-levelled' * levelled}"
         with one_blas_thread():
-            seen = np.arange(n) if learnt is None else learnt
-            some = seen[_spread(len(seen), LEARNT_FROM)]
-            self.prepare = Preparation.of(X, self.parts, levelled=levelled, rows=some)
-            self.variance, self.rotation = self._axes(seen, components)
-            p = self.rotation.shape[1]
-            large = n > TWO_BYTES_FROM
-            held: Any = TwoByteRows(n, p) if large else np.empty((n, p), np.float32)
-            self.rotated: NDArray[np.float32] = held  # what reads as one does for whoever asks
-            self._rotate(X, self.rotated)
+            self.view = keep(name, lambda: self._make(components, levelled))
+        self.prepare, self.rotation = self.view.reduction.prepare, self.view.reduction.rotation
+        self.variance = self.view.variance
+        # What reads as an array of float32 does for whoever asks.
+        self.rotated: NDArray[np.float32] = _readable(self.view.numbers)
         self._dots: tuple[dict[int, int], NDArray[np.float32]] = ({}, np.empty((0, n), np.float32))
 
+    def _make(self, components: int, levelled: bool) -> View:
+        n = len(self)
+        seen = np.arange(n) if self._learnt is None else self._learnt
+        some = seen[_spread(len(seen), LEARNT_FROM)]
+        prepare = Preparation.of(self.X, self.parts, levelled=levelled, rows=some)
+        variance, rotation = self._axes(prepare, seen, components)
+        kind = np.int16 if n > TWO_BYTES_FROM else np.float32
+        view = View(Reduction(prepare, rotation), variance, np.empty((n, rotation.shape[1]), kind))
+        _fill(_readable(view.numbers), self.X, view.reduction)
+        return view
+
     def _axes(
-        self, seen: NDArray[np.int64], components: int
+        self, prepare: Preparation, seen: NDArray[np.int64], components: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the mean square along the leading axes (p,), and the axes (d, p)."""
         n, large = len(seen), self.parts.dimensions > LARGE
         rows = seen[_spread(n, SAMPLE_OF_LARGE if large else SAMPLE)]
         p = max(1, min(components, self.parts.dimensions, max(n, 1)))
         if large:
-            return _leading_of(self.prepare(self.X[rows]), p)
+            return _leading_of(prepare(self.X[rows]), p)
         scatter = np.zeros((self.parts.dimensions,) * 2, dtype=np.float32)
         for start in range(0, len(rows), CHUNK):
-            Z = self.prepare(self.X[rows[start : start + CHUNK]])
+            Z = prepare(self.X[rows[start : start + CHUNK]])
             scatter += (Z.T @ Z).astype(np.float32)
         return _leading(scatter / max(len(rows), 1), p)
 
     def __len__(self) -> int:
         return len(self.X)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether its views need not be made again."""
+        return self._keep is not _made
+
     @cached_property
     def levelled(self) -> Pool:
         """A second view of the same embeddings, levelled; made when first asked for."""
         p = self.rotation.shape[1]
-        return Pool(self.X, components=p, levelled=True, parts=self.parts, learnt=self._learnt)
+        return Pool(
+            self.X,
+            components=p,
+            levelled=True,
+            parts=self.parts,
+            learnt=self._learnt,
+            keep=self._keep,
+        )
 
     @cached_property
     def finals(self) -> Pool:
         """The pool by the final embeddings alone; made when first asked for."""
         if not self.parts.has_stages:
             return self
-        return Pool(self.X, parts=self.parts.finals, learnt=self._learnt)
+        return Pool(self.X, parts=self.parts.finals, learnt=self._learnt, keep=self._keep)
 
     def rotate(self, X: Rows) -> NDArray[np.float32]:
         """Return the leading components (n, p) of prepared embeddings."""
         out = np.empty((len(X), self.rotation.shape[1]), dtype=np.float32)
-        self._rotate(X, out)
+        _fill(out, X, self.view.reduction)
         return out
-
-    def _rotate(self, X: Rows, out: Any) -> None:
-        for start in range(0, len(X), CHUNK):
-            out[start : start + CHUNK] = self.prepare(X[start : start + CHUNK]) @ self.rotation
 
     def cosines(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the cosine of each given row with every image (m, N).
@@ -158,6 +207,15 @@ class Pool:
             return self.cosines(rows)[:, rows]
         own = self.prepare(self.X[rows])
         return np.asarray(own @ own.T)
+
+
+def _readable(numbers: NDArray[Any]) -> Any:
+    return TwoByteRows(numbers) if numbers.dtype == np.int16 else numbers
+
+
+def _fill(out: Any, X: Rows, reduction: Reduction) -> None:
+    for start in range(0, len(X), CHUNK):
+        out[start : start + CHUNK] = reduction(X[start : start + CHUNK])
 
 
 def _spread(n: int, most: int) -> NDArray[np.int64]:

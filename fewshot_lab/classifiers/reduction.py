@@ -1,4 +1,4 @@
-"""What turns embeddings into the short vectors that are compared, learnt from a sample."""
+"""What turns embeddings into the short vectors that are compared."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.backbones import Parts
-from fewshot_lab.classifiers.pool import Pool
 from fewshot_lab.classifiers.preparation import Block, Preparation
 
 
@@ -28,18 +26,12 @@ class Reduction:
     prepare: Preparation
     rotation: NDArray[np.float32]
 
-    @classmethod
-    def of(cls, X: NDArray[Any], parts: Parts) -> Reduction:
-        """Learn it from the embeddings (m, d) of a sample."""
-        pool = Pool(X, parts=parts)
-        return cls(pool.prepare, pool.rotation)
-
     def __call__(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return what is compared of embeddings (n, d): vectors (n, p)."""
         return self.prepare(X) @ self.rotation
 
-    def to_bytes(self) -> bytes:
-        """Return it as a file's content."""
+    def to_bytes(self, **more: Any) -> bytes:
+        """Return it, and more arrays, as the content of an npz file."""
         blocks = self.prepare.blocks
         about = [
             {
@@ -51,14 +43,14 @@ class Reduction:
             }
             for block in blocks
         ]
-        arrays = {"rotation": self.rotation}
+        arrays = more | {"rotation": self.rotation}
         for k, block in enumerate(blocks):
             arrays[f"centre {k}"] = block.centre
             if block.scale is not None:
                 arrays[f"scale {k}"] = block.scale
         buffer = io.BytesIO()
         text = json.dumps({"width": self.prepare.width, "blocks": about})
-        np.savez(buffer, about=np.array(text), **arrays)  # type: ignore[arg-type]
+        np.savez(buffer, about=np.array(text), **arrays)
         return buffer.getvalue()
 
     @classmethod

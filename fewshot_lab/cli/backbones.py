@@ -37,7 +37,7 @@ def compare_backbones(
     behind: Annotated[bool, option("Give way to everything else.", "--behind")] = False,
     now: Now = False,
 ) -> None:
-    """Say whether another backbone that comes with the app tells the classes apart better."""
+    """Say whether another backbone of the app is better on the labels."""
     from fewshot_lab.project import UNASKED_SECONDS, Project, better_backbone
 
     if behind and hasattr(os, "nice"):

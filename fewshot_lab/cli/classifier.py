@@ -150,7 +150,7 @@ def report(
     project: ProjectName,
     out: Annotated[Path, option("The HTML file to write.")] = Path("report.html"),
 ) -> None:
-    """Write what is known of the classifier as one HTML page, to read, print and cite."""
+    """Write a report on the classifier as one HTML page, to read, print and cite."""
     from fewshot_lab.export import write_report
     from fewshot_lab.project import Project
 

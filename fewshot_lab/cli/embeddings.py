@@ -94,7 +94,7 @@ def map_(
         bool, option("Lay out all images again, also those placed before.", "--fresh")
     ] = False,
 ) -> None:
-    """Lay the images out in the plane."""
+    """Lay out the map of the images."""
     from fewshot_lab.project import Project
 
     with progress() as report, Project.open(project) as opened:

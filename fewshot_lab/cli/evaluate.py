@@ -22,7 +22,7 @@ evaluate = Verbs(
 
 @evaluate.callback()
 def _group() -> None:
-    """Measure how good a classifier is, how sure that is, and what more labels are worth."""
+    """Measure how good a classifier is, how certain that is, and what more labels would bring."""
 
 
 def curve(project: ProjectName) -> None:

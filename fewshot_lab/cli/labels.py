@@ -25,7 +25,7 @@ def label(
 
     Classes that do not exist yet are added; "unsure" and "reject" mark an image, an empty label
     clears it. Paths that are not in the project are listed and the exit status is 1; the others
-    are labelled all the same. A file that says two things of one image is refused.
+    are still labelled. A file that gives an image two labels is refused.
     """
     from fewshot_lab.project import Project
 
@@ -59,7 +59,7 @@ def labels(
     ] = False,
     no_bom: NoMark = False,
 ) -> None:
-    """Write the labels as CSV, now or of a past moment."""
+    """Write the labels as CSV, as of now or of a past moment."""
     from fewshot_lab.export import labels_csv, opinions_csv, parse_moment
     from fewshot_lab.project import Project
 

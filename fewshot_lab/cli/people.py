@@ -44,7 +44,7 @@ def people(
     ] = None,
     by: Annotated[str | None, option("Who changes any of this.", metavar="NAME")] = None,
 ) -> None:
-    """Show who labelled what and how far people agree; options change how they work together.
+    """Show who labelled what and how well people agree; options change how they work together.
 
     A change needs --by: it is kept with name and time in the log.
     """

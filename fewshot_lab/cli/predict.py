@@ -71,11 +71,11 @@ def predict(
 ) -> None:
     """Predict the classes of images with an exported classifier.
 
-    A whole slide is cut as those that the classifier was made of, and has a row for each tile with
-    tissue; NAME.slides.csv has one for each slide, NAME.SLIDE.geojson its tiles for QuPath.
+    A whole slide is cut like those that the classifier was made from, with a row for each tile
+    with tissue. NAME.slides.csv has a row for each slide, NAME.SLIDE.geojson its tiles for QuPath.
 
-    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 where
-    there is no other.
+    Files that cannot be read are listed, also in NAME.errors.csv; the exit status is 1 if none
+    could be read.
     """
     from fewshot_lab.export import Bundle, RayWork, group_finder, predict_folder
 
@@ -159,7 +159,7 @@ def embed_files(
     ] = "local",
     workers: Workers = 2,
 ) -> None:
-    """Embed files that are in no project, as a Ray Data job."""
+    """Embed files without a project, as a Ray Data job."""
     from fewshot_lab.export import RayWork
 
     work = RayWork(source, _folder(out), ray, workers, backbone=backbone)

@@ -58,4 +58,5 @@ def prepare_project(
     listed(embedded.failed)
     layout = project.make_map(neighbours=neighbours, min_dist=min_dist, progress=report)
     project.splits.search(report)
+    project.kept_pool.keep_views(project.require_embeddings(), report)
     return {"embed": asdict(embedded), "map": {"images": len(layout.ids), "method": layout.method}}

@@ -28,10 +28,10 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Say whether labels or journal were changed behind the app's back, and where.
+    """Say whether labels or journal were changed outside the app, and where.
 
-    The exit status is 1 where they were. Bundles in the project's exports/ are asked for the hash
-    that they name.
+    The exit status is 1 if they were. Hashes named by bundles in the project's exports/ are
+    checked too.
     """
     from fewshot_lab.export import exported_heads
     from fewshot_lab.project import Project
@@ -80,7 +80,7 @@ def journal(
     project: ProjectName,
     out: Annotated[Path | None, option("The CSV to write; the screen by default.")] = None,
 ) -> None:
-    """Write what was done to a project and is no label, as CSV: who, when, what, with what."""
+    """Write all actions on a project other than labels as CSV: who, when, what."""
     from fewshot_lab.project import Project
 
     with Project.open(project) as opened:

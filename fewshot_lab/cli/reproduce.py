@@ -12,6 +12,7 @@ from fewshot_lab.cli.pretrain import pretrain
 from fewshot_lab.cli.recipe_options import RecipeValues
 from fewshot_lab.cli.reporting import listed, progress
 from fewshot_lab.cli.waiting import Now, in_turn
+from fewshot_lab.errors import Stopped
 
 if TYPE_CHECKING:
     from fewshot_lab.runs import Run
@@ -43,7 +44,7 @@ def reproduce(
     out: Annotated[Path | None, option("The JSON file to write the curve to.")] = None,
     now: Now = False,
 ) -> None:
-    """Pretrain, embed and evaluate as Nielsen et al. 2023 did; the same command goes on.
+    """Pretrain, embed and evaluate as Nielsen et al. 2023 did; the same command resumes.
 
     Each part keeps what it has done: stopped or killed, the command is given once more.
     """
@@ -52,22 +53,25 @@ def reproduce(
     with Project.open(project):
         run_name = name or f"paper-{project}"
     run = _run_named(run_name)
-    if run is None:
-        pretrain(
-            [project],
-            name=run_name,
-            recipe=PAPER,
-            epochs=epochs,
-            batch_size=batch_size,
-            set_=set_,
-            device=device,
-            now=now,
-        )
-    elif run.status().state != "finished":
-        print(f"{run_name}: goes on with the recipe it began with.", file=sys.stderr)
-        pretrain([project], name=run_name, resume=True, device=device, now=now)
-    else:
-        print(f"{run_name}: is trained.", file=sys.stderr)
+    try:
+        if run is None:
+            pretrain(
+                [project],
+                name=run_name,
+                recipe=PAPER,
+                epochs=epochs,
+                batch_size=batch_size,
+                set_=set_,
+                device=device,
+                now=now,
+            )
+        elif run.status().state != "finished":
+            print(f"{run_name}: goes on with the recipe it began with.", file=sys.stderr)
+            pretrain([project], name=run_name, resume=True, device=device, now=now)
+        else:
+            print(f"{run_name}: is trained.", file=sys.stderr)
+    except Stopped as stopped:
+        raise Stopped("Stopped; the same command goes on from the checkpoint.") from stopped
     backbone = f"run:{run_name}"
     heavy = in_turn(project, now=now, device=device)
     with progress(heavy) as report, Project.open(project) as opened:

@@ -1,5 +1,6 @@
 """The pretraining runs: runs, stop, clone-run, delete-run, merge-adapter."""
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,7 @@ def runs(
         str | None, typer.Argument(metavar="[RUN]", help="A run's name, to show its details.")
     ] = None,
 ) -> None:
-    """List the pretraining runs, or say all about one."""
+    """List the pretraining runs, or show one in detail."""
     from fewshot_lab.runs import find_run, list_runs
 
     if run is not None:
@@ -77,7 +78,7 @@ def clone_run(
     ] = None,
     detach: Detach = False,
 ) -> None:
-    """Train on the same images once more, with other values of the recipe."""
+    """Train on the same images again, with other values of the recipe."""
     from fewshot_lab.pretrain import check_recipe
     from fewshot_lab.runs import find_run, free_name, relaunch_run
 
@@ -115,7 +116,7 @@ def merge_adapter(
         ),
     ] = None,
 ) -> None:
-    """Put an adapter into the weights it was trained on: a backbone in one file."""
+    """Merge an adapter into the weights it was trained on: a backbone in one file."""
     from fewshot_lab.pretrain import merge_adapter as merge
 
     merge(adapter, out, base)
@@ -126,6 +127,8 @@ def merge_adapter(
 @app.command(name="pretrain-rank", hidden=True)
 def pretrain_rank(folder: Annotated[Path, typer.Argument()]) -> None:
     """Train a run's folder as one of its processes."""
+    # Else torch, which reads it when imported, writes pages of its own before our one sentence.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from fewshot_lab.runs import run_rank
 
     run_rank(folder)

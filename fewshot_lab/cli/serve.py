@@ -157,7 +157,7 @@ def jobs(
     project: ProjectName,
     stop: Annotated[str | None, option("Stop this one.", metavar="ID")] = None,
 ) -> None:
-    """List the long work of a project, the newest first."""
+    """List the jobs of a project, the newest first."""
     from dataclasses import asdict
 
     from fewshot_lab.jobs import list_jobs

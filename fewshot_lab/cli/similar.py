@@ -48,7 +48,7 @@ def neighbours(
     shard: Shard = None,
     no_bom: NoMark = False,
 ) -> None:
-    """Write the images most like each image, with their similarity; or those of a part of them."""
+    """Write the most similar images of each image, with their similarity; or for a part of them."""
     from fewshot_lab.export import write_neighbours
     from fewshot_lab.project import Project
 

@@ -171,7 +171,7 @@ def audit(
         ),
     ] = None,
 ) -> None:
-    """Show what the images drawn at random say of the classifier; draw more."""
+    """Show the accuracy on images drawn at random; draw more."""
     from fewshot_lab.project import Project
 
     with Project.open(project) as opened:

@@ -11,7 +11,7 @@ from fewshot_lab.embeddings.embeddings import Embeddings, open_embeddings
 from fewshot_lab.embeddings.index import EXACT_UP_TO, Index, build_index
 from fewshot_lab.embeddings.map_file import Map, load_map, make_map, map_stamp, save_map
 from fewshot_lab.embeddings.map_layout import Layout, pca_map, place_new
-from fewshot_lab.embeddings.neighbours import near_pairs, neighbour_graph
+from fewshot_lab.embeddings.neighbours import PairSearch, neighbour_graph
 from fewshot_lab.embeddings.pixel_copies import (
     COPY_SIDE,
     copies_by_block,

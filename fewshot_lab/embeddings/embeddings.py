@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
@@ -100,13 +101,10 @@ class Embeddings:
                 self._check(shard)
                 self._shards.append(shard)
                 # An image embedded by two processes at once counts once, as first found.
-                keep = []
-                for position, image_id in enumerate(shard.ids):
-                    if image_id not in row:
-                        row[image_id] = len(ids)
-                        ids.append(image_id)
-                        keep.append(position)
-                positions.append(np.array(keep, np.int32))
+                keep = {i: position for position, i in enumerate(shard.ids) if i not in row}
+                row.update(zip(keep, itertools.count(len(ids)), strict=False))
+                ids += keep
+                positions.append(np.array(list(keep.values()), np.int32))
                 shards.append(np.full(len(keep), len(self._shards) - 1, np.int32))
                 failed |= dict(shard.failed)
             added = len(ids) - len(self._ids)
@@ -171,15 +169,9 @@ class Embeddings:
 
         Images embedded by earlier versions have none: what needs them goes without.
         """
-        row: dict[str, npt.NDArray[np.float16]] = {}
-        with self._lock:
-            shards = list(self._shards)
-        for shard in reversed(shards):  # an image embedded twice counts as first found
-            if (table := shard.statistics()) is not None:
-                row.update(zip(shard.ids, table, strict=True))
-        if not ids or not all(image_id in row for image_id in ids):
+        if not all(map(self.contains, ids)):
             return None
-        return np.stack([row[image_id] for image_id in ids])
+        return self.vectors(ids).statistics()
 
 
 def open_embeddings(folder: Path) -> Embeddings:

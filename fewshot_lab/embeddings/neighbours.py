@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ REDUCED = 128
 ENOUGH = 0.95
 """Share of the nearest that an inverted file finds for the map."""
 _MOST, _PAIRS, _AT_ONCE = 512, 5_120_000, 64
+_BLOCK = 4096
 
 
 def neighbour_graph(
@@ -117,71 +119,114 @@ class Reduced:
         return out
 
 
-def near_pairs(
-    matrix: npt.NDArray[Any],
-    index: Index,
-    threshold: float,
-    progress: Progress = silent,
-    *,
-    whole: npt.NDArray[np.float32] | None = None,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Find the pairs of rows that are nearly the same, and how near each row's nearest is.
+class PairSearch:
+    """A search for the pairs of rows that are nearly the same, which can be stopped and go on.
 
     Parameters
     ----------
-    matrix
-        (n, d).
-    index
-        Over the same rows.
+    n
+        Rows.
     threshold
         Cosine from which two rows are a pair. Of a row with more than 512 such, the nearest 512
         are told: a thousand blank tiles hang together all the same. Of more than 10,000 rows
         fewer, as many as make five million in all, but 16 at least.
-    whole
-        (n, D), where the matrix has but the leading axes of it: what these find is compared by all.
-
-    Returns
-    -------
-    pairs : ndarray of int64, shape (p, 2)
-        Each pair once, the smaller row first, ascending.
-    cosines : ndarray of float32, shape (p,)
-    nearest : ndarray of float32, shape (n,)
-        Cosine of each row with the one most like it; -1 where there is no other.
     """
-    n = len(matrix)
-    left, right, cosines = [], [], []
-    highest = np.full(n, -1, np.float32)
-    most = min(n, int(np.clip(_PAIRS // max(n, 1), 16, _MOST)))
-    todo, k = np.arange(n, dtype=np.int32), min(n, most if most <= _AT_ONCE else 8)
-    # A row whose k finds are all close may have more: it is asked again for more.
-    while len(todo) and k > 0:
-        full = []
-        for start in range(0, len(todo), 4096):
-            rows = todo[start : start + 4096]
-            similarity, nearest = index.search(matrix[rows], k)
-            if whole is not None:
-                similarity = _cosines(whole, rows, nearest)
-            other = (nearest >= 0) & (nearest != rows[:, None])
-            highest[rows] = np.where(other, similarity, -1).max(axis=1, initial=-1)
-            close = similarity >= threshold
-            more = np.asarray((close & (nearest >= 0)).all(axis=1)) & (k < most)
-            # A row that is asked again brings these pairs again.
-            at, column = np.nonzero(close & other & ~more[:, None])
-            left.append(rows[at])
-            right.append(nearest[at, column].astype(np.int32))
-            cosines.append(similarity[at, column])
-            full.append(rows[more])
-            progress("near-duplicates", min(len(todo), start + 4096), len(todo))
-        todo = np.concatenate(full)
-        k = most if 16 * k > most else 8 * k
-    if not left:
-        return np.empty((0, 2), np.int64), np.empty(0, np.float32), highest
-    a, b = np.concatenate(left), np.concatenate(right)
-    # One number for a pair is sorted in a tenth of the time and memory of two.
-    keys = np.minimum(a, b).astype(np.int64) * n + np.maximum(a, b)
-    keys, first = np.unique(keys, return_index=True)
-    pairs = np.stack(np.divmod(keys, n), axis=1)
-    return pairs, np.minimum(np.concatenate(cosines)[first], np.float32(1)), highest
+
+    def __init__(self, n: int, threshold: float) -> None:
+        self._n, self._threshold = n, threshold
+        self._most = min(n, int(np.clip(_PAIRS // max(n, 1), 16, _MOST)))
+        self._k = min(n, self._most if self._most <= _AT_ONCE else 8)
+        self._todo = np.arange(n, dtype=np.int32)
+        self._again = np.empty(0, np.int32)
+        self._highest = np.full(n, -1, np.float32)
+        # One number for a pair is sorted in a tenth of the time and memory of two.
+        self._keys, self._cosines = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+
+    def steps(
+        self,
+        matrix: npt.NDArray[Any],
+        index: Index,
+        whole: npt.NDArray[np.float32] | None = None,
+        progress: Progress = silent,
+    ) -> Iterator[None]:
+        """Go on from where it is, some thousand rows at a time.
+
+        Parameters
+        ----------
+        matrix
+            (n, d).
+        index
+            Over the same rows.
+        whole
+            (n, D), where the matrix has but the leading axes of it: what these find is compared
+            by all.
+        """
+        # A row whose k finds are all close may have more: it is asked again for more.
+        while len(self._todo):
+            total = len(self._todo)
+            while len(self._todo):
+                self._look(self._todo[:_BLOCK], matrix, index, whole)
+                progress("near-duplicates", total - len(self._todo), total)
+                yield
+            self._todo, self._again = self._again, self._todo
+            self._k = self._most if 16 * self._k > self._most else 8 * self._k
+
+    def _look(
+        self,
+        rows: npt.NDArray[np.int32],
+        matrix: npt.NDArray[Any],
+        index: Index,
+        whole: npt.NDArray[np.float32] | None,
+    ) -> None:
+        similarity, nearest = index.search(matrix[rows], self._k)
+        if whole is not None:
+            similarity = _cosines(whole, rows, nearest)
+        other = (nearest >= 0) & (nearest != rows[:, None])
+        self._highest[rows] = np.where(other, similarity, -1).max(axis=1, initial=-1)
+        close = similarity >= self._threshold
+        more = np.asarray((close & (nearest >= 0)).all(axis=1)) & (self._k < self._most)
+        # A row that is asked again brings these pairs again.
+        at, column = np.nonzero(close & other & ~more[:, None])
+        a, b = rows[at].astype(np.int64), nearest[at, column]
+        self._keys.append(np.minimum(a, b) * self._n + np.maximum(a, b))
+        self._cosines.append(similarity[at, column])
+        self._again = np.concatenate([self._again, rows[more]])
+        self._todo = self._todo[len(rows) :]
+
+    def pairs(
+        self,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return what was found so far.
+
+        Returns
+        -------
+        pairs : ndarray of int64, shape (p, 2)
+            Each pair once, the smaller row first, ascending.
+        cosines : ndarray of float32, shape (p,)
+        nearest : ndarray of float32, shape (n,)
+            Cosine of each row with the one most like it; -1 where there is no other.
+        """
+        keys, first = np.unique(np.concatenate(self._keys), return_index=True)
+        cosines = np.minimum(np.concatenate(self._cosines)[first], np.float32(1))
+        return np.stack(np.divmod(keys, max(self._n, 1)), axis=1), cosines, self._highest
+
+    def state(self) -> dict[str, Any]:
+        """Return all that it takes to go on."""
+        return {
+            "k": np.array(self._k),
+            "todo": self._todo,
+            "again": self._again,
+            "highest": self._highest,
+            "keys": np.concatenate(self._keys),
+            "cosines": np.concatenate(self._cosines),
+        }
+
+    def go_on(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take up what :meth:`state` returned of a search of the same rows."""
+        self._k = int(state["k"])
+        self._todo, self._again = state["todo"], state["again"]
+        self._highest = state["highest"]
+        self._keys, self._cosines = [state["keys"]], [state["cosines"]]
 
 
 def _cosines(

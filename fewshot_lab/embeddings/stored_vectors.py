@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,17 @@ class StoredVectors:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def at(self, rows: npt.NDArray[Any]) -> StoredVectors:
-        """Return those rows, by number or as a mask, and read none."""
+    @property
+    def mark(self) -> str:
+        """What they are known by: a shard has a name of its own, and is never changed."""
+        digest = blake2b(
+            "\n".join(shard.path.name for shard in self._shards).encode(), digest_size=16
+        )
+        digest.update(self.shard.tobytes() + self.position.tobytes())
+        return digest.hexdigest()
+
+    def at(self, rows: slice | npt.NDArray[Any]) -> StoredVectors:
+        """Return those rows, by slice, by number or as a mask, and read none."""
         return StoredVectors(self._shards, self.shard[rows], self.position[rows], self.shape[1])
 
     def __getitem__(self, rows: slice | npt.NDArray[Any]) -> npt.NDArray[np.float16]:
@@ -54,17 +64,32 @@ class StoredVectors:
         FewshotLabError
             Where a file is gone, or shorter than it was.
         """
-        shard, position = self.shard[rows], self.position[rows]
-        out = np.empty((len(shard), self.shape[1]), np.float16)
-        order = np.lexsort((position, shard))
-        starts = np.flatnonzero(np.diff(shard[order], prepend=-1))
-        for own in np.split(order, starts[1:]) if len(order) else []:
-            source = self._shards[shard[own[0]]]
+        some = self.at(rows)
+        out = np.empty(some.shape, np.float16)
+        for source, own, position in some._by_shard():
             try:
-                source.read_into(out, own, position[own])
+                source.read_into(out, own, position)
             except (OSError, EOFError):
                 raise FewshotLabError(
                     f"{source.path} was removed or changed while it was in use. Embed the images "
                     "again: only those whose embeddings are missing take time."
                 ) from None
         return out
+
+    def statistics(self) -> npt.NDArray[np.float16] | None:
+        """Return the pictures' statistics (n, s), read into memory; None where one has none."""
+        out: npt.NDArray[np.float16] | None = None
+        for source, own, position in self._by_shard():
+            if (table := source.statistics()) is None:
+                return None
+            if out is None:
+                out = np.empty((len(self), table.shape[1]), np.float16)
+            out[own] = table[position]
+        return out
+
+    def _by_shard(self) -> Iterator[tuple[Shard, npt.NDArray[np.intp], npt.NDArray[np.int32]]]:
+        """Yield each shard with the rows that lie in it, and their ascending places there."""
+        order = np.lexsort((self.position, self.shard))
+        starts = np.flatnonzero(np.diff(self.shard[order], prepend=-1))
+        for own in np.split(order, starts[1:]) if len(order) else []:
+            yield self._shards[self.shard[own[0]]], own, self.position[own]

@@ -167,10 +167,9 @@ def _telling(result: Confounding) -> str:
     column, noun = result.column, result.noun
     unseen = "images" if noun == "image" else f"images of {noun}s"
     text = (
-        f"A simple classifier (a linear probe) tells the {column} right in "
-        f"{_between(probe.balanced_accuracy)} of {unseen} that it did not see; chance, knowing the "
-        "class alone, does in "
-        f"{percent(probe.chance)}"
+        f"A simple classifier (a linear probe) recognises the {column} in "
+        f"{_between(probe.balanced_accuracy)} of {unseen} that it did not see; by chance, knowing "
+        f"only the class, in {percent(probe.chance)}"
     )
     if "telling" in result.named:
         return f"{text}."
@@ -249,7 +248,7 @@ def _one_sided(result: Confounding, each: Any, classes: Sequence[str]) -> str:
             "labelled images)"
         )
     if not each.certain:
-        return f"{what}; so few may be so by chance. Label {name} elsewhere to know."
+        return f"{what}; with so few this may be chance. Label {name} elsewhere to find out."
     return (
         f"{what}: whether the classifier knows the class or the {result.column} cannot be told. "
         f"Label {name} elsewhere, or {value} images of other classes."
@@ -265,8 +264,8 @@ def _notes(result: Confounding) -> list[str]:
         some = ", ".join(f"{v.name} ({v.images})" for v in few[:5])
         more = f" and {len(few) - 5} more" if len(few) > 5 else ""
         notes.append(
-            f"Too few labelled images to say anything of {some}{more}: left out. "
-            f"{FEWEST} are needed."
+            f"Too few labelled images to say anything about {some}{more}: left out. {FEWEST} are "
+            "needed."
         )
     if result.spread_groups:
         have = f"{noun} has" if result.spread_groups == 1 else f"{noun}s have"

@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
 
+if TYPE_CHECKING:
+    from fewshot_lab.store import ImageColumns
+
 KINDS = ("import", "column", "pattern", "none")
 NOUNS = ("patient", "slide", "video", "case")
-
-
-class Row(Protocol):
-    """What is read of an image: :class:`fewshot_lab.store.ImageRow`."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-
-    @property
-    def path(self) -> str:
-        """Relative to what was imported."""
-
-    @property
-    def group(self) -> str | None:
-        """The group that came with it."""
-
-    @property
-    def meta(self) -> Mapping[str, str | float]:
-        """Further columns."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +61,7 @@ def noun_of(name: str) -> str:
     return next((noun for noun in NOUNS if noun in plain), "group")
 
 
-def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
+def group_keys(images: ImageColumns, rule: GroupRule) -> list[str | None]:
     """Return the group of each image by a rule; None where it has none.
 
     Raises
@@ -87,15 +70,15 @@ def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
         For an expression that cannot be read, or a column that no image has.
     """
     if rule.kind == "none":
-        return [None] * len(rows)
+        return [None] * len(images)
     if rule.kind == "import":
-        return [row.group or None for row in rows]
+        return [group or None for group in images.groups]
     if rule.kind == "column":
-        if not any(rule.value in row.meta for row in rows):
-            known = sorted({name for row in rows for name in row.meta})
+        if not any(rule.value in meta for meta in images.metas):
+            known = sorted({name for meta in images.metas for name in meta})
             choice = f"there are: {', '.join(known)}" if known else "the images have none"
             raise FewshotLabError(f"No image has a column {rule.value!r}; {choice}.")
-        return [_key(row.meta.get(rule.value)) for row in rows]
+        return [_key(meta.get(rule.value)) for meta in images.metas]
     if rule.kind == "pattern":
         try:
             pattern = re.compile(rule.value)
@@ -105,7 +88,7 @@ def group_keys(rows: Sequence[Row], rule: GroupRule) -> list[str | None]:
             ) from None
         if not rule.value:
             raise FewshotLabError("Give an expression that finds the group in a file's path.")
-        matches = (pattern.search(row.path) for row in rows)
+        matches = map(pattern.search, images.paths)
         return [None if m is None else (m[1] if pattern.groups else m[0]) or None for m in matches]
     raise FewshotLabError(f"{rule.kind!r} is not a source of groups: {', '.join(KINDS)}.")
 
@@ -165,7 +148,7 @@ class GroupPreview:
         }
 
 
-def preview_groups(rows: Sequence[Row], rule: GroupRule) -> GroupPreview:
+def preview_groups(images: ImageColumns, rule: GroupRule) -> GroupPreview:
     """Return what a rule would make of the images; nothing is changed.
 
     Raises
@@ -173,11 +156,11 @@ def preview_groups(rows: Sequence[Row], rule: GroupRule) -> GroupPreview:
     FewshotLabError
         As :func:`group_keys`.
     """
-    keys = group_keys(rows, rule)
+    keys = group_keys(images, rule)
     counts = Counter(key for key in keys if key is not None)
-    without = [row.path for row, key in zip(rows, keys, strict=True) if key is None]
-    spots = np.unique(np.linspace(0, max(len(rows) - 1, 0), min(len(rows), 8)).astype(int))
-    n, g = len(rows), len(counts)
+    without = [path for path, key in zip(images.paths, keys, strict=True) if key is None]
+    n, g = len(images), len(counts)
+    spots = np.unique(np.linspace(0, max(n - 1, 0), min(n, 8)).astype(int))
     noun = rule.noun
     sentence = f"{plural(g, noun)} in {plural(n, 'image')}"
     if g:
@@ -203,7 +186,7 @@ def preview_groups(rows: Sequence[Row], rule: GroupRule) -> GroupPreview:
         len(without),
         g,
         sum(size == 1 for size in counts.values()),
-        tuple((rows[i].path, keys[i]) for i in spots),
+        tuple((images.paths[i], keys[i]) for i in spots),
         tuple(largest),
         tuple(without[:8]),
         sentence + ".",

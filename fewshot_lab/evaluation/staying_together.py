@@ -72,12 +72,11 @@ def together(
     for position in np.flatnonzero(key >= 0).tolist():
         holds.setdefault(int(code[position]), {})[str(keys[position])] = None
     names = tuple(
-        " + ".join(holds[c])
-        if c in holds
-        else (f"image:{ids[first[c]]}" if size[c] == 1 else f"near:{ids[first[c]]}")
-        for c in range(count)
+        " + ".join(holds[c]) if c in holds else f"{'image' if alone else 'near'}:{ids[at]}"
+        for c, (at, alone) in enumerate(zip(first.tolist(), (size == 1).tolist(), strict=True))
     )
-    named = np.array([c in holds for c in range(count)], dtype=bool)
+    named = np.zeros(count, dtype=bool)
+    named[list(holds)] = True
     return Together(code, names, named, apart)
 
 

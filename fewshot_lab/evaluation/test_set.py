@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation.group_rules import Row
+
+if TYPE_CHECKING:
+    from fewshot_lab.store import ImageColumns
 
 KINDS = ("auto", "column", "folder", "none")
 COLUMNS = ("split", "set", "subset", "partition")
@@ -61,7 +62,7 @@ class TestRule:
         }
 
 
-def test_rows(rows: Sequence[Row], rule: TestRule) -> tuple[NDArray[np.bool_], str]:
+def test_rows(images: ImageColumns, rule: TestRule) -> tuple[NDArray[np.bool_], str]:
     """Return which images are the test set, and by what; "" where there is none.
 
     A rule that would make all images test images makes none.
@@ -71,41 +72,43 @@ def test_rows(rows: Sequence[Row], rule: TestRule) -> tuple[NDArray[np.bool_], s
     FewshotLabError
         For a rule that can find nothing.
     """
-    is_test, by = np.zeros(len(rows), dtype=bool), ""
+    metas = images.metas
+    is_test, by = np.zeros(len(images), dtype=bool), ""
     if rule.kind == "column":
-        if not any(rule.column in row.meta for row in rows):
+        if not any(rule.column in meta for meta in metas):
             raise FewshotLabError(f"No image has a column {rule.column!r}.")
-        is_test = _by_column(rows, rule.column, (rule.value.casefold(),))
+        is_test = _by_column(metas, rule.column, (rule.value.casefold(),))
         by = f"column {rule.column} = {rule.value}"
     elif rule.kind == "folder":
-        is_test, by = _by_folder(rows, rule.folder), f"folder {rule.folder}"
+        is_test, by = _by_folder(images.paths, rule.folder), f"folder {rule.folder}"
     elif rule.kind == "auto":
-        names = dict.fromkeys(name for row in rows for name in row.meta)
+        names = dict.fromkeys(name for meta in metas for name in meta)
         column = next((name for name in names if name.casefold() in COLUMNS), None)
         if column is not None:
-            is_test, by = _by_column(rows, column, VALUES), f"column {column} = test"
+            is_test, by = _by_column(metas, column, VALUES), f"column {column} = test"
         if not is_test.any() or is_test.all():
-            is_test, by = _by_folder(rows, "test"), "folder test"
+            is_test, by = _by_folder(images.paths, "test"), "folder test"
         if is_test.all():
-            is_test = np.zeros(len(rows), dtype=bool)
+            is_test = np.zeros(len(images), dtype=bool)
     elif rule.kind != "none":
         raise FewshotLabError(f"{rule.kind!r} is not a source of a test set: {', '.join(KINDS)}.")
-    if len(rows) and is_test.all():
+    if len(images) and is_test.all():
         raise FewshotLabError("All images would be test images: none would be left to learn from.")
     return is_test, by if is_test.any() else ""
 
 
-def _by_column(rows: Sequence[Row], column: str, values: tuple[str, ...]) -> NDArray[np.bool_]:
-    cells = (str(row.meta.get(column, "")).strip().casefold() for row in rows)
-    return np.fromiter((value in values for value in cells), dtype=bool, count=len(rows))
+def _by_column(
+    metas: Sequence[Mapping[str, Any]], column: str, values: tuple[str, ...]
+) -> NDArray[np.bool_]:
+    cells = (str(meta.get(column, "")).strip().casefold() for meta in metas)
+    return np.fromiter((value in values for value in cells), dtype=bool, count=len(metas))
 
 
-def _by_folder(rows: Sequence[Row], folder: str) -> NDArray[np.bool_]:
+def _by_folder(paths: Sequence[str], folder: str) -> NDArray[np.bool_]:
     wanted = folder.strip("/").casefold()
-    is_inside = (
-        wanted in (part.casefold() for part in PurePosixPath(row.path).parts[:-1]) for row in rows
-    )
-    return np.fromiter(is_inside, dtype=bool, count=len(rows))
+    folders = [path.rpartition("/")[0] for path in paths]
+    inside = {each: bool(wanted) and wanted in each.casefold().split("/") for each in set(folders)}
+    return np.fromiter(map(inside.__getitem__, folders), dtype=bool, count=len(paths))
 
 
 test_rows.__test__ = False  # type: ignore[attr-defined]

@@ -106,6 +106,7 @@ def _figures(figures: TestFigures, names: dict[int, str], noun: str = "group") -
         },
         "n": figures.n,
         "independent": figures.groups,
+        "labels_until_narrow": figures.until_narrow,
     }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.cells import text_row
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore, TrainedClassifier
 
 LOG = "log"
+BLOCK = 4096
 LABEL_COLUMNS = ("image", "path", "label", "kind", "annotator", "time", "split", "machine")
 OPINION_COLUMNS = (
     "image",
@@ -67,17 +69,16 @@ def label_table(rows: Iterable[dict[str, Any]], log: str) -> str:
 
 def label_rows(
     project: ProjectCore, at: int | datetime | None = None, *, include_unlabelled: bool = False
-) -> list[dict[str, Any]]:
-    """Return a row per file with its split: see :func:`labels_csv`."""
-    rows = project.store.export_labels(at, include_unlabelled=include_unlabelled)
+) -> Iterator[dict[str, Any]]:
+    """Yield a row per file with its split: see :func:`labels_csv`."""
     test = project.splits.test_ids()
-    held = project.splits.held_out({row["image"] for row in rows if row["split"] == "audit"})
-    for row in rows:
+    held = project.splits.held_out(project.store.audit_ids_at(at))
+    for row in project.store.iter_labels(at, include_unlabelled=include_unlabelled):
         if row["image"] in test:
             row["split"] = "test"
         elif row["split"] == "train" and row["image"] in held:
             row["split"] = "held out"
-    return rows
+        yield row
 
 
 def opinions_csv(project: ProjectCore, *, at: int | datetime | None = None) -> str:
@@ -148,37 +149,44 @@ def predictions_csv(project: ProjectCore, *, classifier: TrainedClassifier | Non
     """
     if classifier is None:
         classifier = project.fit()
-    predicted = predicted_classes(project, classifier)
+    return as_csv((*PREDICTION_COLUMNS, LOG), _with_predictions(project, classifier))
+
+
+def _with_predictions(
+    project: ProjectCore, classifier: TrainedClassifier
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of :func:`predictions_csv`, predicting some thousand at a time."""
     trained, log = set(classifier.training.ids), str(project.store.log_head())
-    rows = []
-    for row in label_rows(project, include_unlabelled=True):
-        name, probability = predicted.get(row["image"], ("", None))
-        rows.append(
-            {
+    rows = label_rows(project, include_unlabelled=True)
+    embeddings = project.require_embeddings()
+    while some := list(islice(rows, BLOCK)):
+        ids = [row["image"] for row in some if embeddings.contains(row["image"])]
+        predicted = predicted_classes(project, classifier, ids)
+        for row in some:
+            name, probability = predicted.get(row["image"], ("", None))
+            yield {
                 **row,
                 "predicted": name,
                 "probability": "" if probability is None else f"{probability:.6f}",
                 "is_training": _truth(row["image"] in trained),
                 LOG: log,
             }
-        )
-    return as_csv((*PREDICTION_COLUMNS, LOG), rows)
 
 
 def predicted_classes(
-    project: ProjectCore, classifier: TrainedClassifier
+    project: ProjectCore, classifier: TrainedClassifier, ids: Sequence[str] | None = None
 ) -> dict[str, tuple[str, float]]:
-    """Return the class that is predicted for each embedded image, and its probability."""
+    """Return the predicted class of embedded images and its probability; of all by default."""
     from fewshot_lab.evaluation import choose
     from fewshot_lab.project import costs_of
 
     costs = costs_of(project, classifier.fitted.class_ids)
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     class_names = [names[int(i)] for i in classifier.fitted.class_ids]
-    ids = list(project.require_embeddings().ids)
+    ids = list(project.require_embeddings().ids if ids is None else ids)
     predicted: dict[str, tuple[str, float]] = {}
-    for start in range(0, len(ids), 4096):
-        part = ids[start : start + 4096]
+    for start in range(0, len(ids), BLOCK):
+        part = ids[start : start + BLOCK]
         probabilities = classifier.probabilities(part)
         best = choose(probabilities, costs)
         for image_id, row, column in zip(part, probabilities, best.tolist(), strict=True):

@@ -51,7 +51,7 @@ def list_archive(archive: zipfile.ZipFile, size: int) -> ArchiveListing:
     listing = ArchiveListing()
     if sum(entry.compress_size for entry in archive.infolist()) > size:
         raise FewshotLabError(
-            "The ZIP is not sound: its entries overlap, as in a decompression bomb."
+            "The ZIP is not valid: its entries overlap, as in a decompression bomb."
         )
     for entry in archive.infolist():
         path = _name(entry)

@@ -58,11 +58,16 @@ def read_table(file: Path) -> tuple[list[str], list[list[str]]]:
     Raises
     ------
     FewshotLabError
-        Where the file cannot be read as a CSV.
+        Where the file cannot be read as a CSV, or has no header.
     """
     rows = [row for _, row in read_rows(file)]
     if not rows:
         raise FewshotLabError(f"{file.name} is not a CSV with a header line.")
+    if image := next((cell for cell in rows[0] if has_picture_suffix(cell.strip())), None):
+        raise FewshotLabError(  # it would be lost without a word
+            f"{file.name} has no header, its first line names the image {image.strip()}: put a "
+            "line with the columns' names above it, such as file,label."
+        )
     header = _distinct([name.strip() for name in rows[0]])
     width = len(header)
     return header, [(row + [""] * width)[:width] for row in rows[1:]]

@@ -33,5 +33,5 @@ def change_spec(folder: Path, **facts: Any) -> None:
     except OSError as error:
         raise FewshotLabError(
             f"{folder / SPEC} could not be written ({error.strerror}): make room on its disk, or "
-            "see that it may be written to."
+            "make it writable."
         ) from error

@@ -54,8 +54,7 @@ def look_at(project: ProjectCore, old: Images | None) -> Images | None:
     now = time.monotonic()
     if embeddings is None or not len(embeddings.ids):
         return None
-    ids = embeddings.ids
-    key = (embeddings.fingerprint, len(ids))
+    key = (embeddings.fingerprint, len(embeddings.ids))
     revision = project.splits.revision
     if old is not None and old.key == key:
         if old.revision == revision:
@@ -64,12 +63,12 @@ def look_at(project: ProjectCore, old: Images | None) -> Images | None:
         return replace(old, revision=revision, pool=pool, **_together(project, old.ids))
     if old is not None and old.key[0] == key[0] and now - old.built < PAUSE:
         return old
+    _ = project.splits.grouping  # first: the pool's test set follows from the rows it reads
     pool = project.pool
     _ = pool.levelled, pool.finals  # made now, while nobody waits for a fit
-    count = len(pool)
-    ids = list(ids[:count])
+    ids = list(embeddings.ids[: len(pool)])
     return Images(
-        (key[0], count), ids, pool, built=now, revision=revision, **_together(project, ids)
+        (key[0], len(ids)), ids, pool, built=now, revision=revision, **_together(project, ids)
     )
 
 

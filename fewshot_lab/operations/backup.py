@@ -26,8 +26,9 @@ from fewshot_lab.version import __version__
 FORMAT = 1
 MANIFEST = "backup.json"
 SUFFIX = ".fewshot.zip"
-LEFT_OUT = {"uploads", "fetched", "jobs", "trials"}
-"""Folders of a project that are of the moment: drops, fetches, logs of jobs, comparisons."""
+LEFT_OUT = {"uploads", "fetched", "jobs", "trials", "pools"}
+"""Folders of a project that are of the moment: drops, fetches, logs of jobs, comparisons; and
+what a restart would have to compute anew."""
 BLOCK = 2**20
 
 

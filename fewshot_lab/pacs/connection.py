@@ -132,8 +132,8 @@ class Pacs:
             raise PacsError(nonsense) from None
         except exceptions.Timeout:
             raise PacsError(
-                f"{self.name} did not answer within {self._seconds} s: try again later, or have "
-                f"{TIMEOUT} raised."
+                f"{self.name} did not answer within {self._seconds} s: try again later, or raise "
+                f"{TIMEOUT}."
             ) from None
         except exceptions.HTTPError as error:
             raise self._refusal(error) from None
@@ -152,7 +152,7 @@ class Pacs:
         if status in (401, 403):
             return PacsError(f"{self.name} refuses the token; check {TOKEN}.", status)
         if status == 404:
-            return PacsError(f"{self.name} knows nothing at this address or by this uid.", status)
+            return PacsError(f"{self.name} has nothing at this address or with this uid.", status)
         return PacsError(f"{self.name} answered with an error (HTTP {status}).", status)
 
 

@@ -262,7 +262,7 @@ class _Fetch(Scan):
             if not alone or error.status is None or error.status in (401, 403):
                 self.failure = True
                 raise PacsError(
-                    f"{error} What came until then is kept; fetching again goes on."
+                    f"{error} What was fetched is kept; fetch again to continue."
                 ) from None
             raise
 

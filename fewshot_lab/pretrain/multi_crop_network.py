@@ -196,7 +196,7 @@ def student_and_teacher(
         _drop_paths(student.backbone, recipe.drop_path)
     if recipe.gradient_checkpointing:
         if not hasattr(student.backbone, "set_grad_checkpointing"):
-            raise FewshotLabError(f"{start.architecture} knows no gradient checkpointing.")
+            raise FewshotLabError(f"{start.architecture} does not support gradient checkpointing.")
         student.backbone.set_grad_checkpointing(True)  # type: ignore[operator]
     if recipe.channels_last:
         student.to(memory_format=torch.channels_last)

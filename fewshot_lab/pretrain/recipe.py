@@ -98,13 +98,13 @@ class Recipe:
     adaptive_clip: float = value(
         0.0, "Greatest gradient of a unit, as part of its weights' norm; 0 for no limit.", 0
     )
-    frozen_last_layer_steps: int = value(0, "Steps in which the last layer rests.", 0)
-    head_only_steps: int = value(0, "First steps, in which the backbone rests.", 0)
-    frozen_stages: int = value(0, "Stages at the input that stay as they were, stem included.", 0)
+    frozen_last_layer_steps: int = value(0, "Steps in which the last layer is frozen.", 0)
+    head_only_steps: int = value(0, "First steps, in which the backbone is frozen.", 0)
+    frozen_stages: int = value(0, "Frozen stages at the input, stem included.", 0)
     drop_path: float = value(0.0, "Stochastic depth of the student.", 0, 0.9)
     adapt: str = value(
         "none",
-        "For transformers: their weights rest, and few added ones learn.",
+        "For transformers: the weights stay frozen, and few added ones are trained.",
         choices=("none", "lora", "apla"),
     )
     adapt_rank: int = value(

@@ -250,7 +250,7 @@ def _learning(chosen: Choices, case: _Case, batch: int, steps: int) -> None:
 
 def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
     """Choose what rests, and for how long."""
-    adapted = chosen.take("adapt", "none", "All of it is to learn; lora or apla save memory.")
+    adapted = chosen.take("adapt", "none", "Everything is trained; lora or apla save memory.")
     rank, why = (0, "All outputs of the projections.") if adapted == "apla" else (16, "Usual.")
     chosen.take("adapt_rank", rank, why)
     frozen = round(min(per_epoch, 0.1 * steps))
@@ -258,23 +258,23 @@ def _rest(chosen: Choices, case: _Case, per_epoch: float, steps: int) -> None:
     few = min(500, steps // 10)
     stages = 0
     if case.scratch:
-        head_only, why, why_stages = 0, "Nothing to protect.", "All of it is to be learnt."
+        head_only, why, why_stages = 0, "Nothing to protect.", "Everything is trained."
     elif adapted != "none":
         head_only, why = few, "A new head learns alone first."
-        why_stages = "All weights rest as it is."
+        why_stages = "All weights are frozen already."
     elif case.head:
         head_only, why = 0, "The head is not new."
         why_stages = "Backbone and head already fit each other."
     elif case.taught and not case.on_gpu and not case.network.transformer:
         # As measured on blood cells.
-        head_only, why = 0, "The first stages rest instead."
+        head_only, why = 0, "The first stages are frozen instead."
         stages = min(4, case.network.stages // 2)
         why_stages = "They see edges and colours, which ImageNet taught well; a third faster."
     else:
         # As users of DINOv2 found: facebookresearch/dinov2, issue 204.
         head_only = few
         why = "A new head learns alone first: its first gradients would spoil good weights."
-        why_stages = "All of them are to learn."
+        why_stages = "All of them are trained."
     chosen.take("head_only_steps", head_only, why)
     chosen.take("frozen_stages", stages, why_stages)
 

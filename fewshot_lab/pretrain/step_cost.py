@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from fewshot_lab.allocator import freed_memory_kept
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import read_json, write_json
 from fewshot_lab.home import RUNS, home
@@ -32,7 +33,7 @@ _STEP_SECONDS = 4.0
 _STEADY = 0.05
 """Standard error of the mean of the steps' seconds, as a part of it, that is sure enough."""
 _FRESH_SECONDS = 3600.0
-_VERSION = 1
+_VERSION = 2
 
 # What a measured step does not depend on: how many there are, how they learn, when one looks.
 _COST_NOTHING = {
@@ -222,7 +223,8 @@ def _main() -> None:
     asked = json.load(sys.stdin)
     try:
         recipe = Recipe.from_dict(asked.pop("recipe"))
-        answer = asdict(measure(recipe, **asked))
+        with freed_memory_kept():  # as in a run
+            answer = asdict(measure(recipe, **asked))
     except FewshotLabError as error:
         answer = {"error": str(error)}
     sys.stdout.write(json.dumps(answer) + "\n")

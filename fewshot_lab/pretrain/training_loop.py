@@ -157,7 +157,7 @@ def _train(
         prefetch_factor=4 if workers else None,
         # Of its own: else each resume would draw one more number from the one of drop path.
         generator=torch.Generator(),
-        worker_init_fn=lambda _: leave_to_parent(),
+        worker_init_fn=leave_to_parent,
     )
     batches = iter(loader)
     cadence = Cadence(recipe)

@@ -103,14 +103,13 @@ class Assignment:
     def _lots(self) -> tuple[Lots, dict[str, int]]:
         from fewshot_lab.evaluation import group_keys
 
-        ids = self._project.store.ids()
-        key = (len(ids), self._project.splits.revision)
+        key = (len(self._project.store.ids()), self._project.splits.revision)
         with self._lock:
             if self._drawn is None or self._drawn[0] != key:
-                rows = {row.id: row for row in self._project.store.images()}
-                keys = group_keys([rows[i] for i in ids], self._project.splits.rule)
-                lots = Lots(ids, keys)
-                self._drawn = (key, lots, {image_id: at for at, image_id in enumerate(ids)})
+                images = self._project.store.image_columns()
+                keys = group_keys(images, self._project.splits.rule)
+                lots = Lots(images.ids, keys)
+                self._drawn = (key, lots, {image_id: at for at, image_id in enumerate(images.ids)})
             return self._drawn[1], self._drawn[2]
 
     def duties(self, team: Team, annotator: str) -> Duties:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.files import keep_if_possible
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.going_on import UNREADABLE, take_steps
 from fewshot_lab.project.split_settings import changed
 
 if TYPE_CHECKING:
     from fewshot_lab.project.base import ProjectFolder
 
 EVERY = 256
-KEPT_EVERY = 60.0
-"""Seconds of work that a killed process loses."""
 PICTURES = 131_072
 """Grey pictures (4 kB each) held in memory while they are compared."""
 
@@ -61,8 +59,10 @@ class Copies:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the pairs of image ids that were found so far."""
-        record = self._read()
-        return [(record.ids[a], record.ids[b]) for a, b in _together(record.pairs).tolist()]
+        with suppress(*UNREADABLE), self._file.open("rb") as stream, np.load(stream) as kept:
+            if len(rows := _together([kept["pairs"]])):
+                return [(a, b) for a, b in kept["ids"][rows].tolist()]
+        return []
 
     def compare(self, progress: Progress = silent) -> None:
         """Look for copies among the images that have a thumbnail and were not looked at yet.
@@ -78,14 +78,10 @@ class Copies:
         ]
         if not new and record.compared == len(record.ids):
             return
-        kept_at = time.monotonic()
         try:
-            for _ in self._steps(record, new, progress):
-                if time.monotonic() - kept_at > KEPT_EVERY:
-                    self._keep(record)
-                    kept_at = time.monotonic()
-        finally:
+            take_steps(self._steps(record, new, progress), lambda: self._keep(record))
             self._keep(record)
+        finally:
             if any(len(pairs) for pairs in record.pairs[1:]):
                 changed(self._project.store)
 
@@ -143,7 +139,7 @@ class Copies:
                 # Earlier versions kept a record only once all of it was compared.
                 compared = int(kept["compared"]) if "compared" in kept else len(ids)
                 return _Record(ids, kept["descriptions"], compared, [kept["pairs"]])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except UNREADABLE:
             return _Record([], np.empty((0, 100), np.float16), 0, [np.empty((0, 2), np.int64)])
 
 

@@ -63,8 +63,8 @@ def set_error_costs(project: ProjectFolder, costs: Sequence[ErrorCost]) -> None:
             )
         if not 0 < each.times <= MOST:
             raise FewshotLabError(
-                f"{each.times:g} times worse is not a cost: give a number above 0, at most "
-                f"{MOST:g} at most."
+                f"{each.times:g} times worse is not a cost: give a number above 0 "
+                f"and at most {MOST:g}."
             )
     if len({(each.true, each.called) for each in costs}) < len(costs):
         raise FewshotLabError("One error has two costs: give each once.")

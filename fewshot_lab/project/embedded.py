@@ -184,7 +184,7 @@ class EmbeddedProject(ProjectFolder):
         """The pool and its index, as they were made last."""
         from fewshot_lab.project.kept_pool import KeptPool
 
-        return KeptPool(self.store)
+        return KeptPool(self.store, self.folder / "pools")
 
     @property
     def pool(self) -> Pool:

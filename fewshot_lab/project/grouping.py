@@ -119,6 +119,8 @@ class Grouping:
 
     def rows(self, ids: Iterable[str]) -> NDArray[np.int64]:
         """Return the row of each image, -1 for one that the project does not have."""
+        if ids == self.ids:
+            return np.arange(len(self.ids))
         return np.array([self.row.get(i, -1) for i in ids], dtype=np.int64)
 
     def codes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -128,23 +130,24 @@ class Grouping:
 
     def groups_of(self, ids: Sequence[str]) -> NDArray[np.object_] | None:
         """Return the name of what each image stays together with; None where all stand alone."""
-        code = self.joined.code[[self.row[i] for i in ids]]
+        code = self.joined.code[self.rows(ids)]
         size = np.bincount(self.joined.code, minlength=len(self.joined.names))
         if not (self.joined.named[code] | (size[code] > 1)).any():
             return None
-        return np.array([self.joined.names[c] for c in code], dtype=object)
+        return np.array(self.joined.names, dtype=object)[code]
 
-    def in_named_group(self, ids: Sequence[str]) -> NDArray[np.bool_]:
-        """Return which images have a group by the rule, not only near-duplicates (n,)."""
-        rows = self.rows(ids)
+    def in_named_group(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which images have a group by the rule, not only near-duplicates (m,)."""
         if not len(self.ids):
-            return np.zeros(len(ids), dtype=bool)
+            return np.zeros(len(rows), dtype=bool)
         return np.where(rows < 0, False, self.joined.named[self.joined.code[rows]])
 
-    def apart_pairs(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        """Return the near-duplicates of different groups that are not joined, as positions."""
+    def apart_pairs(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return which of some images (m,) are near-duplicates of different groups, not joined.
+
+        As positions (p, 2) among them.
+        """
         place = np.full(len(self.ids), -1, np.int64)
-        rows = self.rows(ids)
         place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
         pairs = place[self.apart]
         return np.asarray(pairs[(pairs >= 0).all(axis=1)])
@@ -212,7 +215,10 @@ def group(
     videos = {video: number for number, video in enumerate(dict.fromkeys(video_of.values()))}
     video = np.array([videos[video_of[i]] if i in video_of else -1 for i in ids], np.int64)
     close = near.copies | (near.cosines >= limit.value)
-    place = np.array([row.get(i, -1) for i in near.ids], np.int64)
+    if near.ids == ids:
+        place = np.arange(n)
+    else:
+        place = np.array([row.get(i, -1) for i in near.ids], np.int64)
     pair_rows = place[near.pairs[close]]
     a, b = pair_rows.T
     asked = (a >= 0) & (b >= 0) & ((video[a] < 0) | (video[a] != video[b]))

@@ -86,11 +86,12 @@ class KeptIndex:
         return self._reduction
 
     def _learn(self) -> Reduction:
-        from fewshot_lab.classifiers import Reduction
+        from fewshot_lab.classifiers import Pool
 
         rows = np.array([k for k, i in enumerate(self._ids) if i not in self._apart], np.int64)
         rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)]
-        return Reduction.of(self._embeddings.vectors()[rows], self._embeddings.parts)
+        X = self._embeddings.vectors()[rows]
+        return Pool(X, parts=self._embeddings.parts).view.reduction
 
     @property
     def index(self) -> StoredIndex:

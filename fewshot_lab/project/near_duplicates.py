@@ -1,11 +1,13 @@
 """The near-duplicates of a project's embedded images: searched once, kept in its folder."""
 
+from __future__ import annotations
+
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,10 @@ from fewshot_lab.files import keep_if_possible
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.copies import Copies
 from fewshot_lab.project.embedded import EmbeddedProject
+from fewshot_lab.project.going_on import UNREADABLE, take_steps
+
+if TYPE_CHECKING:
+    from fewshot_lab.embeddings import PairSearch
 
 FLOOR = 0.95
 """Pairs are kept from this cosine on, so that the threshold can be moved without a search."""
@@ -79,8 +85,7 @@ class NearSearch:
         embeddings = project.embeddings
         if embeddings is None or len(embeddings.ids) < 2:
             return NOTHING
-        pool = project.pool
-        ids = list(embeddings.ids[: len(pool)])
+        ids = list(embeddings.ids)
         if self._kept is not None:
             fingerprint, low, kept = self._kept
             same = len(kept.ids) == len(ids)
@@ -92,14 +97,22 @@ class NearSearch:
         file = project.folder / "splits" / f"{embeddings.fingerprint}.npz"
         near = _read(file, ids, floor)
         if near is None:
-            near = find_near(ids, pool.rotated, floor, progress)
+            rotated = project.pool.rotated
+            if len(rotated) > len(ids):  # more have come meanwhile
+                rotated = rotated[: len(ids)]
+            near = find_near(ids, rotated, floor, progress, file.with_suffix(".part"))
             _write(file, near, floor)
+            file.with_suffix(".part").unlink(missing_ok=True)
         self._kept = (embeddings.fingerprint, floor, near)
         return near
 
 
 def find_near(
-    ids: Sequence[str], rotated: NDArray[np.float32], floor: float, progress: Progress = silent
+    ids: Sequence[str],
+    rotated: NDArray[np.float32],
+    floor: float,
+    progress: Progress = silent,
+    unfinished: Path | None = None,
 ) -> Near:
     """Search for near-duplicates.
 
@@ -110,35 +123,51 @@ def find_near(
         Embeddings, centred.
     floor : float
         The cosine from which on two images are a pair in any case.
+    unfinished : Path, optional
+        Where the search is kept every minute and when it is stopped: the next one goes on there.
     """
-    pairs, cosines, nearest = search_pairs(rotated, floor, progress)
+    from fewshot_lab.embeddings import PairSearch
+
+    search = PairSearch(len(ids), floor)
+    steps = _steps(search, rotated, progress)
+    if unfinished is None:
+        take_steps(steps, lambda: None)
+    else:
+        mark = f"{_mark(ids)} {floor} {rotated.shape}"
+        with suppress(*UNREADABLE), unfinished.open("rb") as stream, np.load(stream) as kept:
+            if str(kept["mark"]) == mark:
+                search.go_on(dict(kept))
+
+        def keep() -> None:
+            buffer = io.BytesIO()
+            np.savez(buffer, mark=mark, **search.state())
+            keep_if_possible(unfinished, buffer.getvalue())
+
+        take_steps(steps, keep)
+    pairs, cosines, nearest = search.pairs()
     return Near(ids, nearest, pairs, cosines, np.zeros(len(pairs), dtype=bool))
 
 
-def search_pairs(
-    rotated: NDArray[np.float32], floor: float, progress: Progress = silent
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """Return the pairs of near images, their cosines, and each image's cosine to its nearest.
+def _steps(search: PairSearch, rotated: NDArray[np.float32], progress: Progress) -> Iterator[None]:
+    """Compare every image with every other where that takes seconds.
 
-    Every image is compared with every other where that takes seconds. Of more, what the leading
-    axes (the pool's principal ones) find through an inverted file is compared by all axes.
-
-    Parameters
-    ----------
-    rotated, floor
-        See :func:`find_near`.
+    Of more, what the leading axes (the pool's principal ones) find through an inverted file is
+    compared by all axes.
     """
-    from fewshot_lab.embeddings import build_index, near_pairs
+    from fewshot_lab.embeddings import build_index
 
     n, d = rotated.shape
     if 2.0 * n * n * d <= EXACT:
-        return near_pairs(rotated, build_index(rotated), floor, progress)
-    short = np.ascontiguousarray(rotated[:, :AXES])
-    return near_pairs(short, build_index(short, kind="ivf"), floor, progress, whole=rotated)
+        yield from search.steps(rotated, build_index(rotated), progress=progress)
+    else:
+        short = np.ascontiguousarray(rotated[:, :AXES])
+        yield from search.steps(short, build_index(short, kind="ivf"), rotated, progress)
 
 
 def _with_copies(near: Near, copies: Sequence[tuple[str, str]], project: EmbeddedProject) -> Near:
     """Return the same with pairs of copies, among the others or beside them."""
+    if not copies:
+        return near
     row = {image_id: k for k, image_id in enumerate(near.ids)}
     copied_pairs = [sorted((row[a], row[b])) for a, b in copies if a in row and b in row]
     if not copied_pairs:
@@ -191,5 +220,5 @@ def _read(file: Path, ids: Sequence[str], floor: float) -> Near | None:
                 return None
             nearest, pairs, cosines = kept["nearest"], kept["pairs"], kept["cosines"]
         return Near(ids, nearest, pairs, cosines, np.zeros(len(pairs), dtype=bool))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except UNREADABLE:
         return None

@@ -79,8 +79,8 @@ def patient_figures(
         Where images have no groups, or too few groups have a known class.
     """
     rule = project.splits.rule
-    rows = project.store.images()
-    keys = {row.id: key for row, key in zip(rows, group_keys(rows, rule), strict=True) if key}
+    columns = project.store.image_columns()
+    keys = {i: key for i, key in zip(columns.ids, group_keys(columns, rule), strict=True) if key}
     if not keys:
         raise FewshotLabError(
             "The images have no groups: say under Groups, test set which belong to one patient."

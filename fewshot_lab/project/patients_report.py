@@ -55,9 +55,9 @@ class PatientFigures:
             if name != rule
         )
         why = (
-            f"no other way is better by more than chance may make of it ({others})"
+            f"no other way is better by more than chance explains ({others})"
             if rule == "log_odds"
-            else f"that is better than {RULE_WORDS['log_odds']} by more than chance may make of it "
+            else f"that is better than {RULE_WORDS['log_odds']} by more than chance explains "
             f"({others})"
         )
         return (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.evaluation import closer_than_usual
-from fewshot_lab.project.near_duplicates import search_pairs
+from fewshot_lab.project.near_duplicates import find_near
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,9 @@ def pile_pairs(project: ProjectCore, ids: Sequence[str]) -> PilePairs:
     rotated = project.pool.rotated
     if len(rotated) > len(ids):
         rotated = rotated[: len(ids)]
-    _, _, nearest = search_pairs(rotated, np.inf)
+    nearest = find_near(ids, rotated, np.inf).nearest
     threshold = float(np.clip(closer_than_usual(nearest, SPREADS), LOWEST, HIGHEST))
-    pairs, cosines, _ = search_pairs(rotated, threshold)
+    _, _, pairs, cosines, _ = find_near(ids, rotated, threshold)
     row = {image_id: k for k, image_id in enumerate(ids)}
     twins = {
         (min(row[p.a], row[p.b]), max(row[p.a], row[p.b])): p.cosine

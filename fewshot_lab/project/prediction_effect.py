@@ -106,13 +106,13 @@ def effect_of_predictions(
 
 _CAVEATS = {
     "random": (
-        "Predictions were hidden on images drawn by lot, so the two sides differ in nothing else. "
-        "It tells how often labels follow the prediction, not which of the two is right."
+        "Predictions were hidden on images drawn at random, so the two sides differ in nothing "
+        "else. It tells how often labels follow the prediction, not which of the two is right."
     ),
     "alike": (
-        "Nobody drew by lot whose prediction is hidden: the two sides may differ in other ways "
-        "than the confidence of the prediction, for which this is corrected. A blind share of 10 % "
-        "settles it."
+        "Predictions were not hidden at random: the two sides may differ in more than the "
+        "confidence of the prediction, for which this is corrected. A blind share of 10 % settles "
+        "it."
     ),
     "": (
         f"At least {ENOUGH} labels with the prediction in sight and {ENOUGH} with it hidden are "

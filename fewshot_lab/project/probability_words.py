@@ -20,7 +20,7 @@ def reliability_words(probabilities: Probabilities) -> str:
         f"({100 * error.low:.1f}–{100 * error.high:.1f}), n = {error.n:,}"
     )
     if error.low <= 0:
-        return f"{words}: no more than chance may make of it."
+        return f"{words}: within what chance can cause."
     if abs(lean) < 0.01:
         return f"{words}: on the whole neither too sure nor too unsure."
     way = "sure" if lean > 0 else "unsure"

@@ -236,7 +236,7 @@ class Project(ProjectCore):
         for folder in folders(home, damaged=True):
             try:
                 if is_closed(folder):
-                    raise FewshotLabError("Its folder may not be looked into: permission denied.")
+                    raise FewshotLabError("Its folder cannot be read: permission denied.")
                 if not (folder / MARKER).exists():
                     raise FewshotLabError(
                         f"Its {MARKER} is missing: put an empty file of that name into its folder, "

@@ -86,7 +86,7 @@ def _named(views: Views, name: str) -> dict[str, Any]:
 
 def _refuse_taken(views: Views, name: str) -> None:
     if any(str(view["name"]).casefold() == name.casefold() for view in views):
-        raise FewshotLabError(f"A view named “{name}” is there already: choose another name.")
+        raise FewshotLabError(f"There is already a view named “{name}”: choose another name.")
 
 
 def _checked(name: str) -> str:

@@ -108,17 +108,18 @@ class SlideReport:
         if not self.seen_tiles:
             return (
                 "No labelled tile could be left out yet: that takes labels of each class on two "
-                "slides. Until then shares are those of the predictions, and may be anything."
+                "slides. Until then shares are those of the predictions, and their error is "
+                "unknown."
             )
         tiles = f"{self.seen_tiles:,} labelled tiles left out in turn"
         if self.seen_slides < 2:
             return (
                 f"Predictions are corrected by {tiles}, all of one slide: how much slides differ "
-                "is not known, and the intervals do not hold it. Label tiles of more slides."
+                "is not known, and the intervals do not include it. Label tiles of more slides."
             )
         return (
             f"Predictions are corrected by {tiles}, on {self.seen_slides:,} slides; the intervals "
-            "hold how well these rates are known and how much slides differ. Tiles labelled "
+            "include how well these rates are known and how much slides differ. Tiles labelled "
             "because they are hard make the correction too large."
         )
 

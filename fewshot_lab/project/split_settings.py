@@ -11,7 +11,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import TestRule, test_rows
 
 if TYPE_CHECKING:
-    from fewshot_lab.store import Store
+    from fewshot_lab.store import ImageColumns, Store
 
 
 def revision(store: Store) -> int:
@@ -29,10 +29,12 @@ def test_rule(store: Store) -> TestRule:
     return TestRule.from_dict(store.get("test_set"))
 
 
-def reference_test(store: Store) -> tuple[NDArray[np.bool_], str]:
+def reference_test(
+    store: Store, images: ImageColumns | None = None
+) -> tuple[NDArray[np.bool_], str]:
     """Return which of all images are in it (n,), and by what; none where its column has gone."""
-    rows = store.images()
+    images = images or store.image_columns()
     try:
-        return test_rows(rows, test_rule(store))
+        return test_rows(images, test_rule(store))
     except FewshotLabError:
-        return np.zeros(len(rows), dtype=bool), ""
+        return np.zeros(len(images), dtype=bool), ""

@@ -27,7 +27,8 @@ from fewshot_lab.project.held_out import held_out
 from fewshot_lab.project.near_duplicates import NearSearch
 from fewshot_lab.project.pool_view import PoolView, along
 from fewshot_lab.project.sites import Sites
-from fewshot_lab.project.split_settings import changed, reference_test, revision, test_rule
+from fewshot_lab.project.split_settings import changed, revision, test_rule
+from fewshot_lab.store import ImageColumns
 
 LOWEST = 0.8
 MANY_LOST = 0.2
@@ -92,16 +93,16 @@ class Splits:
     def preview(self, rule: GroupRule | None = None) -> GroupPreview:
         """Return the groups that a rule (the current one if None) makes of the images."""
         asked = rule or self.rule
-        rows = self._store.images()
-        preview = preview_groups(rows, asked)
+        images = self._store.image_columns()
+        preview = preview_groups(images, asked)
         if asked == self.rule:
             return preview
-        return replace(preview, warning=f"{preview.warning} {self._lost(rows, asked)}".strip())
+        return replace(preview, warning=f"{preview.warning} {self._lost(images, asked)}".strip())
 
-    def _lost(self, rows: Sequence[Any], rule: GroupRule) -> str:
+    def _lost(self, images: ImageColumns, rule: GroupRule) -> str:
         """Say if a rule would take many labels from training: those beside an audit image."""
         audit = self._store.audit_ids()
-        keys = {row.id: key for row, key in zip(rows, group_keys(rows, rule), strict=True)}
+        keys = dict(zip(images.ids, group_keys(images, rule), strict=True))
         beside = {keys[i] for i in audit if i in keys} - {None}
         labels = self._store.labels()
         labelled = [i for i, label in labels.items() if label.teaches and i not in audit]
@@ -109,8 +110,8 @@ class Splits:
         if lost <= MANY_LOST * len(labelled):
             return ""
         return (
-            f"{lost:,} of {len(labelled):,} labels would train no longer: they share a {rule.noun} "
-            "with an image of the audit set, which was drawn by other groups."
+            f"{lost:,} of {len(labelled):,} labels would no longer train: they share a "
+            f"{rule.noun} with an image of the audit set, which was drawn by other groups."
         )
 
     @property
@@ -126,7 +127,7 @@ class Splits:
         FewshotLabError
             For a rule that finds no image, or all of them.
         """
-        test, _ = test_rows(self._store.images(), rule)
+        test, _ = test_rows(self._store.image_columns(), rule)
         if rule.kind in ("column", "folder") and not test.any():
             raise FewshotLabError("No image would be in this test set. Nothing was changed.")
         self._decide("test_set", rule.to_dict())
@@ -191,20 +192,21 @@ class Splits:
     def _group(self) -> Grouping:
         from fewshot_lab.images import CLIP_SUFFIX
 
-        rows = self._store.images()
+        images = self._store.image_columns()
         try:
-            keys = group_keys(rows, self.rule)
+            keys = group_keys(images, self.rule)
         except FewshotLabError:  # a column whose images have gone
-            keys = [None] * len(rows)
+            keys = [None] * len(images)
         chosen = self.chosen_threshold
+        test = self._project.kept_pool.reference_test(images)
         near = self._near.near(chosen)
         return group(
-            [row.id for row in rows],
+            images.ids,
             keys,
             near,
             chosen,
             self._released(),
-            reference_test(self._store),
+            test,
             self._store.sources_ending(CLIP_SUFFIX),
         )
 
@@ -218,13 +220,13 @@ class Splits:
         return PoolView(
             ids,
             grouping.codes(rows),
-            self.in_named_group(ids),
+            grouping.in_named_group(rows),
             rows + 1,
             test,
             along(held_out(grouping, ()), rows),
-            {i: str(came[i]) for i, tested in zip(ids, test, strict=True) if tested and i in came},
+            {ids[k]: str(came[ids[k]]) for k in np.flatnonzero(test) if ids[k] in came},
             len(grouping.ids),
-            self.apart_pairs(ids),
+            grouping.apart_pairs(rows),
             grouping,
         )
 
@@ -239,15 +241,14 @@ class Splits:
 
     def in_named_group(self, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Return which images have a group by the rule, not only near-duplicates (n,)."""
-        return self.grouping.in_named_group(ids)
+        grouping = self.grouping
+        return grouping.in_named_group(grouping.rows(ids))
 
     def quota_codes(self, ids: Sequence[str]) -> NDArray[np.int64] | None:
         """Return :meth:`codes`, with -1 for an image without a group; None if all have none."""
         codes = self.codes(ids)
-        _, back, size = np.unique(codes, return_inverse=True, return_counts=True)
-        if (size <= 1).all():
-            return None
-        return np.where(size[back] > 1, codes, -1)
+        size = np.bincount(codes)
+        return None if size.max(initial=0) <= 1 else np.where(size[codes] > 1, codes, -1)
 
     def groups_of(self, ids: Sequence[str]) -> NDArray[Any] | None:
         """Return the name of what each image must stay together with, in every split.
@@ -285,7 +286,8 @@ class Splits:
 
         An image must not be tested by a classifier that learned from its twin.
         """
-        return self.grouping.apart_pairs(ids)
+        grouping = self.grouping
+        return grouping.apart_pairs(grouping.rows(ids))
 
     def to_dict(self) -> dict[str, Any]:
         """Return groups, near-duplicates and test set as JSON can hold it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from fewshot_lab.allocator import freed_memory_kept
 from fewshot_lab.errors import FewshotLabError, Stopped
 from fewshot_lab.files import read_json
 from fewshot_lab.jobs import STOP, Report, read_spec, worker
@@ -119,6 +120,8 @@ def _train(
     with process_group(device, lost=lost) as mine, ExitStack() as stack:
         if mine.world > 1:
             stack.enter_context(ending_noted(folder, mine.rank))
+        if device == "cpu":
+            stack.enter_context(freed_memory_kept())
         crowded = False
         try:
             train(folder, recipe, images, mine, progress=progress)

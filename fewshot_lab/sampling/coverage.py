@@ -66,6 +66,8 @@ def cover(chooser: Chooser, n: int, seed: int) -> list[Pick]:
             reason = "densest unlabelled cluster"
         else:
             share = f"{100 * newly:.0f} %" if newly >= 0.01 else "less than 1 %"
-            reason = f"closer to {share} of the images than any labelled or suggested so far"
+            reason = (
+                f"stands for {share} of the images better than any labelled or suggested so far"
+            )
         picks.append(Pick(row, reason, "cover"))
     return picks

@@ -5,7 +5,7 @@ from fewshot_lab.store.class_states import MAX_CLASSES
 from fewshot_lab.store.colours import colour_for
 from fewshot_lab.store.current_labels import PILE
 from fewshot_lab.store.engines import server_version, sqlite_engine, turn_on_wal
-from fewshot_lab.store.image_rows import AuditDraw, ImageRow, NewImage
+from fewshot_lab.store.image_rows import AuditDraw, ImageColumns, ImageRow, NewImage
 from fewshot_lab.store.journal import JournalEntry, append_entry, journal_table, read_entries
 from fewshot_lab.store.label_rows import ClassRow, Event, HistoryRow, Label, LabelAction
 from fewshot_lab.store.migrations import append_only

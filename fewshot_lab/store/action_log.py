@@ -37,7 +37,7 @@ class Author:
             raise FewshotLabError("A label needs the name of its annotator.")
         if len(self.annotator) > LONGEST_NAME or not self.annotator.isprintable():
             raise FewshotLabError(
-                f"An annotator's name has at most {LONGEST_NAME} characters, all of them printed."
+                f"An annotator's name has at most {LONGEST_NAME} characters, all of them printable."
             )
         if (self.client is None) != (self.q is None):
             raise FewshotLabError("An action is named by client and q together.")

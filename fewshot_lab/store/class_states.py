@@ -114,7 +114,7 @@ def check_name(name: str, states: Mapping[int, ClassState], *, but: int | None =
     if not clean:
         raise FewshotLabError("A class needs a name.")
     if not clean.isprintable():
-        raise FewshotLabError("A class name cannot hold characters that are not printed.")
+        raise FewshotLabError("A class name cannot hold characters that are not printable.")
     if len(clean) > LONGEST_NAME:
         raise FewshotLabError(
             f"A class name has at most {LONGEST_NAME} characters; this one has {len(clean)}."

@@ -142,7 +142,7 @@ class Database:
         if self._copy is not None and self.file is not None:
             raise Unavailable(
                 f"{self.file.parent} is read-only, nothing can be stored in it: copy the project "
-                "to a folder that may be written to."
+                "to a writable folder."
             )
 
     def drop(self) -> None:
@@ -223,8 +223,8 @@ class Database:
         # Nobody else's tables are taken for this project's, or deleted with it.
         if inspect(connection).has_schema(str(self.schema)):
             raise FewshotLabError(
-                f"There is a schema {self.schema} on the database server already: it may be a "
-                "copy's of this project, or left by work that was cut off."
+                f"There is a schema {self.schema} on the database server already: it may belong "
+                "to a copy of this project, or be left by work that was interrupted."
             )
         connection.execute(text(f'CREATE SCHEMA "{self.schema}"'))
 

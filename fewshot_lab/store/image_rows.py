@@ -85,6 +85,27 @@ class ImageRow(NamedTuple):
     ordinal: int
 
 
+@dataclass(frozen=True)
+class ImageColumns:
+    """What groups and test sets follow from, of all n images in their order.
+
+    Attributes
+    ----------
+    ids, paths : list of str
+    groups : list of str or None
+    metas : list of mapping
+        Images that say the same may share one.
+    """
+
+    ids: list[str]
+    paths: list[str]
+    groups: list[str | None]
+    metas: list[Mapping[str, str | float]]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
 class FileRow(NamedTuple):
     """A file that leads to a picture; exact duplicates share the picture."""
 

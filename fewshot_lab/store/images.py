@@ -9,8 +9,9 @@ from sqlalchemy import func, or_, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import Database, chunks
-from fewshot_lab.store.image_query import files_in_use, image_rows
-from fewshot_lab.store.image_rows import FileRow, ImageRow
+from fewshot_lab.store.image_query import files_in_use, image_columns, image_rows
+from fewshot_lab.store.image_rows import FileRow, ImageColumns, ImageRow
+from fewshot_lab.store.queries import plain_rows
 from fewshot_lab.store.schema import files, images
 from fewshot_lab.tables import spellings
 
@@ -25,12 +26,13 @@ class Images:
     _ids_lock: Lock
 
     def ids(self) -> list[str]:
-        """Return all image ids; new ones only ever come at the end."""
+        """Return all image ids, a list not to be changed; new ones only ever come at the end."""
         # Ordinals are 1, 2, 3, ...: what is known already need not be read again.
         with self._database.read() as connection, self._ids_lock:
             query = select(images.c.id).where(images.c.ordinal > len(self._ids))
-            self._ids.extend(connection.scalars(query.order_by(images.c.ordinal)))
-            return self._ids.copy()
+            if new := plain_rows(connection, query.order_by(images.c.ordinal)):
+                self._ids = [*self._ids, *(image_id for (image_id,) in new)]
+            return self._ids
 
     def image(self, image_id: str) -> ImageRow:
         """Return one image.
@@ -55,6 +57,11 @@ class Images:
             for some in chunks(list(dict.fromkeys(ids))):
                 by_id |= image_rows(connection, some)
         return [by_id[image_id] for image_id in ids if image_id in by_id]
+
+    def image_columns(self) -> ImageColumns:
+        """Return what groups and test sets follow from, of all images in insertion order."""
+        with self._database.read() as connection:
+            return image_columns(connection)
 
     def find(self, path_or_id: str) -> str | None:
         """Return the id of an image named by its id, its path or its file.

@@ -1,5 +1,6 @@
 """Labels and opinions as rows of a CSV."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -36,32 +37,38 @@ class LabelTables:
             ``image, path, label, kind, annotator, time`` (ISO, UTC), ``split`` ("audit" for images
             drawn for the audit by then, "train" for others with a class, else ""), ``machine``.
         """
+        return list(self.iter_labels(at, include_unlabelled=include_unlabelled))
+
+    def iter_labels(
+        self, at: int | datetime | None = None, *, include_unlabelled: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the same rows; those of a million files are never held together."""
+        audit = self.audit_ids_at(at)
         with self._database.read() as connection:
             position = position_at(connection, at)
             labels = labels_at(connection, position)
             names = {state.id: state.name for state in class_states(connection, position).values()}
-            drawn = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
-            if isinstance(at, datetime):
-                drawn = drawn.join(audit_draws).where(audit_draws.c.time <= microseconds(at))
-            elif at is not None:
-                drawn = drawn.join(audit_draws).where(audit_draws.c.position <= at)
-            audit = set(connection.scalars(drawn))
             every = connection.execute(
                 select(images.c.id, files.c.path)
                 .join(files, files.c.image == images.c.ordinal)
-                .order_by(images.c.ordinal, files.c.seq)
-            ).all()
-        rows = []
-        for image_id, path in dict.fromkeys(tuple(row) for row in every):
-            label = labels.get(image_id)
-            if label is not None and label.piled and image_id in audit:
-                label = None  # nobody looked at it: see Labels.labels
-            if label is None and not include_unlabelled:
-                continue
-            kind = label.kind if label else ""
-            trains = label is not None and label.teaches
-            rows.append(
-                {
+                .order_by(images.c.ordinal, files.c.seq),
+                execution_options={"yield_per": 10_000},
+            )
+            before: tuple[str, set[str]] = "", set()
+            for image_id, path in every:
+                if before[0] != image_id:
+                    before = image_id, set()
+                if path in before[1]:  # the file held another picture in between
+                    continue
+                before[1].add(path)
+                label = labels.get(image_id)
+                if label is not None and label.piled and image_id in audit:
+                    label = None  # nobody looked at it: see Labels.labels
+                if label is None and not include_unlabelled:
+                    continue
+                kind = label.kind if label else ""
+                trains = label is not None and label.teaches
+                yield {
                     "image": image_id,
                     "path": path,
                     "label": names[label.class_id] if label and label.class_id else kind,
@@ -71,8 +78,16 @@ class LabelTables:
                     "split": "audit" if image_id in audit else "train" if trains else "",
                     "machine": label.machine if label else False,
                 }
-            )
-        return rows
+
+    def audit_ids_at(self, at: int | datetime | None) -> set[str]:
+        """Return the images that were drawn for the audit by then."""
+        drawn = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
+        if isinstance(at, datetime):
+            drawn = drawn.join(audit_draws).where(audit_draws.c.time <= microseconds(at))
+        elif at is not None:
+            drawn = drawn.join(audit_draws).where(audit_draws.c.position <= at)
+        with self._database.read() as connection:
+            return set(connection.scalars(drawn))
 
     def export_opinions(self, at: int | datetime | None = None) -> list[dict[str, Any]]:
         """Return one row for each annotator's opinion of each image, for a CSV.

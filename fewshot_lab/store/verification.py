@@ -70,8 +70,8 @@ def verify_log(connection: Connection, known: Sequence[LogHead] = ()) -> Verdict
             )
         elif head.position and hashes.get(head.position) != head.hash:
             problems.append(
-                f"The log is another than when its position was {head.position}: "
-                "that hash was written down then and is not the one there now."
+                f"The log is not what it was at position {head.position}: the hash recorded then "
+                "is not the one there now."
             )
     return Verdict(
         actions=number,

@@ -63,8 +63,7 @@ def show(project: Project) -> None:
             work.show(job)
         elif snapshot.fitted is None:
             why = snapshot.message or "There is no classifier yet: label images of two classes."
-            if empty(why, "Label images"):
-                pages.go("label", project.name)
+            empty(why, "Label images", "label", project)
         else:
             newest = work.latest(project, ("export",))
             if newest is not None:

@@ -4,23 +4,21 @@ import streamlit as st
 
 _mount = st.components.v2.component(
     "fewshot_focus",
-    # A page that is still being drawn may draw the field anew: for two seconds the cursor comes
-    # back to it, unless somebody has put it elsewhere.
+    # A page that is still being drawn may draw the field anew, or write into it later: for two
+    # seconds the cursor comes back to it, until somebody uses the keyboard or the mouse.
     js="""const seen = new WeakSet();
 export default function ({ parentElement, data }) {
   if (seen.has(parentElement)) return;
   seen.add(parentElement);
-  let first = true;
-  const until = performance.now() + 2000;
+  let until = performance.now() + 2000;
+  const stop = () => { until = 0; };
+  for (const act of ["keydown", "pointerdown"])
+    document.addEventListener(act, stop, { capture: true, once: true });
   const keep = () => {
+    if (performance.now() > until) return;
     const field = document.querySelector(`.st-key-${CSS.escape(data.key)} input`);
-    const lost = document.activeElement === null || document.activeElement === document.body;
-    if (field && (first || lost)) {
-      field.focus();
-      field.select();
-      first = false;
-    }
-    if (performance.now() < until) setTimeout(keep, 50);
+    if (field) { field.focus(); field.select(); }
+    setTimeout(keep, 50);
   };
   keep();
 }""",

@@ -27,26 +27,30 @@ def header(project: Project | None) -> None:
     with st.container(key="fl-corner", horizontal=True):
         if project is not None:
             work.corner(project)
-        name, chosen = session.annotator(), session.annotator_is_chosen()
         if visitor.is_signed_in():
-            _signed_in(name, project)
-            return
-        label = plain(name) if chosen else f"Who labels? {plain(name)}"
-        with st.popover(label):
-            st.text_input(
-                "Who labels?",
-                value=name,
-                key="fl-annotator",
-                max_chars=LONGEST_NAME,
-                on_change=_typed,
-            )
-            st.caption("Every label keeps this name. It stays in this browser.")
-            if project is not None:
-                _others(project, name)
-        if chosen:
-            with st.container(key="fl-remember"):
-                _remember(key="fl-remember-name", data={"name": name})
+            _signed_in(session.annotator(), project)
+        else:
+            _choose_name(project)
         page_menu()
+
+
+def _choose_name(project: Project | None) -> None:
+    """Ask who labels, and keep the answer in the browser."""
+    name, chosen = session.annotator(), session.annotator_is_chosen()
+    with st.popover(plain(name) if chosen else f"Who labels? {plain(name)}"):
+        st.text_input(
+            "Who labels?",
+            value=name,
+            key="fl-annotator",
+            max_chars=LONGEST_NAME,
+            on_change=_typed,
+        )
+        st.caption("Every label keeps this name. It stays in this browser.")
+        if project is not None:
+            _others(project, name)
+    if chosen:
+        with st.container(key="fl-remember"):
+            _remember(key="fl-remember-name", data={"name": name})
 
 
 def _signed_in(name: str, project: Project | None) -> None:

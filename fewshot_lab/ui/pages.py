@@ -5,6 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from fewshot_lab.ui import visitor
+
 FOLDER = Path(__file__).resolve().parents[2] / "pages"
 
 # Title and file; the first is the home page.
@@ -43,7 +45,12 @@ def page(name: str, *, offered: bool = True) -> Any:
 
 
 def link(name: str, label: str, project: str | None = None, **query: str) -> None:
-    """Draw a link to a page, with the project and what it is to open in its address."""
+    """Draw a link to a page, with the project and what it is to open in its address.
+
+    Nothing for whoever may not open it.
+    """
+    if not visitor.is_offered(name, project):
+        return
     params = ({"project": project} if project else {}) | query
     st.page_link(page(name), label=label, query_params=params or None)
 

@@ -122,8 +122,8 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
         if project is None:
             st.session_state["fl-elsewhere"] = True
             st.rerun()
-        if empty("No bundle has been exported from this project yet.", "Export one"):
-            pages.go("export", project.name)
+        sentence = "No bundle has been exported from this project yet."
+        empty(sentence, "Export one", "export", project)
         with st.container(key="fl-blank-second", horizontal_alignment="center"):
             st.button(
                 "Use a bundle from elsewhere",
@@ -216,10 +216,12 @@ def draw(
         st.caption("The labelled images of this bundle are not in the open project.")
     if images:
         predicted_groups.show(predictions)
+    if common := shared_reason(images):
+        note(f"Referred to a person: {common}")
     everything = st.session_state.get("fl-every-answer", False)
     shown = images if everything else images[:SHOWN]
     base = pages.rooted(api_url(project.name)) if project is not None else ""
-    st.html("".join(answer_html(one, predictions.colours, base, folder) for one in shown))
+    st.html("".join(answer_html(one, predictions.colours, base, folder, common) for one in shown))
     if len(shown) < len(images):
         rest = len(images) - len(shown)
         st.button(f"Show {rest:,} more", type="tertiary", key="fl-more", on_click=_everything)
@@ -233,13 +235,22 @@ def verdict(answers: Sequence[ImagePrediction]) -> str:
     return words + (f", of these {count(unlike)} unlike anything labelled" if unlike else "")
 
 
-def rule_html(answer: ImagePrediction) -> str:
-    """Return what the bundle's rule says of an image, as HTML; nothing for bundles without one."""
+def shared_reason(answers: Sequence[ImagePrediction]) -> str:
+    """Return why images are referred, where it is the same for several; of unlike ones each has."""
+    reasons = [one.why for one in answers if one.decided is False and not one.unlike]
+    return reasons[0] if len(reasons) > 1 and len(set(reasons)) == 1 else ""
+
+
+def rule_html(answer: ImagePrediction, common: str = "") -> str:
+    """Return what the bundle's rule says of an image, as HTML; nothing for bundles without one.
+
+    ``common`` is a reason that is said once for all.
+    """
     parts = []
     if answer.decided is not None:
         word = "Decided" if answer.decided else "Referred to a person"
         parts.append(f"<b class='{'yes' if answer.decided else 'no'}'>{word}</b>")
-    if answer.why:
+    if answer.why and answer.why != common:
         words = answer.why.removeprefix(f"{HEADLINE}: ")
         parts.append(f"<span>{escape(words[:1].upper() + words[1:])}</span>")
     if answer.classes and not answer.unlike:
@@ -254,7 +265,9 @@ def _everything() -> None:
     st.session_state["fl-every-answer"] = True
 
 
-def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, folder: Path) -> str:
+def answer_html(
+    answer: ImagePrediction, colours: dict[str, str], base: str, folder: Path, common: str = ""
+) -> str:
     """Return one answer as HTML: the image, its odds, the labelled images like it."""
     picture = base64.b64encode((folder / answer.thumbnail).read_bytes()).decode()
     ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
@@ -282,5 +295,5 @@ def answer_html(answer: ImagePrediction, colours: dict[str, str], base: str, fol
     return (
         f"<div class='fl-answer'><img src='data:image/webp;base64,{picture}' alt=''>"
         f"<div><h2>{escape(headline)}<small>{escape(answer.path)}</small></h2>"
-        f"{rule_html(answer)}{bars}</div>{like}</div>"
+        f"{rule_html(answer, common)}{bars}</div>{like}</div>"
     )

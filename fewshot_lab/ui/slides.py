@@ -9,7 +9,7 @@ import streamlit as st
 
 from fewshot_lab import live
 from fewshot_lab.project import PredictedImages, SlideReport, slide_report
-from fewshot_lab.ui import outline_import, pages, session, slide_downloads, visitor
+from fewshot_lab.ui import outline_import, session, slide_downloads, visitor
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import fragment, muted, plainly
 from fewshot_lab.ui.newest_snapshot import newest_snapshot
@@ -27,8 +27,7 @@ def show(project: Project) -> None:
     state = live.page_state_of(project.name)
     index = live.slide_index(state)
     if not index.slides:
-        if empty("This project has no tiles of whole slides.", "Import slides"):
-            pages.go("import", project.name)
+        empty("This project has no tiles of whole slides.", "Import slides", "import", project)
         return
     predicted = _predicted(state)
     with sentences():

@@ -161,8 +161,8 @@ class Identity:
         names = headers.getlist(self.settings.header)
         if len(names) > 1:
             raise FewshotLabError(
-                f"The proxy sent the header {self.settings.header} twice: it must take away what "
-                "comes from outside before it adds its own."
+                f"The proxy sent the header {self.settings.header} twice: it must remove a header "
+                "from outside before it adds its own."
             )
         if not names or not names[0].strip():
             return None
@@ -203,8 +203,8 @@ def claimed_name(claims: Mapping[str, object], claim: str) -> str:
     name = claims.get(claim)
     if not isinstance(name, str) or not name.strip():
         raise FewshotLabError(
-            f"The sign-in provider tells no “{claim}” of you: an administrator must name another "
-            "claim (FEWSHOT_LAB_OPENID_CLAIM), or let the provider send it."
+            f"The sign-in provider did not send “{claim}” for you: an administrator must name "
+            "another claim (FEWSHOT_LAB_OPENID_CLAIM), or let the provider send it."
         )
     if claim == "email" and claims.get("email_verified") is False:
         raise FewshotLabError("The sign-in provider has not checked your e-mail address.")

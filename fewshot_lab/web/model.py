@@ -104,7 +104,7 @@ def answer_offer(state: PageState, body: OfferBody) -> Response:
         case "take":
             offer = backbone_offer(project)
             if offer is None or offer["backbone"] != body.backbone:
-                raise FewshotLabError("This offer has been overtaken; look again.")
+                raise FewshotLabError("This offer is out of date; look again.")
             if not put_into_use(project, offer["backbone"]):
                 jobs.start(project.folder, "prepare", ["--backbone", offer["backbone"]])
         case "decline":

@@ -15,8 +15,8 @@ def choose_pair(state: PageState, body: PairBody) -> Response:
     blind = not visibility_of(state, state.order(), body.annotator).reasons_shown
     if pair is not None and blind:
         raise FewshotLabError(
-            "Images are labelled blind here: images between two classes would give away what is "
-            "predicted."
+            "Images are labelled blind here: images between two classes would reveal the "
+            "predictions."
         )
     set_class_pair(state.project, body.annotator, pair)
     state.live.notify()

@@ -139,7 +139,7 @@ async def _invitation(request: Request, base: str) -> Response:
     token, password = form.get("token", "")[:200], form.get("password", "")
     name = form.get("name", "")[:60]
     if password != form.get("again"):
-        return _invited(title, token, name, "The two are not the same: type them again.")
+        return _invited(title, token, name, "The two passwords differ: type them again.")
     try:
         name = await run_in_threadpool(accounts.accept, token, password)
     except FewshotLabError as error:

@@ -34,6 +34,7 @@ def test_a_dropped_folder_is_imported_embedded_and_mapped(
     page.goto(server.url)
     page.get_by_role("button", name="New project").click()
     expect(page.get_by_label("Name of the new project")).to_be_focused()
+    page.wait_for_function("getSelection().toString() != ''")
     page.keyboard.type("Köln #1")  # in place of the name that stands there
     page.keyboard.press("Enter")
     page.wait_for_url("**/import?project=Koln*1")

@@ -98,6 +98,7 @@ def label_one(page: Page, url: str, project: Project, name: str) -> None:
     page.wait_for_selector(".ws-tile")
     expect(page.locator(".ws-class .ws-name", has_text="lymphocyte")).to_be_visible()
     expect(page.get_by_role("button", name=name)).to_be_visible()
+    expect(page.get_by_role("button", name="Help")).to_be_visible()
     # An annotator is shown no way to what the server would refuse.
     expect(page.get_by_text("Seniors and owners change the classes.")).to_be_visible()
     expect(page.get_by_placeholder("Add a class")).to_have_count(0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewshot_lab.embeddings import build_index, near_pairs, neighbour_graph
+from fewshot_lab.embeddings import PairSearch, build_index, neighbour_graph
 from fewshot_lab.embeddings import neighbours as neighbours_module
 from fewshot_lab.errors import FewshotLabError
 
@@ -91,8 +91,18 @@ def test_the_graph_of_many_is_nearly_the_exact_one(
     assert np.mean(hits) / 15 > 0.9
 
 
+def near_pairs(
+    matrix: npt.NDArray[np.float32],
+    threshold: float,
+    whole: npt.NDArray[np.float32] | None = None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    search = PairSearch(len(matrix), threshold)
+    list(search.steps(matrix, build_index(matrix), whole))
+    return search.pairs()
+
+
 def near(matrix: npt.NDArray[np.float32], threshold: float) -> set[tuple[int, int]]:
-    pairs, _, _ = near_pairs(matrix, build_index(matrix), threshold)
+    pairs, _, _ = near_pairs(matrix, threshold)
     return {(a, b) for a, b in pairs.tolist()}
 
 
@@ -131,7 +141,7 @@ def test_candidates_by_leading_axes_are_compared_by_all(clusters: Clusters) -> N
     rest = random.normal(size=(len(short), 64)).astype(np.float32)
     short[[7, 8]], rest[7] = short[[3, 4]], rest[3]  # 7 is a copy of 3, 8 looks but a little like 4
     whole = np.concatenate([short, rest], axis=1)
-    pairs, cosines, nearest = near_pairs(short, build_index(short), 0.95, whole=whole)
+    pairs, cosines, nearest = near_pairs(short, 0.95, whole)
     expected = cosine(whole, whole)
     np.fill_diagonal(expected, -1)
     assert pairs.tolist() == [[3, 7]]

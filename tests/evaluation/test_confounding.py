@@ -190,7 +190,7 @@ def test_a_class_of_two_patients_at_one_site_may_be_so_by_chance():
     world.y = np.where(rare, 1, 0)
     result = world.look()
     assert "classes" not in result.named
-    assert "may be so by chance" in confounding_report(result, CLASSES[:2])["warnings"][0]
+    assert "this may be chance" in confounding_report(result, CLASSES[:2])["warnings"][0]
 
 
 def test_what_cannot_be_compared_is_said():
@@ -217,7 +217,7 @@ def test_few_images_missing_values_and_patients_at_two_sites_are_told():
     assert report["missing"] == 2
     assert "2 labelled images do not say their site: left out." in report["notes"]
     assert (
-        "Too few labelled images to say anything of C (3): left out. 10 are needed."
+        "Too few labelled images to say anything about C (3): left out. 10 are needed."
         in report["notes"]
     )
     assert any(

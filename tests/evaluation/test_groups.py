@@ -1,7 +1,5 @@
 """Where groups come from, and what hangs together."""
 
-from collections import namedtuple
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,12 +15,13 @@ from fewshot_lab.evaluation import (
     test_rows,
     together,
 )
+from fewshot_lab.store import ImageColumns
 
-Row = namedtuple("Row", "id path group meta")
 
-
-def rows(*paths, group=None, meta=None):
-    return [Row(f"i{k}", path, group, meta or {}) for k, path in enumerate(paths)]
+def columns(*paths, metas=None):
+    """Return images without a group, with metadata each where it is given."""
+    n = len(paths)
+    return ImageColumns([f"i{k}" for k in range(n)], list(paths), [None] * n, metas or [{}] * n)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +35,11 @@ def rows(*paths, group=None, meta=None):
     ],
 )
 def test_a_pattern_finds_the_group_in_the_path(pattern, path, group):
-    assert group_keys(rows(path), GroupRule("pattern", pattern)) == [group]
+    assert group_keys(columns(path), GroupRule("pattern", pattern)) == [group]
 
 
 def test_a_column_of_numbers_reads_as_a_person_would_write_it():
-    told = [Row("a", "a", None, {"patient": 7.0}), Row("b", "b", None, {"patient": "x"})]
-    told.append(Row("c", "c", None, {}))
+    told = columns("a", "b", "c", metas=[{"patient": 7.0}, {"patient": "x"}, {}])
     assert group_keys(told, GroupRule("column", "patient")) == ["7", "x", None]
 
 
@@ -56,12 +54,13 @@ def test_a_column_of_numbers_reads_as_a_person_would_write_it():
 )
 def test_a_rule_that_cannot_work_is_a_sentence(rule, said):
     with pytest.raises(FewshotLabError, match=said):
-        group_keys(rows("a.png", meta={"age": 3}), rule)
+        group_keys(columns("a.png", metas=[{"age": 3}]), rule)
 
 
 def test_the_preview_tells_what_a_rule_would_do():
     found = preview_groups(
-        rows("1_a.png", "1_b.png", "2_a.png", "other.png"), GroupRule("pattern", r"^(\d)", "slide")
+        columns("1_a.png", "1_b.png", "2_a.png", "other.png"),
+        GroupRule("pattern", r"^(\d)", "slide"),
     )
     assert found.sentence == (
         "2 slides in 4 images, 1 to 2 images each; 1 image without one (each counts for itself)."
@@ -72,7 +71,7 @@ def test_the_preview_tells_what_a_rule_would_do():
     assert found.warning == ""
     assert (
         "nothing could be held out"
-        in preview_groups(rows("1_a.png", "1_b.png"), GroupRule("pattern", r"^(\d)")).warning
+        in preview_groups(columns("1_a.png", "1_b.png"), GroupRule("pattern", r"^(\d)")).warning
     )
 
 
@@ -128,17 +127,14 @@ def test_the_threshold_follows_the_pool():
 
 
 def test_the_test_set_is_found_by_column_and_by_folder():
-    split = [
-        Row("a", "x.png", None, {"Split": "train"}),
-        Row("b", "y.png", None, {"Split": "Test"}),
-    ]
+    split = columns("x.png", "y.png", metas=[{"Split": "train"}, {"Split": "Test"}])
     found, by = test_rows(split, TestRule())
     assert found.tolist() == [False, True]
     assert by == "column Split = test"
     assert test_rows(split, TestRule("none"))[1] == ""
-    found, by = test_rows(rows("train/a.png", "test/b.png", "test.png"), TestRule())
+    found, by = test_rows(columns("train/a.png", "test/b.png", "test.png"), TestRule())
     assert found.tolist() == [False, True, False]
     assert by == "folder test"
-    assert not test_rows(rows("test/a.png", "test/b.png"), TestRule())[0].any()
+    assert not test_rows(columns("test/a.png", "test/b.png"), TestRule())[0].any()
     with pytest.raises(FewshotLabError, match="All images"):
-        test_rows(rows("test/a.png"), TestRule("folder", folder="test"))
+        test_rows(columns("test/a.png"), TestRule("folder", folder="test"))

@@ -111,7 +111,7 @@ def test_an_outline_that_crosses_itself_is_mended(outlines) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "no whole JSON"),
+        ("{", "not a complete JSON"),
         ("[]", "holds no GeoJSON objects"),
         ('{"features": [{"geometry": null, "properties": {}}]}', "holds no area with a class"),
     ],

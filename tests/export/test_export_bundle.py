@@ -107,10 +107,14 @@ def test_a_kappa_that_cannot_be_told_is_said_in_words(tmp_path, cells):
     made.close()
 
 
-def test_the_card_lets_no_audit_be_quoted_that_misses_a_class():
+def test_the_card_lets_no_audit_be_quoted_that_misses_a_class_or_is_too_small():
     quotability = environment(html=False).get_template("shared.jinja").module.quotability
-    seen = {"recall": {"a": {"n": 3}, "b": {"n": 1}}}
+    seen = {"recall": {"a": {"n": 3}, "b": {"n": 1}}, "labels_until_narrow": 0}
     assert quotability(seen) == "This is the figure to quote."
+    few = {**seen, "labels_until_narrow": 43}
+    assert quotability(few).startswith("Not yet one to quote: too few")
+    assert quotability(few).endswith("43 more audit labels would do.")
+    assert quotability({**seen, "labels_until_narrow": None}).startswith("Not one to quote")
     seen["recall"]["c"] = {"n": 0}
     sentence = quotability(seen)
     assert sentence.startswith("Not yet one to quote: no audit image of 1 of the 3 classes")

@@ -73,7 +73,7 @@ def test_without_ray_the_command_is_said(monkeypatch, tmp_path, capsys) -> None:
 def test_a_ray_job_takes_neither_a_part_nor_patients(tmp_path, capsys) -> None:
     for option in (["--shard", "0/2"], ["--group-pattern", "(a)"]):
         assert run(["predict", "bundle", str(tmp_path), "--ray", "local", *option]) == 1
-        assert "leave out --shard and the patients" in capsys.readouterr().err
+        assert "leave out --shard and the options for patients" in capsys.readouterr().err
 
 
 def test_an_address_at_which_nothing_listens_is_said_at_once() -> None:

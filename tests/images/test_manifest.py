@@ -136,6 +136,7 @@ def test_columns_are_guessed_by_what_they_hold_then_by_name(folder, text, expect
         (b"", "not a CSV"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "not a CSV"),
         (b"name,age\nx,3\n", "No column"),
+        (b"img/a.png,ok\nimg/b.png,ok\n", "no header, its first line names the image img/a.png"),
         (b'file,label\na.png,ok\nb.png,"open\nc.png,ok\n', "begins in line 3. Close it"),
         (b'file,label\na.png,"5"\nb.png,"' + b"x\n" * 70_000, "begins in line 3. Close it"),
     ],

@@ -79,7 +79,7 @@ def test_a_pacs_that_is_slow_is_given_up(pacs_of, server):
     [
         (401, b"", "refuses the token; check FEWSHOT_LAB_PACS_TOKEN"),
         (403, b"", "refuses the token"),
-        (404, b"", "knows nothing at this address"),
+        (404, b"", "has nothing at this address"),
         (400, b"", r"error \(HTTP 400\)"),
         (200, b"<html>Sign in</html>", "not answer in DICOMweb"),
         (200, b'[{"0020000D": {"vr": "UI", "Value": 3}}]', "not answer in DICOMweb"),

@@ -1,6 +1,7 @@
 """Training: how it starts, goes on after a kill, and on two processes."""
 
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from fewshot_lab.backbones import find
 from fewshot_lab.errors import Stopped
-from fewshot_lab.pretrain import newest_step, read_metrics
+from fewshot_lab.pretrain import newest_step, read_metrics, training_loop
 from fewshot_lab.pretrain import schedules as schedules
 from fewshot_lab.pretrain.recipe import Recipe
 
@@ -85,6 +87,20 @@ def test_the_first_step_is_what_the_recipe_says(make_run):
         group["part"]: group["lr"] for group in checkpoint(folder, 3)["optimiser"]["param_groups"]
     }
     assert rates["backbone"] == schedules.learning_rate(recipe, 2)
+
+
+def test_processes_that_make_views_can_be_sent_all_they_need(make_run, monkeypatch):
+    """Where they are no forks of this one: on macOS and Windows, and from Python 3.14 on."""
+    sent = []
+
+    def loader(dataset, **options):
+        sent.append(pickle.dumps((dataset, options["collate_fn"], options["worker_init_fn"])))
+        return DataLoader(dataset, **options)
+
+    monkeypatch.setattr(training_loop, "DataLoader", loader)
+    train_run(make_run(steps=1))
+    dataset, collated, _ = pickle.loads(sent[0])
+    assert collated([dataset[0, 0], dataset[0, 1]])["global"].shape == (2, 2, 3, 32, 32)
 
 
 def test_accumulated_parts_are_one_batch(make_run):

@@ -180,7 +180,7 @@ def test_what_a_prediction_in_sight_does(project: Project) -> None:
     assert effect.how == "random" and effect.seen.n + effect.hidden.n == N // 2
     assert effect.difference.low < 0.3 < effect.difference.high
     assert effect.difference.low > 0
-    assert effect.paired is None and "by lot" in effect.caveat
+    assert effect.paired is None and "drawn at random" in effect.caveat
 
 
 def test_without_a_lot_the_comparison_says_so(project: Project) -> None:
@@ -192,7 +192,7 @@ def test_without_a_lot_the_comparison_says_so(project: Project) -> None:
         kim.say(n, 1 if sure > 0.5 else 2, **more)
     effect = project.team.report().effect
     assert effect.how == "alike" and effect.difference.value == 0
-    assert "Nobody drew by lot" in effect.caveat
+    assert "Predictions were not hidden at random" in effect.caveat
     few = Project.create("few", home=project.folder.parent)
     assert few.team.report().effect.how == "" and few.team.report().to_dict()["kappa"] is None
     few.close()

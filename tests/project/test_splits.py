@@ -81,10 +81,10 @@ def test_other_groups_that_leave_no_label_to_train_are_said(project, capsys):
     project.audit.draw(16)
     assert run(["groups", "cells", "--pattern", r"(site\d)", "--noun", "site"]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"Careful: .*\d+ of \d+ labels would train no longer", said), said
+    assert re.search(r"Careful: .*\d+ of \d+ labels would no longer train", said), said
     project.splits.set_rule(GroupRule("pattern", r"(P\d+)_", "patient"))
     assert run(["groups", "cells", "--pattern", r"(site\d)", "--json"]) == 0
-    assert "train no longer" in json.loads(capsys.readouterr().out)["groups"]["warning"]
+    assert "no longer train" in json.loads(capsys.readouterr().out)["groups"]["warning"]
 
 
 def test_look_alikes_alone_are_not_counted_as_groups(project):
@@ -238,7 +238,7 @@ def test_groups_that_would_take_many_labels_from_training_say_so(project):
     asked = GroupRule("pattern", r"(site\d)/", "site")
     left = len({ident(i) for i in range(40)} - project.store.audit_ids())
     assert project.splits.preview(asked).warning == (
-        f"{left} of {left} labels would train no longer: they share a site with an image of the "
+        f"{left} of {left} labels would no longer train: they share a site with an image of the "
         "audit set, which was drawn by other groups."
     )
     project.splits.set_rule(asked)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fewshot_lab.cli.main import run as verb
+from fewshot_lab.errors import Stopped
 from fewshot_lab.pretrain import newest_step
 from fewshot_lab.project import Project
 from fewshot_lab.runs import find_run
@@ -53,7 +54,11 @@ def reproduce_and_die(line: list[str], home: str, module: str, name: str, call: 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks from a process that has torch loaded")
 def test_killed_in_each_of_its_parts_the_same_command_goes_on(
-    project: Project, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    project: Project,
+    home: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out, used = tmp_path / "curve.json", project.backbone.name
     line = ["reproduce", "cells", "--epochs", "4", "--batch-size", "8", "--device", "cpu", *SETS]
@@ -96,3 +101,10 @@ def test_killed_in_each_of_its_parts_the_same_command_goes_on(
     assert {1, 5} <= {row["shots"] for row in results}
     with Project.open("cells") as opened:
         assert opened.backbone.name == used
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise Stopped("Stopped; go on with: pretrain --resume")
+
+    monkeypatch.setattr("fewshot_lab.cli.reproduce.pretrain", stop)
+    assert verb([*line, "--name", "another"]) != 0
+    assert "the same command goes on" in capfd.readouterr().err

@@ -24,7 +24,7 @@ def test_ids_are_never_used_again(store: Store, kim: Annotator) -> None:
         (" \t ", "needs a name"),
         ("x" * 61, "at most 60 characters; this one has 61"),
         ("Unsure", "already a label of another kind"),
-        ("a\x00b", "not printed"),
+        ("a\x00b", "not printable"),
         ("MONOCYTE ", "already a class named monocyte"),
     ],
 )

@@ -17,7 +17,7 @@ from fewshot_lab.backbones import Preprocessing
 from fewshot_lab.export import ImagePrediction, StoredPredictions, predictions_table
 from fewshot_lab.project import Project
 from fewshot_lab.ui.exporting import difference
-from fewshot_lab.ui.predicting import answer_html, folder_of, start
+from fewshot_lab.ui.predicting import answer_html, folder_of, shared_reason, start
 from fewshot_lab.ui.written_bundles import written_bundles
 from fewshot_lab.ui.written_file import Opener
 
@@ -131,6 +131,22 @@ def test_an_answer_shows_the_most_probable_classes_first_and_escapes_names(tmp_p
     html = answer_html(answer, {}, "", tmp_path)
     assert html.index("b&lt;i&gt;") < html.index("'low' title='a'")
     assert "<x>" not in html
+
+
+def test_a_reason_that_all_referred_images_share_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "0.webp").write_bytes(b"")
+
+    def referred(why: str, unlike: bool = False) -> ImagePrediction:
+        odds = {"mono": 0.75, "lympho": 0.25}
+        return ImagePrediction("a.png", "mono", odds, "0.webp", (), False, (), unlike, 0.6, why)
+
+    few, other = referred("No threshold yet."), referred("Another kind.", unlike=True)
+    assert shared_reason([few, few, other]) == "No threshold yet."
+    assert shared_reason([few, referred("60 % is too little."), few]) == ""
+    assert shared_reason([few]) == ""
+    assert "No threshold yet." in answer_html(few, {}, "", tmp_path)
+    assert "No threshold" not in answer_html(few, {}, "", tmp_path, "No threshold yet.")
+    assert "Another kind." in answer_html(other, {}, "", tmp_path, "No threshold yet.")
 
 
 def test_what_is_unlike_anything_labelled_shows_no_class_in_large_letters(tmp_path: Path) -> None:

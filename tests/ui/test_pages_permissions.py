@@ -76,3 +76,20 @@ def test_what_is_changed_on_a_page_is_asked_for_where_it_is_written(
     monkeypatch.setattr(visitor, "st", SimpleNamespace(session_state={visitor.PAGE: "import"}))
     with pytest.raises(Forbidden, match="Only an owner may bring in images; you are senior here"):
         opened.store.set("a", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "button"), [("predict", "Export one"), ("slides", "Import slides")]
+)
+def test_no_empty_state_leads_where_one_may_not_go(
+    name: str,
+    button: str,
+    project: Project,
+    looks: Callable[[str], None],
+    open_app: Callable[..., AppTest],
+) -> None:
+    project.store.set_member("Olga", "owner")
+    for person, offered in (("Rea", False), ("Olga", True)):
+        looks(person)
+        labels = [each.label for each in open_app(PAGES[name][1], "cells").button]
+        assert (button in labels) == offered

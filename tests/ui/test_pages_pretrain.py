@@ -147,7 +147,7 @@ def checks(start: float, low: float, high: float) -> list[dict]:
 def test_whether_it_helps_is_said_with_its_doubt() -> None:
     assert "It helps" in run_words.helping_html(checks(0.5, 0.6, 0.8))
     assert "It does harm" in run_words.helping_html(checks(0.5, 0.2, 0.4))
-    assert "Not told apart" in run_words.helping_html(checks(0.5, 0.45, 0.7))
+    assert "No clear difference" in run_words.helping_html(checks(0.5, 0.45, 0.7))
     assert "60.0–80.0, n = 50" in run_words.helping_html(checks(0.5, 0.6, 0.8))
     first, last = checks(0.5, 0.45, 0.7)
     last["knn_gain"] = {"value": 0.075, "low": 0.01, "high": 0.14}

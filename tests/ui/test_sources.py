@@ -45,7 +45,7 @@ def test_a_path_that_does_not_exist_names_what_does(tmp_path: Path) -> None:
 
 
 def test_a_relative_path_is_refused() -> None:
-    with pytest.raises(FewshotLabError, match="whole path"):
+    with pytest.raises(FewshotLabError, match="full path"):
         look("cells")
 
 

@@ -123,7 +123,7 @@ def test_a_provider_that_does_not_tell_a_sound_name(
         browser = sign_in_by(issuer)
         sign_in(browser)
         answer = browser.get("/label")
-        assert answer.status_code == 403 and "tells no “staff_number” of you" in answer.text
+        assert answer.status_code == 403 and "did not send “staff_number” for you" in answer.text
         assert browser.get("/fewshot/sign-in").status_code == 200  # to try as somebody else
 
 
@@ -161,7 +161,7 @@ def test_a_provider_that_is_away(sign_in_by: Make) -> None:
         ({"FEWSHOT_LAB_SIGN_IN": "openid"}, "--openid-secrets"),
         ({"FEWSHOT_LAB_SIGN_IN": "proxy"}, "--trusted-proxy"),
         ({"FEWSHOT_LAB_SIGN_IN": "magic"}, "must be one of"),
-        ({"FEWSHOT_LAB_TRUSTED_PROXY": "proxy.local"}, "in digits"),
+        ({"FEWSHOT_LAB_TRUSTED_PROXY": "proxy.local"}, "a numeric one"),
     ],
 )
 def test_settings_that_cannot_be(

@@ -11,6 +11,7 @@ from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.words import count, plural
 
 WIDE = 10
+TOO_FEW = "There are too few images to say how often the classifier is right."
 EVENLY = "By chance alone"
 PREDICTED = "By predicted class"
 EACH = {None: "as few as leave enough to train on", 1: "one image", 2: "two", 5: "five"}
@@ -51,7 +52,7 @@ def outlook(figures: "TestFigures", classes: dict[int, "ClassRow"], noun: str) -
     if figures.lacking or figures.until_narrow == 0:
         return figures.outlook({c: row.name for c, row in classes.items()}, noun)
     if figures.until_narrow is None:
-        return "There are too few images to say how often the classifier is right."
+        return TOO_FEW
     return (
         "Too few to say how often the classifier is right: "
         f"{plural(figures.until_narrow, 'more label')} would do."
@@ -169,6 +170,9 @@ def show_test(test: "ReferenceTest", classes: dict[int, "ClassRow"], noun: str) 
     if test.figures is None:
         plainly("No figure yet: no class of these images is known.")
         return
-    st.html(headline(test.figures, noun) + leak_line(test.leaks))
+    st.html(headline(test.figures, noun))
+    if test.figures.until_narrow != 0:
+        plainly(TOO_FEW)
+    st.html(leak_line(test.leaks))
     st.html(by_class(test.figures, classes, "the test set"))
     absent(test.figures, classes)

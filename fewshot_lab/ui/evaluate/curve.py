@@ -40,8 +40,7 @@ def show(project: Project) -> None:
                     st.rerun()
             message = session.snapshot.message
             if newest is None and message:
-                if empty(message, "Label images", key="curve"):
-                    pages.go("label", project.name)
+                empty(message, "Label images", "label", project, key="curve")
                 return
             if newest is None:
                 muted("Measuring the curve of the newest labels.")

@@ -12,7 +12,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project, newest
 from fewshot_lab.runs import list_runs
-from fewshot_lab.ui import pages, work
+from fewshot_lab.ui import work
 from fewshot_lab.ui.empty import empty
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import sentences
@@ -82,8 +82,7 @@ def follow_classifier(
 
 def ask_for_labels(project: Project, sentence: str, *, key: str) -> None:
     """Say what is missing, with a button that leads to labelling."""
-    if empty(sentence, "Label images", key=key):
-        pages.go("label", project.name)
+    empty(sentence, "Label images", "label", project, key=key)
 
 
 def matrix_cell(n: int, share: float, *, right: bool, title: str, href: str = "") -> dict[str, Any]:
