@@ -14,7 +14,10 @@ PACKAGE = ROOT / "fewshot_lab"
 # From the ground up. A room imports only from rooms below it.
 ROOMS = [
     ["errors", "cells", "words", "acting"],
-    ["progress", "home", "files", "tables", "signals", "version", "processors", "allocator"],
+    [
+        *("progress", "home", "files", "whole_files", "tables", "signals", "version"),
+        *("processors", "allocator"),
+    ],
     ["images"],
     ["store"],
     ["backbones"],

@@ -14,7 +14,7 @@ from fewshot_lab.classifiers.calibration import (
     fit_temperature,
     no_surer,
 )
-from fewshot_lab.classifiers.candidates import Labels, coordinates, guess_of
+from fewshot_lab.classifiers.candidates import Candidate, Labels, coordinates, guess_of
 from fewshot_lab.classifiers.family_choice import TITLES, choose_candidate, families_of
 from fewshot_lab.classifiers.fitted import Fitted, Float, OutOfFold
 from fewshot_lab.classifiers.folds import NEAR_DUPLICATE, leak_groups, stratified_folds
@@ -117,7 +117,21 @@ def fit(
             return _fit_paper(name, labels, class_ids)
         labels, reading = _read(labels, sites)
         families = families_of(len(index), quick=quick, plain=plain) if name == "auto" else (name,)
-        return _fit_own(families, labels, class_ids, calibration, quick, reading)
+        chosen, sentence = choose_candidate(families, labels)
+        recipe, probabilities, measured = _recipe(chosen, labels, calibration, quick)
+        model = recipe.fit(labels)
+    return Fitted(
+        name=chosen.family,
+        title=TITLES[chosen.family],
+        class_ids=class_ids,
+        sentence=" ".join(filter(None, (sentence, reading.sentence))),
+        parameters=recipe.parameters(labels),
+        calibration=measured,
+        reading=reading,
+        model=model,
+        out_of_fold=OutOfFold(probabilities, labels.y, labels.groups, labels.folds),
+        recipe=recipe,
+    )
 
 
 def fit_same(
@@ -219,15 +233,10 @@ def _spare(
     return spare[np.linspace(0, len(spare) - 1, min(len(spare), most)).astype(np.int64)]
 
 
-def _fit_own(
-    families: tuple[str, ...],
-    labels: Labels,
-    class_ids: NDArray[np.int64],
-    asked: str,
-    quick: bool,
-    reading: Reading,
-) -> Fitted:
-    chosen, sentence = choose_candidate(families, labels)
+def _recipe(
+    chosen: Candidate, labels: Labels, asked: str, quick: bool
+) -> tuple[Recipe, Float, Calibration]:
+    """Calibrate the chosen setting; return with it the out-of-fold probabilities (R, n, K)."""
     machine = chosen.family == "rbf-svm"
     guess = guess_of(chosen.family, alone=not np.isfinite(chosen.loss))
 
@@ -248,20 +257,7 @@ def _fit_own(
         asked=asked,
         quick=quick,
     )
-    probabilities = probabilities[:, : len(labels.y)]
-    recipe = Recipe(chosen, scale, map)
-    return Fitted(
-        name=chosen.family,
-        title=TITLES[chosen.family],
-        class_ids=class_ids,
-        sentence=" ".join(filter(None, (sentence, reading.sentence))),
-        parameters=recipe.parameters(labels),
-        calibration=calibration,
-        reading=reading,
-        model=recipe.fit(labels),
-        out_of_fold=OutOfFold(probabilities, labels.y, labels.groups, labels.folds),
-        recipe=recipe,
-    )
+    return Recipe(chosen, scale, map), probabilities[:, : len(labels.y)], calibration
 
 
 def _fit_paper(name: str, labels: Labels, class_ids: NDArray[np.int64]) -> Fitted:

@@ -2,9 +2,8 @@
 
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import ProjectName, option
-from fewshot_lab.cli.reporting import table, tell
-from fewshot_lab.words import share_of
+from fewshot_lab.cli.options import ProjectName, open_project, option
+from fewshot_lab.cli.reporting import share_cell, table, tell
 
 
 def confounders(
@@ -25,9 +24,9 @@ def confounders(
     ] = False,
 ) -> None:
     """Say whether the classifier goes by the disease or by the site, scanner or stain."""
-    from fewshot_lab.project import Project, set_confounders
+    from fewshot_lab.project import set_confounders
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         if forget:
             set_confounders(opened, [])
             text = "No column is named as suspected confounder now."
@@ -54,13 +53,7 @@ def _text(report: dict[str, Any]) -> str:
             rows.append([*row, "-", "-", "-", "-", "-"])
             continue
         loss = each["left_out"] or {}
-        row += [_figure(each["accuracy"]), _figure(each["calibration_error"])]
-        rows.append(row + [_figure(loss.get(key)) for key in ("without", "among", "gain")])
+        row += [share_cell(each["accuracy"]), share_cell(each["calibration_error"])]
+        rows.append(row + [share_cell(loss.get(key)) for key in ("without", "among", "gain")])
     lines += [table(head, rows), *report["notes"]]
     return "\n".join(lines)
-
-
-def _figure(interval: dict[str, float] | None) -> str:
-    if interval is None or interval["value"] is None:
-        return "-"
-    return share_of(interval)

@@ -1,12 +1,13 @@
 """How good, how sure: the verbs of evaluate; here its curve and its probabilities."""
 
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
 from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import ProjectName, Verbs, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, app, given, open_project, option
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.site_audit import site_audit
@@ -27,9 +28,7 @@ def _group() -> None:
 
 def curve(project: ProjectName) -> None:
     """Measure the learning curve of the labels, and say what the next ones are worth."""
-    from fewshot_lab.project import Project
-
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         advice = opened.studies.advise()
     result = advice.to_dict()
     lines = []
@@ -52,56 +51,54 @@ def _figure(band: dict[str, float]) -> list[str]:
     return [percent(band["value"], 1), f"{100 * band['low']:.1f}–{100 * band['high']:.1f}"]
 
 
-def probabilities(
-    project: ProjectName,
+@dataclass(frozen=True)
+class DecisionOptions:
+    """What of a project's settings is tried otherwise."""
+
     target_error: Annotated[
         float | None,
         option(
             "Target error among decided images, 0 to 1; the project's setting by default (0.05)."
         ),
-    ] = None,
+    ] = None
     per_class: Annotated[
         bool | None, option("A threshold for each predicted class.", "--per-class/--together")
-    ] = None,
+    ] = None
     assure: Annotated[
         bool | None,
         option(
             "Assure the error with 95 % confidence where the audit set allows it.",
             "--assure/--estimate",
         ),
-    ] = None,
-    coverage: Annotated[
-        float | None, option("How often a prediction set holds the true class.")
-    ] = None,
-    sets: Annotated[str | None, option("lac (smallest sets) or aps.")] = None,
-    sets_per_class: Annotated[
+    ] = None
+    set_coverage: Annotated[
+        float | None, option("How often a prediction set holds the true class.", "--coverage")
+    ] = None
+    set_method: Annotated[str | None, option("lac (smallest sets) or aps.", "--sets")] = None
+    set_per_class: Annotated[
         bool | None,
         option("Hold the coverage for each class separately.", "--sets-per-class/--sets-together"),
-    ] = None,
-    unlike: Annotated[
+    ] = None
+    unlike_share: Annotated[
         float | None,
-        option("Share of the pool's own images that is called unlike anything labelled."),
-    ] = None,
+        option(
+            "Share of the pool's own images that is called unlike anything labelled.", "--unlike"
+        ),
+    ] = None
+
+
+def probabilities(
+    project: ProjectName,
+    decision_options: DecisionOptions,
     keep: Annotated[
         bool, option("Keep these settings in the project, for its exports.", "--keep")
     ] = False,
 ) -> None:
     """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
-    from fewshot_lab.evaluation import Settings
-    from fewshot_lab.project import Project, keep_settings, settings_of
+    from fewshot_lab.project import keep_settings, settings_of
 
-    with Project.open(project) as opened:
-        asked = {
-            "target_error": target_error,
-            "per_class": per_class,
-            "assure": assure,
-            "set_coverage": coverage,
-            "set_method": sets,
-            "set_per_class": sets_per_class,
-            "unlike_share": unlike,
-        }
-        given = {key: value for key, value in asked.items() if value is not None}
-        settings = Settings.of({**settings_of(opened).to_dict(), **given})
+    with open_project(project) as opened:
+        settings = replace(settings_of(opened), **given(decision_options))
         result = opened.studies.probabilities(settings)
         if keep:
             keep_settings(opened, settings.to_dict())
@@ -109,14 +106,8 @@ def probabilities(
 
 
 def _probability_text(result: dict[str, Any]) -> str:
-    lines = [
-        result["threshold"]["sentence"],
-        result["referred"]["sentence"],
-        result["reliability"]["sentence"],
-        result["calibration"]["sentence"],
-        result["sets"]["sentence"],
-        result["unlike"]["sentence"],
-    ]
+    parts = ("threshold", "referred", "reliability", "calibration", "sets", "unlike")
+    lines = [result[part]["sentence"] for part in parts]
     if by_class := result["threshold"]["by_class"]:
         head = ["class", "from", "decided", "wrong", "n", "error"]
         rows = [

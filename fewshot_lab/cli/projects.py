@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cli.manifest_columns import manifest_columns
-from fewshot_lab.cli.options import ProjectName, Verbs, app, option, with_common_options
+from fewshot_lab.cli.options import (
+    ProjectName,
+    Verbs,
+    app,
+    open_project,
+    option,
+    with_common_options,
+)
 from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
@@ -131,14 +138,13 @@ def import_(
     come in as tiles; ``slides tissue`` shows them first.
     """
     from fewshot_lab.images import SliceStep
-    from fewshot_lab.project import Project
 
     step = SliceStep.parse(slices)
     clips, tiling = clip_options.settings(), tiling_options.tiling()
     heavy = in_turn(project, now=now) if prepare and not dry_run else None
     with progress(heavy=heavy) as report:
         try:
-            opened = Project.open(project)
+            opened = open_project(project)
         except NoProject as error:
             raise FewshotLabError(f"{error} To make it: fewshot-lab create {project}") from None
         with opened:

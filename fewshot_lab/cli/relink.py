@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import option
+from fewshot_lab.cli.options import open_project, option
 from fewshot_lab.cli.reporting import listed, tell
 from fewshot_lab.words import plural
 
@@ -28,7 +28,7 @@ def relink(
     names = [project] if project is not None else [info.name for info in Project.survey()[0]]
     result = {}
     for name in names:
-        with Project.open(name) as opened:
+        with open_project(name) as opened:
             result[name] = relink_project(opened, old, new)
     counts = {name: done for name, done in result.items() if done.moved}
     sentences = [f"{plural(done.moved, 'file')} of {name}" for name, done in counts.items()]

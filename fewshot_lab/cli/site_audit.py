@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, option
+from fewshot_lab.cli.options import ProjectName, open_project, option
 from fewshot_lab.cli.reporting import tell
 
 
@@ -22,9 +22,9 @@ def site_audit(
 ) -> None:
     """Say how right the classifier is at another site, or list what was measured so far."""
     from fewshot_lab.errors import FewshotLabError
-    from fewshot_lab.project import Project, audit_site, site_audits
+    from fewshot_lab.project import audit_site, site_audits
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         if site:
             if labels is None or predictions is None:
                 raise FewshotLabError("Give both --labels and --predictions.")
